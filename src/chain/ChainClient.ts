@@ -1,0 +1,119 @@
+import { Context, type Effect, Schema } from "effect"
+import type { Address, Bytes32 } from "../domain/Address.ts"
+import type { AuthorizationOutcome } from "../domain/Authorization.ts"
+import type { Block } from "../domain/Block.ts"
+import type { Usdc } from "../domain/Usdc.ts"
+
+/**
+ * Why the chain gave no usable answer.
+ *
+ * - `RateLimited`: 429 or a provider's own word for it.
+ * - `Unavailable`: refused, reset, DNS, 5xx: no node of the list answered.
+ * - `Timeout`: no answer within `RPC_TIMEOUT`.
+ * - `Lagging`: the node is behind a block that we have seen: what it says proves nothing.
+ * - `Reverted`: the contract refused the call.
+ * - `MaybeSent`: a transaction left and no answer came back; look it up, never send anew.
+ * - `Rejected`: the node understood and said no (bad request, range too large, method unknown).
+ * - `Unreadable`: an answer that is not of the expected shape.
+ */
+export const ChainErrorReason = Schema.Literals([
+  "RateLimited",
+  "Unavailable",
+  "Timeout",
+  "Lagging",
+  "Reverted",
+  "MaybeSent",
+  "Rejected",
+  "Unreadable"
+])
+export type ChainErrorReason = typeof ChainErrorReason.Type
+
+export class ChainError extends Schema.TaggedError<ChainError>()("ChainError", {
+  reason: ChainErrorReason,
+  /** What was asked, in words: `read balances`. */
+  operation: Schema.String,
+  /** What came back, without URL paths, keys or bodies that may carry them. */
+  detail: Schema.String
+}) {
+  override get message(): string {
+    return `${this.operation}: ${this.reason} (${this.detail})`
+  }
+  /** Whether the same read may succeed later with nothing else changed. */
+  get isRetryable(): boolean {
+    return this.reason !== "Reverted" && this.reason !== "MaybeSent"
+  }
+}
+
+/** The chain, the USDC contract or the list of URLs is not what the settings say. The executor must not start. */
+export class WrongChain extends Schema.TaggedError<WrongChain>()("WrongChain", { message: Schema.String }) {}
+
+export interface Balances {
+  readonly block: Block
+  /** One entry for each wallet that was asked for. */
+  readonly usdc: ReadonlyMap<Address, Usdc>
+}
+
+/** A USDC `Transfer` into a wallet. */
+export interface Deposit {
+  readonly wallet: Address
+  readonly from: Address
+  readonly amount: Usdc
+  readonly tx: Bytes32
+  readonly logIndex: number
+  readonly block: Block
+}
+
+/** One mint: one `TokensMinted` event, or, for a token without it, one `Transfer` from the zero address. */
+export interface Mint {
+  readonly tx: Bytes32
+  readonly logIndex: number
+  readonly block: bigint
+}
+
+/** A nonce to look up. `fromBlock` bounds the search of the logs: nothing was signed before it. */
+export interface AuthorizationQuery {
+  readonly payer: Address
+  readonly nonce: Bytes32
+  readonly fromBlock: bigint
+}
+
+/**
+ * The chain as the executor needs it. Every read is of the newest block that has `CONFIRMATIONS` blocks (its own
+ * included), or of logs up to that block; a node that is behind a block seen before fails with `Lagging`.
+ * Many rows are one call: no method is to be called in a loop over tasks.
+ */
+export class ChainClient extends Context.Service<
+  ChainClient,
+  {
+    /** Hash of block 0: tells one sandbox chain from the next. */
+    readonly genesis: Bytes32
+    /** The newest block that counts. */
+    readonly confirmedBlock: Effect.Effect<Block, ChainError>
+    /** USDC of many wallets, all in the same block. */
+    readonly readBalances: (wallets: ReadonlyArray<Address>) => Effect.Effect<Balances, ChainError>
+    /** What became of nonces, in the order asked, all in the same block. */
+    readonly readAuthorizations: (
+      queries: ReadonlyArray<AuthorizationQuery>
+    ) => Effect.Effect<{ readonly block: Block; readonly outcomes: ReadonlyArray<AuthorizationOutcome> }, ChainError>
+    /** How many mints the token still allows; `undefined` where the token does not tell its limit. */
+    readonly readRemainingSupply: (token: Address) => Effect.Effect<bigint | undefined, ChainError>
+    /** Mints of `token` to `recipient` from `fromBlock` (inclusive) to the confirmed block, oldest first. */
+    readonly findMints: (query: {
+      readonly token: Address
+      readonly recipient: Address
+      readonly fromBlock: bigint
+    }) => Effect.Effect<ReadonlyArray<Mint>, ChainError>
+    /** USDC transfers into any of `wallets` between two blocks (inclusive), oldest first. */
+    readonly findDeposits: (query: {
+      readonly wallets: ReadonlyArray<Address>
+      readonly fromBlock: bigint
+      readonly toBlock: bigint
+    }) => Effect.Effect<ReadonlyArray<Deposit>, ChainError>
+    /** USDC that went from `payer` to `payTo` since `sinceMs` (chain time), up to the confirmed block. */
+    readonly paidSince: (query: {
+      readonly payer: Address
+      readonly payTo: Address
+      readonly sinceMs: number
+    }) => Effect.Effect<Usdc, ChainError>
+  }
+>()("ai-mint-executor/chain/ChainClient") {}

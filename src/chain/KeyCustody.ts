@@ -1,0 +1,17 @@
+import { Context, type Effect, Schema } from "effect"
+import type { Authorization } from "../domain/Authorization.ts"
+import type { Wallet } from "../domain/Wallet.ts"
+
+/** A wallet's key cannot be used. The message tells the operator why and never holds key material. */
+export class KeyError extends Schema.TaggedError<KeyError>()("KeyError", { message: Schema.String }) {}
+
+/** Opens the encrypted keys of agent wallets, for the length of one signature. */
+export class KeyCustody extends Context.Service<
+  KeyCustody,
+  {
+    /** Fails unless the wallet's key decrypts and belongs to its address. */
+    readonly check: (wallet: Wallet) => Effect.Effect<void, KeyError>
+    /** The EIP-712 signature over an authorization, for the USDC contract of the network. */
+    readonly sign: (wallet: Wallet, authorization: Authorization) => Effect.Effect<`0x${string}`, KeyError>
+  }
+>()("ai-mint-executor/chain/KeyCustody") {}

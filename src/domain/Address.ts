@@ -1,0 +1,30 @@
+import { Schema } from "effect"
+
+/**
+ * An account or contract on an EVM chain, in lower case. Other programs may store it in any case, so the case carries
+ * no meaning here and two addresses compare with `===`.
+ */
+export const Address = Schema.TemplateLiteral(["0x", Schema.String])
+  .check(Schema.isPattern(/^0x[0-9a-f]{40}$/, { message: "expected 0x and 40 hex digits" }))
+  .pipe(Schema.brand("Address"))
+export type Address = typeof Address.Type
+
+/** 32 bytes as `0x` and 64 hex digits: a transaction or block hash, or an EIP-3009 nonce. */
+export type Bytes32 = `0x${string}`
+
+const FORM = /^0x[0-9a-f]{40}$/
+
+/** The address in `text` (any case), or `undefined` where there is none. */
+export const parse = (text: string): Address | undefined => {
+  const lower = text.trim().toLowerCase()
+  return FORM.test(lower) ? (lower as Address) : undefined
+}
+
+/** For constants and for values that a decoder has already checked. Throws on anything that is no address. */
+export const address = (text: string): Address => {
+  const parsed = parse(text)
+  if (parsed === undefined) throw new TypeError(`not an address: ${text}`)
+  return parsed
+}
+
+export const ZERO = address("0x0000000000000000000000000000000000000000")
