@@ -1,5 +1,10 @@
+import { Result } from "effect"
+import { type Address, address, parse } from "./Address.ts"
+import { format, type Usdc, usdc } from "./Usdc.ts"
+
 /** What a mint server asks for in its 402 challenge (one entry of `accepts`), in either x402 version. */
 export interface Offer {
+  /** `exact`, where an EIP-3009 authorization pays it; a variant of it is named in full: `exact (permit2)`. */
   readonly scheme: string
   /** CAIP-2 (`eip155:8453`); a v1 server's plain name (`base`) is translated at the border. */
   readonly network: string
@@ -8,4 +13,84 @@ export interface Offer {
   /** Base units of the asset. */
   readonly amount: bigint
   readonly maxTimeoutSeconds: number | undefined
+}
+
+/** What a batch was quoted at: the most that may be signed for it, in what, where and to whom. */
+export interface Terms {
+  readonly chainId: number
+  /** The USDC contract of the network. */
+  readonly asset: Address
+  /** Inclusive: the quoted price times `quantity`. */
+  readonly maxAmount: Usdc
+  /** The task's token contract and the addresses of `MINT_PAY_TO`. */
+  readonly payees: ReadonlyArray<Address>
+  /** Mints that the amount is for. Only for the words of a refusal. */
+  readonly quantity: number
+}
+
+/** An offer within the terms, with what it says as values that can be signed. */
+export interface AcceptedOffer {
+  readonly offer: Offer
+  /** More than zero, at most the quote. */
+  readonly amount: Usdc
+  readonly payTo: Address
+}
+
+/** What is wrong with an offer, in words for an operator; `undefined` where nothing is. */
+type Rule = (offer: Offer, terms: Terms) => string | undefined
+
+const count = (mints: number): string => (mints === 1 ? "1 mint" : `${mints} mints`)
+
+/**
+ * What an offer must pass to be signed, from what makes it another thing altogether to what makes it too dear: the
+ * further an offer comes, the more its failure tells.
+ */
+const rules: ReadonlyArray<Rule> = [
+  ({ scheme }) => (scheme === "exact" ? undefined : `asks for the payment scheme ${scheme}, only exact can be paid`),
+  ({ network }, { chainId }) =>
+    network === `eip155:${chainId}`
+      ? undefined
+      : `wants to be paid on chain ${network}, the task is on eip155:${chainId}`,
+  (offer, { asset }) =>
+    parse(offer.asset) === asset ? undefined : `asks for another asset ${offer.asset}, USDC is ${asset}`,
+  ({ payTo }, { payees }) =>
+    payees.some((payee) => payee === parse(payTo))
+      ? undefined
+      : `wants to be paid at ${payTo}, which is neither the token nor in MINT_PAY_TO`,
+  ({ amount }) => (amount > 0n ? undefined : `asks ${format(amount)} USDC, which is nothing to sign for`),
+  ({ amount }, { maxAmount, quantity }) =>
+    amount <= maxAmount
+      ? undefined
+      : `asks ${format(amount)} USDC for ${count(quantity)}, the quote is ${format(maxAmount)}`
+]
+
+/** How far an offer came, and what stopped it there. */
+interface Refusal {
+  readonly passed: number
+  readonly reason: string
+}
+
+const judge = (offer: Offer, terms: Terms): Result.Result<AcceptedOffer, Refusal> => {
+  for (const [passed, rule] of rules.entries()) {
+    const fault = rule(offer, terms)
+    if (fault !== undefined) return Result.fail({ passed, reason: `the server ${fault}` })
+  }
+  return Result.succeed({ offer, amount: usdc(offer.amount), payTo: address(offer.payTo) })
+}
+
+/**
+ * The offer that may be signed: the cheapest that keeps every rule, the server's first among equals. Where none does,
+ * the reason against the one that came nearest: of a server that offers another chain, and our chain at a higher price,
+ * the price is what an operator wants to read.
+ */
+export const chooseOffer = (offers: ReadonlyArray<Offer>, terms: Terms): Result.Result<AcceptedOffer, string> => {
+  let best: AcceptedOffer | undefined
+  let nearest: Refusal = { passed: -1, reason: "the server offers nothing" }
+  for (const offer of offers) {
+    const verdict = judge(offer, terms)
+    if (Result.isFailure(verdict)) {
+      if (verdict.failure.passed > nearest.passed) nearest = verdict.failure
+    } else if (best === undefined || verdict.success.amount < best.amount) best = verdict.success
+  }
+  return best === undefined ? Result.fail(nearest.reason) : Result.succeed(best)
 }

@@ -1,0 +1,184 @@
+import { encodeAbiParameters, keccak256, type Hex } from "viem"
+import type { Address, Bytes32 } from "./Address.ts"
+import type { Authorization } from "./Authorization.ts"
+import type { Task, TaskId } from "./Task.ts"
+import { times, type Usdc } from "./Usdc.ts"
+import type { Wallet, WalletId } from "./Wallet.ts"
+
+/**
+ * - `planned`: cut, and no live authorization exists.
+ * - `signed`: an authorization is committed here and may have left; no answer is stored.
+ * - `accepted`: the server says paid; the chain has not confirmed it yet.
+ * - `unknown`: sent, and the answer proves nothing.
+ * - `paid`: the chain shows the payment; the mints are not all there.
+ * - `delivered`: paid, and every mint is on chain. Final.
+ * - `held`: something that must not happen did; a person decides.
+ */
+export type BatchStatus = "planned" | "signed" | "accepted" | "unknown" | "paid" | "delivered" | "held"
+
+/** A signed payment may be out there: its money may be gone, its nonce may be used at any moment. */
+export const isLive = (batch: Batch): boolean =>
+  batch.status === "signed" || batch.status === "accepted" || batch.status === "unknown"
+
+/** Live, or paid and not delivered: the batch has a next look, and its task cannot go on without it. */
+export const isInFlight = (batch: Batch): boolean => isLive(batch) || batch.status === "paid"
+
+/** The signed fields, written before the first byte leaves: with them the same signature can be made again. */
+export interface SignedWindow {
+  readonly amount: Usdc
+  readonly payTo: Address
+  /** Seconds since 1970, both exclusive. */
+  readonly validAfter: number
+  readonly validBefore: number
+  /** The confirmed block at the time of signing: no trace of this payment is older. */
+  readonly block: bigint
+}
+
+/** One payment and the mints that it buys. Written once, when the task is planned; never cut anew. */
+export interface Batch {
+  readonly taskId: TaskId
+  /** 1, 2, 3, … within the task. */
+  readonly number: number
+  readonly walletId: WalletId
+  /** Ordinal in the task of the first mint of this batch, from 1. */
+  readonly firstMint: number
+  readonly quantity: number
+  /** The most that it may cost: the quoted price times the quantity. */
+  readonly amount: Usdc
+  readonly token: Address
+  readonly payer: Address
+  /** Who is paid unless the server names another that `MINT_PAY_TO` allows: the token contract. */
+  readonly payTo: Address
+  readonly recipient: Address
+  readonly nonce: Bytes32
+  readonly status: BatchStatus
+  /** Goes up with every change: the expected value of every update. */
+  readonly version: number
+  readonly window: SignedWindow | undefined
+  /** How often the present authorization was sent. */
+  readonly sends: number
+  /** How often the chain was asked since the last change: sets the pace of the next look. */
+  readonly looks: number
+  readonly paymentTx: Bytes32 | undefined
+  readonly paymentBlock: bigint | undefined
+  readonly paidAmount: Usdc | undefined
+  /** Mint transactions that the server named. */
+  readonly mintTxs: ReadonlyArray<Bytes32>
+  /** Mints of this batch seen on chain. */
+  readonly minted: number
+  readonly nextActionAtMs: number | undefined
+  /** What is being waited for, or what went wrong, for a person. */
+  readonly reason: string | undefined
+  /** When it entered its present status. */
+  readonly statusSinceMs: number
+}
+
+/** What makes a nonce: nothing that an attempt, a setting or a new quote could change. */
+interface NonceSeed {
+  readonly chainId: number
+  readonly usdc: Address
+  readonly payer: Address
+  readonly taskId: TaskId
+  readonly number: number
+}
+
+/**
+ * The EIP-3009 nonce of a batch. Whoever computes it again, after a crash or a restored backup, gets the same one,
+ * and the USDC contract takes it once.
+ */
+export const nonceOf = (seed: NonceSeed): Bytes32 =>
+  keccak256(
+    encodeAbiParameters(
+      [
+        { type: "string" },
+        { type: "uint256" },
+        { type: "address" },
+        { type: "address" },
+        { type: "string" },
+        { type: "uint256" }
+      ],
+      ["ai-mint/1", BigInt(seed.chainId), seed.usdc, seed.payer, seed.taskId.toLowerCase(), BigInt(seed.number)]
+    ) satisfies Hex
+  )
+
+/** A payment of this task that the chain knows and the ledger does not: the ledger is an older backup. */
+export interface KnownPayment {
+  readonly number: number
+  readonly quantity: number
+  readonly tx: Bytes32
+  readonly block: bigint
+  readonly value: Usdc
+  readonly to: Address
+}
+
+interface PlanInput {
+  readonly task: Task
+  readonly wallet: Wallet
+  readonly chainId: number
+  readonly usdc: Address
+  readonly batchSizeMax: number
+  readonly known: ReadonlyArray<KnownPayment>
+  readonly nowMs: number
+}
+
+/**
+ * Cuts what is still to be minted into batches. Payments that the chain already knows keep their number and enter as
+ * paid; the rest is cut at `batchSizeMax` under the numbers that are free.
+ */
+export const planBatches = (input: PlanInput): ReadonlyArray<Batch> => {
+  const batches: Array<Batch> = []
+  let done = input.task.mintsCompleted
+  const add = (number: number, quantity: number, payment?: KnownPayment) => {
+    batches.push(newBatch(input, number, done + 1, quantity, payment))
+    done += quantity
+  }
+  for (const payment of input.known) add(payment.number, payment.quantity, payment)
+  const taken = new Set(input.known.map((payment) => payment.number))
+  for (let number = 1; done < input.task.quantity; number++) {
+    if (!taken.has(number)) add(number, Math.min(input.batchSizeMax, input.task.quantity - done))
+  }
+  return batches
+}
+
+const newBatch = (
+  { task, wallet, chainId, usdc, nowMs }: PlanInput,
+  number: number,
+  firstMint: number,
+  quantity: number,
+  payment: KnownPayment | undefined
+): Batch => ({
+  taskId: task.id,
+  number,
+  walletId: wallet.id,
+  firstMint,
+  quantity,
+  amount: times(task.pricePerMint, quantity),
+  token: task.token,
+  payer: wallet.agentAddress,
+  payTo: payment?.to ?? task.token,
+  recipient: task.userAddress,
+  nonce: nonceOf({ chainId, usdc, payer: wallet.agentAddress, taskId: task.id, number }),
+  status: payment === undefined ? "planned" : "paid",
+  version: 0,
+  window: undefined,
+  sends: 0,
+  looks: 0,
+  paymentTx: payment?.tx,
+  paymentBlock: payment?.block,
+  paidAmount: payment?.value,
+  mintTxs: [],
+  minted: 0,
+  nextActionAtMs: payment === undefined ? undefined : nowMs,
+  reason: payment === undefined ? undefined : "paid before the ledger was restored",
+  statusSinceMs: nowMs
+})
+
+/** The authorization of a batch that has a window. */
+export const authorizationOf = (batch: Batch, window: SignedWindow): Authorization => ({
+  from: batch.payer,
+  to: window.payTo,
+  value: window.amount,
+  validAfter: window.validAfter,
+  validBefore: window.validBefore,
+  nonce: batch.nonce
+})

@@ -1,0 +1,130 @@
+import type { Bytes32 } from "./Address.ts"
+import type { AuthorizationOutcome } from "./Authorization.ts"
+import type { Batch, BatchStatus, SignedWindow } from "./Batch.ts"
+import type { Block } from "./Block.ts"
+
+/**
+ * The only ways a batch may go. Every step is a function below, and the ledger takes a step only from the version that
+ * it was made from.
+ */
+export const BATCH_ARROWS: Record<BatchStatus, ReadonlyArray<BatchStatus>> = {
+  planned: ["signed"],
+  signed: ["signed", "accepted", "unknown", "paid", "planned", "held"],
+  accepted: ["accepted", "unknown", "paid", "planned", "held"],
+  unknown: ["unknown", "accepted", "paid", "planned", "held"],
+  paid: ["paid", "delivered", "held"],
+  delivered: [],
+  held: []
+}
+
+/** The first looks at the chain come at about the pace of its blocks; then ever more slowly. */
+const LOOK_MS_FIRST = 2_000
+const LOOK_MS_MAX = 60_000
+
+/** How long to wait before look number `looks` + 1. */
+export const lookPauseMs = (looks: number): number =>
+  Math.min(LOOK_MS_MAX, LOOK_MS_FIRST * 2 ** Math.max(0, Math.min(looks, 10) - 2))
+
+/** How long to wait before send number `sends` + 1 of the identical bytes. */
+export const resendPauseMs = (sends: number): number =>
+  Math.min(LOOK_MS_MAX, LOOK_MS_FIRST * 2 ** Math.min(sends, 10))
+
+const step = (batch: Batch, nowMs: number, change: Partial<Batch>): Batch => ({
+  ...batch,
+  looks: 0,
+  ...change,
+  statusSinceMs: change.status === undefined || change.status === batch.status ? batch.statusSinceMs : nowMs
+})
+
+/** Write-ahead: from here on the payment may exist. An answer is awaited until `answerByMs`. */
+export const sign = (batch: Batch, window: SignedWindow, nowMs: number, answerByMs: number): Batch =>
+  step(batch, nowMs, {
+    status: "signed",
+    window,
+    sends: 1,
+    nextActionAtMs: answerByMs,
+    reason: "the payment is on its way to the mint server"
+  })
+
+/** The identical bytes go out once more; the state of knowledge is what it was. */
+export const resend = (batch: Batch, nowMs: number, answerByMs: number): Batch =>
+  step(batch, nowMs, { sends: batch.sends + 1, looks: batch.looks, nextActionAtMs: answerByMs })
+
+/** The server says that it was paid. Only the chain makes that true. */
+export const accept = (batch: Batch, mintTxs: ReadonlyArray<Bytes32>, nowMs: number): Batch =>
+  step(batch, nowMs, {
+    status: batch.status === "paid" ? "paid" : "accepted",
+    mintTxs: mintTxs.length > 0 ? mintTxs : batch.mintTxs,
+    nextActionAtMs: nowMs + lookPauseMs(0),
+    reason: "the mint server accepted the payment, waiting for the chain"
+  })
+
+/** The answer proves nothing. A payment that the chain has shown stays paid. */
+export const doubt = (batch: Batch, reason: string, nowMs: number, lookAtMs: number): Batch =>
+  step(batch, nowMs, {
+    status: batch.status === "paid" ? "paid" : "unknown",
+    looks: batch.looks,
+    nextActionAtMs: lookAtMs,
+    reason
+  })
+
+/** The chain was asked and had no news. */
+export const lookAgain = (batch: Batch, nowMs: number): Batch => ({
+  ...batch,
+  looks: batch.looks + 1,
+  nextActionAtMs: nowMs + lookPauseMs(batch.looks + 1)
+})
+
+/** `AuthorizationUsed` with the matching `Transfer`. The transaction comes from the log, not from the server. */
+export const prove = (batch: Batch, used: Extract<AuthorizationOutcome, { _tag: "Used" }>, nowMs: number): Batch =>
+  step(batch, nowMs, {
+    status: "paid",
+    paymentTx: used.tx,
+    paymentBlock: used.block,
+    paidAmount: used.value,
+    nextActionAtMs: nowMs,
+    reason: "paid, waiting for the mints"
+  })
+
+/** The authorization can never be used any more: the batch may be signed again, with the same nonce. */
+export const release = (batch: Batch, nowMs: number, reason: string): Batch =>
+  step(batch, nowMs, { status: "planned", window: undefined, sends: 0, mintTxs: [], nextActionAtMs: undefined, reason })
+
+/** `count` more mints of this batch are on chain. */
+export const deliver = (batch: Batch, count: number, nowMs: number): Batch => {
+  const minted = batch.minted + count
+  return minted === batch.quantity
+    ? step(batch, nowMs, { status: "delivered", minted, nextActionAtMs: undefined, reason: undefined })
+    : step(batch, nowMs, {
+        minted,
+        nextActionAtMs: nowMs + lookPauseMs(0),
+        reason: `paid, ${minted} of ${batch.quantity} mints are on chain`
+      })
+}
+
+/** A person has to decide. */
+export const hold = (batch: Batch, reason: string, nowMs: number): Batch =>
+  step(batch, nowMs, { status: "held", nextActionAtMs: undefined, reason })
+
+/** What the chain's word on the nonce means for a live batch. */
+export type Evidence = "paid" | "void" | "canceled" | "misused" | "open"
+
+/**
+ * - `paid`: used, for the amount and the payee that were signed.
+ * - `misused`: used, but with another transfer than the one signed here. Must not happen.
+ * - `canceled`: the payer's key cancelled the nonce. Must not happen; it will never be paid.
+ * - `void`: unused, in a confirmed block at or past `validBefore`: it can never be used (EIP-3009 is strict).
+ * - `open`: nothing is proven yet.
+ */
+export const weigh = (window: SignedWindow, outcome: AuthorizationOutcome, block: Block): Evidence => {
+  switch (outcome._tag) {
+    case "Used":
+      return outcome.value === window.amount && outcome.to === window.payTo ? "paid" : "misused"
+    case "Canceled":
+      return "canceled"
+    case "Unexplained":
+      return "open"
+    case "Unused":
+      return block.timeMs >= window.validBefore * 1000 ? "void" : "open"
+  }
+}

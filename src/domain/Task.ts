@@ -1,0 +1,115 @@
+import { Result } from "effect"
+import { type Address, parse, ZERO } from "./Address.ts"
+import { format, times, usdc, type Usdc } from "./Usdc.ts"
+import type { Wallet, WalletId } from "./Wallet.ts"
+
+/** `ai_agent_tasks.id`, a UUID. */
+export type TaskId = string
+
+/** The states of v1.1, kept: other programs and operators' scripts read them. */
+export type Status = "pending_payment" | "funded" | "processing" | "completed" | "failed" | "cancelled"
+
+/** The only ways a task may go. `failed → funded` is an operator's `retry`. */
+const ARROWS: Record<Status, ReadonlyArray<Status>> = {
+  pending_payment: ["funded", "cancelled"],
+  funded: ["processing", "failed"],
+  processing: ["completed", "failed"],
+  failed: ["funded"],
+  completed: [],
+  cancelled: []
+}
+
+export const mayMove = (from: Status, to: Status): boolean => ARROWS[from].includes(to)
+
+/** An order that has been read and found sound. */
+export interface Task {
+  readonly id: TaskId
+  readonly walletId: WalletId
+  /** The person: the mints go to this address. */
+  readonly userAddress: Address
+  readonly token: Address
+  readonly quantity: number
+  readonly pricePerMint: Usdc
+  readonly totalCost: Usdc
+  readonly status: Status
+  readonly mintsCompleted: number
+  /** Refusals in a row since the last progress. */
+  readonly retryCount: number
+  readonly errorMessage: string | undefined
+  readonly createdAtMs: number
+  readonly startedAtMs: number | undefined
+  readonly updatedAtMs: number
+  /** Whether this program reserved the money, by a confirmed balance. A `funded` row of another's making has no such proof. */
+  readonly reserved: boolean
+  /** Nothing is done for the task before this time. */
+  readonly nextActionAtMs: number | undefined
+}
+
+/** A row of `ai_agent_tasks` as it is stored: other programs write it, so nothing about it is taken for granted. */
+export interface TaskRow extends Omit<Task, "userAddress" | "token" | "pricePerMint" | "totalCost"> {
+  readonly userAddress: string
+  readonly token: string
+  readonly pricePerMint: bigint
+  readonly totalCost: bigint
+}
+
+export const QUANTITY_MAX = 1000
+
+/** The order in a row, or every reason why it cannot be carried out, for the operator. */
+export const readTask = (
+  row: TaskRow,
+  wallet: Result.Result<Wallet, string>
+): Result.Result<Task, ReadonlyArray<string>> => {
+  const faults: Array<string> = []
+  if (Result.isFailure(wallet)) faults.push(wallet.failure)
+  const userAddress = recipient(row.userAddress)
+  const token = recipient(row.token)
+  if (userAddress === undefined) faults.push(`user_address ${quote(row.userAddress)} is not an address`)
+  if (token === undefined) faults.push(`token_address ${quote(row.token)} is not an address`)
+  if (row.quantity < 1 || row.quantity > QUANTITY_MAX) {
+    faults.push(`quantity is ${row.quantity}, it must be 1 to ${QUANTITY_MAX}`)
+  }
+  if (row.pricePerMint <= 0n) faults.push(`price_per_mint is ${row.pricePerMint}, it must be more than 0`)
+  if (row.totalCost !== row.pricePerMint * BigInt(row.quantity)) {
+    faults.push(`total_cost is ${row.totalCost}, price_per_mint × quantity is ${row.pricePerMint * BigInt(row.quantity)}`)
+  }
+  if (row.mintsCompleted < 0 || row.mintsCompleted > row.quantity) {
+    faults.push(`mints_completed is ${row.mintsCompleted}, it must be 0 to quantity`)
+  }
+  if (!Number.isFinite(row.createdAtMs)) faults.push("created_at is not a time")
+  if (faults.length > 0 || userAddress === undefined || token === undefined) return Result.fail(faults)
+  return Result.succeed({
+    ...row,
+    userAddress,
+    token,
+    pricePerMint: usdc(row.pricePerMint),
+    totalCost: usdc(row.totalCost)
+  })
+}
+
+/** The zero address can neither receive a mint nor be a token. */
+const recipient = (text: string): Address | undefined => {
+  const parsed = parse(text)
+  return parsed === ZERO ? undefined : parsed
+}
+
+/** Another program's text, made short enough for a message. */
+const quote = (text: string): string => JSON.stringify(text.length > 44 ? `${text.slice(0, 44)}…` : text)
+
+/** What the mints that are still to be made may cost at most. */
+export const remainingCost = (task: Task): Usdc => times(task.pricePerMint, task.quantity - task.mintsCompleted)
+
+/** `abc12345`: how a task is named in the log. */
+export const shortId = (id: TaskId): string => id.slice(0, 8)
+
+/** The texts that v1.1 writes to `error_message`, and that people search for. */
+export const messages = {
+  retrying: (refusals: number, limit: number, reason: string): string => `Retry ${refusals}/${limit}: ${reason}`,
+  exceeded: (attempts: number, reason: string): string =>
+    `Exceeded retry limit after ${attempts} attempts. Last error: ${reason}`,
+  timeout: (within: string): string => `Payment timeout: No sufficient balance received within ${within}`,
+  badOrder: (faults: ReadonlyArray<string>): string => `Held, this order cannot be carried out: ${faults.join("; ")}`,
+  held: (reason: string): string => `Held for the operator: ${reason}`,
+  shortOfMoney: (needed: Usdc, balance: Usdc): string =>
+    `the agent wallet holds ${format(balance)} USDC and this order needs ${format(needed)}`
+}

@@ -1,0 +1,42 @@
+import { Effect, Schema } from "effect"
+import { SqlClient } from "effect/sql"
+import type { Address, Bytes32 } from "../domain/Address.ts"
+
+/** The database belongs to another chain. The executor must not start: its ledger would be compared with the wrong money. */
+export class WrongDatabase extends Schema.TaggedError<WrongDatabase>()("WrongDatabase", { message: Schema.String }) {}
+
+export interface ChainIdentity {
+  readonly chainId: number
+  readonly usdc: Address
+  /** Hash of block 0. */
+  readonly genesis: Bytes32
+}
+
+const Rows = Schema.Array(Schema.Struct({ chain_id: Schema.BigInt, usdc: Schema.String, genesis: Schema.String }))
+
+/**
+ * Binds the database to the chain at its first use, and fails with `WrongDatabase` at any later use with another one.
+ * A local chain that was reset over old data counts as another one.
+ */
+export const bindToChain = Effect.fn("bindToChain")(function* (chain: ChainIdentity) {
+  const sql = yield* SqlClient.SqlClient
+  yield* sql`
+    INSERT INTO ai_agent_network (chain_id, usdc, genesis)
+    VALUES (${chain.chainId}::bigint, ${chain.usdc}, ${chain.genesis})
+    ON CONFLICT DO NOTHING`
+  const rows = yield* Schema.decodeUnknownEffect(Rows)(yield* sql`SELECT chain_id, usdc, genesis FROM ai_agent_network`)
+  const bound = rows[0]
+  if (bound === undefined) return
+  const differences = [
+    bound.chain_id === BigInt(chain.chainId) ? [] : [`chain id ${bound.chain_id}, now ${chain.chainId}`],
+    bound.usdc === chain.usdc ? [] : [`USDC ${bound.usdc}, now ${chain.usdc}`],
+    bound.genesis === chain.genesis ? [] : [`genesis block ${bound.genesis}, now ${chain.genesis}`]
+  ].flat()
+  if (differences.length === 0) return
+  return yield* new WrongDatabase({
+    message:
+      `This database was first used with another chain: ${differences.join("; ")}. ` +
+      "Set NETWORK and the RPC URL to that chain, or DATABASE_URL to the database of this one " +
+      "(sandbox: npm run sandbox:reset)."
+  })
+})

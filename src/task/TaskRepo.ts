@@ -1,0 +1,172 @@
+import { Context, type Effect, Schema } from "effect"
+import type { Address, Bytes32 } from "../domain/Address.ts"
+import type { Batch } from "../domain/Batch.ts"
+import type { Block } from "../domain/Block.ts"
+import type { Status, Task, TaskId } from "../domain/Task.ts"
+import type { Usdc } from "../domain/Usdc.ts"
+import type { Wallet, WalletId } from "../domain/Wallet.ts"
+
+/**
+ * The ledger did not do it.
+ *
+ * - `Unavailable`: no connection, restart, deadlock, serialization: the same later.
+ * - `Timeout`: no answer within `DATABASE_TIMEOUT`. Whether a write was done is not known: read again.
+ * - `Unreadable`: a row that is not of the shape this program knows.
+ * - `Rejected`: the database refused the statement: permissions, a missing column, a broken rule.
+ */
+export class LedgerError extends Schema.TaggedError<LedgerError>()("LedgerError", {
+  reason: Schema.Literals(["Unavailable", "Timeout", "Unreadable", "Rejected"]),
+  operation: Schema.String,
+  detail: Schema.String
+}) {
+  override get message(): string {
+    return `${this.operation}: ${this.reason} (${this.detail})`
+  }
+}
+
+/** A row that is no order, or whose wallet cannot be used. It waits for a person, and costs nothing. */
+export interface BadTask {
+  readonly taskId: TaskId
+  readonly reason: string
+}
+
+/** What a wallet owes and is asked for, read in one statement. */
+export interface WalletOrders {
+  readonly wallet: Wallet
+  /** Goes up with everything that reserves or releases money of the wallet. */
+  readonly version: bigint
+  /** The last block in which a payment of this wallet was proven: an older balance counts for nothing. */
+  readonly provenBlock: bigint
+  readonly reserved: Usdc
+  readonly maybeSpent: Usdc
+  /** Tasks that wait for money, oldest first. */
+  readonly pending: ReadonlyArray<Task>
+}
+
+export interface PendingPage {
+  readonly wallets: ReadonlyArray<WalletOrders>
+  readonly bad: ReadonlyArray<BadTask>
+  /** Pass it on to read the next page; `undefined` after the last one. */
+  readonly cursor: WalletId | undefined
+}
+
+interface OnEvidence {
+  readonly taskId: TaskId
+  readonly walletId: WalletId
+  /** The wallet's version when its reservations were read. */
+  readonly version: bigint
+}
+
+export interface Funding extends OnEvidence {
+  /** The transfer that paid, or `auto_funded` where only the balance is known. */
+  readonly fundingTx: Bytes32 | "auto_funded"
+  readonly receivedAtMs: number
+}
+
+export interface Cancellation extends OnEvidence {
+  readonly message: string
+}
+
+/** Everything that is to be done for one wallet. */
+export interface WalletWork {
+  /** `undefined` where there is no such wallet or its row cannot be read: all its tasks are then bad. */
+  readonly wallet: Wallet | undefined
+  /** Money that this program has reserved: not the cost of `funded` rows of another's making. */
+  readonly reserved: Usdc
+  readonly maybeSpent: Usdc
+  /** `funded` and `processing`, not held, oldest first. */
+  readonly tasks: ReadonlyArray<Task>
+  /** All batches of those tasks, and the batches in flight of any other task of the wallet; by task, then number. */
+  readonly batches: ReadonlyArray<Batch>
+  readonly bad: ReadonlyArray<BadTask>
+}
+
+/** New values for a task. A key that is left out stays as it is. */
+export interface TaskChange {
+  readonly status?: Status
+  readonly retryCount?: number
+  readonly errorMessage?: string | null
+  readonly completedAtMs?: number
+  readonly nextActionAtMs?: number | null
+  /** Why the mint server refused, kept to tell one task's fault from everybody's. */
+  readonly refusal?: string
+}
+
+/** Where on chain a mint happened. */
+export interface MintId {
+  readonly tx: Bytes32
+  readonly logIndex: number
+}
+
+export const mintKey = (mint: MintId): string => `${mint.tx}:${mint.logIndex}`
+
+/** A mint on chain, as the mint of this ordinal of the task. A mint belongs to one batch for ever. */
+export interface DeliveredMint extends MintId {
+  readonly mintNumber: number
+}
+
+export interface BatchSave {
+  /** As it was read: the row is changed only if it still has this version. */
+  readonly before: Batch
+  readonly after: Batch
+  readonly mints?: ReadonlyArray<DeliveredMint>
+  /** Done with the batch if the task still has the expected status. */
+  readonly task?: { readonly expected: Task; readonly change: TaskChange }
+}
+
+/**
+ * The ledger of orders, and the only writer of them. Every update carries the state that it expects; a `false` or a
+ * missing id says that somebody else was first and nothing was done, and is never an error. Times are parameters.
+ * Whatever is written together is one transaction.
+ */
+export class TaskRepo extends Context.Service<
+  TaskRepo,
+  {
+    /** Pending tasks that are not held, by wallet: all those of up to `walletsMax` wallets after `cursor`. */
+    readonly pendingPage: (page: {
+      readonly cursor: WalletId | undefined
+      readonly walletsMax: number
+    }) => Effect.Effect<PendingPage, LedgerError>
+    /** `pending_payment → funded`, reserving the cost, for those whose wallet is as it was and whose block is new enough. */
+    readonly fund: (
+      fundings: ReadonlyArray<Funding>,
+      block: Block,
+      nowMs: number
+    ) => Effect.Effect<ReadonlyArray<TaskId>, LedgerError>
+    /** `pending_payment → cancelled`, under the same conditions. */
+    readonly cancel: (
+      cancellations: ReadonlyArray<Cancellation>,
+      block: Block,
+      nowMs: number
+    ) => Effect.Effect<ReadonlyArray<TaskId>, LedgerError>
+    /** Sets tasks aside with a reason. Returns those that were not held before. */
+    readonly hold: (tasks: ReadonlyArray<BadTask>, nowMs: number) => Effect.Effect<ReadonlyArray<TaskId>, LedgerError>
+    /** Wallets that have something to do by now, the longest overdue first. */
+    readonly dueWallets: (nowMs: number, limit: number) => Effect.Effect<ReadonlyArray<WalletId>, LedgerError>
+    readonly walletWork: (walletId: WalletId) => Effect.Effect<WalletWork, LedgerError>
+    /** `funded → processing` with all batches of the task; resets its refusals. */
+    readonly plan: (task: Task, batches: ReadonlyArray<Batch>, nowMs: number) => Effect.Effect<boolean, LedgerError>
+    /** One step of a batch, with what follows from it: counters, mint records, the task's own change. */
+    readonly saveBatch: (save: BatchSave, nowMs: number) => Effect.Effect<boolean, LedgerError>
+    /**
+     * A change of a task that is still in the expected status. It completes only when every batch is delivered, and
+     * fails only when none of its batches is signed and unproven.
+     */
+    readonly saveTask: (expected: Task, change: TaskChange, nowMs: number) => Effect.Effect<boolean, LedgerError>
+    /** Which of these mints already belong to a batch, as `mintKey` names them. */
+    readonly attributedMints: (mints: ReadonlyArray<MintId>) => Effect.Effect<ReadonlySet<string>, LedgerError>
+    /** A batch of this token that was paid before `beforeMs` and is still not delivered. */
+    readonly undelivered: (token: Address, beforeMs: number) => Effect.Effect<Batch | undefined, LedgerError>
+    /** How many wallets met this very refusal since then. */
+    readonly walletsRefused: (reason: string, sinceMs: number) => Effect.Effect<number, LedgerError>
+    /** How many tasks are open, by status, held ones apart. */
+    readonly openTasks: Effect.Effect<OpenTasks, LedgerError>
+  }
+>()("ai-mint-executor/task/TaskRepo") {}
+
+export interface OpenTasks {
+  readonly pendingPayment: number
+  readonly funded: number
+  readonly processing: number
+  readonly held: number
+}

@@ -1,0 +1,223 @@
+import { Effect, Schema } from "effect"
+import type { SqlError } from "effect/sql/SqlError"
+import type { Fragment } from "effect/sql/Statement"
+import type { Batch } from "../../domain/Batch.ts"
+import { mayMove, type Task, type TaskId } from "../../domain/Task.ts"
+import type { WalletId } from "../../domain/Wallet.ts"
+import type { BatchSave, DeliveredMint, TaskChange } from "../TaskRepo.ts"
+import type { SweepStatements } from "./sweep.ts"
+import { instantOf } from "./TimeColumns.ts"
+
+/** Somebody else changed the row first: the transaction is undone and nothing has happened. */
+class Outrun extends Schema.TaggedError<Outrun>()("Outrun", {}) {}
+
+const transact = <E>(
+  { sql }: SweepStatements,
+  changes: Effect.Effect<void, E | Outrun | SqlError>
+): Effect.Effect<boolean, Exclude<E, Outrun> | SqlError> =>
+  sql.withTransaction(changes).pipe(
+    Effect.as(true),
+    Effect.catchTag("Outrun", () => Effect.succeed(false))
+  ) as Effect.Effect<boolean, Exclude<E, Outrun> | SqlError>
+
+/** Every transaction takes the wallet's row first, and so two of them never wait for each other. */
+const touchWallet = ({ sql }: SweepStatements, walletId: WalletId, provenBlock = 0n) => sql`
+  INSERT INTO ai_agent_wallet_state AS ws (wallet_id, version, proven_block)
+  VALUES (${walletId}::uuid, 1, ${provenBlock}::bigint)
+  ON CONFLICT (wallet_id) DO UPDATE
+  SET version = ws.version + 1, proven_block = greatest(ws.proven_block, excluded.proven_block)`
+
+const orOutrun = <E>(rows: Effect.Effect<ReadonlyArray<unknown>, E>): Effect.Effect<void, E | Outrun> =>
+  Effect.flatMap(rows, (found) => (found.length === 0 ? Effect.fail(new Outrun()) : Effect.void))
+
+export const plan = Effect.fnUntraced(function* (
+  on: SweepStatements,
+  task: Task,
+  batches: ReadonlyArray<Batch>,
+  nowMs: number
+) {
+  const { sql } = on
+  return yield* transact(
+    on,
+    Effect.gen(function* () {
+      yield* touchWallet(on, task.walletId)
+      yield* orOutrun(updateTask(on, task, { status: "processing", retryCount: 0, errorMessage: null }, nowMs))
+      yield* insertBatches(on, batches)
+      yield* sql`
+        INSERT INTO ai_agent_task_state AS s (task_id, next_action_at) VALUES (${task.id}::uuid, NULL)
+        ON CONFLICT (task_id) DO UPDATE SET next_action_at = NULL`
+    })
+  )
+})
+
+export const saveBatch = Effect.fnUntraced(function* (on: SweepStatements, save: BatchSave, nowMs: number) {
+  const { before, after, mints = [] } = save
+  return yield* transact(
+    on,
+    Effect.gen(function* () {
+      yield* touchWallet(on, before.walletId, after.paymentBlock)
+      yield* orOutrun(updateBatch(on, before, after))
+      if (mints.length > 0) yield* recordMints(on, after, mints, nowMs)
+      if (save.task !== undefined) {
+        const { expected, change } = save.task
+        yield* updateTask(on, expected, change, nowMs)
+        yield* updateState(on, expected.id, change, nowMs)
+      }
+    })
+  )
+})
+
+export const saveTask = Effect.fnUntraced(function* (
+  on: SweepStatements,
+  expected: Task,
+  change: TaskChange,
+  nowMs: number
+) {
+  return yield* transact(
+    on,
+    Effect.gen(function* () {
+      if (change.status !== undefined) yield* touchWallet(on, expected.walletId)
+      yield* orOutrun(updateTask(on, expected, change, nowMs))
+      yield* updateState(on, expected.id, change, nowMs)
+    })
+  )
+})
+
+/** The batch rows of a task in one statement. A number that exists already is somebody else's plan. */
+const insertBatches = ({ sql }: SweepStatements, batches: ReadonlyArray<Batch>) => {
+  const rows = batches.map((batch) => ({
+    task_id: batch.taskId,
+    number: batch.number,
+    wallet_id: batch.walletId,
+    first_mint: batch.firstMint,
+    quantity: batch.quantity,
+    amount: batch.amount.toString(),
+    token: batch.token,
+    payer: batch.payer,
+    pay_to: batch.payTo,
+    recipient: batch.recipient,
+    nonce: batch.nonce,
+    status: batch.status,
+    payment_tx: batch.paymentTx ?? null,
+    payment_block: batch.paymentBlock?.toString() ?? null,
+    paid_amount: batch.paidAmount?.toString() ?? null,
+    reason: batch.reason ?? null,
+    next_ms: batch.nextActionAtMs ?? null,
+    since_ms: batch.statusSinceMs
+  }))
+  return sql`
+    INSERT INTO ai_agent_batches (task_id, number, wallet_id, first_mint, quantity, amount, token, payer, pay_to,
+      recipient, nonce, status, payment_tx, payment_block, paid_amount, reason, next_action_at, status_since)
+    SELECT task_id, number, wallet_id, first_mint, quantity, amount, token, payer, pay_to,
+      recipient, nonce, status, payment_tx, payment_block, paid_amount, reason,
+      to_timestamp(next_ms / 1000), to_timestamp(since_ms / 1000)
+    FROM jsonb_to_recordset(${JSON.stringify(rows)}::text::jsonb) AS x(task_id uuid, number int, wallet_id uuid,
+      first_mint int, quantity int, amount bigint, token text, payer text, pay_to text, recipient text, nonce text,
+      status text, payment_tx text, payment_block bigint, paid_amount bigint, reason text, next_ms float8,
+      since_ms float8)`
+}
+
+const updateBatch = ({ sql }: SweepStatements, before: Batch, after: Batch) => sql`
+  UPDATE ai_agent_batches SET
+    status = ${after.status}, version = version + 1,
+    signed_amount = ${after.window?.amount ?? null}::bigint, signed_pay_to = ${after.window?.payTo ?? null}::text,
+    valid_after = ${after.window?.validAfter ?? null}::bigint,
+    valid_before = ${after.window?.validBefore ?? null}::bigint,
+    signed_block = ${after.window?.block ?? null}::bigint,
+    sends = ${after.sends}::int, looks = ${after.looks}::int,
+    payment_tx = ${after.paymentTx ?? null}::text, payment_block = ${after.paymentBlock ?? null}::bigint,
+    paid_amount = ${after.paidAmount ?? null}::bigint, mint_txs = ${after.mintTxs}::text[],
+    minted = ${after.minted}::int, next_action_at = ${instantOf(sql, after.nextActionAtMs ?? null)},
+    reason = ${after.reason ?? null}::text, status_since = ${instantOf(sql, after.statusSinceMs)}
+  WHERE task_id = ${before.taskId}::uuid AND number = ${before.number}::int
+    AND version = ${before.version}::int AND status = ${before.status}
+  RETURNING number`
+
+/** Marks mints as this batch's, writes v1.1's record of each, and counts the task anew from its batch rows. */
+const recordMints = Effect.fnUntraced(function* (
+  { sql, time }: SweepStatements,
+  batch: Batch,
+  mints: ReadonlyArray<DeliveredMint>,
+  nowMs: number
+) {
+  const rows = JSON.stringify(mints.map((m) => ({ tx: m.tx, log_index: m.logIndex, mint_number: m.mintNumber })))
+  const mint = sql`jsonb_to_recordset(${rows}::text::jsonb) AS x(tx text, log_index int, mint_number int)`
+  const task = sql`${batch.taskId}::uuid`
+  yield* sql`
+    INSERT INTO ai_agent_batch_mints (tx_hash, log_index, task_id, batch_number, mint_number)
+    SELECT x.tx, x.log_index, ${task}, ${batch.number}::int, x.mint_number FROM ${mint}
+    ON CONFLICT DO NOTHING`
+  // Another batch may have taken one of them: then this batch has to look again.
+  yield* orOutrun(sql`
+    SELECT 1 FROM ai_agent_batch_mints WHERE task_id = ${task} AND batch_number = ${batch.number}::int
+    HAVING count(*) = ${batch.minted}::int`)
+  yield* sql`
+    INSERT INTO ai_agent_mint_records (task_id, mint_number, status, tx_hash, created_at, completed_at)
+    SELECT ${task}, x.mint_number, 'completed', x.tx,
+      ${time.write("ai_agent_mint_records", "created_at", nowMs)},
+      ${time.write("ai_agent_mint_records", "completed_at", nowMs)}
+    FROM ${mint}`
+  yield* sql`
+    UPDATE ai_agent_tasks SET
+      mints_completed = (SELECT min(b.first_mint) - 1 + sum(b.minted) FROM ai_agent_batches b WHERE b.task_id = ${task}),
+      updated_at = ${time.write("ai_agent_tasks", "updated_at", nowMs)}
+    WHERE id = ${task}`
+})
+
+/** v1.1's columns. Beside the expected status, the end of a task has a condition of its own. */
+const updateTask = ({ sql, time }: SweepStatements, expected: Task, change: TaskChange, nowMs: number) => {
+  const sets: Array<Fragment> = [sql`updated_at = ${time.write("ai_agent_tasks", "updated_at", nowMs)}`]
+  const status = change.status
+  if (status !== undefined) {
+    if (status !== expected.status && !mayMove(expected.status, status)) {
+      return Effect.die(new Error(`a task never goes from ${expected.status} to ${status}`))
+    }
+    sets.push(sql`status = ${status}`)
+  }
+  if (status === "processing") {
+    sets.push(sql`started_at = coalesce(started_at, ${time.write("ai_agent_tasks", "started_at", nowMs)})`)
+  }
+  if (status === "completed" || status === "failed") {
+    sets.push(sql`completed_at = ${time.write("ai_agent_tasks", "completed_at", nowMs)}`)
+  }
+  if (status === "failed") sets.push(sql`mints_failed = quantity - mints_completed`)
+  if (change.retryCount !== undefined) sets.push(sql`retry_count = ${change.retryCount}::int`)
+  if (change.errorMessage !== undefined) sets.push(sql`error_message = ${change.errorMessage}::text`)
+  return sql`
+    UPDATE ai_agent_tasks t SET ${sql.csv(sets)}
+    WHERE t.id = ${expected.id}::uuid AND t.status = ${expected.status} AND ${endCondition(sql, status)}
+    RETURNING t.id`
+}
+
+const endCondition = (sql: SweepStatements["sql"], status: TaskChange["status"]): Fragment => {
+  const noBatch = (which: Fragment) =>
+    sql`NOT EXISTS (SELECT 1 FROM ai_agent_batches b WHERE b.task_id = t.id AND ${which})`
+  switch (status) {
+    case "completed":
+      return sql`t.mints_completed = t.quantity AND ${noBatch(sql`b.status <> 'delivered'`)}`
+    case "failed":
+      return noBatch(sql`b.status IN ('signed', 'accepted', 'unknown', 'paid')`)
+    default:
+      return sql`true`
+  }
+}
+
+/** Our own columns beside the task. */
+const updateState = Effect.fnUntraced(function* (
+  { sql }: SweepStatements,
+  taskId: TaskId,
+  change: TaskChange,
+  nowMs: number
+) {
+  if (change.status === "failed") {
+    yield* sql`UPDATE ai_agent_task_state SET reserved_at_block = NULL WHERE task_id = ${taskId}::uuid`
+  }
+  if (change.nextActionAtMs === undefined && change.refusal === undefined) return
+  const refusedAt = instantOf(sql, change.refusal === undefined ? null : nowMs)
+  yield* sql`
+    INSERT INTO ai_agent_task_state AS s (task_id, next_action_at, refusal, refused_at)
+    VALUES (${taskId}::uuid, ${instantOf(sql, change.nextActionAtMs ?? null)}, ${change.refusal ?? null}::text,
+      ${refusedAt})
+    ON CONFLICT (task_id) DO UPDATE SET next_action_at = excluded.next_action_at,
+      refusal = coalesce(excluded.refusal, s.refusal), refused_at = coalesce(excluded.refused_at, s.refused_at)`
+})

@@ -1,0 +1,40 @@
+import type { SqlClient } from "effect/sql"
+import type { Fragment } from "effect/sql/Statement"
+
+/**
+ * What each of the wallets in `wallets` (a query that gives `wallet_id`) has reserved, as rows of
+ * `wallet_id, reserved_sum, maybe_spent`.
+ *
+ * Reserved are the unpaid batches of funded and processing tasks, the whole cost of such a task that is not planned
+ * yet, and every signed payment whose outcome is not proven, whatever became of its task. A held batch of an open task
+ * keeps its money: a person decides. `maybe_spent` is the part that may have left the wallet already.
+ *
+ * `onlyOurs` leaves out unplanned tasks that this program has not reserved: a `funded` row of another's making proves
+ * no money.
+ */
+export const reservations = (sql: SqlClient.SqlClient, wallets: Fragment, onlyOurs: boolean): Fragment => sql`
+  SELECT m.wallet_id, sum(m.reserved)::bigint AS reserved_sum, sum(m.maybe_spent)::bigint AS maybe_spent
+  FROM (
+    SELECT b.wallet_id,
+      CASE
+        WHEN b.status IN ('signed', 'accepted', 'unknown') THEN b.signed_amount
+        WHEN b.status IN ('planned', 'held') AND t.status IN ('funded', 'processing') THEN b.amount
+        ELSE 0
+      END AS reserved,
+      CASE
+        WHEN b.status IN ('signed', 'accepted', 'unknown') THEN b.signed_amount
+        WHEN b.status = 'held' AND t.status IN ('funded', 'processing') THEN b.amount
+        ELSE 0
+      END AS maybe_spent
+    FROM ai_agent_batches b
+    JOIN ai_agent_tasks t ON t.id = b.task_id
+    WHERE b.wallet_id IN (${wallets}) AND b.status NOT IN ('paid', 'delivered')
+    UNION ALL
+    SELECT t.agent_wallet_id, t.total_cost - t.price_per_mint * t.mints_completed, 0
+    FROM ai_agent_tasks t
+    LEFT JOIN ai_agent_task_state s ON s.task_id = t.id
+    WHERE t.agent_wallet_id IN (${wallets}) AND t.status IN ('funded', 'processing')
+      AND (s.reserved_at_block IS NOT NULL OR ${!onlyOurs}::boolean)
+      AND NOT EXISTS (SELECT 1 FROM ai_agent_batches b WHERE b.task_id = t.id)
+  ) m
+  GROUP BY m.wallet_id`

@@ -1,0 +1,188 @@
+import { Redacted, Result, Schema } from "effect"
+import type { SqlClient } from "effect/sql"
+import { type Address, parse } from "../../domain/Address.ts"
+import type { Batch } from "../../domain/Batch.ts"
+import { messages, readTask, type Task, type TaskRow } from "../../domain/Task.ts"
+import { usdc } from "../../domain/Usdc.ts"
+import type { Wallet, WalletId } from "../../domain/Wallet.ts"
+import type { BadTask } from "../TaskRepo.ts"
+import type { TimeColumns } from "./TimeColumns.ts"
+
+const Ms = Schema.NullOr(Schema.Number)
+const StatusText = Schema.Literals(["pending_payment", "funded", "processing", "completed", "failed", "cancelled"])
+const BatchStatusText = Schema.Literals(["planned", "signed", "accepted", "unknown", "paid", "delivered", "held"])
+
+/** A task beside its state of ours, as `taskColumns` selects it. */
+export const TaskFields = {
+  id: Schema.String,
+  user_address: Schema.String,
+  agent_wallet_id: Schema.String,
+  token_address: Schema.String,
+  quantity: Schema.Number,
+  price_per_mint: Schema.BigInt,
+  total_cost: Schema.BigInt,
+  status: StatusText,
+  mints_completed: Schema.Number,
+  retry_count: Schema.Number,
+  error_message: Schema.NullOr(Schema.String),
+  created_ms: Ms,
+  started_ms: Ms,
+  updated_ms: Ms,
+  reserved: Schema.Boolean,
+  next_action_ms: Ms
+}
+const TaskRecord = Schema.Struct(TaskFields)
+type TaskRecord = typeof TaskRecord.Type
+
+/** Select list for `ai_agent_tasks t LEFT JOIN ai_agent_task_state s`. */
+export const taskColumns = (sql: SqlClient.SqlClient, time: TimeColumns) => sql`
+  t.id, t.user_address, t.agent_wallet_id, t.token_address, t.quantity, t.price_per_mint, t.total_cost, t.status,
+  t.mints_completed, t.retry_count, t.error_message,
+  ${time.read("ai_agent_tasks", "created_at", "t")} AS created_ms,
+  ${time.read("ai_agent_tasks", "started_at", "t")} AS started_ms,
+  ${time.read("ai_agent_tasks", "updated_at", "t")} AS updated_ms,
+  s.reserved_at_block IS NOT NULL AS reserved,
+  (extract(epoch FROM s.next_action_at) * 1000)::float8 AS next_action_ms`
+
+/** The wallet of a task; all null where the task names a wallet that does not exist. */
+export const WalletFields = {
+  wallet_id: Schema.NullOr(Schema.String),
+  wallet_user: Schema.NullOr(Schema.String),
+  wallet_address: Schema.NullOr(Schema.String),
+  wallet_key: Schema.NullOr(Schema.String)
+}
+type WalletRecord = { readonly [K in keyof typeof WalletFields]: string | null }
+
+/** Select list for `ai_agent_wallets w`. */
+export const walletColumns = (sql: SqlClient.SqlClient) => sql`
+  w.id AS wallet_id, w.user_address AS wallet_user, w.agent_address AS wallet_address,
+  w.encrypted_private_key AS wallet_key`
+
+export const MoneyFields = { version: Schema.BigInt, proven_block: Schema.BigInt, reserved_sum: Schema.BigInt, maybe_spent: Schema.BigInt }
+
+const taskRow = (row: TaskRecord): TaskRow => ({
+  id: row.id,
+  walletId: row.agent_wallet_id,
+  userAddress: row.user_address,
+  token: row.token_address,
+  quantity: row.quantity,
+  pricePerMint: row.price_per_mint,
+  totalCost: row.total_cost,
+  status: row.status,
+  mintsCompleted: row.mints_completed,
+  retryCount: row.retry_count,
+  errorMessage: row.error_message ?? undefined,
+  createdAtMs: row.created_ms ?? Number.NaN,
+  startedAtMs: row.started_ms ?? undefined,
+  updatedAtMs: row.updated_ms ?? row.created_ms ?? Number.NaN,
+  reserved: row.reserved,
+  nextActionAtMs: row.next_action_ms ?? undefined
+})
+
+/** The wallet in a row, or why there is none. */
+export const readWallet = (walletId: WalletId, row: WalletRecord | undefined): Result.Result<Wallet, string> => {
+  if (row?.wallet_id == null) return Result.fail(`agent_wallet_id ${walletId} is not in ai_agent_wallets`)
+  const userAddress = parse(row.wallet_user ?? "")
+  const agentAddress = parse(row.wallet_address ?? "")
+  if (userAddress === undefined) return Result.fail(`user_address of agent wallet ${row.wallet_id} is not an address`)
+  if (agentAddress === undefined) return Result.fail(`agent_address of agent wallet ${row.wallet_id} is not an address`)
+  const encryptedPrivateKey = Redacted.make(row.wallet_key ?? "", { label: "encrypted_private_key" })
+  return Result.succeed({ id: row.wallet_id, userAddress, agentAddress, encryptedPrivateKey })
+}
+
+/** Sorts rows into orders that can be carried out and rows that wait for a person. */
+export const readTasks = (
+  rows: ReadonlyArray<TaskRecord>,
+  wallet: Result.Result<Wallet, string>
+): { readonly tasks: ReadonlyArray<Task>; readonly bad: ReadonlyArray<BadTask> } => {
+  const tasks: Array<Task> = []
+  const bad: Array<BadTask> = []
+  for (const row of rows) {
+    const read = readTask(taskRow(row), wallet)
+    if (Result.isSuccess(read)) tasks.push(read.success)
+    else bad.push({ taskId: row.id, reason: messages.badOrder(read.failure) })
+  }
+  return { tasks, bad }
+}
+
+const BatchRecord = Schema.Struct({
+  task_id: Schema.String,
+  number: Schema.Number,
+  wallet_id: Schema.String,
+  first_mint: Schema.Number,
+  quantity: Schema.Number,
+  amount: Schema.BigInt,
+  token: Schema.String,
+  payer: Schema.String,
+  pay_to: Schema.String,
+  recipient: Schema.String,
+  nonce: Schema.String,
+  status: BatchStatusText,
+  version: Schema.Number,
+  signed_amount: Schema.NullOr(Schema.BigInt),
+  signed_pay_to: Schema.NullOr(Schema.String),
+  valid_after: Schema.NullOr(Schema.BigInt),
+  valid_before: Schema.NullOr(Schema.BigInt),
+  signed_block: Schema.NullOr(Schema.BigInt),
+  sends: Schema.Number,
+  looks: Schema.Number,
+  payment_tx: Schema.NullOr(Schema.String),
+  payment_block: Schema.NullOr(Schema.BigInt),
+  paid_amount: Schema.NullOr(Schema.BigInt),
+  mint_txs: Schema.Array(Schema.String),
+  minted: Schema.Number,
+  next_action_ms: Ms,
+  reason: Schema.NullOr(Schema.String),
+  status_since_ms: Schema.Number
+})
+type BatchRecord = typeof BatchRecord.Type
+export const BatchRecords = Schema.Array(BatchRecord)
+
+/** Select list for `ai_agent_batches b`. */
+export const batchColumns = (sql: SqlClient.SqlClient) => sql`
+  b.task_id, b.number, b.wallet_id, b.first_mint, b.quantity, b.amount, b.token, b.payer, b.pay_to, b.recipient,
+  b.nonce, b.status, b.version, b.signed_amount, b.signed_pay_to, b.valid_after, b.valid_before, b.signed_block,
+  b.sends, b.looks, b.payment_tx, b.payment_block, b.paid_amount, b.mint_txs, b.minted, b.reason,
+  (extract(epoch FROM b.next_action_at) * 1000)::float8 AS next_action_ms,
+  (extract(epoch FROM b.status_since) * 1000)::float8 AS status_since_ms`
+
+type Hex = `0x${string}`
+
+/** Our own rows, under our own checks: their texts are of the right form. */
+export const batchOf = (row: BatchRecord): Batch => ({
+  taskId: row.task_id,
+  number: row.number,
+  walletId: row.wallet_id,
+  firstMint: row.first_mint,
+  quantity: row.quantity,
+  amount: usdc(row.amount),
+  token: row.token as Address,
+  payer: row.payer as Address,
+  payTo: row.pay_to as Address,
+  recipient: row.recipient as Address,
+  nonce: row.nonce as Hex,
+  status: row.status,
+  version: row.version,
+  window: windowOf(row),
+  sends: row.sends,
+  looks: row.looks,
+  paymentTx: (row.payment_tx ?? undefined) as Hex | undefined,
+  paymentBlock: row.payment_block ?? undefined,
+  paidAmount: row.paid_amount === null ? undefined : usdc(row.paid_amount),
+  mintTxs: row.mint_txs as ReadonlyArray<Hex>,
+  minted: row.minted,
+  nextActionAtMs: row.next_action_ms ?? undefined,
+  reason: row.reason ?? undefined,
+  statusSinceMs: row.status_since_ms
+})
+
+const windowOf = (row: BatchRecord): Batch["window"] =>
+  row.signed_amount === null || row.valid_before === null
+    ? undefined
+    : {
+        amount: usdc(row.signed_amount),
+        payTo: row.signed_pay_to as Address,
+        validAfter: Number(row.valid_after),
+        validBefore: Number(row.valid_before),
+        block: row.signed_block ?? 0n
+      }

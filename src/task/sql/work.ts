@@ -1,0 +1,143 @@
+import { Effect, Result, Schema } from "effect"
+import { type Address, parse } from "../../domain/Address.ts"
+import type { Batch } from "../../domain/Batch.ts"
+import { usdc } from "../../domain/Usdc.ts"
+import type { WalletId } from "../../domain/Wallet.ts"
+import { type MintId, mintKey, type OpenTasks, type WalletWork } from "../TaskRepo.ts"
+import { reservations } from "./money.ts"
+import {
+  batchColumns,
+  batchOf,
+  BatchRecords,
+  readTasks,
+  readWallet,
+  taskColumns,
+  TaskFields,
+  walletColumns,
+  WalletFields
+} from "./rows.ts"
+import type { SweepStatements } from "./sweep.ts"
+import { instantOf } from "./TimeColumns.ts"
+
+const WalletIds = Schema.Array(Schema.Struct({ wallet_id: Schema.String }))
+const Tasks = Schema.Array(Schema.Struct(TaskFields))
+const WalletRecords = Schema.Array(
+  Schema.Struct({ ...WalletFields, reserved_sum: Schema.BigInt, maybe_spent: Schema.BigInt })
+)
+const Counts = Schema.Array(Schema.Struct({ status: Schema.String, held: Schema.Boolean, count: Schema.BigInt }))
+const One = Schema.Array(Schema.Struct({ count: Schema.BigInt }))
+const MintIds = Schema.Array(Schema.Struct({ tx_hash: Schema.String, log_index: Schema.Number }))
+
+/** A batch that is in flight gives its task nothing else to do. */
+export const dueWallets = Effect.fnUntraced(function* ({ sql }: SweepStatements, nowMs: number, limit: number) {
+  const now = instantOf(sql, nowMs)
+  const raw = yield* sql`
+    SELECT due.wallet_id FROM (
+      SELECT b.wallet_id, b.next_action_at AS at
+      FROM ai_agent_batches b
+      WHERE b.status IN ('signed', 'accepted', 'unknown', 'paid') AND b.next_action_at <= ${now}
+      UNION ALL
+      SELECT t.agent_wallet_id, coalesce(s.next_action_at, to_timestamp(0))
+      FROM ai_agent_tasks t
+      LEFT JOIN ai_agent_task_state s ON s.task_id = t.id
+      WHERE t.status IN ('funded', 'processing') AND s.held_at IS NULL
+        AND (s.next_action_at IS NULL OR s.next_action_at <= ${now})
+        AND NOT EXISTS (SELECT 1 FROM ai_agent_batches b
+          WHERE b.task_id = t.id AND b.status IN ('signed', 'accepted', 'unknown', 'paid'))
+    ) due
+    GROUP BY due.wallet_id
+    ORDER BY min(due.at), due.wallet_id
+    LIMIT ${limit}::int`
+  return (yield* Schema.decodeUnknownEffect(WalletIds)(raw)).map((row) => row.wallet_id)
+})
+
+export const walletWork = Effect.fnUntraced(function* ({ sql, time }: SweepStatements, walletId: WalletId) {
+  const id = sql`${walletId}::uuid`
+  const tasks = yield* sql`
+    SELECT ${taskColumns(sql, time)}
+    FROM ai_agent_tasks t
+    LEFT JOIN ai_agent_task_state s ON s.task_id = t.id
+    WHERE t.agent_wallet_id = ${id} AND t.status IN ('funded', 'processing') AND s.held_at IS NULL
+    ORDER BY t.created_at, t.id`
+  const wallets = yield* sql`
+    SELECT ${walletColumns(sql)}, coalesce(m.reserved_sum, 0) AS reserved_sum, coalesce(m.maybe_spent, 0) AS maybe_spent
+    FROM (SELECT ${id} AS id) p
+    LEFT JOIN ai_agent_wallets w ON w.id = p.id
+    LEFT JOIN (${reservations(sql, sql`SELECT ${id}`, true)}) m ON m.wallet_id = p.id`
+  const batches = yield* sql`
+    SELECT ${batchColumns(sql)}
+    FROM ai_agent_batches b
+    LEFT JOIN ai_agent_task_state s ON s.task_id = b.task_id
+    JOIN ai_agent_tasks t ON t.id = b.task_id
+    WHERE b.wallet_id = ${id} AND (b.status IN ('signed', 'accepted', 'unknown', 'paid')
+      OR (t.status IN ('funded', 'processing') AND s.held_at IS NULL))
+    ORDER BY b.task_id, b.number`
+  return toWork(
+    walletId,
+    (yield* Schema.decodeUnknownEffect(WalletRecords)(wallets))[0],
+    yield* Schema.decodeUnknownEffect(Tasks)(tasks),
+    (yield* Schema.decodeUnknownEffect(BatchRecords)(batches)).map(batchOf)
+  )
+})
+
+const toWork = (
+  walletId: WalletId,
+  row: (typeof WalletRecords.Type)[number] | undefined,
+  tasks: typeof Tasks.Type,
+  batches: ReadonlyArray<Batch>
+): WalletWork => {
+  const wallet = readWallet(walletId, row)
+  return {
+    wallet: Result.isSuccess(wallet) ? wallet.success : undefined,
+    reserved: usdc(row?.reserved_sum ?? 0n),
+    maybeSpent: usdc(row?.maybe_spent ?? 0n),
+    ...readTasks(tasks, wallet),
+    batches
+  }
+}
+
+export const attributedMints = Effect.fnUntraced(function* ({ sql }: SweepStatements, mints: ReadonlyArray<MintId>) {
+  if (mints.length === 0) return new Set<string>()
+  const raw = yield* sql`
+    SELECT tx_hash, log_index FROM ai_agent_batch_mints
+    WHERE tx_hash = ANY(${[...new Set(mints.map((mint) => mint.tx))]}::text[])`
+  const rows = yield* Schema.decodeUnknownEffect(MintIds)(raw)
+  return new Set(rows.map((row) => mintKey({ tx: row.tx_hash as MintId["tx"], logIndex: row.log_index })))
+})
+
+export const undelivered = Effect.fnUntraced(function* ({ sql }: SweepStatements, token: Address, beforeMs: number) {
+  const raw = yield* sql`
+    SELECT ${batchColumns(sql)} FROM ai_agent_batches b
+    WHERE b.status = 'paid' AND b.token = ${parse(token) ?? token} AND b.status_since < ${instantOf(sql, beforeMs)}
+    ORDER BY b.status_since LIMIT 1`
+  return (yield* Schema.decodeUnknownEffect(BatchRecords)(raw)).map(batchOf)[0]
+})
+
+export const walletsRefused = Effect.fnUntraced(function* (
+  { sql }: SweepStatements,
+  reason: string,
+  sinceMs: number
+) {
+  const raw = yield* sql`
+    SELECT count(DISTINCT t.agent_wallet_id) AS count
+    FROM ai_agent_task_state s JOIN ai_agent_tasks t ON t.id = s.task_id
+    WHERE s.refusal = ${reason} AND s.refused_at > ${instantOf(sql, sinceMs)}`
+  return Number((yield* Schema.decodeUnknownEffect(One)(raw))[0]?.count ?? 0n)
+})
+
+export const openTasks = Effect.fnUntraced(function* ({ sql }: SweepStatements) {
+  const raw = yield* sql`
+    SELECT t.status, s.held_at IS NOT NULL AS held, count(*) AS count
+    FROM ai_agent_tasks t LEFT JOIN ai_agent_task_state s ON s.task_id = t.id
+    WHERE t.status IN ('pending_payment', 'funded', 'processing')
+    GROUP BY 1, 2`
+  const rows = yield* Schema.decodeUnknownEffect(Counts)(raw)
+  const count = (match: (row: (typeof rows)[number]) => boolean) =>
+    Number(rows.filter(match).reduce((total, row) => total + row.count, 0n))
+  return {
+    pendingPayment: count((row) => row.status === "pending_payment" && !row.held),
+    funded: count((row) => row.status === "funded" && !row.held),
+    processing: count((row) => row.status === "processing" && !row.held),
+    held: count((row) => row.held)
+  } satisfies OpenTasks
+})
