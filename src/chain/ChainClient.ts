@@ -1,7 +1,8 @@
-import { Context, type Effect, Schema } from "effect"
+import { Context, type Effect, Runtime, Schema } from "effect"
 import type { Address, Bytes32 } from "../domain/Address.ts"
 import type { AuthorizationOutcome } from "../domain/Authorization.ts"
 import type { Block } from "../domain/Block.ts"
+import type { Deposit } from "../domain/Deposit.ts"
 import type { Usdc } from "../domain/Usdc.ts"
 
 /**
@@ -45,22 +46,15 @@ export class ChainError extends Schema.TaggedError<ChainError>()("ChainError", {
 }
 
 /** The chain, the USDC contract or the list of URLs is not what the settings say. The executor must not start. */
-export class WrongChain extends Schema.TaggedError<WrongChain>()("WrongChain", { message: Schema.String }) {}
+export class WrongChain extends Schema.TaggedError<WrongChain>()("WrongChain", { message: Schema.String }) {
+  /** `EX_CONFIG`: pm2 does not restart what the same settings would only stop again. */
+  override readonly [Runtime.errorExitCode] = 78
+}
 
 export interface Balances {
   readonly block: Block
   /** One entry for each wallet that was asked for. */
   readonly usdc: ReadonlyMap<Address, Usdc>
-}
-
-/** A USDC `Transfer` into a wallet. */
-export interface Deposit {
-  readonly wallet: Address
-  readonly from: Address
-  readonly amount: Usdc
-  readonly tx: Bytes32
-  readonly logIndex: number
-  readonly block: Block
 }
 
 /** One mint: one `TokensMinted` event, or, for a token without it, one `Transfer` from the zero address. */

@@ -1,6 +1,9 @@
-import { Context, type Duration, type LogLevel, type Option, type Redacted } from "effect"
+import { Context, type Duration, type LogLevel, type Option, type Redacted, Runtime, Schema } from "effect"
 import type { Address } from "../domain/Address.ts"
 import type { Network } from "./Network.ts"
+
+/** How log lines look. `text` is the form of v1.1, for people and `grep`; `json` and `logfmt` carry all fields. */
+export type LogFormat = "pretty" | "text" | "json" | "logfmt"
 
 /** Everything that an operator can set, decoded once. Keys, units, defaults and ranges: `.env.example`. */
 export interface SettingsShape {
@@ -23,6 +26,7 @@ export interface SettingsShape {
   readonly maxRetryCount: number
   readonly confirmations: number
   readonly mintPayTo: ReadonlyArray<Address>
+  /** Never shorter than `mintTimeout`. */
   readonly authorizationWindow: Duration.Duration
   /** An IANA zone name. None: the database's own default zone. */
   readonly databaseTimezone: Option.Option<string>
@@ -32,7 +36,28 @@ export interface SettingsShape {
   readonly databaseTimeout: Duration.Duration
   readonly drainTimeout: Duration.Duration
   readonly logLevel: LogLevel.LogLevel
-  readonly logFormat: "pretty" | "text" | "json" | "logfmt"
+  readonly logFormat: LogFormat
 }
 
 export class Settings extends Context.Service<Settings, SettingsShape>()("ai-mint-executor/config/Settings") {}
+
+/** `EX_CONFIG` of sysexits.h. pm2 is told not to restart on it: the same settings would only fail again. */
+const EXIT_CODE = 78
+
+/**
+ * What keeps the executor from starting: every key that is missing or wrong, and what it should be. Values are never
+ * part of it, as they may be secrets. `layer` in `load.ts` has told the operator when this arrives, so the runtime
+ * neither prints it again nor adds a stack.
+ */
+export class BadSettings extends Schema.TaggedError<BadSettings>()("BadSettings", {
+  problems: Schema.Array(Schema.String)
+}) {
+  override readonly [Runtime.errorExitCode] = EXIT_CODE
+  override readonly [Runtime.errorReported] = false
+  override get message(): string {
+    const list = this.problems.map((problem) => `  - ${problem}`)
+    return ["The settings do not let the executor start:", ...list, "Every setting is described in .env.example."].join(
+      "\n"
+    )
+  }
+}

@@ -18,6 +18,17 @@ export const freeAtLeast = (money: WalletMoney): Usdc => minus(money.balance, mo
 export const freeAtMost = (money: WalletMoney): Usdc =>
   minus(money.balance, usdc(money.reserved - money.maybeSpent))
 
+export type Cover = "covered" | "unclear" | "short"
+
+/**
+ * Whether a wallet has the money for a cost that is not among its reservations. Short only where no outcome of its
+ * unproven payments would leave enough.
+ */
+export const cover = (money: WalletMoney, cost: Usdc): Cover => {
+  if (cost <= freeAtLeast(money)) return "covered"
+  return cost <= freeAtMost(money) ? "unclear" : "short"
+}
+
 type Candidate = Pick<Task, "id" | "totalCost" | "createdAtMs">
 
 /**

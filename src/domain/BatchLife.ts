@@ -54,7 +54,7 @@ export const resend = (batch: Batch, nowMs: number, answerByMs: number): Batch =
 export const accept = (batch: Batch, mintTxs: ReadonlyArray<Bytes32>, nowMs: number): Batch =>
   step(batch, nowMs, {
     status: batch.status === "paid" ? "paid" : "accepted",
-    mintTxs: mintTxs.length > 0 ? mintTxs : batch.mintTxs,
+    mintTxs: [...new Set([...batch.mintTxs, ...mintTxs])],
     nextActionAtMs: nowMs + lookPauseMs(0),
     reason: "the mint server accepted the payment, waiting for the chain"
   })

@@ -6,3 +6,15 @@ export interface Block {
   readonly number: bigint
   readonly timeMs: number
 }
+
+/** How far back a search starts, beyond the estimate: chains pause, and clocks differ. */
+const MARGIN_BLOCKS = 150
+
+/**
+ * A block that is surely not newer than `timeMs`, by the pace of the network. Only for where a search of logs starts.
+ */
+export const blockBefore = (block: Block, timeMs: number, blockSeconds: number): bigint => {
+  const back = Math.ceil(Math.max(0, block.timeMs - timeMs) / (blockSeconds * 1000)) + MARGIN_BLOCKS
+  const number = block.number - BigInt(back)
+  return number > 0n ? number : 0n
+}

@@ -12,6 +12,7 @@ export interface Offer {
   readonly payTo: string
   /** Base units of the asset. */
   readonly amount: bigint
+  /** More than zero. How long the server says that it may take to settle. */
   readonly maxTimeoutSeconds: number | undefined
 }
 

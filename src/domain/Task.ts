@@ -36,6 +36,8 @@ export interface Task {
   /** Refusals in a row since the last progress. */
   readonly retryCount: number
   readonly errorMessage: string | undefined
+  /** Why the mint server last refused it. */
+  readonly lastRefusal: string | undefined
   readonly createdAtMs: number
   readonly startedAtMs: number | undefined
   readonly updatedAtMs: number

@@ -13,9 +13,12 @@ export interface MintOrder {
 /**
  * The server made no offer; nothing was signed or sent.
  *
- * - `Unavailable`: no connection, timeout, 408, 425, 429, 5xx: the environment. Costs the task nothing.
+ * - `Unavailable`: no connection, timeout, redirect, 408, 425, 429, 5xx: the environment. Costs the task nothing.
  * - `Refused`: it answered and will not sell (400, 403, 404, 409, 410, 422, …): counts against the task.
- * - `Unreadable`: it answered something that is no offer (a 402 without a readable challenge, a 200 without payment): environment.
+ * - `Unreadable`: it answered something that is no offer (a 402 without a readable challenge, a 200 without payment):
+ *   the environment too.
+ *
+ * The message is one short line without control characters, fit for `error_message`.
  */
 export class NoOffer extends Schema.TaggedError<NoOffer>()("NoOffer", {
   reason: Schema.Literals(["Unavailable", "Refused", "Unreadable"]),
@@ -26,9 +29,12 @@ export class NoOffer extends Schema.TaggedError<NoOffer>()("NoOffer", {
  * What the server answered to a payment. Only the chain decides whether money moved; this sets what to look for and
  * how soon.
  *
- * - `Accepted`: 200 with a successful settlement (`PAYMENT-RESPONSE`), or a 200 that names its mint transactions.
+ * - `Accepted`: 2xx with a successful settlement (`PAYMENT-RESPONSE`), or a 2xx that names its mint transactions.
  * - `Refused`: a definite no to this request (4xx, a 402 that names a fault of the payment or a fresh challenge).
- * - `Unclear`: timeout, reset, 408, 425, 429, 5xx, `settlement_pending`, a nonce already used, a broken body.
+ * - `Unclear`: timeout, reset, redirect, 408, 425, 429, 5xx, `settlement_pending`, a nonce already used, a broken body,
+ *   a facilitator that cannot be asked; and a 4xx whose receipt says that the payment was settled or sent.
+ *
+ * A reason is one short line without control characters or bytes of the payment, fit for `error_message`.
  */
 export type PaymentAnswer =
   | {
@@ -47,7 +53,7 @@ export class Minter extends Context.Service<
     readonly quote: (order: MintOrder) => Effect.Effect<MintQuote, NoOffer>
     /**
      * Sends the payment with the order. Never fails: whatever happens is an answer. Sending the same authorization
-     * again is safe (the USDC contract takes a nonce once).
+     * again is safe (the USDC contract takes a nonce once). `offer` is one of the quote's.
      */
     readonly pay: (
       order: MintOrder,

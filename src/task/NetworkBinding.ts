@@ -1,9 +1,12 @@
-import { Effect, Schema } from "effect"
+import { Effect, Runtime, Schema } from "effect"
 import { SqlClient } from "effect/sql"
 import type { Address, Bytes32 } from "../domain/Address.ts"
 
 /** The database belongs to another chain. The executor must not start: its ledger would be compared with the wrong money. */
-export class WrongDatabase extends Schema.TaggedError<WrongDatabase>()("WrongDatabase", { message: Schema.String }) {}
+export class WrongDatabase extends Schema.TaggedError<WrongDatabase>()("WrongDatabase", { message: Schema.String }) {
+  /** `EX_CONFIG`: pm2 does not restart what the same settings would only stop again. */
+  override readonly [Runtime.errorExitCode] = 78
+}
 
 export interface ChainIdentity {
   readonly chainId: number
@@ -15,8 +18,8 @@ export interface ChainIdentity {
 const Rows = Schema.Array(Schema.Struct({ chain_id: Schema.BigInt, usdc: Schema.String, genesis: Schema.String }))
 
 /**
- * Binds the database to the chain at its first use, and fails with `WrongDatabase` at any later use with another one.
- * A local chain that was reset over old data counts as another one.
+ * Binds the database to the chain at its first use. At any later use with another chain it gives the `WrongDatabase`
+ * that says so. A local chain that was reset over old data counts as another one.
  */
 export const bindToChain = Effect.fn("bindToChain")(function* (chain: ChainIdentity) {
   const sql = yield* SqlClient.SqlClient
@@ -26,14 +29,14 @@ export const bindToChain = Effect.fn("bindToChain")(function* (chain: ChainIdent
     ON CONFLICT DO NOTHING`
   const rows = yield* Schema.decodeUnknownEffect(Rows)(yield* sql`SELECT chain_id, usdc, genesis FROM ai_agent_network`)
   const bound = rows[0]
-  if (bound === undefined) return
+  if (bound === undefined) return undefined
   const differences = [
     bound.chain_id === BigInt(chain.chainId) ? [] : [`chain id ${bound.chain_id}, now ${chain.chainId}`],
     bound.usdc === chain.usdc ? [] : [`USDC ${bound.usdc}, now ${chain.usdc}`],
     bound.genesis === chain.genesis ? [] : [`genesis block ${bound.genesis}, now ${chain.genesis}`]
   ].flat()
-  if (differences.length === 0) return
-  return yield* new WrongDatabase({
+  if (differences.length === 0) return undefined
+  return new WrongDatabase({
     message:
       `This database was first used with another chain: ${differences.join("; ")}. ` +
       "Set NETWORK and the RPC URL to that chain, or DATABASE_URL to the database of this one " +

@@ -71,6 +71,8 @@ export interface Cancellation extends OnEvidence {
 export interface WalletWork {
   /** `undefined` where there is no such wallet or its row cannot be read: all its tasks are then bad. */
   readonly wallet: Wallet | undefined
+  /** The last block in which a payment of this wallet was proven: an older balance counts for nothing. */
+  readonly provenBlock: bigint
   /** Money that this program has reserved: not the cost of `funded` rows of another's making. */
   readonly reserved: Usdc
   readonly maybeSpent: Usdc
@@ -109,6 +111,8 @@ export interface BatchSave {
   /** As it was read: the row is changed only if it still has this version. */
   readonly before: Batch
   readonly after: Batch
+  /** Where given: nothing is saved unless this task still has its status and is not held. */
+  readonly onlyFor?: Task
   readonly mints?: ReadonlyArray<DeliveredMint>
   /** Done with the batch if the task still has the expected status. */
   readonly task?: { readonly expected: Task; readonly change: TaskChange }
@@ -149,8 +153,8 @@ export class TaskRepo extends Context.Service<
     /** One step of a batch, with what follows from it: counters, mint records, the task's own change. */
     readonly saveBatch: (save: BatchSave, nowMs: number) => Effect.Effect<boolean, LedgerError>
     /**
-     * A change of a task that is still in the expected status. It completes only when every batch is delivered, and
-     * fails only when none of its batches is signed and unproven.
+     * A change of a task that is still in the expected status. It completes only when every mint is counted and every
+     * batch delivered, and fails only when none of its batches is in flight: signed and unproven, or paid and undelivered.
      */
     readonly saveTask: (expected: Task, change: TaskChange, nowMs: number) => Effect.Effect<boolean, LedgerError>
     /** Which of these mints already belong to a batch, as `mintKey` names them. */

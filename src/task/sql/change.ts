@@ -20,7 +20,7 @@ const transact = <E>(
     Effect.catchTag("Outrun", () => Effect.succeed(false))
   ) as Effect.Effect<boolean, Exclude<E, Outrun> | SqlError>
 
-/** Every transaction takes the wallet's row first, and so two of them never wait for each other. */
+/** The wallet's row comes first in every transaction that moves money: two of them on one wallet go one after the other. */
 const touchWallet = ({ sql }: SweepStatements, walletId: WalletId, provenBlock = 0n) => sql`
   INSERT INTO ai_agent_wallet_state AS ws (wallet_id, version, proven_block)
   VALUES (${walletId}::uuid, 1, ${provenBlock}::bigint)
@@ -42,7 +42,7 @@ export const plan = Effect.fnUntraced(function* (
     Effect.gen(function* () {
       yield* touchWallet(on, task.walletId)
       yield* orOutrun(updateTask(on, task, { status: "processing", retryCount: 0, errorMessage: null }, nowMs))
-      yield* insertBatches(on, batches)
+      yield* insertBatches(on, task.id, batches)
       yield* sql`
         INSERT INTO ai_agent_task_state AS s (task_id, next_action_at) VALUES (${task.id}::uuid, NULL)
         ON CONFLICT (task_id) DO UPDATE SET next_action_at = NULL`
@@ -56,12 +56,13 @@ export const saveBatch = Effect.fnUntraced(function* (on: SweepStatements, save:
     on,
     Effect.gen(function* () {
       yield* touchWallet(on, before.walletId, after.paymentBlock)
+      if (save.onlyFor !== undefined) yield* orOutrun(stillOpen(on, save.onlyFor))
       yield* orOutrun(updateBatch(on, before, after))
       if (mints.length > 0) yield* recordMints(on, after, mints, nowMs)
       if (save.task !== undefined) {
         const { expected, change } = save.task
-        yield* updateTask(on, expected, change, nowMs)
-        yield* updateState(on, expected.id, change, nowMs)
+        const updated = yield* updateTask(on, expected, change, nowMs)
+        if (updated.length > 0) yield* updateState(on, expected.id, change, nowMs)
       }
     })
   )
@@ -83,8 +84,9 @@ export const saveTask = Effect.fnUntraced(function* (
   )
 })
 
-/** The batch rows of a task in one statement. A number that exists already is somebody else's plan. */
-const insertBatches = ({ sql }: SweepStatements, batches: ReadonlyArray<Batch>) => {
+/** The batch rows of a task in one statement. Where there are any already, they are somebody else's plan. */
+const insertBatches = ({ sql }: SweepStatements, taskId: TaskId, batches: ReadonlyArray<Batch>) => {
+  if (batches.length === 0) return Effect.void
   const rows = batches.map((batch) => ({
     task_id: batch.taskId,
     number: batch.number,
@@ -105,7 +107,7 @@ const insertBatches = ({ sql }: SweepStatements, batches: ReadonlyArray<Batch>) 
     next_ms: batch.nextActionAtMs ?? null,
     since_ms: batch.statusSinceMs
   }))
-  return sql`
+  return orOutrun(sql`
     INSERT INTO ai_agent_batches (task_id, number, wallet_id, first_mint, quantity, amount, token, payer, pay_to,
       recipient, nonce, status, payment_tx, payment_block, paid_amount, reason, next_action_at, status_since)
     SELECT task_id, number, wallet_id, first_mint, quantity, amount, token, payer, pay_to,
@@ -114,8 +116,15 @@ const insertBatches = ({ sql }: SweepStatements, batches: ReadonlyArray<Batch>) 
     FROM jsonb_to_recordset(${JSON.stringify(rows)}::text::jsonb) AS x(task_id uuid, number int, wallet_id uuid,
       first_mint int, quantity int, amount bigint, token text, payer text, pay_to text, recipient text, nonce text,
       status text, payment_tx text, payment_block bigint, paid_amount bigint, reason text, next_ms float8,
-      since_ms float8)`
+      since_ms float8)
+    WHERE NOT EXISTS (SELECT 1 FROM ai_agent_batches WHERE task_id = ${taskId}::uuid)
+    RETURNING number`)
 }
+
+const stillOpen = ({ sql }: SweepStatements, task: Task) => sql`
+  SELECT t.id FROM ai_agent_tasks t LEFT JOIN ai_agent_task_state s ON s.task_id = t.id
+  WHERE t.id = ${task.id}::uuid AND t.status = ${task.status} AND s.held_at IS NULL
+  FOR SHARE OF t`
 
 const updateBatch = ({ sql }: SweepStatements, before: Batch, after: Batch) => sql`
   UPDATE ai_agent_batches SET
@@ -141,22 +150,25 @@ const recordMints = Effect.fnUntraced(function* (
   nowMs: number
 ) {
   const rows = JSON.stringify(mints.map((m) => ({ tx: m.tx, log_index: m.logIndex, mint_number: m.mintNumber })))
-  const mint = sql`jsonb_to_recordset(${rows}::text::jsonb) AS x(tx text, log_index int, mint_number int)`
   const task = sql`${batch.taskId}::uuid`
   yield* sql`
-    INSERT INTO ai_agent_batch_mints (tx_hash, log_index, task_id, batch_number, mint_number)
-    SELECT x.tx, x.log_index, ${task}, ${batch.number}::int, x.mint_number FROM ${mint}
-    ON CONFLICT DO NOTHING`
+    WITH taken AS (
+      INSERT INTO ai_agent_batch_mints (tx_hash, log_index, task_id, batch_number, mint_number)
+      SELECT x.tx, x.log_index, ${task}, ${batch.number}::int, x.mint_number
+      FROM jsonb_to_recordset(${rows}::text::jsonb) AS x(tx text, log_index int, mint_number int)
+      ORDER BY x.tx, x.log_index
+      ON CONFLICT DO NOTHING
+      RETURNING mint_number, tx_hash
+    )
+    INSERT INTO ai_agent_mint_records (task_id, mint_number, status, tx_hash, created_at, completed_at)
+    SELECT ${task}, mint_number, 'completed', tx_hash,
+      ${time.write("ai_agent_mint_records", "created_at", nowMs)},
+      ${time.write("ai_agent_mint_records", "completed_at", nowMs)}
+    FROM taken`
   // Another batch may have taken one of them: then this batch has to look again.
   yield* orOutrun(sql`
     SELECT 1 FROM ai_agent_batch_mints WHERE task_id = ${task} AND batch_number = ${batch.number}::int
     HAVING count(*) = ${batch.minted}::int`)
-  yield* sql`
-    INSERT INTO ai_agent_mint_records (task_id, mint_number, status, tx_hash, created_at, completed_at)
-    SELECT ${task}, x.mint_number, 'completed', x.tx,
-      ${time.write("ai_agent_mint_records", "created_at", nowMs)},
-      ${time.write("ai_agent_mint_records", "completed_at", nowMs)}
-    FROM ${mint}`
   yield* sql`
     UPDATE ai_agent_tasks SET
       mints_completed = (SELECT min(b.first_mint) - 1 + sum(b.minted) FROM ai_agent_batches b WHERE b.task_id = ${task}),
@@ -177,10 +189,11 @@ const updateTask = ({ sql, time }: SweepStatements, expected: Task, change: Task
   if (status === "processing") {
     sets.push(sql`started_at = coalesce(started_at, ${time.write("ai_agent_tasks", "started_at", nowMs)})`)
   }
-  if (status === "completed" || status === "failed") {
-    sets.push(sql`completed_at = ${time.write("ai_agent_tasks", "completed_at", nowMs)}`)
+  if (status === "completed" || status === "failed" || status === "cancelled") {
+    sets.push(sql`completed_at = ${time.write("ai_agent_tasks", "completed_at", change.completedAtMs ?? nowMs)}`)
   }
-  if (status === "failed") sets.push(sql`mints_failed = quantity - mints_completed`)
+  if (status === "failed") sets.push(sql`mints_failed = quantity - coalesce(mints_completed, 0)`)
+  if (status === "funded") sets.push(sql`mints_failed = 0, completed_at = NULL`)
   if (change.retryCount !== undefined) sets.push(sql`retry_count = ${change.retryCount}::int`)
   if (change.errorMessage !== undefined) sets.push(sql`error_message = ${change.errorMessage}::text`)
   return sql`
@@ -212,12 +225,13 @@ const updateState = Effect.fnUntraced(function* (
   if (change.status === "failed") {
     yield* sql`UPDATE ai_agent_task_state SET reserved_at_block = NULL WHERE task_id = ${taskId}::uuid`
   }
-  if (change.nextActionAtMs === undefined && change.refusal === undefined) return
-  const refusedAt = instantOf(sql, change.refusal === undefined ? null : nowMs)
+  const sets: Array<Fragment> = []
+  if (change.nextActionAtMs !== undefined) sets.push(sql`next_action_at = excluded.next_action_at`)
+  if (change.refusal !== undefined) sets.push(sql`refusal = excluded.refusal, refused_at = excluded.refused_at`)
+  if (sets.length === 0) return
   yield* sql`
-    INSERT INTO ai_agent_task_state AS s (task_id, next_action_at, refusal, refused_at)
+    INSERT INTO ai_agent_task_state (task_id, next_action_at, refusal, refused_at)
     VALUES (${taskId}::uuid, ${instantOf(sql, change.nextActionAtMs ?? null)}, ${change.refusal ?? null}::text,
-      ${refusedAt})
-    ON CONFLICT (task_id) DO UPDATE SET next_action_at = excluded.next_action_at,
-      refusal = coalesce(excluded.refusal, s.refusal), refused_at = coalesce(excluded.refused_at, s.refused_at)`
+      ${instantOf(sql, change.refusal === undefined ? null : nowMs)})
+    ON CONFLICT (task_id) DO UPDATE SET ${sql.csv(sets)}`
 })

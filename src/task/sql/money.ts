@@ -1,19 +1,24 @@
 import type { SqlClient } from "effect/sql"
 import type { Fragment } from "effect/sql/Statement"
 
+/** Another program's rows can add up to more than a `bigint` holds; then nothing of the wallet is free. */
+const BIGINT_MAX = 2n ** 63n - 1n
+
 /**
  * What each of the wallets in `wallets` (a query that gives `wallet_id`) has reserved, as rows of
  * `wallet_id, reserved_sum, maybe_spent`.
  *
  * Reserved are the unpaid batches of funded and processing tasks, the whole cost of such a task that is not planned
  * yet, and every signed payment whose outcome is not proven, whatever became of its task. A held batch of an open task
- * keeps its money: a person decides. `maybe_spent` is the part that may have left the wallet already.
+ * keeps its money: a person decides. `maybe_spent` is the part that may have left the wallet already. A row that makes
+ * no sense never lowers what the others have reserved, and never stops the reading of them.
  *
  * `onlyOurs` leaves out unplanned tasks that this program has not reserved: a `funded` row of another's making proves
  * no money.
  */
 export const reservations = (sql: SqlClient.SqlClient, wallets: Fragment, onlyOurs: boolean): Fragment => sql`
-  SELECT m.wallet_id, sum(m.reserved)::bigint AS reserved_sum, sum(m.maybe_spent)::bigint AS maybe_spent
+  SELECT m.wallet_id, least(sum(m.reserved), ${BIGINT_MAX}::bigint)::bigint AS reserved_sum,
+    sum(m.maybe_spent)::bigint AS maybe_spent
   FROM (
     SELECT b.wallet_id,
       CASE
@@ -30,7 +35,8 @@ export const reservations = (sql: SqlClient.SqlClient, wallets: Fragment, onlyOu
     JOIN ai_agent_tasks t ON t.id = b.task_id
     WHERE b.wallet_id IN (${wallets}) AND b.status NOT IN ('paid', 'delivered')
     UNION ALL
-    SELECT t.agent_wallet_id, t.total_cost - t.price_per_mint * t.mints_completed, 0
+    SELECT t.agent_wallet_id,
+      greatest(t.total_cost - t.price_per_mint::numeric * coalesce(t.mints_completed, 0), 0), 0
     FROM ai_agent_tasks t
     LEFT JOIN ai_agent_task_state s ON s.task_id = t.id
     WHERE t.agent_wallet_id IN (${wallets}) AND t.status IN ('funded', 'processing')

@@ -25,6 +25,7 @@ export const TaskFields = {
   mints_completed: Schema.Number,
   retry_count: Schema.Number,
   error_message: Schema.NullOr(Schema.String),
+  refusal: Schema.NullOr(Schema.String),
   created_ms: Ms,
   started_ms: Ms,
   updated_ms: Ms,
@@ -37,7 +38,8 @@ type TaskRecord = typeof TaskRecord.Type
 /** Select list for `ai_agent_tasks t LEFT JOIN ai_agent_task_state s`. */
 export const taskColumns = (sql: SqlClient.SqlClient, time: TimeColumns) => sql`
   t.id, t.user_address, t.agent_wallet_id, t.token_address, t.quantity, t.price_per_mint, t.total_cost, t.status,
-  t.mints_completed, t.retry_count, t.error_message,
+  coalesce(t.mints_completed, 0) AS mints_completed, coalesce(t.retry_count, 0) AS retry_count, t.error_message,
+  s.refusal,
   ${time.read("ai_agent_tasks", "created_at", "t")} AS created_ms,
   ${time.read("ai_agent_tasks", "started_at", "t")} AS started_ms,
   ${time.read("ai_agent_tasks", "updated_at", "t")} AS updated_ms,
@@ -72,6 +74,7 @@ const taskRow = (row: TaskRecord): TaskRow => ({
   mintsCompleted: row.mints_completed,
   retryCount: row.retry_count,
   errorMessage: row.error_message ?? undefined,
+  lastRefusal: row.refusal ?? undefined,
   createdAtMs: row.created_ms ?? Number.NaN,
   startedAtMs: row.started_ms ?? undefined,
   updatedAtMs: row.updated_ms ?? row.created_ms ?? Number.NaN,
@@ -90,20 +93,25 @@ export const readWallet = (walletId: WalletId, row: WalletRecord | undefined): R
   return Result.succeed({ id: row.wallet_id, userAddress, agentAddress, encryptedPrivateKey })
 }
 
+export interface SortedTasks {
+  readonly tasks: ReadonlyArray<Task>
+  readonly bad: ReadonlyArray<BadTask>
+}
+
 /** Sorts rows into orders that can be carried out and rows that wait for a person. */
-export const readTasks = (
-  rows: ReadonlyArray<TaskRecord>,
-  wallet: Result.Result<Wallet, string>
-): { readonly tasks: ReadonlyArray<Task>; readonly bad: ReadonlyArray<BadTask> } => {
+export const sortTasks = (rows: ReadonlyArray<TaskRow>, wallet: Result.Result<Wallet, string>): SortedTasks => {
   const tasks: Array<Task> = []
   const bad: Array<BadTask> = []
   for (const row of rows) {
-    const read = readTask(taskRow(row), wallet)
+    const read = readTask(row, wallet)
     if (Result.isSuccess(read)) tasks.push(read.success)
     else bad.push({ taskId: row.id, reason: messages.badOrder(read.failure) })
   }
   return { tasks, bad }
 }
+
+export const readTasks = (rows: ReadonlyArray<TaskRecord>, wallet: Result.Result<Wallet, string>): SortedTasks =>
+  sortTasks(rows.map(taskRow), wallet)
 
 const BatchRecord = Schema.Struct({
   task_id: Schema.String,

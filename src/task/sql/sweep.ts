@@ -14,9 +14,6 @@ type PendingRecord = (typeof PendingRecords.Type)[number]
 
 const Ids = Schema.Array(Schema.Struct({ id: Schema.String }))
 
-/** Before every UUID. */
-const FIRST: WalletId = "00000000-0000-0000-0000-000000000000"
-
 export interface SweepStatements {
   readonly time: TimeColumns
   readonly sql: SqlClient.SqlClient
@@ -27,13 +24,14 @@ export const pendingPage = Effect.fnUntraced(function* (
   { sql, time }: SweepStatements,
   page: { readonly cursor: WalletId | undefined; readonly walletsMax: number }
 ) {
+  const cursor = sql`${page.cursor ?? null}::uuid`
   const raw = yield* sql`
     WITH page AS (
       SELECT DISTINCT t.agent_wallet_id AS wallet_id
       FROM ai_agent_tasks t
       LEFT JOIN ai_agent_task_state s ON s.task_id = t.id
       WHERE t.status = 'pending_payment' AND s.held_at IS NULL
-        AND t.agent_wallet_id > ${page.cursor ?? FIRST}::uuid
+        AND (${cursor} IS NULL OR t.agent_wallet_id > ${cursor})
       ORDER BY 1
       LIMIT ${page.walletsMax}::int
     ), money AS (${reservations(sql, sql`SELECT wallet_id FROM page`, false)})
@@ -77,6 +75,9 @@ const toPage = (rows: ReadonlyArray<PendingRecord>, walletsMax: number): Pending
 /**
  * One statement: the wallets that are still as they were get a new version, and only their tasks become funded. The
  * wallet's row is the lock on which two programs that fund at once meet; the second finds another version.
+ *
+ * Here and below: wallets are locked before tasks, tasks before what is kept beside them, and several of a kind by id.
+ * So programs that work on the same rows at once wait for one another and never in a circle.
  */
 export const fund = Effect.fnUntraced(function* (
   { sql, time }: SweepStatements,
@@ -97,16 +98,22 @@ export const fund = Effect.fnUntraced(function* (
         AS x(task_id uuid, wallet_id uuid, version bigint, tx text, received_ms float8)
     ), unchanged AS (
       INSERT INTO ai_agent_wallet_state AS ws (wallet_id, version)
-      SELECT DISTINCT wallet_id, version + 1 FROM want ORDER BY wallet_id
+      SELECT DISTINCT wallet_id, version + 1 FROM want
+      WHERE version = 0 OR EXISTS (SELECT 1 FROM ai_agent_wallet_state known WHERE known.wallet_id = want.wallet_id)
+      ORDER BY wallet_id
       ON CONFLICT (wallet_id) DO UPDATE SET version = excluded.version
       WHERE ws.version = excluded.version - 1 AND ws.proven_block <= ${block.number}::bigint
       RETURNING ws.wallet_id
+    ), paid AS (
+      SELECT t.id, want.tx, want.received_ms
+      FROM ai_agent_tasks t JOIN want ON want.task_id = t.id JOIN unchanged USING (wallet_id)
+      WHERE t.status = 'pending_payment'
+      ORDER BY t.id FOR NO KEY UPDATE OF t
     ), funded AS (
-      UPDATE ai_agent_tasks t SET status = 'funded', error_message = NULL, funding_tx_hash = want.tx,
-        funding_received_at = ${time.write("ai_agent_tasks", "funding_received_at", sql`want.received_ms`)},
+      UPDATE ai_agent_tasks t SET status = 'funded', error_message = NULL, funding_tx_hash = paid.tx,
+        funding_received_at = ${time.write("ai_agent_tasks", "funding_received_at", sql`paid.received_ms`)},
         updated_at = ${time.write("ai_agent_tasks", "updated_at", nowMs)}
-      FROM want JOIN unchanged USING (wallet_id)
-      WHERE t.id = want.task_id AND t.status = 'pending_payment'
+      FROM paid WHERE t.id = paid.id
       RETURNING t.id
     )
     INSERT INTO ai_agent_task_state AS s (task_id, reserved_at_block)
@@ -132,15 +139,17 @@ export const cancel = Effect.fnUntraced(function* (
     WITH want AS (
       SELECT * FROM jsonb_to_recordset(${JSON.stringify(rows)}::text::jsonb)
         AS x(task_id uuid, wallet_id uuid, version bigint, message text)
-    ), unchanged AS (
-      SELECT want.* FROM want LEFT JOIN ai_agent_wallet_state ws USING (wallet_id)
-      WHERE coalesce(ws.version, 0) = want.version AND coalesce(ws.proven_block, 0) <= ${block.number}::bigint
+    ), unpaid AS (
+      SELECT t.id, want.message
+      FROM ai_agent_tasks t JOIN want ON want.task_id = t.id LEFT JOIN ai_agent_wallet_state ws USING (wallet_id)
+      WHERE t.status = 'pending_payment'
+        AND coalesce(ws.version, 0) = want.version AND coalesce(ws.proven_block, 0) <= ${block.number}::bigint
+      ORDER BY t.id FOR NO KEY UPDATE OF t
     )
-    UPDATE ai_agent_tasks t SET status = 'cancelled', error_message = unchanged.message,
+    UPDATE ai_agent_tasks t SET status = 'cancelled', error_message = unpaid.message,
       completed_at = ${time.write("ai_agent_tasks", "completed_at", nowMs)},
       updated_at = ${time.write("ai_agent_tasks", "updated_at", nowMs)}
-    FROM unchanged
-    WHERE t.id = unchanged.task_id AND t.status = 'pending_payment'
+    FROM unpaid WHERE t.id = unpaid.id
     RETURNING t.id`
   return yield* taskIds(raw)
 })
@@ -153,20 +162,23 @@ export const hold = Effect.fnUntraced(function* (
   const rows = tasks.map((task) => ({ task_id: task.taskId, reason: task.reason }))
   const raw = yield* sql`
     WITH want AS (
-      SELECT * FROM jsonb_to_recordset(${JSON.stringify(rows)}::text::jsonb) AS x(task_id uuid, reason text)
+      SELECT DISTINCT ON (task_id) *
+      FROM jsonb_to_recordset(${JSON.stringify(rows)}::text::jsonb) AS x(task_id uuid, reason text)
+    ), open AS (
+      SELECT t.id, want.reason
+      FROM ai_agent_tasks t JOIN want ON want.task_id = t.id
+      WHERE t.status IN ('pending_payment', 'funded', 'processing')
+      ORDER BY t.id FOR NO KEY UPDATE OF t
     ), held AS (
       INSERT INTO ai_agent_task_state AS s (task_id, held_at, held_reason)
-      SELECT t.id, ${instantOf(sql, nowMs)}, want.reason
-      FROM want JOIN ai_agent_tasks t ON t.id = want.task_id
-      WHERE t.status IN ('pending_payment', 'funded', 'processing')
+      SELECT id, ${instantOf(sql, nowMs)}, reason FROM open
       ON CONFLICT (task_id) DO UPDATE SET held_at = excluded.held_at, held_reason = excluded.held_reason
       WHERE s.held_at IS NULL
-      RETURNING s.task_id
+      RETURNING s.task_id, s.held_reason
     )
-    UPDATE ai_agent_tasks t SET error_message = want.reason,
+    UPDATE ai_agent_tasks t SET error_message = held.held_reason,
       updated_at = ${time.write("ai_agent_tasks", "updated_at", nowMs)}
-    FROM want JOIN held USING (task_id)
-    WHERE t.id = held.task_id
+    FROM held WHERE t.id = held.task_id
     RETURNING t.id`
   return yield* taskIds(raw)
 })

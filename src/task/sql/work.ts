@@ -22,7 +22,7 @@ import { instantOf } from "./TimeColumns.ts"
 const WalletIds = Schema.Array(Schema.Struct({ wallet_id: Schema.String }))
 const Tasks = Schema.Array(Schema.Struct(TaskFields))
 const WalletRecords = Schema.Array(
-  Schema.Struct({ ...WalletFields, reserved_sum: Schema.BigInt, maybe_spent: Schema.BigInt })
+  Schema.Struct({ ...WalletFields, proven_block: Schema.BigInt, reserved_sum: Schema.BigInt, maybe_spent: Schema.BigInt })
 )
 const Counts = Schema.Array(Schema.Struct({ status: Schema.String, held: Schema.Boolean, count: Schema.BigInt }))
 const One = Schema.Array(Schema.Struct({ count: Schema.BigInt }))
@@ -60,9 +60,11 @@ export const walletWork = Effect.fnUntraced(function* ({ sql, time }: SweepState
     WHERE t.agent_wallet_id = ${id} AND t.status IN ('funded', 'processing') AND s.held_at IS NULL
     ORDER BY t.created_at, t.id`
   const wallets = yield* sql`
-    SELECT ${walletColumns(sql)}, coalesce(m.reserved_sum, 0) AS reserved_sum, coalesce(m.maybe_spent, 0) AS maybe_spent
+    SELECT ${walletColumns(sql)}, coalesce(ws.proven_block, 0) AS proven_block,
+      coalesce(m.reserved_sum, 0) AS reserved_sum, coalesce(m.maybe_spent, 0) AS maybe_spent
     FROM (SELECT ${id} AS id) p
     LEFT JOIN ai_agent_wallets w ON w.id = p.id
+    LEFT JOIN ai_agent_wallet_state ws ON ws.wallet_id = p.id
     LEFT JOIN (${reservations(sql, sql`SELECT ${id}`, true)}) m ON m.wallet_id = p.id`
   const batches = yield* sql`
     SELECT ${batchColumns(sql)}
@@ -89,6 +91,7 @@ const toWork = (
   const wallet = readWallet(walletId, row)
   return {
     wallet: Result.isSuccess(wallet) ? wallet.success : undefined,
+    provenBlock: row?.proven_block ?? 0n,
     reserved: usdc(row?.reserved_sum ?? 0n),
     maybeSpent: usdc(row?.maybe_spent ?? 0n),
     ...readTasks(tasks, wallet),
@@ -102,7 +105,8 @@ export const attributedMints = Effect.fnUntraced(function* ({ sql }: SweepStatem
     SELECT tx_hash, log_index FROM ai_agent_batch_mints
     WHERE tx_hash = ANY(${[...new Set(mints.map((mint) => mint.tx))]}::text[])`
   const rows = yield* Schema.decodeUnknownEffect(MintIds)(raw)
-  return new Set(rows.map((row) => mintKey({ tx: row.tx_hash as MintId["tx"], logIndex: row.log_index })))
+  const attributed = new Set(rows.map((row) => mintKey({ tx: row.tx_hash as MintId["tx"], logIndex: row.log_index })))
+  return new Set(mints.map(mintKey).filter((key) => attributed.has(key)))
 })
 
 export const undelivered = Effect.fnUntraced(function* ({ sql }: SweepStatements, token: Address, beforeMs: number) {

@@ -1,0 +1,68 @@
+import { NodeServices } from "@effect/platform-node"
+import { Effect, Layer } from "effect"
+import { ChainClient } from "./chain/ChainClient.ts"
+import * as ChainClientViem from "./chain/ChainClientViem.ts"
+import * as KeyCustodyAes from "./chain/KeyCustodyAes.ts"
+import * as LoadSettings from "./config/load.ts"
+import { Settings } from "./config/Settings.ts"
+import { checkLoop } from "./loop/CheckLoop.ts"
+import { mintLoop } from "./loop/MintLoop.ts"
+import * as MinterX402 from "./mint/MinterX402.ts"
+import { bannerLines } from "./ops/Banner.ts"
+import * as Log from "./ops/Log.ts"
+import * as Logger from "./ops/Logger.ts"
+import { notifyReady } from "./ops/ready.ts"
+import { version } from "./ops/version.ts"
+import * as Database from "./task/Database.ts"
+import { layerFor } from "./task/prepare.ts"
+import { TaskRepo } from "./task/TaskRepo.ts"
+import * as WalletActors from "./wallet/WalletActors.ts"
+
+/** The ledger in the database that is given, bound to the chain that is given. */
+const ledger = Layer.unwrap(
+  Effect.gen(function* () {
+    const { network } = yield* Settings
+    const { genesis } = yield* ChainClient
+    return layerFor({ chainId: network.chainId, usdc: network.usdc.address, genesis })
+  })
+)
+
+/** What the loops work with, over any chain, mint server and database. The actors end before the ledger closes. */
+export const core = WalletActors.layer.pipe(Layer.provideMerge(ledger))
+
+/** The real chain, keys and mint server, as the settings name them. */
+export const outside = Layer.mergeAll(ChainClientViem.layer, KeyCustodyAes.layer, MinterX402.layer)
+
+/** Runs both loops for ever, once it has said what it found. `afterStart` runs when the loops are about to. */
+export const monitor = <E, R>(afterStart: Effect.Effect<void, E, R>) =>
+  Effect.gen(function* () {
+    const open = yield* (yield* TaskRepo).openTasks
+    yield* Log.startup([
+      "🚀 Starting AI Mint Executor...",
+      `   Open tasks: ${open.pendingPayment} pending_payment, ${open.funded} funded, ${open.processing} processing, ${open.held} held`,
+      "Monitoring for funded tasks..."
+    ])
+    yield* afterStart
+    return yield* Effect.all([checkLoop, mintLoop], { concurrency: "unbounded", discard: true })
+  })
+
+/** The executor against a chain, a mint server and a database that exist already. */
+const deployed = Effect.gen(function* () {
+  yield* Log.startup(bannerLines(yield* Settings, { version }))
+  return yield* monitor(notifyReady).pipe(
+    Effect.provide(core.pipe(Layer.provideMerge(outside), Layer.provideMerge(Database.layer)))
+  )
+})
+
+/** The executor with whatever of the local network the settings do not name. Its packages are no part of a lean install. */
+const local = Effect.die("not built yet")
+
+/** The whole program: settings, log, and the network that the settings choose. */
+export const app = Effect.gen(function* () {
+  const { network } = yield* Settings
+  return yield* network.name === "local" ? local : deployed
+}).pipe(
+  Effect.provide(Logger.layer),
+  Effect.provide(LoadSettings.layer({ terminal: process.stdout.isTTY })),
+  Effect.provide(NodeServices.layer)
+)

@@ -1,0 +1,44 @@
+import { Array as Arr, Effect, Layer } from "effect"
+import { FetchHttpClient } from "effect/http"
+import { Settings } from "../config/Settings.ts"
+import { makeReadAuthorizations } from "./authorizations.ts"
+import { makeReadBalances } from "./balances.ts"
+import { ChainClient, ChainError, type WrongChain } from "./ChainClient.ts"
+import { makeConfirmed, makeConfirmedBlock } from "./confirmed.ts"
+import { makeEndpoint } from "./endpoint.ts"
+import { makeFindMints, makeReadRemainingSupply } from "./mintToken.ts"
+import { makeRpc } from "./rpc.ts"
+import { checkEndpoints, checkUsdc, makeVouch } from "./startChecks.ts"
+import { makeFindDeposits, makePaidSince } from "./transfers.ts"
+
+const make = Effect.gen(function* () {
+  const { network, rpcUrls, rpcTimeout, confirmations } = yield* Settings
+  const fetch = yield* FetchHttpClient.Fetch
+  const endpoints = rpcUrls.map((url) => makeEndpoint(url, fetch))
+  if (!Arr.isReadonlyArrayNonEmpty(endpoints)) {
+    const detail = `${network.rpcKey} names no URL`
+    return yield* new ChainError({ reason: "Unavailable", operation: "find a node", detail })
+  }
+
+  const { genesis, answering } = yield* checkEndpoints(endpoints, network, rpcTimeout)
+  const rpc = yield* makeRpc({ endpoints, vouch: makeVouch(network, genesis, answering), rpcTimeout })
+  yield* checkUsdc(rpc, network)
+  const confirmed = yield* makeConfirmed(rpc, confirmations)
+
+  return ChainClient.of({
+    genesis,
+    confirmedBlock: makeConfirmedBlock(rpc, confirmed),
+    readBalances: makeReadBalances(rpc, confirmed, network.usdc),
+    readAuthorizations: makeReadAuthorizations(rpc, confirmed, network.usdc),
+    readRemainingSupply: makeReadRemainingSupply(rpc, confirmed),
+    findMints: makeFindMints(rpc, confirmed),
+    findDeposits: makeFindDeposits(rpc, network),
+    paidSince: makePaidSince(rpc, confirmed, network)
+  })
+})
+
+/**
+ * The chain over JSON-RPC, by viem. Builds only where every node that answers leads to the chain of `NETWORK`, and USDC
+ * there is what payments are signed for.
+ */
+export const layer: Layer.Layer<ChainClient, WrongChain | ChainError, Settings> = Layer.effect(ChainClient, make)

@@ -1,0 +1,102 @@
+import { createDecipheriv } from "node:crypto"
+import { Cache, Effect, Layer, type Option, Redacted, Result } from "effect"
+import { privateKeyToAccount } from "viem/accounts"
+import { Settings } from "../config/Settings.ts"
+import { address } from "../domain/Address.ts"
+import type { Wallet } from "../domain/Wallet.ts"
+import { KeyCustody, KeyError } from "./KeyCustody.ts"
+import { authorizationTypes, signingDomain } from "./usdc.ts"
+
+/** `ivHex:authTagHex:cipherHex`: 16 bytes of IV, 16 of tag, and as many of cipher as the plain text has (64 digits). */
+const ENCRYPTED = /^([0-9a-f]{32}):([0-9a-f]{32}):([0-9a-f]{128})$/i
+
+const PLAIN = /^[0-9a-f]{64}$/i
+
+/** More wallets than one executor is meant for. A check is about 1 ms, so one that was forgotten costs little. */
+const CHECKS_KEPT = 20_000
+
+/** What decides whether a wallet's key can be used. */
+type Custody = Pick<Wallet, "agentAddress" | "encryptedPrivateKey">
+
+const make = Effect.gen(function* () {
+  const { network, agentEncryptionKey } = yield* Settings
+  const domain = signingDomain(network)
+
+  const open = (custody: Custody) => Effect.fromResult(openKey(custody, agentEncryptionKey))
+
+  // Only that a key opened is remembered, or why it did not: never the key. A row that changes is another entry.
+  const checks = yield* Cache.make({
+    capacity: CHECKS_KEPT,
+    lookup: (custody: Custody) => Effect.asVoid(open(custody))
+  })
+
+  const check: KeyCustody["Service"]["check"] = ({ agentAddress, encryptedPrivateKey }) =>
+    Cache.get(checks, { agentAddress, encryptedPrivateKey })
+
+  const sign: KeyCustody["Service"]["sign"] = Effect.fn("KeyCustody.sign")(function* (wallet, authorization) {
+    const { from, to, value, validAfter, validBefore, nonce } = authorization
+    const account = yield* open(wallet)
+    if (from !== wallet.agentAddress) return yield* keyError(wallet, `cannot sign a payment from ${from}`)
+    return yield* Effect.tryPromise({
+      try: () =>
+        account.signTypedData({
+          domain,
+          types: authorizationTypes,
+          primaryType: "TransferWithAuthorization",
+          message: { from, to, value, validAfter: BigInt(validAfter), validBefore: BigInt(validBefore), nonce }
+        }),
+      // viem's own words may hold what it was given, and so are not passed on.
+      catch: () => keyError(wallet, "cannot sign this payment: an amount, a time or the nonce is not what USDC takes")
+    })
+  })
+
+  return KeyCustody.of({ check, sign })
+})
+
+/**
+ * Keys of agent wallets as v1.1 stores them, AES-256-GCM under `AGENT_ENCRYPTION_KEY`. A key is in the clear only inside
+ * one call.
+ */
+export const layer: Layer.Layer<KeyCustody, never, Settings> = Layer.effect(KeyCustody, make)
+
+const openKey = (custody: Custody, encryptionKey: Option.Option<Redacted.Redacted>) =>
+  Result.gen(function* () {
+    const secret = yield* Result.fromOption(encryptionKey, () =>
+      keyError(custody, "cannot be opened: set AGENT_ENCRYPTION_KEY")
+    )
+    const parts = ENCRYPTED.exec(Redacted.value(custody.encryptedPrivateKey))
+    if (parts === null) {
+      const words = "is not of the form ivHex:authTagHex:cipherHex: restore its encrypted_private_key"
+      return yield* Result.fail(keyError(custody, words))
+    }
+    const plain = yield* Result.try({
+      try: () => decrypt(parts, Redacted.value(secret)),
+      catch: () =>
+        keyError(
+          custody,
+          "does not decrypt with AGENT_ENCRYPTION_KEY: set the one that it was encrypted with, or restore its " +
+            "encrypted_private_key if that was altered"
+        )
+    })
+    if (!PLAIN.test(plain)) return yield* Result.fail(keyError(custody, "decrypts to something that is no private key"))
+    const account = yield* Result.try({
+      try: () => privateKeyToAccount(`0x${plain}`),
+      catch: () => keyError(custody, "decrypts to a number that is no private key")
+    })
+    if (address(account.address) !== custody.agentAddress) {
+      const words = `belongs to another address, ${address(account.address)}: correct agent_address or the key of that row`
+      return yield* Result.fail(keyError(custody, words))
+    }
+    return account
+  })
+
+/** Throws where the tag does not fit: another key, or a text that was altered. */
+const decrypt = ([, iv = "", tag = "", cipher = ""]: RegExpExecArray, secret: string): string => {
+  const key = Buffer.from(secret, "hex")
+  const decipher = createDecipheriv("aes-256-gcm", key, Buffer.from(iv, "hex"), { authTagLength: 16 })
+  decipher.setAuthTag(Buffer.from(tag, "hex"))
+  return Buffer.concat([decipher.update(Buffer.from(cipher, "hex")), decipher.final()]).toString("latin1")
+}
+
+const keyError = ({ agentAddress }: Pick<Wallet, "agentAddress">, words: string): KeyError =>
+  new KeyError({ message: `the key of agent wallet ${agentAddress} ${words}` })

@@ -1,0 +1,146 @@
+import { Predicate } from "effect"
+import type { ChainErrorReason } from "./ChainClient.ts"
+
+/** Why a node's answer is of no use, and a text about it that is safe to log. */
+export interface Fault {
+  readonly reason: ChainErrorReason
+  readonly detail: string
+}
+
+/** What can be told from an error that viem threw, whatever it is wrapped in. */
+interface Symptoms {
+  /** Names of the error and of its causes. */
+  readonly names: ReadonlySet<string>
+  /** HTTP status. */
+  readonly status: number | undefined
+  /** JSON-RPC error code. */
+  readonly code: number | undefined
+  /** The innermost words: the node's own, where it said something. */
+  readonly text: string
+}
+
+type Rule = readonly [reason: ChainErrorReason, applies: (symptoms: Symptoms) => boolean]
+
+const named =
+  (...names: ReadonlyArray<string>) =>
+  (symptoms: Symptoms): boolean =>
+    names.some((name) => symptoms.names.has(name))
+
+const coded =
+  (...codes: ReadonlyArray<number>) =>
+  (symptoms: Symptoms): boolean =>
+    symptoms.code !== undefined && codes.includes(symptoms.code)
+
+const says =
+  (words: RegExp) =>
+  (symptoms: Symptoms): boolean =>
+    words.test(symptoms.text)
+
+const status =
+  (from: number, to = from) =>
+  (symptoms: Symptoms): boolean =>
+    symptoms.status !== undefined && symptoms.status >= from && symptoms.status <= to
+
+/**
+ * The first rule that applies decides. Words go before codes, and codes before statuses: providers agree on little else
+ * (Infura says -32005 for a rate limit and for too many results alike, geth says -32000 for nearly everything).
+ */
+const RULES: ReadonlyArray<Rule> = [
+  ["Timeout", named("TimeoutError", "AbortError")],
+  ["Rejected", named("ResponseBodyTooLargeError")],
+  ["Rejected", says(/query returned more than|response size|too many (results|logs|topics|addresses)/i)],
+  ["Rejected", says(/block range|range (is )?too (large|wide|big)|max(imum)? .*range|range .*(exceed|limit)/i)],
+  ["RateLimited", status(429)],
+  ["RateLimited", says(/rate.?limit|too many requests|request limit|compute units|capacity|throttl/i)],
+  ["RateLimited", coded(-32005, -32007, 429)],
+  ["Lagging", named("BlockNotFoundError", "TransactionReceiptNotFoundError")],
+  ["Lagging", says(/(block|header)( for hash)? not (found|available)|unknown block|missing trie node|out ?of ?range/i)],
+  ["Lagging", says(/state .*not available|no state available|block .*not available|block height is/i)],
+  ["Reverted", says(/revert|invalid opcode|out of gas/i)],
+  ["Reverted", coded(3)],
+  ["Lagging", coded(-32001)],
+  ["Unreadable", named("SyntaxError", "SchemaError", "AbiDecodingZeroDataError", "AbiDecodingDataSizeTooSmallError")],
+  ["Unavailable", status(408)],
+  ["Unavailable", status(500, 599)],
+  ["Rejected", status(400, 499)],
+  ["Timeout", says(/time(d )?.?out/i)],
+  ["Unavailable", coded(-32603, -32002)],
+  ["Rejected", (symptoms) => symptoms.code !== undefined],
+  ["Unavailable", named("HttpRequestError")]
+]
+
+/**
+ * An error that viem threw, as data. Pure. Anything that no rule knows is `Unreadable`: an answer of no expected shape.
+ * `url` is the endpoint's, so that no part of it can turn up in the text.
+ */
+export const classify = (error: unknown, url: string): Fault => {
+  const symptoms = symptomsOf(error)
+  const reason = RULES.find(([, applies]) => applies(symptoms))?.[0] ?? "Unreadable"
+  const words = withoutSecrets(symptoms.text, url)
+  return { reason, detail: symptoms.status === undefined ? words : `HTTP ${symptoms.status}: ${words}` }
+}
+
+/** viem nests three to five errors deep; the bound is against an error that is its own cause. */
+const CAUSES_MAX = 12
+
+const symptomsOf = (error: unknown): Symptoms => {
+  const names = new Set<string>()
+  let status: number | undefined
+  let code: number | undefined
+  let text = "no details"
+  let cause = error
+  for (let depth = 0; depth < CAUSES_MAX && Predicate.isObject(cause); depth++) {
+    const { name, status: ownStatus, code: ownCode } = cause as Record<string, unknown>
+    if (Predicate.isString(name)) names.add(name)
+    if (Predicate.isNumber(ownStatus)) status ??= ownStatus
+    // -1 is viem's own for "no known code".
+    if (Predicate.isNumber(ownCode) && ownCode !== -1) code ??= ownCode
+    text = wordsOf(cause) ?? text
+    cause = (cause as { readonly cause?: unknown }).cause
+  }
+  return { names, status, code, text }
+}
+
+/**
+ * viem's `message` carries the URL and the request's body; `details` and `shortMessage` do not. Other errors have only
+ * their message, and a refused connection only Node's code for it (`ECONNREFUSED`).
+ */
+const wordsOf = (error: object): string | undefined => {
+  const { details, shortMessage, message, code } = error as Record<string, unknown>
+  const candidates = "shortMessage" in error ? [details, shortMessage] : [message, code]
+  return candidates.find((words): words is string => Predicate.isString(words) && words !== "")
+}
+
+/** Enough to recognise a provider's message, and no more of an HTML page than its heading. */
+const DETAIL_CHARACTERS_MAX = 200
+
+/** A shorter piece of a path (`v2`, `rpc`) is no key, and striking it out would garble ordinary words. */
+const SECRET_CHARACTERS_MIN = 6
+
+/** One line of `text` with URLs cut down to their hosts, and every piece of `url` struck out that may be a key. */
+export const withoutSecrets = (text: string, url: string): string => {
+  let clean = text.replace(/[a-z][a-z0-9+.-]*:\/\/[^\s"'`<>)\]}]+/gi, hostOf)
+  for (const secret of secretsOf(url)) clean = clean.replaceAll(secret, "…")
+  return clean.replace(/\s+/g, " ").trim().slice(0, DETAIL_CHARACTERS_MAX)
+}
+
+/** Host and port: all of an RPC URL that may be shown. */
+export const hostOf = (url: string): string => URL.parse(url)?.host || "(not a URL)"
+
+const secretsOf = (url: string): ReadonlyArray<string> => {
+  const parsed = URL.parse(url)
+  if (parsed === null) return url === "" ? [] : [url]
+  const pieces = [parsed.username, parsed.password, ...parsed.pathname.split("/"), ...parsed.searchParams.values()]
+  return pieces
+    .flatMap((piece) => [piece, decoded(piece)])
+    .filter((piece) => piece.length >= SECRET_CHARACTERS_MIN)
+    .sort((a, b) => b.length - a.length)
+}
+
+const decoded = (piece: string): string => {
+  try {
+    return decodeURIComponent(piece)
+  } catch {
+    return piece
+  }
+}

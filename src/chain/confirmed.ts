@@ -1,0 +1,54 @@
+import { Effect, Ref } from "effect"
+import type { ChainClient, ChainError } from "./ChainClient.ts"
+import { readAt } from "./multicall.ts"
+import { headNumber } from "./questions.ts"
+import type { Doubt, Rpc } from "./rpc.ts"
+
+/** Reads at the newest block that counts. */
+export interface Confirmed {
+  /** `read` gets the number of the newest block that has `CONFIRMATIONS` blocks, its own included. Never goes back. */
+  readonly at: <A>(
+    operation: string,
+    read: (block: bigint) => Effect.Effect<A, ChainError>
+  ) => Effect.Effect<A, ChainError>
+}
+
+export const makeConfirmed = Effect.fnUntraced(function* (rpc: Rpc, confirmations: number) {
+  /**
+   * The highest block that a read was served from. It rises only after the read: one node's absurd head would else
+   * make every other node lag for ever.
+   */
+  const served = yield* Ref.make(0n)
+
+  const at: Confirmed["at"] = Effect.fnUntraced(function* (operation, read) {
+    const before = yield* Ref.get(served)
+    const head = yield* rpc.ask(operation, headNumber, isBehind(before))
+    // A node whose head is a little older than the one before it still has the block served then, and answers from it.
+    const block = max(head - BigInt(confirmations - 1), before)
+    const answer = yield* read(block)
+    yield* Ref.update(served, (highest) => max(highest, block))
+    return answer
+  })
+
+  return { at } satisfies Confirmed
+})
+
+export const makeConfirmedBlock = (rpc: Rpc, confirmed: Confirmed): ChainClient["Service"]["confirmedBlock"] => {
+  const operation = "read the confirmed block"
+  return confirmed
+    .at(operation, (number) => readAt(rpc, operation, [], number))
+    .pipe(
+      Effect.map(({ block }) => block),
+      Effect.withSpan("ChainClient.confirmedBlock")
+    )
+}
+
+/** Why a node with this head cannot speak about `block`. */
+export const isBehind =
+  (block: bigint): Doubt<bigint> =>
+  (head) =>
+    head >= block
+      ? undefined
+      : { reason: "Lagging", detail: `the node is at block ${head}, and block ${block} was seen before` }
+
+const max = (a: bigint, b: bigint): bigint => (a > b ? a : b)

@@ -1,0 +1,39 @@
+import { Effect, Redacted } from "effect"
+import { type Client, createClient, http } from "viem"
+import { classify, type Fault, hostOf } from "./classify.ts"
+
+/** What is asked of one node. It may throw; whatever is thrown is classified. */
+export type Question<A> = (node: Client) => Promise<A>
+
+/** One RPC URL. */
+export interface Endpoint {
+  /** Host and port: paths, queries and credentials carry API keys and are never shown. */
+  readonly host: string
+  /** Asks this node and no other, without time limit or retry. Interruption aborts the HTTP request. */
+  readonly ask: <A>(question: Question<A>) => Effect.Effect<A, Fault>
+}
+
+/**
+ * Requests of one question that travel in one HTTP request (a JSON-RPC batch). Public providers refuse batches of
+ * hundreds; questions that ask more than this split themselves.
+ */
+export const REQUESTS_PER_BATCH = 20
+
+/** Retries, time limits and failover are `Rpc`'s, by the Clock: viem's own are off. */
+export const makeEndpoint = (url: Redacted.Redacted, fetch: typeof globalThis.fetch): Endpoint => {
+  const secret = Redacted.value(url)
+  const client = createClient({
+    transport: http(secret, { fetchFn: fetch, batch: { batchSize: REQUESTS_PER_BATCH }, retryCount: 0, timeout: 0 }),
+    cacheTime: 0,
+    // Else a contract could have us fetch any URL it likes (EIP-3668).
+    ccipRead: false
+  })
+  return {
+    host: hostOf(secret),
+    ask: (question) =>
+      Effect.tryPromise({
+        try: (signal) => question(client.scope({ signal })),
+        catch: (error) => classify(error, secret)
+      })
+  }
+}

@@ -1,0 +1,145 @@
+import { Array as Arr, Effect, Option } from "effect"
+import {
+  type Abi,
+  type ContractFunctionArgs,
+  type ContractFunctionName,
+  type ContractFunctionReturnType,
+  decodeFunctionResult,
+  type DecodeFunctionResultParameters,
+  encodeFunctionData,
+  type EncodeFunctionDataParameters,
+  type Hex,
+  parseAbi
+} from "viem"
+import { readContract } from "viem/actions"
+import { type Address, address } from "../domain/Address.ts"
+import type { Block } from "../domain/Block.ts"
+import { ChainError } from "./ChainClient.ts"
+import type { Question } from "./endpoint.ts"
+import { secondsToMs } from "./questions.ts"
+import type { Doubt, Rpc } from "./rpc.ts"
+
+/** At the same address on Base, Base Sepolia and the sandbox's chain. Source: github.com/mds1/multicall3. */
+export const MULTICALL3 = address("0xcA11bde05977b3631167028862bE2a173976CA11")
+
+const multicallAbi = parseAbi([
+  "struct Call { address target; bool allowFailure; bytes callData; }",
+  "struct Result { bool success; bytes returnData; }",
+  "function aggregate3(Call[] calls) view returns (Result[] returnData)",
+  "function getBlockNumber() view returns (uint256 blockNumber)",
+  "function getCurrentBlockTimestamp() view returns (uint256 timestamp)"
+])
+
+/**
+ * Reads in one `eth_call`. Measured on 10,000 balances: 227 to 455 reads a call (8 to 16 kB of calldata) were fastest,
+ * and everything in one call killed Node.
+ */
+const READS_PER_CALL = 400
+
+/** Calls under way at once for one question: quick, and below the burst that public endpoints limit. */
+export const CONCURRENT_CALLS = 4
+
+/** One view function of one contract, and how to read what it returns. */
+export interface Read<A> {
+  readonly target: Address
+  readonly data: Hex
+  readonly decode: (returned: Hex) => A
+}
+
+export const read = <const abi extends Abi, name extends ContractFunctionName<abi, "view">>(
+  target: Address,
+  abi: abi,
+  functionName: name,
+  args?: ContractFunctionArgs<abi, "view", name>
+): Read<ContractFunctionReturnType<abi, "view", name>> => ({
+  target,
+  data: encodeFunctionData({ abi, functionName, args } as EncodeFunctionDataParameters),
+  decode: (data) =>
+    decodeFunctionResult({ abi, functionName, data } as DecodeFunctionResultParameters) as ContractFunctionReturnType<
+      abi,
+      "view",
+      name
+    >
+})
+
+/** What a block said to some reads. */
+export interface Answers<A> {
+  readonly block: Block
+  /** In the order asked; none where the call reverted or returned something else. */
+  readonly answers: ReadonlyArray<Option.Option<A>>
+}
+
+const BLOCK_NUMBER = read(MULTICALL3, multicallAbi, "getBlockNumber")
+const BLOCK_TIMESTAMP = read(MULTICALL3, multicallAbi, "getCurrentBlockTimestamp")
+
+/** One `eth_call`, which tells itself which block it saw. Without `blockNumber`: the node's newest block. */
+export const aggregate =
+  <A>(reads: ReadonlyArray<Read<A>>, blockNumber?: bigint): Question<Answers<A>> =>
+  async (node) => {
+    const calls = [BLOCK_NUMBER, BLOCK_TIMESTAMP, ...reads].map(({ target, data }) => ({
+      target,
+      callData: data,
+      allowFailure: true
+    }))
+    const [number, timestamp, ...results] = await readContract(node, {
+      address: MULTICALL3,
+      abi: multicallAbi,
+      functionName: "aggregate3",
+      args: [calls],
+      ...(blockNumber === undefined ? {} : { blockNumber })
+    })
+    const block = {
+      number: BLOCK_NUMBER.decode(number?.returnData ?? "0x"),
+      timeMs: secondsToMs(BLOCK_TIMESTAMP.decode(timestamp?.returnData ?? "0x"))
+    }
+    return { block, answers: reads.map(({ decode }, index) => answerOf(results[index], decode)) }
+  }
+
+const answerOf = <A>(
+  result: { readonly success: boolean; readonly returnData: Hex } | undefined,
+  decode: Read<A>["decode"]
+): Option.Option<A> => (result?.success === true ? Option.liftThrowable(decode)(result.returnData) : Option.none())
+
+/** Any number of reads, all in the block `number`, in as few calls as will carry them. */
+export const readAt = Effect.fnUntraced(function* <A>(
+  rpc: Rpc,
+  operation: string,
+  reads: ReadonlyArray<Read<A>>,
+  number: bigint
+): Effect.fn.Return<Answers<A>, ChainError> {
+  // Nothing to read still asks for the block.
+  const chunks = Arr.isReadonlyArrayNonEmpty(reads) ? Arr.chunksOf(reads, READS_PER_CALL) : Arr.of(reads)
+  const parts = yield* Effect.forEach(
+    chunks,
+    (chunk) => rpc.ask(operation, aggregate(chunk, number), ofAnotherBlock(number)),
+    { concurrency: CONCURRENT_CALLS }
+  )
+  const { block } = Arr.headNonEmpty(parts)
+  if (parts.some((part) => part.block.timeMs !== block.timeMs)) {
+    const detail = `block ${number} has two different times: the nodes are on different forks`
+    return yield* new ChainError({ reason: "Unreadable", operation, detail })
+  }
+  return { block, answers: parts.flatMap(({ answers }) => answers) }
+})
+
+/** The same where a contract that answers only some of the reads is not the contract that it should be. */
+export const readAllAt = Effect.fnUntraced(function* <A>(
+  rpc: Rpc,
+  operation: string,
+  reads: ReadonlyArray<Read<A>>,
+  number: bigint
+): Effect.fn.Return<{ readonly block: Block; readonly answers: ReadonlyArray<A> }, ChainError> {
+  const { block, answers } = yield* readAt(rpc, operation, reads, number)
+  const all = Option.all(answers)
+  if (Option.isSome(all)) return { block, answers: all.value }
+  const missing = answers.filter(Option.isNone).length
+  const detail = `no readable answer to ${missing} of ${reads.length} reads in block ${number}`
+  return yield* new ChainError({ reason: "Unreadable", operation, detail })
+})
+
+const ofAnotherBlock =
+  (number: bigint): Doubt<Answers<unknown>> =>
+  ({ block }) =>
+    block.number === number
+      ? undefined
+      : { reason: "Unreadable", detail: `asked for block ${number} and was answered from block ${block.number}` }

@@ -1,0 +1,134 @@
+import { Schema, SchemaTransformation } from "effect"
+import { BlockNotFoundError, type Hex, numberToHex, TransactionReceiptNotFoundError } from "viem"
+import { Address, address, type Bytes32 } from "../domain/Address.ts"
+import type { Block } from "../domain/Block.ts"
+import type { Question } from "./endpoint.ts"
+
+// What is asked of a node, one JSON-RPC method each (`eth_call` is in `multicall.ts`). Every answer is decoded before
+// anything believes it. Source of the shapes: github.com/ethereum/execution-apis, `src/schemas/base-types.yaml`.
+
+const Bytes = Schema.TemplateLiteral(["0x", Schema.String]).check(Schema.isPattern(/^0x([0-9a-f]{2})*$/))
+
+const Hash = Schema.TemplateLiteral(["0x", Schema.String]).check(Schema.isPattern(/^0x[0-9a-f]{64}$/))
+
+const Quantity = Schema.String.check(Schema.isPattern(/^0x[0-9a-f]{1,64}$/)).pipe(
+  Schema.decodeTo(
+    Schema.BigInt,
+    SchemaTransformation.transform<bigint, string>({ decode: BigInt, encode: (quantity) => numberToHex(quantity) })
+  )
+)
+
+/** The only type whose case nodes may choose. */
+const Account = Schema.String.check(Schema.isPattern(/^0x[0-9a-f]{40}$/i)).pipe(
+  Schema.decodeTo(
+    Address,
+    SchemaTransformation.transform<Hex, string>({ decode: address, encode: (account) => account })
+  )
+)
+
+const RpcBlock = Schema.Struct({ number: Quantity, hash: Hash, timestamp: Quantity })
+
+const RpcLog = Schema.Struct({
+  address: Account,
+  topics: Schema.Array(Hash),
+  data: Bytes,
+  transactionHash: Hash,
+  logIndex: Quantity,
+  blockNumber: Quantity,
+  // Seconds. Newer nodes send it (execution-apis, `Log`), others leave it out.
+  blockTimestamp: Schema.optionalKey(Schema.NullOr(Quantity))
+})
+
+const RpcReceipt = Schema.Struct({ status: Quantity, logs: Schema.Array(RpcLog) })
+
+/** A block's hash, besides what counts about every block. */
+export interface HashedBlock extends Block {
+  readonly hash: Bytes32
+}
+
+/** An event that a contract emitted. */
+export interface Log {
+  readonly address: Address
+  readonly topics: ReadonlyArray<Bytes32>
+  readonly data: Hex
+  readonly tx: Bytes32
+  /** Position among all logs of the block. */
+  readonly logIndex: number
+  readonly block: bigint
+  /** Time of the block, where the node told it. */
+  readonly timeMs: number | undefined
+}
+
+/** The logs of a transaction that is in a block. */
+export interface Receipt {
+  readonly succeeded: boolean
+  readonly logs: ReadonlyArray<Log>
+}
+
+/** Position by position: a topic, any of several, or anything. Source: `eth_getLogs`. */
+export type Topics = ReadonlyArray<Hex | ReadonlyArray<Hex> | null>
+
+export interface LogFilter {
+  readonly address: Address
+  readonly topics: Topics
+  /** Inclusive. */
+  readonly fromBlock: bigint
+  /** Inclusive. */
+  readonly toBlock: bigint
+}
+
+const decodeChainId = Schema.decodeUnknownSync(Quantity)
+const decodeBlock = Schema.decodeUnknownSync(Schema.NullOr(RpcBlock))
+const decodeLogs = Schema.decodeUnknownSync(Schema.Array(RpcLog))
+const decodeReceipt = Schema.decodeUnknownSync(Schema.NullOr(RpcReceipt))
+
+export const secondsToMs = (seconds: bigint): number => Number(seconds) * 1000
+
+export const chainId: Question<number> = async (node) =>
+  Number(decodeChainId(await node.request({ method: "eth_chainId" })))
+
+/** Number of the newest block that the node has. */
+export const headNumber: Question<bigint> = async (node) =>
+  decodeChainId(await node.request({ method: "eth_blockNumber" }))
+
+export const blockAt =
+  (number: bigint): Question<HashedBlock> =>
+  async (node) => {
+    const answer = await node.request({ method: "eth_getBlockByNumber", params: [numberToHex(number), false] })
+    const block = decodeBlock(answer)
+    if (block === null) throw new BlockNotFoundError({ blockNumber: number })
+    return { number: block.number, timeMs: secondsToMs(block.timestamp), hash: block.hash }
+  }
+
+export const logsOf =
+  (filter: LogFilter): Question<ReadonlyArray<Log>> =>
+  async (node) => {
+    const { address, topics, fromBlock, toBlock } = filter
+    const range = { fromBlock: numberToHex(fromBlock), toBlock: numberToHex(toBlock) }
+    const answer = await node.request({
+      method: "eth_getLogs",
+      params: [{ address, topics: mutable(topics), ...range }]
+    })
+    return decodeLogs(answer).map(toLog)
+  }
+
+export const receiptOf =
+  (tx: Bytes32): Question<Receipt> =>
+  async (node) => {
+    const receipt = decodeReceipt(await node.request({ method: "eth_getTransactionReceipt", params: [tx] }))
+    if (receipt === null) throw new TransactionReceiptNotFoundError({ hash: tx })
+    return { succeeded: receipt.status === 1n, logs: receipt.logs.map(toLog) }
+  }
+
+const toLog = (log: typeof RpcLog.Type): Log => ({
+  address: log.address,
+  topics: log.topics,
+  data: log.data,
+  tx: log.transactionHash,
+  logIndex: Number(log.logIndex),
+  block: log.blockNumber,
+  timeMs: log.blockTimestamp == null ? undefined : secondsToMs(log.blockTimestamp)
+})
+
+const mutable = (topics: Topics): Array<Hex | Array<Hex> | null> =>
+  topics.map((topic) => (typeof topic === "string" || topic === null ? topic : [...topic]))

@@ -1,0 +1,126 @@
+import { Array as Arr, Clock, Duration, Effect, Ref, Result, Schedule } from "effect"
+import { ChainError, type ChainErrorReason } from "./ChainClient.ts"
+import type { Fault } from "./classify.ts"
+import type { Endpoint, Question } from "./endpoint.ts"
+
+/** Why an answer proves nothing, or `undefined` where it does. */
+export type Doubt<A> = (answer: A) => Fault | undefined
+
+/** The list of RPC URLs as one node that fails over. */
+export interface Rpc {
+  /**
+   * Asks until an endpoint gives an answer that is not in doubt, within `RPC_TIMEOUT`, failover and retries included.
+   * `operation` is what an error says was attempted.
+   */
+  readonly ask: <A>(operation: string, question: Question<A>, doubt?: Doubt<A>) => Effect.Effect<A, ChainError>
+}
+
+/**
+ * How long the endpoint that answered instead of the first goes on being asked first. A first URL that hangs so costs
+ * its share of `RPC_TIMEOUT` once in that time and not at every call; one that is back is in use again after it.
+ */
+const FALLBACK_KEPT = Duration.minutes(1)
+
+/** Two more rounds over the list, for the hiccup that is gone a moment later. Longer trouble is the loops' to wait for. */
+export const RETRY = {
+  times: 2,
+  schedule: Schedule.exponential("250 millis").pipe(Schedule.jittered),
+  while: ({ reason }: Pick<Fault, "reason">) => PASSING.includes(reason)
+}
+
+const PASSING: ReadonlyArray<ChainErrorReason> = ["RateLimited", "Unavailable", "Lagging"]
+
+/** Where several endpoints fail, the reason that says most is the reason: a node's own "no" before silence. */
+const TELLING: ReadonlyArray<ChainErrorReason> = [
+  "Reverted",
+  "Rejected",
+  "Lagging",
+  "RateLimited",
+  "Unreadable",
+  "Unavailable",
+  "Timeout"
+]
+
+export const makeRpc = Effect.fnUntraced(function* (options: {
+  /** In the order in which they are to be tried. */
+  readonly endpoints: Arr.NonEmptyReadonlyArray<Endpoint>
+  /** Fails where an endpoint must not be believed. Runs before each question, so it must be cheap once it has passed. */
+  readonly vouch: (endpoint: Endpoint) => Effect.Effect<void, Fault>
+  readonly rpcTimeout: Duration.Duration
+}) {
+  const { endpoints, vouch, rpcTimeout } = options
+  const kept = yield* Ref.make({ endpoint: Arr.headNonEmpty(endpoints), untilMs: 0 })
+  const share = Duration.divideUnsafe(rpcTimeout, endpoints.length)
+
+  const inOrder = Effect.gen(function* () {
+    const { endpoint, untilMs } = yield* Ref.get(kept)
+    const now = yield* Clock.currentTimeMillis
+    return now < untilMs ? [endpoint, ...endpoints.filter((other) => other !== endpoint)] : endpoints
+  })
+
+  const keep = Effect.fnUntraced(function* (endpoint: Endpoint) {
+    const now = yield* Clock.currentTimeMillis
+    yield* Ref.set(kept, { endpoint, untilMs: now + Duration.toMillis(FALLBACK_KEPT) })
+  })
+
+  const askOne = <A>(endpoint: Endpoint, question: Question<A>, doubt: Doubt<A>): Effect.Effect<A, Fault> =>
+    vouch(endpoint).pipe(
+      Effect.andThen(endpoint.ask(question)),
+      Effect.tap((answer) => {
+        const fault = doubt(answer)
+        return fault === undefined ? Effect.void : Effect.fail(fault)
+      }),
+      withTimeout(share),
+      Effect.mapError(({ reason, detail }) => ({ reason, detail: `${endpoint.host}: ${detail}` }))
+    )
+
+  /** Once over the list. */
+  const round = Effect.fnUntraced(function* <A>(
+    operation: string,
+    question: Question<A>,
+    doubt: Doubt<A>
+  ): Effect.fn.Return<A, ChainError> {
+    const order = yield* inOrder
+    const faults: Array<Fault> = []
+    for (const endpoint of order) {
+      const answer = yield* Effect.result(askOne(endpoint, question, doubt))
+      if (Result.isSuccess(answer)) {
+        if (endpoint !== order[0]) yield* keep(endpoint)
+        return answer.success
+      }
+      faults.push(answer.failure)
+      // A contract's no is the same everywhere.
+      if (answer.failure.reason === "Reverted") break
+    }
+    const reason = TELLING.find((reason) => faults.some((fault) => fault.reason === reason)) ?? "Unavailable"
+    return yield* new ChainError({ reason, operation, detail: faults.map(({ detail }) => detail).join("; ") })
+  })
+
+  const ask: Rpc["ask"] = Effect.fn("Rpc.ask")(
+    function* <A>(operation: string, question: Question<A>, doubt: Doubt<A> = believe) {
+      yield* Effect.annotateCurrentSpan({ operation })
+      return yield* round(operation, question, doubt)
+    },
+    Effect.retry(RETRY),
+    (effect, operation) =>
+      Effect.timeoutOrElse(effect, {
+        duration: rpcTimeout,
+        orElse: () => new ChainError({ operation, ...timeoutFault(rpcTimeout) })
+      })
+  )
+
+  return { ask } satisfies Rpc
+})
+
+const believe = () => undefined
+
+/** Interrupts, and so aborts, what takes longer than `duration` by the Clock. */
+export const withTimeout =
+  (duration: Duration.Duration) =>
+  <A, R>(effect: Effect.Effect<A, Fault, R>): Effect.Effect<A, Fault, R> =>
+    Effect.timeoutOrElse(effect, { duration, orElse: () => Effect.fail(timeoutFault(duration)) })
+
+const timeoutFault = (duration: Duration.Duration): Fault => ({
+  reason: "Timeout",
+  detail: `no answer within ${Duration.format(duration)}`
+})

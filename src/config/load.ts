@@ -1,0 +1,124 @@
+import { Console, Duration, Effect, type FileSystem, Layer, Option, Redacted } from "effect"
+import * as DotEnv from "./dotEnv.ts"
+import * as Field from "./fields.ts"
+import { base, local, type Network } from "./Network.ts"
+import { makeReader, type Reader } from "./reader.ts"
+import { BadSettings, Settings, type SettingsShape } from "./Settings.ts"
+
+/** What the settings cannot know by themselves about where the process runs. */
+export interface Surroundings {
+  /** Whether the log goes to a terminal, where `pretty` is the default format. */
+  readonly terminal: boolean
+}
+
+/** Where a mint server is expected off `local`, as in v1.1. */
+const SERVER_URL_DEFAULT = "http://localhost:4021"
+
+const INTERVAL = Field.duration({ min: "100 millis", max: "1 hour" })
+
+/**
+ * All settings, or `BadSettings` with everything that is wrong. Reads the current `ConfigProvider` and the files that
+ * `…_FILE` keys name. Keys that it does not know are left alone.
+ */
+export const load = Effect.fn("Settings.load")(function* (surroundings: Surroundings) {
+  const reader = makeReader()
+  const production = Option.contains(yield* reader.read("NODE_ENV", Field.anyText), "production")
+  const network = yield* readNetwork(reader, production)
+  const settings: SettingsShape = {
+    production,
+    network,
+    ...(yield* readEndpoints(reader, network)),
+    ...(yield* readKeys(reader, network)),
+    ...(yield* readPace(reader)),
+    ...(yield* readTimeouts(reader)),
+    databaseTimezone: yield* reader.read("DATABASE_TIMEZONE", Field.timezone),
+    databaseSslVerify: yield* reader.readOr("DATABASE_SSL_VERIFY", Field.flag, true),
+    mintPayTo: yield* reader.readOr("MINT_PAY_TO", Field.addresses, []),
+    logLevel: yield* reader.readOr("LOG_LEVEL", Field.logLevel, production ? "Info" : "Debug"),
+    logFormat: yield* reader.readOr("LOG_FORMAT", Field.logFormat, surroundings.terminal ? "pretty" : "text")
+  }
+  if (Duration.isLessThan(settings.authorizationWindow, settings.mintTimeout)) {
+    reader.report(
+      "AUTHORIZATION_WINDOW: must not be shorter than MINT_TIMEOUT, " +
+        "or a payment can lapse while the mint server still works on it"
+    )
+  }
+  return reader.problems.length === 0 ? settings : yield* new BadSettings({ problems: [...reader.problems] })
+})
+
+/**
+ * `base` stands in for a network that is mistyped, or missing in production: the settings are refused anyway, and this
+ * way the operator also reads what a network other than `local` would still lack.
+ */
+const readNetwork = Effect.fnUntraced(function* (reader: Reader, production: boolean) {
+  const needed = production ? "with NODE_ENV=production it must be, even if it is local" : undefined
+  const network = yield* reader.read("NETWORK", Field.network, needed)
+  const fallback = production || (yield* reader.isSet("NETWORK")) ? base : local
+  return Option.getOrElse(network, () => fallback)
+})
+
+/** Why a secret is mandatory; undefined on `local`, where the sandbox brings what is missing. */
+const neededOff = (network: Network): string | undefined =>
+  network.name === "local" ? undefined : "it may be left out on NETWORK=local only"
+
+const readEndpoints = Effect.fnUntraced(function* (reader: Reader, network: Network) {
+  const publicUrls = network.publicRpcUrl === undefined ? [] : [Redacted.make(network.publicRpcUrl)]
+  const serverDefault = network.name === "local" ? Option.none() : Option.some(SERVER_URL_DEFAULT)
+  return {
+    databaseUrl: yield* reader.readSecret("DATABASE_URL", Field.databaseUrl, neededOff(network)),
+    rpcUrls: Option.getOrElse(
+      yield* reader.readSecret(network.rpcKey, Field.rpcUrls),
+      () => publicUrls
+    ),
+    serverUrl: Option.orElse(yield* reader.read("SERVER_URL", Field.serverUrl), () => serverDefault)
+  }
+})
+
+const readKeys = Effect.fnUntraced(function* (reader: Reader, network: Network) {
+  return {
+    aiAgentPrivateKey: yield* reader.readSecret("AI_AGENT_PRIVATE_KEY", Field.privateKey),
+    agentEncryptionKey: yield* reader.readSecret("AGENT_ENCRYPTION_KEY", Field.encryptionKey, neededOff(network))
+  }
+})
+
+const readPace = Effect.fnUntraced(function* (reader: Reader) {
+  const paymentTimeout = Field.duration({ min: "1 second", max: "30 days" })
+  return {
+    checkInterval: yield* reader.readOr("CHECK_INTERVAL", INTERVAL, Duration.seconds(10)),
+    mintInterval: yield* reader.readOr("MINT_INTERVAL", INTERVAL, Duration.seconds(5)),
+    paymentTimeout: yield* reader.readOr("PAYMENT_TIMEOUT", paymentTimeout, Duration.minutes(10)),
+    maxBatchSize: yield* reader.readOr("MAX_BATCH_SIZE", Field.count({ min: 1, max: 100 }), 10),
+    maxRetryCount: yield* reader.readOr("MAX_RETRY_COUNT", Field.count({ min: 1, max: 100 }), 3),
+    confirmations: yield* reader.readOr("CONFIRMATIONS", Field.count({ min: 1, max: 100 }), 2)
+  }
+})
+
+/**
+ * How long things may take. A facilitator refuses an authorization with less than 6 s to live, and the chain's clock
+ * and ours differ by a few seconds: hence at least 30 s for the window. At most an hour, as that is how long the
+ * outcome of a payment can stay unknown.
+ */
+const readTimeouts = Effect.fnUntraced(function* (reader: Reader) {
+  const authorizationWindow = Field.duration({ min: "30 seconds", max: "1 hour" })
+  const rpcTimeout = Field.duration({ min: "100 millis", max: "2 minutes" })
+  const mintTimeout = Field.duration({ min: "1 second", max: "10 minutes" })
+  const databaseTimeout = Field.duration({ min: "100 millis", max: "5 minutes" })
+  const drainTimeout = Field.duration({ min: "100 millis", max: "10 minutes" })
+  return {
+    authorizationWindow: yield* reader.readOr("AUTHORIZATION_WINDOW", authorizationWindow, Duration.minutes(5)),
+    rpcTimeout: yield* reader.readOr("RPC_TIMEOUT", rpcTimeout, Duration.seconds(10)),
+    mintTimeout: yield* reader.readOr("MINT_TIMEOUT", mintTimeout, Duration.seconds(60)),
+    databaseTimeout: yield* reader.readOr("DATABASE_TIMEOUT", databaseTimeout, Duration.seconds(15)),
+    drainTimeout: yield* reader.readOr("DRAIN_TIMEOUT", drainTimeout, Duration.seconds(30))
+  }
+})
+
+/**
+ * The settings of this process, from its environment and `.env`. What is wrong with them is printed here, once, on
+ * stderr, whichever entry asked; see `BadSettings`.
+ */
+export const layer = (surroundings: Surroundings): Layer.Layer<Settings, BadSettings, FileSystem.FileSystem> =>
+  Layer.effect(Settings, load(surroundings)).pipe(
+    Layer.provide(DotEnv.layer),
+    Layer.tapError((error) => Console.error(error.message))
+  )

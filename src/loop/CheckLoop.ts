@@ -1,0 +1,179 @@
+import { Clock, Duration, Effect, Ref } from "effect"
+import { type Balances, ChainClient } from "../chain/ChainClient.ts"
+import { KeyCustody } from "../chain/KeyCustody.ts"
+import { Settings } from "../config/Settings.ts"
+import { blockBefore, type Block } from "../domain/Block.ts"
+import { type Deposit, depositFor } from "../domain/Deposit.ts"
+import { messages, shortId, type Task, type TaskId } from "../domain/Task.ts"
+import { words } from "../domain/time.ts"
+import { type Usdc, zero } from "../domain/Usdc.ts"
+import { judge, type Verdict } from "../domain/Verdict.ts"
+import type { WalletId } from "../domain/Wallet.ts"
+import * as Log from "../ops/Log.ts"
+import { type BadTask, TaskRepo, type WalletOrders } from "../task/TaskRepo.ts"
+import { Wallets } from "../wallet/Wallets.ts"
+import { makeReport } from "./checkReport.ts"
+import { every } from "./every.ts"
+
+/** Wallets read in one statement, and in one sweep; the next sweep goes on where this one stopped. */
+const PAGE_WALLETS = 2_000
+const SWEEP_WALLETS_MAX = 20_000
+
+/** How far back the transfer that paid is searched for: about a day on Base. */
+const DEPOSIT_BLOCKS_MAX = 43_200n
+
+/** A chain whose newest confirmed block is older than this makes no blocks: nothing is cancelled until it does. */
+const CHAIN_STALE_MS = 120_000
+
+/** One pending task and what this sweep made of it. */
+export interface Looked {
+  readonly task: Task
+  readonly orders: WalletOrders
+  readonly balance: Usdc
+  readonly verdict: Verdict
+}
+
+export interface SweepResult {
+  readonly checked: number
+  readonly funded: ReadonlyArray<TaskId>
+  readonly cancelled: ReadonlyArray<TaskId>
+}
+
+/**
+ * The sweep: all pending tasks with their wallets' reservations, then all balances in one confirmed block, then the
+ * verdicts, written in one statement each. A wallet that just became funded is woken at once.
+ */
+export const makeCheckTick = Effect.gen(function* () {
+  const report = makeReport()
+  const cursor = yield* Ref.make<WalletId | undefined>(undefined)
+  return Effect.fn("CheckLoop.tick")(function* () {
+    const { orders, bad } = yield* readOrders(cursor)
+    const checked = orders.reduce((count, { pending }) => count + pending.length, bad.length)
+    yield* (checked > 0 ? Log.info : Log.debug)(`🔍 Found ${checked} task(s) to check...`)
+    const { usable, unusable } = yield* checkKeys(orders)
+    yield* holdBad([...bad, ...unusable])
+    if (usable.length === 0) return { checked, funded: [], cancelled: [] } satisfies SweepResult
+    const balances = yield* (yield* ChainClient).readBalances(usable.map(({ wallet }) => wallet.agentAddress))
+    yield* warnIfStale(balances.block)
+    const looked = yield* look(usable, balances)
+    const funded = yield* fundPaid(looked, balances.block)
+    const cancelled = yield* cancelOverdue(looked, balances.block)
+    yield* report(looked, balances.block, { funded, cancelled })
+    return { checked, funded, cancelled } satisfies SweepResult
+  })
+})
+
+export const checkLoop = Effect.gen(function* () {
+  const { checkInterval } = yield* Settings
+  const tick = yield* makeCheckTick
+  return yield* every("Check", checkInterval, tick())
+})
+
+const readOrders = Effect.fnUntraced(function* (cursor: Ref.Ref<WalletId | undefined>) {
+  const repo = yield* TaskRepo
+  const orders: Array<WalletOrders> = []
+  const bad: Array<BadTask> = []
+  do {
+    const page = yield* repo.pendingPage({ cursor: yield* Ref.get(cursor), walletsMax: PAGE_WALLETS })
+    orders.push(...page.wallets)
+    bad.push(...page.bad)
+    yield* Ref.set(cursor, page.cursor)
+  } while ((yield* Ref.get(cursor)) !== undefined && orders.length < SWEEP_WALLETS_MAX)
+  return { orders, bad }
+})
+
+/** A wallet whose key cannot be opened could be paid into and never pay out: its orders wait for a person. */
+const checkKeys = Effect.fnUntraced(function* (orders: ReadonlyArray<WalletOrders>) {
+  const custody = yield* KeyCustody
+  const usable: Array<WalletOrders> = []
+  const unusable: Array<BadTask> = []
+  for (const ofWallet of orders) {
+    yield* custody.check(ofWallet.wallet).pipe(
+      Effect.match({
+        onSuccess: () => void usable.push(ofWallet),
+        onFailure: ({ message }) =>
+          void unusable.push(...ofWallet.pending.map(({ id }) => ({ taskId: id, reason: messages.held(message) })))
+      })
+    )
+  }
+  return { usable, unusable }
+})
+
+const holdBad = Effect.fnUntraced(function* (bad: ReadonlyArray<BadTask>) {
+  if (bad.length === 0) return
+  const repo = yield* TaskRepo
+  const held = new Set(yield* repo.hold(bad, yield* Clock.currentTimeMillis))
+  for (const { taskId, reason } of bad) {
+    if (held.has(taskId)) yield* Log.warn(`⚠️ Task ${shortId(taskId)} is held: ${reason}`, { task: taskId })
+  }
+})
+
+const warnIfStale = Effect.fnUntraced(function* (block: Block) {
+  const behindMs = (yield* Clock.currentTimeMillis) - block.timeMs
+  if (behindMs < CHAIN_STALE_MS) return
+  const behind = words(Math.round(behindMs / 1000) * 1000)
+  yield* Log.warnOnce("stale", `⚠️ The newest confirmed block ${block.number} is ${behind} old: no task is cancelled by it`)
+})
+
+const look = Effect.fnUntraced(function* (orders: ReadonlyArray<WalletOrders>, { block, usdc }: Balances) {
+  const { paymentTimeout } = yield* Settings
+  const timeoutMs = Duration.toMillis(paymentTimeout)
+  return orders.flatMap((ofWallet): ReadonlyArray<Looked> => {
+    const balance = usdc.get(ofWallet.wallet.agentAddress) ?? zero
+    // A balance from before the wallet's last proven payment is not its balance.
+    const isOutdated = block.number < ofWallet.provenBlock
+    const verdicts = judge({ ...ofWallet, balance }, ofWallet.pending, block, timeoutMs)
+    return ofWallet.pending.map((task) => {
+      const verdict = isOutdated ? "wait" : (verdicts.get(task) ?? "wait")
+      return { task, orders: ofWallet, balance, verdict }
+    })
+  })
+})
+
+const evidence = ({ task, orders }: Looked) => ({ taskId: task.id, walletId: orders.wallet.id, version: orders.version })
+
+const fundPaid = Effect.fnUntraced(function* (looked: ReadonlyArray<Looked>, block: Block) {
+  const paid = looked.filter(({ verdict }) => verdict === "fund")
+  if (paid.length === 0) return []
+  const repo = yield* TaskRepo
+  const wallets = yield* Wallets
+  const nowMs = yield* Clock.currentTimeMillis
+  const deposits = Map.groupBy(yield* findDeposits(paid, block), ({ wallet }) => wallet)
+  const fundings = paid.map((one) => {
+    const deposit = depositFor(one.task.totalCost, deposits.get(one.orders.wallet.agentAddress) ?? [])
+    const received = { fundingTx: deposit?.tx ?? "auto_funded", receivedAtMs: deposit?.block.timeMs ?? block.timeMs } as const
+    return { ...evidence(one), ...received }
+  })
+  const funded = yield* repo.fund(fundings, block, nowMs)
+  const woken = new Set(paid.filter(({ task }) => funded.includes(task.id)).map(({ orders }) => orders.wallet.id))
+  yield* Effect.forEach(woken, wallets.wake, { discard: true })
+  return funded
+})
+
+/** The record of the transfer is worth having and never needed: without logs the balance rule stands. */
+const findDeposits = Effect.fnUntraced(function* (paid: ReadonlyArray<Looked>, block: Block) {
+  const { network } = yield* Settings
+  const oldestMs = Math.min(...paid.map(({ task }) => task.createdAtMs))
+  const since = blockBefore(block, oldestMs, network.blockSeconds)
+  const floor = block.number > DEPOSIT_BLOCKS_MAX ? block.number - DEPOSIT_BLOCKS_MAX : 0n
+  const wallets = [...new Set(paid.map(({ orders }) => orders.wallet.agentAddress))]
+  const query = { wallets, fromBlock: since > floor ? since : floor, toBlock: block.number }
+  return yield* (yield* ChainClient).findDeposits(query).pipe(
+    Effect.catch((error) =>
+      Effect.as(
+        Log.warnOnce("deposits", `⚠️ The transfers that paid are not recorded: ${error.message}`),
+        [] as ReadonlyArray<Deposit>
+      )
+    )
+  )
+})
+
+const cancelOverdue = Effect.fnUntraced(function* (looked: ReadonlyArray<Looked>, block: Block) {
+  const overdue = looked.filter(({ verdict }) => verdict === "cancel")
+  if (overdue.length === 0) return []
+  const repo = yield* TaskRepo
+  const { paymentTimeout } = yield* Settings
+  const message = messages.timeout(words(Duration.toMillis(paymentTimeout)))
+  const cancellations = overdue.map((one) => ({ ...evidence(one), message }))
+  return yield* repo.cancel(cancellations, block, yield* Clock.currentTimeMillis)
+})

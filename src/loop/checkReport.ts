@@ -1,0 +1,73 @@
+import { Clock, Duration, Effect } from "effect"
+import { Settings } from "../config/Settings.ts"
+import type { Block } from "../domain/Block.ts"
+import { shortId, type TaskId } from "../domain/Task.ts"
+import { duration } from "../domain/time.ts"
+import { format } from "../domain/Usdc.ts"
+import * as Log from "../ops/Log.ts"
+import type { Looked } from "./CheckLoop.ts"
+
+/** A task about which nothing changes is told once in this time; at DEBUG, at every sweep. */
+const REPEAT_MS = 60_000
+
+const MINUTE_MS = 60_000
+
+interface Shown {
+  readonly state: string
+  readonly atMs: number
+}
+
+interface Written {
+  readonly funded: ReadonlyArray<TaskId>
+  readonly cancelled: ReadonlyArray<TaskId>
+}
+
+/** Tells each task's block, in v1.1's words, and remembers what was told: ten thousand tasks must not flood a log. */
+export const makeReport = () => {
+  let shown = new Map<TaskId, Shown>()
+  return Effect.fnUntraced(function* (looked: ReadonlyArray<Looked>, block: Block, written: Written) {
+    const nowMs = yield* Clock.currentTimeMillis
+    const timeoutMs = Duration.toMillis((yield* Settings).paymentTimeout)
+    const funded = new Set(written.funded)
+    const cancelled = new Set(written.cancelled)
+    const shownNow = new Map<TaskId, Shown>()
+    for (const one of looked) {
+      const { id } = one.task
+      const done = { funded: funded.has(id), cancelled: cancelled.has(id) }
+      const state = `${one.verdict} ${one.balance}`
+      const before = shown.get(id)
+      const isNews = before?.state !== state || nowMs - before.atMs >= REPEAT_MS
+      shownNow.set(id, isNews ? { state, atMs: nowMs } : before)
+      const fields = { task: id, wallet: one.orders.wallet.agentAddress }
+      yield* (isNews ? Log.info : Log.debug)(blockLines(one, block, timeoutMs, done), fields)
+      if (done.funded) yield* Log.success(`Task ${shortId(id)}: pending_payment → funded`, fields)
+    }
+    shown = shownNow
+  })
+}
+
+/** The block of one task. Operators grep these lines: their words are fixed. */
+export const blockLines = (
+  { task, orders, balance, verdict }: Looked,
+  block: Block,
+  timeoutMs: number,
+  done: { readonly funded: boolean; readonly cancelled: boolean }
+): ReadonlyArray<string> => {
+  const ageMs = block.timeMs - task.createdAtMs
+  const lines = [
+    `💰 Checking pending_payment task ${shortId(task.id)}...`,
+    `   Agent wallet balance: ${format(balance)} USDC`,
+    `   Required: ${format(task.totalCost)} USDC`,
+    `   Task age: ${duration(ageMs)} / ${duration(timeoutMs)} timeout`
+  ]
+  if (orders.reserved > 0n) lines.splice(2, 0, `   Reserved for other tasks: ${format(orders.reserved)} USDC`)
+  if (done.funded) return [...lines, "   ✅ Payment received, minting starts"]
+  if (verdict === "wait") return [...lines, "   ⏳ Insufficient balance, will check again..."]
+  if (verdict === "fund") return [...lines, "   ⏳ The wallet changed meanwhile, will check again..."]
+  return [
+    ...lines,
+    `   ⏰ Task exceeded payment timeout (${Math.ceil(ageMs / MINUTE_MS)} minutes)`,
+    "   ❌ Cancelling task due to timeout...",
+    done.cancelled ? "   ✅ Task cancelled successfully" : "   ⏳ The task changed meanwhile, will check again..."
+  ]
+}

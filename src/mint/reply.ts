@@ -1,0 +1,83 @@
+import { Result, Schema } from "effect"
+
+/** An HTTP answer as far as x402 reads it. Nothing in it is trusted. */
+export interface Reply {
+  readonly status: number
+  /** Names in lower case. */
+  readonly headers: Readonly<Record<string, string | undefined>>
+  /** `undefined` where it broke off or was larger than the client reads. */
+  readonly body: string | undefined
+}
+
+/**
+ * What a status says before anything else is read.
+ *
+ * - `Done`: 2xx.
+ * - `No`: 4xx, a definite answer to this request. 402 too: what else it means depends on what was asked.
+ * - `Later`: the rest. 408, 425, 429 and 5xx say nothing about the request; a redirect is not followed.
+ */
+export const weigh = (status: number): "Done" | "No" | "Later" => {
+  if (status >= 200 && status < 300) return "Done"
+  if (status === 408 || status === 425 || status === 429) return "Later"
+  return status >= 400 && status < 500 ? "No" : "Later"
+}
+
+/** The body as JSON; `undefined` where it is none. */
+export const bodyJson = (reply: Reply): unknown =>
+  Result.getOrUndefined(Result.try((): unknown => JSON.parse(reply.body ?? "")))
+
+/** The first of `names` that is there and that `decode` (which may throw) can read. */
+export const readHeader = (reply: Reply, names: ReadonlyArray<string>, decode: (value: string) => unknown): unknown => {
+  for (const name of names) {
+    const value = reply.headers[name]
+    const read = value === undefined ? Result.fail(undefined) : Result.try(() => decode(value))
+    if (Result.isSuccess(read)) return read.success
+  }
+  return undefined
+}
+
+/** In characters (UTF-16). A reason lands in a log line and in `error_message`. */
+export const REASON_LENGTH_MAX = 200
+
+/** A reason as it is kept: never longer than `REASON_LENGTH_MAX`, and no character cut in two. */
+export const cut = (text: string): string =>
+  text.length <= REASON_LENGTH_MAX ? text : `${text.slice(0, REASON_LENGTH_MAX - 1).replace(/[\uD800-\uDBFF]$/, "")}…`
+
+/**
+ * Text of another program as one harmless line: no control, format or bidirectional characters, nothing that a
+ * terminal or Postgres would choke on. A server may echo what it was sent, so every run that could be a payment goes: a
+ * signature is 130 hex digits (or two halves of 64), a payment header a long base64 text.
+ */
+export const plain = (text: string): string =>
+  text
+    .replace(/[\p{C}\p{Z}\s]+/gu, " ")
+    .replace(/[A-Za-z0-9+/=_-]{64,}/g, "…")
+    .trim()
+
+/** What the body gives as its reason: the text under one of the names in use, or a body that is plain text. */
+export const bodyWords = (reply: Reply): string | undefined => {
+  const json = bodyJson(reply)
+  if (json !== undefined) return wordsOf(json)
+  // A page of a proxy is no reason.
+  return /^\s*</.test(reply.body ?? "") ? undefined : wordsOf(reply.body)
+}
+
+const isWords = Schema.is(
+  Schema.Struct({
+    error: Schema.optionalKey(Schema.Unknown),
+    message: Schema.optionalKey(Schema.Unknown),
+    reason: Schema.optionalKey(Schema.Unknown),
+    detail: Schema.optionalKey(Schema.Unknown)
+  })
+)
+
+/** `{error: {message: "…"}}` is as deep as it goes. */
+const wordsOf = (value: unknown, depth = 0): string | undefined => {
+  if (typeof value === "string") return plain(value) || undefined
+  if (depth > 1 || !isWords(value)) return undefined
+  for (const part of [value.error, value.message, value.reason, value.detail]) {
+    const words = wordsOf(part, depth + 1)
+    if (words !== undefined) return words
+  }
+  return undefined
+}

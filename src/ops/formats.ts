@@ -1,0 +1,91 @@
+import { styleText } from "node:util"
+import type { LogFormat } from "../config/Settings.ts"
+import type { Kind } from "./Log.ts"
+import type { Plain, PlainFields } from "./plain.ts"
+
+export type Level = "DEBUG" | "INFO" | "WARN" | "ERROR"
+
+/** A record with nothing secret left in it; its texts may still hold anything else that a stranger wrote. */
+export interface Entry {
+  readonly date: Date
+  readonly level: Level
+  readonly kind: Kind
+  /** Never empty. */
+  readonly lines: ReadonlyArray<string>
+  readonly fields: PlainFields
+  /** What went wrong, on one line. */
+  readonly cause: string | undefined
+  /** Where a defect came from. Empty where nothing broke that was thought to be unbreakable. */
+  readonly stack: ReadonlyArray<string>
+}
+
+/** The lines that an entry becomes, without line ends. */
+export type Format = (entry: Entry) => ReadonlyArray<string>
+
+/**
+ * What could end a line, move the cursor or turn the direction of reading: C0, DEL and C1, the line and paragraph
+ * separators, and the bidirectional controls. Tasks are written by strangers: none may forge a line of this log.
+ */
+const CONTROLS = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g
+const SHORT: Record<string, string> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" }
+
+/** Shows control characters as the escapes that they have in JSON. */
+export const visible = (text: string): string =>
+  text.replace(CONTROLS, (char) => SHORT[char] ?? `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`)
+
+/** The cause belongs to the last line of a block, as it says why the block ended so. */
+const withCause = (entry: Entry): ReadonlyArray<string> =>
+  entry.lines.map((line, index) =>
+    visible(index === entry.lines.length - 1 && entry.cause !== undefined ? joined(line, entry.cause) : line)
+  )
+
+const joined = (line: string, cause: string): string => (line === "" ? cause : `${line}: ${cause}`)
+
+/** The format of v1.1, to the letter. */
+const text: Format = (entry) =>
+  withCause(entry).map((line) => `[${entry.date.toISOString()}] [${entry.level}] ${line}`)
+
+const COLOURS = { DEBUG: "gray", INFO: "green", WARN: "yellow", ERROR: "red" } as const
+
+/** For a terminal: UTC time of day, the fields dimmed behind the first line, a defect's stack below the last. */
+const pretty =
+  (colour: boolean): Format =>
+  (entry) => {
+    const paint = (style: Parameters<typeof styleText>[0], part: string): string =>
+      colour && part !== "" ? styleText(style, part, { validateStream: false }) : part
+    const time = paint("dim", entry.date.toISOString().slice(11, 23))
+    const level = paint(COLOURS[entry.level], entry.level.padEnd(5))
+    const pairs = Object.entries(entry.fields).map((pair) => pairOf(...pair))
+    const fields = pairs.length === 0 ? "" : `  ${paint("dim", pairs.join(" "))}`
+    const lines = withCause(entry).map((line, index) => `${time} ${level} ${line}${index === 0 ? fields : ""}`)
+    return [...lines, ...entry.stack.map((frame) => paint("dim", `    ${visible(frame.trim())}`))]
+  }
+
+/** Names that the line itself needs; a field of such a name steps aside. */
+const RESERVED = new Set(["ts", "level", "kind", "message", "cause", "stack"])
+
+const structured = (entry: Entry, message: string): PlainFields => {
+  const line: Record<string, Plain> = { ts: entry.date.toISOString(), level: entry.level, kind: entry.kind, message }
+  for (const [name, value] of Object.entries(entry.fields)) line[RESERVED.has(name) ? `${name}_` : name] = value
+  if (entry.cause !== undefined) line["cause"] = entry.cause
+  if (entry.stack.length > 0) line["stack"] = entry.stack.map((frame) => frame.trim()).join("\n")
+  return line
+}
+
+const json: Format = (entry) => entry.lines.map((message) => visible(JSON.stringify(structured(entry, message))))
+
+const pairOf = (name: string, value: Plain): string => {
+  const shown = typeof value === "string" ? value : JSON.stringify(value)
+  const quoted = shown === "" || /[\s="\\]/.test(shown) ? JSON.stringify(shown) : shown
+  return visible(`${name.replace(/[\s="\\]/g, "_")}=${quoted}`)
+}
+
+const logfmt: Format = (entry) =>
+  entry.lines.map((message) =>
+    Object.entries(structured(entry, message))
+      .map((pair) => pairOf(...pair))
+      .join(" ")
+  )
+
+export const formatOf = (name: LogFormat, options: { readonly colour: boolean }): Format =>
+  ({ text, pretty: pretty(options.colour), json, logfmt })[name]

@@ -1,0 +1,86 @@
+import { Option, Redacted } from "effect"
+import type { SettingsShape } from "../config/Settings.ts"
+
+export const REDACTED = "<redacted>"
+
+/** Puts `<redacted>` in place of every secret in a text. */
+export type Scrub = (text: string) => string
+
+/** A shorter password is taken out only where it stands as one: elsewhere it would be part of words and numbers. */
+const PASSWORD_CHARS_MIN = 4
+
+/** Providers' API keys are longer, and so are no chain id, version or name of a network. */
+const API_KEY_CHARS_MIN = 8
+
+/** Names of networks in the path of a URL are shorter than this, and keys without any digit longer. */
+const WORD_CHARS_MAX = 20
+
+/** `rpc`, `base-sepolia`: a part of a URL that names something and gives nothing away. */
+const isWord = (part: string): boolean => part.length <= WORD_CHARS_MAX && /^[a-z]+([-_.][a-z]+)*$/.test(part)
+
+const isApiKey = (part: string): boolean => part.length >= API_KEY_CHARS_MIN && !isWord(part)
+
+/** The source of a regular expression for exactly this text. */
+const literal = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&")
+
+/** The same for a text as it is, as it stands in a URL, and as it stands in JSON. */
+const spellings = (text: string): ReadonlyArray<string> =>
+  [text, encodeURIComponent(text), JSON.stringify(text).slice(1, -1)].map(literal)
+
+const decoded = (part: string): string => {
+  try {
+    return decodeURIComponent(part)
+  } catch {
+    return part
+  }
+}
+
+/** The password of a URL, also as it is sent in an HTTP header. */
+const inUserInfo = (url: URL): ReadonlyArray<string> => {
+  const password = decoded(url.password)
+  if (password === "") return []
+  const basic = Buffer.from(`${decoded(url.username)}:${password}`).toString("base64")
+  const anywhere = password.length < PASSWORD_CHARS_MIN ? [] : [literal(url.password), ...spellings(password)]
+  return [literal(`:${url.password}@`), literal(basic), ...anywhere]
+}
+
+const inDatabaseUrl = (text: string): ReadonlyArray<string> => {
+  const url = URL.parse(text)
+  if (url === null) return [literal(text)]
+  const parameters = ["password", "sslpassword"].flatMap((name) => url.searchParams.getAll(name))
+  return [...inUserInfo(url), ...parameters.filter((value) => value !== "").flatMap(spellings)]
+}
+
+/** What looks like a key, wherever it stands; and whatever follows the host, where it does. */
+const inRpcUrl = (text: string): ReadonlyArray<string> => {
+  const url = URL.parse(text)
+  if (url === null) return [literal(text)]
+  const parts = [...url.pathname.split("/").map(decoded), ...url.searchParams.values()]
+  const rest = `${url.pathname.slice(1)}${url.search}`.replace(/\/+$/, "")
+  const behindHost = rest === "" ? [] : [`(?<=${literal(`${url.host}/`)})${literal(rest)}`]
+  return [...inUserInfo(url), ...parts.filter(isApiKey).flatMap(spellings), ...behindHost]
+}
+
+/** 32 bytes of key in hex of either case, and as the number that a library may have made of them. */
+const inKey = (hex: string): ReadonlyArray<string> => {
+  const digits = hex.replace(/^0x/, "")
+  return [`(?i:(?:0x)?${digits})`, BigInt(`0x${digits}`).toString()]
+}
+
+const patternsOf = (settings: SettingsShape): ReadonlyArray<string> => [
+  ...Option.toArray(settings.databaseUrl).flatMap((url) => inDatabaseUrl(Redacted.value(url))),
+  ...settings.rpcUrls.flatMap((url) => inRpcUrl(Redacted.value(url))),
+  ...Option.toArray(settings.aiAgentPrivateKey).flatMap((key) => inKey(Redacted.value(key))),
+  ...Option.toArray(settings.agentEncryptionKey).flatMap((key) => inKey(Redacted.value(key)))
+]
+
+/**
+ * Takes the secrets of these settings out of a text, in the spellings in which a library is likely to show them. The
+ * second line of defence: the first is that secrets are `Redacted` and that nobody opens them to print them.
+ */
+export const makeScrub = (settings: SettingsShape): Scrub => {
+  const patterns = [...new Set(patternsOf(settings))].toSorted((a, b) => b.length - a.length)
+  if (patterns.length === 0) return (text) => text
+  const secret = new RegExp(patterns.join("|"), "g")
+  return (text) => text.replace(secret, REDACTED)
+}

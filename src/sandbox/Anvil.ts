@@ -1,0 +1,144 @@
+import { Effect, Schedule, Schema, type Scope } from "effect"
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { createRequire } from "node:module"
+import { tmpdir } from "node:os"
+import { dirname, join } from "node:path"
+import { local } from "../config/Network.ts"
+import * as DevChain from "./DevChain.ts"
+import { freePort } from "./freePort.ts"
+import * as GuardedProcess from "./GuardedProcess.ts"
+import { processIdentity } from "./processIdentity.ts"
+
+/** The sandbox's chain did not start, or has ended though nobody stopped it. */
+export class AnvilDied extends Schema.TaggedError<AnvilDied>()("AnvilDied", { message: Schema.String }) {}
+
+export interface AnvilOptions {
+  /** Used where it is free, else any other. Default: 8545, where every tool looks for a development chain. */
+  readonly port?: number
+  /** A file that the chain is kept in between runs. Without it the chain ends with the scope. */
+  readonly statePath?: string
+  /** Seconds between blocks. Default: those of `local`. */
+  readonly blockSeconds?: number
+}
+
+export interface Anvil {
+  readonly port: number
+  readonly chain: DevChain.DevChain
+  /** Fails when the chain ends by itself. An executor without its chain is to end too. */
+  readonly died: Effect.Effect<never, AnvilDied>
+  /**
+   * - `fresh`: a chain with block 0 of its own.
+   * - `restored`: the chain of an earlier run, with its blocks, logs, receipts and code.
+   * - `lost`: fresh, because the earlier run was cut off before it could write its chain.
+   */
+  readonly history: "fresh" | "restored" | "lost"
+}
+
+const PORT = 8545
+
+/**
+ * Blocks made at once at the start. anvil knows no state before the block that it was restored at: without these a read
+ * at `latest - 1`, which is where the executor reads, fails with BlockOutOfRange. So does one before block 0.
+ */
+const FIRST_BLOCKS = 8
+
+/** At about 1 MB each after 16,000 blocks. With those in memory they reach 40 blocks back at least. */
+const STATES_ON_DISK = 32
+
+/** anvil answers within 0.1 s, and within 0.5 s with a day's blocks to restore. On a busy machine it may take longer. */
+const START_TIMEOUT = "20 seconds"
+
+/** How long an anvil whose sandbox was killed may still take to write its state. */
+const LAST_RUN_TIMEOUT = "15 seconds"
+
+const POLL = Schedule.spaced("20 millis")
+
+/**
+ * A chain of Foundry's anvil that makes a block every second.
+ *
+ * Between runs it is kept in `statePath`, which anvil writes when it ends, also when it ends because we were killed.
+ * While it runs there is no such file: a chain that was cut off (power, container) is then known to be lost, where an
+ * old file would bring back a chain in which payments of the last run were never made.
+ */
+export const start = Effect.fn("Anvil.start")(function* (
+  options: AnvilOptions
+): Effect.fn.Return<Anvil, AnvilDied, Scope.Scope> {
+  const { statePath } = options
+  const history = statePath === undefined ? "fresh" : yield* endOfLastRun(statePath)
+  const port = yield* freePort(options.port ?? PORT)
+  const cacheFolder = mkdtempSync(join(tmpdir(), "ai-mint-anvil-"))
+  const { died } = yield* GuardedProcess.run({
+    name: "anvil",
+    program: yield* program,
+    args: argumentsOf(options, { port, cacheFolder }),
+    scratchFolder: cacheFolder,
+    ...(statePath === undefined ? {} : { pidFile: pidFileOf(statePath) })
+  })
+  const diedVisibly = Effect.mapError(died, ({ message }) => new AnvilDied({ message }))
+  const chain = DevChain.connect(`http://127.0.0.1:${port}`)
+  yield* untilAnswering(chain).pipe(Effect.raceFirst(diedVisibly))
+  yield* chain.mine(FIRST_BLOCKS).pipe(Effect.mapError(({ message }) => new AnvilDied({ message })))
+  if (statePath !== undefined) rmSync(statePath, { force: true })
+  return { port, chain, died: diedVisibly, history }
+})
+
+const pidFileOf = (statePath: string): string => `${statePath}.pid`
+
+const argumentsOf = (
+  { statePath, blockSeconds = local.blockSeconds }: AnvilOptions,
+  { port, cacheFolder }: { readonly port: number; readonly cacheFolder: string }
+) => [
+  ...["--host", "127.0.0.1", "--port", String(port)],
+  ...["--chain-id", String(local.chainId), "--block-time", String(blockSeconds)],
+  // Later forks keep the hashes of 8,191 blocks in a contract's storage (EIP-2935), of which anvil then takes a copy
+  // with every block: measured after 4,000 blocks, 5 ms a block instead of 1 ms.
+  ...["--hardfork", "cancun"],
+  // By default anvil writes 3,600 earlier states under the home directory and leaves them there: measured after 16,000
+  // blocks, 3.8 GB. (--prune-history writes none, and lets memory grow instead: 3.5 GB.)
+  ...["--max-persisted-states", String(STATES_ON_DISK), "--cache-path", cacheFolder],
+  "--silent",
+  ...(statePath === undefined ? [] : ["--state", statePath])
+]
+
+/** The binary itself: the package's own launcher is a Node process, and would stand between us and anvil. */
+const program = Effect.suspend(() => {
+  const system = `${process.platform}-${process.arch === "x64" ? "amd64" : process.arch}`
+  try {
+    const require = createRequire(import.meta.url)
+    const launcher = createRequire(require.resolve("@foundry-rs/anvil/package.json"))
+    const folder = dirname(launcher.resolve(`@foundry-rs/anvil-${system}/package.json`))
+    return Effect.succeed(join(folder, "bin", "anvil"))
+  } catch {
+    const message = `There is no @foundry-rs/anvil-${system} among the installed packages: run npm ci, or set LOCAL_RPC_URL`
+    return Effect.fail(new AnvilDied({ message }))
+  }
+})
+
+const untilAnswering = (chain: DevChain.DevChain): Effect.Effect<void, AnvilDied> =>
+  chain
+    .ask("reach anvil", (client) => client.getChainId())
+    .pipe(
+      Effect.retry(POLL),
+      Effect.orDie,
+      Effect.timeoutOrElse({
+        duration: START_TIMEOUT,
+        orElse: () => Effect.fail(new AnvilDied({ message: `anvil did not answer within ${START_TIMEOUT}` }))
+      })
+    )
+
+/** A sandbox that was killed leaves an anvil that is just writing its state: we wait for that, then see what there is. */
+const endOfLastRun = Effect.fnUntraced(function* (statePath: string) {
+  const pidFile = pidFileOf(statePath)
+  if (!existsSync(pidFile)) return existsSync(statePath) ? "restored" : "fresh"
+  yield* Effect.sync(() => isAnvil(Number(readFileSync(pidFile, "utf8")))).pipe(
+    Effect.repeat({ schedule: POLL, while: (isRunning) => isRunning }),
+    Effect.timeoutOrElse({
+      duration: LAST_RUN_TIMEOUT,
+      orElse: () => Effect.fail(new AnvilDied({ message: `The anvil of the last run does not end; its pid is in ${pidFile}` }))
+    })
+  )
+  rmSync(pidFile, { force: true })
+  return existsSync(statePath) ? "restored" : "lost"
+})
+
+const isAnvil = (pid: number): boolean => processIdentity(pid)?.startsWith("anvil") === true

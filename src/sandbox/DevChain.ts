@@ -1,0 +1,122 @@
+import { Effect, Schema, Semaphore } from "effect"
+import {
+  type Account,
+  BaseError,
+  createTestClient,
+  defineChain,
+  type Hash,
+  type Hex,
+  http,
+  publicActions,
+  type TransactionReceipt,
+  walletActions
+} from "viem"
+import { privateKeyToAccount } from "viem/accounts"
+import { local } from "../config/Network.ts"
+import type { Address } from "../domain/Address.ts"
+
+/** The chain did not do what the sandbox asked of it. */
+export class DevChainError extends Schema.TaggedError<DevChainError>()("DevChainError", {
+  /** What was asked, in words: `deploy USDC`. */
+  operation: Schema.String,
+  cause: Schema.Defect()
+}) {
+  override get message(): string {
+    const why = this.cause instanceof BaseError ? this.cause.shortMessage : String(this.cause)
+    return `Cannot ${this.operation}: ${why}`
+  }
+}
+
+/**
+ * Who acts on the sandbox's chain. The first three accounts of the mnemonic that every development node knows
+ * (`test test … junk`, book.getfoundry.sh/anvil): their keys are public, and worth nothing anywhere else.
+ */
+export const roles = {
+  /** Deploys the contracts, and is Circle: mints USDC, may pause it and blacklist accounts. */
+  treasury: privateKeyToAccount("0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"),
+  /** The mint server: settles payments, and is the only one who may mint the tokens. */
+  mintServer: privateKeyToAccount("0x59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d"),
+  /** The person (or their exchange) who pays for orders. */
+  customer: privateKeyToAccount("0x5de4111afa1a4b94908f83103eb1f1706367c2e68ca870fc3fb9a804cdab365a")
+} as const
+
+export interface Call {
+  readonly to: Address
+  readonly data: Hex
+  /** Estimated where not given, and then a call that would revert fails before it is sent. */
+  readonly gas?: bigint
+}
+
+/** Blocks come every second, so looking twenty times as often adds 50 ms at most to a wait. */
+const POLLING_INTERVAL_MS = 50
+
+/** A transaction that is in no block after this long will not be: blocks come every second. */
+const RECEIPT_TIMEOUT_MS = 30_000
+
+const createClient = (rpcUrl: string) =>
+  createTestClient({
+    mode: "anvil",
+    chain: defineChain({
+      id: local.chainId,
+      name: "AI Mint sandbox",
+      nativeCurrency: { name: "Ether", symbol: "ETH", decimals: 18 },
+      rpcUrls: { default: { http: [rpcUrl] } },
+      contracts: { multicall3: { address: "0xcA11bde05977b3631167028862bE2a173976CA11" } }
+    }),
+    transport: http(rpcUrl, { retryCount: 0 }),
+    pollingInterval: POLLING_INTERVAL_MS,
+    cacheTime: 0
+  })
+    .extend(publicActions)
+    .extend(walletActions)
+
+export type DevClient = ReturnType<typeof createClient>
+
+/** A development chain, as those who act on it see it. Promises of viem become Effects here. */
+export interface DevChain {
+  readonly rpcUrl: string
+  readonly client: DevClient
+  /** Anything that viem can do; `operation` says in words what, for the message of a failure. */
+  readonly ask: <A>(operation: string, question: (client: DevClient) => Promise<A>) => Effect.Effect<A, DevChainError>
+  /** Hands a transaction to the node. Transactions of one account go one after another, so nonces never collide. */
+  readonly send: (operation: string, from: Account, call: Call) => Effect.Effect<Hash, DevChainError>
+  /** Waits until a transaction is in a block; one that reverted is a failure. */
+  readonly receipt: (operation: string, hash: Hash) => Effect.Effect<TransactionReceipt, DevChainError>
+  /** Makes blocks at once, beside those that come with time. They carry the clock's time, as blocks in time do. */
+  readonly mine: (blocks: number) => Effect.Effect<void, DevChainError>
+}
+
+export const connect = (rpcUrl: string): DevChain => {
+  const client = createClient(rpcUrl)
+  const turns = new Map<Address, Semaphore.Semaphore>()
+  const turnOf = (account: Account): Semaphore.Semaphore => {
+    const key = account.address.toLowerCase() as Address
+    const turn = turns.get(key) ?? Semaphore.makeUnsafe(1)
+    turns.set(key, turn)
+    return turn
+  }
+
+  const ask: DevChain["ask"] = (operation, question) =>
+    Effect.tryPromise({
+      try: () => question(client),
+      catch: (cause) => new DevChainError({ operation, cause })
+    })
+
+  const send: DevChain["send"] = (operation, account, call) =>
+    ask(operation, async () => {
+      const nonce = await client.getTransactionCount({ address: account.address, blockTag: "pending" })
+      return client.sendTransaction({ ...call, account, nonce })
+    }).pipe(Semaphore.withPermits(turnOf(account), 1))
+
+  const receipt: DevChain["receipt"] = (operation, hash) =>
+    ask(operation, () => client.waitForTransactionReceipt({ hash, timeout: RECEIPT_TIMEOUT_MS })).pipe(
+      Effect.filterOrFail(
+        ({ status }) => status === "success",
+        () => new DevChainError({ operation, cause: new Error(`transaction ${hash} reverted`) })
+      )
+    )
+
+  const mine: DevChain["mine"] = (blocks) => ask(`mine ${blocks} blocks`, () => client.mine({ blocks, interval: 0 }))
+
+  return { rpcUrl, client, ask, send, receipt, mine }
+}

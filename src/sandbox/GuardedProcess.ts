@@ -1,0 +1,128 @@
+import { type ChildProcess, spawn } from "node:child_process"
+import { Deferred, Effect, Schema, type Scope } from "effect"
+
+/** A guarded process is gone though nobody stopped it. */
+export class ProcessDied extends Schema.TaggedError<ProcessDied>()("ProcessDied", {
+  name: Schema.String,
+  /** As a shell gives it: 128 and the signal's number for a signal, 127 for a program that is not there. */
+  exitCode: Schema.Number,
+  /** The last that it wrote to standard error. */
+  said: Schema.String
+}) {
+  override get message(): string {
+    return `${this.name} died (exit code ${this.exitCode})${this.said === "" ? "" : `: ${this.said}`}`
+  }
+}
+
+export interface GuardedCommand {
+  /** For people: `anvil`. */
+  readonly name: string
+  readonly program: string
+  readonly args: ReadonlyArray<string>
+  /** Holds the pid for as long as the program runs: how a later start finds one that is still writing its state. */
+  readonly pidFile?: string
+  /** Removed with everything in it once the program has ended. */
+  readonly scratchFolder?: string
+}
+
+export interface GuardedProcess {
+  /** Never ends while the program runs or is being stopped by us; fails when it ends by itself. */
+  readonly died: Effect.Effect<never, ProcessDied>
+}
+
+/** How long a program may take to end after SIGTERM, in tenths of a second. anvil needs 0.2 s for a day's state. */
+const GRACE_TENTHS = 100
+
+/** What we wait for the guard at most, in milliseconds: its own grace and a little. */
+const STOP_TIMEOUT_MS = GRACE_TENTHS * 100 + 2_000
+
+/** Standard error kept for the message of a death, in characters. */
+const SAID_MAX = 2_000
+
+/**
+ * Stands between us and the program. Its standard input is a pipe from us that carries nothing: the pipe ends when we
+ * close it and also when we are killed with SIGKILL, and then the program is stopped, gently first.
+ *
+ * The guard runs in a session of its own, so that neither it nor the program gets the terminal's Ctrl-C: while we
+ * drain, a batch in flight still needs the program. It ignores signals for the same reason: only the pipe decides.
+ */
+const GUARD = `
+pid_file=$1; scratch_folder=$2; shift 2
+exec 3<&0
+trap '' HUP INT TERM
+(trap - HUP INT TERM; exec "$@") </dev/null 3<&- & program=$!
+if [ -n "$pid_file" ]; then echo "$program" > "$pid_file"; fi
+(
+  read -r _ <&3
+  kill -s TERM "$program"
+  tenths=0
+  while [ "$tenths" -lt ${GRACE_TENTHS} ] && kill -0 "$program"; do sleep 0.1; tenths=$((tenths + 1)); done
+  kill -s KILL "$program"
+) >/dev/null 2>&1 & watcher=$!
+exec 3<&-
+wait "$program"; code=$?
+kill -s KILL "$watcher" 2>/dev/null
+if [ -n "$scratch_folder" ]; then rm -rf "$scratch_folder"; fi
+if [ -n "$pid_file" ]; then rm -f "$pid_file"; fi
+exit "$code"
+`
+
+/** Runs a program that ends with the scope, and with this process however that ends. Needs a POSIX shell. */
+export const run = Effect.fn("GuardedProcess.run")(function* (
+  command: GuardedCommand
+): Effect.fn.Return<GuardedProcess, never, Scope.Scope> {
+  const died = yield* Deferred.make<never, ProcessDied>()
+  yield* Effect.acquireRelease(
+    Effect.sync(() => start(command, died)),
+    stop
+  )
+  return { died: Deferred.await(died) }
+})
+
+interface Running {
+  readonly guard: ChildProcess
+  isStopping: boolean
+}
+
+const start = (command: GuardedCommand, died: Deferred.Deferred<never, ProcessDied>): Running => {
+  const { program, args, pidFile = "", scratchFolder = "" } = command
+  const guard = spawn("sh", ["-c", GUARD, "guard", pidFile, scratchFolder, program, ...args], {
+    detached: true,
+    stdio: ["pipe", "ignore", "pipe"]
+  })
+  const running: Running = { guard, isStopping: false }
+  let said = ""
+  guard.stderr?.setEncoding("utf8").on("data", (text: string) => {
+    said = (said + text).slice(-SAID_MAX)
+  })
+  // Closing the pipe of a guard that is gone already is no fault of anybody.
+  guard.stdin?.on("error", () => {})
+  const end = (exitCode: number, why: string) => {
+    if (running.isStopping) return
+    Deferred.doneUnsafe(died, new ProcessDied({ name: command.name, exitCode, said: why.trim() }))
+  }
+  guard.once("error", (error) => end(127, error.message))
+  guard.once("close", (code) => end(code ?? 137, said))
+  return running
+}
+
+const stop = (running: Running): Effect.Effect<void> =>
+  Effect.callback<void>((resume) => {
+    const { guard } = running
+    running.isStopping = true
+    if (guard.signalCode !== null) killSession(guard)
+    if (guard.pid === undefined || guard.exitCode !== null || guard.signalCode !== null) return resume(Effect.void)
+    guard.once("exit", () => resume(Effect.void))
+    guard.stdin?.end()
+  }).pipe(
+    Effect.timeoutOrElse({ duration: STOP_TIMEOUT_MS, orElse: () => Effect.sync(() => killSession(running.guard)) })
+  )
+
+/** The guard leads its process group, so the negative pid reaches the program too; there may be nobody left in it. */
+const killSession = (guard: ChildProcess): void => {
+  try {
+    if (guard.pid !== undefined) process.kill(-guard.pid, "SIGKILL")
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && error.code === "ESRCH")) throw error
+  }
+}

@@ -1,0 +1,32 @@
+import { PgClient } from "@effect/sql-pg"
+import { Duration, Effect, Layer, Option, Redacted } from "effect"
+import { Settings, type SettingsShape } from "../config/Settings.ts"
+
+/** Enough for the wallets that take turns at once; a small part of what a server allows by default (100). */
+const CONNECTIONS_MAX = 10
+
+/** How long a server may take to accept a connection. Shorter than `DATABASE_TIMEOUT`, so that its error is seen. */
+const CONNECT_TIMEOUT = "5 seconds"
+
+/** The operator's PostgreSQL. The URL must be set: only on `local` it may be missing, and the sandbox brings another. */
+export const layer = Layer.unwrap(
+  Effect.gen(function* () {
+    const settings = yield* Settings
+    const url = Option.getOrThrow(settings.databaseUrl)
+    return PgClient.layer({
+      url,
+      ...tls(settings, Redacted.value(url)),
+      applicationName: "ai-mint-executor",
+      connectTimeout: CONNECT_TIMEOUT,
+      maxConnections: CONNECTIONS_MAX,
+      // The server gives up too, also where this process is gone.
+      startupParameters: { statement_timeout: String(Duration.toMillis(settings.databaseTimeout)) }
+    })
+  })
+)
+
+/** `sslmode` in the URL says whether to encrypt; `DATABASE_SSL_VERIFY=false` lets a self-signed certificate pass. */
+const tls = (settings: SettingsShape, url: string) => {
+  const mode = URL.parse(url)?.searchParams.get("sslmode") ?? "disable"
+  return settings.databaseSslVerify || mode === "disable" ? {} : { ssl: { rejectUnauthorized: false } }
+}

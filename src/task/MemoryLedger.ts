@@ -1,0 +1,192 @@
+import { Clock, Context, Effect, Layer, Ref } from "effect"
+import type { Address, Bytes32 } from "../domain/Address.ts"
+import type { Batch } from "../domain/Batch.ts"
+import type { TaskId, TaskRow } from "../domain/Task.ts"
+import type { WalletId } from "../domain/Wallet.ts"
+
+/** A row of `ai_agent_tasks`: the columns that v1.1 has, with times in milliseconds since 1970. */
+export interface StoredTask extends Omit<TaskRow, "reserved" | "nextActionAtMs" | "lastRefusal"> {
+  readonly mintsFailed: number
+  readonly fundingTx: string | undefined
+  readonly fundingReceivedAtMs: number | undefined
+  readonly completedAtMs: number | undefined
+}
+
+/** A row of `ai_agent_wallets`. */
+export interface StoredWallet {
+  readonly id: WalletId
+  readonly userAddress: string
+  readonly agentAddress: string
+  readonly encryptedPrivateKey: string
+}
+
+/** A row of `ai_agent_mint_records`. */
+export interface StoredMintRecord {
+  readonly taskId: TaskId
+  readonly mintNumber: number
+  readonly status: string
+  readonly tx: string | undefined
+  readonly createdAtMs: number
+  readonly completedAtMs: number | undefined
+}
+
+/** A row of `ai_agent_wallet_state`. */
+export interface StoredWalletState {
+  readonly version: bigint
+  readonly provenBlock: bigint
+}
+
+/** A row of `ai_agent_task_state`. */
+export interface StoredTaskState {
+  readonly reservedAtBlock: bigint | undefined
+  readonly nextActionAtMs: number | undefined
+  readonly heldAtMs: number | undefined
+  readonly heldReason: string | undefined
+  readonly refusal: string | undefined
+  readonly refusedAtMs: number | undefined
+}
+
+/** A row of `ai_agent_batch_mints`. */
+export interface StoredMint {
+  readonly tx: Bytes32
+  readonly taskId: TaskId
+  readonly batchNumber: number
+  readonly mintNumber: number
+}
+
+/** All that the database would hold. Rows are values: a change of a row is another row in its place. */
+export interface Tables {
+  readonly wallets: Map<WalletId, StoredWallet>
+  readonly tasks: Map<TaskId, StoredTask>
+  readonly walletStates: Map<WalletId, StoredWalletState>
+  readonly taskStates: Map<TaskId, StoredTaskState>
+  /** By `batchKey`. */
+  readonly batches: Map<string, Batch>
+  /** By `mintKey`. */
+  readonly mints: Map<string, StoredMint>
+  readonly mintRecords: Array<StoredMintRecord>
+}
+
+export const batchKey = (batch: Pick<Batch, "taskId" | "number">): string => `${batch.taskId}/${batch.number}`
+
+const emptyTables = (): Tables => ({
+  wallets: new Map(),
+  tasks: new Map(),
+  walletStates: new Map(),
+  taskStates: new Map(),
+  batches: new Map(),
+  mints: new Map(),
+  mintRecords: []
+})
+
+const copy = (tables: Tables): Tables => ({
+  wallets: new Map(tables.wallets),
+  tasks: new Map(tables.tasks),
+  walletStates: new Map(tables.walletStates),
+  taskStates: new Map(tables.taskStates),
+  batches: new Map(tables.batches),
+  mints: new Map(tables.mints),
+  mintRecords: [...tables.mintRecords]
+})
+
+export interface WalletInsert {
+  /** The next of a series where left out, so that a run can be repeated. */
+  readonly id?: WalletId
+  readonly userAddress: string
+  readonly agentAddress: string
+  readonly encryptedPrivateKey?: string
+}
+
+/** The columns without a default, as another program writes them. */
+export interface OrderInsert {
+  readonly id?: TaskId
+  readonly walletId: WalletId
+  readonly userAddress: string
+  readonly token: Address | string
+  readonly quantity: number
+  readonly pricePerMint: bigint
+  readonly totalCost: bigint
+  /** Now, where left out. */
+  readonly createdAtMs?: number
+}
+
+/** Columns of a task that another program, a v1.1 executor or an operator changes by hand. */
+export type TaskEdit = Partial<Omit<StoredTask, "id">>
+
+/**
+ * A database in memory, for runs that must be the same every time. It outlives the ledger that works on it, as a
+ * database outlives a process. `TaskRepoMemory` is the executor's side of it; the other methods are the other program's.
+ */
+export class MemoryLedger extends Context.Service<
+  MemoryLedger,
+  {
+    readonly read: <A>(query: (tables: Tables) => A) => Effect.Effect<A>
+    /** All or nothing: what `change` did to its copy of the tables counts, unless it gives `false`. */
+    readonly transact: <A>(change: (draft: Tables) => A) => Effect.Effect<A>
+    readonly insertWallet: (wallet: WalletInsert) => Effect.Effect<WalletId>
+    readonly insertOrder: (order: OrderInsert) => Effect.Effect<TaskId>
+    readonly editTask: (id: TaskId, edit: TaskEdit) => Effect.Effect<void>
+    readonly readTask: (id: TaskId) => Effect.Effect<StoredTask | undefined>
+    /** The tables as they are now, and as they will stay: a backup. */
+    readonly backup: Effect.Effect<Tables>
+    readonly restore: (backup: Tables) => Effect.Effect<void>
+  }
+>()("ai-mint-executor/task/MemoryLedger") {
+  static readonly layer = Layer.effect(
+    MemoryLedger,
+    Effect.gen(function* () {
+      const tables = yield* Ref.make(emptyTables())
+      const ids = yield* Ref.make(0)
+      const nextId = Effect.map(Ref.updateAndGet(ids, (last) => last + 1), idOf)
+      const transact = <A>(change: (draft: Tables) => A) =>
+        Ref.modify(tables, (before) => {
+          const draft = copy(before)
+          const answer = change(draft)
+          return [answer, answer === false ? before : draft]
+        })
+      return MemoryLedger.of({
+        read: (query) => Effect.map(Ref.get(tables), query),
+        transact,
+        insertWallet: Effect.fnUntraced(function* (wallet) {
+          const row = { encryptedPrivateKey: "", ...wallet, id: wallet.id ?? (yield* nextId) }
+          yield* transact((draft) => draft.wallets.set(row.id, row))
+          return row.id
+        }),
+        insertOrder: Effect.fnUntraced(function* (order) {
+          const createdAtMs = order.createdAtMs ?? (yield* Clock.currentTimeMillis)
+          const row = newTask({ ...order, id: order.id ?? (yield* nextId), createdAtMs })
+          yield* transact((draft) => draft.tasks.set(row.id, row))
+          return row.id
+        }),
+        editTask: (id, edit) =>
+          Effect.asVoid(
+            transact((draft) => {
+              const row = draft.tasks.get(id)
+              if (row !== undefined) draft.tasks.set(id, { ...row, ...edit })
+            })
+          ),
+        readTask: (id) => Effect.map(Ref.get(tables), (now) => now.tasks.get(id)),
+        backup: Ref.get(tables),
+        restore: (backup) => Ref.set(tables, backup)
+      })
+    })
+  )
+}
+
+/** The count comes first: people and logs name a task by the first eight digits. */
+const idOf = (count: number): string => `${count.toString(16).padStart(8, "0")}-0000-4000-8000-000000000000`
+
+/** What the defaults of the table make of an order. */
+const newTask = (order: OrderInsert & { readonly id: TaskId; readonly createdAtMs: number }): StoredTask => ({
+  ...order,
+  status: "pending_payment",
+  mintsCompleted: 0,
+  mintsFailed: 0,
+  retryCount: 0,
+  fundingTx: undefined,
+  fundingReceivedAtMs: undefined,
+  startedAtMs: undefined,
+  completedAtMs: undefined,
+  errorMessage: undefined,
+  updatedAtMs: order.createdAtMs
+})

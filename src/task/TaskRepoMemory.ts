@@ -1,0 +1,52 @@
+import { Effect, Layer } from "effect"
+import { mayMove, type Task } from "../domain/Task.ts"
+import { MemoryLedger } from "./MemoryLedger.ts"
+import { attributedMints, dueWallets, openTasks, pendingPage, undelivered, walletsRefused, walletWork } from "./memoryReads.ts"
+import { cancel, fund, hold, plan, saveBatch, saveTask } from "./memoryWrites.ts"
+import { type TaskChange, TaskRepo } from "./TaskRepo.ts"
+
+/**
+ * The ledger over a `MemoryLedger`, with every promise of the one in PostgreSQL: the contract suite runs on both. Built
+ * anew it is a restarted process, built twice it is two of them.
+ */
+export const layerNoDeps = Layer.effect(
+  TaskRepo,
+  Effect.gen(function* () {
+    const { read, transact } = yield* MemoryLedger
+    return TaskRepo.of({
+      pendingPage: (page) => read((tables) => pendingPage(tables, page)),
+      fund: (fundings, block, nowMs) => transact((draft) => fund(draft, fundings, block, nowMs)),
+      cancel: (cancellations, block, nowMs) => transact((draft) => cancel(draft, cancellations, block, nowMs)),
+      hold: (tasks, nowMs) => transact((draft) => hold(draft, tasks, nowMs)),
+      dueWallets: (nowMs, limit) => read((tables) => dueWallets(tables, nowMs, limit)),
+      walletWork: (walletId) => read((tables) => walletWork(tables, walletId)),
+      plan: (task, batches, nowMs) =>
+        Effect.andThen(
+          onlyAlongArrows(task, { status: "processing" }),
+          transact((draft) => plan(draft, task, batches, nowMs))
+        ),
+      saveBatch: (save, nowMs) =>
+        Effect.andThen(
+          save.task === undefined ? Effect.void : onlyAlongArrows(save.task.expected, save.task.change),
+          transact((draft) => saveBatch(draft, save, nowMs))
+        ),
+      saveTask: (expected, change, nowMs) =>
+        Effect.andThen(
+          onlyAlongArrows(expected, change),
+          transact((draft) => saveTask(draft, expected, change, nowMs))
+        ),
+      attributedMints: (mints) => read((tables) => attributedMints(tables, mints)),
+      undelivered: (token, beforeMs) => read((tables) => undelivered(tables, token, beforeMs)),
+      walletsRefused: (reason, sinceMs) => read((tables) => walletsRefused(tables, reason, sinceMs)),
+      openTasks: read(openTasks)
+    })
+  })
+)
+
+/** With a database of its own, which the other programs of a test write to as well. */
+export const layer = layerNoDeps.pipe(Layer.provideMerge(MemoryLedger.layer))
+
+const onlyAlongArrows = ({ status }: Task, change: TaskChange): Effect.Effect<void> =>
+  change.status === undefined || change.status === status || mayMove(status, change.status)
+    ? Effect.void
+    : Effect.die(new Error(`a task never goes from ${status} to ${change.status}`))

@@ -1,0 +1,185 @@
+import type { Batch } from "../domain/Batch.ts"
+import { isInFlight } from "../domain/Batch.ts"
+import type { Block } from "../domain/Block.ts"
+import type { Task, TaskId } from "../domain/Task.ts"
+import type { WalletId } from "../domain/Wallet.ts"
+import { batchKey, type StoredTask, type StoredTaskState, type Tables, type TaskEdit } from "./MemoryLedger.ts"
+import { batchesOf, isHeld, taskState, walletState } from "./memoryReads.ts"
+import {
+  type BadTask,
+  type BatchSave,
+  type Cancellation,
+  type DeliveredMint,
+  type Funding,
+  mintKey,
+  type TaskChange
+} from "./TaskRepo.ts"
+
+const setTask = (draft: Tables, id: TaskId, edit: TaskEdit): void => {
+  const row = draft.tasks.get(id)
+  if (row !== undefined) draft.tasks.set(id, { ...row, ...edit })
+}
+
+const setState = (draft: Tables, id: TaskId, edit: Partial<StoredTaskState>): void => {
+  draft.taskStates.set(id, { ...taskState(draft, id), ...edit })
+}
+
+const touchWallet = (draft: Tables, id: WalletId, provenBlock = 0n): void => {
+  const state = walletState(draft, id)
+  draft.walletStates.set(id, {
+    version: state.version + 1n,
+    provenBlock: provenBlock > state.provenBlock ? provenBlock : state.provenBlock
+  })
+}
+
+type Evidence = Pick<Funding, "walletId" | "version">
+
+const isUnchanged = (draft: Tables, { walletId, version }: Evidence, block: Block): boolean => {
+  const state = walletState(draft, walletId)
+  return state.version === version && state.provenBlock <= block.number
+}
+
+export const fund = (
+  draft: Tables,
+  fundings: ReadonlyArray<Funding>,
+  block: Block,
+  nowMs: number
+): ReadonlyArray<TaskId> => {
+  const unchanged = fundings.filter((funding) => isUnchanged(draft, funding, block))
+  for (const walletId of new Set(unchanged.map((funding) => funding.walletId))) touchWallet(draft, walletId)
+  const paid = unchanged.filter(({ taskId }) => draft.tasks.get(taskId)?.status === "pending_payment")
+  for (const { taskId, fundingTx, receivedAtMs } of paid) {
+    const received = { fundingTx, fundingReceivedAtMs: receivedAtMs }
+    setTask(draft, taskId, { status: "funded", errorMessage: undefined, ...received, updatedAtMs: nowMs })
+    setState(draft, taskId, { reservedAtBlock: block.number, nextActionAtMs: undefined })
+  }
+  return paid.map(({ taskId }) => taskId)
+}
+
+export const cancel = (
+  draft: Tables,
+  cancellations: ReadonlyArray<Cancellation>,
+  block: Block,
+  nowMs: number
+): ReadonlyArray<TaskId> => {
+  const unpaid = cancellations.filter(
+    (wanted) => isUnchanged(draft, wanted, block) && draft.tasks.get(wanted.taskId)?.status === "pending_payment"
+  )
+  for (const { taskId, message } of unpaid) {
+    setTask(draft, taskId, { status: "cancelled", errorMessage: message, completedAtMs: nowMs, updatedAtMs: nowMs })
+  }
+  return unpaid.map(({ taskId }) => taskId)
+}
+
+export const hold = (draft: Tables, tasks: ReadonlyArray<BadTask>, nowMs: number): ReadonlyArray<TaskId> => {
+  const held: Array<TaskId> = []
+  for (const { taskId, reason } of tasks) {
+    const status = draft.tasks.get(taskId)?.status
+    const isOpen = status === "pending_payment" || status === "funded" || status === "processing"
+    if (!isOpen || isHeld(draft, taskId)) continue
+    setState(draft, taskId, { heldAtMs: nowMs, heldReason: reason })
+    setTask(draft, taskId, { errorMessage: reason, updatedAtMs: nowMs })
+    held.push(taskId)
+  }
+  return held
+}
+
+export const plan = (draft: Tables, task: Task, batches: ReadonlyArray<Batch>, nowMs: number): boolean => {
+  touchWallet(draft, task.walletId)
+  const change: TaskChange = { status: "processing", retryCount: 0, errorMessage: null, nextActionAtMs: null }
+  if (!changeTask(draft, task, change, nowMs)) return false
+  if (batches.length > 0 && batchesOf(draft, task.id).length > 0) return false
+  for (const batch of batches) draft.batches.set(batchKey(batch), batch)
+  return true
+}
+
+export const saveBatch = (
+  draft: Tables,
+  { before, after, onlyFor, mints = [], task }: BatchSave,
+  nowMs: number
+): boolean => {
+  touchWallet(draft, before.walletId, after.paymentBlock)
+  if (onlyFor !== undefined && (!hasStatus(draft, onlyFor) || isHeld(draft, onlyFor.id))) return false
+  const stored = draft.batches.get(batchKey(before))
+  if (stored?.version !== before.version || stored.status !== before.status) return false
+  draft.batches.set(batchKey(before), { ...after, version: before.version + 1 })
+  if (mints.length > 0 && !recordMints(draft, after, mints, nowMs)) return false
+  if (task !== undefined) changeTask(draft, task.expected, task.change, nowMs)
+  return true
+}
+
+export const saveTask = (draft: Tables, expected: Task, change: TaskChange, nowMs: number): boolean => {
+  if (change.status !== undefined) touchWallet(draft, expected.walletId)
+  return changeTask(draft, expected, change, nowMs)
+}
+
+/** Marks mints as this batch's, writes v1.1's record of each, and counts the task anew from its batch rows. */
+const recordMints = (draft: Tables, batch: Batch, mints: ReadonlyArray<DeliveredMint>, nowMs: number): boolean => {
+  const { taskId, number: batchNumber } = batch
+  for (const { tx, logIndex, mintNumber } of mints) {
+    const key = mintKey({ tx, logIndex })
+    const ordinals = [...draft.mints.values()].filter((mint) => mint.taskId === taskId).map((mint) => mint.mintNumber)
+    if (draft.mints.has(key) || ordinals.includes(mintNumber)) continue
+    draft.mints.set(key, { tx, taskId, batchNumber, mintNumber })
+    const times = { createdAtMs: nowMs, completedAtMs: nowMs }
+    draft.mintRecords.push({ taskId, mintNumber, status: "completed", tx, ...times })
+  }
+  const owned = [...draft.mints.values()].filter((mint) => mint.taskId === taskId && mint.batchNumber === batchNumber)
+  // Another batch may have taken one of them: then this batch has to look again.
+  if (owned.length !== batch.minted) return false
+  const batches = batchesOf(draft, taskId)
+  const countedBefore = Math.min(...batches.map((sibling) => sibling.firstMint)) - 1
+  const mintsCompleted = batches.reduce((total, sibling) => total + sibling.minted, countedBefore)
+  setTask(draft, taskId, { mintsCompleted, updatedAtMs: nowMs })
+  return true
+}
+
+const hasStatus = (draft: Tables, task: Task): boolean => draft.tasks.get(task.id)?.status === task.status
+
+/** Beside the expected status, the end of a task has a condition of its own. */
+const changeTask = (draft: Tables, expected: Task, change: TaskChange, nowMs: number): boolean => {
+  const row = draft.tasks.get(expected.id)
+  if (row === undefined || !hasStatus(draft, expected) || !mayEnd(draft, row, change.status)) return false
+  setTask(draft, row.id, {
+    ...(change.status === undefined ? {} : { status: change.status, ...onEntry(row, change, nowMs) }),
+    ...(change.retryCount === undefined ? {} : { retryCount: change.retryCount }),
+    ...(change.errorMessage === undefined ? {} : { errorMessage: change.errorMessage ?? undefined }),
+    updatedAtMs: nowMs
+  })
+  setState(draft, row.id, {
+    ...(change.status === "failed" ? { reservedAtBlock: undefined } : {}),
+    ...(change.nextActionAtMs === undefined ? {} : { nextActionAtMs: change.nextActionAtMs ?? undefined }),
+    ...(change.refusal === undefined ? {} : { refusal: change.refusal, refusedAtMs: nowMs })
+  })
+  return true
+}
+
+const mayEnd = (draft: Tables, row: StoredTask, status: TaskChange["status"]): boolean => {
+  const batches = batchesOf(draft, row.id)
+  switch (status) {
+    case "completed":
+      return row.mintsCompleted === row.quantity && batches.every((batch) => batch.status === "delivered")
+    case "failed":
+      return !batches.some(isInFlight)
+    default:
+      return true
+  }
+}
+
+/** What a status brings with it. */
+const onEntry = (row: StoredTask, change: TaskChange, nowMs: number): TaskEdit => {
+  const completedAtMs = change.completedAtMs ?? nowMs
+  switch (change.status) {
+    case "processing":
+      return { startedAtMs: row.startedAtMs ?? nowMs }
+    case "failed":
+      return { completedAtMs, mintsFailed: row.quantity - row.mintsCompleted }
+    case "completed":
+    case "cancelled":
+      return { completedAtMs }
+    case "funded":
+      return { completedAtMs: undefined, mintsFailed: 0 }
+    default:
+      return {}
+  }
+}

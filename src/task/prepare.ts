@@ -1,0 +1,20 @@
+import { Effect, Layer } from "effect"
+import { Settings } from "../config/Settings.ts"
+import { migrate } from "./migrate.ts"
+import { bindToChain, type ChainIdentity } from "./NetworkBinding.ts"
+import { bounded } from "./sql/failure.ts"
+import * as TaskRepoSql from "./TaskRepoSql.ts"
+
+/** The ledger of a database that has been brought up to date and belongs to this chain. */
+export const layerFor = (chain: ChainIdentity) => Layer.provide(TaskRepoSql.layer, prepared(chain))
+
+const prepared = (chain: ChainIdentity) =>
+  Layer.effectDiscard(
+    Effect.gen(function* () {
+      const { databaseTimeout } = yield* Settings
+      const bound = bounded(databaseTimeout)
+      yield* bound("bring the database up to date", migrate)
+      const wrong = yield* bound("read the chain of the database", bindToChain(chain))
+      if (wrong !== undefined) return yield* wrong
+    })
+  )

@@ -1,0 +1,47 @@
+import { type Cause, Duration, Effect, type Schema } from "effect"
+import type { MigrationError } from "effect/sql/Migrator"
+import { isSqlError, type SqlError } from "effect/sql/SqlError"
+import { LedgerError } from "../TaskRepo.ts"
+
+type Failure = SqlError | MigrationError | Schema.SchemaError | Cause.TimeoutError
+
+/** Bounds a statement in time (interrupting cancels it on the server) and says in our words what went wrong. */
+export const bounded =
+  (limit: Duration.Duration) =>
+  <A, R>(
+    operation: string,
+    query: Effect.Effect<A, SqlError | MigrationError | Schema.SchemaError, R>
+  ): Effect.Effect<A, LedgerError, R> =>
+    query.pipe(
+      Effect.timeout(limit),
+      Effect.mapError((error) => new LedgerError({ operation, ...explain(error, limit) }))
+    )
+
+const explain = (error: Failure, limit: Duration.Duration): Pick<LedgerError, "reason" | "detail"> => {
+  switch (error._tag) {
+    case "TimeoutError":
+      return { reason: "Timeout", detail: `no answer within ${Duration.format(limit)} (DATABASE_TIMEOUT)` }
+    case "SchemaError":
+      return { reason: "Unreadable", detail: error.message }
+    case "MigrationError": {
+      const cause = error.cause
+      const detail = isSqlError(cause) ? `${error.message}: ${detailOf(cause)}` : error.message
+      return { reason: "Rejected", detail }
+    }
+    case "SqlError":
+      return { reason: isPassing(error) ? "Unavailable" : "Rejected", detail: detailOf(error) }
+  }
+}
+
+/** SQLSTATE class 57P is a server that shuts down or starts up: it comes back. */
+const isPassing = (error: SqlError): boolean => error.isRetryable || codeOf(error).startsWith("57P")
+
+const serverSays = (error: SqlError): { readonly code?: unknown; readonly message?: unknown } =>
+  typeof error.reason.cause === "object" && error.reason.cause !== null ? error.reason.cause : {}
+
+const codeOf = (error: SqlError): string => String(serverSays(error).code ?? "")
+
+const detailOf = (error: SqlError): string => {
+  const { code, message } = serverSays(error)
+  return [error.reason._tag, code, message].filter((part) => part !== undefined && part !== "").join(" ")
+}

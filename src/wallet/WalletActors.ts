@@ -1,0 +1,109 @@
+import { Cause, Clock, Deferred, Effect, FiberSet, Layer, Queue, Semaphore } from "effect"
+import type { ChainClient } from "../chain/ChainClient.ts"
+import type { KeyCustody } from "../chain/KeyCustody.ts"
+import { Settings } from "../config/Settings.ts"
+import type { WalletId } from "../domain/Wallet.ts"
+import type { Minter } from "../mint/Minter.ts"
+import * as Log from "../ops/Log.ts"
+import type { TaskRepo } from "../task/TaskRepo.ts"
+import { Outage } from "./Outage.ts"
+import { takeTurn } from "./turn.ts"
+import { Wallets } from "./Wallets.ts"
+
+/** Wallets that take a turn at the same moment. With real block times this is what buys speed; the rest waits. */
+const TURNS_AT_ONCE = 16
+
+/** Actors alive at the same moment, most of them waiting. A wallet beyond that is woken by a later tick. */
+const ACTORS_MAX = 1_000
+
+/** An actor whose next work is further away ends; the mint loop wakes the wallet when the time has come. */
+const LINGER_MS = 60_000
+
+/** A wallet whose turn ended in a defect is left alone for so long: nothing is sent before the chain was read again. */
+const PARKED_MS = 60_000
+
+type Mailbox = Queue.Queue<void>
+
+type Services = ChainClient | KeyCustody | Minter | Outage | Settings | TaskRepo
+
+/**
+ * One fiber for each wallet with work, with a mailbox that holds at most one wake-up. When the layer closes, actors
+ * that wait end at once and those in the middle of a turn get `DRAIN_TIMEOUT` to finish it; what is cut off after that
+ * is looked after at the next start, as a payment is committed before it is sent.
+ */
+export const layerNoDeps = Layer.effect(
+  Wallets,
+  Effect.gen(function* () {
+    const { drainTimeout } = yield* Settings
+    const services = yield* Effect.context<Services>()
+    const actors = yield* FiberSet.make<void>()
+    const mailboxes = new Map<WalletId, Mailbox>()
+    const turns = yield* Semaphore.make(TURNS_AT_ONCE)
+    const stopping = yield* Deferred.make<void>()
+
+    const rest = (mailbox: Mailbox, ms: number) =>
+      Effect.raceAllFirst([Effect.sleep(ms), Queue.take(mailbox), Deferred.await(stopping)])
+
+    const live = Effect.fnUntraced(function* (walletId: WalletId, mailbox: Mailbox) {
+      while (!(yield* Deferred.isDone(stopping))) {
+        const dueMs = yield* turns.withPermit(guardedTurn(walletId))
+        const pauseMs = (dueMs ?? Number.POSITIVE_INFINITY) - (yield* Clock.currentTimeMillis)
+        const wasWoken = (yield* Queue.size(mailbox)) > 0
+        if (pauseMs > LINGER_MS && !wasWoken) return
+        if (pauseMs > 0) yield* rest(mailbox, pauseMs)
+      }
+    })
+
+    const start = Effect.fnUntraced(function* (walletId: WalletId) {
+      const mailbox = yield* Queue.sliding<void>(1)
+      mailboxes.set(walletId, mailbox)
+      yield* FiberSet.run(
+        actors,
+        live(walletId, mailbox).pipe(
+          Effect.ensuring(Effect.sync(() => mailboxes.delete(walletId))),
+          Effect.annotateLogs("wallet", walletId),
+          Effect.provideContext(services)
+        )
+      )
+    })
+
+    yield* Effect.addFinalizer(() =>
+      Deferred.succeed(stopping, undefined).pipe(
+        Effect.andThen(FiberSet.awaitEmpty(actors)),
+        Effect.interruptible,
+        Effect.timeoutOption(drainTimeout)
+      )
+    )
+
+    return Wallets.of({
+      wake: Effect.fnUntraced(function* (walletId) {
+        const mailbox = mailboxes.get(walletId)
+        if (mailbox !== undefined) return void (yield* Queue.offer(mailbox, undefined))
+        if (mailboxes.size < ACTORS_MAX && !(yield* Deferred.isDone(stopping))) yield* start(walletId)
+      })
+    })
+  })
+)
+
+/** A turn whose trouble ends with it: the environment's costs a pause, a defect parks the wallet. */
+const guardedTurn = (walletId: WalletId) =>
+  takeTurn(walletId).pipe(
+    Effect.catch((error) =>
+      Effect.gen(function* () {
+        const pauseMs = yield* (yield* Outage).failed
+        yield* Log.warnOnce(`turn:${error.operation}`, `⚠️ Wallets pause for ${Math.ceil(pauseMs / 1000)}s: ${error.message}`)
+        return (yield* Clock.currentTimeMillis) + pauseMs
+      })
+    ),
+    Effect.catchCause((cause) =>
+      Cause.hasInterruptsOnly(cause)
+        ? Effect.failCause(cause)
+        : Effect.gen(function* () {
+            yield* Log.error(`🚨 Wallet ${walletId} is parked after a defect`, { wallet: walletId, cause })
+            return (yield* Clock.currentTimeMillis) + PARKED_MS
+          })
+    )
+  )
+
+export const layer = layerNoDeps.pipe(Layer.provide(Outage.layer))
+

@@ -1,0 +1,145 @@
+import { Clock, Duration, Effect, Result } from "effect"
+import { ChainClient } from "../chain/ChainClient.ts"
+import { KeyCustody } from "../chain/KeyCustody.ts"
+import { Settings } from "../config/Settings.ts"
+import { authorizationOf, type Batch, type SignedWindow } from "../domain/Batch.ts"
+import { accept, doubt, resendPauseMs, sign } from "../domain/BatchLife.ts"
+import type { Block } from "../domain/Block.ts"
+import { type AcceptedOffer, chooseOffer } from "../domain/Offer.ts"
+import { messages, shortId, type Task } from "../domain/Task.ts"
+import { format } from "../domain/Usdc.ts"
+import type { Wallet } from "../domain/Wallet.ts"
+import { Minter, type MintQuote } from "../mint/Minter.ts"
+import * as Log from "../ops/Log.ts"
+import { TaskRepo } from "../task/TaskRepo.ts"
+import { holdTask, pauseForOutage, pauseTask, refusal, refuseTask } from "./outcome.ts"
+import { Outage } from "./Outage.ts"
+import type { OpenWork } from "./work.ts"
+
+/** The chain's clock may be behind ours and behind the signer's: a payment is valid from ten minutes ago. */
+const VALID_AFTER_BACK_SECONDS = 600
+
+/** A server that claims to need less would have payments lapse on their way: facilitators refuse the last 6 seconds. */
+const WINDOW_SECONDS_MIN = 30
+
+/** While a payment for a token is undelivered, no other wallet pays for it. */
+const UNDELIVERED_PAUSE_MS = 15_000
+
+/** Time beyond `MINT_TIMEOUT` for the answer to be stored, before anyone looks after the payment. */
+const ANSWER_MARGIN_MS = 5_000
+
+/** Pays for a planned batch: asks the price, checks it against the quote, signs, commits the claim, sends. */
+export const payBatch = Effect.fn("Wallet.payBatch")(function* (work: OpenWork, task: Task, batch: Batch) {
+  const obstacle = yield* obstacleTo(batch)
+  if (obstacle?._tag === "Undelivered") return yield* pauseTask(task, UNDELIVERED_PAUSE_MS)
+  if (obstacle?._tag === "SoldOut") return yield* refuseTask(task, obstacle.reason)
+  const quoted = yield* Effect.result((yield* Minter).quote(batch))
+  if (Result.isFailure(quoted)) {
+    const { reason, message } = quoted.failure
+    return yield* reason === "Refused" ? refuseTask(task, message) : pauseForOutage(task, message)
+  }
+  yield* (yield* Outage).over
+  const offer = yield* offerFor(batch, quoted.success)
+  if (Result.isFailure(offer)) return yield* refuseTask(task, offer.failure)
+  const window = yield* windowFor(offer.success, yield* (yield* ChainClient).confirmedBlock)
+  const nowMs = yield* Clock.currentTimeMillis
+  const signed = sign(batch, window, nowMs, yield* answerByMs)
+  const signature = yield* Effect.result(signatureOf(work.wallet, signed))
+  if (Result.isFailure(signature)) {
+    yield* holdTask(task.id, messages.held(signature.failure.message))
+    return true
+  }
+  // The claim: from here on the payment may exist, whatever happens to this process.
+  if (!(yield* (yield* TaskRepo).saveBatch({ before: batch, after: signed, onlyFor: task }, nowMs))) return false
+  yield* Log.mint(
+    `Paying ${format(window.amount)} USDC for ${batch.quantity} mint(s): task ${shortId(task.id)}, batch ${batch.number}`,
+    { task: task.id, batch: batch.number, wallet: batch.payer, nonce: batch.nonce }
+  )
+  const claimed = { ...signed, version: batch.version + 1 }
+  return yield* send(claimed, quoted.success, offer.success, signature.success, task)
+})
+
+/** What stands against paying for this batch now, whatever the server would ask. */
+const obstacleTo = Effect.fnUntraced(function* (batch: Batch) {
+  const { mintTimeout } = yield* Settings
+  const nowMs = yield* Clock.currentTimeMillis
+  const stuck = yield* (yield* TaskRepo).undelivered(batch.token, nowMs - Duration.toMillis(mintTimeout))
+  if (stuck !== undefined) {
+    const where = `task ${shortId(stuck.taskId)}, batch ${stuck.number}`
+    const said = `⚠️ Payments to token ${batch.token} are stopped: ${where} is paid and not delivered`
+    yield* Log.warnOnce(`undelivered:${batch.token}`, said, { token: batch.token })
+    return { _tag: "Undelivered" } as const
+  }
+  const left = yield* (yield* ChainClient).readRemainingSupply(batch.token)
+  if (left === undefined || left >= BigInt(batch.quantity)) return undefined
+  return { _tag: "SoldOut", reason: `the token allows ${left} more mint(s), this batch needs ${batch.quantity}` } as const
+})
+
+/** The quote binds: at most the quoted price, in USDC on this chain, to the token or an address of `MINT_PAY_TO`. */
+const offerFor = Effect.fnUntraced(function* (batch: Batch, quote: MintQuote) {
+  const { network, mintPayTo } = yield* Settings
+  return chooseOffer(quote.offers, {
+    chainId: network.chainId,
+    asset: network.usdc.address,
+    maxAmount: batch.amount,
+    payees: [batch.payTo, ...mintPayTo],
+    quantity: batch.quantity
+  })
+})
+
+/** Valid by the clock of the chain, and not much longer than the server says that it may need. */
+const windowFor = Effect.fnUntraced(function* ({ amount, payTo, offer }: AcceptedOffer, block: Block) {
+  const { authorizationWindow } = yield* Settings
+  const chainSeconds = Math.floor(block.timeMs / 1000)
+  const needed = Math.max(WINDOW_SECONDS_MIN, offer.maxTimeoutSeconds ?? Number.POSITIVE_INFINITY)
+  const seconds = Math.min(Duration.toSeconds(authorizationWindow), needed)
+  return {
+    amount,
+    payTo,
+    validAfter: Math.max(0, chainSeconds - VALID_AFTER_BACK_SECONDS),
+    validBefore: chainSeconds + Math.floor(seconds),
+    block: block.number
+  } satisfies SignedWindow
+})
+
+/** By when the answer to a payment that is sent now is stored; after that it has to be looked after. */
+export const answerByMs = Effect.gen(function* () {
+  const { mintTimeout } = yield* Settings
+  return (yield* Clock.currentTimeMillis) + Duration.toMillis(mintTimeout) + ANSWER_MARGIN_MS
+})
+
+/** Made anew from the stored fields: the same fields give the same bytes. */
+export const signatureOf = Effect.fnUntraced(function* (wallet: Wallet, batch: Batch) {
+  if (batch.window === undefined) return yield* Effect.die(new Error("a batch without a window is not signed"))
+  const authorization = authorizationOf(batch, batch.window)
+  return { ...authorization, signature: yield* (yield* KeyCustody).sign(wallet, authorization) }
+})
+
+/**
+ * Sends a claimed payment and stores what the server says to it. Nothing here decides about money: the chain is asked
+ * next. A refusal counts against the task, unless the batch is paid already.
+ */
+export const send = Effect.fnUntraced(function* (
+  batch: Batch,
+  quote: MintQuote,
+  { offer }: AcceptedOffer,
+  payment: Effect.Success<ReturnType<typeof signatureOf>>,
+  task: Task | undefined
+) {
+  const repo = yield* TaskRepo
+  const answer = yield* (yield* Minter).pay(batch, quote, offer, payment)
+  const nowMs = yield* Clock.currentTimeMillis
+  const said = { task: batch.taskId, batch: batch.number, wallet: batch.payer, attempt: batch.sends }
+  if (answer._tag === "Accepted") {
+    yield* Log.debug(`The mint server accepted batch ${batch.number} of task ${shortId(batch.taskId)}`, said)
+    return yield* repo.saveBatch({ before: batch, after: accept(batch, answer.mintTxs, nowMs) }, nowMs)
+  }
+  yield* Log.warn(`⚠️ Task ${shortId(batch.taskId)}, batch ${batch.number}: ${answer.reason}`, said)
+  if (answer._tag === "Refused" && task !== undefined && batch.status !== "paid") {
+    const change = yield* refusal(task, answer.reason)
+    const after = doubt(batch, answer.reason, nowMs, change.nextActionAtMs)
+    return yield* repo.saveBatch({ before: batch, after, task: { expected: task, change } }, nowMs)
+  }
+  const after = doubt(batch, answer.reason, nowMs, nowMs + resendPauseMs(batch.sends))
+  return yield* repo.saveBatch({ before: batch, after }, nowMs)
+})

@@ -1,0 +1,124 @@
+import { Clock, Effect, Result } from "effect"
+import { ChainClient } from "../chain/ChainClient.ts"
+import { KeyCustody } from "../chain/KeyCustody.ts"
+import { Settings } from "../config/Settings.ts"
+import { cover } from "../domain/Allocation.ts"
+import { type Batch, type KnownPayment, nonceOf, planBatches } from "../domain/Batch.ts"
+import { blockBefore, type Block } from "../domain/Block.ts"
+import { messages, remainingCost, shortId, type Task } from "../domain/Task.ts"
+import { format, minus, sum, times, type Usdc, zero } from "../domain/Usdc.ts"
+import * as Log from "../ops/Log.ts"
+import { TaskRepo } from "../task/TaskRepo.ts"
+import { completeTask, holdTask, pauseTask } from "./outcome.ts"
+import type { OpenWork } from "./work.ts"
+
+/** v1.1 signed payments that stay valid for an hour: only then is certain what it left behind. */
+const V1_AUTHORIZATION_MS = 3_600_000
+
+/** How soon to look again where the chain cannot tell yet. */
+const UNCLEAR_PAUSE_MS = 5_000
+
+/**
+ * `funded → processing`: cuts the task into batches, once and for all. Before that the wallet must hold the money,
+ * and the chain must not know more of this task than the ledger does.
+ */
+export const planTask = Effect.fn("Wallet.planTask")(function* (
+  work: OpenWork,
+  task: Task,
+  existing: ReadonlyArray<Batch>
+) {
+  const key = yield* Effect.result((yield* KeyCustody).check(work.wallet))
+  if (Result.isFailure(key)) return yield* holdAnd(task, key.failure.message)
+  const done = yield* takeOver(work, task)
+  if (done !== undefined) return done
+  const { block, usdc } = yield* (yield* ChainClient).readBalances([work.wallet.agentAddress])
+  if (block.number < work.provenBlock) return yield* pauseTask(task, UNCLEAR_PAUSE_MS)
+  // Batch rows exist only where this program planned the task before: a failed task that is tried again.
+  const known = existing.length > 0 ? [] : yield* knownPayments(work, task, block)
+  if (known === undefined) {
+    return yield* holdAnd(task, "the chain shows a payment of this task that is no whole number of its mints")
+  }
+  const balance = usdc.get(work.wallet.agentAddress) ?? zero
+  const cost = minus(remainingCost(task), times(task.pricePerMint, mintsIn(known)))
+  const others = minus(work.reserved, ownReservation(task, existing))
+  const covered = cover({ balance, reserved: others, maybeSpent: work.maybeSpent }, cost)
+  if (covered === "unclear") return yield* pauseTask(task, UNCLEAR_PAUSE_MS)
+  if (covered === "short") return yield* holdAnd(task, messages.shortOfMoney(cost, minus(balance, others)))
+  return yield* startProcessing(task, existing.length > 0 ? [] : yield* cut(work, task, known))
+})
+
+const mintsIn = (payments: ReadonlyArray<KnownPayment>): number =>
+  payments.reduce((mints, payment) => mints + payment.quantity, 0)
+
+/** What of the wallet's reservations is this task's. */
+const ownReservation = (task: Task, existing: ReadonlyArray<Batch>): Usdc => {
+  if (existing.length === 0) return task.reserved ? remainingCost(task) : zero
+  return sum(existing.filter((batch) => batch.status === "planned").map((batch) => batch.amount))
+}
+
+const cut = Effect.fnUntraced(function* (work: OpenWork, task: Task, known: ReadonlyArray<KnownPayment>) {
+  const { network, maxBatchSize } = yield* Settings
+  const nowMs = yield* Clock.currentTimeMillis
+  return planBatches({
+    task,
+    wallet: work.wallet,
+    chainId: network.chainId,
+    usdc: network.usdc.address,
+    batchSizeMax: maxBatchSize,
+    known,
+    nowMs
+  })
+})
+
+const holdAnd = (task: Task, reason: string) => Effect.as(holdTask(task.id, messages.held(reason)), true)
+
+const startProcessing = Effect.fnUntraced(function* (task: Task, batches: ReadonlyArray<Batch>) {
+  const repo = yield* TaskRepo
+  const planned = yield* repo.plan(task, batches, yield* Clock.currentTimeMillis)
+  if (planned) {
+    const cut = batches.length === 0 ? "" : `, ${batches.length} batch(es)`
+    yield* Log.info(`🚀 Task ${shortId(task.id)}: ${task.status} → processing${cut}`, { task: task.id })
+  }
+  return planned
+})
+
+/**
+ * A task that v1.1 was minting. It is taken over when v1.1's payments can no longer be in flight and no more was paid
+ * than v1.1 counted. `undefined` where nothing stands in the way; else what was done instead, as a turn tells it.
+ */
+const takeOver = Effect.fnUntraced(function* (work: OpenWork, task: Task) {
+  if (task.status === "processing" && task.mintsCompleted === task.quantity) return yield* completeTask(task)
+  const byV1 = !task.reserved && (task.startedAtMs !== undefined || task.mintsCompleted > 0)
+  if (!byV1 || work.batches.some((batch) => batch.taskId === task.id)) return undefined
+  const quietMs = (yield* Clock.currentTimeMillis) - task.updatedAtMs
+  if (task.status === "processing" && quietMs < V1_AUTHORIZATION_MS) {
+    yield* Log.info(`⏳ Task ${shortId(task.id)} was left by v1.1, its payments may still be in flight`, { task: task.id })
+    return yield* pauseTask(task, V1_AUTHORIZATION_MS - quietMs)
+  }
+  const paid = yield* (yield* ChainClient).paidSince({
+    payer: work.wallet.agentAddress,
+    payTo: task.token,
+    sinceMs: task.startedAtMs ?? task.createdAtMs
+  })
+  const counted = times(task.pricePerMint, task.mintsCompleted)
+  if (paid <= counted) return undefined
+  return yield* holdAnd(task, `v1.1 paid ${format(paid)} USDC for this order and counted mints for ${format(counted)}`)
+})
+
+/** What a restored backup forgot. `undefined` where a payment cannot be matched with mints. */
+const knownPayments = Effect.fnUntraced(function* (work: OpenWork, task: Task, block: Block) {
+  const { network } = yield* Settings
+  const seed = { chainId: network.chainId, usdc: network.usdc.address, payer: work.wallet.agentAddress, taskId: task.id }
+  const fromBlock = blockBefore(block, task.createdAtMs, network.blockSeconds)
+  const numbers = Array.from({ length: task.quantity - task.mintsCompleted }, (_, index) => index + 1)
+  const queries = numbers.map((number) => ({ payer: seed.payer, nonce: nonceOf({ ...seed, number }), fromBlock }))
+  const { outcomes } = yield* (yield* ChainClient).readAuthorizations(queries)
+  const known: Array<KnownPayment> = []
+  for (const [index, outcome] of outcomes.entries()) {
+    if (outcome._tag === "Unused") continue
+    if (outcome._tag !== "Used" || outcome.value % task.pricePerMint !== 0n) return undefined
+    const quantity = Number(outcome.value / task.pricePerMint)
+    known.push({ number: index + 1, quantity, tx: outcome.tx, block: outcome.block, value: outcome.value, to: outcome.to })
+  }
+  return mintsIn(known) > numbers.length ? undefined : known
+})

@@ -1,0 +1,112 @@
+import { Clock, Effect } from "effect"
+import { ChainClient } from "../chain/ChainClient.ts"
+import { Settings } from "../config/Settings.ts"
+import type { AuthorizationOutcome } from "../domain/Authorization.ts"
+import { type Batch, isLive, type SignedWindow } from "../domain/Batch.ts"
+import { hold, lookAgain, prove, release, weigh } from "../domain/BatchLife.ts"
+import type { Block } from "../domain/Block.ts"
+import { messages, shortId } from "../domain/Task.ts"
+import { format } from "../domain/Usdc.ts"
+import * as Log from "../ops/Log.ts"
+import { TaskRepo, type WalletWork } from "../task/TaskRepo.ts"
+import { deliverBatch, unclaimedMints } from "./deliver.ts"
+import { holdTask } from "./outcome.ts"
+import { resendPayment } from "./resend.ts"
+
+/** So many looks an accepted payment gets before the bytes are sent again: over a minute. */
+const ACCEPTED_LOOKS = 7
+
+/** Bytes that could no longer be settled in time are not sent again. */
+const RESEND_MARGIN_MS = 15_000
+
+/**
+ * Looks after payments in flight: one question to the chain for all of them, then each by what was proven. The same
+ * after an answer, a timeout, a refusal or a crash. Says whether anything was written.
+ */
+export const settleBatches = Effect.fn("Wallet.settleBatches")(function* (work: WalletWork, due: ReadonlyArray<Batch>) {
+  let changed = false
+  const live = due.flatMap((batch) => (isLive(batch) && batch.window ? [{ batch, window: batch.window }] : []))
+  if (live.length > 0) {
+    const { block, outcomes } = yield* (yield* ChainClient).readAuthorizations(
+      live.map(({ batch, window }) => ({ payer: batch.payer, nonce: batch.nonce, fromBlock: window.block }))
+    )
+    for (const [index, { batch, window }] of live.entries()) {
+      const outcome = outcomes[index] ?? { _tag: "Unexplained" }
+      changed = (yield* settle(work, batch, window, outcome, block)) || changed
+    }
+  }
+  for (const batch of due) {
+    if (batch.status === "paid") changed = (yield* deliverBatch(work, batch)) || changed
+  }
+  return changed
+})
+
+const settle = Effect.fnUntraced(function* (
+  work: WalletWork,
+  batch: Batch,
+  window: SignedWindow,
+  outcome: AuthorizationOutcome,
+  block: Block
+) {
+  const repo = yield* TaskRepo
+  const nowMs = yield* Clock.currentTimeMillis
+  const save = (after: Batch) => repo.saveBatch({ before: batch, after }, nowMs)
+  switch (weigh(window, outcome, block)) {
+    case "paid": {
+      if (outcome._tag !== "Used") return false
+      const saved = yield* save(prove(batch, outcome, nowMs))
+      if (saved) yield* logPaid(batch, outcome.tx)
+      return saved
+    }
+    case "misused":
+      return yield* setAside(batch, "its nonce was used for another transfer than the one signed here")
+    case "canceled":
+      return yield* setAside(batch, "its nonce was cancelled on chain: it can never be paid")
+    case "void": {
+      const minted = yield* unclaimedMints(batch, window.block)
+      if (minted.length > 0) return yield* setAside(batch, `${minted.length} mint(s) were made and never paid for`)
+      const reason = `not paid in time, signed again: ${batch.reason ?? "no answer"}`
+      yield* Log.info(`↩️ Task ${shortId(batch.taskId)}, batch ${batch.number}: ${reason}`, { task: batch.taskId })
+      return yield* save(release(batch, nowMs, reason))
+    }
+    case "open":
+      return yield* wait(work, batch, window, block)
+  }
+})
+
+const logPaid = (batch: Batch, tx: string) =>
+  Log.info(`💸 Task ${shortId(batch.taskId)}, batch ${batch.number}: ${format(batch.amount)} USDC paid`, {
+    task: batch.taskId,
+    batch: batch.number,
+    tx
+  })
+
+/** Nothing is proven: look again, or send the identical bytes once more. */
+const wait = Effect.fnUntraced(function* (work: WalletWork, batch: Batch, window: SignedWindow, block: Block) {
+  const { maxRetryCount } = yield* Settings
+  const repo = yield* TaskRepo
+  const nowMs = yield* Clock.currentTimeMillis
+  const task = work.tasks.find((candidate) => candidate.id === batch.taskId)
+  const acceptedLately = batch.status === "accepted" && batch.looks < ACCEPTED_LOOKS
+  const inTime = block.timeMs + RESEND_MARGIN_MS < window.validBefore * 1000
+  const mayResend = !acceptedLately && inTime && task !== undefined && task.retryCount < maxRetryCount
+  // A server may mint before it settles: what is delivered is not asked for again.
+  if (!mayResend || (yield* unclaimedMints(batch, window.block)).length > 0) {
+    return yield* repo.saveBatch({ before: batch, after: lookAgain(batch, nowMs) }, nowMs)
+  }
+  return yield* resendPayment(work, batch, window, task)
+})
+
+/** Stops the batch and its task for a person: what happened must not happen, and no rule decides it. */
+const setAside = Effect.fnUntraced(function* (batch: Batch, what: string) {
+  const repo = yield* TaskRepo
+  const nowMs = yield* Clock.currentTimeMillis
+  const reason = `batch ${batch.number}: ${what}`
+  const saved = yield* repo.saveBatch({ before: batch, after: hold(batch, reason, nowMs) }, nowMs)
+  if (saved) {
+    yield* Log.error(`🚨 Task ${shortId(batch.taskId)}, ${reason}`, { task: batch.taskId, nonce: batch.nonce })
+    yield* holdTask(batch.taskId, messages.held(reason))
+  }
+  return saved
+})
+

@@ -1,0 +1,58 @@
+import { Clock, Effect } from "effect"
+import { Settings } from "../config/Settings.ts"
+import { isInFlight } from "../domain/Batch.ts"
+import type { Task } from "../domain/Task.ts"
+import type { WalletId } from "../domain/Wallet.ts"
+import { TaskRepo, type WalletWork } from "../task/TaskRepo.ts"
+import { completeTask, failTask, holdTask } from "./outcome.ts"
+import { payBatch } from "./pay.ts"
+import { planTask } from "./plan.ts"
+import { settleBatches } from "./settle.ts"
+import { withWallet, type OpenWork } from "./work.ts"
+
+/** Another program was first: leave it a moment before looking again. */
+const OUTRUN_PAUSE_MS = 1_000
+
+/**
+ * One thing done for a wallet: first what its payments in flight need, then one step of its oldest task that may
+ * move. Gives the time at which there is something to do again, or `undefined` where there is nothing.
+ */
+export const takeTurn = Effect.fn("Wallet.takeTurn")(function* (walletId: WalletId) {
+  const repo = yield* TaskRepo
+  const nowMs = yield* Clock.currentTimeMillis
+  const work = yield* repo.walletWork(walletId)
+  for (const { taskId, reason } of work.bad) yield* holdTask(taskId, reason)
+  const due = work.batches.filter((batch) => isInFlight(batch) && (batch.nextActionAtMs ?? 0) <= nowMs)
+  if (due.length > 0) return nextTurnMs(nowMs, yield* settleBatches(work, due))
+  const open = withWallet(work)
+  const task = open?.tasks.find((candidate) => (candidate.nextActionAtMs ?? 0) <= nowMs && !isOccupied(work, candidate))
+  if (open !== undefined && task !== undefined) return nextTurnMs(nowMs, yield* moveTask(open, task))
+  return nextDueMs(work)
+})
+
+const nextTurnMs = (nowMs: number, changed: boolean): number => (changed ? nowMs : nowMs + OUTRUN_PAUSE_MS)
+
+/**
+ * While a batch of the same token is in flight for this wallet its other tasks wait: two batches of one token to one
+ * person could not be told apart on chain.
+ */
+const isOccupied = (work: WalletWork, task: Task): boolean =>
+  work.batches.some((batch) => isInFlight(batch) && batch.token === task.token)
+
+const nextDueMs = (work: WalletWork): number | undefined => {
+  const batches = work.batches.filter(isInFlight).map((batch) => batch.nextActionAtMs ?? 0)
+  const tasks = work.tasks.filter((task) => !isOccupied(work, task)).map((task) => task.nextActionAtMs ?? 0)
+  return [...batches, ...tasks].toSorted((a, b) => a - b)[0]
+}
+
+const moveTask = Effect.fnUntraced(function* (work: OpenWork, task: Task) {
+  const { maxRetryCount } = yield* Settings
+  const batches = work.batches.filter((batch) => batch.taskId === task.id)
+  if (task.status === "funded" || batches.length === 0) return yield* planTask(work, task, batches)
+  if (task.retryCount >= maxRetryCount) return yield* failTask(task, task.retryCount, task.lastRefusal ?? "refused")
+  const planned = batches.find((batch) => batch.status === "planned")
+  if (planned !== undefined) return yield* payBatch(work, task, planned)
+  if (batches.every((batch) => batch.status === "delivered")) return yield* completeTask(task)
+  yield* holdTask(task.id, batches.find((batch) => batch.status === "held")?.reason ?? "a batch is held")
+  return true
+})

@@ -1,0 +1,152 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Logger } from "effect"
+import { ChainError, WrongChain } from "../../src/chain/ChainClient.ts"
+import { baseSepolia } from "../../src/config/Network.ts"
+import { bytes32, fakeChain } from "./fakeChain.ts"
+import { dead, fakeNodes, hanging, healthy, http } from "./fakeNodes.ts"
+
+const FIRST = "https://first.example/v2/path-key-123"
+const SECOND = "https://user-name:pass-word@second.example/?apikey=query-key-456"
+
+const start = (nodes: ReturnType<typeof fakeNodes>) => nodes.run(({ genesis }) => Effect.succeed(genesis))
+
+const refused = Effect.fnUntraced(function* (nodes: ReturnType<typeof fakeNodes>) {
+  const error = yield* Effect.flip(start(nodes))
+  assert.instanceOf(error, WrongChain)
+  for (const secret of ["path-key-123", "query-key-456", "user-name", "pass-word"]) {
+    assert.notInclude(error.message, secret)
+  }
+  return error.message
+})
+
+/** Messages logged as warnings while `effect` runs. */
+const warnings = Effect.fnUntraced(function* <A, E, R>(effect: Effect.Effect<A, E, R>) {
+  const lines: Array<string> = []
+  const logger = Logger.make(({ logLevel, message }) => {
+    if (logLevel === "Warn") lines.push(String(message))
+  })
+  yield* effect.pipe(Effect.provide(Logger.layer([logger])))
+  return lines
+})
+
+describe("the start", () => {
+  it.effect("goes ahead on the chain of NETWORK, and knows its first block", () =>
+    Effect.gen(function* () {
+      const chain = fakeChain()
+      const nodes = fakeNodes({ [FIRST]: healthy(chain), [SECOND]: healthy(chain) })
+      assert.strictEqual(yield* start(nodes), chain.genesis)
+      // One HTTP request to each for chain id and genesis, and one for all that USDC says of itself.
+      assert.strictEqual(nodes.sent.length, 3)
+    })
+  )
+
+  it.effect("is refused where a URL leads to another chain, with the key to set", () =>
+    Effect.gen(function* () {
+      const other = { ...fakeChain(), chainId: 1 }
+      const message = yield* refused(fakeNodes({ [FIRST]: healthy(fakeChain()), [SECOND]: healthy(other) }))
+      assert.strictEqual(
+        message,
+        "BASE_RPC_URL: second.example leads to chain 1, but NETWORK=base is chain 8453. " +
+          "Set BASE_RPC_URL to a node of chain 8453, or NETWORK to the network you mean."
+      )
+    })
+  )
+
+  it.effect("is refused where two URLs lead to two chains of the same id", () =>
+    Effect.gen(function* () {
+      const other = { ...fakeChain(), genesis: bytes32(2) }
+      const message = yield* refused(fakeNodes({ [FIRST]: healthy(fakeChain()), [SECOND]: healthy(other) }))
+      assert.include(message, "first.example and second.example lead to two different chains")
+      assert.include(message, "BASE_RPC_URL")
+    })
+  )
+
+  it.effect("is refused where USDC bears another name than will be signed for", () =>
+    Effect.gen(function* () {
+      const chain = { ...fakeChain(baseSepolia), name: "USD Coin" }
+      const message = yield* refused(fakeNodes({ [FIRST]: healthy(chain) }, baseSepolia))
+      assert.include(message, `says that its name is "USD Coin"`)
+      assert.include(message, `signed for name "USDC"`)
+      assert.include(message, "BASE_SEPOLIA_RPC_URL")
+    })
+  )
+
+  it.effect("is refused where USDC bears another version, or another domain separator", () =>
+    Effect.gen(function* () {
+      const version = { ...fakeChain(), version: "1" }
+      assert.include(yield* refused(fakeNodes({ [FIRST]: healthy(version) })), `version is "1"`)
+      const separator = { ...fakeChain(), separator: bytes32(7) }
+      assert.include(yield* refused(fakeNodes({ [FIRST]: healthy(separator) })), "domain separator")
+    })
+  )
+
+  it.effect("is refused where there is no Multicall3", () =>
+    Effect.gen(function* () {
+      const message = yield* refused(fakeNodes({ [FIRST]: healthy({ ...fakeChain(), multicall: false }) }))
+      assert.include(message, "There is no Multicall3 at 0xca11bde05977b3631167028862be2a173976ca11")
+    })
+  )
+
+  it.effect("goes ahead with a warning where one URL is dead, and shows no more of it than the host", () =>
+    Effect.gen(function* () {
+      const nodes = fakeNodes({ [FIRST]: dead, [SECOND]: healthy(fakeChain()) })
+      assert.deepStrictEqual(yield* warnings(start(nodes)), [
+        "No answer from a node of BASE_RPC_URL: first.example: Unavailable (ECONNREFUSED)"
+      ])
+    })
+  )
+
+  it.effect("goes ahead where one URL hangs", () =>
+    Effect.gen(function* () {
+      const nodes = fakeNodes({ [FIRST]: hanging, [SECOND]: healthy(fakeChain()) })
+      assert.include((yield* warnings(start(nodes)))[0], "first.example: Timeout")
+    })
+  )
+
+  it.effect("fails, and says so of each URL, where none answers", () =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(start(fakeNodes({ [FIRST]: dead, [SECOND]: http(502) })))
+      assert.instanceOf(error, ChainError)
+      assert.strictEqual(error.reason, "Unavailable")
+      assert.include(error.message, "first.example: Unavailable (ECONNREFUSED)")
+      assert.include(error.message, "second.example: Unavailable (HTTP 502")
+    })
+  )
+
+  it.effect("fails where no URL is set", () =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(start(fakeNodes({})))
+      assert.include(error.message, "BASE_RPC_URL names no URL")
+    })
+  )
+})
+
+describe("a URL that was silent at the start", () => {
+  it.effect("is asked once it has shown to lead to the same chain", () =>
+    Effect.gen(function* () {
+      const chain = fakeChain()
+      const nodes = fakeNodes({ [FIRST]: healthy(chain), [SECOND]: dead })
+      const block = yield* nodes.run((client) => {
+        nodes.behaviours[FIRST] = dead
+        nodes.behaviours[SECOND] = healthy(chain)
+        return client.confirmedBlock
+      })
+      assert.strictEqual(block.number, 999n)
+    })
+  )
+
+  it.effect("is never believed where it leads to another chain", () =>
+    Effect.gen(function* () {
+      const chain = fakeChain()
+      const nodes = fakeNodes({ [FIRST]: healthy(chain), [SECOND]: dead })
+      const error = yield* Effect.flip(
+        nodes.run((client) => {
+          nodes.behaviours[FIRST] = dead
+          nodes.behaviours[SECOND] = healthy({ ...chain, genesis: bytes32(2) })
+          return client.confirmedBlock
+        })
+      )
+      assert.include(error.message, "second.example: it leads to another chain: take it out of BASE_RPC_URL")
+    })
+  )
+})

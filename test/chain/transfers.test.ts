@@ -1,0 +1,178 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { usdc } from "../../src/domain/Usdc.ts"
+import { account, bytes32, fakeChain, timeMs, transfer } from "./fakeChain.ts"
+import { type Behaviour, healthy, on } from "./fakeNodes.ts"
+
+const [wallet, other, payer, payTo] = [account(1), account(2), account(3), account(4)]
+
+describe("findDeposits", () => {
+  const between = { wallets: [wallet, other], fromBlock: 100n, toBlock: 200n }
+
+  it.effect("finds what came into the wallets between two blocks, both included, oldest first", () =>
+    Effect.gen(function* () {
+      const chain = fakeChain()
+      chain.logs.push(
+        transfer({ from: payer, to: wallet, value: 1n, block: 99n }),
+        transfer({ from: payer, to: wallet, value: 2n, block: 200n, index: 3 }),
+        transfer({ from: payer, to: other, value: 3n, block: 200n, index: 2 }),
+        transfer({ from: payer, to: wallet, value: 4n, block: 100n }),
+        transfer({ from: wallet, to: payer, value: 5n, block: 150n }),
+        transfer({ from: payer, to: wallet, value: 6n, block: 201n })
+      )
+      const { answer } = yield* on(chain, (client) => client.findDeposits(between))
+      assert.deepStrictEqual(answer, [
+        {
+          wallet,
+          from: payer,
+          amount: usdc(4n),
+          tx: bytes32(100),
+          logIndex: 0,
+          block: { number: 100n, timeMs: timeMs(chain, 100n) }
+        },
+        {
+          wallet: other,
+          from: payer,
+          amount: usdc(3n),
+          tx: bytes32(200),
+          logIndex: 2,
+          block: { number: 200n, timeMs: timeMs(chain, 200n) }
+        },
+        {
+          wallet,
+          from: payer,
+          amount: usdc(2n),
+          tx: bytes32(200),
+          logIndex: 3,
+          block: { number: 200n, timeMs: timeMs(chain, 200n) }
+        }
+      ])
+    })
+  )
+
+  it.effect("leaves out transfers of nothing, and of a wallet to itself", () =>
+    Effect.gen(function* () {
+      const chain = fakeChain()
+      chain.logs.push(
+        transfer({ from: payer, to: wallet, value: 0n, block: 150n }),
+        transfer({ from: wallet, to: wallet, value: 7n, block: 151n })
+      )
+      const { answer } = yield* on(chain, (client) => client.findDeposits(between))
+      assert.deepStrictEqual(answer, [])
+    })
+  )
+
+  it.effect("asks for each block's time once, twenty blocks in one HTTP request", () =>
+    Effect.gen(function* () {
+      const chain = fakeChain()
+      for (let block = 100n; block < 150n; block++) {
+        for (const index of [0, 1]) chain.logs.push(transfer({ from: payer, to: wallet, value: 1n, block, index }))
+      }
+      const { answer, sent } = yield* on(chain, (client) => client.findDeposits(between))
+      assert.strictEqual(answer.length, 100)
+      const blocks = sent.flatMap((methods) => methods.split(",")).filter((method) => method === "eth_getBlockByNumber")
+      assert.strictEqual(blocks.length, 50)
+      assert.strictEqual(sent.length, 4)
+    })
+  )
+
+  it.effect("asks for no block where the node tells the time with the log", () =>
+    Effect.gen(function* () {
+      const chain = fakeChain()
+      chain.logs.push(transfer({ from: payer, to: wallet, value: 1n, block: 100n }))
+      const telling: Behaviour = (request, signal) => {
+        const answer = healthy(chain)(request, signal)
+        return request.method === "eth_getLogs"
+          ? (answer as ReadonlyArray<object>).map((log) => ({ ...log, blockTimestamp: "0x10" }))
+          : answer
+      }
+      const { answer, sent } = yield* on(telling, (client) => client.findDeposits(between))
+      assert.strictEqual(answer[0]?.block.timeMs, 16_000)
+      assert.deepStrictEqual(sent, ["eth_getLogs,eth_blockNumber"])
+    })
+  )
+
+  it.effect("asks for 1,000 wallets at a time, and puts what it found in one order", () =>
+    Effect.gen(function* () {
+      const chain = fakeChain()
+      const wallets = Array.from({ length: 2_500 }, (_, index) => account(index + 10))
+      chain.logs.push(
+        transfer({ from: payer, to: wallets[0]!, value: 1n, block: 160n }),
+        transfer({ from: payer, to: wallets[2_499]!, value: 2n, block: 140n })
+      )
+      const { answer, sent } = yield* on(chain, (client) => client.findDeposits({ ...between, wallets }))
+      assert.deepStrictEqual(
+        answer.map(({ amount }) => amount),
+        [usdc(2n), usdc(1n)]
+      )
+      assert.strictEqual(sent.filter((methods) => methods.includes("eth_getLogs")).length, 3)
+    })
+  )
+
+  it.effect("asks nothing where there is no wallet", () =>
+    Effect.gen(function* () {
+      const { answer, sent } = yield* on(fakeChain(), (client) => client.findDeposits({ ...between, wallets: [] }))
+      assert.deepStrictEqual([answer, sent], [[], []])
+    })
+  )
+})
+
+describe("paidSince", () => {
+  const paid = (value: bigint, block: bigint) => transfer({ from: payer, to: payTo, value, block })
+
+  it.effect("sums what went from payer to payee since a time, in confirmed blocks", () =>
+    Effect.gen(function* () {
+      const chain = fakeChain()
+      chain.logs.push(
+        paid(1n, 499n),
+        paid(2n, 500n),
+        paid(4n, 999n),
+        paid(8n, 1_000n),
+        transfer({ from: payer, to: other, value: 16n, block: 600n }),
+        transfer({ from: other, to: payTo, value: 32n, block: 600n })
+      )
+      const { answer } = yield* on(chain, (client) => client.paidSince({ payer, payTo, sinceMs: timeMs(chain, 500n) }))
+      assert.strictEqual(answer, usdc(6n))
+    })
+  )
+
+  it.effect("finds where to start in two blocks where the chain keeps its pace", () =>
+    Effect.gen(function* () {
+      const chain = { ...fakeChain(), head: 1_000_000n }
+      const { sent } = yield* on(chain, (client) =>
+        client.paidSince({ payer, payTo, sinceMs: timeMs(chain, 990_000n) })
+      )
+      assert.strictEqual(sent.filter((methods) => methods === "eth_getBlockByNumber").length, 2)
+      assert.strictEqual(sent.filter((methods) => methods.includes("eth_getLogs")).length, 3)
+    })
+  )
+
+  it.effect("finds where to start on a chain that is much faster than its network is said to be", () =>
+    Effect.gen(function* () {
+      const chain = { ...fakeChain(), head: 100_000n }
+      chain.logs.push(paid(3n, 10n))
+      // Ten blocks a second: blocks of the fake are 2 s apart, and the client is told that time runs 20 times slower.
+      const fast: Behaviour = (request, signal) => {
+        const answer = healthy(chain)(request, signal)
+        return request.method === "eth_getBlockByNumber"
+          ? { ...(answer as object), timestamp: `0x${((1_000_000 + Number(request.params[0]) / 10) | 0).toString(16)}` }
+          : answer
+      }
+      const { answer } = yield* on(fast, (client) => client.paidSince({ payer, payTo, sinceMs: 1_000_001_000 }))
+      assert.strictEqual(answer, usdc(3n))
+    })
+  )
+
+  it.effect("starts from the first block where the time is before it, and finds nothing where it is to come", () =>
+    Effect.gen(function* () {
+      const chain = fakeChain()
+      chain.logs.push(paid(1n, 0n), paid(2n, 999n))
+      const sinceEver = yield* on(chain, (client) => client.paidSince({ payer, payTo, sinceMs: 0 }))
+      assert.strictEqual(sinceEver.answer, usdc(3n))
+      const sinceTomorrow = yield* on(chain, (client) =>
+        client.paidSince({ payer, payTo, sinceMs: timeMs(chain, 50_000n) })
+      )
+      assert.strictEqual(sinceTomorrow.answer, usdc(0n))
+    })
+  )
+})

@@ -1,0 +1,63 @@
+import { assert, describe, it } from "@effect/vitest"
+import { ConfigProvider, Effect, Layer, Option, Redacted } from "effect"
+import { TestConsole } from "effect/testing"
+import { layer } from "../../src/config/load.ts"
+import { Settings } from "../../src/config/Settings.ts"
+import { disk, type Env, onBase } from "./fixtures.ts"
+
+/** The settings of a process with this environment in a directory with this `.env`. */
+const start = (env: Env, dotEnv: Record<string, string | undefined>) =>
+  Effect.provide(
+    Settings,
+    layer({ terminal: false }).pipe(
+      Layer.provide([ConfigProvider.layer(ConfigProvider.fromEnvRecord(env)), disk(dotEnv)])
+    )
+  )
+
+describe("a .env file in the working directory", () => {
+  it.effect("adds to what the environment sets", () =>
+    Effect.gen(function* () {
+      const lines = Object.entries(onBase).map(([key, value]) => `${key}="${value}"`)
+      const settings = yield* start({ MAX_BATCH_SIZE: "7" }, { ".env": ["# Base", ...lines, ""].join("\n") })
+      assert.strictEqual(settings.network.name, "base")
+      assert.strictEqual(settings.maxBatchSize, 7)
+      assert.strictEqual(Redacted.value(Option.getOrThrow(settings.databaseUrl)), onBase.DATABASE_URL)
+    })
+  )
+
+  it.effect("gives way to the environment", () =>
+    Effect.gen(function* () {
+      const settings = yield* start({ MAX_RETRY_COUNT: "5" }, { ".env": "MAX_RETRY_COUNT=8\nMAX_BATCH_SIZE=4" })
+      assert.deepStrictEqual([settings.maxRetryCount, settings.maxBatchSize], [5, 4])
+    })
+  )
+
+  it.effect("is heard where the environment has the key and nothing in it", () =>
+    Effect.gen(function* () {
+      assert.strictEqual((yield* start({ MAX_RETRY_COUNT: "" }, { ".env": "MAX_RETRY_COUNT=8" })).maxRetryCount, 8)
+    })
+  )
+
+  it.effect("need not be there", () =>
+    Effect.gen(function* () {
+      assert.strictEqual((yield* start({}, {})).network.name, "local")
+    })
+  )
+
+  it.effect("stops the start when it is there and cannot be read, as what it sets would be missing", () =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(start({}, { ".env": undefined }))
+      assert.deepStrictEqual(error.problems, [".env: the file is there and cannot be read"])
+    })
+  )
+})
+
+describe("settings that do not let the executor start", () => {
+  it.effect("are told once, on stderr, and nothing else is printed", () =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(start({ MAX_BATCH_SIZE: "0" }, {}))
+      assert.deepStrictEqual(yield* TestConsole.errorLines, [error.message])
+      assert.deepStrictEqual(yield* TestConsole.logLines, [])
+    })
+  )
+})

@@ -1,0 +1,62 @@
+import { NodeFileSystem } from "@effect/platform-node"
+import { assert, describe, it } from "@effect/vitest"
+import { ConfigProvider, Effect, FileSystem } from "effect"
+import { load } from "../../src/config/load.ts"
+import { networks } from "../../src/config/Network.ts"
+import { disk, loadFrom, onBase } from "./fixtures.ts"
+
+/** The settings in `.env.example`, which are all commented out, with their defaults. */
+const examples = Effect.gen(function* () {
+  const files = yield* FileSystem.FileSystem
+  const content = yield* files.readFileString(".env.example")
+  return [...content.matchAll(/^(#?) ?([A-Z_]+)=(.*)$/gm)].map(([, mark, key = "", value = ""]) => ({ mark, key, value }))
+}).pipe(Effect.provide(NodeFileSystem.layer))
+
+/** Every key that is asked for on any network. */
+const keysThatAreRead = Effect.gen(function* () {
+  const keys = new Set<string>()
+  for (const network of Object.keys(networks)) {
+    const provider = ConfigProvider.make((path) => {
+      keys.add(path.join("."))
+      const node = path[0] === "NETWORK" ? ConfigProvider.makeValue(network) : undefined
+      return Effect.succeed(node)
+    })
+    yield* load({ terminal: false }).pipe(
+      Effect.ignore,
+      Effect.provideService(ConfigProvider.ConfigProvider, provider),
+      Effect.provide(disk())
+    )
+  }
+  return keys
+})
+
+describe(".env.example", () => {
+  it.effect("lists exactly the keys that are read, each once", () =>
+    Effect.gen(function* () {
+      const listed = (yield* examples).map(({ key }) => key)
+      assert.deepStrictEqual(listed.toSorted(), [...(yield* keysThatAreRead)].toSorted())
+    })
+  )
+
+  it.effect("sets nothing, so that a copy of it changes nothing", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(
+        (yield* examples).filter(({ mark }) => mark !== "#"),
+        []
+      )
+    })
+  )
+
+  it.effect("states the defaults as they are", () =>
+    Effect.gen(function* () {
+      const stated = Object.fromEntries((yield* examples).map(({ key, value }) => [key, value]))
+      const { NETWORK, SERVER_URL, ...common } = stated
+      assert.deepStrictEqual(yield* loadFrom({ ...common, NETWORK: NETWORK ?? "" }), yield* loadFrom({}))
+      for (const network of ["base", "base-sepolia"]) {
+        const needed = { ...onBase, NETWORK: network }
+        const spelt = { ...common, SERVER_URL: SERVER_URL ?? "", ...needed }
+        assert.deepStrictEqual(yield* loadFrom(spelt), yield* loadFrom(needed))
+      }
+    })
+  )
+})

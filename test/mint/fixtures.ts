@@ -1,0 +1,81 @@
+import { Duration, Effect, Context, Layer, Option } from "effect"
+import { Settings, type SettingsShape } from "../../src/config/Settings.ts"
+import { address } from "../../src/domain/Address.ts"
+import type { SignedAuthorization } from "../../src/domain/Authorization.ts"
+import { usdc } from "../../src/domain/Usdc.ts"
+import { Minter, type MintOrder } from "../../src/mint/Minter.ts"
+import { layer } from "../../src/mint/MinterX402.ts"
+import type { Reply } from "../../src/mint/reply.ts"
+
+export const token = address(`0x${"70".repeat(20)}`)
+export const asset = address(`0x${"a5".repeat(20)}`)
+export const payer = address(`0x${"9a".repeat(20)}`)
+
+export const order: MintOrder = { token, recipient: address(`0x${"4e".repeat(20)}`), quantity: 10 }
+
+export const hash = (byte: string): `0x${string}` => `0x${byte.repeat(32)}`
+
+export const payment: SignedAuthorization = {
+  from: payer,
+  to: token,
+  value: usdc(10_000_000n),
+  validAfter: 1_761_973_000,
+  validBefore: 1_761_973_300,
+  nonce: hash("c0"),
+  signature: `0x${"1d".repeat(32)}${"2e".repeat(32)}1c`
+}
+
+/** One entry of `accepts`, x402 v2. */
+export const entryV2 = {
+  scheme: "exact",
+  network: "eip155:31337",
+  asset,
+  amount: "10000000",
+  payTo: token,
+  maxTimeoutSeconds: 300,
+  extra: { name: "USDC", version: "2", note: { deep: [1, null, "ü"] } }
+}
+
+export const challengeV2 = {
+  x402Version: 2,
+  error: "Payment required",
+  resource: { url: "http://mint.test/api/mint/x", description: "ten mints", mimeType: "application/json" },
+  accepts: [entryV2],
+  extensions: { loyalty: { info: { card: 7 } } }
+}
+
+/** One entry of `accepts`, x402 v1. */
+export const entryV1 = {
+  scheme: "exact",
+  network: "base-sepolia",
+  asset,
+  maxAmountRequired: "10000000",
+  payTo: token,
+  resource: "http://mint.test/api/mint/x",
+  description: "ten mints",
+  mimeType: "application/json",
+  maxTimeoutSeconds: 60,
+  extra: { name: "USDC", version: "2" }
+}
+
+export const challengeV1 = { x402Version: 1, error: "X-PAYMENT header is required", accepts: [entryV1] }
+
+export const base64 = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString("base64")
+export const fromBase64 = (text: string): unknown => JSON.parse(Buffer.from(text, "base64").toString("utf8"))
+
+export const reply = (status: number, headers: Reply["headers"] = {}, body: unknown = {}): Reply => ({
+  status,
+  headers,
+  body: typeof body === "string" ? body : JSON.stringify(body)
+})
+
+export const settings = (serverUrl: Option.Option<string>): Layer.Layer<Settings> =>
+  Layer.succeed(Settings, {
+    serverUrl,
+    mintTimeout: Duration.seconds(60)
+    // What the minter has no business with is not there.
+  } as SettingsShape)
+
+/** The production layer, `node:http` and all, against the server at `url`. */
+export const minterAt = (url: string) =>
+  Layer.build(layer.pipe(Layer.provide(settings(Option.some(url))))).pipe(Effect.map(Context.get(Minter)))

@@ -1,0 +1,77 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Schema } from "effect"
+import { bodyWords, cut, plain, REASON_LENGTH_MAX, weigh } from "../../src/mint/reply.ts"
+import { base64, payment, reply } from "./fixtures.ts"
+
+describe("what another program says, made fit for a log line and a column", () => {
+  it.prop("is one line without control characters, whatever it was", [Schema.String], ([text]) => {
+    assert.notMatch(plain(text), /[\p{C}\u2028\u2029\r\n\t]/u)
+  })
+
+  it.prop("stays within its bound and never ends in half a character", [Schema.String], ([text]) => {
+    const kept = cut(plain(`${text} `.repeat(40)))
+    assert.isAtMost(kept.length, REASON_LENGTH_MAX)
+    assert.isTrue(kept.isWellFormed())
+  })
+
+  it("does not cut a character that lies across the bound", () => {
+    assert.strictEqual(cut(`${"a".repeat(REASON_LENGTH_MAX - 2)}🪙🪙`), `${"a".repeat(REASON_LENGTH_MAX - 2)}…`)
+  })
+
+  it("turns colours, bells, zero bytes and right-to-left overrides into blanks", () => {
+    assert.strictEqual(plain("\u001b[31mno\u0000\u0007 \u202Efunds\r\n left"), "[31mno funds left")
+  })
+
+  it("holds no signature, no half of one and no payment header that a server echoes", () => {
+    const { signature } = payment
+    const [r, s] = [signature.slice(2, 66), signature.slice(66, 130)]
+    const echo = plain(`bad ${signature} ${r} 0x${s} ${base64({ payment: { signature } })} end`)
+    assert.strictEqual(echo, "bad … … … … end")
+  })
+
+  it("keeps the error codes of x402 whole", () => {
+    const code = "invalid_exact_evm_payload_authorization_value_mismatch"
+    assert.strictEqual(plain(code), code)
+  })
+})
+
+describe("the reason in a body", () => {
+  const cases: ReadonlyArray<readonly [body: unknown, words: string | undefined]> = [
+    [{ error: "sold out" }, "sold out"],
+    [{ error: { message: "sold out", code: 7 } }, "sold out"],
+    [{ success: false, message: "sold out" }, "sold out"],
+    [{ error: "", reason: "sold out" }, "sold out"],
+    [{ detail: "sold out" }, "sold out"],
+    ["sold out", "sold out"],
+    ['"sold out"', "sold out"],
+    ["<html><h1>502 Bad Gateway</h1></html>", undefined],
+    ["", undefined],
+    [{}, undefined],
+    [null, undefined],
+    [42, undefined],
+    [["sold out"], undefined],
+    [{ error: { error: { error: "too deep" } } }, undefined]
+  ]
+  it.each(cases)("of %j is %j", (body, words) => {
+    assert.strictEqual(bodyWords(reply(400, {}, body)), words)
+  })
+})
+
+describe("a status", () => {
+  it.each([
+    [200, "Done"],
+    [299, "Done"],
+    [302, "Later"],
+    [400, "No"],
+    [402, "No"],
+    [408, "Later"],
+    [425, "Later"],
+    [429, "Later"],
+    [499, "No"],
+    [500, "Later"],
+    [503, "Later"],
+    [101, "Later"]
+  ] as const)("%i is %s", (status, weight) => {
+    assert.strictEqual(weigh(status), weight)
+  })
+})

@@ -1,0 +1,50 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Duration, Effect, Option, Redacted } from "effect"
+import { bannerLines, hostOf } from "../../src/ops/Banner.ts"
+import { fullOnBase, loadFrom, secrets } from "../config/fixtures.ts"
+import { settings } from "./fixtures.ts"
+
+describe("the start banner", () => {
+  it.effect("shows on what, through whom and how fast the executor works", () =>
+    Effect.gen(function* () {
+      const known = yield* loadFrom({ ...fullOnBase, CHECK_INTERVAL: "90s" })
+      assert.deepStrictEqual(bannerLines(known, { version: "2.0.0" }), [
+        "🤖 AI Mint Executor v2.0.0",
+        "   Network: base (chain 8453)",
+        "   Server URL: http://localhost:4021",
+        "   RPC Endpoints: 2",
+        "      1. base-mainnet.example.com",
+        "      2. rpc.example.org",
+        "   AI Agent Account: 0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266",
+        "   USDC: 0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913",
+        "   Mint Interval: 5 seconds",
+        "   Check Interval: 90 seconds",
+        "   Payment Timeout: 10 minutes",
+        "   Max Retry Count: 3"
+      ])
+    })
+  )
+
+  it("says what is off without an account, and what the sandbox brings", () => {
+    const bare = { ...settings, rpcUrls: [], serverUrl: Option.none(), paymentTimeout: Duration.minutes(1) }
+    const lines = bannerLines(bare, { version: "2.0.0" }).map((line) => line.trim())
+    assert.include(lines, "AI Agent Account: none (refunds are off)")
+    assert.include(lines, "RPC Endpoints: the sandbox's own")
+    assert.include(lines, "Server URL: the sandbox's own")
+    assert.include(lines, "Payment Timeout: 1 minute")
+  })
+
+  it.effect("holds no secret", () =>
+    Effect.gen(function* () {
+      const banner = bannerLines(yield* loadFrom(fullOnBase), { version: "2.0.0" }).join("\n")
+      for (const secret of Object.values(secrets)) assert.notInclude(banner, secret)
+    })
+  )
+})
+
+describe("an RPC URL", () => {
+  it("is shown by host and port only", () => {
+    assert.strictEqual(hostOf("https://user:pass@rpc.example.com:8545/v2/key?k=v#h"), "rpc.example.com:8545")
+    assert.strictEqual(hostOf(Redacted.value(Redacted.make("http://127.0.0.1:8545"))), "127.0.0.1:8545")
+  })
+})

@@ -1,0 +1,57 @@
+import { Duration, Effect, Layer, Option, Redacted } from "effect"
+import { baseSepolia } from "../../src/config/Network.ts"
+import { type LogFormat, Settings, type SettingsShape } from "../../src/config/Settings.ts"
+import { layerTo } from "../../src/ops/Logger.ts"
+
+export const settings: SettingsShape = {
+  network: baseSepolia,
+  production: true,
+  databaseUrl: Option.none(),
+  rpcUrls: [Redacted.make("https://sepolia.base.org")],
+  serverUrl: Option.some("http://localhost:4021"),
+  aiAgentPrivateKey: Option.none(),
+  agentEncryptionKey: Option.none(),
+  checkInterval: Duration.seconds(10),
+  mintInterval: Duration.seconds(5),
+  paymentTimeout: Duration.minutes(10),
+  maxBatchSize: 10,
+  maxRetryCount: 3,
+  confirmations: 2,
+  mintPayTo: [],
+  authorizationWindow: Duration.minutes(5),
+  databaseTimezone: Option.none(),
+  databaseSslVerify: true,
+  rpcTimeout: Duration.seconds(10),
+  mintTimeout: Duration.seconds(60),
+  databaseTimeout: Duration.seconds(15),
+  drainTimeout: Duration.seconds(30),
+  logLevel: "Debug",
+  logFormat: "text"
+}
+
+export const formats: ReadonlyArray<LogFormat> = ["text", "pretty", "json", "logfmt"]
+
+/** What a program writes to its log, as it arrives at stdout. */
+export const outputOf = <E>(
+  program: Effect.Effect<unknown, E>,
+  changes: Partial<SettingsShape> = {},
+  colour = false
+): Effect.Effect<string, E> =>
+  Effect.suspend(() => {
+    let output = ""
+    const write = (lines: string): void => {
+      output += lines
+    }
+    const log = layerTo({ write, colour }).pipe(Layer.provide(Layer.succeed(Settings, { ...settings, ...changes })))
+    return program.pipe(
+      Effect.provide(log, { local: true }),
+      Effect.map(() => output)
+    )
+  })
+
+/** The same as lines, without the end of the last one. */
+export const linesOf = <E>(
+  program: Effect.Effect<unknown, E>,
+  changes: Partial<SettingsShape> = {}
+): Effect.Effect<ReadonlyArray<string>, E> =>
+  Effect.map(outputOf(program, changes), (output) => (output === "" ? [] : output.replace(/\n$/, "").split("\n")))

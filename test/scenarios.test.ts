@@ -1,0 +1,94 @@
+import { assert, layer } from "@effect/vitest"
+import { Clock, Effect } from "effect"
+import { usdc } from "../src/domain/Usdc.ts"
+import * as Pglite from "../src/sandbox/Pglite.ts"
+import { LogLines, onWorld, pass, start } from "./support/executor.ts"
+import { order, person, readTask } from "./support/orders.ts"
+import { World } from "./support/World.ts"
+
+layer(Pglite.layer())("the three scenarios, on the production wiring", (it) => {
+  it.effect("an order paid after 5 s is funded at 10 s, starts at once and is completed by 20 s", () =>
+    Effect.gen(function* () {
+      const t0 = yield* Clock.currentTimeMillis
+      const world = yield* World
+      const ann = yield* person("ann")
+      const task = yield* order(ann, 5)
+      yield* start
+      yield* pass(5)
+      const tx = world.deposit(ann.agentAddress, usdc(5_000_000n))
+      yield* pass(4)
+      assert.strictEqual((yield* readTask(task)).status, "pending_payment")
+      yield* pass(1)
+      const seen = yield* readTask(task)
+      assert.strictEqual(seen.status, "processing")
+      assert.strictEqual(seen.funding_tx_hash, tx)
+      assert.strictEqual(seen.funded_ms, t0 + 6_000, "the time of the block with the transfer")
+      assert.strictEqual(seen.started_ms, t0 + 10_000)
+      assert.strictEqual(world.payments.length, 1, "the payment left without waiting for the next mint tick")
+      yield* pass(10)
+      const done = yield* readTask(task)
+      assert.strictEqual(done.status, "completed")
+      assert.strictEqual(done.mints_completed, 5)
+      assert.isAtMost(done.completed_ms ?? Infinity, t0 + 20_000)
+      assert.strictEqual(world.mintsTo(ann.userAddress), 5)
+      assert.strictEqual(world.balance(ann.agentAddress), 0n)
+    }).pipe(onWorld())
+  )
+
+  it.effect("an order that is never paid is cancelled at the first check at which the chain is past 10 minutes", () =>
+    Effect.gen(function* () {
+      const t0 = yield* Clock.currentTimeMillis
+      const world = yield* World
+      const bob = yield* person("bob")
+      const task = yield* order(bob, 10)
+      world.deposit(bob.agentAddress, usdc(5_000_000n))
+      yield* start
+      yield* pass(600)
+      assert.strictEqual((yield* readTask(task)).status, "pending_payment", "the confirmed block is not past it yet")
+      yield* pass(9)
+      assert.strictEqual((yield* readTask(task)).status, "pending_payment")
+      yield* pass(1)
+      const cancelled = yield* readTask(task)
+      assert.strictEqual(cancelled.status, "cancelled")
+      assert.strictEqual(
+        cancelled.error_message,
+        "Payment timeout: No sufficient balance received within 10 minutes"
+      )
+      assert.strictEqual(cancelled.completed_ms, t0 + 610_000)
+      assert.strictEqual(cancelled.retry_count, 0)
+      assert.strictEqual(world.payments.length, 0)
+      const { all } = yield* LogLines
+      assert.strictEqual(all.filter((line) => line.includes("🔍 Found 1 task(s) to check...")).length, 62)
+      const block = all.slice(all.findIndex((line) => line.includes("timeout (11 minutes)")) - 4)
+      assert.deepStrictEqual(block.slice(0, 7).map((line) => line.replace(/^\[[^\]]+\] /, "")), [
+        `[INFO] 💰 Checking pending_payment task ${task.slice(0, 8)}...`,
+        "[INFO]    Agent wallet balance: 5.00 USDC",
+        "[INFO]    Required: 10.00 USDC",
+        "[INFO]    Task age: 10m 8s / 10m timeout",
+        "[INFO]    ⏰ Task exceeded payment timeout (11 minutes)",
+        "[INFO]    ❌ Cancelling task due to timeout...",
+        "[INFO]    ✅ Task cancelled successfully"
+      ])
+    }).pipe(onWorld())
+  )
+
+  it.effect("an order paid at 9:00 is funded at 9:10 and completed", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const eve = yield* person("eve")
+      const task = yield* order(eve, 3)
+      yield* start
+      yield* pass(540)
+      world.deposit(eve.agentAddress, usdc(3_000_000n))
+      yield* pass(9)
+      assert.strictEqual((yield* readTask(task)).status, "pending_payment")
+      yield* pass(1)
+      assert.strictEqual((yield* readTask(task)).status, "processing")
+      yield* pass(20)
+      const done = yield* readTask(task)
+      assert.strictEqual(done.status, "completed")
+      assert.strictEqual(done.mints_completed, 3)
+      assert.isNull(done.error_message)
+    }).pipe(onWorld())
+  )
+})

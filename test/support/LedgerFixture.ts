@@ -1,0 +1,196 @@
+import { Context, Effect, Layer, Schema } from "effect"
+import { SqlClient } from "effect/sql"
+import type { SqlError } from "effect/sql/SqlError"
+import type { Batch } from "../../src/domain/Batch.ts"
+import type { TaskId } from "../../src/domain/Task.ts"
+import type { WalletId } from "../../src/domain/Wallet.ts"
+import {
+  MemoryLedger,
+  type OrderInsert,
+  type StoredMintRecord,
+  type StoredTask,
+  type StoredWalletState,
+  type TaskEdit,
+  type WalletInsert
+} from "../../src/task/MemoryLedger.ts"
+import { batchesOf, walletState } from "../../src/task/memoryReads.ts"
+import { batchColumns, batchOf, BatchRecords } from "../../src/task/sql/rows.ts"
+
+type Fails = SqlError | Schema.SchemaError
+
+/**
+ * The other programs at the ledger's tables: the one that takes orders, the operator with SQL. What they write, the
+ * ledger has to live with; what they read, it has promised.
+ */
+export class LedgerFixture extends Context.Service<
+  LedgerFixture,
+  {
+    /** Every table of the ledger empty again. */
+    readonly clear: Effect.Effect<void, Fails>
+    readonly insertWallet: (wallet: WalletInsert) => Effect.Effect<WalletId, Fails>
+    readonly insertOrder: (order: OrderInsert) => Effect.Effect<TaskId, Fails>
+    readonly editTask: (id: TaskId, edit: TaskEdit) => Effect.Effect<void, Fails>
+    readonly readTask: (id: TaskId) => Effect.Effect<StoredTask, Fails>
+    readonly readBatches: (id: TaskId) => Effect.Effect<ReadonlyArray<Batch>, Fails>
+    readonly readMintRecords: (id: TaskId) => Effect.Effect<ReadonlyArray<StoredMintRecord>, Fails>
+    readonly readWalletState: (id: WalletId) => Effect.Effect<StoredWalletState, Fails>
+  }
+>()("test/support/LedgerFixture") {
+  static readonly layerMemory = Layer.effect(
+    LedgerFixture,
+    Effect.gen(function* () {
+      const ledger = yield* MemoryLedger
+      const empty = yield* ledger.backup
+      return LedgerFixture.of({
+        clear: ledger.restore(empty),
+        insertWallet: ledger.insertWallet,
+        insertOrder: ledger.insertOrder,
+        editTask: ledger.editTask,
+        readTask: (id) => Effect.flatMap(ledger.readTask(id), Effect.fromNullishOr).pipe(Effect.orDie),
+        readBatches: (id) => ledger.read((tables) => batchesOf(tables, id)),
+        readMintRecords: (id) => ledger.read(({ mintRecords }) => mintRecords.filter(({ taskId }) => taskId === id)),
+        readWalletState: (id) => ledger.read((tables) => walletState(tables, id))
+      })
+    })
+  )
+
+  static readonly layerSql = Layer.effect(LedgerFixture, Effect.map(SqlClient.SqlClient, overSql))
+}
+
+const Ids = Schema.Tuple([Schema.Struct({ id: Schema.String })])
+
+const Tasks = Schema.Tuple([
+  Schema.Struct({
+    id: Schema.String,
+    walletId: Schema.String,
+    userAddress: Schema.String,
+    token: Schema.String,
+    quantity: Schema.Number,
+    pricePerMint: Schema.BigInt,
+    totalCost: Schema.BigInt,
+    status: Schema.Literals(["pending_payment", "funded", "processing", "completed", "failed", "cancelled"]),
+    mintsCompleted: Schema.Number,
+    mintsFailed: Schema.Number,
+    retryCount: Schema.Number,
+    fundingTx: Schema.NullOr(Schema.String),
+    fundingReceivedAtMs: Schema.NullOr(Schema.Number),
+    startedAtMs: Schema.NullOr(Schema.Number),
+    completedAtMs: Schema.NullOr(Schema.Number),
+    errorMessage: Schema.NullOr(Schema.String),
+    createdAtMs: Schema.Number,
+    updatedAtMs: Schema.Number
+  })
+])
+
+const MintRecords = Schema.Array(
+  Schema.Struct({
+    taskId: Schema.String,
+    mintNumber: Schema.Number,
+    status: Schema.String,
+    tx: Schema.NullOr(Schema.String),
+    createdAtMs: Schema.Number,
+    completedAtMs: Schema.NullOr(Schema.Number)
+  })
+)
+
+const WalletStates = Schema.Array(Schema.Struct({ version: Schema.BigInt, provenBlock: Schema.BigInt }))
+
+/** Written apart from the ledger's own SQL, so that a wrong conversion there cannot hide behind itself here. */
+function overSql(sql: SqlClient.SqlClient): LedgerFixture["Service"] {
+  const instant = (ms: number | undefined) => sql`to_timestamp(${ms ?? null}::float8 / 1000)`
+  const millis = (column: string) => sql`(extract(epoch FROM ${sql(column)}) * 1000)::float8`
+  return {
+    clear: Effect.asVoid(sql`
+      TRUNCATE ai_agent_tasks, ai_agent_wallets, ai_agent_mint_records, ai_agent_wallet_state, ai_agent_task_state,
+        ai_agent_batches, ai_agent_batch_mints`),
+    insertWallet: Effect.fnUntraced(function* (wallet) {
+      const rows = yield* sql`
+        INSERT INTO ai_agent_wallets (id, user_address, agent_address, encrypted_private_key)
+        VALUES (coalesce(${wallet.id ?? null}::uuid, gen_random_uuid()), ${wallet.userAddress}, ${wallet.agentAddress},
+          ${wallet.encryptedPrivateKey ?? ""})
+        RETURNING id`
+      return (yield* Schema.decodeUnknownEffect(Ids)(rows))[0].id
+    }),
+    insertOrder: Effect.fnUntraced(function* (order) {
+      const given = {
+        agent_wallet_id: order.walletId,
+        user_address: order.userAddress,
+        token_address: order.token,
+        quantity: order.quantity,
+        price_per_mint: order.pricePerMint,
+        total_cost: order.totalCost,
+        ...(order.id === undefined ? {} : { id: order.id }),
+        ...(order.createdAtMs === undefined ? {} : { created_at: new Date(order.createdAtMs) })
+      }
+      const rows = yield* sql`INSERT INTO ai_agent_tasks ${sql.insert(given)} RETURNING id`
+      return (yield* Schema.decodeUnknownEffect(Ids)(rows))[0].id
+    }),
+    editTask: (id, edit) =>
+      Effect.forEach(Object.entries(edit), ([key, value]) => {
+        const column = COLUMNS[key as keyof TaskEdit]
+        const stored = typeof value === "number" && key.endsWith("AtMs") ? instant(value) : sql`${value ?? null}`
+        return sql`UPDATE ai_agent_tasks SET ${sql(column)} = ${stored} WHERE id = ${id}::uuid`
+      }),
+    readTask: Effect.fnUntraced(function* (id) {
+      const rows = yield* sql`
+        SELECT id, agent_wallet_id AS "walletId", user_address AS "userAddress", token_address AS token, quantity,
+          price_per_mint AS "pricePerMint", total_cost AS "totalCost", status, mints_completed AS "mintsCompleted",
+          mints_failed AS "mintsFailed", retry_count AS "retryCount", funding_tx_hash AS "fundingTx",
+          error_message AS "errorMessage", ${millis("funding_received_at")} AS "fundingReceivedAtMs",
+          ${millis("started_at")} AS "startedAtMs", ${millis("completed_at")} AS "completedAtMs",
+          ${millis("created_at")} AS "createdAtMs", ${millis("updated_at")} AS "updatedAtMs"
+        FROM ai_agent_tasks WHERE id = ${id}::uuid`
+      const [row] = yield* Schema.decodeUnknownEffect(Tasks)(rows)
+      return {
+        ...row,
+        fundingTx: row.fundingTx ?? undefined,
+        fundingReceivedAtMs: row.fundingReceivedAtMs ?? undefined,
+        startedAtMs: row.startedAtMs ?? undefined,
+        completedAtMs: row.completedAtMs ?? undefined,
+        errorMessage: row.errorMessage ?? undefined
+      }
+    }),
+    readBatches: Effect.fnUntraced(function* (id) {
+      const rows = yield* sql`
+        SELECT ${batchColumns(sql)} FROM ai_agent_batches b WHERE b.task_id = ${id}::uuid ORDER BY b.number`
+      return (yield* Schema.decodeUnknownEffect(BatchRecords)(rows)).map(batchOf)
+    }),
+    readMintRecords: Effect.fnUntraced(function* (id) {
+      const rows = yield* sql`
+        SELECT task_id AS "taskId", mint_number AS "mintNumber", status, tx_hash AS tx,
+          ${millis("created_at")} AS "createdAtMs", ${millis("completed_at")} AS "completedAtMs"
+        FROM ai_agent_mint_records WHERE task_id = ${id}::uuid ORDER BY mint_number`
+      const records = yield* Schema.decodeUnknownEffect(MintRecords)(rows)
+      return records.map((row) => ({
+        ...row,
+        tx: row.tx ?? undefined,
+        completedAtMs: row.completedAtMs ?? undefined
+      }))
+    }),
+    readWalletState: Effect.fnUntraced(function* (id) {
+      const rows = yield* sql`
+        SELECT version, proven_block AS "provenBlock" FROM ai_agent_wallet_state WHERE wallet_id = ${id}::uuid`
+      return (yield* Schema.decodeUnknownEffect(WalletStates)(rows))[0] ?? { version: 0n, provenBlock: 0n }
+    })
+  }
+}
+
+const COLUMNS: { readonly [K in keyof Required<TaskEdit>]: string } = {
+  walletId: "agent_wallet_id",
+  userAddress: "user_address",
+  token: "token_address",
+  quantity: "quantity",
+  pricePerMint: "price_per_mint",
+  totalCost: "total_cost",
+  status: "status",
+  mintsCompleted: "mints_completed",
+  mintsFailed: "mints_failed",
+  retryCount: "retry_count",
+  fundingTx: "funding_tx_hash",
+  fundingReceivedAtMs: "funding_received_at",
+  startedAtMs: "started_at",
+  completedAtMs: "completed_at",
+  errorMessage: "error_message",
+  createdAtMs: "created_at",
+  updatedAtMs: "updated_at"
+}

@@ -1,0 +1,22 @@
+import { Layer } from "effect"
+import type { SettingsShape } from "../../src/config/Settings.ts"
+import { address } from "../../src/domain/Address.ts"
+import type { ChainIdentity } from "../../src/task/NetworkBinding.ts"
+import { layerFor } from "../../src/task/prepare.ts"
+import { LedgerFixture } from "./LedgerFixture.ts"
+import { settings } from "./settings.ts"
+
+/** The chain that the databases of these tests belong to. */
+export const CHAIN: ChainIdentity = {
+  chainId: 31337,
+  usdc: address(`0x${"05".repeat(20)}`),
+  genesis: `0x${"9e".repeat(32)}`
+}
+
+/** The ledger on the database that is given, prepared as at a start of the executor. */
+export const ledger = (changes: Partial<SettingsShape> = {}) =>
+  layerFor(CHAIN).pipe(Layer.provide(settings(changes)))
+
+/** The same, with the other programs beside it. */
+export const ledgerAndFixture = (changes: Partial<SettingsShape> = {}) =>
+  LedgerFixture.layerSql.pipe(Layer.provideMerge(ledger(changes)))

@@ -1,0 +1,91 @@
+import { Clock, Context, Effect, Layer, Tracer } from "effect"
+import { SqlClient } from "effect/sql"
+import { TestClock } from "effect/testing"
+import { core, monitor } from "../../src/App.ts"
+import * as KeyCustodyAes from "../../src/chain/KeyCustodyAes.ts"
+import type { SettingsShape } from "../../src/config/Settings.ts"
+import { layerTo } from "../../src/ops/Logger.ts"
+import { migrate } from "../../src/task/migrate.ts"
+import { settings } from "./settings.ts"
+import { outside, World } from "./World.ts"
+
+/** The lines of a log, as they were written. */
+export class LogLines extends Context.Service<LogLines, { readonly all: ReadonlyArray<string> }>()("test/LogLines") {}
+
+const log = Layer.unwrap(
+  Effect.sync(() => {
+    const all: Array<string> = []
+    const write = (lines: string) => void all.push(...lines.trimEnd().split("\n"))
+    return Layer.merge(layerTo({ write, colour: false }), Layer.succeed(LogLines, { all }))
+  })
+)
+
+/** Tests that share a database share a clock too: each starts at a full minute, on empty tables. */
+const freshStart = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  yield* TestClock.setTime(Math.ceil(((yield* Clock.currentTimeMillis) + 1) / 60_000) * 60_000)
+  yield* migrate
+  yield* sql`TRUNCATE ai_agent_tasks, ai_agent_wallets, ai_agent_mint_records, ai_agent_wallet_state,
+    ai_agent_task_state, ai_agent_batches, ai_agent_batch_mints, ai_agent_network`
+})
+
+/**
+ * The production wiring over the database that is given, with chain, mint server and clock replaced, on empty tables.
+ * The executor itself is started with `start`.
+ */
+export const onWorld =
+  (changes: Partial<SettingsShape> = {}) =>
+  <A, E, R>(test: Effect.Effect<A, E, R>) =>
+    test.pipe(
+      Effect.provide(
+        core.pipe(
+          Layer.provideMerge(Layer.merge(outside, KeyCustodyAes.layer)),
+          Layer.provideMerge(World.layer),
+          Layer.provideMerge(log),
+          Layer.provideMerge(activity),
+          Layer.provideMerge(settings(changes)),
+          Layer.provideMerge(Layer.effectDiscard(freshStart))
+        ),
+        { local: true }
+      )
+    )
+
+/** Counts what the executor begins, by the spans that it opens: every statement and every tick is one. */
+class Activity extends Context.Service<Activity, { begun: number }>()("test/Activity") {}
+
+const activity = Layer.unwrap(
+  Effect.sync(() => {
+    const counter = { begun: 0 }
+    const tracer = Tracer.make({
+      span: (options) => {
+        counter.begun++
+        return new Tracer.NativeSpan(options)
+      }
+    })
+    return Layer.merge(Layer.succeed(Activity, counter), Layer.succeed(Tracer.Tracer, tracer))
+  })
+)
+
+/**
+ * Waits until the executor has nothing left to do at this moment: nothing was begun while the database, which answers
+ * in the order asked, answered three questions. What waits for the clock waits on.
+ */
+export const settled = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  const counter = yield* Activity
+  let before: number
+  do {
+    before = counter.begun
+    for (let question = 0; question < 3; question++) {
+      yield* Effect.withTracerEnabled(sql`SELECT 1`, false)
+    }
+  } while (counter.begun !== before)
+})
+
+/** Starts both loops, as `main` does; they end with the test. */
+export const start = Effect.andThen(Effect.forkScoped(monitor(Effect.void)), Effect.andThen(TestClock.adjust(0), settled))
+
+/** Lets seconds pass one by one, each when all that the last one brought is done. */
+export const pass = Effect.fnUntraced(function* (seconds: number) {
+  for (let second = 0; second < seconds; second++) yield* Effect.andThen(TestClock.adjust("1 second"), settled)
+})

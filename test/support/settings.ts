@@ -1,0 +1,35 @@
+import { Duration, Layer, Option, Redacted } from "effect"
+import { local } from "../../src/config/Network.ts"
+import { Settings, type SettingsShape } from "../../src/config/Settings.ts"
+
+/** 32 bytes that open the keys of wallets made by `support/agentWallet.ts`. */
+export const ENCRYPTION_KEY = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+
+/** The defaults of `.env.example` on the local network. */
+export const defaults: SettingsShape = {
+  network: local,
+  production: false,
+  databaseUrl: Option.none(),
+  rpcUrls: [],
+  serverUrl: Option.none(),
+  aiAgentPrivateKey: Option.none(),
+  agentEncryptionKey: Option.some(Redacted.make(ENCRYPTION_KEY)),
+  checkInterval: Duration.seconds(10),
+  mintInterval: Duration.seconds(5),
+  paymentTimeout: Duration.minutes(10),
+  maxBatchSize: 10,
+  maxRetryCount: 3,
+  confirmations: 2,
+  mintPayTo: [],
+  authorizationWindow: Duration.minutes(5),
+  databaseTimezone: Option.none(),
+  databaseSslVerify: true,
+  rpcTimeout: Duration.seconds(10),
+  mintTimeout: Duration.seconds(60),
+  databaseTimeout: Duration.seconds(15),
+  drainTimeout: Duration.seconds(30),
+  logLevel: "Debug",
+  logFormat: "text"
+}
+
+export const settings = (changes: Partial<SettingsShape> = {}) => Layer.succeed(Settings, { ...defaults, ...changes })

@@ -1,0 +1,34 @@
+import { describe, layer } from "@effect/vitest"
+import { Effect, type Layer } from "effect"
+import type { TaskRepo } from "../../src/task/TaskRepo.ts"
+import { LedgerFixture } from "../support/LedgerFixture.ts"
+import { badRowPromises } from "./contract/badRows.ts"
+import { endPromises } from "./contract/ends.ts"
+import { fundingPromises } from "./contract/funding.ts"
+import type { Promises } from "./contract/given.ts"
+import { holdingPromises } from "./contract/holding.ts"
+import { moneyPromises } from "./contract/money.ts"
+import { planningPromises } from "./contract/planning.ts"
+import { questionPromises } from "./contract/questions.ts"
+import { readingPromises } from "./contract/reading.ts"
+import { stepPromises } from "./contract/steps.ts"
+
+const rooms: ReadonlyArray<readonly [string, (promises: Promises) => void]> = [
+  ["reading orders", readingPromises],
+  ["rows that are no orders", badRowPromises],
+  ["funding and cancelling", fundingPromises],
+  ["setting aside", holdingPromises],
+  ["what is reserved", moneyPromises],
+  ["planning", planningPromises],
+  ["steps of a batch", stepPromises],
+  ["ends of an order", endPromises],
+  ["questions", questionPromises]
+]
+
+/** Everything that `TaskRepo` promises, proven on any ledger. */
+export const suite = <E>(name: string, ledger: Layer.Layer<TaskRepo | LedgerFixture, E>): void =>
+  layer(ledger)(name, (it) => {
+    const promises: Promises = (sentence, proof) =>
+      it.effect(sentence, () => Effect.andThen(Effect.flatMap(LedgerFixture, (fixture) => fixture.clear), proof))
+    for (const [room, register] of rooms) describe(room, () => register(promises))
+  })

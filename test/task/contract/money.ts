@@ -1,0 +1,155 @@
+import { assert } from "@effect/vitest"
+import { Effect } from "effect"
+import type { Batch } from "../../../src/domain/Batch.ts"
+import { doubt, hold, release } from "../../../src/domain/BatchLife.ts"
+import type { Wallet } from "../../../src/domain/Wallet.ts"
+import { LedgerFixture } from "../../support/LedgerFixture.ts"
+import {
+  accepted,
+  advance,
+  batchOf,
+  cost,
+  givenDelivered,
+  givenFunded,
+  givenOrder,
+  givenPaid,
+  givenPlanned,
+  givenWallet,
+  NOW_MS,
+  ordersOf,
+  type Promises,
+  saveTask,
+  signed,
+  taskOf,
+  workOf
+} from "./given.ts"
+
+/** The wallet's reservations as the sweep reads them, and as its actor does. */
+const moneyOf = Effect.fnUntraced(function* (wallet: Wallet) {
+  const fixture = yield* LedgerFixture
+  // A wallet is on the page only while an order of it waits.
+  const id = yield* givenOrder(wallet)
+  const swept = yield* ordersOf(wallet)
+  yield* fixture.editTask(id, { status: "cancelled" })
+  const { reserved, maybeSpent } = yield* workOf(wallet)
+  return {
+    sweep: { reserved: swept.reserved, maybeSpent: swept.maybeSpent },
+    actor: { reserved, maybeSpent }
+  }
+})
+
+const both = (reserved: bigint, maybeSpent = 0n) => ({
+  sweep: { reserved, maybeSpent },
+  actor: { reserved, maybeSpent }
+})
+
+/** A planned order of two batches, worth two mints each; the first one was taken this way. */
+const givenFirstBatch = Effect.fnUntraced(function* (...steps: ReadonlyArray<(batch: Batch) => Batch>) {
+  const wallet = yield* givenWallet()
+  const task = yield* givenPlanned(wallet)
+  let batch = yield* batchOf(task, 1)
+  for (const step of steps) batch = yield* advance(batch, step)
+  return { wallet, task, batch }
+})
+
+const doubted = (batch: Batch): Batch => doubt(batch, "the server did not answer", NOW_MS, NOW_MS + 1_000)
+const released = (batch: Batch): Batch => release(batch, NOW_MS, "it lapsed unused")
+const heldBatch = (batch: Batch): Batch => hold(batch, "another transfer used its nonce", NOW_MS)
+
+export const moneyPromises = (promises: Promises): void => {
+  for (const [state, steps, money] of [
+    ["planned", [], both(cost(4))],
+    ["signed for less than the quote", [signed], both(cost(3), cost(1))],
+    ["accepted by the server, not proven", [signed, accepted], both(cost(3), cost(1))],
+    ["of unknown outcome", [signed, doubted], both(cost(3), cost(1))],
+    ["void again", [signed, doubted, released], both(cost(4))],
+    ["held", [signed, heldBatch], both(cost(4), cost(2))]
+  ] as const) {
+    promises(
+      `two batches of which one is ${state} keep what they may still cost`,
+      Effect.fnUntraced(function* () {
+        const { wallet } = yield* givenFirstBatch(...steps)
+        assert.deepStrictEqual(yield* moneyOf(wallet), money)
+      })
+    )
+  }
+
+  promises(
+    "a proven payment reserves nothing any more, delivered or not",
+    Effect.fnUntraced(function* () {
+      const wallet = yield* givenWallet()
+      const task = yield* givenPlanned(wallet)
+      yield* givenPaid(task, 1)
+      assert.deepStrictEqual(yield* moneyOf(wallet), both(cost(2)))
+      yield* givenDelivered(task, 2)
+      assert.deepStrictEqual(yield* moneyOf(wallet), both(0n))
+    })
+  )
+
+  promises(
+    "an order is reserved whole before it is planned, and batch by batch after",
+    Effect.fnUntraced(function* () {
+      const wallet = yield* givenWallet()
+      yield* givenFunded(wallet)
+      assert.deepStrictEqual(yield* moneyOf(wallet), both(cost(4)))
+      yield* givenPlanned(wallet, { quantity: 3 })
+      assert.deepStrictEqual(yield* moneyOf(wallet), both(cost(7)))
+    })
+  )
+
+  promises(
+    "a funded row of another program is spared by the sweep, and proves no money to its wallet",
+    Effect.fnUntraced(function* () {
+      const wallet = yield* givenWallet()
+      const fixture = yield* LedgerFixture
+      const id = yield* givenOrder(wallet)
+      yield* fixture.editTask(id, { status: "funded" })
+      assert.deepStrictEqual(yield* moneyOf(wallet), { ...both(0n), sweep: { reserved: cost(4), maybeSpent: 0n } })
+      assert.isFalse((yield* taskOf(wallet, id)).reserved)
+    })
+  )
+
+  promises(
+    "a row that v1.1 was minting is spared at what is left of it",
+    Effect.fnUntraced(function* () {
+      const wallet = yield* givenWallet()
+      yield* (yield* LedgerFixture).editTask(yield* givenOrder(wallet), { status: "processing", mintsCompleted: 3 })
+      assert.deepStrictEqual(yield* moneyOf(wallet), { ...both(0n), sweep: { reserved: cost(1), maybeSpent: 0n } })
+    })
+  )
+
+  for (const status of ["cancelled", "failed"] as const) {
+    promises(
+      `an order that was ${status} by hand frees its planned batches, and keeps its live payment`,
+      Effect.fnUntraced(function* () {
+        const { wallet, task } = yield* givenFirstBatch(signed)
+        yield* (yield* LedgerFixture).editTask(task.id, { status })
+        assert.deepStrictEqual(yield* moneyOf(wallet), both(cost(1), cost(1)))
+      })
+    )
+  }
+
+  promises(
+    "an order that failed frees what it did not spend",
+    Effect.fnUntraced(function* () {
+      const wallet = yield* givenWallet()
+      const planned = yield* givenPlanned(wallet)
+      yield* givenDelivered(planned, 1)
+      const unplanned = yield* givenFunded(wallet)
+      assert.deepStrictEqual(yield* moneyOf(wallet), both(cost(6)))
+      assert.isTrue(yield* saveTask(planned, { status: "failed" }))
+      assert.isTrue(yield* saveTask(unplanned, { status: "failed" }))
+      assert.deepStrictEqual(yield* moneyOf(wallet), both(0n))
+    })
+  )
+
+  promises(
+    "wallets do not pay for one another",
+    Effect.fnUntraced(function* () {
+      const [rich, poor] = [yield* givenWallet(1), yield* givenWallet(2)]
+      const task = yield* givenPlanned(rich)
+      yield* advance(yield* batchOf(task, 1), signed)
+      assert.deepStrictEqual(yield* moneyOf(poor), both(0n))
+    })
+  )
+}

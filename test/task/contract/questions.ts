@@ -1,0 +1,178 @@
+import { assert } from "@effect/vitest"
+import { Effect } from "effect"
+import { lookAgain } from "../../../src/domain/BatchLife.ts"
+import { TaskRepo } from "../../../src/task/TaskRepo.ts"
+import { LedgerFixture } from "../../support/LedgerFixture.ts"
+import {
+  advance,
+  batchOf,
+  delivered,
+  givenAllDelivered,
+  givenFunded,
+  givenOrder,
+  givenPaid,
+  givenPlanned,
+  givenWallet,
+  inCapitals,
+  mintsOf,
+  NOW_MS,
+  type Promises,
+  saveTask,
+  signed,
+  taskOf,
+  TOKEN,
+  workOf
+} from "./given.ts"
+import { address } from "../../../src/domain/Address.ts"
+
+const OTHER_TOKEN = address(`0x${"0b".repeat(20)}`)
+
+export const questionPromises = (promises: Promises): void => {
+  promises(
+    "wallets with something to do come longest overdue first, and no more than asked for",
+    Effect.fnUntraced(function* () {
+      const repo = yield* TaskRepo
+      const wallets = yield* Effect.forEach([1, 2, 3, 4], (seed) => givenWallet(seed))
+      const [soon, overdue, fresh, later] = wallets.map(({ id }) => id)
+      for (const [index, wallet] of wallets.entries()) {
+        const { id } = yield* givenFunded(wallet)
+        const atMs = [NOW_MS, NOW_MS - 5_000, undefined, NOW_MS + 5_000][index]
+        if (atMs !== undefined) yield* saveTask(yield* taskOf(wallet, id), { nextActionAtMs: atMs })
+      }
+      // Nothing was ever tried for the third one: it comes first.
+      assert.deepStrictEqual(yield* repo.dueWallets(NOW_MS, 10), [fresh, overdue, soon])
+      assert.deepStrictEqual(yield* repo.dueWallets(NOW_MS, 2), [fresh, overdue])
+      assert.deepStrictEqual(yield* repo.dueWallets(NOW_MS + 5_000, 10), [fresh, overdue, soon, later])
+    })
+  )
+
+  promises(
+    "a wallet with several things to do comes once, for the most overdue of them",
+    Effect.fnUntraced(function* () {
+      const repo = yield* TaskRepo
+      const [busy, other] = [yield* givenWallet(1), yield* givenWallet(2)]
+      for (const [wallet, atMs] of [[busy, NOW_MS], [busy, NOW_MS - 9_000], [other, NOW_MS - 5_000]] as const) {
+        const { id } = yield* givenFunded(wallet)
+        yield* saveTask(yield* taskOf(wallet, id), { nextActionAtMs: atMs })
+      }
+      assert.deepStrictEqual(yield* repo.dueWallets(NOW_MS, 10), [busy.id, other.id])
+    })
+  )
+
+  promises(
+    "an order with a batch in flight is due when its batch is, and not before",
+    Effect.fnUntraced(function* () {
+      const repo = yield* TaskRepo
+      const wallet = yield* givenWallet()
+      const task = yield* givenPlanned(wallet)
+      assert.deepStrictEqual(yield* repo.dueWallets(NOW_MS, 10), [wallet.id])
+      const live = yield* advance(yield* batchOf(task, 1), signed)
+      const dueMs = live.nextActionAtMs ?? 0
+      assert.deepStrictEqual(yield* repo.dueWallets(dueMs - 1, 10), [])
+      assert.deepStrictEqual(yield* repo.dueWallets(dueMs, 10), [wallet.id])
+    })
+  )
+
+  promises(
+    "a payment in flight is due whatever became of its order",
+    Effect.fnUntraced(function* () {
+      const repo = yield* TaskRepo
+      const wallet = yield* givenWallet()
+      const task = yield* givenPlanned(wallet)
+      const live = yield* advance(yield* batchOf(task, 1), signed)
+      yield* (yield* LedgerFixture).editTask(task.id, { status: "cancelled" })
+      assert.deepStrictEqual(yield* repo.dueWallets(live.nextActionAtMs ?? 0, 10), [wallet.id])
+    })
+  )
+
+  promises(
+    "an order whose mints are all there is due to be closed; one that waits for money or has ended is not",
+    Effect.fnUntraced(function* () {
+      const repo = yield* TaskRepo
+      const fixture = yield* LedgerFixture
+      const [done, unpaid, ended] = [yield* givenWallet(1), yield* givenWallet(2), yield* givenWallet(3)]
+      yield* givenAllDelivered(yield* givenPlanned(done))
+      yield* givenOrder(unpaid)
+      for (const status of ["completed", "failed", "cancelled"] as const) {
+        yield* fixture.editTask((yield* givenFunded(ended)).id, { status })
+      }
+      assert.deepStrictEqual(yield* repo.dueWallets(NOW_MS, 10), [done.id])
+    })
+  )
+
+  promises(
+    "an undelivered payment of a token is found when it is older than asked for, the oldest first",
+    Effect.fnUntraced(function* () {
+      const repo = yield* TaskRepo
+      const wallet = yield* givenWallet()
+      const older = yield* givenPaid(yield* givenPlanned(wallet), 1)
+      const newer = yield* givenPaid(yield* givenPlanned(yield* givenWallet(2)), 1)
+      const aged = yield* advance(older, (batch) => ({ ...lookAgain(batch, NOW_MS), statusSinceMs: NOW_MS - 1 }))
+      assert.strictEqual(newer.statusSinceMs, NOW_MS)
+      assert.isUndefined(yield* repo.undelivered(TOKEN, NOW_MS - 1))
+      assert.deepStrictEqual(yield* repo.undelivered(TOKEN, NOW_MS), aged)
+      assert.deepStrictEqual(yield* repo.undelivered(TOKEN, NOW_MS + 1), aged)
+      assert.deepStrictEqual(yield* repo.undelivered(inCapitals(TOKEN) as typeof TOKEN, NOW_MS), aged)
+      assert.isUndefined(yield* repo.undelivered(OTHER_TOKEN, NOW_MS + 1))
+    })
+  )
+
+  promises(
+    "a payment that is not proven, or delivered, is not undelivered",
+    Effect.fnUntraced(function* () {
+      const repo = yield* TaskRepo
+      const wallet = yield* givenWallet()
+      const task = yield* givenPlanned(wallet)
+      yield* advance(yield* batchOf(task, 1), signed)
+      const paid = yield* givenPaid(task, 2)
+      yield* advance(paid, delivered(2), { mints: mintsOf(paid, 2) })
+      assert.isUndefined(yield* repo.undelivered(TOKEN, NOW_MS + 1))
+    })
+  )
+
+  promises(
+    "the wallets that met the very same refusal are counted, each once",
+    Effect.fnUntraced(function* () {
+      const repo = yield* TaskRepo
+      const [one, two] = [yield* givenWallet(1), yield* givenWallet(2)]
+      for (const [wallet, refusal] of [[one, "sold out"], [one, "sold out"], [two, "sold out"], [two, "closed"]] as const) {
+        yield* saveTask(yield* givenFunded(wallet), { refusal })
+      }
+      assert.strictEqual(yield* repo.walletsRefused("sold out", NOW_MS - 1), 2)
+      assert.strictEqual(yield* repo.walletsRefused("closed", NOW_MS - 1), 1)
+      assert.strictEqual(yield* repo.walletsRefused("sold", NOW_MS - 1), 0)
+      assert.strictEqual(yield* repo.walletsRefused("sold out", NOW_MS), 0)
+    })
+  )
+
+  promises(
+    "open orders are counted by status, held ones apart, ended ones not at all",
+    Effect.fnUntraced(function* () {
+      const repo = yield* TaskRepo
+      const fixture = yield* LedgerFixture
+      const none = { pendingPayment: 0, funded: 0, processing: 0, held: 0 }
+      assert.deepStrictEqual(yield* repo.openTasks, none)
+      const wallet = yield* givenWallet()
+      const ids = [yield* givenOrder(wallet), yield* givenOrder(wallet), yield* givenOrder(wallet)]
+      yield* givenFunded(wallet)
+      yield* givenPlanned(wallet)
+      const { id: held } = yield* givenPlanned(wallet)
+      yield* repo.hold([...ids.slice(0, 1), held].map((taskId) => ({ taskId, reason: "a person looks" })), NOW_MS)
+      yield* fixture.editTask((yield* givenFunded(wallet)).id, { status: "completed" })
+      assert.deepStrictEqual(yield* repo.openTasks, { pendingPayment: 2, funded: 1, processing: 1, held: 2 })
+      yield* fixture.editTask(held, { status: "failed" })
+      assert.strictEqual((yield* repo.openTasks).held, 1)
+    })
+  )
+
+  promises(
+    "a wallet with nothing to do has no work and owes nothing",
+    Effect.fnUntraced(function* () {
+      const { encryptedPrivateKey: _, ...wallet } = yield* givenWallet()
+      const work = yield* workOf(wallet)
+      assert.deepInclude(work, { provenBlock: 0n, tasks: [], batches: [], bad: [] })
+      assert.deepInclude(work.wallet, wallet)
+      assert.deepStrictEqual([work.reserved, work.maybeSpent], [0n, 0n] as typeof work.reserved[])
+    })
+  )
+}
