@@ -23,7 +23,7 @@ module.exports = {
       // With treekill, pm2 sends SIGINT to child processes at the same moment as to the executor, and on `local` the
       // database would be gone while a mint is still being written to it. The executor ends its own children.
       treekill: false,
-      // Bad settings stay bad, however often they are read.
+      // Bad settings stay bad, however often they are read. (pm2 7 lists the app as `waiting restart` and lets it be.)
       stop_exit_codes: [78],
       exp_backoff_restart_delay: 200,
       merge_logs: true,

@@ -1,5 +1,5 @@
-import { NodeServices } from "@effect/platform-node"
-import { Effect, Layer } from "effect"
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { Cause, Effect, Exit, Layer, Option, Runtime, Schema } from "effect"
 import { ChainClient } from "./chain/ChainClient.ts"
 import * as ChainClientViem from "./chain/ChainClientViem.ts"
 import * as KeyCustodyAes from "./chain/KeyCustodyAes.ts"
@@ -49,20 +49,46 @@ export const monitor = <E, R>(afterStart: Effect.Effect<void, E, R>) =>
 /** The executor against a chain, a mint server and a database that exist already. */
 const deployed = Effect.gen(function* () {
   yield* Log.startup(bannerLines(yield* Settings, { version }))
-  return yield* monitor(notifyReady).pipe(
-    Effect.provide(core.pipe(Layer.provideMerge(outside), Layer.provideMerge(Database.layer)))
-  )
+  return yield* Effect.provide(monitor(notifyReady), core.pipe(Layer.provideMerge(outside), Layer.provide(Database.layer)))
 })
 
-/** The executor with whatever of the local network the settings do not name. Its packages are no part of a lean install. */
-const local = Effect.die("not built yet")
+/** The packages of the sandbox are for development: a lean install has none of them. */
+class NoSandbox extends Schema.TaggedError<NoSandbox>()("NoSandbox", {}) {
+  override readonly [Runtime.errorExitCode] = 78
+  override get message(): string {
+    return (
+      "NETWORK=local needs the sandbox, and this is a lean install without its packages. " +
+      "Run npm ci (with development dependencies), or set NETWORK to base-sepolia or base."
+    )
+  }
+}
+
+/** The executor on the local network, of which the sandbox brings whatever the settings do not name. */
+const local = Effect.gen(function* () {
+  const { run } = yield* Effect.tryPromise({ try: () => import("./sandbox/run.ts"), catch: () => new NoSandbox() })
+  return yield* run
+})
+
+/** The last line of a run: stopped, or why it could not go on. */
+const sayEnd = (cause: Cause.Cause<{ readonly message: string }>): Effect.Effect<void> => {
+  if (Cause.hasInterruptsOnly(cause)) return Log.startup("👋 AI Mint Executor stopped")
+  const failure = Option.getOrUndefined(Cause.findErrorOption(cause))
+  return failure === undefined
+    ? Log.error("🚨 AI Mint Executor ended in a defect", { cause })
+    : Log.startup(`❌ AI Mint Executor cannot go on: ${failure.message}`)
+}
 
 /** The whole program: settings, log, and the network that the settings choose. */
 export const app = Effect.gen(function* () {
   const { network } = yield* Settings
   return yield* network.name === "local" ? local : deployed
 }).pipe(
+  Effect.tapCause(sayEnd),
   Effect.provide(Logger.layer),
   Effect.provide(LoadSettings.layer({ terminal: process.stdout.isTTY })),
   Effect.provide(NodeServices.layer)
 )
+
+/** Being told to stop is no failure; else the code that the error names (78: the settings), or 1. */
+export const teardown: Runtime.Teardown = (exit, onExit) =>
+  Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause) ? onExit(0) : Runtime.defaultTeardown(exit, onExit)

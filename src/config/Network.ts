@@ -47,7 +47,7 @@ export const local: Network = {
   rpcKey: "LOCAL_RPC_URL",
   publicRpcUrl: undefined,
   blockSeconds: 1,
-  usdc: { address: address("0x0000000000000000000000000000000000000000"), name: "USDC", version: "2" }
+  usdc: { address: address("0xFe61d4f698F24537e88919787ff53081d6bC60C2"), name: "USDC", version: "2" }
 }
 
 export const networks = { local, "base-sepolia": baseSepolia, base } as const

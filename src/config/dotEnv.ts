@@ -12,13 +12,15 @@ const PATH = ".env"
 export const layer: Layer.Layer<never, BadSettings, FileSystem.FileSystem> = ConfigProvider.layerAdd(
   Effect.gen(function* () {
     const files = yield* FileSystem.FileSystem
-    const content = yield* files.readFileString(PATH).pipe(
-      Effect.catchTag("PlatformError", (error) =>
-        error.reason._tag === "NotFound"
-          ? Effect.succeed("")
-          : Effect.fail(new BadSettings({ problems: [`${PATH}: the file is there and cannot be read`] }))
+    const content = yield* files
+      .readFileString(PATH)
+      .pipe(
+        Effect.catchTag("PlatformError", (error) =>
+          error.reason._tag === "NotFound"
+            ? Effect.succeed("")
+            : Effect.fail(new BadSettings({ problems: [`${PATH}: the file is there and cannot be read`] }))
+        )
       )
-    )
     return ConfigProvider.fromDotEnvContents(content)
   })
 )

@@ -27,10 +27,13 @@ const field = <A>(expected: string, parse: (text: string) => A | undefined): Fie
     )
   )
 
+/** What a table holds under a name, and nothing that every object has besides (`constructor`). */
+const lookUp = <A>(table: Readonly<Record<string, A>>, name: string): A | undefined =>
+  Object.hasOwn(table, name) ? table[name] : undefined
+
 const oneOf = <A>(choices: Readonly<Record<string, A>>, form: (text: string) => string): Field<A> => {
   const names = Object.keys(choices)
-  const expected = `${names.slice(0, -1).join(", ")} or ${names.at(-1)}`
-  return field(expected, (text) => (Object.hasOwn(choices, form(text)) ? choices[form(text)] : undefined))
+  return field(`${names.slice(0, -1).join(", ")} or ${names.at(-1)}`, (text) => lookUp(choices, form(text)))
 }
 
 const asIs = (text: string): string => text
@@ -53,8 +56,11 @@ export const logLevel: Field<LogLevel.LogLevel> = oneOf(LEVELS, upper)
 const FORMATS: Record<LogFormat, LogFormat> = { pretty: "pretty", text: "text", json: "json", logfmt: "logfmt" }
 export const logFormat: Field<LogFormat> = oneOf(FORMATS, lower)
 
-const yesNo: Record<string, boolean> = { true: true, yes: true, on: true, 1: true, false: false, no: false, off: false }
-export const flag: Field<boolean> = field("true or false", (text) => (text === "0" ? false : yesNo[lower(text)]))
+const FLAGS = new Map([
+  ...["true", "yes", "on", "1"].map((name) => [name, true] as const),
+  ...["false", "no", "off", "0"].map((name) => [name, false] as const)
+])
+export const flag: Field<boolean> = field("true or false", (text) => FLAGS.get(lower(text)))
 
 /** A whole number, both bounds included. */
 export const count = (range: { readonly min: number; readonly max: number }): Field<number> =>
@@ -84,12 +90,15 @@ const parseMs = (text: string): number | undefined => {
   const match = /^(\d+(?:\.\d+)?)\s*([a-z]*)$/.exec(lower(text))
   const unit = match?.[2] ?? ""
   const name = unit.length > 2 && unit.endsWith("s") ? unit.slice(0, -1) : unit
-  const unitMs = Object.hasOwn(UNIT_MS, name) ? UNIT_MS[name] : undefined
+  const unitMs = lookUp(UNIT_MS, name)
   return match === null || unitMs === undefined ? undefined : Math.round(Number(match[1]) * unitMs)
 }
 
 /** `10s`, `10 seconds`, `1.5 minutes`, `500ms`, or `10000` (milliseconds); both bounds included. */
-export const duration = (range: { readonly min: Duration.Input; readonly max: Duration.Input }): Field<Duration.Duration> => {
+export const duration = (range: {
+  readonly min: Duration.Input
+  readonly max: Duration.Input
+}): Field<Duration.Duration> => {
   const [minMs, maxMs] = [Duration.toMillis(range.min), Duration.toMillis(range.max)]
   const expected = `a duration from ${words(minMs)} to ${words(maxMs)}, such as \`10 seconds\`, \`10s\` or \`10000\` (milliseconds)`
   return field(expected, (text) => {

@@ -66,10 +66,7 @@ const readEndpoints = Effect.fnUntraced(function* (reader: Reader, network: Netw
   const serverDefault = network.name === "local" ? Option.none() : Option.some(SERVER_URL_DEFAULT)
   return {
     databaseUrl: yield* reader.readSecret("DATABASE_URL", Field.databaseUrl, neededOff(network)),
-    rpcUrls: Option.getOrElse(
-      yield* reader.readSecret(network.rpcKey, Field.rpcUrls),
-      () => publicUrls
-    ),
+    rpcUrls: Option.getOrElse(yield* reader.readSecret(network.rpcKey, Field.rpcUrls), () => publicUrls),
     serverUrl: Option.orElse(yield* reader.read("SERVER_URL", Field.serverUrl), () => serverDefault)
   }
 })

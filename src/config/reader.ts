@@ -79,12 +79,19 @@ export const makeReader = (): Reader => {
     report,
     isSet: (key) => Effect.map(readText(key), Option.isSome),
     read,
-    readOr: (key, field, fallback) => Effect.map(read(key, field), Option.getOrElse(() => fallback)),
+    readOr: (key, field, fallback) =>
+      Effect.map(
+        read(key, field),
+        Option.getOrElse(() => fallback)
+      ),
     readSecret
   }
 }
 
 const readFile = Effect.fnUntraced(function* (path: string) {
   const files = yield* FileSystem.FileSystem
-  return yield* files.readFileString(path).pipe(Effect.map(textOf), Effect.orElseSucceed(() => Option.none<string>()))
+  return yield* files.readFileString(path).pipe(
+    Effect.map(textOf),
+    Effect.orElseSucceed(() => Option.none<string>())
+  )
 })

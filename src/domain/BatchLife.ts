@@ -8,7 +8,7 @@ import type { Block } from "./Block.ts"
  * it was made from.
  */
 export const BATCH_ARROWS: Record<BatchStatus, ReadonlyArray<BatchStatus>> = {
-  planned: ["signed"],
+  planned: ["signed", "paid", "held"],
   signed: ["signed", "accepted", "unknown", "paid", "planned", "held"],
   accepted: ["accepted", "unknown", "paid", "planned", "held"],
   unknown: ["unknown", "accepted", "paid", "planned", "held"],

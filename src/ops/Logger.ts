@@ -36,7 +36,9 @@ const makeRead = (settings: SettingsShape): ((options: Logger.Options<unknown>) 
 
   const fieldsOf = ({ fiber, date }: Logger.Options<unknown>): Entry["fields"] => {
     const given = Object.entries(fiber.getRef(References.CurrentLogAnnotations))
-    const spans = fiber.getRef(References.CurrentLogSpans).map(([label, since]) => [`${label}_ms`, date.getTime() - since])
+    const spans = fiber
+      .getRef(References.CurrentLogSpans)
+      .map(([label, since]) => [`${label}_ms`, date.getTime() - since])
     return fields(Object.fromEntries([...given.filter(([, value]) => value !== undefined), ...spans]))
   }
 

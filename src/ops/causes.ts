@@ -1,5 +1,5 @@
 import { Cause } from "effect"
-import { type Plain, cut } from "./plain.ts"
+import type { Plain } from "./plain.ts"
 
 /** How far down the causes of an error are followed. Drivers say what happened two or three levels down. */
 const DEPTH_MAX = 5
@@ -42,9 +42,15 @@ export const brief = (cause: Cause.Cause<unknown>, plain: (value: unknown) => Pl
   return reasons.size === 0 ? undefined : [...reasons].join("; ")
 }
 
-/** The frames of the first defect. An expected failure has none to show: its message says all there is to know. */
+const FRAMES_MAX = 10
+
+/** Frames of the runtime: the same ones below whatever broke. */
+const isOfRuntime = (frame: string): boolean => /[\\/]node_modules[\\/]@?effect[\\/]|node:|\(<anonymous>\)/.test(frame)
+
+/** Where the first defect came from, innermost first. An expected failure has no frames: its message says it all. */
 export const frames = (cause: Cause.Cause<unknown>): ReadonlyArray<string> => {
-  const broken = cause.reasons.find(Cause.isDieReason)?.defect
-  if (!(broken instanceof Error)) return []
-  return (broken.stack ?? "").split("\n").filter((line) => line.trimStart().startsWith("at ")).map(cut)
+  const defect = cause.reasons.find(Cause.isDieReason)?.defect
+  if (!(defect instanceof Error) || typeof defect.stack !== "string") return []
+  const all = defect.stack.split("\n").map((line) => line.trim())
+  return all.filter((line) => line.startsWith("at ") && !isOfRuntime(line)).slice(0, FRAMES_MAX)
 }

@@ -33,17 +33,19 @@ const SHORT: Record<string, string> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" }
 export const visible = (text: string): string =>
   text.replace(CONTROLS, (char) => SHORT[char] ?? `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`)
 
-/** The cause belongs to the last line of a block, as it says why the block ended so. */
-const withCause = (entry: Entry): ReadonlyArray<string> =>
-  entry.lines.map((line, index) =>
-    visible(index === entry.lines.length - 1 && entry.cause !== undefined ? joined(line, entry.cause) : line)
-  )
+/** The lines of an entry with its cause behind the last one, as it says why the block ended so. */
+const withCause = (entry: Entry, cause: string | undefined): ReadonlyArray<string> =>
+  entry.lines.map((line, index) => {
+    const isLast = index === entry.lines.length - 1
+    return visible(isLast && cause !== undefined ? `${line}${line === "" ? "" : ": "}${cause}` : line)
+  })
 
-const joined = (line: string, cause: string): string => (line === "" ? cause : `${line}: ${cause}`)
-
-/** The format of v1.1, to the letter. */
-const text: Format = (entry) =>
-  withCause(entry).map((line) => `[${entry.date.toISOString()}] [${entry.level}] ${line}`)
+/** The format of v1.1, to the letter. A defect also names the place that broke: there is no stack to look it up in. */
+const text: Format = (entry) => {
+  const [place] = entry.stack
+  const cause = place === undefined ? entry.cause : `${entry.cause} (${place})`
+  return withCause(entry, cause).map((line) => `[${entry.date.toISOString()}] [${entry.level}] ${line}`)
+}
 
 const COLOURS = { DEBUG: "gray", INFO: "green", WARN: "yellow", ERROR: "red" } as const
 
@@ -57,8 +59,10 @@ const pretty =
     const level = paint(COLOURS[entry.level], entry.level.padEnd(5))
     const pairs = Object.entries(entry.fields).map((pair) => pairOf(...pair))
     const fields = pairs.length === 0 ? "" : `  ${paint("dim", pairs.join(" "))}`
-    const lines = withCause(entry).map((line, index) => `${time} ${level} ${line}${index === 0 ? fields : ""}`)
-    return [...lines, ...entry.stack.map((frame) => paint("dim", `    ${visible(frame.trim())}`))]
+    const lines = withCause(entry, entry.cause).map(
+      (line, index) => `${time} ${level} ${line}${index === 0 ? fields : ""}`
+    )
+    return [...lines, ...entry.stack.map((frame) => paint("dim", `    ${visible(frame)}`))]
   }
 
 /** Names that the line itself needs; a field of such a name steps aside. */
@@ -68,7 +72,7 @@ const structured = (entry: Entry, message: string): PlainFields => {
   const line: Record<string, Plain> = { ts: entry.date.toISOString(), level: entry.level, kind: entry.kind, message }
   for (const [name, value] of Object.entries(entry.fields)) line[RESERVED.has(name) ? `${name}_` : name] = value
   if (entry.cause !== undefined) line["cause"] = entry.cause
-  if (entry.stack.length > 0) line["stack"] = entry.stack.map((frame) => frame.trim()).join("\n")
+  if (entry.stack.length > 0) line["stack"] = entry.stack.join("\n")
   return line
 }
 

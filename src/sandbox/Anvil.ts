@@ -1,5 +1,5 @@
 import { Effect, Schedule, Schema, type Scope } from "effect"
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { existsSync, mkdtempSync, rmSync } from "node:fs"
 import { createRequire } from "node:module"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
@@ -7,7 +7,6 @@ import { local } from "../config/Network.ts"
 import * as DevChain from "./DevChain.ts"
 import { freePort } from "./freePort.ts"
 import * as GuardedProcess from "./GuardedProcess.ts"
-import { processIdentity } from "./processIdentity.ts"
 
 /** The sandbox's chain did not start, or has ended though nobody stopped it. */
 export class AnvilDied extends Schema.TaggedError<AnvilDied>()("AnvilDied", { message: Schema.String }) {}
@@ -42,7 +41,7 @@ const PORT = 8545
  */
 const FIRST_BLOCKS = 8
 
-/** At about 1 MB each after 16,000 blocks. With those in memory they reach 40 blocks back at least. */
+/** At about 1 MB each after 16,000 blocks. */
 const STATES_ON_DISK = 32
 
 /** anvil answers within 0.1 s, and within 0.5 s with a day's blocks to restore. On a busy machine it may take longer. */
@@ -77,7 +76,10 @@ export const start = Effect.fn("Anvil.start")(function* (
   const diedVisibly = Effect.mapError(died, ({ message }) => new AnvilDied({ message }))
   const chain = DevChain.connect(`http://127.0.0.1:${port}`)
   yield* untilAnswering(chain).pipe(Effect.raceFirst(diedVisibly))
-  yield* chain.mine(FIRST_BLOCKS).pipe(Effect.mapError(({ message }) => new AnvilDied({ message })))
+  yield* chain.mine(FIRST_BLOCKS).pipe(
+    Effect.mapError(({ message }) => new AnvilDied({ message })),
+    Effect.raceFirst(diedVisibly)
+  )
   if (statePath !== undefined) rmSync(statePath, { force: true })
   return { port, chain, died: diedVisibly, history }
 })
@@ -128,17 +130,15 @@ const untilAnswering = (chain: DevChain.DevChain): Effect.Effect<void, AnvilDied
 
 /** A sandbox that was killed leaves an anvil that is just writing its state: we wait for that, then see what there is. */
 const endOfLastRun = Effect.fnUntraced(function* (statePath: string) {
-  const pidFile = pidFileOf(statePath)
-  if (!existsSync(pidFile)) return existsSync(statePath) ? "restored" : "fresh"
-  yield* Effect.sync(() => isAnvil(Number(readFileSync(pidFile, "utf8")))).pipe(
-    Effect.repeat({ schedule: POLL, while: (isRunning) => isRunning }),
+  const end = yield* GuardedProcess.untilGone(pidFileOf(statePath)).pipe(
     Effect.timeoutOrElse({
       duration: LAST_RUN_TIMEOUT,
-      orElse: () => Effect.fail(new AnvilDied({ message: `The anvil of the last run does not end; its pid is in ${pidFile}` }))
+      orElse: () => {
+        const message = `The anvil of the last run does not end; the pid of its guard is in ${pidFileOf(statePath)}`
+        return Effect.fail(new AnvilDied({ message }))
+      }
     })
   )
-  rmSync(pidFile, { force: true })
-  return existsSync(statePath) ? "restored" : "lost"
+  if (existsSync(statePath)) return "restored"
+  return end === "cutOff" ? "lost" : "fresh"
 })
-
-const isAnvil = (pid: number): boolean => processIdentity(pid)?.startsWith("anvil") === true

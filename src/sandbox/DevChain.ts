@@ -13,7 +13,7 @@ import {
 } from "viem"
 import { privateKeyToAccount } from "viem/accounts"
 import { local } from "../config/Network.ts"
-import type { Address } from "../domain/Address.ts"
+import { type Address, address } from "../domain/Address.ts"
 
 /** The chain did not do what the sandbox asked of it. */
 export class DevChainError extends Schema.TaggedError<DevChainError>()("DevChainError", {
@@ -28,17 +28,26 @@ export class DevChainError extends Schema.TaggedError<DevChainError>()("DevChain
 }
 
 /**
- * Who acts on the sandbox's chain. The first three accounts of the mnemonic that every development node knows
- * (`test test … junk`, book.getfoundry.sh/anvil): their keys are public, and worth nothing anywhere else.
+ * The keys of those who act on the sandbox's chain: the first three accounts of the mnemonic that every development
+ * node knows (`test test … junk`, book.getfoundry.sh/anvil). They are public, and worth nothing anywhere else.
  */
-export const roles = {
+export const roleKeys = {
   /** Deploys the contracts, and is Circle: mints USDC, may pause it and blacklist accounts. */
-  treasury: privateKeyToAccount("0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"),
+  treasury: "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80",
   /** The mint server: settles payments, and is the only one who may mint the tokens. */
-  mintServer: privateKeyToAccount("0x59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d"),
+  mintServer: "0x59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d",
   /** The person (or their exchange) who pays for orders. */
-  customer: privateKeyToAccount("0x5de4111afa1a4b94908f83103eb1f1706367c2e68ca870fc3fb9a804cdab365a")
+  customer: "0x5de4111afa1a4b94908f83103eb1f1706367c2e68ca870fc3fb9a804cdab365a"
 } as const
+
+export const roles = {
+  treasury: privateKeyToAccount(roleKeys.treasury),
+  mintServer: privateKeyToAccount(roleKeys.mintServer),
+  customer: privateKeyToAccount(roleKeys.customer)
+} as const
+
+/** At the same address on Base, Base Sepolia and here. Source: github.com/mds1/multicall3. */
+export const MULTICALL3 = address("0xcA11bde05977b3631167028862bE2a173976CA11")
 
 export interface Call {
   readonly to: Address
@@ -61,7 +70,7 @@ const createClient = (rpcUrl: string) =>
       name: "AI Mint sandbox",
       nativeCurrency: { name: "Ether", symbol: "ETH", decimals: 18 },
       rpcUrls: { default: { http: [rpcUrl] } },
-      contracts: { multicall3: { address: "0xcA11bde05977b3631167028862bE2a173976CA11" } }
+      contracts: { multicall3: { address: MULTICALL3 } }
     }),
     transport: http(rpcUrl, { retryCount: 0 }),
     pollingInterval: POLLING_INTERVAL_MS,

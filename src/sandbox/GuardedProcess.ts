@@ -1,5 +1,6 @@
-import { type ChildProcess, spawn } from "node:child_process"
-import { Deferred, Effect, Schema, type Scope } from "effect"
+import { Deferred, Effect, Schedule, Schema, type Scope } from "effect"
+import { type ChildProcess, execFileSync, spawn } from "node:child_process"
+import { existsSync, readFileSync, rmSync } from "node:fs"
 
 /** A guarded process is gone though nobody stopped it. */
 export class ProcessDied extends Schema.TaggedError<ProcessDied>()("ProcessDied", {
@@ -19,7 +20,7 @@ export interface GuardedCommand {
   readonly name: string
   readonly program: string
   readonly args: ReadonlyArray<string>
-  /** Holds the pid for as long as the program runs: how a later start finds one that is still writing its state. */
+  /** There for as long as the program runs, see `untilGone`. */
   readonly pidFile?: string
   /** Removed with everything in it once the program has ended. */
   readonly scratchFolder?: string
@@ -50,8 +51,8 @@ const GUARD = `
 pid_file=$1; scratch_folder=$2; shift 2
 exec 3<&0
 trap '' HUP INT TERM
+if [ -n "$pid_file" ]; then echo "$$" > "$pid_file"; fi
 (trap - HUP INT TERM; exec "$@") </dev/null 3<&- & program=$!
-if [ -n "$pid_file" ]; then echo "$program" > "$pid_file"; fi
 (
   read -r _ <&3
   kill -s TERM "$program"
@@ -62,6 +63,7 @@ if [ -n "$pid_file" ]; then echo "$program" > "$pid_file"; fi
 exec 3<&-
 wait "$program"; code=$?
 kill -s KILL "$watcher" 2>/dev/null
+wait "$watcher" 2>/dev/null
 if [ -n "$scratch_folder" ]; then rm -rf "$scratch_folder"; fi
 if [ -n "$pid_file" ]; then rm -f "$pid_file"; fi
 exit "$code"
@@ -78,6 +80,37 @@ export const run = Effect.fn("GuardedProcess.run")(function* (
   )
   return { died: Deferred.await(died) }
 })
+
+/**
+ * Waits for a program that was started with this `pidFile`, by us or by a process that was killed since, and tells how
+ * it went. `cutOff`: program and guard were ended from outside, so whatever the program writes at its end is missing.
+ */
+export const untilGone = (pidFile: string): Effect.Effect<"never ran" | "ended" | "cutOff"> =>
+  Effect.gen(function* () {
+    if (!existsSync(pidFile)) return "never ran"
+    yield* Effect.sync(() => isGuarded(pidFile)).pipe(
+      Effect.repeat({ schedule: Schedule.spaced("20 millis"), while: (isRunning) => isRunning })
+    )
+    // The guard removes it as its last deed.
+    if (!existsSync(pidFile)) return "ended"
+    rmSync(pidFile, { force: true })
+    return "cutOff"
+  })
+
+/** A pid alone proves nothing, as numbers are used again; the guard has the name of its file among its arguments. */
+const isGuarded = (pidFile: string): boolean => {
+  try {
+    return commandLine(Number(readFileSync(pidFile, "utf8"))).includes(pidFile)
+  } catch {
+    // The file or the process went away meanwhile.
+    return false
+  }
+}
+
+const commandLine = (pid: number): string =>
+  process.platform === "linux"
+    ? readFileSync(`/proc/${pid}/cmdline`, "utf8")
+    : execFileSync("ps", ["-ww", "-o", "args=", "-p", String(pid)], { encoding: "utf8", stdio: "pipe" })
 
 interface Running {
   readonly guard: ChildProcess
@@ -102,6 +135,8 @@ const start = (command: GuardedCommand, died: Deferred.Deferred<never, ProcessDi
     Deferred.doneUnsafe(died, new ProcessDied({ name: command.name, exitCode, said: why.trim() }))
   }
   guard.once("error", (error) => end(127, error.message))
+  // "close" comes once standard error has been read to its end, which a program without its guard still holds open.
+  guard.once("exit", (code) => code ?? end(137, "its guard was killed"))
   guard.once("close", (code) => end(code ?? 137, said))
   return running
 }

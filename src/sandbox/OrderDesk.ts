@@ -155,31 +155,34 @@ const writes = (sql: SqlClient.SqlClient, { encryptionKey, sendUsdc }: DeskOptio
     return yield* Effect.fromNullishOr(opened[0]).pipe(Effect.orDie)
   })
 
-  const placeOrder: OrderDesk["Service"]["placeOrder"] = Effect.fn("OrderDesk.placeOrder")(function* (request) {
-    const userAddress = request.user ?? address(privateKeyToAddress(generatePrivateKey()))
-    const totalCost = times(request.pricePerMint, request.quantity)
-    const wallet = yield* openWallet(userAddress)
-    const order = {
-      user_address: userAddress,
-      agent_wallet_id: wallet.id,
-      token_address: request.token,
-      quantity: request.quantity,
-      price_per_mint: request.pricePerMint,
-      total_cost: totalCost
-    }
-    const [placed] = yield* rowsAs(
-      PlacedRows,
-      sql`INSERT INTO ai_agent_tasks ${sql.insert(order)} RETURNING id, created_at::timestamptz AS created_at`
-    )
-    return {
-      taskId: placed.id,
-      walletId: wallet.id,
-      userAddress,
-      agentAddress: address(wallet.agent_address),
-      totalCost,
-      createdAt: placed.created_at
-    }
-  }, Effect.mapError(databaseError("the order was not placed")))
+  const placeOrder: OrderDesk["Service"]["placeOrder"] = Effect.fn("OrderDesk.placeOrder")(
+    function* (request) {
+      const userAddress = request.user ?? address(privateKeyToAddress(generatePrivateKey()))
+      const totalCost = times(request.pricePerMint, request.quantity)
+      const wallet = yield* openWallet(userAddress)
+      const order = {
+        user_address: userAddress,
+        agent_wallet_id: wallet.id,
+        token_address: request.token,
+        quantity: request.quantity,
+        price_per_mint: request.pricePerMint,
+        total_cost: totalCost
+      }
+      const [placed] = yield* rowsAs(
+        PlacedRows,
+        sql`INSERT INTO ai_agent_tasks ${sql.insert(order)} RETURNING id, created_at::timestamptz AS created_at`
+      )
+      return {
+        taskId: placed.id,
+        walletId: wallet.id,
+        userAddress,
+        agentAddress: address(wallet.agent_address),
+        totalCost,
+        createdAt: placed.created_at
+      }
+    },
+    Effect.mapError(databaseError("the order was not placed"))
+  )
 
   const pay: OrderDesk["Service"]["pay"] = Effect.fn("OrderDesk.pay")(function* (agentAddress, amount) {
     if (amount === 0n) return
@@ -211,14 +214,17 @@ const reads = (sql: SqlClient.SqlClient) => {
     return order ?? (yield* new DeskError({ reason: "NotFound", message: `there is no order ${id}` }))
   })
 
-  const readMints: OrderDesk["Service"]["readMints"] = Effect.fn("OrderDesk.readMints")(function* (id) {
-    return yield* rowsAs(
-      Schema.Array(MintRecord),
-      sql`SELECT mint_number, status, tx_hash, error_message, created_at::timestamptz AS created_at,
+  const readMints: OrderDesk["Service"]["readMints"] = Effect.fn("OrderDesk.readMints")(
+    function* (id) {
+      return yield* rowsAs(
+        Schema.Array(MintRecord),
+        sql`SELECT mint_number, status, tx_hash, error_message, created_at::timestamptz AS created_at,
           completed_at::timestamptz AS completed_at
         FROM ai_agent_mint_records WHERE task_id::text = ${id.toLowerCase()} ORDER BY mint_number`
-    )
-  }, Effect.mapError(databaseError("the mints were not read")))
+      )
+    },
+    Effect.mapError(databaseError("the mints were not read"))
+  )
 
   const latestOrders: OrderDesk["Service"]["latestOrders"] = rowsAs(
     Schema.Array(Order),

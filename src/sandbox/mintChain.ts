@@ -1,24 +1,12 @@
 import { Effect } from "effect"
-import { type Account, encodeFunctionData, parseAbi, parseEventLogs } from "viem"
+import { type Account, encodeFunctionData, parseEventLogs } from "viem"
 import { address, type Address, type Bytes32 } from "../domain/Address.ts"
 import { type Usdc, usdc } from "../domain/Usdc.ts"
 import type { MintOrder } from "../mint/Minter.ts"
 import type { DevChain, DevChainError } from "./DevChain.ts"
 import type { Payment } from "./mintOrder.ts"
-
-/** Of Circle's FiatTokenV2_2. */
-const usdcAbi = parseAbi([
-  "function authorizationState(address authorizer, bytes32 nonce) view returns (bool)",
-  "event AuthorizationUsed(address indexed authorizer, bytes32 indexed nonce)",
-  "event Transfer(address indexed from, address indexed to, uint256 value)"
-])
-
-/** Of the sandbox's own token. `mint` is for the minter only, and passes over ids that are minted already. */
-const tokenAbi = parseAbi([
-  "function mint(address to, bytes32[] ids)",
-  "function remainingSupply() view returns (uint256)",
-  "event TokensMinted(address indexed to, uint256 amount, bytes32 id)"
-])
+import { mintTokenAbi } from "./mintToken.ts"
+import { usdcAbi } from "./usdcDeployment.ts"
 
 /** A payment that the chain has. */
 export interface Settled {
@@ -27,6 +15,12 @@ export interface Settled {
   readonly payTo: Address
   readonly amount: Usdc
 }
+
+/** Whether what used a nonce is what is due: USDC for the token, at the token's own address. */
+export const isPaidBy = (
+  settled: Settled | undefined,
+  due: { readonly token: Address; readonly amount: Usdc | undefined }
+): settled is Settled => settled?.payTo === due.token && settled.amount === due.amount
 
 /** What the mint server asks of the chain. Reads are at its head: the sandbox's chain never takes a block back. */
 export interface MintChain {
@@ -38,7 +32,10 @@ export interface MintChain {
   ) => Effect.Effect<Settled | undefined, DevChainError>
   readonly remaining: (token: Address) => Effect.Effect<bigint, DevChainError>
   /** The transactions that minted ids to the order's recipient, `fromBlock` or later, by id. */
-  readonly findMints: (order: MintOrder, fromBlock: bigint) => Effect.Effect<ReadonlyMap<Bytes32, Bytes32>, DevChainError>
+  readonly findMints: (
+    order: MintOrder,
+    fromBlock: bigint
+  ) => Effect.Effect<ReadonlyMap<Bytes32, Bytes32>, DevChainError>
   /** Mints what is not minted yet of `ids` to the order's recipient. Returns when it is in a block. */
   readonly mint: (order: MintOrder, ids: ReadonlyArray<Bytes32>) => Effect.Effect<void, DevChainError>
 }
@@ -71,18 +68,18 @@ export const make = (chain: DevChain, usdcAddress: Address, minter: Account): Mi
 
   remaining: (token) =>
     chain.ask("read the supply", (client) =>
-      client.readContract({ address: token, abi: tokenAbi, functionName: "remainingSupply" })
+      client.readContract({ address: token, abi: mintTokenAbi, functionName: "remainingSupply" })
     ),
 
   findMints: ({ token, recipient }, fromBlock) =>
     chain.ask("look up mints", async (client) => {
-      const event = { address: token, abi: tokenAbi, eventName: "TokensMinted", strict: true } as const
+      const event = { address: token, abi: mintTokenAbi, eventName: "TokensMinted", strict: true } as const
       const logs = await client.getContractEvents({ ...event, args: { to: recipient }, fromBlock })
       return new Map(logs.map(({ args, transactionHash }) => [args.id, transactionHash]))
     }),
 
   mint: Effect.fn("MintChain.mint")(function* ({ token, recipient }, ids) {
-    const data = encodeFunctionData({ abi: tokenAbi, functionName: "mint", args: [recipient, ids] })
+    const data = encodeFunctionData({ abi: mintTokenAbi, functionName: "mint", args: [recipient, ids] })
     const hash = yield* chain.send("mint", minter, { to: token, data })
     yield* chain.receipt("mint", hash)
   })

@@ -1,56 +1,161 @@
 import type { FacilitatorClient } from "@x402/core/server"
-import type { PaymentPayload, PaymentRequirements, SettleResponse } from "@x402/core/types"
 import { Array as Arr, Effect, RcMap, Result, Schema, type Scope, Semaphore } from "effect"
-import { BaseError } from "viem"
 import type { Address, Bytes32 } from "../domain/Address.ts"
 import { times, type Usdc } from "../domain/Usdc.ts"
 import type { MintOrder } from "../mint/Minter.ts"
 import type { DevChainError } from "./DevChain.ts"
-import type { MintChain, Settled } from "./mintChain.ts"
-import type { Run } from "./mintFacilitator.ts"
-import { isSameOrder, keyOf, mintIds, type Payment, readPayment } from "./mintOrder.ts"
-import type { MintRecords, MintRecordsError } from "./mintRecords.ts"
+import { isPaidBy, type MintChain, type Settled } from "./mintChain.ts"
+import { onRecord, type Run } from "./mintFacilitator.ts"
+import { isSameOrder, keyOf, mintIds, type Payment } from "./mintOrder.ts"
+import { type MintRecords, type MintRecordsError, recordOf } from "./mintRecords.ts"
 
 /** Why an order is not served. */
 export class NotServed extends Schema.TaggedError<NotServed>()("NotServed", {
-  /** 409: not in this way, whenever it is asked again. 5xx: not now; the same request may succeed later. */
+  /** As HTTP has it. 409: not like this, however often it is asked. 500 and 503: not now; the same request may be. */
   status: Schema.Literals([409, 500, 503]),
   message: Schema.String
 }) {}
 
-/** What a paid order has got. */
+/** A paid order and what was minted for it. */
 export interface Delivery {
-  readonly success: true
   readonly quantity: number
-  readonly mintTxHash: Bytes32
-  /** One, or more where a failed mint was made up for. In the order of the ids. */
-  readonly mintTxHashes: ReadonlyArray<Bytes32>
-  readonly paymentTxHash: Bytes32
+  readonly paymentTx: Bytes32
+  /** One, or more where a mint that failed was made up for. */
+  readonly mintTxs: Arr.NonEmptyReadonlyArray<Bytes32>
 }
 
-/** What became of a payment that has been here before, or has reached the chain by another way. */
-export interface Recall {
-  /** `undefined` where the payment is still to be taken. */
-  readonly settled: Settled | undefined
-  readonly delivery: Effect.Effect<Delivery, NotServed>
+/** What can be said of a request whose payment is on the chain already. */
+export interface Recalled {
+  readonly settled: Settled
+  readonly outcome: Result.Result<Delivery, NotServed>
+}
+
+export interface MintDesk {
+  /** Base units for the whole order; `undefined` where the token is not sold here. */
+  readonly priceOf: (token: Address, quantity: number) => Usdc | undefined
+  /**
+   * Serves a request. Where its payment is settled already this is all there is to do. Else `sell` is run, which may
+   * take the payment through `facilitator` and have the order delivered, and there is nothing to recall.
+   */
+  readonly attend: (
+    order: MintOrder,
+    payment: Payment | undefined,
+    sell: Effect.Effect<void>
+  ) => Effect.Effect<Recalled | undefined, NotServed>
+  /** Mints what is missing of an order that has just been paid. */
+  readonly deliver: (order: MintOrder, payment: Payment) => Effect.Effect<Delivery, NotServed>
+  /** Settles what is being sold, and nothing else. */
+  readonly facilitator: FacilitatorClient
 }
 
 export interface MintDeskOptions {
   readonly chain: MintChain
   readonly records: MintRecords
   readonly facilitator: FacilitatorClient
-  /** Base units of USDC for one mint. */
+  /** Base units for one mint. */
   readonly prices: ReadonlyMap<Address, Usdc>
   readonly run: Run
 }
 
-export interface MintDesk {
-  readonly priceOf: (order: MintOrder) => Usdc | undefined
+export const make = Effect.fn("MintDesk.make")(function* (
+  options: MintDeskOptions
+): Effect.fn.Return<MintDesk, never, Scope.Scope> {
+  const { chain, records, prices } = options
+  const turns = yield* RcMap.make({ lookup: (_payment: string) => Semaphore.make(1) })
+  const reserve = makeReserve(chain)
+  /** What each payment that is being taken is for. */
+  const selling = new Map<string, MintOrder>()
+
+  const priceOf: MintDesk["priceOf"] = (token, quantity) => {
+    const price = prices.get(token)
+    return price === undefined ? undefined : times(price, quantity)
+  }
+
   /** One at a time for each payment: a duplicate waits, and then finds what the first one did. */
-  readonly inTurn: (payment: Payment) => <A, E, R>(work: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
-  readonly recall: (order: MintOrder, payment: Payment) => Effect.Effect<Recall, NotServed>
-  /** Runs `take`, which may take a payment for the order, while the mints for it are kept from others. */
-  readonly whileReserved: <A>(order: MintOrder, take: Effect.Effect<A>) => Effect.Effect<A, NotServed>
-  /** Settles what is being taken under `whileReserved`, once it is on record what it is for. */
-  readonly facilitator: FacilitatorClient
+  const inTurn = <A, E>(payment: Payment, work: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+    RcMap.get(turns, keyOf(payment)).pipe(
+      Effect.flatMap((turn) => Semaphore.withPermit(turn, work)),
+      Effect.scoped
+    )
+
+  const recall = Effect.fnUntraced(function* (order: MintOrder, payment: Payment) {
+    const record = records.find(payment)
+    const settled = yield* orNotNow(chain.findSettled(payment, record?.fromBlock ?? 0n))
+    const due = record ?? { token: order.token, amount: priceOf(order.token, order.quantity) }
+    const isPaid = isPaidBy(settled, due)
+    if (record !== undefined && !isSameOrder(record, order)) {
+      const refusal = new NotServed({ status: 409, message: "this payment was made for another order" })
+      return isPaid ? { settled, outcome: Result.fail(refusal) } : yield* refusal
+    }
+    // Not settled yet, or its nonce is spent in another way: official x402 takes it, or says why not.
+    if (!isPaid) return undefined
+    // Somebody took the payment to the chain before it came here. It is for the order that it comes with first.
+    if (record === undefined) yield* orNotNow(records.add(recordOf(order, payment, settled.block)))
+    return { settled, outcome: yield* Effect.result(deliverSettled(chain, order, payment, settled)) }
+  })
+
+  const take = (order: MintOrder, payment: Payment, sell: Effect.Effect<void>) =>
+    Effect.acquireUseRelease(
+      Effect.sync(() => selling.set(keyOf(payment), order)),
+      () => reserve(order, sell),
+      () => Effect.sync(() => selling.delete(keyOf(payment)))
+    )
+
+  return {
+    priceOf,
+    attend: Effect.fn("MintDesk.attend")(function* (order, payment, sell) {
+      if (payment === undefined) return yield* Effect.as(reserve(order, sell), undefined)
+      const recallOrTake = Effect.tap(recall(order, payment), (recalled) =>
+        recalled === undefined ? take(order, payment, sell) : Effect.void
+      )
+      return yield* inTurn(payment, recallOrTake)
+    }),
+    deliver: Effect.fn("MintDesk.deliver")(function* (order, payment) {
+      const settled = yield* orNotNow(chain.findSettled(payment, records.find(payment)?.fromBlock ?? 0n))
+      if (settled === undefined)
+        return yield* new NotServed({ status: 500, message: "the payment is not on the chain" })
+      return yield* deliverSettled(chain, order, payment, settled)
+    }),
+    facilitator: onRecord(options, (payment) => selling.get(keyOf(payment)))
+  }
+})
+
+/** Keeps the mints of orders under way from being sold twice: the last ones would be paid for and not be there. */
+const makeReserve = (chain: MintChain) => {
+  const reserved = new Map<Address, number>()
+  const change = (token: Address, by: number) =>
+    Effect.sync(() => void reserved.set(token, (reserved.get(token) ?? 0) + by))
+  return Effect.fnUntraced(function* ({ token, quantity }: MintOrder, sell: Effect.Effect<void>) {
+    const free = Number(yield* orNotNow(chain.remaining(token))) - (reserved.get(token) ?? 0)
+    if (free < quantity) {
+      const message = `not enough mints are left for ${quantity}: ${Math.max(free, 0)}`
+      return yield* new NotServed({ status: 409, message })
+    }
+    yield* Effect.acquireUseRelease(
+      change(token, quantity),
+      () => sell,
+      () => change(token, -quantity)
+    )
+  })
 }
+
+/** The ids of a payment's mints follow from it, so this may be done again after whatever went wrong. */
+const deliverSettled = Effect.fnUntraced(
+  function* (chain: MintChain, order: MintOrder, payment: Payment, settled: Settled) {
+    const ids = mintIds(payment, order.quantity)
+    const before = yield* chain.findMints(order, settled.block)
+    const missing = ids.filter((id) => !before.has(id))
+    if (missing.length > 0) yield* chain.mint(order, missing)
+    const after = missing.length > 0 ? yield* chain.findMints(order, settled.block) : before
+    const mintTxs = Arr.dedupe(ids.flatMap((id) => after.get(id) ?? []))
+    if (!Arr.isArrayNonEmpty(mintTxs) || !ids.every((id) => after.has(id)))
+      return yield* new NotServed({ status: 500, message: "paid, but the mints cannot be found on the chain" })
+    yield* Effect.logDebug(`mint server: minted ${missing.length} of ${ids.length} for payment ${settled.tx}`)
+    return { quantity: order.quantity, paymentTx: settled.tx, mintTxs }
+  },
+  Effect.catchTag("DevChainError", ({ message }) => new NotServed({ status: 500, message: `paid, but: ${message}` }))
+)
+
+/** Nothing was taken: the chain or the disk did not answer. */
+const orNotNow = <A>(effect: Effect.Effect<A, DevChainError | MintRecordsError>): Effect.Effect<A, NotServed> =>
+  Effect.mapError(effect, ({ message }) => new NotServed({ status: 503, message }))

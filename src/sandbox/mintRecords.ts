@@ -1,8 +1,9 @@
 import { Effect, Result, Schema } from "effect"
 import { appendFile, mkdir, readFile, truncate } from "node:fs/promises"
 import { join } from "node:path"
-import { Address, type Bytes32 } from "../domain/Address.ts"
+import { Address } from "../domain/Address.ts"
 import { Usdc } from "../domain/Usdc.ts"
+import type { MintOrder } from "../mint/Minter.ts"
 import { keyOf, type Payment } from "./mintOrder.ts"
 
 /** The server cannot read or write what it must remember. */
@@ -23,6 +24,14 @@ const MintRecord = Schema.Struct({
   fromBlock: Schema.BigIntFromString
 })
 export type MintRecord = typeof MintRecord.Type
+
+export const recordOf = (order: MintOrder, { payer, nonce, amount }: Payment, fromBlock: bigint): MintRecord => ({
+  ...order,
+  payer,
+  nonce,
+  amount,
+  fromBlock
+})
 
 const Line = Schema.fromJsonString(MintRecord)
 const decodeLine = Schema.decodeUnknownResult(Line)
@@ -58,7 +67,8 @@ export const open = Effect.fn("MintRecords.open")(function* (
   const records = new Map<string, MintRecord>()
   for (const [index, line] of whole.split("\n").slice(0, -1).entries()) {
     const record = decodeLine(line)
-    if (Result.isFailure(record)) return yield* new MintRecordsError({ message: `${FILE}, line ${index + 1}: unreadable` })
+    if (Result.isFailure(record))
+      return yield* new MintRecordsError({ message: `${FILE}, line ${index + 1}: unreadable` })
     records.set(keyOf(record.success), record.success)
   }
   return {

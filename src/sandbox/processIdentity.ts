@@ -26,4 +26,3 @@ const fromProc = (pid: number): string | undefined => {
 
 const fromPs = (pid: number): string =>
   execFileSync("ps", ["-o", "comm=,lstart=", "-p", String(pid)], { encoding: "utf8", stdio: "pipe" }).trim()
-

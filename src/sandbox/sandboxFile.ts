@@ -35,12 +35,13 @@ export class DataDirError extends Schema.TaggedError<DataDirError>()("DataDirErr
 }) {}
 
 const INFO = "sandbox.json"
-const LOCK = "sandbox.lock"
+export const LOCK = "sandbox.lock"
 
 /** Marks a directory that the sandbox made or found empty: all that is in it is the sandbox's, and can be deleted. */
-const MARKER = "THIS-IS-SANDBOX-DATA.txt"
+export const MARKER = "THIS-IS-SANDBOX-DATA.txt"
 
-const MARKER_TEXT = "The local sandbox of AI Mint Executor keeps its data here. `npm run sandbox:reset` deletes all of it.\n"
+const MARKER_TEXT =
+  "The local sandbox of AI Mint Executor keeps its data here. `npm run sandbox:reset` deletes all of it.\n"
 
 /** For its owner only. */
 const PRIVATE = 0o600
@@ -86,7 +87,12 @@ const notRunning = (fact: string): DataDirError =>
  * across machines or containers that share a directory.
  */
 export const lock = (dataDir: string): Effect.Effect<void, DataDirError, Scope.Scope> =>
-  Effect.asVoid(Effect.acquireRelease(attempt(dataDir, () => acquire(dataDir)), (path) => Effect.sync(() => release(path))))
+  Effect.asVoid(
+    Effect.acquireRelease(
+      attempt(dataDir, () => acquire(dataDir)),
+      (path) => Effect.sync(() => release(path))
+    )
+  )
 
 const acquire = (dataDir: string): string => {
   mkdirSync(dataDir, { recursive: true })
@@ -146,15 +152,11 @@ const createOnce = (path: string, content: string): boolean => {
 
 const locked = (dataDir: string, mark: string | undefined, path = join(dataDir, LOCK)): DataDirError => {
   const pid = pidOf(mark)
-  const who = pid === undefined ? "Another sandbox" : `A sandbox (process ${pid})`
-  const stop = pid === undefined ? "Stop it" : `Stop it (Ctrl+C where it runs, or: kill ${pid})`
-  return new DataDirError({
-    reason: "Locked",
-    message:
-      `${who} is already on ${dataDir}. ${stop}, or use another directory. ` +
-      `If none runs, one crashed while it locked the directory: delete ${path}`,
-    ...(pid === undefined ? {} : { pid })
-  })
+  const message =
+    pid === undefined
+      ? `Another sandbox is starting on ${dataDir}, or one crashed while it did: if none runs, delete ${path}`
+      : `A sandbox (process ${pid}) is on ${dataDir}. Stop it (Ctrl+C where it runs, or: kill ${pid}), or use another directory.`
+  return new DataDirError({ reason: "Locked", message, ...(pid === undefined ? {} : { pid }) })
 }
 
 const contentOf = (path: string): string | undefined => {

@@ -48,14 +48,14 @@ const PROXY = creationOf(
 export const USDC: Address = addressOf(PROXY)
 
 /** What USDC consists of before its proxy. */
-export const parts: ReadonlyArray<Creation> = [SIGNATURE_CHECKER, IMPLEMENTATION]
+export const usdcParts: ReadonlyArray<Creation> = [SIGNATURE_CHECKER, IMPLEMENTATION]
 
 /**
  * The proxy and the four versions that Circle's own went through, one after another. They are to be called in one
  * transaction, so that there never is a USDC that is half set up. The proxy's admin, who may not call the
  * implementation, is the account that made it: a factory that calls nothing afterwards.
  */
-export const setUp = (): ReadonlyArray<{ readonly to: Address; readonly data: Hex }> => {
+export const setUpUsdc = (): ReadonlyArray<{ readonly to: Address; readonly data: Hex }> => {
   const { name } = local.usdc
   const circle = roles.treasury.address
   const call = (data: Hex) => ({ to: USDC, data })

@@ -1,5 +1,7 @@
 import { Clock, Effect } from "effect"
 import { Settings } from "../config/Settings.ts"
+import type { Batch } from "../domain/Batch.ts"
+import { hold } from "../domain/BatchLife.ts"
 import { messages, shortId, type Task, type TaskId } from "../domain/Task.ts"
 import * as Log from "../ops/Log.ts"
 import { type TaskChange, TaskRepo } from "../task/TaskRepo.ts"
@@ -80,4 +82,17 @@ export const refuseTask = Effect.fnUntraced(function* (task: Task, reason: strin
   const change = yield* refusal(task, reason)
   if (change.retryCount >= maxRetryCount) return yield* failTask(task, change.retryCount, reason)
   return yield* repo.saveTask(task, change, yield* Clock.currentTimeMillis)
+})
+
+/** Stops the batch and its task for a person: what happened must not happen, and no rule decides it. */
+export const setAside = Effect.fnUntraced(function* (batch: Batch, what: string) {
+  const repo = yield* TaskRepo
+  const nowMs = yield* Clock.currentTimeMillis
+  const reason = `batch ${batch.number}: ${what}`
+  const saved = yield* repo.saveBatch({ before: batch, after: hold(batch, reason, nowMs) }, nowMs)
+  if (saved) {
+    yield* Log.error(`🚨 Task ${shortId(batch.taskId)}, ${reason}`, { task: batch.taskId, nonce: batch.nonce })
+    yield* holdTask(batch.taskId, messages.held(reason))
+  }
+  return saved
 })

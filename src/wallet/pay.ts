@@ -2,9 +2,10 @@ import { Clock, Duration, Effect, Result } from "effect"
 import { ChainClient } from "../chain/ChainClient.ts"
 import { KeyCustody } from "../chain/KeyCustody.ts"
 import { Settings } from "../config/Settings.ts"
+import type { AuthorizationOutcome } from "../domain/Authorization.ts"
 import { authorizationOf, type Batch, type SignedWindow } from "../domain/Batch.ts"
-import { accept, doubt, resendPauseMs, sign } from "../domain/BatchLife.ts"
-import type { Block } from "../domain/Block.ts"
+import { accept, doubt, prove, resendPauseMs, sign } from "../domain/BatchLife.ts"
+import { type Block, blockBefore } from "../domain/Block.ts"
 import { type AcceptedOffer, chooseOffer } from "../domain/Offer.ts"
 import { messages, shortId, type Task } from "../domain/Task.ts"
 import { format } from "../domain/Usdc.ts"
@@ -12,7 +13,7 @@ import type { Wallet } from "../domain/Wallet.ts"
 import { Minter, type MintQuote } from "../mint/Minter.ts"
 import * as Log from "../ops/Log.ts"
 import { TaskRepo } from "../task/TaskRepo.ts"
-import { holdTask, pauseForOutage, pauseTask, refusal, refuseTask } from "./outcome.ts"
+import { holdTask, pauseForOutage, pauseTask, refusal, refuseTask, setAside } from "./outcome.ts"
 import { Outage } from "./Outage.ts"
 import type { OpenWork } from "./work.ts"
 
@@ -24,6 +25,9 @@ const WINDOW_SECONDS_MIN = 30
 
 /** While a payment for a token is undelivered, no other wallet pays for it. */
 const UNDELIVERED_PAUSE_MS = 15_000
+
+/** How soon to ask again where a node has no logs of a nonce that is spent. */
+const UNEXPLAINED_PAUSE_MS = 15_000
 
 /** Time beyond `MINT_TIMEOUT` for the answer to be stored, before anyone looks after the payment. */
 const ANSWER_MARGIN_MS = 5_000
@@ -41,7 +45,9 @@ export const payBatch = Effect.fn("Wallet.payBatch")(function* (work: OpenWork, 
   yield* (yield* Outage).over
   const offer = yield* offerFor(batch, quoted.success)
   if (Result.isFailure(offer)) return yield* refuseTask(task, offer.failure)
-  const window = yield* windowFor(offer.success, yield* (yield* ChainClient).confirmedBlock)
+  const { block, outcome } = yield* lookUp(batch, task)
+  if (outcome._tag !== "Unused") return yield* adopt(batch, outcome, task)
+  const window = yield* windowFor(offer.success, block)
   const nowMs = yield* Clock.currentTimeMillis
   const signed = sign(batch, window, nowMs, yield* answerByMs)
   const signature = yield* Effect.result(signatureOf(work.wallet, signed))
@@ -85,6 +91,33 @@ const offerFor = Effect.fnUntraced(function* (batch: Batch, quote: MintQuote) {
     payees: [batch.payTo, ...mintPayTo],
     quantity: batch.quantity
   })
+})
+
+/** What the chain knows of the nonce before it is signed: after a restored backup it may know more than the ledger. */
+const lookUp = Effect.fnUntraced(function* (batch: Batch, task: Task) {
+  const { network } = yield* Settings
+  const chain = yield* ChainClient
+  const fromBlock = blockBefore(yield* chain.confirmedBlock, task.createdAtMs, network.blockSeconds)
+  const { block, outcomes } = yield* chain.readAuthorizations([{ payer: batch.payer, nonce: batch.nonce, fromBlock }])
+  return { block, outcome: outcomes[0] ?? ({ _tag: "Unexplained" } as const) }
+})
+
+/** A payment that was made before the ledger was restored is this batch's payment, and is not made again. */
+const adopt = Effect.fnUntraced(function* (
+  batch: Batch,
+  outcome: Exclude<AuthorizationOutcome, { readonly _tag: "Unused" }>,
+  task: Task
+) {
+  if (outcome._tag === "Unexplained") return yield* pauseTask(task, UNEXPLAINED_PAUSE_MS)
+  if (outcome._tag === "Canceled") return yield* setAside(batch, "its nonce was cancelled on chain: it can never be paid")
+  if (outcome.value > batch.amount) return yield* setAside(batch, "its nonce was used for more than it may cost")
+  const nowMs = yield* Clock.currentTimeMillis
+  yield* Log.warn(`⚠️ Task ${shortId(task.id)}, batch ${batch.number} was paid before: the ledger is from a backup`, {
+    task: task.id,
+    batch: batch.number,
+    tx: outcome.tx
+  })
+  return yield* (yield* TaskRepo).saveBatch({ before: batch, after: prove(batch, outcome, nowMs) }, nowMs)
 })
 
 /** Valid by the clock of the chain, and not much longer than the server says that it may need. */

@@ -3,14 +3,14 @@ import { ChainClient } from "../chain/ChainClient.ts"
 import { Settings } from "../config/Settings.ts"
 import type { AuthorizationOutcome } from "../domain/Authorization.ts"
 import { type Batch, isLive, type SignedWindow } from "../domain/Batch.ts"
-import { hold, lookAgain, prove, release, weigh } from "../domain/BatchLife.ts"
+import { lookAgain, prove, release, weigh } from "../domain/BatchLife.ts"
 import type { Block } from "../domain/Block.ts"
-import { messages, shortId } from "../domain/Task.ts"
+import { shortId } from "../domain/Task.ts"
 import { format } from "../domain/Usdc.ts"
 import * as Log from "../ops/Log.ts"
 import { TaskRepo, type WalletWork } from "../task/TaskRepo.ts"
 import { deliverBatch, unclaimedMints } from "./deliver.ts"
-import { holdTask } from "./outcome.ts"
+import { setAside } from "./outcome.ts"
 import { resendPayment } from "./resend.ts"
 
 /** So many looks an accepted payment gets before the bytes are sent again: over a minute. */
@@ -96,17 +96,3 @@ const wait = Effect.fnUntraced(function* (work: WalletWork, batch: Batch, window
   }
   return yield* resendPayment(work, batch, window, task)
 })
-
-/** Stops the batch and its task for a person: what happened must not happen, and no rule decides it. */
-const setAside = Effect.fnUntraced(function* (batch: Batch, what: string) {
-  const repo = yield* TaskRepo
-  const nowMs = yield* Clock.currentTimeMillis
-  const reason = `batch ${batch.number}: ${what}`
-  const saved = yield* repo.saveBatch({ before: batch, after: hold(batch, reason, nowMs) }, nowMs)
-  if (saved) {
-    yield* Log.error(`🚨 Task ${shortId(batch.taskId)}, ${reason}`, { task: batch.taskId, nonce: batch.nonce })
-    yield* holdTask(batch.taskId, messages.held(reason))
-  }
-  return saved
-})
-

@@ -9,7 +9,11 @@ import { disk, loadFrom, onBase } from "./fixtures.ts"
 const examples = Effect.gen(function* () {
   const files = yield* FileSystem.FileSystem
   const content = yield* files.readFileString(".env.example")
-  return [...content.matchAll(/^(#?) ?([A-Z_]+)=(.*)$/gm)].map(([, mark, key = "", value = ""]) => ({ mark, key, value }))
+  return [...content.matchAll(/^(#?) ?([A-Z_]+)=(.*)$/gm)].map(([, mark, key = "", value = ""]) => ({
+    mark,
+    key,
+    value
+  }))
 }).pipe(Effect.provide(NodeFileSystem.layer))
 
 /** Every key that is asked for on any network. */

@@ -1,4 +1,4 @@
-import { ConfigProvider, Effect, FileSystem, Layer, PlatformError } from "effect"
+import { ConfigProvider, Effect, FileSystem, type Layer, PlatformError } from "effect"
 import { load } from "../../src/config/load.ts"
 
 /** Every secret that a full set of settings holds, as an operator would write it. */
@@ -25,7 +25,12 @@ export const fullOnBase = {
 }
 
 const absent = (path: string) =>
-  PlatformError.systemError({ _tag: "NotFound", module: "FileSystem", method: "readFileString", pathOrDescriptor: path })
+  PlatformError.systemError({
+    _tag: "NotFound",
+    module: "FileSystem",
+    method: "readFileString",
+    pathOrDescriptor: path
+  })
 
 /** A disk that holds these files. A file without content is there and cannot be read. */
 export const disk = (files: Record<string, string | undefined> = {}): Layer.Layer<FileSystem.FileSystem> =>

@@ -78,15 +78,23 @@ describe("a duration", () => {
     })
   )
 
-  it.effect.each(["10 parsecs", "-5s", "ten seconds", "10s 5s", "99ms", "61 minutes", "1e3", "Infinity", "constructor"])(
-    "may not be written as %s",
-    (text) =>
-      Effect.gen(function* () {
-        assert.deepStrictEqual(yield* problemsOf({ CHECK_INTERVAL: text }), [
-          "CHECK_INTERVAL: expected a duration from 100 milliseconds to 1 hour, such as `10 seconds`, `10s` or " +
-            "`10000` (milliseconds)"
-        ])
-      })
+  it.effect.each([
+    "10 parsecs",
+    "-5s",
+    "ten seconds",
+    "10s 5s",
+    "99ms",
+    "61 minutes",
+    "1e3",
+    "Infinity",
+    "constructor"
+  ])("may not be written as %s", (text) =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* problemsOf({ CHECK_INTERVAL: text }), [
+        "CHECK_INTERVAL: expected a duration from 100 milliseconds to 1 hour, such as `10 seconds`, `10s` or " +
+          "`10000` (milliseconds)"
+      ])
+    })
   )
 
   it.effect.prop(
@@ -104,10 +112,10 @@ describe("a list of RPC URLs", () => {
 
   it.effect("keeps its order and does not mind spaces, empty items and repetition", () =>
     Effect.gen(function* () {
-      assert.deepStrictEqual(yield* urls({ BASE_RPC_URL: " https://a.example ,, http://b.example/x , https://a.example," }), [
-        "https://a.example",
-        "http://b.example/x"
-      ])
+      assert.deepStrictEqual(
+        yield* urls({ BASE_RPC_URL: " https://a.example ,, http://b.example/x , https://a.example," }),
+        ["https://a.example", "http://b.example/x"]
+      )
     })
   )
 
@@ -180,6 +188,7 @@ describe("the other values", () => {
     ["DATABASE_TIMEZONE", "Mars/Olympus"],
     ["DATABASE_TIMEZONE", "+08:00"],
     ["DATABASE_SSL_VERIFY", "maybe"],
+    ["DATABASE_SSL_VERIFY", "constructor"],
     ["MAX_BATCH_SIZE", "0"],
     ["MAX_BATCH_SIZE", "2.5"],
     ["MAX_RETRY_COUNT", "-1"],
@@ -193,7 +202,10 @@ describe("the other values", () => {
       const [problem, ...others] = yield* problemsOf({ [key]: value })
       assert.match(problem ?? "", new RegExp(`^${key}: expected `))
       assert.isFalse((problem ?? "").includes(value) && value.length > 3, problem)
-      assert.deepStrictEqual(others.filter((other) => !other.includes("is not set")), [])
+      assert.deepStrictEqual(
+        others.filter((other) => !other.includes("is not set")),
+        []
+      )
     })
   )
 })

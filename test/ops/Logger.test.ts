@@ -121,11 +121,14 @@ describe("json", () => {
     })
   )
 
-  it.effect.prop("is always JSON, and says what was said", [Schema.String, Schema.String, Schema.Json], ([key, text, value]) =>
-    Effect.gen(function* () {
-      const [line = ""] = yield* linesOf(Log.info(`m${text}`, { [`f${key}`]: value }), { logFormat: "json" })
-      assert.strictEqual(String(parse(line)["message"]).toWellFormed(), `m${text}`.toWellFormed())
-    })
+  it.effect.prop(
+    "is always JSON, and says what was said",
+    [Schema.String, Schema.String, Schema.Json],
+    ([key, text, value]) =>
+      Effect.gen(function* () {
+        const [line = ""] = yield* linesOf(Log.info(`m${text}`, { [`f${key}`]: value }), { logFormat: "json" })
+        assert.strictEqual(String(parse(line)["message"]).toWellFormed(), `m${text}`.toWellFormed())
+      })
   )
 })
 

@@ -18,7 +18,10 @@ const spellings = (secret: string): ReadonlyArray<string> => [
   `postgres://executor:${encodeURIComponent(secret)}@db.example.com:5432/mint`
 ]
 
-class DriverError extends Schema.TaggedError<DriverError>()("DriverError", { url: Schema.String, options: Schema.Unknown }) {
+class DriverError extends Schema.TaggedError<DriverError>()("DriverError", {
+  url: Schema.String,
+  options: Schema.Unknown
+}) {
   override get message(): string {
     return `cannot reach ${this.url}`
   }
@@ -108,7 +111,13 @@ describe("a Redacted value", () => {
 describe("a field that is called like a secret", () => {
   it.effect("is not printed, whoever made it", () =>
     Effect.gen(function* () {
-      const row = { id: 7, encrypted_private_key: "00ff", encryptedPrivateKey: "00ff", dbPassword: "00ff", apiKey: "00ff" }
+      const row = {
+        id: 7,
+        encrypted_private_key: "00ff",
+        encryptedPrivateKey: "00ff",
+        dbPassword: "00ff",
+        apiKey: "00ff"
+      }
       const output = yield* outputOf(Log.info("row", { row, token: "0xabc" }), { logFormat: "json" })
       assert.notInclude(output, "00ff")
       assert.include(output, "0xabc")
@@ -124,7 +133,10 @@ describe("what is no secret", () => {
       )
       const line = `base-sepolia db.example.com lb.example.org 0x${"ab".repeat(32)} executor mint`
       assert.strictEqual(scrub(line), line)
-      assert.strictEqual(scrub("https://lb.example.org/base-sepolia/AbCdEfGh12345678"), `https://lb.example.org/${REDACTED}`)
+      assert.strictEqual(
+        scrub("https://lb.example.org/base-sepolia/AbCdEfGh12345678"),
+        `https://lb.example.org/${REDACTED}`
+      )
     })
   )
 

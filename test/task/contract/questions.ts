@@ -1,5 +1,6 @@
 import { assert } from "@effect/vitest"
 import { Effect } from "effect"
+import { address } from "../../../src/domain/Address.ts"
 import { lookAgain } from "../../../src/domain/BatchLife.ts"
 import { TaskRepo } from "../../../src/task/TaskRepo.ts"
 import { LedgerFixture } from "../../support/LedgerFixture.ts"
@@ -23,7 +24,6 @@ import {
   TOKEN,
   workOf
 } from "./given.ts"
-import { address } from "../../../src/domain/Address.ts"
 
 const OTHER_TOKEN = address(`0x${"0b".repeat(20)}`)
 
@@ -32,14 +32,16 @@ export const questionPromises = (promises: Promises): void => {
     "wallets with something to do come longest overdue first, and no more than asked for",
     Effect.fnUntraced(function* () {
       const repo = yield* TaskRepo
-      const wallets = yield* Effect.forEach([1, 2, 3, 4], (seed) => givenWallet(seed))
-      const [soon, overdue, fresh, later] = wallets.map(({ id }) => id)
-      for (const [index, wallet] of wallets.entries()) {
-        const { id } = yield* givenFunded(wallet)
-        const atMs = [NOW_MS, NOW_MS - 5_000, undefined, NOW_MS + 5_000][index]
-        if (atMs !== undefined) yield* saveTask(yield* taskOf(wallet, id), { nextActionAtMs: atMs })
-      }
-      // Nothing was ever tried for the third one: it comes first.
+      const dueAt = Effect.fnUntraced(function* (seed: number, nextActionAtMs: number | null) {
+        const wallet = yield* givenWallet(seed)
+        yield* saveTask(yield* givenFunded(wallet), { nextActionAtMs })
+        return wallet.id
+      })
+      const soon = yield* dueAt(1, NOW_MS)
+      const overdue = yield* dueAt(2, NOW_MS - 5_000)
+      const fresh = yield* dueAt(3, null)
+      const later = yield* dueAt(4, NOW_MS + 5_000)
+      // Nothing was ever tried for the fresh one: it comes first.
       assert.deepStrictEqual(yield* repo.dueWallets(NOW_MS, 10), [fresh, overdue, soon])
       assert.deepStrictEqual(yield* repo.dueWallets(NOW_MS, 2), [fresh, overdue])
       assert.deepStrictEqual(yield* repo.dueWallets(NOW_MS + 5_000, 10), [fresh, overdue, soon, later])

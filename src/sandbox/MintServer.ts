@@ -1,0 +1,88 @@
+import { createAdaptorServer, type ServerType } from "@hono/node-server"
+import { Effect, FiberSet, Schema, type Scope } from "effect"
+import { Hono } from "hono"
+import type { Server } from "node:http"
+import type { AddressInfo } from "node:net"
+import type { Hex } from "viem"
+import { privateKeyToAccount } from "viem/accounts"
+import type { UsdcContract } from "../config/Network.ts"
+import type { Address } from "../domain/Address.ts"
+import { usdc } from "../domain/Usdc.ts"
+import * as DevChain from "./DevChain.ts"
+import * as MintApp from "./mintApp.ts"
+import * as MintChain from "./mintChain.ts"
+import * as MintDesk from "./mintDesk.ts"
+import * as MintFacilitator from "./mintFacilitator.ts"
+import * as MintRecords from "./mintRecords.ts"
+
+/** There is no port to listen on. */
+export class MintServerError extends Schema.TaggedError<MintServerError>()("MintServerError", {
+  message: Schema.String
+}) {}
+
+export interface MintServerOptions {
+  readonly rpcUrl: string
+  readonly chainId: number
+  readonly usdc: UsdcContract
+  /** What is sold, and for how many base units of USDC a mint. */
+  readonly tokens: ReadonlyArray<{ readonly address: Address; readonly pricePerMint: bigint }>
+  /** The account that settles payments and mints: it needs gas, must be the tokens' minter, and belongs to nobody else. */
+  readonly gasKey: Hex
+  /** Used where it is free, else any other. Default: 4021, where `SERVER_URL` looks by default. */
+  readonly port?: number
+  /** Holds what each payment was made for (`mintRecords.ts`). Belongs to this server and this chain. */
+  readonly dataDir: string
+  /** Adds to the server's routes. */
+  readonly extraRoutes?: (app: Hono) => void
+}
+
+export interface MintServer {
+  readonly url: string
+}
+
+const PORT = 4021
+const ANY_PORT = 0
+
+/**
+ * The sandbox's mint server: official x402, v2, scheme `exact`, with a facilitator of its own.
+ *
+ * It does what the executor hopes for of any server and can count on with none: a payment that is sent again, however
+ * often, at once or after a restart, is answered as if it were the first time, and is paid once and minted once.
+ *
+ * When the scope closes, connections are cut and work under way is abandoned, as a killed server would leave it.
+ */
+export const serve = Effect.fn("MintServer.serve")(function* (
+  options: MintServerOptions
+): Effect.fn.Return<MintServer, MintServerError | MintRecords.MintRecordsError, Scope.Scope> {
+  const run = yield* FiberSet.makeRuntimePromise()
+  const account = privateKeyToAccount(options.gasKey)
+  const devChain = DevChain.connect(options.rpcUrl)
+  const network = `eip155:${options.chainId}` as const
+  const desk = yield* MintDesk.make({
+    chain: MintChain.make(devChain, options.usdc.address, account),
+    records: yield* MintRecords.open(options.dataDir),
+    facilitator: MintFacilitator.make({ chain: devChain, network, account, run }),
+    prices: new Map(options.tokens.map(({ address, pricePerMint }) => [address, usdc(pricePerMint)])),
+    run
+  })
+  const app = MintApp.make({ desk, network, usdc: options.usdc, run })
+  app.get("/health", (c) => {
+    const tokens = options.tokens.map(({ address, pricePerMint }) => ({ address, pricePerMint: String(pricePerMint) }))
+    return c.json({ ok: true, chainId: options.chainId, tokens })
+  })
+  const extra = new Hono()
+  options.extraRoutes?.(extra)
+  app.route("/", extra)
+  const server = yield* Effect.acquireRelease(
+    listen(app, options.port ?? PORT).pipe(Effect.catch(() => listen(app, ANY_PORT))),
+    (listening) => Effect.sync(() => (listening.close(), (listening as Server).closeAllConnections()))
+  )
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` }
+})
+
+const listen = ({ fetch }: Pick<Hono, "fetch">, port: number): Effect.Effect<ServerType, MintServerError> =>
+  Effect.callback((resume) => {
+    const server = createAdaptorServer({ fetch })
+    server.once("error", ({ message }) => resume(new MintServerError({ message: `cannot listen: ${message}` })))
+    server.listen(port, "127.0.0.1", () => resume(Effect.succeed(server)))
+  })

@@ -1,0 +1,144 @@
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { Clock, Console, Effect, Option, Schema } from "effect"
+// One module each: all of `effect/cli` would double the time until the first line.
+import * as CliConfig from "effect/cli/CliConfig"
+import * as CliError from "effect/cli/CliError"
+import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
+import * as GlobalFlag from "effect/cli/GlobalFlag"
+import { QUANTITY_MAX, shortId } from "../domain/Task.ts"
+import { duration } from "../domain/time.ts"
+import { version } from "../ops/version.ts"
+import { isRecipient, type OrderBody, OrderPlaced, PayMode, Quantity, Refusal } from "./ControlServer.ts"
+import { DATA_DIR, findSandbox } from "./sandboxFile.ts"
+
+/** Two blocks at most: one for the payment and, on a busy machine, one to wait for. */
+const ANSWER_TIMEOUT = "30 seconds"
+
+const flags = {
+  quantity: Flag.Int("quantity").pipe(
+    Flag.withAlias("n"),
+    Flag.filter(Schema.is(Quantity), () => `--quantity takes a whole number from 1 to ${QUANTITY_MAX}`),
+    Flag.withDefault(5),
+    Flag.withDescription("How many mints to order. Default: 5")
+  ),
+  pay: Flag.Literals("pay", PayMode.literals).pipe(
+    Flag.withDefault("now"),
+    Flag.withDescription(
+      "How the person pays: all at once (the default), all of it after the deadline, half of it at once, or nothing"
+    )
+  ),
+  user: Flag.String("user").pipe(
+    Flag.filter(isRecipient, () => "--user takes the address of an account: 0x and 40 hex digits, not all 0"),
+    Flag.optional,
+    Flag.withDescription("The address that orders and gets the tokens. Default: somebody who was never here before")
+  ),
+  dataDir: Flag.String("data-dir").pipe(
+    Flag.withDefault(DATA_DIR),
+    Flag.withDescription(`Where the sandbox keeps its data. Default: ${DATA_DIR}`)
+  )
+}
+
+const command = Command.make(
+  "sandbox:order",
+  flags,
+  Effect.fnUntraced(function* ({ dataDir, quantity, pay, user }) {
+    const { serverUrl } = yield* findSandbox(dataDir).pipe(Effect.mapError(({ message }) => problem(message)))
+    const orders = `${serverUrl}/sandbox/orders`
+    const order = yield* placeOrder(orders, { quantity, pay, ...(Option.isSome(user) ? { user: user.value } : {}) })
+    const nowMs = yield* Clock.currentTimeMillis
+    const known = Option.isSome(user) ? ["What the wallet holds from earlier orders counts too."] : []
+    yield* Console.log(
+      [...whatWasPlaced(order), "", ...whatComesNext(order, nowMs), ...known, "", ...whereToLook(orders, order)].join(
+        "\n"
+      )
+    )
+  })
+).pipe(
+  Command.withDescription("Places an order on the sandbox that runs, as a person and their AI agent would."),
+  Command.withExamples([
+    { command: "npm run sandbox:order -- --quantity 12 --pay now", description: "Two batches, minted within seconds" },
+    { command: "npm run sandbox:order -- --pay late", description: "Cancelled, and the money stays as credit" }
+  ])
+)
+
+const placeOrder = Effect.fnUntraced(function* (url: string, body: OrderBody) {
+  const { status, text } = yield* Effect.tryPromise({
+    try: async (signal) => {
+      const headers = { "content-type": "application/json" }
+      const response = await fetch(url, { method: "POST", headers, body: JSON.stringify(body), signal })
+      return { status: response.status, text: await response.text() }
+    },
+    catch: () => problem(`The sandbox does not answer at ${url}. Is it still starting, or stuck? Its log says more.`)
+  }).pipe(
+    Effect.timeoutOrElse({
+      duration: ANSWER_TIMEOUT,
+      orElse: () => Effect.fail(problem(`No answer in ${ANSWER_TIMEOUT}; the order may be placed. Look at ${url}`))
+    })
+  )
+  if (status === 201) {
+    const placed = Schema.decodeEffect(Schema.fromJsonString(OrderPlaced))(text)
+    return yield* Effect.mapError(placed, () =>
+      problem(`The order is placed, but ${url} answers in a way unknown here.`)
+    )
+  }
+  const refusal = Schema.decodeOption(Schema.fromJsonString(Refusal))(text)
+  const { error, problems = [] } = Option.getOrElse(refusal, (): Refusal => ({ error: `HTTP status ${status}` }))
+  return yield* problem([`The sandbox refused: ${error}`, ...problems].join("\n  - "))
+})
+
+const problem = (message: string): CliError.UserError => new CliError.UserError({ cause: message })
+
+const whatWasPlaced = (order: OrderPlaced): ReadonlyArray<string> => [
+  `🛒 Order placed: ${mints(order.quantity)} at ${order.pricePerMint.usdc} USDC, ${order.cost.usdc} USDC in all`,
+  `   Task:         ${order.taskId}`,
+  `   User:         ${order.userAddress} (gets the tokens)`,
+  `   Agent wallet: ${order.agentAddress} (gets the money)`,
+  `   Token:        ${order.token}`
+]
+
+const whatComesNext = (order: OrderPlaced, nowMs: number): ReadonlyArray<string> => {
+  const { cost, deadline, payment, quantity } = order
+  const cancelled = `The executor cancels the order at its first check after ${moment(deadline, nowMs)}`
+  if (payment.state === "failed") return [`💥 The payment failed: ${payment.problem}`, `${cancelled}.`]
+  switch (payment.mode) {
+    case "now":
+      return [
+        `💵 Paid: ${payment.amount.usdc} USDC are in the agent wallet.`,
+        `At its next check the executor sees them, and then has ${mints(quantity)} made in batches.`
+      ]
+    case "half":
+      return [
+        `💵 Paid: ${payment.amount.usdc} of ${cost.usdc} USDC are in the agent wallet.`,
+        `${cancelled},`,
+        "unless the rest arrives. What was paid stays as the wallet's credit."
+      ]
+    case "late":
+      return [
+        `⏳ Not paid yet: ${payment.amount.usdc} USDC come at ${moment(payment.at ?? deadline, nowMs)}.`,
+        `${cancelled}.`,
+        "The money comes too late, and stays as the wallet's credit. For this, the sandbox has to run until then."
+      ]
+    case "never":
+      return ["🚫 Nothing is paid.", `${cancelled}.`]
+  }
+}
+
+const whereToLook = (orders: string, { taskId }: OrderPlaced): ReadonlyArray<string> => [
+  "Where to look:",
+  `   the log, where the sandbox runs: lines with ${shortId(taskId)}`,
+  `   the order and its mints:         curl ${orders}/${taskId}`
+]
+
+const mints = (count: number): string => `${count} ${count === 1 ? "mint" : "mints"}`
+
+/** `05:25:30 UTC (in 10m)`: in UTC, as the log has it. */
+const moment = (time: Date, nowMs: number): string =>
+  `${time.toISOString().slice(11, 19)} UTC (in ${duration(time.getTime() - nowMs)})`
+
+command.pipe(
+  Command.run({ version }),
+  Effect.provide([NodeServices.layer, CliConfig.layer({ builtIns: [GlobalFlag.Help, GlobalFlag.Version] })]),
+  NodeRuntime.runMain
+)

@@ -1,0 +1,219 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Schedule } from "effect"
+import { type ChildProcess, execFileSync, spawn } from "node:child_process"
+import { once } from "node:events"
+import { existsSync, mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { createInterface } from "node:readline"
+import { fileURLToPath } from "node:url"
+import { usdc } from "../../src/domain/Usdc.ts"
+import { address } from "../../src/domain/Address.ts"
+import * as Anvil from "../../src/sandbox/Anvil.ts"
+import * as Contracts from "../../src/sandbox/Contracts.ts"
+import type { DevChain } from "../../src/sandbox/DevChain.ts"
+import { USDC, usdcAbi } from "../../src/sandbox/usdcDeployment.ts"
+
+const SOMEBODY = address("0x00000000000000000000000000000000000000aa")
+
+const statePath = Effect.map(
+  Effect.acquireRelease(
+    Effect.sync(() => mkdtempSync(join(tmpdir(), "ai-mint-test-"))),
+    (folder) => Effect.sync(() => rmSync(folder, { recursive: true }))
+  ),
+  (folder) => join(folder, "chain.json")
+)
+
+/** What a restart must not lose. */
+const factsOf = (chain: DevChain, tx: `0x${string}`) =>
+  chain.ask("read what is to survive", async (client) => ({
+    genesis: (await client.getBlock({ blockNumber: 0n })).hash,
+    block: (await client.getTransactionReceipt({ hash: tx })).blockHash,
+    input: (await client.getTransaction({ hash: tx })).input,
+    logs: await client.getLogs({ address: USDC, event: usdcAbi[7], args: { to: SOMEBODY }, fromBlock: 0n }),
+    code: await client.getCode({ address: Contracts.TOKEN })
+  }))
+
+describe("a chain that is kept", () => {
+  it.live("has its block 0, logs, receipts, transactions and code again after a restart", () =>
+    Effect.gen(function* () {
+      const path = yield* statePath
+      const [before, tx] = yield* Effect.scoped(
+        Effect.gen(function* () {
+          const { chain, history } = yield* Anvil.start({ statePath: path })
+          assert.strictEqual(history, "fresh")
+          yield* Contracts.deploy(chain)
+          const tx = yield* Contracts.payUsdc(chain, SOMEBODY, usdc(5_000_000n))
+          return [yield* factsOf(chain, tx), tx] as const
+        })
+      )
+      const { chain, history } = yield* Anvil.start({ statePath: path })
+      assert.strictEqual(history, "restored")
+      const after = yield* factsOf(chain, tx)
+      assert.strictEqual(after.logs.length, 1)
+      assert.deepStrictEqual(after, before)
+    })
+  )
+
+  it.live("can be read at the blocks before the last, from its first moment and after a restart", () =>
+    Effect.gen(function* () {
+      const path = yield* statePath
+      const readBack = Effect.scoped(
+        Effect.gen(function* () {
+          const { chain } = yield* Anvil.start({ statePath: path })
+          return yield* chain.ask("read an earlier block", async (client) =>
+            client.getBalance({ address: SOMEBODY, blockNumber: (await client.getBlockNumber()) - 5n })
+          )
+        })
+      )
+      assert.strictEqual(yield* readBack, 0n)
+      assert.strictEqual(yield* readBack, 0n)
+    })
+  )
+
+  it.live("keeps the time of the clock, also over a restart", () =>
+    Effect.gen(function* () {
+      const path = yield* statePath
+      const lag = Effect.scoped(
+        Effect.gen(function* () {
+          const { chain } = yield* Anvil.start({ statePath: path })
+          const { timestamp } = yield* chain.ask("read the last block", (client) => client.getBlock())
+          return Math.abs(Date.now() / 1000 - Number(timestamp))
+        })
+      )
+      assert.isBelow(yield* lag, 3)
+      assert.isBelow(yield* lag, 3)
+    })
+  )
+})
+
+describe("a chain without a file", () => {
+  it.live("takes another port where the preferred one is taken", () =>
+    Effect.gen(function* () {
+      const first = yield* Anvil.start({})
+      const second = yield* Anvil.start({ port: first.port })
+      assert.notStrictEqual(second.port, first.port)
+    })
+  )
+
+  it.live("makes a block every second", () =>
+    Effect.gen(function* () {
+      const { chain } = yield* Anvil.start({})
+      const height = chain.ask("read the height", (client) => client.getBlockNumber())
+      const first = yield* height
+      yield* height.pipe(
+        Effect.repeat({ schedule: Schedule.spaced("50 millis"), until: (now) => now >= first + 2n }),
+        Effect.timeout("5 seconds")
+      )
+    })
+  )
+})
+
+const HOLD = fileURLToPath(new URL("programs/holdAnvil.ts", import.meta.url))
+
+interface Held {
+  readonly holder: ChildProcess
+  /** The pid of the guard, and the process group that it and anvil are in. */
+  readonly guard: number
+  readonly lines: AsyncIterableIterator<string>
+}
+
+/** A process of its own that holds a chain, in a process group of its own, as a shell gives to what it starts. */
+const hold = (path: string) =>
+  Effect.acquireRelease(
+    Effect.promise(async (): Promise<Held> => {
+      const holder = spawn(process.execPath, [HOLD, path], { detached: true, stdio: ["ignore", "pipe", "inherit"] })
+      const lines = createInterface({ input: holder.stdout })[Symbol.asyncIterator]()
+      const { value } = await lines.next()
+      return { holder, guard: Number(value), lines }
+    }),
+    ({ holder, guard }) =>
+      Effect.sync(() => {
+        holder.kill("SIGKILL")
+        if (!isEnded(guard)) process.kill(-guard, "SIGKILL")
+      })
+  )
+
+/** The anvil that a guard guards. */
+const anvilOf = ({ guard }: Held): number => {
+  const processes = execFileSync("ps", ["-A", "-o", "pid=,pgid=,comm="], { encoding: "utf8" })
+  const found = processes.split("\n").map((line) => line.trim().split(/\s+/))
+  return Number(found.find(([, group, name]) => Number(group) === guard && name?.endsWith("anvil"))?.[0])
+}
+
+const isEnded = (group: number): boolean => {
+  try {
+    process.kill(-group, 0)
+    return false
+  } catch {
+    return true
+  }
+}
+
+const untilEnded = ({ guard }: Held) =>
+  Effect.sync(() => isEnded(guard)).pipe(
+    Effect.repeat({ schedule: Schedule.spaced("20 millis"), until: (ended) => ended }),
+    Effect.timeout("10 seconds")
+  )
+
+const exitOf = ({ holder }: Held) =>
+  Effect.promise(async () => {
+    if (holder.exitCode === null && holder.signalCode === null) await once(holder, "exit")
+    return holder.exitCode
+  })
+
+describe("a chain and the process that started it", () => {
+  it.live("end together when that process is killed, and the chain is still written", () =>
+    Effect.gen(function* () {
+      const path = yield* statePath
+      const held = yield* hold(path)
+      assert.isFalse(existsSync(path), "no chain on disk while it runs")
+      held.holder.kill("SIGKILL")
+      // At once, as somebody would who saw it crash: it waits for the anvil that is just writing.
+      const { history } = yield* Anvil.start({ statePath: path })
+      assert.strictEqual(history, "restored")
+      yield* untilEnded(held)
+    })
+  )
+
+  it.live("stand Ctrl-C differently: the chain answers until the process has wound up", () =>
+    Effect.gen(function* () {
+      const held = yield* hold(yield* statePath)
+      process.kill(-(held.holder.pid ?? 0), "SIGINT")
+      assert.strictEqual((yield* Effect.promise(() => held.lines.next())).value, "answers: yes")
+      yield* exitOf(held)
+      yield* untilEnded(held)
+    })
+  )
+
+  it.live("both end when the chain dies", () =>
+    Effect.gen(function* () {
+      const held = yield* hold(yield* statePath)
+      process.kill(anvilOf(held), "SIGKILL")
+      assert.strictEqual(yield* exitOf(held), 1)
+      yield* untilEnded(held)
+    })
+  )
+
+  it.live("both end when the guard between them dies", () =>
+    Effect.gen(function* () {
+      const held = yield* hold(yield* statePath)
+      process.kill(held.guard, "SIGKILL")
+      assert.strictEqual(yield* exitOf(held), 1)
+      yield* untilEnded(held)
+    })
+  )
+
+  it.live("are known to have been cut off when nobody could write the chain", () =>
+    Effect.gen(function* () {
+      const path = yield* statePath
+      const held = yield* hold(path)
+      held.holder.kill("SIGSTOP")
+      process.kill(-held.guard, "SIGKILL")
+      held.holder.kill("SIGKILL")
+      yield* untilEnded(held)
+      const { history } = yield* Anvil.start({ statePath: path })
+      assert.strictEqual(history, "lost")
+    })
+  )
+})

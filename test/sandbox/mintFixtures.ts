@@ -1,0 +1,215 @@
+import { decodePaymentRequiredHeader, decodePaymentResponseHeader, encodePaymentSignatureHeader } from "@x402/core/http"
+import type { PaymentRequired } from "@x402/core/types"
+import { Context, Effect, Exit, Layer, Scope } from "effect"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { type Hex, keccak256, toHex } from "viem"
+import { generatePrivateKey, privateKeyToAccount } from "viem/accounts"
+import { local } from "../../src/config/Network.ts"
+import { address, type Address, type Bytes32 } from "../../src/domain/Address.ts"
+import { usdc } from "../../src/domain/Usdc.ts"
+import * as Anvil from "../../src/sandbox/Anvil.ts"
+import * as Contracts from "../../src/sandbox/Contracts.ts"
+import { type DevChain, roles } from "../../src/sandbox/DevChain.ts"
+import * as MintServer from "../../src/sandbox/MintServer.ts"
+import { mintTokenAbi } from "../../src/sandbox/mintToken.ts"
+import { usdcAbi } from "../../src/sandbox/usdcDeployment.ts"
+
+/** Base units: one USDC. */
+export const PRICE = 1_000_000n
+
+/** A real chain with the sandbox's contracts. It makes a block for every transaction: nothing waits for a second to pass. */
+export class Chain extends Context.Service<Chain, DevChain>()("test/sandbox/Chain") {
+  static readonly layer = Layer.effect(
+    this,
+    Effect.gen(function* () {
+      const { chain } = yield* Anvil.start({ port: 0 })
+      yield* Contracts.deploy(chain)
+      yield* chain.ask("make blocks at once", (client) => client.setAutomine(true))
+      return chain
+    })
+  )
+}
+
+const serial = { tokens: 0 }
+
+/** A token of the test's own, so that its counts are too. */
+export const newToken = (maxMintCount = 1_000n) =>
+  Effect.flatMap(Chain, (chain) =>
+    Contracts.deployToken(chain, { name: "Test", symbol: `TEST${++serial.tokens}`, maxMintCount })
+  )
+
+export const newDataDir = Effect.acquireRelease(
+  Effect.sync(() => mkdtempSync(join(tmpdir(), "mint-server-"))),
+  (path) => Effect.sync(() => rmSync(path, { recursive: true }))
+)
+
+export interface Shop {
+  readonly token: Address
+  readonly dataDir: string
+  readonly port?: number
+}
+
+export const serve = Effect.fnUntraced(function* ({ token, dataDir, port = 0 }: Shop) {
+  const { rpcUrl } = yield* Chain
+  return yield* MintServer.serve({
+    rpcUrl,
+    chainId: local.chainId,
+    usdc: local.usdc,
+    tokens: [{ address: token, pricePerMint: PRICE }],
+    gasKey: MINTER_KEY,
+    port,
+    dataDir
+  })
+})
+
+/** Of `roles.mintServer`. */
+const MINTER_KEY = "0x59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d"
+
+/** A server that can be stopped before the test ends. */
+export const serveUntilStopped = Effect.fnUntraced(function* (shop: Shop) {
+  const scope = yield* Scope.fork(yield* Effect.scope)
+  const { url } = yield* Scope.provide(serve(shop), scope)
+  return { url, stop: Scope.close(scope, Exit.void) }
+})
+
+export interface Order {
+  readonly recipient: string
+  readonly quantity: number
+}
+
+export interface Reply {
+  readonly status: number
+  readonly body: Record<string, unknown>
+  readonly receipt: ReturnType<typeof decodePaymentResponseHeader> | undefined
+  readonly challenge: PaymentRequired | undefined
+}
+
+const decoded = <A>(header: string | null, decode: (text: string) => A): A | undefined =>
+  header === null ? undefined : decode(header)
+
+/** One HTTP request; `body` as it is where it is text. */
+export const post = (url: string, body: unknown, header?: string): Effect.Effect<Reply, unknown> =>
+  Effect.tryPromise(async (signal) => {
+    const response = await fetch(url, {
+      method: "POST",
+      headers: { "content-type": "application/json", ...(header && { "payment-signature": header }) },
+      body: typeof body === "string" ? body : JSON.stringify(body),
+      signal
+    })
+    return {
+      status: response.status,
+      body: (await response.json()) as Record<string, unknown>,
+      receipt: decoded(response.headers.get("payment-response"), decodePaymentResponseHeader),
+      challenge: decoded(response.headers.get("payment-required"), decodePaymentRequiredHeader)
+    }
+  })
+
+/** A wallet with 100 USDC, unless told otherwise. */
+export const newPayer = Effect.fnUntraced(function* (funds = 100n * PRICE) {
+  const account = privateKeyToAccount(generatePrivateKey())
+  const chain = yield* Chain
+  if (funds > 0n) yield* Contracts.mintUsdc(chain, address(account.address), usdc(funds))
+  return account
+})
+export type Payer = Effect.Success<ReturnType<typeof newPayer>>
+
+const TYPES = {
+  TransferWithAuthorization: [
+    { name: "from", type: "address" },
+    { name: "to", type: "address" },
+    { name: "value", type: "uint256" },
+    { name: "validAfter", type: "uint256" },
+    { name: "validBefore", type: "uint256" },
+    { name: "nonce", type: "bytes32" }
+  ]
+} as const
+
+export const DOMAIN = {
+  name: local.usdc.name,
+  version: local.usdc.version,
+  chainId: local.chainId,
+  verifyingContract: local.usdc.address
+}
+
+export interface Authorization {
+  readonly from: Address
+  readonly to: Address
+  readonly value: bigint
+  readonly validAfter: bigint
+  readonly validBefore: bigint
+  readonly nonce: Bytes32
+}
+
+export interface Signed {
+  readonly authorization: Authorization
+  readonly signature: Hex
+  /** What carries it to the server. */
+  readonly header: string
+}
+
+/** Pays what a challenge asks for; `but` says what is done otherwise. Valid for five minutes of the chain's time. */
+export const sign = Effect.fnUntraced(function* (
+  payer: Payer,
+  challenge: PaymentRequired | undefined,
+  but: Partial<Authorization> = {}
+): Effect.fn.Return<Signed, unknown, Chain> {
+  const chain = yield* Chain
+  const { timestamp } = yield* chain.ask("read the time", (client) => client.getBlock())
+  const accepted = challenge?.accepts[0]
+  if (challenge === undefined || accepted === undefined) return yield* Effect.die(new Error("there is no offer"))
+  const authorization: Authorization = {
+    from: address(payer.address),
+    to: address(accepted.payTo),
+    value: BigInt(accepted.amount),
+    validAfter: 0n,
+    validBefore: timestamp + 300n,
+    nonce: keccak256(toHex(generatePrivateKey())),
+    ...but
+  }
+  const signature = yield* Effect.promise(() =>
+    payer.signTypedData({
+      domain: DOMAIN,
+      types: TYPES,
+      primaryType: "TransferWithAuthorization",
+      message: authorization
+    })
+  )
+  const { value, validAfter, validBefore } = authorization
+  const fields = { value: String(value), validAfter: String(validAfter), validBefore: String(validBefore) }
+  const payload = { signature, authorization: { ...authorization, ...fields } }
+  const { resource } = challenge
+  const header = encodePaymentSignatureHeader({ x402Version: 2, resource, accepted, payload })
+  return { authorization, signature, header }
+})
+
+/** What the chain says of a token and of who has to do with it. */
+export const read = {
+  usdcOf: (account: Address) =>
+    Effect.flatMap(Chain, (chain) =>
+      chain.ask("read a balance", (client) =>
+        client.readContract({ address: Contracts_USDC, abi: usdcAbi, functionName: "balanceOf", args: [account] })
+      )
+    ),
+  mintsOf: (token: Address) =>
+    Effect.flatMap(Chain, (chain) =>
+      chain.ask("read the mints", async (client) => {
+        const logs = await client.getContractEvents({
+          address: token,
+          abi: mintTokenAbi,
+          eventName: "TokensMinted",
+          strict: true,
+          fromBlock: 0n
+        })
+        return logs.map(({ args, transactionHash }) => ({ to: address(args.to), id: args.id, tx: transactionHash }))
+      })
+    )
+}
+
+const Contracts_USDC = local.usdc.address
+
+/** Whom the mints go to. */
+export const recipient = address(`0x${"4e".repeat(20)}`)
+export const stranger = address(`0x${"57".repeat(20)}`)
+export const minter = roles.mintServer
