@@ -43,7 +43,7 @@ export const monitor = <E, R>(afterStart: Effect.Effect<void, E, R>) =>
       "Monitoring for funded tasks..."
     ])
     yield* afterStart
-    return yield* Effect.all([checkLoop, mintLoop], { concurrency: "unbounded", discard: true })
+    return yield* Effect.raceFirst(checkLoop, mintLoop)
   })
 
 /** The executor against a chain, a mint server and a database that exist already. */
@@ -70,11 +70,11 @@ const local = Effect.gen(function* () {
 })
 
 /** The last line of a run: stopped, or why it could not go on. */
-const sayEnd = (cause: Cause.Cause<{ readonly message: string }>): Effect.Effect<void> => {
-  if (Cause.hasInterruptsOnly(cause)) return Log.startup("👋 AI Mint Executor stopped")
-  const failure = Option.getOrUndefined(Cause.findErrorOption(cause))
+const sayEnd = (exit: Exit.Exit<unknown, { readonly message: string }>): Effect.Effect<void> => {
+  if (Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause)) return Log.startup("👋 AI Mint Executor stopped")
+  const failure = Option.getOrUndefined(Cause.findErrorOption(exit.cause))
   return failure === undefined
-    ? Log.error("🚨 AI Mint Executor ended in a defect", { cause })
+    ? Log.error("🚨 AI Mint Executor ended in a defect", { cause: exit.cause })
     : Log.startup(`❌ AI Mint Executor cannot go on: ${failure.message}`)
 }
 
@@ -83,7 +83,7 @@ export const app = Effect.gen(function* () {
   const { network } = yield* Settings
   return yield* network.name === "local" ? local : deployed
 }).pipe(
-  Effect.tapCause(sayEnd),
+  Effect.onExit(sayEnd),
   Effect.provide(Logger.layer),
   Effect.provide(LoadSettings.layer({ terminal: process.stdout.isTTY })),
   Effect.provide(NodeServices.layer)

@@ -60,7 +60,7 @@ const SERVICE = /extends Context\.Service</
 const CAPABILITIES = ["task", "chain", "mint", "wallet"]
 
 /** A contract declares a service and depends on nothing but Effect, the pure rooms and its like. */
-const isContract = (path: string): boolean => {
+const isContract = (path: string, asked: ReadonlyArray<string> = []): boolean => {
   const module = modules.get(path)
   return (
     module !== undefined &&
@@ -68,7 +68,9 @@ const isContract = (path: string): boolean => {
     SERVICE.test(module.source) &&
     module.imports.every(({ from }) => {
       const to = target(module, from)
-      return to === undefined ? from === "effect" : /^(domain|config)\//.test(to) || (to !== path && isContract(to))
+      return to === undefined
+        ? from === "effect"
+        : /^(domain|config)\//.test(to) || (!asked.includes(to) && isContract(to, [...asked, path]))
     })
   )
 }

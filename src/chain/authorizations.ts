@@ -5,7 +5,7 @@ import type { AuthorizationOutcome } from "../domain/Authorization.ts"
 import type { AuthorizationQuery, ChainClient, ChainError } from "./ChainClient.ts"
 import type { Confirmed } from "./confirmed.ts"
 import { type Question, REQUESTS_PER_BATCH } from "./endpoint.ts"
-import { findLogs, TOPICS_PER_FILTER } from "./logs.ts"
+import { BLOCKS_SEARCHED_MAX, findLogs, TOPICS_PER_FILTER } from "./logs.ts"
 import { CONCURRENT_CALLS, read, readAllAt } from "./multicall.ts"
 import { type Log, receiptOf } from "./questions.ts"
 import type { Rpc } from "./rpc.ts"
@@ -47,7 +47,10 @@ export const makeReadAuthorizations = (
   )
 }
 
-/** The event that spent each nonce, where the node has it. Payer and nonce are indexed: the filter hits nothing else. */
+/**
+ * The event that spent each nonce, where the node has it. Payer and nonce are indexed: the filter hits nothing else.
+ * One nonce that is too old to search for stays unexplained, and keeps no other from being found.
+ */
 const findSpending = Effect.fnUntraced(function* (
   rpc: Rpc,
   usdc: UsdcContract,
@@ -57,7 +60,9 @@ const findSpending = Effect.fnUntraced(function* (
   const logs = yield* Effect.forEach(Arr.chunksOf(spent, TOPICS_PER_FILTER), (queries) => {
     const payers = Arr.dedupe(queries.map(({ payer }) => topicOf(payer)))
     const nonces = queries.map(({ nonce }) => nonce)
-    const fromBlock = queries.reduce((lowest, query) => (query.fromBlock < lowest ? query.fromBlock : lowest), toBlock)
+    const oldest = toBlock - BLOCKS_SEARCHED_MAX + 1n
+    const lowest = queries.reduce((lowest, { fromBlock }) => (fromBlock < lowest ? fromBlock : lowest), toBlock)
+    const fromBlock = lowest > oldest ? lowest : oldest
     const topics = [[AUTHORIZATION_USED, AUTHORIZATION_CANCELED], payers, nonces]
     return findLogs(rpc, OPERATION, { address: usdc.address, topics, fromBlock, toBlock }, (log) => log)
   })

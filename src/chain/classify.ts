@@ -41,29 +41,47 @@ const status =
   (symptoms: Symptoms): boolean =>
     symptoms.status !== undefined && symptoms.status >= from && symptoms.status <= to
 
+/** Fewer blocks or results at a time may do. As geth, reth, Erigon, Infura, Alchemy, dRPC and 1RPC say it. */
+const TOO_MUCH = new RegExp(
+  [
+    "block range|ranges? over|range (is )?too|max(imum)? .*range|range .*(exceed|limit)|limited to .*(range|blocks)",
+    "query returned more than|query exceeds max|query timeout|response (is )?too|response size|too many (logs|results)"
+  ].join("|"),
+  "i"
+)
+
+const RATE_LIMIT = /rate.?limit|too many requests|request limit|compute units|capacity|throttl/i
+
+/** The node, or the one behind it that happened to answer, has not yet got so far. */
+const BEHIND = new RegExp(
+  [
+    "beyond current head|(block|header)( for hash)? not (found|available|yet)|unknown block|block height is|out ?of ?range",
+    "missing trie node|no state available|state .*not available"
+  ].join("|"),
+  "i"
+)
+
 /**
- * The first rule that applies decides. Words go before codes, and codes before statuses: providers agree on little else
- * (Infura says -32005 for a rate limit and for too many results alike, geth says -32000 for nearly everything).
+ * The first rule that applies decides. Words go before codes, as providers agree on no code: -32005 is a rate limit or
+ * too many results with Infura, -32000 is nearly everything with geth, and 3 is a revert or, with dRPC, a large batch.
  */
 const RULES: ReadonlyArray<Rule> = [
   ["Timeout", named("TimeoutError", "AbortError")],
-  ["Rejected", named("ResponseBodyTooLargeError")],
-  ["Rejected", says(/query returned more than|response size|too many (results|logs|topics|addresses)/i)],
-  ["Rejected", says(/block range|range (is )?too (large|wide|big)|max(imum)? .*range|range .*(exceed|limit)/i)],
-  ["RateLimited", status(429)],
-  ["RateLimited", says(/rate.?limit|too many requests|request limit|compute units|capacity|throttl/i)],
-  ["RateLimited", coded(-32005, -32007, 429)],
   ["Lagging", named("BlockNotFoundError", "TransactionReceiptNotFoundError")],
-  ["Lagging", says(/(block|header)( for hash)? not (found|available)|unknown block|missing trie node|out ?of ?range/i)],
-  ["Lagging", says(/state .*not available|no state available|block .*not available|block height is/i)],
+  ["Rejected", named("ResponseBodyTooLargeError")],
+  ["Lagging", says(BEHIND)],
+  ["Rejected", says(TOO_MUCH)],
+  ["RateLimited", status(429)],
+  ["RateLimited", says(RATE_LIMIT)],
+  ["RateLimited", coded(-32005, -32007, 429)],
   ["Reverted", says(/revert|invalid opcode|out of gas/i)],
-  ["Reverted", coded(3)],
   ["Lagging", coded(-32001)],
   ["Unreadable", named("SyntaxError", "SchemaError", "AbiDecodingZeroDataError", "AbiDecodingDataSizeTooSmallError")],
   ["Unavailable", status(408)],
   ["Unavailable", status(500, 599)],
   ["Rejected", status(400, 499)],
-  ["Timeout", says(/time(d )?.?out/i)],
+  ["Timeout", says(/time(d )?.?out|deadline exceeded/i)],
+  ["Unavailable", says(/no backend|can't route|temporar/i)],
   ["Unavailable", coded(-32603, -32002)],
   ["Rejected", (symptoms) => symptoms.code !== undefined],
   ["Unavailable", named("HttpRequestError")]

@@ -14,10 +14,10 @@ export interface Endpoint {
 }
 
 /**
- * Requests of one question that travel in one HTTP request (a JSON-RPC batch). Public providers refuse batches of
- * hundreds; questions that ask more than this split themselves.
+ * Requests of one question that travel in one HTTP request (a JSON-RPC batch); a question must not have more. dRPC's
+ * free plan takes three and refuses four.
  */
-export const REQUESTS_PER_BATCH = 20
+export const REQUESTS_PER_BATCH = 3
 
 /** Retries, time limits and failover are `Rpc`'s, by the Clock: viem's own are off. */
 export const makeEndpoint = (url: Redacted.Redacted, fetch: typeof globalThis.fetch): Endpoint => {

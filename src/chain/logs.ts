@@ -6,14 +6,14 @@ import { CONCURRENT_CALLS } from "./multicall.ts"
 import { blockAt, headNumber, type Log, type LogFilter, logsOf } from "./questions.ts"
 import type { Rpc } from "./rpc.ts"
 
-/** Blocks in one `eth_getLogs`: half of what public endpoints of Base allow. */
-const BLOCKS_PER_PAGE = 5_000n
+/** Blocks in one `eth_getLogs`. Source: docs.base.org, `eth_getLogs`: "under 2,000 blocks for reliable results". */
+const BLOCKS_PER_PAGE = 2_000n
 
-/** How often a page that a provider finds too large is cut in two: down to 79 blocks. */
-const HALVINGS_MAX = 6
+/** How often a page that a provider finds too large is cut in two: down to 63 blocks. */
+const HALVINGS_MAX = 5
 
-/** 5,000,000 blocks: 115 days of Base. What is older needs an archive and a person. */
-const PAGES_MAX = 1_000
+/** Three months of Base, or 2,000 pages. What is older needs an archive and a person. */
+export const BLOCKS_SEARCHED_MAX = 4_000_000n
 
 /** Entries of a list in a topic. Public providers cap lists; 20,000 were fine on anvil. */
 export const TOPICS_PER_FILTER = 1_000
@@ -33,12 +33,12 @@ export const findLogs = Effect.fnUntraced(function* <A>(
   filter: LogFilter,
   decode: (log: Log) => A
 ): Effect.fn.Return<ReadonlyArray<A>, ChainError> {
-  const pages = pagesOf(filter)
-  if (pages.length > PAGES_MAX) {
-    const detail = `${filter.toBlock - filter.fromBlock} blocks of logs are more than will be searched`
+  const blocks = filter.toBlock - filter.fromBlock + 1n
+  if (blocks > BLOCKS_SEARCHED_MAX) {
+    const detail = `the logs of ${blocks} blocks are more than will be searched (${BLOCKS_SEARCHED_MAX})`
     return yield* new ChainError({ reason: "Rejected", operation, detail })
   }
-  const found = yield* Effect.forEach(pages, (page) => findPage(rpc, operation, page, decode, HALVINGS_MAX), {
+  const found = yield* Effect.forEach(pagesOf(filter), (page) => findPage(rpc, operation, page, decode, HALVINGS_MAX), {
     concurrency: CONCURRENT_CALLS
   })
   return found.flat()

@@ -26,7 +26,6 @@ export interface SettingsShape {
   readonly maxRetryCount: number
   readonly confirmations: number
   readonly mintPayTo: ReadonlyArray<Address>
-  /** Never shorter than `mintTimeout`. */
   readonly authorizationWindow: Duration.Duration
   /** An IANA zone name. None: the database's own default zone. */
   readonly databaseTimezone: Option.Option<string>

@@ -37,12 +37,6 @@ export const load = Effect.fn("Settings.load")(function* (surroundings: Surround
     logLevel: yield* reader.readOr("LOG_LEVEL", Field.logLevel, production ? "Info" : "Debug"),
     logFormat: yield* reader.readOr("LOG_FORMAT", Field.logFormat, surroundings.terminal ? "pretty" : "text")
   }
-  if (Duration.isLessThan(settings.authorizationWindow, settings.mintTimeout)) {
-    reader.report(
-      "AUTHORIZATION_WINDOW: must not be shorter than MINT_TIMEOUT, " +
-        "or a payment can lapse while the mint server still works on it"
-    )
-  }
   return reader.problems.length === 0 ? settings : yield* new BadSettings({ problems: [...reader.problems] })
 })
 
@@ -92,11 +86,11 @@ const readPace = Effect.fnUntraced(function* (reader: Reader) {
 
 /**
  * How long things may take. A facilitator refuses an authorization with less than 6 s to live, and the chain's clock
- * and ours differ by a few seconds: hence at least 30 s for the window. At most an hour, as that is how long the
+ * and ours differ by a few seconds: hence at least 10 s for the window. At most an hour, as that is how long the
  * outcome of a payment can stay unknown.
  */
 const readTimeouts = Effect.fnUntraced(function* (reader: Reader) {
-  const authorizationWindow = Field.duration({ min: "30 seconds", max: "1 hour" })
+  const authorizationWindow = Field.duration({ min: "10 seconds", max: "1 hour" })
   const rpcTimeout = Field.duration({ min: "100 millis", max: "2 minutes" })
   const mintTimeout = Field.duration({ min: "1 second", max: "10 minutes" })
   const databaseTimeout = Field.duration({ min: "100 millis", max: "5 minutes" })

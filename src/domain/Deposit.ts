@@ -13,8 +13,17 @@ export interface Deposit {
 }
 
 /**
- * The transfer that a task was paid with: the newest of exactly its cost, else the newest of all, which made the sum
- * enough. Only for the record; the balance decides whether it is paid.
+ * The transfers that tasks were paid with, for the record: for each cost the newest transfer of exactly that much which
+ * none before it in the list was paid with, else the newest of all, which made the sum enough.
  */
-export const depositFor = (cost: Usdc, deposits: ReadonlyArray<Deposit>): Deposit | undefined =>
-  deposits.findLast((deposit) => deposit.amount === cost) ?? deposits.at(-1)
+export const depositsFor = (
+  costs: ReadonlyArray<Usdc>,
+  deposits: ReadonlyArray<Deposit>
+): ReadonlyArray<Deposit | undefined> => {
+  const left = new Set(deposits)
+  return costs.map((cost) => {
+    const exact = [...left].findLast((deposit) => deposit.amount === cost)
+    if (exact !== undefined) left.delete(exact)
+    return exact ?? [...left].at(-1)
+  })
+}

@@ -2,36 +2,30 @@ import { Clock, Duration, Effect, Ref } from "effect"
 import { type Balances, ChainClient } from "../chain/ChainClient.ts"
 import { KeyCustody } from "../chain/KeyCustody.ts"
 import { Settings } from "../config/Settings.ts"
+import type { Address } from "../domain/Address.ts"
+import { freeAtLeast } from "../domain/Allocation.ts"
 import { blockBefore, type Block } from "../domain/Block.ts"
-import { type Deposit, depositFor } from "../domain/Deposit.ts"
-import { messages, shortId, type Task, type TaskId } from "../domain/Task.ts"
+import { type Deposit, depositsFor } from "../domain/Deposit.ts"
+import { messages, shortId, type TaskId } from "../domain/Task.ts"
 import { words } from "../domain/time.ts"
-import { type Usdc, zero } from "../domain/Usdc.ts"
-import { judge, type Verdict } from "../domain/Verdict.ts"
+import { zero } from "../domain/Usdc.ts"
+import { judge } from "../domain/Verdict.ts"
 import type { WalletId } from "../domain/Wallet.ts"
 import * as Log from "../ops/Log.ts"
 import { type BadTask, TaskRepo, type WalletOrders } from "../task/TaskRepo.ts"
 import { Wallets } from "../wallet/Wallets.ts"
-import { makeReport } from "./checkReport.ts"
+import { type Looked, makeReport } from "./checkReport.ts"
 import { every } from "./every.ts"
 
 /** Wallets read in one statement, and in one sweep; the next sweep goes on where this one stopped. */
 const PAGE_WALLETS = 2_000
 const SWEEP_WALLETS_MAX = 20_000
 
-/** How far back the transfer that paid is searched for: about a day on Base. */
+/** How far back transfers into the wallets are searched for: about a day on Base. */
 const DEPOSIT_BLOCKS_MAX = 43_200n
 
 /** A chain whose newest confirmed block is older than this makes no blocks: nothing is cancelled until it does. */
 const CHAIN_STALE_MS = 120_000
-
-/** One pending task and what this sweep made of it. */
-export interface Looked {
-  readonly task: Task
-  readonly orders: WalletOrders
-  readonly balance: Usdc
-  readonly verdict: Verdict
-}
 
 export interface SweepResult {
   readonly checked: number
@@ -55,8 +49,9 @@ export const makeCheckTick = Effect.gen(function* () {
     if (usable.length === 0) return { checked, funded: [], cancelled: [] } satisfies SweepResult
     const balances = yield* (yield* ChainClient).readBalances(usable.map(({ wallet }) => wallet.agentAddress))
     yield* warnIfStale(balances.block)
-    const looked = yield* look(usable, balances)
-    const funded = yield* fundPaid(looked, balances.block)
+    const deposits = yield* findDeposits(usable, balances)
+    const looked = yield* look(usable, balances, deposits)
+    const funded = yield* fundPaid(looked, balances.block, deposits)
     const cancelled = yield* cancelOverdue(looked, balances.block)
     yield* report(looked, balances.block, { funded, cancelled })
     return { checked, funded, cancelled } satisfies SweepResult
@@ -115,14 +110,22 @@ const warnIfStale = Effect.fnUntraced(function* (block: Block) {
   yield* Log.warnOnce("stale", `⚠️ The newest confirmed block ${block.number} is ${behind} old: no task is cancelled by it`)
 })
 
-const look = Effect.fnUntraced(function* (orders: ReadonlyArray<WalletOrders>, { block, usdc }: Balances) {
+/** Transfers by wallet, oldest first; `undefined` where they could not be read. */
+type Deposits = ReadonlyMap<Address, ReadonlyArray<Deposit>> | undefined
+
+const look = Effect.fnUntraced(function* (
+  orders: ReadonlyArray<WalletOrders>,
+  { block, usdc }: Balances,
+  deposits: Deposits
+) {
   const { paymentTimeout } = yield* Settings
   const timeoutMs = Duration.toMillis(paymentTimeout)
   return orders.flatMap((ofWallet): ReadonlyArray<Looked> => {
     const balance = usdc.get(ofWallet.wallet.agentAddress) ?? zero
     // A balance from before the wallet's last proven payment is not its balance.
     const isOutdated = block.number < ofWallet.provenBlock
-    const verdicts = judge({ ...ofWallet, balance }, ofWallet.pending, block, timeoutMs)
+    const arrived = deposits && (deposits.get(ofWallet.wallet.agentAddress) ?? [])
+    const verdicts = judge({ ...ofWallet, balance }, ofWallet.pending, block, timeoutMs, arrived)
     return ofWallet.pending.map((task) => {
       const verdict = isOutdated ? "wait" : (verdicts.get(task) ?? "wait")
       return { task, orders: ofWallet, balance, verdict }
@@ -132,38 +135,48 @@ const look = Effect.fnUntraced(function* (orders: ReadonlyArray<WalletOrders>, {
 
 const evidence = ({ task, orders }: Looked) => ({ taskId: task.id, walletId: orders.wallet.id, version: orders.version })
 
-const fundPaid = Effect.fnUntraced(function* (looked: ReadonlyArray<Looked>, block: Block) {
+const fundPaid = Effect.fnUntraced(function* (looked: ReadonlyArray<Looked>, block: Block, deposits: Deposits) {
   const paid = looked.filter(({ verdict }) => verdict === "fund")
   if (paid.length === 0) return []
   const repo = yield* TaskRepo
   const wallets = yield* Wallets
-  const nowMs = yield* Clock.currentTimeMillis
-  const deposits = Map.groupBy(yield* findDeposits(paid, block), ({ wallet }) => wallet)
-  const fundings = paid.map((one) => {
-    const deposit = depositFor(one.task.totalCost, deposits.get(one.orders.wallet.agentAddress) ?? [])
-    const received = { fundingTx: deposit?.tx ?? "auto_funded", receivedAtMs: deposit?.block.timeMs ?? block.timeMs } as const
-    return { ...evidence(one), ...received }
+  const byWallet = Map.groupBy(paid, ({ orders }) => orders)
+  const fundings = [...byWallet].flatMap(([{ wallet }, ofWallet]) => {
+    const newestFirst = ofWallet.toReversed()
+    const costs = newestFirst.map(({ task }) => task.totalCost)
+    const paidWith = depositsFor(costs, deposits?.get(wallet.agentAddress) ?? [])
+    return newestFirst.map((one, index) => ({
+      ...evidence(one),
+      fundingTx: paidWith[index]?.tx ?? ("auto_funded" as const),
+      receivedAtMs: paidWith[index]?.block.timeMs ?? block.timeMs
+    }))
   })
-  const funded = yield* repo.fund(fundings, block, nowMs)
+  const funded = yield* repo.fund(fundings, block, yield* Clock.currentTimeMillis)
   const woken = new Set(paid.filter(({ task }) => funded.includes(task.id)).map(({ orders }) => orders.wallet.id))
   yield* Effect.forEach(woken, wallets.wake, { discard: true })
   return funded
 })
 
-/** The record of the transfer is worth having and never needed: without logs the balance rule stands. */
-const findDeposits = Effect.fnUntraced(function* (paid: ReadonlyArray<Looked>, block: Block) {
+/**
+ * The transfers into the wallets that can pay for anything: they tell which order money was meant for, and are kept for
+ * the record. Worth having and never needed: without logs the balance rule stands.
+ */
+const findDeposits = Effect.fnUntraced(function* (orders: ReadonlyArray<WalletOrders>, { block, usdc }: Balances) {
   const { network } = yield* Settings
-  const oldestMs = Math.min(...paid.map(({ task }) => task.createdAtMs))
+  const inFunds = orders.filter((ofWallet) => {
+    const free = freeAtLeast({ ...ofWallet, balance: usdc.get(ofWallet.wallet.agentAddress) ?? zero })
+    return ofWallet.pending.some(({ totalCost }) => totalCost <= free)
+  })
+  if (inFunds.length === 0) return new Map<Address, ReadonlyArray<Deposit>>()
+  const oldestMs = Math.min(...inFunds.flatMap(({ pending }) => pending.map((task) => task.createdAtMs)))
   const since = blockBefore(block, oldestMs, network.blockSeconds)
   const floor = block.number > DEPOSIT_BLOCKS_MAX ? block.number - DEPOSIT_BLOCKS_MAX : 0n
-  const wallets = [...new Set(paid.map(({ orders }) => orders.wallet.agentAddress))]
+  const wallets = inFunds.map(({ wallet }) => wallet.agentAddress)
   const query = { wallets, fromBlock: since > floor ? since : floor, toBlock: block.number }
   return yield* (yield* ChainClient).findDeposits(query).pipe(
+    Effect.map((found): Deposits => Map.groupBy(found, ({ wallet }) => wallet)),
     Effect.catch((error) =>
-      Effect.as(
-        Log.warnOnce("deposits", `⚠️ The transfers that paid are not recorded: ${error.message}`),
-        [] as ReadonlyArray<Deposit>
-      )
+      Effect.as(Log.warnOnce("deposits", `⚠️ The transfers that paid are not known: ${error.message}`), undefined)
     )
   )
 })

@@ -1,11 +1,20 @@
 import { Clock, Duration, Effect } from "effect"
 import { Settings } from "../config/Settings.ts"
 import type { Block } from "../domain/Block.ts"
-import { shortId, type TaskId } from "../domain/Task.ts"
+import { shortId, type Task, type TaskId } from "../domain/Task.ts"
 import { duration } from "../domain/time.ts"
-import { format } from "../domain/Usdc.ts"
+import { format, type Usdc } from "../domain/Usdc.ts"
+import type { Verdict } from "../domain/Verdict.ts"
 import * as Log from "../ops/Log.ts"
-import type { Looked } from "./CheckLoop.ts"
+import type { WalletOrders } from "../task/TaskRepo.ts"
+
+/** One pending task and what a sweep made of it. */
+export interface Looked {
+  readonly task: Task
+  readonly orders: WalletOrders
+  readonly balance: Usdc
+  readonly verdict: Verdict
+}
 
 /** A task about which nothing changes is told once in this time; at DEBUG, at every sweep. */
 const REPEAT_MS = 60_000

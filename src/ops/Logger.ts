@@ -60,6 +60,13 @@ const makeRead = (settings: SettingsShape): ((options: Logger.Options<unknown>) 
   }
 }
 
+/** What stands for a record that cannot be read. */
+const unprintable = ({ date, logLevel }: Logger.Options<unknown>): Entry => {
+  const level = LEVELS[logLevel]
+  const lines = ["(a log line that cannot be printed)"]
+  return { date, level, kind: KINDS[level], lines, fields: {}, cause: undefined, stack: [] }
+}
+
 /** The one logger of the process, for the sink that it is given. All that Effect and libraries log goes through it. */
 export const layerTo = (sink: Sink): Layer.Layer<never, never, Settings> =>
   Layer.unwrap(
@@ -71,7 +78,7 @@ export const layerTo = (sink: Sink): Layer.Layer<never, never, Settings> =>
           return format(read(options))
         } catch {
           // An error whose message cannot even be asked for. It must not become a defect of whoever logs it.
-          return [`[${options.date.toISOString()}] [${LEVELS[options.logLevel]}] (a log line that cannot be printed)`]
+          return format(unprintable(options))
         }
       }
       const logger = Logger.make<unknown, void>((options) => {

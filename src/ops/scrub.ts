@@ -37,11 +37,12 @@ const decoded = (part: string): string => {
 
 /** The password of a URL, also as it is sent in an HTTP header. */
 const inUserInfo = (url: URL): ReadonlyArray<string> => {
+  if (url.username === "" && url.password === "") return []
   const password = decoded(url.password)
-  if (password === "") return []
-  const basic = Buffer.from(`${decoded(url.username)}:${password}`).toString("base64")
+  const basic = literal(Buffer.from(`${decoded(url.username)}:${password}`).toString("base64"))
+  const inPlace = password === "" ? [] : [literal(`:${url.password}@`)]
   const anywhere = password.length < PASSWORD_CHARS_MIN ? [] : [literal(url.password), ...spellings(password)]
-  return [literal(`:${url.password}@`), literal(basic), ...anywhere]
+  return [basic, ...inPlace, ...anywhere]
 }
 
 const inDatabaseUrl = (text: string): ReadonlyArray<string> => {
@@ -55,7 +56,7 @@ const inDatabaseUrl = (text: string): ReadonlyArray<string> => {
 const inRpcUrl = (text: string): ReadonlyArray<string> => {
   const url = URL.parse(text)
   if (url === null) return [literal(text)]
-  const parts = [...url.pathname.split("/").map(decoded), ...url.searchParams.values()]
+  const parts = [decoded(url.username), ...url.pathname.split("/").map(decoded), ...url.searchParams.values()]
   const rest = `${url.pathname.slice(1)}${url.search}`.replace(/\/+$/, "")
   const behindHost = rest === "" ? [] : [`(?<=${literal(`${url.host}/`)})${literal(rest)}`]
   return [...inUserInfo(url), ...parts.filter(isApiKey).flatMap(spellings), ...behindHost]

@@ -1,5 +1,5 @@
 import { Effect, Schedule, Schema, type Scope } from "effect"
-import { existsSync, mkdtempSync, rmSync } from "node:fs"
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { createRequire } from "node:module"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
@@ -25,12 +25,8 @@ export interface Anvil {
   readonly chain: DevChain.DevChain
   /** Fails when the chain ends by itself. An executor without its chain is to end too. */
   readonly died: Effect.Effect<never, AnvilDied>
-  /**
-   * - `fresh`: a chain with block 0 of its own.
-   * - `restored`: the chain of an earlier run, with its blocks, logs, receipts and code.
-   * - `lost`: fresh, because the earlier run was cut off before it could write its chain.
-   */
-  readonly history: "fresh" | "restored" | "lost"
+  /** Whether it is the chain of the last run, with its blocks, logs, receipts and code, or one with a block 0 of its own. */
+  readonly isRestored: boolean
 }
 
 const PORT = 8545
@@ -44,7 +40,7 @@ const FIRST_BLOCKS = 8
 /** At about 1 MB each after 16,000 blocks. */
 const STATES_ON_DISK = 32
 
-/** anvil answers within 0.1 s, and within 0.5 s with a day's blocks to restore. On a busy machine it may take longer. */
+/** anvil listens within 0.1 s, and within 0.5 s with 22,000 blocks to restore. On a busy machine it may take longer. */
 const START_TIMEOUT = "20 seconds"
 
 /** How long an anvil whose sandbox was killed may still take to write its state. */
@@ -63,32 +59,73 @@ export const start = Effect.fn("Anvil.start")(function* (
   options: AnvilOptions
 ): Effect.fn.Return<Anvil, AnvilDied, Scope.Scope> {
   const { statePath } = options
-  const history = statePath === undefined ? "fresh" : yield* endOfLastRun(statePath)
-  const port = yield* freePort(options.port ?? PORT)
-  const cacheFolder = mkdtempSync(join(tmpdir(), "ai-mint-anvil-"))
-  const { died } = yield* GuardedProcess.run({
-    name: "anvil",
-    program: yield* program,
-    args: argumentsOf(options, { port, cacheFolder }),
-    scratchFolder: cacheFolder,
-    ...(statePath === undefined ? {} : { pidFile: pidFileOf(statePath) })
-  })
-  const diedVisibly = Effect.mapError(died, ({ message }) => new AnvilDied({ message }))
+  const isRestored = statePath !== undefined && (yield* lastRun(statePath)) === "kept"
+  const { port, died } = yield* launch(options).pipe(Effect.retry({ times: PORT_RETRIES, while: isPortTaken }))
   const chain = DevChain.connect(`http://127.0.0.1:${port}`)
-  yield* untilAnswering(chain).pipe(Effect.raceFirst(diedVisibly))
   yield* chain.mine(FIRST_BLOCKS).pipe(
     Effect.mapError(({ message }) => new AnvilDied({ message })),
-    Effect.raceFirst(diedVisibly)
+    Effect.raceFirst(died)
   )
-  if (statePath !== undefined) rmSync(statePath, { force: true })
-  return { port, chain, died: diedVisibly, history }
+  if (statePath !== undefined) {
+    writeFileSync(usedFileOf(statePath), "")
+    rmSync(statePath, { force: true })
+  }
+  return { port, chain, died, isRestored }
 })
+
+/**
+ * What the last run left in `statePath`. `lost`: there was a chain, and it was cut off before it could be written.
+ * Waits for the anvil of a sandbox that was killed, which is just writing.
+ */
+export const lastRun = Effect.fn("Anvil.lastRun")(function* (
+  statePath: string
+): Effect.fn.Return<"none" | "kept" | "lost", AnvilDied> {
+  yield* GuardedProcess.untilGone(pidFileOf(statePath)).pipe(
+    Effect.timeoutOrElse({
+      duration: LAST_RUN_TIMEOUT,
+      orElse: () => {
+        const message = `The anvil of the last run does not end; the pid of its guard is in ${pidFileOf(statePath)}`
+        return Effect.fail(new AnvilDied({ message }))
+      }
+    })
+  )
+  if (existsSync(statePath)) return "kept"
+  return existsSync(usedFileOf(statePath)) ? "lost" : "none"
+})
+
+/** Returns once anvil listens. Then whatever answers on its port is this one, and no other that was quicker. */
+const launch = Effect.fnUntraced(function* (options: AnvilOptions) {
+  const { statePath } = options
+  const port = yield* freePort(options.port ?? PORT)
+  const folder = mkdtempSync(join(tmpdir(), "ai-mint-anvil-"))
+  const process = yield* GuardedProcess.run({
+    name: "anvil",
+    program: yield* program,
+    args: argumentsOf(options, { port, folder }),
+    scratchFolder: folder,
+    ...(statePath === undefined ? {} : { pidFile: pidFileOf(statePath) })
+  })
+  const died = Effect.mapError(process.died, ({ message }) => new AnvilDied({ message }))
+  yield* untilListening(folder).pipe(Effect.raceFirst(died))
+  return { port, died }
+})
+
+/** Between our look at a port and anvil's, somebody else may have taken it. Then we look again. */
+const PORT_RETRIES = 3
+
+const isPortTaken = ({ message }: AnvilDied): boolean => message.includes("Address already in use")
 
 const pidFileOf = (statePath: string): string => `${statePath}.pid`
 
+/** anvil describes itself in this file as soon as it listens, and not where its port is taken. */
+const listeningFileOf = (folder: string): string => join(folder, "anvil.json")
+
+/** Says that there has been a chain here. */
+const usedFileOf = (statePath: string): string => `${statePath}.used`
+
 const argumentsOf = (
   { statePath, blockSeconds = local.blockSeconds }: AnvilOptions,
-  { port, cacheFolder }: { readonly port: number; readonly cacheFolder: string }
+  { port, folder }: { readonly port: number; readonly folder: string }
 ) => [
   ...["--host", "127.0.0.1", "--port", String(port)],
   ...["--chain-id", String(local.chainId), "--block-time", String(blockSeconds)],
@@ -97,7 +134,8 @@ const argumentsOf = (
   ...["--hardfork", "cancun"],
   // By default anvil writes 3,600 earlier states under the home directory and leaves them there: measured after 16,000
   // blocks, 3.8 GB. (--prune-history writes none, and lets memory grow instead: 3.5 GB.)
-  ...["--max-persisted-states", String(STATES_ON_DISK), "--cache-path", cacheFolder],
+  ...["--max-persisted-states", String(STATES_ON_DISK), "--cache-path", folder],
+  ...["--config-out", listeningFileOf(folder)],
   "--silent",
   ...(statePath === undefined ? [] : ["--state", statePath])
 ]
@@ -116,29 +154,11 @@ const program = Effect.suspend(() => {
   }
 })
 
-const untilAnswering = (chain: DevChain.DevChain): Effect.Effect<void, AnvilDied> =>
-  chain
-    .ask("reach anvil", (client) => client.getChainId())
-    .pipe(
-      Effect.retry(POLL),
-      Effect.orDie,
-      Effect.timeoutOrElse({
-        duration: START_TIMEOUT,
-        orElse: () => Effect.fail(new AnvilDied({ message: `anvil did not answer within ${START_TIMEOUT}` }))
-      })
-    )
-
-/** A sandbox that was killed leaves an anvil that is just writing its state: we wait for that, then see what there is. */
-const endOfLastRun = Effect.fnUntraced(function* (statePath: string) {
-  const end = yield* GuardedProcess.untilGone(pidFileOf(statePath)).pipe(
+const untilListening = (folder: string): Effect.Effect<void, AnvilDied> =>
+  Effect.sync(() => existsSync(listeningFileOf(folder))).pipe(
+    Effect.repeat({ schedule: POLL, until: (isListening) => isListening }),
     Effect.timeoutOrElse({
-      duration: LAST_RUN_TIMEOUT,
-      orElse: () => {
-        const message = `The anvil of the last run does not end; the pid of its guard is in ${pidFileOf(statePath)}`
-        return Effect.fail(new AnvilDied({ message }))
-      }
+      duration: START_TIMEOUT,
+      orElse: () => Effect.fail(new AnvilDied({ message: `anvil did not start within ${START_TIMEOUT}` }))
     })
   )
-  if (existsSync(statePath)) return "restored"
-  return end === "cutOff" ? "lost" : "fresh"
-})

@@ -30,11 +30,15 @@ export type PayMode = typeof PayMode.Type
 /** Whether tokens can be minted to this text: the address of an account, in any case. */
 export const isRecipient = (text: string): boolean => ![undefined, ZERO].includes(parse(text))
 
-const quantityMessage = `expected a whole number from 1 to ${QUANTITY_MAX}`
+/** What a request may hold, in words. */
+export const allowed = {
+  quantity: `a whole number from 1 to ${QUANTITY_MAX}`,
+  user: "the address of an account: 0x and 40 hex digits, not all 0"
+}
 
 /** Mints in one order. */
-export const Quantity = Schema.Int.annotate({ message: quantityMessage }).check(
-  Schema.isBetween({ minimum: 1, maximum: QUANTITY_MAX }, { message: quantityMessage })
+export const Quantity = Schema.Int.annotate({ message: `expected ${allowed.quantity}` }).check(
+  Schema.isBetween({ minimum: 1, maximum: QUANTITY_MAX }, { message: `expected ${allowed.quantity}` })
 )
 
 /** The body of `POST /sandbox/orders`. */
@@ -42,11 +46,7 @@ export const OrderBody = Schema.Struct({
   quantity: Quantity,
   pay: PayMode,
   user: Schema.optionalKey(
-    Schema.String.check(
-      Schema.makeFilter(
-        (text) => isRecipient(text) || "expected the address of an account: 0x and 40 hex digits, not all 0"
-      )
-    )
+    Schema.String.check(Schema.makeFilter((text) => isRecipient(text) || `expected ${allowed.user}`))
   )
 })
 export type OrderBody = typeof OrderBody.Type
@@ -128,15 +128,13 @@ export const controlRoutes = Effect.fnUntraced(function* (
   const answer = (c: Context, handler: Effect.Effect<Response, DeskError>): Promise<Response> =>
     run(
       handler.pipe(
-        Effect.catchTag("DeskError", (error) =>
-          Effect.succeed(refuse(c, STATUS[error.reason], { error: error.message }))
+        Effect.catchTag("DeskError", ({ reason, message }) =>
+          Effect.succeed(refuse(c, STATUS[reason], { error: message }))
         ),
-        Effect.catchDefect((cause) =>
-          Effect.as(
-            Log.error("The sandbox's control server could not answer", { cause }),
-            refuse(c, 500, { error: "the sandbox could not answer: its log says why" })
-          )
-        )
+        Effect.catchDefect((cause) => {
+          const answered = refuse(c, 500, { error: "the sandbox could not answer: its log says why" })
+          return Effect.as(Log.error("The sandbox's control server could not answer", { cause }), answered)
+        })
       )
     )
 
@@ -146,12 +144,14 @@ export const controlRoutes = Effect.fnUntraced(function* (
     const { quantity, pay, user } = body
     const { token, pricePerMint, paymentTimeout } = options
     const who = user === undefined ? {} : { user: address(user) }
-    const { totalCost, ...order } = yield* desk.placeOrder({ token, quantity, pricePerMint, ...who })
-    const payment = yield* payments.arrange({ ...order, totalCost }, pay)
-    const money = { pricePerMint: amountOf(pricePerMint), cost: amountOf(totalCost), payment }
+    const order = yield* desk.placeOrder({ token, quantity, pricePerMint, ...who })
+    const payment = yield* payments.arrange(order, pay)
+    const money = { pricePerMint: amountOf(pricePerMint), cost: amountOf(order.totalCost), payment }
     const deadline = after(order.createdAt, paymentTimeout)
     return c.json(encodePlaced({ ...order, token, quantity, ...money, deadline }), 201)
   })
+
+  const list = (c: Context) => Effect.map(desk.latestOrders, (orders) => c.json(encodeList({ orders })))
 
   const details = Effect.fn("ControlServer.details")(function* (c: Context, id: TaskId) {
     const order = yield* desk.readOrder(id)
@@ -163,17 +163,10 @@ export const controlRoutes = Effect.fnUntraced(function* (
     app.use("/sandbox/*", (c, next) =>
       isLoopback(c) ? next() : Promise.resolve(refuse(c, 403, { error: "the sandbox answers only its own machine" }))
     )
-    const limit = bodyLimit({
-      maxSize: BODY_BYTES_MAX,
-      onError: (c) => refuse(c, 413, { error: `an order has at most ${BODY_BYTES_MAX} bytes` })
-    })
+    const tooLong = (c: Context) => refuse(c, 413, { error: `an order has at most ${BODY_BYTES_MAX} bytes` })
+    const limit = bodyLimit({ maxSize: BODY_BYTES_MAX, onError: tooLong })
     app.post("/sandbox/orders", limit, (c) => answer(c, place(c)))
-    app.get("/sandbox/orders", (c) =>
-      answer(
-        c,
-        Effect.map(desk.latestOrders, (orders) => c.json(encodeList({ orders })))
-      )
-    )
+    app.get("/sandbox/orders", (c) => answer(c, list(c)))
     app.get("/sandbox/orders/:id", (c) => answer(c, details(c, c.req.param("id"))))
   }
 })

@@ -22,9 +22,13 @@ export class DevChainError extends Schema.TaggedError<DevChainError>()("DevChain
   cause: Schema.Defect()
 }) {
   override get message(): string {
-    const why = this.cause instanceof BaseError ? this.cause.shortMessage : String(this.cause)
-    return `Cannot ${this.operation}: ${why}`
+    return `Cannot ${this.operation}: ${wordsOf(this.cause)}`
   }
+}
+
+const wordsOf = (cause: unknown): string => {
+  if (cause instanceof BaseError) return cause.shortMessage
+  return cause instanceof Error ? cause.message : "unknown"
 }
 
 /**

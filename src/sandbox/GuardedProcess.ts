@@ -82,20 +82,14 @@ export const run = Effect.fn("GuardedProcess.run")(function* (
 })
 
 /**
- * Waits for a program that was started with this `pidFile`, by us or by a process that was killed since, and tells how
- * it went. `cutOff`: program and guard were ended from outside, so whatever the program writes at its end is missing.
+ * Waits for a program that was started with this `pidFile`, by a process that was killed since: its guard is just
+ * ending it. Succeeds at once where there is none.
  */
-export const untilGone = (pidFile: string): Effect.Effect<"never ran" | "ended" | "cutOff"> =>
-  Effect.gen(function* () {
-    if (!existsSync(pidFile)) return "never ran"
-    yield* Effect.sync(() => isGuarded(pidFile)).pipe(
-      Effect.repeat({ schedule: Schedule.spaced("20 millis"), while: (isRunning) => isRunning })
-    )
-    // The guard removes it as its last deed.
-    if (!existsSync(pidFile)) return "ended"
-    rmSync(pidFile, { force: true })
-    return "cutOff"
-  })
+export const untilGone = (pidFile: string): Effect.Effect<void> =>
+  Effect.sync(() => existsSync(pidFile) && isGuarded(pidFile)).pipe(
+    Effect.repeat({ schedule: Schedule.spaced("20 millis"), while: (isRunning) => isRunning }),
+    Effect.andThen(Effect.sync(() => rmSync(pidFile, { force: true })))
+  )
 
 /** A pid alone proves nothing, as numbers are used again; the guard has the name of its file among its arguments. */
 const isGuarded = (pidFile: string): boolean => {

@@ -1,10 +1,10 @@
 import type { PgClient } from "@effect/sql-pg"
-import { type Context, Duration, Effect, Layer, type Redacted, Schema, type Scope } from "effect"
+import { Clock, Context, Duration, Effect, Layer, type Redacted, Schema } from "effect"
 import type { SqlClient } from "effect/sql"
-import { Hono } from "hono"
+import type { SqlError } from "effect/sql/SqlError"
 import { existsSync } from "node:fs"
 import { join } from "node:path"
-import { local } from "../config/Network.ts"
+import { local, type UsdcContract } from "../config/Network.ts"
 import type { Address } from "../domain/Address.ts"
 import { type Usdc, usdc } from "../domain/Usdc.ts"
 import * as Anvil from "./Anvil.ts"
@@ -16,3 +16,171 @@ import * as MintServer from "./MintServer.ts"
 import * as OrderDesk from "./OrderDesk.ts"
 import * as Pglite from "./Pglite.ts"
 import { lock, publish } from "./sandboxFile.ts"
+
+/** The local network cannot be set up. The message says why, and what to do. */
+export class SandboxError extends Schema.TaggedError<SandboxError>()("SandboxError", { message: Schema.String }) {}
+
+type Database = SqlClient.SqlClient | PgClient.PgClient
+
+/** What is given here is the operator's own, and the sandbox does not bring it. */
+export interface SandboxOptions<E = never, R = never> {
+  /** Where the sandbox keeps its chain, its database and its key. One sandbox at a time. */
+  readonly dataDir: string
+  /** `PAYMENT_TIMEOUT` and `CHECK_INTERVAL` of the executor: the person who pays late goes by them. */
+  readonly paymentTimeout: Duration.Duration
+  readonly checkInterval: Duration.Duration
+  /** Preferred ports: where they are taken the sandbox takes others, and says so in `moved`. */
+  readonly ports?: Partial<Ports>
+  /** Seconds between blocks of the sandbox's chain. */
+  readonly blockSeconds?: number
+  /** What the mint server asks for one mint. Default: 1 USDC. */
+  readonly pricePerMint?: Usdc
+  /** A development chain of the operator. The sandbox's contracts are put on it where they are missing. */
+  readonly rpcUrl?: string
+  readonly serverUrl?: string
+  readonly database?: { readonly url: Redacted.Redacted; readonly layer: Layer.Layer<Database, E, R> }
+  readonly encryptionKey?: Redacted.Redacted
+}
+
+interface Ports {
+  readonly chain: number
+  readonly mintServer: number
+}
+
+/** The local network, and what the executor needs to know about it. */
+export interface Sandbox {
+  readonly rpcUrl: string
+  readonly serverUrl: string
+  /** Where `/sandbox/orders` is: the mint server's URL, where that is the sandbox's. */
+  readonly controlUrl: string
+  readonly encryptionKey: Redacted.Redacted
+  readonly usdc: UsdcContract
+  readonly token: Address
+  readonly pricePerMint: Usdc
+  readonly chain: DevChain.DevChain
+  readonly database: Context.Context<Database>
+  readonly orderDesk: OrderDesk.OrderDesk["Service"]
+  /** What listens on another port than preferred, as that was taken. */
+  readonly moved: ReadonlyArray<{ readonly what: keyof Ports; readonly preferred: number; readonly port: number }>
+  /** Fails when the sandbox's chain ends by itself; never ends otherwise. */
+  readonly died: Effect.Effect<never, Anvil.AnvilDied>
+}
+
+/** 8545: anvil's own. 4021: where `SERVER_URL` looks by default. */
+const PORTS: Ports = { chain: 8545, mintServer: 4021 }
+
+const PRICE_PER_MINT = usdc(1_000_000n)
+
+/**
+ * Opens the local network until the scope closes: chain, contracts, database, mint server and the person who orders.
+ * The tables are the executor's to make; until then orders are refused.
+ */
+export const open = Effect.fn("Sandbox.open")(function* <E = never, R = never>(options: SandboxOptions<E, R>) {
+  const { dataDir, pricePerMint = PRICE_PER_MINT } = options
+  const ports = { ...PORTS, ...options.ports }
+  yield* lock(dataDir)
+  // Both take their time, and the chain spends it in a process of its own.
+  const parts = [openChain(options, ports), openDatabase(options)] as const
+  const [{ chain, died }, database] = yield* Effect.all(parts, { concurrency: "unbounded" })
+  const key = options.encryptionKey ?? (yield* encryptionKey(dataDir))
+  const desk = OrderDesk.layer({ encryptionKey: key, sendUsdc: (to, sum) => Contracts.payUsdc(chain, to, sum) })
+  const orderDesk = Context.get(yield* Effect.provide(Layer.build(desk), database), OrderDesk.OrderDesk)
+  const servers = yield* openServers({ ...options, pricePerMint }, { chain, orderDesk, port: ports.mintServer })
+  const { rpcUrl } = chain
+  yield* publish(dataDir, {
+    pid: process.pid,
+    startedAt: new Date(yield* Clock.currentTimeMillis),
+    rpcUrl,
+    serverUrl: servers.controlUrl,
+    usdc: local.usdc.address,
+    token: Contracts.TOKEN,
+    databaseUrl: options.database?.url ?? "embedded",
+    paymentTimeoutMs: Duration.toMillis(options.paymentTimeout)
+  })
+  const own = [
+    ...(options.rpcUrl === undefined ? [{ what: "chain" as const, url: rpcUrl }] : []),
+    ...(options.serverUrl === undefined ? [{ what: "mintServer" as const, url: servers.serverUrl }] : [])
+  ]
+  const moved = own
+    .map(({ what, url }) => ({ what, preferred: ports[what], port: Number(new URL(url).port) }))
+    .filter(({ preferred, port }) => port !== preferred)
+  const fixed = { usdc: local.usdc, token: Contracts.TOKEN, pricePerMint, encryptionKey: key }
+  return { rpcUrl, ...servers, ...fixed, chain, database, orderDesk, moved, died } satisfies Sandbox as Sandbox
+})
+
+/** The sandbox's own chain or the operator's, with the contracts on it. */
+const openChain = Effect.fnUntraced(function* (
+  { dataDir, rpcUrl, blockSeconds = local.blockSeconds, database }: SandboxOptions<unknown, unknown>,
+  ports: Ports
+) {
+  if (rpcUrl !== undefined) {
+    const chain = DevChain.connect(rpcUrl)
+    const chainId = yield* chain.ask("reach the chain of LOCAL_RPC_URL", (client) => client.getChainId())
+    if (chainId !== local.chainId) return yield* otherChain(chainId)
+    yield* Contracts.deploy(chain)
+    return { chain, died: Effect.never }
+  }
+  const statePath = join(dataDir, CHAIN)
+  const isOrphaned = database === undefined && existsSync(join(dataDir, DATABASE))
+  if (isOrphaned && (yield* Anvil.lastRun(statePath)) === "lost") return yield* lostChain(dataDir)
+  const { chain, died } = yield* Anvil.start({ port: ports.chain, statePath, blockSeconds })
+  yield* Contracts.deploy(chain)
+  return { chain, died }
+})
+
+const CHAIN = "chain.json"
+
+const DATABASE = "database"
+
+const otherChain = (chainId: number) =>
+  new SandboxError({
+    message: `LOCAL_RPC_URL leads to chain ${chainId}. NETWORK=local is chain ${local.chainId}: start an anvil there.`
+  })
+
+/** What the database says was paid and minted would not be found on a new chain, and could be paid again. */
+const lostChain = (dataDir: string) =>
+  new SandboxError({
+    message:
+      `The sandbox in ${dataDir} was cut off before its chain could be written, and its database without the chain ` +
+      "is worth nothing. Start anew with: npm run sandbox:reset"
+  })
+
+const openDatabase = <E, R>({ dataDir, database }: SandboxOptions<E, R>) => {
+  const embedded = Pglite.layer({ dataDir: join(dataDir, DATABASE) })
+  const layer: Layer.Layer<Database, E | SqlError, R> = database?.layer ?? embedded
+  return Layer.build(layer)
+}
+
+interface Behind {
+  readonly chain: DevChain.DevChain
+  readonly orderDesk: OrderDesk.OrderDesk["Service"]
+  readonly port: number
+}
+
+/** The mint server and, on the same port, the person. Beside a mint server of the operator's ours has nothing to sell. */
+const openServers = Effect.fnUntraced(function* (
+  options: Omit<SandboxOptions, "database"> & { readonly pricePerMint: Usdc },
+  { chain, orderDesk, port }: Behind
+) {
+  const token = { address: Contracts.TOKEN, pricePerMint: options.pricePerMint }
+  const extraRoutes = yield* controlRoutes({ ...options, token: token.address }).pipe(
+    Effect.provideService(OrderDesk.OrderDesk, orderDesk)
+  )
+  const { url } = yield* MintServer.serve({
+    rpcUrl: chain.rpcUrl,
+    chainId: local.chainId,
+    usdc: local.usdc,
+    tokens: options.serverUrl === undefined ? [token] : [],
+    gasKey: DevChain.roleKeys.mintServer,
+    port,
+    dataDir: join(options.dataDir, `mint-server-${yield* shortGenesis(chain)}`),
+    extraRoutes
+  })
+  return { serverUrl: options.serverUrl ?? url, controlUrl: url }
+})
+
+/** What the mint server remembers belongs to one chain: on another the same words are about other payments. */
+const shortGenesis = (chain: DevChain.DevChain) =>
+  chain
+    .ask("read block 0", (client) => client.getBlock({ blockNumber: 0n }))
+    .pipe(Effect.map(({ hash }) => hash.slice(2, 10)))

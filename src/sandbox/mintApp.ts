@@ -90,8 +90,8 @@ const attends =
 /** In the upfront flow a payment is settled before the handler runs; the other one would mint before it is paid. */
 const takesPayment = ({ desk, network, usdc }: MintAppOptions): MiddlewareHandler => {
   // What was read at the door already, from the only things that x402 hands on.
-  const orderOf = async ({ path, decodedPath = path, adapter }: HTTPRequestContext): Promise<MintOrder> =>
-    Result.getOrThrow(readOrder(address(basename(decodedPath)), await adapter.getBody?.()))
+  const orderOf = async ({ path, adapter }: HTTPRequestContext): Promise<MintOrder> =>
+    Result.getOrThrow(readOrder(address(basename(path)), await adapter.getBody?.()))
   const offer = {
     accepts: {
       scheme: "exact",

@@ -46,15 +46,10 @@ export const make = (chain: DevChain, usdcAddress: Address, minter: Account): Mi
   findSettled: Effect.fn("MintChain.findSettled")(({ payer, nonce }, fromBlock) =>
     chain.ask("look up a payment", async (client) => {
       const contract = { address: usdcAddress, abi: usdcAbi } as const
-      const args = [payer, nonce] as const
-      if (!(await client.readContract({ ...contract, functionName: "authorizationState", args }))) return undefined
-      const filter = { authorizer: payer, nonce }
-      const [used] = await client.getContractEvents({
-        ...contract,
-        eventName: "AuthorizationUsed",
-        args: filter,
-        fromBlock
-      })
+      const state = { ...contract, functionName: "authorizationState", args: [payer, nonce] } as const
+      if (!(await client.readContract(state))) return undefined
+      const event = { ...contract, eventName: "AuthorizationUsed", args: { authorizer: payer, nonce } } as const
+      const [used] = await client.getContractEvents({ ...event, fromBlock })
       if (used === undefined) return undefined
       const { logs } = await client.getTransactionReceipt({ hash: used.transactionHash })
       // USDC logs the use of the nonce, and right after it the transfer that it was used for.

@@ -62,7 +62,7 @@ export const make = Effect.fn("MintDesk.make")(function* (
 ): Effect.fn.Return<MintDesk, never, Scope.Scope> {
   const { chain, records, prices } = options
   const turns = yield* RcMap.make({ lookup: (_payment: string) => Semaphore.make(1) })
-  const reserve = makeReserve(chain)
+  const supply = makeSupply(chain)
   /** What each payment that is being taken is for. */
   const selling = new Map<string, MintOrder>()
 
@@ -97,14 +97,14 @@ export const make = Effect.fn("MintDesk.make")(function* (
   const take = (order: MintOrder, payment: Payment, sell: Effect.Effect<void>) =>
     Effect.acquireUseRelease(
       Effect.sync(() => selling.set(keyOf(payment), order)),
-      () => reserve(order, sell),
+      () => supply.whileReserved(order, sell),
       () => Effect.sync(() => selling.delete(keyOf(payment)))
     )
 
   return {
     priceOf,
     attend: Effect.fn("MintDesk.attend")(function* (order, payment, sell) {
-      if (payment === undefined) return yield* Effect.as(reserve(order, sell), undefined)
+      if (payment === undefined) return yield* Effect.as(Effect.andThen(supply.require(order), sell), undefined)
       const recallOrTake = Effect.tap(recall(order, payment), (recalled) =>
         recalled === undefined ? take(order, payment, sell) : Effect.void
       )
@@ -120,23 +120,30 @@ export const make = Effect.fn("MintDesk.make")(function* (
   }
 })
 
-/** Keeps the mints of orders under way from being sold twice: the last ones would be paid for and not be there. */
-const makeReserve = (chain: MintChain) => {
+interface Supply {
+  /** Fails where the token has not enough mints left, or has promised them to others. */
+  readonly require: (order: MintOrder) => Effect.Effect<void, NotServed>
+  /** Runs `sell` while the mints of the order are kept for it: the last ones must not be paid for twice. */
+  readonly whileReserved: (order: MintOrder, sell: Effect.Effect<void>) => Effect.Effect<void, NotServed>
+}
+
+const makeSupply = (chain: MintChain): Supply => {
   const reserved = new Map<Address, number>()
   const change = (token: Address, by: number) =>
     Effect.sync(() => void reserved.set(token, (reserved.get(token) ?? 0) + by))
-  return Effect.fnUntraced(function* ({ token, quantity }: MintOrder, sell: Effect.Effect<void>) {
-    const free = Number(yield* orNotNow(chain.remaining(token))) - (reserved.get(token) ?? 0)
-    if (free < quantity) {
-      const message = `not enough mints are left for ${quantity}: ${Math.max(free, 0)}`
-      return yield* new NotServed({ status: 409, message })
-    }
-    yield* Effect.acquireUseRelease(
-      change(token, quantity),
-      () => sell,
-      () => change(token, -quantity)
-    )
+  const require = Effect.fnUntraced(function* ({ token, quantity }: MintOrder) {
+    const left = Number(yield* orNotNow(chain.remaining(token))) - (reserved.get(token) ?? 0)
+    if (left >= quantity) return
+    const message = left > 0 ? `only ${left} mints are left` : "sold out"
+    return yield* new NotServed({ status: 409, message })
   })
+  const whileReserved: Supply["whileReserved"] = (order, sell) =>
+    Effect.acquireUseRelease(
+      Effect.andThen(require(order), change(order.token, order.quantity)),
+      () => sell,
+      () => change(order.token, -order.quantity)
+    )
+  return { require, whileReserved }
 }
 
 /** The ids of a payment's mints follow from it, so this may be done again after whatever went wrong. */

@@ -94,15 +94,9 @@ export const onRecord = (
   }
 })
 
+/** Without the verdict's message, which repeats the whole call, signature and all. */
 const refusal = (
   network: Network,
   { payer }: Payment,
-  { invalidReason = "invalid_payload", invalidMessage = invalidReason }: VerifyResponse
-): SettleResponse => ({
-  success: false,
-  errorReason: invalidReason,
-  errorMessage: invalidMessage,
-  transaction: "",
-  network,
-  payer
-})
+  { invalidReason: errorReason = "invalid_payload" }: VerifyResponse
+): SettleResponse => ({ success: false, errorReason, transaction: "", network, payer })

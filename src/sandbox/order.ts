@@ -7,10 +7,10 @@ import * as CliError from "effect/cli/CliError"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as GlobalFlag from "effect/cli/GlobalFlag"
-import { QUANTITY_MAX, shortId } from "../domain/Task.ts"
+import { shortId } from "../domain/Task.ts"
 import { duration } from "../domain/time.ts"
 import { version } from "../ops/version.ts"
-import { isRecipient, type OrderBody, OrderPlaced, PayMode, Quantity, Refusal } from "./ControlServer.ts"
+import { allowed, isRecipient, type OrderBody, OrderPlaced, PayMode, Quantity, Refusal } from "./ControlServer.ts"
 import { DATA_DIR, findSandbox } from "./sandboxFile.ts"
 
 /** Two blocks at most: one for the payment and, on a busy machine, one to wait for. */
@@ -19,7 +19,7 @@ const ANSWER_TIMEOUT = "30 seconds"
 const flags = {
   quantity: Flag.Int("quantity").pipe(
     Flag.withAlias("n"),
-    Flag.filter(Schema.is(Quantity), () => `--quantity takes a whole number from 1 to ${QUANTITY_MAX}`),
+    Flag.filter(Schema.is(Quantity), () => allowed.quantity),
     Flag.withDefault(5),
     Flag.withDescription("How many mints to order. Default: 5")
   ),
@@ -30,7 +30,7 @@ const flags = {
     )
   ),
   user: Flag.String("user").pipe(
-    Flag.filter(isRecipient, () => "--user takes the address of an account: 0x and 40 hex digits, not all 0"),
+    Flag.filter(isRecipient, () => allowed.user),
     Flag.optional,
     Flag.withDescription("The address that orders and gets the tokens. Default: somebody who was never here before")
   ),

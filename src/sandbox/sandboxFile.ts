@@ -1,8 +1,8 @@
+import { execFileSync } from "node:child_process"
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, unlinkSync, writeFileSync } from "node:fs"
 import { join, resolve } from "node:path"
 import { Effect, Schema, type Scope } from "effect"
 import { Address } from "../domain/Address.ts"
-import { processIdentity } from "./processIdentity.ts"
 
 /** Where the sandbox keeps its data unless told otherwise: below the working directory, and not under version control. */
 export const DATA_DIR = ".data"
@@ -47,7 +47,27 @@ const MARKER_TEXT =
 const PRIVATE = 0o600
 
 /** Whether there is a process with this id, whosever it is. */
-export const isRunning = (pid: number): boolean => processIdentity(pid) !== undefined
+export const isRunning = (pid: number): boolean => startOf(pid) !== undefined
+
+/**
+ * When a process started, in the system's own form; undefined where there is none. Pids are used again, in containers
+ * at every start: only with its start does one tell a process from all others.
+ */
+const startOf = (pid: number): string | undefined => {
+  if (!Number.isSafeInteger(pid) || pid <= 0) return undefined
+  try {
+    if (process.platform !== "linux") return execFileSync("ps", ["-o", "lstart=", "-p", String(pid)], PS).trim()
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8")
+    // proc(5): behind the name in parentheses come the state (Z: dead, and nobody has noticed) and, as the 20th, the start.
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ")
+    return fields[0] === "Z" ? undefined : fields[19]
+  } catch {
+    // There is no such process.
+    return undefined
+  }
+}
+
+const PS = { encoding: "utf8", stdio: "pipe" } as const
 
 /** Whether all that is in the directory may be deleted. False where there is no such directory. */
 export const isOurs = (dataDir: string): boolean => contentOf(join(dataDir, MARKER)) !== undefined
@@ -106,8 +126,8 @@ const acquire = (dataDir: string): string => {
   throw locked(dataDir, contentOf(path))
 }
 
-/** What a lock holds: the pid, and what tells this process from a later one that got the same pid. */
-const markOf = (pid: number): string => `${pid} ${processIdentity(pid)}`
+/** What a lock holds: who took it. */
+const markOf = (pid: number): string => `${pid} ${startOf(pid)}`
 
 const ownMark = (): string => markOf(process.pid)
 

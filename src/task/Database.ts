@@ -19,8 +19,12 @@ export const layer = Layer.unwrap(
       applicationName: "ai-mint-executor",
       connectTimeout: CONNECT_TIMEOUT,
       maxConnections: CONNECTIONS_MAX,
-      // The server gives up too, also where this process is gone.
-      startupParameters: { statement_timeout: String(Duration.toMillis(settings.databaseTimeout)) }
+      startupParameters: {
+        // The server gives up too, also where this process is gone.
+        statement_timeout: String(Duration.toMillis(settings.databaseTimeout)),
+        // v1.1's trigger stamps rows with the wall time of whoever changes them: ours is then that of the others.
+        ...Option.match(settings.databaseTimezone, { onNone: () => ({}), onSome: (TimeZone) => ({ TimeZone }) })
+      }
     })
   })
 )

@@ -1,5 +1,4 @@
-import type { Batch } from "../domain/Batch.ts"
-import { isInFlight } from "../domain/Batch.ts"
+import { type Batch, isInFlight } from "../domain/Batch.ts"
 import type { Block } from "../domain/Block.ts"
 import type { Task, TaskId } from "../domain/Task.ts"
 import type { WalletId } from "../domain/Wallet.ts"
@@ -140,12 +139,13 @@ const hasStatus = (draft: Tables, task: Task): boolean => draft.tasks.get(task.i
 const changeTask = (draft: Tables, expected: Task, change: TaskChange, nowMs: number): boolean => {
   const row = draft.tasks.get(expected.id)
   if (row === undefined || !hasStatus(draft, expected) || !mayEnd(draft, row, change.status)) return false
-  setTask(draft, row.id, {
+  const columns: TaskEdit = {
     ...(change.status === undefined ? {} : { status: change.status, ...onEntry(row, change, nowMs) }),
     ...(change.retryCount === undefined ? {} : { retryCount: change.retryCount }),
-    ...(change.errorMessage === undefined ? {} : { errorMessage: change.errorMessage ?? undefined }),
-    updatedAtMs: nowMs
-  })
+    ...(change.errorMessage === undefined ? {} : { errorMessage: change.errorMessage ?? undefined })
+  }
+  // A pause is ours alone: `updatedAtMs` goes on telling when v1.1 last worked on a task that it left behind.
+  if (Object.keys(columns).length > 0) setTask(draft, row.id, { ...columns, updatedAtMs: nowMs })
   setState(draft, row.id, {
     ...(change.status === "failed" ? { reservedAtBlock: undefined } : {}),
     ...(change.nextActionAtMs === undefined ? {} : { nextActionAtMs: change.nextActionAtMs ?? undefined }),

@@ -36,7 +36,8 @@ export const completeTask = Effect.fnUntraced(function* (task: Task) {
 export const failTask = Effect.fnUntraced(function* (task: Task, attempts: number, reason: string) {
   const repo = yield* TaskRepo
   const errorMessage = messages.exceeded(attempts, reason)
-  const failed = yield* repo.saveTask(task, { status: "failed", errorMessage }, yield* Clock.currentTimeMillis)
+  const change: TaskChange = { status: "failed", retryCount: attempts, errorMessage }
+  const failed = yield* repo.saveTask(task, change, yield* Clock.currentTimeMillis)
   if (failed) {
     yield* Log.error(`❌ Task ${shortId(task.id)}: ${task.status} → failed. ${errorMessage}`, { task: task.id })
   }

@@ -55,7 +55,7 @@ const settle = Effect.fnUntraced(function* (
     case "paid": {
       if (outcome._tag !== "Used") return false
       const saved = yield* save(prove(batch, outcome, nowMs))
-      if (saved) yield* logPaid(batch, outcome.tx)
+      if (saved) yield* logPaid(batch, outcome)
       return saved
     }
     case "misused":
@@ -74,8 +74,8 @@ const settle = Effect.fnUntraced(function* (
   }
 })
 
-const logPaid = (batch: Batch, tx: string) =>
-  Log.info(`💸 Task ${shortId(batch.taskId)}, batch ${batch.number}: ${format(batch.amount)} USDC paid`, {
+const logPaid = (batch: Batch, { tx, value }: Extract<AuthorizationOutcome, { _tag: "Used" }>) =>
+  Log.info(`💸 Task ${shortId(batch.taskId)}, batch ${batch.number}: ${format(value)} USDC paid`, {
     task: batch.taskId,
     batch: batch.number,
     tx

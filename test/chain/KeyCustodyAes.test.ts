@@ -1,5 +1,4 @@
 import { assert, describe, it } from "@effect/vitest"
-import { createCipheriv } from "node:crypto"
 import { Effect, Layer, Option, Redacted } from "effect"
 import { recoverTypedDataAddress } from "viem"
 import { privateKeyToAccount } from "viem/accounts"
@@ -11,20 +10,15 @@ import { type Address, address } from "../../src/domain/Address.ts"
 import type { Authorization } from "../../src/domain/Authorization.ts"
 import { usdc } from "../../src/domain/Usdc.ts"
 import type { Wallet } from "../../src/domain/Wallet.ts"
+import { settings } from "../support/settings.ts"
+import { encrypt as encryptWith } from "./encrypt.ts"
 import { account, bytes32 } from "./fakeChain.ts"
-import { settings } from "./fakeNodes.ts"
 
 const ENCRYPTION_KEY = "0f".repeat(32)
 const PRIVATE_KEY = "ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"
 const AGENT = address(privateKeyToAccount(`0x${PRIVATE_KEY}`).address)
 
-/** As v1.1 encrypts: `ivHex:authTagHex:cipherHex`. */
-const encrypt = (plain: string, key = ENCRYPTION_KEY): string => {
-  const iv = Buffer.alloc(16, 7)
-  const cipher = createCipheriv("aes-256-gcm", Buffer.from(key, "hex"), iv)
-  const text = Buffer.concat([cipher.update(plain, "utf8"), cipher.final()])
-  return [iv, cipher.getAuthTag(), text].map((part) => part.toString("hex")).join(":")
-}
+const encrypt = (plain: string, key = ENCRYPTION_KEY): string => encryptWith(plain, key)
 
 const walletOf = (encrypted: string, agentAddress: Address = AGENT): Wallet => ({
   id: "b1f0c2de-0000-4000-8000-000000000001",
@@ -42,7 +36,7 @@ const authorization: Authorization = {
   nonce: bytes32(42)
 }
 
-const custody = (key: string | undefined = ENCRYPTION_KEY, network: Network = base) =>
+const custody = (key = ENCRYPTION_KEY, network: Network = base) =>
   layer.pipe(
     Layer.provide(
       settings({ network, agentEncryptionKey: key === "" ? Option.none() : Option.some(Redacted.make(key)) })

@@ -98,23 +98,47 @@ describe("readAuthorizations", () => {
     })
   )
 
-  it.effect("looks up 100 payments in one call for the states, one for the logs and five for the receipts", () =>
-    Effect.gen(function* () {
-      const numbers = Array.from({ length: 100 }, (_, index) => index)
-      const logs = numbers.flatMap((number) => {
-        const at = { block: 500n + BigInt(number), tx: 0x500 + number }
-        return [
-          spending(AUTHORIZATION_USED, number, { ...at, index: 0 }),
-          transfer({ from: payer, to: payee, value: BigInt(number), ...at, index: 1 })
-        ]
+  it.effect(
+    "looks up 100 payments in one call for the states, one for the logs and a third of them for the receipts",
+    () =>
+      Effect.gen(function* () {
+        const numbers = Array.from({ length: 100 }, (_, index) => index)
+        const logs = numbers.flatMap((number) => {
+          const at = { block: 500n + BigInt(number), tx: 0x500 + number }
+          return [
+            spending(AUTHORIZATION_USED, number, { ...at, index: 0 }),
+            transfer({ from: payer, to: payee, value: BigInt(number), ...at, index: 1 })
+          ]
+        })
+        const { answer, sent } = yield* on(chainWith(numbers, ...logs), (client) =>
+          client.readAuthorizations(numbers.map(query))
+        )
+        answer.outcomes.forEach((outcome, index) =>
+          assert.deepInclude(outcome as object, { _tag: "Used", value: BigInt(index) })
+        )
+        assert.strictEqual(sent.length, 3 + Math.ceil(100 / 3))
       })
-      const { answer, sent } = yield* on(chainWith(numbers, ...logs), (client) =>
-        client.readAuthorizations(numbers.map(query))
+  )
+
+  it.effect("finds the others where one nonce is too old to search for", () =>
+    Effect.gen(function* () {
+      const head = 5_000_000n
+      const chain = chainWith(
+        [1, 2],
+        spending(AUTHORIZATION_CANCELED, 1, { block: 10n, tx: 0xaa, index: 0 }),
+        spending(AUTHORIZATION_CANCELED, 2, { block: head - 100n, tx: 0xbb, index: 0 })
       )
-      answer.outcomes.forEach((outcome, index) =>
-        assert.deepInclude(outcome as object, { _tag: "Used", value: BigInt(index) })
+      chain.head = head
+      const { answer } = yield* on(chain, (client) =>
+        client.readAuthorizations([
+          { payer, nonce: nonce(1), fromBlock: 0n },
+          { payer, nonce: nonce(2), fromBlock: head - 200n }
+        ])
       )
-      assert.strictEqual(sent.length, 8)
+      assert.deepStrictEqual(
+        answer.outcomes.map(({ _tag }) => _tag),
+        ["Unexplained", "Canceled"]
+      )
     })
   )
 })

@@ -27,6 +27,7 @@ describe("classify", () => {
   const table = [
     ["viem's own time limit", new TimeoutError({ url: URL_WITH_KEYS, body: {} }), "Timeout"],
     ["a gateway's 504", status(504, "Gateway Time-out"), "Unavailable"],
+    ["a node that gave up on its own node", refusal(-32000, "context deadline exceeded"), "Timeout"],
     ["a node that gave up on a call", refusal(-32000, "execution timeout"), "Timeout"],
     ["a 429", status(429, "Too Many Requests"), "RateLimited"],
     ["Infura's word for a rate limit", refusal(-32005, "daily request count exceeded"), "RateLimited"],
@@ -45,6 +46,22 @@ describe("classify", () => {
       "Rejected"
     ],
     ["a range that is too large, as geth says it", refusal(-32000, "exceed maximum block range: 5000"), "Rejected"],
+    ["Infura's cap of a range", refusal(-32602, "range 1000000 exceeds limit of 10000"), "Rejected"],
+    ["Infura's cap of a query's time", refusal(-32005, "query timeout exceeded"), "Rejected"],
+    ["reth's cap of results", refusal(-32602, "query exceeds max results 20000, retry with the range 1-2"), "Rejected"],
+    [
+      "Erigon's cap of a range",
+      refusal(-32000, "query block range exceeds server limit, narrow your filter: 1000"),
+      "Rejected"
+    ],
+    ["dRPC's cap of a range", refusal(35, "ranges over 10000 blocks are not supported on free plan", 400), "Rejected"],
+    ["1RPC's cap of a range", refusal(-32602, "eth_getLogs is limited to 0 - 50 blocks range"), "Rejected"],
+    ["Base's cap of an answer", refusal(-32020, "backend response too large"), "Rejected"],
+    [
+      "dRPC's cap of a batch, which bears the code of a revert",
+      refusal(3, "Batch of more than 3 requests are not allowed"),
+      "Rejected"
+    ],
     ["an answer larger than will be read", new ResponseBodyTooLargeError({ maxSize: 1, size: 2 }), "Rejected"],
     ["a key that is no good", status(401, "Must be authenticated!"), "Rejected"],
     ["a method that is unknown", refusal(-32601, "the method eth_foo does not exist"), "Rejected"],
@@ -57,6 +74,12 @@ describe("classify", () => {
       refusal(-32602, "BlockOutOfRangeError: block height is 5 but requested was 9"),
       "Lagging"
     ],
+    [
+      "a node behind, as reth says it of logs",
+      refusal(-32602, "block range extends beyond current head block"),
+      "Lagging"
+    ],
+    ["a node behind, as Base says it", refusal(-32014, "block not yet imported"), "Lagging"],
     ["a node without the state", refusal(-32000, "missing trie node 1234 (path )"), "Lagging"],
     ["a block that is not there", new BlockNotFoundError({ blockNumber: 9n }), "Lagging"],
     ["a receipt that is not there", new TransactionReceiptNotFoundError({ hash: bytes32(1) }), "Lagging"],
@@ -65,6 +88,12 @@ describe("classify", () => {
     ["a 500", status(500, "oops"), "Unavailable"],
     ["a 503 of a load balancer", status(503, "<html>no healthy upstream</html>"), "Unavailable"],
     ["an internal error of the node", refusal(-32603, "internal error"), "Unavailable"],
+    [
+      "a load balancer that says so with 200",
+      refusal(-32011, "no backend is currently healthy to serve traffic"),
+      "Unavailable"
+    ],
+    ["dRPC without a node to ask", refusal(30, "Can't route your request to suitable provider"), "Unavailable"],
     ["a server error that comes as a JSON-RPC error", refusal(-32011, "no backends available", 503), "Unavailable"],
     [
       "a connection refused",

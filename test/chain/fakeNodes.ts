@@ -1,10 +1,10 @@
-import { Duration, Effect, Fiber, Layer, Redacted } from "effect"
+import { Duration, Effect, Fiber, Layer, Logger, Redacted } from "effect"
 import { FetchHttpClient } from "effect/http"
 import { TestClock } from "effect/testing"
 import { ChainClient } from "../../src/chain/ChainClient.ts"
 import { layer } from "../../src/chain/ChainClientViem.ts"
 import { base, type Network } from "../../src/config/Network.ts"
-import { Settings, type SettingsShape } from "../../src/config/Settings.ts"
+import { settings } from "../support/settings.ts"
 import { answer, type FakeChain, Refusal, type Request } from "./fakeChain.ts"
 
 /** What a node does with a request: gives a result, refuses it, or answers the HTTP request in its own way. */
@@ -63,12 +63,8 @@ export const fetchOf =
     )
   }
 
-/** What the chain's layers read of the settings. */
-export const settings = (values: Partial<SettingsShape>): Layer.Layer<Settings> =>
-  Layer.succeed(Settings, values as SettingsShape)
-
 export const layerOf = (nodes: FakeNodes, network: Network = base, confirmations = 2) =>
-  layer.pipe(
+  Layer.fresh(layer).pipe(
     Layer.provide(
       settings({
         network,
@@ -115,4 +111,14 @@ export const settle = Effect.fnUntraced(function* <A, E, R>(effect: Effect.Effec
     yield* TestClock.withLive(Effect.sleep("1 millis"))
   }
   return yield* Fiber.join(fiber)
+})
+
+/** Messages logged as warnings while `effect` runs. */
+export const warnings = Effect.fnUntraced(function* <A, E, R>(effect: Effect.Effect<A, E, R>) {
+  const lines: Array<string> = []
+  const logger = Logger.make(({ logLevel, message }) => {
+    if (logLevel === "Warn") lines.push(String(message))
+  })
+  yield* effect.pipe(Effect.provide(Logger.layer([logger])))
+  return lines
 })

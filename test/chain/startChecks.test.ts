@@ -1,9 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Logger } from "effect"
+import { Effect } from "effect"
 import { ChainError, WrongChain } from "../../src/chain/ChainClient.ts"
-import { baseSepolia } from "../../src/config/Network.ts"
+import { separatorOf } from "../../src/chain/usdc.ts"
+import { base, baseSepolia } from "../../src/config/Network.ts"
 import { bytes32, fakeChain } from "./fakeChain.ts"
-import { dead, fakeNodes, hanging, healthy, http } from "./fakeNodes.ts"
+import { dead, fakeNodes, hanging, healthy, http, warnings } from "./fakeNodes.ts"
 
 const FIRST = "https://first.example/v2/path-key-123"
 const SECOND = "https://user-name:pass-word@second.example/?apikey=query-key-456"
@@ -19,14 +20,12 @@ const refused = Effect.fnUntraced(function* (nodes: ReturnType<typeof fakeNodes>
   return error.message
 })
 
-/** Messages logged as warnings while `effect` runs. */
-const warnings = Effect.fnUntraced(function* <A, E, R>(effect: Effect.Effect<A, E, R>) {
-  const lines: Array<string> = []
-  const logger = Logger.make(({ logLevel, message }) => {
-    if (logLevel === "Warn") lines.push(String(message))
+describe("a signature", () => {
+  it("is for the domain that USDC has on each network", () => {
+    // As DOMAIN_SEPARATOR() answers on chain.
+    assert.strictEqual(separatorOf(base), "0x02fa7265e7c5d81118673727957699e4d68f74cd74b7db77da710fe8a2c7834f")
+    assert.strictEqual(separatorOf(baseSepolia), "0x71f17a3b2ff373b803d70a5a07c046c1a2bc8e89c09ef722fcb047abe94c9818")
   })
-  yield* effect.pipe(Effect.provide(Logger.layer([logger])))
-  return lines
 })
 
 describe("the start", () => {

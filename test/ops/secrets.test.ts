@@ -75,6 +75,15 @@ describe("a secret of the settings", () => {
     })
   )
 
+  it.effect("is taken out where a provider has the key for a user name, also from an HTTP header", () =>
+    Effect.gen(function* () {
+      const key = secrets.rpcKey
+      const scrub = makeScrub(yield* loadFrom({ ...fullOnBase, BASE_RPC_URL: `https://${key}@rpc.example.org` }))
+      const header = Buffer.from(`${key}:`).toString("base64")
+      assert.strictEqual(scrub(`${key} Basic ${header}`), `${REDACTED} Basic ${REDACTED}`)
+    })
+  )
+
   it.effect("is recognised before a long text is cut in the middle of it", () =>
     Effect.gen(function* () {
       const known = yield* loadFrom(fullOnBase)

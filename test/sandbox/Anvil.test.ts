@@ -40,15 +40,15 @@ describe("a chain that is kept", () => {
       const path = yield* statePath
       const [before, tx] = yield* Effect.scoped(
         Effect.gen(function* () {
-          const { chain, history } = yield* Anvil.start({ statePath: path })
-          assert.strictEqual(history, "fresh")
+          const { chain, isRestored } = yield* Anvil.start({ statePath: path })
+          assert.isFalse(isRestored)
           yield* Contracts.deploy(chain)
           const tx = yield* Contracts.payUsdc(chain, SOMEBODY, usdc(5_000_000n))
           return [yield* factsOf(chain, tx), tx] as const
         })
       )
-      const { chain, history } = yield* Anvil.start({ statePath: path })
-      assert.strictEqual(history, "restored")
+      const { chain, isRestored } = yield* Anvil.start({ statePath: path })
+      assert.isTrue(isRestored)
       const after = yield* factsOf(chain, tx)
       assert.strictEqual(after.logs.length, 1)
       assert.deepStrictEqual(after, before)
@@ -170,8 +170,8 @@ describe("a chain and the process that started it", () => {
       assert.isFalse(existsSync(path), "no chain on disk while it runs")
       held.holder.kill("SIGKILL")
       // At once, as somebody would who saw it crash: it waits for the anvil that is just writing.
-      const { history } = yield* Anvil.start({ statePath: path })
-      assert.strictEqual(history, "restored")
+      const { isRestored } = yield* Anvil.start({ statePath: path })
+      assert.isTrue(isRestored)
       yield* untilEnded(held)
     })
   )
@@ -207,13 +207,12 @@ describe("a chain and the process that started it", () => {
   it.live("are known to have been cut off when nobody could write the chain", () =>
     Effect.gen(function* () {
       const path = yield* statePath
+      assert.strictEqual(yield* Anvil.lastRun(path), "none")
       const held = yield* hold(path)
-      held.holder.kill("SIGSTOP")
       process.kill(-held.guard, "SIGKILL")
-      held.holder.kill("SIGKILL")
+      yield* exitOf(held)
       yield* untilEnded(held)
-      const { history } = yield* Anvil.start({ statePath: path })
-      assert.strictEqual(history, "lost")
+      assert.strictEqual(yield* Anvil.lastRun(path), "lost")
     })
   )
 })

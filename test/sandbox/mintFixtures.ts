@@ -1,11 +1,13 @@
+import { assert } from "@effect/vitest"
 import { decodePaymentRequiredHeader, decodePaymentResponseHeader, encodePaymentSignatureHeader } from "@x402/core/http"
 import type { PaymentRequired } from "@x402/core/types"
-import { Context, Effect, Exit, Layer, Scope } from "effect"
+import { Context, Effect, Exit, Layer, Schedule, Scope } from "effect"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { type Hex, keccak256, toHex } from "viem"
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts"
+import { afterAll, beforeAll, vi } from "vitest"
 import { local } from "../../src/config/Network.ts"
 import { address, type Address, type Bytes32 } from "../../src/domain/Address.ts"
 import { usdc } from "../../src/domain/Usdc.ts"
@@ -45,13 +47,11 @@ export const newDataDir = Effect.acquireRelease(
   (path) => Effect.sync(() => rmSync(path, { recursive: true }))
 )
 
-export interface Shop {
+export interface Shop extends Pick<MintServer.MintServerOptions, "dataDir" | "port" | "extraRoutes"> {
   readonly token: Address
-  readonly dataDir: string
-  readonly port?: number
 }
 
-export const serve = Effect.fnUntraced(function* ({ token, dataDir, port = 0 }: Shop) {
+export const serve = Effect.fnUntraced(function* ({ token, ...options }: Shop) {
   const { rpcUrl } = yield* Chain
   return yield* MintServer.serve({
     rpcUrl,
@@ -59,13 +59,20 @@ export const serve = Effect.fnUntraced(function* ({ token, dataDir, port = 0 }: 
     usdc: local.usdc,
     tokens: [{ address: token, pricePerMint: PRICE }],
     gasKey: MINTER_KEY,
-    port,
-    dataDir
+    port: 0,
+    ...options
   })
 })
 
 /** Of `roles.mintServer`. */
 const MINTER_KEY = "0x59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d"
+
+/** A token with so many mints, and a server that sells it. */
+export const openShop = Effect.fnUntraced(function* (maxMintCount?: bigint) {
+  const token = yield* newToken(maxMintCount)
+  const { url } = yield* serve({ token, dataDir: yield* newDataDir })
+  return { token, url, at: `${url}/api/mint/${token}` }
+})
 
 /** A server that can be stopped before the test ends. */
 export const serveUntilStopped = Effect.fnUntraced(function* (shop: Shop) {
@@ -73,11 +80,6 @@ export const serveUntilStopped = Effect.fnUntraced(function* (shop: Shop) {
   const { url } = yield* Scope.provide(serve(shop), scope)
   return { url, stop: Scope.close(scope, Exit.void) }
 })
-
-export interface Order {
-  readonly recipient: string
-  readonly quantity: number
-}
 
 export interface Reply {
   readonly status: number
@@ -184,32 +186,70 @@ export const sign = Effect.fnUntraced(function* (
   return { authorization, signature, header }
 })
 
-/** What the chain says of a token and of who has to do with it. */
-export const read = {
-  usdcOf: (account: Address) =>
-    Effect.flatMap(Chain, (chain) =>
-      chain.ask("read a balance", (client) =>
-        client.readContract({ address: Contracts_USDC, abi: usdcAbi, functionName: "balanceOf", args: [account] })
-      )
-    ),
-  mintsOf: (token: Address) =>
-    Effect.flatMap(Chain, (chain) =>
-      chain.ask("read the mints", async (client) => {
-        const logs = await client.getContractEvents({
-          address: token,
-          abi: mintTokenAbi,
-          eventName: "TokensMinted",
-          strict: true,
-          fromBlock: 0n
-        })
-        return logs.map(({ args, transactionHash }) => ({ to: address(args.to), id: args.id, tx: transactionHash }))
-      })
+export const usdcOf = (account: Address) =>
+  Effect.flatMap(Chain, (chain) =>
+    chain.ask("read a balance", (client) =>
+      client.readContract({ address: local.usdc.address, abi: usdcAbi, functionName: "balanceOf", args: [account] })
     )
-}
+  )
 
-const Contracts_USDC = local.usdc.address
+/** All mints of a token, oldest first. */
+export const mintsOf = (token: Address) =>
+  Effect.flatMap(Chain, (chain) =>
+    chain.ask("read the mints", async (client) => {
+      const event = { address: token, abi: mintTokenAbi, eventName: "TokensMinted", strict: true } as const
+      const logs = await client.getContractEvents({ ...event, fromBlock: 0n })
+      return logs.map(({ args, transactionHash }) => ({ to: address(args.to), tx: transactionHash }))
+    })
+  )
+
+/**
+ * Code that answers 100 to a call without arguments (`remainingSupply`) and reverts one with them (`mint`):
+ * `if (calldatasize < 5) return 100; else revert()`.
+ */
+const REFUSES = "0x60053610600c5760006000fd5b606460005260206000f3"
+
+/** A token that says that it has mints left and will not mint, until the effect that comes back is run. */
+export const refusesToMint = Effect.fnUntraced(function* (token: Address) {
+  const chain = yield* Chain
+  const code = yield* chain.ask("read the token's code", (client) => client.getCode({ address: token }))
+  const put = (bytecode: Hex) =>
+    chain.ask("change the token's code", (client) => client.setCode({ address: token, bytecode }))
+  yield* put(REFUSES)
+  return put(code ?? "0x")
+})
+
+/** The server's account, which settles and mints. */
+export const minter = roles.mintServer.address
+
+/** How many transactions of an account are in blocks; with `pending`, those that wait for one too. */
+export const sentBy = (account: Hex, blockTag: "latest" | "pending" = "latest") =>
+  Effect.flatMap(Chain, (chain) =>
+    chain.ask("count transactions", (client) => client.getTransactionCount({ address: account, blockTag }))
+  )
+
+/** Returns when a transaction of the account waits for a block. */
+export const untilPending = (account: Hex) =>
+  Effect.zipWith(sentBy(account), sentBy(account, "pending"), (latest, pending) => pending > latest).pipe(
+    Effect.repeat({ schedule: Schedule.spaced("10 millis"), until: (isPending) => isPending })
+  )
 
 /** Whom the mints go to. */
 export const recipient = address(`0x${"4e".repeat(20)}`)
 export const stranger = address(`0x${"57".repeat(20)}`)
-export const minter = roles.mintServer
+
+/** What is ordered where a test does not care. */
+export const order = { recipient, quantity: 3 }
+
+/** The official packages write to the console what they make of a bad request: none must get that far. */
+export const keepsQuiet = (): void => {
+  const said: Array<unknown> = []
+  beforeAll(() => {
+    for (const method of ["log", "info", "warn", "error", "debug"] as const)
+      vi.spyOn(console, method).mockImplementation((...words) => void said.push(words))
+  })
+  afterAll(() => {
+    vi.restoreAllMocks()
+    assert.deepStrictEqual(said, [])
+  })
+}

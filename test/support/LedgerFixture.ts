@@ -95,14 +95,21 @@ const MintRecords = Schema.Array(
 
 const WalletStates = Schema.Array(Schema.Struct({ version: Schema.BigInt, provenBlock: Schema.BigInt }))
 
-/** Written apart from the ledger's own SQL, so that a wrong conversion there cannot hide behind itself here. */
+/**
+ * Written apart from the ledger's own SQL, so that a wrong conversion there cannot hide behind itself here: times go
+ * through the zone of this session, as they do for any program that says nothing about zones.
+ */
 function overSql(sql: SqlClient.SqlClient): LedgerFixture["Service"] {
-  const instant = (ms: number | undefined) => sql`to_timestamp(${ms ?? null}::float8 / 1000)`
-  const millis = (column: string) => sql`(extract(epoch FROM ${sql(column)}) * 1000)::float8`
+  const instant = (ms: number) => sql`to_timestamp(${ms}::float8 / 1000)`
+  const millis = (column: string) => sql`(extract(epoch FROM ${sql(column)}::timestamptz) * 1000)::float8`
+  const editTask = Effect.fnUntraced(function* (id: TaskId, edit: TaskEdit) {
+    for (const [key, value] of Object.entries(edit)) {
+      const stored = typeof value === "number" && key.endsWith("AtMs") ? instant(value) : sql`${value ?? null}`
+      yield* sql`UPDATE ai_agent_tasks SET ${sql(COLUMNS[key as keyof TaskEdit])} = ${stored} WHERE id = ${id}::uuid`
+    }
+  })
   return {
-    clear: Effect.asVoid(sql`
-      TRUNCATE ai_agent_tasks, ai_agent_wallets, ai_agent_mint_records, ai_agent_wallet_state, ai_agent_task_state,
-        ai_agent_batches, ai_agent_batch_mints`),
+    clear: Effect.forEach(TABLES, (table) => sql`DELETE FROM ${sql(table)}`, { discard: true }),
     insertWallet: Effect.fnUntraced(function* (wallet) {
       const rows = yield* sql`
         INSERT INTO ai_agent_wallets (id, user_address, agent_address, encrypted_private_key)
@@ -119,18 +126,14 @@ function overSql(sql: SqlClient.SqlClient): LedgerFixture["Service"] {
         quantity: order.quantity,
         price_per_mint: order.pricePerMint,
         total_cost: order.totalCost,
-        ...(order.id === undefined ? {} : { id: order.id }),
-        ...(order.createdAtMs === undefined ? {} : { created_at: new Date(order.createdAtMs) })
+        ...(order.id === undefined ? {} : { id: order.id })
       }
       const rows = yield* sql`INSERT INTO ai_agent_tasks ${sql.insert(given)} RETURNING id`
-      return (yield* Schema.decodeUnknownEffect(Ids)(rows))[0].id
+      const [{ id }] = yield* Schema.decodeUnknownEffect(Ids)(rows)
+      if (order.createdAtMs !== undefined) yield* editTask(id, { createdAtMs: order.createdAtMs })
+      return id
     }),
-    editTask: (id, edit) =>
-      Effect.forEach(Object.entries(edit), ([key, value]) => {
-        const column = COLUMNS[key as keyof TaskEdit]
-        const stored = typeof value === "number" && key.endsWith("AtMs") ? instant(value) : sql`${value ?? null}`
-        return sql`UPDATE ai_agent_tasks SET ${sql(column)} = ${stored} WHERE id = ${id}::uuid`
-      }),
+    editTask,
     readTask: Effect.fnUntraced(function* (id) {
       const rows = yield* sql`
         SELECT id, agent_wallet_id AS "walletId", user_address AS "userAddress", token_address AS token, quantity,
@@ -174,6 +177,17 @@ function overSql(sql: SqlClient.SqlClient): LedgerFixture["Service"] {
     })
   }
 }
+
+/** Those that are referred to come last. Tables of a few rows are emptied faster than truncated. */
+const TABLES = [
+  "ai_agent_batch_mints",
+  "ai_agent_batches",
+  "ai_agent_task_state",
+  "ai_agent_wallet_state",
+  "ai_agent_mint_records",
+  "ai_agent_tasks",
+  "ai_agent_wallets"
+]
 
 const COLUMNS: { readonly [K in keyof Required<TaskEdit>]: string } = {
   walletId: "agent_wallet_id",

@@ -1,10 +1,11 @@
-import { Context, Effect, Layer } from "effect"
+import { Clock, Context, Effect, Layer } from "effect"
 import { keccak256, toHex } from "viem"
 import { ChainClient, ChainError, type Mint } from "../../src/chain/ChainClient.ts"
 import { Settings } from "../../src/config/Settings.ts"
 import { type Address, type Bytes32, ZERO } from "../../src/domain/Address.ts"
 import type { AuthorizationOutcome, SignedAuthorization } from "../../src/domain/Authorization.ts"
 import type { Block } from "../../src/domain/Block.ts"
+import type { Offer } from "../../src/domain/Offer.ts"
 import { sum, times, type Usdc, usdc } from "../../src/domain/Usdc.ts"
 import { Minter, type MintOrder, NoOffer, type PaymentAnswer } from "../../src/mint/Minter.ts"
 
@@ -34,7 +35,11 @@ export interface ServerManners {
   quote?: (order: MintOrder) => NoOffer | undefined
   /** What it asks for `quantity` mints. */
   price?: (order: MintOrder) => Usdc
-  pay?: (request: PaymentRequest) => PaymentAnswer | undefined
+  /** Its offer, other than the default one. */
+  offer?: (offer: Offer) => Offer
+  pay?: (request: PaymentRequest) => PaymentAnswer | Effect.Effect<PaymentAnswer> | undefined
+  /** What a request waits for before the server looks at it. */
+  delay?: (request: "quote" | "pay", order: MintOrder) => Effect.Effect<void>
 }
 
 export interface PaymentRequest {
@@ -62,7 +67,15 @@ export class WorldState {
   readonly manners: ServerManners = {}
   /** What the chain answers instead of the truth. */
   chainFault: ChainError | undefined
+  /** What a question to the chain waits for, or fails with. */
+  onChainCall: (call: string) => Effect.Effect<void, ChainError> = () => Effect.void
+  /** A node that is behind by so many blocks, and does not know it. */
+  lagBlocks = 0n
   readonly calls: Array<string> = []
+  /** When the server was asked for a price, in milliseconds. */
+  readonly quotedAtMs: Array<number> = []
+  /** When a payment arrived at the server, in milliseconds. */
+  readonly sentAtMs: Array<number> = []
   readonly transfers: Array<Transfer> = []
   readonly mints: Array<Minted> = []
   readonly payments: Array<SignedAuthorization> = []
@@ -71,6 +84,7 @@ export class WorldState {
   readonly #spent = new Map<string, Spent>()
   readonly #nowMs: () => number
   readonly #confirmations: number
+  #haltedAtMs: number | undefined
   #hashes = 0
 
   constructor(nowMs: () => number, confirmations: number) {
@@ -79,7 +93,12 @@ export class WorldState {
   }
 
   get head(): bigint {
-    return BigInt(Math.floor(this.#nowMs() / BLOCK_MS))
+    return BigInt(Math.floor((this.#haltedAtMs ?? this.#nowMs()) / BLOCK_MS))
+  }
+
+  /** From now on the chain makes no blocks, until it does again. */
+  halt(isHalted: boolean): void {
+    this.#haltedAtMs = isHalted ? this.#nowMs() : undefined
   }
 
   /** Things that happen now are in the next block. */
@@ -88,7 +107,7 @@ export class WorldState {
   }
 
   get confirmed(): Block {
-    const number = this.head - BigInt(this.#confirmations - 1)
+    const number = this.head - BigInt(this.#confirmations - 1) - this.lagBlocks
     const at = number < 0n ? 0n : number
     return { number: at, timeMs: Number(at) * BLOCK_MS }
   }
@@ -101,6 +120,11 @@ export class WorldState {
     const tx = this.hash()
     this.transfers.push({ from: ZERO, to, amount, tx, block: this.nextBlock })
     return tx
+  }
+
+  /** USDC that leaves a wallet by no payment of ours: v1.1's, or a thief's. */
+  spend(from: Address, to: Address, amount: Usdc): void {
+    this.transfers.push({ from, to, amount, tx: this.hash(), block: this.nextBlock })
   }
 
   balance(of: Address, block = this.head): Usdc {
@@ -134,6 +158,13 @@ export class WorldState {
     this.#spent.set(payer + nonce, { outcome: { _tag: "Canceled", tx, block }, block })
   }
 
+  /** Whoever has the wallet's key used the nonce for another transfer. */
+  useElsewhere(payer: Address, nonce: Bytes32, to: Address, value: Usdc): void {
+    const [tx, block] = [this.hash(), this.nextBlock]
+    this.transfers.push({ from: payer, to, amount: value, tx, block })
+    this.#spent.set(payer + nonce, { outcome: { _tag: "Used", tx, block, to, value }, block })
+  }
+
   outcome(payer: Address, nonce: Bytes32, block: bigint): AuthorizationOutcome {
     const spent = this.#spent.get(payer + nonce)
     return spent === undefined || spent.block > block ? { _tag: "Unused" } : spent.outcome
@@ -150,8 +181,9 @@ export class WorldState {
   /** Mints what this payment has not got yet: sending it again repairs and never doubles. */
   readonly #mintedFor = new Map<string, ReadonlyArray<Bytes32>>()
 
-  answer(order: MintOrder, payment: SignedAuthorization): PaymentAnswer {
+  answer(order: MintOrder, payment: SignedAuthorization): PaymentAnswer | Effect.Effect<PaymentAnswer> {
     this.payments.push(payment)
+    this.sentAtMs.push(this.#nowMs())
     const mint = (count: number) => {
       const before = this.#mintedFor.get(payment.nonce)
       if (before !== undefined) return before
@@ -173,9 +205,10 @@ export const chain = Layer.effect(
   ChainClient,
   Effect.map(World, (world) => {
     const read = <A>(call: string, answer: (block: Block) => A) =>
-      Effect.suspend(() => {
+      Effect.gen(function* () {
         world.calls.push(call)
-        return world.chainFault === undefined ? Effect.succeed(answer(world.confirmed)) : Effect.fail(world.chainFault)
+        yield* world.onChainCall(call)
+        return world.chainFault === undefined ? answer(world.confirmed) : yield* world.chainFault
       })
     return ChainClient.of({
       genesis: keccak256(toHex("genesis")),
@@ -234,16 +267,22 @@ export const minter = Layer.effect(
     const world = yield* World
     const { network } = yield* Settings
     return Minter.of({
-      quote: (order) =>
-        Effect.suspend(() => {
-          const refused = world.manners.quote?.(order)
-          if (refused !== undefined) return Effect.fail(refused)
-          const amount = world.manners.price?.(order) ?? times(world.pricePerMint, order.quantity)
-          const offer = { scheme: "exact", network: `eip155:${network.chainId}`, asset: network.usdc.address }
-          const offers = [{ ...offer, payTo: order.token, amount, maxTimeoutSeconds: 300 }]
-          return Effect.succeed({ x402Version: 2 as const, offers, challenge: undefined })
-        }),
-      pay: (order, _quote, _offer, payment) => Effect.sync(() => world.answer(order, payment))
+      quote: Effect.fnUntraced(function* (order) {
+        world.quotedAtMs.push(yield* Clock.currentTimeMillis)
+        yield* world.manners.delay?.("quote", order) ?? Effect.void
+        const refused = world.manners.quote?.(order)
+        if (refused !== undefined) return yield* refused
+        const amount = world.manners.price?.(order) ?? times(world.pricePerMint, order.quantity)
+        const offer = { scheme: "exact", network: `eip155:${network.chainId}`, asset: network.usdc.address }
+        const usual = { ...offer, payTo: order.token, amount, maxTimeoutSeconds: 300 }
+        const offers = [world.manners.offer?.(usual) ?? usual]
+        return { x402Version: 2 as const, offers, challenge: undefined }
+      }),
+      pay: Effect.fnUntraced(function* (order, _quote, _offer, payment) {
+        yield* world.manners.delay?.("pay", order) ?? Effect.void
+        const answer = world.answer(order, payment)
+        return Effect.isEffect(answer) ? yield* answer : answer
+      })
     })
   })
 )

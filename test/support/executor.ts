@@ -1,4 +1,4 @@
-import { Clock, Context, Effect, Layer, Tracer } from "effect"
+import { Clock, Context, Effect, Exit, Layer, Scope, Tracer } from "effect"
 import { SqlClient } from "effect/sql"
 import { TestClock } from "effect/testing"
 import { core, monitor } from "../../src/App.ts"
@@ -88,4 +88,17 @@ export const start = Effect.andThen(Effect.forkScoped(monitor(Effect.void)), Eff
 /** Lets seconds pass one by one, each when all that the last one brought is done. */
 export const pass = Effect.fnUntraced(function* (seconds: number) {
   for (let second = 0; second < seconds; second++) yield* Effect.andThen(TestClock.adjust("1 second"), settled)
+})
+
+/**
+ * Another executor on the same database and world, with loops and actors of its own. `stop` ends it as SIGTERM does;
+ * with a `drainTimeout` of nothing, at once and wherever it is.
+ */
+export const launch = Effect.fnUntraced(function* (changes: Partial<SettingsShape> = {}) {
+  const scope = yield* Scope.fork(yield* Effect.scope)
+  const wiring = Layer.fresh(core).pipe(Layer.provideMerge(settings(changes)))
+  const services = yield* Layer.buildWithScope(wiring, scope)
+  yield* Effect.forkIn(Effect.provide(monitor(Effect.void), services), scope)
+  yield* Effect.andThen(TestClock.adjust(0), settled)
+  return { stop: Scope.close(scope, Exit.void) }
 })

@@ -4,7 +4,9 @@ import { SqlClient } from "effect/sql"
 import { privateKeyToAccount } from "viem/accounts"
 import { type Address, address } from "../../src/domain/Address.ts"
 import type { TaskId } from "../../src/domain/Task.ts"
+import { usdc } from "../../src/domain/Usdc.ts"
 import { ENCRYPTION_KEY } from "./settings.ts"
+import { World } from "./World.ts"
 
 export const TOKEN = address("0x70ce000000000000000000000000000000000001")
 export const PRICE = 1_000_000n
@@ -98,4 +100,45 @@ export const readTask = Effect.fnUntraced(function* (id: TaskId) {
       (extract(epoch FROM completed_at) * 1000)::float8 AS completed_ms
     FROM ai_agent_tasks WHERE id = ${id}::uuid`
   return rows[0] ?? (yield* Effect.die(new Error(`there is no task ${id}`)))
+})
+
+/** What other programs and operators do to a task with SQL: the given columns get these values. */
+export const editTask = Effect.fnUntraced(function* (id: TaskId, columns: Readonly<Record<string, unknown>>) {
+  const sql = yield* SqlClient.SqlClient
+  yield* sql`UPDATE ai_agent_tasks SET ${sql.update(columns)} WHERE id = ${id}::uuid`
+})
+
+/** A payment of a task, as an operator sees it. */
+export interface BatchView {
+  readonly number: number
+  readonly quantity: number
+  readonly status: string
+  readonly minted: number
+  readonly sends: number
+  readonly paid_amount: bigint | null
+  readonly reason: string | null
+}
+
+export const readBatches = Effect.fnUntraced(function* (id: TaskId) {
+  const sql = yield* SqlClient.SqlClient
+  return yield* sql<BatchView>`
+    SELECT number, quantity, status, minted, sends, paid_amount, reason
+    FROM ai_agent_batches WHERE task_id = ${id}::uuid ORDER BY number`
+})
+
+/** Why a task waits for a person; `undefined` where it does not. */
+export const heldReason = Effect.fnUntraced(function* (id: TaskId) {
+  const sql = yield* SqlClient.SqlClient
+  const rows = yield* sql<{ readonly held_reason: string }>`
+    SELECT held_reason FROM ai_agent_task_state WHERE task_id = ${id}::uuid AND held_at IS NOT NULL`
+  return rows[0]?.held_reason
+})
+
+/** Person, wallet and an order of theirs that is paid for: what most stories begin with. */
+export const paidOrder = Effect.fnUntraced(function* (name: string, quantity: number, columns: OrderColumns = {}) {
+  const who = yield* person(name)
+  const task = yield* order(who, quantity, columns)
+  const world = yield* World
+  world.deposit(who.agentAddress, usdc(PRICE * BigInt(quantity)))
+  return { who, task }
 })

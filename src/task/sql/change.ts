@@ -177,15 +177,25 @@ const recordMints = Effect.fnUntraced(function* (
 })
 
 /** v1.1's columns. Beside the expected status, the end of a task has a condition of its own. */
-const updateTask = ({ sql, time }: SweepStatements, expected: Task, change: TaskChange, nowMs: number) => {
-  const sets: Array<Fragment> = [sql`updated_at = ${time.write("ai_agent_tasks", "updated_at", nowMs)}`]
-  const status = change.status
-  if (status !== undefined) {
-    if (status !== expected.status && !mayMove(expected.status, status)) {
-      return Effect.die(new Error(`a task never goes from ${expected.status} to ${status}`))
-    }
-    sets.push(sql`status = ${status}`)
+const updateTask = (on: SweepStatements, expected: Task, change: TaskChange, nowMs: number) => {
+  const { sql, time } = on
+  const { status } = change
+  if (status !== undefined && status !== expected.status && !mayMove(expected.status, status)) {
+    return Effect.die(new Error(`a task never goes from ${expected.status} to ${status}`))
   }
+  const asExpected = sql`
+    t.id = ${expected.id}::uuid AND t.status = ${expected.status} AND ${endCondition(sql, status)}`
+  const sets = columnsOf(on, change, nowMs)
+  // A pause is ours alone: `updated_at` goes on telling when v1.1 last worked on a task that it left behind.
+  if (sets.length === 0) return sql`SELECT t.id FROM ai_agent_tasks t WHERE ${asExpected} FOR NO KEY UPDATE`
+  sets.push(sql`updated_at = ${time.write("ai_agent_tasks", "updated_at", nowMs)}`)
+  return sql`UPDATE ai_agent_tasks t SET ${sql.csv(sets)} WHERE ${asExpected} RETURNING t.id`
+}
+
+const columnsOf = ({ sql, time }: SweepStatements, change: TaskChange, nowMs: number): Array<Fragment> => {
+  const sets: Array<Fragment> = []
+  const { status } = change
+  if (status !== undefined) sets.push(sql`status = ${status}`)
   if (status === "processing") {
     sets.push(sql`started_at = coalesce(started_at, ${time.write("ai_agent_tasks", "started_at", nowMs)})`)
   }
@@ -196,10 +206,7 @@ const updateTask = ({ sql, time }: SweepStatements, expected: Task, change: Task
   if (status === "funded") sets.push(sql`mints_failed = 0, completed_at = NULL`)
   if (change.retryCount !== undefined) sets.push(sql`retry_count = ${change.retryCount}::int`)
   if (change.errorMessage !== undefined) sets.push(sql`error_message = ${change.errorMessage}::text`)
-  return sql`
-    UPDATE ai_agent_tasks t SET ${sql.csv(sets)}
-    WHERE t.id = ${expected.id}::uuid AND t.status = ${expected.status} AND ${endCondition(sql, status)}
-    RETURNING t.id`
+  return sets
 }
 
 const endCondition = (sql: SweepStatements["sql"], status: TaskChange["status"]): Fragment => {

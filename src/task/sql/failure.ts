@@ -29,12 +29,15 @@ const explain = (error: Failure, limit: Duration.Duration): Pick<LedgerError, "r
       return { reason: "Rejected", detail }
     }
     case "SqlError":
-      return { reason: isPassing(error) ? "Unavailable" : "Rejected", detail: detailOf(error) }
+      return { reason: reasonOf(error), detail: detailOf(error) }
   }
 }
 
-/** SQLSTATE class 57P is a server that shuts down or starts up: it comes back. */
-const isPassing = (error: SqlError): boolean => error.isRetryable || codeOf(error).startsWith("57P")
+/** The server's own time limit and ours are the same. SQLSTATE class 57P is a server that shuts down or starts up. */
+const reasonOf = (error: SqlError): LedgerError["reason"] => {
+  if (error.reason._tag === "StatementTimeoutError") return "Timeout"
+  return error.isRetryable || codeOf(error).startsWith("57P") ? "Unavailable" : "Rejected"
+}
 
 const serverSays = (error: SqlError): { readonly code?: unknown; readonly message?: unknown } =>
   typeof error.reason.cause === "object" && error.reason.cause !== null ? error.reason.cause : {}

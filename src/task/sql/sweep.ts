@@ -1,5 +1,5 @@
 import { Effect, Result, Schema } from "effect"
-import { SqlClient } from "effect/sql"
+import type { SqlClient } from "effect/sql"
 import type { Block } from "../../domain/Block.ts"
 import type { TaskId } from "../../domain/Task.ts"
 import { usdc } from "../../domain/Usdc.ts"

@@ -1,4 +1,4 @@
-import { NodeRuntime } from "@effect/platform-node"
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Effect } from "effect"
 import { readFileSync } from "node:fs"
 import * as Anvil from "../../../src/sandbox/Anvil.ts"

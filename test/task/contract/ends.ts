@@ -156,6 +156,21 @@ export const endPromises = (promises: Promises): void => {
   )
 
   promises(
+    "a pause leaves alone when the order itself was last changed",
+    Effect.fnUntraced(function* () {
+      const fixture = yield* LedgerFixture
+      const wallet = yield* givenWallet()
+      const id = yield* givenOrder(wallet)
+      const updatedAtMs = NOW_MS - 1_800_000
+      yield* fixture.editTask(id, { status: "processing", updatedAtMs })
+      assert.isTrue(yield* saveTask(yield* taskOf(wallet, id), { nextActionAtMs: NOW_MS, refusal: "no" }))
+      assert.strictEqual((yield* fixture.readTask(id)).updatedAtMs, updatedAtMs)
+      assert.isTrue(yield* saveTask(yield* taskOf(wallet, id), { retryCount: 1 }))
+      assert.strictEqual((yield* fixture.readTask(id)).updatedAtMs, NOW_MS)
+    })
+  )
+
+  promises(
     "a change that moves no money leaves a reading of the wallet good",
     Effect.fnUntraced(function* () {
       const fixture = yield* LedgerFixture

@@ -1,0 +1,90 @@
+import { Effect, Layer, Option, Redacted } from "effect"
+import { core, monitor, outside } from "../App.ts"
+import { Settings, type SettingsShape } from "../config/Settings.ts"
+import { shortId } from "../domain/Task.ts"
+import { format } from "../domain/Usdc.ts"
+import { bannerLines } from "../ops/Banner.ts"
+import * as Log from "../ops/Log.ts"
+import { notifyReady } from "../ops/ready.ts"
+import { version } from "../ops/version.ts"
+import * as Database from "../task/Database.ts"
+import { open, type Sandbox } from "./Sandbox.ts"
+import { DATA_DIR } from "./sandboxFile.ts"
+
+/** Mints of the order that a first start places, so that there is something to see. */
+const SAMPLE_QUANTITY = 5
+
+/**
+ * The executor on the local network. What the settings name is the operator's own; the sandbox brings the rest, and
+ * outlives the executor's drain.
+ */
+export const run = Effect.scoped(
+  Effect.gen(function* () {
+    const asked = yield* Settings
+    const sandbox = yield* openFor(asked)
+    const settings = complete(asked, sandbox)
+    yield* Log.startup(bannerLines(settings, { version }))
+    yield* Log.startup(introduction(asked, sandbox))
+    const afterStart = isWhole(asked) ? Effect.andThen(notifyReady, sampleOrder(sandbox)) : notifyReady
+    return yield* monitor(afterStart).pipe(Effect.provide(executorOn(sandbox, settings)), Effect.raceFirst(sandbox.died))
+  })
+)
+
+const openFor = (asked: SettingsShape) =>
+  open({
+    dataDir: DATA_DIR,
+    paymentTimeout: asked.paymentTimeout,
+    checkInterval: asked.checkInterval,
+    ...optional("rpcUrl", Option.map(Option.fromNullishOr(asked.rpcUrls[0]), Redacted.value)),
+    ...optional("serverUrl", asked.serverUrl),
+    ...optional("encryptionKey", asked.agentEncryptionKey),
+    ...optional("database", Option.map(asked.databaseUrl, (url) => ({ url, layer: Database.layer })))
+  })
+
+const optional = <K extends string, A>(key: K, value: Option.Option<A>): { readonly [P in K]?: A } =>
+  (Option.isSome(value) ? { [key]: value.value } : {}) as { readonly [P in K]?: A }
+
+/** What the executor runs on: the real outside, at the sandbox's addresses, and the sandbox's database. */
+export const executorOn = (sandbox: Sandbox, asked: SettingsShape) =>
+  core.pipe(
+    Layer.provideMerge(outside),
+    Layer.provide(Layer.succeedContext(sandbox.database)),
+    Layer.provideMerge(Layer.succeed(Settings, complete(asked, sandbox)))
+  )
+
+/** The settings with what the sandbox brought. */
+const complete = (asked: SettingsShape, sandbox: Sandbox): SettingsShape => ({
+  ...asked,
+  rpcUrls: asked.rpcUrls.length > 0 ? asked.rpcUrls : [Redacted.make(sandbox.rpcUrl)],
+  serverUrl: Option.some(sandbox.serverUrl),
+  agentEncryptionKey: Option.some(sandbox.encryptionKey)
+})
+
+/** Nothing is the operator's own: then the orders may be the sandbox's too. */
+const isWhole = (asked: SettingsShape): boolean =>
+  Option.isNone(asked.databaseUrl) && asked.rpcUrls.length === 0 && Option.isNone(asked.serverUrl)
+
+const introduction = (asked: SettingsShape, sandbox: Sandbox): ReadonlyArray<string> => [
+  "🏖️ Local network",
+  `   Chain: ${sandbox.rpcUrl}`,
+  `   Mint server: ${sandbox.serverUrl}`,
+  `   Mint token: ${sandbox.token}, ${format(sandbox.pricePerMint)} USDC a mint`,
+  `   Database: ${Option.isSome(asked.databaseUrl) ? "DATABASE_URL" : `embedded, in ${DATA_DIR}/`}`,
+  ...sandbox.moved.map(({ what, preferred, port }) => `   Port ${preferred} is taken: the ${NAMES[what]} is on ${port}`),
+  "   Place an order: npm run sandbox:order -- --quantity 5 --pay now|late|half|never",
+  `   See the orders: curl ${sandbox.controlUrl}/sandbox/orders`,
+  "   Stop: Ctrl-C. Start anew: npm run sandbox:reset"
+]
+
+const NAMES = { chain: "chain", mintServer: "mint server" } as const
+
+/** An order that is paid at once. The payment is in a block a moment later, while the loops run already. */
+const sampleOrder = Effect.fnUntraced(function* (sandbox: Sandbox) {
+  const { orderDesk, token, pricePerMint } = sandbox
+  const order = yield* orderDesk.placeOrder({ token, pricePerMint, quantity: SAMPLE_QUANTITY })
+  yield* Log.startup([
+    `🛒 Sample order ${shortId(order.taskId)}: ${SAMPLE_QUANTITY} mints for ${order.userAddress}`,
+    `   Paying ${format(order.totalCost)} USDC to its agent wallet ${order.agentAddress}...`
+  ])
+  yield* Effect.forkScoped(orderDesk.pay(order.agentAddress, order.totalCost).pipe(Effect.ignore({ log: true })))
+})

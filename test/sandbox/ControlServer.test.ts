@@ -1,0 +1,263 @@
+import { assert, describe, layer } from "@effect/vitest"
+import { Duration, Effect, Exit, Layer, Redacted, Schema, Scope } from "effect"
+import { SqlClient } from "effect/sql"
+import { TestClock } from "effect/testing"
+import { Hono } from "hono"
+import { type Address, address } from "../../src/domain/Address.ts"
+import { type Usdc, usdc } from "../../src/domain/Usdc.ts"
+import { controlRoutes, OrderDetails, OrderList, OrderPlaced } from "../../src/sandbox/ControlServer.ts"
+import * as OrderDesk from "../../src/sandbox/OrderDesk.ts"
+import * as Pglite from "../../src/sandbox/Pglite.ts"
+import { migrate } from "../../src/task/migrate.ts"
+
+const TOKEN = address(`0x${"70".repeat(20)}`)
+const USER = "0xAbCdEf0000000000000000000000000000000001"
+/** Odd, so that half of it is not a whole number of base units. */
+const PRICE = usdc(1_600_001n)
+const PAYMENT_TIMEOUT = Duration.minutes(10)
+/** The timeout, two checks of 10 s and the margin of 5 s. */
+const LATE = Duration.seconds(600 + 20 + 5)
+/** An order of this many mints cannot be paid for: the script says so. */
+const UNPAYABLE = 13
+
+const sent: Array<readonly [Address, Usdc]> = []
+
+const desk = OrderDesk.layer({
+  encryptionKey: Redacted.make("ab".repeat(32)),
+  sendUsdc: (to, amount) =>
+    amount === PRICE * BigInt(UNPAYABLE)
+      ? Effect.fail({ message: "USDC is paused" })
+      : Effect.sync(() => sent.push([to, amount]))
+})
+
+const world = desk.pipe(Layer.provideMerge(Layer.effectDiscard(migrate)), Layer.provideMerge(Pglite.layer()))
+
+const sentTo = (wallet: string): ReadonlyArray<Usdc> => sent.filter(([to]) => to === wallet).map(([, amount]) => amount)
+
+/** The control endpoints, as a caller at `from` sees them; `nowhere` is one without a socket. */
+const open = Effect.fnUntraced(function* (from = "127.0.0.1") {
+  const addRoutes = yield* controlRoutes({
+    token: TOKEN,
+    pricePerMint: PRICE,
+    paymentTimeout: PAYMENT_TIMEOUT,
+    checkInterval: Duration.seconds(10)
+  })
+  const app = new Hono()
+  addRoutes(app)
+  const env = from === "nowhere" ? {} : { incoming: { socket: { remoteAddress: from } } }
+  return Effect.fnUntraced(function* (method: string, path: string, body?: unknown) {
+    const text = typeof body === "string" ? body : JSON.stringify(body)
+    const init = { method, ...(text === undefined ? {} : { body: text }) }
+    const response = yield* Effect.promise(async () => app.request(`/sandbox${path}`, init, env))
+    return { status: response.status, json: yield* Effect.promise((): Promise<unknown> => response.json()) }
+  })
+})
+
+const placed = Effect.fnUntraced(function* (answer: { readonly status: number; readonly json: unknown }) {
+  assert.strictEqual(answer.status, 201)
+  return yield* Schema.decodeUnknownEffect(OrderPlaced)(answer.json)
+})
+
+describe("the control server", () => {
+  layer(world)((it) => {
+    it.effect("places an order paid now, and answers with everything a person wants to know", () =>
+      Effect.gen(function* () {
+        const request = yield* open()
+        const { status, json } = yield* request("POST", "/orders", { quantity: 5, pay: "now", user: USER })
+        const order = yield* placed({ status, json })
+        const cost = { baseUnits: "8000005", usdc: "8.000005" }
+        assert.deepStrictEqual(json, {
+          taskId: order.taskId,
+          walletId: order.walletId,
+          userAddress: USER.toLowerCase(),
+          agentAddress: order.agentAddress,
+          token: TOKEN,
+          quantity: 5,
+          pricePerMint: { baseUnits: "1600001", usdc: "1.600001" },
+          cost,
+          createdAt: order.createdAt.toISOString(),
+          deadline: new Date(order.createdAt.getTime() + Duration.toMillis(PAYMENT_TIMEOUT)).toISOString(),
+          payment: { mode: "now", amount: cost, state: "sent", at: "1970-01-01T00:00:00.000Z", problem: null }
+        })
+        assert.deepStrictEqual(sentTo(order.agentAddress), [usdc(8_000_005n)])
+      })
+    )
+
+    it.effect("pays half, rounded down to base units", () =>
+      Effect.gen(function* () {
+        const request = yield* open()
+        const order = yield* placed(yield* request("POST", "/orders", { quantity: 5, pay: "half" }))
+        assert.deepStrictEqual(order.payment.amount, { baseUnits: 4_000_002n, usdc: "4.000002" })
+        assert.deepStrictEqual(sentTo(order.agentAddress), [usdc(4_000_002n)])
+      })
+    )
+
+    it.effect("pays nothing for never", () =>
+      Effect.gen(function* () {
+        const request = yield* open()
+        const order = yield* placed(yield* request("POST", "/orders", { quantity: 5, pay: "never" }))
+        assert.deepStrictEqual([order.payment.state, order.payment.at], ["none", null])
+        yield* TestClock.adjust("1 day")
+        assert.deepStrictEqual(sentTo(order.agentAddress), [])
+      })
+    )
+
+    it.effect("pays late all that the order costs, when a check has passed in which it was not paid", () =>
+      Effect.gen(function* () {
+        const request = yield* open()
+        const order = yield* placed(yield* request("POST", "/orders", { quantity: 5, pay: "late" }))
+        assert.strictEqual(order.payment.state, "scheduled")
+        assert.strictEqual(order.payment.at?.getTime(), order.createdAt.getTime() + Duration.toMillis(LATE))
+        yield* TestClock.adjust(Duration.subtract(LATE, Duration.millis(1)))
+        assert.deepStrictEqual(sentTo(order.agentAddress), [])
+        yield* TestClock.adjust("1 millis")
+        assert.deepStrictEqual(sentTo(order.agentAddress), [usdc(8_000_005n)])
+        const { json } = yield* request("GET", `/orders/${order.taskId}`)
+        const { payment } = yield* Schema.decodeUnknownEffect(OrderDetails)(json)
+        assert.deepInclude(payment, { mode: "late", state: "sent" })
+      })
+    )
+
+    it.effect("pays nothing late when the sandbox has stopped before", () =>
+      Effect.gen(function* () {
+        const sandbox = yield* Scope.make()
+        const request = yield* Scope.provide(open(), sandbox)
+        const order = yield* placed(yield* request("POST", "/orders", { quantity: 5, pay: "late" }))
+        yield* Scope.close(sandbox, Exit.void)
+        yield* TestClock.adjust("1 day")
+        assert.deepStrictEqual(sentTo(order.agentAddress), [])
+      })
+    )
+
+    it.effect("places an order though its payment fails, and says so", () =>
+      Effect.gen(function* () {
+        const request = yield* open()
+        const order = yield* placed(yield* request("POST", "/orders", { quantity: UNPAYABLE, pay: "now" }))
+        assert.deepInclude(order.payment, { state: "failed", problem: "USDC is paused" })
+        const late = yield* placed(yield* request("POST", "/orders", { quantity: UNPAYABLE, pay: "late" }))
+        yield* TestClock.adjust(LATE)
+        const { json } = yield* request("GET", `/orders/${late.taskId}`)
+        const { payment } = yield* Schema.decodeUnknownEffect(OrderDetails)(json)
+        assert.deepInclude(payment, { mode: "late", state: "failed", problem: "USDC is paused" })
+      })
+    )
+
+    it.effect("shows an order as the table has it, with its mints and its payment", () =>
+      Effect.gen(function* () {
+        const request = yield* open()
+        const sql = yield* SqlClient.SqlClient
+        const { taskId, agentAddress } = yield* placed(yield* request("POST", "/orders", { quantity: 2, pay: "now" }))
+        const mint = { task_id: taskId, mint_number: 1, status: "completed", tx_hash: "0x1" }
+        yield* sql`INSERT INTO ai_agent_mint_records ${sql.insert(mint)}`
+        const { status, json } = yield* request("GET", `/orders/${taskId.toUpperCase()}`)
+        assert.strictEqual(status, 200)
+        const { order, mints, payment } = json as Record<string, Record<string, unknown>>
+        assert.deepInclude(order, {
+          id: taskId,
+          status: "pending_payment",
+          total_cost: "3200002",
+          agent_address: agentAddress
+        })
+        assert.deepInclude(mints?.[0], { mint_number: 1, tx_hash: "0x1", completed_at: null })
+        assert.deepInclude(payment, { mode: "now", state: "sent" })
+      })
+    )
+
+    it.effect("has no payment for an order that it did not place", () =>
+      Effect.gen(function* () {
+        const before = yield* placed(yield* (yield* open())("POST", "/orders", { quantity: 1, pay: "late" }))
+        const { json } = yield* (yield* open())("GET", `/orders/${before.taskId}`)
+        assert.isNull((yield* Schema.decodeUnknownEffect(OrderDetails)(json)).payment)
+      })
+    )
+
+    it.effect("lists the latest orders", () =>
+      Effect.gen(function* () {
+        const request = yield* open()
+        const order = yield* placed(yield* request("POST", "/orders", { quantity: 7, pay: "never" }))
+        const { status, json } = yield* request("GET", "/orders")
+        assert.strictEqual(status, 200)
+        const { orders } = yield* Schema.decodeUnknownEffect(OrderList)(json)
+        assert.deepInclude(orders[0], { id: order.taskId, quantity: 7 })
+      })
+    )
+
+    it.effect("answers 404 to an order that does not exist", () =>
+      Effect.gen(function* () {
+        const request = yield* open()
+        assert.deepStrictEqual(yield* request("GET", "/orders/nonsense"), {
+          status: 404,
+          json: { error: "there is no order nonsense" }
+        })
+      })
+    )
+
+    it.effect("refuses what is not an order, and names all that is wrong with it", () =>
+      Effect.gen(function* () {
+        const request = yield* open()
+        const problems = Effect.fnUntraced(function* (body: unknown) {
+          const { status, json } = yield* request("POST", "/orders", body)
+          assert.strictEqual(status, 400)
+          return (json as { readonly problems: unknown }).problems
+        })
+        const user = "user: expected the address of an account: 0x and 40 hex digits, not all 0"
+        const quantity = "quantity: expected a whole number from 1 to 1000"
+        assert.deepStrictEqual(yield* problems({ quantity: 0, pay: "soon", user: "0x1" }), [
+          quantity,
+          "pay: expected now, late, half or never",
+          user
+        ])
+        assert.deepStrictEqual(yield* problems({ quantity: 1001, pay: "now" }), [quantity])
+        assert.deepStrictEqual(yield* problems({ quantity: 1.5, pay: "now" }), [quantity])
+        assert.deepStrictEqual(yield* problems({ quantity: 1, pay: "now", user: `0x${"0".repeat(40)}` }), [user])
+        assert.deepStrictEqual(yield* problems({ quantity: 1, pay: "now", payNow: true }), [
+          "payNow: Expected no excess property"
+        ])
+        assert.deepStrictEqual(yield* problems({}), ["quantity: Missing key", "pay: Missing key"])
+        assert.deepStrictEqual(yield* problems("{"), ["Expected a valid JSON string"])
+      })
+    )
+
+    it.effect("does not read an order that is longer than any order", () =>
+      Effect.gen(function* () {
+        const request = yield* open()
+        const { status } = yield* request("POST", "/orders", { quantity: 1, pay: "now", user: "0".repeat(10_000) })
+        assert.strictEqual(status, 413)
+      })
+    )
+
+    it.effect.each(["127.0.0.1", "127.8.8.8", "::1", "::ffff:127.0.0.1"])("answers its own machine at %s", (from) =>
+      Effect.gen(function* () {
+        const request = yield* open(from)
+        assert.strictEqual((yield* request("GET", "/orders")).status, 200)
+      })
+    )
+
+    it.effect.each(["10.0.0.1", "::ffff:192.168.0.1", "fe80::1", "::12", "nowhere"])("refuses a caller at %s", (from) =>
+      Effect.gen(function* () {
+        const request = yield* open(from)
+        for (const [method, path] of [
+          ["GET", "/orders"],
+          ["POST", "/orders"],
+          ["GET", "/orders/1"]
+        ] as const) {
+          assert.strictEqual((yield* request(method, path)).status, 403)
+        }
+      })
+    )
+
+    it.effect("says what is wrong with the database", () =>
+      Effect.gen(function* () {
+        const request = yield* open()
+        const sql = yield* SqlClient.SqlClient
+        yield* Effect.acquireRelease(sql`ALTER TABLE ai_agent_tasks RENAME TO away`, () =>
+          Effect.orDie(sql`ALTER TABLE away RENAME TO ai_agent_tasks`)
+        )
+        assert.deepStrictEqual(yield* request("GET", "/orders"), {
+          status: 503,
+          json: { error: 'the orders were not read: relation "ai_agent_tasks" does not exist' }
+        })
+      })
+    )
+  })
+})

@@ -1,0 +1,183 @@
+import { PgClient } from "@effect/sql-pg"
+import { assert, describe, it } from "@effect/vitest"
+import { Context, Duration, Effect, Redacted, Schema } from "effect"
+import { SqlClient } from "effect/sql"
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { createServer } from "node:net"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { local } from "../../src/config/Network.ts"
+import { type Address, address } from "../../src/domain/Address.ts"
+import { usdc } from "../../src/domain/Usdc.ts"
+import * as Anvil from "../../src/sandbox/Anvil.ts"
+import * as Contracts from "../../src/sandbox/Contracts.ts"
+import { OrderPlaced } from "../../src/sandbox/ControlServer.ts"
+import type { DevChain } from "../../src/sandbox/DevChain.ts"
+import * as Sandbox from "../../src/sandbox/Sandbox.ts"
+import { findSandbox } from "../../src/sandbox/sandboxFile.ts"
+import { USDC, usdcAbi } from "../../src/sandbox/usdcDeployment.ts"
+import { migrate } from "../../src/task/migrate.ts"
+import { freshDatabase } from "../support/Postgres.ts"
+
+const newFolder = Effect.acquireRelease(
+  Effect.sync(() => mkdtempSync(join(tmpdir(), "ai-mint-test-"))),
+  (folder) => Effect.sync(() => rmSync(folder, { recursive: true }))
+)
+
+type Options = Sandbox.SandboxOptions<unknown>
+
+/** On ports of its own: a sandbox of the person who runs the tests may be on the usual ones. */
+const open = (dataDir: string, given: Partial<Options> = {}) =>
+  Sandbox.open<unknown>({
+    dataDir,
+    paymentTimeout: Duration.minutes(10),
+    checkInterval: Duration.seconds(10),
+    ports: { chain: 0, mintServer: 0 },
+    ...given
+  })
+
+/** The operator's own database: there at once, where the embedded one takes seconds to be made. */
+const operatorsDatabase = Effect.map(freshDatabase(), (text) => {
+  const url = Redacted.make(text)
+  return { url, layer: PgClient.layer({ url }) }
+})
+
+const genesisOf = (chain: DevChain) =>
+  chain.ask("read block 0", async (client) => (await client.getBlock({ blockNumber: 0n })).hash)
+
+const usdcOf = (chain: DevChain, account: Address) =>
+  chain.ask("read a balance", (client) =>
+    client.readContract({ address: USDC, abi: usdcAbi, functionName: "balanceOf", args: [account] })
+  )
+
+const post = (url: string, body: unknown) =>
+  Effect.promise(async () => {
+    const init = { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) }
+    const response = await fetch(url, init)
+    return { status: response.status, text: await response.text() }
+  })
+
+/** The executor makes the tables. */
+const prepare = ({ database }: Sandbox.Sandbox) => Effect.provide(migrate, database)
+
+describe("the sandbox", () => {
+  it.live("brings all of the local network, and has it again the next time", () =>
+    Effect.gen(function* () {
+      const dataDir = yield* newFolder
+      const first = yield* Effect.scoped(
+        Effect.gen(function* () {
+          const sandbox = yield* open(dataDir)
+          yield* prepare(sandbox)
+          const { status, text } = yield* post(`${sandbox.controlUrl}/sandbox/orders`, { quantity: 2, pay: "now" })
+          assert.strictEqual(status, 201)
+          const order = yield* Schema.decodeEffect(Schema.fromJsonString(OrderPlaced))(text)
+          assert.strictEqual(yield* usdcOf(sandbox.chain, address(order.agentAddress)), 2_000_000n)
+          const { encryptionKey } = sandbox
+          return { order, encryptionKey: Redacted.value(encryptionKey), genesis: yield* genesisOf(sandbox.chain) }
+        })
+      )
+      const again = yield* open(dataDir)
+      assert.strictEqual(Redacted.value(again.encryptionKey), first.encryptionKey)
+      assert.strictEqual(yield* genesisOf(again.chain), first.genesis)
+      const sql = Context.get(again.database, SqlClient.SqlClient)
+      assert.deepStrictEqual(yield* sql`SELECT id FROM ai_agent_tasks`, [{ id: first.order.taskId }])
+      assert.strictEqual(yield* usdcOf(again.chain, address(first.order.agentAddress)), 2_000_000n)
+    }),
+    // An embedded database is made here, which takes 2 s, and ten times that on a machine that is busy with other tests.
+    60_000
+  )
+
+  it.live("tells other processes where it is, for as long as it runs", () =>
+    Effect.gen(function* () {
+      const dataDir = yield* newFolder
+      const database = yield* operatorsDatabase
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          const { rpcUrl, serverUrl } = yield* open(dataDir, { database })
+          const found = yield* findSandbox(dataDir)
+          const { pid, usdc, token, paymentTimeoutMs } = found
+          assert.deepStrictEqual([found.rpcUrl, found.serverUrl], [rpcUrl, serverUrl])
+          assert.deepStrictEqual([pid, paymentTimeoutMs], [process.pid, 600_000])
+          assert.deepStrictEqual([usdc, token], [local.usdc.address, Contracts.TOKEN])
+        })
+      )
+      assert.strictEqual((yield* Effect.flip(findSandbox(dataDir))).reason, "NotRunning")
+    })
+  )
+
+  it.live("is alone on its folder", () =>
+    Effect.gen(function* () {
+      const dataDir = yield* newFolder
+      const database = yield* operatorsDatabase
+      yield* open(dataDir, { database })
+      assert.propertyVal(yield* Effect.flip(open(dataDir, { database })), "reason", "Locked")
+    })
+  )
+
+  it.live("takes other ports where its own are taken, and says so", () =>
+    Effect.gen(function* () {
+      const chain = yield* takenPort
+      const mintServer = yield* takenPort
+      const database = yield* operatorsDatabase
+      const sandbox = yield* open(yield* newFolder, { database, ports: { chain, mintServer } })
+      const [movedChain, movedServer] = sandbox.moved
+      assert.deepStrictEqual([movedChain?.what, movedChain?.preferred], ["chain", chain])
+      assert.deepStrictEqual([movedServer?.what, movedServer?.preferred], ["mintServer", mintServer])
+      assert.strictEqual(sandbox.rpcUrl, `http://127.0.0.1:${movedChain?.port}`)
+      assert.strictEqual(sandbox.serverUrl, `http://127.0.0.1:${movedServer?.port}`)
+    })
+  )
+
+  it.live("brings nothing that the operator has, but its contracts onto the operator's chain", () =>
+    Effect.gen(function* () {
+      const { chain } = yield* Anvil.start({ port: 0 })
+      const database = yield* operatorsDatabase
+      const encryptionKey = Redacted.make("ab".repeat(32))
+      const given = { rpcUrl: chain.rpcUrl, serverUrl: "http://127.0.0.1:9", encryptionKey, database }
+      const sandbox = yield* open(yield* newFolder, given)
+      yield* prepare(sandbox)
+      assert.deepStrictEqual([sandbox.rpcUrl, sandbox.serverUrl], [given.rpcUrl, given.serverUrl])
+      assert.strictEqual(sandbox.encryptionKey, encryptionKey)
+      const order = { token: sandbox.token, quantity: 3, pricePerMint: usdc(5n) }
+      const { agentAddress, totalCost } = yield* sandbox.orderDesk.placeOrder(order)
+      yield* sandbox.orderDesk.pay(agentAddress, totalCost)
+      assert.strictEqual(yield* usdcOf(chain, agentAddress), 15n)
+      const mint = { recipient: agentAddress, quantity: 1 }
+      const { status } = yield* post(`${sandbox.controlUrl}/api/mint/${sandbox.token}`, mint)
+      assert.strictEqual(status, 404, "sells nothing beside the operator's mint server")
+    })
+  )
+
+  it.live("refuses a database without the chain that it belongs to", () =>
+    Effect.gen(function* () {
+      const dataDir = yield* newFolder
+      mkdirSync(join(dataDir, "database"))
+      // What a chain leaves that was cut off before it was written.
+      writeFileSync(join(dataDir, "chain.json.used"), "")
+      assert.instanceOf(yield* Effect.flip(open(dataDir)), Sandbox.SandboxError)
+    })
+  )
+
+  it.live("refuses a chain that is not the local network's", () =>
+    Effect.gen(function* () {
+      const { chain } = yield* Anvil.start({ port: 0 })
+      yield* post(chain.rpcUrl, { jsonrpc: "2.0", id: 1, method: "anvil_setChainId", params: [1] })
+      const database = yield* operatorsDatabase
+      const refused = yield* Effect.flip(open(yield* newFolder, { rpcUrl: chain.rpcUrl, database }))
+      assert.instanceOf(refused, Sandbox.SandboxError)
+    })
+  )
+})
+
+const takenPort = Effect.map(
+  Effect.acquireRelease(
+    Effect.callback<ReturnType<typeof createServer>>((resume) => {
+      const server = createServer().listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
+    }),
+    (server) => Effect.sync(() => server.close())
+  ),
+  (server) => {
+    const listening = server.address()
+    return typeof listening === "object" && listening !== null ? listening.port : 0
+  }
+)

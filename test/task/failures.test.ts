@@ -1,0 +1,205 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Deferred, Duration, Effect, Layer, Option, Redacted } from "effect"
+import { SqlClient } from "effect/sql"
+import * as Database from "../../src/task/Database.ts"
+import { TaskRepo } from "../../src/task/TaskRepo.ts"
+import { LedgerFixture } from "../support/LedgerFixture.ts"
+import { clientAt, ledger, ledgerAndFixture, ledgerAt } from "../support/LedgerSql.ts"
+import { relayTo } from "../support/LedgerRelay.ts"
+import * as Postgres from "../support/Postgres.ts"
+import { settings } from "../support/settings.ts"
+import { funding, givenOrder, givenWallet, NOW_MS, ordersOf, TIP } from "./contract/given.ts"
+
+const SHORT = { databaseTimeout: Duration.millis(300) }
+
+/** One fundable order in a database, and the call that would fund it. */
+const givenFundable = Effect.gen(function* () {
+  const wallet = yield* givenWallet()
+  const id = yield* givenOrder(wallet)
+  const orders = yield* ordersOf(wallet)
+  return { id, fundBy: (repo: TaskRepo["Service"]) => repo.fund([funding(orders, id)], TIP, NOW_MS) }
+})
+
+/** Runs `work` while another program holds every wallet's row. */
+const whileLocked = <A, E, R>(work: Effect.Effect<A, E, R>) =>
+  Effect.gen(function* () {
+    const sql = yield* SqlClient.SqlClient
+    const locked = yield* Deferred.make<void>()
+    const done = yield* Deferred.make<void>()
+    yield* Effect.forkScoped(
+      sql.withTransaction(
+        Effect.gen(function* () {
+          yield* sql`LOCK TABLE ai_agent_wallet_state IN ACCESS EXCLUSIVE MODE`
+          yield* Deferred.succeed(locked, undefined)
+          yield* Deferred.await(done)
+        })
+      )
+    )
+    yield* Deferred.await(locked)
+    return yield* Effect.ensuring(work, Deferred.succeed(done, undefined))
+  })
+
+/** Statements that other sessions of this database are still busy with. */
+const busySessions = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  const rows = yield* sql`
+    SELECT 1 FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid() AND state = 'active'`
+  return rows.length
+})
+
+/** On a database with the ledger's tables, and with the other programs' access to it. */
+const onDatabase = <A, E, R>(test: (url: string) => Effect.Effect<A, E, R>) =>
+  Effect.flatMap(Postgres.freshDatabase(), (url) =>
+    Effect.provide(test(url), ledgerAndFixture().pipe(Layer.provideMerge(clientAt(url))), { local: true })
+  )
+
+describe("what the ledger says when it cannot", () => {
+  it.live("no server at the address: Unavailable, at the start too", () =>
+    Effect.gen(function* () {
+      const relay = yield* relayTo(yield* Postgres.freshDatabase())
+      yield* relay.close
+      const failure = yield* Effect.flip(ledgerAt(relay.url))
+      assert.deepInclude(failure, { _tag: "LedgerError", reason: "Unavailable" })
+      assert.include(failure.message, "ECONNREFUSED")
+      yield* relay.open
+    })
+  )
+
+  it.live("a server that goes away: Unavailable, and all is well when it is back", () =>
+    onDatabase((url) =>
+      Effect.gen(function* () {
+        const relay = yield* relayTo(url)
+        const repo = yield* ledgerAt(relay.url)
+        const { id, fundBy } = yield* givenFundable
+        yield* relay.close
+        assert.strictEqual((yield* Effect.flip(repo.openTasks)).reason, "Unavailable")
+        assert.strictEqual((yield* Effect.flip(fundBy(repo))).reason, "Unavailable")
+        yield* relay.open
+        assert.deepStrictEqual(yield* fundBy(repo), [id])
+        assert.strictEqual((yield* repo.openTasks).funded, 1)
+      })
+    )
+  )
+
+  it.live("connections that died while idle: a reading does not notice", () =>
+    onDatabase((url) =>
+      Effect.gen(function* () {
+        const relay = yield* relayTo(url)
+        const repo = yield* ledgerAt(relay.url)
+        yield* Effect.all(Array.from({ length: 2 }, () => repo.openTasks), { concurrency: "unbounded" })
+        yield* relay.breakConnections
+        assert.strictEqual((yield* repo.openTasks).funded, 0)
+      })
+    )
+  )
+
+  it.live("a statement that takes too long: Timeout, nothing is written, and nothing goes on at the server", () =>
+    onDatabase((url) =>
+      Effect.gen(function* () {
+        const repo = yield* ledgerAt(url, SHORT)
+        const { id, fundBy } = yield* givenFundable
+        const failure = yield* whileLocked(
+          Effect.gen(function* () {
+            const failure = yield* Effect.flip(fundBy(repo))
+            assert.strictEqual(yield* busySessions, 0)
+            return failure
+          })
+        )
+        assert.strictEqual(failure.message, "fund tasks: Timeout (no answer within 300ms (DATABASE_TIMEOUT))")
+        assert.strictEqual((yield* (yield* LedgerFixture).readTask(id)).status, "pending_payment")
+        assert.deepStrictEqual(yield* fundBy(repo), [id])
+      })
+    )
+  )
+
+  it.live("the server's own limit, which outlives this process, is a Timeout as well", () =>
+    onDatabase((url) =>
+      Effect.gen(function* () {
+        const databaseUrl = Option.some(Redacted.make(url))
+        const limited = Database.layer.pipe(Layer.provide(settings({ ...SHORT, databaseUrl })))
+        const { fundBy } = yield* givenFundable
+        const failing = Effect.flip(Effect.flatMap(TaskRepo, fundBy)).pipe(
+          // Patient itself: only the server gives up.
+          Effect.provide(ledger().pipe(Layer.provide(limited)), { local: true })
+        )
+        const failure = yield* whileLocked(failing)
+        assert.deepInclude(failure, { _tag: "LedgerError", reason: "Timeout" })
+        assert.include(failure.message, "canceling statement due to statement timeout")
+      })
+    )
+  )
+
+  it.live("a connection that the server ends in the middle of a write: Unavailable, and nothing is written", () =>
+    onDatabase((url) =>
+      Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        const repo = yield* ledgerAt(url)
+        const { id, fundBy } = yield* givenFundable
+        yield* sql`
+          CREATE FUNCTION die() RETURNS trigger LANGUAGE plpgsql
+          AS 'BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NEW; END'`
+        yield* sql`CREATE TRIGGER die BEFORE UPDATE ON ai_agent_tasks FOR EACH ROW EXECUTE FUNCTION die()`
+        const failure = yield* Effect.flip(fundBy(repo))
+        assert.strictEqual(failure.reason, "Unavailable")
+        yield* sql`DROP TRIGGER die ON ai_agent_tasks`
+        assert.strictEqual((yield* (yield* LedgerFixture).readTask(id)).status, "pending_payment")
+        assert.deepStrictEqual(yield* fundBy(repo), [id])
+      })
+    )
+  )
+
+  for (const [trouble, code, reason] of [
+    ["a server that shuts down", "57P01", "Unavailable"],
+    ["a server that is not up yet", "57P03", "Unavailable"],
+    ["a deadlock", "40P01", "Unavailable"],
+    ["a serialization failure", "40001", "Unavailable"],
+    ["a permission that is missing", "42501", "Rejected"],
+    ["a broken rule", "23514", "Rejected"]
+  ] as const) {
+    it.live(`${trouble} (SQLSTATE ${code}): ${reason}, and nothing is written`, () =>
+      onDatabase((url) =>
+        Effect.gen(function* () {
+          const sql = yield* SqlClient.SqlClient
+          const { id, fundBy } = yield* givenFundable
+          yield* sql`
+            CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql
+            AS ${sql.literal(`'BEGIN RAISE EXCEPTION ''so it is'' USING ERRCODE = ''${code}''; END'`)}`
+          yield* sql`CREATE TRIGGER fail BEFORE UPDATE ON ai_agent_tasks FOR EACH ROW EXECUTE FUNCTION fail()`
+          const failure = yield* Effect.flip(fundBy(yield* ledgerAt(url)))
+          assert.strictEqual(failure.reason, reason)
+          assert.include(failure.message, `${code} so it is`)
+          assert.strictEqual((yield* (yield* LedgerFixture).readTask(id)).status, "pending_payment")
+        })
+      )
+    )
+  }
+
+  it.live("a table that is missing: Rejected, in the server's words", () =>
+    onDatabase((url) =>
+      Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        const repo = yield* ledgerAt(url)
+        yield* sql`DROP TABLE ai_agent_task_state`
+        const failure = yield* Effect.flip(repo.openTasks)
+        assert.strictEqual(failure.reason, "Rejected")
+        assert.include(failure.message, 'count open tasks: Rejected (')
+        assert.include(failure.message, 'relation "ai_agent_task_state" does not exist')
+      })
+    )
+  )
+
+  it.live("a column of a kind that this program does not know: Unreadable", () =>
+    onDatabase((url) =>
+      Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        const repo = yield* ledgerAt(url)
+        yield* givenFundable
+        yield* sql`ALTER TABLE ai_agent_tasks ALTER COLUMN quantity TYPE text`
+        const failure = yield* Effect.flip(repo.pendingPage({ cursor: undefined, walletsMax: 1 }))
+        assert.strictEqual(failure.reason, "Unreadable")
+        assert.include(failure.message, "quantity")
+      })
+    )
+  )
+})

@@ -1,0 +1,277 @@
+import { assert, layer } from "@effect/vitest"
+import { Effect } from "effect"
+import { ChainError } from "../../src/chain/ChainClient.ts"
+import { address } from "../../src/domain/Address.ts"
+import { usdc } from "../../src/domain/Usdc.ts"
+import { NoOffer } from "../../src/mint/Minter.ts"
+import * as Pglite from "../../src/sandbox/Pglite.ts"
+import { LogLines, onWorld, pass, start } from "../support/executor.ts"
+import { heldReason, order, paidOrder, person, readBatches, readTask } from "../support/orders.ts"
+import { World } from "../support/World.ts"
+
+const ELSEWHERE = address(`0x${"e1".repeat(20)}`)
+const dollars = (amount: number) => usdc(BigInt(Math.round(amount * 1_000_000)))
+
+layer(Pglite.layer())("money", (it) => {
+  it.effect("too little is no payment, and is there for the next order when the first one was cancelled", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const ann = yield* person("ann")
+      const first = yield* order(ann, 5)
+      world.deposit(ann.agentAddress, dollars(4.99))
+      yield* start
+      yield* pass(610)
+      assert.strictEqual((yield* readTask(first)).status, "cancelled")
+      const next = yield* order(ann, 4)
+      yield* pass(40)
+      assert.strictEqual((yield* readTask(next)).status, "completed")
+      assert.strictEqual(world.balance(ann.agentAddress), dollars(0.99))
+    }).pipe(onWorld())
+  )
+
+  it.effect("several transfers that add up are a payment", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const ann = yield* person("ann")
+      const task = yield* order(ann, 5)
+      yield* start
+      world.deposit(ann.agentAddress, dollars(2))
+      yield* pass(20)
+      world.deposit(ann.agentAddress, dollars(1))
+      yield* pass(20)
+      const last = world.deposit(ann.agentAddress, dollars(2))
+      yield* pass(40)
+      assert.deepInclude(yield* readTask(task), { status: "completed", funding_tx_hash: last })
+    }).pipe(onWorld())
+  )
+
+  it.effect("too much pays for the order, and the rest for the next one without another transfer", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const ann = yield* person("ann")
+      const first = yield* order(ann, 5)
+      const tx = world.deposit(ann.agentAddress, dollars(8))
+      yield* start
+      yield* pass(30)
+      assert.deepInclude(yield* readTask(first), { status: "completed", funding_tx_hash: tx })
+      assert.strictEqual(world.balance(ann.agentAddress), dollars(3))
+      const next = yield* order(ann, 3)
+      yield* pass(40)
+      assert.deepInclude(yield* readTask(next), { status: "completed", mints_completed: 3 })
+    }).pipe(onWorld())
+  )
+
+  it.effect("that comes after the deadline revives nothing and pays for the next order", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const ann = yield* person("ann")
+      const first = yield* order(ann, 5)
+      yield* start
+      yield* pass(611)
+      world.deposit(ann.agentAddress, dollars(5))
+      yield* pass(60)
+      assert.strictEqual((yield* readTask(first)).status, "cancelled")
+      const next = yield* order(ann, 5)
+      yield* pass(40)
+      assert.strictEqual((yield* readTask(next)).status, "completed")
+      assert.strictEqual((yield* readTask(first)).status, "cancelled")
+      assert.strictEqual(world.mintsTo(ann.userAddress), 5)
+    }).pipe(onWorld())
+  )
+
+  it.effect("that comes late, while the order is still open, counts", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const { task } = yield* paidOrder("ann", 5, { created_at: new Date(0) })
+      yield* pass(6)
+      yield* start
+      yield* pass(30)
+      assert.strictEqual((yield* readTask(task)).status, "completed")
+      assert.strictEqual(world.payments.length, 1)
+    }).pipe(onWorld())
+  )
+
+  it.effect("one transfer pays for two orders, the third waits", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const ann = yield* person("ann")
+      const tasks = yield* Effect.forEach([5, 6, 7], (quantity) => Effect.tap(order(ann, quantity), pass(1)))
+      const tx = world.deposit(ann.agentAddress, dollars(11.5))
+      yield* start
+      yield* pass(60)
+      const seen = yield* Effect.forEach(tasks, readTask)
+      assert.deepStrictEqual(
+        seen.map((task) => [task.status, task.funding_tx_hash]),
+        [["completed", tx], ["completed", tx], ["pending_payment", null]]
+      )
+      assert.strictEqual(world.balance(ann.agentAddress), dollars(0.5))
+    }).pipe(onWorld())
+  )
+
+  it.effect("of two transfers in the same moment each pays the order that it is exactly for", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const ann = yield* person("ann")
+      const tasks = [yield* order(ann, 4), yield* order(ann, 5), yield* order(ann, 6)]
+      const five = world.deposit(ann.agentAddress, dollars(5))
+      const six = world.deposit(ann.agentAddress, dollars(6))
+      yield* start
+      yield* pass(60)
+      const seen = yield* Effect.forEach(tasks, readTask)
+      assert.deepStrictEqual(
+        seen.map((task) => [task.status, task.funding_tx_hash]),
+        [["pending_payment", null], ["completed", five], ["completed", six]]
+      )
+    }).pipe(onWorld())
+  )
+
+  it.effect("that is exactly for a newer order pays it, whatever small change lies in the wallet", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const ann = yield* person("ann")
+      world.deposit(ann.agentAddress, dollars(0.5))
+      yield* pass(400)
+      const older = yield* order(ann, 4)
+      yield* start
+      yield* pass(30)
+      const newer = yield* order(ann, 5)
+      const tx = world.deposit(ann.agentAddress, dollars(5))
+      yield* pass(40)
+      assert.strictEqual((yield* readTask(older)).status, "pending_payment")
+      assert.deepInclude(yield* readTask(newer), { status: "completed", funding_tx_hash: tx })
+    }).pipe(onWorld())
+  )
+
+  it.effect("that was paid towards an open order is not taken by one that was placed after", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const ann = yield* person("ann")
+      const older = yield* order(ann, 10)
+      world.deposit(ann.agentAddress, dollars(4))
+      yield* start
+      yield* pass(30)
+      const newer = yield* order(ann, 4)
+      yield* pass(30)
+      assert.strictEqual((yield* readTask(newer)).status, "pending_payment")
+      world.deposit(ann.agentAddress, dollars(6))
+      yield* pass(40)
+      assert.strictEqual((yield* readTask(older)).status, "completed")
+      assert.strictEqual((yield* readTask(newer)).status, "pending_payment")
+      yield* pass(560)
+      assert.strictEqual((yield* readTask(newer)).status, "cancelled")
+    }).pipe(onWorld())
+  )
+
+  it.effect("that a cancelled order left pays the newer one that waited for it, also after a long outage", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const ann = yield* person("ann")
+      const older = yield* order(ann, 10)
+      world.deposit(ann.agentAddress, dollars(4))
+      yield* pass(30)
+      const newer = yield* order(ann, 4)
+      yield* pass(1_000)
+      yield* start
+      yield* pass(60)
+      assert.strictEqual((yield* readTask(older)).status, "cancelled")
+      assert.strictEqual((yield* readTask(newer)).status, "completed")
+    }).pipe(onWorld())
+  )
+
+  it.effect("a lower price is paid as asked, told as paid, and the rest pays for the next order", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      world.pricePerMint = dollars(0.8)
+      const { who, task } = yield* paidOrder("ann", 5)
+      yield* start
+      yield* pass(30)
+      assert.strictEqual((yield* readTask(task)).status, "completed")
+      assert.deepStrictEqual((yield* readBatches(task)).map((batch) => batch.paid_amount), [dollars(4)])
+      assert.strictEqual(world.balance(who.agentAddress), dollars(1))
+      const { all } = yield* LogLines
+      assert.isTrue(all.some((line) => line.endsWith("batch 1: 4.00 USDC paid")))
+      const next = yield* order(who, 1)
+      yield* pass(40)
+      assert.strictEqual((yield* readTask(next)).status, "completed")
+    }).pipe(onWorld())
+  )
+
+  it.effect("of a failed order pays for the wallet's next one", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const { who, task } = yield* paidOrder("ann", 5)
+      world.manners.quote = () => new NoOffer({ reason: "Refused", message: "no" })
+      yield* start
+      yield* pass(60)
+      assert.strictEqual((yield* readTask(task)).status, "failed")
+      world.manners.quote = () => undefined
+      const next = yield* order(who, 5)
+      yield* pass(40)
+      assert.strictEqual((yield* readTask(next)).status, "completed")
+      assert.strictEqual((yield* readTask(task)).status, "failed")
+      assert.strictEqual(world.paidBy(who.agentAddress).length, 1)
+    }).pipe(onWorld())
+  )
+
+  it.effect("counts when it is CONFIRMATIONS blocks deep, and not one block before", () =>
+    Effect.gen(function* () {
+      const { task } = yield* paidOrder("ann", 5)
+      yield* start
+      // The transfer is in the next block, the 15th on top of it comes 30 s after that one's 2 s.
+      yield* pass(29)
+      assert.strictEqual((yield* readTask(task)).status, "pending_payment")
+      yield* pass(1)
+      assert.notStrictEqual((yield* readTask(task)).status, "pending_payment")
+    }).pipe(onWorld({ confirmations: 15 }))
+  )
+
+  it.effect("an order is recorded as auto_funded where the transfers cannot be read, and minted all the same", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const { task } = yield* paidOrder("ann", 5)
+      const detail = "range too large"
+      world.onChainCall = (call) =>
+        call === "findDeposits" ? new ChainError({ reason: "Rejected", operation: "find deposits", detail }) : Effect.void
+      yield* start
+      yield* pass(30)
+      assert.deepInclude(yield* readTask(task), { status: "completed", funding_tx_hash: "auto_funded" })
+    }).pipe(onWorld())
+  )
+
+  it.effect("a funded order that nobody paid for is held, and one whose money is there is minted", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const ann = yield* person("ann")
+      const bob = yield* person("bob")
+      const unpaid = yield* order(ann, 5, { status: "funded" })
+      world.deposit(bob.agentAddress, dollars(5))
+      const paid = yield* order(bob, 5, { status: "funded" })
+      yield* pass(1)
+      const second = yield* order(bob, 5, { status: "funded" })
+      yield* pass(6)
+      yield* start
+      yield* pass(30)
+      const reason = "Held for the operator: the agent wallet holds 0.00 USDC and this order needs 5.00"
+      assert.deepInclude(yield* readTask(unpaid), { status: "funded", error_message: reason })
+      assert.strictEqual((yield* readTask(paid)).status, "completed")
+      assert.strictEqual(yield* heldReason(second), reason, "the same dollars do not pay twice")
+      assert.strictEqual(world.payments.length, 1)
+    }).pipe(onWorld())
+  )
+
+  it.effect("that left the wallet by another way stops the order before its first payment", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const { who, task } = yield* paidOrder("ann", 5)
+      world.onChainCall = (call) =>
+        call === "findDeposits" ? Effect.sync(() => world.spend(who.agentAddress, ELSEWHERE, dollars(1))) : Effect.void
+      yield* pass(6)
+      yield* start
+      yield* pass(60)
+      const { status, error_message } = yield* readTask(task)
+      assert.oneOf(status, ["funded", "processing"])
+      assert.match(error_message ?? "", /^Held for the operator: the agent wallet holds 4.00 USDC/)
+      assert.strictEqual(world.payments.length, 0)
+    }).pipe(onWorld())
+  )
+})
