@@ -33,6 +33,9 @@ export const core = WalletActors.layer.pipe(Layer.provideMerge(ledger))
 /** The real chain, keys and mint server, as the settings name them. */
 export const outside = Layer.mergeAll(ChainClientViem.layer, KeyCustodyAes.layer, MinterX402.layer)
 
+/** The operator's database, as `DATABASE_URL` names it. */
+export const database = Database.layer
+
 /** Runs both loops for ever, once it has said what it found. `afterStart` runs when the loops are about to. */
 export const monitor = <E, R>(afterStart: Effect.Effect<void, E, R>) =>
   Effect.gen(function* () {
@@ -49,7 +52,7 @@ export const monitor = <E, R>(afterStart: Effect.Effect<void, E, R>) =>
 /** The executor against a chain, a mint server and a database that exist already. */
 const deployed = Effect.gen(function* () {
   yield* Log.startup(bannerLines(yield* Settings, { version }))
-  return yield* Effect.provide(monitor(notifyReady), core.pipe(Layer.provideMerge(outside), Layer.provide(Database.layer)))
+  return yield* Effect.provide(monitor(notifyReady), core.pipe(Layer.provideMerge(outside), Layer.provide(database)))
 })
 
 /** The packages of the sandbox are for development: a lean install has none of them. */

@@ -102,7 +102,7 @@ const transfersOf =
       .map((log) => ({ ...decodeTransfer(log), logIndex: log.logIndex }))
   }
 
-/** USDC logs `AuthorizationUsed` and then the `Transfer` (FiatTokenV2_2, `_transferWithAuthorizationValidityCheck`). */
+/** USDC logs `AuthorizationUsed` and right after it the `Transfer`. Source: EIP3009.sol, `_transferWithAuthorization`. */
 const explain = (
   spending: Log | undefined,
   transfers: ReadonlyMap<Bytes32, ReadonlyArray<LoggedTransfer>>
@@ -110,9 +110,8 @@ const explain = (
   if (spending === undefined) return { _tag: "Unexplained" }
   const { tx, block, topics, logIndex } = spending
   if (topics[0] === AUTHORIZATION_CANCELED) return { _tag: "Canceled", tx, block }
-  const payment = transfers.get(tx)?.find((transfer) => {
-    return transfer.logIndex > logIndex && topicOf(transfer.from) === topics[1]
-  })
+  const isPayment = (transfer: LoggedTransfer) => transfer.logIndex > logIndex && topicOf(transfer.from) === topics[1]
+  const payment = transfers.get(tx)?.find(isPayment)
   return payment === undefined
     ? { _tag: "Unexplained" }
     : { _tag: "Used", tx, block, to: payment.to, value: payment.value }

@@ -139,7 +139,11 @@ const SECRET_CHARACTERS_MIN = 6
 export const withoutSecrets = (text: string, url: string): string => {
   let clean = text.replace(/[a-z][a-z0-9+.-]*:\/\/[^\s"'`<>)\]}]+/gi, hostOf)
   for (const secret of secretsOf(url)) clean = clean.replaceAll(secret, "…")
-  return clean.replace(/\s+/g, " ").trim().slice(0, DETAIL_CHARACTERS_MAX)
+  // Control characters could colour or overwrite the operator's terminal.
+  return clean
+    .replace(/[\s\p{Cc}]+/gu, " ")
+    .trim()
+    .slice(0, DETAIL_CHARACTERS_MAX)
 }
 
 /** Host and port: all of an RPC URL that may be shown. */
@@ -152,7 +156,7 @@ const secretsOf = (url: string): ReadonlyArray<string> => {
   return pieces
     .flatMap((piece) => [piece, decoded(piece)])
     .filter((piece) => piece.length >= SECRET_CHARACTERS_MIN)
-    .sort((a, b) => b.length - a.length)
+    .toSorted((a, b) => b.length - a.length)
 }
 
 const decoded = (piece: string): string => {

@@ -1,7 +1,7 @@
-import { Array as Arr, Effect, Order } from "effect"
+import { Array as Arr, Effect, HashMap, Order } from "effect"
 import { ChainError } from "./ChainClient.ts"
 import { isBehind } from "./confirmed.ts"
-import { REQUESTS_PER_BATCH, type Question } from "./endpoint.ts"
+import { type Question, REQUESTS_PER_BATCH } from "./endpoint.ts"
 import { CONCURRENT_CALLS } from "./multicall.ts"
 import { blockAt, headNumber, type Log, type LogFilter, logsOf } from "./questions.ts"
 import type { Rpc } from "./rpc.ts"
@@ -97,12 +97,12 @@ export const withTimes = Effect.fnUntraced(function* <L extends Pick<Log, "block
   logs: ReadonlyArray<L>
 ): Effect.fn.Return<ReadonlyArray<L & { readonly timeMs: number }>, ChainError> {
   const untimed = Arr.dedupe(logs.filter(({ timeMs }) => timeMs === undefined).map(({ block }) => block))
-  const times = yield* Effect.forEach(
+  const blocks = yield* Effect.forEach(
     Arr.chunksOf(untimed, REQUESTS_PER_BATCH),
     (numbers) => rpc.ask(operation, (node) => Promise.all(numbers.map((number) => blockAt(number)(node)))),
     { concurrency: CONCURRENT_CALLS }
   )
-  const timeOf = new Map(Arr.zip(untimed, times.flat()).map(([number, { timeMs }]) => [number, timeMs]))
+  const blockOf = HashMap.fromIterable(Arr.zip(untimed, blocks.flat()))
   // Every block that the logs left untimed has been asked for.
-  return logs.map((log) => ({ ...log, timeMs: log.timeMs ?? timeOf.get(log.block)! }))
+  return logs.map((log) => ({ ...log, timeMs: log.timeMs ?? HashMap.getUnsafe(blockOf, log.block).timeMs }))
 })

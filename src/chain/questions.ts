@@ -77,7 +77,7 @@ export interface LogFilter {
   readonly toBlock: bigint
 }
 
-const decodeChainId = Schema.decodeUnknownSync(Quantity)
+const decodeQuantity = Schema.decodeUnknownSync(Quantity)
 const decodeBlock = Schema.decodeUnknownSync(Schema.NullOr(RpcBlock))
 const decodeLogs = Schema.decodeUnknownSync(Schema.Array(RpcLog))
 const decodeReceipt = Schema.decodeUnknownSync(Schema.NullOr(RpcReceipt))
@@ -85,11 +85,11 @@ const decodeReceipt = Schema.decodeUnknownSync(Schema.NullOr(RpcReceipt))
 export const secondsToMs = (seconds: bigint): number => Number(seconds) * 1000
 
 export const chainId: Question<number> = async (node) =>
-  Number(decodeChainId(await node.request({ method: "eth_chainId" })))
+  Number(decodeQuantity(await node.request({ method: "eth_chainId" })))
 
 /** Number of the newest block that the node has. */
 export const headNumber: Question<bigint> = async (node) =>
-  decodeChainId(await node.request({ method: "eth_blockNumber" }))
+  decodeQuantity(await node.request({ method: "eth_blockNumber" }))
 
 export const blockAt =
   (number: bigint): Question<HashedBlock> =>

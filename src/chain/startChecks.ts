@@ -1,4 +1,4 @@
-import { type Array as Arr, type Duration, Effect, Option } from "effect"
+import { Array as Arr, type Duration, Effect, Option } from "effect"
 import type { Network } from "../config/Network.ts"
 import type { Bytes32 } from "../domain/Address.ts"
 import { ChainError, WrongChain } from "./ChainClient.ts"
@@ -51,11 +51,12 @@ export const checkEndpoints = Effect.fn("ChainClient.checkEndpoints")(function* 
     return yield* new ChainError({ reason: "Unavailable", operation, detail: silent.join("; ") })
   }
   for (const { endpoint, chainId } of answering) {
-    if (chainId !== network.chainId) return yield* new WrongChain({ message: otherChain(network, endpoint, chainId) })
+    if (chainId === network.chainId) continue
+    return yield* new WrongChain({ message: otherChain(network, endpoint, chainId) })
   }
   for (const { endpoint, genesis } of others) {
-    if (genesis !== first.genesis)
-      return yield* new WrongChain({ message: twoChains(network, first.endpoint, endpoint) })
+    if (genesis === first.genesis) continue
+    return yield* new WrongChain({ message: twoChains(network, first.endpoint, endpoint) })
   }
   for (const words of silent) yield* Effect.logWarning(`No answer from a node of ${network.rpcKey}: ${words}`)
   return { genesis: first.genesis, answering: answering.map(({ endpoint }) => endpoint) }
@@ -84,18 +85,21 @@ export const checkUsdc = Effect.fn("ChainClient.checkUsdc")(function* (
   network: Network
 ): Effect.fn.Return<void, WrongChain | ChainError> {
   const { usdc } = network
-  const reads = (["name", "version", "DOMAIN_SEPARATOR"] as const).map((name) => read(usdc.address, usdcAbi, name))
+  const fields = [
+    { field: "name", view: "name", expected: usdc.name },
+    { field: "version", view: "version", expected: usdc.version },
+    { field: "domain separator", view: "DOMAIN_SEPARATOR", expected: separatorOf(network) }
+  ] as const
+  const reads = fields.map(({ view }) => read(usdc.address, usdcAbi, view))
   const { answers } = yield* rpc.ask("check USDC", aggregate(reads)).pipe(
     Effect.catchIf(
       ({ reason }) => reason === "Unreadable",
       ({ detail }) => new WrongChain({ message: noMulticall(network, detail) })
     )
   )
-  const expected = [usdc.name, usdc.version, separatorOf(network)]
-  for (const [index, field] of ["name", "version", "domain separator"].entries()) {
-    const found = answers[index] === undefined ? undefined : Option.getOrUndefined(answers[index])
-    if (found === expected[index]) continue
-    return yield* new WrongChain({ message: otherUsdc(network, { field, found, expected: expected[index] }) })
+  for (const [{ field, expected }, answer] of Arr.zip(fields, answers)) {
+    if (Option.contains(answer, expected)) continue
+    return yield* new WrongChain({ message: otherUsdc(network, { field, expected, answer }) })
   }
 })
 
@@ -113,8 +117,15 @@ const noMulticall = (network: Network, detail: string): string =>
 
 const otherUsdc = (
   network: Network,
-  { field, found, expected }: { readonly field: string; readonly found: string | undefined; readonly expected: unknown }
+  {
+    field,
+    expected,
+    answer
+  }: { readonly field: string; readonly expected: string; readonly answer: Option.Option<string> }
 ): string =>
   `The contract at ${network.usdc.address} on the chain behind ${network.rpcKey} ` +
-  (found === undefined ? `tells no ${field}: it is not USDC. ` : `says that its ${field} is "${found}". `) +
+  Option.match(answer, {
+    onNone: () => `tells no ${field}: it is not USDC. `,
+    onSome: (found) => `says that its ${field} is "${found}". `
+  }) +
   `Payments would be signed for ${field} "${expected}", and be invalid. Set ${network.rpcKey} to a node of ${network.name}.`

@@ -1,7 +1,7 @@
 import { Array as Arr, Effect } from "effect"
 import type { Network } from "../config/Network.ts"
-import { sum } from "../domain/Usdc.ts"
 import type { Deposit } from "../domain/Deposit.ts"
+import { sum } from "../domain/Usdc.ts"
 import type { ChainClient, ChainError } from "./ChainClient.ts"
 import type { Confirmed } from "./confirmed.ts"
 import { byPosition, findLogs, TOPICS_PER_FILTER, withTimes } from "./logs.ts"
@@ -45,7 +45,7 @@ export const makePaidSince = (
 
 /**
  * A block that is older than `timeMs`, though not by much, or block 0. The network's block time gives the first guess;
- * while a guess is too young the distance doubles. Two or three questions do, and 64 on a chain of any age.
+ * while a guess is too young the distance doubles. Two or three questions do; a chain of any age takes 64 at most.
  */
 const findBlockBefore = Effect.fnUntraced(function* (
   rpc: Rpc,

@@ -75,8 +75,12 @@ export const blockLines = (
   if (verdict === "fund") return [...lines, "   ⏳ The wallet changed meanwhile, will check again..."]
   return [
     ...lines,
-    `   ⏰ Task exceeded payment timeout (${Math.ceil(ageMs / MINUTE_MS)} minutes)`,
+    `   ⏰ Task exceeded payment timeout (${roughly(ageMs)})`,
     "   ❌ Cancelling task due to timeout...",
     done.cancelled ? "   ✅ Task cancelled successfully" : "   ⏳ The task changed meanwhile, will check again..."
   ]
 }
+
+/** Rounded up, as an age that exceeds the timeout reads: 10 minutes and 8 seconds are `11 minutes`. */
+const roughly = (ms: number): string =>
+  ms < MINUTE_MS ? `${Math.ceil(ms / 1000)} seconds` : `${Math.ceil(ms / MINUTE_MS)} minutes`

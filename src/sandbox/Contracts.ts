@@ -110,12 +110,18 @@ const missing = ({ code, canMintUsdc, customerFunds }: Found): ReadonlyArray<Ste
   const parts = usdcParts.filter((part) => !code.has(addressOf(part)))
   const treasury = roles.treasury.address
   const permit = encodeFunctionData({ abi: usdcAbi, functionName: "configureMinter", args: [treasury, maxUint256] })
-  const fund = encodeFunctionData({ abi: usdcAbi, functionName: "mint", args: [roles.customer.address, CUSTOMER_FUNDS] })
+  const fund = encodeFunctionData({
+    abi: usdcAbi,
+    functionName: "mint",
+    args: [roles.customer.address, CUSTOMER_FUNDS]
+  })
   return [
     ...parts.map((part) => ({ name: "deploy a part of USDC", ...part, gas: CREATION_GAS })),
     ...(code.has(USDC) ? [] : [{ name: "set up USDC", ...atOnce(setUpUsdc()), gas: CREATION_GAS }]),
     ...(canMintUsdc ? [] : [{ name: "let the treasury mint USDC", to: USDC, data: permit, gas: CALL_GAS }]),
-    ...(customerFunds >= CUSTOMER_FUNDS / 2n ? [] : [{ name: "fund the customer", to: USDC, data: fund, gas: CALL_GAS }]),
+    ...(customerFunds >= CUSTOMER_FUNDS / 2n
+      ? []
+      : [{ name: "fund the customer", to: USDC, data: fund, gas: CALL_GAS }]),
     ...(code.has(TOKEN) ? [] : [{ name: "deploy the token", ...mintTokenCreation(SANDBOX_TOKEN), gas: CREATION_GAS }])
   ]
 }

@@ -129,21 +129,26 @@ interface Supply {
 
 const makeSupply = (chain: MintChain): Supply => {
   const reserved = new Map<Address, number>()
-  const change = (token: Address, by: number) =>
-    Effect.sync(() => void reserved.set(token, (reserved.get(token) ?? 0) + by))
-  const require = Effect.fnUntraced(function* ({ token, quantity }: MintOrder) {
-    const left = Number(yield* orNotNow(chain.remaining(token))) - (reserved.get(token) ?? 0)
-    if (left >= quantity) return
-    const message = left > 0 ? `only ${left} mints are left` : "sold out"
-    return yield* new NotServed({ status: 409, message })
-  })
-  const whileReserved: Supply["whileReserved"] = (order, sell) =>
-    Effect.acquireUseRelease(
-      Effect.andThen(require(order), change(order.token, order.quantity)),
-      () => sell,
-      () => change(order.token, -order.quantity)
-    )
-  return { require, whileReserved }
+  const reservedOf = (token: Address): number => reserved.get(token) ?? 0
+  const change = ({ token }: MintOrder, by: number): void => void reserved.set(token, reservedOf(token) + by)
+  const shortage = ({ token, quantity }: MintOrder, remaining: bigint): NotServed | undefined => {
+    const left = Number(remaining) - reservedOf(token)
+    if (left >= quantity) return undefined
+    return new NotServed({ status: 409, message: left > 0 ? `only ${left} mints are left` : "sold out" })
+  }
+  const remainingOf = ({ token }: MintOrder) => orNotNow(chain.remaining(token))
+  return {
+    require: (order) => Effect.flatMap(remainingOf(order), (remaining) => shortage(order, remaining) ?? Effect.void),
+    whileReserved: (order, sell) =>
+      Effect.flatMap(remainingOf(order), (remaining) =>
+        Effect.acquireUseRelease(
+          // Seen and taken in one step: between two, another order could take the same mints.
+          Effect.suspend(() => shortage(order, remaining) ?? Effect.succeed(change(order, order.quantity))),
+          () => sell,
+          () => Effect.sync(() => change(order, -order.quantity))
+        )
+      )
+  }
 }
 
 /** The ids of a payment's mints follow from it, so this may be done again after whatever went wrong. */

@@ -9,6 +9,7 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as GlobalFlag from "effect/cli/GlobalFlag"
 import { version } from "../ops/version.ts"
+import { untilGone } from "./GuardedProcess.ts"
 import { DATA_DIR, isOurs, LOCK, lock, MARKER } from "./sandboxFile.ts"
 
 const dataDirFlag = Flag.String("data-dir").pipe(
@@ -39,20 +40,33 @@ const command = Command.make(
 )
 
 /** Under the lock, so that no sandbox starts on what is being deleted. The marker goes last: a reset can be repeated. */
-const empty = (dataDir: string) =>
-  Effect.scoped(
-    Effect.andThen(
-      lock(dataDir).pipe(Effect.mapError(({ message }) => refusal(message))),
-      Effect.try({
-        try: () => {
-          const names = readdirSync(dataDir).filter((name) => name !== LOCK && name !== MARKER)
-          for (const name of [...names, MARKER]) rmSync(join(dataDir, name), { recursive: true })
-        },
-        catch: (error) =>
-          new CliError.UserError({ cause: error, userMessage: `Not all was deleted: ${wordsOf(error)}` })
-      })
-    )
+const empty = Effect.fnUntraced(function* (dataDir: string) {
+  yield* lock(dataDir).pipe(Effect.mapError(({ message }) => refusal(message)))
+  yield* untilNobodyWrites(dataDir)
+  yield* Effect.try({
+    try: () => {
+      const names = readdirSync(dataDir).filter((name) => name !== LOCK && name !== MARKER)
+      for (const name of [...names, MARKER]) rmSync(join(dataDir, name), { recursive: true })
+    },
+    catch: (error) => new CliError.UserError({ cause: error, userMessage: `Not all was deleted: ${wordsOf(error)}` })
+  })
+}, Effect.scoped)
+
+/** How long the chain of a sandbox that was killed may take to write its state. It is killed itself after 10 s. */
+const LAST_RUN_TIMEOUT = "15 seconds"
+
+/** A sandbox that was killed a moment ago has a chain that is just being written, and would come back into the directory. */
+const untilNobodyWrites = Effect.fnUntraced(function* (dataDir: string) {
+  const pidFiles = readdirSync(dataDir).filter((name) => name.endsWith(".pid"))
+  if (pidFiles.length === 0) return
+  yield* Console.log("The last sandbox was killed. Waiting for what it left running...")
+  yield* Effect.forEach(pidFiles, (name) => untilGone(join(dataDir, name)), { discard: true }).pipe(
+    Effect.timeoutOrElse({
+      duration: LAST_RUN_TIMEOUT,
+      orElse: () => Effect.fail(refusal(`It does not end: see ${pidFiles.join(" and ")} in ${dataDir} for its pid.`))
+    })
   )
+})
 
 /** What is left where this fails is an empty directory: a mount point, or one that the next sandbox is already on. */
 const removeFolder = (dataDir: string): void => {

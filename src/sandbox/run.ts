@@ -1,5 +1,5 @@
 import { Effect, Layer, Option, Redacted } from "effect"
-import { core, monitor, outside } from "../App.ts"
+import { core, database, monitor, outside } from "../App.ts"
 import { Settings, type SettingsShape } from "../config/Settings.ts"
 import { shortId } from "../domain/Task.ts"
 import { format } from "../domain/Usdc.ts"
@@ -7,7 +7,6 @@ import { bannerLines } from "../ops/Banner.ts"
 import * as Log from "../ops/Log.ts"
 import { notifyReady } from "../ops/ready.ts"
 import { version } from "../ops/version.ts"
-import * as Database from "../task/Database.ts"
 import { open, type Sandbox } from "./Sandbox.ts"
 import { DATA_DIR } from "./sandboxFile.ts"
 
@@ -38,7 +37,7 @@ const openFor = (asked: SettingsShape) =>
     ...optional("rpcUrl", Option.map(Option.fromNullishOr(asked.rpcUrls[0]), Redacted.value)),
     ...optional("serverUrl", asked.serverUrl),
     ...optional("encryptionKey", asked.agentEncryptionKey),
-    ...optional("database", Option.map(asked.databaseUrl, (url) => ({ url, layer: Database.layer })))
+    ...optional("database", Option.map(asked.databaseUrl, (url) => ({ url, layer: database })))
   })
 
 const optional = <K extends string, A>(key: K, value: Option.Option<A>): { readonly [P in K]?: A } =>

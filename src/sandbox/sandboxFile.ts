@@ -1,5 +1,14 @@
 import { execFileSync } from "node:child_process"
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, unlinkSync, writeFileSync } from "node:fs"
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  unlinkSync,
+  writeFileSync
+} from "node:fs"
 import { join, resolve } from "node:path"
 import { Effect, Schema, type Scope } from "effect"
 import { Address } from "../domain/Address.ts"
@@ -70,7 +79,7 @@ const startOf = (pid: number): string | undefined => {
 const PS = { encoding: "utf8", stdio: "pipe" } as const
 
 /** Whether all that is in the directory may be deleted. False where there is no such directory. */
-export const isOurs = (dataDir: string): boolean => contentOf(join(dataDir, MARKER)) !== undefined
+export const isOurs = (dataDir: string): boolean => existsSync(join(dataDir, MARKER))
 
 /** Tells other processes about this sandbox, until the scope closes. For the holder of the lock. */
 export const publish = (dataDir: string, info: SandboxInfo): Effect.Effect<void, DataDirError, Scope.Scope> => {

@@ -1,4 +1,4 @@
-import { assert, layer } from "@effect/vitest"
+import { assert } from "@effect/vitest"
 import { Effect } from "effect"
 import type { Hono } from "hono"
 import { type AddressInfo, createServer, type Server } from "node:net"
@@ -6,13 +6,13 @@ import { local } from "../../src/config/Network.ts"
 import { usdc } from "../../src/domain/Usdc.ts"
 import { minterAt } from "../mint/fixtures.ts"
 import {
-  Chain,
   keepsQuiet,
   minter,
   mintsOf,
   newDataDir,
   newPayer,
   newToken,
+  onChain,
   openShop,
   order,
   post,
@@ -25,7 +25,7 @@ import {
   usdcOf
 } from "./mintFixtures.ts"
 
-layer(Chain.layer, { timeout: "30 seconds", excludeTestServices: true })("MintServer", (it) => {
+onChain("MintServer", (it) => {
   keepsQuiet()
 
   it.effect("asks for the price of the mints, in USDC, to be paid to the token", () =>

@@ -61,28 +61,30 @@ const post = (url: string, body: unknown) =>
 const prepare = ({ database }: Sandbox.Sandbox) => Effect.provide(migrate, database)
 
 describe("the sandbox", () => {
-  it.live("brings all of the local network, and has it again the next time", () =>
-    Effect.gen(function* () {
-      const dataDir = yield* newFolder
-      const first = yield* Effect.scoped(
-        Effect.gen(function* () {
-          const sandbox = yield* open(dataDir)
-          yield* prepare(sandbox)
-          const { status, text } = yield* post(`${sandbox.controlUrl}/sandbox/orders`, { quantity: 2, pay: "now" })
-          assert.strictEqual(status, 201)
-          const order = yield* Schema.decodeEffect(Schema.fromJsonString(OrderPlaced))(text)
-          assert.strictEqual(yield* usdcOf(sandbox.chain, address(order.agentAddress)), 2_000_000n)
-          const { encryptionKey } = sandbox
-          return { order, encryptionKey: Redacted.value(encryptionKey), genesis: yield* genesisOf(sandbox.chain) }
-        })
-      )
-      const again = yield* open(dataDir)
-      assert.strictEqual(Redacted.value(again.encryptionKey), first.encryptionKey)
-      assert.strictEqual(yield* genesisOf(again.chain), first.genesis)
-      const sql = Context.get(again.database, SqlClient.SqlClient)
-      assert.deepStrictEqual(yield* sql`SELECT id FROM ai_agent_tasks`, [{ id: first.order.taskId }])
-      assert.strictEqual(yield* usdcOf(again.chain, address(first.order.agentAddress)), 2_000_000n)
-    }),
+  it.live(
+    "brings all of the local network, and has it again the next time",
+    () =>
+      Effect.gen(function* () {
+        const dataDir = yield* newFolder
+        const first = yield* Effect.scoped(
+          Effect.gen(function* () {
+            const sandbox = yield* open(dataDir)
+            yield* prepare(sandbox)
+            const { status, text } = yield* post(`${sandbox.controlUrl}/sandbox/orders`, { quantity: 2, pay: "now" })
+            assert.strictEqual(status, 201)
+            const order = yield* Schema.decodeEffect(Schema.fromJsonString(OrderPlaced))(text)
+            assert.strictEqual(yield* usdcOf(sandbox.chain, address(order.agentAddress)), 2_000_000n)
+            const { encryptionKey } = sandbox
+            return { order, encryptionKey: Redacted.value(encryptionKey), genesis: yield* genesisOf(sandbox.chain) }
+          })
+        )
+        const again = yield* open(dataDir)
+        assert.strictEqual(Redacted.value(again.encryptionKey), first.encryptionKey)
+        assert.strictEqual(yield* genesisOf(again.chain), first.genesis)
+        const sql = Context.get(again.database, SqlClient.SqlClient)
+        assert.deepStrictEqual(yield* sql`SELECT id FROM ai_agent_tasks`, [{ id: first.order.taskId }])
+        assert.strictEqual(yield* usdcOf(again.chain, address(first.order.agentAddress)), 2_000_000n)
+      }),
     // An embedded database is made here, which takes 2 s, and ten times that on a machine that is busy with other tests.
     60_000
   )

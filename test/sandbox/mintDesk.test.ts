@@ -1,4 +1,4 @@
-import { assert, layer } from "@effect/vitest"
+import { assert } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import {
   Chain,
@@ -8,6 +8,7 @@ import {
   newDataDir,
   newPayer,
   newToken,
+  onChain,
   openShop,
   order,
   post,
@@ -22,7 +23,7 @@ import {
   usdcOf
 } from "./mintFixtures.ts"
 
-layer(Chain.layer, { timeout: "30 seconds", excludeTestServices: true })("a mint server after a failure", (it) => {
+onChain("a mint server after a failure", (it) => {
   keepsQuiet()
 
   it.effect("makes up for a mint that failed when the payment comes again", () =>

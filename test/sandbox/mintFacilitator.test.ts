@@ -1,7 +1,8 @@
-import { assert, describe, it, layer } from "@effect/vitest"
+import { assert, describe, it } from "@effect/vitest"
 import type { PaymentPayload, PaymentRequirements, SettleResponse } from "@x402/core/types"
 import { Effect } from "effect"
 import { encodeFunctionData, type Hex, parseAbi } from "viem"
+import { signingDomain } from "../../src/chain/usdc.ts"
 import { local } from "../../src/config/Network.ts"
 import { type Address, address } from "../../src/domain/Address.ts"
 import { usdc } from "../../src/domain/Usdc.ts"
@@ -11,10 +12,10 @@ import type { MintChain, Settled } from "../../src/sandbox/mintChain.ts"
 import { onRecord } from "../../src/sandbox/mintFacilitator.ts"
 import {
   Chain,
-  DOMAIN,
   keepsQuiet,
   mintsOf,
   newPayer,
+  onChain,
   openShop,
   order,
   post,
@@ -25,91 +26,88 @@ import {
   usdcOf
 } from "./mintFixtures.ts"
 
-layer(Chain.layer, { timeout: "30 seconds", excludeTestServices: true })(
-  "what the mint server takes as a payment",
-  (it) => {
-    keepsQuiet()
+onChain("what the mint server takes as a payment", (it) => {
+  keepsQuiet()
 
-    it.effect("delivers a payment that somebody else took to the chain", () =>
-      Effect.gen(function* () {
-        const { at, token } = yield* openShop()
-        const payer = yield* newPayer()
-        const { challenge } = yield* post(at, order)
-        const signed = yield* sign(payer, challenge)
-        // In one transaction with another payment of the same payer, which is for something else.
-        const aside = yield* sign(payer, challenge, { to: stranger, value: 1n })
-        yield* transact(MULTICALL3, atOnce([aside, signed].map(transferWith)))
-        const { header } = signed
-        const { status, receipt, body } = yield* post(at, order, header)
-        assert.strictEqual(status, 200)
-        assert.strictEqual(receipt?.transaction, body["paymentTxHash"])
-        assert.lengthOf(yield* mintsOf(token), 3)
-        assert.strictEqual((yield* post(at, { ...order, recipient: stranger }, header)).status, 409)
-      })
-    )
+  it.effect("delivers a payment that somebody else took to the chain", () =>
+    Effect.gen(function* () {
+      const { at, token } = yield* openShop()
+      const payer = yield* newPayer()
+      const { challenge } = yield* post(at, order)
+      const signed = yield* sign(payer, challenge)
+      // In one transaction with another payment of the same payer, which is for something else.
+      const aside = yield* sign(payer, challenge, { to: stranger, value: 1n })
+      yield* transact(MULTICALL3, atOnce([aside, signed].map(transferWith)))
+      const { header } = signed
+      const { status, receipt, body } = yield* post(at, order, header)
+      assert.strictEqual(status, 200)
+      assert.strictEqual(receipt?.transaction, body["paymentTxHash"])
+      assert.lengthOf(yield* mintsOf(token), 3)
+      assert.strictEqual((yield* post(at, { ...order, recipient: stranger }, header)).status, 409)
+    })
+  )
 
-    it.effect("takes no payment whose nonce is canceled", () =>
-      Effect.gen(function* () {
-        const { at, token } = yield* openShop()
-        const payer = yield* newPayer()
-        const { header, authorization } = yield* sign(payer, (yield* post(at, order)).challenge)
-        const message = { authorizer: payer.address, nonce: authorization.nonce }
-        const signature = yield* Effect.promise(() =>
-          payer.signTypedData({
-            domain: DOMAIN,
-            types: {
-              CancelAuthorization: [
-                { name: "authorizer", type: "address" },
-                { name: "nonce", type: "bytes32" }
-              ]
-            },
-            primaryType: "CancelAuthorization",
-            message
-          })
-        )
-        const args = [payer.address, authorization.nonce, signature] as const
-        yield* transact(local.usdc.address, encodeFunctionData({ abi, functionName: "cancelAuthorization", args }))
-        const { status, receipt } = yield* post(at, order, header)
-        assert.strictEqual(status, 402)
-        assert.deepInclude(receipt, { success: false, errorReason: "invalid_exact_evm_nonce_already_used" })
-        assert.lengthOf(yield* mintsOf(token), 0)
-      })
-    )
-
-    for (const [what, change, reason] of [
-      ["has expired", { validBefore: 1_761_973_300n }, "invalid_exact_evm_payload_authorization_valid_before"],
-      ["is too small", { value: PRICE }, "invalid_exact_evm_payload_authorization_value_mismatch"],
-      ["goes elsewhere", { to: stranger }, "invalid_exact_evm_recipient_mismatch"],
-      ["is signed by somebody else", { from: stranger }, "invalid_exact_evm_signature"]
-    ] as const)
-      it.effect(`takes no payment that ${what}`, () =>
-        Effect.gen(function* () {
-          const { at, token } = yield* openShop()
-          const payer = yield* newPayer()
-          const { header } = yield* sign(payer, (yield* post(at, order)).challenge, change)
-          const { status, receipt } = yield* post(at, order, header)
-          assert.strictEqual(status, 402)
-          assert.deepInclude(receipt, { success: false, errorReason: reason, transaction: "" })
-          assert.lengthOf(yield* mintsOf(token), 0)
-          assert.strictEqual(yield* usdcOf(address(payer.address)), 100n * PRICE)
+  it.effect("takes no payment whose nonce is canceled", () =>
+    Effect.gen(function* () {
+      const { at, token } = yield* openShop()
+      const payer = yield* newPayer()
+      const { header, authorization } = yield* sign(payer, (yield* post(at, order)).challenge)
+      const message = { authorizer: payer.address, nonce: authorization.nonce }
+      const signature = yield* Effect.promise(() =>
+        payer.signTypedData({
+          domain: signingDomain(local),
+          types: {
+            CancelAuthorization: [
+              { name: "authorizer", type: "address" },
+              { name: "nonce", type: "bytes32" }
+            ]
+          },
+          primaryType: "CancelAuthorization",
+          message
         })
       )
+      const args = [payer.address, authorization.nonce, signature] as const
+      yield* transact(local.usdc.address, encodeFunctionData({ abi, functionName: "cancelAuthorization", args }))
+      const { status, receipt } = yield* post(at, order, header)
+      assert.strictEqual(status, 402)
+      assert.deepInclude(receipt, { success: false, errorReason: "invalid_exact_evm_nonce_already_used" })
+      assert.lengthOf(yield* mintsOf(token), 0)
+    })
+  )
 
-    it.effect("takes a payment that was refused for want of money once the money is there", () =>
+  for (const [what, change, reason] of [
+    ["has expired", { validBefore: 1_761_973_300n }, "invalid_exact_evm_payload_authorization_valid_before"],
+    ["is too small", { value: PRICE }, "invalid_exact_evm_payload_authorization_value_mismatch"],
+    ["goes elsewhere", { to: stranger }, "invalid_exact_evm_recipient_mismatch"],
+    ["is signed by somebody else", { from: stranger }, "invalid_exact_evm_signature"]
+  ] as const)
+    it.effect(`takes no payment that ${what}`, () =>
       Effect.gen(function* () {
         const { at, token } = yield* openShop()
-        const payer = yield* newPayer(0n)
-        const { header } = yield* sign(payer, (yield* post(at, order)).challenge)
-        const poor = yield* post(at, { ...order, recipient: stranger }, header)
-        assert.strictEqual(poor.status, 402)
-        assert.strictEqual(poor.receipt?.errorReason, "invalid_exact_evm_insufficient_balance")
-        yield* Contracts.mintUsdc(yield* Chain, address(payer.address), usdc(3n * PRICE))
-        assert.strictEqual((yield* post(at, order, header)).status, 200)
-        assert.lengthOf(yield* mintsOf(token), 3)
+        const payer = yield* newPayer()
+        const { header } = yield* sign(payer, (yield* post(at, order)).challenge, change)
+        const { status, receipt } = yield* post(at, order, header)
+        assert.strictEqual(status, 402)
+        assert.deepInclude(receipt, { success: false, errorReason: reason, transaction: "" })
+        assert.lengthOf(yield* mintsOf(token), 0)
+        assert.strictEqual(yield* usdcOf(address(payer.address)), 100n * PRICE)
       })
     )
-  }
-)
+
+  it.effect("takes a payment that was refused for want of money once the money is there", () =>
+    Effect.gen(function* () {
+      const { at, token } = yield* openShop()
+      const payer = yield* newPayer(0n)
+      const { header } = yield* sign(payer, (yield* post(at, order)).challenge)
+      const poor = yield* post(at, { ...order, recipient: stranger }, header)
+      assert.strictEqual(poor.status, 402)
+      assert.strictEqual(poor.receipt?.errorReason, "invalid_exact_evm_insufficient_balance")
+      yield* Contracts.mintUsdc(yield* Chain, address(payer.address), usdc(3n * PRICE))
+      assert.strictEqual((yield* post(at, order, header)).status, 200)
+      assert.lengthOf(yield* mintsOf(token), 3)
+    })
+  )
+})
 
 describe("a payment on record", () => {
   const payment = {

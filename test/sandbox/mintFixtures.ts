@@ -1,4 +1,4 @@
-import { assert } from "@effect/vitest"
+import { assert, layer } from "@effect/vitest"
 import { decodePaymentRequiredHeader, decodePaymentResponseHeader, encodePaymentSignatureHeader } from "@x402/core/http"
 import type { PaymentRequired } from "@x402/core/types"
 import { Context, Effect, Exit, Layer, Schedule, Scope } from "effect"
@@ -8,6 +8,7 @@ import { join } from "node:path"
 import { type Hex, keccak256, toHex } from "viem"
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts"
 import { afterAll, beforeAll, vi } from "vitest"
+import { authorizationTypes, signingDomain } from "../../src/chain/usdc.ts"
 import { local } from "../../src/config/Network.ts"
 import { address, type Address, type Bytes32 } from "../../src/domain/Address.ts"
 import { usdc } from "../../src/domain/Usdc.ts"
@@ -33,6 +34,9 @@ export class Chain extends Context.Service<Chain, DevChain>()("test/sandbox/Chai
     })
   )
 }
+
+/** The tests of a file, on one chain and in real time. */
+export const onChain = layer(Chain.layer, { timeout: "30 seconds", excludeTestServices: true })
 
 const serial = { tokens: 0 }
 
@@ -117,24 +121,6 @@ export const newPayer = Effect.fnUntraced(function* (funds = 100n * PRICE) {
 })
 export type Payer = Effect.Success<ReturnType<typeof newPayer>>
 
-const TYPES = {
-  TransferWithAuthorization: [
-    { name: "from", type: "address" },
-    { name: "to", type: "address" },
-    { name: "value", type: "uint256" },
-    { name: "validAfter", type: "uint256" },
-    { name: "validBefore", type: "uint256" },
-    { name: "nonce", type: "bytes32" }
-  ]
-} as const
-
-export const DOMAIN = {
-  name: local.usdc.name,
-  version: local.usdc.version,
-  chainId: local.chainId,
-  verifyingContract: local.usdc.address
-}
-
 export interface Authorization {
   readonly from: Address
   readonly to: Address
@@ -172,8 +158,8 @@ export const sign = Effect.fnUntraced(function* (
   }
   const signature = yield* Effect.promise(() =>
     payer.signTypedData({
-      domain: DOMAIN,
-      types: TYPES,
+      domain: signingDomain(local),
+      types: authorizationTypes,
       primaryType: "TransferWithAuthorization",
       message: authorization
     })

@@ -270,6 +270,30 @@ describe("sandbox:reset", () => {
     })
   )
 
+  it.live("waits for the chain of a sandbox that was killed, which writes itself into the directory", () =>
+    Effect.gen(function* () {
+      const dataDir = yield* leftBehind
+      const pidFile = join(dataDir, "chain.json.pid")
+      const chain = spawn("sh", ["-c", `read -r _; echo "{}" > "${dataDir}/chain.json"`, "guard", pidFile])
+      writeFileSync(pidFile, String(chain.pid))
+      const { status, stdout } = yield* Effect.promise(
+        () =>
+          new Promise<{ readonly status: number | null; readonly stdout: string }>((resolve) => {
+            const child = spawn(process.execPath, [RESET, "--data-dir", dataDir], { env: {} })
+            let stdout = ""
+            child.stdout.setEncoding("utf8").on("data", (text: string) => {
+              stdout += text
+              if (stdout.includes("Waiting")) chain.stdin.end()
+            })
+            child.once("close", (code) => resolve({ status: code, stdout }))
+          })
+      )
+      assert.strictEqual(status, 0)
+      assert.match(stdout, /^The last sandbox was killed\. Waiting for what it left running\.\.\.\n🧹 Deleted /)
+      assert.isFalse(existsSync(dataDir))
+    })
+  )
+
   it("explains itself", () => {
     const { status, stdout } = reset("--help")
     assert.strictEqual(status, 0)

@@ -9,7 +9,10 @@ const main = Effect.gen(function* () {
   const { chain, died } = yield* Anvil.start({ statePath })
   const isAnswering = chain
     .ask("see whether the chain answers", (client) => client.getBlockNumber())
-    .pipe(Effect.as("yes"), Effect.orElseSucceed(() => "no"))
+    .pipe(
+      Effect.as("yes"),
+      Effect.orElseSucceed(() => "no")
+    )
   yield* Effect.addFinalizer(() => Effect.map(isAnswering, (answer) => process.stdout.write(`answers: ${answer}\n`)))
   process.stdout.write(readFileSync(`${statePath}.pid`))
   return yield* died
