@@ -74,7 +74,7 @@ const RULES: ReadonlyArray<Rule> = [
   ["RateLimited", status(429)],
   ["RateLimited", says(RATE_LIMIT)],
   ["RateLimited", coded(-32005, -32007, 429)],
-  ["Reverted", says(/revert|invalid opcode|out of gas/i)],
+  ["Reverted", says(/revert|invalid opcode|out ?of ?gas/i)],
   ["Lagging", coded(-32001)],
   ["Unreadable", named("SyntaxError", "SchemaError", "AbiDecodingZeroDataError", "AbiDecodingDataSizeTooSmallError")],
   ["Unavailable", status(408)],

@@ -4,7 +4,7 @@ import { ZERO } from "../domain/Address.ts"
 import type { ChainClient, Mint } from "./ChainClient.ts"
 import type { Confirmed } from "./confirmed.ts"
 import { findLogs } from "./logs.ts"
-import { read, readAt } from "./multicall.ts"
+import { read, readApartAt } from "./multicall.ts"
 import type { Log } from "./questions.ts"
 import type { Rpc } from "./rpc.ts"
 import { topicOf, TRANSFER } from "./usdc.ts"
@@ -23,21 +23,14 @@ export const makeReadRemainingSupply = (
   confirmed: Confirmed
 ): ChainClient["Service"]["readRemainingSupply"] => {
   const operation = "read the remaining supply"
-  return Effect.fn("ChainClient.readRemainingSupply")((token) => {
-    const reads = (["remainingSupply", "maxMintCount", "mintCount"] as const).map((name) =>
-      read(token, supplyAbi, name)
+  return Effect.fn("ChainClient.readRemainingSupply")(function* (token) {
+    const reads = (["remainingSupply", "maxMintCount", "mintCount"] as const).map((view) =>
+      read(token, supplyAbi, view)
     )
-    return confirmed
-      .at(operation, (block) => readAt(rpc, operation, reads, block))
-      .pipe(
-        Effect.map(({ answers: [remaining = none, limit = none, minted = none] }) =>
-          Option.getOrUndefined(
-            Option.orElse(remaining, () =>
-              Option.zipWith(limit, minted, (most, count) => (most > count ? most - count : 0n))
-            )
-          )
-        )
-      )
+    const answers = yield* confirmed.at(operation, (block) => readApartAt(rpc, operation, reads, block))
+    const [remaining = none, limit = none, minted = none] = answers
+    const difference = Option.zipWith(limit, minted, (most, count) => (most > count ? most - count : 0n))
+    return Option.getOrUndefined(Option.orElse(remaining, () => difference))
   })
 }
 

@@ -137,6 +137,24 @@ export const readAllAt = Effect.fnUntraced(function* <A>(
   return yield* new ChainError({ reason: "Unreadable", operation, detail })
 })
 
+/**
+ * A few reads of a contract that we do not know, all in the block `number`. Each is a call of its own, in one HTTP
+ * request: a contract may burn all the gas that it is given, and the reads after it would fail with it.
+ */
+export const readApartAt = Effect.fnUntraced(function* <A>(
+  rpc: Rpc,
+  operation: string,
+  reads: ReadonlyArray<Read<A>>,
+  number: bigint
+): Effect.fn.Return<ReadonlyArray<Option.Option<A>>, ChainError> {
+  const parts = yield* rpc.ask(
+    operation,
+    (node) => Promise.all(reads.map((read) => aggregate([read], number)(node))),
+    (parts) => parts.map(ofAnotherBlock(number)).find((fault) => fault !== undefined)
+  )
+  return parts.flatMap(({ answers }) => answers)
+})
+
 const ofAnotherBlock =
   (number: bigint): Doubt<Answers<unknown>> =>
   ({ block }) =>

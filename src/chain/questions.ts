@@ -127,7 +127,8 @@ const toLog = (log: typeof RpcLog.Type): Log => ({
   tx: log.transactionHash,
   logIndex: Number(log.logIndex),
   block: log.blockNumber,
-  timeMs: log.blockTimestamp == null ? undefined : secondsToMs(log.blockTimestamp)
+  // A node that has the field and not the time sends zero.
+  timeMs: log.blockTimestamp ? secondsToMs(log.blockTimestamp) : undefined
 })
 
 const mutable = (topics: Topics): Array<Hex | Array<Hex> | null> =>

@@ -1,5 +1,5 @@
-import { Effect, Schedule, Schema, type Scope } from "effect"
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { Clock, Effect, Schedule, Schema, type Scope } from "effect"
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { createRequire } from "node:module"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
@@ -60,17 +60,37 @@ export const start = Effect.fn("Anvil.start")(function* (
 ): Effect.fn.Return<Anvil, AnvilDied, Scope.Scope> {
   const { statePath } = options
   const isRestored = statePath !== undefined && (yield* lastRun(statePath)) === "kept"
-  const { port, died } = yield* launch(options).pipe(Effect.retry({ times: PORT_RETRIES, while: isPortTaken }))
+  const genesisSeconds = isRestored ? genesisSecondsOf(statePath) : yield* nowSeconds
+  const { port, died } = yield* launch(options, genesisSeconds).pipe(
+    Effect.retry({ times: PORT_RETRIES, while: isPortTaken })
+  )
   const chain = DevChain.connect(`http://127.0.0.1:${port}`)
-  yield* chain.mine(FIRST_BLOCKS).pipe(
+  yield* beginBlocks(chain, options.blockSeconds ?? local.blockSeconds).pipe(
     Effect.mapError(({ message }) => new AnvilDied({ message })),
     Effect.raceFirst(died)
   )
   if (statePath !== undefined) {
-    writeFileSync(usedFileOf(statePath), "")
+    writeFileSync(genesisFileOf(statePath), `${genesisSeconds}\n`)
     rmSync(statePath, { force: true })
   }
   return { port, chain, died, isRestored }
+})
+
+const nowSeconds = Effect.map(Clock.currentTimeMillis, (ms) => Math.floor(ms / 1000))
+
+/**
+ * From here on blocks carry the time of the clock. anvil starts at the time of block 0, and would make the first blocks
+ * of a restored chain older than its last: so it makes none by itself until the time is right.
+ */
+const beginBlocks = Effect.fnUntraced(function* (chain: DevChain.DevChain, blockSeconds: number) {
+  const now = BigInt(yield* nowSeconds)
+  yield* chain.ask("set the time", async (client) => {
+    const { timestamp: last } = await client.getBlock()
+    // A clock that was put back: the chain waits for it, as time in it only goes forward.
+    await client.setNextBlockTimestamp({ timestamp: now > last ? now : last })
+  })
+  yield* chain.mine(FIRST_BLOCKS)
+  yield* chain.ask("make blocks in time", (client) => client.setIntervalMining({ interval: blockSeconds }))
 })
 
 /**
@@ -90,18 +110,18 @@ export const lastRun = Effect.fn("Anvil.lastRun")(function* (
     })
   )
   if (existsSync(statePath)) return "kept"
-  return existsSync(usedFileOf(statePath)) ? "lost" : "none"
+  return existsSync(genesisFileOf(statePath)) ? "lost" : "none"
 })
 
 /** Returns once anvil listens. Then whatever answers on its port is this one, and no other that was quicker. */
-const launch = Effect.fnUntraced(function* (options: AnvilOptions) {
+const launch = Effect.fnUntraced(function* (options: AnvilOptions, genesisSeconds: number) {
   const { statePath } = options
   const port = yield* freePort(options.port ?? PORT)
   const folder = mkdtempSync(join(tmpdir(), "ai-mint-anvil-"))
   const process = yield* GuardedProcess.run({
     name: "anvil",
     program: yield* program,
-    args: argumentsOf(options, { port, folder }),
+    args: argumentsOf(statePath, { port, genesisSeconds, folder }),
     scratchFolder: folder,
     ...(statePath === undefined ? {} : { pidFile: pidFileOf(statePath) })
   })
@@ -120,15 +140,22 @@ const pidFileOf = (statePath: string): string => `${statePath}.pid`
 /** anvil describes itself in this file as soon as it listens, and not where its port is taken. */
 const listeningFileOf = (folder: string): string => join(folder, "anvil.json")
 
-/** Says that there has been a chain here. */
-const usedFileOf = (statePath: string): string => `${statePath}.used`
+/** Says that there has been a chain here, and the time of its block 0, seconds since 1970. */
+const genesisFileOf = (statePath: string): string => `${statePath}.genesis`
 
-const argumentsOf = (
-  { statePath, blockSeconds = local.blockSeconds }: AnvilOptions,
-  { port, folder }: { readonly port: number; readonly folder: string }
-) => [
-  ...["--host", "127.0.0.1", "--port", String(port)],
-  ...["--chain-id", String(local.chainId), "--block-time", String(blockSeconds)],
+const genesisSecondsOf = (statePath: string): number => Number(readFileSync(genesisFileOf(statePath), "utf8"))
+
+interface Launch {
+  readonly port: number
+  readonly genesisSeconds: number
+  readonly folder: string
+}
+
+const argumentsOf = (statePath: string | undefined, { port, genesisSeconds, folder }: Launch) => [
+  ...["--host", "127.0.0.1", "--port", String(port), "--chain-id", String(local.chainId), "--no-mining"],
+  // anvil makes a block 0 of its own before it restores a chain, and keeps both: from the second restart on it is a
+  // matter of luck which one is found. With the same time they are the same block.
+  ...["--timestamp", String(genesisSeconds)],
   // Later forks keep the hashes of 8,191 blocks in a contract's storage (EIP-2935), of which anvil then takes a copy
   // with every block: measured after 4,000 blocks, 5 ms a block instead of 1 ms.
   ...["--hardfork", "cancun"],

@@ -63,6 +63,9 @@ export interface Call {
 /** Blocks come every second, so looking twenty times as often adds 50 ms at most to a wait. */
 const POLLING_INTERVAL_MS = 50
 
+/** A development chain answers at once, unless the machine is very busy. */
+const ANSWER_TIMEOUT_MS = 30_000
+
 /** A transaction that is in no block after this long will not be: blocks come every second. */
 const RECEIPT_TIMEOUT_MS = 30_000
 
@@ -76,7 +79,7 @@ const createClient = (rpcUrl: string) =>
       rpcUrls: { default: { http: [rpcUrl] } },
       contracts: { multicall3: { address: MULTICALL3 } }
     }),
-    transport: http(rpcUrl, { retryCount: 0 }),
+    transport: http(rpcUrl, { retryCount: 0, timeout: ANSWER_TIMEOUT_MS }),
     pollingInterval: POLLING_INTERVAL_MS,
     cacheTime: 0
   })

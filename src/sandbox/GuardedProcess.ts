@@ -74,6 +74,11 @@ export const run = Effect.fn("GuardedProcess.run")(function* (
   command: GuardedCommand
 ): Effect.fn.Return<GuardedProcess, never, Scope.Scope> {
   const died = yield* Deferred.make<never, ProcessDied>()
+  const { scratchFolder } = command
+  // Registered first, so that it runs last: a guard that was killed could not do it.
+  if (scratchFolder !== undefined) {
+    yield* Effect.addFinalizer(() => Effect.sync(() => rmSync(scratchFolder, { recursive: true, force: true })))
+  }
   yield* Effect.acquireRelease(
     Effect.sync(() => start(command, died)),
     stop

@@ -79,9 +79,10 @@ export const open = Effect.fn("Sandbox.open")(function* <E = never, R = never>(o
   const { dataDir, pricePerMint = PRICE_PER_MINT } = options
   const ports = { ...PORTS, ...options.ports }
   yield* lock(dataDir)
-  // Both take their time, and the chain spends it in a process of its own.
-  const parts = [openChain(options, ports), openDatabase(options)] as const
-  const [{ chain, died }, database] = yield* Effect.all(parts, { concurrency: "unbounded" })
+  // One after the other: a database that is being made keeps this thread for seconds, and a chain that is asked
+  // meanwhile seems not to answer.
+  const { chain, died } = yield* openChain(options, ports)
+  const database = yield* openDatabase(options)
   const key = options.encryptionKey ?? (yield* encryptionKey(dataDir))
   const desk = OrderDesk.layer({ encryptionKey: key, sendUsdc: (to, sum) => Contracts.payUsdc(chain, to, sum) })
   const orderDesk = Context.get(yield* Effect.provide(Layer.build(desk), database), OrderDesk.OrderDesk)

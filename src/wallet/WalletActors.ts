@@ -41,16 +41,27 @@ export const layerNoDeps = Layer.effect(
     const turns = yield* Semaphore.make(TURNS_AT_ONCE)
     const stopping = yield* Deferred.make<void>()
 
-    const rest = (mailbox: Mailbox, ms: number) =>
-      Effect.raceAllFirst([Effect.sleep(ms), Queue.take(mailbox), Deferred.await(stopping)])
+    // The mint loop wakes whoever is due: a pause after trouble would be none if that ended it.
+    const rest = (mailbox: Mailbox, ms: number, wakesUp: boolean) =>
+      Effect.raceAllFirst([
+        Effect.sleep(ms),
+        wakesUp ? Queue.take(mailbox) : Effect.never,
+        Deferred.await(stopping)
+      ])
+
+    // Who waited for its turn while the others were told to stop begins nothing any more.
+    const turnOf = (walletId: WalletId) =>
+      turns.withPermit(
+        Effect.flatMap(Deferred.isDone(stopping), (isStopping) => (isStopping ? Effect.succeed(ENDED) : guardedTurn(walletId)))
+      )
 
     const live = Effect.fnUntraced(function* (walletId: WalletId, mailbox: Mailbox) {
       while (!(yield* Deferred.isDone(stopping))) {
-        const dueMs = yield* turns.withPermit(guardedTurn(walletId))
+        const { dueMs, inTrouble } = yield* turnOf(walletId)
         const pauseMs = (dueMs ?? Number.POSITIVE_INFINITY) - (yield* Clock.currentTimeMillis)
         const wasWoken = (yield* Queue.size(mailbox)) > 0
         if (pauseMs > LINGER_MS && !wasWoken) return
-        if (pauseMs > 0) yield* rest(mailbox, pauseMs)
+        if (pauseMs > 0) yield* rest(mailbox, pauseMs, !inTrouble)
       }
     })
 
@@ -85,14 +96,26 @@ export const layerNoDeps = Layer.effect(
   })
 )
 
+/** What a turn leaves: when there is something to do again, and whether it ended in trouble. */
+interface Turn {
+  readonly dueMs: number | undefined
+  readonly inTrouble: boolean
+}
+
+const ENDED: Turn = { dueMs: undefined, inTrouble: false }
+
+const afterTrouble = (pauseMs: number) =>
+  Effect.map(Clock.currentTimeMillis, (nowMs): Turn => ({ dueMs: nowMs + pauseMs, inTrouble: true }))
+
 /** A turn whose trouble ends with it: the environment's costs a pause, a defect parks the wallet. */
 const guardedTurn = (walletId: WalletId) =>
   takeTurn(walletId).pipe(
+    Effect.map((dueMs): Turn => ({ dueMs, inTrouble: false })),
     Effect.catch((error) =>
       Effect.gen(function* () {
         const pauseMs = yield* (yield* Outage).failed
         yield* Log.warnOnce(`turn:${error.operation}`, `⚠️ Wallets pause for ${Math.ceil(pauseMs / 1000)}s: ${error.message}`)
-        return (yield* Clock.currentTimeMillis) + pauseMs
+        return yield* afterTrouble(pauseMs)
       })
     ),
     Effect.catchCause((cause) =>
@@ -100,7 +123,7 @@ const guardedTurn = (walletId: WalletId) =>
         ? Effect.failCause(cause)
         : Effect.gen(function* () {
             yield* Log.error(`🚨 Wallet ${walletId} is parked after a defect`, { wallet: walletId, cause })
-            return (yield* Clock.currentTimeMillis) + PARKED_MS
+            return yield* afterTrouble(PARKED_MS)
           })
     )
   )

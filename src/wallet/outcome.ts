@@ -58,12 +58,13 @@ export const pauseForOutage = Effect.fnUntraced(function* (task: Task, reason: s
   return yield* pauseTask(task, pauseMs)
 })
 
-/** What a refusal changes: one more in a row, and a pause; unless many wallets met the same one. */
-export const refusal = Effect.fnUntraced(function* (task: Task, reason: string) {
+/** What a refusal changes: one more in a row, and a pause; unless it is the server's and many wallets met the same one. */
+export const refusal = Effect.fnUntraced(function* (task: Task, reason: string, by: "server" | "chain" = "server") {
   const repo = yield* TaskRepo
   const { maxRetryCount } = yield* Settings
   const nowMs = yield* Clock.currentTimeMillis
-  const wallets = yield* repo.walletsRefused(reason, nowMs - REFUSED_ALIKE_WITHIN_MS)
+  // What the chain says does not pass: a token that is sold out is that for everybody, and for good.
+  const wallets = by === "chain" ? 0 : yield* repo.walletsRefused(reason, nowMs - REFUSED_ALIKE_WITHIN_MS)
   if (wallets >= WALLETS_REFUSED_ALIKE) {
     const pauseMs = yield* (yield* Outage).failed
     yield* Log.warnOnce(`alike:${reason}`, `⚠️ ${wallets} wallets are refused alike, no retry is counted: ${reason}`)
@@ -77,10 +78,10 @@ export const refusal = Effect.fnUntraced(function* (task: Task, reason: string) 
 })
 
 /** Refused before anything was signed: the task tries again later, or has failed. */
-export const refuseTask = Effect.fnUntraced(function* (task: Task, reason: string) {
+export const refuseTask = Effect.fnUntraced(function* (task: Task, reason: string, by?: "server" | "chain") {
   const repo = yield* TaskRepo
   const { maxRetryCount } = yield* Settings
-  const change = yield* refusal(task, reason)
+  const change = yield* refusal(task, reason, by)
   if (change.retryCount >= maxRetryCount) return yield* failTask(task, change.retryCount, reason)
   return yield* repo.saveTask(task, change, yield* Clock.currentTimeMillis)
 })

@@ -34,9 +34,11 @@ const ANSWER_MARGIN_MS = 5_000
 
 /** Pays for a planned batch: asks the price, checks it against the quote, signs, commits the claim, sends. */
 export const payBatch = Effect.fn("Wallet.payBatch")(function* (work: OpenWork, task: Task, batch: Batch) {
+  const outcome = yield* lookUp(batch, task)
+  if (outcome._tag !== "Unused") return yield* adopt(batch, outcome, task)
   const obstacle = yield* obstacleTo(batch)
   if (obstacle?._tag === "Undelivered") return yield* pauseTask(task, UNDELIVERED_PAUSE_MS)
-  if (obstacle?._tag === "SoldOut") return yield* refuseTask(task, obstacle.reason)
+  if (obstacle?._tag === "SoldOut") return yield* refuseTask(task, obstacle.reason, "chain")
   const quoted = yield* Effect.result((yield* Minter).quote(batch))
   if (Result.isFailure(quoted)) {
     const { reason, message } = quoted.failure
@@ -45,9 +47,7 @@ export const payBatch = Effect.fn("Wallet.payBatch")(function* (work: OpenWork, 
   yield* (yield* Outage).over
   const offer = yield* offerFor(batch, quoted.success)
   if (Result.isFailure(offer)) return yield* refuseTask(task, offer.failure)
-  const { block, outcome } = yield* lookUp(batch, task)
-  if (outcome._tag !== "Unused") return yield* adopt(batch, outcome, task)
-  const window = yield* windowFor(offer.success, block)
+  const window = yield* windowFor(offer.success, yield* (yield* ChainClient).confirmedBlock)
   const nowMs = yield* Clock.currentTimeMillis
   const signed = sign(batch, window, nowMs, yield* answerByMs)
   const signature = yield* Effect.result(signatureOf(work.wallet, signed))
@@ -93,13 +93,16 @@ const offerFor = Effect.fnUntraced(function* (batch: Batch, quote: MintQuote) {
   })
 })
 
-/** What the chain knows of the nonce before it is signed: after a restored backup it may know more than the ledger. */
+/**
+ * What the chain knows of the nonce before anything else is asked: after a restored backup it may know more than the
+ * ledger, and a batch that is paid must be neither refused nor signed.
+ */
 const lookUp = Effect.fnUntraced(function* (batch: Batch, task: Task) {
   const { network } = yield* Settings
   const chain = yield* ChainClient
   const fromBlock = blockBefore(yield* chain.confirmedBlock, task.createdAtMs, network.blockSeconds)
-  const { block, outcomes } = yield* chain.readAuthorizations([{ payer: batch.payer, nonce: batch.nonce, fromBlock }])
-  return { block, outcome: outcomes[0] ?? ({ _tag: "Unexplained" } as const) }
+  const { outcomes } = yield* chain.readAuthorizations([{ payer: batch.payer, nonce: batch.nonce, fromBlock }])
+  return outcomes[0] ?? ({ _tag: "Unexplained" } as const)
 })
 
 /** A payment that was made before the ledger was restored is this batch's payment, and is not made again. */
@@ -110,7 +113,8 @@ const adopt = Effect.fnUntraced(function* (
 ) {
   if (outcome._tag === "Unexplained") return yield* pauseTask(task, UNEXPLAINED_PAUSE_MS)
   if (outcome._tag === "Canceled") return yield* setAside(batch, "its nonce was cancelled on chain: it can never be paid")
-  if (outcome.value > batch.amount) return yield* setAside(batch, "its nonce was used for more than it may cost")
+  const isOurs = [batch.payTo, ...(yield* Settings).mintPayTo].includes(outcome.to) && outcome.value <= batch.amount
+  if (!isOurs) return yield* setAside(batch, "its nonce was used for another transfer than it is for")
   const nowMs = yield* Clock.currentTimeMillis
   yield* Log.warn(`⚠️ Task ${shortId(task.id)}, batch ${batch.number} was paid before: the ledger is from a backup`, {
     task: task.id,

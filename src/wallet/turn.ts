@@ -1,7 +1,9 @@
 import { Clock, Effect } from "effect"
+import { ChainClient } from "../chain/ChainClient.ts"
 import { Settings } from "../config/Settings.ts"
-import { isInFlight } from "../domain/Batch.ts"
-import type { Task } from "../domain/Task.ts"
+import { type Batch, isInFlight } from "../domain/Batch.ts"
+import { messages, type Task } from "../domain/Task.ts"
+import { sum, zero } from "../domain/Usdc.ts"
 import type { WalletId } from "../domain/Wallet.ts"
 import { TaskRepo, type WalletWork } from "../task/TaskRepo.ts"
 import { completeTask, failTask, holdTask } from "./outcome.ts"
@@ -49,10 +51,32 @@ const moveTask = Effect.fnUntraced(function* (work: OpenWork, task: Task) {
   const { maxRetryCount } = yield* Settings
   const batches = work.batches.filter((batch) => batch.taskId === task.id)
   if (task.status === "funded" || batches.length === 0) return yield* planTask(work, task, batches)
-  if (task.retryCount >= maxRetryCount) return yield* failTask(task, task.retryCount, task.lastRefusal ?? "refused")
+  if (task.retryCount >= maxRetryCount) return yield* giveUp(work, task, batches)
   const planned = batches.find((batch) => batch.status === "planned")
   if (planned !== undefined) return yield* payBatch(work, task, planned)
-  if (batches.every((batch) => batch.status === "delivered")) return yield* completeTask(task)
+  if (batches.every((batch) => batch.status === "delivered")) return yield* finish(task)
   yield* holdTask(task.id, batches.find((batch) => batch.status === "held")?.reason ?? "a batch is held")
+  return true
+})
+
+/** Refused too often. Where that was for want of money, which is no fault of the order, a person has to find it. */
+const giveUp = Effect.fnUntraced(function* (work: OpenWork, task: Task, batches: ReadonlyArray<Batch>) {
+  const unpaid = sum(batches.filter((batch) => batch.status === "planned").map((batch) => batch.amount))
+  const { block, usdc } = yield* (yield* ChainClient).readBalances([work.wallet.agentAddress])
+  const balance = usdc.get(work.wallet.agentAddress) ?? zero
+  if (block.number < work.provenBlock || balance >= unpaid) {
+    return yield* failTask(task, task.retryCount, task.lastRefusal ?? "refused")
+  }
+  const nowMs = yield* Clock.currentTimeMillis
+  if (!(yield* (yield* TaskRepo).saveTask(task, { retryCount: 0 }, nowMs))) return false
+  yield* holdTask(task.id, messages.held(messages.shortOfMoney(unpaid, balance)))
+  return true
+})
+
+/** All is delivered. Where the count of the order says otherwise, somebody has changed it. */
+const finish = Effect.fnUntraced(function* (task: Task) {
+  if (yield* completeTask(task)) return true
+  const counted = `mints_completed is ${task.mintsCompleted}, quantity is ${task.quantity}`
+  yield* holdTask(task.id, messages.held(`every batch is delivered, but ${counted}`))
   return true
 })

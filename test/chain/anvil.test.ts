@@ -206,6 +206,8 @@ layer(services, { timeout: "30 seconds", excludeTestServices: true })("on a real
         yield* act(roles.mintServer, token, encodeFunctionData({ abi: mintTokenAbi, functionName: "mint", args }))
         assert.strictEqual(yield* readRemainingSupply(token), 3n)
         assert.isUndefined(yield* readRemainingSupply(USDC))
+        // The precompile at 5 burns all the gas of a call that it does not understand.
+        assert.isUndefined(yield* readRemainingSupply(account(5)))
         assert.isUndefined(yield* readRemainingSupply(addressOf(person(9))))
       })
     )

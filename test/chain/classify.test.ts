@@ -85,6 +85,7 @@ describe("classify", () => {
     ["a receipt that is not there", new TransactionReceiptNotFoundError({ hash: bytes32(1) }), "Lagging"],
     ["a contract's revert", refusal(3, "execution reverted: ERC20: paused"), "Reverted"],
     ["a revert that comes without its code", refusal(-32000, "execution reverted"), "Reverted"],
+    ["a call that burnt all its gas, as anvil says it", refusal(-32603, "EVM error OutOfGas"), "Reverted"],
     ["a 500", status(500, "oops"), "Unavailable"],
     ["a 503 of a load balancer", status(503, "<html>no healthy upstream</html>"), "Unavailable"],
     ["an internal error of the node", refusal(-32603, "internal error"), "Unavailable"],

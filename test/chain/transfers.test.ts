@@ -76,19 +76,23 @@ describe("findDeposits", () => {
     })
   )
 
-  it.effect("asks for no block where the node tells the time with the log", () =>
+  it.effect("takes the time from the log where the node tells it there, and a time of zero for none", () =>
     Effect.gen(function* () {
       const chain = fakeChain()
       chain.logs.push(transfer({ from: payer, to: wallet, value: 1n, block: 100n }))
-      const telling: Behaviour = (request, signal) => {
-        const answer = healthy(chain)(request, signal)
-        return request.method === "eth_getLogs"
-          ? (answer as ReadonlyArray<object>).map((log) => ({ ...log, blockTimestamp: "0x10" }))
-          : answer
-      }
-      const { answer, sent } = yield* on(telling, (client) => client.findDeposits(between))
-      assert.strictEqual(answer[0]?.block.timeMs, 16_000)
-      assert.deepStrictEqual(sent, ["eth_getLogs,eth_blockNumber"])
+      const telling =
+        (blockTimestamp: string): Behaviour =>
+        (request, signal) => {
+          const answer = healthy(chain)(request, signal)
+          return request.method === "eth_getLogs"
+            ? (answer as ReadonlyArray<object>).map((log) => ({ ...log, blockTimestamp }))
+            : answer
+        }
+      const told = yield* on(telling("0x10"), (client) => client.findDeposits(between))
+      assert.strictEqual(told.answer[0]?.block.timeMs, 16_000)
+      assert.deepStrictEqual(told.sent, ["eth_getLogs,eth_blockNumber"])
+      const untold = yield* on(telling("0x0"), (client) => client.findDeposits(between))
+      assert.strictEqual(untold.answer[0]?.block.timeMs, timeMs(chain, 100n))
     })
   )
 

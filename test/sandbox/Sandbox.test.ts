@@ -155,7 +155,7 @@ describe("the sandbox", () => {
       const dataDir = yield* newFolder
       mkdirSync(join(dataDir, "database"))
       // What a chain leaves that was cut off before it was written.
-      writeFileSync(join(dataDir, "chain.json.used"), "")
+      writeFileSync(join(dataDir, "chain.json.genesis"), "1")
       assert.instanceOf(yield* Effect.flip(open(dataDir)), Sandbox.SandboxError)
     })
   )

@@ -1,7 +1,6 @@
 import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
 import { ChainError } from "../../src/chain/ChainClient.ts"
-import { address } from "../../src/domain/Address.ts"
 import { usdc } from "../../src/domain/Usdc.ts"
 import { NoOffer } from "../../src/mint/Minter.ts"
 import * as Pglite from "../../src/sandbox/Pglite.ts"
@@ -9,7 +8,6 @@ import { LogLines, onWorld, pass, start } from "../support/executor.ts"
 import { heldReason, order, paidOrder, person, readBatches, readTask } from "../support/orders.ts"
 import { World } from "../support/World.ts"
 
-const ELSEWHERE = address(`0x${"e1".repeat(20)}`)
 const dollars = (amount: number) => usdc(BigInt(Math.round(amount * 1_000_000)))
 
 layer(Pglite.layer())("money", (it) => {
@@ -256,22 +254,6 @@ layer(Pglite.layer())("money", (it) => {
       assert.strictEqual((yield* readTask(paid)).status, "completed")
       assert.strictEqual(yield* heldReason(second), reason, "the same dollars do not pay twice")
       assert.strictEqual(world.payments.length, 1)
-    }).pipe(onWorld())
-  )
-
-  it.effect("that left the wallet by another way stops the order before its first payment", () =>
-    Effect.gen(function* () {
-      const world = yield* World
-      const { who, task } = yield* paidOrder("ann", 5)
-      world.onChainCall = (call) =>
-        call === "findDeposits" ? Effect.sync(() => world.spend(who.agentAddress, ELSEWHERE, dollars(1))) : Effect.void
-      yield* pass(6)
-      yield* start
-      yield* pass(60)
-      const { status, error_message } = yield* readTask(task)
-      assert.oneOf(status, ["funded", "processing"])
-      assert.match(error_message ?? "", /^Held for the operator: the agent wallet holds 4.00 USDC/)
-      assert.strictEqual(world.payments.length, 0)
     }).pipe(onWorld())
   )
 })

@@ -1,0 +1,168 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Arbitrary } from "effect"
+import { allocate, type Arrivals, cover, freeAtLeast, freeAtMost } from "../../src/domain/Allocation.ts"
+import type { Task } from "../../src/domain/Task.ts"
+import { sum, usdc } from "../../src/domain/Usdc.ts"
+import { between, MANY, NOW_MS, pendingTasks, shuffled, smallUsdc, someDeposits, taskOf, uuid, walletMoney } from "./given.ts"
+
+const FREE = smallUsdc(20)
+
+const task = (id: number, cost: number, ageMs: number): Task =>
+  taskOf({ id: uuid(id), quantity: 1, pricePerMint: usdc(BigInt(cost)), createdAtMs: NOW_MS - ageMs })
+
+const costOf = (tasks: ReadonlyArray<Task>) => sum(tasks.map(({ totalCost }) => totalCost))
+
+const oldestFirst = (tasks: ReadonlyArray<Task>) =>
+  tasks.toSorted((a, b) => a.createdAtMs - b.createdAtMs || (a.id < b.id ? -1 : 1))
+
+/** With a deadline that the oldest orders are past. */
+const arrivals: Arbitrary.Arbitrary<Arrivals> = Arbitrary.map(someDeposits, (deposits) => ({
+  deposits,
+  isOverdue: ({ createdAtMs }) => createdAtMs < NOW_MS - 40_000
+}))
+
+const known = Arbitrary.all([Arbitrary.Constant(undefined), arrivals])
+
+describe("allocation, whether the deposits are known or not", () => {
+  it.prop(
+    "never gives away more than is free",
+    [FREE, pendingTasks, known],
+    ([free, pending, knowledge]) => {
+      for (const when of knowledge) {
+        const funded = allocate(free, pending, when)
+        assert.isTrue(costOf(pending.filter(({ id }) => funded.has(id))) <= free)
+      }
+    },
+    MANY
+  )
+
+  it.prop("funds only what is pending", [FREE, pendingTasks, known], ([free, pending, knowledge]) => {
+    const ids = pending.map(({ id }) => id)
+    for (const when of knowledge) assert.includeMembers(ids, [...allocate(free, pending, when)])
+  })
+
+  it.prop(
+    "comes to the same whatever the order of the rows, every time",
+    [FREE, pendingTasks, known, between(0, 1_000)],
+    ([free, pending, knowledge, seed]) => {
+      for (const when of knowledge) {
+        const funded = [...allocate(free, pending, when)].toSorted()
+        assert.deepStrictEqual([...allocate(free, shuffled(pending, seed), when)].toSorted(), funded)
+        assert.deepStrictEqual([...allocate(free, pending, when)].toSorted(), funded)
+      }
+    }
+  )
+})
+
+describe("allocation by the balance alone", () => {
+  it.prop("money that is exactly the cost of one order pays the oldest such order", [FREE, pendingTasks], ([free, pending]) => {
+    const exact = oldestFirst(pending).find(({ totalCost }) => totalCost === free)
+    if (exact !== undefined) assert.deepStrictEqual([...allocate(free, pending)], [exact.id])
+  })
+
+  it.prop(
+    "else the oldest first: an order is passed over only where what older ones left does not hold it",
+    [FREE, pendingTasks],
+    ([free, pending]) => {
+      if (pending.some(({ totalCost }) => totalCost === free)) return
+      const funded = allocate(free, pending)
+      let left: bigint = free
+      for (const { id, totalCost } of oldestFirst(pending)) {
+        assert.strictEqual(funded.has(id), totalCost <= left)
+        if (funded.has(id)) left -= totalCost
+      }
+    },
+    MANY
+  )
+
+  const examples: ReadonlyArray<{ free: number; costs: Array<number>; funded: Array<number>; why: string }> = [
+    { free: 5, costs: [10, 5], funded: [2], why: "the newer order's own money is not eaten by the older one (L4)" },
+    { free: 5, costs: [5, 5], funded: [1], why: "of two orders of one cost the older one" },
+    { free: 9, costs: [4, 4, 4], funded: [1, 2], why: "as many whole orders as it covers" },
+    { free: 6, costs: [4, 9, 2], funded: [1, 3], why: "passing over one that does not fit" },
+    { free: 7, costs: [4, 2], funded: [1, 2], why: "what is over stays free" },
+    { free: 3, costs: [4, 9], funded: [], why: "no order in part" },
+    { free: 0, costs: [1], funded: [], why: "nothing is nothing" }
+  ]
+  it.each(examples)("$free pays for $funded of orders that cost $costs: $why", ({ free, costs, funded }) => {
+    const pending = costs.map((cost, index) => task(index + 1, cost, 1_000 - index))
+    assert.deepStrictEqual([...allocate(usdc(BigInt(free)), pending)], funded.map(uuid))
+  })
+})
+
+describe("allocation by deposits", () => {
+  it.prop(
+    "an order takes nothing that was there before it while an older one waits for its money",
+    [FREE, pendingTasks, arrivals],
+    ([free, pending, when]) => {
+      const funded = allocate(free, pending, when)
+      const ordered = oldestFirst(pending)
+      for (const [index, newer] of ordered.entries()) {
+        const isWaitedFor = ordered.slice(0, index).some((older) => !funded.has(older.id) && !when.isOverdue(older))
+        if (!funded.has(newer.id) || !isWaitedFor) continue
+        // Clocks differ by ten seconds at most.
+        const since = when.deposits.filter(({ block }) => block.timeMs >= newer.createdAtMs - 10_000)
+        assert.isTrue(newer.totalCost <= sum(since.map(({ amount }) => amount)))
+      }
+    },
+    MANY
+  )
+
+  it.prop(
+    "where what is free covers an overdue order, some order is paid",
+    [FREE, pendingTasks, arrivals],
+    ([free, pending, when]) => {
+      const isCovered = pending.some((order) => when.isOverdue(order) && order.totalCost <= free)
+      if (isCovered) assert.isAbove(allocate(free, pending, when).size, 0)
+    },
+    MANY
+  )
+
+  const deposit = (amount: number, ageMs: number) => ({
+    amount: usdc(BigInt(amount)),
+    block: { number: 1n, timeMs: NOW_MS - ageMs }
+  })
+  const isOverdue = () => false
+
+  it("a deposit of exactly the cost of the newer order pays that one", () => {
+    const pending = [task(1, 10, 60_000), task(2, 5, 30_000)]
+    const when = { deposits: [deposit(5, 10_000)], isOverdue }
+    assert.deepStrictEqual([...allocate(usdc(5n), pending, when)], [uuid(2)])
+  })
+
+  it("a part payment for the older order is kept for it, although the newer one costs just that", () => {
+    const pending = [task(1, 10, 60_000), task(2, 5, 30_000)]
+    const when = { deposits: [deposit(5, 50_000)], isOverdue }
+    assert.deepStrictEqual([...allocate(usdc(5n), pending, when)], [])
+  })
+
+  it("once the older order is overdue, its part payment is everybody's", () => {
+    const pending = [task(1, 10, 60_000), task(2, 5, 30_000)]
+    const when = { deposits: [deposit(5, 50_000)], isOverdue: ({ id }: { readonly id: string }) => id === uuid(1) }
+    assert.deepStrictEqual([...allocate(usdc(5n), pending, when)], [uuid(2)])
+  })
+
+  it("two payments of different size find their orders in whatever order they come", () => {
+    const pending = [task(1, 10, 60_000), task(2, 5, 50_000)]
+    for (const deposits of [[deposit(5, 20_000), deposit(10, 10_000)], [deposit(10, 20_000), deposit(5, 10_000)]]) {
+      assert.sameMembers([...allocate(usdc(15n), pending, { deposits, isOverdue })], [uuid(1), uuid(2)])
+    }
+  })
+})
+
+describe("what is free", () => {
+  it.prop("is never less than nothing, and at the least never more than at the most", [walletMoney], ([money]) => {
+    assert.isTrue(freeAtLeast(money) >= 0n)
+    assert.isTrue(freeAtLeast(money) <= freeAtMost(money))
+  })
+
+  it.prop("is certain where no payment is unproven", [walletMoney], ([money]) => {
+    const proven = { ...money, maybeSpent: usdc(0n) }
+    assert.strictEqual(freeAtLeast(proven), freeAtMost(proven))
+  })
+
+  it.prop("covers a cost, or is short of it, only where every outcome says so", [walletMoney, smallUsdc(20)], ([money, cost]) => {
+    const expected = cost <= freeAtLeast(money) ? "covered" : cost > freeAtMost(money) ? "short" : "unclear"
+    assert.strictEqual(cover(money, cost), expected)
+  })
+})

@@ -1,0 +1,180 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Arbitrary } from "effect"
+import { authorizationOf, type KnownPayment, nonceOf, planBatches } from "../../src/domain/Batch.ts"
+import { remainingCost, type Task } from "../../src/domain/Task.ts"
+import { sum, times, usdc } from "../../src/domain/Usdc.ts"
+import { account, between, CHAIN, hash, MANY, NOW_MS, plannedBatch, taskOf, uuid, wallet } from "./given.ts"
+
+interface Case {
+  readonly task: Task
+  readonly batchSizeMax: number
+  readonly known: ReadonlyArray<KnownPayment>
+}
+
+/** An order that v1.1 may have begun, and payments that a restored backup may have forgotten. */
+const cases: Arbitrary.Arbitrary<Case> = Arbitrary.map(
+  Arbitrary.all({
+    quantity: between(1, 60),
+    begun: between(0, 59),
+    batchSizeMax: between(1, 20),
+    price: between(1, 5_000_000),
+    forgotten: Arbitrary.array(Arbitrary.all({ number: between(1, 60), quantity: between(1, 20) }), { maxLength: 4 })
+  }),
+  ({ quantity, begun, batchSizeMax, price, forgotten }) => {
+    const mintsCompleted = Math.min(begun, quantity - 1)
+    const task = taskOf({ quantity, mintsCompleted, pricePerMint: usdc(BigInt(price)) })
+    let left = quantity - mintsCompleted
+    const known = [...new Map(forgotten.map((payment) => [payment.number, payment])).values()]
+      .filter((payment) => (payment.quantity <= left ? (left -= payment.quantity) >= 0 : false))
+      .map(
+        (payment): KnownPayment => ({
+          ...payment,
+          tx: hash(payment.number),
+          block: 5n,
+          value: times(task.pricePerMint, payment.quantity),
+          to: account("9")
+        })
+      )
+    return { task, batchSizeMax, known }
+  }
+)
+
+const cut = ({ task, batchSizeMax, known }: Case, nowMs = NOW_MS) =>
+  planBatches({ task, wallet, ...CHAIN, batchSizeMax, known, nowMs })
+
+describe("a plan", () => {
+  it.prop(
+    "buys exactly what is still to be minted, at exactly what it was quoted",
+    [cases],
+    ([one]) => {
+      const batches = cut(one)
+      const mints = batches.reduce((total, batch) => total + batch.quantity, 0)
+      assert.strictEqual(mints, one.task.quantity - one.task.mintsCompleted)
+      assert.strictEqual(sum(batches.map((batch) => batch.amount)), remainingCost(one.task))
+    },
+    MANY
+  )
+
+  it.prop(
+    "gives every mint of the order one place, after those that v1.1 made",
+    [cases],
+    ([one]) => {
+      const ordinals = cut(one).flatMap(({ firstMint, quantity }) =>
+        Array.from({ length: quantity }, (_, index) => firstMint + index)
+      )
+      const { quantity, mintsCompleted } = one.task
+      const expected = Array.from({ length: quantity - mintsCompleted }, (_, index) => mintsCompleted + 1 + index)
+      assert.deepStrictEqual(ordinals, expected)
+    },
+    MANY
+  )
+
+  it.prop(
+    "gives every batch a number and a nonce of its own, and none too many mints",
+    [cases],
+    ([one]) => {
+      const batches = cut(one)
+      assert.strictEqual(new Set(batches.map(({ number }) => number)).size, batches.length)
+      assert.strictEqual(new Set(batches.map(({ nonce }) => nonce)).size, batches.length)
+      for (const batch of batches) {
+        assert.isAtLeast(batch.number, 1)
+        assert.isAtLeast(batch.quantity, 1)
+        if (batch.status === "planned") assert.isAtMost(batch.quantity, one.batchSizeMax)
+      }
+    },
+    MANY
+  )
+
+  it.prop(
+    "keeps every payment that the chain knows, under its number, as paid",
+    [cases],
+    ([one]) => {
+      const paid = cut(one).filter(({ status }) => status === "paid")
+      assert.lengthOf(paid, one.known.length)
+      for (const { number, quantity, tx, block, value, to } of one.known) {
+        const batch = paid.find((candidate) => candidate.number === number)
+        assert.deepInclude(batch, {
+          quantity,
+          paymentTx: tx,
+          paymentBlock: block,
+          paidAmount: value,
+          payTo: to,
+          minted: 0,
+          nextActionAtMs: NOW_MS
+        })
+      }
+    },
+    MANY
+  )
+
+  it.prop(
+    "uses the same nonces whatever the batch size, the price and the time are",
+    [cases, between(1, 20), between(1, 9)],
+    ([one, batchSizeMax, price]) => {
+      const other = cut(
+        { ...one, batchSizeMax, task: taskOf({ ...one.task, pricePerMint: usdc(BigInt(price)) }) },
+        NOW_MS + 5
+      )
+      const nonces = new Map(other.map(({ number, nonce }) => [number, nonce]))
+      for (const { number, nonce } of cut(one)) {
+        if (nonces.has(number)) assert.strictEqual(nonces.get(number), nonce)
+      }
+    },
+    MANY
+  )
+
+  it("pays from the agent wallet to the token, for the person", () => {
+    assert.deepInclude(plannedBatch(), {
+      payer: wallet.agentAddress,
+      payTo: account("7"),
+      token: account("7"),
+      recipient: wallet.userAddress,
+      amount: usdc(6_000_000n),
+      status: "planned",
+      version: 0,
+      window: undefined,
+      sends: 0,
+      minted: 0,
+      nextActionAtMs: undefined
+    })
+  })
+})
+
+describe("a nonce", () => {
+  const seed = { ...CHAIN, payer: account("2"), taskId: uuid(1), number: 1 }
+
+  it("is this one for ever: a nonce that is derived in another way pays again", () => {
+    // Worked out apart from this code: keccak256(abi.encode("ai-mint/1", chain, usdc, payer, task, number)).
+    assert.strictEqual(nonceOf(seed), "0xc5c3bd476e095341060d4bf94ff654c04a23cdf2781dd2410435f5715d6a8b83")
+  })
+
+  it.each([
+    ["chain", { chainId: 8453 }],
+    ["USDC contract", { usdc: account("6") }],
+    ["payer", { payer: account("3") }],
+    ["task", { taskId: uuid(2) }],
+    ["batch", { number: 2 }]
+  ] as const)("is another for another %s", (_, change) => {
+    assert.notStrictEqual(nonceOf({ ...seed, ...change }), nonceOf(seed))
+  })
+
+  it("is the same for a task id in capitals", () => {
+    const taskId = "abcdef01-0000-4000-8000-00000000abcd"
+    assert.strictEqual(nonceOf({ ...seed, taskId: taskId.toUpperCase() }), nonceOf({ ...seed, taskId }))
+  })
+})
+
+describe("an authorization", () => {
+  it("says what was signed, and not what was quoted", () => {
+    const window = { amount: usdc(1n), payTo: account("9"), validAfter: 10, validBefore: 20, block: 3n }
+    const batch = plannedBatch()
+    assert.deepStrictEqual(authorizationOf(batch, window), {
+      from: batch.payer,
+      to: account("9"),
+      value: usdc(1n),
+      validAfter: 10,
+      validBefore: 20,
+      nonce: batch.nonce
+    })
+  })
+})

@@ -1,0 +1,201 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Arbitrary } from "effect"
+import type { AuthorizationOutcome } from "../../src/domain/Authorization.ts"
+import { type Batch, type BatchStatus, isInFlight, isLive, type SignedWindow } from "../../src/domain/Batch.ts"
+import {
+  accept,
+  BATCH_ARROWS,
+  deliver,
+  doubt,
+  hold,
+  lookAgain,
+  lookPauseMs,
+  prove,
+  release,
+  resend,
+  resendPauseMs,
+  sign,
+  weigh
+} from "../../src/domain/BatchLife.ts"
+import { usdc } from "../../src/domain/Usdc.ts"
+import { account, between, hash, MANY, NOW_MS, plannedBatch } from "./given.ts"
+
+const STATUSES = Object.keys(BATCH_ARROWS) as ReadonlyArray<BatchStatus>
+
+const window: SignedWindow = {
+  amount: usdc(5_000_000n),
+  payTo: account("7"),
+  validAfter: 1_000,
+  validBefore: 2_000,
+  block: 10n
+}
+
+const used = { _tag: "Used", tx: hash(1), block: 12n, to: window.payTo, value: window.amount } as const
+
+interface Step {
+  readonly from: ReadonlyArray<BatchStatus>
+  readonly take: (batch: Batch, nowMs: number, n: number) => Batch
+}
+
+const LIVE = ["signed", "accepted", "unknown"] as const
+
+/** Every function that takes a batch further, and the states in which it has a meaning. */
+const steps: Record<string, Step> = {
+  sign: { from: ["planned"], take: (batch, nowMs) => sign(batch, window, nowMs, nowMs + 65_000) },
+  resend: { from: [...LIVE, "paid"], take: (batch, nowMs) => resend(batch, nowMs, nowMs + 65_000) },
+  accept: { from: [...LIVE, "paid"], take: (batch, nowMs, n) => accept(batch, n > 2 ? [hash(n)] : [], nowMs) },
+  doubt: { from: [...LIVE, "paid"], take: (batch, nowMs) => doubt(batch, "no answer", nowMs, nowMs + 2_000) },
+  lookAgain: { from: [...LIVE, "paid"], take: lookAgain },
+  prove: { from: ["planned", ...LIVE], take: (batch, nowMs) => prove(batch, used, nowMs) },
+  release: { from: LIVE, take: (batch, nowMs) => release(batch, nowMs, "lapsed") },
+  deliver: {
+    from: ["paid"],
+    take: (batch, nowMs, n) => deliver(batch, Math.min(1 + n, batch.quantity - batch.minted), nowMs)
+  },
+  hold: { from: ["planned", ...LIVE, "paid"], take: (batch, nowMs) => hold(batch, "a person decides", nowMs) }
+}
+
+/** Draws of what is done next; those that have no meaning in the state that is reached are passed over. */
+const walk = Arbitrary.array(
+  Arbitrary.all({ step: between(0, Object.keys(steps).length - 1), n: between(0, 4), pauseMs: between(1, 60_000) }),
+  { maxLength: 40 }
+)
+
+/** Every state that a batch goes through on a walk, with its predecessor. */
+const follow = (draws: ReadonlyArray<{ readonly step: number; readonly n: number; readonly pauseMs: number }>) => {
+  let batch = plannedBatch()
+  let nowMs = NOW_MS
+  return draws.flatMap(({ step, n, pauseMs }) => {
+    const { from, take } = Object.values(steps)[step] ?? assert.fail("no such step")
+    if (!from.includes(batch.status)) return []
+    nowMs += pauseMs
+    const before = batch
+    batch = take(batch, nowMs, n)
+    return [{ before, after: batch, nowMs }]
+  })
+}
+
+describe("the life of a batch", () => {
+  it.prop(
+    "goes only along the arrows",
+    [walk],
+    ([draws]) => {
+      for (const { before, after } of follow(draws)) assert.include(BATCH_ARROWS[before.status], after.status)
+    },
+    MANY
+  )
+
+  it("has a step for every arrow, and no arrow without one", () => {
+    for (const status of STATUSES) {
+      const batch = { ...plannedBatch(), status, window }
+      const meaningful = Object.values(steps).filter(({ from }) => from.includes(status))
+      const reached = meaningful.flatMap(({ take }) => [0, 4].map((n) => take(batch, NOW_MS, n).status))
+      assert.sameMembers([...new Set(reached)], [...BATCH_ARROWS[status]], status)
+    }
+  })
+
+  it.prop(
+    "never changes what was planned, and so never what is paid twice",
+    [walk],
+    ([draws]) => {
+      for (const { before, after } of follow(draws)) {
+        const { taskId, number, walletId, firstMint, quantity, amount, token, payer, payTo, recipient, nonce } = after
+        const planned = { taskId, number, walletId, firstMint, quantity, amount, token, payer, payTo, recipient, nonce }
+        assert.deepInclude(before, planned)
+        // The ledger alone gives versions.
+        assert.strictEqual(after.version, before.version)
+      }
+    },
+    MANY
+  )
+
+  it.prop(
+    "never loses a mint, a proof of payment, or a transaction that the server named",
+    [walk],
+    ([draws]) => {
+      for (const { before, after } of follow(draws)) {
+        assert.isAtLeast(after.minted, before.minted)
+        assert.isAtMost(after.minted, after.quantity)
+        if (before.paymentTx !== undefined) assert.strictEqual(after.paymentTx, before.paymentTx)
+        if (after.status !== "planned") assert.includeMembers([...after.mintTxs], [...before.mintTxs])
+      }
+    },
+    MANY
+  )
+
+  it.prop(
+    "counts sends and looks up, and starts again only with a new window or with news",
+    [walk],
+    ([draws]) => {
+      for (const { before, after } of follow(draws)) {
+        if (after.status !== "planned") assert.isAtLeast(after.sends, before.sends)
+        assert.isTrue(after.looks === 0 || after.looks >= before.looks)
+      }
+    },
+    MANY
+  )
+
+  it.prop(
+    "knows in every state what the ledger demands of it",
+    [walk],
+    ([draws]) => {
+      for (const { before, after, nowMs } of follow(draws)) {
+        if (isLive(after)) assert.isDefined(after.window)
+        if (after.status === "planned") assert.deepInclude(after, { window: undefined, sends: 0, mintTxs: [] })
+        assert.strictEqual(after.nextActionAtMs !== undefined, isInFlight(after))
+        if (after.nextActionAtMs !== undefined) assert.isAtLeast(after.nextActionAtMs, nowMs)
+        const isPaid = after.status === "paid" || after.status === "delivered"
+        if (isPaid) assert.deepInclude(after, { paymentTx: used.tx, paymentBlock: used.block, paidAmount: used.value })
+        assert.strictEqual(after.status === "delivered", after.minted === after.quantity && after.status !== "held")
+        assert.strictEqual(after.statusSinceMs, after.status === before.status ? before.statusSinceMs : nowMs)
+      }
+    },
+    MANY
+  )
+
+  it("ends where it is delivered or held", () => {
+    assert.deepStrictEqual([BATCH_ARROWS.delivered, BATCH_ARROWS.held], [[], []])
+  })
+})
+
+describe("the pace of looks and sends", () => {
+  it.prop("is never slower than once a minute, nor faster than once in two seconds", [between(0, 100_000)], ([count]) => {
+    for (const pauseMs of [lookPauseMs(count), resendPauseMs(count)]) {
+      assert.isAtLeast(pauseMs, 2_000)
+      assert.isAtMost(pauseMs, 60_000)
+    }
+  })
+
+  it("starts at the pace of the chain and doubles from there", () => {
+    assert.deepStrictEqual([0, 1, 2, 3, 4, 5, 6, 7, 8].map(lookPauseMs), [
+      2_000, 2_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000
+    ])
+    assert.deepStrictEqual([1, 2, 3, 4, 5, 6].map(resendPauseMs), [4_000, 8_000, 16_000, 32_000, 60_000, 60_000])
+  })
+})
+
+describe("what the chain's word on a nonce means", () => {
+  const at = (seconds: number, ms = 0) => ({ number: 20n, timeMs: seconds * 1_000 + ms })
+  const unused: AuthorizationOutcome = { _tag: "Unused" }
+
+  it.each([
+    ["used as signed", used, at(1_500), "paid"],
+    ["used as signed, long after the window", used, at(9_999), "paid"],
+    ["used for more", { ...used, value: usdc(window.amount + 1n) }, at(1_500), "misused"],
+    ["used for less", { ...used, value: usdc(window.amount - 1n) }, at(1_500), "misused"],
+    ["used to pay another", { ...used, to: account("8") }, at(1_500), "misused"],
+    ["cancelled by its key", { _tag: "Canceled", tx: hash(2), block: 12n }, at(1_500), "canceled"],
+    ["spent, with no log to say how", { _tag: "Unexplained" }, at(9_999), "open"],
+    ["unused before the window", unused, at(500), "open"],
+    ["unused within the window", unused, at(1_500), "open"],
+    ["unused in the last second in which it could be used", unused, at(1_999), "open"],
+    ["unused a moment before the end", unused, at(1_999, 999), "open"],
+    ["unused in the very second of validBefore: it is exclusive", unused, at(2_000), "void"],
+    ["unused after it", unused, at(2_001), "void"]
+  ] as ReadonlyArray<readonly [string, AuthorizationOutcome, ReturnType<typeof at>, string]>)(
+    "%s",
+    (_, outcome, block, evidence) => {
+      assert.strictEqual(weigh(window, outcome, block), evidence)
+    }
+  )
+})

@@ -1,0 +1,201 @@
+import { assert, layer } from "@effect/vitest"
+import { Effect } from "effect"
+import { address } from "../../src/domain/Address.ts"
+import type { PaymentAnswer } from "../../src/mint/Minter.ts"
+import * as Pglite from "../../src/sandbox/Pglite.ts"
+import { LogLines, onWorld, pass, start } from "../support/executor.ts"
+import { editTask, heldReason, paidOrder, readBatches, readTask, TOKEN } from "../support/orders.ts"
+import { World } from "../support/World.ts"
+
+const lost: PaymentAnswer = { _tag: "Unclear", reason: "no answer: the connection was reset" }
+
+layer(Pglite.layer())("a payment that was taken", (it) => {
+  it.effect("and not delivered is visible, sent again unchanged, never made again, and delivered in the end", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const { who, task } = yield* paidOrder("ann", 5)
+      world.manners.pay = ({ settle }) => {
+        settle()
+        return lost
+      }
+      yield* start
+      yield* pass(1_200)
+      assert.deepInclude(yield* readTask(task), { status: "processing", mints_completed: 0, retry_count: 0 })
+      const [batch] = yield* readBatches(task)
+      assert.deepInclude(batch, { status: "paid", minted: 0, paid_amount: 5_000_000n })
+      const { all } = yield* LogLines
+      const told = all.filter((line) => line.includes(`Task ${task.slice(0, 8)}, batch 1 is paid and not delivered`))
+      assert.isAtLeast(told.length, 10)
+      assert.isAtMost(told.length, 20)
+      for (const payment of world.payments) assert.deepStrictEqual(payment, world.payments[0])
+      assert.isAtLeast(world.payments.length, 10)
+      assert.isAtMost(world.payments.length, 30)
+      delete world.manners.pay
+      yield* pass(90)
+      assert.deepInclude(yield* readTask(task), { status: "completed", mints_completed: 5 })
+      assert.strictEqual(world.paidBy(who.agentAddress).length, 1)
+      assert.strictEqual(world.mintsTo(who.userAddress), 5)
+    }).pipe(onWorld())
+  )
+
+  it.effect("and refused ever since costs its order no retry: it is not failed over money that is gone", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const { who, task } = yield* paidOrder("ann", 5)
+      world.manners.pay = ({ settle }) => {
+        settle()
+        return { _tag: "Refused", reason: "mint server answered 402: nonce used" }
+      }
+      yield* start
+      yield* pass(900)
+      const { status, retry_count } = yield* readTask(task)
+      assert.strictEqual(status, "processing")
+      assert.isAtMost(retry_count, 1)
+      delete world.manners.pay
+      yield* pass(90)
+      assert.deepInclude(yield* readTask(task), { status: "completed", error_message: null, retry_count: 0 })
+      assert.strictEqual(world.paidBy(who.agentAddress).length, 1)
+    }).pipe(onWorld())
+  )
+
+  it.effect("and not delivered stops all payments to that token after MINT_TIMEOUT, no other's, and until it is", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const other = address(`0x${"70".repeat(20)}`)
+      const ann = yield* paidOrder("ann", 5)
+      world.manners.pay = ({ order, settle }) => {
+        if (order.token === other) return undefined
+        settle()
+        return lost
+      }
+      yield* start
+      yield* pass(80)
+      const bob = yield* paidOrder("bob", 5)
+      const eve = yield* paidOrder("eve", 5, { token_address: other })
+      yield* pass(300)
+      assert.strictEqual(world.paidBy(bob.who.agentAddress).length, 0)
+      assert.deepInclude(yield* readTask(bob.task), { status: "processing", retry_count: 0 })
+      assert.strictEqual((yield* readTask(eve.task)).status, "completed")
+      const { all } = yield* LogLines
+      const where = `task ${ann.task.slice(0, 8)}, batch 1 is paid and not delivered`
+      assert.isTrue(all.some((line) => line.includes(`Payments to token ${TOKEN} are stopped: ${where}`)))
+      delete world.manners.pay
+      yield* pass(120)
+      for (const { who, task } of [ann, bob]) {
+        assert.strictEqual((yield* readTask(task)).status, "completed")
+        assert.strictEqual(world.paidBy(who.agentAddress).length, 1)
+      }
+    }).pipe(onWorld())
+  )
+
+  it.effect("and delivered in parts is counted as the parts come", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const { who, task } = yield* paidOrder("ann", 5)
+      world.manners.pay = ({ order, settle }) => {
+        if (settle()) world.mint(order, 3)
+        return lost
+      }
+      yield* start
+      yield* pass(20)
+      assert.deepInclude(yield* readTask(task), { status: "processing", mints_completed: 3 })
+      world.mint({ token: TOKEN, recipient: who.userAddress, quantity: 2 }, 2)
+      yield* pass(60)
+      assert.deepInclude(yield* readTask(task), { status: "completed", mints_completed: 5 })
+    }).pipe(onWorld())
+  )
+
+  it.effect("and minted in other transactions than the server named is found all the same, and not asked for again", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const { who, task } = yield* paidOrder("ann", 5)
+      world.manners.pay = ({ order, settle }) => {
+        if (settle()) world.mint(order, 5)
+        return { _tag: "Accepted", mintTxs: [world.hash()], paymentTx: undefined }
+      }
+      yield* start
+      yield* pass(100)
+      assert.deepInclude(yield* readTask(task), { status: "completed", mints_completed: 5 })
+      assert.strictEqual(world.mintsTo(who.userAddress), 5)
+      assert.strictEqual(world.payments.length, 1)
+    }).pipe(onWorld())
+  )
+
+  it.effect("and minted before it was settled is delivered, and not asked for again", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const { who, task } = yield* paidOrder("ann", 5)
+      world.manners.pay = ({ order, settle }) => {
+        world.mint(order, 5)
+        return Effect.gen(function* () {
+          yield* Effect.sleep("6 seconds")
+          settle()
+          return lost
+        })
+      }
+      yield* start
+      yield* pass(100)
+      assert.deepInclude(yield* readTask(task), { status: "completed", mints_completed: 5 })
+      assert.strictEqual(world.mintsTo(who.userAddress), 5)
+      assert.strictEqual(world.payments.length, 1)
+    }).pipe(onWorld())
+  )
+
+  it.effect("and whose mints come after the window is void and before the next one is held, not minted twice", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const { who, task } = yield* paidOrder("ann", 5)
+      world.manners.pay = () => lost
+      yield* pass(6)
+      yield* start
+      yield* pass(2)
+      // The price is asked again when the old window is void; the mints come while the server thinks about it.
+      world.manners.delay = (request, order) =>
+        request === "quote" && world.confirmed.timeMs > world.payments[0]!.validBefore * 1000
+          ? Effect.andThen(Effect.sync(() => world.mint(order, 5)), Effect.sleep("20 seconds"))
+          : Effect.void
+      yield* pass(500)
+      const says = "Held for the operator: batch 1: 5 mint(s) were made and never paid for"
+      assert.strictEqual(yield* heldReason(task), says)
+      assert.strictEqual(new Set(world.payments.map(({ signature }) => signature)).size, 1)
+      assert.strictEqual(world.paidBy(who.agentAddress).length, 0)
+    }).pipe(onWorld())
+  )
+
+  it.effect("for an order that its person cancels meanwhile is still delivered to them", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const { who, task } = yield* paidOrder("ann", 15)
+      world.manners.pay = ({ settle }) => {
+        settle()
+        return lost
+      }
+      yield* start
+      yield* pass(40)
+      yield* editTask(task, { status: "cancelled" })
+      delete world.manners.pay
+      yield* pass(100)
+      assert.deepInclude(yield* readTask(task), { status: "cancelled", mints_completed: 10 })
+      assert.strictEqual(world.mintsTo(who.userAddress), 10)
+      assert.strictEqual(world.paidBy(who.agentAddress).length, 1)
+    }).pipe(onWorld())
+  )
+
+  it.effect("and delivered, on an order whose count somebody changed, is held and not looked at for ever", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const { task } = yield* paidOrder("ann", 5)
+      world.manners.pay = ({ settle, mint }) => {
+        settle()
+        mint(5)
+        return lost
+      }
+      yield* start
+      yield* pass(11)
+      yield* editTask(task, { quantity: 6, total_cost: 6_000_000n })
+      yield* pass(60)
+      const says = "Held for the operator: every batch is delivered, but mints_completed is 5, quantity is 6"
+      assert.deepInclude(yield* readTask(task), { status: "processing", error_message: says })
+    }).pipe(onWorld())
+  )
+})

@@ -1,0 +1,263 @@
+import { assert, layer } from "@effect/vitest"
+import { Effect } from "effect"
+import { SqlClient } from "effect/sql"
+import { address, type Bytes32 } from "../../src/domain/Address.ts"
+import { usdc } from "../../src/domain/Usdc.ts"
+import { NoOffer, type PaymentAnswer } from "../../src/mint/Minter.ts"
+import * as Pglite from "../../src/sandbox/Pglite.ts"
+import { LogLines, onWorld, pass, start } from "../support/executor.ts"
+import { heldReason, order, paidOrder, type Person, readBatches, readTask } from "../support/orders.ts"
+import { World } from "../support/World.ts"
+
+const THIEF = address(`0x${"bad".padStart(40, "0")}`)
+const lost: PaymentAnswer = { _tag: "Unclear", reason: "no answer: the connection was reset" }
+const refused: PaymentAnswer = { _tag: "Refused", reason: "mint server answered 402: invalid_payload" }
+
+/** One payment, every mint, and the books say the same. */
+const isDoneOnce = Effect.fnUntraced(function* ({ who, task }: { who: Person; task: string }, quantity: number) {
+  const world = yield* World
+  const done = yield* readTask(task)
+  assert.deepInclude(done, { status: "completed", mints_completed: quantity, retry_count: 0, error_message: null })
+  assert.strictEqual(world.mintsTo(who.userAddress), quantity)
+  const batches = yield* readBatches(task)
+  assert.strictEqual(world.paidBy(who.agentAddress).length, batches.length)
+  assert.deepStrictEqual(new Set(world.payments.map(({ nonce }) => nonce)).size, batches.length)
+  const sql = yield* SqlClient.SqlClient
+  const records = yield* sql<{ n: number }>`
+    SELECT mint_number AS n FROM ai_agent_mint_records WHERE task_id = ${task}::uuid ORDER BY 1`
+  assert.deepStrictEqual(records.map(({ n }) => n), Array.from({ length: quantity }, (_, index) => index + 1))
+})
+
+const nonceOf = (task: string) =>
+  Effect.gen(function* () {
+    const sql = yield* SqlClient.SqlClient
+    const rows = yield* sql<{ nonce: Bytes32 }>`SELECT nonce FROM ai_agent_batches WHERE task_id = ${task}::uuid`
+    return rows[0]!.nonce
+  })
+
+layer(Pglite.layer())("a payment", (it) => {
+  for (const [name, answer] of [["is lost", lost], ["is a refusal", refused]] as const) {
+    it.effect(`that was settled and minted while the answer ${name} is proven by the chain and not repeated`, () =>
+      Effect.gen(function* () {
+        const world = yield* World
+        const ann = yield* paidOrder("ann", 5)
+        world.manners.pay = ({ settle, mint }) => {
+          settle()
+          mint(5)
+          return answer
+        }
+        yield* start
+        yield* pass(40)
+        yield* isDoneOnce(ann, 5)
+        assert.strictEqual(world.payments.length, 1)
+      }).pipe(onWorld())
+    )
+  }
+
+  it.effect("that is never settled is sent again unchanged after growing pauses, and paid once in the next window", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const ann = yield* paidOrder("ann", 5)
+      world.manners.pay = () => lost
+      yield* pass(6)
+      yield* start
+      yield* pass(290)
+      const [first] = world.payments
+      for (const payment of world.payments) assert.deepStrictEqual(payment, first)
+      const pauses = world.sentAtMs.slice(1).map((atMs, index) => atMs - world.sentAtMs[index]!)
+      assert.isTrue(pauses.slice(0, 5).every((pause, index) => index === 0 || pause >= pauses[index - 1]!))
+      assert.isAtLeast(pauses[0]!, 2_000)
+      assert.isAtMost(Math.max(...pauses), 70_000)
+      assert.isAtMost(world.payments.length, 12)
+      assert.deepInclude(yield* readTask(ann.task), { status: "processing", retry_count: 0 })
+      delete world.manners.pay
+      yield* pass(90)
+      yield* isDoneOnce(ann, 5)
+      const last = world.payments.at(-1)!
+      assert.strictEqual(last.nonce, first!.nonce)
+      assert.isAbove(last.validBefore, first!.validBefore)
+    }).pipe(onWorld())
+  )
+
+  it.effect("is signed again only when the chain is past the old window, however late that is", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const ann = yield* paidOrder("ann", 5)
+      world.manners.pay = () => lost
+      yield* pass(6)
+      yield* start
+      yield* pass(20)
+      world.halt(true)
+      yield* pass(1_000)
+      assert.strictEqual(new Set(world.payments.map(({ signature }) => signature)).size, 1)
+      world.halt(false)
+      delete world.manners.pay
+      yield* pass(90)
+      yield* isDoneOnce(ann, 5)
+    }).pipe(onWorld())
+  )
+
+  it.effect("that is settled in the last second of its window, long after it was given up, is found", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const ann = yield* paidOrder("ann", 5)
+      let settleLate: () => unknown = () => undefined
+      world.manners.pay = ({ settle, mint }) => {
+        settleLate = () => settle() && mint(5)
+        return lost
+      }
+      yield* pass(6)
+      yield* start
+      yield* pass(293)
+      assert.isTrue(Boolean(settleLate()))
+      yield* pass(60)
+      yield* isDoneOnce(ann, 5)
+    }).pipe(onWorld())
+  )
+
+  it.effect("that is refused three times fails its order only when it can never be settled any more", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const { who, task } = yield* paidOrder("ann", 5)
+      world.manners.pay = () => refused
+      yield* pass(6)
+      yield* start
+      yield* pass(295)
+      assert.deepInclude(yield* readTask(task), {
+        status: "processing",
+        retry_count: 3,
+        error_message: `Retry 3/3: ${refused.reason}`
+      })
+      assert.strictEqual(world.payments.length, 3)
+      const other = yield* order(who, 5)
+      yield* pass(4)
+      assert.strictEqual((yield* readTask(other)).status, "pending_payment", "its money may be gone yet")
+      yield* pass(70)
+      assert.deepInclude(yield* readTask(task), {
+        status: "failed",
+        error_message: `Exceeded retry limit after 3 attempts. Last error: ${refused.reason}`
+      })
+      delete world.manners.pay
+      yield* pass(40)
+      assert.strictEqual((yield* readTask(other)).status, "completed")
+      assert.strictEqual(world.paidBy(who.agentAddress).length, 1)
+    }).pipe(onWorld())
+  )
+
+  it.effect("that is settled after three refusals completes its order", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const ann = yield* paidOrder("ann", 5)
+      let settleLate: () => unknown = () => undefined
+      world.manners.pay = ({ settle, mint }) => {
+        settleLate = () => settle() && mint(5)
+        return refused
+      }
+      yield* pass(6)
+      yield* start
+      yield* pass(200)
+      assert.strictEqual((yield* readTask(ann.task)).retry_count, 3)
+      settleLate()
+      yield* pass(140)
+      yield* isDoneOnce(ann, 5)
+    }).pipe(onWorld())
+  )
+
+  it.effect("whose server says accepted and never settles is made in the next window", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const ann = yield* paidOrder("ann", 5)
+      world.manners.pay = () => ({ _tag: "Accepted", mintTxs: [], paymentTx: undefined })
+      yield* start
+      yield* pass(250)
+      assert.strictEqual((yield* readTask(ann.task)).status, "processing")
+      assert.strictEqual(new Set(world.payments.map(({ signature }) => signature)).size, 1)
+      yield* pass(150)
+      assert.strictEqual(new Set(world.payments.map(({ signature }) => signature)).size, 2)
+      delete world.manners.pay
+      yield* pass(180)
+      yield* isDoneOnce(ann, 5)
+    }).pipe(onWorld())
+  )
+
+  it.effect("whose nonce somebody cancelled is held for a person, alarmed and never made", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const { who, task } = yield* paidOrder("ann", 5)
+      world.manners.pay = ({ payment }) => {
+        world.cancelAuthorization(payment.from, payment.nonce)
+        return lost
+      }
+      yield* start
+      yield* pass(600)
+      const says = "Held for the operator: batch 1: its nonce was cancelled on chain: it can never be paid"
+      assert.deepInclude(yield* readTask(task), { status: "processing", error_message: says })
+      assert.strictEqual(yield* heldReason(task), says)
+      const { all } = yield* LogLines
+      assert.strictEqual(all.filter((line) => line.includes("[ERROR] 🚨")).length, 1)
+      assert.strictEqual(world.paidBy(who.agentAddress).length, 0)
+    }).pipe(onWorld())
+  )
+
+  it.effect("whose nonce was used for another transfer is held for a person, alarmed and not made again", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const { who, task } = yield* paidOrder("ann", 5)
+      world.manners.pay = ({ payment }) => {
+        world.useElsewhere(payment.from, payment.nonce, THIEF, payment.value)
+        return lost
+      }
+      yield* start
+      yield* pass(600)
+      const says = /^Held for the operator: batch 1: its nonce was used for another transfer than the one signed here$/
+      const { status, error_message } = yield* readTask(task)
+      assert.strictEqual(status, "processing")
+      assert.match(error_message ?? "", says)
+      const { all } = yield* LogLines
+      assert.strictEqual(all.filter((line) => line.includes("[ERROR] 🚨")).length, 1)
+      assert.deepStrictEqual(world.paidBy(who.agentAddress).map(({ to }) => to), [THIEF])
+    }).pipe(onWorld())
+  )
+
+  for (const [name, misuse, says] of [
+    ["cancelled", "cancel", "its nonce was cancelled on chain: it can never be paid"],
+    ["used for another transfer", "use", "its nonce was used for another transfer than it is for"]
+  ] as const) {
+    it.effect(`whose nonce was ${name} before it was ever signed is held for a person and never made`, () =>
+      Effect.gen(function* () {
+        const world = yield* World
+        const { who, task } = yield* paidOrder("ann", 5)
+        world.manners.quote = () => new NoOffer({ reason: "Unavailable", message: "mint server answered 503" })
+        yield* pass(6)
+        yield* start
+        const nonce = yield* nonceOf(task)
+        if (misuse === "cancel") world.cancelAuthorization(who.agentAddress, nonce)
+        else world.useElsewhere(who.agentAddress, nonce, THIEF, usdc(5_000_000n))
+        yield* pass(4)
+        world.manners.quote = () => undefined
+        yield* pass(100)
+        const error_message = `Held for the operator: batch 1: ${says}`
+        assert.deepInclude(yield* readTask(task), { status: "processing", error_message })
+        assert.strictEqual(world.payments.length, 0)
+      }).pipe(onWorld())
+    )
+  }
+
+  it.effect("whose server minted before it settled, and never settled, is held: nothing is minted twice", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const { who, task } = yield* paidOrder("ann", 5)
+      world.manners.pay = ({ mint }) => {
+        mint(5)
+        return lost
+      }
+      yield* start
+      yield* pass(600)
+      const says = "Held for the operator: batch 1: 5 mint(s) were made and never paid for"
+      assert.deepInclude(yield* readTask(task), { status: "processing", error_message: says })
+      assert.strictEqual(world.mintsTo(who.userAddress), 5)
+      assert.strictEqual(world.paidBy(who.agentAddress).length, 0)
+      assert.isAtMost(world.payments.length, 2, "not asked for again once the mints are seen")
+    }).pipe(onWorld())
+  )
+})
