@@ -137,12 +137,15 @@ const atOnce = (calls: ReadonlyArray<Call>): Call => {
   return { to: MULTICALL3, data: encodeFunctionData({ abi: aggregateAbi, functionName: "aggregate3", args }) }
 }
 
+/** The executor reads a few blocks back (`CONFIRMATIONS`), and must find the contracts there at its first look. */
+const BLOCKS_ON_TOP = 8
+
 /** All in one block, made at once: a start does not wait for the next second. */
 const sendAll = Effect.fnUntraced(function* (chain: DevChain, steps: ReadonlyArray<Step>) {
   const sent = yield* Effect.forEach(steps, ({ name, ...call }) =>
     Effect.map(chain.send(name, roles.treasury, call), (hash) => ({ name, hash }))
   )
-  if (sent.length > 0) yield* chain.mine(1)
+  if (sent.length > 0) yield* chain.mine(1 + BLOCKS_ON_TOP)
   yield* Effect.forEach(sent, ({ name, hash }) => chain.receipt(name, hash), { concurrency: "unbounded" })
 })
 

@@ -77,7 +77,10 @@ const introduction = (asked: SettingsShape, sandbox: Sandbox): ReadonlyArray<str
 
 const NAMES = { chain: "chain", mintServer: "mint server" } as const
 
-/** An order that is paid at once, where there never was one. The payment is in a block a moment later, while the loops run already. */
+/**
+ * An order that is paid at once, where there never was an order. The payment is in a block a moment later, while the
+ * loops run already.
+ */
 const sampleOrder = Effect.fnUntraced(function* (sandbox: Sandbox) {
   const { orderDesk, token, pricePerMint } = sandbox
   if ((yield* orderDesk.latestOrders).length > 0) return

@@ -1,32 +1,23 @@
 import { Clock, Duration, Effect } from "effect"
-import { ChainClient, type Mint } from "../chain/ChainClient.ts"
+import type { Mint } from "../chain/ChainClient.ts"
 import { Settings } from "../config/Settings.ts"
 import type { Batch } from "../domain/Batch.ts"
 import { deliver, lookAgain } from "../domain/BatchLife.ts"
 import { mintsOf } from "../domain/Delivery.ts"
 import { shortId } from "../domain/Task.ts"
 import * as Log from "../ops/Log.ts"
-import { mintKey, TaskRepo, type WalletWork } from "../task/TaskRepo.ts"
+import { TaskRepo, type WalletWork } from "../task/TaskRepo.ts"
+import { mintsFor } from "./mints.ts"
 import { resendPayment } from "./resend.ts"
 
 /** So many looks for the mints of a paid batch, before its server is asked again. */
 const LOOKS_BEFORE_RESEND = 2
 
-/** Mints of the batch's token to its person that belong to no batch yet. */
-export const unclaimedMints = Effect.fnUntraced(function* (batch: Batch, fromBlock: bigint) {
-  const { token, recipient } = batch
-  const mints = yield* (yield* ChainClient).findMints({ token, recipient, fromBlock })
-  const claimed = yield* (yield* TaskRepo).attributedMints(mints)
-  return mints.filter((mint) => !claimed.has(mintKey(mint)))
-})
-
 /** Looks for the mints of a paid batch. A payment is never made again; its bytes may be sent again to a server. */
 export const deliverBatch = Effect.fn("Wallet.deliverBatch")(function* (work: WalletWork, batch: Batch) {
   const repo = yield* TaskRepo
   const { mintTimeout } = yield* Settings
-  const paymentBlock = batch.paymentBlock ?? 0n
-  const signedBlock = batch.window?.block ?? paymentBlock
-  const unclaimed = yield* unclaimedMints(batch, signedBlock < paymentBlock ? signedBlock : paymentBlock)
+  const unclaimed = yield* mintsFor(batch)
   const mints = mintsOf(batch, unclaimed)
   if (mints.length > 0) return yield* record(work, batch, mints)
   const nowMs = yield* Clock.currentTimeMillis
@@ -34,7 +25,8 @@ export const deliverBatch = Effect.fn("Wallet.deliverBatch")(function* (work: Wa
     const said = `⚠️ Task ${shortId(batch.taskId)}, batch ${batch.number} is paid and not delivered`
     yield* Log.warnOnce(`late:${batch.nonce}`, said, { task: batch.taskId, batch: batch.number, tx: batch.paymentTx })
   }
-  if (batch.window !== undefined && batch.looks >= LOOKS_BEFORE_RESEND) {
+  // What is there is not asked for again, though it is not in the transactions that the server named.
+  if (batch.window !== undefined && batch.looks >= LOOKS_BEFORE_RESEND && unclaimed.length === 0) {
     return yield* resendPayment(work, batch, batch.window, undefined)
   }
   return yield* repo.saveBatch({ before: batch, after: lookAgain(batch, nowMs) }, nowMs)

@@ -13,6 +13,7 @@ import type { Wallet } from "../domain/Wallet.ts"
 import { Minter, type MintQuote } from "../mint/Minter.ts"
 import * as Log from "../ops/Log.ts"
 import { TaskRepo } from "../task/TaskRepo.ts"
+import { mintsSinceVoid, neverPaidFor } from "./mints.ts"
 import { holdTask, pauseForOutage, pauseTask, refusal, refuseTask, setAside } from "./outcome.ts"
 import { Outage } from "./Outage.ts"
 import type { OpenWork } from "./work.ts"
@@ -47,7 +48,10 @@ export const payBatch = Effect.fn("Wallet.payBatch")(function* (work: OpenWork, 
   yield* (yield* Outage).over
   const offer = yield* offerFor(batch, quoted.success)
   if (Result.isFailure(offer)) return yield* refuseTask(task, offer.failure)
-  const window = yield* windowFor(offer.success, yield* (yield* ChainClient).confirmedBlock)
+  const block = yield* (yield* ChainClient).confirmedBlock
+  const minted = yield* mintsSinceVoid(batch, block)
+  if (minted.length > 0) return yield* setAside(batch, neverPaidFor(minted))
+  const window = yield* windowFor(offer.success, block)
   const nowMs = yield* Clock.currentTimeMillis
   const signed = sign(batch, window, nowMs, yield* answerByMs)
   const signature = yield* Effect.result(signatureOf(work.wallet, signed))

@@ -9,7 +9,8 @@ import { shortId } from "../domain/Task.ts"
 import { format } from "../domain/Usdc.ts"
 import * as Log from "../ops/Log.ts"
 import { TaskRepo, type WalletWork } from "../task/TaskRepo.ts"
-import { deliverBatch, unclaimedMints } from "./deliver.ts"
+import { deliverBatch } from "./deliver.ts"
+import { mintsFor, neverPaidFor } from "./mints.ts"
 import { setAside } from "./outcome.ts"
 import { resendPayment } from "./resend.ts"
 
@@ -63,8 +64,8 @@ const settle = Effect.fnUntraced(function* (
     case "canceled":
       return yield* setAside(batch, "its nonce was cancelled on chain: it can never be paid")
     case "void": {
-      const minted = yield* unclaimedMints(batch, window.block)
-      if (minted.length > 0) return yield* setAside(batch, `${minted.length} mint(s) were made and never paid for`)
+      const minted = yield* mintsFor(batch)
+      if (minted.length > 0) return yield* setAside(batch, neverPaidFor(minted))
       const reason = `not paid in time, signed again: ${batch.reason ?? "no answer"}`
       yield* Log.info(`↩️ Task ${shortId(batch.taskId)}, batch ${batch.number}: ${reason}`, { task: batch.taskId })
       return yield* save(release(batch, nowMs, reason))
@@ -91,7 +92,7 @@ const wait = Effect.fnUntraced(function* (work: WalletWork, batch: Batch, window
   const inTime = block.timeMs + RESEND_MARGIN_MS < window.validBefore * 1000
   const mayResend = !acceptedLately && inTime && task !== undefined && task.retryCount < maxRetryCount
   // A server may mint before it settles: what is delivered is not asked for again.
-  if (!mayResend || (yield* unclaimedMints(batch, window.block)).length > 0) {
+  if (!mayResend || (yield* mintsFor(batch)).length > 0) {
     return yield* repo.saveBatch({ before: batch, after: lookAgain(batch, nowMs) }, nowMs)
   }
   return yield* resendPayment(work, batch, window, task)

@@ -1,5 +1,5 @@
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
-import { Clock, Console, Duration, Effect, Layer, Redacted, Tracer } from "effect"
+import { Array as Arr, Clock, Console, Duration, Effect, Layer, Redacted, Tracer } from "effect"
 import { FetchHttpClient } from "effect/http"
 import { SqlClient } from "effect/sql"
 import { mkdtempSync, rmSync } from "node:fs"
@@ -27,7 +27,7 @@ const ONE_BY_ONE = 100
 
 const seed = Effect.fnUntraced(function* (token: string, encryptionKey: Redacted.Redacted) {
   const sql = yield* SqlClient.SqlClient
-  const wallets = Array.from({ length: WALLETS }, () => {
+  const wallets = Arr.makeBy(WALLETS, () => {
     const [agent, user] = [generatePrivateKey(), generatePrivateKey()]
     return {
       user_address: privateKeyToAddress(user).toLowerCase(),

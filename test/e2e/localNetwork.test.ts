@@ -85,14 +85,14 @@ describe("the local network", () => {
         const running = yield* network(directory)
         const [sample] = yield* running.orders
         if (sample === undefined) return assert.fail("there is no sample order")
+        const desk = yield* start({ args: [join(ROOT, "src/sandbox/order.ts"), "--quantity", "3", "--pay", "now"], cwd: directory })
+        assert.deepStrictEqual(yield* desk.ended, { code: 0, signal: null })
+        const id = /Task: +(\S+)/.exec(desk.said.stdout)?.[1] ?? ""
+
         const short = sample.id.slice(0, 8)
         const story = ["pending_payment → funded", "funded → processing", "processing → completed"]
         for (const words of story) yield* executor.line(`Task ${short}: ${words}`)
         yield* assertCarriedOut(running, yield* untilCompleted(running, sample.id, executor))
-
-        const desk = yield* start({ args: [join(ROOT, "src/sandbox/order.ts"), "--quantity", "3", "--pay", "now"], cwd: directory })
-        assert.deepStrictEqual(yield* desk.ended, { code: 0, signal: null })
-        const id = /Task: +(\S+)/.exec(desk.said.stdout)?.[1] ?? ""
         const order = yield* untilCompleted(running, id, executor)
         assert.strictEqual(order.quantity, 3)
         yield* assertCarriedOut(running, order)

@@ -1,0 +1,37 @@
+import { Effect } from "effect"
+import { ChainClient } from "../chain/ChainClient.ts"
+import { Settings } from "../config/Settings.ts"
+import type { Batch } from "../domain/Batch.ts"
+import { type Block, blockBefore } from "../domain/Block.ts"
+import { mintKey, TaskRepo } from "../task/TaskRepo.ts"
+
+/** How long before its payment a server may have minted for a batch of which nobody knows when it was signed. */
+const EARLY_BLOCKS = 150n
+
+/** Mints of the batch's token to its person that belong to no batch yet, from `fromBlock` (inclusive), oldest first. */
+const unclaimedMints = Effect.fnUntraced(function* (batch: Batch, fromBlock: bigint) {
+  const { token, recipient } = batch
+  const mints = yield* (yield* ChainClient).findMints({ token, recipient, fromBlock })
+  const claimed = yield* (yield* TaskRepo).attributedMints(mints)
+  return mints.filter((mint) => !claimed.has(mintKey(mint)))
+})
+
+/**
+ * Mints that the batch's payment may have brought. A server may mint before it settles: they are looked for from the
+ * first block after the one that was confirmed when the payment was signed.
+ */
+export const mintsFor = (batch: Batch) => {
+  const paidBlock = batch.paymentBlock ?? 0n
+  const early = paidBlock > EARLY_BLOCKS ? paidBlock - EARLY_BLOCKS : 0n
+  return unclaimedMints(batch, batch.window === undefined ? early : batch.window.block + 1n)
+}
+
+/** Mints that came after the batch's last authorization was void: for a payment that was never made. */
+export const mintsSinceVoid = Effect.fnUntraced(function* (batch: Batch, block: Block) {
+  if (batch.version === 0) return []
+  const { network } = yield* Settings
+  return yield* unclaimedMints(batch, blockBefore(block, batch.statusSinceMs, network.blockSeconds))
+})
+
+export const neverPaidFor = (mints: ReadonlyArray<unknown>): string =>
+  `${mints.length} mint(s) were made and never paid for`
