@@ -1,5 +1,6 @@
 import { Clock, Duration, Effect } from "effect"
 import { Settings } from "../config/Settings.ts"
+import { freeAtLeast } from "../domain/Allocation.ts"
 import type { Block } from "../domain/Block.ts"
 import { shortId, type Task, type TaskId } from "../domain/Task.ts"
 import { duration } from "../domain/time.ts"
@@ -57,11 +58,12 @@ export const makeReport = () => {
 
 /** The block of one task. Operators grep these lines: their words are fixed. */
 export const blockLines = (
-  { task, orders, balance, verdict }: Looked,
+  looked: Looked,
   block: Block,
   timeoutMs: number,
   done: { readonly funded: boolean; readonly cancelled: boolean }
 ): ReadonlyArray<string> => {
+  const { task, orders, balance, verdict } = looked
   const ageMs = block.timeMs - task.createdAtMs
   const lines = [
     `💰 Checking pending_payment task ${shortId(task.id)}...`,
@@ -71,7 +73,7 @@ export const blockLines = (
   ]
   if (orders.reserved > 0n) lines.splice(2, 0, `   Reserved for other tasks: ${format(orders.reserved)} USDC`)
   if (done.funded) return [...lines, "   ✅ Payment received, minting starts"]
-  if (verdict === "wait") return [...lines, "   ⏳ Insufficient balance, will check again..."]
+  if (verdict === "wait") return [...lines, `   ⏳ ${reasonToWait(looked, block)}, will check again...`]
   if (verdict === "fund") return [...lines, "   ⏳ The wallet changed meanwhile, will check again..."]
   return [
     ...lines,
@@ -84,3 +86,10 @@ export const blockLines = (
 /** Rounded up, as an age that exceeds the timeout reads: 10 minutes and 8 seconds are `11 minutes`. */
 const roughly = (ms: number): string =>
   ms < MINUTE_MS ? `${Math.ceil(ms / 1000)} seconds` : `${Math.ceil(ms / MINUTE_MS)} minutes`
+
+const reasonToWait = ({ task, orders, balance }: Looked, block: Block): string => {
+  if (block.number < orders.provenBlock) return "The node is behind the last payment of this wallet"
+  return task.totalCost <= freeAtLeast({ ...orders, balance })
+    ? "The balance was paid towards an older task"
+    : "Insufficient balance"
+}

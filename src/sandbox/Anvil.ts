@@ -160,7 +160,8 @@ const argumentsOf = (statePath: string | undefined, { port, genesisSeconds, fold
   // with every block: measured after 4,000 blocks, 5 ms a block instead of 1 ms.
   ...["--hardfork", "cancun"],
   // By default anvil writes 3,600 earlier states under the home directory and leaves them there: measured after 16,000
-  // blocks, 3.8 GB. (--prune-history writes none, and lets memory grow instead: 3.5 GB.)
+  // blocks, 3.8 GB. --prune-history is no way out: alone it forgets the state at latest - 1 too, and with a number it
+  // lets memory grow instead, to 3.5 GB.
   ...["--max-persisted-states", String(STATES_ON_DISK), "--cache-path", folder],
   ...["--config-out", listeningFileOf(folder)],
   "--silent",

@@ -137,7 +137,10 @@ export class MemoryLedger extends Context.Service<
     Effect.gen(function* () {
       const tables = yield* Ref.make(emptyTables())
       const ids = yield* Ref.make(0)
-      const nextId = Effect.map(Ref.updateAndGet(ids, (last) => last + 1), idOf)
+      const nextId = Effect.map(
+        Ref.updateAndGet(ids, (last) => last + 1),
+        idOf
+      )
       const transact = <A>(change: (draft: Tables) => A) =>
         Ref.modify(tables, (before) => {
           const draft = copy(before)

@@ -1,7 +1,15 @@
 import { Effect, Layer } from "effect"
 import { mayMove, type Task } from "../domain/Task.ts"
 import { MemoryLedger } from "./MemoryLedger.ts"
-import { attributedMints, dueWallets, openTasks, pendingPage, undelivered, walletsRefused, walletWork } from "./memoryReads.ts"
+import {
+  attributedMints,
+  dueWallets,
+  openTasks,
+  pendingPage,
+  undelivered,
+  walletsRefused,
+  walletWork
+} from "./memoryReads.ts"
 import { cancel, fund, hold, plan, saveBatch, saveTask } from "./memoryWrites.ts"
 import { type TaskChange, TaskRepo } from "./TaskRepo.ts"
 

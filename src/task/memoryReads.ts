@@ -77,7 +77,10 @@ const sorted = (tables: Tables, tasks: ReadonlyArray<StoredTask>, wallet: Result
   )
 
 /** What a batch keeps from being spent twice, and how much of that may be spent already. */
-const claimOf = (batch: Batch, task: StoredTask | undefined): { readonly reserved: Usdc; readonly maybeSpent: Usdc } => {
+const claimOf = (
+  batch: Batch,
+  task: StoredTask | undefined
+): { readonly reserved: Usdc; readonly maybeSpent: Usdc } => {
   if (isLive(batch)) {
     const signed = batch.window?.amount ?? zero
     return { reserved: signed, maybeSpent: signed }
@@ -156,8 +159,7 @@ export const dueWallets = (tables: Tables, nowMs: number, limit: number): Readon
 
 export const walletWork = (tables: Tables, walletId: WalletId): WalletWork => {
   const wallet = walletOf(tables, walletId)
-  const isOpen = (task: StoredTask | undefined) =>
-    task !== undefined && isReserving(task) && !isHeld(tables, task.id)
+  const isOpen = (task: StoredTask | undefined) => task !== undefined && isReserving(task) && !isHeld(tables, task.id)
   const tasks = [...tables.tasks.values()].filter((task) => task.walletId === walletId && isOpen(task))
   return {
     wallet: Result.isSuccess(wallet) ? wallet.success : undefined,

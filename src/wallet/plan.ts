@@ -88,8 +88,10 @@ const startProcessing = Effect.fnUntraced(function* (task: Task, batches: Readon
  */
 const takeOver = Effect.fnUntraced(function* (work: OpenWork, task: Task) {
   if (task.status === "processing" && task.mintsCompleted === task.quantity) return yield* completeTask(task)
-  const byV1 = !task.reserved && (task.startedAtMs !== undefined || task.mintsCompleted > 0)
-  if (!byV1 || work.batches.some((batch) => batch.taskId === task.id)) return undefined
+  // Whatever this program starts has batches from then on.
+  if (work.batches.some((batch) => batch.taskId === task.id)) return undefined
+  const byV1 = task.status === "processing" || task.startedAtMs !== undefined || task.mintsCompleted > 0
+  if (!byV1) return undefined
   const quietMs = (yield* Clock.currentTimeMillis) - task.updatedAtMs
   if (task.status === "processing" && quietMs < V1_AUTHORIZATION_MS) {
     yield* Log.info(`⏳ Task ${shortId(task.id)} was left by v1.1, its payments may still be in flight`, { task: task.id })

@@ -6,14 +6,12 @@ import { between } from "./given.ts"
 const LOWER = "0x833589fcd6edb6e08f4c7c32d4f71b54bda02913"
 
 describe("an address", () => {
-  it.each([
-    LOWER,
-    "0x833589fCD6eDb6E08f4c7C32D4f71b54bDA02913",
-    LOWER.toUpperCase(),
-    `  ${LOWER}\n`
-  ])("is the same one as %j", (text) => {
-    assert.strictEqual(parse(text), LOWER)
-  })
+  it.each([LOWER, "0x833589fCD6eDb6E08f4c7C32D4f71b54bDA02913", LOWER.toUpperCase(), `  ${LOWER}\n`])(
+    "is the same one as %j",
+    (text) => {
+      assert.strictEqual(parse(text), LOWER)
+    }
+  )
 
   it.each(["", "0x", LOWER.slice(2), LOWER.slice(0, -1), `${LOWER}0`, `0x${"g".repeat(40)}`, "vitalik.eth"])(
     "is not %j",

@@ -3,7 +3,18 @@ import { Arbitrary } from "effect"
 import { allocate, type Arrivals, cover, freeAtLeast, freeAtMost } from "../../src/domain/Allocation.ts"
 import type { Task } from "../../src/domain/Task.ts"
 import { sum, usdc } from "../../src/domain/Usdc.ts"
-import { between, MANY, NOW_MS, pendingTasks, shuffled, smallUsdc, someDeposits, taskOf, uuid, walletMoney } from "./given.ts"
+import {
+  between,
+  MANY,
+  NOW_MS,
+  pendingTasks,
+  shuffled,
+  smallUsdc,
+  someDeposits,
+  taskOf,
+  uuid,
+  walletMoney
+} from "./given.ts"
 
 const FREE = smallUsdc(20)
 
@@ -55,10 +66,14 @@ describe("allocation, whether the deposits are known or not", () => {
 })
 
 describe("allocation by the balance alone", () => {
-  it.prop("money that is exactly the cost of one order pays the oldest such order", [FREE, pendingTasks], ([free, pending]) => {
-    const exact = oldestFirst(pending).find(({ totalCost }) => totalCost === free)
-    if (exact !== undefined) assert.deepStrictEqual([...allocate(free, pending)], [exact.id])
-  })
+  it.prop(
+    "money that is exactly the cost of one order pays the oldest such order",
+    [FREE, pendingTasks],
+    ([free, pending]) => {
+      const exact = oldestFirst(pending).find(({ totalCost }) => totalCost === free)
+      if (exact !== undefined) assert.deepStrictEqual([...allocate(free, pending)], [exact.id])
+    }
+  )
 
   it.prop(
     "else the oldest first: an order is passed over only where what older ones left does not hold it",
@@ -144,7 +159,10 @@ describe("allocation by deposits", () => {
 
   it("two payments of different size find their orders in whatever order they come", () => {
     const pending = [task(1, 10, 60_000), task(2, 5, 50_000)]
-    for (const deposits of [[deposit(5, 20_000), deposit(10, 10_000)], [deposit(10, 20_000), deposit(5, 10_000)]]) {
+    for (const deposits of [
+      [deposit(5, 20_000), deposit(10, 10_000)],
+      [deposit(10, 20_000), deposit(5, 10_000)]
+    ]) {
       assert.sameMembers([...allocate(usdc(15n), pending, { deposits, isOverdue })], [uuid(1), uuid(2)])
     }
   })
@@ -161,8 +179,12 @@ describe("what is free", () => {
     assert.strictEqual(freeAtLeast(proven), freeAtMost(proven))
   })
 
-  it.prop("covers a cost, or is short of it, only where every outcome says so", [walletMoney, smallUsdc(20)], ([money, cost]) => {
-    const expected = cost <= freeAtLeast(money) ? "covered" : cost > freeAtMost(money) ? "short" : "unclear"
-    assert.strictEqual(cover(money, cost), expected)
-  })
+  it.prop(
+    "covers a cost, or is short of it, only where every outcome says so",
+    [walletMoney, smallUsdc(20)],
+    ([money, cost]) => {
+      const expected = cost <= freeAtLeast(money) ? "covered" : cost > freeAtMost(money) ? "short" : "unclear"
+      assert.strictEqual(cover(money, cost), expected)
+    }
+  )
 })

@@ -159,17 +159,22 @@ describe("the life of a batch", () => {
 })
 
 describe("the pace of looks and sends", () => {
-  it.prop("is never slower than once a minute, nor faster than once in two seconds", [between(0, 100_000)], ([count]) => {
-    for (const pauseMs of [lookPauseMs(count), resendPauseMs(count)]) {
-      assert.isAtLeast(pauseMs, 2_000)
-      assert.isAtMost(pauseMs, 60_000)
+  it.prop(
+    "is never slower than once a minute, nor faster than once in two seconds",
+    [between(0, 100_000)],
+    ([count]) => {
+      for (const pauseMs of [lookPauseMs(count), resendPauseMs(count)]) {
+        assert.isAtLeast(pauseMs, 2_000)
+        assert.isAtMost(pauseMs, 60_000)
+      }
     }
-  })
+  )
 
   it("starts at the pace of the chain and doubles from there", () => {
-    assert.deepStrictEqual([0, 1, 2, 3, 4, 5, 6, 7, 8].map(lookPauseMs), [
-      2_000, 2_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000
-    ])
+    assert.deepStrictEqual(
+      [0, 1, 2, 3, 4, 5, 6, 7, 8].map(lookPauseMs),
+      [2_000, 2_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000]
+    )
     assert.deepStrictEqual([1, 2, 3, 4, 5, 6].map(resendPauseMs), [4_000, 8_000, 16_000, 32_000, 60_000, 60_000])
   })
 })

@@ -3,14 +3,16 @@ import { blockBefore } from "../../src/domain/Block.ts"
 import { between, NOW_MS } from "./given.ts"
 
 describe("where a search of logs starts", () => {
-  it.prop("is before the time in question at the network's pace, and never before block 0", [between(0, 100_000), between(1, 12)], (
-    [agoSeconds, blockSeconds]
-  ) => {
-    const start = blockBefore({ number: 60_000n, timeMs: NOW_MS }, NOW_MS - agoSeconds * 1_000, blockSeconds)
-    const blocks = BigInt(Math.ceil(agoSeconds / blockSeconds))
-    assert.isTrue(start >= 0n)
-    assert.isTrue(start === 0n || start <= 60_000n - blocks)
-  })
+  it.prop(
+    "is before the time in question at the network's pace, and never before block 0",
+    [between(0, 100_000), between(1, 12)],
+    ([agoSeconds, blockSeconds]) => {
+      const start = blockBefore({ number: 60_000n, timeMs: NOW_MS }, NOW_MS - agoSeconds * 1_000, blockSeconds)
+      const blocks = BigInt(Math.ceil(agoSeconds / blockSeconds))
+      assert.isTrue(start >= 0n)
+      assert.isTrue(start === 0n || start <= 60_000n - blocks)
+    }
+  )
 
   it("has a margin even for what is yet to come: clocks differ", () => {
     const tip = { number: 1_000n, timeMs: NOW_MS }

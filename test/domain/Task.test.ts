@@ -1,6 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Result } from "effect"
-import { mayMove, messages, readTask, remainingCost, shortId, type Status, type TaskRow } from "../../src/domain/Task.ts"
+import {
+  mayMove,
+  messages,
+  readTask,
+  remainingCost,
+  shortId,
+  type Status,
+  type TaskRow
+} from "../../src/domain/Task.ts"
 import { words } from "../../src/domain/time.ts"
 import { usdc } from "../../src/domain/Usdc.ts"
 import { account, taskOf, wallet } from "./given.ts"

@@ -47,6 +47,7 @@ describe("an amount of USDC", () => {
   })
 
   it("is an exact multiple of a price that a float would miss (L7)", () => {
-    for (const cents of [201n, 203n, 205n, 410n, 820n]) assert.strictEqual(times(usdc(cents * 10_000n), 1), cents * 10_000n)
+    for (const cents of [201n, 203n, 205n, 410n, 820n])
+      assert.strictEqual(times(usdc(cents * 10_000n), 1), cents * 10_000n)
   })
 })

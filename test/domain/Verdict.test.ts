@@ -6,7 +6,18 @@ import type { Deposit } from "../../src/domain/Deposit.ts"
 import type { Task } from "../../src/domain/Task.ts"
 import { sum, type Usdc, usdc, zero } from "../../src/domain/Usdc.ts"
 import { deadlineMs, judge } from "../../src/domain/Verdict.ts"
-import { between, MANY, NOW_MS, pendingTasks, shuffled, smallUsdc, someDeposits, taskOf, uuid, walletMoney } from "./given.ts"
+import {
+  between,
+  MANY,
+  NOW_MS,
+  pendingTasks,
+  shuffled,
+  smallUsdc,
+  someDeposits,
+  taskOf,
+  uuid,
+  walletMoney
+} from "./given.ts"
 
 const TIMEOUT_MS = 40_000
 
@@ -17,13 +28,18 @@ const block = Arbitrary.map(between(-5, 10), (steps) => ({
 }))
 
 /** A wallet with unproven payments, each of which may turn out paid or void. */
-const unproven: Arbitrary.Arbitrary<{ readonly money: WalletMoney; readonly payments: ReadonlyArray<Usdc> }> = Arbitrary.map(
-  Arbitrary.all({ balance: smallUsdc(20), sure: smallUsdc(4), payments: Arbitrary.array(smallUsdc(4), { maxLength: 4 }) }),
-  ({ balance, sure, payments }) => ({
-    money: { balance, reserved: usdc(sure + sum(payments)), maybeSpent: sum(payments) },
-    payments
-  })
-)
+const unproven: Arbitrary.Arbitrary<{ readonly money: WalletMoney; readonly payments: ReadonlyArray<Usdc> }> =
+  Arbitrary.map(
+    Arbitrary.all({
+      balance: smallUsdc(20),
+      sure: smallUsdc(4),
+      payments: Arbitrary.array(smallUsdc(4), { maxLength: 4 })
+    }),
+    ({ balance, sure, payments }) => ({
+      money: { balance, reserved: usdc(sure + sum(payments)), maybeSpent: sum(payments) },
+      payments
+    })
+  )
 
 /** What is free once it is known which payments left nothing to reserve any more. */
 const freeAfter = (money: WalletMoney, settled: ReadonlyArray<Usdc>): bigint =>

@@ -54,10 +54,20 @@ const assertCarriedOut = Effect.fnUntraced(function* ({ chain, usdc, token }: Ne
   assert.deepStrictEqual(yield* paymentsFrom(chain, usdc, agent), [BigInt(order.total_cost)])
   assert.strictEqual(yield* mintsTo(chain, token, order.user_address), order.quantity)
   const held = yield* chain.ask("read the tokens", (client) =>
-    client.readContract({ address: token, abi: mintTokenAbi, functionName: "balanceOf", args: [address(order.user_address)] })
+    client.readContract({
+      address: token,
+      abi: mintTokenAbi,
+      functionName: "balanceOf",
+      args: [address(order.user_address)]
+    })
   )
   assert.strictEqual(held, ONE_MINT * BigInt(order.quantity))
-  assert.deepInclude(order, { status: "completed", mints_completed: order.quantity, error_message: null, retry_count: 0 })
+  assert.deepInclude(order, {
+    status: "completed",
+    mints_completed: order.quantity,
+    error_message: null,
+    retry_count: 0
+  })
 })
 
 /** Ctrl-C: it ends by itself, with a farewell, and leaves no process behind. */
@@ -71,7 +81,13 @@ const stop = Effect.fnUntraced(function* (executor: Running) {
   yield* untilGone(children)
 })
 
-const BANNER = ["AI Mint Executor v", "Network: local (chain 31337)", "🏖️ Local network", "Starting AI Mint Executor...", "Monitoring for funded tasks..."]
+const BANNER = [
+  "AI Mint Executor v",
+  "Network: local (chain 31337)",
+  "🏖️ Local network",
+  "Starting AI Mint Executor...",
+  "Monitoring for funded tasks..."
+]
 
 describe("the local network", () => {
   it.live(
@@ -85,7 +101,10 @@ describe("the local network", () => {
         const running = yield* network(directory)
         const [sample] = yield* running.orders
         if (sample === undefined) return assert.fail("there is no sample order")
-        const desk = yield* start({ args: [join(ROOT, "src/sandbox/order.ts"), "--quantity", "3", "--pay", "now"], cwd: directory })
+        const desk = yield* start({
+          args: [join(ROOT, "src/sandbox/order.ts"), "--quantity", "3", "--pay", "now"],
+          cwd: directory
+        })
         assert.deepStrictEqual(yield* desk.ended, { code: 0, signal: null })
         const id = /Task: +(\S+)/.exec(desk.said.stdout)?.[1] ?? ""
 
@@ -104,7 +123,10 @@ describe("the local network", () => {
         yield* again.line("🔍 Found 0 task(s) to check...")
         const back = yield* network(directory)
         for (const closed of yield* back.orders) yield* assertCarriedOut(back, closed)
-        assert.sameMembers((yield* back.orders).map((one) => one.id), [sample.id, id])
+        assert.sameMembers(
+          (yield* back.orders).map((one) => one.id),
+          [sample.id, id]
+        )
         yield* stop(again)
       }),
     TIMEOUT

@@ -35,7 +35,12 @@ export const eventually = <A, E, R>(
 
 /** Until `holds` does. */
 export const until = <E, R>(what: string, holds: Effect.Effect<boolean, E, R>): Effect.Effect<void, E, R> =>
-  Effect.asVoid(eventually(what, Effect.map(holds, (it) => (it ? it : undefined))))
+  Effect.asVoid(
+    eventually(
+      what,
+      Effect.map(holds, (it) => (it ? it : undefined))
+    )
+  )
 
 /** A directory of the test's own, removed with everything in it. */
 export const temporaryDirectory = Effect.acquireRelease(
@@ -72,7 +77,11 @@ export interface Running {
 export const start = Effect.fnUntraced(function* ({ args, cwd, env = {} }: Command) {
   const child = yield* Effect.acquireRelease(
     Effect.sync(() =>
-      spawn(process.execPath, args, { cwd, env: { PATH: process.env["PATH"], ...env }, stdio: ["ignore", "pipe", "pipe"] })
+      spawn(process.execPath, args, {
+        cwd,
+        env: { PATH: process.env["PATH"], ...env },
+        stdio: ["ignore", "pipe", "pipe"]
+      })
     ),
     putDown
   )
@@ -100,7 +109,11 @@ export const start = Effect.fnUntraced(function* ({ args, cwd, env = {} }: Comma
         tell
       ),
     kill: (signal) => Effect.sync(() => void child.kill(signal)),
-    ended: eventually("the end of the process", Effect.sync(() => end.reached), tell)
+    ended: eventually(
+      "the end of the process",
+      Effect.sync(() => end.reached),
+      tell
+    )
   } satisfies Running as Running
 })
 
@@ -112,6 +125,7 @@ const WIND_UP = Duration.seconds(10)
 const putDown = (child: ChildProcess) =>
   Effect.suspend(() => {
     if (isOver(child)) return Effect.void
+    child.kill("SIGCONT")
     child.kill("SIGINT")
     return Effect.promise(() => once(child, "exit")).pipe(
       Effect.timeoutOrElse({ duration: WIND_UP, orElse: () => Effect.sync(() => child.kill("SIGKILL")) }),
@@ -127,7 +141,10 @@ export const startExecutor = (cwd: string, env: Readonly<Record<string, string>>
 /** All processes below this one, and theirs. */
 export const descendantsOf = (pid: number): ReadonlyArray<number> => {
   const table = execFileSync("ps", ["-A", "-o", "pid=,ppid="], { encoding: "utf8" })
-  const pairs = table.trim().split("\n").map((line) => line.trim().split(/\s+/).map(Number))
+  const pairs = table
+    .trim()
+    .split("\n")
+    .map((line) => line.trim().split(/\s+/).map(Number))
   const below = (parent: number): ReadonlyArray<number> =>
     pairs.filter(([, of]) => of === parent).flatMap(([child = 0]) => [child, ...below(child)])
   return below(pid)
@@ -135,7 +152,10 @@ export const descendantsOf = (pid: number): ReadonlyArray<number> => {
 
 /** Waits until none of them is there any more. */
 export const untilGone = (pids: ReadonlyArray<number>) =>
-  until(`the end of the processes ${pids.join(", ")}`, Effect.sync(() => !pids.some(isRunning)))
+  until(
+    `the end of the processes ${pids.join(", ")}`,
+    Effect.sync(() => !pids.some(isRunning))
+  )
 
 /** A port of loopback that nobody listens on. */
 export const closedPort = Effect.callback<number>((resume) => {

@@ -16,7 +16,10 @@ export const relayTo = Effect.fnUntraced(function* (url: string) {
   const sockets = new Set<Socket>()
   const server = createServer((near) => {
     const far = connect(Number(target.port), target.hostname)
-    for (const [one, other] of [[near, far], [far, near]] as const) {
+    for (const [one, other] of [
+      [near, far],
+      [far, near]
+    ] as const) {
       sockets.add(one)
       one.pipe(other)
       one.on("error", () => other.destroy())

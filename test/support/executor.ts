@@ -1,4 +1,4 @@
-import { Clock, Context, Effect, Exit, Layer, Scope, Tracer } from "effect"
+import { Clock, Context, Effect, Exit, Fiber, Layer, Scope, Tracer } from "effect"
 import { SqlClient } from "effect/sql"
 import { TestClock } from "effect/testing"
 import { core, monitor } from "../../src/App.ts"
@@ -6,13 +6,15 @@ import * as KeyCustodyAes from "../../src/chain/KeyCustodyAes.ts"
 import type { SettingsShape } from "../../src/config/Settings.ts"
 import { layerTo } from "../../src/ops/Logger.ts"
 import { migrate } from "../../src/task/migrate.ts"
+import { TaskRepo } from "../../src/task/TaskRepo.ts"
+import * as WalletActors from "../../src/wallet/WalletActors.ts"
 import { settings } from "./settings.ts"
 import { outside, World } from "./World.ts"
 
 /** The lines of a log, as they were written. */
 export class LogLines extends Context.Service<LogLines, { readonly all: ReadonlyArray<string> }>()("test/LogLines") {}
 
-const log = Layer.unwrap(
+export const log = Layer.unwrap(
   Effect.sync(() => {
     const all: Array<string> = []
     const write = (lines: string) => void all.push(...lines.trimEnd().split("\n"))
@@ -90,15 +92,43 @@ export const pass = Effect.fnUntraced(function* (seconds: number) {
   for (let second = 0; second < seconds; second++) yield* Effect.andThen(TestClock.adjust("1 second"), settled)
 })
 
+/** What is done around each question to the ledger and each write, by the name of its method. */
+export type Around = <A, E>(operation: keyof TaskRepo["Service"], work: Effect.Effect<A, E>) => Effect.Effect<A, E>
+
+const interposed = (repo: TaskRepo["Service"], around: Around): TaskRepo["Service"] =>
+  new Proxy(repo, {
+    get: (target, name: keyof TaskRepo["Service"]) => {
+      const member = target[name]
+      if (Effect.isEffect(member)) return around(name, member)
+      return (...args: ReadonlyArray<never>) => around(name, Reflect.apply(member, undefined, args))
+    }
+  })
+
+const wiringAround = (around: Around) =>
+  Layer.fresh(WalletActors.layer).pipe(
+    Layer.provideMerge(Layer.effect(TaskRepo, Effect.map(TaskRepo, (repo) => interposed(repo, around))))
+  )
+
 /**
- * Another executor on the same database and world, with loops and actors of its own. `stop` ends it as SIGTERM does;
- * with a `drainTimeout` of nothing, at once and wherever it is.
+ * Another executor on the same database and world, with loops and actors of its own. `stop` ends it as SIGTERM does,
+ * `kill` at once and wherever it is: what was in the middle of something never goes on.
  */
-export const launch = Effect.fnUntraced(function* (changes: Partial<SettingsShape> = {}) {
+export const launch = Effect.fnUntraced(function* (changes: Partial<SettingsShape> = {}, around?: Around) {
   const scope = yield* Scope.fork(yield* Effect.scope)
-  const wiring = Layer.fresh(core).pipe(Layer.provideMerge(settings(changes)))
-  const services = yield* Layer.buildWithScope(wiring, scope)
-  yield* Effect.forkIn(Effect.provide(monitor(Effect.void), services), scope)
+  const changed = settings(changes)
+  const services = around
+    ? yield* Layer.buildWithScope(wiringAround(around).pipe(Layer.provideMerge(changed)), scope)
+    : yield* Layer.buildWithScope(Layer.fresh(core).pipe(Layer.provideMerge(changed)), scope)
+  const loops = yield* Effect.forkIn(Effect.provide(monitor(Effect.void), services), scope)
   yield* Effect.andThen(TestClock.adjust(0), settled)
-  return { stop: Scope.close(scope, Exit.void) }
+  const stop = Scope.close(scope, Exit.void)
+  return { loops, stop, kill: Effect.andThen(Fiber.interrupt(loops), endNow(stop)) }
 })
+
+/** Ends what waits for the clock, with a clock that stands still. */
+const endNow = (stop: Effect.Effect<void>) =>
+  Effect.gen(function* () {
+    const closing = yield* Effect.forkChild(stop)
+    yield* Effect.andThen(TestClock.adjust(0), settled)
+    yield* Fiber.join(closing)
+  })

@@ -2,10 +2,10 @@ import { assert, describe, layer } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import { SqlClient } from "effect/sql"
 import { address } from "../../src/domain/Address.ts"
-import * as Pglite from "../../src/sandbox/Pglite.ts"
 import { migrate } from "../../src/task/migrate.ts"
 import { bindToChain, type ChainIdentity } from "../../src/task/NetworkBinding.ts"
 import { CHAIN, ledger } from "../support/LedgerSql.ts"
+import * as Postgres from "../support/Postgres.ts"
 
 const forget = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
@@ -23,7 +23,7 @@ const others: ReadonlyArray<readonly [string, Partial<ChainIdentity>, string]> =
 ]
 
 describe("a database belongs to one chain", () => {
-  layer(Pglite.layer())((it) => {
+  layer(Postgres.layer())((it) => {
     it.effect("the first use decides which, and the same chain is welcome again", () =>
       Effect.gen(function* () {
         yield* forget

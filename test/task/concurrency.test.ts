@@ -134,7 +134,10 @@ describe("two executors on one database", () => {
         Effect.gen(function* () {
           const [one, other] = yield* Executors
           const before = yield* batchOf(yield* givenPlanned(yield* givenWallet()), 1)
-          const claims = [{ ...signed(before), sends: 1 }, { ...signed(before), sends: 2 }] as const
+          const claims = [
+            { ...signed(before), sends: 1 },
+            { ...signed(before), sends: 2 }
+          ] as const
           const won = yield* atOnce([
             one.saveBatch({ before, after: claims[0] }, NOW_MS),
             other.saveBatch({ before, after: claims[1] }, NOW_MS)
@@ -150,18 +153,27 @@ describe("two executors on one database", () => {
       repeat(
         Effect.gen(function* () {
           const [one, other] = yield* Executors
-          const tasks = [yield* givenPlanned(yield* givenWallet(1)), yield* givenPlanned(yield* givenWallet(2))] as const
+          const tasks = [
+            yield* givenPlanned(yield* givenWallet(1)),
+            yield* givenPlanned(yield* givenWallet(2))
+          ] as const
           const batches = [yield* givenPaid(tasks[0], 1), yield* givenPaid(tasks[1], 1)] as const
           // The same two mints, looked at from both ends.
           const mints = [hash(1), hash(2)].map((tx, index) => ({ tx, logIndex: 0, mintNumber: index + 1 }))
           const won = yield* atOnce([
             one.saveBatch({ before: batches[0], after: deliver(batches[0], 2, NOW_MS), mints }, NOW_MS),
-            other.saveBatch({ before: batches[1], after: deliver(batches[1], 2, NOW_MS), mints: mints.toReversed() }, NOW_MS)
+            other.saveBatch(
+              { before: batches[1], after: deliver(batches[1], 2, NOW_MS), mints: mints.toReversed() },
+              NOW_MS
+            )
           ])
           assert.sameMembers(won, [true, false])
           const fixture = yield* LedgerFixture
           const counted = yield* Effect.forEach(tasks, ({ id }) => fixture.readTask(id))
-          assert.deepStrictEqual(counted.map((task) => task.mintsCompleted), won[0] === true ? [2, 0] : [0, 2])
+          assert.deepStrictEqual(
+            counted.map((task) => task.mintsCompleted),
+            won[0] === true ? [2, 0] : [0, 2]
+          )
         })
       )
     )
@@ -179,9 +191,16 @@ describe("two executors on one database", () => {
               const turn = lap % 2 === 1
               const orders = turned(all, turn)
               return [
-                repo.fund(orders.filter((_, index) => index % 3 === 0), TIP, NOW_MS),
+                repo.fund(
+                  orders.filter((_, index) => index % 3 === 0),
+                  TIP,
+                  NOW_MS
+                ),
                 repo.cancel(orders.filter((_, index) => index % 3 === 1).map(asCancellation), TIP, NOW_MS),
-                repo.hold(orders.map(({ taskId }) => ({ taskId, reason: "a person looks" })), NOW_MS),
+                repo.hold(
+                  orders.map(({ taskId }) => ({ taskId, reason: "a person looks" })),
+                  NOW_MS
+                ),
                 ...turned(works, turn).flatMap((work) => work.stepsBy(repo))
               ]
             })
@@ -215,9 +234,15 @@ const givenWorkOfEveryKind = Effect.fnUntraced(function* (wallet: Wallet) {
     stepsBy: (repo: Repo) => [
       repo.plan(toPlan, cut(toPlan, wallet, 2), NOW_MS),
       repo.saveTask(toSign, refused, NOW_MS),
-      repo.saveBatch({ before: planned, after: signed(planned), onlyFor: toSign, task: { expected: toSign, change: refused } }, NOW_MS),
+      repo.saveBatch(
+        { before: planned, after: signed(planned), onlyFor: toSign, task: { expected: toSign, change: refused } },
+        NOW_MS
+      ),
       repo.saveBatch({ before: paid, after: deliver(paid, 2, NOW_MS), mints: mintsOf(paid, 2) }, NOW_MS),
-      repo.hold([toDeliver, toPlan].map(({ id }) => ({ taskId: id, reason: "a person looks" })), NOW_MS)
+      repo.hold(
+        [toDeliver, toPlan].map(({ id }) => ({ taskId: id, reason: "a person looks" })),
+        NOW_MS
+      )
     ]
   }
 })

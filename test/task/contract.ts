@@ -29,6 +29,11 @@ const rooms: ReadonlyArray<readonly [string, (promises: Promises) => void]> = [
 export const suite = <E>(name: string, ledger: Layer.Layer<TaskRepo | LedgerFixture, E>): void =>
   layer(ledger)(name, (it) => {
     const promises: Promises = (sentence, proof) =>
-      it.effect(sentence, () => Effect.andThen(Effect.flatMap(LedgerFixture, (fixture) => fixture.clear), proof))
+      it.effect(sentence, () =>
+        Effect.andThen(
+          Effect.flatMap(LedgerFixture, (fixture) => fixture.clear),
+          proof
+        )
+      )
     for (const [room, register] of rooms) describe(room, () => register(promises))
   })

@@ -87,7 +87,10 @@ describe("what the ledger says when it cannot", () => {
       Effect.gen(function* () {
         const relay = yield* relayTo(url)
         const repo = yield* ledgerAt(relay.url)
-        yield* Effect.all(Array.from({ length: 2 }, () => repo.openTasks), { concurrency: "unbounded" })
+        yield* Effect.all(
+          Array.from({ length: 2 }, () => repo.openTasks),
+          { concurrency: "unbounded" }
+        )
         yield* relay.breakConnections
         assert.strictEqual((yield* repo.openTasks).funded, 0)
       })
@@ -183,7 +186,7 @@ describe("what the ledger says when it cannot", () => {
         yield* sql`DROP TABLE ai_agent_task_state`
         const failure = yield* Effect.flip(repo.openTasks)
         assert.strictEqual(failure.reason, "Rejected")
-        assert.include(failure.message, 'count open tasks: Rejected (')
+        assert.include(failure.message, "count open tasks: Rejected (")
         assert.include(failure.message, 'relation "ai_agent_task_state" does not exist')
       })
     )

@@ -1,7 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
-import * as Pglite from "../../src/sandbox/Pglite.ts"
 import { migrate } from "../../src/task/migrate.ts"
 import { clientAt } from "../support/LedgerSql.ts"
 import { createV11Tables, describeV11 } from "../support/LedgerV11.ts"
@@ -30,24 +29,24 @@ const ALL_TABLES = [
 ]
 
 describe("migrate", () => {
-  it.effect("makes every table at the first start, and does nothing at the second", () =>
+  it.live("makes every table at the first start, and does nothing at the second", () =>
     Effect.gen(function* () {
       assert.lengthOf(yield* migrate, 2)
       assert.deepStrictEqual(yield* tableNames, ALL_TABLES)
       const before = yield* describeV11
       assert.deepStrictEqual(yield* migrate, [])
       assert.deepStrictEqual(yield* describeV11, before)
-    }).pipe(Effect.provide(Pglite.layer()))
+    }).pipe(Effect.provide(Postgres.layer()))
   )
 
-  it.effect("leaves nothing behind where it fails half-way", () =>
+  it.live("leaves nothing behind where it fails half-way", () =>
     Effect.gen(function* () {
       const sql = yield* SqlClient.SqlClient
       yield* sql`CREATE TABLE ai_agent_batches (somebody_elses text)`
       const failed = yield* Effect.flip(migrate)
       assert.strictEqual(failed._tag, "MigrationError")
       assert.deepStrictEqual(yield* tableNames, ["ai_agent_batches"])
-    }).pipe(Effect.provide(Pglite.layer()))
+    }).pipe(Effect.provide(Postgres.layer()))
   )
 
   it.live(`is done once when two programs start at once on a fresh database (${ROUNDS} rounds)`, () =>
@@ -66,7 +65,7 @@ describe("migrate", () => {
     })
   )
 
-  it.effect("takes a v1.1 database over without a change to its tables or rows", () =>
+  it.live("takes a v1.1 database over without a change to its tables or rows", () =>
     Effect.gen(function* () {
       const sql = yield* SqlClient.SqlClient
       yield* createV11Tables()
@@ -84,6 +83,6 @@ describe("migrate", () => {
       assert.lengthOf(yield* migrate, 2)
       assert.deepStrictEqual(yield* describeV11, before)
       assert.deepStrictEqual(yield* tableNames, ALL_TABLES)
-    }).pipe(Effect.provide(Pglite.layer()))
+    }).pipe(Effect.provide(Postgres.layer()))
   )
 })

@@ -11,7 +11,7 @@ import { funding, NOW_MS, TIP } from "./contract/given.ts"
 const WALLETS = 1_000
 
 /** Orders and batches of the past, beside which those thousand are found. */
-const ENDED = 100_000
+const ENDED = 30_000
 
 const EXECUTE = "E".charCodeAt(0)
 const SIMPLE_QUERY = "Q".charCodeAt(0)
@@ -35,7 +35,7 @@ const countStatements = (socket: Socket, counted: () => void): Socket => {
   })
 }
 
-/** A thousand wallets with a pending order each, in a database that has seen a hundred thousand others. */
+/** A thousand wallets with a pending order each, in a database that has seen many thousand others. */
 const seed = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
   yield* sql`
@@ -92,7 +92,10 @@ describe("a sweep over a thousand wallets", () => {
         const funded = yield* repo.fund(paid, TIP, NOW_MS)
         const late = unpaid.map((order) => ({ ...order, message: "not paid" }))
         const cancelled = yield* repo.cancel(late, TIP, NOW_MS)
-        const held = yield* repo.hold(strange.map(({ taskId }) => ({ taskId, reason: "a person looks" })), NOW_MS)
+        const held = yield* repo.hold(
+          strange.map(({ taskId }) => ({ taskId, reason: "a person looks" })),
+          NOW_MS
+        )
         assert.strictEqual(statements, 4)
         assert.isUndefined(cursor)
         assert.deepStrictEqual([funded.length, cancelled.length, held.length], [400, 400, 200])

@@ -6,7 +6,17 @@ import { LedgerFixture } from "../support/LedgerFixture.ts"
 import { ledgerAndFixture } from "../support/LedgerSql.ts"
 import { createV11Tables } from "../support/LedgerV11.ts"
 import * as Postgres from "../support/Postgres.ts"
-import { cost, firstPage, givenOrder, givenWallet, NOW_MS, ordersOf, saveTask, taskOf, workOf } from "./contract/given.ts"
+import {
+  cost,
+  firstPage,
+  givenOrder,
+  givenWallet,
+  NOW_MS,
+  ordersOf,
+  saveTask,
+  taskOf,
+  workOf
+} from "./contract/given.ts"
 
 const database = ledgerAndFixture().pipe(
   Layer.provide(Layer.effectDiscard(createV11Tables())),
@@ -20,7 +30,12 @@ const spoil = (assignments: string) =>
 describe("rows that v1.1 left behind", () => {
   layer(database)((it) => {
     const promises = (sentence: string, proof: () => Effect.Effect<void, unknown, Layer.Success<typeof database>>) =>
-      it.effect(sentence, () => Effect.andThen(Effect.flatMap(LedgerFixture, ({ clear }) => clear), proof))
+      it.effect(sentence, () =>
+        Effect.andThen(
+          Effect.flatMap(LedgerFixture, ({ clear }) => clear),
+          proof
+        )
+      )
 
     promises(
       "each of them is where its status says",
@@ -36,8 +51,14 @@ describe("rows that v1.1 left behind", () => {
         const open = [yield* at("funded"), yield* at("processing")]
         for (const status of ["completed", "failed", "cancelled"] as const) yield* at(status)
         const repo = yield* TaskRepo
-        assert.deepStrictEqual((yield* ordersOf(wallet)).pending.map(({ id }) => id), [pending])
-        assert.sameMembers((yield* workOf(wallet)).tasks.map(({ id }) => id), open)
+        assert.deepStrictEqual(
+          (yield* ordersOf(wallet)).pending.map(({ id }) => id),
+          [pending]
+        )
+        assert.sameMembers(
+          (yield* workOf(wallet)).tasks.map(({ id }) => id),
+          open
+        )
         assert.deepStrictEqual(yield* repo.dueWallets(NOW_MS, 10), [wallet.id])
         assert.deepStrictEqual(yield* repo.openTasks, { pendingPayment: 1, funded: 1, processing: 1, held: 0 })
       })
@@ -56,10 +77,9 @@ describe("rows that v1.1 left behind", () => {
         assert.strictEqual((yield* ordersOf(wallet)).reserved, cost(4))
         assert.isTrue(yield* saveTask(task, { status: "failed" }))
         const sql = yield* SqlClient.SqlClient
-        assert.deepStrictEqual(
-          yield* sql`SELECT mints_failed FROM ai_agent_tasks WHERE id = ${id}::uuid`,
-          [{ mints_failed: 4 }]
-        )
+        assert.deepStrictEqual(yield* sql`SELECT mints_failed FROM ai_agent_tasks WHERE id = ${id}::uuid`, [
+          { mints_failed: 4 }
+        ])
       })
     )
 

@@ -151,7 +151,7 @@ layer(Pglite.layer())("a payment that was taken", (it) => {
       yield* pass(2)
       // The price is asked again when the old window is void; the mints come while the server thinks about it.
       world.manners.delay = (request, order) =>
-        request === "quote" && world.confirmed.timeMs > world.payments[0]!.validBefore * 1000
+        request === "quote" && world.confirmed.timeMs >= world.payments[0]!.validBefore * 1000
           ? Effect.andThen(Effect.sync(() => world.mint(order, 5)), Effect.sleep("20 seconds"))
           : Effect.void
       yield* pass(500)

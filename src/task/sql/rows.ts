@@ -60,7 +60,12 @@ export const walletColumns = (sql: SqlClient.SqlClient) => sql`
   w.id AS wallet_id, w.user_address AS wallet_user, w.agent_address AS wallet_address,
   w.encrypted_private_key AS wallet_key`
 
-export const MoneyFields = { version: Schema.BigInt, proven_block: Schema.BigInt, reserved_sum: Schema.BigInt, maybe_spent: Schema.BigInt }
+export const MoneyFields = {
+  version: Schema.BigInt,
+  proven_block: Schema.BigInt,
+  reserved_sum: Schema.BigInt,
+  maybe_spent: Schema.BigInt
+}
 
 const taskRow = (row: TaskRecord): TaskRow => ({
   id: row.id,

@@ -22,7 +22,12 @@ import { instantOf } from "./TimeColumns.ts"
 const WalletIds = Schema.Array(Schema.Struct({ wallet_id: Schema.String }))
 const Tasks = Schema.Array(Schema.Struct(TaskFields))
 const WalletRecords = Schema.Array(
-  Schema.Struct({ ...WalletFields, proven_block: Schema.BigInt, reserved_sum: Schema.BigInt, maybe_spent: Schema.BigInt })
+  Schema.Struct({
+    ...WalletFields,
+    proven_block: Schema.BigInt,
+    reserved_sum: Schema.BigInt,
+    maybe_spent: Schema.BigInt
+  })
 )
 const Counts = Schema.Array(Schema.Struct({ status: Schema.String, held: Schema.Boolean, count: Schema.BigInt }))
 const One = Schema.Array(Schema.Struct({ count: Schema.BigInt }))
@@ -117,11 +122,7 @@ export const undelivered = Effect.fnUntraced(function* ({ sql }: SweepStatements
   return (yield* Schema.decodeUnknownEffect(BatchRecords)(raw)).map(batchOf)[0]
 })
 
-export const walletsRefused = Effect.fnUntraced(function* (
-  { sql }: SweepStatements,
-  reason: string,
-  sinceMs: number
-) {
+export const walletsRefused = Effect.fnUntraced(function* ({ sql }: SweepStatements, reason: string, sinceMs: number) {
   const raw = yield* sql`
     SELECT count(DISTINCT t.agent_wallet_id) AS count
     FROM ai_agent_task_state s JOIN ai_agent_tasks t ON t.id = s.task_id

@@ -60,7 +60,10 @@ export const badRowPromises = (promises: Promises): void => {
         const bad = yield* givenOrder(wallet, order)
         const good = yield* givenOrder(wallet)
         assert.deepStrictEqual((yield* firstPage).bad, [{ taskId: bad, reason: HELD + says }])
-        assert.deepStrictEqual((yield* ordersOf(wallet)).pending.map((task) => task.id), [good])
+        assert.deepStrictEqual(
+          (yield* ordersOf(wallet)).pending.map((task) => task.id),
+          [good]
+        )
       })
     )
   }
@@ -114,7 +117,10 @@ export const badRowPromises = (promises: Promises): void => {
         for (const { reason } of page.bad) {
           assert.strictEqual(reason, `${HELD}${column} of agent wallet ${id} is not an address`)
         }
-        assert.deepStrictEqual(page.wallets.flatMap(({ pending }) => pending.map((task) => task.id)), [good])
+        assert.deepStrictEqual(
+          page.wallets.flatMap(({ pending }) => pending.map((task) => task.id)),
+          [good]
+        )
       })
     )
   }
@@ -133,7 +139,10 @@ export const badRowPromises = (promises: Promises): void => {
       yield* givenOrder(wallet)
       assert.strictEqual((yield* ordersOf(wallet)).reserved, cost(4))
       const work = yield* workOf(wallet)
-      assert.deepStrictEqual(work.tasks.map((task) => task.id), [sound])
+      assert.deepStrictEqual(
+        work.tasks.map((task) => task.id),
+        [sound]
+      )
       assert.deepStrictEqual(work.bad.map(({ taskId }) => taskId).toSorted(), [broken, vast].toSorted())
     })
   )

@@ -120,6 +120,18 @@ export const endPromises = (promises: Promises): void => {
   )
 
   promises(
+    "a row that v1.1 left short of its mints is not completed, although it has no batch",
+    Effect.fnUntraced(function* () {
+      const fixture = yield* LedgerFixture
+      const wallet = yield* givenWallet()
+      const id = yield* givenOrder(wallet)
+      yield* fixture.editTask(id, { status: "processing", mintsCompleted: 3 })
+      assert.isFalse(yield* saveTask(yield* taskOf(wallet, id), { status: "completed" }))
+      assert.strictEqual((yield* fixture.readTask(id)).status, "processing")
+    })
+  )
+
+  promises(
     "a change of an order that has moved on is not made",
     Effect.fnUntraced(function* () {
       const fixture = yield* LedgerFixture
@@ -128,7 +140,11 @@ export const endPromises = (promises: Promises): void => {
       yield* fixture.editTask(task.id, { status: "cancelled" })
       assert.isFalse(yield* saveTask(task, { retryCount: 1, errorMessage: "late", nextActionAtMs: NOW_MS }))
       assert.isFalse(yield* saveTask(task, { status: "failed" }))
-      assert.deepInclude(yield* fixture.readTask(task.id), { status: "cancelled", retryCount: 0, errorMessage: undefined })
+      assert.deepInclude(yield* fixture.readTask(task.id), {
+        status: "cancelled",
+        retryCount: 0,
+        errorMessage: undefined
+      })
     })
   )
 

@@ -20,7 +20,9 @@ import {
   NOW_MS,
   ordersOf,
   type Promises,
+  saveTask,
   signed,
+  taskOf,
   TIP,
   used,
   workOf
@@ -64,6 +66,21 @@ export const fundingPromises = (promises: Promises): void => {
   )
 
   promises(
+    "an order that was paused while it waited is reserved and due as soon as it is funded",
+    Effect.fnUntraced(function* () {
+      const repo = yield* TaskRepo
+      const wallet = yield* givenWallet()
+      const id = yield* givenOrder(wallet)
+      const orders = yield* ordersOf(wallet)
+      const waiting = orders.pending[0] ?? (yield* Effect.die("no order"))
+      assert.isTrue(yield* saveTask(waiting, { nextActionAtMs: NOW_MS + 60_000 }))
+      assert.deepStrictEqual(yield* repo.fund([funding(orders, id)], TIP, NOW_MS), [id])
+      assert.deepInclude(yield* taskOf(wallet, id), { reserved: true, nextActionAtMs: undefined })
+      assert.deepStrictEqual(yield* repo.dueWallets(NOW_MS, 1), [wallet.id])
+    })
+  )
+
+  promises(
     "a second funding on the same reading does nothing: the same dollars pay once",
     Effect.fnUntraced(function* () {
       const repo = yield* TaskRepo
@@ -75,7 +92,10 @@ export const fundingPromises = (promises: Promises): void => {
       assert.deepStrictEqual(yield* repo.fund([funding(orders, first)], TIP, NOW_MS), [])
       const after = yield* ordersOf(wallet)
       assert.deepInclude(after, { version: 1n, reserved: cost(4) })
-      assert.deepStrictEqual(after.pending.map((task) => task.id), [second])
+      assert.deepStrictEqual(
+        after.pending.map((task) => task.id),
+        [second]
+      )
     })
   )
 
@@ -101,7 +121,10 @@ export const fundingPromises = (promises: Promises): void => {
       assert.deepStrictEqual(funded.toSorted(), ids.slice(0, 2).toSorted())
       const after = yield* ordersOf(wallet)
       assert.deepInclude(after, { version: 1n, reserved: cost(5) })
-      assert.deepStrictEqual(after.pending.map((task) => task.id), ids.slice(2))
+      assert.deepStrictEqual(
+        after.pending.map((task) => task.id),
+        ids.slice(2)
+      )
     })
   )
 
@@ -174,7 +197,10 @@ export const fundingPromises = (promises: Promises): void => {
       yield* repo.fund([funding(orders, paid)], TIP, NOW_MS)
       const late = [paid, unpaid].map((id) => ({ ...evidence(orders, id), message: TIMEOUT }))
       assert.deepStrictEqual(yield* repo.cancel(late, TIP, NOW_MS), [])
-      assert.deepStrictEqual((yield* ordersOf(wallet)).pending.map((task) => task.id), [unpaid])
+      assert.deepStrictEqual(
+        (yield* ordersOf(wallet)).pending.map((task) => task.id),
+        [unpaid]
+      )
     })
   )
 
@@ -204,7 +230,10 @@ export const fundingPromises = (promises: Promises): void => {
         })
       )
       const cancelled = yield* (yield* TaskRepo).cancel(cancellations, TIP, NOW_MS)
-      assert.sameMembers([...cancelled], cancellations.map(({ taskId }) => taskId))
+      assert.sameMembers(
+        [...cancelled],
+        cancellations.map(({ taskId }) => taskId)
+      )
       for (const { taskId, message } of cancellations) {
         assert.strictEqual((yield* fixture.readTask(taskId)).errorMessage, message)
       }

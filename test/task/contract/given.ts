@@ -13,10 +13,7 @@ import { LedgerFixture } from "../../support/LedgerFixture.ts"
 import { CHAIN } from "../../support/LedgerSql.ts"
 
 /** Registers one promise of the ledger as a test, on empty tables. */
-export type Promises = (
-  sentence: string,
-  proof: () => Effect.Effect<void, unknown, TaskRepo | LedgerFixture>
-) => void
+export type Promises = (sentence: string, proof: () => Effect.Effect<void, unknown, TaskRepo | LedgerFixture>) => void
 
 /** 2025-11-01T05:15:30Z, and all times of these tests after it: no clock is asked. */
 export const NOW_MS = 1_761_974_130_000
@@ -27,7 +24,6 @@ export const PRICE = usdc(1_500_000n)
 export const cost = (mints: number): Usdc => times(PRICE, mints)
 
 export const TOKEN = address(`0x${"7c".repeat(20)}`)
-
 
 export const block = (number: bigint): Block => ({ number, timeMs: NOW_MS })
 

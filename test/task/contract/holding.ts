@@ -40,7 +40,11 @@ export const holdingPromises = (promises: Promises): void => {
       const { id: processing } = yield* givenPlanned(wallet)
       const all = [pending, funded, processing]
       assert.sameMembers([...(yield* hold(...all))], all)
-      for (const [id, status] of [[pending, "pending_payment"], [funded, "funded"], [processing, "processing"]] as const) {
+      for (const [id, status] of [
+        [pending, "pending_payment"],
+        [funded, "funded"],
+        [processing, "processing"]
+      ] as const) {
         assert.deepInclude(yield* fixture.readTask(id), { status, errorMessage: REASON, updatedAtMs: NOW_MS + 1 })
       }
       assert.deepStrictEqual(yield* firstPage, { wallets: [], bad: [], cursor: undefined })

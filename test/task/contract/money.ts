@@ -144,6 +144,18 @@ export const moneyPromises = (promises: Promises): void => {
   )
 
   promises(
+    "an order that failed before it was planned has lost its reservation when it is tried again",
+    Effect.fnUntraced(function* () {
+      const wallet = yield* givenWallet()
+      const task = yield* givenFunded(wallet)
+      assert.isTrue(yield* saveTask(task, { status: "failed" }))
+      assert.isTrue(yield* saveTask({ ...task, status: "failed" }, { status: "funded" }))
+      assert.isFalse((yield* taskOf(wallet, task.id)).reserved)
+      assert.deepStrictEqual(yield* moneyOf(wallet), { ...both(0n), sweep: { reserved: cost(4), maybeSpent: 0n } })
+    })
+  )
+
+  promises(
     "wallets do not pay for one another",
     Effect.fnUntraced(function* () {
       const [rich, poor] = [yield* givenWallet(1), yield* givenWallet(2)]

@@ -76,7 +76,13 @@ export const planningPromises = (promises: Promises): void => {
       assert.isFalse(yield* repo.plan(task, cut(task, wallet, 3), NOW_MS))
       assert.isFalse(yield* repo.plan(task, cut(task, wallet, 3, [{ ...paid, number: 9 }]), NOW_MS))
       assert.deepStrictEqual(yield* fixture.readBatches(id), first)
-      assert.deepStrictEqual(first.map((batch) => [batch.firstMint, batch.quantity]), [[2, 2], [4, 1]])
+      assert.deepStrictEqual(
+        first.map((batch) => [batch.firstMint, batch.quantity]),
+        [
+          [2, 2],
+          [4, 1]
+        ]
+      )
       assert.strictEqual((yield* fixture.readTask(id)).startedAtMs, startedAtMs)
     })
   )
@@ -103,7 +109,10 @@ export const planningPromises = (promises: Promises): void => {
         { number: 2, quantity: 2, tx: hash(9), block: 40n, value: task.pricePerMint, to: task.token }
       ])
       assert.isTrue(yield* (yield* TaskRepo).plan(task, batches, NOW_MS))
-      assert.deepStrictEqual((yield* workOf(wallet)).batches, batches.toSorted((a, b) => a.number - b.number))
+      assert.deepStrictEqual(
+        (yield* workOf(wallet)).batches,
+        batches.toSorted((a, b) => a.number - b.number)
+      )
       assert.deepInclude(yield* batchOf(task, 2), {
         status: "paid",
         paymentTx: hash(9),
@@ -176,7 +185,10 @@ export const planningPromises = (promises: Promises): void => {
       const theirs = yield* givenPlanned(yield* givenWallet(2))
       const work = yield* workOf(wallet)
       assert.sameDeepMembers([...work.batches], [live, paid, ...(yield* fixture.readBatches(open.id))])
-      assert.notInclude(work.batches.map((batch) => batch.taskId), theirs.id)
+      assert.notInclude(
+        work.batches.map((batch) => batch.taskId),
+        theirs.id
+      )
       assert.strictEqual(live.window?.amount, signedAmount(live))
     })
   )

@@ -53,7 +53,11 @@ export const questionPromises = (promises: Promises): void => {
     Effect.fnUntraced(function* () {
       const repo = yield* TaskRepo
       const [busy, other] = [yield* givenWallet(1), yield* givenWallet(2)]
-      for (const [wallet, atMs] of [[busy, NOW_MS], [busy, NOW_MS - 9_000], [other, NOW_MS - 5_000]] as const) {
+      for (const [wallet, atMs] of [
+        [busy, NOW_MS],
+        [busy, NOW_MS - 9_000],
+        [other, NOW_MS - 5_000]
+      ] as const) {
         const { id } = yield* givenFunded(wallet)
         yield* saveTask(yield* taskOf(wallet, id), { nextActionAtMs: atMs })
       }
@@ -137,7 +141,12 @@ export const questionPromises = (promises: Promises): void => {
     Effect.fnUntraced(function* () {
       const repo = yield* TaskRepo
       const [one, two] = [yield* givenWallet(1), yield* givenWallet(2)]
-      for (const [wallet, refusal] of [[one, "sold out"], [one, "sold out"], [two, "sold out"], [two, "closed"]] as const) {
+      for (const [wallet, refusal] of [
+        [one, "sold out"],
+        [one, "sold out"],
+        [two, "sold out"],
+        [two, "closed"]
+      ] as const) {
         yield* saveTask(yield* givenFunded(wallet), { refusal })
       }
       assert.strictEqual(yield* repo.walletsRefused("sold out", NOW_MS - 1), 2)
@@ -159,7 +168,10 @@ export const questionPromises = (promises: Promises): void => {
       yield* givenFunded(wallet)
       yield* givenPlanned(wallet)
       const { id: held } = yield* givenPlanned(wallet)
-      yield* repo.hold([...ids.slice(0, 1), held].map((taskId) => ({ taskId, reason: "a person looks" })), NOW_MS)
+      yield* repo.hold(
+        [...ids.slice(0, 1), held].map((taskId) => ({ taskId, reason: "a person looks" })),
+        NOW_MS
+      )
       yield* fixture.editTask((yield* givenFunded(wallet)).id, { status: "completed" })
       assert.deepStrictEqual(yield* repo.openTasks, { pendingPayment: 2, funded: 1, processing: 1, held: 2 })
       yield* fixture.editTask(held, { status: "failed" })
@@ -174,7 +186,7 @@ export const questionPromises = (promises: Promises): void => {
       const work = yield* workOf(wallet)
       assert.deepInclude(work, { provenBlock: 0n, tasks: [], batches: [], bad: [] })
       assert.deepInclude(work.wallet, wallet)
-      assert.deepStrictEqual([work.reserved, work.maybeSpent], [0n, 0n] as typeof work.reserved[])
+      assert.deepStrictEqual([work.reserved, work.maybeSpent], [0n, 0n] as (typeof work.reserved)[])
     })
   )
 }

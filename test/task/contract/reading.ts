@@ -106,7 +106,11 @@ export const readingPromises = (promises: Promises): void => {
       const fixture = yield* LedgerFixture
       for (const [index, id] of ids.entries()) {
         const wallet = yield* givenWallet(index)
-        yield* fixture.insertWallet({ id, userAddress: `0x${index}`.padEnd(42, "e"), agentAddress: `0x${index}`.padEnd(42, "f") })
+        yield* fixture.insertWallet({
+          id,
+          userAddress: `0x${index}`.padEnd(42, "e"),
+          agentAddress: `0x${index}`.padEnd(42, "f")
+        })
         yield* givenOrder({ ...wallet, id })
         yield* givenOrder({ ...wallet, id })
       }
@@ -152,8 +156,14 @@ export const readingPromises = (promises: Promises): void => {
         yield* fixture.editTask(yield* givenOrder(wallet), { status })
       }
       const work = yield* workOf(wallet)
-      assert.deepStrictEqual((yield* ordersOf(wallet)).pending.map((task) => task.id), [pending])
-      assert.deepStrictEqual(work.tasks.map((task) => task.id), [funded.id])
+      assert.deepStrictEqual(
+        (yield* ordersOf(wallet)).pending.map((task) => task.id),
+        [pending]
+      )
+      assert.deepStrictEqual(
+        work.tasks.map((task) => task.id),
+        [funded.id]
+      )
       assert.deepInclude(work.wallet, { id: wallet.id, agentAddress: wallet.agentAddress })
     })
   )
@@ -167,7 +177,10 @@ export const readingPromises = (promises: Promises): void => {
       const money = { quantity: 2, pricePerMint: PRICE, totalCost: cost(2) }
       const id = yield* fixture.insertOrder({ walletId, userAddress, token: TOKEN, ...money })
       const { pending } = yield* ordersOf(wallet)
-      assert.deepStrictEqual(pending.map((task) => task.id), [id])
+      assert.deepStrictEqual(
+        pending.map((task) => task.id),
+        [id]
+      )
       assert.deepInclude(yield* fixture.readTask(id), { status: "pending_payment", mintsCompleted: 0, mintsFailed: 0 })
     })
   )

@@ -199,7 +199,11 @@ export const stepPromises = (promises: Promises): void => {
     Effect.fnUntraced(function* () {
       const repo = yield* TaskRepo
       const wallet = yield* givenWallet()
-      const [cancelled, held, open] = [yield* givenPlanned(wallet), yield* givenPlanned(wallet), yield* givenPlanned(wallet)]
+      const [cancelled, held, open] = [
+        yield* givenPlanned(wallet),
+        yield* givenPlanned(wallet),
+        yield* givenPlanned(wallet)
+      ]
       yield* (yield* LedgerFixture).editTask(cancelled.id, { status: "cancelled" })
       yield* repo.hold([{ taskId: held.id, reason: "a person looks" }], NOW_MS)
       for (const task of [cancelled, held]) {
@@ -217,7 +221,10 @@ export const stepPromises = (promises: Promises): void => {
     Effect.fnUntraced(function* () {
       const wallet = yield* givenWallet()
       const task = yield* givenPlanned(wallet)
-      for (const [number, block] of [[1, 60n], [2, 40n]] as const) {
+      for (const [number, block] of [
+        [1, 60n],
+        [2, 40n]
+      ] as const) {
         const live = yield* advance(yield* batchOf(task, number), signed)
         yield* advance(live, (batch) => ({ ...proven(batch), paymentBlock: block }))
       }

@@ -3,7 +3,17 @@ import * as Database from "../../../src/task/Database.ts"
 import { TaskRepo } from "../../../src/task/TaskRepo.ts"
 import { ledgerAndFixture } from "../../support/LedgerSql.ts"
 import { settings } from "../../support/settings.ts"
-import { cut, evidence, firstPage, funding, givenAllDelivered, NOW_MS, saveTask, TIP, workOf } from "../contract/given.ts"
+import {
+  cut,
+  evidence,
+  firstPage,
+  funding,
+  givenAllDelivered,
+  NOW_MS,
+  saveTask,
+  TIP,
+  workOf
+} from "../contract/given.ts"
 
 /**
  * A process with a time zone of its own that finds two orders of one wallet, carries the older one out and cancels

@@ -1,0 +1,151 @@
+import { assert, layer } from "@effect/vitest"
+import { Clock, Effect } from "effect"
+import { SqlClient } from "effect/sql"
+import { usdc } from "../../src/domain/Usdc.ts"
+import * as Pglite from "../../src/sandbox/Pglite.ts"
+import { onWorld, pass, start } from "../support/executor.ts"
+import { heldReason, order, person, readTask, TOKEN } from "../support/orders.ts"
+import { World } from "../support/World.ts"
+
+const dollars = (amount: number) => usdc(BigInt(amount) * 1_000_000n)
+
+/**
+ * An order of twenty that v1.1 was minting when it died, with `counted` mints counted, `paid` dollars of it paid and
+ * `held` dollars left in the wallet.
+ */
+const leftBehind = Effect.fnUntraced(function* (
+  state: { readonly counted: number; readonly paid: number; readonly left: number },
+  columns: (nowMs: number) => Record<string, unknown>
+) {
+  const world = yield* World
+  const ann = yield* person("ann")
+  world.deposit(ann.agentAddress, dollars(state.paid + state.left))
+  yield* pass(20)
+  const startedMs = yield* Clock.currentTimeMillis
+  if (state.paid > 0) {
+    world.spend(ann.agentAddress, TOKEN, dollars(state.paid))
+    world.mint({ token: TOKEN, recipient: ann.userAddress, quantity: state.paid }, state.paid)
+  }
+  yield* pass(20)
+  const nowMs = yield* Clock.currentTimeMillis
+  const task = yield* order(ann, 20, {
+    status: "processing",
+    mints_completed: state.counted,
+    started_at: new Date(startedMs),
+    ...columns(nowMs)
+  })
+  return { who: ann, task }
+})
+
+layer(Pglite.layer())("an order that v1.1 left in processing", (it) => {
+  it.effect("is not touched before an hour of quiet, and then finished from where it was", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const { who, task } = yield* leftBehind({ counted: 10, paid: 10, left: 10 }, () => ({}))
+      yield* start
+      yield* pass(3_595)
+      assert.deepInclude(yield* readTask(task), { status: "processing", mints_completed: 10 })
+      assert.strictEqual(world.payments.length, 0)
+      yield* pass(60)
+      assert.deepInclude(yield* readTask(task), { status: "completed", mints_completed: 20 })
+      assert.strictEqual(world.mintsTo(who.userAddress), 20)
+      assert.strictEqual(world.balance(who.agentAddress), 0n)
+    }).pipe(onWorld({ logLevel: "Info" }))
+  )
+
+  it.effect("is taken over at once where the hour has passed already", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const { who, task } = yield* leftBehind({ counted: 0, paid: 0, left: 20 }, (nowMs) => ({
+        updated_at: new Date(nowMs - 3_600_000)
+      }))
+      yield* start
+      yield* pass(40)
+      assert.strictEqual((yield* readTask(task)).status, "completed")
+      assert.strictEqual(world.paidBy(who.agentAddress).length, 2)
+    }).pipe(onWorld())
+  )
+
+  it.effect("waits its hour too where v1.1 died before it wrote when it started", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const { task } = yield* leftBehind({ counted: 0, paid: 0, left: 20 }, () => ({ started_at: null }))
+      yield* start
+      yield* pass(1_800)
+      assert.strictEqual((yield* readTask(task)).status, "processing")
+      assert.strictEqual(world.payments.length, 0, "a payment of v1.1 may be in flight")
+      yield* pass(1_900)
+      assert.strictEqual((yield* readTask(task)).status, "completed")
+    }).pipe(onWorld({ logLevel: "Info" }))
+  )
+
+  it.effect("waits its hour too where it was funded by us and snatched by a v1.1 that still ran", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const { task } = yield* leftBehind({ counted: 0, paid: 10, left: 10 }, () => ({}))
+      const sql = yield* SqlClient.SqlClient
+      yield* sql`INSERT INTO ai_agent_task_state (task_id, reserved_at_block) VALUES (${task}::uuid, 1)`
+      yield* start
+      yield* pass(1_800)
+      assert.strictEqual(world.payments.length, 0)
+      yield* pass(1_900)
+      const says = "Held for the operator: v1.1 paid 10.00 USDC for this order and counted mints for 0.00"
+      assert.strictEqual((yield* readTask(task)).error_message, says)
+      assert.strictEqual(world.payments.length, 0)
+    }).pipe(onWorld({ logLevel: "Info" }))
+  )
+
+  it.effect("is held where v1.1 paid more than it counted: nobody knows what became of that", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const { task } = yield* leftBehind({ counted: 10, paid: 20, left: 0 }, (nowMs) => ({
+        updated_at: new Date(nowMs - 7_200_000)
+      }))
+      yield* start
+      yield* pass(60)
+      const says = "Held for the operator: v1.1 paid 20.00 USDC for this order and counted mints for 10.00"
+      assert.deepInclude(yield* readTask(task), { status: "processing", error_message: says })
+      assert.strictEqual(yield* heldReason(task), says)
+      assert.strictEqual(world.payments.length, 0)
+    }).pipe(onWorld())
+  )
+
+  it.effect("is held where its money is gone", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const { task } = yield* leftBehind({ counted: 10, paid: 10, left: 4 }, (nowMs) => ({
+        updated_at: new Date(nowMs - 7_200_000)
+      }))
+      yield* start
+      yield* pass(60)
+      const says = "Held for the operator: the agent wallet holds 4.00 USDC and this order needs 10.00"
+      assert.strictEqual((yield* readTask(task)).error_message, says)
+      assert.strictEqual(world.payments.length, 0)
+    }).pipe(onWorld())
+  )
+
+  it.effect("keeps its money from the wallet's other orders while it waits", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const { who, task } = yield* leftBehind({ counted: 10, paid: 10, left: 10 }, () => ({}))
+      const next = yield* order(who, 10)
+      yield* start
+      yield* pass(610)
+      assert.strictEqual((yield* readTask(next)).status, "cancelled")
+      yield* pass(3_100)
+      assert.strictEqual((yield* readTask(task)).status, "completed")
+      assert.strictEqual(world.mintsTo(who.userAddress), 20)
+    }).pipe(onWorld({ logLevel: "Info" }))
+  )
+
+  it.effect("and set back to funded by an operator is compared with its payments, and finished", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const sound = yield* leftBehind({ counted: 10, paid: 10, left: 10 }, () => ({ status: "funded" }))
+      yield* start
+      yield* pass(30)
+      assert.strictEqual((yield* readTask(sound.task)).status, "completed")
+      assert.strictEqual(world.mintsTo(sound.who.userAddress), 20)
+    }).pipe(onWorld())
+  )
+})

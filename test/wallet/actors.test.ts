@@ -1,0 +1,215 @@
+import { assert, layer } from "@effect/vitest"
+import { Clock, Deferred, Duration, Effect } from "effect"
+import { address } from "../../src/domain/Address.ts"
+import * as Pglite from "../../src/sandbox/Pglite.ts"
+import { launch, LogLines, onWorld, pass, start } from "../support/executor.ts"
+import { order, paidOrder, readBatches, readTask } from "../support/orders.ts"
+import { World } from "../support/World.ts"
+
+const NOW = { drainTimeout: Duration.zero }
+const names = (count: number) => Array.from({ length: count }, (_, index) => `person ${index}`)
+
+layer(Pglite.layer())("the wallets", (it) => {
+  it.effect("a wallet that just became funded starts at once, however long the mint loop sleeps", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const { task } = yield* paidOrder("ann", 5)
+      yield* start
+      yield* pass(9)
+      assert.strictEqual(world.payments.length, 0)
+      yield* pass(1)
+      assert.strictEqual(world.payments.length, 1)
+      yield* pass(20)
+      assert.strictEqual((yield* readTask(task)).status, "completed")
+    }).pipe(onWorld({ mintInterval: Duration.hours(1) }))
+  )
+
+  it.effect("the next batch of an order starts MINT_INTERVAL after the last one was delivered", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const { task } = yield* paidOrder("ann", 30)
+      yield* pass(6)
+      yield* start
+      yield* pass(120)
+      assert.strictEqual((yield* readTask(task)).status, "completed")
+      const pauses = world.sentAtMs.slice(1).map((atMs, index) => atMs - world.sentAtMs[index]!)
+      // Six seconds until the payment and its mints are confirmed and seen.
+      for (const pause of pauses) assert.oneOf(pause, [34_000, 35_000, 36_000])
+      const done = yield* readTask(task)
+      assert.isAtMost(done.completed_ms! - world.sentAtMs.at(-1)!, 6_000, "the end of an order waits for nothing")
+    }).pipe(onWorld({ mintInterval: Duration.seconds(30) }))
+  )
+
+  it.effect("many wallets are served side by side, sixteen at the same moment and never more", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const busy = { now: 0, most: 0 }
+      world.manners.delay = (request) =>
+        request === "quote"
+          ? Effect.void
+          : Effect.acquireUseRelease(
+              Effect.sync(() => (busy.most = Math.max(busy.most, ++busy.now))),
+              () => Effect.sleep("2 seconds"),
+              () => Effect.sync(() => busy.now--)
+            )
+      const orders = yield* Effect.forEach(names(40), (name) => paidOrder(name, 3))
+      yield* pass(6)
+      yield* start
+      yield* pass(30)
+      for (const { task } of orders) assert.strictEqual((yield* readTask(task)).status, "completed")
+      assert.strictEqual(busy.most, 16)
+      assert.strictEqual(world.payments.length, 40)
+    }).pipe(onWorld())
+  )
+
+  it.effect("a wallet whose server does not answer keeps no other one waiting", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const slow = address(`0x${"51".repeat(20)}`)
+      const answered = yield* Deferred.make<void>()
+      world.manners.delay = (_request, { token }) => (token === slow ? Deferred.await(answered) : Effect.void)
+      const ann = yield* paidOrder("ann", 5, { token_address: slow })
+      const bob = yield* paidOrder("bob", 25)
+      yield* start
+      yield* pass(60)
+      assert.strictEqual((yield* readTask(bob.task)).status, "completed")
+      assert.strictEqual((yield* readTask(ann.task)).status, "processing")
+      const late = yield* paidOrder("eve", 5)
+      yield* pass(30)
+      assert.strictEqual((yield* readTask(late.task)).status, "completed")
+      yield* Deferred.succeed(answered, undefined)
+      yield* pass(30)
+      assert.strictEqual((yield* readTask(ann.task)).status, "completed")
+    }).pipe(onWorld())
+  )
+
+  it.effect("a wallet that meets a defect is left alone for a minute, alarmed each time, and all others go on", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const broken = address(`0x${"bb".repeat(20)}`)
+      world.manners.quote = ({ token }) => {
+        if (token === broken) throw new Error("this cannot be")
+        return undefined
+      }
+      const ann = yield* paidOrder("ann", 5, { token_address: broken })
+      const bob = yield* paidOrder("bob", 25)
+      yield* pass(6)
+      yield* start
+      yield* pass(299)
+      assert.strictEqual((yield* readTask(bob.task)).status, "completed")
+      assert.strictEqual((yield* readTask(ann.task)).status, "processing")
+      const { all } = yield* LogLines
+      const alarms = all.filter((line) => line.includes(`🚨 Wallet ${ann.who.walletId} is parked after a defect`))
+      assert.strictEqual(alarms.length, 5)
+      delete world.manners.quote
+      yield* pass(70)
+      assert.deepInclude(yield* readTask(ann.task), { status: "completed", retry_count: 0 })
+    }).pipe(onWorld())
+  )
+
+  it.effect("two orders of one token take turns, so that each one's mints can be told apart", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      world.manners.pay = ({ order, settle }) => {
+        // The mints come late, and nobody says in which transaction.
+        if (!settle()) return { _tag: "Unclear", reason: "no answer" }
+        return Effect.as(Effect.andThen(Effect.sleep("3 seconds"), Effect.sync(() => world.mint(order, order.quantity))), {
+          _tag: "Unclear",
+          reason: "no answer"
+        } as const)
+      }
+      const first = yield* paidOrder("ann", 7)
+      yield* pass(1)
+      const second = yield* order(first.who, 12, { status: "pending_payment" })
+      world.deposit(first.who.agentAddress, 12_000_000n as never)
+      yield* start
+      yield* pass(90)
+      for (const [task, quantity] of [[first.task, 7], [second, 12]] as const) {
+        assert.deepInclude(yield* readTask(task), { status: "completed", mints_completed: quantity })
+      }
+      assert.strictEqual(world.payments.length, 3)
+    }).pipe(onWorld())
+  )
+
+  it.effect("a wallet with nothing to do is not looked at again", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const { task } = yield* paidOrder("ann", 5)
+      yield* start
+      yield* pass(40)
+      assert.strictEqual((yield* readTask(task)).status, "completed")
+      const asked = [world.calls.length, world.quotedAtMs.length]
+      yield* pass(600)
+      assert.deepStrictEqual([world.calls.length, world.quotedAtMs.length], asked)
+    }).pipe(onWorld())
+  )
+})
+
+layer(Pglite.layer())("an executor that is told to stop", (it) => {
+  it.effect("finishes the payment that it is in the middle of, begins no other, and ends", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      world.manners.delay = (request) => (request === "pay" ? Effect.sleep("10 seconds") : Effect.void)
+      const orders = yield* Effect.forEach(names(20), (name) => paidOrder(name, 20))
+      yield* pass(6)
+      const executor = yield* launch()
+      yield* pass(1)
+      const stopping = yield* Effect.forkChild(executor.stop)
+      yield* pass(8)
+      assert.isUndefined(stopping.pollUnsafe())
+      yield* pass(2)
+      assert.isDefined(stopping.pollUnsafe())
+      assert.strictEqual(world.payments.length, 16, "those that had their turn, and none that waited for it")
+      const batches = yield* Effect.forEach(orders, ({ task }) => readBatches(task))
+      assert.strictEqual(batches.flat().filter(({ status }) => status === "accepted").length, 16)
+      assert.strictEqual(batches.flat().filter(({ status }) => status === "signed").length, 0)
+      world.manners.delay = () => Effect.void
+      const again = yield* launch(NOW)
+      yield* pass(60)
+      for (const { task } of orders) assert.strictEqual((yield* readTask(task)).status, "completed")
+      assert.strictEqual(world.payments.length, 40)
+      yield* again.kill
+    }).pipe(onWorld(NOW))
+  )
+
+  it.effect("cuts off a payment that hangs after DRAIN_TIMEOUT, and the next start finds what became of it", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      world.manners.pay = ({ settle, mint }) => {
+        settle()
+        mint(5)
+        return Effect.never
+      }
+      const { who, task } = yield* paidOrder("ann", 5)
+      yield* pass(6)
+      const executor = yield* launch({ drainTimeout: Duration.seconds(30) })
+      yield* pass(1)
+      const stopping = yield* Effect.forkChild(executor.stop)
+      yield* pass(29)
+      assert.isUndefined(stopping.pollUnsafe())
+      yield* pass(1)
+      assert.isDefined(stopping.pollUnsafe())
+      assert.deepStrictEqual((yield* readBatches(task)).map(({ status }) => status), ["signed"])
+      delete world.manners.pay
+      const again = yield* launch(NOW)
+      yield* pass(60)
+      assert.strictEqual((yield* readTask(task)).status, "completed")
+      assert.strictEqual(world.paidBy(who.agentAddress).length, 1)
+      assert.strictEqual(world.payments.length, 1)
+      yield* again.kill
+    }).pipe(onWorld(NOW))
+  )
+
+  it.effect("ends at once where nobody is in the middle of anything", () =>
+    Effect.gen(function* () {
+      const { task } = yield* paidOrder("ann", 30)
+      yield* pass(6)
+      const executor = yield* launch({ drainTimeout: Duration.seconds(30) })
+      yield* pass(7)
+      const before = yield* Clock.currentTimeMillis
+      yield* executor.stop
+      assert.strictEqual(yield* Clock.currentTimeMillis, before)
+      assert.strictEqual((yield* readTask(task)).status, "processing")
+    }).pipe(onWorld(NOW))
+  )
+})

@@ -1,0 +1,188 @@
+import { assert, layer } from "@effect/vitest"
+import { Duration, Effect } from "effect"
+import { SqlClient } from "effect/sql"
+import { ChainError } from "../../src/chain/ChainClient.ts"
+import type { PaymentAnswer } from "../../src/mint/Minter.ts"
+import * as Pglite from "../../src/sandbox/Pglite.ts"
+import { launch, LogLines, onWorld, pass } from "../support/executor.ts"
+import { paidOrder, type Person, readBatches, readTask } from "../support/orders.ts"
+import { World } from "../support/World.ts"
+
+const NOW = { drainTimeout: Duration.zero }
+const lost: PaymentAnswer = { _tag: "Unclear", reason: "no answer" }
+
+const TABLES = [
+  "ai_agent_tasks",
+  "ai_agent_mint_records",
+  "ai_agent_wallet_state",
+  "ai_agent_task_state",
+  "ai_agent_batches",
+  "ai_agent_batch_mints"
+] as const
+
+/** What `pg_dump` would have kept now. */
+const backup = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  const kept = yield* Effect.forEach(TABLES, (table) =>
+    Effect.map(
+      sql<{ rows: string }>`SELECT coalesce(json_agg(t), '[]')::text AS rows FROM ${sql(table)} t`,
+      ([found]) => [table, found!.rows] as const
+    )
+  )
+  return Effect.forEach(kept, ([table, rows]) =>
+    Effect.andThen(
+      sql`TRUNCATE ${sql(table)}`,
+      sql`INSERT INTO ${sql(table)} SELECT * FROM json_populate_recordset(null::${sql(table)}, ${rows}::text::json)`
+    )
+  )
+})
+
+const isDoneOnce = Effect.fnUntraced(function* ({ who, task }: { who: Person; task: string }, quantity: number) {
+  const world = yield* World
+  assert.deepInclude(yield* readTask(task), { status: "completed", mints_completed: quantity, error_message: null })
+  assert.strictEqual(world.mintsTo(who.userAddress), quantity)
+  assert.strictEqual(world.balance(who.agentAddress), 0n, "paid once, and in full")
+})
+
+layer(Pglite.layer())("a restored backup", (it) => {
+  for (const batchSize of [10, 4, 25]) {
+    it.effect(`of before an order was planned imports what was paid since, with batches of ${batchSize} from now on`, () =>
+      Effect.gen(function* () {
+        const world = yield* World
+        const ann = yield* paidOrder("ann", 30)
+        yield* pass(6)
+        const first = yield* launch({ ...NOW, mintInterval: Duration.seconds(30) }, (operation, work) =>
+          operation === "plan" ? Effect.never : work
+        )
+        const restore = yield* backup
+        assert.strictEqual((yield* readTask(ann.task)).status, "funded")
+        yield* first.kill
+        const second = yield* launch(NOW)
+        yield* pass(16)
+        assert.deepInclude(yield* readTask(ann.task), { status: "processing", mints_completed: 20 })
+        yield* second.kill
+        yield* restore
+        assert.deepInclude(yield* readTask(ann.task), { status: "funded", mints_completed: 0 })
+        const paidBefore = world.paidBy(ann.who.agentAddress).length
+        const third = yield* launch({ ...NOW, maxBatchSize: batchSize })
+        yield* pass(60)
+        yield* isDoneOnce(ann, 30)
+        assert.isTrue((yield* readBatches(ann.task)).every(({ status }) => status === "delivered"))
+        assert.isAbove(paidBefore, 1)
+        yield* third.kill
+      }).pipe(onWorld(NOW))
+    )
+  }
+
+  for (const supply of [undefined, 0n]) {
+    const state = supply === undefined ? "" : ", though the token is sold out meanwhile"
+    it.effect(`of before a batch was signed adopts its payment and does not make it again${state}`, () =>
+      Effect.gen(function* () {
+        const world = yield* World
+        const ann = yield* paidOrder("ann", 10)
+        yield* pass(6)
+        const first = yield* launch(NOW, (operation, work) => (operation === "saveBatch" ? Effect.never : work))
+        yield* pass(1)
+        assert.deepStrictEqual((yield* readBatches(ann.task)).map(({ status }) => status), ["planned"])
+        const restore = yield* backup
+        yield* first.kill
+        const second = yield* launch(NOW)
+        yield* pass(20)
+        yield* isDoneOnce(ann, 10)
+        yield* second.kill
+        yield* restore
+        world.supply = supply
+        const third = yield* launch(NOW)
+        yield* pass(60)
+        yield* isDoneOnce(ann, 10)
+        assert.strictEqual(world.payments.length, 1)
+        yield* third.kill
+      }).pipe(onWorld(NOW))
+    )
+  }
+
+  it.effect("of the middle of a payment finds it by the window it was signed in", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const ann = yield* paidOrder("ann", 10)
+      world.manners.pay = () => lost
+      yield* pass(6)
+      const first = yield* launch(NOW)
+      yield* pass(1)
+      const restore = yield* backup
+      delete world.manners.pay
+      yield* pass(60)
+      yield* isDoneOnce(ann, 10)
+      yield* first.kill
+      yield* pass(600)
+      yield* restore
+      const second = yield* launch(NOW)
+      yield* pass(60)
+      yield* isDoneOnce(ann, 10)
+      assert.strictEqual(world.paidBy(ann.who.agentAddress).length, 1)
+      yield* second.kill
+    }).pipe(onWorld(NOW))
+  )
+
+  it.effect("of before an order was paid does not fund it with money that is spent, and pays nothing again", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const ann = yield* paidOrder("ann", 10)
+      const restore = yield* backup
+      yield* pass(6)
+      const first = yield* launch(NOW)
+      yield* pass(20)
+      yield* isDoneOnce(ann, 10)
+      yield* first.kill
+      yield* restore
+      const second = yield* launch(NOW)
+      yield* pass(700)
+      assert.strictEqual(world.paidBy(ann.who.agentAddress).length, 1)
+      assert.strictEqual(world.mintsTo(ann.who.userAddress), 10)
+      yield* second.kill
+    }).pipe(onWorld(NOW))
+  )
+
+  it.effect("whose payments no log explains waits and pays nothing, until a node has the logs", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const ann = yield* paidOrder("ann", 10)
+      yield* pass(6)
+      const first = yield* launch(NOW, (operation, work) => (operation === "saveBatch" ? Effect.never : work))
+      yield* pass(1)
+      const restore = yield* backup
+      yield* first.kill
+      const second = yield* launch(NOW)
+      yield* pass(20)
+      yield* second.kill
+      yield* restore
+      world.onChainCall = (call) =>
+        call === "readAuthorizations"
+          ? new ChainError({ reason: "Rejected", operation: "look up authorizations", detail: "range too large" })
+          : Effect.void
+      const third = yield* launch(NOW)
+      yield* pass(100)
+      assert.strictEqual(world.payments.length, 1)
+      assert.isTrue((yield* LogLines).all.some((line) => line.includes("⚠️ Wallets pause for")))
+      world.onChainCall = () => Effect.void
+      yield* pass(90)
+      yield* isDoneOnce(ann, 10)
+      yield* third.kill
+    }).pipe(onWorld(NOW))
+  )
+
+  it.effect("is not needed for another MAX_BATCH_SIZE: an order keeps the batches that it was cut into", () =>
+    Effect.gen(function* () {
+      const ann = yield* paidOrder("ann", 30)
+      yield* pass(6)
+      const first = yield* launch(NOW)
+      yield* pass(8)
+      yield* first.kill
+      const second = yield* launch({ ...NOW, maxBatchSize: 3 })
+      yield* pass(60)
+      yield* isDoneOnce(ann, 30)
+      assert.deepStrictEqual((yield* readBatches(ann.task)).map(({ quantity }) => quantity), [10, 10, 10])
+      yield* second.kill
+    }).pipe(onWorld(NOW))
+  )
+})
