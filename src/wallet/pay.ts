@@ -5,7 +5,7 @@ import { Settings } from "../config/Settings.ts"
 import type { AuthorizationOutcome } from "../domain/Authorization.ts"
 import { authorizationOf, type Batch, type SignedWindow } from "../domain/Batch.ts"
 import { accept, doubt, prove, resendPauseMs, sign } from "../domain/BatchLife.ts"
-import { type Block, blockBefore } from "../domain/Block.ts"
+import { type Block, blockBefore, headTimeMs } from "../domain/Block.ts"
 import { type AcceptedOffer, chooseOffer } from "../domain/Offer.ts"
 import { messages, shortId, type Task } from "../domain/Task.ts"
 import { format } from "../domain/Usdc.ts"
@@ -15,7 +15,7 @@ import * as Log from "../ops/Log.ts"
 import { TaskRepo } from "../task/TaskRepo.ts"
 import { mintsSinceVoid, neverPaidFor } from "./mints.ts"
 import { holdTask, pauseForOutage, pauseTask, refusal, refuseTask, setAside } from "./outcome.ts"
-import { Outage } from "./Outage.ts"
+import { Outage, STANDSTILL_MS } from "./Outage.ts"
 import type { OpenWork } from "./work.ts"
 
 /** The chain's clock may be behind ours and behind the signer's: a payment is valid from ten minutes ago. */
@@ -45,10 +45,12 @@ export const payBatch = Effect.fn("Wallet.payBatch")(function* (work: OpenWork, 
     const { reason, message } = quoted.failure
     return yield* reason === "Refused" ? refuseTask(task, message) : pauseForOutage(task, message)
   }
-  yield* (yield* Outage).over
   const offer = yield* offerFor(batch, quoted.success)
   if (Result.isFailure(offer)) return yield* refuseTask(task, offer.failure)
   const block = yield* (yield* ChainClient).confirmedBlock
+  const outage = yield* Outage
+  if ((yield* outage.standstillMs(block)) > STANDSTILL_MS) return yield* pauseForOutage(task, "the chain makes no blocks")
+  yield* outage.over
   const minted = yield* mintsSinceVoid(batch, block)
   if (minted.length > 0) return yield* setAside(batch, neverPaidFor(minted))
   const window = yield* windowFor(offer.success, block)
@@ -130,8 +132,9 @@ const adopt = Effect.fnUntraced(function* (
 
 /** Valid by the clock of the chain, and not much longer than the server says that it may need. */
 const windowFor = Effect.fnUntraced(function* ({ amount, payTo, offer }: AcceptedOffer, block: Block) {
-  const { authorizationWindow } = yield* Settings
-  const chainSeconds = Math.floor(block.timeMs / 1000)
+  const { authorizationWindow, confirmations, network } = yield* Settings
+  const { blockSeconds } = network
+  const chainSeconds = Math.floor(headTimeMs(block, { confirmations, blockSeconds }) / 1000)
   const needed = Math.max(WINDOW_SECONDS_MIN, offer.maxTimeoutSeconds ?? Number.POSITIVE_INFINITY)
   const seconds = Math.min(Duration.toSeconds(authorizationWindow), needed)
   return {

@@ -4,7 +4,7 @@ import { Settings } from "../config/Settings.ts"
 import type { AuthorizationOutcome } from "../domain/Authorization.ts"
 import { type Batch, isLive, type SignedWindow } from "../domain/Batch.ts"
 import { lookAgain, prove, release, weigh } from "../domain/BatchLife.ts"
-import type { Block } from "../domain/Block.ts"
+import { type Block, headTimeMs } from "../domain/Block.ts"
 import { shortId } from "../domain/Task.ts"
 import { format } from "../domain/Usdc.ts"
 import * as Log from "../ops/Log.ts"
@@ -12,6 +12,7 @@ import { TaskRepo, type WalletWork } from "../task/TaskRepo.ts"
 import { deliverBatch } from "./deliver.ts"
 import { mintsFor, neverPaidFor } from "./mints.ts"
 import { setAside } from "./outcome.ts"
+import { Outage, STANDSTILL_MS } from "./Outage.ts"
 import { resendPayment } from "./resend.ts"
 
 /** So many looks an accepted payment gets before the bytes are sent again: over a minute. */
@@ -84,13 +85,16 @@ const logPaid = (batch: Batch, { tx, value }: Extract<AuthorizationOutcome, { _t
 
 /** Nothing is proven: look again, or send the identical bytes once more. */
 const wait = Effect.fnUntraced(function* (work: WalletWork, batch: Batch, window: SignedWindow, block: Block) {
-  const { maxRetryCount } = yield* Settings
+  const { maxRetryCount, confirmations, network } = yield* Settings
+  const { blockSeconds } = network
   const repo = yield* TaskRepo
   const nowMs = yield* Clock.currentTimeMillis
   const task = work.tasks.find((candidate) => candidate.id === batch.taskId)
   const acceptedLately = batch.status === "accepted" && batch.looks < ACCEPTED_LOOKS
-  const inTime = block.timeMs + RESEND_MARGIN_MS < window.validBefore * 1000
-  const mayResend = !acceptedLately && inTime && task !== undefined && task.retryCount < maxRetryCount
+  const headMs = headTimeMs(block, { confirmations, blockSeconds })
+  const inTime = headMs + RESEND_MARGIN_MS < window.validBefore * 1000
+  const isMoving = (yield* (yield* Outage).standstillMs(block)) <= STANDSTILL_MS
+  const mayResend = !acceptedLately && isMoving && inTime && task !== undefined && task.retryCount < maxRetryCount
   // A server may mint before it settles: what is delivered is not asked for again.
   if (!mayResend || (yield* mintsFor(batch)).length > 0) {
     return yield* repo.saveBatch({ before: batch, after: lookAgain(batch, nowMs) }, nowMs)

@@ -96,6 +96,10 @@ export class WorldState {
     return BigInt(Math.floor((this.#haltedAtMs ?? this.#nowMs()) / BLOCK_MS))
   }
 
+  get isHalted(): boolean {
+    return this.#haltedAtMs !== undefined
+  }
+
   /** From now on the chain makes no blocks, until it does again. */
   halt(isHalted: boolean): void {
     this.#haltedAtMs = isHalted ? this.#nowMs() : undefined

@@ -1,6 +1,7 @@
 import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
+import { local } from "../../src/config/Network.ts"
 import { address, type Bytes32 } from "../../src/domain/Address.ts"
 import { usdc } from "../../src/domain/Usdc.ts"
 import { NoOffer, type PaymentAnswer } from "../../src/mint/Minter.ts"
@@ -78,6 +79,57 @@ layer(Pglite.layer())("a payment", (it) => {
       assert.isAbove(last.validBefore, first!.validBefore)
     }).pipe(onWorld())
   )
+
+  for (const confirmations of [1, 2, 40, 100]) {
+    it.effect(`is valid long enough to be settled, and is not sent when it is not, at ${confirmations} confirmations`, () =>
+      Effect.gen(function* () {
+        const world = yield* World
+        const ann = yield* paidOrder("ann", 5)
+        // Facilitators refuse what lapses within six seconds; the server says that it needs a minute.
+        const lapsed: PaymentAnswer = { _tag: "Refused", reason: "invalid_exact_evm_payload_authorization_valid_before" }
+        let isDown = true
+        world.manners.offer = (offer) => ({ ...offer, maxTimeoutSeconds: 60 })
+        world.manners.pay = ({ payment }) => {
+          if (payment.validBefore * 1000 < world.sentAtMs.at(-1)! + 6_000) return lapsed
+          return isDown ? lost : undefined
+        }
+        yield* pass(240)
+        yield* start
+        yield* pass(900)
+        assert.deepInclude(yield* readTask(ann.task), { status: "processing", retry_count: 0, error_message: null })
+        isDown = false
+        yield* pass(600)
+        yield* isDoneOnce(ann, 5)
+      }).pipe(onWorld({ confirmations, network: { ...local, blockSeconds: 2 } }))
+    )
+  }
+
+  for (const [name, haltAfter] of [["before it is made", 0], ["while it is on its way", 1]] as const) {
+    it.effect(`costs its order no life where the chain stands still ${name}, whatever the server says to it`, () =>
+      Effect.gen(function* () {
+        const world = yield* World
+        const ann = yield* paidOrder("ann", 5)
+        const lapsed: PaymentAnswer = { _tag: "Refused", reason: "invalid_exact_evm_payload_authorization_valid_before" }
+        world.manners.offer = (offer) => ({ ...offer, maxTimeoutSeconds: 60 })
+        world.manners.pay = ({ payment }) => {
+          if (payment.validBefore * 1000 < world.sentAtMs.at(-1)! + 6_000 || world.isHalted) return lapsed
+          return haltAfter === 1 && world.payments.length === 1 ? lost : undefined
+        }
+        world.manners.quote = () =>
+          haltAfter === 0 && !world.isHalted ? new NoOffer({ reason: "Unavailable", message: "503" }) : undefined
+        yield* pass(6)
+        yield* start
+        yield* pass(haltAfter)
+        world.halt(true)
+        yield* pass(1_200)
+        assert.isAtMost(world.quotedAtMs.length, 30, "and nobody is asked in a frenzy")
+        world.halt(false)
+        world.manners.quote = () => undefined
+        yield* pass(300)
+        yield* isDoneOnce(ann, 5)
+      }).pipe(onWorld())
+    )
+  }
 
   it.effect("is signed again only when the chain is past the old window, however late that is", () =>
     Effect.gen(function* () {
