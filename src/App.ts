@@ -66,9 +66,15 @@ class NoSandbox extends Schema.TaggedError<NoSandbox>()("NoSandbox", {}) {
   }
 }
 
+/** Any other fault of the import is a fault of the sandbox, and must not be taken for a lean install. */
+const isMissingPackage = (defect: unknown): boolean =>
+  defect instanceof Error && "code" in defect && defect.code === "ERR_MODULE_NOT_FOUND"
+
 /** The executor on the local network, of which the sandbox brings whatever the settings do not name. */
 const local = Effect.gen(function* () {
-  const { run } = yield* Effect.tryPromise({ try: () => import("./sandbox/run.ts"), catch: () => new NoSandbox() })
+  const { run } = yield* Effect.promise(() => import("./sandbox/run.ts")).pipe(
+    Effect.catchDefect((defect) => (isMissingPackage(defect) ? Effect.fail(new NoSandbox()) : Effect.die(defect)))
+  )
   return yield* run
 })
 

@@ -4,6 +4,7 @@ import type { Batch, SignedWindow } from "../domain/Batch.ts"
 import { doubt, resend, resendPauseMs } from "../domain/BatchLife.ts"
 import { chooseOffer } from "../domain/Offer.ts"
 import { shortId, type Task } from "../domain/Task.ts"
+import { usdc } from "../domain/Usdc.ts"
 import { Minter } from "../mint/Minter.ts"
 import * as Log from "../ops/Log.ts"
 import { TaskRepo, type WalletWork } from "../task/TaskRepo.ts"
@@ -11,7 +12,8 @@ import { answerByMs, send, signatureOf } from "./pay.ts"
 
 /**
  * Sends the identical authorization again, wrapped in the server's present offer as x402 wants it. Where the server
- * now asks for something else, nothing is sent: a live authorization has no successor until it is void.
+ * now asks for something else, nothing is sent: a live authorization has no successor until it is void. What is paid
+ * already is sent at any price: it can move no money, and the server may know it by its nonce.
  */
 export const resendPayment = Effect.fn("Wallet.resendPayment")(function* (
   work: WalletWork,
@@ -29,10 +31,16 @@ export const resendPayment = Effect.fn("Wallet.resendPayment")(function* (
   if (work.wallet === undefined) return yield* later("the row of the agent wallet cannot be read")
   const quoted = yield* Effect.result((yield* Minter).quote(batch))
   if (Result.isFailure(quoted)) return yield* later(quoted.failure.message)
-  const same = quoted.success.offers.filter(({ amount }) => amount === window.amount)
-  if (same.length === 0) return yield* later("the server does not offer any more what was signed")
-  const terms = { chainId: network.chainId, asset: network.usdc.address, quantity: batch.quantity }
-  const offer = chooseOffer(same, { ...terms, maxAmount: window.amount, payees: [window.payTo] })
+  const { offers } = quoted.success
+  const fitting = batch.status === "paid" ? offers : offers.filter(({ amount }) => amount === window.amount)
+  if (fitting.length === 0) return yield* later("the server does not offer any more what was signed")
+  const offer = chooseOffer(fitting, {
+    chainId: network.chainId,
+    asset: network.usdc.address,
+    maxAmount: usdc(fitting.reduce((most, { amount }) => (amount > most ? amount : most), 0n)),
+    payees: [window.payTo],
+    quantity: batch.quantity
+  })
   if (Result.isFailure(offer)) return yield* later(offer.failure)
   const signature = yield* Effect.result(signatureOf(work.wallet, batch))
   if (Result.isFailure(signature)) return yield* later(signature.failure.message)

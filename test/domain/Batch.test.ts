@@ -41,65 +41,49 @@ const cut = ({ task, batchSizeMax, known }: Case, nowMs = NOW_MS) =>
   planBatches({ task, wallet, ...CHAIN, batchSizeMax, known, nowMs })
 
 describe("a plan", () => {
-  it.prop(
-    "buys exactly what is still to be minted, at exactly what it was quoted",
-    [cases],
-    ([one]) => {
-      const batches = cut(one)
-      const mints = batches.reduce((total, batch) => total + batch.quantity, 0)
-      assert.strictEqual(mints, one.task.quantity - one.task.mintsCompleted)
-      assert.strictEqual(sum(batches.map((batch) => batch.amount)), remainingCost(one.task))
-    }
-  )
+  it.prop("buys exactly what is still to be minted, at exactly what it was quoted", [cases], ([one]) => {
+    const batches = cut(one)
+    const mints = batches.reduce((total, batch) => total + batch.quantity, 0)
+    assert.strictEqual(mints, one.task.quantity - one.task.mintsCompleted)
+    assert.strictEqual(sum(batches.map((batch) => batch.amount)), remainingCost(one.task))
+  })
 
-  it.prop(
-    "gives every mint of the order one place, after those that v1.1 made",
-    [cases],
-    ([one]) => {
-      const ordinals = cut(one).flatMap(({ firstMint, quantity }) =>
-        Array.from({ length: quantity }, (_, index) => firstMint + index)
-      )
-      const { quantity, mintsCompleted } = one.task
-      const expected = Array.from({ length: quantity - mintsCompleted }, (_, index) => mintsCompleted + 1 + index)
-      assert.deepStrictEqual(ordinals, expected)
-    }
-  )
+  it.prop("gives every mint of the order one place, after those that v1.1 made", [cases], ([one]) => {
+    const ordinals = cut(one).flatMap(({ firstMint, quantity }) =>
+      Array.from({ length: quantity }, (_, index) => firstMint + index)
+    )
+    const { quantity, mintsCompleted } = one.task
+    const expected = Array.from({ length: quantity - mintsCompleted }, (_, index) => mintsCompleted + 1 + index)
+    assert.deepStrictEqual(ordinals, expected)
+  })
 
-  it.prop(
-    "gives every batch a number and a nonce of its own, and none too many mints",
-    [cases],
-    ([one]) => {
-      const batches = cut(one)
-      assert.strictEqual(new Set(batches.map(({ number }) => number)).size, batches.length)
-      assert.strictEqual(new Set(batches.map(({ nonce }) => nonce)).size, batches.length)
-      for (const batch of batches) {
-        assert.isAtLeast(batch.number, 1)
-        assert.isAtLeast(batch.quantity, 1)
-        if (batch.status === "planned") assert.isAtMost(batch.quantity, one.batchSizeMax)
-      }
+  it.prop("gives every batch a number and a nonce of its own, and none too many mints", [cases], ([one]) => {
+    const batches = cut(one)
+    assert.strictEqual(new Set(batches.map(({ number }) => number)).size, batches.length)
+    assert.strictEqual(new Set(batches.map(({ nonce }) => nonce)).size, batches.length)
+    for (const batch of batches) {
+      assert.isAtLeast(batch.number, 1)
+      assert.isAtLeast(batch.quantity, 1)
+      if (batch.status === "planned") assert.isAtMost(batch.quantity, one.batchSizeMax)
     }
-  )
+  })
 
-  it.prop(
-    "keeps every payment that the chain knows, under its number, as paid",
-    [cases],
-    ([one]) => {
-      const paid = cut(one).filter(({ status }) => status === "paid")
-      assert.lengthOf(paid, one.known.length)
-      for (const { number, quantity, tx, block, value, to } of one.known) {
-        const batch = paid.find((candidate) => candidate.number === number)
-        assert.deepInclude(batch, {
-          quantity,
-          paymentTx: tx,
-          paymentBlock: block,
-          paidAmount: value,
-          payTo: to,
-          minted: 0,
-          nextActionAtMs: NOW_MS
-        })
-      }
+  it.prop("keeps every payment that the chain knows, under its number, as paid", [cases], ([one]) => {
+    const paid = cut(one).filter(({ status }) => status === "paid")
+    assert.lengthOf(paid, one.known.length)
+    for (const { number, quantity, tx, block, value, to } of one.known) {
+      const batch = paid.find((candidate) => candidate.number === number)
+      assert.deepInclude(batch, {
+        quantity,
+        paymentTx: tx,
+        paymentBlock: block,
+        paidAmount: value,
+        payTo: to,
+        minted: 0,
+        nextActionAtMs: NOW_MS
+      })
     }
-  )
+  })
 
   it.prop(
     "uses the same nonces whatever the batch size, the price and the time are",

@@ -2,22 +2,10 @@ import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary } from "effect"
 import { freeAtLeast, type WalletMoney } from "../../src/domain/Allocation.ts"
 import type { Block } from "../../src/domain/Block.ts"
-import type { Deposit } from "../../src/domain/Deposit.ts"
 import type { Task } from "../../src/domain/Task.ts"
 import { sum, type Usdc, usdc, zero } from "../../src/domain/Usdc.ts"
 import { deadlineMs, judge } from "../../src/domain/Verdict.ts"
-import {
-  between,
-  MANY,
-  NOW_MS,
-  pendingTasks,
-  shuffled,
-  smallUsdc,
-  someDeposits,
-  taskOf,
-  uuid,
-  walletMoney
-} from "./given.ts"
+import { between, MANY, NOW_MS, pendingTasks, shuffled, smallUsdc, taskOf, uuid, walletMoney } from "./given.ts"
 
 const TIMEOUT_MS = 40_000
 
@@ -56,23 +44,18 @@ interface Look {
   readonly money: WalletMoney
   readonly pending: ReadonlyArray<Task>
   readonly at: Block
-  readonly deposits: ReadonlyArray<Deposit>
 }
 
-/** One look at a wallet, the deposits known and not known. */
-const judgeBoth = ({ money, pending, at, deposits }: Look) => [
-  judge(money, pending, at, TIMEOUT_MS),
-  judge(money, pending, at, TIMEOUT_MS, deposits)
-]
+const judged = ({ money, pending, at }: Look) => judge(money, pending, at, TIMEOUT_MS)
 
-const look = { money: walletMoney, pending: pendingTasks, at: block, deposits: someDeposits }
+const look = { money: walletMoney, pending: pendingTasks, at: block }
 
 describe("a verdict", () => {
   it.prop(
     "is given on every pending order",
     look,
     (seen) => {
-      for (const verdicts of judgeBoth(seen)) assert.sameMembers([...verdicts.keys()], [...seen.pending])
+      assert.sameMembers([...judged(seen).keys()], [...seen.pending])
     },
     MANY
   )
@@ -81,7 +64,7 @@ describe("a verdict", () => {
     "never cancels before the deadline, nor in its very moment",
     look,
     (seen) => {
-      for (const [task, verdict] of judgeBoth(seen).flatMap((verdicts) => [...verdicts])) {
+      for (const [task, verdict] of judged(seen)) {
         if (verdict === "cancel") assert.isAbove(seen.at.timeMs, deadlineMs(task, TIMEOUT_MS))
       }
     },
@@ -92,7 +75,7 @@ describe("a verdict", () => {
     "never cancels an order that some outcome of the unproven payments could pay",
     { ...look, money: unproven },
     ({ money: { money, payments }, ...rest }) => {
-      for (const [task, verdict] of judgeBoth({ ...rest, money }).flatMap((verdicts) => [...verdicts])) {
+      for (const [task, verdict] of judged({ ...rest, money })) {
         if (verdict !== "cancel") continue
         for (const settled of outcomesOf(payments)) assert.isTrue(task.totalCost > freeAfter(money, settled))
       }
@@ -104,9 +87,8 @@ describe("a verdict", () => {
     "never funds and cancels in one look",
     look,
     (seen) => {
-      for (const verdicts of judgeBoth(seen).map((judged) => [...judged.values()])) {
-        assert.isFalse(verdicts.includes("fund") && verdicts.includes("cancel"))
-      }
+      const verdicts = [...judged(seen).values()]
+      assert.isFalse(verdicts.includes("fund") && verdicts.includes("cancel"))
     },
     MANY
   )
@@ -115,10 +97,8 @@ describe("a verdict", () => {
     "never funds two orders by the same dollars (I5)",
     look,
     (seen) => {
-      for (const verdicts of judgeBoth(seen)) {
-        const funded = [...verdicts].filter(([, verdict]) => verdict === "fund").map(([task]) => task.totalCost)
-        assert.isTrue(sum(funded) <= freeAtLeast(seen.money))
-      }
+      const funded = [...judged(seen)].filter(([, verdict]) => verdict === "fund").map(([task]) => task.totalCost)
+      assert.isTrue(sum(funded) <= freeAtLeast(seen.money))
     },
     MANY
   )
@@ -127,7 +107,7 @@ describe("a verdict", () => {
     "never cancels an order whose money is there, however late that is seen (I6)",
     look,
     (seen) => {
-      for (const [task, verdict] of judgeBoth(seen).flatMap((verdicts) => [...verdicts])) {
+      for (const [task, verdict] of judged(seen)) {
         if (task.totalCost <= freeAtLeast(seen.money)) assert.notStrictEqual(verdict, "cancel")
       }
     },
@@ -137,12 +117,10 @@ describe("a verdict", () => {
   it.prop(
     "leaves nothing waiting for ever: what is certainly unpaid, and overdue, is cancelled",
     look,
-    ({ money, pending, deposits }) => {
+    ({ money, pending }) => {
       const at = { number: 100n, timeMs: NOW_MS + TIMEOUT_MS + 1 }
-      for (const judged of judgeBoth({ money: { ...money, maybeSpent: zero }, pending, at, deposits })) {
-        const verdicts = [...judged.values()]
-        if (!verdicts.includes("fund")) assert.isTrue(verdicts.every((verdict) => verdict === "cancel"))
-      }
+      const verdicts = [...judged({ money: { ...money, maybeSpent: zero }, pending, at }).values()]
+      if (!verdicts.includes("fund")) assert.isTrue(verdicts.every((verdict) => verdict === "cancel"))
     },
     MANY
   )
@@ -151,10 +129,8 @@ describe("a verdict", () => {
     "does not depend on the order of the rows",
     { ...look, seed: between(0, 1_000) },
     ({ seed, ...seen }) => {
-      const again = judgeBoth({ ...seen, pending: shuffled(seen.pending, seed) })
-      for (const [index, verdicts] of judgeBoth(seen).entries()) {
-        for (const [task, verdict] of verdicts) assert.strictEqual(again[index]?.get(task), verdict)
-      }
+      const again = judged({ ...seen, pending: shuffled(seen.pending, seed) })
+      for (const [task, verdict] of judged(seen)) assert.strictEqual(again.get(task), verdict)
     },
     MANY
   )

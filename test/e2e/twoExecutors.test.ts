@@ -115,7 +115,6 @@ describe("two executors on one database", () => {
         for (const own of made) assert.isNotEmpty(own)
         assert.strictEqual(made.flat().length, ORDERS * BATCHES_EACH, "each batch is claimed by one of them, once")
         assert.strictEqual(new Set(made.flat()).size, ORDERS * BATCHES_EACH)
-        console.log(made.map((own) => own.length))
       }),
     100_000
   )

@@ -1,4 +1,4 @@
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe, it, layer } from "@effect/vitest"
 import { Deferred, Duration, Effect, Layer, Option, Redacted } from "effect"
 import { SqlClient } from "effect/sql"
 import * as Database from "../../src/task/Database.ts"
@@ -152,31 +152,35 @@ describe("what the ledger says when it cannot", () => {
     )
   )
 
-  for (const [trouble, code, reason] of [
-    ["a server that shuts down", "57P01", "Unavailable"],
-    ["a server that is not up yet", "57P03", "Unavailable"],
-    ["a deadlock", "40P01", "Unavailable"],
-    ["a serialization failure", "40001", "Unavailable"],
-    ["a permission that is missing", "42501", "Rejected"],
-    ["a broken rule", "23514", "Rejected"]
-  ] as const) {
-    it.live(`${trouble} (SQLSTATE ${code}): ${reason}, and nothing is written`, () =>
-      onDatabase((url) =>
+  layer(ledgerAndFixture().pipe(Layer.provideMerge(Postgres.layer())), { excludeTestServices: true })((it) => {
+    for (const [trouble, code, reason] of [
+      ["a server that shuts down", "57P01", "Unavailable"],
+      ["a server that is not up yet", "57P03", "Unavailable"],
+      ["a deadlock", "40P01", "Unavailable"],
+      ["a serialization failure", "40001", "Unavailable"],
+      ["a permission that is missing", "42501", "Rejected"],
+      ["a broken rule", "23514", "Rejected"]
+    ] as const) {
+      it.effect(`${trouble} (SQLSTATE ${code}): ${reason}, and nothing is written`, () =>
         Effect.gen(function* () {
           const sql = yield* SqlClient.SqlClient
+          const fixture = yield* LedgerFixture
+          yield* fixture.clear
           const { id, fundBy } = yield* givenFundable
           yield* sql`
-            CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql
+            CREATE OR REPLACE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql
             AS ${sql.literal(`'BEGIN RAISE EXCEPTION ''so it is'' USING ERRCODE = ''${code}''; END'`)}`
           yield* sql`CREATE TRIGGER fail BEFORE UPDATE ON ai_agent_tasks FOR EACH ROW EXECUTE FUNCTION fail()`
-          const failure = yield* Effect.flip(fundBy(yield* ledgerAt(url)))
+          const failure = yield* Effect.flip(fundBy(yield* TaskRepo)).pipe(
+            Effect.ensuring(Effect.orDie(sql`DROP TRIGGER fail ON ai_agent_tasks`))
+          )
           assert.strictEqual(failure.reason, reason)
           assert.include(failure.message, `${code} so it is`)
-          assert.strictEqual((yield* (yield* LedgerFixture).readTask(id)).status, "pending_payment")
+          assert.strictEqual((yield* fixture.readTask(id)).status, "pending_payment")
         })
       )
-    )
-  }
+    }
+  })
 
   it.live("a table that is missing: Rejected, in the server's words", () =>
     onDatabase((url) =>

@@ -1,0 +1,40 @@
+import { assert } from "@effect/vitest"
+import { Effect } from "effect"
+import { copyFileSync, mkdirSync, readFileSync, symlinkSync } from "node:fs"
+import { dirname, join } from "node:path"
+import { ROOT, start, temporaryDirectory } from "./support.ts"
+
+/** Compiles as `npm run build` does, into a folder as an operator's: `dist`, the manifest, the file for pm2. */
+export const install = Effect.gen(function* () {
+  const directory = yield* temporaryDirectory
+  const tsc = join(ROOT, "node_modules/typescript/bin/tsc")
+  const build = yield* start({
+    args: [tsc, "-p", ROOT + "tsconfig.build.json", "--outDir", join(directory, "dist")],
+    cwd: ROOT
+  })
+  assert.deepStrictEqual(yield* build.ended, { code: 0, signal: null }, build.said.stdout)
+  for (const file of ["package.json", "ecosystem.config.cjs"]) copyFileSync(join(ROOT, file), join(directory, file))
+  return directory
+})
+
+/** Every package, as `npm ci` leaves them. */
+export const addAllPackages = (directory: string) =>
+  Effect.sync(() => symlinkSync(join(ROOT, "node_modules"), join(directory, "node_modules")))
+
+interface Lockfile {
+  readonly packages: Readonly<Record<string, { readonly dev?: boolean }>>
+}
+
+/** The packages that the lockfile needs for production, as `npm prune --omit=dev` leaves them. */
+export const addProductionPackages = (directory: string) =>
+  Effect.sync(() => {
+    const { packages } = JSON.parse(readFileSync(join(ROOT, "package-lock.json"), "utf8")) as Lockfile
+    // One inside another package comes with that one.
+    const kept = Object.entries(packages).filter(
+      ([path, { dev }]) => /^node_modules\/(@[^/]+\/)?[^/]+$/.test(path) && dev !== true
+    )
+    for (const [path] of kept) {
+      mkdirSync(join(directory, dirname(path)), { recursive: true })
+      symlinkSync(join(ROOT, path), join(directory, path))
+    }
+  })
