@@ -13,8 +13,8 @@ module.exports = {
       // One process. A second one would be held off by the database, and help nobody.
       exec_mode: "fork",
       instances: 1,
-      // The executor tells pm2 when it has checked chain and database and starts to look at tasks. A database that is
-      // still starting is waited for.
+      // The executor tells pm2 when it has checked chain and database and starts to look at tasks. Where one of them does
+      // not answer it ends with code 1, and pm2 tries again, at first soon and then every 15 s.
       wait_ready: true,
       listen_timeout: 60_000,
       // Longer than DRAIN_TIMEOUT (30 s unless set): a payment in flight is finished or written down before the end.

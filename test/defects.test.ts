@@ -177,7 +177,10 @@ layer(Pglite.layer())("defects of v1.1", (it) => {
       // Whoever pays and cancels in the same seconds: the balance is read, the row changes, then the verdict is written.
       world.onChainCall = (call) =>
         call === "readBalances"
-          ? sql`UPDATE ai_agent_tasks SET status = 'cancelled' WHERE id = ${task}::uuid`.pipe(Effect.orDie, Effect.asVoid)
+          ? sql`UPDATE ai_agent_tasks SET status = 'cancelled' WHERE id = ${task}::uuid`.pipe(
+              Effect.orDie,
+              Effect.asVoid
+            )
           : Effect.void
       yield* start
       yield* pass(60)

@@ -23,5 +23,7 @@ export const blockBefore = (block: Block, timeMs: number, blockSeconds: number):
  * The time of the chain's newest block, by the pace of the network: the one that counts is `confirmations` blocks deep.
  * Only for how long a payment is to be valid, never for a proof.
  */
-export const headTimeMs = (block: Block, pace: { readonly confirmations: number; readonly blockSeconds: number }): number =>
-  block.timeMs + (pace.confirmations - 1) * pace.blockSeconds * 1000
+export const headTimeMs = (
+  block: Block,
+  pace: { readonly confirmations: number; readonly blockSeconds: number }
+): number => block.timeMs + (pace.confirmations - 1) * pace.blockSeconds * 1000

@@ -105,7 +105,10 @@ const warnIfStale = Effect.fnUntraced(function* (block: Block) {
   const behindMs = (yield* Clock.currentTimeMillis) - block.timeMs
   if (behindMs < CHAIN_STALE_MS) return
   const behind = words(Math.round(behindMs / 1000) * 1000)
-  yield* Log.warnOnce("stale", `⚠️ The newest confirmed block ${block.number} is ${behind} old: no task is cancelled by it`)
+  yield* Log.warnOnce(
+    "stale",
+    `⚠️ The newest confirmed block ${block.number} is ${behind} old: no task is cancelled by it`
+  )
 })
 
 const look = Effect.fnUntraced(function* (orders: ReadonlyArray<WalletOrders>, { block, usdc }: Balances) {
@@ -123,7 +126,11 @@ const look = Effect.fnUntraced(function* (orders: ReadonlyArray<WalletOrders>, {
   })
 })
 
-const evidence = ({ task, orders }: Looked) => ({ taskId: task.id, walletId: orders.wallet.id, version: orders.version })
+const evidence = ({ task, orders }: Looked) => ({
+  taskId: task.id,
+  walletId: orders.wallet.id,
+  version: orders.version
+})
 
 const fundPaid = Effect.fnUntraced(function* (looked: ReadonlyArray<Looked>, block: Block) {
   const paid = looked.filter(({ verdict }) => verdict === "fund")

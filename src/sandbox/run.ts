@@ -25,7 +25,10 @@ export const run = Effect.scoped(
     yield* Log.startup(bannerLines(settings, { version }))
     yield* Log.startup(introduction(asked, sandbox))
     const afterStart = isWhole(asked) ? Effect.andThen(notifyReady, sampleOrder(sandbox)) : notifyReady
-    return yield* monitor(afterStart).pipe(Effect.provide(executorOn(sandbox, settings)), Effect.raceFirst(sandbox.died))
+    return yield* monitor(afterStart).pipe(
+      Effect.provide(executorOn(sandbox, settings)),
+      Effect.raceFirst(sandbox.died)
+    )
   })
 )
 
@@ -37,7 +40,10 @@ const openFor = (asked: SettingsShape) =>
     ...optional("rpcUrl", Option.map(Option.fromNullishOr(asked.rpcUrls[0]), Redacted.value)),
     ...optional("serverUrl", asked.serverUrl),
     ...optional("encryptionKey", asked.agentEncryptionKey),
-    ...optional("database", Option.map(asked.databaseUrl, (url) => ({ url, layer: database })))
+    ...optional(
+      "database",
+      Option.map(asked.databaseUrl, (url) => ({ url, layer: database }))
+    )
   })
 
 const optional = <K extends string, A>(key: K, value: Option.Option<A>): { readonly [P in K]?: A } =>
@@ -69,7 +75,9 @@ const introduction = (asked: SettingsShape, sandbox: Sandbox): ReadonlyArray<str
   `   Mint server: ${sandbox.serverUrl}`,
   `   Mint token: ${sandbox.token}, ${format(sandbox.pricePerMint)} USDC a mint`,
   `   Database: ${Option.isSome(asked.databaseUrl) ? "DATABASE_URL" : `embedded, in ${DATA_DIR}/`}`,
-  ...sandbox.moved.map(({ what, preferred, port }) => `   Port ${preferred} is taken: the ${NAMES[what]} is on ${port}`),
+  ...sandbox.moved.map(
+    ({ what, preferred, port }) => `   Port ${preferred} is taken: the ${NAMES[what]} is on ${port}`
+  ),
   "   Place an order: npm run sandbox:order -- --quantity 5 --pay now|late|half|never",
   `   See the orders: curl ${sandbox.controlUrl}/sandbox/orders`,
   "   Stop: Ctrl-C. Start anew: npm run sandbox:reset"

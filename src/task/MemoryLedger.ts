@@ -1,5 +1,5 @@
 import { Clock, Context, Effect, Layer, Ref } from "effect"
-import type { Address, Bytes32 } from "../domain/Address.ts"
+import type { Bytes32 } from "../domain/Address.ts"
 import type { Batch } from "../domain/Batch.ts"
 import type { TaskId, TaskRow } from "../domain/Task.ts"
 import type { WalletId } from "../domain/Wallet.ts"
@@ -102,7 +102,7 @@ export interface OrderInsert {
   readonly id?: TaskId
   readonly walletId: WalletId
   readonly userAddress: string
-  readonly token: Address | string
+  readonly token: string
   readonly quantity: number
   readonly pricePerMint: bigint
   readonly totalCost: bigint

@@ -43,16 +43,14 @@ export const layerNoDeps = Layer.effect(
 
     // The mint loop wakes whoever is due: a pause after trouble would be none if that ended it.
     const rest = (mailbox: Mailbox, ms: number, wakesUp: boolean) =>
-      Effect.raceAllFirst([
-        Effect.sleep(ms),
-        wakesUp ? Queue.take(mailbox) : Effect.never,
-        Deferred.await(stopping)
-      ])
+      Effect.raceAllFirst([Effect.sleep(ms), wakesUp ? Queue.take(mailbox) : Effect.never, Deferred.await(stopping)])
 
     // Who waited for its turn while the others were told to stop begins nothing any more.
     const turnOf = (walletId: WalletId) =>
       turns.withPermit(
-        Effect.flatMap(Deferred.isDone(stopping), (isStopping) => (isStopping ? Effect.succeed(ENDED) : guardedTurn(walletId)))
+        Effect.flatMap(Deferred.isDone(stopping), (isStopping) =>
+          isStopping ? Effect.succeed(ENDED) : guardedTurn(walletId)
+        )
       )
 
     const live = Effect.fnUntraced(function* (walletId: WalletId, mailbox: Mailbox) {
@@ -114,7 +112,10 @@ const guardedTurn = (walletId: WalletId) =>
     Effect.catch((error) =>
       Effect.gen(function* () {
         const pauseMs = yield* (yield* Outage).failed
-        yield* Log.warnOnce(`turn:${error.operation}`, `⚠️ Wallets pause for ${Math.ceil(pauseMs / 1000)}s: ${error.message}`)
+        yield* Log.warnOnce(
+          `turn:${error.operation}`,
+          `⚠️ Wallets pause for ${Math.ceil(pauseMs / 1000)}s: ${error.message}`
+        )
         return yield* afterTrouble(pauseMs)
       })
     ),
@@ -129,4 +130,3 @@ const guardedTurn = (walletId: WalletId) =>
   )
 
 export const layer = layerNoDeps.pipe(Layer.provide(Outage.layer))
-

@@ -49,7 +49,8 @@ export const payBatch = Effect.fn("Wallet.payBatch")(function* (work: OpenWork, 
   if (Result.isFailure(offer)) return yield* refuseTask(task, offer.failure)
   const block = yield* (yield* ChainClient).confirmedBlock
   const outage = yield* Outage
-  if ((yield* outage.standstillMs(block)) > STANDSTILL_MS) return yield* pauseForOutage(task, "the chain makes no blocks")
+  if ((yield* outage.standstillMs(block)) > STANDSTILL_MS)
+    return yield* pauseForOutage(task, "the chain makes no blocks")
   yield* outage.over
   const minted = yield* mintsSinceVoid(batch, block)
   if (minted.length > 0) return yield* setAside(batch, neverPaidFor(minted))
@@ -84,7 +85,10 @@ const obstacleTo = Effect.fnUntraced(function* (batch: Batch) {
   }
   const left = yield* (yield* ChainClient).readRemainingSupply(batch.token)
   if (left === undefined || left >= BigInt(batch.quantity)) return undefined
-  return { _tag: "SoldOut", reason: `the token allows ${left} more mint(s), this batch needs ${batch.quantity}` } as const
+  return {
+    _tag: "SoldOut",
+    reason: `the token allows ${left} more mint(s), this batch needs ${batch.quantity}`
+  } as const
 })
 
 /** The quote binds: at most the quoted price, in USDC on this chain, to the token or an address of `MINT_PAY_TO`. */
@@ -118,7 +122,8 @@ const adopt = Effect.fnUntraced(function* (
   task: Task
 ) {
   if (outcome._tag === "Unexplained") return yield* pauseTask(task, UNEXPLAINED_PAUSE_MS)
-  if (outcome._tag === "Canceled") return yield* setAside(batch, "its nonce was cancelled on chain: it can never be paid")
+  if (outcome._tag === "Canceled")
+    return yield* setAside(batch, "its nonce was cancelled on chain: it can never be paid")
   const isOurs = [batch.payTo, ...(yield* Settings).mintPayTo].includes(outcome.to) && outcome.value <= batch.amount
   if (!isOurs) return yield* setAside(batch, "its nonce was used for another transfer than it is for")
   const nowMs = yield* Clock.currentTimeMillis

@@ -94,7 +94,9 @@ const takeOver = Effect.fnUntraced(function* (work: OpenWork, task: Task) {
   if (!byV1) return undefined
   const quietMs = (yield* Clock.currentTimeMillis) - task.updatedAtMs
   if (task.status === "processing" && quietMs < V1_AUTHORIZATION_MS) {
-    yield* Log.info(`⏳ Task ${shortId(task.id)} was left by v1.1, its payments may still be in flight`, { task: task.id })
+    yield* Log.info(`⏳ Task ${shortId(task.id)} was left by v1.1, its payments may still be in flight`, {
+      task: task.id
+    })
     return yield* pauseTask(task, V1_AUTHORIZATION_MS - quietMs)
   }
   const paid = yield* (yield* ChainClient).paidSince({
@@ -110,7 +112,12 @@ const takeOver = Effect.fnUntraced(function* (work: OpenWork, task: Task) {
 /** What a restored backup forgot. `undefined` where a payment cannot be matched with mints. */
 const knownPayments = Effect.fnUntraced(function* (work: OpenWork, task: Task, block: Block) {
   const { network } = yield* Settings
-  const seed = { chainId: network.chainId, usdc: network.usdc.address, payer: work.wallet.agentAddress, taskId: task.id }
+  const seed = {
+    chainId: network.chainId,
+    usdc: network.usdc.address,
+    payer: work.wallet.agentAddress,
+    taskId: task.id
+  }
   const fromBlock = blockBefore(block, task.createdAtMs, network.blockSeconds)
   const numbers = Array.from({ length: task.quantity - task.mintsCompleted }, (_, index) => index + 1)
   const queries = numbers.map((number) => ({ payer: seed.payer, nonce: nonceOf({ ...seed, number }), fromBlock }))
@@ -120,7 +127,14 @@ const knownPayments = Effect.fnUntraced(function* (work: OpenWork, task: Task, b
     if (outcome._tag === "Unused") continue
     if (outcome._tag !== "Used" || outcome.value % task.pricePerMint !== 0n) return undefined
     const quantity = Number(outcome.value / task.pricePerMint)
-    known.push({ number: index + 1, quantity, tx: outcome.tx, block: outcome.block, value: outcome.value, to: outcome.to })
+    known.push({
+      number: index + 1,
+      quantity,
+      tx: outcome.tx,
+      block: outcome.block,
+      value: outcome.value,
+      to: outcome.to
+    })
   }
   return mintsIn(known) > numbers.length ? undefined : known
 })

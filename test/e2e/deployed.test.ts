@@ -26,7 +26,8 @@ import {
   paymentsFrom,
   type Running,
   startExecutor,
-  temporaryDirectory
+  temporaryDirectory,
+  TIMEOUT_MS
 } from "./support.ts"
 import { foreignKey, leaveBehind, outcomeOf, v11Orders } from "./v11Orders.ts"
 
@@ -34,6 +35,8 @@ vi.mock(import("../../src/config/Network.ts"), async (original) => {
   const networks = await original()
   return { ...networks, local: { ...networks.baseSepolia, blockSeconds: 1 } }
 })
+
+vi.setConfig({ testTimeout: TIMEOUT_MS })
 
 class World extends Context.Service<World, BaseSepolia>()("test/e2e/World") {
   static readonly layer = Layer.effect(this, openBaseSepolia)
@@ -151,7 +154,7 @@ const refusal = Effect.fnUntraced(function* (env: Readonly<Record<string, string
 })
 
 describe("the executor on a network that is there already", () => {
-  layer(World.layer, { timeout: "90 seconds", excludeTestServices: true })((it) => {
+  layer(World.layer, { timeout: TIMEOUT_MS, excludeTestServices: true })((it) => {
     it.effect("carries on where v1.1 stopped, on its tables, whatever the zones, and prints no secret", () =>
       onKiritimati(carriesOnFromV11)
     )

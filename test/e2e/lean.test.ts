@@ -3,7 +3,7 @@ import { Effect } from "effect"
 import { existsSync } from "node:fs"
 import { join } from "node:path"
 import { addProductionPackages, install } from "./installation.ts"
-import { start } from "./support.ts"
+import { start, TIMEOUT_MS } from "./support.ts"
 
 /** Without the option a link to a package would lead back to where all packages are. */
 const NODE = ["--preserve-symlinks", "--preserve-symlinks-main", "--import", "./dist/guard.js", "dist/main.js"]
@@ -39,6 +39,6 @@ describe("a lean install", () => {
         assert.match(local.stdout, /cannot go on: NETWORK=local needs the sandbox, .* lean install .* Run npm ci/)
         assert.strictEqual(local.stdout.trimEnd().split("\n").length, 1)
       }),
-    60_000
+    TIMEOUT_MS
   )
 })

@@ -1,58 +1,124 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Schema } from "effect"
+import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
-import { readFileSync, writeFileSync } from "node:fs"
+import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { vi } from "vitest"
 import { isRunning } from "../../src/sandbox/sandboxFile.ts"
 import { clientAt } from "../support/LedgerSql.ts"
 import { person } from "../support/orders.ts"
 import * as Postgres from "../support/Postgres.ts"
-import { balanceOf, type BaseSepolia, deployment, openBaseSepolia, pay, placeOrder, PRICE, TOKEN, USDC } from "./baseSepolia.ts"
-import { gateTo } from "./gate.ts"
+import { type BaseSepolia, deployment, openBaseSepolia, pay, placeOrder, PRICE, TOKEN, USDC } from "./baseSepolia.ts"
+import { type Gate, gateTo } from "./gate.ts"
 import { addAllPackages, install } from "./installation.ts"
-import { descendantsOf, eventually, mintsTo, paymentsFrom, ROOT, start, until, untilGone } from "./support.ts"
+import { APP, type Pm2, pm2In } from "./pm2.ts"
+import { mintsTo, paymentsFrom, TIMEOUT_MS, until, untilGone } from "./support.ts"
 
 vi.mock(import("../../src/config/Network.ts"), async (original) => {
   const networks = await original()
   return { ...networks, local: { ...networks.baseSepolia, blockSeconds: 1 } }
 })
 
-const APP = "ai-mint-executor"
+const MINTS = 4
 
-const Apps = Schema.fromJsonString(
-  Schema.Array(
-    Schema.Struct({
-      name: Schema.String,
-      pid: Schema.Int,
-      pm2_env: Schema.Struct({
-        status: Schema.String,
-        restart_time: Schema.Int,
-        exit_code: Schema.optionalKey(Schema.Int)
-      })
-    })
-  )
-)
+const writeSettings = (directory: string, settings: Readonly<Record<string, string>>) => {
+  const lines = Object.entries(settings).map(([key, value]) => `${key}=${value}\n`)
+  writeFileSync(join(directory, ".env"), lines.join(""))
+}
 
-/** A pm2 of the installation's own, as its operator's shell has it. Its daemon ends with the scope. */
-const pm2In = Effect.fnUntraced(function* (directory: string) {
-  const home = join(directory, "pm2")
-  const file = (path: string) => Effect.sync(() => readFileSync(join(home, path), { encoding: "utf8", flag: "a+" }))
-  const begin = (...args: ReadonlyArray<string>) =>
-    start({
-      args: [join(ROOT, "node_modules/pm2/bin/pm2"), ...args],
-      cwd: directory,
-      env: { HOME: directory, PM2_HOME: home, PM2_DISCRETE_MODE: "true" }
-    })
-  const run = Effect.fnUntraced(function* (...args: ReadonlyArray<string>) {
-    const command = yield* begin(...args)
-    assert.deepStrictEqual(yield* command.ended, { code: 0, signal: null }, command.said.stderr)
-    return command.said.stdout
-  }, Effect.scoped)
-  const app = run("jlist").pipe(
-    Effect.flatMap(Schema.decodeEffect(Apps)),
-    Effect.map((apps) => apps.map(({ name, pid, pm2_env }) => ({ name, pid, ...pm2_env }))[0])
+const count = (text: string, words: string): number => text.split(words).length - 1
+
+/** The rpc gate is closed: the executor is up, and does not know yet whether it may go on. */
+const comesOnlineWhenReady = Effect.fnUntraced(function* (pm2: Pm2, rpc: Gate) {
+  const restart = yield* pm2.begin("restart", APP)
+  yield* until(
+    "the executor looks at its chain",
+    Effect.sync(() => rpc.came() > 0)
   )
-  yield* Effect.acquireRelease(Effect.void, () => Effect.orDie(Effect.andThen(run("kill"), untilGone(daemonOf(file)))))
-  return { begin, run, app, daemonSays: file("pm2.log"), appSays: file(`logs/${APP}-out.log`), errors: file(`logs/${APP}-error.log`) }
+  assert.include(pm2.log(), "🤖 AI Mint Executor v")
+  assert.notInclude(pm2.log(), "Monitoring for funded tasks...")
+  assert.strictEqual((yield* pm2.app).status, "launching")
+  yield* rpc.open
+  assert.deepStrictEqual(yield* restart.ended, { code: 0, signal: null })
+  assert.include(pm2.log(), "Monitoring for funded tasks...")
+  assert.strictEqual((yield* pm2.app).status, "online")
+})
+
+/** The payment is made, and its answer comes only when the executor has been told to stop. */
+const stopsBehindThePayment = Effect.fnUntraced(function* (pm2: Pm2, payments: Gate) {
+  const { pid } = yield* pm2.app
+  yield* until(
+    "the payment is with the mint server",
+    Effect.sync(() => payments.came() === 1)
+  )
+  const stop = yield* pm2.begin("stop", APP)
+  yield* until(
+    "pm2 tells it to stop",
+    Effect.sync(() => pm2.daemonLog().includes(`Stopping app:${APP}`))
+  )
+  assert.isTrue(isRunning(pid), "it waits for the answer")
+  yield* payments.open
+  assert.deepStrictEqual(yield* stop.ended, { code: 0, signal: null })
+  yield* untilGone([pid])
+  assert.match(pm2.log(), /👋 AI Mint Executor stopped\n$/)
+  assert.include(pm2.daemonLog(), `App [${APP}:0] exited with code [0]`)
+  const sql = yield* SqlClient.SqlClient
+  assert.deepStrictEqual(yield* sql`SELECT status, sends FROM ai_agent_batches`, [{ status: "accepted", sends: 1 }])
+})
+
+const isCompleted = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  const tasks = yield* sql`SELECT 1 FROM ai_agent_tasks WHERE status = 'completed' AND retry_count = 0`
+  return tasks.length === 1
+})
+
+const finishesAfterRestart = Effect.fnUntraced(function* (pm2: Pm2, world: BaseSepolia, payments: Gate) {
+  const customer = yield* person("customer of pm2")
+  yield* payments.close
+  yield* placeOrder(customer, MINTS)
+  yield* pay(world, customer, MINTS)
+  yield* stopsBehindThePayment(pm2, payments)
+  yield* pm2.run("restart", APP)
+  yield* until("the order is completed", isCompleted)
+  assert.deepStrictEqual(yield* paymentsFrom(world.chain, USDC, customer.agentAddress), [PRICE * BigInt(MINTS)])
+  assert.strictEqual(yield* mintsTo(world.chain, TOKEN, customer.userAddress), MINTS)
+  assert.strictEqual(payments.came(), 1, "what was accepted is not sent again")
+})
+
+describe("the executor under pm2", () => {
+  it.live(
+    "is not restarted with bad settings, is online when it is ready, and stops without losing a payment",
+    () =>
+      Effect.gen(function* () {
+        const directory = yield* install
+        yield* addAllPackages(directory)
+        const world = yield* openBaseSepolia
+        const databaseUrl = yield* Postgres.freshDatabase()
+        const rpc = yield* gateTo(world.chain.rpcUrl)
+        const payments = yield* gateTo(world.serverUrl, ({ headers }) => headers["payment-signature"] !== undefined)
+        const settings = deployment(
+          { chain: { ...world.chain, rpcUrl: rpc.url }, serverUrl: payments.url },
+          databaseUrl
+        )
+        const pm2 = yield* pm2In(directory)
+
+        writeSettings(directory, { ...settings, MAX_BATCH_SIZE: "lots" })
+        yield* pm2.run("start", "ecosystem.config.cjs")
+        assert.deepInclude(yield* pm2.app, { name: APP, pid: 0, exit_code: 78 })
+        assert.include(pm2.errorLog(), "  - MAX_BATCH_SIZE: expected a whole number from 1 to 100\n")
+
+        writeSettings(directory, settings)
+        yield* rpc.close
+        yield* comesOnlineWhenReady(pm2, rpc)
+        yield* Effect.provide(finishesAfterRestart(pm2, world, payments), clientAt(databaseUrl))
+        assert.match(pm2.log(), /^\[\d{4}-\S+Z\] \[INFO\] 🔍 Found 1 task\(s\) to check\.\.\.$/m)
+        assert.match(pm2.log(), /^\[\d{4}-\S+Z\] \[INFO\] 💰 Checking pending_payment task [0-9a-f]{8}\.\.\.$/m)
+        assert.strictEqual(
+          count(pm2.daemonLog(), `App [${APP}:0] starting in -fork mode-`),
+          3,
+          "as often as it was told"
+        )
+      }),
+    TIMEOUT_MS
+  )
 })

@@ -16,7 +16,7 @@ import {
   TOKEN,
   USDC
 } from "./baseSepolia.ts"
-import { mintsTo, paymentsFrom, type Running, startExecutor, temporaryDirectory, until } from "./support.ts"
+import { mintsTo, paymentsFrom, type Running, startExecutor, temporaryDirectory, TIMEOUT_MS, until } from "./support.ts"
 
 vi.mock(import("../../src/config/Network.ts"), async (original) => {
   const networks = await original()
@@ -116,6 +116,6 @@ describe("two executors on one database", () => {
         assert.strictEqual(made.flat().length, ORDERS * BATCHES_EACH, "each batch is claimed by one of them, once")
         assert.strictEqual(new Set(made.flat()).size, ORDERS * BATCHES_EACH)
       }),
-    100_000
+    TIMEOUT_MS
   )
 })

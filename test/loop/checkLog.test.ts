@@ -112,7 +112,11 @@ layer(Pglite.layer())("the log of a sweep", (it) => {
     Effect.gen(function* () {
       const world = yield* World
       const task = yield* order(yield* person("ann"), 10)
-      world.chainFault = new ChainError({ reason: "RateLimited", operation: "read balances", detail: "429 from rpc.test" })
+      world.chainFault = new ChainError({
+        reason: "RateLimited",
+        operation: "read balances",
+        detail: "429 from rpc.test"
+      })
       yield* start
       yield* pass(900)
       assert.deepInclude(yield* readTask(task), { status: "pending_payment", retry_count: 0 })
@@ -138,7 +142,9 @@ layer(Pglite.layer())("the log of a sweep", (it) => {
       yield* pass(1_200)
       assert.strictEqual((yield* readTask(task)).status, "pending_payment")
       assert.strictEqual((yield* readTask(unpaid)).status, "pending_payment")
-      assert.isTrue((yield* said).some((line) => /^\[WARN\] ⚠️ The newest confirmed block \d+ is .+ old: no task/.test(line)))
+      assert.isTrue(
+        (yield* said).some((line) => /^\[WARN\] ⚠️ The newest confirmed block \d+ is .+ old: no task/.test(line))
+      )
       world.halt(false)
       yield* pass(30)
       assert.strictEqual((yield* readTask(unpaid)).status, "cancelled")
@@ -167,24 +173,26 @@ layer(Pglite.layer())("the log of a sweep", (it) => {
     }).pipe(onWorld())
   )
 
-  it.effect("while a payment's outcome is unknown, an order it might leave money for is neither funded nor cancelled", () =>
-    Effect.gen(function* () {
-      const world = yield* World
-      const { who, task } = yield* paidOrder("ann", 5)
-      world.manners.pay = () => ({ _tag: "Unclear", reason: "no answer" })
-      yield* start
-      yield* pass(20)
-      const waiting = yield* order(who, 5, { created_at: new Date(0) })
-      const hopeless = yield* order(who, 6, { created_at: new Date(0) })
-      yield* pass(60)
-      assert.strictEqual((yield* readTask(waiting)).status, "pending_payment")
-      assert.strictEqual((yield* readTask(hopeless)).status, "cancelled")
-      yield* editTask(task, { status: "cancelled" })
-      delete world.manners.pay
-      yield* pass(400)
-      assert.strictEqual((yield* readTask(waiting)).status, "completed", "the payment was never made")
-      assert.strictEqual(world.paidBy(who.agentAddress).length, 1)
-    }).pipe(onWorld())
+  it.effect(
+    "while a payment's outcome is unknown, an order it might leave money for is neither funded nor cancelled",
+    () =>
+      Effect.gen(function* () {
+        const world = yield* World
+        const { who, task } = yield* paidOrder("ann", 5)
+        world.manners.pay = () => ({ _tag: "Unclear", reason: "no answer" })
+        yield* start
+        yield* pass(20)
+        const waiting = yield* order(who, 5, { created_at: new Date(0) })
+        const hopeless = yield* order(who, 6, { created_at: new Date(0) })
+        yield* pass(60)
+        assert.strictEqual((yield* readTask(waiting)).status, "pending_payment")
+        assert.strictEqual((yield* readTask(hopeless)).status, "cancelled")
+        yield* editTask(task, { status: "cancelled" })
+        delete world.manners.pay
+        yield* pass(400)
+        assert.strictEqual((yield* readTask(waiting)).status, "completed", "the payment was never made")
+        assert.strictEqual(world.paidBy(who.agentAddress).length, 1)
+      }).pipe(onWorld())
   )
 
   it.effect("ten sweeps in a row that end in a defect end the whole executor", () =>

@@ -57,7 +57,10 @@ describe("a loop", () => {
       assert.strictEqual(atMs.length, 6)
       const { all } = yield* LogLines
       assert.strictEqual(all.length, 2)
-      assert.match(all[0] ?? "", /^\[1970-01-01T00:00:10\.000Z\] \[ERROR\] 🚨 Check ended in a defect: Error: boom \(.+\)$/)
+      assert.match(
+        all[0] ?? "",
+        /^\[1970-01-01T00:00:10\.000Z\] \[ERROR\] 🚨 Check ended in a defect: Error: boom \(.+\)$/
+      )
     }).pipe(Effect.provide(logging))
   )
 

@@ -11,7 +11,7 @@ const dollars = (amount: number) => usdc(BigInt(amount) * 1_000_000n)
 
 /**
  * An order of twenty that v1.1 was minting when it died, with `counted` mints counted, `paid` dollars of it paid and
- * `held` dollars left in the wallet.
+ * `left` dollars in the wallet.
  */
 const leftBehind = Effect.fnUntraced(function* (
   state: { readonly counted: number; readonly paid: number; readonly left: number },
@@ -37,28 +37,28 @@ const leftBehind = Effect.fnUntraced(function* (
   return { who: ann, task }
 })
 
+const minutesAgo = (minutes: number) => (nowMs: number) => ({ updated_at: new Date(nowMs - minutes * 60_000) })
+
 layer(Pglite.layer())("an order that v1.1 left in processing", (it) => {
   it.effect("is not touched before an hour of quiet, and then finished from where it was", () =>
     Effect.gen(function* () {
       const world = yield* World
-      const { who, task } = yield* leftBehind({ counted: 10, paid: 10, left: 10 }, () => ({}))
+      const { who, task } = yield* leftBehind({ counted: 10, paid: 10, left: 10 }, minutesAgo(50))
       yield* start
-      yield* pass(3_595)
+      yield* pass(595)
       assert.deepInclude(yield* readTask(task), { status: "processing", mints_completed: 10 })
       assert.strictEqual(world.payments.length, 0)
       yield* pass(60)
       assert.deepInclude(yield* readTask(task), { status: "completed", mints_completed: 20 })
       assert.strictEqual(world.mintsTo(who.userAddress), 20)
       assert.strictEqual(world.balance(who.agentAddress), 0n)
-    }).pipe(onWorld({ logLevel: "Info" }))
+    }).pipe(onWorld())
   )
 
   it.effect("is taken over at once where the hour has passed already", () =>
     Effect.gen(function* () {
       const world = yield* World
-      const { who, task } = yield* leftBehind({ counted: 0, paid: 0, left: 20 }, (nowMs) => ({
-        updated_at: new Date(nowMs - 3_600_000)
-      }))
+      const { who, task } = yield* leftBehind({ counted: 0, paid: 0, left: 20 }, minutesAgo(60))
       yield* start
       yield* pass(40)
       assert.strictEqual((yield* readTask(task)).status, "completed")
@@ -69,38 +69,39 @@ layer(Pglite.layer())("an order that v1.1 left in processing", (it) => {
   it.effect("waits its hour too where v1.1 died before it wrote when it started", () =>
     Effect.gen(function* () {
       const world = yield* World
-      const { task } = yield* leftBehind({ counted: 0, paid: 0, left: 20 }, () => ({ started_at: null }))
+      const { task } = yield* leftBehind({ counted: 0, paid: 0, left: 20 }, (nowMs) => ({
+        ...minutesAgo(50)(nowMs),
+        started_at: null
+      }))
       yield* start
-      yield* pass(1_800)
+      yield* pass(595)
       assert.strictEqual((yield* readTask(task)).status, "processing")
       assert.strictEqual(world.payments.length, 0, "a payment of v1.1 may be in flight")
-      yield* pass(1_900)
+      yield* pass(60)
       assert.strictEqual((yield* readTask(task)).status, "completed")
-    }).pipe(onWorld({ logLevel: "Info" }))
+    }).pipe(onWorld())
   )
 
   it.effect("waits its hour too where it was funded by us and snatched by a v1.1 that still ran", () =>
     Effect.gen(function* () {
       const world = yield* World
-      const { task } = yield* leftBehind({ counted: 0, paid: 10, left: 10 }, () => ({}))
+      const { task } = yield* leftBehind({ counted: 0, paid: 10, left: 10 }, minutesAgo(50))
       const sql = yield* SqlClient.SqlClient
       yield* sql`INSERT INTO ai_agent_task_state (task_id, reserved_at_block) VALUES (${task}::uuid, 1)`
       yield* start
-      yield* pass(1_800)
+      yield* pass(595)
       assert.strictEqual(world.payments.length, 0)
-      yield* pass(1_900)
+      yield* pass(60)
       const says = "Held for the operator: v1.1 paid 10.00 USDC for this order and counted mints for 0.00"
       assert.strictEqual((yield* readTask(task)).error_message, says)
       assert.strictEqual(world.payments.length, 0)
-    }).pipe(onWorld({ logLevel: "Info" }))
+    }).pipe(onWorld())
   )
 
   it.effect("is held where v1.1 paid more than it counted: nobody knows what became of that", () =>
     Effect.gen(function* () {
       const world = yield* World
-      const { task } = yield* leftBehind({ counted: 10, paid: 20, left: 0 }, (nowMs) => ({
-        updated_at: new Date(nowMs - 7_200_000)
-      }))
+      const { task } = yield* leftBehind({ counted: 10, paid: 20, left: 0 }, minutesAgo(120))
       yield* start
       yield* pass(60)
       const says = "Held for the operator: v1.1 paid 20.00 USDC for this order and counted mints for 10.00"
@@ -113,9 +114,7 @@ layer(Pglite.layer())("an order that v1.1 left in processing", (it) => {
   it.effect("is held where its money is gone", () =>
     Effect.gen(function* () {
       const world = yield* World
-      const { task } = yield* leftBehind({ counted: 10, paid: 10, left: 4 }, (nowMs) => ({
-        updated_at: new Date(nowMs - 7_200_000)
-      }))
+      const { task } = yield* leftBehind({ counted: 10, paid: 10, left: 4 }, minutesAgo(120))
       yield* start
       yield* pass(60)
       const says = "Held for the operator: the agent wallet holds 4.00 USDC and this order needs 10.00"
@@ -127,15 +126,15 @@ layer(Pglite.layer())("an order that v1.1 left in processing", (it) => {
   it.effect("keeps its money from the wallet's other orders while it waits", () =>
     Effect.gen(function* () {
       const world = yield* World
-      const { who, task } = yield* leftBehind({ counted: 10, paid: 10, left: 10 }, () => ({}))
+      const { who, task } = yield* leftBehind({ counted: 10, paid: 10, left: 10 }, minutesAgo(45))
       const next = yield* order(who, 10)
       yield* start
       yield* pass(610)
       assert.strictEqual((yield* readTask(next)).status, "cancelled")
-      yield* pass(3_100)
+      yield* pass(350)
       assert.strictEqual((yield* readTask(task)).status, "completed")
       assert.strictEqual(world.mintsTo(who.userAddress), 20)
-    }).pipe(onWorld({ logLevel: "Info" }))
+    }).pipe(onWorld())
   )
 
   it.effect("and set back to funded by an operator is compared with its payments, and finished", () =>

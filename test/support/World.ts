@@ -1,13 +1,13 @@
 import { Clock, Context, Effect, Layer } from "effect"
 import { keccak256, toHex } from "viem"
-import { ChainClient, ChainError, type Mint } from "../../src/chain/ChainClient.ts"
+import { ChainClient, type ChainError, type Mint } from "../../src/chain/ChainClient.ts"
 import { Settings } from "../../src/config/Settings.ts"
 import { type Address, type Bytes32, ZERO } from "../../src/domain/Address.ts"
 import type { AuthorizationOutcome, SignedAuthorization } from "../../src/domain/Authorization.ts"
 import type { Block } from "../../src/domain/Block.ts"
 import type { Offer } from "../../src/domain/Offer.ts"
 import { sum, times, type Usdc, usdc } from "../../src/domain/Usdc.ts"
-import { Minter, type MintOrder, NoOffer, type PaymentAnswer } from "../../src/mint/Minter.ts"
+import { Minter, type MintOrder, type NoOffer, type PaymentAnswer } from "../../src/mint/Minter.ts"
 
 /** Seconds between blocks of this chain, as on Base. */
 const BLOCK_MS = 2_000
@@ -292,4 +292,3 @@ export const minter = Layer.effect(
 )
 
 export const outside = Layer.mergeAll(chain, minter)
-

@@ -85,11 +85,19 @@ export const settled = Effect.gen(function* () {
 })
 
 /** Starts both loops, as `main` does; they end with the test. */
-export const start = Effect.andThen(Effect.forkScoped(monitor(Effect.void)), Effect.andThen(TestClock.adjust(0), settled))
+export const start = Effect.andThen(
+  Effect.forkScoped(monitor(Effect.void)),
+  Effect.andThen(TestClock.adjust(0), settled)
+)
 
-/** Lets seconds pass one by one, each when all that the last one brought is done. */
+/** Lets seconds pass one by one, each when all that the last one brought is done. Most of them bring nothing. */
 export const pass = Effect.fnUntraced(function* (seconds: number) {
-  for (let second = 0; second < seconds; second++) yield* Effect.andThen(TestClock.adjust("1 second"), settled)
+  const counter = yield* Activity
+  for (let second = 0; second < seconds; second++) {
+    const before = counter.begun
+    yield* TestClock.adjust("1 second")
+    if (counter.begun !== before) yield* settled
+  }
 })
 
 /** What is done around each question to the ledger and each write, by the name of its method. */
@@ -106,7 +114,12 @@ const interposed = (repo: TaskRepo["Service"], around: Around): TaskRepo["Servic
 
 const wiringAround = (around: Around) =>
   Layer.fresh(WalletActors.layer).pipe(
-    Layer.provideMerge(Layer.effect(TaskRepo, Effect.map(TaskRepo, (repo) => interposed(repo, around))))
+    Layer.provideMerge(
+      Layer.effect(
+        TaskRepo,
+        Effect.map(TaskRepo, (repo) => interposed(repo, around))
+      )
+    )
   )
 
 /**

@@ -62,7 +62,6 @@ describe("what the ledger says when it cannot", () => {
       const failure = yield* Effect.flip(ledgerAt(relay.url))
       assert.deepInclude(failure, { _tag: "LedgerError", reason: "Unavailable" })
       assert.include(failure.message, "ECONNREFUSED")
-      yield* relay.open
     })
   )
 

@@ -113,10 +113,16 @@ layer(Pglite.layer())("the wallets", (it) => {
       world.manners.pay = ({ order, settle }) => {
         // The mints come late, and nobody says in which transaction.
         if (!settle()) return { _tag: "Unclear", reason: "no answer" }
-        return Effect.as(Effect.andThen(Effect.sleep("3 seconds"), Effect.sync(() => world.mint(order, order.quantity))), {
-          _tag: "Unclear",
-          reason: "no answer"
-        } as const)
+        return Effect.as(
+          Effect.andThen(
+            Effect.sleep("3 seconds"),
+            Effect.sync(() => world.mint(order, order.quantity))
+          ),
+          {
+            _tag: "Unclear",
+            reason: "no answer"
+          } as const
+        )
       }
       const first = yield* paidOrder("ann", 7)
       yield* pass(1)
@@ -124,7 +130,10 @@ layer(Pglite.layer())("the wallets", (it) => {
       world.deposit(first.who.agentAddress, 12_000_000n as never)
       yield* start
       yield* pass(90)
-      for (const [task, quantity] of [[first.task, 7], [second, 12]] as const) {
+      for (const [task, quantity] of [
+        [first.task, 7],
+        [second, 12]
+      ] as const) {
         assert.deepInclude(yield* readTask(task), { status: "completed", mints_completed: quantity })
       }
       assert.strictEqual(world.payments.length, 3)
@@ -189,7 +198,10 @@ layer(Pglite.layer())("an executor that is told to stop", (it) => {
       assert.isUndefined(stopping.pollUnsafe())
       yield* pass(1)
       assert.isDefined(stopping.pollUnsafe())
-      assert.deepStrictEqual((yield* readBatches(task)).map(({ status }) => status), ["signed"])
+      assert.deepStrictEqual(
+        (yield* readBatches(task)).map(({ status }) => status),
+        ["signed"]
+      )
       delete world.manners.pay
       const again = yield* launch(NOW)
       yield* pass(60)

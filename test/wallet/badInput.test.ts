@@ -72,7 +72,11 @@ const badOrders: ReadonlyArray<BadOrder> = [
 
 const badKeys = [
   { name: "that is no text of its form", key: "deadbeef", says: /is not of the form ivHex:authTagHex:cipherHex/ },
-  { name: "that was encrypted with another key", key: encrypt("7".repeat(64), "f".repeat(64)), says: /does not decrypt/ },
+  {
+    name: "that was encrypted with another key",
+    key: encrypt("7".repeat(64), "f".repeat(64)),
+    says: /does not decrypt/
+  },
   { name: "of another address", key: encrypt("7".repeat(64)), says: /belongs to another address, 0x[0-9a-f]{40}/ },
   { name: "that is no number", key: encrypt("z".repeat(64)), says: /something that is no private key/ }
 ]

@@ -42,7 +42,11 @@ const isDoneOnce = Effect.fnUntraced(function* ({ who, task }: { who: Person; ta
   assert.strictEqual(world.mintsTo(who.userAddress), QUANTITY, where)
   const records = yield* sql<{ n: number }>`
     SELECT mint_number AS n FROM ai_agent_mint_records WHERE task_id = ${task}::uuid ORDER BY 1`
-  assert.deepStrictEqual(records.map(({ n }) => n), Array.from({ length: QUANTITY }, (_, index) => index + 1), where)
+  assert.deepStrictEqual(
+    records.map(({ n }) => n),
+    Array.from({ length: QUANTITY }, (_, index) => index + 1),
+    where
+  )
 })
 
 /** One life of an order with a crash in it. Gives whether the order was done before the crash could come. */
@@ -65,7 +69,10 @@ const live = (nth: number, moment: "before" | "after", downSeconds: number) =>
 
 layer(Pglite.layer())("an executor that dies", (it) => {
   for (const moment of ["before", "after"] as const) {
-    for (const [name, downSeconds] of [["at once", 0], ["after the payment's window", 600]] as const) {
+    for (const [name, downSeconds] of [
+      ["at once", 0],
+      ["after the payment's window", 600]
+    ] as const) {
       it.effect(`${moment} any write to the ledger and starts again ${name} pays and mints everything once`, () =>
         Effect.gen(function* () {
           let crashes = 0

@@ -1,6 +1,7 @@
 import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
 import { address } from "../../src/domain/Address.ts"
+import { usdc } from "../../src/domain/Usdc.ts"
 import type { PaymentAnswer } from "../../src/mint/Minter.ts"
 import * as Pglite from "../../src/sandbox/Pglite.ts"
 import { LogLines, onWorld, pass, start } from "../support/executor.ts"
@@ -35,6 +36,25 @@ layer(Pglite.layer())("a payment that was taken", (it) => {
       assert.deepInclude(yield* readTask(task), { status: "completed", mints_completed: 5 })
       assert.strictEqual(world.paidBy(who.agentAddress).length, 1)
       assert.strictEqual(world.mintsTo(who.userAddress), 5)
+    }).pipe(onWorld())
+  )
+
+  it.effect("and not delivered is sent again at whatever price the server asks by now: it can move no money", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const { who, task } = yield* paidOrder("ann", 5)
+      world.manners.pay = ({ settle }) => {
+        settle()
+        return lost
+      }
+      yield* start
+      yield* pass(30)
+      delete world.manners.pay
+      world.pricePerMint = usdc(2_000_000n)
+      yield* pass(90)
+      assert.deepInclude(yield* readTask(task), { status: "completed", mints_completed: 5 })
+      assert.strictEqual(world.paidBy(who.agentAddress).length, 1)
+      for (const payment of world.payments) assert.deepStrictEqual(payment, world.payments[0])
     }).pipe(onWorld())
   )
 
@@ -105,20 +125,22 @@ layer(Pglite.layer())("a payment that was taken", (it) => {
     }).pipe(onWorld())
   )
 
-  it.effect("and minted in other transactions than the server named is found all the same, and not asked for again", () =>
-    Effect.gen(function* () {
-      const world = yield* World
-      const { who, task } = yield* paidOrder("ann", 5)
-      world.manners.pay = ({ order, settle }) => {
-        if (settle()) world.mint(order, 5)
-        return { _tag: "Accepted", mintTxs: [world.hash()], paymentTx: undefined }
-      }
-      yield* start
-      yield* pass(100)
-      assert.deepInclude(yield* readTask(task), { status: "completed", mints_completed: 5 })
-      assert.strictEqual(world.mintsTo(who.userAddress), 5)
-      assert.strictEqual(world.payments.length, 1)
-    }).pipe(onWorld())
+  it.effect(
+    "and minted in other transactions than the server named is found all the same, and not asked for again",
+    () =>
+      Effect.gen(function* () {
+        const world = yield* World
+        const { who, task } = yield* paidOrder("ann", 5)
+        world.manners.pay = ({ order, settle }) => {
+          if (settle()) world.mint(order, 5)
+          return { _tag: "Accepted", mintTxs: [world.hash()], paymentTx: undefined }
+        }
+        yield* start
+        yield* pass(100)
+        assert.deepInclude(yield* readTask(task), { status: "completed", mints_completed: 5 })
+        assert.strictEqual(world.mintsTo(who.userAddress), 5)
+        assert.strictEqual(world.payments.length, 1)
+      }).pipe(onWorld())
   )
 
   it.effect("and minted before it was settled is delivered, and not asked for again", () =>
@@ -152,7 +174,10 @@ layer(Pglite.layer())("a payment that was taken", (it) => {
       // The price is asked again when the old window is void; the mints come while the server thinks about it.
       world.manners.delay = (request, order) =>
         request === "quote" && world.confirmed.timeMs >= world.payments[0]!.validBefore * 1000
-          ? Effect.andThen(Effect.sync(() => world.mint(order, 5)), Effect.sleep("20 seconds"))
+          ? Effect.andThen(
+              Effect.sync(() => world.mint(order, 5)),
+              Effect.sleep("20 seconds")
+            )
           : Effect.void
       yield* pass(500)
       const says = "Held for the operator: batch 1: 5 mint(s) were made and never paid for"

@@ -19,7 +19,11 @@ const isDoneOnce = Effect.fnUntraced(function* ({ who, task }: { who: Person; ta
   assert.strictEqual(world.paidBy(who.agentAddress).length, 2, where)
   assert.strictEqual(world.mintsTo(who.userAddress), QUANTITY, where)
   const { all } = yield* LogLines
-  assert.deepStrictEqual(all.filter((line) => line.includes("[ERROR]")), [], where)
+  assert.deepStrictEqual(
+    all.filter((line) => line.includes("[ERROR]")),
+    [],
+    where
+  )
 })
 
 /** The `nth` question to the ledger fails: `before` it was asked, or `after` it was done and nobody heard. */
@@ -37,7 +41,10 @@ const failingAt = (nth: number, moment: "before" | "after") => {
 }
 
 /** What the mint server may do to any one request, with everything else in order. */
-const tricks: Record<string, (request: { settle: () => boolean; mint: (count: number) => unknown }, count: number) => PaymentAnswer> = {
+const tricks: Record<
+  string,
+  (request: { settle: () => boolean; mint: (count: number) => unknown }, count: number) => PaymentAnswer
+> = {
   "does nothing and answers nothing": () => ({ _tag: "Unclear", reason: "reset" }),
   "does nothing and refuses": () => ({ _tag: "Refused", reason: "no" }),
   "does nothing and says accepted": () => ({ _tag: "Accepted", mintTxs: [], paymentTx: undefined }),

@@ -100,7 +100,11 @@ layer(Pglite.layer())("money", (it) => {
       const seen = yield* Effect.forEach(tasks, readTask)
       assert.deepStrictEqual(
         seen.map((task) => [task.status, task.funding_tx_hash]),
-        [["completed", tx], ["completed", tx], ["pending_payment", null]]
+        [
+          ["completed", tx],
+          ["completed", tx],
+          ["pending_payment", null]
+        ]
       )
       assert.strictEqual(world.balance(ann.agentAddress), dollars(0.5))
     }).pipe(onWorld())
@@ -130,7 +134,10 @@ layer(Pglite.layer())("money", (it) => {
       yield* start
       yield* pass(30)
       assert.strictEqual((yield* readTask(task)).status, "completed")
-      assert.deepStrictEqual((yield* readBatches(task)).map((batch) => batch.paid_amount), [dollars(4)])
+      assert.deepStrictEqual(
+        (yield* readBatches(task)).map((batch) => batch.paid_amount),
+        [dollars(4)]
+      )
       assert.strictEqual(world.balance(who.agentAddress), dollars(1))
       const { all } = yield* LogLines
       assert.isTrue(all.some((line) => line.endsWith("batch 1: 4.00 USDC paid")))
@@ -175,7 +182,9 @@ layer(Pglite.layer())("money", (it) => {
       const { task } = yield* paidOrder("ann", 5)
       const detail = "range too large"
       world.onChainCall = (call) =>
-        call === "findDeposits" ? new ChainError({ reason: "Rejected", operation: "find deposits", detail }) : Effect.void
+        call === "findDeposits"
+          ? new ChainError({ reason: "Rejected", operation: "find deposits", detail })
+          : Effect.void
       yield* start
       yield* pass(30)
       assert.deepInclude(yield* readTask(task), { status: "completed", funding_tx_hash: "auto_funded" })

@@ -1,5 +1,6 @@
 import { assert, layer } from "@effect/vitest"
 import { Clock, Effect } from "effect"
+import { SqlClient } from "effect/sql"
 import { ChainError } from "../../src/chain/ChainClient.ts"
 import { address } from "../../src/domain/Address.ts"
 import type { Offer } from "../../src/domain/Offer.ts"
@@ -58,7 +59,11 @@ layer(Pglite.layer())("a mint server that", (it) => {
         yield* pass(6)
         const startedMs = yield* Clock.currentTimeMillis
         yield* start
-        assert.deepInclude(yield* readTask(task), { status: "processing", retry_count: 1, error_message: `Retry 1/3: ${says}` })
+        assert.deepInclude(yield* readTask(task), {
+          status: "processing",
+          retry_count: 1,
+          error_message: `Retry 1/3: ${says}`
+        })
         yield* pass(5)
         assert.deepInclude(yield* readTask(task), { retry_count: 2, error_message: `Retry 2/3: ${says}` })
         yield* pass(30)
@@ -83,7 +88,10 @@ layer(Pglite.layer())("a mint server that", (it) => {
       yield* start
       yield* pass(40)
       assert.strictEqual((yield* readTask(task)).status, "completed")
-      assert.deepStrictEqual(world.paidBy(who.agentAddress).map(({ to }) => to), [THIEF])
+      assert.deepStrictEqual(
+        world.paidBy(who.agentAddress).map(({ to }) => to),
+        [THIEF]
+      )
     }).pipe(onWorld({ mintPayTo: [THIEF] }))
   )
 
@@ -138,7 +146,10 @@ layer(Pglite.layer())("a mint server that", (it) => {
       yield* start
       yield* pass(1_200)
       const seen = yield* Effect.forEach(orders, ({ task }) => readTask(task))
-      assert.deepStrictEqual(seen.map(({ status }) => status), Array(4).fill("processing"))
+      assert.deepStrictEqual(
+        seen.map(({ status }) => status),
+        Array(4).fill("processing")
+      )
       assert.isTrue(seen.every(({ retry_count }) => retry_count <= 1))
       assert.isAtMost(world.quotedAtMs.length, 4 * (6 + 20))
       world.manners.quote = () => undefined
@@ -169,18 +180,27 @@ layer(Pglite.layer())("a mint server that", (it) => {
     }).pipe(onWorld({ logLevel: "Info" }))
   )
 
-  it.effect("refuses because the wallet's money is gone leaves the order to a person, and goes on when it is back", () =>
-    Effect.gen(function* () {
-      const world = yield* World
-      const { who, task } = yield* paidOrder("ann", 5)
-      yield* start
-      world.onChainCall = (call) =>
-        call === "findDeposits" ? Effect.sync(() => world.spend(who.agentAddress, THIEF, usdc(1_000_000n))) : Effect.void
-      yield* pass(400)
-      const reason = "Held for the operator: the agent wallet holds 4.00 USDC and this order needs 5.00"
-      assert.deepInclude(yield* readTask(task), { status: "processing", error_message: reason })
-      assert.strictEqual(world.paidBy(who.agentAddress).filter(({ to }) => to === TOKEN).length, 0)
-    }).pipe(onWorld())
+  it.effect(
+    "refuses because the wallet's money is gone leaves the order to a person, and goes on when it is back",
+    () =>
+      Effect.gen(function* () {
+        const world = yield* World
+        const sql = yield* SqlClient.SqlClient
+        const { who, task } = yield* paidOrder("ann", 5)
+        yield* start
+        world.onChainCall = (call) =>
+          call === "findDeposits"
+            ? Effect.sync(() => world.spend(who.agentAddress, THIEF, usdc(1_000_000n)))
+            : Effect.void
+        yield* pass(400)
+        const reason = "Held for the operator: the agent wallet holds 4.00 USDC and this order needs 5.00"
+        assert.deepInclude(yield* readTask(task), { status: "processing", error_message: reason })
+        assert.strictEqual(world.paidBy(who.agentAddress).filter(({ to }) => to === TOKEN).length, 0)
+        world.deposit(who.agentAddress, usdc(1_000_000n))
+        yield* sql`UPDATE ai_agent_task_state SET held_at = NULL, held_reason = NULL`
+        yield* pass(40)
+        assert.deepInclude(yield* readTask(task), { status: "completed", mints_completed: 5 })
+      }).pipe(onWorld())
   )
 
   it.effect("is fine while the chain is not: nothing is paid, no retry is counted, and it goes on by itself", () =>
@@ -199,7 +219,10 @@ layer(Pglite.layer())("a mint server that", (it) => {
       world.chainFault = undefined
       yield* pass(120)
       assert.strictEqual((yield* readTask(task)).status, "completed")
-      assert.deepStrictEqual((yield* readBatches(task)).map(({ minted }) => minted), [10, 10, 10])
+      assert.deepStrictEqual(
+        (yield* readBatches(task)).map(({ minted }) => minted),
+        [10, 10, 10]
+      )
     }).pipe(onWorld({ logLevel: "Info" }))
   )
 

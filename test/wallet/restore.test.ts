@@ -46,31 +46,33 @@ const isDoneOnce = Effect.fnUntraced(function* ({ who, task }: { who: Person; ta
 
 layer(Pglite.layer())("a restored backup", (it) => {
   for (const batchSize of [10, 4, 25]) {
-    it.effect(`of before an order was planned imports what was paid since, with batches of ${batchSize} from now on`, () =>
-      Effect.gen(function* () {
-        const world = yield* World
-        const ann = yield* paidOrder("ann", 30)
-        yield* pass(6)
-        const first = yield* launch({ ...NOW, mintInterval: Duration.seconds(30) }, (operation, work) =>
-          operation === "plan" ? Effect.never : work
-        )
-        const restore = yield* backup
-        assert.strictEqual((yield* readTask(ann.task)).status, "funded")
-        yield* first.kill
-        const second = yield* launch(NOW)
-        yield* pass(16)
-        assert.deepInclude(yield* readTask(ann.task), { status: "processing", mints_completed: 20 })
-        yield* second.kill
-        yield* restore
-        assert.deepInclude(yield* readTask(ann.task), { status: "funded", mints_completed: 0 })
-        const paidBefore = world.paidBy(ann.who.agentAddress).length
-        const third = yield* launch({ ...NOW, maxBatchSize: batchSize })
-        yield* pass(60)
-        yield* isDoneOnce(ann, 30)
-        assert.isTrue((yield* readBatches(ann.task)).every(({ status }) => status === "delivered"))
-        assert.isAbove(paidBefore, 1)
-        yield* third.kill
-      }).pipe(onWorld(NOW))
+    it.effect(
+      `of before an order was planned imports what was paid since, with batches of ${batchSize} from now on`,
+      () =>
+        Effect.gen(function* () {
+          const world = yield* World
+          const ann = yield* paidOrder("ann", 30)
+          yield* pass(6)
+          const first = yield* launch({ ...NOW, mintInterval: Duration.seconds(30) }, (operation, work) =>
+            operation === "plan" ? Effect.never : work
+          )
+          const restore = yield* backup
+          assert.strictEqual((yield* readTask(ann.task)).status, "funded")
+          yield* first.kill
+          const second = yield* launch(NOW)
+          yield* pass(16)
+          assert.deepInclude(yield* readTask(ann.task), { status: "processing", mints_completed: 20 })
+          yield* second.kill
+          yield* restore
+          assert.deepInclude(yield* readTask(ann.task), { status: "funded", mints_completed: 0 })
+          const paidBefore = world.paidBy(ann.who.agentAddress).length
+          const third = yield* launch({ ...NOW, maxBatchSize: batchSize })
+          yield* pass(60)
+          yield* isDoneOnce(ann, 30)
+          assert.isTrue((yield* readBatches(ann.task)).every(({ status }) => status === "delivered"))
+          assert.isAbove(paidBefore, 1)
+          yield* third.kill
+        }).pipe(onWorld(NOW))
     )
   }
 
@@ -83,7 +85,10 @@ layer(Pglite.layer())("a restored backup", (it) => {
         yield* pass(6)
         const first = yield* launch(NOW, (operation, work) => (operation === "saveBatch" ? Effect.never : work))
         yield* pass(1)
-        assert.deepStrictEqual((yield* readBatches(ann.task)).map(({ status }) => status), ["planned"])
+        assert.deepStrictEqual(
+          (yield* readBatches(ann.task)).map(({ status }) => status),
+          ["planned"]
+        )
         const restore = yield* backup
         yield* first.kill
         const second = yield* launch(NOW)
@@ -181,7 +186,10 @@ layer(Pglite.layer())("a restored backup", (it) => {
       const second = yield* launch({ ...NOW, maxBatchSize: 3 })
       yield* pass(60)
       yield* isDoneOnce(ann, 30)
-      assert.deepStrictEqual((yield* readBatches(ann.task)).map(({ quantity }) => quantity), [10, 10, 10])
+      assert.deepStrictEqual(
+        (yield* readBatches(ann.task)).map(({ quantity }) => quantity),
+        [10, 10, 10]
+      )
       yield* second.kill
     }).pipe(onWorld(NOW))
   )

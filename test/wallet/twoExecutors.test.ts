@@ -17,7 +17,11 @@ const isDoneOnce = Effect.fnUntraced(function* ({ who, task }: { who: Person; ta
 })
 
 layer(Pglite.layer())("two executors on one database", (it) => {
-  for (const [name, seconds] of [["answers at once", 0], ["takes its time", 7], ["is slower than both wait for", 80]] as const) {
+  for (const [name, seconds] of [
+    ["answers at once", 0],
+    ["takes its time", 7],
+    ["is slower than both wait for", 80]
+  ] as const) {
     it.effect(`pay every batch once, and complete every order, where the server ${name}`, () =>
       Effect.gen(function* () {
         const world = yield* World
@@ -29,9 +33,16 @@ layer(Pglite.layer())("two executors on one database", (it) => {
         for (const one of orders) yield* isDoneOnce(one, 25)
         assert.strictEqual(world.transfers.filter(({ from }) => from !== "0x".padEnd(42, "0")).length, 5 * 3)
         const { all } = yield* LogLines
-        assert.deepStrictEqual(all.filter((line) => line.includes("[ERROR]")), [])
+        assert.deepStrictEqual(
+          all.filter((line) => line.includes("[ERROR]")),
+          []
+        )
         const claims = all.filter((line) => line.includes("🪙 Paying"))
-        assert.strictEqual(new Set(claims.map((line) => line.slice(27))).size, claims.length, "each claimed by one of them")
+        assert.strictEqual(
+          new Set(claims.map((line) => line.slice(27))).size,
+          claims.length,
+          "each claimed by one of them"
+        )
         for (const { kill } of executors) yield* kill
       }).pipe(onWorld(NOW))
     )

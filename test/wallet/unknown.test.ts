@@ -26,7 +26,10 @@ const isDoneOnce = Effect.fnUntraced(function* ({ who, task }: { who: Person; ta
   const sql = yield* SqlClient.SqlClient
   const records = yield* sql<{ n: number }>`
     SELECT mint_number AS n FROM ai_agent_mint_records WHERE task_id = ${task}::uuid ORDER BY 1`
-  assert.deepStrictEqual(records.map(({ n }) => n), Array.from({ length: quantity }, (_, index) => index + 1))
+  assert.deepStrictEqual(
+    records.map(({ n }) => n),
+    Array.from({ length: quantity }, (_, index) => index + 1)
+  )
 })
 
 const nonceOf = (task: string) =>
@@ -37,7 +40,10 @@ const nonceOf = (task: string) =>
   })
 
 layer(Pglite.layer())("a payment", (it) => {
-  for (const [name, answer] of [["is lost", lost], ["is a refusal", refused]] as const) {
+  for (const [name, answer] of [
+    ["is lost", lost],
+    ["is a refusal", refused]
+  ] as const) {
     it.effect(`that was settled and minted while the answer ${name} is proven by the chain and not repeated`, () =>
       Effect.gen(function* () {
         const world = yield* World
@@ -55,61 +61,74 @@ layer(Pglite.layer())("a payment", (it) => {
     )
   }
 
-  it.effect("that is never settled is sent again unchanged after growing pauses, and paid once in the next window", () =>
-    Effect.gen(function* () {
-      const world = yield* World
-      const ann = yield* paidOrder("ann", 5)
-      world.manners.pay = () => lost
-      yield* pass(6)
-      yield* start
-      yield* pass(290)
-      const [first] = world.payments
-      for (const payment of world.payments) assert.deepStrictEqual(payment, first)
-      const pauses = world.sentAtMs.slice(1).map((atMs, index) => atMs - world.sentAtMs[index]!)
-      assert.isTrue(pauses.slice(0, 5).every((pause, index) => index === 0 || pause >= pauses[index - 1]!))
-      assert.isAtLeast(pauses[0]!, 2_000)
-      assert.isAtMost(Math.max(...pauses), 70_000)
-      assert.isAtMost(world.payments.length, 12)
-      assert.deepInclude(yield* readTask(ann.task), { status: "processing", retry_count: 0 })
-      delete world.manners.pay
-      yield* pass(90)
-      yield* isDoneOnce(ann, 5)
-      const last = world.payments.at(-1)!
-      assert.strictEqual(last.nonce, first!.nonce)
-      assert.isAbove(last.validBefore, first!.validBefore)
-    }).pipe(onWorld())
-  )
-
-  for (const confirmations of [1, 2, 40, 100]) {
-    it.effect(`is valid long enough to be settled, and is not sent when it is not, at ${confirmations} confirmations`, () =>
+  it.effect(
+    "that is never settled is sent again unchanged after growing pauses, and paid once in the next window",
+    () =>
       Effect.gen(function* () {
         const world = yield* World
         const ann = yield* paidOrder("ann", 5)
-        // Facilitators refuse what lapses within six seconds; the server says that it needs a minute.
-        const lapsed: PaymentAnswer = { _tag: "Refused", reason: "invalid_exact_evm_payload_authorization_valid_before" }
-        let isDown = true
-        world.manners.offer = (offer) => ({ ...offer, maxTimeoutSeconds: 60 })
-        world.manners.pay = ({ payment }) => {
-          if (payment.validBefore * 1000 < world.sentAtMs.at(-1)! + 6_000) return lapsed
-          return isDown ? lost : undefined
-        }
-        yield* pass(240)
+        world.manners.pay = () => lost
+        yield* pass(6)
         yield* start
-        yield* pass(900)
-        assert.deepInclude(yield* readTask(ann.task), { status: "processing", retry_count: 0, error_message: null })
-        isDown = false
-        yield* pass(600)
+        yield* pass(290)
+        const [first] = world.payments
+        for (const payment of world.payments) assert.deepStrictEqual(payment, first)
+        const pauses = world.sentAtMs.slice(1).map((atMs, index) => atMs - world.sentAtMs[index]!)
+        assert.isTrue(pauses.slice(0, 5).every((pause, index) => index === 0 || pause >= pauses[index - 1]!))
+        assert.isAtLeast(pauses[0]!, 2_000)
+        assert.isAtMost(Math.max(...pauses), 70_000)
+        assert.isAtMost(world.payments.length, 12)
+        assert.deepInclude(yield* readTask(ann.task), { status: "processing", retry_count: 0 })
+        delete world.manners.pay
+        yield* pass(90)
         yield* isDoneOnce(ann, 5)
-      }).pipe(onWorld({ confirmations, network: { ...local, blockSeconds: 2 } }))
+        const last = world.payments.at(-1)!
+        assert.strictEqual(last.nonce, first!.nonce)
+        assert.isAbove(last.validBefore, first!.validBefore)
+      }).pipe(onWorld())
+  )
+
+  for (const confirmations of [1, 2, 40, 100]) {
+    it.effect(
+      `is valid long enough to be settled, and is not sent when it is not, at ${confirmations} confirmations`,
+      () =>
+        Effect.gen(function* () {
+          const world = yield* World
+          const ann = yield* paidOrder("ann", 5)
+          // Facilitators refuse what lapses within six seconds; the server says that it needs a minute.
+          const lapsed: PaymentAnswer = {
+            _tag: "Refused",
+            reason: "invalid_exact_evm_payload_authorization_valid_before"
+          }
+          let isDown = true
+          world.manners.offer = (offer) => ({ ...offer, maxTimeoutSeconds: 60 })
+          world.manners.pay = ({ payment }) => {
+            if (payment.validBefore * 1000 < world.sentAtMs.at(-1)! + 6_000) return lapsed
+            return isDown ? lost : undefined
+          }
+          yield* pass(240)
+          yield* start
+          yield* pass(900)
+          assert.deepInclude(yield* readTask(ann.task), { status: "processing", retry_count: 0, error_message: null })
+          isDown = false
+          yield* pass(600)
+          yield* isDoneOnce(ann, 5)
+        }).pipe(onWorld({ confirmations, network: { ...local, blockSeconds: 2 } }))
     )
   }
 
-  for (const [name, haltAfter] of [["before it is made", 0], ["while it is on its way", 1]] as const) {
+  for (const [name, haltAfter] of [
+    ["before it is made", 0],
+    ["while it is on its way", 1]
+  ] as const) {
     it.effect(`costs its order no life where the chain stands still ${name}, whatever the server says to it`, () =>
       Effect.gen(function* () {
         const world = yield* World
         const ann = yield* paidOrder("ann", 5)
-        const lapsed: PaymentAnswer = { _tag: "Refused", reason: "invalid_exact_evm_payload_authorization_valid_before" }
+        const lapsed: PaymentAnswer = {
+          _tag: "Refused",
+          reason: "invalid_exact_evm_payload_authorization_valid_before"
+        }
         world.manners.offer = (offer) => ({ ...offer, maxTimeoutSeconds: 60 })
         world.manners.pay = ({ payment }) => {
           if (payment.validBefore * 1000 < world.sentAtMs.at(-1)! + 6_000 || world.isHalted) return lapsed
@@ -267,7 +286,10 @@ layer(Pglite.layer())("a payment", (it) => {
       assert.match(error_message ?? "", says)
       const { all } = yield* LogLines
       assert.strictEqual(all.filter((line) => line.includes("[ERROR] 🚨")).length, 1)
-      assert.deepStrictEqual(world.paidBy(who.agentAddress).map(({ to }) => to), [THIEF])
+      assert.deepStrictEqual(
+        world.paidBy(who.agentAddress).map(({ to }) => to),
+        [THIEF]
+      )
     }).pipe(onWorld())
   )
 
