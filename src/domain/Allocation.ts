@@ -1,3 +1,4 @@
+import type { Deposit } from "./Deposit.ts"
 import type { Task, TaskId } from "./Task.ts"
 import { minus, type Usdc, usdc } from "./Usdc.ts"
 
@@ -31,12 +32,33 @@ export const cover = (money: WalletMoney, cost: Usdc): Cover => {
 
 type Candidate = Pick<Task, "id" | "totalCost" | "createdAtMs">
 
+/** What is known of when the money came. */
+export interface Arrivals {
+  /** Transfers into the wallet, oldest first. What they do not explain was there before all of them. */
+  readonly deposits: ReadonlyArray<Pick<Deposit, "amount" | "block">>
+  /** Whether the payment deadline of a task has passed: it keeps no money from newer ones any more. */
+  readonly isOverdue: (task: Candidate) => boolean
+}
+
+/** The clocks of chain and order desk differ: a payment that seems so much older than its order was made for it. */
+const CLOCKS_DIFFER_MS = 10_000
+
 /**
- * Which pending tasks `free` pays for. Money that is exactly the cost of one task was meant for that task; else the
- * oldest first, passing over those that do not fit. No task is funded in part.
+ * Which pending tasks `free` pays for. A deposit that is exactly the cost of one task was meant for that task; else the
+ * oldest first, passing over those that do not fit. While an older one waits, a task takes nothing that was there
+ * before it was placed: that was paid towards the older one. No task is funded in part.
  */
-export const allocate = (free: Usdc, pending: ReadonlyArray<Candidate>): ReadonlySet<TaskId> => {
+export const allocate = (
+  free: Usdc,
+  pending: ReadonlyArray<Candidate>,
+  arrivals?: Arrivals
+): ReadonlySet<TaskId> => {
   const oldestFirst = pending.toSorted((a, b) => a.createdAtMs - b.createdAtMs || (a.id < b.id ? -1 : 1))
+  return arrivals === undefined ? byBalance(free, oldestFirst) : byArrival(free, oldestFirst, arrivals)
+}
+
+/** Where the deposits cannot be read. */
+const byBalance = (free: Usdc, oldestFirst: ReadonlyArray<Candidate>): ReadonlySet<TaskId> => {
   const exact = oldestFirst.find((task) => task.totalCost === free)
   if (exact !== undefined) return new Set([exact.id])
   const funded = new Set<TaskId>()
@@ -47,4 +69,61 @@ export const allocate = (free: Usdc, pending: ReadonlyArray<Candidate>): Readonl
     funded.add(task.id)
   }
   return funded
+}
+
+const byArrival = (
+  free: Usdc,
+  oldestFirst: ReadonlyArray<Candidate>,
+  { deposits, isOverdue }: Arrivals
+): ReadonlySet<TaskId> => {
+  const funded = new Set<TaskId>()
+  const { before, unspent } = portionsOf(free, deposits)
+  const mayTake = (index: number, task: Candidate, { atMs }: Portion): boolean =>
+    atMs >= task.createdAtMs - CLOCKS_DIFFER_MS ||
+    oldestFirst.slice(0, index).every((older) => funded.has(older.id) || isOverdue(older))
+  for (const portion of unspent) {
+    const exact = oldestFirst.find(
+      (task, index) => !funded.has(task.id) && task.totalCost === portion.left && mayTake(index, task, portion)
+    )
+    if (exact === undefined) continue
+    funded.add(exact.id)
+    portion.left = 0n
+  }
+  for (const [index, task] of oldestFirst.entries()) {
+    if (funded.has(task.id)) continue
+    const usable = [before, ...unspent].filter((portion) => mayTake(index, task, portion))
+    if (take(usable, task.totalCost)) funded.add(task.id)
+  }
+  return funded
+}
+
+/** Money that came at one moment, as far as it is not given away yet. */
+interface Portion {
+  readonly atMs: number
+  left: bigint
+}
+
+/** `free` as the newest deposits that it can hold whole, and the rest, of which nobody can say when it came. */
+const portionsOf = (free: Usdc, deposits: Arrivals["deposits"]) => {
+  const unspent: Array<Portion> = []
+  let rest: bigint = free
+  for (const { amount, block } of deposits.toReversed()) {
+    if (amount > rest) continue
+    rest -= amount
+    unspent.unshift({ atMs: block.timeMs, left: amount })
+  }
+  const before: Portion = { atMs: Number.NEGATIVE_INFINITY, left: rest }
+  return { before, unspent }
+}
+
+/** Takes `cost` out of the portions, the oldest first, or nothing where they do not hold it. */
+const take = (portions: ReadonlyArray<Portion>, cost: bigint): boolean => {
+  if (portions.reduce((total, { left }) => total + left, 0n) < cost) return false
+  let owed = cost
+  for (const portion of portions) {
+    const part = portion.left < owed ? portion.left : owed
+    portion.left -= part
+    owed -= part
+  }
+  return true
 }

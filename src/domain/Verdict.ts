@@ -1,5 +1,6 @@
 import { allocate, freeAtLeast, freeAtMost, type WalletMoney } from "./Allocation.ts"
 import type { Block } from "./Block.ts"
+import type { Deposit } from "./Deposit.ts"
 import type { Task } from "./Task.ts"
 
 /** What one look at the chain means for a task that waits for its money. */
@@ -12,16 +13,18 @@ export const deadlineMs = (task: Pick<Task, "createdAtMs">, paymentTimeoutMs: nu
 /**
  * Balance first, deadline second: a task is cancelled only in a block that is past its deadline and in which the
  * money was certainly not there. While a payment of the wallet is unproven, only a task that no outcome could pay for
- * is certain; and where this very look funds a task, the others of the wallet wait for the next one.
+ * is certain; and where this very look funds a task, the others of the wallet wait for the next one. `deposits` are
+ * the transfers into the wallet, oldest first, where they could be read.
  */
 export const judge = (
   money: WalletMoney,
   pending: ReadonlyArray<Task>,
   block: Block,
-  paymentTimeoutMs: number
+  paymentTimeoutMs: number,
+  deposits?: ReadonlyArray<Deposit>
 ): ReadonlyMap<Task, Verdict> => {
   const isOverdue = (task: Pick<Task, "createdAtMs">) => block.timeMs > deadlineMs(task, paymentTimeoutMs)
-  const funded = allocate(freeAtLeast(money), pending)
+  const funded = allocate(freeAtLeast(money), pending, deposits && { deposits, isOverdue })
   const mayCancel = funded.size === 0
   const certain = money.maybeSpent === 0n
   return new Map(

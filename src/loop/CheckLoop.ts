@@ -3,6 +3,7 @@ import { type Balances, ChainClient } from "../chain/ChainClient.ts"
 import { KeyCustody } from "../chain/KeyCustody.ts"
 import { Settings } from "../config/Settings.ts"
 import type { Address } from "../domain/Address.ts"
+import { freeAtLeast } from "../domain/Allocation.ts"
 import { blockBefore, type Block } from "../domain/Block.ts"
 import { type Deposit, depositsFor } from "../domain/Deposit.ts"
 import { messages, shortId, type TaskId } from "../domain/Task.ts"
@@ -48,8 +49,9 @@ export const makeCheckTick = Effect.gen(function* () {
     if (usable.length === 0) return { checked, funded: [], cancelled: [] } satisfies SweepResult
     const balances = yield* (yield* ChainClient).readBalances(usable.map(({ wallet }) => wallet.agentAddress))
     yield* warnIfStale(balances.block)
-    const looked = yield* look(usable, balances)
-    const funded = yield* fundPaid(looked, balances.block)
+    const deposits = yield* findDeposits(usable, balances)
+    const looked = yield* look(usable, balances, deposits)
+    const funded = yield* fundPaid(looked, balances.block, deposits)
     const cancelled = yield* cancelOverdue(looked, balances.block)
     yield* report(looked, balances.block, { funded, cancelled })
     return { checked, funded, cancelled } satisfies SweepResult
@@ -111,14 +113,22 @@ const warnIfStale = Effect.fnUntraced(function* (block: Block) {
   )
 })
 
-const look = Effect.fnUntraced(function* (orders: ReadonlyArray<WalletOrders>, { block, usdc }: Balances) {
+/** Transfers by wallet, oldest first; `undefined` where they could not be read. */
+type Deposits = ReadonlyMap<Address, ReadonlyArray<Deposit>> | undefined
+
+const look = Effect.fnUntraced(function* (
+  orders: ReadonlyArray<WalletOrders>,
+  { block, usdc }: Balances,
+  deposits: Deposits
+) {
   const { paymentTimeout } = yield* Settings
   const timeoutMs = Duration.toMillis(paymentTimeout)
   return orders.flatMap((ofWallet): ReadonlyArray<Looked> => {
     const balance = usdc.get(ofWallet.wallet.agentAddress) ?? zero
     // A balance from before the wallet's last proven payment is not its balance.
     const isOutdated = block.number < ofWallet.provenBlock
-    const verdicts = judge({ ...ofWallet, balance }, ofWallet.pending, block, timeoutMs)
+    const arrived = deposits && (deposits.get(ofWallet.wallet.agentAddress) ?? [])
+    const verdicts = judge({ ...ofWallet, balance }, ofWallet.pending, block, timeoutMs, arrived)
     return ofWallet.pending.map((task) => {
       const verdict = isOutdated ? "wait" : (verdicts.get(task) ?? "wait")
       return { task, orders: ofWallet, balance, verdict }
@@ -132,17 +142,16 @@ const evidence = ({ task, orders }: Looked) => ({
   version: orders.version
 })
 
-const fundPaid = Effect.fnUntraced(function* (looked: ReadonlyArray<Looked>, block: Block) {
+const fundPaid = Effect.fnUntraced(function* (looked: ReadonlyArray<Looked>, block: Block, deposits: Deposits) {
   const paid = looked.filter(({ verdict }) => verdict === "fund")
   if (paid.length === 0) return []
   const repo = yield* TaskRepo
   const wallets = yield* Wallets
-  const deposits = yield* findDeposits(paid, block)
   const byWallet = Map.groupBy(paid, ({ orders }) => orders)
   const fundings = [...byWallet].flatMap(([{ wallet }, ofWallet]) => {
     const newestFirst = ofWallet.toReversed()
     const costs = newestFirst.map(({ task }) => task.totalCost)
-    const paidWith = depositsFor(costs, deposits.get(wallet.agentAddress) ?? [])
+    const paidWith = depositsFor(costs, deposits?.get(wallet.agentAddress) ?? [])
     return newestFirst.map((one, index) => ({
       ...evidence(one),
       fundingTx: paidWith[index]?.tx ?? ("auto_funded" as const),
@@ -155,21 +164,26 @@ const fundPaid = Effect.fnUntraced(function* (looked: ReadonlyArray<Looked>, blo
   return funded
 })
 
-/** The transfers that paid, for the record: worth having and never needed, as the balance decides. */
-const findDeposits = Effect.fnUntraced(function* (paid: ReadonlyArray<Looked>, block: Block) {
+/**
+ * The transfers into the wallets that can pay for anything: they tell which order money was meant for, and are kept for
+ * the record. Worth having and never needed: without logs the balance rule stands.
+ */
+const findDeposits = Effect.fnUntraced(function* (orders: ReadonlyArray<WalletOrders>, { block, usdc }: Balances) {
   const { network } = yield* Settings
-  const oldestMs = Math.min(...paid.map(({ task }) => task.createdAtMs))
+  const inFunds = orders.filter((ofWallet) => {
+    const free = freeAtLeast({ ...ofWallet, balance: usdc.get(ofWallet.wallet.agentAddress) ?? zero })
+    return ofWallet.pending.some(({ totalCost }) => totalCost <= free)
+  })
+  if (inFunds.length === 0) return new Map<Address, ReadonlyArray<Deposit>>()
+  const oldestMs = Math.min(...inFunds.flatMap(({ pending }) => pending.map((task) => task.createdAtMs)))
   const since = blockBefore(block, oldestMs, network.blockSeconds)
   const floor = block.number > DEPOSIT_BLOCKS_MAX ? block.number - DEPOSIT_BLOCKS_MAX : 0n
-  const wallets = [...new Set(paid.map(({ orders }) => orders.wallet.agentAddress))]
+  const wallets = inFunds.map(({ wallet }) => wallet.agentAddress)
   const query = { wallets, fromBlock: since > floor ? since : floor, toBlock: block.number }
   return yield* (yield* ChainClient).findDeposits(query).pipe(
-    Effect.map((found) => Map.groupBy(found, ({ wallet }) => wallet)),
+    Effect.map((found): Deposits => Map.groupBy(found, ({ wallet }) => wallet)),
     Effect.catch((error) =>
-      Effect.as(
-        Log.warnOnce("deposits", `⚠️ The transfers that paid are not recorded: ${error.message}`),
-        new Map<Address, Array<Deposit>>()
-      )
+      Effect.as(Log.warnOnce("deposits", `⚠️ The transfers that paid are not known: ${error.message}`), undefined)
     )
   )
 })

@@ -90,6 +90,6 @@ const roughly = (ms: number): string =>
 const reasonToWait = ({ task, orders, balance }: Looked, block: Block): string => {
   if (block.number < orders.provenBlock) return "The node is behind the last payment of this wallet"
   return task.totalCost <= freeAtLeast({ ...orders, balance })
-    ? "The balance pays for another task first"
+    ? "The balance was paid towards an older task"
     : "Insufficient balance"
 }

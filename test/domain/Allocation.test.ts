@@ -1,8 +1,20 @@
 import { assert, describe, it } from "@effect/vitest"
-import { allocate, cover, freeAtLeast, freeAtMost } from "../../src/domain/Allocation.ts"
+import { Arbitrary } from "effect"
+import { allocate, type Arrivals, cover, freeAtLeast, freeAtMost } from "../../src/domain/Allocation.ts"
 import type { Task } from "../../src/domain/Task.ts"
 import { sum, usdc } from "../../src/domain/Usdc.ts"
-import { between, MANY, NOW_MS, pendingTasks, shuffled, smallUsdc, taskOf, uuid, walletMoney } from "./given.ts"
+import {
+  between,
+  MANY,
+  NOW_MS,
+  pendingTasks,
+  shuffled,
+  smallUsdc,
+  someDeposits,
+  taskOf,
+  uuid,
+  walletMoney
+} from "./given.ts"
 
 const FREE = smallUsdc(20)
 
@@ -14,31 +26,46 @@ const costOf = (tasks: ReadonlyArray<Task>) => sum(tasks.map(({ totalCost }) => 
 const oldestFirst = (tasks: ReadonlyArray<Task>) =>
   tasks.toSorted((a, b) => a.createdAtMs - b.createdAtMs || (a.id < b.id ? -1 : 1))
 
-describe("allocation", () => {
+/** With a deadline that the oldest orders are past. */
+const arrivals: Arbitrary.Arbitrary<Arrivals> = Arbitrary.map(someDeposits, (deposits) => ({
+  deposits,
+  isOverdue: ({ createdAtMs }) => createdAtMs < NOW_MS - 40_000
+}))
+
+const known = Arbitrary.all([Arbitrary.Constant(undefined), arrivals])
+
+describe("allocation, whether the deposits are known or not", () => {
   it.prop(
     "never gives away more than is free",
-    [FREE, pendingTasks],
-    ([free, pending]) => {
-      const funded = allocate(free, pending)
-      assert.isTrue(costOf(pending.filter(({ id }) => funded.has(id))) <= free)
+    [FREE, pendingTasks, known],
+    ([free, pending, knowledge]) => {
+      for (const when of knowledge) {
+        const funded = allocate(free, pending, when)
+        assert.isTrue(costOf(pending.filter(({ id }) => funded.has(id))) <= free)
+      }
     },
     MANY
   )
 
-  it.prop("funds only what is pending", [FREE, pendingTasks], ([free, pending]) => {
+  it.prop("funds only what is pending", [FREE, pendingTasks, known], ([free, pending, knowledge]) => {
     const ids = pending.map(({ id }) => id)
-    assert.includeMembers(ids, [...allocate(free, pending)])
+    for (const when of knowledge) assert.includeMembers(ids, [...allocate(free, pending, when)])
   })
 
   it.prop(
     "comes to the same whatever the order of the rows, every time",
-    [FREE, pendingTasks, between(0, 1_000)],
-    ([free, pending, seed]) => {
-      const funded = [...allocate(free, pending)].toSorted()
-      assert.deepStrictEqual([...allocate(free, shuffled(pending, seed))].toSorted(), funded)
+    [FREE, pendingTasks, known, between(0, 1_000)],
+    ([free, pending, knowledge, seed]) => {
+      for (const when of knowledge) {
+        const funded = [...allocate(free, pending, when)].toSorted()
+        assert.deepStrictEqual([...allocate(free, shuffled(pending, seed), when)].toSorted(), funded)
+        assert.deepStrictEqual([...allocate(free, pending, when)].toSorted(), funded)
+      }
     }
   )
+})
 
+describe("allocation by the balance alone", () => {
   it.prop(
     "money that is exactly the cost of one order pays the oldest such order",
     [FREE, pendingTasks],
@@ -75,6 +102,69 @@ describe("allocation", () => {
   it.each(examples)("$free pays for $funded of orders that cost $costs: $why", ({ free, costs, funded }) => {
     const pending = costs.map((cost, index) => task(index + 1, cost, 1_000 - index))
     assert.deepStrictEqual([...allocate(usdc(BigInt(free)), pending)], funded.map(uuid))
+  })
+})
+
+describe("allocation by deposits", () => {
+  it.prop(
+    "an order takes nothing that was there before it while an older one waits for its money",
+    [FREE, pendingTasks, arrivals],
+    ([free, pending, when]) => {
+      const funded = allocate(free, pending, when)
+      const ordered = oldestFirst(pending)
+      for (const [index, newer] of ordered.entries()) {
+        const isWaitedFor = ordered.slice(0, index).some((older) => !funded.has(older.id) && !when.isOverdue(older))
+        if (!funded.has(newer.id) || !isWaitedFor) continue
+        // Clocks differ by ten seconds at most.
+        const since = when.deposits.filter(({ block }) => block.timeMs >= newer.createdAtMs - 10_000)
+        assert.isTrue(newer.totalCost <= sum(since.map(({ amount }) => amount)))
+      }
+    },
+    MANY
+  )
+
+  it.prop(
+    "where what is free covers an overdue order, some order is paid",
+    [FREE, pendingTasks, arrivals],
+    ([free, pending, when]) => {
+      const isCovered = pending.some((order) => when.isOverdue(order) && order.totalCost <= free)
+      if (isCovered) assert.isAbove(allocate(free, pending, when).size, 0)
+    },
+    MANY
+  )
+
+  const deposit = (amount: number, ageMs: number) => ({
+    amount: usdc(BigInt(amount)),
+    block: { number: 1n, timeMs: NOW_MS - ageMs }
+  })
+  const isOverdue = () => false
+
+  it("a deposit of exactly the cost of the newer order pays that one", () => {
+    const pending = [task(1, 10, 60_000), task(2, 5, 30_000)]
+    const when = { deposits: [deposit(5, 10_000)], isOverdue }
+    assert.deepStrictEqual([...allocate(usdc(5n), pending, when)], [uuid(2)])
+  })
+
+  it("a part payment for the older order is kept for it, although the newer one costs just that", () => {
+    const pending = [task(1, 10, 60_000), task(2, 5, 30_000)]
+    const when = { deposits: [deposit(5, 50_000)], isOverdue }
+    assert.deepStrictEqual([...allocate(usdc(5n), pending, when)], [])
+  })
+
+  it("once the older order is overdue, its part payment is everybody's", () => {
+    const pending = [task(1, 10, 60_000), task(2, 5, 30_000)]
+    const when = { deposits: [deposit(5, 50_000)], isOverdue: ({ id }: { readonly id: string }) => id === uuid(1) }
+    assert.deepStrictEqual([...allocate(usdc(5n), pending, when)], [uuid(2)])
+  })
+
+  it("two payments of different size find their orders in whatever order they come", () => {
+    const pending = [task(1, 10, 60_000), task(2, 5, 50_000)]
+    for (const deposits of [
+      [deposit(5, 20_000), deposit(10, 10_000)],
+      [deposit(10, 20_000), deposit(5, 10_000)]
+    ]) {
+      assert.sameMembers([...allocate(usdc(15n), pending, { deposits, isOverdue })], [uuid(1), uuid(2)])
+    }
   })
 })
 

@@ -2,10 +2,22 @@ import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary } from "effect"
 import { freeAtLeast, type WalletMoney } from "../../src/domain/Allocation.ts"
 import type { Block } from "../../src/domain/Block.ts"
+import type { Deposit } from "../../src/domain/Deposit.ts"
 import type { Task } from "../../src/domain/Task.ts"
 import { sum, type Usdc, usdc, zero } from "../../src/domain/Usdc.ts"
 import { deadlineMs, judge } from "../../src/domain/Verdict.ts"
-import { between, MANY, NOW_MS, pendingTasks, shuffled, smallUsdc, taskOf, uuid, walletMoney } from "./given.ts"
+import {
+  between,
+  MANY,
+  NOW_MS,
+  pendingTasks,
+  shuffled,
+  smallUsdc,
+  someDeposits,
+  taskOf,
+  uuid,
+  walletMoney
+} from "./given.ts"
 
 const TIMEOUT_MS = 40_000
 
@@ -44,18 +56,23 @@ interface Look {
   readonly money: WalletMoney
   readonly pending: ReadonlyArray<Task>
   readonly at: Block
+  readonly deposits: ReadonlyArray<Deposit>
 }
 
-const judged = ({ money, pending, at }: Look) => judge(money, pending, at, TIMEOUT_MS)
+/** One look at a wallet, the deposits known and not known. */
+const judgeBoth = ({ money, pending, at, deposits }: Look) => [
+  judge(money, pending, at, TIMEOUT_MS),
+  judge(money, pending, at, TIMEOUT_MS, deposits)
+]
 
-const look = { money: walletMoney, pending: pendingTasks, at: block }
+const look = { money: walletMoney, pending: pendingTasks, at: block, deposits: someDeposits }
 
 describe("a verdict", () => {
   it.prop(
     "is given on every pending order",
     look,
     (seen) => {
-      assert.sameMembers([...judged(seen).keys()], [...seen.pending])
+      for (const verdicts of judgeBoth(seen)) assert.sameMembers([...verdicts.keys()], [...seen.pending])
     },
     MANY
   )
@@ -64,7 +81,7 @@ describe("a verdict", () => {
     "never cancels before the deadline, nor in its very moment",
     look,
     (seen) => {
-      for (const [task, verdict] of judged(seen)) {
+      for (const [task, verdict] of judgeBoth(seen).flatMap((verdicts) => [...verdicts])) {
         if (verdict === "cancel") assert.isAbove(seen.at.timeMs, deadlineMs(task, TIMEOUT_MS))
       }
     },
@@ -75,7 +92,7 @@ describe("a verdict", () => {
     "never cancels an order that some outcome of the unproven payments could pay",
     { ...look, money: unproven },
     ({ money: { money, payments }, ...rest }) => {
-      for (const [task, verdict] of judged({ ...rest, money })) {
+      for (const [task, verdict] of judgeBoth({ ...rest, money }).flatMap((verdicts) => [...verdicts])) {
         if (verdict !== "cancel") continue
         for (const settled of outcomesOf(payments)) assert.isTrue(task.totalCost > freeAfter(money, settled))
       }
@@ -87,8 +104,9 @@ describe("a verdict", () => {
     "never funds and cancels in one look",
     look,
     (seen) => {
-      const verdicts = [...judged(seen).values()]
-      assert.isFalse(verdicts.includes("fund") && verdicts.includes("cancel"))
+      for (const verdicts of judgeBoth(seen).map((judged) => [...judged.values()])) {
+        assert.isFalse(verdicts.includes("fund") && verdicts.includes("cancel"))
+      }
     },
     MANY
   )
@@ -97,8 +115,10 @@ describe("a verdict", () => {
     "never funds two orders by the same dollars (I5)",
     look,
     (seen) => {
-      const funded = [...judged(seen)].filter(([, verdict]) => verdict === "fund").map(([task]) => task.totalCost)
-      assert.isTrue(sum(funded) <= freeAtLeast(seen.money))
+      for (const verdicts of judgeBoth(seen)) {
+        const funded = [...verdicts].filter(([, verdict]) => verdict === "fund").map(([task]) => task.totalCost)
+        assert.isTrue(sum(funded) <= freeAtLeast(seen.money))
+      }
     },
     MANY
   )
@@ -107,7 +127,7 @@ describe("a verdict", () => {
     "never cancels an order whose money is there, however late that is seen (I6)",
     look,
     (seen) => {
-      for (const [task, verdict] of judged(seen)) {
+      for (const [task, verdict] of judgeBoth(seen).flatMap((verdicts) => [...verdicts])) {
         if (task.totalCost <= freeAtLeast(seen.money)) assert.notStrictEqual(verdict, "cancel")
       }
     },
@@ -117,10 +137,12 @@ describe("a verdict", () => {
   it.prop(
     "leaves nothing waiting for ever: what is certainly unpaid, and overdue, is cancelled",
     look,
-    ({ money, pending }) => {
+    ({ money, pending, deposits }) => {
       const at = { number: 100n, timeMs: NOW_MS + TIMEOUT_MS + 1 }
-      const verdicts = [...judged({ money: { ...money, maybeSpent: zero }, pending, at }).values()]
-      if (!verdicts.includes("fund")) assert.isTrue(verdicts.every((verdict) => verdict === "cancel"))
+      for (const judged of judgeBoth({ money: { ...money, maybeSpent: zero }, pending, at, deposits })) {
+        const verdicts = [...judged.values()]
+        if (!verdicts.includes("fund")) assert.isTrue(verdicts.every((verdict) => verdict === "cancel"))
+      }
     },
     MANY
   )
@@ -129,8 +151,10 @@ describe("a verdict", () => {
     "does not depend on the order of the rows",
     { ...look, seed: between(0, 1_000) },
     ({ seed, ...seen }) => {
-      const again = judged({ ...seen, pending: shuffled(seen.pending, seed) })
-      for (const [task, verdict] of judged(seen)) assert.strictEqual(again.get(task), verdict)
+      const again = judgeBoth({ ...seen, pending: shuffled(seen.pending, seed) })
+      for (const [index, verdicts] of judgeBoth(seen).entries()) {
+        for (const [task, verdict] of verdicts) assert.strictEqual(again[index]?.get(task), verdict)
+      }
     },
     MANY
   )

@@ -55,18 +55,18 @@ layer(Pglite.layer())("the log of a sweep", (it) => {
     }).pipe(onWorld())
   )
 
-  it.effect("does not call money insufficient that pays for an older order", () =>
+  it.effect("does not call money insufficient that is kept for an older order", () =>
     Effect.gen(function* () {
       const world = yield* World
       const ann = yield* person("ann")
-      yield* order(ann, 4)
-      const newer = yield* order(ann, 5)
-      world.deposit(ann.agentAddress, usdc(6_000_000n))
+      yield* order(ann, 10)
+      world.deposit(ann.agentAddress, usdc(4_000_000n))
       yield* pass(30)
+      const newer = yield* order(ann, 4)
       yield* start
       const lines = yield* said
       const block = lines.slice(lines.findIndex((line) => line.includes(`task ${newer.slice(0, 8)}...`)))
-      assert.strictEqual(block[4], "[INFO]    ⏳ The balance pays for another task first, will check again...")
+      assert.strictEqual(block[4], "[INFO]    ⏳ The balance was paid towards an older task, will check again...")
     }).pipe(onWorld())
   )
 

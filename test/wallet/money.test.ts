@@ -110,6 +110,60 @@ layer(Pglite.layer())("money", (it) => {
     }).pipe(onWorld())
   )
 
+  it.effect("of two transfers in the same moment each pays the order that it is exactly for", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const ann = yield* person("ann")
+      const tasks = [yield* order(ann, 4), yield* order(ann, 5), yield* order(ann, 6)]
+      const five = world.deposit(ann.agentAddress, dollars(5))
+      const six = world.deposit(ann.agentAddress, dollars(6))
+      yield* start
+      yield* pass(60)
+      const seen = yield* Effect.forEach(tasks, readTask)
+      assert.deepStrictEqual(
+        seen.map((task) => [task.status, task.funding_tx_hash]),
+        [["pending_payment", null], ["completed", five], ["completed", six]]
+      )
+    }).pipe(onWorld())
+  )
+
+  it.effect("that is exactly for a newer order pays it, whatever small change lies in the wallet", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const ann = yield* person("ann")
+      world.deposit(ann.agentAddress, dollars(0.5))
+      yield* pass(400)
+      const older = yield* order(ann, 4)
+      yield* start
+      yield* pass(30)
+      const newer = yield* order(ann, 5)
+      const tx = world.deposit(ann.agentAddress, dollars(5))
+      yield* pass(40)
+      assert.strictEqual((yield* readTask(older)).status, "pending_payment")
+      assert.deepInclude(yield* readTask(newer), { status: "completed", funding_tx_hash: tx })
+    }).pipe(onWorld())
+  )
+
+  it.effect("that was paid towards an open order is not taken by one that was placed after", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const ann = yield* person("ann")
+      const older = yield* order(ann, 10)
+      world.deposit(ann.agentAddress, dollars(4))
+      yield* start
+      yield* pass(30)
+      const newer = yield* order(ann, 4)
+      yield* pass(30)
+      assert.strictEqual((yield* readTask(newer)).status, "pending_payment")
+      world.deposit(ann.agentAddress, dollars(6))
+      yield* pass(40)
+      assert.strictEqual((yield* readTask(older)).status, "completed")
+      assert.strictEqual((yield* readTask(newer)).status, "pending_payment")
+      yield* pass(560)
+      assert.strictEqual((yield* readTask(newer)).status, "cancelled")
+    }).pipe(onWorld())
+  )
+
   it.effect("that a cancelled order left pays the newer one that waited for it, also after a long outage", () =>
     Effect.gen(function* () {
       const world = yield* World
