@@ -50,25 +50,25 @@ layer(Pglite.layer())("the three scenarios, on the production wiring", (it) => {
       yield* pass(1)
       const cancelled = yield* readTask(task)
       assert.strictEqual(cancelled.status, "cancelled")
-      assert.strictEqual(
-        cancelled.error_message,
-        "Payment timeout: No sufficient balance received within 10 minutes"
-      )
+      assert.strictEqual(cancelled.error_message, "Payment timeout: No sufficient balance received within 10 minutes")
       assert.strictEqual(cancelled.completed_ms, t0 + 610_000)
       assert.strictEqual(cancelled.retry_count, 0)
       assert.strictEqual(world.payments.length, 0)
       const { all } = yield* LogLines
       assert.strictEqual(all.filter((line) => line.includes("🔍 Found 1 task(s) to check...")).length, 62)
       const block = all.slice(all.findIndex((line) => line.includes("timeout (11 minutes)")) - 4)
-      assert.deepStrictEqual(block.slice(0, 7).map((line) => line.replace(/^\[[^\]]+\] /, "")), [
-        `[INFO] 💰 Checking pending_payment task ${task.slice(0, 8)}...`,
-        "[INFO]    Agent wallet balance: 5.00 USDC",
-        "[INFO]    Required: 10.00 USDC",
-        "[INFO]    Task age: 10m 8s / 10m timeout",
-        "[INFO]    ⏰ Task exceeded payment timeout (11 minutes)",
-        "[INFO]    ❌ Cancelling task due to timeout...",
-        "[INFO]    ✅ Task cancelled successfully"
-      ])
+      assert.deepStrictEqual(
+        block.slice(0, 7).map((line) => line.replace(/^\[[^\]]+\] /, "")),
+        [
+          `[INFO] 💰 Checking pending_payment task ${task.slice(0, 8)}...`,
+          "[INFO]    Agent wallet balance: 5.00 USDC",
+          "[INFO]    Required: 10.00 USDC",
+          "[INFO]    Task age: 10m 8s / 10m timeout",
+          "[INFO]    ⏰ Task exceeded payment timeout (11 minutes)",
+          "[INFO]    ❌ Cancelling task due to timeout...",
+          "[INFO]    ✅ Task cancelled successfully"
+        ]
+      )
     }).pipe(onWorld())
   )
 

@@ -16,8 +16,7 @@ export interface WalletMoney {
 export const freeAtLeast = (money: WalletMoney): Usdc => minus(money.balance, money.reserved)
 
 /** What can be free at the most, if every unproven payment was made: a task that costs more is certainly unpaid. */
-export const freeAtMost = (money: WalletMoney): Usdc =>
-  minus(money.balance, usdc(money.reserved - money.maybeSpent))
+export const freeAtMost = (money: WalletMoney): Usdc => minus(money.balance, usdc(money.reserved - money.maybeSpent))
 
 export type Cover = "covered" | "unclear" | "short"
 
@@ -48,11 +47,7 @@ const CLOCKS_DIFFER_MS = 10_000
  * oldest first, passing over those that do not fit. While an older one waits, a task takes nothing that was there
  * before it was placed: that was paid towards the older one. No task is funded in part.
  */
-export const allocate = (
-  free: Usdc,
-  pending: ReadonlyArray<Candidate>,
-  arrivals?: Arrivals
-): ReadonlySet<TaskId> => {
+export const allocate = (free: Usdc, pending: ReadonlyArray<Candidate>, arrivals?: Arrivals): ReadonlySet<TaskId> => {
   const oldestFirst = pending.toSorted((a, b) => a.createdAtMs - b.createdAtMs || (a.id < b.id ? -1 : 1))
   return arrivals === undefined ? byBalance(free, oldestFirst) : byArrival(free, oldestFirst, arrivals)
 }

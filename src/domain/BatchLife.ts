@@ -26,8 +26,7 @@ export const lookPauseMs = (looks: number): number =>
   Math.min(LOOK_MS_MAX, LOOK_MS_FIRST * 2 ** Math.max(0, Math.min(looks, 10) - 2))
 
 /** How long to wait before send number `sends` + 1 of the identical bytes. */
-export const resendPauseMs = (sends: number): number =>
-  Math.min(LOOK_MS_MAX, LOOK_MS_FIRST * 2 ** Math.min(sends, 10))
+export const resendPauseMs = (sends: number): number => Math.min(LOOK_MS_MAX, LOOK_MS_FIRST * 2 ** Math.min(sends, 10))
 
 const step = (batch: Batch, nowMs: number, change: Partial<Batch>): Batch => ({
   ...batch,

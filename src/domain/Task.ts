@@ -73,7 +73,9 @@ export const readTask = (
   }
   if (row.pricePerMint <= 0n) faults.push(`price_per_mint is ${row.pricePerMint}, it must be more than 0`)
   if (row.totalCost !== row.pricePerMint * BigInt(row.quantity)) {
-    faults.push(`total_cost is ${row.totalCost}, price_per_mint × quantity is ${row.pricePerMint * BigInt(row.quantity)}`)
+    faults.push(
+      `total_cost is ${row.totalCost}, price_per_mint × quantity is ${row.pricePerMint * BigInt(row.quantity)}`
+    )
   }
   if (row.mintsCompleted < 0 || row.mintsCompleted > row.quantity) {
     faults.push(`mints_completed is ${row.mintsCompleted}, it must be 0 to quantity`)

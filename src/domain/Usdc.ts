@@ -28,6 +28,9 @@ export const times = (price: Usdc, count: number): Usdc => usdc(price * BigInt(c
 export const format = (amount: bigint): string => {
   const sign = amount < 0n ? "-" : ""
   const units = amount < 0n ? -amount : amount
-  const fraction = (units % BASE_UNITS).toString().padStart(6, "0").replace(/0{1,4}$/, "")
+  const fraction = (units % BASE_UNITS)
+    .toString()
+    .padStart(6, "0")
+    .replace(/0{1,4}$/, "")
   return `${sign}${units / BASE_UNITS}.${fraction}`
 }

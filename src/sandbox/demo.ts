@@ -81,7 +81,10 @@ const play = Effect.fn("demo.play")(function* (sandbox: Sandbox, scenario: Scena
   yield* tell(`${scenario.quantity} mints for ${format(order.totalCost)} USDC, pending_payment`)
   const { paidAfter } = scenario
   if (paidAfter !== undefined) {
-    const payment = Effect.andThen(orderDesk.pay(order.agentAddress, order.totalCost), tell("the person's USDC is in a block"))
+    const payment = Effect.andThen(
+      orderDesk.pay(order.agentAddress, order.totalCost),
+      tell("the person's USDC is in a block")
+    )
     yield* Effect.forkScoped(Effect.delay(payment, paidAfter))
   }
   const end = yield* follow(sandbox, order, tell).pipe(Effect.timeoutOption(PATIENCE))
@@ -143,9 +146,16 @@ const demo = Effect.gen(function* () {
   for (const { number, title, ends } of scenarios) yield* Console.log(`  ${number}. ${title}: to be ${ends}`)
   yield* Console.log("")
   const playAll = Effect.forEach(scenarios, (scenario) => play(sandbox, scenario), { concurrency: "unbounded" })
-  const faults = yield* playAll.pipe(Effect.raceFirst(monitor(Effect.void)), Effect.provide(executorOn(sandbox, settings)), Effect.provide(Logger.layer), Effect.provideService(Settings, settings))
+  const faults = yield* playAll.pipe(
+    Effect.raceFirst(monitor(Effect.void)),
+    Effect.provide(executorOn(sandbox, settings)),
+    Effect.provide(Logger.layer),
+    Effect.provideService(Settings, settings)
+  )
   const all = faults.flat()
-  yield* Console.log(all.length === 0 ? "\nAll three ended as they should, in the table and on chain." : `\n${all.join("\n")}`)
+  yield* Console.log(
+    all.length === 0 ? "\nAll three ended as they should, in the table and on chain." : `\n${all.join("\n")}`
+  )
   if (all.length > 0) return yield* Effect.fail(new Error("a scenario did not end as it should"))
 }).pipe(Effect.scoped)
 

@@ -1,5 +1,5 @@
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
-import { Array as Arr, Clock, Console, Duration, Effect, Layer, Redacted, Tracer } from "effect"
+import { Array as Arr, Clock, Console, Duration, Effect, Layer, type Redacted, Tracer } from "effect"
 import { FetchHttpClient } from "effect/http"
 import { SqlClient } from "effect/sql"
 import { mkdtempSync, rmSync } from "node:fs"
@@ -81,11 +81,9 @@ const bench = Effect.gen(function* () {
     for (let sweep = 0; sweep < SWEEPS; sweep++) sweeps.push(yield* timed(tick()))
     const perSweep = { rpc: count.rpc / SWEEPS, sql: count.sql / SWEEPS }
     const readAlone = (wallet: Address) => chain.readBalances([wallet])
-    const oneByOne = yield* timed(
-      Effect.forEach(wallets.slice(0, ONE_BY_ONE), readAlone, { discard: true })
-    )
+    const oneByOne = yield* timed(Effect.forEach(wallets.slice(0, ONE_BY_ONE), readAlone, { discard: true }))
     const together = yield* timed(chain.readBalances(wallets))
-    const ratio = (oneByOne / ONE_BY_ONE) * WALLETS / Math.max(1, together)
+    const ratio = ((oneByOne / ONE_BY_ONE) * WALLETS) / Math.max(1, together)
     yield* Console.log(`A sweep over ${WALLETS} pending orders in ${WALLETS} wallets`)
     yield* Console.log(`  HTTP requests to the chain: ${perSweep.rpc}`)
     yield* Console.log(`  SQL statements: ${perSweep.sql}`)

@@ -122,7 +122,11 @@ layer(Pglite.layer())("money", (it) => {
       const seen = yield* Effect.forEach(tasks, readTask)
       assert.deepStrictEqual(
         seen.map((task) => [task.status, task.funding_tx_hash]),
-        [["pending_payment", null], ["completed", five], ["completed", six]]
+        [
+          ["pending_payment", null],
+          ["completed", five],
+          ["completed", six]
+        ]
       )
     }).pipe(onWorld())
   )
