@@ -6,8 +6,8 @@ export default defineConfig({
     globalSetup: "./test/support/globalSetup.ts",
     // A process for each file: embedded databases and chains are heavy, and must not share a heap or die together.
     pool: "forks",
-    // A database and a chain run beside each file: more files at once than cores only make all of them slower.
-    maxWorkers: 2,
+    // One more than the cores that the suite is measured on: tests of real processes wait for blocks most of the time.
+    maxWorkers: 3,
     // Starting an embedded database takes seconds on a busy machine. No test waits for time to pass.
     testTimeout: 30_000,
     hookTimeout: 60_000,

@@ -1,5 +1,5 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import { Cause, Effect, Exit, Layer, Option, Runtime, Schema } from "effect"
+import { Cause, Effect, Exit, Layer, Option, References, Runtime, Schema } from "effect"
 import { ChainClient } from "./chain/ChainClient.ts"
 import * as ChainClientViem from "./chain/ChainClientViem.ts"
 import * as KeyCustodyAes from "./chain/KeyCustodyAes.ts"
@@ -82,9 +82,12 @@ const local = Effect.gen(function* () {
 const sayEnd = (exit: Exit.Exit<unknown, { readonly message: string }>): Effect.Effect<void> => {
   if (Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause)) return Log.startup("👋 AI Mint Executor stopped")
   const failure = Option.getOrUndefined(Cause.findErrorOption(exit.cause))
-  return failure === undefined
-    ? Log.error("🚨 AI Mint Executor ended in a defect", { cause: exit.cause })
-    : Log.startup(`❌ AI Mint Executor cannot go on: ${failure.message}`)
+  const end =
+    failure === undefined
+      ? Log.error("🚨 AI Mint Executor ended in a defect", { cause: exit.cause })
+      : Log.error(`❌ AI Mint Executor cannot go on: ${failure.message}`)
+  // Whatever is silenced: nobody must have to guess why it is gone.
+  return Effect.provideService(end, References.MinimumLogLevel, "All")
 }
 
 /** The whole program: settings, log, and the network that the settings choose. */

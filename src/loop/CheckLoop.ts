@@ -24,6 +24,9 @@ const SWEEP_WALLETS_MAX = 20_000
 /** How far back transfers into the wallets are searched for: about a day on Base. */
 const DEPOSIT_BLOCKS_MAX = 43_200n
 
+/** So many sweeps in a row without the deposits are no hiccup: orders are then paid by the balance alone. */
+const SWEEPS_UNREAD_MAX = 3
+
 /** A chain whose newest confirmed block is older than this makes no blocks: nothing is cancelled until it does. */
 const CHAIN_STALE_MS = 120_000
 
@@ -40,6 +43,7 @@ export interface SweepResult {
 export const makeCheckTick = Effect.gen(function* () {
   const report = makeReport()
   const cursor = yield* Ref.make<WalletId | undefined>(undefined)
+  const sweepsUnread = yield* Ref.make(0)
   return Effect.fn("CheckLoop.tick")(function* () {
     const { orders, bad } = yield* readOrders(cursor)
     const checked = orders.reduce((count, { pending }) => count + pending.length, bad.length)
@@ -50,7 +54,8 @@ export const makeCheckTick = Effect.gen(function* () {
     const balances = yield* (yield* ChainClient).readBalances(usable.map(({ wallet }) => wallet.agentAddress))
     yield* warnIfStale(balances.block)
     const deposits = yield* findDeposits(usable, balances)
-    const looked = yield* look(usable, balances, deposits)
+    const unread = yield* Ref.updateAndGet(sweepsUnread, (sweeps) => (deposits === undefined ? sweeps + 1 : 0))
+    const looked = yield* look(usable, balances, { deposits, mayGuess: unread > SWEEPS_UNREAD_MAX })
     const funded = yield* fundPaid(looked, balances.block, deposits)
     const cancelled = yield* cancelOverdue(looked, balances.block)
     yield* report(looked, balances.block, { funded, cancelled })
@@ -119,7 +124,7 @@ type Deposits = ReadonlyMap<Address, ReadonlyArray<Deposit>> | undefined
 const look = Effect.fnUntraced(function* (
   orders: ReadonlyArray<WalletOrders>,
   { block, usdc }: Balances,
-  deposits: Deposits
+  { deposits, mayGuess }: { readonly deposits: Deposits; readonly mayGuess: boolean }
 ) {
   const { paymentTimeout } = yield* Settings
   const timeoutMs = Duration.toMillis(paymentTimeout)
@@ -127,10 +132,12 @@ const look = Effect.fnUntraced(function* (
     const balance = usdc.get(ofWallet.wallet.agentAddress) ?? zero
     // A balance from before the wallet's last proven payment is not its balance.
     const isOutdated = block.number < ofWallet.provenBlock
+    // Which of several orders the money was meant for is worth waiting for.
+    const isUnread = deposits === undefined && !mayGuess && ofWallet.pending.length > 1
     const arrived = deposits && (deposits.get(ofWallet.wallet.agentAddress) ?? [])
     const verdicts = judge({ ...ofWallet, balance }, ofWallet.pending, block, timeoutMs, arrived)
     return ofWallet.pending.map((task) => {
-      const verdict = isOutdated ? "wait" : (verdicts.get(task) ?? "wait")
+      const verdict = isOutdated || isUnread ? "wait" : (verdicts.get(task) ?? "wait")
       return { task, orders: ofWallet, balance, verdict }
     })
   })

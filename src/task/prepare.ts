@@ -13,7 +13,7 @@ const prepared = (chain: ChainIdentity) =>
     Effect.gen(function* () {
       const { databaseTimeout } = yield* Settings
       const bound = bounded(databaseTimeout)
-      yield* bound("bring the database up to date", migrate)
+      yield* bound("bring the database of DATABASE_URL up to date", migrate)
       const wrong = yield* bound("read the chain of the database", bindToChain(chain))
       if (wrong !== undefined) return yield* wrong
     })

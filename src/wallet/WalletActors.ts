@@ -1,7 +1,8 @@
-import { Cause, Clock, Deferred, Effect, FiberSet, Layer, Queue, Semaphore } from "effect"
+import { Cause, Clock, Deferred, Duration, Effect, FiberSet, Layer, Queue, Semaphore } from "effect"
 import type { ChainClient } from "../chain/ChainClient.ts"
 import type { KeyCustody } from "../chain/KeyCustody.ts"
 import { Settings } from "../config/Settings.ts"
+import { words } from "../domain/time.ts"
 import type { WalletId } from "../domain/Wallet.ts"
 import type { Minter } from "../mint/Minter.ts"
 import * as Log from "../ops/Log.ts"
@@ -76,12 +77,17 @@ export const layerNoDeps = Layer.effect(
       )
     })
 
+    const drained = FiberSet.awaitEmpty(actors).pipe(Effect.interruptible, Effect.timeoutOption(drainTimeout))
+
     yield* Effect.addFinalizer(() =>
-      Deferred.succeed(stopping, undefined).pipe(
-        Effect.andThen(FiberSet.awaitEmpty(actors)),
-        Effect.interruptible,
-        Effect.timeoutOption(drainTimeout)
-      )
+      Effect.gen(function* () {
+        yield* Deferred.succeed(stopping, undefined)
+        if (mailboxes.size > 0) {
+          const limit = words(Duration.toMillis(drainTimeout))
+          yield* Log.startup(`⏳ Stopping: what is in the middle of a payment may finish, for at most ${limit}...`)
+        }
+        yield* drained
+      })
     )
 
     return Wallets.of({

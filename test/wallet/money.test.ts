@@ -234,6 +234,50 @@ layer(Pglite.layer())("money", (it) => {
     }).pipe(onWorld({ confirmations: 15 }))
   )
 
+  it.effect("is not given to the wrong order by a sweep in which the transfers could not be read", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const ann = yield* person("ann")
+      const older = yield* order(ann, 4)
+      world.deposit(ann.agentAddress, dollars(0.5))
+      yield* pass(20)
+      const newer = yield* order(ann, 5)
+      const tx = world.deposit(ann.agentAddress, dollars(5))
+      yield* pass(6)
+      let isDown = true
+      world.onChainCall = (operation) =>
+        isDown && operation === "findDeposits"
+          ? new ChainError({ reason: "Timeout", operation, detail: "no answer" })
+          : Effect.void
+      yield* start
+      yield* pass(15)
+      assert.strictEqual((yield* readTask(older)).status, "pending_payment")
+      isDown = false
+      yield* pass(30)
+      assert.strictEqual((yield* readTask(older)).status, "pending_payment")
+      assert.deepInclude(yield* readTask(newer), { status: "completed", funding_tx_hash: tx })
+    }).pipe(onWorld())
+  )
+
+  it.effect("pays the oldest order first where the transfers can never be read", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const ann = yield* person("ann")
+      const older = yield* order(ann, 4)
+      yield* pass(1)
+      const newer = yield* order(ann, 5)
+      world.deposit(ann.agentAddress, dollars(9))
+      yield* pass(6)
+      world.onChainCall = (operation) =>
+        operation === "findDeposits"
+          ? new ChainError({ reason: "Rejected", operation, detail: "method unknown" })
+          : Effect.void
+      yield* start
+      yield* pass(70)
+      for (const id of [older, newer]) assert.strictEqual((yield* readTask(id)).status, "completed")
+    }).pipe(onWorld())
+  )
+
   it.effect("an order is recorded as auto_funded where the transfers cannot be read, and minted all the same", () =>
     Effect.gen(function* () {
       const world = yield* World
