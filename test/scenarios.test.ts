@@ -1,7 +1,7 @@
 import { assert, layer } from "@effect/vitest"
 import { Clock, Effect } from "effect"
 import { usdc } from "../src/domain/Usdc.ts"
-import * as Pglite from "../src/sandbox/Pglite.ts"
+import * as Pglite from "./support/Pglite.ts"
 import { LogLines, onWorld, pass, start } from "./support/executor.ts"
 import { order, person, readTask } from "./support/orders.ts"
 import { World } from "./support/World.ts"

@@ -72,21 +72,27 @@ const byArrival = (
   { deposits, isOverdue }: Arrivals
 ): ReadonlySet<TaskId> => {
   const funded = new Set<TaskId>()
-  const { before, unspent } = portionsOf(free, deposits)
-  const mayTake = (index: number, task: Candidate, { atMs }: Portion): boolean =>
-    atMs >= task.createdAtMs - CLOCKS_DIFFER_MS ||
-    oldestFirst.slice(0, index).every((older) => funded.has(older.id) || isOverdue(older))
-  for (const portion of unspent) {
-    const exact = oldestFirst.find(
-      (task, index) => !funded.has(task.id) && task.totalCost === portion.left && mayTake(index, task, portion)
-    )
-    if (exact === undefined) continue
-    funded.add(exact.id)
-    portion.left = 0n
+  const isPlacedBy = (atMs: number, task: Candidate): boolean => task.createdAtMs <= atMs + CLOCKS_DIFFER_MS
+  const others: Array<Arrivals["deposits"][number]> = []
+  let left: bigint = free
+  // The newest first: the older a deposit is, the more likely it is spent.
+  for (const deposit of deposits.toReversed()) {
+    const { amount, block } = deposit
+    const isFor = (task: Candidate): boolean =>
+      !funded.has(task.id) && task.totalCost === amount && isPlacedBy(block.timeMs, task)
+    const exact = amount <= left ? oldestFirst.find(isFor) : undefined
+    if (exact === undefined) {
+      others.push(deposit)
+    } else {
+      funded.add(exact.id)
+      left -= amount
+    }
   }
+  const portions = portionsOf(left, others)
   for (const [index, task] of oldestFirst.entries()) {
     if (funded.has(task.id)) continue
-    const usable = [before, ...unspent].filter((portion) => mayTake(index, task, portion))
+    const isFirst = oldestFirst.slice(0, index).every((older) => funded.has(older.id) || isOverdue(older))
+    const usable = portions.filter(({ atMs }) => isFirst || isPlacedBy(atMs, task))
     if (take(usable, task.totalCost)) funded.add(task.id)
   }
   return funded
@@ -98,17 +104,16 @@ interface Portion {
   left: bigint
 }
 
-/** `free` as the newest deposits that it can hold whole, and the rest, of which nobody can say when it came. */
-const portionsOf = (free: Usdc, deposits: Arrivals["deposits"]) => {
-  const unspent: Array<Portion> = []
-  let rest: bigint = free
-  for (const { amount, block } of deposits.toReversed()) {
+/** `free` as the newest deposits that it can hold whole, after the rest, of which nobody can say when it came. */
+const portionsOf = (free: bigint, newestFirst: Arrivals["deposits"]): ReadonlyArray<Portion> => {
+  const portions: Array<Portion> = []
+  let rest = free
+  for (const { amount, block } of newestFirst) {
     if (amount > rest) continue
     rest -= amount
-    unspent.unshift({ atMs: block.timeMs, left: amount })
+    portions.unshift({ atMs: block.timeMs, left: amount })
   }
-  const before: Portion = { atMs: Number.NEGATIVE_INFINITY, left: rest }
-  return { before, unspent }
+  return [{ atMs: Number.NEGATIVE_INFINITY, left: rest }, ...portions]
 }
 
 /** Takes `cost` out of the portions, the oldest first, or nothing where they do not hold it. */

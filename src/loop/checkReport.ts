@@ -89,7 +89,8 @@ const roughly = (ms: number): string =>
 
 const reasonToWait = ({ task, orders, balance }: Looked, block: Block): string => {
   if (block.number < orders.provenBlock) return "The node is behind the last payment of this wallet"
-  return task.totalCost <= freeAtLeast({ ...orders, balance })
-    ? "The balance was paid towards an older task"
-    : "Insufficient balance"
+  if (task.totalCost > freeAtLeast({ ...orders, balance })) return "Insufficient balance"
+  return orders.maybeSpent > 0n
+    ? "A payment of this wallet is not proven yet"
+    : "The balance was paid towards an older task"
 }

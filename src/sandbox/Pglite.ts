@@ -70,9 +70,16 @@ class PgliteConnection extends Duplex {
   }
 }
 
-const make = Effect.fnUntraced(function* (dataDir: string | undefined) {
+export interface PgliteOptions {
+  /** Where it is kept. Without it the database is in memory and ends with the scope. */
+  readonly dataDir?: string
+  /** A database to begin with (`PGlite.dumpDataDir`): to unpack one takes a sixth of the time that a new one takes. */
+  readonly loadDataDir?: Blob
+}
+
+const make = Effect.fnUntraced(function* (options: PgliteOptions) {
   const database = yield* Effect.acquireRelease(
-    Effect.promise(() => PGlite.create(dataDir === undefined ? {} : { dataDir })),
+    Effect.promise(() => PGlite.create({ ...options })),
     (opened) => Effect.promise(() => opened.close())
   )
   return yield* PgClient.make({
@@ -87,9 +94,9 @@ const make = Effect.fnUntraced(function* (dataDir: string | undefined) {
 })
 
 /** PostgreSQL inside this process: under `dataDir` where given, else in memory. One connection, no server, no port. */
-export const layer = (options: { readonly dataDir?: string } = {}) =>
+export const layer = (options: PgliteOptions = {}) =>
   Layer.effectContext(
-    Effect.map(make(options.dataDir), (client) =>
+    Effect.map(make(options), (client) =>
       Context.make(PgClient.PgClient, client).pipe(Context.add(SqlClient.SqlClient, client))
     )
   ).pipe(Layer.provide(Reactivity.layer))

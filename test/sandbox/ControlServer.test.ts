@@ -7,7 +7,7 @@ import { type Address, address } from "../../src/domain/Address.ts"
 import { type Usdc, usdc } from "../../src/domain/Usdc.ts"
 import { controlRoutes, OrderDetails, OrderList, OrderPlaced } from "../../src/sandbox/ControlServer.ts"
 import * as OrderDesk from "../../src/sandbox/OrderDesk.ts"
-import * as Pglite from "../../src/sandbox/Pglite.ts"
+import * as Pglite from "../support/Pglite.ts"
 import { migrate } from "../../src/task/migrate.ts"
 
 const TOKEN = address(`0x${"70".repeat(20)}`)

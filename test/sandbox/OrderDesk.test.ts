@@ -12,7 +12,7 @@ import { Settings, type SettingsShape } from "../../src/config/Settings.ts"
 import { type Address, address } from "../../src/domain/Address.ts"
 import { usdc, type Usdc } from "../../src/domain/Usdc.ts"
 import { encryptKey, layer as deskLayer, OrderDesk } from "../../src/sandbox/OrderDesk.ts"
-import * as Pglite from "../../src/sandbox/Pglite.ts"
+import * as Pglite from "../support/Pglite.ts"
 import { migrate } from "../../src/task/migrate.ts"
 
 const ENCRYPTION_KEY = Redacted.make("ab".repeat(32))

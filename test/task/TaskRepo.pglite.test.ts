@@ -1,5 +1,5 @@
 import { Layer } from "effect"
-import * as Pglite from "../../src/sandbox/Pglite.ts"
+import * as Pglite from "../support/Pglite.ts"
 import { ledgerAndFixture } from "../support/LedgerSql.ts"
 import { suite } from "./contract.ts"
 

@@ -1,7 +1,7 @@
 import { assert, layer } from "@effect/vitest"
 import { Clock, Deferred, Duration, Effect } from "effect"
 import { address } from "../../src/domain/Address.ts"
-import * as Pglite from "../../src/sandbox/Pglite.ts"
+import * as Pglite from "../support/Pglite.ts"
 import { launch, LogLines, onWorld, pass, start } from "../support/executor.ts"
 import { order, paidOrder, readBatches, readTask } from "../support/orders.ts"
 import { World } from "../support/World.ts"

@@ -2,7 +2,7 @@ import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
 import { usdc } from "../../src/domain/Usdc.ts"
-import * as Pglite from "../../src/sandbox/Pglite.ts"
+import * as Pglite from "../support/Pglite.ts"
 import { LogLines, onWorld, pass, start } from "../support/executor.ts"
 import {
   editTask,

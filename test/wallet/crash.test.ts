@@ -1,7 +1,7 @@
 import { assert, layer } from "@effect/vitest"
 import { Duration, Effect } from "effect"
 import { SqlClient } from "effect/sql"
-import * as Pglite from "../../src/sandbox/Pglite.ts"
+import * as Pglite from "../support/Pglite.ts"
 import { type Around, launch, onWorld, pass } from "../support/executor.ts"
 import { paidOrder, type Person, readBatches, readTask } from "../support/orders.ts"
 import { World } from "../support/World.ts"

@@ -3,7 +3,7 @@ import { Effect } from "effect"
 import { ChainError } from "../../src/chain/ChainClient.ts"
 import { usdc } from "../../src/domain/Usdc.ts"
 import { NoOffer } from "../../src/mint/Minter.ts"
-import * as Pglite from "../../src/sandbox/Pglite.ts"
+import * as Pglite from "../support/Pglite.ts"
 import { LogLines, onWorld, pass, start } from "../support/executor.ts"
 import { heldReason, order, paidOrder, person, readBatches, readTask } from "../support/orders.ts"
 import { World } from "../support/World.ts"
@@ -232,6 +232,32 @@ layer(Pglite.layer())("money", (it) => {
       yield* pass(1)
       assert.notStrictEqual((yield* readTask(task)).status, "pending_payment")
     }).pipe(onWorld({ confirmations: 15 }))
+  )
+
+  it.effect("is not given to the wrong order while a payment of the wallet is made and not yet proven", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const { who } = yield* paidOrder("ann", 2)
+      world.manners.pay = ({ settle, mint }) => {
+        settle()
+        const answer = { _tag: "Accepted", mintTxs: mint(2), paymentTx: undefined } as const
+        return Effect.as(Effect.sleep("40 seconds"), answer)
+      }
+      yield* pass(6)
+      yield* start
+      yield* pass(2)
+      const older = yield* order(who, 4)
+      yield* pass(1)
+      const newer = yield* order(who, 6)
+      world.deposit(who.agentAddress, dollars(6))
+      // The chain shows 6.00, of which 2.00 are reserved for a payment that has left already.
+      yield* pass(27)
+      assert.strictEqual((yield* readTask(older)).status, "pending_payment")
+      delete world.manners.pay
+      yield* pass(60)
+      assert.strictEqual((yield* readTask(older)).status, "pending_payment")
+      assert.strictEqual((yield* readTask(newer)).status, "completed")
+    }).pipe(onWorld())
   )
 
   it.effect("is not given to the wrong order by a sweep in which the transfers could not be read", () =>
