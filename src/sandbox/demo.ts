@@ -1,12 +1,13 @@
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
-import { Clock, Console, Duration, Effect, Option } from "effect"
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { Clock, ConfigProvider, Console, Duration, Effect, Option } from "effect"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { parseAbiItem } from "viem"
 import { monitor } from "../App.ts"
-import { local } from "../config/Network.ts"
-import { Settings, type SettingsShape } from "../config/Settings.ts"
+import { load } from "../config/load.ts"
+import { Settings } from "../config/Settings.ts"
 import { duration } from "../domain/time.ts"
 import { format } from "../domain/Usdc.ts"
 import * as Logger from "../ops/Logger.ts"
@@ -26,31 +27,19 @@ const LOOK = Duration.millis(100)
 /** Longer than any of the scenarios takes. */
 const PATIENCE = Duration.seconds(50)
 
-const settings: SettingsShape = {
-  network: local,
-  production: false,
-  databaseUrl: Option.none(),
-  rpcUrls: [],
-  serverUrl: Option.none(),
-  aiAgentPrivateKey: Option.none(),
-  agentEncryptionKey: Option.none(),
-  checkInterval: told(0, 10),
-  mintInterval: told(0, 5),
-  paymentTimeout: told(10),
-  maxBatchSize: 10,
-  maxRetryCount: 3,
-  confirmations: 2,
-  mintPayTo: [],
-  authorizationWindow: Duration.minutes(5),
-  databaseTimezone: Option.none(),
-  databaseSslVerify: true,
-  rpcTimeout: Duration.seconds(10),
-  mintTimeout: Duration.seconds(60),
-  databaseTimeout: Duration.seconds(15),
-  drainTimeout: Duration.seconds(30),
-  logLevel: "Warn",
-  logFormat: "text"
-}
+/** The defaults, but for the pace. */
+const settings = load({ terminal: false }).pipe(
+  Effect.provideService(
+    ConfigProvider.ConfigProvider,
+    ConfigProvider.fromEnvRecord({
+      CHECK_INTERVAL: String(Duration.toMillis(told(0, 10))),
+      MINT_INTERVAL: String(Duration.toMillis(told(0, 5))),
+      PAYMENT_TIMEOUT: String(Duration.toMillis(told(10))),
+      LOG_LEVEL: "WARN"
+    })
+  ),
+  Effect.provide(NodeServices.layer)
+)
 
 interface Scenario {
   readonly number: number
@@ -141,16 +130,17 @@ const demo = Effect.gen(function* () {
     Effect.sync(() => mkdtempSync(join(tmpdir(), "ai-mint-demo-"))),
     (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
   )
-  const { paymentTimeout, checkInterval } = settings
+  const asked = yield* settings
+  const { paymentTimeout, checkInterval } = asked
   const sandbox = yield* open({ dataDir, paymentTimeout, checkInterval })
   for (const { number, title, ends } of scenarios) yield* Console.log(`  ${number}. ${title}: to be ${ends}`)
   yield* Console.log("")
   const playAll = Effect.forEach(scenarios, (scenario) => play(sandbox, scenario), { concurrency: "unbounded" })
   const faults = yield* playAll.pipe(
     Effect.raceFirst(monitor(Effect.void)),
-    Effect.provide(executorOn(sandbox, settings)),
+    Effect.provide(executorOn(sandbox, asked)),
     Effect.provide(Logger.layer),
-    Effect.provideService(Settings, settings)
+    Effect.provideService(Settings, asked)
   )
   const all = faults.flat()
   yield* Console.log(

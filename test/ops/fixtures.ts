@@ -1,32 +1,16 @@
-import { Duration, Effect, Layer, Option, Redacted } from "effect"
+import { Effect, Layer, Option, Redacted } from "effect"
 import { baseSepolia } from "../../src/config/Network.ts"
 import { type LogFormat, Settings, type SettingsShape } from "../../src/config/Settings.ts"
 import { layerTo } from "../../src/ops/Logger.ts"
+import { defaults } from "../support/settings.ts"
 
 export const settings: SettingsShape = {
+  ...defaults,
   network: baseSepolia,
   production: true,
-  databaseUrl: Option.none(),
   rpcUrls: [Redacted.make("https://sepolia.base.org")],
   serverUrl: Option.some("http://localhost:4021"),
-  aiAgentPrivateKey: Option.none(),
-  agentEncryptionKey: Option.none(),
-  checkInterval: Duration.seconds(10),
-  mintInterval: Duration.seconds(5),
-  paymentTimeout: Duration.minutes(10),
-  maxBatchSize: 10,
-  maxRetryCount: 3,
-  confirmations: 2,
-  mintPayTo: [],
-  authorizationWindow: Duration.minutes(5),
-  databaseTimezone: Option.none(),
-  databaseSslVerify: true,
-  rpcTimeout: Duration.seconds(10),
-  mintTimeout: Duration.seconds(60),
-  databaseTimeout: Duration.seconds(15),
-  drainTimeout: Duration.seconds(30),
-  logLevel: "Debug",
-  logFormat: "text"
+  agentEncryptionKey: Option.none()
 }
 
 export const formats: ReadonlyArray<LogFormat> = ["text", "pretty", "json", "logfmt"]
