@@ -6,7 +6,7 @@ import { messages, type Task } from "../domain/Task.ts"
 import { sum, zero } from "../domain/Usdc.ts"
 import type { WalletId } from "../domain/Wallet.ts"
 import { TaskRepo, type WalletWork } from "../task/TaskRepo.ts"
-import { completeTask, failTask, holdTask } from "./outcome.ts"
+import { completeTask, failTask, holdTask, pauseTask } from "./outcome.ts"
 import { payBatch } from "./pay.ts"
 import { planTask } from "./plan.ts"
 import { settleBatches } from "./settle.ts"
@@ -14,6 +14,9 @@ import { withWallet, type OpenWork } from "./work.ts"
 
 /** Another program was first: leave it a moment before looking again. */
 const OUTRUN_PAUSE_MS = 1_000
+
+/** How soon to look again where the node is behind what was proven before. */
+const LAGGING_PAUSE_MS = 5_000
 
 /**
  * One thing done for a wallet: first what its payments in flight need, then one step of its oldest task that may
@@ -63,10 +66,10 @@ const moveTask = Effect.fnUntraced(function* (work: OpenWork, task: Task) {
 const giveUp = Effect.fnUntraced(function* (work: OpenWork, task: Task, batches: ReadonlyArray<Batch>) {
   const unpaid = sum(batches.filter((batch) => batch.status === "planned").map((batch) => batch.amount))
   const { block, usdc } = yield* (yield* ChainClient).readBalances([work.wallet.agentAddress])
+  // A balance from before the wallet's last proven payment tells neither.
+  if (block.number < work.provenBlock) return yield* pauseTask(task, LAGGING_PAUSE_MS)
   const balance = usdc.get(work.wallet.agentAddress) ?? zero
-  if (block.number < work.provenBlock || balance >= unpaid) {
-    return yield* failTask(task, task.retryCount, task.lastRefusal ?? "refused")
-  }
+  if (balance >= unpaid) return yield* failTask(task, task.retryCount, task.lastRefusal ?? "refused")
   const nowMs = yield* Clock.currentTimeMillis
   if (!(yield* (yield* TaskRepo).saveTask(task, { retryCount: 0 }, nowMs))) return false
   yield* holdTask(task.id, messages.held(messages.shortOfMoney(unpaid, balance)))

@@ -99,8 +99,7 @@ const abi = parseAbi([
 export interface Request {
   readonly id: number
   readonly method: string
-  // oxlint-disable-next-line typescript/no-explicit-any
-  readonly params: ReadonlyArray<any>
+  readonly params: ReadonlyArray<unknown>
 }
 
 /** A JSON-RPC error, as a node says it. */
@@ -121,13 +120,17 @@ export const answer = (chain: FakeChain, { method, params }: Request): unknown =
     case "eth_blockNumber":
       return numberToHex(chain.head)
     case "eth_getBlockByNumber":
-      return blockOf(chain, BigInt(params[0]))
+      return blockOf(chain, BigInt(String(params[0])))
     case "eth_call":
-      return call(chain, params[0].data, params[1] === "latest" ? chain.head : BigInt(params[1]))
+      return call(
+        chain,
+        (params[0] as { readonly data: Hex }).data,
+        params[1] === "latest" ? chain.head : BigInt(String(params[1]))
+      )
     case "eth_getLogs":
-      return logsOf(chain, params[0])
+      return logsOf(chain, params[0] as Parameters<typeof logsOf>[1])
     case "eth_getTransactionReceipt":
-      return receiptOf(chain, params[0])
+      return receiptOf(chain, params[0] as Bytes32)
     default:
       return new Refusal(-32601, `the method ${method} does not exist`)
   }

@@ -19,7 +19,7 @@ const longChain = () => {
 const capped =
   (chain: ReturnType<typeof fakeChain>, most: bigint): Behaviour =>
   (request, signal) => {
-    const filter = request.params?.[0]
+    const filter = request.params?.[0] as { readonly fromBlock: string; readonly toBlock: string }
     return request.method === "eth_getLogs" && BigInt(filter.toBlock) - BigInt(filter.fromBlock) >= most
       ? new Refusal(-32602, `block range is too large: max ${most}`)
       : healthy(chain)(request, signal)
