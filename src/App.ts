@@ -7,7 +7,7 @@ import * as LoadSettings from "./config/load.ts"
 import { Settings } from "./config/Settings.ts"
 import { checkLoop } from "./loop/CheckLoop.ts"
 import { mintLoop } from "./loop/MintLoop.ts"
-import * as MinterX402 from "./mint/MinterX402.ts"
+import * as MinterLayer from "./mint/layer.ts"
 import { bannerLines } from "./ops/Banner.ts"
 import * as Log from "./ops/Log.ts"
 import * as Logger from "./ops/Logger.ts"
@@ -31,7 +31,7 @@ const ledger = Layer.unwrap(
 export const core = WalletActors.layer.pipe(Layer.provideMerge(ledger))
 
 /** The real chain, keys and mint server, as the settings name them. */
-export const outside = Layer.mergeAll(ChainClientViem.layer, KeyCustodyAes.layer, MinterX402.layer)
+export const outside = Layer.mergeAll(ChainClientViem.layer, KeyCustodyAes.layer, MinterLayer.layer)
 
 /** The operator's database, as `DATABASE_URL` names it. */
 export const database = Database.layer

@@ -1,6 +1,6 @@
 import { Context, type Effect, Runtime, Schema } from "effect"
 import type { Address, Bytes32 } from "../domain/Address.ts"
-import type { AuthorizationOutcome } from "../domain/Authorization.ts"
+import type { AuthorizationOutcome, SignedAuthorization } from "../domain/Authorization.ts"
 import type { Block } from "../domain/Block.ts"
 import type { Deposit } from "../domain/Deposit.ts"
 import type { Usdc } from "../domain/Usdc.ts"
@@ -64,6 +64,18 @@ export interface Mint {
   readonly block: bigint
 }
 
+/** USDC that left a wallet. */
+export interface Spending {
+  readonly wallet: Address
+  readonly to: Address
+  readonly amount: Usdc
+  readonly tx: Bytes32
+  readonly logIndex: number
+  readonly block: bigint
+  /** The EIP-3009 nonce that it was paid with; `undefined` where the wallet sent it in another way. */
+  readonly nonce: Bytes32 | undefined
+}
+
 /** A nonce to look up. `fromBlock` bounds the search of the logs: nothing was signed before it. */
 export interface AuthorizationQuery {
   readonly payer: Address
@@ -103,11 +115,26 @@ export class ChainClient extends Context.Service<
       readonly fromBlock: bigint
       readonly toBlock: bigint
     }) => Effect.Effect<ReadonlyArray<Deposit>, ChainError>
+    /** USDC transfers out of any of `wallets` between two blocks (inclusive), oldest first. */
+    readonly findSpending: (query: {
+      readonly wallets: ReadonlyArray<Address>
+      readonly fromBlock: bigint
+      readonly toBlock: bigint
+    }) => Effect.Effect<ReadonlyArray<Spending>, ChainError>
     /** USDC that went from `payer` to `payTo` since `sinceMs` (chain time), up to the confirmed block. */
     readonly paidSince: (query: {
       readonly payer: Address
       readonly payTo: Address
       readonly sinceMs: number
     }) => Effect.Effect<Usdc, ChainError>
+    /** The AI Agent Account, which pays the gas of refunds; `undefined` without `AI_AGENT_PRIVATE_KEY`. */
+    readonly gasAccount: Address | undefined
+    /** Its gas money, in wei. */
+    readonly gasBalance: Effect.Effect<bigint, ChainError>
+    /**
+     * Sends `transferWithAuthorization` to USDC, by the gas account. Gives the transaction and does not wait for it;
+     * after a failure too it may be on its way: the nonce of the authorization tells.
+     */
+    readonly sendTransfer: (payment: SignedAuthorization) => Effect.Effect<Bytes32, ChainError>
   }
 >()("ai-mint-executor/chain/ChainClient") {}

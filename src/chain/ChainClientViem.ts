@@ -8,11 +8,12 @@ import { makeConfirmed, makeConfirmedBlock } from "./confirmed.ts"
 import { makeEndpoint } from "./endpoint.ts"
 import { makeFindMints, makeReadRemainingSupply } from "./mintToken.ts"
 import { makeRpc } from "./rpc.ts"
+import { makeSender } from "./sender.ts"
 import { checkEndpoints, checkUsdc, makeVouch } from "./startChecks.ts"
-import { makeFindDeposits, makePaidSince } from "./transfers.ts"
+import { makeFindDeposits, makeFindSpending, makePaidSince } from "./transfers.ts"
 
 const make = Effect.gen(function* () {
-  const { network, rpcUrls, rpcTimeout, confirmations } = yield* Settings
+  const { network, rpcUrls, rpcTimeout, confirmations, aiAgentPrivateKey } = yield* Settings
   const fetch = yield* FetchHttpClient.Fetch
   const endpoints = rpcUrls.map((url) => makeEndpoint(url, fetch))
   if (!Arr.isReadonlyArrayNonEmpty(endpoints)) {
@@ -33,7 +34,9 @@ const make = Effect.gen(function* () {
     readRemainingSupply: makeReadRemainingSupply(rpc, confirmed),
     findMints: makeFindMints(rpc, confirmed),
     findDeposits: makeFindDeposits(rpc, network),
-    paidSince: makePaidSince(rpc, confirmed, network)
+    findSpending: makeFindSpending(rpc, network),
+    paidSince: makePaidSince(rpc, confirmed, network),
+    ...makeSender(rpc, network, aiAgentPrivateKey)
   })
 })
 

@@ -2,12 +2,12 @@ import { Array as Arr, Effect } from "effect"
 import type { Network } from "../config/Network.ts"
 import type { Deposit } from "../domain/Deposit.ts"
 import { sum } from "../domain/Usdc.ts"
-import type { ChainClient, ChainError } from "./ChainClient.ts"
+import type { ChainClient, ChainError, Spending } from "./ChainClient.ts"
 import type { Confirmed } from "./confirmed.ts"
 import { byPosition, findLogs, TOPICS_PER_FILTER, withTimes } from "./logs.ts"
 import { blockAt, type Log } from "./questions.ts"
 import type { Rpc } from "./rpc.ts"
-import { decodeTransfer, topicOf, TRANSFER } from "./usdc.ts"
+import { AUTHORIZATION_USED, decodeTransfer, topicOf, TRANSFER } from "./usdc.ts"
 
 export const makeFindDeposits = (rpc: Rpc, { usdc }: Network): ChainClient["Service"]["findDeposits"] => {
   const operation = "find deposits"
@@ -22,6 +22,30 @@ export const makeFindDeposits = (rpc: Rpc, { usdc }: Network): ChainClient["Serv
     return timed.map(toDeposit)
   })
 }
+
+export const makeFindSpending = (rpc: Rpc, { usdc }: Network): ChainClient["Service"]["findSpending"] => {
+  const operation = "find spending"
+  return Effect.fn("ChainClient.findSpending")(function* ({ wallets, fromBlock, toBlock }) {
+    const found = yield* Effect.forEach(Arr.chunksOf(Arr.dedupe(wallets), TOPICS_PER_FILTER), (chunk) => {
+      const topics = [[TRANSFER, AUTHORIZATION_USED], chunk.map(topicOf)]
+      return findLogs(rpc, operation, { address: usdc.address, topics, fromBlock, toBlock }, (log) => log)
+    })
+    return explainTransfers(Arr.sort(found.flat(), byPosition))
+  })
+}
+
+/** USDC logs `AuthorizationUsed` and right after it the `Transfer`. Source: EIP3009.sol, `_transferWithAuthorization`. */
+const explainTransfers = (logs: ReadonlyArray<Log>): ReadonlyArray<Spending> =>
+  logs.flatMap((log, index): ReadonlyArray<Spending> => {
+    if (log.topics[0] !== TRANSFER) return []
+    const { from, to, value } = decodeTransfer(log)
+    if (value === 0n || from === to) return []
+    const before = logs[index - 1]
+    const isUse =
+      before?.topics[0] === AUTHORIZATION_USED && before.tx === log.tx && before.topics[1] === log.topics[1]
+    const { tx, logIndex, block } = log
+    return [{ wallet: from, to, amount: value, tx, logIndex, block, nonce: isUse ? before.topics[2] : undefined }]
+  })
 
 export const makePaidSince = (
   rpc: Rpc,

@@ -5,6 +5,12 @@ import type { Network } from "./Network.ts"
 /** How log lines look. `text` is the form of v1.1, for people and `grep`; `json` and `logfmt` carry all fields. */
 export type LogFormat = "pretty" | "text" | "json" | "logfmt"
 
+/** What the mint server speaks: x402, or the protocol of its version 1.1, where the payment is part of the order. */
+export type MintProtocol = "x402" | "v1"
+
+/** Mints that a mint server of protocol `v1` sells for one payment. */
+export const V1_QUANTITY_MAX = 10
+
 /** Everything that an operator can set, decoded once. Keys, units, defaults and ranges: `.env.example`. */
 export interface SettingsShape {
   readonly network: Network
@@ -15,6 +21,7 @@ export interface SettingsShape {
   readonly rpcUrls: ReadonlyArray<Redacted.Redacted>
   /** None only on `local`, where the sandbox brings a mint server. Without a trailing slash. */
   readonly serverUrl: Option.Option<string>
+  readonly mintProtocol: MintProtocol
   /** Secret, `0x` and 64 hex digits. Without it refunds are off. */
   readonly aiAgentPrivateKey: Option.Option<Redacted.Redacted<`0x${string}`>>
   /** Secret, 64 hex digits. None only on `local`. */
@@ -22,6 +29,7 @@ export interface SettingsShape {
   readonly checkInterval: Duration.Duration
   readonly mintInterval: Duration.Duration
   readonly paymentTimeout: Duration.Duration
+  /** At most `V1_QUANTITY_MAX` with protocol `v1`. */
   readonly maxBatchSize: number
   readonly maxRetryCount: number
   readonly confirmations: number

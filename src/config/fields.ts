@@ -2,7 +2,7 @@ import { Duration, Effect, type LogLevel, Redacted, Schema, SchemaIssue, SchemaT
 import { type Address, parse as parseAddress } from "../domain/Address.ts"
 import { words } from "../domain/time.ts"
 import { type Network, networks } from "./Network.ts"
-import type { LogFormat } from "./Settings.ts"
+import type { LogFormat, MintProtocol } from "./Settings.ts"
 
 /** How the text of one setting becomes its value. The text has no space around it and is never empty. */
 export type Field<A> = Schema.Codec<A, string>
@@ -55,6 +55,9 @@ export const logLevel: Field<LogLevel.LogLevel> = oneOf(LEVELS, upper)
 
 const FORMATS: Record<LogFormat, LogFormat> = { pretty: "pretty", text: "text", json: "json", logfmt: "logfmt" }
 export const logFormat: Field<LogFormat> = oneOf(FORMATS, lower)
+
+const PROTOCOLS: Record<MintProtocol, MintProtocol> = { x402: "x402", v1: "v1" }
+export const mintProtocol: Field<MintProtocol> = oneOf(PROTOCOLS, lower)
 
 const FLAGS = new Map([
   ...["true", "yes", "on", "1"].map((name) => [name, true] as const),

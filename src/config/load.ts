@@ -3,7 +3,7 @@ import * as DotEnv from "./dotEnv.ts"
 import * as Field from "./fields.ts"
 import { base, local, type Network } from "./Network.ts"
 import { makeReader, type Reader } from "./reader.ts"
-import { BadSettings, Settings, type SettingsShape } from "./Settings.ts"
+import { BadSettings, Settings, type SettingsShape, V1_QUANTITY_MAX } from "./Settings.ts"
 
 /** What the settings cannot know by themselves about where the process runs. */
 export interface Surroundings {
@@ -37,6 +37,7 @@ export const load = Effect.fn("Settings.load")(function* (surroundings: Surround
     logLevel: yield* reader.readOr("LOG_LEVEL", Field.logLevel, production ? "Info" : "Debug"),
     logFormat: yield* reader.readOr("LOG_FORMAT", Field.logFormat, surroundings.terminal ? "pretty" : "text")
   }
+  if (settings.mintProtocol === "v1") yield* checkV1(reader, settings)
   return reader.problems.length === 0 ? settings : yield* new BadSettings({ problems: [...reader.problems] })
 })
 
@@ -61,8 +62,19 @@ const readEndpoints = Effect.fnUntraced(function* (reader: Reader, network: Netw
   return {
     databaseUrl: yield* reader.readSecret("DATABASE_URL", Field.databaseUrl, neededOff(network)),
     rpcUrls: Option.getOrElse(yield* reader.readSecret(network.rpcKey, Field.rpcUrls), () => publicUrls),
-    serverUrl: Option.orElse(yield* reader.read("SERVER_URL", Field.serverUrl), () => serverDefault)
+    serverUrl: Option.orElse(yield* reader.read("SERVER_URL", Field.serverUrl), () => serverDefault),
+    mintProtocol: yield* reader.readOr("MINT_PROTOCOL", Field.mintProtocol, "x402")
   }
+})
+
+/** What a mint server of protocol `v1` needs of the other settings. */
+const checkV1 = Effect.fnUntraced(function* (reader: Reader, { network, maxBatchSize }: SettingsShape) {
+  if (maxBatchSize > V1_QUANTITY_MAX)
+    reader.report(`MAX_BATCH_SIZE: expected at most ${V1_QUANTITY_MAX} with MINT_PROTOCOL=v1`)
+  if (network.name === "local" && !(yield* reader.isSet("SERVER_URL")))
+    reader.report(
+      "SERVER_URL is not set: with MINT_PROTOCOL=v1 it must be, as the sandbox's own mint server speaks x402"
+    )
 })
 
 const readKeys = Effect.fnUntraced(function* (reader: Reader, network: Network) {

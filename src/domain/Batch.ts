@@ -13,8 +13,9 @@ import type { Wallet, WalletId } from "./Wallet.ts"
  * - `paid`: the chain shows the payment; the mints are not all there.
  * - `delivered`: paid, and every mint is on chain. Final.
  * - `held`: something that must not happen did; a person decides.
+ * - `resolved`: a person has decided. Final, as `minted` has it.
  */
-export type BatchStatus = "planned" | "signed" | "accepted" | "unknown" | "paid" | "delivered" | "held"
+export type BatchStatus = "planned" | "signed" | "accepted" | "unknown" | "paid" | "delivered" | "held" | "resolved"
 
 /** A signed payment may be out there: its money may be gone, its nonce may be used at any moment. */
 export const isLive = (batch: Batch): boolean =>
@@ -22,6 +23,9 @@ export const isLive = (batch: Batch): boolean =>
 
 /** Live, or paid and not delivered: the batch has a next look, and its task cannot go on without it. */
 export const isInFlight = (batch: Batch): boolean => isLive(batch) || batch.status === "paid"
+
+/** Nothing is to be done for it any more. */
+export const isFinal = (batch: Batch): boolean => batch.status === "delivered" || batch.status === "resolved"
 
 /** The signed fields, written before the first byte leaves: with them the same signature can be made again. */
 export interface SignedWindow {
@@ -64,6 +68,8 @@ export interface Batch {
   readonly paidAmount: Usdc | undefined
   /** Mint transactions that the server named. */
   readonly mintTxs: ReadonlyArray<Bytes32>
+  /** Under which the server can be asked about the payment, where it gave such a handle. */
+  readonly reference: string | undefined
   /** Mints of this batch seen on chain. */
   readonly minted: number
   readonly nextActionAtMs: number | undefined
@@ -167,6 +173,7 @@ const newBatch = (
   paymentBlock: payment?.block,
   paidAmount: payment?.value,
   mintTxs: [],
+  reference: undefined,
   minted: 0,
   nextActionAtMs: payment === undefined ? undefined : nowMs,
   reason: payment === undefined ? undefined : "paid before the ledger was restored",

@@ -12,9 +12,10 @@ export const BATCH_ARROWS: Record<BatchStatus, ReadonlyArray<BatchStatus>> = {
   signed: ["signed", "accepted", "unknown", "paid", "planned", "held"],
   accepted: ["accepted", "unknown", "paid", "planned", "held"],
   unknown: ["unknown", "accepted", "paid", "planned", "held"],
-  paid: ["paid", "delivered", "held"],
+  paid: ["paid", "delivered", "held", "resolved"],
   delivered: [],
-  held: []
+  held: ["resolved"],
+  resolved: []
 }
 
 /** The first looks at the chain come at about the pace of its blocks; then ever more slowly. */
@@ -58,20 +59,29 @@ export const accept = (batch: Batch, mintTxs: ReadonlyArray<Bytes32>, nowMs: num
     reason: "the mint server accepted the payment, waiting for the chain"
   })
 
+/** An answer that proves nothing: why, when to look again, and the server's own handle where it gave one. */
+interface Doubt {
+  readonly reason: string
+  readonly lookAtMs: number
+  readonly reference?: string | undefined
+}
+
 /** The answer proves nothing. A payment that the chain has shown stays paid. */
-export const doubt = (batch: Batch, reason: string, nowMs: number, lookAtMs: number): Batch =>
+export const doubt = (batch: Batch, { reason, lookAtMs, reference = batch.reference }: Doubt, nowMs: number): Batch =>
   step(batch, nowMs, {
     status: batch.status === "paid" ? "paid" : "unknown",
     looks: batch.looks,
     nextActionAtMs: lookAtMs,
-    reason
+    reason,
+    reference
   })
 
-/** The chain was asked and had no news. */
-export const lookAgain = (batch: Batch, nowMs: number): Batch => ({
+/** The chain was asked and had no news; the server may have had a word. */
+export const lookAgain = (batch: Batch, nowMs: number, said?: string): Batch => ({
   ...batch,
   looks: batch.looks + 1,
-  nextActionAtMs: nowMs + lookPauseMs(batch.looks + 1)
+  nextActionAtMs: nowMs + lookPauseMs(batch.looks + 1),
+  reason: said ?? batch.reason
 })
 
 /** `AuthorizationUsed` with the matching `Transfer`. The transaction comes from the log, not from the server. */
@@ -87,7 +97,15 @@ export const prove = (batch: Batch, used: Extract<AuthorizationOutcome, { _tag: 
 
 /** The authorization can never be used any more: the batch may be signed again, with the same nonce. */
 export const release = (batch: Batch, nowMs: number, reason: string): Batch =>
-  step(batch, nowMs, { status: "planned", window: undefined, sends: 0, mintTxs: [], nextActionAtMs: undefined, reason })
+  step(batch, nowMs, {
+    status: "planned",
+    window: undefined,
+    sends: 0,
+    mintTxs: [],
+    reference: undefined,
+    nextActionAtMs: undefined,
+    reason
+  })
 
 /** `count` more mints of this batch are on chain. */
 export const deliver = (batch: Batch, count: number, nowMs: number): Batch => {
@@ -101,9 +119,23 @@ export const deliver = (batch: Batch, count: number, nowMs: number): Batch => {
       })
 }
 
-/** A person has to decide. */
-export const hold = (batch: Batch, reason: string, nowMs: number): Batch =>
-  step(batch, nowMs, { status: "held", nextActionAtMs: undefined, reason })
+/** A person has to decide. Where the nonce was spent on another transfer, that money is gone. */
+export const hold = (
+  batch: Batch,
+  reason: string,
+  nowMs: number,
+  spent?: Extract<AuthorizationOutcome, { _tag: "Used" }>
+): Batch =>
+  step(batch, nowMs, {
+    status: "held",
+    nextActionAtMs: undefined,
+    reason,
+    ...(spent && { paymentTx: spent.tx, paymentBlock: spent.block, paidAmount: spent.value })
+  })
+
+/** What a person decided: `minted` mints of the batch are there, and nothing more will be asked or paid for it. */
+export const resolve = (batch: Batch, minted: number, reason: string, nowMs: number): Batch =>
+  step(batch, nowMs, { status: "resolved", minted, nextActionAtMs: undefined, reason })
 
 /** What the chain's word on the nonce means for a live batch. */
 export type Evidence = "paid" | "void" | "canceled" | "misused" | "open"

@@ -43,6 +43,8 @@ export interface Task {
   readonly updatedAtMs: number
   /** Whether this program reserved the money, by a confirmed balance. A `funded` row of another's making has no such proof. */
   readonly reserved: boolean
+  /** A person has taken it over from v1.1: no questions are asked about what that paid. */
+  readonly adopted: boolean
   /** Nothing is done for the task before this time. */
   readonly nextActionAtMs: number | undefined
 }
@@ -114,6 +116,7 @@ export const messages = {
   timeout: (within: string): string => `Payment timeout: No sufficient balance received within ${within}`,
   badOrder: (faults: ReadonlyArray<string>): string => `Held, this order cannot be carried out: ${faults.join("; ")}`,
   held: (reason: string): string => `Held for the operator: ${reason}`,
+  stopped: (reason: string): string => `Held for the operator: the agent wallet is stopped: ${reason}`,
   shortOfMoney: (needed: Usdc, balance: Usdc): string =>
     `the agent wallet holds ${format(balance)} USDC and this order needs ${format(needed)}`
 }

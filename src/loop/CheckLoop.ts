@@ -2,27 +2,27 @@ import { Clock, Duration, Effect, Ref } from "effect"
 import { type Balances, ChainClient } from "../chain/ChainClient.ts"
 import { KeyCustody } from "../chain/KeyCustody.ts"
 import { Settings } from "../config/Settings.ts"
-import type { Address } from "../domain/Address.ts"
-import { freeAtLeast } from "../domain/Allocation.ts"
-import { blockBefore, type Block } from "../domain/Block.ts"
-import { type Deposit, depositsFor } from "../domain/Deposit.ts"
+import type { Block } from "../domain/Block.ts"
+import { depositsFor } from "../domain/Deposit.ts"
 import { messages, shortId, type TaskId } from "../domain/Task.ts"
 import { words } from "../domain/time.ts"
 import { zero } from "../domain/Usdc.ts"
 import { judge } from "../domain/Verdict.ts"
 import type { WalletId } from "../domain/Wallet.ts"
 import * as Log from "../ops/Log.ts"
-import { type BadTask, TaskRepo, type WalletOrders } from "../task/TaskRepo.ts"
+import { type BadTask, type Funding, TaskRepo, type WalletOrders } from "../task/TaskRepo.ts"
 import { Wallets } from "../wallet/Wallets.ts"
-import { type Looked, makeReport } from "./checkReport.ts"
+import { type Looked, makeReport, reportDeposits } from "./checkReport.ts"
+import { countDeposits, type Known } from "./deposits.ts"
 import { every } from "./every.ts"
 
 /** Wallets read in one statement, and in one sweep; the next sweep goes on where this one stopped. */
 const PAGE_WALLETS = 2_000
 const SWEEP_WALLETS_MAX = 20_000
 
-/** How far back transfers into the wallets are searched for: about a day on Base. */
-const DEPOSIT_BLOCKS_MAX = 43_200n
+/** Wallets without an order that waits: so many are looked at in a sweep, and each of them about this often. */
+const IDLE_WALLETS = 500
+const IDLE_EVERY_MS = 60_000
 
 /** So many sweeps in a row without the deposits are no hiccup: orders are then paid by the balance alone. */
 const SWEEPS_UNREAD_MAX = 3
@@ -37,28 +37,31 @@ export interface SweepResult {
 }
 
 /**
- * The sweep: all pending tasks with their wallets' reservations, then all balances in one confirmed block, then the
- * verdicts, written in one statement each. A wallet that just became funded is woken at once.
+ * The sweep: all pending tasks with their wallets' reservations, then all balances in one confirmed block and the
+ * deposits that are new, then the verdicts, written in one statement each. A wallet that just became funded is woken at
+ * once. Wallets whose orders are closed are looked at in turn: what arrives late is their credit.
  */
 export const makeCheckTick = Effect.gen(function* () {
   const report = makeReport()
   const cursor = yield* Ref.make<WalletId | undefined>(undefined)
-  const sweepsUnread = yield* Ref.make(0)
+  const idle = makeIdle()
+  const mayGuess = makePatience()
   return Effect.fn("CheckLoop.tick")(function* () {
     const { orders, bad } = yield* readOrders(cursor)
     const checked = orders.reduce((count, { pending }) => count + pending.length, bad.length)
     yield* (checked > 0 ? Log.info : Log.debug)(`🔍 Found ${checked} task(s) to check...`)
     const { usable, unusable } = yield* checkKeys(orders)
     yield* holdBad([...bad, ...unusable])
-    if (usable.length === 0) return { checked, funded: [], cancelled: [] } satisfies SweepResult
-    const balances = yield* (yield* ChainClient).readBalances(usable.map(({ wallet }) => wallet.agentAddress))
+    const watched = [...usable, ...(yield* idle)]
+    if (watched.length === 0) return { checked, funded: [], cancelled: [] } satisfies SweepResult
+    const balances = yield* (yield* ChainClient).readBalances(watched.map(({ wallet }) => wallet.agentAddress))
     yield* warnIfStale(balances.block)
-    const deposits = yield* findDeposits(usable, balances)
-    const unread = yield* Ref.updateAndGet(sweepsUnread, (sweeps) => (deposits === undefined ? sweeps + 1 : 0))
-    const looked = yield* look(usable, balances, { deposits, mayGuess: unread > SWEEPS_UNREAD_MAX })
-    const funded = yield* fundPaid(looked, balances.block, deposits)
+    const { known, arrived } = yield* countDeposits(watched, balances)
+    const looked = yield* look(usable, balances, known, mayGuess)
+    const funded = yield* fundPaid(looked, balances.block, known)
     const cancelled = yield* cancelOverdue(looked, balances.block)
     yield* report(looked, balances.block, { funded, cancelled })
+    yield* reportDeposits(arrived, usable)
     return { checked, funded, cancelled } satisfies SweepResult
   })
 })
@@ -81,6 +84,20 @@ const readOrders = Effect.fnUntraced(function* (cursor: Ref.Ref<WalletId | undef
   } while ((yield* Ref.get(cursor)) !== undefined && orders.length < SWEEP_WALLETS_MAX)
   return { orders, bad }
 })
+
+/** The next wallets without an order that waits for money, one page a sweep, each round a minute after the last one. */
+const makeIdle = () => {
+  let cursor: WalletId | undefined
+  let nextRoundMs = 0
+  return Effect.gen(function* () {
+    const nowMs = yield* Clock.currentTimeMillis
+    if (cursor === undefined && nowMs < nextRoundMs) return []
+    if (cursor === undefined) nextRoundMs = nowMs + IDLE_EVERY_MS
+    const page = yield* (yield* TaskRepo).idlePage({ cursor, walletsMax: IDLE_WALLETS })
+    cursor = page.cursor
+    return page.wallets
+  })
+}
 
 /** A wallet whose key cannot be opened could be paid into and never pay out: its orders wait for a person. */
 const checkKeys = Effect.fnUntraced(function* (orders: ReadonlyArray<WalletOrders>) {
@@ -118,30 +135,44 @@ const warnIfStale = Effect.fnUntraced(function* (block: Block) {
   )
 })
 
-/** Transfers by wallet, oldest first; `undefined` where they could not be read. */
-type Deposits = ReadonlyMap<Address, ReadonlyArray<Deposit>> | undefined
+/** Whether a wallet's deposits have been unreadable so long that its orders are paid by the balance alone. */
+const makePatience = () => {
+  const unread = new Map<WalletId, number>()
+  return (walletId: WalletId, isRead: boolean): boolean => {
+    const sweeps = isRead ? 0 : (unread.get(walletId) ?? 0) + 1
+    if (isRead) unread.delete(walletId)
+    else unread.set(walletId, sweeps)
+    return sweeps > SWEEPS_UNREAD_MAX
+  }
+}
 
 const look = Effect.fnUntraced(function* (
   orders: ReadonlyArray<WalletOrders>,
   { block, usdc }: Balances,
-  { deposits, mayGuess }: { readonly deposits: Deposits; readonly mayGuess: boolean }
+  known: ReadonlyMap<WalletId, Known>,
+  mayGuess: ReturnType<typeof makePatience>
 ) {
   const { paymentTimeout } = yield* Settings
   const timeoutMs = Duration.toMillis(paymentTimeout)
   return orders.flatMap((ofWallet): ReadonlyArray<Looked> => {
-    const balance = usdc.get(ofWallet.wallet.agentAddress) ?? zero
-    // A balance from before the wallet's last proven payment is not its balance.
-    const isOutdated = block.number < ofWallet.provenBlock
+    const { wallet, pending, stopped, provenBlock } = ofWallet
+    const balance = usdc.get(wallet.agentAddress) ?? zero
+    const { unspent, isUnclear, mayBeRestored, spentOn } = known.get(wallet.id) ?? UNKNOWN
     // Which of several orders the money was meant for is worth waiting for.
-    const isUnread = deposits === undefined && !mayGuess && ofWallet.pending.length > 1
-    const arrived = deposits && (deposits.get(ofWallet.wallet.agentAddress) ?? [])
-    const verdicts = judge({ ...ofWallet, balance }, ofWallet.pending, block, timeoutMs, arrived)
-    return ofWallet.pending.map((task) => {
-      const verdict = isOutdated || isUnread ? "wait" : (verdicts.get(task) ?? "wait")
-      return { task, orders: ofWallet, balance, verdict }
+    const isUnread = !mayGuess(wallet.id, unspent !== undefined) && unspent === undefined && pending.length > 1
+    // A balance from before the wallet's last proven payment is not its balance.
+    const mustWait = stopped !== undefined || block.number < provenBlock || isUnread || isUnclear
+    const deposits = unspent?.map((deposit) => ({ ...deposit, amount: deposit.left }))
+    const verdicts = judge({ ...ofWallet, balance }, pending, block, timeoutMs, deposits)
+    return pending.map((task) => {
+      const judged = spentOn.size === 0 ? (verdicts.get(task) ?? "wait") : spentOn.has(task.id) ? "fund" : "wait"
+      const isTooSoon = mustWait || (judged === "cancel" && mayBeRestored)
+      return { task, orders: ofWallet, balance, verdict: isTooSoon ? "wait" : judged }
     })
   })
 })
+
+const UNKNOWN: Known = { unspent: undefined, isUnclear: false, mayBeRestored: false, spentOn: new Set() }
 
 const evidence = ({ task, orders }: Looked) => ({
   taskId: task.id,
@@ -149,50 +180,30 @@ const evidence = ({ task, orders }: Looked) => ({
   version: orders.version
 })
 
-const fundPaid = Effect.fnUntraced(function* (looked: ReadonlyArray<Looked>, block: Block, deposits: Deposits) {
+const fundPaid = Effect.fnUntraced(function* (
+  looked: ReadonlyArray<Looked>,
+  block: Block,
+  known: ReadonlyMap<WalletId, Known>
+) {
   const paid = looked.filter(({ verdict }) => verdict === "fund")
   if (paid.length === 0) return []
   const repo = yield* TaskRepo
   const wallets = yield* Wallets
-  const byWallet = Map.groupBy(paid, ({ orders }) => orders)
-  const fundings = [...byWallet].flatMap(([{ wallet }, ofWallet]) => {
-    const newestFirst = ofWallet.toReversed()
-    const costs = newestFirst.map(({ task }) => task.totalCost)
-    const paidWith = depositsFor(costs, deposits?.get(wallet.agentAddress) ?? [])
-    return newestFirst.map((one, index) => ({
-      ...evidence(one),
-      fundingTx: paidWith[index]?.tx ?? ("auto_funded" as const),
-      receivedAtMs: paidWith[index]?.block.timeMs ?? block.timeMs
-    }))
+  const fundings = [...Map.groupBy(paid, ({ orders }) => orders)].flatMap(([{ wallet }, ofWallet]) => {
+    const paidWith = depositsFor(
+      ofWallet.map(({ task }) => task),
+      known.get(wallet.id)?.unspent ?? []
+    )
+    return ofWallet.map((one): Funding => {
+      const { uses = [], last } = paidWith.get(one.task.id) ?? {}
+      const received = { fundingTx: last?.tx ?? "auto_funded", receivedAtMs: last?.block.timeMs ?? block.timeMs } as const
+      return { ...evidence(one), ...received, uses }
+    })
   })
   const funded = yield* repo.fund(fundings, block, yield* Clock.currentTimeMillis)
   const woken = new Set(paid.filter(({ task }) => funded.includes(task.id)).map(({ orders }) => orders.wallet.id))
   yield* Effect.forEach(woken, wallets.wake, { discard: true })
   return funded
-})
-
-/**
- * The transfers into the wallets that can pay for anything: they tell which order money was meant for, and are kept for
- * the record. Worth having and never needed: without logs the balance rule stands.
- */
-const findDeposits = Effect.fnUntraced(function* (orders: ReadonlyArray<WalletOrders>, { block, usdc }: Balances) {
-  const { network } = yield* Settings
-  const inFunds = orders.filter((ofWallet) => {
-    const free = freeAtLeast({ ...ofWallet, balance: usdc.get(ofWallet.wallet.agentAddress) ?? zero })
-    return ofWallet.pending.some(({ totalCost }) => totalCost <= free)
-  })
-  if (inFunds.length === 0) return new Map<Address, ReadonlyArray<Deposit>>()
-  const oldestMs = Math.min(...inFunds.flatMap(({ pending }) => pending.map((task) => task.createdAtMs)))
-  const since = blockBefore(block, oldestMs, network.blockSeconds)
-  const floor = block.number > DEPOSIT_BLOCKS_MAX ? block.number - DEPOSIT_BLOCKS_MAX : 0n
-  const wallets = inFunds.map(({ wallet }) => wallet.agentAddress)
-  const query = { wallets, fromBlock: since > floor ? since : floor, toBlock: block.number }
-  return yield* (yield* ChainClient).findDeposits(query).pipe(
-    Effect.map((found): Deposits => Map.groupBy(found, ({ wallet }) => wallet)),
-    Effect.catch((error) =>
-      Effect.as(Log.warnOnce("deposits", `⚠️ The transfers that paid are not known: ${error.message}`), undefined)
-    )
-  )
 })
 
 const cancelOverdue = Effect.fnUntraced(function* (looked: ReadonlyArray<Looked>, block: Block) {

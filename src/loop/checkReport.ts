@@ -7,7 +7,7 @@ import { duration } from "../domain/time.ts"
 import { format, type Usdc } from "../domain/Usdc.ts"
 import type { Verdict } from "../domain/Verdict.ts"
 import * as Log from "../ops/Log.ts"
-import type { WalletOrders } from "../task/TaskRepo.ts"
+import type { FoundDeposit, WalletOrders } from "../task/TaskRepo.ts"
 
 /** One pending task and what a sweep made of it. */
 export interface Looked {
@@ -56,6 +56,18 @@ export const makeReport = () => {
   })
 }
 
+/** Money that came. Where no order waits for it, nothing else would tell. */
+export const reportDeposits = Effect.fnUntraced(function* (
+  arrived: ReadonlyArray<FoundDeposit>,
+  orders: ReadonlyArray<WalletOrders>
+) {
+  const waiting = new Set(orders.map(({ wallet }) => wallet.id))
+  for (const { walletId, wallet, amount, tx } of arrived) {
+    const as = waiting.has(walletId) ? "" : ", no order waits for it: it is the wallet's credit"
+    yield* Log.info(`💵 ${format(amount)} USDC arrived in ${wallet}${as}`, { wallet, tx })
+  }
+})
+
 /** The block of one task. Operators grep these lines: their words are fixed. */
 export const blockLines = (
   looked: Looked,
@@ -88,6 +100,7 @@ const roughly = (ms: number): string =>
   ms < MINUTE_MS ? `${Math.ceil(ms / 1000)} seconds` : `${Math.ceil(ms / MINUTE_MS)} minutes`
 
 const reasonToWait = ({ task, orders, balance }: Looked, block: Block): string => {
+  if (orders.stopped !== undefined) return `The wallet is stopped: ${orders.stopped}`
   if (block.number < orders.provenBlock) return "The node is behind the last payment of this wallet"
   if (task.totalCost > freeAtLeast({ ...orders, balance })) return "Insufficient balance"
   return orders.maybeSpent > 0n

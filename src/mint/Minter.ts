@@ -2,12 +2,19 @@ import { Context, type Effect, Schema } from "effect"
 import type { Address, Bytes32 } from "../domain/Address.ts"
 import type { SignedAuthorization } from "../domain/Authorization.ts"
 import type { Offer } from "../domain/Offer.ts"
+import type { Usdc } from "../domain/Usdc.ts"
 
 /** What a batch asks the mint server for. */
 export interface MintOrder {
   readonly token: Address
   readonly recipient: Address
   readonly quantity: number
+}
+
+/** An order with what it was quoted at: a server without a price list of its own is offered that. */
+export interface PricedOrder extends MintOrder {
+  /** The most that all of it may cost. */
+  readonly amount: Usdc
 }
 
 /**
@@ -29,7 +36,8 @@ export class NoOffer extends Schema.TaggedError<NoOffer>()("NoOffer", {
  * What the server answered to a payment. Only the chain decides whether money moved; this sets what to look for and
  * how soon.
  *
- * - `Accepted`: 2xx with a successful settlement (`PAYMENT-RESPONSE`), or a 2xx that names its mint transactions.
+ * - `Accepted`: 2xx with a successful settlement (`PAYMENT-RESPONSE`), or a 2xx that names its mint transactions; of a
+ *   v1.1 server a 200 that says success. Mints may be fewer than ordered, or still to come.
  * - `Refused`: a definite no to this request (4xx, a 402 that names a fault of the payment or a fresh challenge).
  * - `Unclear`: timeout, reset, redirect, 408, 425, 429, 5xx, `settlement_pending`, a nonce already used, a broken body,
  *   a facilitator that cannot be asked; and a 4xx whose receipt says that the payment was settled or sent.
@@ -43,14 +51,19 @@ export type PaymentAnswer =
       readonly paymentTx: Bytes32 | undefined
     }
   | { readonly _tag: "Refused"; readonly reason: string }
-  | { readonly _tag: "Unclear"; readonly reason: string }
+  | {
+      readonly _tag: "Unclear"
+      readonly reason: string
+      /** Under which the server can be asked about the payment (`follow`). Not every protocol has one. */
+      readonly reference?: string
+    }
 
 /** Has a batch paid and minted. Knows the server's protocol and nothing of tasks, ledgers or chains. */
 export class Minter extends Context.Service<
   Minter,
   {
     /** Asks what the batch costs, without paying. */
-    readonly quote: (order: MintOrder) => Effect.Effect<MintQuote, NoOffer>
+    readonly quote: (order: PricedOrder) => Effect.Effect<MintQuote, NoOffer>
     /**
      * Sends the payment with the order. Never fails: whatever happens is an answer. Sending the same authorization
      * again is safe (the USDC contract takes a nonce once). `offer` is one of the quote's.
@@ -61,11 +74,17 @@ export class Minter extends Context.Service<
       offer: Offer,
       payment: SignedAuthorization
     ) => Effect.Effect<PaymentAnswer>
+    /** Whether a payment whose outcome is unknown may be sent again. To a server that breaks on it, it never is. */
+    readonly takesAgain: boolean
+    /**
+     * What the server says has become of a payment that it gave this reference for: one line for the operator, which
+     * decides nothing. `undefined` where it says nothing.
+     */
+    readonly follow: (reference: string) => Effect.Effect<string | undefined>
   }
 >()("ai-mint-executor/mint/Minter") {}
 
 export interface MintQuote {
-  readonly x402Version: 1 | 2
   /** In the server's order; never empty. */
   readonly offers: ReadonlyArray<Offer>
   /** The challenge as the server sent it: a payment must repeat the accepted entry word for word. */

@@ -1,74 +1,26 @@
-import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
-import { ByteSize, Cause, Duration, Effect, Layer, Option, Schema } from "effect"
-import {
-  HttpClient,
-  type HttpClientError,
-  HttpClientRequest,
-  type HttpClientResponse,
-  HttpIncomingMessage
-} from "effect/http"
-import { Settings } from "../config/Settings.ts"
-import { readPaymentAnswer, readQuoteAnswer, unclear } from "./answer.ts"
+import { Effect, Layer } from "effect"
+import { type HttpClient, HttpClientRequest } from "effect/http"
+import type { Settings } from "../config/Settings.ts"
+import { readPaymentAnswer, readQuoteAnswer } from "./answer.ts"
 import { type Header, paymentHeader } from "./challenge.ts"
-import { Minter, type MintOrder, NoOffer, type PaymentAnswer } from "./Minter.ts"
-import { cut, plain, type Reply } from "./reply.ts"
-
-/** Bounds what one answer can cost. The largest honest one names 1000 mint transactions, 69 bytes each. */
-const BODY_SIZE_MAX = ByteSize.kibibytes(128)
-
-/** No answer came, or none that is HTTP. What the server did is not known. */
-class NoReply extends Schema.TaggedError<NoReply>()("NoReply", { message: Schema.String }) {}
-
-/** The connection was never made: nothing left. Node's codes for a connect or a look-up that failed. */
-const UNREACHABLE = new Set(["ECONNREFUSED", "EHOSTUNREACH", "ENETUNREACH", "ENOTFOUND", "EAI_AGAIN"])
-
-const noReply = (error: HttpClientError.HttpClientError): NoReply => {
-  const { cause } = error
-  const code = cause instanceof Error && "code" in cause ? String(cause.code) : error.reason._tag
-  return new NoReply({
-    message: UNREACHABLE.has(code)
-      ? `mint server unreachable (${code}), nothing was sent`
-      : `connection to the mint server failed (${code})`
-  })
-}
-
-/** A body that breaks off or grows too large is an answer still: its status and headers are there. */
-const readReply = ({ status, headers, text }: HttpClientResponse.HttpClientResponse): Effect.Effect<Reply> =>
-  text.pipe(
-    Effect.option,
-    Effect.map((body) => ({ status, headers, body: Option.getOrUndefined(body) })),
-    Effect.provideService(HttpIncomingMessage.MaxBodySize, BODY_SIZE_MAX)
-  )
-
-/** An answer for every way in which paying can end, but for being interrupted, which is the caller's own doing. */
-const explain = (cause: Cause.Cause<NoReply>): PaymentAnswer => {
-  const error = Cause.squash(cause)
-  if (error instanceof NoReply) return unclear(error.message)
-  return unclear(`fault in the executor while paying: ${plain(String(error))}`)
-}
+import { explain, httpClient, makeAsk } from "./http.ts"
+import { Minter, type MintOrder, NoOffer } from "./Minter.ts"
+import { cut } from "./reply.ts"
+import { unclear } from "./says.ts"
 
 const make = Effect.gen(function* () {
-  const { serverUrl, mintTimeout } = yield* Settings
-  const http = yield* HttpClient.HttpClient
-  if (Option.isNone(serverUrl))
-    return yield* Effect.die(new Error("SERVER_URL is not set: there is nobody to ask for mints"))
+  const ask = yield* makeAsk
 
-  /** One request, one connection, no second try: when to ask again is for those who know what is at stake. */
-  const post = (order: MintOrder, payment?: Header): Effect.Effect<Reply, NoReply> =>
-    HttpClientRequest.post(`${serverUrl.value}/api/mint/${order.token}`).pipe(
-      HttpClientRequest.acceptJson,
+  const post = (order: MintOrder, payment?: Header) =>
+    HttpClientRequest.post(`/api/mint/${order.token}`).pipe(
       HttpClientRequest.setHeaders(payment === undefined ? {} : { [payment.name]: payment.value }),
       HttpClientRequest.bodyJsonUnsafe({ recipient: order.recipient, quantity: order.quantity }),
-      http.execute,
-      Effect.mapError(noReply),
-      Effect.flatMap(readReply),
-      Effect.timeoutOrElse({
-        duration: mintTimeout,
-        orElse: () => new NoReply({ message: `no answer from the mint server within ${Duration.format(mintTimeout)}` })
-      })
+      ask
     )
 
   return Minter.of({
+    takesAgain: true,
+    follow: () => Effect.succeed(undefined),
     quote: Effect.fn("Minter.quote")(function* (order) {
       const reply = yield* post(order).pipe(
         Effect.mapError(({ message }) => new NoOffer({ reason: "Unavailable", message: cut(message) }))
@@ -87,16 +39,7 @@ const make = Effect.gen(function* () {
   })
 })
 
-/**
- * The mint server over x402: v2, and v1 where the server speaks that.
- *
- * A redirect is never followed: it could carry a payment elsewhere.
- */
+/** The mint server over x402: v2, and v1 where the server speaks that. */
 export const layerNoDeps: Layer.Layer<Minter, never, Settings | HttpClient.HttpClient> = Layer.effect(Minter, make)
 
-/**
- * Over `node:http`. Of the three clients at hand it is the one that keeps `BODY_SIZE_MAX` (fetch and undici read a
- * stream of 655 MB to its end, and died of it), that hands on the code of a refused connection, and that opens a
- * connection for each request: a payment never goes out on a kept one that the server is about to close.
- */
-export const layer: Layer.Layer<Minter, never, Settings> = layerNoDeps.pipe(Layer.provide(NodeHttpClient.layerNodeHttp))
+export const layer: Layer.Layer<Minter, never, Settings> = layerNoDeps.pipe(Layer.provide(httpClient))

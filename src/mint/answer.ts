@@ -3,7 +3,8 @@ import { Result, Schema } from "effect"
 import type { Bytes32 } from "../domain/Address.ts"
 import { challengeWords, readQuote } from "./challenge.ts"
 import { type MintQuote, NoOffer, type PaymentAnswer } from "./Minter.ts"
-import { bodyJson, bodyWords, cut, plain, readHeader, type Reply, weigh } from "./reply.ts"
+import { bodyJson, bodyWords, hashesIn, plain, readHeader, type Reply, weigh } from "./reply.ts"
+import { BROKEN_OFF, redirected, says, unclear } from "./says.ts"
 
 /** What the answer to a request without payment is: an offer, or the reason why there is none. */
 export const readQuoteAnswer = (reply: Reply): Result.Result<MintQuote, NoOffer> => {
@@ -24,21 +25,21 @@ export const readQuoteAnswer = (reply: Reply): Result.Result<MintQuote, NoOffer>
 
 /** What the answer to a payment is. */
 export const readPaymentAnswer = (reply: Reply): PaymentAnswer => {
-  if (reply.body === undefined) return unclear(says(reply, "the answer broke off or is too large"))
+  if (reply.body === undefined) return unclear(says(reply, BROKEN_OFF))
   const settlement = readSettlement(reply)
   const words = settlementWords(settlement) ?? challengeWords(reply) ?? bodyWords(reply)
   switch (weigh(reply.status)) {
     case "Done":
       return (
         readDelivery(reply, settlement) ??
-        unclear(says(reply, words ?? "no settlement and no mint transaction", settlement))
+        unclear(says(reply, words ?? "no settlement and no mint transaction", settlement?.transaction))
       )
     case "No":
       return mayHavePaid(reply, settlement) || LEAVES_OPEN.test(words ?? "")
-        ? unclear(says(reply, words, settlement))
+        ? unclear(says(reply, words, settlement?.transaction))
         : { _tag: "Refused", reason: says(reply, words) }
     case "Later":
-      return unclear(says(reply, redirected(reply) ?? words, settlement))
+      return unclear(says(reply, redirected(reply) ?? words, settlement?.transaction))
   }
 }
 
@@ -50,17 +51,6 @@ const mayHavePaid = (reply: Reply, settlement: Settlement | undefined): boolean 
   settlement === undefined
     ? RECEIPTS.some((name) => reply.headers[name] !== undefined)
     : settlement.success || settlement.transaction !== undefined
-
-export const unclear = (reason: string): PaymentAnswer => ({ _tag: "Unclear", reason: cut(reason) })
-
-/** `mint server answered 402: insufficient_funds`, with the transaction of the payment where the server names one. */
-const says = (reply: Reply, words: string | undefined, settlement?: Settlement): string => {
-  const payment = settlement?.transaction === undefined ? "" : ` with payment ${settlement.transaction}`
-  return cut(`mint server answered ${reply.status}${payment}${words === undefined ? "" : `: ${words}`}`)
-}
-
-const redirected = ({ status }: Reply): string | undefined =>
-  status >= 300 && status < 400 ? "redirects are not followed, check SERVER_URL" : undefined
 
 /**
  * Words that come with a 402 or 400 and leave open what became of the payment: it is on its way (`settlement_pending`),
@@ -85,18 +75,6 @@ const LEAVES_OPEN = new RegExp(
   ].join("|"),
   "i"
 )
-
-/** 32 bytes, in the case in which the chain's own logs are read. */
-const Hash = Schema.String.check(Schema.isPattern(/^0x[0-9a-f]{64}$/i))
-const isHash = Schema.is(Hash)
-const hashesIn = (...values: ReadonlyArray<unknown>): ReadonlyArray<Bytes32> => [
-  ...new Set(
-    values
-      .flat()
-      .filter(isHash)
-      .map((hash) => hash.toLowerCase() as Bytes32)
-  )
-]
 
 /** The receipt's header in v2 and in v1. */
 const RECEIPTS = ["payment-response", "x-payment-response"]

@@ -53,7 +53,7 @@ export const readQuote = (reply: Reply): MintQuote | undefined => {
   const challenge = Result.getOrUndefined(decodeChallenge(raw))
   if (challenge === undefined) return undefined
   const offers = readEntries(challenge).map(({ offer }) => offer)
-  return offers.length === 0 ? undefined : { x402Version: challenge.x402Version, offers, challenge: raw }
+  return offers.length === 0 ? undefined : { offers, challenge: raw }
 }
 
 /** Why the server challenges: `Payment required` at first, and the fault of a payment that it will not take. */

@@ -1,6 +1,7 @@
 import { Result, Schema } from "effect"
+import type { Bytes32 } from "../domain/Address.ts"
 
-/** An HTTP answer as far as x402 reads it. Nothing in it is trusted. */
+/** An HTTP answer as far as it is read. Nothing in it is trusted. */
 export interface Reply {
   readonly status: number
   /** Names in lower case. */
@@ -25,6 +26,19 @@ export const weigh = (status: number): "Done" | "No" | "Later" => {
 /** The body as JSON; `undefined` where it is none. */
 export const bodyJson = (reply: Reply): unknown =>
   Result.getOrUndefined(Result.try((): unknown => JSON.parse(reply.body ?? "")))
+
+/** 32 bytes, in the case in which the chain's own logs are read. */
+const Hash = Schema.String.check(Schema.isPattern(/^0x[0-9a-f]{64}$/i))
+const isHash = Schema.is(Hash)
+/** The hashes among `values`, each once. */
+export const hashesIn = (...values: ReadonlyArray<unknown>): ReadonlyArray<Bytes32> => [
+  ...new Set(
+    values
+      .flat()
+      .filter(isHash)
+      .map((hash) => hash.toLowerCase() as Bytes32)
+  )
+]
 
 /** The first of `names` that is there and that `decode` (which may throw) can read. */
 export const readHeader = (reply: Reply, names: ReadonlyArray<string>, decode: (value: string) => unknown): unknown => {

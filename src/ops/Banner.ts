@@ -23,6 +23,7 @@ export const bannerLines = (settings: SettingsShape, build: { readonly version: 
     `🤖 AI Mint Executor v${build.version}`,
     `   Network: ${settings.network.name} (chain ${settings.network.chainId})`,
     `   Server URL: ${Option.getOrElse(settings.serverUrl, () => sandbox)}`,
+    ...(settings.mintProtocol === "v1" ? ["   Mint Protocol: v1"] : []),
     `   RPC Endpoints: ${endpoints.length === 0 ? sandbox : endpoints.length}`,
     ...endpoints.map((line) => `   ${line}`),
     `   AI Agent Account: ${account(settings)}`,

@@ -1,11 +1,14 @@
 import { Clock, Context, Effect, Layer, Ref } from "effect"
 import type { Bytes32 } from "../domain/Address.ts"
 import type { Batch } from "../domain/Batch.ts"
+import type { UnspentDeposit } from "../domain/Deposit.ts"
+import type { Refund, RefundId } from "../domain/Refund.ts"
 import type { TaskId, TaskRow } from "../domain/Task.ts"
 import type { WalletId } from "../domain/Wallet.ts"
+import type { Decision } from "./DecisionRepo.ts"
 
 /** A row of `ai_agent_tasks`: the columns that v1.1 has, with times in milliseconds since 1970. */
-export interface StoredTask extends Omit<TaskRow, "reserved" | "nextActionAtMs" | "lastRefusal"> {
+export interface StoredTask extends Omit<TaskRow, "reserved" | "adopted" | "nextActionAtMs" | "lastRefusal"> {
   readonly mintsFailed: number
   readonly fundingTx: string | undefined
   readonly fundingReceivedAtMs: number | undefined
@@ -34,6 +37,10 @@ export interface StoredMintRecord {
 export interface StoredWalletState {
   readonly version: bigint
   readonly provenBlock: bigint
+  readonly openedBlock: bigint | undefined
+  readonly countedBlock: bigint | undefined
+  readonly bookBalance: bigint | undefined
+  readonly stoppedReason: string | undefined
 }
 
 /** A row of `ai_agent_task_state`. */
@@ -44,6 +51,17 @@ export interface StoredTaskState {
   readonly heldReason: string | undefined
   readonly refusal: string | undefined
   readonly refusedAtMs: number | undefined
+  readonly adoptedAtMs: number | undefined
+}
+
+/** A row of `ai_agent_deposits`. */
+export type StoredDeposit = UnspentDeposit & { readonly walletId: WalletId }
+
+/** A row of `ai_agent_decisions`. */
+export interface StoredDecision extends Decision {
+  readonly decidedAtMs: number
+  readonly taskId: TaskId | undefined
+  readonly walletId: WalletId | undefined
 }
 
 /** A row of `ai_agent_batch_mints`. */
@@ -64,6 +82,10 @@ export interface Tables {
   readonly batches: Map<string, Batch>
   /** By `mintKey`. */
   readonly mints: Map<string, StoredMint>
+  /** By `mintKey`: a transfer is where a mint is, at a transaction's log. */
+  readonly deposits: Map<string, StoredDeposit>
+  readonly refunds: Map<RefundId, Refund>
+  readonly decisions: Array<StoredDecision>
   readonly mintRecords: Array<StoredMintRecord>
 }
 
@@ -76,6 +98,9 @@ const emptyTables = (): Tables => ({
   taskStates: new Map(),
   batches: new Map(),
   mints: new Map(),
+  deposits: new Map(),
+  refunds: new Map(),
+  decisions: [],
   mintRecords: []
 })
 
@@ -86,6 +111,9 @@ const copy = (tables: Tables): Tables => ({
   taskStates: new Map(tables.taskStates),
   batches: new Map(tables.batches),
   mints: new Map(tables.mints),
+  deposits: new Map(tables.deposits),
+  refunds: new Map(tables.refunds),
+  decisions: [...tables.decisions],
   mintRecords: [...tables.mintRecords]
 })
 

@@ -2,6 +2,9 @@ import { Context, type Effect, Schema } from "effect"
 import type { Address, Bytes32 } from "../domain/Address.ts"
 import type { Batch } from "../domain/Batch.ts"
 import type { Block } from "../domain/Block.ts"
+import type { Books } from "../domain/Books.ts"
+import type { Deposit, DepositUse, UnspentDeposit } from "../domain/Deposit.ts"
+import type { Refund } from "../domain/Refund.ts"
 import type { Status, Task, TaskId } from "../domain/Task.ts"
 import type { Usdc } from "../domain/Usdc.ts"
 import type { Wallet, WalletId } from "../domain/Wallet.ts"
@@ -39,6 +42,12 @@ export interface WalletOrders {
   readonly provenBlock: bigint
   readonly reserved: Usdc
   readonly maybeSpent: Usdc
+  /** `undefined` until they are opened, with the first look at the chain. */
+  readonly books: Books | undefined
+  /** v1.1 may still pay from this wallet: what it pays is in nobody's books. */
+  readonly isShared: boolean
+  /** Why nothing new is done with this wallet. */
+  readonly stopped: string | undefined
   /** Tasks that wait for money, oldest first. */
   readonly pending: ReadonlyArray<Task>
 }
@@ -61,10 +70,25 @@ export interface Funding extends OnEvidence {
   /** The transfer that paid, or `auto_funded` where only the balance is known. */
   readonly fundingTx: Bytes32 | "auto_funded"
   readonly receivedAtMs: number
+  /** The recorded deposits that pay for it, as far as they are known. */
+  readonly uses?: ReadonlyArray<DepositUse>
 }
 
 export interface Cancellation extends OnEvidence {
   readonly message: string
+}
+
+/** A wallet at which the chain was looked, and what it showed. */
+export interface CountedWallet {
+  readonly walletId: WalletId
+  /** USDC of the wallet in that block. */
+  readonly balance: Usdc
+  /** Whether every deposit up to that block is recorded now: the next search begins after it. */
+  readonly isWhole: boolean
+}
+
+export interface FoundDeposit extends Deposit {
+  readonly walletId: WalletId
 }
 
 /** Everything that is to be done for one wallet. */
@@ -80,6 +104,10 @@ export interface WalletWork {
   readonly tasks: ReadonlyArray<Task>
   /** All batches of those tasks, and the batches in flight of any other task of the wallet; by task, then number. */
   readonly batches: ReadonlyArray<Batch>
+  /** Refunds that are not paid yet, oldest first. */
+  readonly refunds: ReadonlyArray<Refund>
+  /** Why nothing new is done with this wallet. What is on its way is looked after. */
+  readonly stopped: string | undefined
   readonly bad: ReadonlyArray<BadTask>
 }
 
@@ -107,6 +135,12 @@ export interface DeliveredMint extends MintId {
   readonly mintNumber: number
 }
 
+/** USDC that left a wallet, as the chain has shown. */
+export interface Spent {
+  readonly amount: Usdc
+  readonly block: bigint
+}
+
 export interface BatchSave {
   /** As it was read: the row is changed only if it still has this version. */
   readonly before: Batch
@@ -131,6 +165,28 @@ export class TaskRepo extends Context.Service<
       readonly cursor: WalletId | undefined
       readonly walletsMax: number
     }) => Effect.Effect<PendingPage, LedgerError>
+    /** Wallets that had orders and have none that wait for money: their money may move all the same. `pending` is empty. */
+    readonly idlePage: (page: {
+      readonly cursor: WalletId | undefined
+      readonly walletsMax: number
+    }) => Effect.Effect<PendingPage, LedgerError>
+    /** Adds deposits to the history and to the books; those that are known already count once. Gives the new ones. */
+    readonly recordDeposits: (
+      found: ReadonlyArray<FoundDeposit>,
+      counted: ReadonlyArray<CountedWallet>,
+      block: Block
+    ) => Effect.Effect<ReadonlyArray<FoundDeposit>, LedgerError>
+    /** Deposits of these wallets with something left, oldest first. */
+    readonly unspentDeposits: (
+      walletIds: ReadonlyArray<WalletId>
+    ) => Effect.Effect<ReadonlyArray<UnspentDeposit & { readonly walletId: WalletId }>, LedgerError>
+    /** Stops a wallet whose sums do not add up, if nothing moved its money since it was read. */
+    readonly stopWallet: (
+      stop: { readonly walletId: WalletId; readonly version: bigint; readonly reason: string },
+      nowMs: number
+    ) => Effect.Effect<boolean, LedgerError>
+    /** Which of these EIP-3009 nonces are a batch's or a refund's of this ledger. */
+    readonly knownNonces: (nonces: ReadonlyArray<Bytes32>) => Effect.Effect<ReadonlySet<Bytes32>, LedgerError>
     /** `pending_payment → funded`, reserving the cost, for those whose wallet is as it was and whose block is new enough. */
     readonly fund: (
       fundings: ReadonlyArray<Funding>,
@@ -152,9 +208,14 @@ export class TaskRepo extends Context.Service<
     readonly plan: (task: Task, batches: ReadonlyArray<Batch>, nowMs: number) => Effect.Effect<boolean, LedgerError>
     /** One step of a batch, with what follows from it: counters, mint records, the task's own change. */
     readonly saveBatch: (save: BatchSave, nowMs: number) => Effect.Effect<boolean, LedgerError>
+    /** One step of a refund. With the step that proves what left the wallet, it leaves the books too. */
+    readonly saveRefund: (
+      save: { readonly before: Refund; readonly after: Refund; readonly spent?: Spent | undefined },
+      nowMs: number
+    ) => Effect.Effect<boolean, LedgerError>
     /**
      * A change of a task that is still in the expected status. It completes only when every mint is counted and every
-     * batch delivered, and fails only when none of its batches is in flight: signed and unproven, or paid and undelivered.
+     * batch delivered or resolved, and fails only when none of its batches is in flight: signed and unproven, or paid and undelivered.
      */
     readonly saveTask: (expected: Task, change: TaskChange, nowMs: number) => Effect.Effect<boolean, LedgerError>
     /** Which of these mints already belong to a batch, as `mintKey` names them. */

@@ -4,13 +4,26 @@ import { MemoryLedger } from "./MemoryLedger.ts"
 import {
   attributedMints,
   dueWallets,
+  idlePage,
+  knownNonces,
   openTasks,
   pendingPage,
   undelivered,
+  unspentDeposits,
   walletsRefused,
   walletWork
 } from "./memoryReads.ts"
-import { cancel, fund, hold, plan, saveBatch, saveTask } from "./memoryWrites.ts"
+import {
+  cancel,
+  fund,
+  hold,
+  plan,
+  recordDeposits,
+  saveBatch,
+  saveRefund,
+  saveTask,
+  stopWallet
+} from "./memoryWrites.ts"
 import { type TaskChange, TaskRepo } from "./TaskRepo.ts"
 
 /**
@@ -23,6 +36,11 @@ export const layerNoDeps = Layer.effect(
     const { read, transact } = yield* MemoryLedger
     return TaskRepo.of({
       pendingPage: (page) => read((tables) => pendingPage(tables, page)),
+      idlePage: (page) => read((tables) => idlePage(tables, page)),
+      recordDeposits: (found, counted, block) => transact((draft) => recordDeposits(draft, found, counted, block)),
+      unspentDeposits: (walletIds) => read((tables) => unspentDeposits(tables, walletIds)),
+      stopWallet: (stop, nowMs) => transact((draft) => stopWallet(draft, stop, nowMs)),
+      knownNonces: (nonces) => read((tables) => knownNonces(tables, nonces)),
       fund: (fundings, block, nowMs) => transact((draft) => fund(draft, fundings, block, nowMs)),
       cancel: (cancellations, block, nowMs) => transact((draft) => cancel(draft, cancellations, block, nowMs)),
       hold: (tasks, nowMs) => transact((draft) => hold(draft, tasks, nowMs)),
@@ -38,6 +56,7 @@ export const layerNoDeps = Layer.effect(
           save.task === undefined ? Effect.void : onlyAlongArrows(save.task.expected, save.task.change),
           transact((draft) => saveBatch(draft, save, nowMs))
         ),
+      saveRefund: (save) => transact((draft) => saveRefund(draft, save)),
       saveTask: (expected, change, nowMs) =>
         Effect.andThen(
           onlyAlongArrows(expected, change),

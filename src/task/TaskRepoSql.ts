@@ -3,8 +3,12 @@ import { SqlClient } from "effect/sql"
 import type { SqlError } from "effect/sql/SqlError"
 import { Settings } from "../config/Settings.ts"
 import { plan, saveBatch, saveTask } from "./sql/change.ts"
+import { knownNonces, recordDeposits, stopWallet, unspentDeposits } from "./sql/deposits.ts"
 import { bounded } from "./sql/failure.ts"
-import { cancel, fund, hold, pendingPage, type SweepStatements } from "./sql/sweep.ts"
+import { idlePage, pendingPage } from "./sql/orders.ts"
+import { saveRefund } from "./sql/refunds.ts"
+import type { Statements } from "./sql/statements.ts"
+import { cancel, fund, hold } from "./sql/sweep.ts"
 import { detect } from "./sql/TimeColumns.ts"
 import { attributedMints, dueWallets, openTasks, undelivered, walletsRefused, walletWork } from "./sql/work.ts"
 import { TaskRepo } from "./TaskRepo.ts"
@@ -20,13 +24,18 @@ export const layer = Layer.effect(
     const sql = yield* SqlClient.SqlClient
     const bound = bounded(settings.databaseTimeout)
     const time = yield* bound("read the columns", detect(sql, settings.databaseTimezone))
-    const on: SweepStatements = { sql, time }
+    const on: Statements = { sql, time }
     const read = <A>(operation: string, query: Effect.Effect<A, SqlError | Schema.SchemaError>) =>
       bound(operation, query).pipe(
         Effect.retry({ schedule: READ_AGAIN, while: (error) => error.reason === "Unavailable" })
       )
     return TaskRepo.of({
       pendingPage: (page) => read("read pending tasks", pendingPage(on, page)),
+      idlePage: (page) => read("read idle wallets", idlePage(on, page)),
+      recordDeposits: (found, counted, block) => bound("record deposits", recordDeposits(on, found, counted, block)),
+      unspentDeposits: (walletIds) => read("read unspent deposits", unspentDeposits(on, walletIds)),
+      stopWallet: (stop, nowMs) => bound("stop a wallet", stopWallet(on, stop, nowMs)),
+      knownNonces: (nonces) => read("look up nonces", knownNonces(on, nonces)),
       fund: (fundings, block, nowMs) => bound("fund tasks", fund(on, fundings, block, nowMs)),
       cancel: (cancellations, block, nowMs) => bound("cancel tasks", cancel(on, cancellations, block, nowMs)),
       hold: (tasks, nowMs) => bound("hold tasks", hold(on, tasks, nowMs)),
@@ -34,6 +43,7 @@ export const layer = Layer.effect(
       walletWork: (walletId) => read("read the work of a wallet", walletWork(on, walletId)),
       plan: (task, batches, nowMs) => bound("plan a task", plan(on, task, batches, nowMs)),
       saveBatch: (save, nowMs) => bound("save a batch", saveBatch(on, save, nowMs)),
+      saveRefund: (save, nowMs) => bound("save a refund", saveRefund(on, save, nowMs)),
       saveTask: (expected, change, nowMs) => bound("save a task", saveTask(on, expected, change, nowMs)),
       attributedMints: (mints) => read("read attributed mints", attributedMints(on, mints)),
       undelivered: (token, beforeMs) => read("read undelivered batches", undelivered(on, token, beforeMs)),

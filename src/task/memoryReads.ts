@@ -1,13 +1,12 @@
 import { Result } from "effect"
-import { type Address, parse } from "../domain/Address.ts"
-import { type Batch, isInFlight, isLive } from "../domain/Batch.ts"
+import { type Address, type Bytes32, parse } from "../domain/Address.ts"
+import { type Batch, isFinal, isInFlight, isLive } from "../domain/Batch.ts"
 import type { TaskId, TaskRow } from "../domain/Task.ts"
 import { sum, type Usdc, usdc, zero } from "../domain/Usdc.ts"
 import type { Wallet, WalletId } from "../domain/Wallet.ts"
-import type { StoredTask, StoredTaskState, StoredWalletState, Tables } from "./MemoryLedger.ts"
+import type { StoredDeposit, StoredTask, StoredTaskState, StoredWalletState, Tables } from "./MemoryLedger.ts"
 import { readWallet, sortTasks } from "./sql/rows.ts"
 import {
-  type BadTask,
   type MintId,
   mintKey,
   type OpenTasks,
@@ -16,7 +15,14 @@ import {
   type WalletWork
 } from "./TaskRepo.ts"
 
-const UNTOUCHED_WALLET: StoredWalletState = { version: 0n, provenBlock: 0n }
+const UNTOUCHED_WALLET: StoredWalletState = {
+  version: 0n,
+  provenBlock: 0n,
+  openedBlock: undefined,
+  countedBlock: undefined,
+  bookBalance: undefined,
+  stoppedReason: undefined
+}
 
 const UNTOUCHED_TASK: StoredTaskState = {
   reservedAtBlock: undefined,
@@ -24,7 +30,8 @@ const UNTOUCHED_TASK: StoredTaskState = {
   heldAtMs: undefined,
   heldReason: undefined,
   refusal: undefined,
-  refusedAtMs: undefined
+  refusedAtMs: undefined,
+  adoptedAtMs: undefined
 }
 
 export const walletState = (tables: Tables, id: WalletId): StoredWalletState =>
@@ -53,6 +60,7 @@ const taskRow = (tables: Tables, task: StoredTask): TaskRow => {
     ...task,
     lastRefusal: state.refusal,
     reserved: state.reservedAtBlock !== undefined,
+    adopted: state.adoptedAtMs !== undefined,
     nextActionAtMs: state.nextActionAtMs
   }
 }
@@ -81,13 +89,10 @@ const claimOf = (
   batch: Batch,
   task: StoredTask | undefined
 ): { readonly reserved: Usdc; readonly maybeSpent: Usdc } => {
-  if (isLive(batch)) {
-    const signed = batch.window?.amount ?? zero
-    return { reserved: signed, maybeSpent: signed }
-  }
-  const unpaid = batch.status === "planned" || batch.status === "held"
-  if (!unpaid || !isReserving(task)) return { reserved: zero, maybeSpent: zero }
-  return { reserved: batch.amount, maybeSpent: batch.status === "held" ? batch.amount : zero }
+  const nothing = { reserved: zero, maybeSpent: zero }
+  if (isFinal(batch) || batch.paymentTx !== undefined) return nothing
+  const atStake = isReserving(task) ? batch.amount : isLive(batch) ? (batch.window?.amount ?? zero) : zero
+  return { reserved: atStake, maybeSpent: isLive(batch) ? atStake : zero }
 }
 
 /** The twin of `reservations` of the SQL side, where the rules are told. */
@@ -103,40 +108,98 @@ const reservations = (tables: Tables, walletId: WalletId, onlyOurs: boolean) => 
   const claims = [...tables.batches.values()]
     .filter((batch) => batch.walletId === walletId)
     .map((batch) => claimOf(batch, tables.tasks.get(batch.taskId)))
+  const refunds = [...tables.refunds.values()].filter(
+    (refund) => refund.walletId === walletId && refund.tx === undefined
+  )
   const costs = unplanned.map((task) => task.totalCost - task.pricePerMint * BigInt(task.mintsCompleted))
   return {
-    reserved: sum([...claims.map((claim) => claim.reserved), ...costs.map((cost) => usdc(cost > 0n ? cost : 0n))]),
-    maybeSpent: sum(claims.map((claim) => claim.maybeSpent))
+    reserved: sum([
+      ...claims.map((claim) => claim.reserved),
+      ...refunds.map((refund) => refund.amount),
+      ...costs.map((cost) => usdc(cost > 0n ? cost : 0n))
+    ]),
+    maybeSpent: sum([
+      ...claims.map((claim) => claim.maybeSpent),
+      ...refunds.filter(({ status }) => status === "signed").map((refund) => refund.amount)
+    ])
   }
 }
 
-export const pendingPage = (
-  tables: Tables,
-  { cursor, walletsMax }: { readonly cursor: WalletId | undefined; readonly walletsMax: number }
-): PendingPage => {
-  const waiting = [...tables.tasks.values()].filter(
-    (task) => task.status === "pending_payment" && !isHeld(tables, task.id)
-  )
-  const byWallet = Map.groupBy(waiting, (task) => task.walletId)
-  const page = [...byWallet.keys()]
+/** The twin of `readOrders` of the SQL side. */
+const ordersOf = (tables: Tables, id: WalletId): { readonly orders?: WalletOrders; readonly bad: PendingPage["bad"] } => {
+  const wallet = walletOf(tables, id)
+  const waiting = waitingTasks(tables).filter((task) => task.walletId === id)
+  const read = sorted(tables, waiting, wallet)
+  if (Result.isFailure(wallet) || read.tasks.length < Math.min(1, waiting.length)) return { bad: read.bad }
+  const { version, provenBlock, countedBlock, bookBalance, stoppedReason } = walletState(tables, id)
+  const orders: WalletOrders = {
+    wallet: wallet.success,
+    version,
+    provenBlock,
+    ...reservations(tables, id, false),
+    books:
+      bookBalance === undefined
+        ? undefined
+        : { countedBlock: countedBlock ?? 0n, balance: usdc(bookBalance < 0n ? 0n : bookBalance) },
+    isShared: [...tables.tasks.values()].some(
+      (task) => task.walletId === id && task.status === "processing" && batchesOf(tables, task.id).length === 0
+    ),
+    stopped: stoppedReason,
+    pending: read.tasks
+  }
+  return { orders, bad: read.bad }
+}
+
+const waitingTasks = (tables: Tables): ReadonlyArray<StoredTask> =>
+  [...tables.tasks.values()].filter((task) => task.status === "pending_payment" && !isHeld(tables, task.id))
+
+interface Page {
+  readonly cursor: WalletId | undefined
+  readonly walletsMax: number
+}
+
+const pageOf = (tables: Tables, ids: Iterable<WalletId>, { cursor, walletsMax }: Page): PendingPage => {
+  const page = [...new Set(ids)]
     .filter((id) => cursor === undefined || id > cursor)
     .toSorted(byText)
     .slice(0, walletsMax)
-  const wallets: Array<WalletOrders> = []
-  const bad: Array<BadTask> = []
-  for (const id of page) {
-    const wallet = walletOf(tables, id)
-    const read = sorted(tables, byWallet.get(id) ?? [], wallet)
-    bad.push(...read.bad)
-    if (Result.isFailure(wallet) || read.tasks.length === 0) continue
-    wallets.push({
-      wallet: wallet.success,
-      ...walletState(tables, id),
-      ...reservations(tables, id, false),
-      pending: read.tasks
-    })
+  const read = page.map((id) => ordersOf(tables, id))
+  return {
+    wallets: read.flatMap(({ orders }) => (orders === undefined ? [] : [orders])),
+    bad: read.flatMap(({ bad }) => bad),
+    cursor: page.length < walletsMax ? undefined : page.at(-1)
   }
-  return { wallets, bad, cursor: page.length < walletsMax ? undefined : page.at(-1) }
+}
+
+export const pendingPage = (tables: Tables, page: Page): PendingPage =>
+  pageOf(
+    tables,
+    waitingTasks(tables).map(({ walletId }) => walletId),
+    page
+  )
+
+export const idlePage = (tables: Tables, page: Page): PendingPage => {
+  const waiting = new Set(waitingTasks(tables).map(({ walletId }) => walletId))
+  return pageOf(
+    tables,
+    [...tables.walletStates.keys()].filter((id) => !waiting.has(id)),
+    page
+  )
+}
+
+export const walletOrders = (tables: Tables, walletId: WalletId): WalletOrders | undefined =>
+  ordersOf(tables, walletId).orders
+
+export const unspentDeposits = (tables: Tables, walletIds: ReadonlyArray<WalletId>): ReadonlyArray<StoredDeposit> =>
+  [...tables.deposits.values()]
+    .filter(({ walletId, left }) => left > 0n && walletIds.includes(walletId))
+    .toSorted(
+      (a, b) => Number(a.block.number - b.block.number) || byText(a.tx, b.tx) || a.logIndex - b.logIndex
+    )
+
+export const knownNonces = (tables: Tables, nonces: ReadonlyArray<Bytes32>): ReadonlySet<Bytes32> => {
+  const known = new Set([...tables.batches.values(), ...tables.refunds.values()].map(({ nonce }) => nonce))
+  return new Set(nonces.filter((nonce) => known.has(nonce)))
 }
 
 export const dueWallets = (tables: Tables, nowMs: number, limit: number): ReadonlyArray<WalletId> => {
@@ -147,8 +210,13 @@ export const dueWallets = (tables: Tables, nowMs: number, limit: number): Readon
     if (atMs <= nowMs) dueMs.set(walletId, Math.min(atMs, dueMs.get(walletId) ?? atMs))
   }
   for (const batch of inFlight) if (batch.nextActionAtMs !== undefined) note(batch.walletId, batch.nextActionAtMs)
+  const isStopped = (id: WalletId) => walletState(tables, id).stoppedReason !== undefined
+  for (const { walletId, status, nextActionAtMs } of tables.refunds.values()) {
+    const isOpen = status === "signed" || (status === "planned" && !isStopped(walletId))
+    if (isOpen && nextActionAtMs !== undefined) note(walletId, nextActionAtMs)
+  }
   for (const task of tables.tasks.values()) {
-    if (!isReserving(task) || isHeld(tables, task.id) || occupied.has(task.id)) continue
+    if (!isReserving(task) || isHeld(tables, task.id) || occupied.has(task.id) || isStopped(task.walletId)) continue
     note(task.walletId, taskState(tables, task.id).nextActionAtMs ?? 0)
   }
   return [...dueMs]
@@ -164,6 +232,10 @@ export const walletWork = (tables: Tables, walletId: WalletId): WalletWork => {
   return {
     wallet: Result.isSuccess(wallet) ? wallet.success : undefined,
     provenBlock: walletState(tables, walletId).provenBlock,
+    stopped: walletState(tables, walletId).stoppedReason,
+    refunds: [...tables.refunds.values()]
+      .filter((refund) => refund.walletId === walletId && (refund.status === "planned" || refund.status === "signed"))
+      .toSorted((a, b) => a.createdAtMs - b.createdAtMs || byText(a.id, b.id)),
     ...reservations(tables, walletId, true),
     ...sorted(tables, tasks, wallet),
     batches: [...tables.batches.values()]

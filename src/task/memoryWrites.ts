@@ -1,16 +1,29 @@
-import { type Batch, isInFlight } from "../domain/Batch.ts"
+import { type Batch, isFinal, isInFlight } from "../domain/Batch.ts"
 import type { Block } from "../domain/Block.ts"
-import type { Task, TaskId } from "../domain/Task.ts"
+import type { DepositUse } from "../domain/Deposit.ts"
+import type { Refund } from "../domain/Refund.ts"
+import { messages, type Task, type TaskId } from "../domain/Task.ts"
+import { sum, usdc } from "../domain/Usdc.ts"
 import type { WalletId } from "../domain/Wallet.ts"
-import { batchKey, type StoredTask, type StoredTaskState, type Tables, type TaskEdit } from "./MemoryLedger.ts"
+import {
+  batchKey,
+  type StoredTask,
+  type StoredTaskState,
+  type StoredWalletState,
+  type Tables,
+  type TaskEdit
+} from "./MemoryLedger.ts"
 import { batchesOf, isHeld, taskState, walletState } from "./memoryReads.ts"
 import {
   type BadTask,
   type BatchSave,
   type Cancellation,
+  type CountedWallet,
   type DeliveredMint,
+  type FoundDeposit,
   type Funding,
   mintKey,
+  type Spent,
   type TaskChange
 } from "./TaskRepo.ts"
 
@@ -23,12 +36,74 @@ const setState = (draft: Tables, id: TaskId, edit: Partial<StoredTaskState>): vo
   draft.taskStates.set(id, { ...taskState(draft, id), ...edit })
 }
 
-const touchWallet = (draft: Tables, id: WalletId, provenBlock = 0n): void => {
-  const state = walletState(draft, id)
-  draft.walletStates.set(id, {
-    version: state.version + 1n,
-    provenBlock: provenBlock > state.provenBlock ? provenBlock : state.provenBlock
+const setWallet = (draft: Tables, id: WalletId, edit: Partial<StoredWalletState>): void => {
+  draft.walletStates.set(id, { ...walletState(draft, id), ...edit })
+}
+
+/** What left before the books were opened is not in their opening balance. */
+export const touchWallet = (draft: Tables, id: WalletId, spent?: Spent): void => {
+  const { version, provenBlock, openedBlock, bookBalance } = walletState(draft, id)
+  const isNew = spent !== undefined && openedBlock !== undefined && openedBlock < spent.block
+  setWallet(draft, id, {
+    version: version + 1n,
+    provenBlock: spent !== undefined && spent.block > provenBlock ? spent.block : provenBlock,
+    bookBalance: bookBalance !== undefined && isNew ? bookBalance - spent.amount : bookBalance
   })
+}
+
+export const recordDeposits = (
+  draft: Tables,
+  found: ReadonlyArray<FoundDeposit>,
+  counted: ReadonlyArray<CountedWallet>,
+  block: Block
+): ReadonlyArray<FoundDeposit> => {
+  const fresh = found.filter((deposit) => !draft.deposits.has(mintKey(deposit)))
+  for (const deposit of fresh) draft.deposits.set(mintKey(deposit), { ...deposit, left: deposit.amount })
+  for (const { walletId, balance, isWhole } of counted) {
+    const { openedBlock, countedBlock, bookBalance } = walletState(draft, walletId)
+    const opened = openedBlock ?? block.number
+    const since = fresh.filter((deposit) => deposit.walletId === walletId && deposit.block.number > opened)
+    const reached = isWhole && block.number > (countedBlock ?? -1n) ? block.number : countedBlock
+    const bookedBefore = bookBalance === undefined ? undefined : bookBalance + sum(since.map(({ amount }) => amount))
+    setWallet(draft, walletId, { openedBlock: opened, countedBlock: reached, bookBalance: bookedBefore ?? balance })
+  }
+  return fresh
+}
+
+export const stopWallet = (
+  draft: Tables,
+  stop: { readonly walletId: WalletId; readonly version: bigint; readonly reason: string },
+  nowMs: number
+): boolean => {
+  const { version, stoppedReason } = walletState(draft, stop.walletId)
+  if (version !== stop.version || stoppedReason !== undefined) return false
+  setWallet(draft, stop.walletId, { version: version + 1n, stoppedReason: stop.reason })
+  for (const { id, walletId, status } of draft.tasks.values()) {
+    const isOpen = status === "pending_payment" || status === "funded" || status === "processing"
+    if (walletId !== stop.walletId || !isOpen) continue
+    setTask(draft, id, { errorMessage: messages.stopped(stop.reason), updatedAtMs: nowMs })
+  }
+  return true
+}
+
+/** Takes what orders and refunds are paid with from the deposits. */
+export const useDeposits = (draft: Tables, uses: ReadonlyArray<DepositUse>): void => {
+  for (const use of uses) {
+    const deposit = draft.deposits.get(mintKey(use))
+    if (deposit === undefined || deposit.left < use.amount) continue
+    draft.deposits.set(mintKey(use), { ...deposit, left: usdc(deposit.left - use.amount) })
+  }
+}
+
+export const saveRefund = (
+  draft: Tables,
+  { before, after, spent }: { readonly before: Refund; readonly after: Refund; readonly spent?: Spent | undefined }
+): boolean => {
+  if (after.status !== before.status) touchWallet(draft, before.walletId, spent)
+  const stored = draft.refunds.get(before.id)
+  if (stored?.version !== before.version || stored.status !== before.status) return false
+  draft.refunds.set(before.id, { ...after, version: before.version + 1 })
+  return true
 }
 
 type Evidence = Pick<Funding, "walletId" | "version">
@@ -47,7 +122,8 @@ export const fund = (
   const unchanged = fundings.filter((funding) => isUnchanged(draft, funding, block))
   for (const walletId of new Set(unchanged.map((funding) => funding.walletId))) touchWallet(draft, walletId)
   const paid = unchanged.filter(({ taskId }) => draft.tasks.get(taskId)?.status === "pending_payment")
-  for (const { taskId, fundingTx, receivedAtMs } of paid) {
+  for (const { taskId, fundingTx, receivedAtMs, uses = [] } of paid) {
+    useDeposits(draft, uses)
     const received = { fundingTx, fundingReceivedAtMs: receivedAtMs }
     setTask(draft, taskId, { status: "funded", errorMessage: undefined, ...received, updatedAtMs: nowMs })
     setState(draft, taskId, { reservedAtBlock: block.number, nextActionAtMs: undefined })
@@ -88,6 +164,9 @@ export const plan = (draft: Tables, task: Task, batches: ReadonlyArray<Batch>, n
   const change: TaskChange = { status: "processing", retryCount: 0, errorMessage: null, nextActionAtMs: null }
   if (!changeTask(draft, task, change, nowMs)) return false
   if (batches.length > 0 && batchesOf(draft, task.id).length > 0) return false
+  for (const { paidAmount: amount, paymentBlock: block } of batches) {
+    if (amount !== undefined && block !== undefined) touchWallet(draft, task.walletId, { amount, block })
+  }
   for (const batch of batches) draft.batches.set(batchKey(batch), batch)
   return true
 }
@@ -97,7 +176,8 @@ export const saveBatch = (
   { before, after, onlyFor, mints = [], task }: BatchSave,
   nowMs: number
 ): boolean => {
-  touchWallet(draft, before.walletId, after.paymentBlock)
+  // Between two looks nothing is reserved and nothing released.
+  if (after.status !== before.status) touchWallet(draft, before.walletId, paymentOf(before, after))
   if (onlyFor !== undefined && (!hasStatus(draft, onlyFor) || isHeld(draft, onlyFor.id))) return false
   const stored = draft.batches.get(batchKey(before))
   if (stored?.version !== before.version || stored.status !== before.status) return false
@@ -106,6 +186,10 @@ export const saveBatch = (
   if (task !== undefined) changeTask(draft, task.expected, task.change, nowMs)
   return true
 }
+
+/** The payment that this very step proves. */
+const paymentOf = (before: Batch, { paidAmount: amount, paymentBlock: block }: Batch): Spent | undefined =>
+  before.paymentTx !== undefined || amount === undefined || block === undefined ? undefined : { amount, block }
 
 export const saveTask = (draft: Tables, expected: Task, change: TaskChange, nowMs: number): boolean => {
   if (change.status !== undefined) touchWallet(draft, expected.walletId)
@@ -158,7 +242,7 @@ const mayEnd = (draft: Tables, row: StoredTask, status: TaskChange["status"]): b
   const batches = batchesOf(draft, row.id)
   switch (status) {
     case "completed":
-      return row.mintsCompleted === row.quantity && batches.every((batch) => batch.status === "delivered")
+      return row.mintsCompleted === row.quantity && batches.every(isFinal)
     case "failed":
       return !batches.some(isInFlight)
     default:

@@ -5,6 +5,7 @@ import type { Batch } from "../domain/Batch.ts"
 import { deliver, lookAgain } from "../domain/BatchLife.ts"
 import { mintsOf } from "../domain/Delivery.ts"
 import { shortId } from "../domain/Task.ts"
+import { Minter } from "../mint/Minter.ts"
 import * as Log from "../ops/Log.ts"
 import { TaskRepo, type WalletWork } from "../task/TaskRepo.ts"
 import { mintsFor } from "./mints.ts"
@@ -25,8 +26,9 @@ export const deliverBatch = Effect.fn("Wallet.deliverBatch")(function* (work: Wa
     const said = `⚠️ Task ${shortId(batch.taskId)}, batch ${batch.number} is paid and not delivered`
     yield* Log.warnOnce(`late:${batch.nonce}`, said, { task: batch.taskId, batch: batch.number, tx: batch.paymentTx })
   }
+  const { takesAgain } = yield* Minter
   // What is there is not asked for again, though it is not in the transactions that the server named.
-  if (batch.window !== undefined && batch.looks >= LOOKS_BEFORE_RESEND && unclaimed.length === 0) {
+  if (takesAgain && batch.window !== undefined && batch.looks >= LOOKS_BEFORE_RESEND && unclaimed.length === 0) {
     return yield* resendPayment(work, batch, batch.window, undefined)
   }
   return yield* repo.saveBatch({ before: batch, after: lookAgain(batch, nowMs) }, nowMs)

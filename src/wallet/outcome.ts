@@ -1,5 +1,6 @@
 import { Clock, Effect } from "effect"
 import { Settings } from "../config/Settings.ts"
+import type { AuthorizationOutcome } from "../domain/Authorization.ts"
 import type { Batch } from "../domain/Batch.ts"
 import { hold } from "../domain/BatchLife.ts"
 import { messages, shortId, type Task, type TaskId } from "../domain/Task.ts"
@@ -87,11 +88,12 @@ export const refuseTask = Effect.fnUntraced(function* (task: Task, reason: strin
 })
 
 /** Stops the batch and its task for a person: what happened must not happen, and no rule decides it. */
-export const setAside = Effect.fnUntraced(function* (batch: Batch, what: string) {
+export const setAside = Effect.fnUntraced(function* (batch: Batch, what: string, outcome?: AuthorizationOutcome) {
   const repo = yield* TaskRepo
   const nowMs = yield* Clock.currentTimeMillis
   const reason = `batch ${batch.number}: ${what}`
-  const saved = yield* repo.saveBatch({ before: batch, after: hold(batch, reason, nowMs) }, nowMs)
+  const spent = outcome?._tag === "Used" ? outcome : undefined
+  const saved = yield* repo.saveBatch({ before: batch, after: hold(batch, reason, nowMs, spent) }, nowMs)
   if (saved) {
     yield* Log.error(`🚨 Task ${shortId(batch.taskId)}, ${reason}`, { task: batch.taskId, nonce: batch.nonce })
     yield* holdTask(batch.taskId, messages.held(reason))

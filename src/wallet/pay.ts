@@ -125,7 +125,7 @@ const adopt = Effect.fnUntraced(function* (
   if (outcome._tag === "Canceled")
     return yield* setAside(batch, "its nonce was cancelled on chain: it can never be paid")
   const isOurs = [batch.payTo, ...(yield* Settings).mintPayTo].includes(outcome.to) && outcome.value <= batch.amount
-  if (!isOurs) return yield* setAside(batch, "its nonce was used for another transfer than it is for")
+  if (!isOurs) return yield* setAside(batch, "its nonce was used for another transfer than it is for", outcome)
   const nowMs = yield* Clock.currentTimeMillis
   yield* Log.warn(`⚠️ Task ${shortId(task.id)}, batch ${batch.number} was paid before: the ledger is from a backup`, {
     task: task.id,
@@ -135,20 +135,23 @@ const adopt = Effect.fnUntraced(function* (
   return yield* (yield* TaskRepo).saveBatch({ before: batch, after: prove(batch, outcome, nowMs) }, nowMs)
 })
 
-/** Valid by the clock of the chain, and not much longer than the server says that it may need. */
+/** Not much longer than the server says that it may need. */
 const windowFor = Effect.fnUntraced(function* ({ amount, payTo, offer }: AcceptedOffer, block: Block) {
-  const { authorizationWindow, confirmations, network } = yield* Settings
-  const { blockSeconds } = network
-  const chainSeconds = Math.floor(headTimeMs(block, { confirmations, blockSeconds }) / 1000)
+  const { authorizationWindow } = yield* Settings
   const needed = Math.max(WINDOW_SECONDS_MIN, offer.maxTimeoutSeconds ?? Number.POSITIVE_INFINITY)
   const seconds = Math.min(Duration.toSeconds(authorizationWindow), needed)
+  return { amount, payTo, ...(yield* windowAt(block, seconds)) } satisfies SignedWindow
+})
+
+/** Valid by the clock of the chain, for so many seconds from its newest block on. */
+export const windowAt = Effect.fnUntraced(function* (block: Block, seconds: number) {
+  const { confirmations, network } = yield* Settings
+  const chainSeconds = Math.floor(headTimeMs(block, { confirmations, blockSeconds: network.blockSeconds }) / 1000)
   return {
-    amount,
-    payTo,
     validAfter: Math.max(0, chainSeconds - VALID_AFTER_BACK_SECONDS),
     validBefore: chainSeconds + Math.floor(seconds),
     block: block.number
-  } satisfies SignedWindow
+  }
 })
 
 /** By when the answer to a payment that is sent now is stored; after that it has to be looked after. */
@@ -186,9 +189,10 @@ export const send = Effect.fnUntraced(function* (
   yield* Log.warn(`⚠️ Task ${shortId(batch.taskId)}, batch ${batch.number}: ${answer.reason}`, said)
   if (answer._tag === "Refused" && task !== undefined && batch.status !== "paid") {
     const change = yield* refusal(task, answer.reason)
-    const after = doubt(batch, answer.reason, nowMs, change.nextActionAtMs)
+    const after = doubt(batch, { reason: answer.reason, lookAtMs: change.nextActionAtMs }, nowMs)
     return yield* repo.saveBatch({ before: batch, after, task: { expected: task, change } }, nowMs)
   }
-  const after = doubt(batch, answer.reason, nowMs, nowMs + resendPauseMs(batch.sends))
+  const lookAtMs = nowMs + resendPauseMs(batch.sends)
+  const after = doubt(batch, { lookAtMs, ...answer }, nowMs)
   return yield* repo.saveBatch({ before: batch, after }, nowMs)
 })

@@ -91,7 +91,7 @@ const takeOver = Effect.fnUntraced(function* (work: OpenWork, task: Task) {
   // Whatever this program starts has batches from then on.
   if (work.batches.some((batch) => batch.taskId === task.id)) return undefined
   const byV1 = task.status === "processing" || task.startedAtMs !== undefined || task.mintsCompleted > 0
-  if (!byV1) return undefined
+  if (!byV1 || task.adopted) return undefined
   const quietMs = (yield* Clock.currentTimeMillis) - task.updatedAtMs
   if (task.status === "processing" && quietMs < V1_AUTHORIZATION_MS) {
     yield* Log.info(`⏳ Task ${shortId(task.id)} was left by v1.1, its payments may still be in flight`, {

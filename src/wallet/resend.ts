@@ -25,7 +25,8 @@ export const resendPayment = Effect.fn("Wallet.resendPayment")(function* (
   const { network } = yield* Settings
   const later = Effect.fnUntraced(function* (reason: string) {
     const nowMs = yield* Clock.currentTimeMillis
-    const after = doubt({ ...batch, sends: batch.sends + 1 }, reason, nowMs, nowMs + resendPauseMs(batch.sends))
+    const lookAtMs = nowMs + resendPauseMs(batch.sends)
+    const after = doubt({ ...batch, sends: batch.sends + 1 }, { reason, lookAtMs }, nowMs)
     return yield* repo.saveBatch({ before: batch, after }, nowMs)
   })
   if (work.wallet === undefined) return yield* later("the row of the agent wallet cannot be read")

@@ -7,6 +7,7 @@ import { lookAgain, prove, release, weigh } from "../domain/BatchLife.ts"
 import { type Block, headTimeMs } from "../domain/Block.ts"
 import { shortId } from "../domain/Task.ts"
 import { format } from "../domain/Usdc.ts"
+import { Minter } from "../mint/Minter.ts"
 import * as Log from "../ops/Log.ts"
 import { TaskRepo, type WalletWork } from "../task/TaskRepo.ts"
 import { deliverBatch } from "./deliver.ts"
@@ -61,7 +62,7 @@ const settle = Effect.fnUntraced(function* (
       return saved
     }
     case "misused":
-      return yield* setAside(batch, "its nonce was used for another transfer than the one signed here")
+      return yield* setAside(batch, "its nonce was used for another transfer than the one signed here", outcome)
     case "canceled":
       return yield* setAside(batch, "its nonce was cancelled on chain: it can never be paid")
     case "void": {
@@ -94,10 +95,12 @@ const wait = Effect.fnUntraced(function* (work: WalletWork, batch: Batch, window
   const headMs = headTimeMs(block, { confirmations, blockSeconds })
   const inTime = headMs + RESEND_MARGIN_MS < window.validBefore * 1000
   const isMoving = (yield* (yield* Outage).standstillMs(block)) <= STANDSTILL_MS
-  const mayResend = !acceptedLately && isMoving && inTime && task !== undefined && task.retryCount < maxRetryCount
+  const { takesAgain, follow } = yield* Minter
+  const mayGo = !acceptedLately && isMoving && inTime && task !== undefined && task.retryCount < maxRetryCount
   // A server may mint before it settles: what is delivered is not asked for again.
-  if (!mayResend || (yield* mintsFor(batch)).length > 0) {
-    return yield* repo.saveBatch({ before: batch, after: lookAgain(batch, nowMs) }, nowMs)
+  if (!takesAgain || !mayGo || (yield* mintsFor(batch)).length > 0) {
+    const said = batch.reference === undefined ? undefined : yield* follow(batch.reference)
+    return yield* repo.saveBatch({ before: batch, after: lookAgain(batch, nowMs, said) }, nowMs)
   }
   return yield* resendPayment(work, batch, window, task)
 })

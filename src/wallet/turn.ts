@@ -1,7 +1,8 @@
 import { Clock, Effect } from "effect"
 import { ChainClient } from "../chain/ChainClient.ts"
 import { Settings } from "../config/Settings.ts"
-import { type Batch, isInFlight } from "../domain/Batch.ts"
+import { type Batch, isFinal, isInFlight } from "../domain/Batch.ts"
+import type { Refund } from "../domain/Refund.ts"
 import { messages, type Task } from "../domain/Task.ts"
 import { sum, zero } from "../domain/Usdc.ts"
 import type { WalletId } from "../domain/Wallet.ts"
@@ -9,6 +10,7 @@ import { TaskRepo, type WalletWork } from "../task/TaskRepo.ts"
 import { completeTask, failTask, holdTask, pauseTask } from "./outcome.ts"
 import { payBatch } from "./pay.ts"
 import { planTask } from "./plan.ts"
+import { moveRefund } from "./refund.ts"
 import { settleBatches } from "./settle.ts"
 import { withWallet, type OpenWork } from "./work.ts"
 
@@ -29,7 +31,9 @@ export const takeTurn = Effect.fn("Wallet.takeTurn")(function* (walletId: Wallet
   for (const { taskId, reason } of work.bad) yield* holdTask(taskId, reason)
   const due = work.batches.filter((batch) => isInFlight(batch) && (batch.nextActionAtMs ?? 0) <= nowMs)
   if (due.length > 0) return nextTurnMs(nowMs, yield* settleBatches(work, due))
-  const open = withWallet(work)
+  const refund = work.refunds.find((candidate) => isOpen(work, candidate) && (candidate.nextActionAtMs ?? 0) <= nowMs)
+  if (refund !== undefined) return nextTurnMs(nowMs, yield* moveRefund(work, refund))
+  const open = work.stopped === undefined ? withWallet(work) : undefined
   const task = open?.tasks.find((candidate) => (candidate.nextActionAtMs ?? 0) <= nowMs && !isOccupied(work, candidate))
   if (open !== undefined && task !== undefined) return nextTurnMs(nowMs, yield* moveTask(open, task))
   return nextDueMs(work)
@@ -44,10 +48,15 @@ const nextTurnMs = (nowMs: number, changed: boolean): number => (changed ? nowMs
 const isOccupied = (work: WalletWork, task: Task): boolean =>
   work.batches.some((batch) => isInFlight(batch) && batch.token === task.token)
 
+/** A stopped wallet pays nobody; what may be on its way already is looked after. */
+const isOpen = ({ stopped }: WalletWork, refund: Refund): boolean => stopped === undefined || refund.status === "signed"
+
 const nextDueMs = (work: WalletWork): number | undefined => {
-  const batches = work.batches.filter(isInFlight).map((batch) => batch.nextActionAtMs ?? 0)
-  const tasks = work.tasks.filter((task) => !isOccupied(work, task)).map((task) => task.nextActionAtMs ?? 0)
-  return [...batches, ...tasks].toSorted((a, b) => a - b)[0]
+  const tasks = work.stopped === undefined ? work.tasks.filter((task) => !isOccupied(work, task)) : []
+  const refunds = work.refunds.filter((refund) => isOpen(work, refund))
+  return [...work.batches.filter(isInFlight), ...refunds, ...tasks]
+    .map((one) => one.nextActionAtMs ?? 0)
+    .toSorted((a, b) => a - b)[0]
 }
 
 const moveTask = Effect.fnUntraced(function* (work: OpenWork, task: Task) {
@@ -57,7 +66,7 @@ const moveTask = Effect.fnUntraced(function* (work: OpenWork, task: Task) {
   if (task.retryCount >= maxRetryCount) return yield* giveUp(work, task, batches)
   const planned = batches.find((batch) => batch.status === "planned")
   if (planned !== undefined) return yield* payBatch(work, task, planned)
-  if (batches.every((batch) => batch.status === "delivered")) return yield* finish(task)
+  if (batches.every(isFinal)) return yield* finish(task)
   yield* holdTask(task.id, batches.find((batch) => batch.status === "held")?.reason ?? "a batch is held")
   return true
 })

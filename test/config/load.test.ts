@@ -180,6 +180,7 @@ describe("the other values", () => {
     ["SERVER_URL", "https://user:pass@mint.example.com"],
     ["SERVER_URL", "https://mint.example.com/?a=b"],
     ["SERVER_URL", "mint.example.com"],
+    ["MINT_PROTOCOL", "v1.1"],
     ["AI_AGENT_PRIVATE_KEY", "0x1234"],
     ["AI_AGENT_PRIVATE_KEY", "0".repeat(64)],
     ["AI_AGENT_PRIVATE_KEY", "f".repeat(64)],
@@ -206,6 +207,40 @@ describe("the other values", () => {
         others.filter((other) => !other.includes("is not set")),
         []
       )
+    })
+  )
+})
+
+describe("the mint server's protocol", () => {
+  const v1 = { ...onBase, MINT_PROTOCOL: "v1" }
+
+  it.effect("is x402 where nothing is said", () =>
+    Effect.gen(function* () {
+      assert.strictEqual((yield* loadFrom(onBase)).mintProtocol, "x402")
+      assert.strictEqual((yield* loadFrom({ ...onBase, MINT_PROTOCOL: "X402" })).mintProtocol, "x402")
+    })
+  )
+
+  it.effect("may be that of v1.1, in batches of at most 10", () =>
+    Effect.gen(function* () {
+      const settings = yield* loadFrom({ ...v1, MAX_BATCH_SIZE: "10" })
+      assert.deepStrictEqual([settings.mintProtocol, settings.maxBatchSize], ["v1", 10])
+      assert.deepStrictEqual(yield* problemsOf({ ...v1, MAX_BATCH_SIZE: "11" }), [
+        "MAX_BATCH_SIZE: expected at most 10 with MINT_PROTOCOL=v1"
+      ])
+      assert.strictEqual((yield* loadFrom({ ...onBase, MAX_BATCH_SIZE: "11" })).maxBatchSize, 11)
+    })
+  )
+
+  it.effect("may not be that of v1.1 with the sandbox's own server", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* problemsOf({ MINT_PROTOCOL: "v1" }), [
+        "SERVER_URL is not set: with MINT_PROTOCOL=v1 it must be, as the sandbox's own mint server speaks x402"
+      ])
+      const mistyped = yield* problemsOf({ MINT_PROTOCOL: "v1", SERVER_URL: "localhost" })
+      assert.lengthOf(mistyped, 1)
+      const settings = yield* loadFrom({ MINT_PROTOCOL: "v1", SERVER_URL: "http://localhost:4021" })
+      assert.strictEqual(settings.network.name, "local")
     })
   )
 })

@@ -14,6 +14,7 @@ import {
   release,
   resend,
   resendPauseMs,
+  resolve,
   sign,
   weigh
 } from "../../src/domain/BatchLife.ts"
@@ -44,15 +45,19 @@ const steps: Record<string, Step> = {
   sign: { from: ["planned"], take: (batch, nowMs) => sign(batch, window, nowMs, nowMs + 65_000) },
   resend: { from: [...LIVE, "paid"], take: (batch, nowMs) => resend(batch, nowMs, nowMs + 65_000) },
   accept: { from: [...LIVE, "paid"], take: (batch, nowMs, n) => accept(batch, n > 2 ? [hash(n)] : [], nowMs) },
-  doubt: { from: [...LIVE, "paid"], take: (batch, nowMs) => doubt(batch, "no answer", nowMs, nowMs + 2_000) },
-  lookAgain: { from: [...LIVE, "paid"], take: lookAgain },
+  doubt: {
+    from: [...LIVE, "paid"],
+    take: (batch, nowMs) => doubt(batch, { reason: "no answer", lookAtMs: nowMs + 2_000 }, nowMs)
+  },
+  lookAgain: { from: [...LIVE, "paid"], take: (batch, nowMs) => lookAgain(batch, nowMs) },
   prove: { from: ["planned", ...LIVE], take: (batch, nowMs) => prove(batch, used, nowMs) },
   release: { from: LIVE, take: (batch, nowMs) => release(batch, nowMs, "lapsed") },
   deliver: {
     from: ["paid"],
     take: (batch, nowMs, n) => deliver(batch, Math.min(1 + n, batch.quantity - batch.minted), nowMs)
   },
-  hold: { from: ["planned", ...LIVE, "paid"], take: (batch, nowMs) => hold(batch, "a person decides", nowMs) }
+  hold: { from: ["planned", ...LIVE, "paid"], take: (batch, nowMs) => hold(batch, "a person decides", nowMs) },
+  resolve: { from: ["paid", "held"], take: (batch, nowMs) => resolve(batch, batch.minted, "given up", nowMs) }
 }
 
 /** Draws of what is done next; those that have no meaning in the state that is reached are passed over. */
@@ -153,8 +158,9 @@ describe("the life of a batch", () => {
     MANY
   )
 
-  it("ends where it is delivered or held", () => {
-    assert.deepStrictEqual([BATCH_ARROWS.delivered, BATCH_ARROWS.held], [[], []])
+  it("ends where it is delivered or resolved; what is held waits for a person", () => {
+    assert.deepStrictEqual([BATCH_ARROWS.delivered, BATCH_ARROWS.resolved], [[], []])
+    assert.deepStrictEqual(BATCH_ARROWS.held, ["resolved"])
   })
 })
 

@@ -42,6 +42,7 @@ const sound: Task = {
   startedAtMs: undefined,
   updatedAtMs: NOW_MS,
   reserved: false,
+  adopted: false,
   nextActionAtMs: undefined
 }
 

@@ -24,7 +24,7 @@ layer(Pglite.layer())("the log of a sweep", (it) => {
       world.deposit(ann.agentAddress, usdc(5_000_000n))
       yield* pass(137)
       yield* start
-      assert.deepStrictEqual((yield* said).slice(-6), [
+      assert.deepStrictEqual((yield* said).slice(-7, -1), [
         "[INFO] 🔍 Found 1 task(s) to check...",
         `[INFO] 💰 Checking pending_payment task ${task.slice(0, 8)}...`,
         "[INFO]    Agent wallet balance: 5.00 USDC",

@@ -38,27 +38,27 @@ const terms = { scheme: "exact", asset, payTo: token, amount: 10_000_000n }
 describe("a challenge", () => {
   it("of version 2 is read from its header", () => {
     const quote = read(v2(challengeV2))
-    assert.strictEqual(quote.x402Version, 2)
+    assert.deepStrictEqual(quote.challenge, challengeV2)
     assert.deepStrictEqual(quote.offers, [{ ...terms, network: "eip155:31337", maxTimeoutSeconds: 300 }])
   })
 
   it("of version 1 is read from the body, its network by the name that the chain has here", () => {
     const quote = read(v1(challengeV1))
-    assert.strictEqual(quote.x402Version, 1)
+    assert.deepStrictEqual(quote.challenge, challengeV1)
     assert.deepStrictEqual(quote.offers, [{ ...terms, network: "eip155:84532", maxTimeoutSeconds: 60 }])
   })
 
   it("in both places is taken from the header", () => {
-    assert.strictEqual(read(v2(challengeV2, challengeV1)).x402Version, 2)
+    assert.deepStrictEqual(read(v2(challengeV2, challengeV1)).challenge, challengeV2)
   })
 
   it("with a broken header is taken from the body", () => {
     const answer = reply(402, { "payment-required": "%%%" }, challengeV1)
-    assert.strictEqual(read(answer).x402Version, 1)
+    assert.deepStrictEqual(read(answer).challenge, challengeV1)
   })
 
   it("is read from its header even where the body broke off", () => {
-    assert.strictEqual(read({ ...v2(challengeV2), body: undefined }).x402Version, 2)
+    assert.deepStrictEqual(read({ ...v2(challengeV2), body: undefined }).challenge, challengeV2)
   })
 
   it("keeps the offers that can be read and leaves out those that cannot", () => {

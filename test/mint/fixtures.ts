@@ -1,17 +1,23 @@
 import { Duration, Effect, Context, Layer, Option } from "effect"
+import { local } from "../../src/config/Network.ts"
 import { Settings, type SettingsShape } from "../../src/config/Settings.ts"
 import { address } from "../../src/domain/Address.ts"
 import type { SignedAuthorization } from "../../src/domain/Authorization.ts"
 import { usdc } from "../../src/domain/Usdc.ts"
-import { Minter, type MintOrder } from "../../src/mint/Minter.ts"
-import { layer } from "../../src/mint/MinterX402.ts"
+import { Minter, type PricedOrder } from "../../src/mint/Minter.ts"
+import * as MinterX402 from "../../src/mint/MinterX402.ts"
 import type { Reply } from "../../src/mint/reply.ts"
 
 export const token = address(`0x${"70".repeat(20)}`)
 export const asset = address(`0x${"a5".repeat(20)}`)
 export const payer = address(`0x${"9a".repeat(20)}`)
 
-export const order: MintOrder = { token, recipient: address(`0x${"4e".repeat(20)}`), quantity: 10 }
+export const order: PricedOrder = {
+  token,
+  recipient: address(`0x${"4e".repeat(20)}`),
+  quantity: 10,
+  amount: usdc(10_000_000n)
+}
 
 export const hash = (byte: string): `0x${string}` => `0x${byte.repeat(32)}`
 
@@ -69,13 +75,18 @@ export const reply = (status: number, headers: Reply["headers"] = {}, body: unkn
   body: typeof body === "string" ? body : JSON.stringify(body)
 })
 
-export const settings = (serverUrl: Option.Option<string>): Layer.Layer<Settings> =>
+export const settings = (
+  serverUrl: Option.Option<string>,
+  mintProtocol: SettingsShape["mintProtocol"] = "x402"
+): Layer.Layer<Settings> =>
   Layer.succeed(Settings, {
+    network: local,
     serverUrl,
+    mintProtocol,
     mintTimeout: Duration.seconds(60)
     // What the minter has no business with is not there.
   } as SettingsShape)
 
 /** The production layer, `node:http` and all, against the server at `url`. */
-export const minterAt = (url: string) =>
+export const minterAt = (url: string, layer = MinterX402.layer) =>
   Layer.build(layer.pipe(Layer.provide(settings(Option.some(url))))).pipe(Effect.map(Context.get(Minter)))

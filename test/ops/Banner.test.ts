@@ -34,6 +34,12 @@ describe("the start banner", () => {
     assert.include(lines, "Payment Timeout: 1 minute")
   })
 
+  it("names the protocol of the mint server where it is not the usual one", () => {
+    const lines = bannerLines({ ...settings, mintProtocol: "v1" }, { version: "2.0.0" })
+    assert.strictEqual(lines[lines.indexOf("   Server URL: http://localhost:4021") + 1], "   Mint Protocol: v1")
+    assert.isUndefined(bannerLines(settings, { version: "2.0.0" }).find((line) => line.includes("Protocol")))
+  })
+
   it.effect("holds no secret", () =>
     Effect.gen(function* () {
       const banner = bannerLines(yield* loadFrom(fullOnBase), { version: "2.0.0" }).join("\n")

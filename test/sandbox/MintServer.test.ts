@@ -190,7 +190,7 @@ onChain("MintServer", (it) => {
       const { url, token } = yield* openShop()
       const executors = yield* minterAt(url)
       const wanted = { token, ...order }
-      const quote = yield* executors.quote(wanted)
+      const quote = yield* executors.quote({ ...wanted, amount: usdc(3n * PRICE) })
       const [offer] = quote.offers
       assert.isDefined(offer)
       assert.strictEqual(offer.amount, 3n * PRICE)

@@ -33,7 +33,7 @@ export class LedgerFixture extends Context.Service<
     readonly readTask: (id: TaskId) => Effect.Effect<StoredTask, Fails>
     readonly readBatches: (id: TaskId) => Effect.Effect<ReadonlyArray<Batch>, Fails>
     readonly readMintRecords: (id: TaskId) => Effect.Effect<ReadonlyArray<StoredMintRecord>, Fails>
-    readonly readWalletState: (id: WalletId) => Effect.Effect<StoredWalletState, Fails>
+    readonly readWalletState: (id: WalletId) => Effect.Effect<Pick<StoredWalletState, "version" | "provenBlock">, Fails>
   }
 >()("test/support/LedgerFixture") {
   static readonly layerMemory = Layer.effect(
@@ -49,7 +49,11 @@ export class LedgerFixture extends Context.Service<
         readTask: (id) => Effect.flatMap(ledger.readTask(id), Effect.fromNullishOr).pipe(Effect.orDie),
         readBatches: (id) => ledger.read((tables) => batchesOf(tables, id)),
         readMintRecords: (id) => ledger.read(({ mintRecords }) => mintRecords.filter(({ taskId }) => taskId === id)),
-        readWalletState: (id) => ledger.read((tables) => walletState(tables, id))
+        readWalletState: (id) =>
+          ledger.read((tables) => {
+            const { version, provenBlock } = walletState(tables, id)
+            return { version, provenBlock }
+          })
       })
     })
   )
@@ -181,6 +185,10 @@ function overSql(sql: SqlClient.SqlClient): LedgerFixture["Service"] {
 /** Those that are referred to come last. Tables of a few rows are emptied faster than truncated. */
 const TABLES = [
   "ai_agent_batch_mints",
+  "ai_agent_deposits",
+  "ai_agent_deposit_uses",
+  "ai_agent_refunds",
+  "ai_agent_decisions",
   "ai_agent_batches",
   "ai_agent_task_state",
   "ai_agent_wallet_state",

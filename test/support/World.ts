@@ -2,7 +2,7 @@ import { Clock, Context, Effect, Layer } from "effect"
 import { keccak256, toHex } from "viem"
 import { ChainClient, type ChainError, type Mint } from "../../src/chain/ChainClient.ts"
 import { Settings } from "../../src/config/Settings.ts"
-import { type Address, type Bytes32, ZERO } from "../../src/domain/Address.ts"
+import { type Address, address, type Bytes32, ZERO } from "../../src/domain/Address.ts"
 import type { AuthorizationOutcome, SignedAuthorization } from "../../src/domain/Authorization.ts"
 import type { Block } from "../../src/domain/Block.ts"
 import type { Offer } from "../../src/domain/Offer.ts"
@@ -79,6 +79,13 @@ export class WorldState {
   readonly transfers: Array<Transfer> = []
   readonly mints: Array<Minted> = []
   readonly payments: Array<SignedAuthorization> = []
+  /** Authorizations that the gas account was given. */
+  readonly submitted: Array<SignedAuthorization> = []
+  /** Whether what the gas account sends gets into a block. */
+  takesTransfers = true
+  gasAccount: Address | undefined = address(`0x${"9a".repeat(20)}`)
+  /** In wei. */
+  gas = 10n ** 18n
   supply: bigint | undefined
   pricePerMint = usdc(1_000_000n)
   readonly #spent = new Map<string, Spent>()
@@ -169,6 +176,19 @@ export class WorldState {
     this.#spent.set(payer + nonce, { outcome: { _tag: "Used", tx, block, to, value }, block })
   }
 
+  /** The nonce that a transfer was paid with. */
+  nonceOf(tx: Bytes32): Bytes32 | undefined {
+    const spent = [...this.#spent].find(([, { outcome }]) => "tx" in outcome && outcome.tx === tx)
+    return spent?.[0].slice(42) as Bytes32 | undefined
+  }
+
+  /** The gas account takes an authorization to the chain. */
+  submit(payment: SignedAuthorization): Bytes32 {
+    this.submitted.push(payment)
+    if (this.takesTransfers) this.settle(payment)
+    return this.hash()
+  }
+
   outcome(payer: Address, nonce: Bytes32, block: bigint): AuthorizationOutcome {
     const spent = this.#spent.get(payer + nonce)
     return spent === undefined || spent.block > block ? { _tag: "Unused" } : spent.outcome
@@ -251,6 +271,19 @@ export const chain = Layer.effect(
               block: { number: block, timeMs: Number(block) * BLOCK_MS }
             }))
         ),
+      findSpending: ({ wallets, fromBlock, toBlock }) =>
+        read("findSpending", () =>
+          world.transfers
+            .filter(({ from, block }) => wallets.includes(from) && block >= fromBlock && block <= toBlock)
+            .map(({ from, to, amount, tx, block }) => {
+              return { wallet: from, to, amount, tx, logIndex: 0, block, nonce: world.nonceOf(tx) }
+            })
+        ),
+      get gasAccount() {
+        return world.gasAccount
+      },
+      gasBalance: read("gasBalance", () => world.gas),
+      sendTransfer: (payment) => read("sendTransfer", () => world.submit(payment)),
       paidSince: ({ payer, payTo, sinceMs }) =>
         read("paidSince", () =>
           sum(
@@ -271,6 +304,8 @@ export const minter = Layer.effect(
     const world = yield* World
     const { network } = yield* Settings
     return Minter.of({
+      takesAgain: true,
+      follow: () => Effect.succeed(undefined),
       quote: Effect.fnUntraced(function* (order) {
         world.quotedAtMs.push(yield* Clock.currentTimeMillis)
         yield* world.manners.delay?.("quote", order) ?? Effect.void
@@ -280,7 +315,7 @@ export const minter = Layer.effect(
         const offer = { scheme: "exact", network: `eip155:${network.chainId}`, asset: network.usdc.address }
         const usual = { ...offer, payTo: order.token, amount, maxTimeoutSeconds: 300 }
         const offers = [world.manners.offer?.(usual) ?? usual]
-        return { x402Version: 2 as const, offers, challenge: undefined }
+        return { offers, challenge: undefined }
       }),
       pay: Effect.fnUntraced(function* (order, _quote, _offer, payment) {
         yield* world.manners.delay?.("pay", order) ?? Effect.void

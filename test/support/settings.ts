@@ -12,6 +12,7 @@ export const defaults: SettingsShape = {
   databaseUrl: Option.none(),
   rpcUrls: [],
   serverUrl: Option.none(),
+  mintProtocol: "x402",
   aiAgentPrivateKey: Option.none(),
   agentEncryptionKey: Option.some(Redacted.make(ENCRYPTION_KEY)),
   checkInterval: Duration.seconds(10),

@@ -3,6 +3,7 @@ import { Effect, type Layer } from "effect"
 import type { TaskRepo } from "../../src/task/TaskRepo.ts"
 import { LedgerFixture } from "../support/LedgerFixture.ts"
 import { badRowPromises } from "./contract/badRows.ts"
+import { booksPromises } from "./contract/books.ts"
 import { endPromises } from "./contract/ends.ts"
 import { fundingPromises } from "./contract/funding.ts"
 import type { Promises } from "./contract/given.ts"
@@ -19,6 +20,7 @@ const rooms: ReadonlyArray<readonly [string, (promises: Promises) => void]> = [
   ["funding and cancelling", fundingPromises],
   ["setting aside", holdingPromises],
   ["what is reserved", moneyPromises],
+  ["the books of a wallet", booksPromises],
   ["planning", planningPromises],
   ["steps of a batch", stepPromises],
   ["ends of an order", endPromises],

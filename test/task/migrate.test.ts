@@ -19,9 +19,13 @@ const tableNames = Effect.gen(function* () {
 const ALL_TABLES = [
   "ai_agent_batch_mints",
   "ai_agent_batches",
+  "ai_agent_decisions",
+  "ai_agent_deposit_uses",
+  "ai_agent_deposits",
   "ai_agent_migrations",
   "ai_agent_mint_records",
   "ai_agent_network",
+  "ai_agent_refunds",
   "ai_agent_task_state",
   "ai_agent_tasks",
   "ai_agent_wallet_state",
@@ -31,7 +35,7 @@ const ALL_TABLES = [
 describe("migrate", () => {
   it.live("makes every table at the first start, and does nothing at the second", () =>
     Effect.gen(function* () {
-      assert.lengthOf(yield* migrate, 2)
+      assert.lengthOf(yield* migrate, 3)
       assert.deepStrictEqual(yield* tableNames, ALL_TABLES)
       const before = yield* describeV11
       assert.deepStrictEqual(yield* migrate, [])
@@ -57,7 +61,7 @@ describe("migrate", () => {
         const done = yield* Effect.all([program, program], { concurrency: "unbounded" })
         assert.sameMembers(
           done.map((migrations) => migrations.length),
-          [2, 0]
+          [3, 0]
         )
         const tables = yield* Effect.provide(tableNames, clientAt(url, 1), { local: true })
         assert.deepStrictEqual(tables, ALL_TABLES)
@@ -80,7 +84,7 @@ describe("migrate", () => {
       }
       yield* sql`INSERT INTO ai_agent_mint_records (task_id, mint_number) SELECT id, 1 FROM ai_agent_tasks`
       const before = yield* describeV11
-      assert.lengthOf(yield* migrate, 2)
+      assert.lengthOf(yield* migrate, 3)
       assert.deepStrictEqual(yield* describeV11, before)
       assert.deepStrictEqual(yield* tableNames, ALL_TABLES)
     }).pipe(Effect.provide(Postgres.layer()))

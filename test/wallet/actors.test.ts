@@ -140,16 +140,17 @@ layer(Pglite.layer())("the wallets", (it) => {
     }).pipe(onWorld())
   )
 
-  it.effect("a wallet with nothing to do is not looked at again", () =>
+  it.effect("a wallet with nothing to do is looked at no more than for late payments, once a minute", () =>
     Effect.gen(function* () {
       const world = yield* World
       const { task } = yield* paidOrder("ann", 5)
       yield* start
       yield* pass(40)
       assert.strictEqual((yield* readTask(task)).status, "completed")
-      const asked = [world.calls.length, world.quotedAtMs.length]
+      const [asked, quoted] = [world.calls.length, world.quotedAtMs.length]
       yield* pass(600)
-      assert.deepStrictEqual([world.calls.length, world.quotedAtMs.length], asked)
+      assert.deepStrictEqual(world.calls.slice(asked), Array.from({ length: 10 }, () => "readBalances"))
+      assert.strictEqual(world.quotedAtMs.length, quoted)
     }).pipe(onWorld())
   )
 })

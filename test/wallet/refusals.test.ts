@@ -189,7 +189,7 @@ layer(Pglite.layer())("a mint server that", (it) => {
         const { who, task } = yield* paidOrder("ann", 5)
         yield* start
         world.onChainCall = (call) =>
-          call === "findDeposits"
+          call === "findDeposits" && world.paidBy(who.agentAddress).length === 0
             ? Effect.sync(() => world.spend(who.agentAddress, THIEF, usdc(1_000_000n)))
             : Effect.void
         yield* pass(400)
@@ -214,7 +214,8 @@ layer(Pglite.layer())("a mint server that", (it) => {
       const asked = world.calls.length
       yield* pass(1_200)
       assert.strictEqual(world.payments.length, before)
-      assert.isAtMost(world.calls.length - asked, 30, "5, 10, 20, 40 s and then once a minute")
+      const calls = world.calls.slice(asked).filter((call) => call !== "readBalances")
+      assert.isAtMost(calls.length, 30, "5, 10, 20, 40 s and then once a minute")
       assert.deepInclude(yield* readTask(task), { status: "processing", retry_count: 0 })
       world.chainFault = undefined
       yield* pass(120)

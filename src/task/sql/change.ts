@@ -1,37 +1,14 @@
-import { Effect, Schema } from "effect"
-import type { SqlError } from "effect/sql/SqlError"
+import { Effect } from "effect"
 import type { Fragment } from "effect/sql/Statement"
 import type { Batch } from "../../domain/Batch.ts"
 import { mayMove, type Task, type TaskId } from "../../domain/Task.ts"
-import type { WalletId } from "../../domain/Wallet.ts"
-import type { BatchSave, DeliveredMint, TaskChange } from "../TaskRepo.ts"
-import type { SweepStatements } from "./sweep.ts"
+import type { BatchSave, DeliveredMint, Spent, TaskChange } from "../TaskRepo.ts"
+import type { Statements } from "./statements.ts"
 import { instantOf } from "./TimeColumns.ts"
-
-/** Somebody else changed the row first: the transaction is undone and nothing has happened. */
-class Outrun extends Schema.TaggedError<Outrun>()("Outrun", {}) {}
-
-const transact = <E>(
-  { sql }: SweepStatements,
-  changes: Effect.Effect<void, E | Outrun | SqlError>
-): Effect.Effect<boolean, Exclude<E, Outrun> | SqlError> =>
-  sql.withTransaction(changes).pipe(
-    Effect.as(true),
-    Effect.catchTag("Outrun", () => Effect.succeed(false))
-  ) as Effect.Effect<boolean, Exclude<E, Outrun> | SqlError>
-
-/** The wallet's row comes first in every transaction that moves money: two of them on one wallet go one after the other. */
-const touchWallet = ({ sql }: SweepStatements, walletId: WalletId, provenBlock = 0n) => sql`
-  INSERT INTO ai_agent_wallet_state AS ws (wallet_id, version, proven_block)
-  VALUES (${walletId}::uuid, 1, ${provenBlock}::bigint)
-  ON CONFLICT (wallet_id) DO UPDATE
-  SET version = ws.version + 1, proven_block = greatest(ws.proven_block, excluded.proven_block)`
-
-const orOutrun = <E>(rows: Effect.Effect<ReadonlyArray<unknown>, E>): Effect.Effect<void, E | Outrun> =>
-  Effect.flatMap(rows, (found) => (found.length === 0 ? Effect.fail(new Outrun()) : Effect.void))
+import { orOutrun, touchWallet, transact } from "./transact.ts"
 
 export const plan = Effect.fnUntraced(function* (
-  on: SweepStatements,
+  on: Statements,
   task: Task,
   batches: ReadonlyArray<Batch>,
   nowMs: number
@@ -41,6 +18,9 @@ export const plan = Effect.fnUntraced(function* (
     on,
     Effect.gen(function* () {
       yield* touchWallet(on, task.walletId)
+      for (const { paidAmount: amount, paymentBlock: block } of batches) {
+        if (amount !== undefined && block !== undefined) yield* touchWallet(on, task.walletId, { amount, block })
+      }
       yield* orOutrun(updateTask(on, task, { status: "processing", retryCount: 0, errorMessage: null }, nowMs))
       yield* insertBatches(on, task.id, batches)
       yield* sql`
@@ -50,12 +30,17 @@ export const plan = Effect.fnUntraced(function* (
   )
 })
 
-export const saveBatch = Effect.fnUntraced(function* (on: SweepStatements, save: BatchSave, nowMs: number) {
+/** The payment that this very step proves. */
+const paymentOf = (before: Batch, { paidAmount: amount, paymentBlock: block }: Batch): Spent | undefined =>
+  before.paymentTx !== undefined || amount === undefined || block === undefined ? undefined : { amount, block }
+
+export const saveBatch = Effect.fnUntraced(function* (on: Statements, save: BatchSave, nowMs: number) {
   const { before, after, mints = [] } = save
   return yield* transact(
     on,
     Effect.gen(function* () {
-      yield* touchWallet(on, before.walletId, after.paymentBlock)
+      // Between two looks nothing is reserved and nothing released.
+      if (after.status !== before.status) yield* touchWallet(on, before.walletId, paymentOf(before, after))
       if (save.onlyFor !== undefined) yield* orOutrun(stillOpen(on, save.onlyFor))
       yield* orOutrun(updateBatch(on, before, after))
       if (mints.length > 0) yield* recordMints(on, after, mints, nowMs)
@@ -69,7 +54,7 @@ export const saveBatch = Effect.fnUntraced(function* (on: SweepStatements, save:
 })
 
 export const saveTask = Effect.fnUntraced(function* (
-  on: SweepStatements,
+  on: Statements,
   expected: Task,
   change: TaskChange,
   nowMs: number
@@ -85,7 +70,7 @@ export const saveTask = Effect.fnUntraced(function* (
 })
 
 /** The batch rows of a task in one statement. Where there are any already, they are somebody else's plan. */
-const insertBatches = ({ sql }: SweepStatements, taskId: TaskId, batches: ReadonlyArray<Batch>) => {
+const insertBatches = ({ sql }: Statements, taskId: TaskId, batches: ReadonlyArray<Batch>) => {
   if (batches.length === 0) return Effect.void
   const rows = batches.map((batch) => ({
     task_id: batch.taskId,
@@ -121,12 +106,12 @@ const insertBatches = ({ sql }: SweepStatements, taskId: TaskId, batches: Readon
     RETURNING number`)
 }
 
-const stillOpen = ({ sql }: SweepStatements, task: Task) => sql`
+const stillOpen = ({ sql }: Statements, task: Task) => sql`
   SELECT t.id FROM ai_agent_tasks t LEFT JOIN ai_agent_task_state s ON s.task_id = t.id
   WHERE t.id = ${task.id}::uuid AND t.status = ${task.status} AND s.held_at IS NULL
   FOR SHARE OF t`
 
-const updateBatch = ({ sql }: SweepStatements, before: Batch, after: Batch) => sql`
+const updateBatch = ({ sql }: Statements, before: Batch, after: Batch) => sql`
   UPDATE ai_agent_batches SET
     status = ${after.status}, version = version + 1,
     signed_amount = ${after.window?.amount ?? null}::bigint, signed_pay_to = ${after.window?.payTo ?? null}::text,
@@ -144,7 +129,7 @@ const updateBatch = ({ sql }: SweepStatements, before: Batch, after: Batch) => s
 
 /** Marks mints as this batch's, writes v1.1's record of each, and counts the task anew from its batch rows. */
 const recordMints = Effect.fnUntraced(function* (
-  { sql, time }: SweepStatements,
+  { sql, time }: Statements,
   batch: Batch,
   mints: ReadonlyArray<DeliveredMint>,
   nowMs: number
@@ -177,7 +162,7 @@ const recordMints = Effect.fnUntraced(function* (
 })
 
 /** v1.1's columns. Beside the expected status, the end of a task has a condition of its own. */
-const updateTask = (on: SweepStatements, expected: Task, change: TaskChange, nowMs: number) => {
+const updateTask = (on: Statements, expected: Task, change: TaskChange, nowMs: number) => {
   const { sql, time } = on
   const { status } = change
   if (status !== undefined && status !== expected.status && !mayMove(expected.status, status)) {
@@ -192,7 +177,7 @@ const updateTask = (on: SweepStatements, expected: Task, change: TaskChange, now
   return sql`UPDATE ai_agent_tasks t SET ${sql.csv(sets)} WHERE ${asExpected} RETURNING t.id`
 }
 
-const columnsOf = ({ sql, time }: SweepStatements, change: TaskChange, nowMs: number): Array<Fragment> => {
+const columnsOf = ({ sql, time }: Statements, change: TaskChange, nowMs: number): Array<Fragment> => {
   const sets: Array<Fragment> = []
   const { status } = change
   if (status !== undefined) sets.push(sql`status = ${status}`)
@@ -209,12 +194,12 @@ const columnsOf = ({ sql, time }: SweepStatements, change: TaskChange, nowMs: nu
   return sets
 }
 
-const endCondition = (sql: SweepStatements["sql"], status: TaskChange["status"]): Fragment => {
+const endCondition = (sql: Statements["sql"], status: TaskChange["status"]): Fragment => {
   const noBatch = (which: Fragment) =>
     sql`NOT EXISTS (SELECT 1 FROM ai_agent_batches b WHERE b.task_id = t.id AND ${which})`
   switch (status) {
     case "completed":
-      return sql`t.mints_completed = t.quantity AND ${noBatch(sql`b.status <> 'delivered'`)}`
+      return sql`t.mints_completed = t.quantity AND ${noBatch(sql`b.status NOT IN ('delivered', 'resolved')`)}`
     case "failed":
       return noBatch(sql`b.status IN ('signed', 'accepted', 'unknown', 'paid')`)
     default:
@@ -224,7 +209,7 @@ const endCondition = (sql: SweepStatements["sql"], status: TaskChange["status"])
 
 /** Our own columns beside the task. */
 const updateState = Effect.fnUntraced(function* (
-  { sql }: SweepStatements,
+  { sql }: Statements,
   taskId: TaskId,
   change: TaskChange,
   nowMs: number

@@ -8,10 +8,12 @@ const BIGINT_MAX = 2n ** 63n - 1n
  * What each of the wallets in `wallets` (a query that gives `wallet_id`) has reserved, as rows of
  * `wallet_id, reserved_sum, maybe_spent`.
  *
- * Reserved are the unpaid batches of funded and processing tasks, the whole cost of such a task that is not planned
- * yet, and every signed payment whose outcome is not proven, whatever became of its task. A held batch of an open task
- * keeps its money: a person decides. `maybe_spent` is the part that may have left the wallet already. A row that makes
- * no sense never lowers what the others have reserved, and never stops the reading of them.
+ * Reserved are the unpaid batches of funded and processing tasks at what they were quoted (a payment that is signed for
+ * less may lapse and be signed for more), the whole cost of such a task that is not planned yet, every signed payment
+ * whose outcome is not proven, whatever became of its task, and every refund that is not paid yet. A held batch of an
+ * open task keeps its money unless the chain shows it spent, and so does a held refund: a person decides. `maybe_spent`
+ * is the part that may have left the wallet already. A row that makes no sense never lowers what the others have
+ * reserved, and never stops the reading of them.
  *
  * `onlyOurs` leaves out unplanned tasks that this program has not reserved: a `funded` row of another's making proves
  * no money.
@@ -22,18 +24,23 @@ export const reservations = (sql: SqlClient.SqlClient, wallets: Fragment, onlyOu
   FROM (
     SELECT b.wallet_id,
       CASE
+        WHEN b.payment_tx IS NOT NULL THEN 0
+        WHEN t.status IN ('funded', 'processing') THEN b.amount
         WHEN b.status IN ('signed', 'accepted', 'unknown') THEN b.signed_amount
-        WHEN b.status IN ('planned', 'held') AND t.status IN ('funded', 'processing') THEN b.amount
         ELSE 0
       END AS reserved,
       CASE
-        WHEN b.status IN ('signed', 'accepted', 'unknown') THEN b.signed_amount
-        WHEN b.status = 'held' AND t.status IN ('funded', 'processing') THEN b.amount
-        ELSE 0
+        WHEN b.status NOT IN ('signed', 'accepted', 'unknown') THEN 0
+        WHEN t.status IN ('funded', 'processing') THEN b.amount
+        ELSE b.signed_amount
       END AS maybe_spent
     FROM ai_agent_batches b
     JOIN ai_agent_tasks t ON t.id = b.task_id
-    WHERE b.wallet_id IN (${wallets}) AND b.status NOT IN ('paid', 'delivered')
+    WHERE b.wallet_id IN (${wallets}) AND b.status NOT IN ('paid', 'delivered', 'resolved')
+    UNION ALL
+    SELECT r.wallet_id, r.amount, CASE WHEN r.status = 'signed' THEN r.amount ELSE 0 END
+    FROM ai_agent_refunds r
+    WHERE r.wallet_id IN (${wallets}) AND r.tx_hash IS NULL
     UNION ALL
     SELECT t.agent_wallet_id,
       greatest(t.total_cost - t.price_per_mint::numeric * coalesce(t.mints_completed, 0), 0), 0

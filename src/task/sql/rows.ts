@@ -10,7 +10,16 @@ import type { TimeColumns } from "./TimeColumns.ts"
 
 const Ms = Schema.NullOr(Schema.Number)
 const StatusText = Schema.Literals(["pending_payment", "funded", "processing", "completed", "failed", "cancelled"])
-const BatchStatusText = Schema.Literals(["planned", "signed", "accepted", "unknown", "paid", "delivered", "held"])
+const BatchStatusText = Schema.Literals([
+  "planned",
+  "signed",
+  "accepted",
+  "unknown",
+  "paid",
+  "delivered",
+  "held",
+  "resolved"
+])
 
 /** A task beside its state of ours, as `taskColumns` selects it. */
 export const TaskFields = {
@@ -30,10 +39,11 @@ export const TaskFields = {
   started_ms: Ms,
   updated_ms: Ms,
   reserved: Schema.Boolean,
+  adopted: Schema.Boolean,
   next_action_ms: Ms
 }
 const TaskRecord = Schema.Struct(TaskFields)
-type TaskRecord = typeof TaskRecord.Type
+export type TaskRecord = typeof TaskRecord.Type
 
 /** Select list for `ai_agent_tasks t LEFT JOIN ai_agent_task_state s`. */
 export const taskColumns = (sql: SqlClient.SqlClient, time: TimeColumns) => sql`
@@ -43,7 +53,7 @@ export const taskColumns = (sql: SqlClient.SqlClient, time: TimeColumns) => sql`
   ${time.read("ai_agent_tasks", "created_at", "t")} AS created_ms,
   ${time.read("ai_agent_tasks", "started_at", "t")} AS started_ms,
   ${time.read("ai_agent_tasks", "updated_at", "t")} AS updated_ms,
-  s.reserved_at_block IS NOT NULL AS reserved,
+  s.reserved_at_block IS NOT NULL AS reserved, s.adopted_at IS NOT NULL AS adopted,
   (extract(epoch FROM s.next_action_at) * 1000)::float8 AS next_action_ms`
 
 /** The wallet of a task; all null where the task names a wallet that does not exist. */
@@ -64,7 +74,11 @@ export const MoneyFields = {
   version: Schema.BigInt,
   proven_block: Schema.BigInt,
   reserved_sum: Schema.BigInt,
-  maybe_spent: Schema.BigInt
+  maybe_spent: Schema.BigInt,
+  counted_block: Schema.NullOr(Schema.BigInt),
+  book_balance: Schema.NullOr(Schema.BigInt),
+  stopped_reason: Schema.NullOr(Schema.String),
+  is_shared: Schema.Boolean
 }
 
 const taskRow = (row: TaskRecord): TaskRow => ({
@@ -84,6 +98,7 @@ const taskRow = (row: TaskRecord): TaskRow => ({
   startedAtMs: row.started_ms ?? undefined,
   updatedAtMs: row.updated_ms ?? row.created_ms ?? Number.NaN,
   reserved: row.reserved,
+  adopted: row.adopted,
   nextActionAtMs: row.next_action_ms ?? undefined
 })
 
@@ -143,6 +158,7 @@ const BatchRecord = Schema.Struct({
   payment_block: Schema.NullOr(Schema.BigInt),
   paid_amount: Schema.NullOr(Schema.BigInt),
   mint_txs: Schema.Array(Schema.String),
+  reference: Schema.NullOr(Schema.String),
   minted: Schema.Number,
   next_action_ms: Ms,
   reason: Schema.NullOr(Schema.String),
@@ -155,7 +171,8 @@ export const BatchRecords = Schema.Array(BatchRecord)
 export const batchColumns = (sql: SqlClient.SqlClient) => sql`
   b.task_id, b.number, b.wallet_id, b.first_mint, b.quantity, b.amount, b.token, b.payer, b.pay_to, b.recipient,
   b.nonce, b.status, b.version, b.signed_amount, b.signed_pay_to, b.valid_after, b.valid_before, b.signed_block,
-  b.sends, b.looks, b.payment_tx, b.payment_block, b.paid_amount, b.mint_txs, b.minted, b.reason,
+  b.sends, b.looks, b.payment_tx, b.payment_block, b.paid_amount, b.mint_txs, b.reference, b.minted,
+  b.reason,
   (extract(epoch FROM b.next_action_at) * 1000)::float8 AS next_action_ms,
   (extract(epoch FROM b.status_since) * 1000)::float8 AS status_since_ms`
 
@@ -183,6 +200,7 @@ export const batchOf = (row: BatchRecord): Batch => ({
   paymentBlock: row.payment_block ?? undefined,
   paidAmount: row.paid_amount === null ? undefined : usdc(row.paid_amount),
   mintTxs: row.mint_txs as ReadonlyArray<Hex>,
+  reference: row.reference ?? undefined,
   minted: row.minted,
   nextActionAtMs: row.next_action_ms ?? undefined,
   reason: row.reason ?? undefined,

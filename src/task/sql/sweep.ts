@@ -1,76 +1,11 @@
-import { Effect, Result, Schema } from "effect"
-import type { SqlClient } from "effect/sql"
+import { Effect, Schema } from "effect"
 import type { Block } from "../../domain/Block.ts"
 import type { TaskId } from "../../domain/Task.ts"
-import { usdc } from "../../domain/Usdc.ts"
-import type { WalletId } from "../../domain/Wallet.ts"
-import type { BadTask, Cancellation, Funding, PendingPage, WalletOrders } from "../TaskRepo.ts"
-import { reservations } from "./money.ts"
-import { MoneyFields, readTasks, readWallet, taskColumns, TaskFields, walletColumns, WalletFields } from "./rows.ts"
-import { instantOf, type TimeColumns } from "./TimeColumns.ts"
-
-const PendingRecords = Schema.Array(Schema.Struct({ ...TaskFields, ...WalletFields, ...MoneyFields }))
-type PendingRecord = (typeof PendingRecords.Type)[number]
+import type { BadTask, Cancellation, Funding } from "../TaskRepo.ts"
+import type { Statements } from "./statements.ts"
+import { instantOf } from "./TimeColumns.ts"
 
 const Ids = Schema.Array(Schema.Struct({ id: Schema.String }))
-
-export interface SweepStatements {
-  readonly time: TimeColumns
-  readonly sql: SqlClient.SqlClient
-}
-
-/** Orders, wallet, version and reservations come out of one statement, and so of one moment. */
-export const pendingPage = Effect.fnUntraced(function* (
-  { sql, time }: SweepStatements,
-  page: { readonly cursor: WalletId | undefined; readonly walletsMax: number }
-) {
-  const cursor = sql`${page.cursor ?? null}::uuid`
-  const raw = yield* sql`
-    WITH page AS (
-      SELECT DISTINCT t.agent_wallet_id AS wallet_id
-      FROM ai_agent_tasks t
-      LEFT JOIN ai_agent_task_state s ON s.task_id = t.id
-      WHERE t.status = 'pending_payment' AND s.held_at IS NULL
-        AND (${cursor} IS NULL OR t.agent_wallet_id > ${cursor})
-      ORDER BY 1
-      LIMIT ${page.walletsMax}::int
-    ), money AS (${reservations(sql, sql`SELECT wallet_id FROM page`, false)})
-    SELECT ${taskColumns(sql, time)}, ${walletColumns(sql)},
-      coalesce(ws.version, 0) AS version, coalesce(ws.proven_block, 0) AS proven_block,
-      coalesce(m.reserved_sum, 0) AS reserved_sum, coalesce(m.maybe_spent, 0) AS maybe_spent
-    FROM page p
-    JOIN ai_agent_tasks t ON t.agent_wallet_id = p.wallet_id AND t.status = 'pending_payment'
-    LEFT JOIN ai_agent_task_state s ON s.task_id = t.id
-    LEFT JOIN ai_agent_wallets w ON w.id = p.wallet_id
-    LEFT JOIN ai_agent_wallet_state ws ON ws.wallet_id = p.wallet_id
-    LEFT JOIN money m ON m.wallet_id = p.wallet_id
-    WHERE s.held_at IS NULL
-    ORDER BY t.agent_wallet_id, t.created_at, t.id`
-  return toPage(yield* Schema.decodeUnknownEffect(PendingRecords)(raw), page.walletsMax)
-})
-
-const toPage = (rows: ReadonlyArray<PendingRecord>, walletsMax: number): PendingPage => {
-  const byWallet = Map.groupBy(rows, (row) => row.agent_wallet_id)
-  const wallets: Array<WalletOrders> = []
-  const bad: Array<BadTask> = []
-  for (const [walletId, ofWallet] of byWallet) {
-    const first = ofWallet[0]
-    const wallet = readWallet(walletId, first)
-    const read = readTasks(ofWallet, wallet)
-    bad.push(...read.bad)
-    if (first === undefined || Result.isFailure(wallet) || read.tasks.length === 0) continue
-    wallets.push({
-      wallet: wallet.success,
-      version: first.version,
-      provenBlock: first.proven_block,
-      reserved: usdc(first.reserved_sum),
-      maybeSpent: usdc(first.maybe_spent),
-      pending: read.tasks
-    })
-  }
-  const cursor = byWallet.size < walletsMax ? undefined : rows.at(-1)?.agent_wallet_id
-  return { wallets, bad, cursor }
-}
 
 /**
  * One statement: the wallets that are still as they were get a new version, and only their tasks become funded. The
@@ -80,7 +15,7 @@ const toPage = (rows: ReadonlyArray<PendingRecord>, walletsMax: number): Pending
  * So programs that work on the same rows at once wait for one another and never in a circle.
  */
 export const fund = Effect.fnUntraced(function* (
-  { sql, time }: SweepStatements,
+  { sql, time }: Statements,
   fundings: ReadonlyArray<Funding>,
   block: Block,
   nowMs: number
@@ -92,6 +27,14 @@ export const fund = Effect.fnUntraced(function* (
     tx: f.fundingTx,
     received_ms: f.receivedAtMs
   }))
+  const uses = fundings.flatMap((f) =>
+    (f.uses ?? []).map((use) => ({
+      task_id: f.taskId,
+      tx: use.tx,
+      log_index: use.logIndex,
+      amount: use.amount.toString()
+    }))
+  )
   const raw = yield* sql`
     WITH want AS (
       SELECT * FROM jsonb_to_recordset(${JSON.stringify(rows)}::text::jsonb)
@@ -115,6 +58,18 @@ export const fund = Effect.fnUntraced(function* (
         updated_at = ${time.write("ai_agent_tasks", "updated_at", nowMs)}
       FROM paid WHERE t.id = paid.id
       RETURNING t.id
+    ), use AS (
+      SELECT x.* FROM jsonb_to_recordset(${JSON.stringify(uses)}::text::jsonb)
+        AS x(task_id uuid, tx text, log_index int, amount bigint) JOIN funded ON funded.id = x.task_id
+    ), spent AS (
+      UPDATE ai_agent_deposits d SET remaining = d.remaining - total.amount
+      FROM (SELECT tx, log_index, sum(amount)::bigint AS amount FROM use GROUP BY 1, 2) total
+      WHERE d.tx_hash = total.tx AND d.log_index = total.log_index AND d.remaining >= total.amount
+      RETURNING d.tx_hash, d.log_index
+    ), noted AS (
+      INSERT INTO ai_agent_deposit_uses (tx_hash, log_index, task_id, amount)
+      SELECT use.tx, use.log_index, use.task_id, use.amount
+      FROM use JOIN spent ON spent.tx_hash = use.tx AND spent.log_index = use.log_index
     )
     INSERT INTO ai_agent_task_state AS s (task_id, reserved_at_block)
     SELECT id, ${block.number}::bigint FROM funded
@@ -124,7 +79,7 @@ export const fund = Effect.fnUntraced(function* (
 })
 
 export const cancel = Effect.fnUntraced(function* (
-  { sql, time }: SweepStatements,
+  { sql, time }: Statements,
   cancellations: ReadonlyArray<Cancellation>,
   block: Block,
   nowMs: number
@@ -155,7 +110,7 @@ export const cancel = Effect.fnUntraced(function* (
 })
 
 export const hold = Effect.fnUntraced(function* (
-  { sql, time }: SweepStatements,
+  { sql, time }: Statements,
   tasks: ReadonlyArray<BadTask>,
   nowMs: number
 ) {

@@ -1,10 +1,10 @@
 import { Effect, Result, Schema } from "effect"
 import { type Address, parse } from "../../domain/Address.ts"
-import type { Batch } from "../../domain/Batch.ts"
 import { usdc } from "../../domain/Usdc.ts"
 import type { WalletId } from "../../domain/Wallet.ts"
 import { type MintId, mintKey, type OpenTasks, type WalletWork } from "../TaskRepo.ts"
 import { reservations } from "./money.ts"
+import { refundColumns, refundOf, RefundRecords } from "./refunds.ts"
 import {
   batchColumns,
   batchOf,
@@ -16,7 +16,7 @@ import {
   walletColumns,
   WalletFields
 } from "./rows.ts"
-import type { SweepStatements } from "./sweep.ts"
+import type { Statements } from "./statements.ts"
 import { instantOf } from "./TimeColumns.ts"
 
 const WalletIds = Schema.Array(Schema.Struct({ wallet_id: Schema.String }))
@@ -25,6 +25,7 @@ const WalletRecords = Schema.Array(
   Schema.Struct({
     ...WalletFields,
     proven_block: Schema.BigInt,
+    stopped_reason: Schema.NullOr(Schema.String),
     reserved_sum: Schema.BigInt,
     maybe_spent: Schema.BigInt
   })
@@ -34,7 +35,7 @@ const One = Schema.Array(Schema.Struct({ count: Schema.BigInt }))
 const MintIds = Schema.Array(Schema.Struct({ tx_hash: Schema.String, log_index: Schema.Number }))
 
 /** A batch that is in flight gives its task nothing else to do. */
-export const dueWallets = Effect.fnUntraced(function* ({ sql }: SweepStatements, nowMs: number, limit: number) {
+export const dueWallets = Effect.fnUntraced(function* ({ sql }: Statements, nowMs: number, limit: number) {
   const now = instantOf(sql, nowMs)
   const raw = yield* sql`
     SELECT due.wallet_id FROM (
@@ -42,10 +43,16 @@ export const dueWallets = Effect.fnUntraced(function* ({ sql }: SweepStatements,
       FROM ai_agent_batches b
       WHERE b.status IN ('signed', 'accepted', 'unknown', 'paid') AND b.next_action_at <= ${now}
       UNION ALL
+      SELECT r.wallet_id, r.next_action_at
+      FROM ai_agent_refunds r LEFT JOIN ai_agent_wallet_state ws USING (wallet_id)
+      WHERE r.status IN ('planned', 'signed') AND r.next_action_at <= ${now}
+        AND (r.status = 'signed' OR ws.stopped_at IS NULL)
+      UNION ALL
       SELECT t.agent_wallet_id, coalesce(s.next_action_at, to_timestamp(0))
       FROM ai_agent_tasks t
       LEFT JOIN ai_agent_task_state s ON s.task_id = t.id
-      WHERE t.status IN ('funded', 'processing') AND s.held_at IS NULL
+      LEFT JOIN ai_agent_wallet_state ws ON ws.wallet_id = t.agent_wallet_id
+      WHERE t.status IN ('funded', 'processing') AND s.held_at IS NULL AND ws.stopped_at IS NULL
         AND (s.next_action_at IS NULL OR s.next_action_at <= ${now})
         AND NOT EXISTS (SELECT 1 FROM ai_agent_batches b
           WHERE b.task_id = t.id AND b.status IN ('signed', 'accepted', 'unknown', 'paid'))
@@ -56,7 +63,8 @@ export const dueWallets = Effect.fnUntraced(function* ({ sql }: SweepStatements,
   return (yield* Schema.decodeUnknownEffect(WalletIds)(raw)).map((row) => row.wallet_id)
 })
 
-export const walletWork = Effect.fnUntraced(function* ({ sql, time }: SweepStatements, walletId: WalletId) {
+export const walletWork = Effect.fnUntraced(function* (on: Statements, walletId: WalletId) {
+  const { sql, time } = on
   const id = sql`${walletId}::uuid`
   const tasks = yield* sql`
     SELECT ${taskColumns(sql, time)}
@@ -66,7 +74,7 @@ export const walletWork = Effect.fnUntraced(function* ({ sql, time }: SweepState
     ORDER BY t.created_at, t.id`
   const wallets = yield* sql`
     SELECT ${walletColumns(sql)}, coalesce(ws.proven_block, 0) AS proven_block,
-      coalesce(m.reserved_sum, 0) AS reserved_sum, coalesce(m.maybe_spent, 0) AS maybe_spent
+      ws.stopped_reason, coalesce(m.reserved_sum, 0) AS reserved_sum, coalesce(m.maybe_spent, 0) AS maybe_spent
     FROM (SELECT ${id} AS id) p
     LEFT JOIN ai_agent_wallets w ON w.id = p.id
     LEFT JOIN ai_agent_wallet_state ws ON ws.wallet_id = p.id
@@ -79,32 +87,24 @@ export const walletWork = Effect.fnUntraced(function* ({ sql, time }: SweepState
     WHERE b.wallet_id = ${id} AND (b.status IN ('signed', 'accepted', 'unknown', 'paid')
       OR (t.status IN ('funded', 'processing') AND s.held_at IS NULL))
     ORDER BY b.task_id, b.number`
-  return toWork(
-    walletId,
-    (yield* Schema.decodeUnknownEffect(WalletRecords)(wallets))[0],
-    yield* Schema.decodeUnknownEffect(Tasks)(tasks),
-    (yield* Schema.decodeUnknownEffect(BatchRecords)(batches)).map(batchOf)
-  )
-})
-
-const toWork = (
-  walletId: WalletId,
-  row: (typeof WalletRecords.Type)[number] | undefined,
-  tasks: typeof Tasks.Type,
-  batches: ReadonlyArray<Batch>
-): WalletWork => {
+  const refunds = yield* sql`
+    SELECT ${refundColumns(on)} FROM ai_agent_refunds r
+    WHERE r.wallet_id = ${id} AND r.status IN ('planned', 'signed') ORDER BY r.created_at, r.id`
+  const [row] = yield* Schema.decodeUnknownEffect(WalletRecords)(wallets)
   const wallet = readWallet(walletId, row)
   return {
     wallet: Result.isSuccess(wallet) ? wallet.success : undefined,
     provenBlock: row?.proven_block ?? 0n,
+    stopped: row?.stopped_reason ?? undefined,
     reserved: usdc(row?.reserved_sum ?? 0n),
     maybeSpent: usdc(row?.maybe_spent ?? 0n),
-    ...readTasks(tasks, wallet),
-    batches
-  }
-}
+    ...readTasks(yield* Schema.decodeUnknownEffect(Tasks)(tasks), wallet),
+    batches: (yield* Schema.decodeUnknownEffect(BatchRecords)(batches)).map(batchOf),
+    refunds: (yield* Schema.decodeUnknownEffect(RefundRecords)(refunds)).map(refundOf)
+  } satisfies WalletWork
+})
 
-export const attributedMints = Effect.fnUntraced(function* ({ sql }: SweepStatements, mints: ReadonlyArray<MintId>) {
+export const attributedMints = Effect.fnUntraced(function* ({ sql }: Statements, mints: ReadonlyArray<MintId>) {
   if (mints.length === 0) return new Set<string>()
   const raw = yield* sql`
     SELECT tx_hash, log_index FROM ai_agent_batch_mints
@@ -114,7 +114,7 @@ export const attributedMints = Effect.fnUntraced(function* ({ sql }: SweepStatem
   return new Set(mints.map(mintKey).filter((key) => attributed.has(key)))
 })
 
-export const undelivered = Effect.fnUntraced(function* ({ sql }: SweepStatements, token: Address, beforeMs: number) {
+export const undelivered = Effect.fnUntraced(function* ({ sql }: Statements, token: Address, beforeMs: number) {
   const raw = yield* sql`
     SELECT ${batchColumns(sql)} FROM ai_agent_batches b
     WHERE b.status = 'paid' AND b.token = ${parse(token) ?? token} AND b.status_since < ${instantOf(sql, beforeMs)}
@@ -122,7 +122,7 @@ export const undelivered = Effect.fnUntraced(function* ({ sql }: SweepStatements
   return (yield* Schema.decodeUnknownEffect(BatchRecords)(raw)).map(batchOf)[0]
 })
 
-export const walletsRefused = Effect.fnUntraced(function* ({ sql }: SweepStatements, reason: string, sinceMs: number) {
+export const walletsRefused = Effect.fnUntraced(function* ({ sql }: Statements, reason: string, sinceMs: number) {
   const raw = yield* sql`
     SELECT count(DISTINCT t.agent_wallet_id) AS count
     FROM ai_agent_task_state s JOIN ai_agent_tasks t ON t.id = s.task_id
@@ -130,7 +130,7 @@ export const walletsRefused = Effect.fnUntraced(function* ({ sql }: SweepStateme
   return Number((yield* Schema.decodeUnknownEffect(One)(raw))[0]?.count ?? 0n)
 })
 
-export const openTasks = Effect.fnUntraced(function* ({ sql }: SweepStatements) {
+export const openTasks = Effect.fnUntraced(function* ({ sql }: Statements) {
   const raw = yield* sql`
     SELECT t.status, s.held_at IS NOT NULL AS held, count(*) AS count
     FROM ai_agent_tasks t LEFT JOIN ai_agent_task_state s ON s.task_id = t.id

@@ -28,7 +28,7 @@ const EXCEEDED = "Exceeded retry limit after 3 attempts. Last error: no"
 const inFlight: ReadonlyArray<readonly [string, ReadonlyArray<(batch: Batch) => Batch>]> = [
   ["signed", [signed]],
   ["accepted and not proven", [signed, accepted]],
-  ["of unknown outcome", [signed, (batch) => doubt(batch, "no answer", NOW_MS, NOW_MS)]],
+  ["of unknown outcome", [signed, (batch) => doubt(batch, { reason: "no answer", lookAtMs: NOW_MS }, NOW_MS)]],
   ["paid and not delivered", [signed, proven]]
 ]
 

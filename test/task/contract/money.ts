@@ -21,6 +21,7 @@ import {
   saveTask,
   signed,
   taskOf,
+  used,
   workOf
 } from "./given.ts"
 
@@ -52,18 +53,20 @@ const givenFirstBatch = Effect.fnUntraced(function* (...steps: ReadonlyArray<(ba
   return { wallet, task, batch }
 })
 
-const doubted = (batch: Batch): Batch => doubt(batch, "the server did not answer", NOW_MS, NOW_MS + 1_000)
+const doubted = (batch: Batch): Batch => doubt(batch, { reason: "the server did not answer", lookAtMs: NOW_MS + 1_000 }, NOW_MS)
 const released = (batch: Batch): Batch => release(batch, NOW_MS, "it lapsed unused")
-const heldBatch = (batch: Batch): Batch => hold(batch, "another transfer used its nonce", NOW_MS)
+const heldBatch = (batch: Batch): Batch => hold(batch, "its nonce was cancelled", NOW_MS)
+const robbedBatch = (batch: Batch): Batch => hold(batch, "another transfer used its nonce", NOW_MS, used(batch))
 
 export const moneyPromises = (promises: Promises): void => {
   for (const [state, steps, money] of [
     ["planned", [], both(cost(4))],
-    ["signed for less than the quote", [signed], both(cost(3), cost(1))],
-    ["accepted by the server, not proven", [signed, accepted], both(cost(3), cost(1))],
-    ["of unknown outcome", [signed, doubted], both(cost(3), cost(1))],
+    ["signed for less than the quote", [signed], both(cost(4), cost(2))],
+    ["accepted by the server, not proven", [signed, accepted], both(cost(4), cost(2))],
+    ["of unknown outcome", [signed, doubted], both(cost(4), cost(2))],
     ["void again", [signed, doubted, released], both(cost(4))],
-    ["held", [signed, heldBatch], both(cost(4), cost(2))]
+    ["held", [signed, heldBatch], both(cost(4))],
+    ["held, and spent on something else", [signed, robbedBatch], both(cost(2))]
   ] as const) {
     promises(
       `two batches of which one is ${state} keep what they may still cost`,

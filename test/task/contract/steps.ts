@@ -43,7 +43,7 @@ export const stepPromises = (promises: Promises): void => {
         assert.deepStrictEqual(batch, expected)
       }
       const state = yield* (yield* LedgerFixture).readWalletState(wallet.id)
-      assert.deepStrictEqual(state, { version: 6n, provenBlock: TIP.number })
+      assert.deepStrictEqual(state, { version: 5n, provenBlock: TIP.number })
     })
   )
 

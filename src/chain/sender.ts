@@ -1,0 +1,54 @@
+import { Effect, Option, Redacted, Semaphore } from "effect"
+import { encodeFunctionData, type Hex, keccak256, parseAbi, parseSignature } from "viem"
+import { privateKeyToAccount } from "viem/accounts"
+import { estimateFeesPerGas, estimateGas, getBalance, getTransactionCount, sendRawTransaction } from "viem/actions"
+import type { Network } from "../config/Network.ts"
+import { address } from "../domain/Address.ts"
+import type { SignedAuthorization } from "../domain/Authorization.ts"
+import { type ChainClient, ChainError } from "./ChainClient.ts"
+import type { Rpc } from "./rpc.ts"
+
+type Sender = Pick<ChainClient["Service"], "gasAccount" | "gasBalance" | "sendTransfer">
+
+/** Source: FiatTokenV2_2, the form with v, r, s: every version of USDC that knows EIP-3009 has it. */
+const transferAbi = parseAbi([
+  "function transferWithAuthorization(address from, address to, uint256 value, uint256 validAfter, uint256 validBefore, bytes32 nonce, uint8 v, bytes32 r, bytes32 s)"
+])
+
+/**
+ * The AI Agent Account, which pays the gas of refunds. One transaction at a time: two that are prepared at once would
+ * take the same account nonce.
+ */
+export const makeSender = (rpc: Rpc, network: Network, key: Option.Option<Redacted.Redacted<Hex>>): Sender => {
+  if (Option.isNone(key)) return { gasAccount: undefined, gasBalance: Effect.succeed(0n), sendTransfer: noAccount }
+  const account = privateKeyToAccount(Redacted.value(key.value))
+  const turn = Semaphore.makeUnsafe(1)
+  return {
+    gasAccount: address(account.address),
+    gasBalance: rpc.ask("read the gas money", (node) => getBalance(node, { address: account.address })),
+    sendTransfer: Effect.fn("ChainClient.sendTransfer")(function* (payment) {
+      const call = { to: network.usdc.address, data: transferCall(payment) }
+      const needs = yield* rpc.ask("prepare a refund", async (node) => {
+        const [nonce, fees, gas] = await Promise.all([
+          getTransactionCount(node, { address: account.address, blockTag: "pending" }),
+          estimateFeesPerGas(node),
+          estimateGas(node, { ...call, account: account.address })
+        ])
+        return { nonce, gas, maxFeePerGas: fees.maxFeePerGas, maxPriorityFeePerGas: fees.maxPriorityFeePerGas }
+      })
+      const unsigned = { ...call, ...needs, chainId: network.chainId, type: "eip1559" as const }
+      const raw = yield* Effect.promise(() => account.signTransaction(unsigned))
+      yield* rpc.ask("send a refund", (node) => sendRawTransaction(node, { serializedTransaction: raw }))
+      return keccak256(raw)
+    }, turn.withPermit)
+  }
+}
+
+const noAccount = () =>
+  new ChainError({ reason: "Rejected", operation: "send a refund", detail: "AI_AGENT_PRIVATE_KEY is not set" })
+
+const transferCall = ({ signature, from, to, value, validAfter, validBefore, nonce }: SignedAuthorization): Hex => {
+  const { r, s, yParity } = parseSignature(signature)
+  const args = [from, to, value, BigInt(validAfter), BigInt(validBefore), nonce, 27 + yParity, r, s] as const
+  return encodeFunctionData({ abi: transferAbi, functionName: "transferWithAuthorization", args })
+}

@@ -1,0 +1,164 @@
+import { encodeAbiParameters, keccak256 } from "viem"
+import type { Address, Bytes32 } from "./Address.ts"
+import type { Authorization, AuthorizationOutcome } from "./Authorization.ts"
+import type { SignedWindow } from "./Batch.ts"
+import { lookPauseMs } from "./BatchLife.ts"
+import type { Usdc } from "./Usdc.ts"
+import type { Wallet, WalletId } from "./Wallet.ts"
+
+/** `ai_agent_refunds.id`, a UUID. */
+export type RefundId = string
+
+/**
+ * - `planned`: asked for by an operator, and no live authorization exists.
+ * - `signed`: an authorization is committed and may be on its way to the chain.
+ * - `paid`: the chain shows it. Final.
+ * - `held`: its nonce was used or cancelled by somebody else. A person decides.
+ */
+export type RefundStatus = "planned" | "signed" | "paid" | "held"
+
+/**
+ * Free credit of a wallet on its way back to the wallet's own user. Reserved from the row's first moment until the chain
+ * shows it; signed and proven as a batch is, with the transaction sent by the AI Agent Account.
+ */
+export interface Refund {
+  readonly id: RefundId
+  readonly walletId: WalletId
+  readonly payer: Address
+  /** The wallet's user, and nobody else. */
+  readonly payTo: Address
+  readonly amount: Usdc
+  readonly nonce: Bytes32
+  readonly status: RefundStatus
+  /** Goes up with every change: the expected value of every update. */
+  readonly version: number
+  readonly window: SignedWindow | undefined
+  /** How often the present authorization was sent. */
+  readonly sends: number
+  /** How often the chain was asked since the last change. */
+  readonly looks: number
+  readonly tx: Bytes32 | undefined
+  readonly block: bigint | undefined
+  readonly nextActionAtMs: number | undefined
+  /** What is being waited for, or what went wrong, for a person. */
+  readonly reason: string | undefined
+  readonly createdAtMs: number
+}
+
+export const REFUND_ARROWS: Record<RefundStatus, ReadonlyArray<RefundStatus>> = {
+  planned: ["planned", "signed", "paid", "held"],
+  signed: ["signed", "planned", "paid", "held"],
+  paid: [],
+  held: []
+}
+
+interface RefundRequest {
+  readonly id: RefundId
+  readonly wallet: Wallet
+  readonly amount: Usdc
+  readonly chainId: number
+  readonly usdc: Address
+  readonly nowMs: number
+}
+
+export const planRefund = ({ id, wallet, amount, chainId, usdc, nowMs }: RefundRequest): Refund => ({
+  id,
+  walletId: wallet.id,
+  payer: wallet.agentAddress,
+  payTo: wallet.userAddress,
+  amount,
+  nonce: refundNonce({ chainId, usdc, payer: wallet.agentAddress, id }),
+  status: "planned",
+  version: 0,
+  window: undefined,
+  sends: 0,
+  looks: 0,
+  tx: undefined,
+  block: undefined,
+  nextActionAtMs: nowMs,
+  reason: "waiting to be sent",
+  createdAtMs: nowMs
+})
+
+interface NonceSeed {
+  readonly chainId: number
+  readonly usdc: Address
+  readonly payer: Address
+  readonly id: RefundId
+}
+
+/** The EIP-3009 nonce of a refund follows from its row: signed again, by whoever and whenever, it pays once. */
+export const refundNonce = ({ chainId, usdc, payer, id }: NonceSeed): Bytes32 =>
+  keccak256(
+    encodeAbiParameters(
+      [{ type: "string" }, { type: "uint256" }, { type: "address" }, { type: "address" }, { type: "string" }],
+      ["ai-mint/refund/1", BigInt(chainId), usdc, payer, id.toLowerCase()]
+    )
+  )
+
+export const refundAuthorization = (refund: Refund, window: SignedWindow): Authorization => ({
+  from: refund.payer,
+  to: window.payTo,
+  value: window.amount,
+  validAfter: window.validAfter,
+  validBefore: window.validBefore,
+  nonce: refund.nonce
+})
+
+/** Write-ahead: from here on the transfer may exist. */
+export const signRefund = (refund: Refund, window: SignedWindow, nowMs: number): Refund => ({
+  ...refund,
+  status: "signed",
+  window,
+  sends: 1,
+  looks: 0,
+  nextActionAtMs: nowMs + lookPauseMs(0),
+  reason: "sent, waiting for the chain"
+})
+
+/** The identical bytes go to the chain once more. */
+export const resendRefund = (refund: Refund, nowMs: number): Refund => ({
+  ...refund,
+  sends: refund.sends + 1,
+  looks: refund.looks + 1,
+  nextActionAtMs: nowMs + lookPauseMs(refund.looks + 1)
+})
+
+/** Nothing can be done or said yet. */
+export const delayRefund = (refund: Refund, reason: string, nextActionAtMs: number): Refund => ({
+  ...refund,
+  looks: refund.looks + 1,
+  nextActionAtMs,
+  reason
+})
+
+type Spent = Extract<AuthorizationOutcome, { _tag: "Used" }>
+
+export const proveRefund = (refund: Refund, { tx, block }: Spent): Refund => ({
+  ...refund,
+  status: "paid",
+  tx,
+  block,
+  nextActionAtMs: undefined,
+  reason: undefined
+})
+
+/** The authorization can never be used any more: the same nonce may be signed again. */
+export const releaseRefund = (refund: Refund, nowMs: number): Refund => ({
+  ...refund,
+  status: "planned",
+  window: undefined,
+  sends: 0,
+  looks: 0,
+  nextActionAtMs: nowMs,
+  reason: "not on chain in time, signed again"
+})
+
+/** A person has to decide. Where the nonce was spent on another transfer, that money is gone. */
+export const holdRefund = (refund: Refund, reason: string, spent?: Spent): Refund => ({
+  ...refund,
+  status: "held",
+  ...(spent && { tx: spent.tx, block: spent.block }),
+  nextActionAtMs: undefined,
+  reason
+})

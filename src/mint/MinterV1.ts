@@ -1,0 +1,63 @@
+import { Effect, Layer } from "effect"
+import { type HttpClient, HttpClientRequest } from "effect/http"
+import { Settings } from "../config/Settings.ts"
+import type { SignedAuthorization } from "../domain/Authorization.ts"
+import { isReference, readFollowed, readPaymentAnswerV1 } from "./answerV1.ts"
+import { explain, httpClient, makeAsk } from "./http.ts"
+import { Minter, type MintOrder } from "./Minter.ts"
+import { offerV1 } from "./quoteV1.ts"
+
+const bodyOf = ({ recipient, quantity }: MintOrder, payment: SignedAuthorization) => {
+  const { from, to, value, validAfter, validBefore, nonce, signature } = payment
+  return {
+    authorization: {
+      from,
+      to,
+      value: String(value),
+      validAfter: String(validAfter),
+      validBefore: String(validBefore),
+      nonce,
+      signature
+    },
+    recipient,
+    quantity
+  }
+}
+
+const make = Effect.gen(function* () {
+  const ask = yield* makeAsk
+  const { network } = yield* Settings
+
+  return Minter.of({
+    // It takes no notice of a nonce that it has seen, and what it cleans up after the revert may be another's mints.
+    takesAgain: false,
+    quote: Effect.fn("Minter.quote")((order) => Effect.fromResult(offerV1(order, network))),
+    pay: Effect.fn("Minter.pay")(
+      function* (order, _quote, _offer, payment) {
+        const request = HttpClientRequest.post(`/api/mint/${order.token}`).pipe(
+          HttpClientRequest.bodyJsonUnsafe(bodyOf(order, payment))
+        )
+        return readPaymentAnswerV1(yield* ask(request))
+      },
+      // An interrupted fiber does not come by here; an interruption that is seen is one that leaked from the client.
+      Effect.catchCause((cause) => Effect.succeed(explain(cause)))
+    ),
+    follow: Effect.fn("Minter.follow")(
+      function* (reference) {
+        if (!isReference(reference)) return undefined
+        const reply = yield* ask(HttpClientRequest.get(`/api/payment/${encodeURIComponent(reference)}`))
+        return readFollowed(reply, reference)
+      },
+      // What decides nothing must not stop anybody who decides.
+      Effect.catchCause(() => Effect.succeed(undefined))
+    )
+  })
+})
+
+/**
+ * The mint server of v1.1, in its own protocol: the payment is part of the order, there are no offers, and mints are
+ * queued.
+ */
+export const layerNoDeps: Layer.Layer<Minter, never, Settings | HttpClient.HttpClient> = Layer.effect(Minter, make)
+
+export const layer: Layer.Layer<Minter, never, Settings> = layerNoDeps.pipe(Layer.provide(httpClient))

@@ -1,0 +1,125 @@
+import { Context, type Effect } from "effect"
+import type { Batch } from "../domain/Batch.ts"
+import type { Block } from "../domain/Block.ts"
+import type { Books } from "../domain/Books.ts"
+import type { Deposit, DepositUse } from "../domain/Deposit.ts"
+import type { Refund } from "../domain/Refund.ts"
+import type { Task, TaskId, TaskRow } from "../domain/Task.ts"
+import type { Usdc } from "../domain/Usdc.ts"
+import type { Wallet, WalletId } from "../domain/Wallet.ts"
+import type { Cancellation, DeliveredMint, LedgerError, WalletOrders } from "./TaskRepo.ts"
+
+/** What a person decided, and why: kept for ever, in the transaction of the decision. */
+export interface Decision {
+  /** The command, as it is typed: `resolve`. */
+  readonly command: string
+  /** What it decided, in words: `batch 2 is delivered`. */
+  readonly said: string
+  /** The person's own words. */
+  readonly why: string
+}
+
+/** All that the ledger knows of one task. */
+export interface TaskFile {
+  /** The row as it is stored, sound or not. */
+  readonly row: TaskRow
+  /** `undefined` where the row cannot be carried out; `faults` says why. */
+  readonly task: Task | undefined
+  readonly faults: ReadonlyArray<string>
+  /** Why it waits for a person. */
+  readonly held: string | undefined
+  readonly batches: ReadonlyArray<Batch>
+}
+
+/** What a wallet paid and got, for an audit against the chain. */
+export interface Account {
+  readonly wallet: Wallet
+  readonly books: Books | undefined
+  readonly stopped: string | undefined
+  /** All batches that were ever signed, paid or decided, by task and number. */
+  readonly batches: ReadonlyArray<Batch>
+  readonly refunds: ReadonlyArray<Refund>
+  readonly deposits: ReadonlyArray<Deposit>
+}
+
+export interface AccountPage {
+  readonly accounts: ReadonlyArray<Account>
+  /** Pass it on to read the next page; `undefined` after the last one. */
+  readonly cursor: WalletId | undefined
+}
+
+export interface BatchResolution {
+  readonly before: Batch
+  readonly after: Batch
+  /** Mints on chain that the decision gives to the batch. */
+  readonly mints: ReadonlyArray<DeliveredMint>
+  /** Buys the same mints again under a nonce of its own. */
+  readonly replacement: Batch | undefined
+  /** The task ends with it: nothing more is minted, and the rest of its money is free. */
+  readonly failure: string | undefined
+}
+
+/**
+ * The ledger as people change it: every write is a compare-and-set like the executor's, and leaves a record of who
+ * decided what and why. Safe beside a running executor.
+ */
+export class DecisionRepo extends Context.Service<
+  DecisionRepo,
+  {
+    readonly findTask: (id: TaskId) => Effect.Effect<TaskFile | undefined, LedgerError>
+    /** By `ai_agent_wallets.id`, by the user's address or by the wallet's own. */
+    readonly findWallet: (name: string) => Effect.Effect<Wallet | undefined, LedgerError>
+    /** What the wallet owes and is asked for, with orders that wait for money or without. */
+    readonly walletOrders: (walletId: WalletId) => Effect.Effect<WalletOrders | undefined, LedgerError>
+    /** `pending_payment → cancelled`, for a held task too, if the wallet is as it was and the block new enough. */
+    readonly cancel: (
+      cancellation: Cancellation,
+      block: Block,
+      decision: Decision,
+      nowMs: number
+    ) => Effect.Effect<boolean, LedgerError>
+    /** `failed → funded`, reserving what is left of its cost, under the same conditions; with no batch in flight or held. */
+    readonly retry: (
+      retried: { readonly task: Task; readonly version: bigint },
+      block: Block,
+      decision: Decision,
+      nowMs: number
+    ) => Effect.Effect<boolean, LedgerError>
+    /**
+     * Ends the hold of a task that has no held batch, with its refusals counted from zero. `adopt` takes over a row of
+     * v1.1 without further questions, with so many of its mints counted.
+     */
+    readonly release: (
+      released: { readonly taskId: TaskId; readonly adopt?: { readonly mintsCompleted: number } },
+      decision: Decision,
+      nowMs: number
+    ) => Effect.Effect<boolean, LedgerError>
+    /** What a person decided about a batch that is held, or paid and not delivered. */
+    readonly resolveBatch: (
+      resolution: BatchResolution,
+      decision: Decision,
+      nowMs: number
+    ) => Effect.Effect<boolean, LedgerError>
+    /** Writes a refund down and reserves its money, if the wallet is as it was and the block new enough. */
+    readonly askRefund: (
+      refund: Refund,
+      evidence: { readonly version: bigint; readonly uses: ReadonlyArray<DepositUse> },
+      block: Block,
+      decision: Decision
+    ) => Effect.Effect<boolean, LedgerError>
+    /** Ends the stop of a wallet: its books begin anew with what the chain shows in this block. */
+    readonly reopenBooks: (
+      opening: { readonly walletId: WalletId; readonly balance: Usdc; readonly version: bigint },
+      block: Block,
+      decision: Decision,
+      nowMs: number
+    ) => Effect.Effect<boolean, LedgerError>
+    /** Accounts of all wallets, page by page. */
+    readonly accounts: (page: {
+      readonly cursor: WalletId | undefined
+      readonly walletsMax: number
+    }) => Effect.Effect<AccountPage, LedgerError>
+    /** The first confirmed block that this ledger has seen: what is older is another program's. */
+    readonly firstBlock: Effect.Effect<bigint, LedgerError>
+  }
+>()("ai-mint-executor/task/DecisionRepo") {}

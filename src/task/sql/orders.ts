@@ -1,0 +1,117 @@
+import { Effect, Result, Schema } from "effect"
+import type { Fragment } from "effect/sql/Statement"
+import { usdc } from "../../domain/Usdc.ts"
+import type { WalletId } from "../../domain/Wallet.ts"
+import type { BadTask, PendingPage, WalletOrders } from "../TaskRepo.ts"
+import { reservations } from "./money.ts"
+import {
+  MoneyFields,
+  readTasks,
+  readWallet,
+  taskColumns,
+  TaskFields,
+  type TaskRecord,
+  walletColumns,
+  WalletFields
+} from "./rows.ts"
+import type { Statements } from "./statements.ts"
+
+const WalletRecords = Schema.Array(Schema.Struct({ page_wallet: Schema.String, ...WalletFields, ...MoneyFields }))
+type WalletRecord = (typeof WalletRecords.Type)[number]
+
+const TaskRecords = Schema.Array(Schema.Struct(TaskFields))
+
+/** The wallets of a query that gives `wallet_id`, with those of their tasks that wait for money. */
+const readOrders = Effect.fnUntraced(function* ({ sql, time }: Statements, page: Page, wallets: Fragment) {
+  // Orders, wallet, version, books and reservations come out of one statement, and so of one moment.
+  const raw = yield* sql<{ readonly id: string | null }>`
+    WITH page AS (${wallets}), money AS (${reservations(sql, sql`SELECT wallet_id FROM page`, false)})
+    SELECT p.wallet_id AS page_wallet, ${taskColumns(sql, time)}, ${walletColumns(sql)},
+      coalesce(ws.version, 0) AS version, coalesce(ws.proven_block, 0) AS proven_block,
+      ws.counted_block, ws.book_balance, ws.stopped_reason,
+      coalesce(m.reserved_sum, 0) AS reserved_sum, coalesce(m.maybe_spent, 0) AS maybe_spent,
+      EXISTS (SELECT 1 FROM ai_agent_tasks v1 WHERE v1.agent_wallet_id = p.wallet_id AND v1.status = 'processing'
+        AND NOT EXISTS (SELECT 1 FROM ai_agent_batches b WHERE b.task_id = v1.id)) AS is_shared
+    FROM page p
+    LEFT JOIN (ai_agent_tasks t LEFT JOIN ai_agent_task_state s ON s.task_id = t.id)
+      ON t.agent_wallet_id = p.wallet_id AND t.status = 'pending_payment' AND s.held_at IS NULL
+    LEFT JOIN ai_agent_wallets w ON w.id = p.wallet_id
+    LEFT JOIN ai_agent_wallet_state ws ON ws.wallet_id = p.wallet_id
+    LEFT JOIN money m ON m.wallet_id = p.wallet_id
+    ORDER BY p.wallet_id, t.created_at, t.id`
+  return toPage(
+    yield* Schema.decodeUnknownEffect(WalletRecords)(raw),
+    yield* Schema.decodeUnknownEffect(TaskRecords)(raw.filter((row) => row.id !== null)),
+    page.walletsMax
+  )
+})
+
+interface Page {
+  readonly cursor: WalletId | undefined
+  readonly walletsMax: number
+}
+
+export const pendingPage = ({ sql, time }: Statements, page: Page) => {
+  const cursor = sql`${page.cursor ?? null}::uuid`
+  const wallets = sql`
+    SELECT DISTINCT t.agent_wallet_id AS wallet_id
+    FROM ai_agent_tasks t
+    LEFT JOIN ai_agent_task_state s ON s.task_id = t.id
+    WHERE t.status = 'pending_payment' AND s.held_at IS NULL
+      AND (${cursor} IS NULL OR t.agent_wallet_id > ${cursor})
+    ORDER BY 1
+    LIMIT ${page.walletsMax}::int`
+  return readOrders({ sql, time }, page, wallets)
+}
+
+export const idlePage = ({ sql, time }: Statements, page: Page) => {
+  const cursor = sql`${page.cursor ?? null}::uuid`
+  const wallets = sql`
+    SELECT ws.wallet_id FROM ai_agent_wallet_state ws
+    WHERE (${cursor} IS NULL OR ws.wallet_id > ${cursor})
+      AND NOT EXISTS (SELECT 1 FROM ai_agent_tasks t LEFT JOIN ai_agent_task_state s ON s.task_id = t.id
+        WHERE t.agent_wallet_id = ws.wallet_id AND t.status = 'pending_payment' AND s.held_at IS NULL)
+    ORDER BY 1
+    LIMIT ${page.walletsMax}::int`
+  return readOrders({ sql, time }, page, wallets)
+}
+
+export const walletOrders = (on: Statements, walletId: WalletId) =>
+  Effect.map(
+    readOrders(on, { cursor: undefined, walletsMax: 1 }, on.sql`SELECT ${walletId}::uuid AS wallet_id`),
+    ({ wallets }) => wallets[0]
+  )
+
+const toPage = (
+  rows: ReadonlyArray<WalletRecord>,
+  tasks: ReadonlyArray<TaskRecord>,
+  walletsMax: number
+): PendingPage => {
+  const tasksOf = Map.groupBy(tasks, (task) => task.agent_wallet_id)
+  const wallets: Array<WalletOrders> = []
+  const bad: Array<BadTask> = []
+  const ofWallet = new Map(rows.map((row) => [row.page_wallet, row]))
+  for (const [walletId, row] of ofWallet) {
+    const wallet = readWallet(walletId, row)
+    const waiting = tasksOf.get(walletId) ?? []
+    const read = readTasks(waiting, wallet)
+    bad.push(...read.bad)
+    // Whose every order is bad has nothing to be paid.
+    if (Result.isFailure(wallet) || read.tasks.length < Math.min(1, waiting.length)) continue
+    wallets.push({ wallet: wallet.success, ...moneyOf(row), pending: read.tasks })
+  }
+  return { wallets, bad, cursor: ofWallet.size < walletsMax ? undefined : rows.at(-1)?.page_wallet }
+}
+
+const moneyOf = (row: WalletRecord): Omit<WalletOrders, "wallet" | "pending"> => ({
+  version: row.version,
+  provenBlock: row.proven_block,
+  reserved: usdc(row.reserved_sum),
+  maybeSpent: usdc(row.maybe_spent),
+  books:
+    row.book_balance === null
+      ? undefined
+      : { countedBlock: row.counted_block ?? 0n, balance: usdc(row.book_balance < 0n ? 0n : row.book_balance) },
+  isShared: row.is_shared,
+  stopped: row.stopped_reason ?? undefined
+})

@@ -1,0 +1,170 @@
+import { assert, layer } from "@effect/vitest"
+import { Effect } from "effect"
+import { SqlClient } from "effect/sql"
+import { ChainError } from "../../src/chain/ChainClient.ts"
+import { address } from "../../src/domain/Address.ts"
+import { usdc } from "../../src/domain/Usdc.ts"
+import { LogLines, onWorld, pass, start } from "../support/executor.ts"
+import * as Pglite from "../support/Pglite.ts"
+import { order, paidOrder, person, readTask } from "../support/orders.ts"
+import { World } from "../support/World.ts"
+
+const THIEF = address(`0x${"bad0".repeat(10)}`)
+
+const units = (amount: number) => usdc(BigInt(amount * 1_000_000))
+
+interface DepositView {
+  readonly amount: bigint
+  readonly remaining: bigint
+}
+
+const deposits = Effect.flatMap(
+  SqlClient.SqlClient,
+  (sql) => sql<DepositView>`SELECT amount, remaining FROM ai_agent_deposits ORDER BY block, tx_hash`
+)
+
+/** What was paid, and how much of it is nobody's yet, in whole USDC. */
+const history = Effect.map(deposits, (rows) =>
+  rows.map(({ amount, remaining }) => [Number(amount) / 1e6, Number(remaining) / 1e6])
+)
+
+interface BooksView {
+  readonly book_balance: bigint | null
+  readonly stopped_reason: string | null
+}
+
+const books = Effect.flatMap(
+  SqlClient.SqlClient,
+  (sql) => sql<BooksView>`SELECT book_balance, stopped_reason FROM ai_agent_wallet_state`
+).pipe(Effect.map((rows) => rows[0]))
+
+const said = Effect.map(LogLines, ({ all }) => all.filter((line) => line.includes("💵")))
+
+layer(Pglite.layer())("the deposits of a wallet", (it) => {
+  it.effect("are remembered, with what each order was paid with", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const ann = yield* person("ann")
+      const task = yield* order(ann, 5)
+      yield* start
+      yield* pass(10)
+      const tx = world.deposit(ann.agentAddress, units(5))
+      yield* pass(40)
+      assert.deepInclude(yield* readTask(task), { status: "completed", funding_tx_hash: tx })
+      assert.deepStrictEqual(yield* history, [[5, 0]])
+      assert.strictEqual((yield* books)?.book_balance, 0n, "deposit and payments add up to what the chain shows")
+      assert.lengthOf(yield* said, 1)
+    }).pipe(onWorld())
+  )
+
+  it.effect("that are too small and come twice pay together, and the rest of the second stays credit", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const ann = yield* person("ann")
+      const task = yield* order(ann, 5)
+      yield* start
+      world.deposit(ann.agentAddress, units(2))
+      yield* pass(20)
+      const second = world.deposit(ann.agentAddress, units(4))
+      yield* pass(40)
+      assert.deepInclude(yield* readTask(task), { status: "completed", funding_tx_hash: second })
+      assert.deepStrictEqual(yield* history, [
+        [2, 0],
+        [4, 1]
+      ])
+      const next = yield* order(ann, 1)
+      yield* pass(30)
+      assert.strictEqual((yield* readTask(next)).status, "completed", "the credit pays for it")
+      assert.deepStrictEqual((yield* history)[1], [4, 0])
+    }).pipe(onWorld())
+  )
+
+  it.effect("that come too late are seen, told and kept as credit for the next order", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const ann = yield* person("ann")
+      const task = yield* order(ann, 5)
+      yield* start
+      yield* pass(620)
+      assert.strictEqual((yield* readTask(task)).status, "cancelled")
+      world.deposit(ann.agentAddress, units(5))
+      yield* pass(80)
+      assert.strictEqual((yield* readTask(task)).status, "cancelled")
+      assert.deepStrictEqual(yield* history, [[5, 5]])
+      assert.include((yield* said)[0], "5.00 USDC arrived in")
+      assert.include((yield* said)[0], "it is the wallet's credit")
+      const next = yield* order(ann, 5)
+      yield* pass(40)
+      assert.strictEqual((yield* readTask(next)).status, "completed")
+    }).pipe(onWorld({ logLevel: "Info" }))
+  )
+
+  it.effect("are searched for only where a balance is not what the books say", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const ann = yield* person("ann")
+      yield* order(ann, 5)
+      yield* start
+      yield* pass(10)
+      const asked = world.calls.length
+      yield* pass(60)
+      assert.deepStrictEqual([...new Set(world.calls.slice(asked))], ["readBalances"])
+    }).pipe(onWorld())
+  )
+
+  it.effect("that cannot be read for a while are all there afterwards, once", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const { who, task } = yield* paidOrder("ann", 5)
+      const noLogs = new ChainError({ reason: "Unavailable", operation: "find deposits", detail: "503" })
+      world.onChainCall = (call) => (call === "findDeposits" ? Effect.fail(noLogs) : Effect.void)
+      yield* start
+      yield* pass(40)
+      assert.deepInclude(yield* readTask(task), { status: "completed", funding_tx_hash: "auto_funded" })
+      world.onChainCall = () => Effect.void
+      world.deposit(who.agentAddress, units(3))
+      yield* pass(90)
+      assert.strictEqual((yield* books)?.book_balance, 3_000_000n)
+    }).pipe(onWorld())
+  )
+})
+
+layer(Pglite.layer())("a wallet from which money went that nobody here sent", (it) => {
+  it.effect("is stopped, says so on its orders, and pays nobody", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const ann = yield* person("ann")
+      const task = yield* order(ann, 5)
+      world.deposit(ann.agentAddress, units(4))
+      yield* start
+      yield* pass(20)
+      world.spend(ann.agentAddress, THIEF, units(1))
+      yield* pass(20)
+      assert.include((yield* books)?.stopped_reason, `1.00 USDC went to ${THIEF}`)
+      const { status, error_message } = yield* readTask(task)
+      assert.strictEqual(status, "pending_payment")
+      assert.include(error_message, "Held for the operator: the agent wallet is stopped")
+      world.deposit(ann.agentAddress, units(2))
+      yield* pass(700)
+      assert.strictEqual((yield* readTask(task)).status, "pending_payment", "neither funded nor cancelled")
+      assert.strictEqual(world.payments.length, 0)
+    }).pipe(onWorld({ logLevel: "Info" }))
+  )
+
+  it.effect("is not stopped while nobody can tell where the money went", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const ann = yield* person("ann")
+      const task = yield* order(ann, 5)
+      world.deposit(ann.agentAddress, units(4))
+      yield* start
+      yield* pass(20)
+      world.spend(ann.agentAddress, THIEF, units(1))
+      const noLogs = new ChainError({ reason: "Unavailable", operation: "find spending", detail: "503" })
+      world.onChainCall = (call) => (call === "findSpending" ? Effect.fail(noLogs) : Effect.void)
+      yield* pass(700)
+      assert.strictEqual((yield* books)?.stopped_reason, null)
+      assert.strictEqual((yield* readTask(task)).status, "pending_payment", "what is unclear cancels nothing")
+    }).pipe(onWorld({ logLevel: "Info" }))
+  )
+})

@@ -1,0 +1,172 @@
+import { assert } from "@effect/vitest"
+import { Effect } from "effect"
+import { usdc } from "../../../src/domain/Usdc.ts"
+import type { Wallet } from "../../../src/domain/Wallet.ts"
+import { TaskRepo } from "../../../src/task/TaskRepo.ts"
+import { LedgerFixture } from "../../support/LedgerFixture.ts"
+import {
+  block,
+  cost,
+  funding,
+  givenOrder,
+  givenPaid,
+  givenPlanned,
+  givenWallet,
+  hash,
+  NOW_MS,
+  ordersOf,
+  type Promises,
+  signedAmount,
+  batchOf,
+  TIP
+} from "./given.ts"
+
+const deposit = (wallet: Wallet, mints: number, seed: number, inBlock = 10n) => ({
+  walletId: wallet.id,
+  wallet: wallet.agentAddress,
+  from: wallet.userAddress,
+  amount: cost(mints),
+  tx: hash(seed),
+  logIndex: 3,
+  block: { number: inBlock, timeMs: NOW_MS }
+})
+
+const counted = (wallet: Wallet, mints: number, isWhole = true) => ({
+  walletId: wallet.id,
+  balance: cost(mints),
+  isWhole
+})
+
+const unspentOf = Effect.fnUntraced(function* (wallet: Wallet) {
+  const unspent = yield* (yield* TaskRepo).unspentDeposits([wallet.id])
+  return unspent.map(({ tx, left }) => [Number(tx), left])
+})
+
+export const booksPromises = (promises: Promises): void => {
+  promises(
+    "the books of a wallet open with what the chain shows, and deposits from before only remembered",
+    Effect.fnUntraced(function* () {
+      const repo = yield* TaskRepo
+      const wallet = yield* givenWallet()
+      yield* givenOrder(wallet)
+      assert.isUndefined((yield* ordersOf(wallet)).books)
+      const fresh = yield* repo.recordDeposits([deposit(wallet, 2, 1)], [counted(wallet, 5)], block(12n))
+      assert.lengthOf(fresh, 1)
+      assert.deepStrictEqual((yield* ordersOf(wallet)).books, { countedBlock: 12n, balance: cost(5) })
+      assert.deepStrictEqual(yield* unspentOf(wallet), [[1, cost(2)]])
+    })
+  )
+
+  promises(
+    "a deposit counts once, whoever finds it and how often",
+    Effect.fnUntraced(function* () {
+      const repo = yield* TaskRepo
+      const wallet = yield* givenWallet()
+      yield* givenOrder(wallet)
+      yield* repo.recordDeposits([], [counted(wallet, 0)], block(12n))
+      const found = [deposit(wallet, 2, 1, 14n)]
+      assert.lengthOf(yield* repo.recordDeposits(found, [counted(wallet, 2)], block(15n)), 1)
+      assert.lengthOf(yield* repo.recordDeposits(found, [counted(wallet, 2)], block(14n)), 0)
+      assert.deepStrictEqual((yield* ordersOf(wallet)).books, { countedBlock: 15n, balance: cost(2) })
+    })
+  )
+
+  promises(
+    "the search goes on where it stopped while deposits are missing",
+    Effect.fnUntraced(function* () {
+      const repo = yield* TaskRepo
+      const wallet = yield* givenWallet()
+      yield* givenOrder(wallet)
+      yield* repo.recordDeposits([], [counted(wallet, 0)], block(12n))
+      yield* repo.recordDeposits([deposit(wallet, 1, 1, 14n)], [counted(wallet, 9, false)], block(20n))
+      assert.deepStrictEqual((yield* ordersOf(wallet)).books, { countedBlock: 12n, balance: cost(1) })
+    })
+  )
+
+  promises(
+    "what pays for an order is taken from the deposits with the funding",
+    Effect.fnUntraced(function* () {
+      const repo = yield* TaskRepo
+      const wallet = yield* givenWallet()
+      const id = yield* givenOrder(wallet)
+      yield* repo.recordDeposits([deposit(wallet, 5, 1)], [counted(wallet, 5)], block(12n))
+      const uses = [{ tx: hash(1), logIndex: 3, amount: cost(4) }]
+      const paid = { ...funding(yield* ordersOf(wallet), id), uses }
+      assert.deepStrictEqual(yield* repo.fund([paid], TIP, NOW_MS), [id])
+      assert.deepStrictEqual(yield* unspentOf(wallet), [[1, cost(1)]])
+      assert.deepStrictEqual(yield* repo.fund([paid], TIP, NOW_MS), [])
+      assert.deepStrictEqual(yield* unspentOf(wallet), [[1, cost(1)]])
+    })
+  )
+
+  promises(
+    "a payment leaves the books when it is proven, and not when it was made before they were opened",
+    Effect.fnUntraced(function* () {
+      const repo = yield* TaskRepo
+      const wallet = yield* givenWallet()
+      const task = yield* givenPlanned(wallet)
+      yield* givenOrder(wallet)
+      yield* repo.recordDeposits([], [counted(wallet, 9)], block(TIP.number - 1n))
+      const amount = signedAmount(yield* batchOf(task, 1))
+      yield* givenPaid(task, 1)
+      assert.strictEqual((yield* ordersOf(wallet)).books?.balance, usdc(cost(9) - amount))
+      const other = yield* givenWallet(2)
+      const earlier = yield* givenPlanned(other)
+      yield* givenOrder(other)
+      yield* repo.recordDeposits([], [counted(other, 9)], TIP)
+      yield* givenPaid(earlier, 1)
+      assert.strictEqual((yield* ordersOf(other)).books?.balance, cost(9))
+    })
+  )
+
+  promises(
+    "a wallet is stopped once, tells its orders why, and gives no work but what is in flight",
+    Effect.fnUntraced(function* () {
+      const repo = yield* TaskRepo
+      const wallet = yield* givenWallet()
+      const task = yield* givenPlanned(wallet)
+      const waiting = yield* givenOrder(wallet)
+      const { version } = yield* ordersOf(wallet)
+      const stop = { walletId: wallet.id, version, reason: "money left it" }
+      assert.isFalse(yield* repo.stopWallet({ ...stop, version: version - 1n }, NOW_MS))
+      assert.deepStrictEqual(yield* repo.dueWallets(NOW_MS, 9), [wallet.id])
+      assert.isTrue(yield* repo.stopWallet(stop, NOW_MS))
+      assert.deepStrictEqual(yield* repo.dueWallets(NOW_MS, 9), [])
+      const { stopped } = yield* ordersOf(wallet)
+      assert.strictEqual(stopped, "money left it")
+      for (const id of [task.id, waiting]) {
+        const { errorMessage } = yield* (yield* LedgerFixture).readTask(id)
+        assert.strictEqual(errorMessage, "Held for the operator: the agent wallet is stopped: money left it")
+      }
+      assert.isFalse(yield* repo.stopWallet({ ...stop, version: version + 1n }, NOW_MS))
+    })
+  )
+
+  promises(
+    "wallets whose orders are all closed are found, and those with an order that waits are not",
+    Effect.fnUntraced(function* () {
+      const repo = yield* TaskRepo
+      const idle = yield* givenWallet(1)
+      yield* givenPlanned(idle)
+      const busy = yield* givenWallet(2)
+      yield* givenPlanned(busy)
+      yield* givenOrder(busy)
+      const { wallets, bad } = yield* repo.idlePage({ cursor: undefined, walletsMax: 9 })
+      assert.deepStrictEqual(bad, [])
+      assert.deepStrictEqual(
+        wallets.map(({ wallet, pending }) => [wallet.id, pending]),
+        [[idle.id, []]]
+      )
+    })
+  )
+
+  promises(
+    "knows the nonces of its batches, and no others",
+    Effect.fnUntraced(function* () {
+      const task = yield* givenPlanned(yield* givenWallet())
+      const { nonce } = yield* batchOf(task, 2)
+      const known = yield* (yield* TaskRepo).knownNonces([nonce, hash(7)])
+      assert.deepStrictEqual([...known], [nonce])
+    })
+  )
+}

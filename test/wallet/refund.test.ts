@@ -1,0 +1,148 @@
+import { assert, layer } from "@effect/vitest"
+import { Clock, Effect } from "effect"
+import { SqlClient } from "effect/sql"
+import { local } from "../../src/config/Network.ts"
+import { address } from "../../src/domain/Address.ts"
+import { planRefund, type Refund } from "../../src/domain/Refund.ts"
+import { usdc } from "../../src/domain/Usdc.ts"
+import { onWorld, pass, start } from "../support/executor.ts"
+import * as Pglite from "../support/Pglite.ts"
+import { order, person, type Person, readTask } from "../support/orders.ts"
+import { World } from "../support/World.ts"
+
+const STRANGER = address(`0x${"5a".repeat(20)}`)
+
+const units = (amount: number) => usdc(BigInt(amount * 1_000_000))
+
+/** What the operator's command writes down. */
+const ask = Effect.fnUntraced(function* (who: Person, amount: number) {
+  const sql = yield* SqlClient.SqlClient
+  const refund = planRefund({
+    id: "0e0f0000-0000-4000-8000-000000000001",
+    wallet: { id: who.walletId, userAddress: who.userAddress, agentAddress: who.agentAddress } as never,
+    amount: units(amount),
+    chainId: local.chainId,
+    usdc: local.usdc.address,
+    nowMs: yield* Clock.currentTimeMillis
+  })
+  yield* sql`INSERT INTO ai_agent_refunds ${sql.insert({
+    id: refund.id,
+    wallet_id: refund.walletId,
+    payer: refund.payer,
+    pay_to: refund.payTo,
+    amount: refund.amount,
+    nonce: refund.nonce,
+    status: refund.status,
+    next_action_at: new Date(refund.createdAtMs),
+    reason: refund.reason ?? null,
+    created_at: new Date(refund.createdAtMs),
+    updated_at: new Date(refund.createdAtMs)
+  })}`
+  return refund
+})
+
+const statusOf = Effect.fnUntraced(function* ({ id }: Refund) {
+  const sql = yield* SqlClient.SqlClient
+  const rows = yield* sql<{ readonly status: string; readonly sends: number; readonly reason: string | null }>`
+    SELECT status, sends, reason FROM ai_agent_refunds WHERE id = ${id}::uuid`
+  return rows[0] ?? (yield* Effect.die("no such refund"))
+})
+
+/** A person whose wallet holds so many USDC that nobody asked for. */
+const inCredit = Effect.fnUntraced(function* (amount: number) {
+  const world = yield* World
+  const who = yield* person("ann")
+  world.deposit(who.agentAddress, units(amount))
+  return { world, who }
+})
+
+layer(Pglite.layer())("a refund", (it) => {
+  it.effect("goes to the wallet's user, once, and the chain proves it", () =>
+    Effect.gen(function* () {
+      const { world, who } = yield* inCredit(5)
+      yield* start
+      const refund = yield* ask(who, 5)
+      yield* pass(40)
+      assert.deepInclude(yield* statusOf(refund), { status: "paid" })
+      assert.strictEqual(world.balance(who.userAddress), 5_000_000n)
+      assert.strictEqual(world.paidBy(who.agentAddress).length, 1)
+    }).pipe(onWorld())
+  )
+
+  it.effect("reserves its money from the moment it is asked for", () =>
+    Effect.gen(function* () {
+      const { world, who } = yield* inCredit(5)
+      world.takesTransfers = false
+      yield* start
+      const refund = yield* ask(who, 3)
+      const task = yield* order(who, 5)
+      yield* pass(60)
+      assert.strictEqual((yield* readTask(task)).status, "pending_payment")
+      world.takesTransfers = true
+      yield* pass(120)
+      assert.deepInclude(yield* statusOf(refund), { status: "paid" })
+      world.deposit(who.agentAddress, units(3))
+      yield* pass(40)
+      assert.strictEqual((yield* readTask(task)).status, "completed")
+    }).pipe(onWorld())
+  )
+
+  it.effect("that no block takes is sent again as it is, and signed anew with its nonce when it has lapsed", () =>
+    Effect.gen(function* () {
+      const { world, who } = yield* inCredit(5)
+      world.takesTransfers = false
+      yield* start
+      const refund = yield* ask(who, 5)
+      yield* pass(400)
+      assert.isAbove(world.submitted.length, 3)
+      assert.strictEqual(new Set(world.submitted.map(({ nonce }) => nonce)).size, 1)
+      assert.isAbove(new Set(world.submitted.map(({ validBefore }) => validBefore)).size, 1)
+      world.takesTransfers = true
+      yield* pass(120)
+      assert.deepInclude(yield* statusOf(refund), { status: "paid" })
+      assert.strictEqual(world.balance(who.userAddress), 5_000_000n)
+    }).pipe(onWorld())
+  )
+
+  it.effect("that was paid before the ledger was restored is not paid again", () =>
+    Effect.gen(function* () {
+      const { world, who } = yield* inCredit(10)
+      const refund = yield* ask(who, 5)
+      world.useElsewhere(who.agentAddress, refund.nonce, who.userAddress, units(5))
+      yield* pass(10)
+      yield* start
+      yield* pass(40)
+      assert.deepInclude(yield* statusOf(refund), { status: "paid" })
+      assert.strictEqual(world.submitted.length, 0)
+    }).pipe(onWorld())
+  )
+
+  it.effect("whose nonce somebody else used or cancelled waits for a person", () =>
+    Effect.gen(function* () {
+      const { world, who } = yield* inCredit(10)
+      const refund = yield* ask(who, 5)
+      world.useElsewhere(who.agentAddress, refund.nonce, STRANGER, units(5))
+      yield* pass(10)
+      yield* start
+      yield* pass(40)
+      assert.deepInclude(yield* statusOf(refund), {
+        status: "held",
+        reason: "its nonce was used for another transfer"
+      })
+      assert.strictEqual(world.submitted.length, 0)
+    }).pipe(onWorld())
+  )
+
+  it.effect("waits, and says so, while there is no account that pays the gas", () =>
+    Effect.gen(function* () {
+      const { world, who } = yield* inCredit(5)
+      world.gasAccount = undefined
+      const refund = yield* ask(who, 5)
+      yield* start
+      yield* pass(100)
+      const { status, reason } = yield* statusOf(refund)
+      assert.deepStrictEqual({ status, reason }, { status: "planned", reason: "AI_AGENT_PRIVATE_KEY is not set" })
+      assert.strictEqual(world.submitted.length, 0)
+    }).pipe(onWorld())
+  )
+})
