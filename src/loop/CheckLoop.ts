@@ -7,7 +7,7 @@ import { depositsFor } from "../domain/Deposit.ts"
 import { messages, shortId, type TaskId } from "../domain/Task.ts"
 import { words } from "../domain/time.ts"
 import { zero } from "../domain/Usdc.ts"
-import { judge } from "../domain/Verdict.ts"
+import { deadlineMs, judge } from "../domain/Verdict.ts"
 import type { WalletId } from "../domain/Wallet.ts"
 import * as Log from "../ops/Log.ts"
 import { type BadTask, type Funding, TaskRepo, type WalletOrders } from "../task/TaskRepo.ts"
@@ -158,8 +158,9 @@ const look = Effect.fnUntraced(function* (
     const { wallet, pending, stopped, provenBlock } = ofWallet
     const balance = usdc.get(wallet.agentAddress) ?? zero
     const { unspent, isUnclear, mayBeRestored, spentOn } = known.get(wallet.id) ?? UNKNOWN
-    // Which of several orders the money was meant for is worth waiting for.
-    const isUnread = !mayGuess(wallet.id, unspent !== undefined) && unspent === undefined && pending.length > 1
+    // Which of several orders the money was meant for, and whether one was paid after all, is worth waiting for.
+    const isOpenQuestion = pending.length > 1 || pending.some((task) => block.timeMs > deadlineMs(task, timeoutMs))
+    const isUnread = !mayGuess(wallet.id, unspent !== undefined) && unspent === undefined && isOpenQuestion
     // A balance from before the wallet's last proven payment is not its balance.
     const mustWait = stopped !== undefined || block.number < provenBlock || isUnread || isUnclear
     const deposits = unspent?.map((deposit) => ({ ...deposit, amount: deposit.left }))

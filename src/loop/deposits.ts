@@ -1,12 +1,13 @@
-import { Effect } from "effect"
+import { Duration, Effect } from "effect"
 import { type Balances, ChainClient } from "../chain/ChainClient.ts"
 import { Settings } from "../config/Settings.ts"
 import type { Address } from "../domain/Address.ts"
 import { type Block, blockBefore } from "../domain/Block.ts"
 import { type Standing, standingOf } from "../domain/Books.ts"
 import type { Deposit, UnspentDeposit } from "../domain/Deposit.ts"
-import type { TaskId } from "../domain/Task.ts"
+import type { Task, TaskId } from "../domain/Task.ts"
 import { sum, type Usdc, zero } from "../domain/Usdc.ts"
+import { deadlineMs } from "../domain/Verdict.ts"
 import type { WalletId } from "../domain/Wallet.ts"
 import * as Log from "../ops/Log.ts"
 import { type FoundDeposit, TaskRepo, type WalletOrders } from "../task/TaskRepo.ts"
@@ -43,7 +44,8 @@ interface Seen {
 
 /**
  * Brings the history of deposits up to the block of the balances, and holds the books of each wallet against them.
- * Only wallets whose balance is not what their books say are searched for. Worth having and never needed for safety:
+ * Only wallets whose balance is not what their books say are searched for, and those with an order that is about to be
+ * cancelled: after a restored backup it may be paid, and its money spent on it. Worth having and never needed for safety:
  * where the transfers cannot be read, orders are paid by the balance alone.
  */
 export const countDeposits = Effect.fn("CheckLoop.countDeposits")(function* (
@@ -52,7 +54,9 @@ export const countDeposits = Effect.fn("CheckLoop.countDeposits")(function* (
 ) {
   const orders = all.filter((one) => isCountable(one, block))
   const balanceOf = ({ wallet }: WalletOrders): Usdc => usdc.get(wallet.agentAddress) ?? zero
-  const moved = orders.filter((one) => one.books?.balance !== balanceOf(one))
+  const { paymentTimeout } = yield* Settings
+  const isOverdue = (task: Task) => block.timeMs > deadlineMs(task, Duration.toMillis(paymentTimeout))
+  const moved = orders.filter((one) => one.books?.balance !== balanceOf(one) || one.pending.some(isOverdue))
   const found = yield* findDeposits(moved, block)
   const seen = orders.map((one) => look(one, balanceOf(one), moved.includes(one) ? found : new Map()))
   const arrived = yield* record(seen, block)

@@ -2,10 +2,11 @@ import { assert, layer } from "@effect/vitest"
 import { Duration, Effect } from "effect"
 import { SqlClient } from "effect/sql"
 import { ChainError } from "../../src/chain/ChainClient.ts"
+import { usdc } from "../../src/domain/Usdc.ts"
 import type { PaymentAnswer } from "../../src/mint/Minter.ts"
 import * as Pglite from "../support/Pglite.ts"
 import { launch, LogLines, onWorld, pass } from "../support/executor.ts"
-import { paidOrder, type Person, readBatches, readTask } from "../support/orders.ts"
+import { order, paidOrder, person, type Person, readBatches, readTask } from "../support/orders.ts"
 import { World } from "../support/World.ts"
 
 const NOW = { drainTimeout: Duration.zero }
@@ -17,7 +18,10 @@ const TABLES = [
   "ai_agent_wallet_state",
   "ai_agent_task_state",
   "ai_agent_batches",
-  "ai_agent_batch_mints"
+  "ai_agent_batch_mints",
+  "ai_agent_deposits",
+  "ai_agent_deposit_uses",
+  "ai_agent_refunds"
 ] as const
 
 /** What `pg_dump` would have kept now. */
@@ -105,6 +109,56 @@ layer(Pglite.layer())("a restored backup", (it) => {
       }).pipe(onWorld(NOW))
     )
   }
+
+  it.effect("of before an order was paid for finds that it was paid and minted, and does not cancel it", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const ann = yield* person("ann")
+      const task = yield* order(ann, 10)
+      const first = yield* launch(NOW)
+      yield* pass(15)
+      const restore = yield* backup
+      world.deposit(ann.agentAddress, usdc(10_000_000n))
+      yield* pass(45)
+      yield* isDoneOnce({ who: ann, task }, 10)
+      yield* first.kill
+      yield* restore
+      assert.strictEqual((yield* readTask(task)).status, "pending_payment")
+      const second = yield* launch(NOW)
+      yield* pass(700)
+      yield* isDoneOnce({ who: ann, task }, 10)
+      assert.strictEqual(world.payments.length, 1)
+      yield* second.kill
+    }).pipe(onWorld(NOW))
+  )
+
+  it.effect("that takes payments for still to be made cancels no order whose money is there", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const ann = yield* paidOrder("ann", 25)
+      yield* pass(6)
+      const first = yield* launch(NOW)
+      yield* pass(3)
+      const restore = yield* backup
+      yield* pass(60)
+      yield* isDoneOnce(ann, 25)
+      yield* first.kill
+      yield* restore
+      const later = yield* order(ann.who, 2)
+      world.deposit(ann.who.agentAddress, usdc(2_000_000n))
+      // The chain is out of reach for the wallets, and not for the sweep.
+      const noLogs = new ChainError({ reason: "Unavailable", operation: "read", detail: "503" })
+      world.onChainCall = (call) => (call === "readAuthorizations" ? Effect.fail(noLogs) : Effect.void)
+      const second = yield* launch(NOW)
+      yield* pass(700)
+      assert.strictEqual((yield* readTask(later)).status, "pending_payment")
+      world.onChainCall = () => Effect.void
+      yield* pass(120)
+      assert.strictEqual((yield* readTask(later)).status, "completed")
+      assert.strictEqual(world.mintsTo(ann.who.userAddress), 27)
+      yield* second.kill
+    }).pipe(onWorld(NOW))
+  )
 
   it.effect("of the middle of a payment finds it by the window it was signed in", () =>
     Effect.gen(function* () {

@@ -1,0 +1,62 @@
+import { assert, layer } from "@effect/vitest"
+import { Effect } from "effect"
+import type { PaymentAnswer } from "../../src/mint/Minter.ts"
+import { times, usdc } from "../../src/domain/Usdc.ts"
+import * as Pglite from "../support/Pglite.ts"
+import { onWorld, pass, start } from "../support/executor.ts"
+import { heldReason, order, paidOrder, readTask } from "../support/orders.ts"
+import { World } from "../support/World.ts"
+
+const dollars = (amount: number) => usdc(BigInt(Math.round(amount * 1_000_000)))
+
+const lost: PaymentAnswer = { _tag: "Unclear", reason: "no answer" }
+
+/** What the simulation found, each as a story that must not happen again. */
+layer(Pglite.layer())("money of a wallet", (it) => {
+  it.effect("that a payment below the quote left over pays for no other order before that payment is proven", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const { who, task } = yield* paidOrder("ann", 10)
+      world.manners.price = () => dollars(5)
+      world.manners.pay = () => lost
+      yield* start
+      yield* pass(15)
+      const next = yield* order(who, 3)
+      yield* pass(250)
+      assert.strictEqual((yield* readTask(next)).status, "pending_payment", "the payment may lapse and cost 10 again")
+      world.manners.price = ({ quantity }) => times(world.pricePerMint, quantity)
+      delete world.manners.pay
+      yield* pass(260)
+      assert.deepInclude(yield* readTask(task), { status: "completed", mints_completed: 10 })
+      assert.strictEqual(world.balance(who.agentAddress), 0n)
+    }).pipe(onWorld({ logLevel: "Info" }))
+  )
+
+  for (const [what, harm] of [
+    ["was cancelled", "cancelled"],
+    ["paid somebody else", "stolen"]
+  ] as const) {
+    it.effect(`lets later orders be paid or cancelled in time, though a batch is held whose nonce ${what}`, () =>
+      Effect.gen(function* () {
+        const world = yield* World
+        const { who, task } = yield* paidOrder("ann", 5)
+        world.manners.pay = ({ payment: { from, nonce } }) => {
+          if (harm === "cancelled") world.cancelAuthorization(from, nonce)
+          else world.useElsewhere(from, nonce, who.userAddress, dollars(5))
+          return lost
+        }
+        yield* start
+        yield* pass(60)
+        assert.isDefined(yield* heldReason(task))
+        delete world.manners.pay
+        const unpaid = yield* order(who, 3)
+        yield* pass(700)
+        assert.strictEqual((yield* readTask(unpaid)).status, "cancelled")
+        const paid = yield* order(who, 2)
+        world.deposit(who.agentAddress, dollars(2))
+        yield* pass(60)
+        assert.strictEqual((yield* readTask(paid)).status, "completed")
+      }).pipe(onWorld({ logLevel: "Info" }))
+    )
+  }
+})
