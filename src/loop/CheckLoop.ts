@@ -13,7 +13,7 @@ import * as Log from "../ops/Log.ts"
 import { type BadTask, type Funding, TaskRepo, type WalletOrders } from "../task/TaskRepo.ts"
 import { Wallets } from "../wallet/Wallets.ts"
 import { type Looked, makeReport, reportDeposits } from "./checkReport.ts"
-import { countDeposits, type Known } from "./deposits.ts"
+import { type Known, makeCountDeposits } from "./deposits.ts"
 import { every } from "./every.ts"
 
 /** Wallets read in one statement, and in one sweep; the next sweep goes on where this one stopped. */
@@ -46,6 +46,7 @@ export const makeCheckTick = Effect.gen(function* () {
   const cursor = yield* Ref.make<WalletId | undefined>(undefined)
   const idle = makeIdle()
   const mayGuess = makePatience()
+  const countDeposits = makeCountDeposits()
   return Effect.fn("CheckLoop.tick")(function* () {
     const { orders, bad } = yield* readOrders(cursor)
     const checked = orders.reduce((count, { pending }) => count + pending.length, bad.length)
@@ -157,23 +158,23 @@ const look = Effect.fnUntraced(function* (
   return orders.flatMap((ofWallet): ReadonlyArray<Looked> => {
     const { wallet, pending, stopped, provenBlock } = ofWallet
     const balance = usdc.get(wallet.agentAddress) ?? zero
-    const { unspent, isUnclear, mayBeRestored, spentOn } = known.get(wallet.id) ?? UNKNOWN
+    const { unspent, unclear, mayBeRestored, spentOn } = known.get(wallet.id) ?? UNKNOWN
     // Which of several orders the money was meant for, and whether one was paid after all, is worth waiting for.
     const isOpenQuestion = pending.length > 1 || pending.some((task) => block.timeMs > deadlineMs(task, timeoutMs))
     const isUnread = !mayGuess(wallet.id, unspent !== undefined) && unspent === undefined && isOpenQuestion
     // A balance from before the wallet's last proven payment is not its balance.
-    const mustWait = stopped !== undefined || block.number < provenBlock || isUnread || isUnclear
+    const mustWait = stopped !== undefined || block.number < provenBlock || isUnread || unclear !== undefined
     const deposits = unspent?.map((deposit) => ({ ...deposit, amount: deposit.left }))
     const verdicts = judge({ ...ofWallet, balance }, pending, block, timeoutMs, deposits)
     return pending.map((task) => {
       const judged = spentOn.size === 0 ? (verdicts.get(task) ?? "wait") : spentOn.has(task.id) ? "fund" : "wait"
       const isTooSoon = mustWait || (judged === "cancel" && mayBeRestored)
-      return { task, orders: ofWallet, balance, verdict: isTooSoon ? "wait" : judged }
+      return { task, orders: ofWallet, balance, verdict: isTooSoon ? "wait" : judged, unclear }
     })
   })
 })
 
-const UNKNOWN: Known = { unspent: undefined, isUnclear: false, mayBeRestored: false, spentOn: new Set() }
+const UNKNOWN: Known = { unspent: undefined, unclear: undefined, mayBeRestored: false, spentOn: new Set() }
 
 const evidence = ({ task, orders }: Looked) => ({
   taskId: task.id,

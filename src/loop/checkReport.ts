@@ -15,6 +15,8 @@ export interface Looked {
   readonly orders: WalletOrders
   readonly balance: Usdc
   readonly verdict: Verdict
+  /** Why nothing is decided about the wallet. */
+  readonly unclear?: string | undefined
 }
 
 /** A task about which nothing changes is told once in this time; at DEBUG, at every sweep. */
@@ -99,8 +101,9 @@ export const blockLines = (
 const roughly = (ms: number): string =>
   ms < MINUTE_MS ? `${Math.ceil(ms / 1000)} seconds` : `${Math.ceil(ms / MINUTE_MS)} minutes`
 
-const reasonToWait = ({ task, orders, balance }: Looked, block: Block): string => {
+const reasonToWait = ({ task, orders, balance, unclear }: Looked, block: Block): string => {
   if (orders.stopped !== undefined) return `The wallet is stopped: ${orders.stopped}`
+  if (unclear !== undefined) return `The wallet's sums are not clear: ${unclear}`
   if (block.number < orders.provenBlock) return "The node is behind the last payment of this wallet"
   if (task.totalCost > freeAtLeast({ ...orders, balance })) return "Insufficient balance"
   return orders.maybeSpent > 0n

@@ -1,47 +1,66 @@
-import { Clock, Effect } from "effect"
+import { Clock, Effect, Result } from "effect"
 import { ChainClient, type Spending } from "../chain/ChainClient.ts"
 import { Settings } from "../config/Settings.ts"
 import { nonceOf } from "../domain/Batch.ts"
 import type { Block } from "../domain/Block.ts"
 import type { TaskId } from "../domain/Task.ts"
-import { format } from "../domain/Usdc.ts"
+import { format, sum, type Usdc, zero } from "../domain/Usdc.ts"
+import type { WalletId } from "../domain/Wallet.ts"
 import * as Log from "../ops/Log.ts"
-import { TaskRepo, type WalletOrders } from "../task/TaskRepo.ts"
+import { type FoundDeposit, TaskRepo, type WalletOrders } from "../task/TaskRepo.ts"
+
+/** So many looks in a row that explain nothing are no lagging node: the wallet stops. */
+const LOOKS_MAX = 3
 
 /** What is known of money that left a wallet and is in nobody's books. */
-interface Loss {
-  /** Nothing may be decided about the wallet's orders. */
-  readonly isUnclear: boolean
+export interface Loss {
+  /** Why nothing may be decided about the wallet's orders. */
+  readonly unclear: string | undefined
   readonly spentOn: ReadonlySet<TaskId>
+}
+
+/** A wallet that holds less than it should. */
+interface Lacking {
+  readonly orders: WalletOrders
+  readonly balance: Usdc
+  /** Deposits that the books do not hold yet. */
+  readonly fresh: ReadonlyArray<FoundDeposit>
 }
 
 /**
  * Finds out where money of a wallet went that the books do not know of. A payment of an order that still waits for its
  * money was made by this program before the ledger was restored from a backup: that order was paid. What nobody can
- * explain stops the wallet: somebody else has its key.
+ * explain stops the wallet: somebody else has its key, or its sums do not add up.
  */
-export const explainLoss = Effect.fn("CheckLoop.explainLoss")(function* (
-  { orders }: { readonly orders: WalletOrders },
-  block: Block
-) {
-  const { wallet, books } = orders
-  const unclear: Loss = { isUnclear: true, spentOn: new Set() }
-  const query = { wallets: [wallet.agentAddress], fromBlock: (books?.countedBlock ?? block.number) + 1n }
-  const read = (yield* ChainClient).findSpending({ ...query, toBlock: block.number })
-  const spending = yield* Effect.catch(read, (error) =>
-    Effect.as(Log.warnOnce(`loss:${wallet.id}`, `⚠️ Money left ${wallet.agentAddress}: ${error.message}`), [])
-  )
-  const known = yield* (yield* TaskRepo).knownNonces(spending.flatMap(({ nonce }) => nonce ?? []))
-  const unknown = spending.filter(({ nonce }) => nonce === undefined || !known.has(nonce))
-  const ours = yield* noncesOf(orders)
-  const stray = unknown.find(({ nonce }) => nonce === undefined || !ours.has(nonce))
-  if (stray !== undefined) {
-    yield* stop(orders, stray)
-    return unclear
-  }
-  const spentOn = new Set(unknown.flatMap(({ nonce }) => (nonce && ours.get(nonce)) ?? []))
-  return spentOn.size > 0 ? { isUnclear: false, spentOn } : unclear
-})
+export const makeExplainLoss = () => {
+  const looks = new Map<WalletId, number>()
+  return Effect.fn("CheckLoop.explainLoss")(function* ({ orders, balance, fresh }: Lacking, block: Block) {
+    const { wallet, books } = orders
+    const query = { wallets: [wallet.agentAddress], fromBlock: (books?.countedBlock ?? block.number) + 1n }
+    const read = yield* Effect.result((yield* ChainClient).findSpending({ ...query, toBlock: block.number }))
+    if (Result.isFailure(read)) return unclear(`money is missing: ${read.failure.message}`)
+    const known = yield* (yield* TaskRepo).knownNonces(read.success.flatMap(({ nonce }) => nonce ?? []))
+    const unknown = read.success.filter(({ nonce }) => nonce === undefined || !known.has(nonce))
+    const ours = yield* noncesOf(orders)
+    const stray = unknown.find(({ nonce }) => nonce === undefined || !ours.has(nonce))
+    if (stray !== undefined) return yield* stop(orders, strayWords(stray))
+    const spentOn = new Set(unknown.flatMap(({ nonce }) => (nonce && ours.get(nonce)) ?? []))
+    if (spentOn.size > 0) {
+      looks.delete(wallet.id)
+      return { unclear: undefined, spentOn } satisfies Loss as Loss
+    }
+    const looked = (looks.get(wallet.id) ?? 0) + 1
+    looks.set(wallet.id, looked)
+    const due = sum([books?.balance ?? zero, ...fresh.map(({ amount }) => amount)])
+    const words = `it should hold ${format(due)} USDC and holds ${format(balance)}, and no transfer explains it`
+    return looked < LOOKS_MAX ? unclear(words) : yield* stop(orders, words)
+  })
+}
+
+const unclear = (words: string): Loss => ({ unclear: words, spentOn: new Set() })
+
+const strayWords = ({ amount, to, tx }: Spending): string =>
+  `${format(amount)} USDC went to ${to} in ${tx}, and no order or refund of this ledger explains it`
 
 /** Every nonce that a batch of these orders could have. */
 const noncesOf = Effect.fnUntraced(function* ({ wallet, pending }: WalletOrders) {
@@ -53,13 +72,13 @@ const noncesOf = Effect.fnUntraced(function* ({ wallet, pending }: WalletOrders)
   return new Map(numbered.map((batch) => [nonceOf({ ...seed, ...batch }), batch.taskId]))
 })
 
-const stop = Effect.fnUntraced(function* ({ wallet, version }: WalletOrders, { amount, to, tx }: Spending) {
-  const reason = `${format(amount)} USDC went to ${to} in ${tx}, and no order or refund of this ledger explains it`
+const stop = Effect.fnUntraced(function* ({ wallet, version }: WalletOrders, reason: string) {
   const stopped = yield* (yield* TaskRepo).stopWallet(
     { walletId: wallet.id, version, reason },
     yield* Clock.currentTimeMillis
   )
   if (stopped) {
-    yield* Log.error(`🚨 Wallet ${wallet.agentAddress} is stopped: ${reason}`, { wallet: wallet.agentAddress, tx })
+    yield* Log.error(`🚨 Wallet ${wallet.agentAddress} is stopped: ${reason}`, { wallet: wallet.agentAddress })
   }
+  return unclear(reason)
 })

@@ -69,7 +69,7 @@ export const payBatch = Effect.fn("Wallet.payBatch")(function* (work: OpenWork, 
     { task: task.id, batch: batch.number, wallet: batch.payer, nonce: batch.nonce }
   )
   const claimed = { ...signed, version: batch.version + 1 }
-  return yield* send(claimed, quoted.success, offer.success, signature.success, task)
+  return yield* send(claimed, quoted.success, offer.success, signature.success, { task, claimedAtMs: nowMs })
 })
 
 /** What stands against paying for this batch now, whatever the server would ask. */
@@ -176,9 +176,11 @@ export const send = Effect.fnUntraced(function* (
   quote: MintQuote,
   { offer }: AcceptedOffer,
   payment: Effect.Success<ReturnType<typeof signatureOf>>,
-  task: Task | undefined
+  { task, claimedAtMs }: { readonly task: Task | undefined; readonly claimedAtMs: number }
 ) {
   const repo = yield* TaskRepo
+  // A process that slept since its claim leaves the payment to whoever looks after it: that may be over by now.
+  if ((yield* Clock.currentTimeMillis) - claimedAtMs > ANSWER_MARGIN_MS) return false
   const answer = yield* (yield* Minter).pay(batch, quote, offer, payment)
   const nowMs = yield* Clock.currentTimeMillis
   const said = { task: batch.taskId, batch: batch.number, wallet: batch.payer, attempt: batch.sends }

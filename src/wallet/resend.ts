@@ -54,5 +54,5 @@ export const resendPayment = Effect.fn("Wallet.resendPayment")(function* (
     attempt: claimed.sends
   })
   const sent = { ...claimed, version: batch.version + 1 }
-  return yield* send(sent, quoted.success, offer.success, signature.success, task)
+  return yield* send(sent, quoted.success, offer.success, signature.success, { task, claimedAtMs: nowMs })
 })

@@ -168,3 +168,32 @@ layer(Pglite.layer())("a wallet from which money went that nobody here sent", (i
     }).pipe(onWorld({ logLevel: "Info" }))
   )
 })
+
+layer(Pglite.layer())("the deposits after a restored backup", (it) => {
+  it.effect("are counted once each, and an order that is not paid is cancelled in time", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const sql = yield* SqlClient.SqlClient
+      const { who, task } = yield* paidOrder("ann", 5)
+      yield* start
+      yield* pass(40)
+      assert.strictEqual((yield* readTask(task)).status, "completed")
+      // The ledger is as it was before the order was paid for, with its books open.
+      yield* sql`DELETE FROM ai_agent_batches`
+      yield* sql`DELETE FROM ai_agent_batch_mints`
+      yield* sql`DELETE FROM ai_agent_mint_records`
+      yield* sql`DELETE FROM ai_agent_deposits`
+      yield* sql`UPDATE ai_agent_tasks SET status = 'pending_payment', mints_completed = 0, started_at = NULL, completed_at = NULL`
+      yield* sql`UPDATE ai_agent_task_state SET reserved_at_block = NULL`
+      yield* sql`UPDATE ai_agent_wallet_state SET book_balance = 0, opened_block = 20, counted_block = 20, proven_block = 0`
+      yield* pass(700)
+      assert.deepInclude(yield* readTask(task), { status: "completed", mints_completed: 5 })
+      assert.strictEqual((yield* books)?.book_balance, 0n)
+      assert.deepStrictEqual(yield* history, [[5, 0]])
+      assert.strictEqual(world.payments.length, 1)
+      const unpaid = yield* order(who, 2)
+      yield* pass(700)
+      assert.strictEqual((yield* readTask(unpaid)).status, "cancelled")
+    }).pipe(onWorld({ logLevel: "Info" }))
+  )
+})
