@@ -110,7 +110,8 @@ export const nonceOf = (seed: NonceSeed): Bytes32 =>
 /** A payment of this task that the chain knows and the ledger does not: the ledger is an older backup. */
 export interface KnownPayment {
   readonly number: number
-  readonly quantity: number
+  /** Mints that it was for; `undefined` where nobody can tell. */
+  readonly quantity: number | undefined
   readonly tx: Bytes32
   readonly block: bigint
   readonly value: Usdc
@@ -124,12 +125,15 @@ interface PlanInput {
   readonly usdc: Address
   readonly batchSizeMax: number
   readonly known: ReadonlyArray<KnownPayment>
+  /** Numbers under which nothing can be paid any more. */
+  readonly dead?: ReadonlySet<number>
   readonly nowMs: number
 }
 
 /**
  * Cuts what is still to be minted into batches. Payments that the chain already knows keep their number and enter as
- * paid; the rest is cut at `batchSizeMax` under the numbers that are free.
+ * paid; the rest is cut at `batchSizeMax` under the numbers that are free. Where nobody can tell what a payment was for,
+ * it waits for a person with all that may be part of it, and nothing else is cut.
  */
 export const planBatches = (input: PlanInput): ReadonlyArray<Batch> => {
   const batches: Array<Batch> = []
@@ -138,8 +142,16 @@ export const planBatches = (input: PlanInput): ReadonlyArray<Batch> => {
     batches.push(newBatch(input, number, done + 1, quantity, payment))
     done += quantity
   }
-  for (const payment of input.known) add(payment.number, payment.quantity, payment)
-  const taken = new Set(input.known.map((payment) => payment.number))
+  const unclear = input.known.filter(({ quantity }) => quantity === undefined)
+  for (const payment of input.known) {
+    if (payment.quantity !== undefined) add(payment.number, payment.quantity, payment)
+  }
+  for (const [index, payment] of unclear.entries()) {
+    const share = Math.floor((input.task.quantity - done) / (unclear.length - index))
+    add(payment.number, Math.max(1, share), payment)
+  }
+  if (unclear.length > 0) return batches
+  const taken = new Set([...input.known.map(({ number }) => number), ...(input.dead ?? [])])
   for (let number = 1; done < input.task.quantity; number++) {
     if (!taken.has(number)) add(number, Math.min(input.batchSizeMax, input.task.quantity - done))
   }
@@ -152,33 +164,37 @@ const newBatch = (
   firstMint: number,
   quantity: number,
   payment: KnownPayment | undefined
-): Batch => ({
-  taskId: task.id,
-  number,
-  walletId: wallet.id,
-  firstMint,
-  quantity,
-  amount: times(task.pricePerMint, quantity),
-  token: task.token,
-  payer: wallet.agentAddress,
-  payTo: payment?.to ?? task.token,
-  recipient: task.userAddress,
-  nonce: nonceOf({ chainId, usdc, payer: wallet.agentAddress, taskId: task.id, number }),
-  status: payment === undefined ? "planned" : "paid",
-  version: 0,
-  window: undefined,
-  sends: 0,
-  looks: 0,
-  paymentTx: payment?.tx,
-  paymentBlock: payment?.block,
-  paidAmount: payment?.value,
-  mintTxs: [],
-  reference: undefined,
-  minted: 0,
-  nextActionAtMs: payment === undefined ? undefined : nowMs,
-  reason: payment === undefined ? undefined : "paid before the ledger was restored",
-  statusSinceMs: nowMs
-})
+): Batch => {
+  const isUnclear = payment !== undefined && payment.quantity === undefined
+  return {
+    taskId: task.id,
+    number,
+    walletId: wallet.id,
+    firstMint,
+    quantity,
+    amount: times(task.pricePerMint, quantity),
+    token: task.token,
+    payer: wallet.agentAddress,
+    payTo: payment?.to ?? task.token,
+    recipient: task.userAddress,
+    nonce: nonceOf({ chainId, usdc, payer: wallet.agentAddress, taskId: task.id, number }),
+    status: payment === undefined ? "planned" : isUnclear ? "held" : "paid",
+    version: 0,
+    window: undefined,
+    sends: 0,
+    looks: 0,
+    paymentTx: payment?.tx,
+    paymentBlock: payment?.block,
+    paidAmount: payment?.value,
+    mintTxs: [],
+    reference: undefined,
+    minted: 0,
+    nextActionAtMs: payment === undefined || isUnclear ? undefined : nowMs,
+    reason:
+      payment && `paid before the ledger was restored${isUnclear ? ", and nobody can tell for how many mints" : ""}`,
+    statusSinceMs: nowMs
+  }
+}
 
 /** The authorization of a batch that has a window. */
 export const authorizationOf = (batch: Batch, window: SignedWindow): Authorization => ({

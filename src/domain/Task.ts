@@ -116,6 +116,7 @@ export const messages = {
   timeout: (within: string): string => `Payment timeout: No sufficient balance received within ${within}`,
   badOrder: (faults: ReadonlyArray<string>): string => `Held, this order cannot be carried out: ${faults.join("; ")}`,
   held: (reason: string): string => `Held for the operator: ${reason}`,
+  undelivered: (number: number): string => `Held for the operator: batch ${number} is paid and not delivered`,
   stopped: (reason: string): string => `Held for the operator: the agent wallet is stopped: ${reason}`,
   shortOfMoney: (needed: Usdc, balance: Usdc): string =>
     `the agent wallet holds ${format(balance)} USDC and this order needs ${format(needed)}`

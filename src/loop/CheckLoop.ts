@@ -198,7 +198,10 @@ const fundPaid = Effect.fnUntraced(function* (
     )
     return ofWallet.map((one): Funding => {
       const { uses = [], last } = paidWith.get(one.task.id) ?? {}
-      const received = { fundingTx: last?.tx ?? "auto_funded", receivedAtMs: last?.block.timeMs ?? block.timeMs } as const
+      const received = {
+        fundingTx: last?.tx ?? "auto_funded",
+        receivedAtMs: last?.block.timeMs ?? block.timeMs
+      } as const
       return { ...evidence(one), ...received, uses }
     })
   })

@@ -96,12 +96,7 @@ export const makeCountDeposits = () => {
 const isCountable = ({ stopped, isShared, provenBlock, books }: WalletOrders, block: Block): boolean =>
   stopped === undefined && !isShared && block.number >= provenBlock && block.number >= (books?.countedBlock ?? 0n)
 
-const look = (
-  orders: WalletOrders,
-  balance: Usdc,
-  arrived: ReadonlyArray<FoundDeposit>,
-  isUnread: boolean
-): Seen => {
+const look = (orders: WalletOrders, balance: Usdc, arrived: ReadonlyArray<FoundDeposit>, isUnread: boolean): Seen => {
   const fresh = arrived.filter(({ walletId }) => walletId === orders.wallet.id)
   if (isUnread) return { orders, balance, fresh, standing: "unread" }
   // Books that this very look opens begin with what is there.
@@ -125,11 +120,13 @@ const findDeposits = Effect.fnUntraced(function* (moved: ReadonlyArray<WalletOrd
   })
   const wallets = moved.map(({ wallet }) => wallet.agentAddress)
   const fromBlock = starts.reduce((oldest, start) => (start < oldest ? start : oldest))
-  return yield* (yield* ChainClient).findDeposits({ wallets, fromBlock, toBlock: block.number }).pipe(
-    Effect.catch((error) =>
-      Effect.as(Log.warnOnce("deposits", `⚠️ The transfers that paid are not known: ${error.message}`), undefined)
+  return yield* (yield* ChainClient)
+    .findDeposits({ wallets, fromBlock, toBlock: block.number })
+    .pipe(
+      Effect.catch((error) =>
+        Effect.as(Log.warnOnce("deposits", `⚠️ The transfers that paid are not known: ${error.message}`), undefined)
+      )
     )
-  )
 })
 
 /** What is found again is recorded already, and gives nothing new. Opens the books of wallets that have none. */

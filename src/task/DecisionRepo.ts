@@ -7,7 +7,7 @@ import type { Refund } from "../domain/Refund.ts"
 import type { Task, TaskId, TaskRow } from "../domain/Task.ts"
 import type { Usdc } from "../domain/Usdc.ts"
 import type { Wallet, WalletId } from "../domain/Wallet.ts"
-import type { Cancellation, DeliveredMint, LedgerError, WalletOrders } from "./TaskRepo.ts"
+import type { Cancellation, DeliveredMint, LedgerError, MintId, WalletOrders } from "./TaskRepo.ts"
 
 /** What a person decided, and why: kept for ever, in the transaction of the decision. */
 export interface Decision {
@@ -23,6 +23,8 @@ export interface Decision {
 export interface TaskFile {
   /** The row as it is stored, sound or not. */
   readonly row: TaskRow
+  /** `undefined` where there is no such wallet or its row cannot be read. */
+  readonly wallet: Wallet | undefined
   /** `undefined` where the row cannot be carried out; `faults` says why. */
   readonly task: Task | undefined
   readonly faults: ReadonlyArray<string>
@@ -31,13 +33,22 @@ export interface TaskFile {
   readonly batches: ReadonlyArray<Batch>
 }
 
-/** What a wallet paid and got, for an audit against the chain. */
+/** A mint on chain that belongs to a batch. */
+export interface AttributedMint extends MintId {
+  readonly taskId: TaskId
+  readonly batchNumber: number
+}
+
+/** What a wallet paid and got, all of one moment, for an audit against the chain. */
 export interface Account {
   readonly wallet: Wallet
+  /** The block in which its books were opened: what moved before it is in their opening balance. */
+  readonly openedBlock: bigint | undefined
   readonly books: Books | undefined
   readonly stopped: string | undefined
-  /** All batches that were ever signed, paid or decided, by task and number. */
+  /** Its batches, by task and number. */
   readonly batches: ReadonlyArray<Batch>
+  readonly mints: ReadonlyArray<AttributedMint>
   readonly refunds: ReadonlyArray<Refund>
   readonly deposits: ReadonlyArray<Deposit>
 }
@@ -48,8 +59,13 @@ export interface AccountPage {
   readonly cursor: WalletId | undefined
 }
 
+/** What names a task and its wallet. */
+type TaskOfWallet = Pick<TaskRow, "id" | "walletId">
+
 export interface BatchResolution {
+  /** As it was read, `held` or `paid`: the row is changed only if it still has this version. */
   readonly before: Batch
+  /** `resolved`. Mints that it has beyond the known and the given ones are there by the person's word alone. */
   readonly after: Batch
   /** Mints on chain that the decision gives to the batch. */
   readonly mints: ReadonlyArray<DeliveredMint>
@@ -66,6 +82,8 @@ export interface BatchResolution {
 export class DecisionRepo extends Context.Service<
   DecisionRepo,
   {
+    /** Tasks whose id begins with this text, any case: the log names them by the first eight digits. At most three. */
+    readonly taskIdsLike: (start: string) => Effect.Effect<ReadonlyArray<TaskId>, LedgerError>
     readonly findTask: (id: TaskId) => Effect.Effect<TaskFile | undefined, LedgerError>
     /** By `ai_agent_wallets.id`, by the user's address or by the wallet's own. */
     readonly findWallet: (name: string) => Effect.Effect<Wallet | undefined, LedgerError>
@@ -78,7 +96,10 @@ export class DecisionRepo extends Context.Service<
       decision: Decision,
       nowMs: number
     ) => Effect.Effect<boolean, LedgerError>
-    /** `failed → funded`, reserving what is left of its cost, under the same conditions; with no batch in flight or held. */
+    /**
+     * `failed → funded`, reserving what is left of its cost, under the same conditions; with no batch in flight or held,
+     * and not for a stopped wallet.
+     */
     readonly retry: (
       retried: { readonly task: Task; readonly version: bigint },
       block: Block,
@@ -87,20 +108,29 @@ export class DecisionRepo extends Context.Service<
     ) => Effect.Effect<boolean, LedgerError>
     /**
      * Ends the hold of a task that has no held batch, with its refusals counted from zero. `adopt` takes over a row of
-     * v1.1 without further questions, with so many of its mints counted.
+     * v1.1, held or not and without a batch, with so many of its mints counted; no further questions are asked of it.
      */
     readonly release: (
-      released: { readonly taskId: TaskId; readonly adopt?: { readonly mintsCompleted: number } },
+      released: { readonly task: TaskOfWallet; readonly adopt?: { readonly mintsCompleted: number } },
       decision: Decision,
       nowMs: number
     ) => Effect.Effect<boolean, LedgerError>
-    /** What a person decided about a batch that is held, or paid and not delivered. */
+    /** A task that is funded or processing, held or not, fails, if none of its batches is in flight. */
+    readonly fail: (
+      failed: { readonly task: TaskOfWallet; readonly failure: string },
+      decision: Decision,
+      nowMs: number
+    ) => Effect.Effect<boolean, LedgerError>
+    /**
+     * What a person decided about a batch that is held, or paid and not delivered. The task's hold ends with it where no
+     * other batch of it is held. With `failure` nothing is done while another batch of the task is in flight.
+     */
     readonly resolveBatch: (
       resolution: BatchResolution,
       decision: Decision,
       nowMs: number
     ) => Effect.Effect<boolean, LedgerError>
-    /** Writes a refund down and reserves its money, if the wallet is as it was and the block new enough. */
+    /** Writes a refund down and reserves its money, if the wallet is as it was, not stopped, and the block new enough. */
     readonly askRefund: (
       refund: Refund,
       evidence: { readonly version: bigint; readonly uses: ReadonlyArray<DepositUse> },
@@ -119,7 +149,7 @@ export class DecisionRepo extends Context.Service<
       readonly cursor: WalletId | undefined
       readonly walletsMax: number
     }) => Effect.Effect<AccountPage, LedgerError>
-    /** The first confirmed block that this ledger has seen: what is older is another program's. */
+    /** The first confirmed block that this ledger has seen: what is older is another program's. 0 where none is noted. */
     readonly firstBlock: Effect.Effect<bigint, LedgerError>
   }
 >()("ai-mint-executor/task/DecisionRepo") {}

@@ -148,6 +148,8 @@ export interface BatchSave {
   /** Where given: nothing is saved unless this task still has its status and is not held. */
   readonly onlyFor?: Task
   readonly mints?: ReadonlyArray<DeliveredMint>
+  /** With mints that it waited for, a hold of the task for this very reason ends. */
+  readonly endsHold?: string
   /** Done with the batch if the task still has the expected status. */
   readonly task?: { readonly expected: Task; readonly change: TaskChange }
 }

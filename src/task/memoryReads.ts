@@ -48,13 +48,13 @@ const isReserving = (task: StoredTask | undefined): boolean =>
 export const batchesOf = (tables: Tables, taskId: TaskId): ReadonlyArray<Batch> =>
   [...tables.batches.values()].filter((batch) => batch.taskId === taskId).toSorted((a, b) => a.number - b.number)
 
-const byText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
+export const byText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
 
 const oldestFirst = (tasks: ReadonlyArray<StoredTask>): ReadonlyArray<StoredTask> =>
   tasks.toSorted((a, b) => a.createdAtMs - b.createdAtMs || byText(a.id, b.id))
 
 /** The order beside our own columns, as `taskColumns` of the SQL side selects it. */
-const taskRow = (tables: Tables, task: StoredTask): TaskRow => {
+export const taskRow = (tables: Tables, task: StoredTask): TaskRow => {
   const state = taskState(tables, task.id)
   return {
     ...task,
@@ -65,7 +65,7 @@ const taskRow = (tables: Tables, task: StoredTask): TaskRow => {
   }
 }
 
-const walletOf = (tables: Tables, id: WalletId): Result.Result<Wallet, string> => {
+export const walletOf = (tables: Tables, id: WalletId): Result.Result<Wallet, string> => {
   const row = tables.wallets.get(id)
   return readWallet(
     id,
@@ -126,7 +126,10 @@ const reservations = (tables: Tables, walletId: WalletId, onlyOurs: boolean) => 
 }
 
 /** The twin of `readOrders` of the SQL side. */
-const ordersOf = (tables: Tables, id: WalletId): { readonly orders?: WalletOrders; readonly bad: PendingPage["bad"] } => {
+const ordersOf = (
+  tables: Tables,
+  id: WalletId
+): { readonly orders?: WalletOrders; readonly bad: PendingPage["bad"] } => {
   const wallet = walletOf(tables, id)
   const waiting = waitingTasks(tables).filter((task) => task.walletId === id)
   const read = sorted(tables, waiting, wallet)
@@ -193,9 +196,7 @@ export const walletOrders = (tables: Tables, walletId: WalletId): WalletOrders |
 export const unspentDeposits = (tables: Tables, walletIds: ReadonlyArray<WalletId>): ReadonlyArray<StoredDeposit> =>
   [...tables.deposits.values()]
     .filter(({ walletId, left }) => left > 0n && walletIds.includes(walletId))
-    .toSorted(
-      (a, b) => Number(a.block.number - b.block.number) || byText(a.tx, b.tx) || a.logIndex - b.logIndex
-    )
+    .toSorted((a, b) => Number(a.block.number - b.block.number) || byText(a.tx, b.tx) || a.logIndex - b.logIndex)
 
 export const knownNonces = (tables: Tables, nonces: ReadonlyArray<Bytes32>): ReadonlySet<Bytes32> => {
   const known = new Set([...tables.batches.values(), ...tables.refunds.values()].map(({ nonce }) => nonce))

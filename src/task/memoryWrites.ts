@@ -27,16 +27,16 @@ import {
   type TaskChange
 } from "./TaskRepo.ts"
 
-const setTask = (draft: Tables, id: TaskId, edit: TaskEdit): void => {
+export const setTask = (draft: Tables, id: TaskId, edit: TaskEdit): void => {
   const row = draft.tasks.get(id)
   if (row !== undefined) draft.tasks.set(id, { ...row, ...edit })
 }
 
-const setState = (draft: Tables, id: TaskId, edit: Partial<StoredTaskState>): void => {
+export const setState = (draft: Tables, id: TaskId, edit: Partial<StoredTaskState>): void => {
   draft.taskStates.set(id, { ...taskState(draft, id), ...edit })
 }
 
-const setWallet = (draft: Tables, id: WalletId, edit: Partial<StoredWalletState>): void => {
+export const setWallet = (draft: Tables, id: WalletId, edit: Partial<StoredWalletState>): void => {
   draft.walletStates.set(id, { ...walletState(draft, id), ...edit })
 }
 
@@ -106,9 +106,9 @@ export const saveRefund = (
   return true
 }
 
-type Evidence = Pick<Funding, "walletId" | "version">
+export type Evidence = Pick<Funding, "walletId" | "version">
 
-const isUnchanged = (draft: Tables, { walletId, version }: Evidence, block: Block): boolean => {
+export const isUnchanged = (draft: Tables, { walletId, version }: Evidence, block: Block): boolean => {
   const state = walletState(draft, walletId)
   return state.version === version && state.provenBlock <= block.number
 }
@@ -173,7 +173,7 @@ export const plan = (draft: Tables, task: Task, batches: ReadonlyArray<Batch>, n
 
 export const saveBatch = (
   draft: Tables,
-  { before, after, onlyFor, mints = [], task }: BatchSave,
+  { before, after, onlyFor, mints = [], endsHold, task }: BatchSave,
   nowMs: number
 ): boolean => {
   // Between two looks nothing is reserved and nothing released.
@@ -183,6 +183,10 @@ export const saveBatch = (
   if (stored?.version !== before.version || stored.status !== before.status) return false
   draft.batches.set(batchKey(before), { ...after, version: before.version + 1 })
   if (mints.length > 0 && !recordMints(draft, after, mints, nowMs)) return false
+  if (endsHold !== undefined && taskState(draft, before.taskId).heldReason === endsHold) {
+    setState(draft, before.taskId, { heldAtMs: undefined, heldReason: undefined })
+    setTask(draft, before.taskId, { errorMessage: undefined, retryCount: 0 })
+  }
   if (task !== undefined) changeTask(draft, task.expected, task.change, nowMs)
   return true
 }
@@ -198,7 +202,19 @@ export const saveTask = (draft: Tables, expected: Task, change: TaskChange, nowM
 
 /** Marks mints as this batch's, writes v1.1's record of each, and counts the task anew from its batch rows. */
 const recordMints = (draft: Tables, batch: Batch, mints: ReadonlyArray<DeliveredMint>, nowMs: number): boolean => {
-  const { taskId, number: batchNumber } = batch
+  // Another batch may have taken one of them: then this batch has to look again.
+  if (attributeMints(draft, batch, mints, nowMs) !== batch.minted) return false
+  countMints(draft, batch.taskId, nowMs)
+  return true
+}
+
+/** Marks mints as this batch's, and writes v1.1's record of each. Gives how many mints the batch then has. */
+export const attributeMints = (
+  draft: Tables,
+  { taskId, number: batchNumber }: Batch,
+  mints: ReadonlyArray<DeliveredMint>,
+  nowMs: number
+): number => {
   for (const { tx, logIndex, mintNumber } of mints) {
     const key = mintKey({ tx, logIndex })
     const ordinals = [...draft.mints.values()].filter((mint) => mint.taskId === taskId).map((mint) => mint.mintNumber)
@@ -207,14 +223,15 @@ const recordMints = (draft: Tables, batch: Batch, mints: ReadonlyArray<Delivered
     const times = { createdAtMs: nowMs, completedAtMs: nowMs }
     draft.mintRecords.push({ taskId, mintNumber, status: "completed", tx, ...times })
   }
-  const owned = [...draft.mints.values()].filter((mint) => mint.taskId === taskId && mint.batchNumber === batchNumber)
-  // Another batch may have taken one of them: then this batch has to look again.
-  if (owned.length !== batch.minted) return false
+  return [...draft.mints.values()].filter((mint) => mint.taskId === taskId && mint.batchNumber === batchNumber).length
+}
+
+/** What the order counts follows from its batch rows. */
+export const countMints = (draft: Tables, taskId: TaskId, nowMs: number): void => {
   const batches = batchesOf(draft, taskId)
   const countedBefore = Math.min(...batches.map((sibling) => sibling.firstMint)) - 1
   const mintsCompleted = batches.reduce((total, sibling) => total + sibling.minted, countedBefore)
   setTask(draft, taskId, { mintsCompleted, updatedAtMs: nowMs })
-  return true
 }
 
 const hasStatus = (draft: Tables, task: Task): boolean => draft.tasks.get(task.id)?.status === task.status

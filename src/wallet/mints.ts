@@ -8,9 +8,11 @@ import { mintKey, TaskRepo } from "../task/TaskRepo.ts"
 /** How long before its payment a server may have minted for a batch of which nobody knows when it was signed. */
 const EARLY_BLOCKS = 150n
 
-/** Mints of the batch's token to its person that belong to no batch yet, from `fromBlock` (inclusive), oldest first. */
-const unclaimedMints = Effect.fnUntraced(function* (batch: Batch, fromBlock: bigint) {
-  const { token, recipient } = batch
+/** Mints of a token to a person that belong to no batch yet, from `fromBlock` (inclusive), oldest first. */
+export const unclaimedMints = Effect.fnUntraced(function* (
+  { token, recipient }: Pick<Batch, "token" | "recipient">,
+  fromBlock: bigint
+) {
   const mints = yield* (yield* ChainClient).findMints({ token, recipient, fromBlock })
   const claimed = yield* (yield* TaskRepo).attributedMints(mints)
   return mints.filter((mint) => !claimed.has(mintKey(mint)))

@@ -126,6 +126,10 @@ const adopt = Effect.fnUntraced(function* (
     return yield* setAside(batch, "its nonce was cancelled on chain: it can never be paid")
   const isOurs = [batch.payTo, ...(yield* Settings).mintPayTo].includes(outcome.to) && outcome.value <= batch.amount
   if (!isOurs) return yield* setAside(batch, "its nonce was used for another transfer than it is for", outcome)
+  if (outcome.value !== batch.amount) {
+    const paid = `it was paid ${format(outcome.value)} USDC before the ledger was restored, and is worth ${format(batch.amount)}`
+    return yield* setAside(batch, `${paid}: nobody can tell for how many mints`, outcome)
+  }
   const nowMs = yield* Clock.currentTimeMillis
   yield* Log.warn(`⚠️ Task ${shortId(task.id)}, batch ${batch.number} was paid before: the ledger is from a backup`, {
     task: task.id,

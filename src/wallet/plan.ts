@@ -3,12 +3,13 @@ import { ChainClient } from "../chain/ChainClient.ts"
 import { KeyCustody } from "../chain/KeyCustody.ts"
 import { Settings } from "../config/Settings.ts"
 import { cover } from "../domain/Allocation.ts"
-import { type Batch, type KnownPayment, nonceOf, planBatches } from "../domain/Batch.ts"
-import { blockBefore, type Block } from "../domain/Block.ts"
+import { type Batch, type KnownPayment, planBatches } from "../domain/Batch.ts"
+import type { Block } from "../domain/Block.ts"
 import { messages, remainingCost, shortId, type Task } from "../domain/Task.ts"
 import { format, minus, sum, times, type Usdc, zero } from "../domain/Usdc.ts"
 import * as Log from "../ops/Log.ts"
 import { TaskRepo } from "../task/TaskRepo.ts"
+import { type Known, NOTHING_KNOWN, readKnown } from "./known.ts"
 import { completeTask, holdTask, pauseTask } from "./outcome.ts"
 import type { OpenWork } from "./work.ts"
 
@@ -34,21 +35,53 @@ export const planTask = Effect.fn("Wallet.planTask")(function* (
   const { block, usdc } = yield* (yield* ChainClient).readBalances([work.wallet.agentAddress])
   if (block.number < work.provenBlock) return yield* pauseTask(task, UNCLEAR_PAUSE_MS)
   // Batch rows exist only where this program planned the task before: a failed task that is tried again.
-  const known = existing.length > 0 ? [] : yield* knownPayments(work, task, block)
-  if (known === undefined) {
-    return yield* holdAnd(task, "the chain shows a payment of this task that is no whole number of its mints")
-  }
+  const known = existing.length > 0 ? NOTHING_KNOWN : yield* readKnown(work, task, block)
+  if (known === undefined) return yield* pauseTask(task, UNCLEAR_PAUSE_MS)
   const balance = usdc.get(work.wallet.agentAddress) ?? zero
-  const cost = minus(remainingCost(task), times(task.pricePerMint, mintsIn(known)))
+  const cost = costBeyond(task, known)
   const others = minus(work.reserved, ownReservation(task, existing))
-  const covered = cover({ balance, reserved: others, maybeSpent: work.maybeSpent }, cost)
+  const start = Effect.fnUntraced(function* () {
+    return yield* startProcessing(task, existing.length > 0 ? [] : yield* cut(work, task, known))
+  })
+  const coverBeside = (reserved: Usdc) => cover({ balance, reserved, maybeSpent: work.maybeSpent }, cost)
+  if (coverBeside(others) === "covered") return yield* start()
+  const spent = yield* spentOnOthers(work, task, block)
+  if (spent === undefined) return yield* pauseTask(task, UNCLEAR_PAUSE_MS)
+  const covered = coverBeside(minus(others, spent))
   if (covered === "unclear") return yield* pauseTask(task, UNCLEAR_PAUSE_MS)
   if (covered === "short") return yield* holdAnd(task, messages.shortOfMoney(cost, minus(balance, others)))
-  return yield* startProcessing(task, existing.length > 0 ? [] : yield* cut(work, task, known))
+  return yield* start()
 })
 
 const mintsIn = (payments: ReadonlyArray<KnownPayment>): number =>
-  payments.reduce((mints, payment) => mints + payment.quantity, 0)
+  payments.reduce((mints, { quantity = 0 }) => mints + quantity, 0)
+
+/** What is still to be paid. Where nobody can tell what was paid for, nothing more is before a person has decided. */
+const costBeyond = (task: Task, { payments }: Known): Usdc =>
+  payments.some(({ quantity }) => quantity === undefined)
+    ? zero
+    : minus(remainingCost(task), times(task.pricePerMint, mintsIn(payments)))
+
+/**
+ * What of the reservations of the wallet's other tasks is paid already: a ledger from a backup takes payments for still
+ * to be made that were made. `undefined` where a node cannot tell yet.
+ */
+const spentOnOthers = Effect.fnUntraced(function* (work: OpenWork, task: Task, block: Block) {
+  const planned = work.batches.filter(({ status, taskId }) => status === "planned" && taskId !== task.id)
+  const { outcomes } = yield* (yield* ChainClient).readAuthorizations(
+    planned.map(({ payer, nonce }) => ({ payer, nonce, fromBlock: block.number }))
+  )
+  const amounts = planned.filter((_, index) => outcomes[index]?._tag !== "Unused").map(({ amount }) => amount)
+  const unplanned = work.tasks.filter(
+    ({ id, reserved }) => reserved && id !== task.id && !work.batches.some(({ taskId }) => taskId === id)
+  )
+  for (const other of unplanned) {
+    const known = yield* readKnown(work, other, block)
+    if (known === undefined) return undefined
+    amounts.push(minus(remainingCost(other), costBeyond(other, known)))
+  }
+  return sum(amounts)
+})
 
 /** What of the wallet's reservations is this task's. */
 const ownReservation = (task: Task, existing: ReadonlyArray<Batch>): Usdc => {
@@ -56,7 +89,7 @@ const ownReservation = (task: Task, existing: ReadonlyArray<Batch>): Usdc => {
   return sum(existing.filter((batch) => batch.status === "planned").map((batch) => batch.amount))
 }
 
-const cut = Effect.fnUntraced(function* (work: OpenWork, task: Task, known: ReadonlyArray<KnownPayment>) {
+const cut = Effect.fnUntraced(function* (work: OpenWork, task: Task, { payments, dead }: Known) {
   const { network, maxBatchSize } = yield* Settings
   const nowMs = yield* Clock.currentTimeMillis
   return planBatches({
@@ -65,7 +98,8 @@ const cut = Effect.fnUntraced(function* (work: OpenWork, task: Task, known: Read
     chainId: network.chainId,
     usdc: network.usdc.address,
     batchSizeMax: maxBatchSize,
-    known,
+    known: payments,
+    dead,
     nowMs
   })
 })
@@ -107,34 +141,4 @@ const takeOver = Effect.fnUntraced(function* (work: OpenWork, task: Task) {
   const counted = times(task.pricePerMint, task.mintsCompleted)
   if (paid <= counted) return undefined
   return yield* holdAnd(task, `v1.1 paid ${format(paid)} USDC for this order and counted mints for ${format(counted)}`)
-})
-
-/** What a restored backup forgot. `undefined` where a payment cannot be matched with mints. */
-const knownPayments = Effect.fnUntraced(function* (work: OpenWork, task: Task, block: Block) {
-  const { network } = yield* Settings
-  const seed = {
-    chainId: network.chainId,
-    usdc: network.usdc.address,
-    payer: work.wallet.agentAddress,
-    taskId: task.id
-  }
-  const fromBlock = blockBefore(block, task.createdAtMs, network.blockSeconds)
-  const numbers = Array.from({ length: task.quantity - task.mintsCompleted }, (_, index) => index + 1)
-  const queries = numbers.map((number) => ({ payer: seed.payer, nonce: nonceOf({ ...seed, number }), fromBlock }))
-  const { outcomes } = yield* (yield* ChainClient).readAuthorizations(queries)
-  const known: Array<KnownPayment> = []
-  for (const [index, outcome] of outcomes.entries()) {
-    if (outcome._tag === "Unused") continue
-    if (outcome._tag !== "Used" || outcome.value % task.pricePerMint !== 0n) return undefined
-    const quantity = Number(outcome.value / task.pricePerMint)
-    known.push({
-      number: index + 1,
-      quantity,
-      tx: outcome.tx,
-      block: outcome.block,
-      value: outcome.value,
-      to: outcome.to
-    })
-  }
-  return mintsIn(known) > numbers.length ? undefined : known
 })

@@ -38,12 +38,16 @@ export const moveRefund = Effect.fn("Wallet.moveRefund")(function* (work: Wallet
   const chain = yield* ChainClient
   const fromBlock =
     refund.window?.block ?? blockBefore(yield* chain.confirmedBlock, refund.createdAtMs, network.blockSeconds)
-  const { block, outcomes } = yield* chain.readAuthorizations([
-    { payer: refund.payer, nonce: refund.nonce, fromBlock }
-  ])
+  const { block, outcomes } = yield* chain.readAuthorizations([{ payer: refund.payer, nonce: refund.nonce, fromBlock }])
   const outcome = outcomes[0] ?? ({ _tag: "Unexplained" } as const)
   // Without a window of its own only the amount and the payee can be held against what the chain shows.
-  const window = refund.window ?? { amount: refund.amount, payTo: refund.payTo, validAfter: 0, validBefore: 0, block: 0n }
+  const window = refund.window ?? {
+    amount: refund.amount,
+    payTo: refund.payTo,
+    validAfter: 0,
+    validBefore: 0,
+    block: 0n
+  }
   switch (weigh(window, outcome, block)) {
     case "paid":
       return yield* settle(refund, outcome)

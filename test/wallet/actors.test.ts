@@ -149,7 +149,10 @@ layer(Pglite.layer())("the wallets", (it) => {
       assert.strictEqual((yield* readTask(task)).status, "completed")
       const [asked, quoted] = [world.calls.length, world.quotedAtMs.length]
       yield* pass(600)
-      assert.deepStrictEqual(world.calls.slice(asked), Array.from({ length: 10 }, () => "readBalances"))
+      assert.deepStrictEqual(
+        world.calls.slice(asked),
+        Array.from({ length: 10 }, () => "readBalances")
+      )
       assert.strictEqual(world.quotedAtMs.length, quoted)
     }).pipe(onWorld())
   )

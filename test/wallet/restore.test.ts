@@ -132,6 +132,79 @@ layer(Pglite.layer())("a restored backup", (it) => {
     }).pipe(onWorld(NOW))
   )
 
+  it.effect("of before several orders were paid for knows what each has left, and mints the rest of each", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const ann = yield* person("ann")
+      const orders = [yield* order(ann, 15), yield* order(ann, 4), yield* order(ann, 12)]
+      const first = yield* launch({ ...NOW, maxBatchSize: 3 })
+      yield* pass(15)
+      const restore = yield* backup
+      world.deposit(ann.agentAddress, usdc(31_000_000n))
+      yield* pass(45)
+      yield* first.kill
+      const minted = world.mintsTo(ann.userAddress)
+      assert.isAbove(minted, 6)
+      assert.isBelow(minted, 31)
+      yield* restore
+      const second = yield* launch({ ...NOW, maxBatchSize: 3 })
+      yield* pass(300)
+      for (const id of orders) assert.deepInclude(yield* readTask(id), { status: "completed", error_message: null })
+      assert.strictEqual(world.mintsTo(ann.userAddress), 31)
+      assert.strictEqual(world.balance(ann.agentAddress), 0n)
+      yield* second.kill
+    }).pipe(onWorld({ ...NOW, logLevel: "Info" }))
+  )
+
+  it.effect("imports a payment that cost less than the quote with all the mints that it bought", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const ann = yield* paidOrder("ann", 20)
+      yield* pass(6)
+      const first = yield* launch(NOW, (operation, work) => (operation === "plan" ? Effect.never : work))
+      const restore = yield* backup
+      yield* first.kill
+      world.manners.price = ({ quantity }) => usdc(BigInt(quantity) * 499_999n)
+      const second = yield* launch(NOW)
+      yield* pass(8)
+      yield* second.kill
+      assert.strictEqual(world.mintsTo(ann.who.userAddress), 10)
+      delete world.manners.price
+      yield* restore
+      const third = yield* launch(NOW)
+      yield* pass(60)
+      assert.deepInclude(yield* readTask(ann.task), { status: "completed", mints_completed: 20 })
+      assert.strictEqual(world.mintsTo(ann.who.userAddress), 20, "and not one more")
+      yield* third.kill
+    }).pipe(onWorld(NOW))
+  )
+
+  it.effect("leaves to a person what a payment was for that bought no whole number of mints, and pays no more", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const ann = yield* paidOrder("ann", 20)
+      yield* pass(6)
+      const first = yield* launch(NOW, (operation, work) => (operation === "plan" ? Effect.never : work))
+      const restore = yield* backup
+      yield* first.kill
+      world.manners.price = ({ quantity }) => usdc(BigInt(quantity) * 499_999n)
+      world.manners.pay = ({ settle }) => (settle(), lost)
+      const second = yield* launch(NOW)
+      yield* pass(8)
+      yield* second.kill
+      yield* restore
+      const third = yield* launch(NOW)
+      yield* pass(60)
+      const [batch] = yield* readBatches(ann.task)
+      assert.deepInclude(batch, { status: "held", number: 1 })
+      const { status, error_message } = yield* readTask(ann.task)
+      assert.strictEqual(status, "processing")
+      assert.include(error_message, "nobody can tell for how many mints")
+      assert.strictEqual(world.paidBy(ann.who.agentAddress).length, 1)
+      yield* third.kill
+    }).pipe(onWorld(NOW))
+  )
+
   it.effect("that takes payments for still to be made cancels no order whose money is there", () =>
     Effect.gen(function* () {
       const world = yield* World

@@ -60,3 +60,28 @@ layer(Pglite.layer())("money of a wallet", (it) => {
     )
   }
 })
+
+layer(Pglite.layer())("a payment that is taken and not delivered", (it) => {
+  it.effect("is held for a person after a while, and goes on by itself when the mints come", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const { who, task } = yield* paidOrder("ann", 15)
+      let deliver: () => void = () => {}
+      world.manners.pay = ({ settle, mint, order: { quantity } }) => {
+        settle()
+        deliver = () => void mint(quantity)
+        return { _tag: "Accepted", mintTxs: [], paymentTx: undefined }
+      }
+      yield* start
+      yield* pass(300)
+      assert.isUndefined(yield* heldReason(task))
+      yield* pass(420)
+      assert.strictEqual(yield* heldReason(task), "Held for the operator: batch 1 is paid and not delivered")
+      deliver()
+      delete world.manners.pay
+      yield* pass(180)
+      assert.deepInclude(yield* readTask(task), { status: "completed", mints_completed: 15, error_message: null })
+      assert.strictEqual(world.paidBy(who.agentAddress).length, 2)
+    }).pipe(onWorld({ logLevel: "Info" }))
+  )
+})

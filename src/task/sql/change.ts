@@ -44,6 +44,7 @@ export const saveBatch = Effect.fnUntraced(function* (on: Statements, save: Batc
       if (save.onlyFor !== undefined) yield* orOutrun(stillOpen(on, save.onlyFor))
       yield* orOutrun(updateBatch(on, before, after))
       if (mints.length > 0) yield* recordMints(on, after, mints, nowMs)
+      if (save.endsHold !== undefined) yield* endHold(on, before.taskId, save.endsHold)
       if (save.task !== undefined) {
         const { expected, change } = save.task
         const updated = yield* updateTask(on, expected, change, nowMs)
@@ -70,8 +71,14 @@ export const saveTask = Effect.fnUntraced(function* (
 })
 
 /** The batch rows of a task in one statement. Where there are any already, they are somebody else's plan. */
-const insertBatches = ({ sql }: Statements, taskId: TaskId, batches: ReadonlyArray<Batch>) => {
+const insertBatches = (on: Statements, taskId: TaskId, batches: ReadonlyArray<Batch>) => {
   if (batches.length === 0) return Effect.void
+  const isFirst = on.sql`NOT EXISTS (SELECT 1 FROM ai_agent_batches WHERE task_id = ${taskId}::uuid)`
+  return orOutrun(insertRows(on, batches, isFirst))
+}
+
+/** Batch rows, if the condition holds. Gives their numbers. */
+export const insertRows = ({ sql }: Statements, batches: ReadonlyArray<Batch>, condition: Fragment) => {
   const rows = batches.map((batch) => ({
     task_id: batch.taskId,
     number: batch.number,
@@ -92,7 +99,7 @@ const insertBatches = ({ sql }: Statements, taskId: TaskId, batches: ReadonlyArr
     next_ms: batch.nextActionAtMs ?? null,
     since_ms: batch.statusSinceMs
   }))
-  return orOutrun(sql`
+  return sql`
     INSERT INTO ai_agent_batches (task_id, number, wallet_id, first_mint, quantity, amount, token, payer, pay_to,
       recipient, nonce, status, payment_tx, payment_block, paid_amount, reason, next_action_at, status_since)
     SELECT task_id, number, wallet_id, first_mint, quantity, amount, token, payer, pay_to,
@@ -102,8 +109,8 @@ const insertBatches = ({ sql }: Statements, taskId: TaskId, batches: ReadonlyArr
       first_mint int, quantity int, amount bigint, token text, payer text, pay_to text, recipient text, nonce text,
       status text, payment_tx text, payment_block bigint, paid_amount bigint, reason text, next_ms float8,
       since_ms float8)
-    WHERE NOT EXISTS (SELECT 1 FROM ai_agent_batches WHERE task_id = ${taskId}::uuid)
-    RETURNING number`)
+    WHERE ${condition}
+    RETURNING number`
 }
 
 const stillOpen = ({ sql }: Statements, task: Task) => sql`
@@ -111,7 +118,8 @@ const stillOpen = ({ sql }: Statements, task: Task) => sql`
   WHERE t.id = ${task.id}::uuid AND t.status = ${task.status} AND s.held_at IS NULL
   FOR SHARE OF t`
 
-const updateBatch = ({ sql }: Statements, before: Batch, after: Batch) => sql`
+/** The row of `before` becomes `after`, if nobody changed it. Gives nothing where somebody did. */
+export const updateBatch = ({ sql }: Statements, before: Batch, after: Batch) => sql`
   UPDATE ai_agent_batches SET
     status = ${after.status}, version = version + 1,
     signed_amount = ${after.window?.amount ?? null}::bigint, signed_pay_to = ${after.window?.payTo ?? null}::text,
@@ -121,6 +129,7 @@ const updateBatch = ({ sql }: Statements, before: Batch, after: Batch) => sql`
     sends = ${after.sends}::int, looks = ${after.looks}::int,
     payment_tx = ${after.paymentTx ?? null}::text, payment_block = ${after.paymentBlock ?? null}::bigint,
     paid_amount = ${after.paidAmount ?? null}::bigint, mint_txs = ${after.mintTxs}::text[],
+    reference = ${after.reference ?? null}::text,
     minted = ${after.minted}::int, next_action_at = ${instantOf(sql, after.nextActionAtMs ?? null)},
     reason = ${after.reason ?? null}::text, status_since = ${instantOf(sql, after.statusSinceMs)}
   WHERE task_id = ${before.taskId}::uuid AND number = ${before.number}::int
@@ -129,14 +138,26 @@ const updateBatch = ({ sql }: Statements, before: Batch, after: Batch) => sql`
 
 /** Marks mints as this batch's, writes v1.1's record of each, and counts the task anew from its batch rows. */
 const recordMints = Effect.fnUntraced(function* (
-  { sql, time }: Statements,
+  on: Statements,
   batch: Batch,
   mints: ReadonlyArray<DeliveredMint>,
   nowMs: number
 ) {
+  yield* attributeMints(on, batch, mints, nowMs)
+  yield* orOutrun(ownedMints(on, batch, batch.minted))
+  yield* countMints(on, batch.taskId, nowMs)
+})
+
+/** Marks mints as this batch's, and writes v1.1's record of each. Those that another batch has stay with it. */
+export const attributeMints = (
+  { sql, time }: Statements,
+  batch: Batch,
+  mints: ReadonlyArray<DeliveredMint>,
+  nowMs: number
+) => {
   const rows = JSON.stringify(mints.map((m) => ({ tx: m.tx, log_index: m.logIndex, mint_number: m.mintNumber })))
   const task = sql`${batch.taskId}::uuid`
-  yield* sql`
+  return sql`
     WITH taken AS (
       INSERT INTO ai_agent_batch_mints (tx_hash, log_index, task_id, batch_number, mint_number)
       SELECT x.tx, x.log_index, ${task}, ${batch.number}::int, x.mint_number
@@ -150,16 +171,28 @@ const recordMints = Effect.fnUntraced(function* (
       ${time.write("ai_agent_mint_records", "created_at", nowMs)},
       ${time.write("ai_agent_mint_records", "completed_at", nowMs)}
     FROM taken`
-  // Another batch may have taken one of them: then this batch has to look again.
-  yield* orOutrun(sql`
-    SELECT 1 FROM ai_agent_batch_mints WHERE task_id = ${task} AND batch_number = ${batch.number}::int
-    HAVING count(*) = ${batch.minted}::int`)
-  yield* sql`
-    UPDATE ai_agent_tasks SET
-      mints_completed = (SELECT min(b.first_mint) - 1 + sum(b.minted) FROM ai_agent_batches b WHERE b.task_id = ${task}),
-      updated_at = ${time.write("ai_agent_tasks", "updated_at", nowMs)}
-    WHERE id = ${task}`
-})
+}
+
+/** A row where the batch has so many mints. Else another one may have taken one of them: then it has to look again. */
+export const ownedMints = ({ sql }: Statements, { taskId, number }: Batch, count: number) => sql`
+  SELECT 1 FROM ai_agent_batch_mints WHERE task_id = ${taskId}::uuid AND batch_number = ${number}::int
+  HAVING count(*) = ${count}::int`
+
+/** What the order counts follows from its batch rows. */
+export const countMints = ({ sql, time }: Statements, taskId: TaskId, nowMs: number) => sql`
+  UPDATE ai_agent_tasks SET
+    mints_completed = (SELECT min(b.first_mint) - 1 + sum(b.minted) FROM ai_agent_batches b
+      WHERE b.task_id = ${taskId}::uuid),
+    updated_at = ${time.write("ai_agent_tasks", "updated_at", nowMs)}
+  WHERE id = ${taskId}::uuid`
+
+const endHold = ({ sql }: Statements, taskId: TaskId, reason: string) => sql`
+  WITH released AS (
+    UPDATE ai_agent_task_state SET held_at = NULL, held_reason = NULL
+    WHERE task_id = ${taskId}::uuid AND held_reason = ${reason}
+    RETURNING task_id
+  )
+  UPDATE ai_agent_tasks SET error_message = NULL, retry_count = 0 FROM released WHERE id = released.task_id`
 
 /** v1.1's columns. Beside the expected status, the end of a task has a condition of its own. */
 const updateTask = (on: Statements, expected: Task, change: TaskChange, nowMs: number) => {

@@ -81,7 +81,8 @@ export const MoneyFields = {
   is_shared: Schema.Boolean
 }
 
-const taskRow = (row: TaskRecord): TaskRow => ({
+/** The row as it is stored, sound or not. */
+export const taskRow = (row: TaskRecord): TaskRow => ({
   id: row.id,
   walletId: row.agent_wallet_id,
   userAddress: row.user_address,

@@ -1,0 +1,88 @@
+import { Result } from "effect"
+import { readTask, type TaskId } from "../domain/Task.ts"
+import { usdc } from "../domain/Usdc.ts"
+import type { Wallet, WalletId } from "../domain/Wallet.ts"
+import type { Account, AccountPage, TaskFile } from "./DecisionRepo.ts"
+import type { Tables } from "./MemoryLedger.ts"
+import { batchesOf, byText, isHeld, taskRow, taskState, walletOf, walletState } from "./memoryReads.ts"
+import type { Bytes32 } from "../domain/Address.ts"
+
+export const taskIdsLike = (tables: Tables, start: string): ReadonlyArray<TaskId> =>
+  [...tables.tasks.keys()]
+    .filter((id) => id.startsWith(start.toLowerCase()))
+    .toSorted(byText)
+    .slice(0, 3)
+
+export const findTask = (tables: Tables, id: TaskId): TaskFile | undefined => {
+  const stored = tables.tasks.get(id)
+  if (stored === undefined) return undefined
+  const row = taskRow(tables, stored)
+  const wallet = walletOf(tables, row.walletId)
+  const task = readTask(row, wallet)
+  return {
+    row,
+    wallet: Result.getOrUndefined(wallet),
+    task: Result.getOrUndefined(task),
+    faults: Result.isFailure(task) ? task.failure : [],
+    held: isHeld(tables, id) ? (taskState(tables, id).heldReason ?? "") : undefined,
+    batches: batchesOf(tables, id)
+  }
+}
+
+export const findWallet = (tables: Tables, name: string): Wallet | undefined => {
+  const wanted = name.trim().toLowerCase()
+  const row = [...tables.wallets.values()].find(({ id, userAddress, agentAddress }) =>
+    [id, userAddress.toLowerCase(), agentAddress.toLowerCase()].includes(wanted)
+  )
+  return row && Result.getOrUndefined(walletOf(tables, row.id))
+}
+
+export const accounts = (
+  tables: Tables,
+  { cursor, walletsMax }: { readonly cursor: WalletId | undefined; readonly walletsMax: number }
+): AccountPage => {
+  const page = [...tables.wallets.keys()]
+    .filter((id) => cursor === undefined || id > cursor)
+    .toSorted(byText)
+    .slice(0, walletsMax)
+  return {
+    accounts: page.flatMap((id) => {
+      const wallet = walletOf(tables, id)
+      return Result.isSuccess(wallet) ? [accountOf(tables, wallet.success)] : []
+    }),
+    cursor: page.length < walletsMax ? undefined : page.at(-1)
+  }
+}
+
+const accountOf = (tables: Tables, wallet: Wallet): Account => {
+  const { openedBlock, countedBlock, bookBalance, stoppedReason } = walletState(tables, wallet.id)
+  const isOurs = ({ walletId }: { readonly walletId: WalletId }): boolean => walletId === wallet.id
+  const batches = [...tables.batches.values()]
+    .filter(isOurs)
+    .toSorted((a, b) => byText(a.taskId, b.taskId) || a.number - b.number)
+  const taskIds = new Set(batches.map(({ taskId }) => taskId))
+  return {
+    wallet,
+    openedBlock,
+    books:
+      bookBalance === undefined
+        ? undefined
+        : { countedBlock: countedBlock ?? 0n, balance: usdc(bookBalance < 0n ? 0n : bookBalance) },
+    stopped: stoppedReason,
+    batches,
+    mints: [...tables.mints]
+      .filter(([, { taskId }]) => taskIds.has(taskId))
+      .toSorted(([, a], [, b]) => byText(a.taskId, b.taskId) || a.mintNumber - b.mintNumber)
+      .map(([key, { taskId, batchNumber }]) => ({ ...placeOf(key), taskId, batchNumber })),
+    refunds: [...tables.refunds.values()]
+      .filter(isOurs)
+      .toSorted((a, b) => a.createdAtMs - b.createdAtMs || byText(a.id, b.id)),
+    deposits: [...tables.deposits.values()].filter(isOurs)
+  }
+}
+
+/** What `mintKey` made one text of. */
+const placeOf = (key: string) => {
+  const [tx = "", logIndex] = key.split(":")
+  return { tx: tx as Bytes32, logIndex: Number(logIndex) }
+}

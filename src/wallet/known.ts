@@ -1,0 +1,71 @@
+import { Effect } from "effect"
+import { ChainClient } from "../chain/ChainClient.ts"
+import { Settings } from "../config/Settings.ts"
+import { type KnownPayment, nonceOf } from "../domain/Batch.ts"
+import { type Block, blockBefore } from "../domain/Block.ts"
+import type { Task } from "../domain/Task.ts"
+import type { Usdc } from "../domain/Usdc.ts"
+import { unclaimedMints } from "./mints.ts"
+import type { OpenWork } from "./work.ts"
+
+/** What the chain knows of an order that the ledger has never cut into batches. */
+export interface Known {
+  /** Made before the ledger was restored from a backup, by number. */
+  readonly payments: ReadonlyArray<KnownPayment>
+  /** Numbers whose nonce was cancelled: nothing can be paid under them any more. */
+  readonly dead: ReadonlySet<number>
+}
+
+export const NOTHING_KNOWN: Known = { payments: [], dead: new Set() }
+
+/** Every nonce that the order could have paid with, asked of the chain. `undefined` where a node cannot tell yet. */
+export const readKnown = Effect.fn("Wallet.readKnown")(function* (work: OpenWork, task: Task, block: Block) {
+  const { network } = yield* Settings
+  const payer = work.wallet.agentAddress
+  const seed = { chainId: network.chainId, usdc: network.usdc.address, payer, taskId: task.id }
+  const fromBlock = blockBefore(block, task.createdAtMs, network.blockSeconds)
+  const numbers = Array.from({ length: task.quantity - task.mintsCompleted }, (_, index) => index + 1)
+  const queries = numbers.map((number) => ({ payer, nonce: nonceOf({ ...seed, number }), fromBlock }))
+  const { outcomes } = yield* (yield* ChainClient).readAuthorizations(queries)
+  const used: Array<Used> = []
+  const dead = new Set<number>()
+  for (const [index, outcome] of outcomes.entries()) {
+    if (outcome._tag === "Unexplained") return undefined
+    if (outcome._tag === "Canceled") dead.add(index + 1)
+    if (outcome._tag === "Used") used.push({ ...outcome, number: index + 1 })
+  }
+  if (used.length === 0) return { payments: [], dead } satisfies Known as Known
+  return { payments: yield* measure(work, task, used, block), dead } satisfies Known as Known
+})
+
+interface Used {
+  readonly number: number
+  readonly tx: KnownPayment["tx"]
+  readonly block: bigint
+  readonly to: KnownPayment["to"]
+  readonly value: Usdc
+}
+
+/**
+ * How many mints each payment was for. At the quoted price its value tells. A server may have asked less: then the mints
+ * tell that came after it and before the wallet's next payment to the same payee, as no two batches of one token are
+ * ever in flight together.
+ */
+const measure = Effect.fnUntraced(function* (work: OpenWork, task: Task, used: ReadonlyArray<Used>, block: Block) {
+  const { token, userAddress: recipient } = task
+  const fromBlock = used.reduce((first, one) => (one.block < first ? one.block : first), block.number)
+  const mints = yield* unclaimedMints({ token, recipient }, fromBlock)
+  const query = { wallets: [work.wallet.agentAddress], fromBlock, toBlock: block.number }
+  const spending = yield* (yield* ChainClient).findSpending(query)
+  const sized = used.map((payment): KnownPayment => {
+    const next = spending.find((other) => other.to === payment.to && other.block > payment.block)?.block
+    const minted = mints.filter((mint) => mint.block >= payment.block && (next === undefined || mint.block < next))
+    const isWhole = payment.value % task.pricePerMint === 0n
+    const bought = Number(payment.value / task.pricePerMint)
+    const quantity = isWhole ? Math.max(bought, minted.length) : minted.length
+    return { ...payment, quantity: quantity === 0 ? undefined : quantity }
+  })
+  const total = sized.reduce((sum, { quantity = 0 }) => sum + quantity, 0)
+  const fits = total <= task.quantity - task.mintsCompleted
+  return fits ? sized : sized.map((payment) => ({ ...payment, quantity: undefined }))
+})
