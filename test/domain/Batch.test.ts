@@ -74,7 +74,7 @@ describe("a plan", () => {
     for (const { number, quantity, tx, block, value, to } of one.known) {
       const batch = paid.find((candidate) => candidate.number === number)
       assert.deepInclude(batch, {
-        quantity,
+        quantity: quantity ?? assert.fail("every payment of these cases is clear"),
         paymentTx: tx,
         paymentBlock: block,
         paidAmount: value,
@@ -83,6 +83,24 @@ describe("a plan", () => {
         nextActionAtMs: NOW_MS
       })
     }
+  })
+
+  it("leaves a payment of which nobody can tell what it was for to a person, and cuts nothing beside it", () => {
+    const payment = { number: 2, quantity: undefined, tx: hash(1), block: 9n, value: usdc(7n), to: account("7") }
+    const task = taskOf({ quantity: 9 })
+    const batches = planBatches({ task, wallet, ...CHAIN, batchSizeMax: 4, known: [payment], nowMs: NOW_MS })
+    assert.lengthOf(batches, 1)
+    const unclear = { number: 2, quantity: 9, status: "held", paymentTx: hash(1), paidAmount: usdc(7n) } as const
+    assert.deepInclude(batches[0], unclear)
+  })
+
+  it("gives no batch a number whose nonce was cancelled", () => {
+    const task = taskOf({ quantity: 6 })
+    const cutting = { task, wallet, ...CHAIN, batchSizeMax: 3, known: [], dead: new Set([1]), nowMs: NOW_MS }
+    assert.deepStrictEqual(
+      planBatches(cutting).map(({ number }) => number),
+      [2, 3]
+    )
   })
 
   it.prop(
