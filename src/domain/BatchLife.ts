@@ -12,7 +12,7 @@ export const BATCH_ARROWS: Record<BatchStatus, ReadonlyArray<BatchStatus>> = {
   signed: ["signed", "accepted", "unknown", "paid", "planned", "held"],
   accepted: ["accepted", "unknown", "paid", "planned", "held"],
   unknown: ["unknown", "accepted", "paid", "planned", "held"],
-  paid: ["paid", "delivered", "held", "resolved"],
+  paid: ["paid", "delivered", "resolved"],
   delivered: [],
   held: ["resolved"],
   resolved: []

@@ -25,6 +25,7 @@ const GAS_FUNDS = parseEther("1")
  * part of USDC 5.1 million, its set-up and the token 0.8 million each, all together 7.2 of the 30 million of a block.
  */
 const CREATION_GAS = 8_000_000n
+const TOKEN_GAS = 1_000_000n
 const CALL_GAS = 300_000n
 
 /**
@@ -43,12 +44,25 @@ export const deploy = Effect.fn("Contracts.deploy")(function* (chain: DevChain) 
 })
 
 /** Another token that the sandbox's mint server may mint. */
-export const deployToken = Effect.fn("Contracts.deployToken")(function* (chain: DevChain, terms: TokenTerms) {
-  const creation = mintTokenCreation(terms)
-  const token = addressOf(creation)
-  const code = yield* chain.ask(`look for ${terms.symbol}`, (client) => client.getCode({ address: token }))
-  if (code === undefined) yield* sendAll(chain, [{ name: `deploy ${terms.symbol}`, ...creation, gas: CREATION_GAS }])
-  return token
+export const deployToken = (chain: DevChain, terms: TokenTerms): Effect.Effect<Address, DevChainError> =>
+  Effect.map(deployTokens(chain, [terms]), ([token = TOKEN]) => token)
+
+/** Several at once, in their order: at most as many as one block holds, which is some 30. */
+export const deployTokens = Effect.fn("Contracts.deployTokens")(function* (
+  chain: DevChain,
+  terms: ReadonlyArray<TokenTerms>
+) {
+  const tokens = terms.map((of) => ({ of, creation: mintTokenCreation(of), token: addressOf(mintTokenCreation(of)) }))
+  const isMissing = Effect.fnUntraced(function* ({ of, token }: (typeof tokens)[number]) {
+    const code = yield* chain.ask(`look for ${of.symbol}`, (client) => client.getCode({ address: token }))
+    return code === undefined
+  })
+  const missing = yield* Effect.filter(tokens, isMissing, { concurrency: "unbounded" })
+  yield* sendAll(
+    chain,
+    missing.map(({ of, creation }) => ({ name: `deploy ${of.symbol}`, ...creation, gas: TOKEN_GAS }))
+  )
+  return tokens.map(({ token }) => token)
 })
 
 /** USDC out of nothing, as Circle mints it. Returns when it is in a block. */

@@ -1,11 +1,13 @@
-import type { HttpBindings } from "@hono/node-server"
-import { Clock, Duration, Effect, FiberSet, Schema, SchemaIssue, type Scope } from "effect"
+import { Clock, Duration, Effect, FiberSet, Schema, type Scope } from "effect"
 import type { Context, Hono } from "hono"
 import { bodyLimit } from "hono/body-limit"
 import { type Address, address, parse, ZERO } from "../domain/Address.ts"
 import { QUANTITY_MAX, shortId, type TaskId } from "../domain/Task.ts"
 import { format, type Usdc, usdc, zero } from "../domain/Usdc.ts"
 import * as Log from "../ops/Log.ts"
+import { isLoopback, readBody, refuse } from "./controlAnswers.ts"
+import { faultRoutes } from "./faultRoutes.ts"
+import type { Faults } from "./faults.ts"
 import { type DeskError, MintRecord, Order, OrderDesk, type PlacedOrder } from "./OrderDesk.ts"
 
 /** What is the same for all orders of a sandbox. */
@@ -16,6 +18,8 @@ export interface ControlOptions {
   /** `PAYMENT_TIMEOUT` and `CHECK_INTERVAL` of the executor: they decide what is late. */
   readonly paymentTimeout: Duration.Duration
   readonly checkInterval: Duration.Duration
+  /** What the mint server and the node do wrong on request. */
+  readonly faults: Faults
 }
 
 /**
@@ -98,13 +102,6 @@ export const OrderDetails = Schema.toCodecJson(
   })
 )
 
-/** Every other answer. `problems` lists what is wrong with a request. */
-export const Refusal = Schema.Struct({
-  error: Schema.String,
-  problems: Schema.optionalKey(Schema.Array(Schema.String))
-})
-export type Refusal = typeof Refusal.Type
-
 /** What the executor may need beyond a check to cancel: blocks that confirm the deadline's block, and the sweep. */
 const LATE_MARGIN = Duration.seconds(5)
 
@@ -139,7 +136,7 @@ export const controlRoutes = Effect.fnUntraced(function* (
     )
 
   const place = Effect.fn("ControlServer.place")(function* (c: Context) {
-    const body = yield* readBody(c)
+    const body = yield* readOrder(c)
     if ("problems" in body) return refuse(c, 400, { error: "this is not an order", problems: body.problems })
     const { quantity, pay, user } = body
     const { token, pricePerMint, paymentTimeout } = options
@@ -168,6 +165,7 @@ export const controlRoutes = Effect.fnUntraced(function* (
     app.post("/sandbox/orders", limit, (c) => answer(c, place(c)))
     app.get("/sandbox/orders", (c) => answer(c, list(c)))
     app.get("/sandbox/orders/:id", (c) => answer(c, details(c, c.req.param("id"))))
+    faultRoutes(app, options.faults)
   }
 })
 
@@ -222,28 +220,4 @@ const encodeDetails = Schema.encodeSync(OrderDetails)
 
 const STATUS = { NotFound: 404, Database: 503, Payment: 502 } as const
 
-const refuse = (c: Context, status: 400 | 403 | 404 | 413 | 500 | 502 | 503, refusal: Refusal): Response =>
-  c.json(refusal, status)
-
-/** What the socket says, never a header: those are the caller's own words. No socket, no answer. */
-const isLoopback = (c: Context): boolean => {
-  const { incoming } = c.env as Partial<HttpBindings>
-  return /^(?:127\.|::1$|::ffff:127\.)/.test(incoming?.socket.remoteAddress ?? "")
-}
-
-const decodeBody = Schema.decodeUnknownEffect(Schema.fromJsonString(OrderBody), {
-  errors: "all",
-  onExcessProperty: "error"
-})
-
-const problemsOf = SchemaIssue.makeFormatterStandardSchemaV1()
-
-/** The order, or all that is wrong with it: `quantity: expected …`. */
-const readBody = (c: Context): Effect.Effect<OrderBody | { readonly problems: ReadonlyArray<string> }> =>
-  Effect.promise(() => c.req.text()).pipe(
-    Effect.flatMap(decodeBody),
-    Effect.catchTag("SchemaError", ({ issue }) => {
-      const problems = problemsOf(issue).issues.map(({ path = [], message }) => [...path, message].join(": "))
-      return Effect.succeed({ problems })
-    })
-  )
+const readOrder = readBody(OrderBody)

@@ -1,4 +1,4 @@
-import { createAdaptorServer, type ServerType } from "@hono/node-server"
+import { createAdaptorServer, type HttpBindings, type ServerType } from "@hono/node-server"
 import { Effect, FiberSet, Schema, type Scope } from "effect"
 import { Hono } from "hono"
 import type { Server } from "node:http"
@@ -6,13 +6,16 @@ import type { AddressInfo } from "node:net"
 import type { Hex } from "viem"
 import { privateKeyToAccount } from "viem/accounts"
 import type { UsdcContract } from "../config/Network.ts"
-import type { Address } from "../domain/Address.ts"
+import type { Address, Bytes32 } from "../domain/Address.ts"
 import { usdc } from "../domain/Usdc.ts"
 import * as DevChain from "./DevChain.ts"
+import * as Faults from "./faults.ts"
+import { faultyAnswers } from "./mintAnswerFaults.ts"
 import * as MintApp from "./mintApp.ts"
 import * as MintChain from "./mintChain.ts"
 import * as MintDesk from "./mintDesk.ts"
 import * as MintFacilitator from "./mintFacilitator.ts"
+import { faultyChain, faultyFacilitator } from "./mintFaults.ts"
 import * as MintRecords from "./mintRecords.ts"
 
 /** There is no port to listen on. */
@@ -32,6 +35,8 @@ export interface MintServerOptions {
   readonly port?: number
   /** Holds what each payment was made for (`mintRecords.ts`). Belongs to this server and this chain. */
   readonly dataDir: string
+  /** What goes wrong on request. Default: nothing. */
+  readonly faults?: Faults.Faults
   /** Adds to the server's routes. */
   readonly extraRoutes?: (app: Hono) => void
 }
@@ -58,10 +63,15 @@ export const serve = Effect.fn("MintServer.serve")(function* (
   const account = privateKeyToAccount(options.gasKey)
   const devChain = DevChain.connect(options.rpcUrl)
   const network = `eip155:${options.chainId}` as const
+  const faults = options.faults ?? Faults.make([])
+  const withheld = new Set<Bytes32>()
+  const chain = faultyChain(MintChain.make(devChain, options.usdc.address, account), faults, withheld)
+  const records = yield* MintRecords.open(options.dataDir)
+  const facilitator = MintFacilitator.make({ chain: devChain, network, account, run })
   const desk = yield* MintDesk.make({
-    chain: MintChain.make(devChain, options.usdc.address, account),
-    records: yield* MintRecords.open(options.dataDir),
-    facilitator: MintFacilitator.make({ chain: devChain, network, account, run }),
+    chain,
+    records,
+    facilitator: faultyFacilitator({ facilitator, faults, chain, records, run }),
     prices: new Map(options.tokens.map(({ address, pricePerMint }) => [address, usdc(pricePerMint)])),
     run
   })
@@ -73,16 +83,19 @@ export const serve = Effect.fn("MintServer.serve")(function* (
   const extra = new Hono()
   options.extraRoutes?.(extra)
   app.route("/", extra)
+  const fetch = faultyAnswers({ app, faults, withheld, network, run })
   const server = yield* Effect.acquireRelease(
-    listen(app, options.port ?? PORT).pipe(Effect.catch(() => listen(app, ANY_PORT))),
+    listen(fetch, options.port ?? PORT).pipe(Effect.catch(() => listen(fetch, ANY_PORT))),
     (listening) => Effect.sync(() => (listening.close(), (listening as Server).closeAllConnections()))
   )
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` }
 })
 
-const listen = ({ fetch }: Pick<Hono, "fetch">, port: number): Effect.Effect<ServerType, MintServerError> =>
+type Fetch = ReturnType<typeof faultyAnswers>
+
+const listen = (fetch: Fetch, port: number): Effect.Effect<ServerType, MintServerError> =>
   Effect.callback((resume) => {
-    const server = createAdaptorServer({ fetch })
+    const server = createAdaptorServer({ fetch: (request, env) => fetch(request, env as HttpBindings) })
     server.once("error", ({ message }) => resume(new MintServerError({ message: `cannot listen: ${message}` })))
     server.listen(port, "127.0.0.1", () => resume(Effect.succeed(server)))
   })

@@ -8,13 +8,16 @@ import { local, type UsdcContract } from "../config/Network.ts"
 import type { Address } from "../domain/Address.ts"
 import { type Usdc, usdc } from "../domain/Usdc.ts"
 import * as Anvil from "./Anvil.ts"
+import { type Commands, makeCommands } from "./commandRoutes.ts"
 import * as Contracts from "./Contracts.ts"
 import { controlRoutes } from "./ControlServer.ts"
 import * as DevChain from "./DevChain.ts"
 import { encryptionKey } from "./encryptionKey.ts"
+import * as Faults from "./faults.ts"
 import * as MintServer from "./MintServer.ts"
 import * as OrderDesk from "./OrderDesk.ts"
 import * as Pglite from "./Pglite.ts"
+import * as RpcProxy from "./RpcProxy.ts"
 import { lock, publish } from "./sandboxFile.ts"
 
 /** The local network cannot be set up. The message says why, and what to do. */
@@ -50,6 +53,8 @@ interface Ports {
 /** The local network, and what the executor needs to know about it. */
 export interface Sandbox {
   readonly rpcUrl: string
+  /** The way to the chain on which faults can be switched on: for the executor, and nobody else. */
+  readonly faultyRpcUrl: string
   readonly serverUrl: string
   /** Where `/sandbox/orders` is: the mint server's URL, where that is the sandbox's. */
   readonly controlUrl: string
@@ -60,6 +65,8 @@ export interface Sandbox {
   readonly chain: DevChain.DevChain
   readonly database: Context.Context<Database>
   readonly orderDesk: OrderDesk.OrderDesk["Service"]
+  /** Where commands come in, for who can carry them out. */
+  readonly commands: Commands
   /** What listens on another port than preferred, as that was taken. */
   readonly moved: ReadonlyArray<{ readonly what: keyof Ports; readonly preferred: number; readonly port: number }>
   /** Fails when the sandbox's chain ends by itself; never ends otherwise. */
@@ -86,8 +93,12 @@ export const open = Effect.fn("Sandbox.open")(function* <E = never, R = never>(o
   const key = options.encryptionKey ?? (yield* encryptionKey(dataDir))
   const desk = OrderDesk.layer({ encryptionKey: key, sendUsdc: (to, sum) => Contracts.payUsdc(chain, to, sum) })
   const orderDesk = Context.get(yield* Effect.provide(Layer.build(desk), database), OrderDesk.OrderDesk)
-  const servers = yield* openServers({ ...options, pricePerMint }, { chain, orderDesk, port: ports.mintServer })
+  const faults = Faults.make(kindsFor(options))
+  const commands = makeCommands()
+  const behind = { chain, orderDesk, faults, commands, port: ports.mintServer }
+  const servers = yield* openServers({ ...options, pricePerMint }, behind)
   const { rpcUrl } = chain
+  const { url: faultyRpcUrl } = yield* RpcProxy.serve({ target: rpcUrl, faults })
   yield* publish(dataDir, {
     pid: process.pid,
     startedAt: new Date(yield* Clock.currentTimeMillis),
@@ -106,8 +117,25 @@ export const open = Effect.fn("Sandbox.open")(function* <E = never, R = never>(o
     .map(({ what, url }) => ({ what, preferred: ports[what], port: Number(new URL(url).port) }))
     .filter(({ preferred, port }) => port !== preferred)
   const fixed = { usdc: local.usdc, token: Contracts.TOKEN, pricePerMint, encryptionKey: key }
-  return { rpcUrl, ...servers, ...fixed, chain, database, orderDesk, moved, died } satisfies Sandbox as Sandbox
+  return {
+    rpcUrl,
+    faultyRpcUrl,
+    ...servers,
+    ...fixed,
+    chain,
+    database,
+    orderDesk,
+    commands,
+    moved,
+    died
+  } satisfies Sandbox as Sandbox
 })
+
+/** What the executor reaches by an address of the operator's does not come by here, and nothing can go wrong with it. */
+const kindsFor = ({ rpcUrl, serverUrl }: SandboxOptions<unknown, unknown>): ReadonlyArray<Faults.Kind> => [
+  ...(serverUrl === undefined ? Faults.ofMintServer : []),
+  ...(rpcUrl === undefined ? Faults.ofRpc : [])
+]
 
 /** The sandbox's own chain or the operator's, with the contracts on it. */
 const openChain = Effect.fnUntraced(function* (
@@ -155,16 +183,18 @@ const openDatabase = <E, R>({ dataDir, database }: SandboxOptions<E, R>) => {
 interface Behind {
   readonly chain: DevChain.DevChain
   readonly orderDesk: OrderDesk.OrderDesk["Service"]
+  readonly faults: Faults.Faults
+  readonly commands: Commands
   readonly port: number
 }
 
 /** The mint server and, on the same port, the person. Beside a mint server of the operator's ours has nothing to sell. */
 const openServers = Effect.fnUntraced(function* (
   options: Omit<SandboxOptions, "database"> & { readonly pricePerMint: Usdc },
-  { chain, orderDesk, port }: Behind
+  { chain, orderDesk, faults, commands, port }: Behind
 ) {
   const token = { address: Contracts.TOKEN, pricePerMint: options.pricePerMint }
-  const extraRoutes = yield* controlRoutes({ ...options, token: token.address }).pipe(
+  const control = yield* controlRoutes({ ...options, token: token.address, faults }).pipe(
     Effect.provideService(OrderDesk.OrderDesk, orderDesk)
   )
   const { url } = yield* MintServer.serve({
@@ -175,7 +205,11 @@ const openServers = Effect.fnUntraced(function* (
     gasKey: DevChain.roleKeys.mintServer,
     port,
     dataDir: join(options.dataDir, `mint-server-${yield* shortGenesis(chain)}`),
-    extraRoutes
+    faults,
+    extraRoutes: (app) => {
+      control(app)
+      commands.routes(app)
+    }
   })
   return { serverUrl: options.serverUrl ?? url, controlUrl: url }
 })

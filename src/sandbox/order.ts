@@ -10,7 +10,8 @@ import * as GlobalFlag from "effect/cli/GlobalFlag"
 import { shortId } from "../domain/Task.ts"
 import { duration } from "../domain/time.ts"
 import { version } from "../ops/version.ts"
-import { allowed, isRecipient, type OrderBody, OrderPlaced, PayMode, Quantity, Refusal } from "./ControlServer.ts"
+import { allowed, isRecipient, type OrderBody, OrderPlaced, PayMode, Quantity } from "./ControlServer.ts"
+import { Refusal } from "./controlAnswers.ts"
 import { DATA_DIR, findSandbox } from "./sandboxFile.ts"
 
 /** Two blocks at most: one for the payment and, on a busy machine, one to wait for. */

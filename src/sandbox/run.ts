@@ -7,6 +7,7 @@ import { bannerLines } from "../ops/Banner.ts"
 import * as Log from "../ops/Log.ts"
 import { notifyReady } from "../ops/ready.ts"
 import { version } from "../ops/version.ts"
+import type { RunCommand } from "./commandRoutes.ts"
 import { open, type Sandbox } from "./Sandbox.ts"
 import { DATA_DIR } from "./sandboxFile.ts"
 
@@ -15,9 +16,9 @@ const SAMPLE_QUANTITY = 5
 
 /**
  * The executor on the local network. What the settings name is the operator's own; the sandbox brings the rest, and
- * outlives the executor's drain.
+ * outlives the executor's drain. `command` carries out what people decide, with what the executor has.
  */
-export const run = Effect.scoped(
+export const run = <R>(command: RunCommand<R>) =>
   Effect.gen(function* () {
     const asked = yield* Settings
     const sandbox = yield* openFor(asked)
@@ -25,12 +26,12 @@ export const run = Effect.scoped(
     yield* Log.startup(bannerLines(settings, { version }))
     yield* Log.startup(introduction(asked, sandbox))
     const afterStart = isWhole(asked) ? Effect.andThen(notifyReady, sampleOrder(sandbox)) : notifyReady
-    return yield* monitor(afterStart).pipe(
+    return yield* Effect.andThen(sandbox.commands.serve(command), monitor(afterStart)).pipe(
+      Effect.scoped,
       Effect.provide(executorOn(sandbox, settings)),
       Effect.raceFirst(sandbox.died)
     )
-  })
-)
+  }).pipe(Effect.scoped)
 
 const openFor = (asked: SettingsShape) =>
   open({
@@ -60,7 +61,7 @@ export const executorOn = (sandbox: Sandbox, asked: SettingsShape) =>
 /** The settings with what the sandbox brought. */
 const complete = (asked: SettingsShape, sandbox: Sandbox): SettingsShape => ({
   ...asked,
-  rpcUrls: asked.rpcUrls.length > 0 ? asked.rpcUrls : [Redacted.make(sandbox.rpcUrl)],
+  rpcUrls: asked.rpcUrls.length > 0 ? asked.rpcUrls : [Redacted.make(sandbox.faultyRpcUrl)],
   serverUrl: Option.some(sandbox.serverUrl),
   agentEncryptionKey: Option.some(sandbox.encryptionKey)
 })
@@ -80,6 +81,8 @@ const introduction = (asked: SettingsShape, sandbox: Sandbox): ReadonlyArray<str
   ),
   "   Place an order: npm run sandbox:order -- --quantity 5 --pay now|late|half|never",
   `   See the orders: curl ${sandbox.controlUrl}/sandbox/orders`,
+  "   Make something go wrong: npm run sandbox:fault -- --list",
+  "   Decide about orders and money: npm run -s ai-mint -- --help",
   "   Stop: Ctrl-C. Start anew: npm run sandbox:reset"
 ]
 

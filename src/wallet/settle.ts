@@ -16,7 +16,7 @@ import { setAside } from "./outcome.ts"
 import { Outage, STANDSTILL_MS } from "./Outage.ts"
 import { resendPayment } from "./resend.ts"
 
-/** So many looks an accepted payment gets before the bytes are sent again: over a minute. */
+/** So many looks an accepted payment gets before the bytes are sent again: two minutes. */
 const ACCEPTED_LOOKS = 7
 
 /** Bytes that could no longer be settled in time are not sent again. */

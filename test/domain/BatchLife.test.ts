@@ -56,7 +56,7 @@ const steps: Record<string, Step> = {
     from: ["paid"],
     take: (batch, nowMs, n) => deliver(batch, Math.min(1 + n, batch.quantity - batch.minted), nowMs)
   },
-  hold: { from: ["planned", ...LIVE, "paid"], take: (batch, nowMs) => hold(batch, "a person decides", nowMs) },
+  hold: { from: ["planned", ...LIVE], take: (batch, nowMs) => hold(batch, "a person decides", nowMs) },
   resolve: { from: ["paid", "held"], take: (batch, nowMs) => resolve(batch, batch.minted, "given up", nowMs) }
 }
 

@@ -7,6 +7,8 @@ import * as Contracts from "../../src/sandbox/Contracts.ts"
 import { type DevChain, roleKeys, roles } from "../../src/sandbox/DevChain.ts"
 import * as MintServer from "../../src/sandbox/MintServer.ts"
 import { setUpUsdc, USDC as SANDBOX_USDC, usdcAbi } from "../../src/sandbox/usdcDeployment.ts"
+import type { Address } from "../../src/domain/Address.ts"
+import type { Faults } from "../../src/sandbox/faults.ts"
 import type { Person } from "../support/orders.ts"
 import { ENCRYPTION_KEY } from "../support/settings.ts"
 import { temporaryDirectory } from "./support.ts"
@@ -23,27 +25,41 @@ export const PRICE = 1_000_000n
 export interface BaseSepolia {
   readonly chain: DevChain
   readonly serverUrl: string
+  /** Further tokens that the mint server sells. */
+  readonly tokens: ReadonlyArray<Address>
+}
+
+interface Extras {
+  /** How many further tokens there are. */
+  readonly tokens?: number
+  /** What goes wrong with the mint server. */
+  readonly faults?: Faults
 }
 
 /**
  * Opens it with the sandbox's own tools, for a test file in which `local` is mocked to be Base Sepolia with a block
  * every second. The executors under test are processes of their own, and know the real settings only.
  */
-export const openBaseSepolia = Effect.gen(function* () {
+export const openBaseSepoliaWith = Effect.fnUntraced(function* ({ tokens: count = 0, faults }: Extras) {
   const { chain } = yield* Anvil.start({ port: 0 })
   yield* Contracts.deploy(chain)
   yield* putUsdcInPlace(chain)
+  const terms = Array.from({ length: count }, (_, index) => ({ name: "Test", symbol: `TEST${index}` }))
+  const tokens = yield* Contracts.deployTokens(chain, terms)
   const { url } = yield* MintServer.serve({
     rpcUrl: chain.rpcUrl,
     chainId: baseSepolia.chainId,
     usdc: baseSepolia.usdc,
-    tokens: [{ address: TOKEN, pricePerMint: PRICE }],
+    tokens: [TOKEN, ...tokens].map((address) => ({ address, pricePerMint: PRICE })),
     gasKey: roleKeys.mintServer,
     port: 0,
-    dataDir: yield* temporaryDirectory
+    dataDir: yield* temporaryDirectory,
+    ...(faults && { faults })
   })
-  return { chain, serverUrl: url } satisfies BaseSepolia as BaseSepolia
+  return { chain, serverUrl: url, tokens } satisfies BaseSepolia as BaseSepolia
 })
+
+export const openBaseSepolia = openBaseSepoliaWith({})
 
 /** Where Circle's proxy keeps its implementation and its admin. Source: circlefin/stablecoin-evm, `contracts/upgradeability`. */
 const SLOTS = ["implementation", "admin"].map((name) => keccak256(toHex(`org.zeppelinos.proxy.${name}`)))
@@ -67,6 +83,21 @@ const putUsdcInPlace = Effect.fnUntraced(function* (chain: DevChain) {
   for (const data of [...setUp.map((call) => call.data), permit]) yield* asCircle(chain, data)
 })
 
+/** Gives many people what each needs, in the next blocks of the chain's own. */
+export const payAll = Effect.fnUntraced(function* (
+  { chain }: BaseSepolia,
+  dues: ReadonlyArray<{ readonly who: Person; readonly mints: number }>
+) {
+  const hashes = yield* Effect.forEach(dues, ({ who, mints }) => {
+    const data = mintCall(who, mints)
+    return chain.send("act as Circle", roles.treasury, { to: USDC, data, gas: 100_000n })
+  })
+  yield* Effect.forEach(hashes, (hash) => chain.receipt("act as Circle", hash), { concurrency: "unbounded" })
+})
+
+const mintCall = ({ agentAddress }: Person, mints: number): Hex =>
+  encodeFunctionData({ abi: usdcAbi, functionName: "mint", args: [agentAddress, PRICE * BigInt(mints)] })
+
 const asCircle = Effect.fnUntraced(function* (chain: DevChain, data: Hex) {
   const hash = yield* chain.send("act as Circle", roles.treasury, { to: USDC, data, gas: 1_000_000n })
   yield* chain.mine(1)
@@ -74,10 +105,7 @@ const asCircle = Effect.fnUntraced(function* (chain: DevChain, data: Hex) {
 })
 
 /** Gives the person's agent wallet the USDC for so many mints. */
-export const pay = ({ chain }: BaseSepolia, { agentAddress }: Person, mints: number) => {
-  const args = [agentAddress, PRICE * BigInt(mints)] as const
-  return asCircle(chain, encodeFunctionData({ abi: usdcAbi, functionName: "mint", args }))
-}
+export const pay = ({ chain }: BaseSepolia, who: Person, mints: number) => asCircle(chain, mintCall(who, mints))
 
 /** What the wallet holds. */
 export const balanceOf = ({ chain }: BaseSepolia, { agentAddress }: Person) =>
@@ -101,12 +129,16 @@ export const deployment = (
 })
 
 /** An order as the platform's server writes it: with the columns that have no default, and none besides. */
-export const placeOrder = Effect.fnUntraced(function* ({ walletId, userAddress }: Person, quantity: number) {
+export const placeOrder = Effect.fnUntraced(function* (
+  { walletId, userAddress }: Person,
+  quantity: number,
+  token = TOKEN
+) {
   const sql = yield* SqlClient.SqlClient
   const order = {
     user_address: userAddress,
     agent_wallet_id: walletId,
-    token_address: TOKEN,
+    token_address: token,
     quantity,
     price_per_mint: PRICE,
     total_cost: PRICE * BigInt(quantity)

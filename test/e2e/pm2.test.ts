@@ -97,7 +97,7 @@ describe("the executor under pm2", () => {
         const rpc = yield* gateTo(world.chain.rpcUrl)
         const payments = yield* gateTo(world.serverUrl, ({ headers }) => headers["payment-signature"] !== undefined)
         const settings = deployment(
-          { chain: { ...world.chain, rpcUrl: rpc.url }, serverUrl: payments.url },
+          { ...world, chain: { ...world.chain, rpcUrl: rpc.url }, serverUrl: payments.url },
           databaseUrl
         )
         const pm2 = yield* pm2In(directory)

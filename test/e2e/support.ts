@@ -72,6 +72,8 @@ export interface Running {
   /** The first line with these words, as soon as it is there. A process that ends without having said it is a defect. */
   readonly line: (words: string) => Effect.Effect<string>
   readonly kill: (signal: NodeJS.Signals) => Effect.Effect<void>
+  /** How it ended; `undefined` as long as it runs. */
+  readonly ending: () => Ending | undefined
   /** Waits for the end, streams included. */
   readonly ended: Effect.Effect<Ending>
 }
@@ -112,6 +114,7 @@ export const start = Effect.fnUntraced(function* ({ args, cwd, env = {} }: Comma
         tell
       ),
     kill: (signal) => Effect.sync(() => void child.kill(signal)),
+    ending: () => end.reached,
     ended: eventually(
       "the end of the process",
       Effect.sync(() => end.reached),

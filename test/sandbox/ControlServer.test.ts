@@ -6,6 +6,7 @@ import { Hono } from "hono"
 import { type Address, address } from "../../src/domain/Address.ts"
 import { type Usdc, usdc } from "../../src/domain/Usdc.ts"
 import { controlRoutes, OrderDetails, OrderList, OrderPlaced } from "../../src/sandbox/ControlServer.ts"
+import * as Faults from "../../src/sandbox/faults.ts"
 import * as OrderDesk from "../../src/sandbox/OrderDesk.ts"
 import * as Pglite from "../support/Pglite.ts"
 import { migrate } from "../../src/task/migrate.ts"
@@ -40,7 +41,8 @@ const open = Effect.fnUntraced(function* (from = "127.0.0.1") {
     token: TOKEN,
     pricePerMint: PRICE,
     paymentTimeout: PAYMENT_TIMEOUT,
-    checkInterval: Duration.seconds(10)
+    checkInterval: Duration.seconds(10),
+    faults: Faults.make()
   })
   const app = new Hono()
   addRoutes(app)
@@ -218,6 +220,17 @@ describe("the control server", () => {
       })
     )
 
+    it.effect("shows and switches what goes wrong", () =>
+      Effect.gen(function* () {
+        const request = yield* open()
+        const fault = { kind: "answer-502", times: 1 }
+        yield* request("PUT", "/faults", { faults: [fault] })
+        const { status, json } = yield* request("GET", "/faults")
+        assert.strictEqual(status, 200)
+        assert.deepInclude(json, { faults: [fault], injected: {} })
+      })
+    )
+
     it.effect("does not read an order that is longer than any order", () =>
       Effect.gen(function* () {
         const request = yield* open()
@@ -239,7 +252,10 @@ describe("the control server", () => {
         for (const [method, path] of [
           ["GET", "/orders"],
           ["POST", "/orders"],
-          ["GET", "/orders/1"]
+          ["GET", "/orders/1"],
+          ["GET", "/faults"],
+          ["PUT", "/faults"],
+          ["DELETE", "/faults"]
         ] as const) {
           assert.strictEqual((yield* request(method, path)).status, 403)
         }

@@ -50,9 +50,9 @@ const usdcOf = (chain: DevChain, account: Address) =>
     client.readContract({ address: USDC, abi: usdcAbi, functionName: "balanceOf", args: [account] })
   )
 
-const post = (url: string, body: unknown) =>
+const post = (url: string, body: unknown, method = "POST") =>
   Effect.promise(async () => {
-    const init = { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) }
+    const init = { method, headers: { "content-type": "application/json" }, body: JSON.stringify(body) }
     const response = await fetch(url, init)
     return { status: response.status, text: await response.text() }
   })
@@ -147,6 +147,23 @@ describe("the sandbox", () => {
       const mint = { recipient: agentAddress, quantity: 1 }
       const { status } = yield* post(`${sandbox.controlUrl}/api/mint/${sandbox.token}`, mint)
       assert.strictEqual(status, 404, "sells nothing beside the operator's mint server")
+      const faults = [{ kind: "rpc-lag" }]
+      const refused = yield* post(`${sandbox.controlUrl}/sandbox/faults`, { faults }, "PUT")
+      assert.strictEqual(refused.status, 400, "nothing of it comes by here")
+    })
+  )
+
+  it.live("does wrong with its mint server and with the executor's way to the chain, on request", () =>
+    Effect.gen(function* () {
+      const database = yield* operatorsDatabase
+      const { controlUrl, serverUrl, token, rpcUrl, faultyRpcUrl } = yield* open(yield* newFolder, { database })
+      const faults = [{ kind: "outage" }, { kind: "rpc-429" }]
+      assert.strictEqual((yield* post(`${controlUrl}/sandbox/faults`, { faults }, "PUT")).status, 200)
+      const mint = { recipient: token, quantity: 1 }
+      assert.strictEqual((yield* post(`${serverUrl}/api/mint/${token}`, mint)).status, 503)
+      const question = { jsonrpc: "2.0", id: 1, method: "eth_chainId", params: [] }
+      assert.strictEqual((yield* post(faultyRpcUrl, question)).status, 429)
+      assert.strictEqual((yield* post(rpcUrl, question)).status, 200, "everybody else's way is as ever")
     })
   )
 

@@ -12,6 +12,7 @@ import { local } from "../../src/config/Network.ts"
 import { type Address, address } from "../../src/domain/Address.ts"
 import { times, usdc, type Usdc } from "../../src/domain/Usdc.ts"
 import { controlRoutes } from "../../src/sandbox/ControlServer.ts"
+import * as Faults from "../../src/sandbox/faults.ts"
 import { DeskError, OrderDesk, type OrderRequest } from "../../src/sandbox/OrderDesk.ts"
 import { publish } from "../../src/sandbox/sandboxFile.ts"
 
@@ -65,7 +66,7 @@ const scripted = ({ asked, paid }: Desk) =>
 /** A directory with a sandbox on it: the real control endpoints on a real port, and the scripted desk behind them. */
 const sandbox = Effect.gen(function* () {
   const desk: Desk = { asked: [], paid: [] }
-  const pace = { paymentTimeout: Duration.minutes(10), checkInterval: Duration.seconds(10) }
+  const pace = { paymentTimeout: Duration.minutes(10), checkInterval: Duration.seconds(10), faults: Faults.make() }
   const addRoutes = yield* controlRoutes({ token: TOKEN, pricePerMint: usdc(1_600_000n), ...pace }).pipe(
     Effect.provide(scripted(desk))
   )

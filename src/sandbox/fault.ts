@@ -1,0 +1,137 @@
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { Console, Effect, Option, Schema } from "effect"
+// One module each: all of `effect/cli` would double the time until the first line.
+import * as Argument from "effect/cli/Argument"
+import * as CliConfig from "effect/cli/CliConfig"
+import * as CliError from "effect/cli/CliError"
+import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
+import * as GlobalFlag from "effect/cli/GlobalFlag"
+import { version } from "../ops/version.ts"
+import { Refusal } from "./controlAnswers.ts"
+import { FaultsState } from "./faultRoutes.ts"
+import { allowed, Blocks, isToken, Milliseconds, Times } from "./faults.ts"
+import { DATA_DIR, findSandbox } from "./sandboxFile.ts"
+
+/** The sandbox only notes it down. */
+const ANSWER_TIMEOUT = "10 seconds"
+
+const number = (name: "times" | "ms" | "blocks", schema: typeof Times, description: string) =>
+  Flag.Int(name).pipe(
+    Flag.filter(Schema.is(schema), () => allowed[name]),
+    Flag.optional,
+    Flag.withDescription(description)
+  )
+
+const flags = {
+  kind: Argument.String("kind").pipe(
+    Argument.optional,
+    Argument.withDescription("What is to go wrong, besides what does already. --list shows all kinds")
+  ),
+  times: number("times", Times, "For so many requests. Default: until it is switched off"),
+  token: Flag.String("token").pipe(
+    Flag.filter(isToken, () => allowed.token),
+    Flag.optional,
+    Flag.withDescription("Only for mints of this token. Default: for all")
+  ),
+  ms: number("ms", Milliseconds, "Milliseconds, for settle-late and rpc-slow. Default: 3000"),
+  blocks: number("blocks", Blocks, "Blocks, for rpc-lag and rpc-range. Default: 10"),
+  off: Flag.Boolean("off").pipe(
+    Flag.withDefault(false),
+    Flag.withDescription("Switches everything off or, with a kind, this one")
+  ),
+  list: Flag.Boolean("list").pipe(
+    Flag.withDefault(false),
+    Flag.withDescription("Shows all kinds, what is on and how often it happened")
+  ),
+  dataDir: Flag.String("data-dir").pipe(
+    Flag.withDefault(DATA_DIR),
+    Flag.withDescription(`Where the sandbox keeps its data. Default: ${DATA_DIR}`)
+  )
+}
+
+const command = Command.make(
+  "sandbox:fault",
+  flags,
+  Effect.fnUntraced(function* ({ kind, off, list, dataDir, ...how }) {
+    const { serverUrl } = yield* findSandbox(dataDir).pipe(Effect.mapError(({ message }) => problem(message)))
+    const url = `${serverUrl}/sandbox/faults`
+    if (list || (Option.isNone(kind) && !off)) return yield* Console.log(describeAll(yield* ask(url, "GET")))
+    if (Option.isNone(kind)) return yield* Console.log(describeOn(yield* ask(url, "DELETE")))
+    const { faults } = yield* ask(url, "GET")
+    const others = faults.filter((fault) => fault.kind !== kind.value)
+    const given = Object.entries(how).flatMap(([name, value]) =>
+      Option.isSome<string | number>(value) ? [[name, value.value]] : []
+    )
+    const added = off ? [] : [{ kind: kind.value, ...Object.fromEntries(given) }]
+    yield* Console.log(describeOn(yield* ask(url, "PUT", { faults: [...others, ...added] })))
+  })
+).pipe(
+  Command.withDescription("Makes something go wrong in the sandbox that runs: with its mint server, or with its node."),
+  Command.withExamples([
+    {
+      command: "npm run sandbox:fault -- answer-502 --times 1",
+      description: "The next payment is taken, and 502 said"
+    },
+    { command: "npm run sandbox:fault -- rpc-lag --blocks 20", description: "The node falls behind" },
+    { command: "npm run sandbox:fault -- --off", description: "All is well again" }
+  ])
+)
+
+const ask = Effect.fnUntraced(function* (url: string, method: "GET" | "PUT" | "DELETE", body?: unknown) {
+  const { status, text } = yield* Effect.tryPromise({
+    try: async (signal) => {
+      const sent = body === undefined ? {} : { body: JSON.stringify(body) }
+      const response = await fetch(url, { method, headers: { "content-type": "application/json" }, ...sent, signal })
+      return { status: response.status, text: await response.text() }
+    },
+    catch: () => problem(`The sandbox does not answer at ${url}. Is it still starting, or stuck? Its log says more.`)
+  }).pipe(
+    Effect.timeoutOrElse({
+      duration: ANSWER_TIMEOUT,
+      orElse: () => Effect.fail(problem(`No answer in ${ANSWER_TIMEOUT} from ${url}`))
+    })
+  )
+  if (status === 200) {
+    const state = Schema.decodeEffect(Schema.fromJsonString(FaultsState))(text)
+    return yield* Effect.mapError(state, () => problem(`${url} answers in a way unknown here.`))
+  }
+  const refusal = Schema.decodeOption(Schema.fromJsonString(Refusal))(text)
+  const { error, problems = [] } = Option.getOrElse(refusal, (): Refusal => ({ error: `HTTP status ${status}` }))
+  return yield* problem([`The sandbox refused: ${error}`, ...problems].join("\n  - "))
+})
+
+const problem = (message: string): CliError.UserError => new CliError.UserError({ cause: message })
+
+const describeOn = ({ faults, injected }: FaultsState): string => {
+  const counts = Object.entries(injected).map(([kind, count]) => `${kind} ${count}`)
+  return [
+    ...(faults.length === 0 ? ["✅ Nothing goes wrong on purpose."] : ["💥 Goes wrong from now on:"]),
+    ...faults.map((fault) => `   ${wordsOf(fault)}`),
+    ...(counts.length === 0 ? [] : [`Happened so far: ${counts.join(", ")}`])
+  ].join("\n")
+}
+
+/** `settle-late, 2 times, ms 5000`. */
+const wordsOf = ({ kind, times, ...how }: FaultsState["faults"][number]): string => {
+  const left = times === undefined ? "until it is switched off" : times === 1 ? "once" : `${times} times`
+  return [kind, left, ...Object.entries(how).map(([name, value]) => `${name} ${value}`)].join(", ")
+}
+
+const describeAll = (state: FaultsState): string => {
+  const kinds = Object.entries(state.kinds)
+  const width = Math.max(...kinds.map(([kind]) => kind.length))
+  return [
+    "What can go wrong:",
+    ...kinds.map(([kind, does]) => `   ${kind.padEnd(width)}  ${does}`),
+    "",
+    describeOn(state)
+  ].join("\n")
+}
+
+command.pipe(
+  Command.run({ version }),
+  Effect.provide([NodeServices.layer, CliConfig.layer({ builtIns: [GlobalFlag.Help, GlobalFlag.Version] })]),
+  NodeRuntime.runMain
+)

@@ -1,0 +1,112 @@
+/** One call of a JSON-RPC request. */
+export interface RpcCall {
+  readonly jsonrpc: string
+  readonly id: unknown
+  readonly method: string
+  readonly params?: ReadonlyArray<unknown>
+}
+
+/** What a node tells: the result or the error of a call. */
+export type RpcAnswer =
+  | { readonly result: unknown }
+  | { readonly error: { readonly code: number; readonly message: string } }
+
+/** How the node that is seen differs from the one that is there. What is left out is as it is. */
+export interface View {
+  /** The newest block that it knows. */
+  readonly head?: bigint
+  readonly hasNoLogs?: boolean
+  /** Blocks in one `eth_getLogs`, and the node's newest block, up to which a range without an end goes. */
+  readonly range?: { readonly max: number; readonly newest: bigint }
+  readonly isOtherChain?: boolean
+}
+
+/** What becomes of a call: it is answered here, or the node is asked `call`, and what it says is seen through `see`. */
+export type Plan =
+  | { readonly answer: RpcAnswer; readonly isTooLarge?: boolean }
+  | { readonly call: RpcCall; readonly see: (answer: RpcAnswer) => RpcAnswer }
+
+export const isCall = (value: unknown): value is RpcCall =>
+  typeof value === "object" && value !== null && "method" in value && typeof value.method === "string"
+
+/** Which parameter names a block. Source: github.com/ethereum/execution-apis. */
+const BLOCK_PARAMETER: Readonly<Record<string, number>> = {
+  eth_call: 1,
+  eth_estimateGas: 1,
+  eth_getBalance: 1,
+  eth_getBlockByNumber: 0,
+  eth_getCode: 1,
+  eth_getStorageAt: 2,
+  eth_getTransactionCount: 1
+}
+
+/** What is looked up by a hash, and is in a block. */
+const BY_HASH = new Set(["eth_getBlockByHash", "eth_getTransactionByHash", "eth_getTransactionReceipt"])
+
+const asIs = (call: RpcCall): Plan => ({ call, see: (answer) => answer })
+
+const answered = (result: unknown): Plan => ({ answer: { result } })
+
+/** What a node through this view makes of a call. */
+export const planFor = (call: RpcCall, view: View): Plan => {
+  if (call.method === "eth_getLogs") return planLogs(call, view)
+  if (call.method === "eth_chainId" && view.isOtherChain === true) return { call, see: withResult(nextNumber) }
+  return view.head === undefined ? asIs(call) : planBehind(call, view.head)
+}
+
+const planBehind = (call: RpcCall, head: bigint): Plan => {
+  if (call.method === "eth_blockNumber") return answered(hex(head))
+  if (BY_HASH.has(call.method)) return { call, see: withResult((found) => (blockOf(found) > head ? null : found)) }
+  const index = BLOCK_PARAMETER[call.method]
+  if (index === undefined) return asIs(call)
+  const block = numberOf(call.params?.[index], head)
+  if (block > head) {
+    // As geth says it.
+    const unknown = { error: { code: -32_000, message: "header not found" } }
+    return call.method === "eth_getBlockByNumber" ? answered(null) : { answer: unknown }
+  }
+  const params = [...(call.params ?? [])]
+  params[index] = hex(block)
+  return asIs({ ...call, params })
+}
+
+/** A node gives the logs that it has of a range, and says nothing of the blocks that it lacks. */
+const planLogs = (call: RpcCall, view: View): Plan => {
+  const [filter] = call.params ?? []
+  if (view.hasNoLogs === true) return answered([])
+  if (typeof filter !== "object" || filter === null || "blockHash" in filter) return asIs(call)
+  const { fromBlock, toBlock } = filter as { readonly fromBlock?: unknown; readonly toBlock?: unknown }
+  const { head, range } = view
+  const newest = head ?? range?.newest
+  const to = numberOf(toBlock, newest)
+  const from = numberOf(fromBlock, newest)
+  if (range !== undefined && to - from >= BigInt(range.max)) {
+    const message = `query exceeds max block range ${range.max}`
+    return { answer: { error: { code: -32_602, message } }, isTooLarge: true }
+  }
+  if (head === undefined) return asIs(call)
+  if (from > head) return answered([])
+  return asIs({ ...call, params: [{ ...filter, fromBlock: hex(from), toBlock: hex(to > head ? head : to) }] })
+}
+
+const hex = (number: bigint): string => `0x${number.toString(16)}`
+
+/** A tag (`latest`, `pending`, …, or none) is the head; the one old block that has a name is `earliest`. */
+const numberOf = (block: unknown, head = 0n): bigint => {
+  if (block === "earliest") return 0n
+  return typeof block === "string" && /^0x[0-9a-f]+$/i.test(block) ? BigInt(block) : head
+}
+
+const withResult =
+  (change: (result: unknown) => unknown) =>
+  (answer: RpcAnswer): RpcAnswer =>
+    "result" in answer ? { ...answer, result: change(answer.result) } : answer
+
+const nextNumber = (result: unknown): string => hex(numberOf(result) + 1n)
+
+/** The block that something is in; -1 where it is in none yet. */
+const blockOf = (found: unknown): bigint => {
+  if (typeof found !== "object" || found === null) return -1n
+  const number = "blockNumber" in found ? found.blockNumber : "number" in found ? found.number : undefined
+  return numberOf(number, -1n)
+}

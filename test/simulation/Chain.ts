@@ -1,0 +1,227 @@
+import { createHash } from "node:crypto"
+import type { Address, Bytes32 } from "../../src/domain/Address.ts"
+import type { Authorization, AuthorizationOutcome, SignedAuthorization } from "../../src/domain/Authorization.ts"
+import type { Block } from "../../src/domain/Block.ts"
+import type { Timeline } from "./Timeline.ts"
+
+/** Between blocks, as on Base. */
+export const BLOCK_MS = 2_000
+
+/** 32 bytes that follow from a text, much faster than keccak256: nobody here minds which hash it is. */
+export const digest = (text: string): Bytes32 => `0x${createHash("sha256").update(text).digest("hex")}`
+
+/** USDC that moved. */
+export interface Transfer {
+  readonly from: Address
+  readonly to: Address
+  readonly amount: bigint
+  readonly tx: Bytes32
+  readonly block: number
+  readonly timeMs: number
+  /** The EIP-3009 nonce that it used; `undefined` for an ordinary transfer. */
+  readonly nonce: Bytes32 | undefined
+}
+
+export interface MintEvent {
+  readonly tx: Bytes32
+  readonly logIndex: number
+  readonly block: number
+  readonly token: Address
+  readonly recipient: Address
+  /** The nonce of the payment that the server made it for: the truth, which no executor sees. */
+  readonly nonce: Bytes32
+}
+
+interface Spent {
+  readonly outcome: Exclude<AuthorizationOutcome, { readonly _tag: "Unused" | "Unexplained" }>
+  readonly block: number
+}
+
+/** Blocks that came at the usual pace, from `number` on. */
+interface Stretch {
+  readonly number: number
+  readonly atMs: number
+}
+
+/** What became of an authorization that somebody put on chain. */
+export type Settlement =
+  | { readonly _tag: "done"; readonly tx: Bytes32 }
+  | { readonly _tag: "reverted"; readonly why: string }
+
+type Tx = (block: number, timeMs: number) => void
+
+/** A chain with Circle's USDC and mint tokens on it: the truth of a run. Blocks follow from the time; only txs are events. */
+export class Chain {
+  readonly transfers: Array<Transfer> = []
+  readonly mints: Array<MintEvent> = []
+  /** Signatures of the authorizations that moved money, as the calldata shows them. */
+  readonly settled = new Set<string>()
+  readonly #timeline: Timeline
+  readonly #isSigned: (payment: SignedAuthorization) => boolean
+  readonly #stretches: Array<Stretch>
+  readonly #transfersOf = new Map<Address, Array<Transfer>>()
+  readonly #mintsOf = new Map<string, Array<MintEvent>>()
+  readonly #spent = new Map<string, Spent>()
+  #waiting: Array<Tx> = []
+  #haltedAt: number | undefined
+  #hashes = 0
+
+  constructor(timeline: Timeline, isSigned: (payment: SignedAuthorization) => boolean) {
+    this.#timeline = timeline
+    this.#isSigned = isSigned
+    const old = 20_000
+    this.#stretches = [{ number: 0, atMs: timeline.nowMs - old * BLOCK_MS }]
+  }
+
+  get head(): number {
+    if (this.#haltedAt !== undefined) return this.#haltedAt
+    const last = this.#stretches.at(-1)!
+    return last.number + Math.floor((this.#timeline.nowMs - last.atMs) / BLOCK_MS)
+  }
+
+  timeOf(number: number): number {
+    const stretch = this.#stretches.findLast((candidate) => candidate.number <= number)!
+    return stretch.atMs + (number - stretch.number) * BLOCK_MS
+  }
+
+  blockAt(number: number): Block {
+    return { number: BigInt(number), timeMs: this.timeOf(number) }
+  }
+
+  get isHalted(): boolean {
+    return this.#haltedAt !== undefined
+  }
+
+  /** From now on there are no blocks. */
+  halt(): void {
+    this.#haltedAt ??= this.head
+  }
+
+  /** Blocks again: with the time of now, or, as a rollup may do it, with all that were missed and their old times. */
+  resume(catchesUp: boolean): void {
+    const halted = this.#haltedAt
+    if (halted === undefined) return
+    this.#haltedAt = undefined
+    const last = this.#stretches.at(-1)!
+    const number = halted + 1
+    if (!catchesUp) {
+      const atMs = Math.max(last.atMs + (number - last.number) * BLOCK_MS, this.#timeline.nowMs)
+      this.#stretches.push({ number, atMs: Math.floor(atMs / 1000) * 1000 })
+    }
+    const waiting = this.#waiting
+    this.#waiting = []
+    if (this.head < number) {
+      for (const tx of waiting) this.submit(tx)
+    } else for (const tx of waiting) tx(number, this.timeOf(number))
+  }
+
+  /** Has `tx` done in the first block that comes after `notBeforeMs`. */
+  submit(tx: Tx, notBeforeMs = 0): void {
+    const last = this.#stretches.at(-1)!
+    const fromMs = Math.max(this.#timeline.nowMs, notBeforeMs - 1)
+    const atMs = last.atMs + (Math.floor((fromMs - last.atMs) / BLOCK_MS) + 1) * BLOCK_MS
+    this.#timeline.at(
+      atMs,
+      () => (this.isHalted ? void this.#waiting.push(tx) : tx(this.head, this.timeOf(this.head))),
+      {
+        isChain: true
+      }
+    )
+  }
+
+  hash(): Bytes32 {
+    return digest(`hash ${++this.#hashes}`)
+  }
+
+  balance(of: Address, block = Number.MAX_SAFE_INTEGER): bigint {
+    let balance = 0n
+    for (const transfer of this.#transfersOf.get(of) ?? []) {
+      if (transfer.block > block) break
+      balance += transfer.to === of ? transfer.amount : -transfer.amount
+    }
+    return balance
+  }
+
+  /** Oldest first. */
+  transfersOf(account: Address): ReadonlyArray<Transfer> {
+    return this.#transfersOf.get(account) ?? []
+  }
+
+  transfer(move: Omit<Transfer, "tx" | "timeMs">): Bytes32 {
+    const done: Transfer = { ...move, tx: this.hash(), timeMs: this.timeOf(move.block) }
+    this.transfers.push(done)
+    for (const account of new Set([move.from, move.to])) {
+      const known = this.#transfersOf.get(account)
+      if (known === undefined) this.#transfersOf.set(account, [done])
+      else known.push(done)
+    }
+    return done.tx
+  }
+
+  /** USDC's `transferWithAuthorization`. */
+  settle(payment: SignedAuthorization, block: number): Settlement {
+    const seconds = Math.floor(this.timeOf(block) / 1000)
+    const fault = this.#faultOf(payment, seconds)
+    if (fault !== undefined) return { _tag: "reverted", why: fault }
+    this.settled.add(payment.signature)
+    return { _tag: "done", tx: this.#spend(payment, block) }
+  }
+
+  /** What a call instead of a transaction would say. */
+  wouldSettle(payment: SignedAuthorization): boolean {
+    return this.#faultOf(payment, Math.floor(this.timeOf(this.head) / 1000)) === undefined
+  }
+
+  #faultOf(payment: SignedAuthorization, seconds: number): string | undefined {
+    if (!this.#isSigned(payment)) return "FiatTokenV2: invalid signature"
+    if (seconds <= payment.validAfter) return "FiatTokenV2: authorization is not yet valid"
+    if (seconds >= payment.validBefore) return "FiatTokenV2: authorization is expired"
+    if (this.#spent.has(payment.from + payment.nonce)) return "FiatTokenV2: authorization is used or canceled"
+    if (this.balance(payment.from) < payment.value) return "ERC20: transfer amount exceeds balance"
+    return undefined
+  }
+
+  #spend({ from, to, value, nonce }: Authorization, block: number): Bytes32 {
+    const tx = this.transfer({ from, to, amount: value, block, nonce })
+    this.#spent.set(from + nonce, { block, outcome: { _tag: "Used", tx, block: BigInt(block), to, value } })
+    return tx
+  }
+
+  /** Whoever has the wallet's key used the nonce for a transfer of their own. */
+  useElsewhere(authorization: Authorization, block: number): boolean {
+    const isFree = !this.#spent.has(authorization.from + authorization.nonce)
+    if (!isFree || this.balance(authorization.from) < authorization.value) return false
+    this.#spend(authorization, block)
+    return true
+  }
+
+  cancelAuthorization(payer: Address, nonce: Bytes32, block: number): boolean {
+    if (this.#spent.has(payer + nonce)) return false
+    const outcome = { _tag: "Canceled", tx: this.hash(), block: BigInt(block) } as const
+    this.#spent.set(payer + nonce, { block, outcome })
+    return true
+  }
+
+  /** What became of a nonce up to a block. */
+  outcome(payer: Address, nonce: Bytes32, block = Number.MAX_SAFE_INTEGER): AuthorizationOutcome {
+    const spent = this.#spent.get(payer + nonce)
+    return spent === undefined || spent.block > block ? { _tag: "Unused" } : spent.outcome
+  }
+
+  mint(order: Pick<MintEvent, "token" | "recipient" | "nonce">, count: number, block: number): Bytes32 {
+    const tx = this.hash()
+    const key = order.token + order.recipient
+    const known = this.#mintsOf.get(key) ?? []
+    this.#mintsOf.set(key, known)
+    for (let logIndex = 0; logIndex < count; logIndex++) {
+      const event = { ...order, tx, logIndex, block }
+      this.mints.push(event)
+      known.push(event)
+    }
+    return tx
+  }
+
+  mintsOf(token: Address, recipient: Address): ReadonlyArray<MintEvent> {
+    return this.#mintsOf.get(token + recipient) ?? []
+  }
+}

@@ -1,0 +1,146 @@
+import type { Tables } from "../../src/task/MemoryLedger.ts"
+import type { Fault } from "./faults.ts"
+import { launch } from "./launch.ts"
+import { Process } from "./Process.ts"
+import type { Random } from "./random.ts"
+import type { World } from "./World.ts"
+
+const MINUTE_MS = 60_000
+const BACKUPS_KEPT = 3
+
+/** Who starts the executors again when they end, and the weather around them. */
+export class Operations {
+  readonly #world: World
+  readonly #random: Random
+  readonly #processes = new Set<Process>()
+  readonly #backups: Array<Tables> = []
+  #wanted = 1
+  #started = 0
+  #batchSize = 10
+  #isRestoring = false
+
+  constructor(world: World) {
+    this.#world = world
+    this.#random = world.random.fork("operations")
+    this.#batchSize = this.#random.pick([3, 5, 10, 25])
+  }
+
+  begin(): void {
+    const { faults } = this.#world
+    this.#wanted = faults.strikes("two executors", 1.5) ? 2 : 1
+    for (let count = 0; count < this.#wanted; count++) this.#start()
+    this.#everyMinute()
+  }
+
+  #start(): void {
+    const { faults, timeline, trace } = this.#world
+    if (this.#processes.size >= this.#wanted) return
+    if (faults.strikes("batch size changes")) this.#batchSize = this.#random.pick([1, 3, 5, 10, 25])
+    const process = new Process(`exec ${++this.#started}`, this.#random.pick([0, 0, -1_500, 2_500]), {
+      timeline,
+      faults,
+      trace,
+      onDeath: (dead) => this.#onDeath(dead)
+    })
+    if (faults.isHealed) process.clockOffsetMs = 0
+    this.#processes.add(process)
+    trace.say(process.name, `starts with MAX_BATCH_SIZE ${this.#batchSize}, clock ${process.clockOffsetMs} ms off`)
+    launch(this.#world, process, this.#batchSize)
+  }
+
+  #onDeath(process: Process): void {
+    this.#processes.delete(process)
+    if (this.#isRestoring) return
+    const { faults, timeline } = this.#world
+    const seconds = faults.isHealed ? 5 : this.#random.pick([0, 1, 5, 30, 120, 400, 900])
+    timeline.after(seconds * 1000, () => !this.#isRestoring && this.#start())
+  }
+
+  #everyMinute(): void {
+    const { faults, timeline } = this.#world
+    if (faults.isHealed) return
+    this.#outage("rpc outage", [20, 120, 700], (untilMs) => (this.#world.rpcOutageUntilMs = untilMs))
+    this.#outage("server outage", [20, 90, 400], (untilMs) => (this.#world.serverOutageUntilMs = untilMs))
+    this.#chainHalts()
+    for (const process of this.#processes) this.#touch(process)
+    this.#keepBackups()
+    timeline.after(MINUTE_MS, () => this.#everyMinute())
+  }
+
+  #outage(name: Fault, seconds: ReadonlyArray<number>, begin: (untilMs: number) => void): void {
+    const { faults, timeline, trace } = this.#world
+    if (!faults.strikes(name)) return
+    const forSeconds = faults.random(name).pick(seconds)
+    trace.say("weather", `${name} for ${forSeconds} s`)
+    begin(timeline.nowMs + forSeconds * 1000)
+  }
+
+  #chainHalts(): void {
+    const { chain, faults, timeline, trace } = this.#world
+    if (chain.isHalted || !faults.strikes("chain makes no blocks")) return
+    const forSeconds = faults.random("chain makes no blocks").pick([15, 60, 300, 800])
+    trace.say("weather", `the chain makes no blocks for ${forSeconds} s`)
+    chain.halt()
+    timeline.after(forSeconds * 1000, () => this.#chainGoesOn())
+  }
+
+  #chainGoesOn(): void {
+    const { chain, faults, trace } = this.#world
+    if (!chain.isHalted) return
+    const catchesUp = faults.strikes("chain catches up with old times")
+    trace.say("weather", `the chain makes blocks again${catchesUp ? ", all that were missed" : ""}`)
+    chain.resume(catchesUp)
+  }
+
+  #touch(process: Process): void {
+    const { faults, trace } = this.#world
+    for (const [name, sign] of [
+      ["clock jumps forward", 1],
+      ["clock jumps back", -1]
+    ] as const) {
+      if (!faults.strikes(name)) continue
+      process.clockOffsetMs += sign * faults.random(name).pick([3, 30, 200, 700, 1_500]) * 1000
+      trace.say(process.name, `${name}: now ${process.clockOffsetMs} ms off`)
+    }
+    if (faults.strikes("process is stopped")) process.die("stopped")
+  }
+
+  #keepBackups(): void {
+    const { faults, ledger } = this.#world
+    if (this.#random.chance(0.3)) this.#backups.push(ledger.tables)
+    if (this.#backups.length > BACKUPS_KEPT) this.#backups.shift()
+    if (this.#backups.length > 0 && !this.#isRestoring && faults.strikes("backup is restored")) this.#restore()
+  }
+
+  /** By the operator's rule: every executor is stopped first. */
+  #restore(): void {
+    const { ledger, oracle, timeline, trace } = this.#world
+    const backup = this.#random.pick(this.#backups)
+    this.#isRestoring = true
+    for (const process of [...this.#processes]) process.die("stopped for a restore")
+    timeline.after(this.#random.pick([1, 60, 400]) * 1000, () => {
+      trace.say("operator", "restores a backup")
+      oracle.onRestore(backup)
+      ledger.restore(backup)
+      this.#isRestoring = false
+      for (let count = 0; count < this.#wanted; count++) this.#start()
+    })
+  }
+
+  /** Everything works again, and somebody has put right what cannot put itself right. */
+  heal(): void {
+    const { chain, faults, server, oracle, timeline, trace } = this.#world
+    faults.isHealed = true
+    trace.say("weather", "nothing goes wrong any more")
+    this.#world.rpcOutageUntilMs = 0
+    this.#world.serverOutageUntilMs = 0
+    chain.resume(false)
+    for (const process of this.#processes) {
+      process.clockOffsetMs = 0
+      process.frozenUntilMs = Math.min(process.frozenUntilMs, timeline.nowMs + 60_000)
+    }
+    for (let minutes = 1; minutes <= 12; minutes += 3) {
+      timeline.after(minutes * MINUTE_MS, () => server.repair(oracle.sent))
+    }
+  }
+}

@@ -1,0 +1,121 @@
+/** What may happen to something that waits for time to pass: a dead one never sees it, a frozen one sees it later. */
+export interface Waiter {
+  readonly isDead: boolean
+  /** In milliseconds of the true time; in the past where it is not frozen. */
+  readonly frozenUntilMs: number
+}
+
+/** So many things in one moment are a circle. */
+const AT_ONCE_MAX = 20_000
+
+/** Somebody does something again and again, and no time passes. */
+export class Endless extends Error {
+  override readonly message = "somebody does the same for ever and no time passes"
+}
+
+/** What happens at one moment. */
+interface Entry {
+  readonly atMs: number
+  /** The chain moves before everybody else of the same moment: who looks at a block sees all of it. */
+  readonly rank: 0 | 1
+  readonly sequence: number
+  readonly waiter: Waiter | undefined
+  readonly action: () => void
+  isCancelled: boolean
+}
+
+const isBefore = (a: Entry, b: Entry): boolean =>
+  a.atMs !== b.atMs ? a.atMs < b.atMs : a.rank !== b.rank ? a.rank < b.rank : a.sequence < b.sequence
+
+/**
+ * The one true time, in milliseconds since 1970, and everything that is to happen. It jumps from one thing to the next:
+ * between them nothing can change.
+ */
+export class Timeline {
+  nowMs: number
+  /** Runs what fibers have to do at this moment, until none has anything left to do. */
+  readonly settle: () => void
+  readonly #heap: Array<Entry> = []
+  #atOnce = 0
+  #sequence = 0
+
+  constructor(startMs: number, settle: () => void) {
+    this.nowMs = startMs
+    this.settle = settle
+  }
+
+  /** Gives what takes it back. */
+  at(atMs: number, action: () => void, options: { readonly waiter?: Waiter; readonly isChain?: boolean } = {}) {
+    const entry: Entry = {
+      atMs: Math.max(atMs, this.nowMs),
+      rank: options.isChain === true ? 0 : 1,
+      sequence: this.#sequence++,
+      waiter: options.waiter,
+      action,
+      isCancelled: false
+    }
+    this.#push(entry)
+    return () => {
+      entry.isCancelled = true
+    }
+  }
+
+  after(ms: number, action: () => void, options: { readonly waiter?: Waiter } = {}) {
+    return this.at(this.nowMs + ms, action, options)
+  }
+
+  /** Lets everything happen up to `endMs`, or until `isDone` after something has. */
+  run(endMs: number, isDone: () => boolean = () => false): void {
+    this.settle()
+    while (!isDone()) {
+      const entry = this.#heap[0]
+      if (entry === undefined || entry.atMs > endMs) {
+        this.nowMs = Math.max(this.nowMs, endMs)
+        return
+      }
+      this.#pop()
+      if (entry.isCancelled || entry.waiter?.isDead === true) continue
+      this.#atOnce = entry.atMs > this.nowMs ? 0 : this.#atOnce + 1
+      if (this.#atOnce > AT_ONCE_MAX) throw new Endless()
+      this.nowMs = Math.max(this.nowMs, entry.atMs)
+      const { waiter, action } = entry
+      if (waiter !== undefined && waiter.frozenUntilMs > this.nowMs) {
+        this.#push({ ...entry, atMs: waiter.frozenUntilMs, sequence: this.#sequence++ }, entry)
+        continue
+      }
+      action()
+      this.settle()
+    }
+  }
+
+  #push(entry: Entry, instead?: Entry): void {
+    // Whoever holds the old entry must still be able to take the new one back.
+    const pushed = instead === undefined ? entry : Object.assign(instead, entry)
+    const heap = this.#heap
+    let index = heap.length
+    heap.push(pushed)
+    while (index > 0) {
+      const parent = (index - 1) >> 1
+      if (!isBefore(pushed, heap[parent]!)) break
+      heap[index] = heap[parent]!
+      index = parent
+    }
+    heap[index] = pushed
+  }
+
+  #pop(): void {
+    const heap = this.#heap
+    const last = heap.pop()
+    if (last === undefined || heap.length === 0) return
+    let index = 0
+    for (;;) {
+      let child = 2 * index + 1
+      if (child >= heap.length) break
+      if (child + 1 < heap.length && isBefore(heap[child + 1]!, heap[child]!)) child++
+      if (!isBefore(heap[child]!, last)) break
+      heap[index] = heap[child]!
+      index = child
+    }
+    heap[index] = last
+  }
+}

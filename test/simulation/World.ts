@@ -1,0 +1,104 @@
+import { Option, Redacted } from "effect"
+import { base } from "../../src/config/Network.ts"
+import { type Address, address, type Bytes32 } from "../../src/domain/Address.ts"
+import type { SettingsShape } from "../../src/config/Settings.ts"
+import { defaults } from "../support/settings.ts"
+import { Chain } from "./Chain.ts"
+import { type Fault, Faults } from "./faults.ts"
+import { Keys } from "./Keys.ts"
+import { Ledger } from "./Ledger.ts"
+import { type Invariant, Oracle } from "./oracle/Oracle.ts"
+import { makeRandom, type Random } from "./random.ts"
+import { makeScheduler } from "./Runtime.ts"
+import { drawTraits, MintServer } from "./Server.ts"
+import { Timeline } from "./Timeline.ts"
+import { Trace } from "./Trace.ts"
+
+const START_MS = Date.UTC(2026, 0, 1)
+
+/** Secrets of the settings, which must be in no log. */
+const ENCRYPTION_KEY = "5ec7e7".repeat(11).slice(0, 64)
+const DATABASE_PASSWORD = "swordfish-of-the-database"
+
+/** What was taken by whoever got hold of a key: no fault of an executor. */
+export class Thefts {
+  readonly account = address("0x7e1ef00000000000000000000000000000000bad")
+  readonly nonces = new Set<string>()
+
+  note(payer: Address, nonce: Bytes32): void {
+    this.nonces.add(payer + nonce)
+  }
+}
+
+/** Everything that a run consists of, but the executors. All of it follows from the seed. */
+export class World {
+  readonly random: Random
+  readonly timeline: Timeline
+  readonly scheduler: ReturnType<typeof makeScheduler>["scheduler"]
+  readonly faults: Faults
+  readonly trace: Trace
+  readonly keys = new Keys()
+  readonly thefts = new Thefts()
+  readonly chain: Chain
+  readonly server: MintServer
+  readonly ledger: Ledger
+  readonly oracle: Oracle
+  readonly confirmations: number
+  readonly tokens: ReadonlyArray<Address>
+  readonly logLines: Array<string> = []
+  rpcOutageUntilMs = 0
+  serverOutageUntilMs = 0
+  /** Until when the server keeps something up, by what it is and whom it is against. */
+  readonly moods = new Map<string, number>()
+  readonly #latencies: Random
+  readonly #slowness: number
+  /** Whether the log of this run tells all, with every field. */
+  readonly #isTold: boolean
+  readonly #prices: ReadonlyMap<Address, bigint>
+
+  constructor(seed: string, only?: ReadonlySet<Fault>, ignored?: ReadonlySet<Invariant>) {
+    this.random = makeRandom(seed)
+    const { scheduler, settle } = makeScheduler()
+    this.scheduler = scheduler
+    this.timeline = new Timeline(START_MS, settle)
+    this.trace = new Trace(this.timeline)
+    this.faults = new Faults(this.random, only)
+    this.chain = new Chain(this.timeline, (payment) => this.keys.isSigned(payment))
+    const traits = this.random.fork("traits")
+    this.server = new MintServer(this, drawTraits(traits))
+    this.confirmations = traits.pick([2, 2, 3])
+    this.tokens = ["01", "02"].slice(0, traits.int(1, 2)).map((end) => address(`0x70ce${"0".repeat(34)}${end}`))
+    this.#prices = new Map(this.tokens.map((token) => [token, traits.pick([1_000_000n, 2_050_000n, 30_000n])]))
+    this.#slowness = traits.pick([0, 0.2, 0.8])
+    this.#isTold = traits.chance(0.2)
+    this.#latencies = this.random.fork("latencies")
+    this.oracle = new Oracle(this, ignored)
+    this.ledger = new Ledger((before, after) => this.oracle.onCommit(before, after))
+  }
+
+  priceOf(token: Address): bigint {
+    return this.#prices.get(token) ?? 1_000_000n
+  }
+
+  /** How long a message takes. */
+  latencyMs(): number {
+    return this.#latencies.chance(this.#slowness) ? this.#latencies.int(1, 40) * 10 : 0
+  }
+
+  settings(maxBatchSize: number): SettingsShape {
+    return {
+      ...defaults,
+      network: base,
+      maxBatchSize,
+      confirmations: this.confirmations,
+      agentEncryptionKey: Option.some(Redacted.make(ENCRYPTION_KEY)),
+      databaseUrl: Option.some(Redacted.make(`postgres://mint:${DATABASE_PASSWORD}@localhost/mint`)),
+      logLevel: this.#isTold ? "Debug" : "Info",
+      logFormat: this.#isTold ? "logfmt" : "text"
+    }
+  }
+
+  get secrets(): ReadonlyArray<string> {
+    return [ENCRYPTION_KEY, DATABASE_PASSWORD, ...this.keys.privateKeys]
+  }
+}

@@ -1,0 +1,113 @@
+import type { Random } from "./random.ts"
+
+interface Kind {
+  /** How likely at each occasion, in a run whose luck is ordinary. */
+  readonly rate: number
+  /** In which part of the runs it happens at all. */
+  readonly share: number
+}
+
+const often = (rate: number): Kind => ({ rate, share: 0.5 })
+const seldom = (rate: number): Kind => ({ rate, share: 0.2 })
+
+/** Everything that goes wrong, by name. The report counts each. */
+export const FAULTS = {
+  // Asked at every read of the chain.
+  "rpc error": often(0.03),
+  "rpc hang": often(0.01),
+  "rpc lagging node, and says so": often(0.02),
+  "rpc lagging node, unnoticed": often(0.05),
+  "rpc without logs": often(0.04),
+  // Asked once a minute.
+  "rpc outage": seldom(0.06),
+  "chain makes no blocks": often(0.05),
+  "chain catches up with old times": often(0.5),
+  // Asked at every payment that is sent.
+  "payment lost before settlement": often(0.1),
+  "answer lost after settlement": often(0.12),
+  "settled and refused": often(0.08),
+  "settled and unclear": often(0.1),
+  "accepted and not settled": often(0.05),
+  "mint fails after payment": often(0.1),
+  "mint later than the answer": often(0.15),
+  "mints in two transactions": often(0.2),
+  "mint before settlement": often(0.1),
+  "settled just before validBefore": often(0.06),
+  "tried just after validBefore": often(0.06),
+  "submitted by a third party": often(0.06),
+  "authorization cancelled by the key": seldom(0.1),
+  "nonce used for another transfer": seldom(0.08),
+  // Asked at every price and every payment.
+  "server refuses": often(0.05),
+  "server outage": often(0.03),
+  "server asks more": often(0.05),
+  "server asks less": often(0.08),
+  "server names another payee": seldom(0.05),
+  // Asked at every question to the ledger and every write.
+  "ledger lost before commit": often(0.01),
+  "ledger lost after commit": often(0.01),
+  "ledger hangs": often(0.005),
+  // Asked before and after every call of a process.
+  "process crashes": often(0.006),
+  "process freezes": often(0.004),
+  // Asked once a minute.
+  "process is stopped": often(0.04),
+  "two executors": often(0.5),
+  "clock jumps forward": often(0.04),
+  "clock jumps back": often(0.04),
+  "backup is restored": seldom(0.04),
+  "batch size changes": often(0.5),
+  // Asked for every order.
+  "paid early": often(0.15),
+  "paid late": often(0.15),
+  "paid at the last moment": often(0.15),
+  "paid in parts": often(0.2),
+  "paid too much": often(0.15),
+  "paid too little": often(0.15),
+  "paid for several at once": often(0.2),
+  "never paid": often(0.15),
+  "order that cannot be carried out": seldom(0.05)
+} as const satisfies Record<string, Kind>
+
+export type Fault = keyof typeof FAULTS
+
+export const FAULT_NAMES = Object.keys(FAULTS) as ReadonlyArray<Fault>
+
+/** What goes wrong in one run, drawn from its seed. */
+export class Faults {
+  readonly counts = new Map<Fault, number>()
+  isHealed = false
+  readonly #rates = new Map<Fault, number>()
+  readonly #streams = new Map<Fault, Random>()
+
+  /** `only`: these kinds and no others, for a shorter story. */
+  constructor(random: Random, only?: ReadonlySet<Fault>) {
+    const luck = random.fork("luck")
+    // Some runs are nearly quiet: what goes wrong alone is seen best.
+    const calm = luck.pick([0.2, 0.6, 1, 1, 1.6])
+    for (const name of FAULT_NAMES) {
+      const { rate, share } = FAULTS[name]
+      const happens = luck.chance(share * Math.min(1, calm + 0.2))
+      const drawn = rate * luck.pick([0.4, 1, 2]) * calm
+      this.#rates.set(name, happens && (only === undefined || only.has(name)) ? Math.min(0.7, drawn) : 0)
+      this.#streams.set(name, random.fork(name))
+    }
+  }
+
+  /** Whether it happens now. Nothing does once the run is healed. */
+  strikes(name: Fault, weight = 1): boolean {
+    const rate = this.#rates.get(name) ?? 0
+    if (this.isHealed || rate === 0 || !this.#streams.get(name)!.chance(rate * weight)) return false
+    this.count(name)
+    return true
+  }
+
+  count(name: Fault): void {
+    this.counts.set(name, (this.counts.get(name) ?? 0) + 1)
+  }
+
+  /** Chance that belongs to this kind: how long, how much. */
+  random(name: Fault): Random {
+    return this.#streams.get(name)!
+  }
+}

@@ -1,0 +1,52 @@
+import { Clock, Effect, Exit, Layer } from "effect"
+import { Settings } from "../../src/config/Settings.ts"
+import { checkLoop } from "../../src/loop/CheckLoop.ts"
+import { mintLoop } from "../../src/loop/MintLoop.ts"
+import { layerTo } from "../../src/ops/Logger.ts"
+import { TaskRepo } from "../../src/task/TaskRepo.ts"
+import * as WalletActors from "../../src/wallet/WalletActors.ts"
+import { custody } from "./Keys.ts"
+import { minter } from "./minter.ts"
+import { nodes } from "./nodes.ts"
+import type { Process } from "./Process.ts"
+import { repo } from "./repo.ts"
+import { clockOf } from "./Runtime.ts"
+import type { World } from "./World.ts"
+
+/** What `monitor` of `App.ts` runs, without its greeting. */
+const loops = Effect.gen(function* () {
+  yield* (yield* TaskRepo).openTasks
+  return yield* Effect.raceFirst(checkLoop, mintLoop)
+})
+
+/** Starts an executor: the production wiring, over the chain, server, ledger and clock that `process` has. */
+export const launch = (world: World, process: Process, maxBatchSize: number) => {
+  const settings = Layer.succeed(Settings, world.settings(maxBatchSize))
+  const log = layerTo({ write: (lines) => onLog(world, process, lines), colour: false })
+  const outside = Layer.mergeAll(nodes(world, process), minter(world, process), custody(world, process))
+  const wiring = WalletActors.layer.pipe(
+    Layer.provideMerge(Layer.mergeAll(repo(world, process), outside)),
+    Layer.provideMerge(log),
+    Layer.provideMerge(settings)
+  )
+  const program = loops.pipe(
+    Effect.provide(wiring, { local: true }),
+    Effect.provideService(Clock.Clock, clockOf(world.timeline, process)),
+    Effect.withTracerEnabled(false)
+  )
+  const fiber = Effect.runFork(program, { scheduler: world.scheduler })
+  const onEnd = (exit: Exit.Exit<unknown, unknown>) => {
+    if (!process.isDead) process.die(Exit.isSuccess(exit) ? "ended" : `ended: ${String(exit.cause)}`.split("\n")[0]!)
+  }
+  fiber.addObserver(onEnd)
+  return fiber
+}
+
+const onLog = ({ logLines, oracle, trace }: World, process: Process, lines: string): void => {
+  if (process.isDead) return
+  for (const line of lines.trimEnd().split("\n")) {
+    logLines.push(line)
+    if (line.includes("defect")) oracle.report("defect", line)
+    if (!line.includes("level=DEBUG")) trace.say(process.name, line.replace(/^\[[^\]]*\] |^ts=\S+ /, ""))
+  }
+}

@@ -1,0 +1,159 @@
+import { Effect, Layer } from "effect"
+import { keccak256, toHex } from "viem"
+import { ChainClient, ChainError, type ChainErrorReason } from "../../src/chain/ChainClient.ts"
+import { sum, usdc } from "../../src/domain/Usdc.ts"
+import { interposed, type Process } from "./Process.ts"
+import type { World } from "./World.ts"
+
+const GENESIS = keccak256(toHex("genesis"))
+const RPC_TIMEOUT_MS = 10_000
+
+const fail = (reason: ChainErrorReason, operation: string, detail: string) =>
+  Effect.fail(new ChainError({ reason, operation, detail }))
+
+/** How many blocks the node that a process asks is behind at this moment. */
+const lagOf = ({ faults, timeline, trace }: World, process: Process): number => {
+  if (faults.strikes("rpc lagging node, unnoticed")) {
+    const random = faults.random("rpc lagging node, unnoticed")
+    process.lagBlocks = random.pick([1, 2, 5, 20, 60, 200])
+    process.lagUntilMs = timeline.nowMs + random.int(2, 90) * 1000
+    trace.say(process.name, `asks a node that is ${process.lagBlocks} block(s) behind`)
+  }
+  return timeline.nowMs < process.lagUntilMs && !faults.isHealed ? process.lagBlocks : 0
+}
+
+/** What may go wrong with any question. */
+const troubleOf = (world: World, process: Process, operation: string) => {
+  const { faults, timeline } = world
+  if (timeline.nowMs < world.rpcOutageUntilMs) return fail("Unavailable", operation, "no node answers")
+  if (faults.strikes("rpc error")) {
+    const reason = faults.random("rpc error").pick(["Unavailable", "RateLimited", "Rejected", "Unreadable"] as const)
+    return fail(reason, operation, "the node said so")
+  }
+  if (faults.strikes("rpc hang")) {
+    return Effect.andThen(process.wait(RPC_TIMEOUT_MS), fail("Timeout", operation, "no answer"))
+  }
+  return faults.strikes("rpc lagging node, and says so") ? fail("Lagging", operation, "the node is behind") : undefined
+}
+
+/**
+ * The chain as one process sees it, through nodes that fail over to each other: by the contract of `ChainClient`, reads
+ * of one client never go back, and a node that cannot follow says so.
+ */
+export const nodes = (world: World, process: Process): Layer.Layer<ChainClient> => {
+  const { chain, confirmations, faults } = world
+
+  const ask = <A>(operation: string, answer: () => Effect.Effect<A, ChainError>): Effect.Effect<A, ChainError> =>
+    Effect.suspend(() => {
+      const trouble = troubleOf(world, process, operation)
+      const [out, back] = [world.latencyMs(), world.latencyMs()]
+      const answered = trouble ?? Effect.andThen(process.wait(out), Effect.suspend(answer))
+      return back === 0 ? answered : Effect.tap(answered, () => process.wait(back))
+    })
+
+  const confirmed = <A>(operation: string, answer: (block: number) => A | Effect.Effect<never, ChainError>) =>
+    Effect.suspend(() => {
+      const before = process.served
+      const head = chain.head - lagOf(world, process)
+      if (head < before) {
+        faults.count("rpc lagging node, and says so")
+        return fail("Lagging", operation, `the node is at block ${head}, and block ${before} was seen before`)
+      }
+      const block = Math.max(head - (confirmations - 1), before)
+      return ask(operation, () => {
+        const answered = answer(block)
+        if (Effect.isEffect(answered)) return answered as Effect.Effect<never, ChainError>
+        process.served = Math.max(process.served, block)
+        return Effect.succeed(answered)
+      })
+    })
+
+  const hasNoLogs = () => faults.strikes("rpc without logs")
+
+  const client = ChainClient.of({
+    genesis: GENESIS,
+    confirmedBlock: confirmed("read the confirmed block", (block) => chain.blockAt(block)),
+    readBalances: (wallets) =>
+      confirmed("read balances", (block) => ({
+        block: chain.blockAt(block),
+        usdc: new Map(wallets.map((wallet) => [wallet, usdc(chain.balance(wallet, block))]))
+      })),
+    readAuthorizations: (queries) =>
+      confirmed("look up authorizations", (block) => ({
+        block: chain.blockAt(block),
+        outcomes: queries.map(({ payer, nonce }) => {
+          const outcome = chain.outcome(payer, nonce, block)
+          return outcome._tag !== "Unused" && hasNoLogs() ? ({ _tag: "Unexplained" } as const) : outcome
+        })
+      })),
+    readRemainingSupply: () => confirmed("read the supply", () => undefined),
+    findMints: ({ token, recipient, fromBlock }) =>
+      confirmed("find mints", (block) => {
+        if (hasNoLogs()) return fail("Rejected", "find mints", "the range is too large")
+        process.looked.set(token + recipient, block)
+        return chain
+          .mintsOf(token, recipient)
+          .filter((mint) => BigInt(mint.block) >= fromBlock && mint.block <= block)
+          .map((mint) => ({ tx: mint.tx, logIndex: mint.logIndex, block: BigInt(mint.block) }))
+      }),
+    findDeposits: ({ wallets, fromBlock, toBlock }) =>
+      ask("find deposits", () => {
+        if (hasNoLogs()) return fail("Rejected", "find deposits", "the range is too large")
+        const head = chain.head - lagOf(world, process)
+        if (BigInt(head) < toBlock) return fail("Lagging", "find deposits", `the node is at block ${head}`)
+        const into = wallets.flatMap((wallet) => chain.transfersOf(wallet).filter(({ to }) => to === wallet))
+        return Effect.succeed(
+          into
+            .filter(({ block, from, to }) => BigInt(block) >= fromBlock && BigInt(block) <= toBlock && from !== to)
+            .toSorted((a, b) => a.block - b.block)
+            .map(({ to, from, amount, tx, block }) => ({
+              wallet: to,
+              from,
+              amount: usdc(amount),
+              tx,
+              logIndex: 0,
+              block: chain.blockAt(block)
+            }))
+        )
+      }),
+    findSpending: ({ wallets, fromBlock, toBlock }) =>
+      ask("find spending", () => {
+        if (hasNoLogs()) return fail("Rejected", "find spending", "the range is too large")
+        const head = chain.head - lagOf(world, process)
+        if (BigInt(head) < toBlock) return fail("Lagging", "find spending", `the node is at block ${head}`)
+        const outOf = wallets.flatMap((wallet) => chain.transfersOf(wallet).filter(({ from }) => from === wallet))
+        return Effect.succeed(
+          outOf
+            .filter(({ block }) => BigInt(block) >= fromBlock && BigInt(block) <= toBlock)
+            .toSorted((a, b) => a.block - b.block)
+            .map(({ from, to, amount, tx, block, nonce }) => ({
+              wallet: from,
+              to,
+              amount: usdc(amount),
+              tx,
+              logIndex: 0,
+              block: BigInt(block),
+              nonce
+            }))
+        )
+      }),
+    gasAccount: undefined,
+    gasBalance: Effect.succeed(0n),
+    sendTransfer: () => fail("Rejected", "send a refund", "there is no gas account"),
+    paidSince: ({ payer, payTo, sinceMs }) =>
+      confirmed("sum payments", (number) =>
+        sum(
+          chain
+            .transfersOf(payer)
+            .filter(
+              ({ from, to, block, timeMs }) => from === payer && to === payTo && block <= number && timeMs >= sinceMs
+            )
+            .map(({ amount }) => usdc(amount))
+        )
+      )
+  })
+  return Layer.succeed(
+    ChainClient,
+    interposed(client, (name, work) => process.does(name, work))
+  )
+}

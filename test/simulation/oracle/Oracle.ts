@@ -1,0 +1,86 @@
+import { type Batch, isLive } from "../../../src/domain/Batch.ts"
+import type { SignedAuthorization } from "../../../src/domain/Authorization.ts"
+import type { Bytes32 } from "../../../src/domain/Address.ts"
+import type { TaskId } from "../../../src/domain/Task.ts"
+import type { MintOrder } from "../../../src/mint/Minter.ts"
+import type { Tables } from "../../../src/task/MemoryLedger.ts"
+import type { Process } from "../Process.ts"
+import type { World } from "../World.ts"
+import { watchBatches } from "./batches.ts"
+import { checkPayment } from "./payments.ts"
+import { watchTasks } from "./tasks.ts"
+
+export type Invariant = "I1" | "I2" | "I3" | "I4" | "I5" | "I6" | "I7" | "I8" | "I9" | "rows" | "defect"
+
+export interface Violation {
+  readonly invariant: Invariant
+  readonly what: string
+}
+
+/** Which batch a nonce was written down for, as the ledger said when it was seen first. */
+export interface Owner {
+  readonly taskId: TaskId
+  readonly number: number
+  readonly quantity: number
+  readonly amount: bigint
+}
+
+/**
+ * Watches the ledger, the payments and the chain, and knows the truth that no executor sees. It never asks `src/` what
+ * is right.
+ */
+export class Oracle {
+  readonly violations: Array<Violation> = []
+  /** How often each arrow between states of a batch was taken. */
+  readonly steps = new Map<string, number>()
+  readonly owners = new Map<Bytes32, Owner>()
+  /** Tasks that were funded at some time. */
+  readonly funded = new Set<TaskId>()
+  /** Windows that were committed for a nonce, as `windowKey` names them. */
+  readonly committed = new Map<Bytes32, Map<string, SignedAuthorization | Batch["window"]>>()
+  /** Every payment that left a process, with what it was to buy. */
+  readonly sent: Array<{ readonly order: MintOrder; readonly payment: SignedAuthorization }> = []
+  restores = 0
+  readonly world: World
+
+  readonly #ignored: ReadonlySet<Invariant>
+
+  constructor(world: World, ignored: ReadonlySet<Invariant> = new Set()) {
+    this.world = world
+    this.#ignored = ignored
+  }
+
+  report(invariant: Invariant, what: string): void {
+    if (!this.#ignored.has(invariant)) this.violations.push({ invariant, what })
+    this.world.trace.say("ORACLE", `${invariant} is broken: ${what}`)
+  }
+
+  onCommit(before: Tables, after: Tables): void {
+    watchBatches(this, before, after)
+    watchTasks(this, before, after)
+  }
+
+  onPay(process: Process, order: MintOrder, payment: SignedAuthorization): void {
+    checkPayment(this, process, order, payment)
+    this.sent.push({ order, payment })
+  }
+
+  /** A backup takes the place of the ledger: what was signed since is not forgotten here. */
+  onRestore(backup: Tables): void {
+    this.restores++
+    for (const { nonce, taskId, number, quantity, amount } of backup.batches.values()) {
+      this.owners.set(nonce, { taskId, number, quantity, amount })
+    }
+  }
+
+  /** What a signed payment that the ledger does not know any more may still take out of a wallet. */
+  forgottenOf(payer: string, tables: Tables): bigint {
+    if (this.restores === 0) return 0n
+    const known = new Set([...tables.batches.values()].filter(isLive).map(({ nonce }) => nonce))
+    let sum = 0n
+    for (const { payment } of new Map(this.sent.map((one) => [one.payment.nonce, one])).values()) {
+      if (payment.from === payer && !known.has(payment.nonce)) sum += payment.value
+    }
+    return sum
+  }
+}

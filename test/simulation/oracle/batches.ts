@@ -1,0 +1,96 @@
+import type { Batch, SignedWindow } from "../../../src/domain/Batch.ts"
+import type { Tables } from "../../../src/task/MemoryLedger.ts"
+import { short } from "../Trace.ts"
+import { arrowOf, mayBatchMove } from "./arrows.ts"
+import type { Oracle } from "./Oracle.ts"
+
+export const windowKey = (window: Pick<SignedWindow, "amount" | "payTo" | "validBefore">): string =>
+  `${window.amount} to ${window.payTo} until ${window.validBefore}`
+
+const nameOf = (batch: Batch): string => `batch ${batch.taskId.slice(0, 8)}/${batch.number}`
+
+/** What must not change once a batch is cut. */
+const FIXED = ["walletId", "firstMint", "quantity", "amount", "token", "payer", "payTo", "recipient", "nonce"] as const
+
+/** Looks at every batch that a transaction wrote. */
+export const watchBatches = (oracle: Oracle, before: Tables, after: Tables): void => {
+  for (const [key, batch] of after.batches) {
+    const old = before.batches.get(key)
+    if (old === batch) continue
+    if (old === undefined) onCut(oracle, batch, after)
+    else onStep(oracle, old, batch)
+    checkRow(oracle, batch)
+    if (batch.window !== undefined && old?.window !== batch.window) onWindow(oracle, batch, batch.window)
+  }
+  for (const key of before.batches.keys()) {
+    if (!after.batches.has(key)) oracle.report("I8", `batch ${key} is gone`)
+  }
+}
+
+const onCut = (oracle: Oracle, batch: Batch, { tasks }: Tables): void => {
+  const { taskId, number, quantity, amount } = batch
+  const task = tasks.get(taskId)
+  oracle.owners.set(batch.nonce, { taskId, number, quantity, amount })
+  if (task === undefined || amount !== task.pricePerMint * BigInt(quantity)) {
+    oracle.report("I2", `${nameOf(batch)} is cut at ${amount} for ${quantity} mint(s)`)
+  }
+  if (batch.status === "paid") checkPaid(oracle, batch)
+  else if (batch.status !== "planned" && batch.status !== "held")
+    oracle.report("I8", `${nameOf(batch)} begins as ${batch.status}`)
+}
+
+const onStep = (oracle: Oracle, old: Batch, batch: Batch): void => {
+  const arrow = arrowOf(old.status, batch.status)
+  oracle.steps.set(arrow, (oracle.steps.get(arrow) ?? 0) + 1)
+  oracle.world.trace.say("ledger", `${nameOf(batch)}: ${arrow}`)
+  if (!mayBatchMove(old.status, batch.status)) oracle.report("I8", `${nameOf(batch)} goes ${arrow}`)
+  const changed = FIXED.filter((field) => old[field] !== batch[field])
+  if (changed.length > 0) oracle.report("I2", `${nameOf(batch)} has another ${changed.join(", ")}`)
+  if (batch.minted < old.minted) oracle.report("I4", `${nameOf(batch)} has fewer mints than before`)
+  if (batch.status === "paid" && old.status !== "paid") checkPaid(oracle, batch)
+  if (batch.status === "planned" && old.status !== "planned") checkVoid(oracle, old)
+}
+
+const checkPaid = (oracle: Oracle, batch: Batch): void => {
+  const outcome = oracle.world.chain.outcome(batch.payer, batch.nonce)
+  if (outcome._tag !== "Used") oracle.report("I2", `${nameOf(batch)} counts as paid, and its nonce is ${outcome._tag}`)
+  else if (outcome.tx !== batch.paymentTx) oracle.report("I2", `${nameOf(batch)} counts as paid by ${batch.paymentTx}`)
+}
+
+/** What is given up must be impossible by now. */
+const checkVoid = (oracle: Oracle, old: Batch): void => {
+  const { chain, thefts } = oracle.world
+  // Whoever has the key may cancel a nonce or use it for something else when its window has lapsed, too.
+  const isPaid = chain.outcome(old.payer, old.nonce)._tag === "Used" && !thefts.nonces.has(old.payer + old.nonce)
+  if (isPaid) oracle.report("I2", `${nameOf(old)} is given up, and it is paid`)
+  const untilMs = (old.window?.validBefore ?? 0) * 1000
+  if (chain.timeOf(chain.head) < untilMs) oracle.report("I2", `${nameOf(old)} is given up while it can still be paid`)
+}
+
+/** Whatever is not final says what it waits for, and until when. */
+const checkRow = (oracle: Oracle, batch: Batch): void => {
+  const { status, nextActionAtMs, reason } = batch
+  const isWaiting = status === "signed" || status === "accepted" || status === "unknown" || status === "paid"
+  if (isWaiting && (nextActionAtMs === undefined || !Number.isFinite(nextActionAtMs))) {
+    oracle.report("rows", `${nameOf(batch)} is ${status} and has no next action time`)
+  }
+  if ((isWaiting || status === "held") && !reason) {
+    oracle.report("rows", `${nameOf(batch)} is ${status} and says no reason`)
+  }
+}
+
+/** One live authorization for each batch: a new window only when every older one has lapsed. */
+const onWindow = (oracle: Oracle, batch: Batch, window: SignedWindow): void => {
+  const known = oracle.committed.get(batch.nonce) ?? new Map()
+  oracle.committed.set(batch.nonce, known)
+  const key = windowKey(window)
+  if (known.has(key)) return
+  const { chain } = oracle.world
+  const headMs = chain.timeOf(chain.head)
+  for (const older of known.values()) {
+    if (oracle.restores === 0 && headMs < older.validBefore * 1000) {
+      oracle.report("I2", `${nameOf(batch)} is signed anew (${key}) while ${short(batch.nonce)} is live`)
+    }
+  }
+  known.set(key, window)
+}

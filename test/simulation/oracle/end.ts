@@ -1,0 +1,107 @@
+import type { StoredTask, Tables } from "../../../src/task/MemoryLedger.ts"
+import type { World } from "../World.ts"
+import type { Oracle } from "./Oracle.ts"
+
+const isTerminal = ({ status }: StoredTask): boolean =>
+  status === "completed" || status === "failed" || status === "cancelled"
+
+/** Held itself, or with its wallet: a person has to come. */
+const isHeld = (tables: Tables, { id, walletId }: StoredTask): boolean =>
+  tables.taskStates.get(id)?.heldAtMs !== undefined || tables.walletStates.get(walletId)?.stoppedReason !== undefined
+
+/** A thief's transfer that looks like the payment of a batch: nobody will ever mint for it. */
+const isRobbed = ({ thefts }: World, tables: Tables, { id }: StoredTask): boolean =>
+  [...tables.batches.values()].some(
+    ({ taskId, status, payer, nonce }) => taskId === id && status === "paid" && thefts.nonces.has(payer + nonce)
+  )
+
+/** Whether only a person can bring it to its end. */
+const needsPerson = (world: World, tables: Tables, task: StoredTask): boolean =>
+  isHeld(tables, task) || isRobbed(world, tables, task)
+
+const endOf = (tables: Tables, task: StoredTask): string =>
+  !isTerminal(task) && isHeld(tables, task) ? `${task.status}, held` : task.status
+
+/** Whether nothing is left to be done but by a person. */
+export const isOver = (world: World): boolean => {
+  const { tables } = world.ledger
+  const isOpen = (task: StoredTask) => !isTerminal(task) && !needsPerson(world, tables, task)
+  if ([...tables.tasks.values()].some(isOpen)) return false
+  return ![...tables.batches.values()].some(
+    ({ status }) => status === "signed" || status === "accepted" || status === "unknown"
+  )
+}
+
+/** Looks at everything once more when all is over. Gives how many tasks ended how. */
+export const checkEnd = (world: World): ReadonlyMap<string, number> => {
+  const { ledger, oracle } = world
+  const tables = ledger.tables
+  const ends = new Map<string, number>()
+  for (const task of tables.tasks.values()) {
+    const end = endOf(tables, task)
+    ends.set(end, (ends.get(end) ?? 0) + 1)
+  }
+  if (oracle.violations.length > 0) return ends
+  for (const task of tables.tasks.values()) {
+    if (!isTerminal(task) && !needsPerson(world, tables, task)) {
+      oracle.report("I7", `task ${task.id.slice(0, 8)} is still ${task.status}: ${task.errorMessage ?? ""}`)
+    }
+    checkMints(oracle, tables, task)
+  }
+  checkTransfers(oracle)
+  checkLog(world)
+  return ends
+}
+
+/** I4 and I3: what the server made for the task's payments is what is counted, and not more than was ordered. */
+const checkMints = (oracle: Oracle, tables: Tables, task: StoredTask): void => {
+  const { chain } = oracle.world
+  const made = chain.mints.filter(({ nonce }) => oracle.owners.get(nonce)?.taskId === task.id).length
+  const name = `task ${task.id.slice(0, 8)}`
+  // After a restore the ledger may have forgotten orders altogether, and mints of theirs may be anybody's.
+  if (isHeld(tables, task) || (oracle.restores > 0 && task.status !== "completed")) return
+  if (made !== task.mintsCompleted) {
+    oracle.report("I4", `${name} is ${task.status} and counts ${task.mintsCompleted} mints, ${made} are on chain`)
+  }
+  if (made > task.quantity) oracle.report("I3", `${made} mints were made for ${name}, ${task.quantity} were ordered`)
+}
+
+/** I1 and I2, from every transfer that left an agent wallet. */
+const checkTransfers = (oracle: Oracle): void => {
+  const { chain, ledger, thefts } = oracle.world
+  const { tasks, wallets } = ledger.tables
+  const payers = new Set([...wallets.values()].map(({ agentAddress }) => agentAddress as string))
+  const paid = new Map<string, bigint>()
+  const batches = new Set<string>()
+  for (const { from, amount, nonce, tx } of chain.transfers) {
+    if (!payers.has(from) || (nonce !== undefined && thefts.nonces.has(from + nonce))) continue
+    const owner = nonce === undefined ? undefined : oracle.owners.get(nonce)
+    if (owner === undefined) {
+      oracle.report("I1", `${amount} left ${from.slice(0, 8)} in ${tx.slice(0, 8)} for no batch`)
+      continue
+    }
+    const batch = `${owner.taskId.slice(0, 8)}/${owner.number}`
+    if (batches.has(batch)) oracle.report("I2", `batch ${batch} is paid twice`)
+    batches.add(batch)
+    paid.set(owner.taskId, (paid.get(owner.taskId) ?? 0n) + amount)
+  }
+  for (const [taskId, sum] of paid) {
+    const cost = tasks.get(taskId)?.totalCost
+    if (cost !== undefined && sum > cost)
+      oracle.report("I2", `${sum} was paid for task ${taskId.slice(0, 8)} of ${cost}`)
+  }
+}
+
+/** I9: no secret is ever printed, and no signature, which is as good as money. */
+const checkLog = ({ keys, logLines, oracle, secrets }: World): void => {
+  const hidden = new Set([...secrets, ...keys.signatures].map((secret) => secret.toLowerCase().replace(/^0x/, "")))
+  // Of 64 hex digits or more: keys and signatures. Nonces and transactions are not among the secrets.
+  for (const line of logLines) {
+    for (const [digits] of line.toLowerCase().matchAll(/[0-9a-f]{64,}/g)) {
+      if (hidden.has(digits)) oracle.report("I9", `the log shows ${digits.slice(0, 8)}…`)
+    }
+    for (const secret of secrets) {
+      if (secret.length < 64 && line.includes(secret)) oracle.report("I9", "the log shows the database's password")
+    }
+  }
+}

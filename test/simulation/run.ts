@@ -1,0 +1,82 @@
+import { FAULT_NAMES, type Fault } from "./faults.ts"
+import { Operations } from "./Operations.ts"
+import { checkEnd, isOver } from "./oracle/end.ts"
+import type { Invariant, Violation } from "./oracle/Oracle.ts"
+import { People } from "./People.ts"
+import { Endless } from "./Timeline.ts"
+import { World } from "./World.ts"
+
+const HOUR_MS = 3_600_000
+
+/** How long after the last fault every task must have come to its end: the longest window, pause and patience together. */
+const HEALING_MS = 4 * HOUR_MS
+
+/** So long after the last fault somebody may still pay, or something come to light. */
+const CALM_MS = HOUR_MS / 30
+
+export interface RunOptions {
+  readonly seed: number
+  /** How long things go wrong, in virtual hours. */
+  readonly hours: number
+  /** Only these kinds of fault. */
+  readonly only?: ReadonlySet<Fault>
+  /** Violations of these are noted and do not end the run. */
+  readonly ignored?: ReadonlySet<Invariant>
+}
+
+/** What a run came to. */
+export interface Outcome {
+  readonly seed: number
+  readonly violations: ReadonlyArray<Violation>
+  readonly trace: ReadonlyArray<string>
+  readonly virtualMs: number
+  readonly faults: ReadonlyMap<Fault, number>
+  readonly steps: ReadonlyMap<string, number>
+  /** Tasks by their last state; those that are held apart. */
+  readonly tasks: ReadonlyMap<string, number>
+}
+
+/** One life of the platform, from its seed. */
+export const run = (options: RunOptions): Outcome => {
+  // Nobody reads the stacks of what goes wrong on purpose, and making them takes time.
+  const { stackTraceLimit } = Error
+  Error.stackTraceLimit = 0
+  try {
+    return live(options)
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit
+  }
+}
+
+const live = ({ seed, hours, only, ignored }: RunOptions): Outcome => {
+  const world = new World(String(seed), only, ignored)
+  const { faults, oracle, timeline, trace } = world
+  const startMs = timeline.nowMs
+  const people = new People(world)
+  const operations = new Operations(world)
+  const isBroken = () => oracle.violations.length > 0
+  const pass = () => {
+    people.order(startMs + hours * HOUR_MS)
+    operations.begin()
+    timeline.run(startMs + hours * HOUR_MS, isBroken)
+    operations.heal()
+    const healedMs = timeline.nowMs
+    timeline.run(healedMs + HEALING_MS, () => isBroken() || (timeline.nowMs > healedMs + CALM_MS && isOver(world)))
+  }
+  try {
+    pass()
+  } catch (error) {
+    if (!(error instanceof Endless)) throw error
+    oracle.report("I7", error.message)
+  }
+  const tasks = checkEnd(world)
+  return {
+    seed,
+    violations: oracle.violations,
+    trace: trace.lines,
+    virtualMs: timeline.nowMs - startMs,
+    faults: new Map(FAULT_NAMES.map((name) => [name, faults.counts.get(name) ?? 0])),
+    steps: oracle.steps,
+    tasks
+  }
+}
