@@ -22,8 +22,14 @@ import * as WalletActors from "./wallet/WalletActors.ts"
 const ledger = Layer.unwrap(
   Effect.gen(function* () {
     const { network } = yield* Settings
-    const { genesis } = yield* ChainClient
-    return layerFor({ chainId: network.chainId, usdc: network.usdc.address, genesis })
+    const chain = yield* ChainClient
+    const { number: confirmedBlock } = yield* chain.confirmedBlock
+    return layerFor({
+      chainId: network.chainId,
+      usdc: network.usdc.address,
+      genesis: chain.genesis,
+      confirmedBlock
+    })
   })
 )
 
@@ -32,6 +38,9 @@ export const core = WalletActors.layer.pipe(Layer.provideMerge(ledger))
 
 /** The real chain, keys and mint server, as the settings name them. */
 export const outside = Layer.mergeAll(ChainClientViem.layer, KeyCustodyAes.layer, MinterLayer.layer)
+
+/** What people's commands work with: the ledger, the chain and the keys, and no loop. */
+export const tools = ledger.pipe(Layer.provideMerge(Layer.merge(ChainClientViem.layer, KeyCustodyAes.layer)))
 
 /** The operator's database, as `DATABASE_URL` names it. */
 export const database = Database.layer
@@ -72,10 +81,12 @@ const isMissingPackage = (defect: unknown): boolean =>
 
 /** The executor on the local network, of which the sandbox brings whatever the settings do not name. */
 const local = Effect.gen(function* () {
+  // The embedded database belongs to this process: it carries out people's commands as well.
+  const { runInside } = yield* Effect.promise(() => import("./cli/inside.ts"))
   const { run } = yield* Effect.promise(() => import("./sandbox/run.ts")).pipe(
     Effect.catchDefect((defect) => (isMissingPackage(defect) ? Effect.fail(new NoSandbox()) : Effect.die(defect)))
   )
-  return yield* run
+  return yield* run(runInside)
 })
 
 /** The last line of a run: stopped, or why it could not go on. */

@@ -85,7 +85,8 @@ const MAY_IMPORT: Readonly<Record<string, ReadonlyArray<string>>> = {
   ops: ["domain", "config", "contracts"],
   wallet: ["domain", "config", "ops", "contracts"],
   loop: ["domain", "config", "ops", "contracts"],
-  cli: ["domain", "config", "ops", "contracts", "App.ts", "sandbox"],
+  operator: ["domain", "config", "ops", "contracts"],
+  cli: ["domain", "config", "ops", "operator", "contracts", "App.ts", "sandbox"],
   sandbox: ["domain", "config", "ops", "contracts", "App.ts"],
   "guard.js": []
 }

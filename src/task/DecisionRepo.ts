@@ -46,6 +46,8 @@ export interface Account {
   readonly openedBlock: bigint | undefined
   readonly books: Books | undefined
   readonly stopped: string | undefined
+  /** v1.1 may still pay from this wallet: what it pays is in nobody's books. */
+  readonly isShared: boolean
   /** Its batches, by task and number. */
   readonly batches: ReadonlyArray<Batch>
   readonly mints: ReadonlyArray<AttributedMint>

@@ -13,6 +13,8 @@ export interface ChainIdentity {
   readonly usdc: Address
   /** Hash of block 0. */
   readonly genesis: Bytes32
+  /** The newest confirmed block at this start: what is older than the first one is another program's. */
+  readonly confirmedBlock: bigint
 }
 
 const Rows = Schema.Array(Schema.Struct({ chain_id: Schema.BigInt, usdc: Schema.String, genesis: Schema.String }))
@@ -35,7 +37,7 @@ export const bindToChain = Effect.fn("bindToChain")(function* (chain: ChainIdent
     bound.usdc === chain.usdc ? [] : [`USDC ${bound.usdc}, now ${chain.usdc}`],
     bound.genesis === chain.genesis ? [] : [`genesis block ${bound.genesis}, now ${chain.genesis}`]
   ].flat()
-  if (differences.length === 0) return undefined
+  if (differences.length === 0) return yield* noteFirstBlock(sql, chain)
   return new WrongDatabase({
     message:
       `This database was first used with another chain: ${differences.join("; ")}. ` +
@@ -43,3 +45,10 @@ export const bindToChain = Effect.fn("bindToChain")(function* (chain: ChainIdent
       "(sandbox: npm run sandbox:reset)."
   })
 })
+
+/** Once and for ever. A database that was bound before this was noted gets it at its next start. */
+const noteFirstBlock = (sql: SqlClient.SqlClient, { confirmedBlock }: ChainIdentity) =>
+  Effect.as(
+    sql`UPDATE ai_agent_network SET first_block = ${confirmedBlock}::bigint WHERE first_block IS NULL`,
+    undefined
+  )

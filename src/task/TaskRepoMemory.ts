@@ -1,29 +1,12 @@
 import { Effect, Layer } from "effect"
 import { mayMove, type Task } from "../domain/Task.ts"
 import { MemoryLedger } from "./MemoryLedger.ts"
-import {
-  attributedMints,
-  dueWallets,
-  idlePage,
-  knownNonces,
-  openTasks,
-  pendingPage,
-  undelivered,
-  unspentDeposits,
-  walletsRefused,
-  walletWork
-} from "./memoryReads.ts"
-import {
-  cancel,
-  fund,
-  hold,
-  plan,
-  recordDeposits,
-  saveBatch,
-  saveRefund,
-  saveTask,
-  stopWallet
-} from "./memoryWrites.ts"
+import { plan, saveBatch, saveTask } from "./memory/change.ts"
+import { knownNonces, recordDeposits, stopWallet, unspentDeposits } from "./memory/deposits.ts"
+import { idlePage, pendingPage } from "./memory/orders.ts"
+import { saveRefund } from "./memory/refunds.ts"
+import { cancel, fund, hold } from "./memory/sweep.ts"
+import { attributedMints, dueWallets, openTasks, undelivered, walletsRefused, walletWork } from "./memory/work.ts"
 import { type TaskChange, TaskRepo } from "./TaskRepo.ts"
 
 /**

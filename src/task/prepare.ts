@@ -1,12 +1,14 @@
 import { Effect, Layer } from "effect"
 import { Settings } from "../config/Settings.ts"
+import * as DecisionRepoSql from "./DecisionRepoSql.ts"
 import { migrate } from "./migrate.ts"
 import { bindToChain, type ChainIdentity } from "./NetworkBinding.ts"
 import { bounded } from "./sql/failure.ts"
 import * as TaskRepoSql from "./TaskRepoSql.ts"
 
-/** The ledger of a database that has been brought up to date and belongs to this chain. */
-export const layerFor = (chain: ChainIdentity) => Layer.provide(TaskRepoSql.layer, prepared(chain))
+/** The ledger, and what people decide about it, of a database that has been brought up to date and belongs to this chain. */
+export const layerFor = (chain: ChainIdentity) =>
+  Layer.merge(TaskRepoSql.layer, DecisionRepoSql.layer).pipe(Layer.provide(prepared(chain)))
 
 const prepared = (chain: ChainIdentity) =>
   Layer.effectDiscard(

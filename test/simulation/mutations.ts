@@ -35,7 +35,7 @@ export const MUTATIONS: ReadonlyArray<Mutation> = [
   },
   {
     name: "mints are counted before they are there",
-    file: "src/task/memoryWrites.ts",
+    file: "src/task/memory/change.ts",
     find: "batches.reduce((total, sibling) => total + sibling.minted, countedBefore)",
     replace: "batches.reduce((total, sibling) => total + sibling.quantity, countedBefore)",
     withinSeeds: 20
@@ -49,14 +49,14 @@ export const MUTATIONS: ReadonlyArray<Mutation> = [
   },
   {
     name: "an order is funded though its wallet has changed",
-    file: "src/task/memoryWrites.ts",
+    file: "src/task/memory/sweep.ts",
     find: "return state.version === version && state.provenBlock <= block.number",
     replace: "return state.provenBlock <= block.number",
     withinSeeds: 600
   },
   {
     name: "a batch is written whatever its version is",
-    file: "src/task/memoryWrites.ts",
+    file: "src/task/memory/change.ts",
     find: "  const stored = draft.batches.get(batchKey(before))\n  if (stored?.version !== before.version || stored.status !== before.status) return false",
     replace: "  const stored = draft.batches.get(batchKey(before))\n  if (stored === undefined) return false",
     withinSeeds: 100
@@ -91,21 +91,21 @@ export const MUTATIONS: ReadonlyArray<Mutation> = [
   },
   {
     name: "a balance from before the last payment counts",
-    file: "src/task/memoryWrites.ts",
+    file: "src/task/memory/state.ts",
     find: "provenBlock: spent !== undefined && spent.block > provenBlock ? spent.block : provenBlock,",
     replace: "provenBlock,",
     withinSeeds: 200
   },
   {
     name: "signed payments are not reserved",
-    file: "src/task/memoryReads.ts",
+    file: "src/task/memory/money.ts",
     find: "if (isFinal(batch) || batch.paymentTx !== undefined) return nothing",
     replace: "if (isFinal(batch) || isLive(batch) || batch.paymentTx !== undefined) return nothing",
     withinSeeds: 100
   },
   {
     name: "planned payments are not reserved",
-    file: "src/task/memoryReads.ts",
+    file: "src/task/memory/money.ts",
     find: "if (isFinal(batch) || batch.paymentTx !== undefined) return nothing",
     replace: 'if (isFinal(batch) || batch.status === "planned" || batch.paymentTx !== undefined) return nothing',
     withinSeeds: 100

@@ -7,13 +7,14 @@ import type { WalletId } from "../../src/domain/Wallet.ts"
 import {
   MemoryLedger,
   type OrderInsert,
+  type StoredDecision,
   type StoredMintRecord,
   type StoredTask,
   type StoredWalletState,
   type TaskEdit,
   type WalletInsert
 } from "../../src/task/MemoryLedger.ts"
-import { batchesOf, walletState } from "../../src/task/memoryReads.ts"
+import { batchesOf, walletState } from "../../src/task/memory/state.ts"
 import { batchColumns, batchOf, BatchRecords } from "../../src/task/sql/rows.ts"
 
 type Fails = SqlError | Schema.SchemaError
@@ -33,6 +34,8 @@ export class LedgerFixture extends Context.Service<
     readonly readTask: (id: TaskId) => Effect.Effect<StoredTask, Fails>
     readonly readBatches: (id: TaskId) => Effect.Effect<ReadonlyArray<Batch>, Fails>
     readonly readMintRecords: (id: TaskId) => Effect.Effect<ReadonlyArray<StoredMintRecord>, Fails>
+    /** What people decided, oldest first. */
+    readonly readDecisions: Effect.Effect<ReadonlyArray<StoredDecision>, Fails>
     readonly readWalletState: (id: WalletId) => Effect.Effect<Pick<StoredWalletState, "version" | "provenBlock">, Fails>
   }
 >()("test/support/LedgerFixture") {
@@ -49,6 +52,7 @@ export class LedgerFixture extends Context.Service<
         readTask: (id) => Effect.flatMap(ledger.readTask(id), Effect.fromNullishOr).pipe(Effect.orDie),
         readBatches: (id) => ledger.read((tables) => batchesOf(tables, id)),
         readMintRecords: (id) => ledger.read(({ mintRecords }) => mintRecords.filter(({ taskId }) => taskId === id)),
+        readDecisions: ledger.read(({ decisions }) => decisions),
         readWalletState: (id) =>
           ledger.read((tables) => {
             const { version, provenBlock } = walletState(tables, id)
@@ -94,6 +98,17 @@ const MintRecords = Schema.Array(
     tx: Schema.NullOr(Schema.String),
     createdAtMs: Schema.Number,
     completedAtMs: Schema.NullOr(Schema.Number)
+  })
+)
+
+const Decisions = Schema.Array(
+  Schema.Struct({
+    command: Schema.String,
+    said: Schema.String,
+    why: Schema.String,
+    taskId: Schema.NullOr(Schema.String),
+    walletId: Schema.NullOr(Schema.String),
+    decidedAtMs: Schema.Number
   })
 )
 
@@ -174,6 +189,17 @@ function overSql(sql: SqlClient.SqlClient): LedgerFixture["Service"] {
         completedAtMs: row.completedAtMs ?? undefined
       }))
     }),
+    readDecisions: Effect.gen(function* () {
+      const rows = yield* sql`
+        SELECT command, said, why, task_id AS "taskId", wallet_id AS "walletId", ${millis("decided_at")} AS "decidedAtMs"
+        FROM ai_agent_decisions ORDER BY id`
+      const decisions = yield* Schema.decodeUnknownEffect(Decisions)(rows)
+      return decisions.map((row) => ({
+        ...row,
+        taskId: row.taskId ?? undefined,
+        walletId: row.walletId ?? undefined
+      }))
+    }),
     readWalletState: Effect.fnUntraced(function* (id) {
       const rows = yield* sql`
         SELECT version, proven_block AS "provenBlock" FROM ai_agent_wallet_state WHERE wallet_id = ${id}::uuid`
@@ -184,6 +210,10 @@ function overSql(sql: SqlClient.SqlClient): LedgerFixture["Service"] {
 
 /** Those that are referred to come last. Tables of a few rows are emptied faster than truncated. */
 const TABLES = [
+  "ai_agent_deposit_uses",
+  "ai_agent_deposits",
+  "ai_agent_refunds",
+  "ai_agent_decisions",
   "ai_agent_batch_mints",
   "ai_agent_deposits",
   "ai_agent_deposit_uses",

@@ -12,7 +12,8 @@ import { settings } from "./settings.ts"
 export const CHAIN: ChainIdentity = {
   chainId: 31337,
   usdc: address(`0x${"05".repeat(20)}`),
-  genesis: `0x${"9e".repeat(32)}`
+  genesis: `0x${"9e".repeat(32)}`,
+  confirmedBlock: 77n
 }
 
 /** The ledger on the database that is given, prepared as at a start of the executor. */

@@ -86,6 +86,10 @@ export class WorldState {
   gasAccount: Address | undefined = address(`0x${"9a".repeat(20)}`)
   /** In wei. */
   gas = 10n ** 18n
+  /** Whether the mint server can live with a payment that comes twice. */
+  takesAgain = true
+  /** What the mint server says of a payment under its reference. */
+  follows: (reference: string) => string | undefined = () => undefined
   supply: bigint | undefined
   pricePerMint = usdc(1_000_000n)
   readonly #spent = new Map<string, Spent>()
@@ -304,8 +308,10 @@ export const minter = Layer.effect(
     const world = yield* World
     const { network } = yield* Settings
     return Minter.of({
-      takesAgain: true,
-      follow: () => Effect.succeed(undefined),
+      get takesAgain() {
+        return world.takesAgain
+      },
+      follow: (reference) => Effect.sync(() => world.follows(reference)),
       quote: Effect.fnUntraced(function* (order) {
         world.quotedAtMs.push(yield* Clock.currentTimeMillis)
         yield* world.manners.delay?.("quote", order) ?? Effect.void

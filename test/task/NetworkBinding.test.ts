@@ -48,11 +48,26 @@ describe("a database belongs to one chain", () => {
       )
     }
 
+    it.effect("the first start notes the block from which on all is this program's, and no later one changes it", () =>
+      Effect.gen(function* () {
+        yield* forget
+        const sql = yield* SqlClient.SqlClient
+        const noted = sql`SELECT first_block FROM ai_agent_network`
+        yield* bindToChain(CHAIN)
+        assert.deepStrictEqual(yield* noted, [{ first_block: CHAIN.confirmedBlock }])
+        yield* bindToChain({ ...CHAIN, confirmedBlock: 500n })
+        assert.deepStrictEqual(yield* noted, [{ first_block: CHAIN.confirmedBlock }])
+        yield* sql`UPDATE ai_agent_network SET first_block = NULL`
+        yield* bindToChain({ ...CHAIN, confirmedBlock: 500n })
+        assert.deepStrictEqual(yield* noted, [{ first_block: 500n }], "bound before it was noted")
+      })
+    )
+
     it.effect("every difference is named at once", () =>
       Effect.gen(function* () {
         yield* forget
         yield* bindToChain(CHAIN)
-        const refusal = yield* bindToChain({ chainId: 8453, usdc: OTHER_USDC, genesis: OTHER_GENESIS })
+        const refusal = yield* bindToChain({ ...CHAIN, chainId: 8453, usdc: OTHER_USDC, genesis: OTHER_GENESIS })
         for (const [, , difference] of others) assert.include(refusal?.message, difference)
       })
     )

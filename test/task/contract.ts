@@ -1,8 +1,12 @@
 import { describe, layer } from "@effect/vitest"
 import { Effect, type Layer } from "effect"
+import type { DecisionRepo } from "../../src/task/DecisionRepo.ts"
 import type { TaskRepo } from "../../src/task/TaskRepo.ts"
 import { LedgerFixture } from "../support/LedgerFixture.ts"
 import { badRowPromises } from "./contract/badRows.ts"
+import { decidingPromises } from "./contract/deciding.ts"
+import { decidingMoneyPromises } from "./contract/decidingMoney.ts"
+import { decidingBatchPromises } from "./contract/decidingBatch.ts"
 import { booksPromises } from "./contract/books.ts"
 import { endPromises } from "./contract/ends.ts"
 import { fundingPromises } from "./contract/funding.ts"
@@ -24,11 +28,14 @@ const rooms: ReadonlyArray<readonly [string, (promises: Promises) => void]> = [
   ["planning", planningPromises],
   ["steps of a batch", stepPromises],
   ["ends of an order", endPromises],
-  ["questions", questionPromises]
+  ["questions", questionPromises],
+  ["a person's decision about an order", decidingPromises],
+  ["a person's decision about a batch", decidingBatchPromises],
+  ["a person's decision about money", decidingMoneyPromises]
 ]
 
-/** Everything that `TaskRepo` promises, proven on any ledger. */
-export const suite = <E>(name: string, ledger: Layer.Layer<TaskRepo | LedgerFixture, E>): void =>
+/** Everything that `TaskRepo` and `DecisionRepo` promise, proven on any ledger. */
+export const suite = <E>(name: string, ledger: Layer.Layer<TaskRepo | DecisionRepo | LedgerFixture, E>): void =>
   layer(ledger)(name, (it) => {
     const promises: Promises = (sentence, proof) =>
       it.effect(sentence, () =>

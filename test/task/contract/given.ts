@@ -7,13 +7,17 @@ import type { Block } from "../../../src/domain/Block.ts"
 import type { Task, TaskId } from "../../../src/domain/Task.ts"
 import { times, type Usdc, usdc } from "../../../src/domain/Usdc.ts"
 import type { Wallet, WalletId } from "../../../src/domain/Wallet.ts"
+import type { DecisionRepo } from "../../../src/task/DecisionRepo.ts"
 import type { OrderInsert } from "../../../src/task/MemoryLedger.ts"
 import { type BatchSave, type Funding, TaskRepo, type WalletOrders } from "../../../src/task/TaskRepo.ts"
 import { LedgerFixture } from "../../support/LedgerFixture.ts"
 import { CHAIN } from "../../support/LedgerSql.ts"
 
 /** Registers one promise of the ledger as a test, on empty tables. */
-export type Promises = (sentence: string, proof: () => Effect.Effect<void, unknown, TaskRepo | LedgerFixture>) => void
+export type Promises = (
+  sentence: string,
+  proof: () => Effect.Effect<void, unknown, TaskRepo | DecisionRepo | LedgerFixture>
+) => void
 
 /** 2025-11-01T05:15:30Z, and all times of these tests after it: no clock is asked. */
 export const NOW_MS = 1_761_974_130_000

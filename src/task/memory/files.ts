@@ -1,11 +1,11 @@
 import { Result } from "effect"
-import { readTask, type TaskId } from "../domain/Task.ts"
-import { usdc } from "../domain/Usdc.ts"
-import type { Wallet, WalletId } from "../domain/Wallet.ts"
-import type { Account, AccountPage, TaskFile } from "./DecisionRepo.ts"
-import type { Tables } from "./MemoryLedger.ts"
-import { batchesOf, byText, isHeld, taskRow, taskState, walletOf, walletState } from "./memoryReads.ts"
-import type { Bytes32 } from "../domain/Address.ts"
+import type { Bytes32 } from "../../domain/Address.ts"
+import { type TaskId, readTask } from "../../domain/Task.ts"
+import { usdc } from "../../domain/Usdc.ts"
+import type { Wallet, WalletId } from "../../domain/Wallet.ts"
+import type { Account, AccountPage, TaskFile } from "../DecisionRepo.ts"
+import type { Tables } from "../MemoryLedger.ts"
+import { batchesOf, byText, isHeld, taskRow, taskState, walletOf, walletState } from "./state.ts"
 
 export const taskIdsLike = (tables: Tables, start: string): ReadonlyArray<TaskId> =>
   [...tables.tasks.keys()]
@@ -69,6 +69,9 @@ const accountOf = (tables: Tables, wallet: Wallet): Account => {
         ? undefined
         : { countedBlock: countedBlock ?? 0n, balance: usdc(bookBalance < 0n ? 0n : bookBalance) },
     stopped: stoppedReason,
+    isShared: [...tables.tasks.values()].some(
+      (task) => isOurs(task) && task.status === "processing" && batchesOf(tables, task.id).length === 0
+    ),
     batches,
     mints: [...tables.mints]
       .filter(([, { taskId }]) => taskIds.has(taskId))

@@ -1,0 +1,77 @@
+// One module each: all of `effect/cli` would double the time until the first line.
+import * as Argument from "effect/cli/Argument"
+import * as Flag from "effect/cli/Flag"
+import { usdc, type Usdc } from "../domain/Usdc.ts"
+
+export const task = Argument.String("task").pipe(
+  Argument.withDescription("The task: its id, or the first eight digits of it, as the log has them")
+)
+
+export const wallet = Argument.String("wallet").pipe(
+  Argument.withDescription("The agent wallet: its id, the address of its user, or its own")
+)
+
+export const json = Flag.Boolean("json").pipe(
+  Flag.withDefault(false),
+  Flag.withDescription("Prints the report as JSON. Amounts are base units of USDC (6 decimals), as text")
+)
+
+const whyText = Flag.String("why").pipe(
+  Flag.filter(
+    (text) => text.trim() !== "",
+    () => "a reason, in words"
+  )
+)
+
+/** Kept with the decision for ever. */
+export const why = whyText.pipe(Flag.withDescription("The reason, in your own words. It is kept with the decision"))
+
+export const whyWhereConfirmed = whyText.pipe(
+  Flag.optional,
+  Flag.withDescription("The reason, in your own words: with --confirm it must be given, and is kept")
+)
+
+const count = (name: string, most: string) =>
+  Flag.Int(name).pipe(
+    Flag.filter(
+      (n) => n >= 0,
+      () => `a whole number, ${most}`
+    ),
+    Flag.optional
+  )
+
+export const mintsDelivered = count("mints", "0 to the quantity of the order").pipe(
+  Flag.withDescription("How many mints of the order were really delivered. Default: as many as it counts")
+)
+
+export const mintsOfBatch = count("mints", "0 to the quantity of the batch").pipe(
+  Flag.withDescription(
+    "With --as delivered: how many mints of the batch the person has, where the chain cannot show it"
+  )
+)
+
+export const batch = count("batch", "1 or more").pipe(
+  Flag.withDescription("The number of the batch. Default: the one that is to be decided")
+)
+
+const AMOUNT = /^(\d{1,12})(?:\.(\d{1,6}))?$/
+
+/** `2.5` as base units; `undefined` where it is no amount. */
+export const parseAmount = (text: string): Usdc | undefined => {
+  const [, whole, fraction = ""] = AMOUNT.exec(text.trim()) ?? []
+  return whole === undefined ? undefined : usdc(BigInt(whole) * 1_000_000n + BigInt(fraction.padEnd(6, "0")))
+}
+
+export const amount = Flag.String("amount").pipe(
+  Flag.filter(
+    (text) => parseAmount(text) !== undefined,
+    () => "an amount of USDC like 2.5, with at most six decimals"
+  ),
+  Flag.optional,
+  Flag.withDescription("How many USDC. Default: all that is free")
+)
+
+export const confirm = Flag.Boolean("confirm").pipe(
+  Flag.withDefault(false),
+  Flag.withDescription("Really does it. Without it, it is only told what would be done")
+)

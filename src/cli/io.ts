@@ -1,0 +1,24 @@
+import { Effect, Runtime, Schema } from "effect"
+
+/** Where a command writes: the report, and what is no report. Whole texts without a line end. */
+export interface Io {
+  readonly out: (text: string) => void
+  readonly err: (text: string) => void
+}
+
+/** The stable exit codes. 78 comes with the errors that know of it: settings, chain, database, a missing sandbox. */
+export const EXIT = { done: 0, refused: 1, usage: 2, settings: 78 } as const
+
+/** All is said; the command ends with this code. */
+export class Ended extends Schema.TaggedError<Ended>()("Ended", { code: Schema.Number }) {
+  override get message(): string {
+    return `ended with code ${this.code}`
+  }
+}
+
+/** A command that does not make sense as it was typed. */
+export class BadUsage extends Schema.TaggedError<BadUsage>()("BadUsage", { message: Schema.String }) {
+  override readonly [Runtime.errorExitCode] = EXIT.usage
+}
+
+export const badUsage = (message: string) => Effect.fail(new BadUsage({ message }))

@@ -1,0 +1,101 @@
+import type { Adopted } from "../operator/adopt.ts"
+import type { Cancelled } from "../operator/cancel.ts"
+import type { Reconciled } from "../operator/reconcile.ts"
+import type { RefundReport } from "../operator/refund.ts"
+import type { Resolved } from "../operator/resolve.ts"
+import type { Reopened } from "../operator/resolveWallet.ts"
+import type { Retried } from "../operator/retry.ts"
+import { shortId } from "../domain/Task.ts"
+import { format } from "../domain/Usdc.ts"
+
+/** What a command did or found. */
+export type Report = Cancelled | Retried | Adopted | Resolved | Reopened | RefundReport | Reconciled
+
+/** The report for people. */
+export const wordsOf = (report: Report): ReadonlyArray<string> => {
+  switch (report.command) {
+    case "cancel":
+      return cancelled(report)
+    case "retry":
+      return retried(report)
+    case "adopt":
+      return adopted(report)
+    case "resolve":
+      return "taskId" in report ? resolved(report) : reopened(report)
+    case "refund":
+      return refunded(report)
+    case "reconcile":
+      return reconciled(report)
+  }
+}
+
+const usdcOf = (amount: bigint): string => `${format(amount)} USDC`
+
+const cancelled = ({ taskId, message, credit }: Cancelled): ReadonlyArray<string> => [
+  `✅ Task ${taskId} is cancelled. ${message}`,
+  ...(credit === undefined || credit === 0n
+    ? []
+    : [`   Its wallet keeps ${usdcOf(credit)} as credit: ai-mint refund sends it back`])
+]
+
+const retried = ({ taskId, did, mints, cost }: Retried): ReadonlyArray<string> => [
+  did === "funded" ? `✅ Task ${taskId} is funded again` : `✅ Task ${taskId} is no longer held`,
+  `   ${mints} mint(s) are left to be made, for at most ${usdcOf(cost)}`
+]
+
+const adopted = ({ taskId, delivered, mints, cost, paid }: Adopted): ReadonlyArray<string> => [
+  `✅ Task ${taskId} is taken over from v1.1, with ${delivered} mint(s) delivered`,
+  `   The chain shows ${usdcOf(paid)} paid to the token since the order began`,
+  `   ${mints} mint(s) are left to be made, for at most ${usdcOf(cost)}`
+]
+
+const resolved = (report: Resolved): ReadonlyArray<string> => {
+  const { taskId, batch, as, minted, onChain, quantity, replacement, failed } = report
+  const what =
+    batch === undefined ? `Task ${taskId} is given up` : `Batch ${batch} of task ${taskId} is resolved as ${as}`
+  return [
+    `✅ ${what}: ${minted} of ${quantity} mint(s)${onChain === minted ? "" : `, ${onChain} of them on chain`}`,
+    ...(replacement === undefined ? [] : [`   The missing ones are bought again as batch ${replacement}`]),
+    ...(failed ? ["   The task has failed. What it did not spend is the wallet's credit"] : [])
+  ]
+}
+
+const reopened = ({ wallet, stopped, balance, block }: Reopened): ReadonlyArray<string> => [
+  `✅ Wallet ${wallet} goes on. It was stopped: ${stopped}`,
+  `   Its books begin anew with ${usdcOf(balance)} in block ${block}`
+]
+
+const refunded = (report: RefundReport): ReadonlyArray<string> => {
+  const { refundId, against, warnings, amount, to } = report
+  return [
+    `↩️ Refund of ${usdcOf(amount)} to ${to}`,
+    `   Agent wallet:     ${report.wallet}`,
+    `   On chain:         ${usdcOf(report.balance)}`,
+    `   Reserved:         ${usdcOf(report.reserved)}`,
+    `   Free:             ${usdcOf(report.free)}`,
+    `   Unspent deposits: ${usdcOf(report.unspentDeposits)}`,
+    `   Gas account:      ${report.gasAccount === undefined ? "none" : `${report.gasAccount}, ${etherOf(report.gasBalance)} ETH`}`,
+    ...against.map((line) => `❌ ${line}`),
+    ...warnings.map((line) => `⚠️ ${line}`),
+    ending(refundId, against.length > 0)
+  ]
+}
+
+const ending = (refundId: string | undefined, isHindered: boolean): string => {
+  if (refundId !== undefined) return `✅ Asked for as refund ${shortId(refundId)}: the executor sends it`
+  return isHindered ? "Nothing was done, and nothing would be." : "Nothing was done yet: --confirm does it."
+}
+
+/** To six decimals, cut. */
+const etherOf = (wei: bigint): string => format(wei / 10n ** 12n)
+
+const reconciled = ({ block, totals, differences }: Reconciled): ReadonlyArray<string> => [
+  block === undefined ? "🔎 There is no wallet yet" : `🔎 Ledger and chain compared up to block ${block}`,
+  `   Wallets:  ${totals.wallets}`,
+  `   Payments: ${totals.payments} agree, ${totals.unproven} not proven yet, ${totals.held} wait for a decision`,
+  `   Deposits: ${totals.deposits} agree, ${totals.uncounted} not counted yet`,
+  `   Mints:    ${totals.mints} agree`,
+  ...(totals.beforeBooks === 0 ? [] : [`   From before the books were opened: ${totals.beforeBooks} transfer(s)`]),
+  ...differences.map(({ wallet, what }) => `❌ ${wallet}: ${what}`),
+  differences.length === 0 ? "✅ No difference" : `${differences.length} difference(s)`
+]

@@ -1,0 +1,65 @@
+import { Clock, Effect } from "effect"
+import { ChainClient } from "../chain/ChainClient.ts"
+import { remainingCost, shortId, type TaskId } from "../domain/Task.ts"
+import type { Usdc } from "../domain/Usdc.ts"
+import { DecisionRepo } from "../task/DecisionRepo.ts"
+import { findTask, soundTask } from "./find.ts"
+import { commit, Refused } from "./Refused.ts"
+
+export interface Adopted {
+  readonly command: "adopt"
+  readonly taskId: TaskId
+  /** Mints that count as delivered, and those that are bought now. */
+  readonly delivered: number
+  readonly mints: number
+  /** What the rest may cost at most. */
+  readonly cost: Usdc
+  /** What the chain shows that was paid from the wallet to the token since the order began. */
+  readonly paid: Usdc
+}
+
+/**
+ * Takes over an order that v1.1 was minting, whatever v1.1 paid for it and without waiting for its hour to be over. The
+ * person says how many mints were really delivered; the others are paid for.
+ */
+export const adopt = Effect.fn("operator.adopt")(function* (
+  name: string,
+  { mints }: { readonly mints?: number | undefined },
+  why: string
+) {
+  const file = yield* findTask(name)
+  const { task, wallet } = yield* soundTask(file)
+  const short = shortId(task.id)
+  if (file.batches.length > 0) {
+    const message = `Task ${short} was planned by this program: nothing of v1.1's is left in it. Try: ai-mint retry ${short}`
+    return yield* new Refused({ message })
+  }
+  if (task.status !== "processing" && task.status !== "funded") {
+    return yield* new Refused({
+      message: `Task ${short} is ${task.status}: only what v1.1 was minting can be taken over.`
+    })
+  }
+  const delivered = mints ?? task.mintsCompleted
+  if (delivered < 0 || delivered > task.quantity) {
+    return yield* new Refused({ message: `--mints is ${delivered}: task ${short} has 0 to ${task.quantity} of them.` })
+  }
+  const { agentAddress: payer } = wallet
+  const sinceMs = task.startedAtMs ?? task.createdAtMs
+  const paid = yield* (yield* ChainClient).paidSince({ payer, payTo: task.token, sinceMs })
+  const decision = { command: "adopt", said: `task ${task.id} goes on with ${delivered} mint(s) delivered`, why }
+  const write = (yield* DecisionRepo).release(
+    { task, adopt: { mintsCompleted: delivered } },
+    decision,
+    yield* Clock.currentTimeMillis
+  )
+  yield* commit(`Task ${short}`, write)
+  const cost = remainingCost({ ...task, mintsCompleted: delivered })
+  return {
+    command: "adopt",
+    taskId: task.id,
+    delivered,
+    mints: task.quantity - delivered,
+    cost,
+    paid
+  } satisfies Adopted as Adopted
+})

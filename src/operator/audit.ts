@@ -1,0 +1,73 @@
+import type { Balances, Mint, Spending } from "../chain/ChainClient.ts"
+import type { Address } from "../domain/Address.ts"
+import type { Block } from "../domain/Block.ts"
+import type { Deposit } from "../domain/Deposit.ts"
+import type { Account } from "../task/DecisionRepo.ts"
+
+/** What the chain shows of some wallets, from a first block to the block of their balances. */
+export interface ChainView {
+  readonly fromBlock: bigint
+  /** The first block that the ledger has seen. */
+  readonly firstBlock: bigint
+  readonly block: Block
+  readonly balances: Balances["usdc"]
+  /** By wallet. */
+  readonly spending: ReadonlyMap<Address, ReadonlyArray<Spending>>
+  readonly deposits: ReadonlyMap<Address, ReadonlyArray<Deposit>>
+}
+
+/** Where ledger and chain disagree, and what a person can do about it. */
+export interface Difference {
+  readonly wallet: Address
+  readonly what: string
+}
+
+/** What was compared. */
+export interface Totals {
+  readonly wallets: number
+  /** Payments of orders and refunds that ledger and chain agree on. */
+  readonly payments: number
+  /** Signed, and not proven yet: on chain already or not. */
+  readonly unproven: number
+  /** Transfers that nothing explains from before a wallet's books were opened: v1.1's, or what a person has looked at. */
+  readonly beforeBooks: number
+  readonly deposits: number
+  /** Deposits that no sweep has counted yet. */
+  readonly uncounted: number
+  readonly mints: number
+  /** Batches and refunds that wait for a person's decision. */
+  readonly held: number
+}
+
+export const NOTHING: Totals = {
+  wallets: 0,
+  payments: 0,
+  unproven: 0,
+  beforeBooks: 0,
+  deposits: 0,
+  uncounted: 0,
+  mints: 0,
+  held: 0
+}
+
+/** What one look at an account found. */
+export interface Finding {
+  readonly totals: Partial<Totals>
+  readonly differences: ReadonlyArray<Difference>
+}
+
+export const add = (totals: Totals, more: Partial<Totals>): Totals => {
+  const sums = Object.entries(totals).map(([key, count]) => [key, count + (more[key as keyof Totals] ?? 0)])
+  return Object.fromEntries(sums) as Totals
+}
+
+/** Moved after the books of the account were opened: it must be in them. */
+export const isInBooks = ({ openedBlock }: Account, block: bigint): boolean =>
+  openedBlock !== undefined && block > openedBlock
+
+/** Moved when this program already answered for the wallet: by its books or, until they are open, since its first block. */
+export const isAnsweredFor = (account: Account, { firstBlock }: ChainView, block: bigint): boolean =>
+  account.openedBlock === undefined ? !account.isShared && block > firstBlock : isInBooks(account, block)
+
+/** Mints of one token to one person, by where they are. */
+export type MintsOnChain = ReadonlyMap<string, Mint>

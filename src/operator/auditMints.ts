@@ -1,0 +1,74 @@
+import type { Address } from "../domain/Address.ts"
+import type { Batch } from "../domain/Batch.ts"
+import { shortId } from "../domain/Task.ts"
+import type { Account } from "../task/DecisionRepo.ts"
+import { mintKey } from "../task/TaskRepo.ts"
+import type { Finding, MintsOnChain } from "./audit.ts"
+
+/** How long before its payment a server may have minted for a batch of which nobody knows when it was signed. */
+const EARLY_BLOCKS = 150n
+
+/** Mints of one token to one person are one question to the chain. */
+export interface MintGroup {
+  readonly token: Address
+  readonly recipient: Address
+  readonly batches: ReadonlyArray<Batch>
+  /** No mint of these batches is older. */
+  readonly fromBlock: bigint
+}
+
+const keyOf = ({ token, recipient }: Pick<Batch, "token" | "recipient">): string => `${token}:${recipient}`
+
+/** Before it nothing of the batch can be on chain; `undefined` where nothing of it ever was. */
+const firstBlockOf = ({ window, paymentBlock }: Batch): bigint | undefined => {
+  if (window !== undefined) return window.block
+  if (paymentBlock === undefined) return undefined
+  return paymentBlock > EARLY_BLOCKS ? paymentBlock - EARLY_BLOCKS : 0n
+}
+
+/** What is to be asked for these accounts. Batches that began before `oldest` are left out: logs so old are not searched. */
+export const mintGroups = (accounts: ReadonlyArray<Account>, oldest: bigint): ReadonlyArray<MintGroup> => {
+  const begun = accounts.flatMap(({ batches }) =>
+    batches.flatMap((batch) => {
+      const since = firstBlockOf(batch)
+      return batch.minted === 0 || since === undefined || since < oldest ? [] : [{ batch, since }]
+    })
+  )
+  return [...Map.groupBy(begun, ({ batch }) => keyOf(batch)).values()].flatMap((group) => {
+    const [first] = group
+    if (first === undefined) return []
+    const { token, recipient } = first.batch
+    const fromBlock = group.reduce((lowest, { since }) => (since < lowest ? since : lowest), first.since)
+    return [{ token, recipient, fromBlock, batches: group.map(({ batch }) => batch) }]
+  })
+}
+
+/** Every mint that a batch of the group has is on chain, and it has as many as it counts. */
+export const auditMints = (group: MintGroup, accounts: ReadonlyArray<Account>, onChain: MintsOnChain): Finding => {
+  const numbers = new Map(group.batches.map((batch) => [`${batch.taskId}/${batch.number}`, batch]))
+  const owned = accounts
+    .flatMap(({ mints }) => mints)
+    .filter((mint) => numbers.has(`${mint.taskId}/${mint.batchNumber}`))
+  const ofBatch = Map.groupBy(owned, (mint) => `${mint.taskId}/${mint.batchNumber}`)
+  const missing = owned.filter((mint) => !onChain.has(mintKey(mint)))
+  const differences = [
+    ...missing.map((mint) => ({
+      batch: numbers.get(`${mint.taskId}/${mint.batchNumber}`),
+      what: `has a mint in ${mint.tx} (log ${mint.logIndex}), and the chain shows none there`
+    })),
+    ...group.batches
+      // What a person resolved may have mints by their word alone.
+      .filter(({ status }) => status !== "resolved")
+      .map((batch) => ({ batch, has: ofBatch.get(`${batch.taskId}/${batch.number}`)?.length ?? 0 }))
+      .filter(({ batch, has }) => has !== batch.minted)
+      .map(({ batch, has }) => ({ batch, what: `counts ${batch.minted} mint(s) and has ${has} on chain` }))
+  ]
+  return {
+    totals: { mints: owned.length - missing.length },
+    differences: differences.flatMap(({ batch, what }) =>
+      batch === undefined
+        ? []
+        : [{ wallet: batch.payer, what: `batch ${batch.number} of task ${shortId(batch.taskId)} ${what}` }]
+    )
+  }
+}

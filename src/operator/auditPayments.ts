@@ -1,0 +1,102 @@
+import type { Spending } from "../chain/ChainClient.ts"
+import type { Bytes32 } from "../domain/Address.ts"
+import { type Batch, isLive } from "../domain/Batch.ts"
+import type { Refund } from "../domain/Refund.ts"
+import { shortId } from "../domain/Task.ts"
+import { format, type Usdc } from "../domain/Usdc.ts"
+import type { Account } from "../task/DecisionRepo.ts"
+import { type ChainView, type Difference, type Finding, isAnsweredFor } from "./audit.ts"
+
+/** A row that can explain a transfer: a batch or a refund. */
+export interface Claim {
+  /** `batch 2 of task abc12345`. */
+  readonly name: string
+  readonly nonce: Bytes32
+  readonly status: string
+  /** Signed, and its outcome not proven. */
+  readonly isLive: boolean
+  /** What was signed, where it is known. */
+  readonly signed: { readonly to: string; readonly amount: Usdc } | undefined
+  /** What the ledger says the chain showed. */
+  readonly paid: { readonly tx: Bytes32; readonly block: bigint; readonly amount: Usdc | undefined } | undefined
+}
+
+/** Every row of an account with a nonce of its own. */
+export const claimsOf = ({ batches, refunds }: Account): ReadonlyArray<Claim> => [
+  ...batches.map(claimOfBatch),
+  ...refunds.map(claimOfRefund)
+]
+
+const claimOfBatch = (batch: Batch): Claim => ({
+  name: `batch ${batch.number} of task ${shortId(batch.taskId)}`,
+  nonce: batch.nonce,
+  status: batch.status,
+  isLive: isLive(batch),
+  signed: batch.window && { to: batch.window.payTo, amount: batch.window.amount },
+  paid: batch.paymentTx && { tx: batch.paymentTx, block: batch.paymentBlock ?? 0n, amount: batch.paidAmount }
+})
+
+const claimOfRefund = (refund: Refund): Claim => ({
+  name: `refund ${shortId(refund.id)}`,
+  nonce: refund.nonce,
+  status: refund.status,
+  isLive: refund.status === "signed",
+  signed: { to: refund.payTo, amount: refund.amount },
+  // Of a refund whose nonce paid somebody else the ledger keeps the transaction and not its amount.
+  paid: refund.tx && {
+    tx: refund.tx,
+    block: refund.block ?? 0n,
+    amount: refund.status === "paid" ? refund.amount : undefined
+  }
+})
+
+/** Every transfer out of the wallet is explained by a row, and every row that says paid by a transfer. */
+export const auditPayments = (account: Account, view: ChainView): Finding => {
+  const wallet = account.wallet.agentAddress
+  const spending = view.spending.get(wallet) ?? []
+  const claims = claimsOf(account)
+  const byNonce = new Map(claims.map((claim) => [claim.nonce, claim]))
+  const seen = spending.map((spent) => ({ spent, claim: spent.nonce && byNonce.get(spent.nonce) }))
+  const ours = seen.filter(({ claim, spent }) => claim !== undefined || isAnsweredFor(account, view, spent.block))
+  const differences = [
+    ...ours.flatMap(({ claim, spent }) => (claim === undefined ? stray(spent) : disagreement(claim, spent))),
+    ...claims.flatMap((claim) => missing(claim, spending, view))
+  ]
+  return {
+    totals: {
+      payments: seen.filter(({ claim, spent }) => claim?.paid?.tx === spent.tx).length,
+      unproven: claims.filter((claim) => claim.isLive).length,
+      beforeBooks: seen.length - ours.length,
+      held: claims.filter(({ status }) => status === "held").length
+    },
+    differences: differences.map((what): Difference => ({ wallet, what }))
+  }
+}
+
+const told = ({ amount, to, tx, block }: Spending): string =>
+  `${format(amount)} USDC went to ${to} in ${tx} (block ${block})`
+
+const stray = (spent: Spending): ReadonlyArray<string> => [
+  `${told(spent)}, and no order or refund explains it: somebody else has the key of this wallet`
+]
+
+const disagreement = ({ name, status, isLive, signed, paid }: Claim, spent: Spending): ReadonlyArray<string> => {
+  if (paid !== undefined) {
+    if (paid.tx === spent.tx && (paid.amount ?? spent.amount) === spent.amount) return []
+    return [`${told(spent)} with the nonce of ${name}, which the ledger says was paid by ${paid.tx}`]
+  }
+  if (!isLive) {
+    const then = "the ledger is older than the chain: start the executor, which takes it over"
+    return [`${told(spent)} with the nonce of ${name}, which is ${status} in the ledger: ${then}`]
+  }
+  // What was sent and is not proven yet is the executor's next look.
+  if (signed?.amount === spent.amount && signed.to === spent.to) return []
+  return [`${told(spent)} with the nonce of ${name}, and something else was signed: somebody else has the key`]
+}
+
+/** What the ledger says was paid, and the chain does not show. */
+const missing = ({ name, paid }: Claim, spending: ReadonlyArray<Spending>, view: ChainView): ReadonlyArray<string> => {
+  if (paid === undefined || paid.block > view.block.number || paid.block < view.fromBlock) return []
+  if (spending.some(({ tx }) => tx === paid.tx)) return []
+  return [`${name} was paid in ${paid.tx} (block ${paid.block}) says the ledger, and the chain shows no such transfer`]
+}

@@ -1,0 +1,38 @@
+import { Effect } from "effect"
+import type { Batch } from "../domain/Batch.ts"
+import { mintsOf } from "../domain/Delivery.ts"
+import { shortId } from "../domain/Task.ts"
+import type { TaskFile } from "../task/DecisionRepo.ts"
+import type { DeliveredMint } from "../task/TaskRepo.ts"
+import { Refused } from "./Refused.ts"
+import { unclaimedMints } from "./unclaimed.ts"
+
+/**
+ * The mints of a batch that the person has: those that the chain shows and that belong to nobody and, where it cannot
+ * show all of them, as many as the operator says.
+ */
+export const deliveredMints = Effect.fnUntraced(function* (file: TaskFile, batch: Batch, attested: number | undefined) {
+  // Whoever decides has waited long enough for the transactions that the server named.
+  const patient = { ...batch, looks: Number.MAX_SAFE_INTEGER }
+  const mints = mintsOf(patient, yield* unclaimedMints(file, batch))
+  const found = mints.map(({ tx, logIndex }, index): DeliveredMint => ({
+    tx,
+    logIndex,
+    mintNumber: batch.firstMint + batch.minted + index
+  }))
+  const onChain = batch.minted + found.length
+  const minted = attested ?? onChain
+  const shown = `The chain shows ${onChain} of the ${batch.quantity} mint(s) of batch ${batch.number} of task ${shortId(batch.taskId)}`
+  if (minted < onChain || minted > batch.quantity) {
+    return yield* new Refused({
+      message: `${shown}: --mints ${minted} is not between ${onChain} and ${batch.quantity}.`
+    })
+  }
+  if (attested === undefined && onChain < batch.quantity) {
+    const message =
+      `${shown}. If the person has more, say how many of the batch with --mints ${batch.quantity}; ` +
+      `else --as failed gives up what is missing.`
+    return yield* new Refused({ message })
+  }
+  return { minted, found }
+})

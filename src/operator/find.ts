@@ -1,0 +1,42 @@
+import { Effect } from "effect"
+import { shortId, type Status, type Task } from "../domain/Task.ts"
+import type { Wallet } from "../domain/Wallet.ts"
+import { DecisionRepo, type TaskFile } from "../task/DecisionRepo.ts"
+import { Refused } from "./Refused.ts"
+
+const ID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
+const START_OF_ID = /^[0-9a-f]{8}[0-9a-f-]*$/i
+
+/** The task of an id or, as the log names it, of the first eight digits of one. */
+export const findTask = Effect.fnUntraced(function* (name: string) {
+  const repo = yield* DecisionRepo
+  const wanted = name.trim()
+  if (!START_OF_ID.test(wanted)) {
+    return yield* new Refused({
+      message: `"${wanted}" is no task id: give its UUID, or at least the first eight digits.`
+    })
+  }
+  const ids = ID.test(wanted) ? [wanted.toLowerCase()] : yield* repo.taskIdsLike(wanted)
+  if (ids.length > 1) {
+    return yield* new Refused({ message: `Several tasks begin with ${wanted}: ${ids.join(", ")}. Give the whole id.` })
+  }
+  const file = ids[0] === undefined ? undefined : yield* repo.findTask(ids[0])
+  return file ?? (yield* new Refused({ message: `There is no task ${wanted}.` }))
+})
+
+/** The order in a row that can be carried out. */
+export const soundTask = Effect.fnUntraced(function* ({ row, task, wallet, faults }: TaskFile) {
+  if (task !== undefined && wallet !== undefined) return { task, wallet } satisfies { task: Task; wallet: Wallet }
+  const message = `Task ${shortId(row.id)} cannot be carried out: ${faults.join("; ")}. Repair its row first.`
+  return yield* new Refused({ message })
+})
+
+/** The wallet of an id, of its user's address, or of its own. */
+export const findWallet = Effect.fnUntraced(function* (name: string) {
+  const wallet = yield* (yield* DecisionRepo).findWallet(name)
+  const message = `There is no agent wallet "${name.trim()}": give its id, its user's address, or its own.`
+  return wallet ?? (yield* new Refused({ message }))
+})
+
+export const isOpen = (status: Status): boolean =>
+  status === "pending_payment" || status === "funded" || status === "processing"

@@ -1,0 +1,107 @@
+import { Effect } from "effect"
+import { ChainClient } from "../chain/ChainClient.ts"
+import { isLive } from "../domain/Batch.ts"
+import { weigh } from "../domain/BatchLife.ts"
+import { shortId } from "../domain/Task.ts"
+import type { WalletId } from "../domain/Wallet.ts"
+import { type Account, DecisionRepo } from "../task/DecisionRepo.ts"
+import { mintKey } from "../task/TaskRepo.ts"
+import { add, type ChainView, type Difference, type Finding, NOTHING, type Totals } from "./audit.ts"
+import { auditBooks } from "./auditBooks.ts"
+import { auditMints, mintGroups } from "./auditMints.ts"
+import { auditPayments } from "./auditPayments.ts"
+import { viewChain } from "./chainView.ts"
+
+/** Wallets in one round of questions to the chain: as many as one filter of logs may name. */
+const PAGE_WALLETS = 1_000
+
+/** Mints are searched for as far back as one search of logs goes, less than three months of Base. */
+const MINTS_BLOCKS_MAX = 3_900_000n
+
+/** Questions about mints of different tokens or people that are asked at once. */
+const CONCURRENT_SEARCHES = 4
+
+export interface Reconciled {
+  readonly command: "reconcile"
+  /** Up to which confirmed block ledger and chain were compared; `undefined` where there is no wallet. */
+  readonly block: bigint | undefined
+  readonly totals: Totals
+  readonly differences: ReadonlyArray<Difference>
+}
+
+/**
+ * Compares the ledger with what the logs of the chain say, wallet by wallet, and changes nothing. Safe beside a running
+ * executor: the chain is read first, and whatever is on it was in the ledger before it was sent.
+ */
+export const reconcile = Effect.fn("operator.reconcile")(function* () {
+  const repo = yield* DecisionRepo
+  let cursor: WalletId | undefined
+  let totals = NOTHING
+  let block: bigint | undefined
+  const differences: Array<Difference> = []
+  do {
+    const page = { cursor, walletsMax: PAGE_WALLETS }
+    const named = yield* repo.accounts(page)
+    if (named.accounts.length > 0) {
+      const view = yield* viewChain(named.accounts, yield* repo.firstBlock)
+      // Read again, now that the chain is known: of the same wallets, and as they are by now.
+      const fresh = yield* repo.accounts(page)
+      const seen = fresh.accounts.filter(({ wallet }) => view.balances.has(wallet.agentAddress))
+      const findings = yield* auditPage(seen, view)
+      for (const finding of findings) {
+        totals = add(totals, finding.totals)
+        differences.push(...finding.differences)
+      }
+      block = view.block.number
+    }
+    cursor = named.cursor
+  } while (cursor !== undefined)
+  return { command: "reconcile", block, totals, differences } satisfies Reconciled as Reconciled
+})
+
+const auditPage = Effect.fnUntraced(function* (accounts: ReadonlyArray<Account>, view: ChainView) {
+  const findings: Array<Finding> = accounts.flatMap((account) => {
+    const payments = auditPayments(account, view)
+    const isExplained = account.stopped === undefined || payments.differences.length > 0
+    return [
+      { totals: { wallets: 1 }, differences: isExplained ? [] : [stopped(account)] },
+      payments,
+      auditBooks(account, view)
+    ]
+  })
+  findings.push(yield* auditLive(accounts))
+  const oldest = view.block.number > MINTS_BLOCKS_MAX ? view.block.number - MINTS_BLOCKS_MAX : 0n
+  const chain = yield* ChainClient
+  const mints = yield* Effect.forEach(
+    mintGroups(accounts, oldest),
+    (group) =>
+      Effect.map(chain.findMints(group), (found) =>
+        auditMints(group, accounts, new Map(found.map((mint) => [mintKey(mint), mint])))
+      ),
+    { concurrency: CONCURRENT_SEARCHES }
+  )
+  return [...findings, ...mints]
+})
+
+const stopped = ({ wallet, stopped: reason }: Account): Difference => ({
+  wallet: wallet.agentAddress,
+  what: `the wallet is stopped: ${reason}. When that is clear: ai-mint resolve --wallet ${wallet.agentAddress}`
+})
+
+/** What became of payments whose outcome the ledger does not know: a nonce that was cancelled is nobody's payment. */
+const auditLive = Effect.fnUntraced(function* (accounts: ReadonlyArray<Account>) {
+  const live = accounts.flatMap(({ batches }) =>
+    batches.flatMap((batch) => (isLive(batch) && batch.window ? [{ batch, window: batch.window }] : []))
+  )
+  if (live.length === 0) return { totals: {}, differences: [] } satisfies Finding as Finding
+  const { block, outcomes } = yield* (yield* ChainClient).readAuthorizations(
+    live.map(({ batch, window }) => ({ payer: batch.payer, nonce: batch.nonce, fromBlock: window.block }))
+  )
+  const differences = live.flatMap(({ batch, window }, index) => {
+    const evidence = weigh(window, outcomes[index] ?? { _tag: "Unexplained" }, block)
+    if (evidence !== "canceled") return []
+    const what = `the nonce of batch ${batch.number} of task ${shortId(batch.taskId)} was cancelled on chain: somebody else has the key of this wallet`
+    return [{ wallet: batch.payer, what }]
+  })
+  return { totals: {}, differences } satisfies Finding as Finding
+})

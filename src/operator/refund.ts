@@ -1,0 +1,127 @@
+import { Clock, Effect, Result } from "effect"
+import * as SecureRandom from "effect/crypto/SecureRandom"
+import { ChainClient } from "../chain/ChainClient.ts"
+import { KeyCustody } from "../chain/KeyCustody.ts"
+import { Settings } from "../config/Settings.ts"
+import { freeAtLeast, freeAtMost, type WalletMoney } from "../domain/Allocation.ts"
+import { type Address, ZERO } from "../domain/Address.ts"
+import { depositsFor, type UnspentDeposit } from "../domain/Deposit.ts"
+import { planRefund, type RefundId } from "../domain/Refund.ts"
+import { shortId } from "../domain/Task.ts"
+import { format, sum, type Usdc } from "../domain/Usdc.ts"
+import type { Wallet } from "../domain/Wallet.ts"
+import { DecisionRepo } from "../task/DecisionRepo.ts"
+import { TaskRepo, type WalletOrders } from "../task/TaskRepo.ts"
+import { findWallet } from "./find.ts"
+import { readMoney, standing } from "./money.ts"
+import { commit, Refused } from "./Refused.ts"
+
+export interface RefundReport {
+  readonly command: "refund"
+  readonly wallet: Address
+  /** The wallet's user, and nobody else. */
+  readonly to: Address
+  readonly balance: Usdc
+  readonly reserved: Usdc
+  /** What is certainly free. */
+  readonly free: Usdc
+  /** What is left of the deposits that are recorded. */
+  readonly unspentDeposits: Usdc
+  readonly amount: Usdc
+  readonly gasAccount: Address | undefined
+  /** In wei. */
+  readonly gasBalance: bigint
+  /** What stands against it: with any of it, nothing is refunded. */
+  readonly against: ReadonlyArray<string>
+  readonly warnings: ReadonlyArray<string>
+  /** The refund that was asked for; `undefined` in a dry run. */
+  readonly refundId: RefundId | undefined
+}
+
+export interface RefundOptions {
+  /** All that is free where left out. */
+  readonly amount?: Usdc | undefined
+  /** Without it nothing is done, and only told. */
+  readonly confirm: boolean
+}
+
+/** Sends free credit of a wallet back to its own user. Written down here, and sent by the executor's wallet actor. */
+export const refund = Effect.fn("operator.refund")(function* (name: string, options: RefundOptions, why: string) {
+  const wallet = yield* findWallet(name)
+  const { orders, block, money } = yield* readMoney(wallet)
+  const unspent = yield* (yield* TaskRepo).unspentDeposits([wallet.id])
+  const chain = yield* ChainClient
+  const gasBalance = yield* chain.gasBalance
+  const amount = options.amount ?? freeAtLeast(money)
+  const key = yield* Effect.result((yield* KeyCustody).check(wallet))
+  const noGasKey = chain.gasAccount === undefined ? [NO_GAS_KEY] : []
+  const noGas = chain.gasAccount !== undefined && gasBalance === 0n ? [`${chain.gasAccount} has no gas money.`] : []
+  const against = [
+    ...obstacles(orders, money, amount),
+    ...(Result.isFailure(key) ? [`${key.failure.message}.`] : []),
+    ...(options.confirm ? noGasKey : [])
+  ]
+  const report: RefundReport = {
+    command: "refund",
+    wallet: wallet.agentAddress,
+    to: wallet.userAddress,
+    balance: money.balance,
+    reserved: money.reserved,
+    free: freeAtLeast(money),
+    unspentDeposits: sum(unspent.map(({ left }) => left)),
+    amount,
+    gasAccount: chain.gasAccount,
+    gasBalance,
+    against,
+    warnings: [...(options.confirm ? [] : noGasKey), ...noGas],
+    refundId: undefined
+  }
+  if (!options.confirm) return report
+  if (against.length > 0) return yield* new Refused({ message: against.join("\n") })
+  const planned = yield* plan(wallet, amount)
+  const evidence = { version: orders.version, uses: usesOf(amount, unspent) }
+  const said = `refund ${planned.id}: ${format(amount)} USDC go back to ${wallet.userAddress}`
+  const write = (yield* DecisionRepo).askRefund(planned, evidence, block, { command: "refund", said, why })
+  yield* commit("The wallet's money", write)
+  return { ...report, refundId: planned.id }
+})
+
+const NO_GAS_KEY = "AI_AGENT_PRIVATE_KEY is not set: there is no account that pays the gas of a refund."
+
+/** Whatever the settings are. */
+const obstacles = (orders: WalletOrders, money: WalletMoney, amount: Usdc): ReadonlyArray<string> => {
+  const { wallet, pending, stopped, isShared } = orders
+  const waiting = pending.map(({ id }) => shortId(id)).join(", ")
+  return [
+    ...(stopped === undefined ? [] : [`The wallet is stopped: ${stopped}.`]),
+    ...(isShared ? ["v1.1 may still pay from this wallet: take its order over, or wait until it is done."] : []),
+    ...(pending.length === 0 ? [] : [`The wallet has an order that waits for its money: ${waiting}. Cancel it first.`]),
+    ...(standing(orders, money) === "less"
+      ? ["Money left the wallet that no order explains: see ai-mint reconcile."]
+      : []),
+    ...(wallet.userAddress === ZERO ? ["The wallet's user is the zero address: nobody would get the money."] : []),
+    ...(wallet.userAddress === wallet.agentAddress ? ["The wallet's user is the wallet itself."] : []),
+    ...amountObstacle(money, amount)
+  ]
+}
+
+const amountObstacle = (money: WalletMoney, amount: Usdc): ReadonlyArray<string> => {
+  const free = freeAtLeast(money)
+  if (amount === 0n) return ["Nothing is free to be refunded."]
+  if (amount <= free) return []
+  return amount <= freeAtMost(money)
+    ? [`A payment of the wallet is not proven yet: ${format(free)} USDC are free for sure. Try again when it is.`]
+    : [`${format(free)} USDC are free, and ${format(amount)} are more than that.`]
+}
+
+const plan = Effect.fnUntraced(function* (wallet: Wallet, amount: Usdc) {
+  const { network } = yield* Settings
+  const id = yield* (yield* SecureRandom.SecureRandom).uuidV4()
+  const nowMs = yield* Clock.currentTimeMillis
+  return planRefund({ id, wallet, amount, chainId: network.chainId, usdc: network.usdc.address, nowMs })
+})
+
+const usesOf = (amount: Usdc, unspent: ReadonlyArray<UnspentDeposit>) => {
+  const refunded = { id: "refund", totalCost: amount }
+  return depositsFor([refunded], unspent).get(refunded.id)?.uses ?? []
+}

@@ -1,0 +1,109 @@
+import { Effect } from "effect"
+import { ChainClient } from "../chain/ChainClient.ts"
+import { Settings } from "../config/Settings.ts"
+import { cover, freeAtLeast } from "../domain/Allocation.ts"
+import type { AuthorizationOutcome } from "../domain/Authorization.ts"
+import { type Batch, nonceOf } from "../domain/Batch.ts"
+import { shortId } from "../domain/Task.ts"
+import { format, minus, times, usdc, zero } from "../domain/Usdc.ts"
+import type { TaskFile } from "../task/DecisionRepo.ts"
+import { isOpen, soundTask } from "./find.ts"
+import { readMoney } from "./money.ts"
+import { Refused } from "./Refused.ts"
+import { firstTrace, unclaimedMints } from "./unclaimed.ts"
+
+/**
+ * The batch that buys the missing mints again, under the next number and so under a nonce of its own. Only where the
+ * chain proves that the old nonce never paid for them and never will, and nobody minted them all the same.
+ */
+export const replacementFor = Effect.fnUntraced(function* (file: TaskFile, batch: Batch) {
+  const { network } = yield* Settings
+  const named = `batch ${batch.number} of task ${shortId(batch.taskId)}`
+  const missing = batch.quantity - batch.minted
+  if (batch.status === "paid") return yield* new Refused({ message: neverTwice(named) })
+  if (missing === 0) return yield* new Refused({ message: `No mint of ${named} is missing.` })
+  yield* provenDead(file, batch, named)
+  const stray = yield* unclaimedMints(file, batch)
+  if (stray.length > 0) {
+    const message =
+      `${stray.length} mint(s) on chain belong to no batch and may be those of ${named}: ` +
+      "they would be bought twice. Resolve it as delivered."
+    return yield* new Refused({ message })
+  }
+  const number = Math.max(...file.batches.map((sibling) => sibling.number)) + 1
+  const { payer, taskId } = batch
+  const amount = times(usdc(file.row.pricePerMint), missing)
+  yield* affordable(file, batch, amount)
+  return {
+    ...batch,
+    number,
+    firstMint: batch.firstMint + batch.minted,
+    quantity: missing,
+    amount,
+    nonce: nonceOf({ chainId: network.chainId, usdc: network.usdc.address, payer, taskId, number }),
+    status: "planned",
+    version: 0,
+    window: undefined,
+    sends: 0,
+    looks: 0,
+    paymentTx: undefined,
+    paymentBlock: undefined,
+    paidAmount: undefined,
+    mintTxs: [],
+    reference: undefined,
+    minted: 0,
+    nextActionAtMs: undefined,
+    reason: `in place of batch ${batch.number}`
+  } satisfies Batch as Batch
+})
+
+const neverTwice = (named: string): string =>
+  `The chain shows that ${named} was paid. What is paid is never paid again: resolve it as delivered, or as failed.`
+
+const provenDead = Effect.fnUntraced(function* (file: TaskFile, batch: Batch, named: string) {
+  const { payer, nonce } = batch
+  const { outcomes } = yield* (yield* ChainClient).readAuthorizations([
+    { payer, nonce, fromBlock: yield* firstTrace(file, batch) }
+  ])
+  const outcome = outcomes[0] ?? ({ _tag: "Unexplained" } as const)
+  switch (outcome._tag) {
+    case "Canceled":
+      return
+    case "Used":
+      if (yield* isPaymentFor(batch, outcome)) return yield* new Refused({ message: neverTwice(named) })
+      return
+    case "Unused": {
+      const message =
+        `The nonce of ${named} is unused: nothing proves that it is dead. ` +
+        "Resolve it as delivered where the person has the mints, or as failed."
+      return yield* new Refused({ message })
+    }
+    case "Unexplained": {
+      const message = `The nonce of ${named} is spent, and the node has no log that says how: try again, or on a node with older logs.`
+      return yield* new Refused({ message })
+    }
+  }
+})
+
+/** Whatever went to the token or to who else is paid for mints may have bought them: only another payee is no payment. */
+const isPaymentFor = Effect.fnUntraced(function* (
+  { window, payTo }: Batch,
+  { to }: Extract<AuthorizationOutcome, { _tag: "Used" }>
+) {
+  return [payTo, window?.payTo, ...(yield* Settings).mintPayTo].includes(to)
+})
+
+/** An order that has ended is not paid for now: `retry` looks at the money then. */
+const affordable = Effect.fnUntraced(function* (file: TaskFile, batch: Batch, amount: Batch["amount"]) {
+  if (!isOpen(file.row.status)) return
+  const { wallet } = yield* soundTask(file)
+  const { money } = yield* readMoney(wallet)
+  const own = batch.paymentTx === undefined ? batch.amount : zero
+  const others = { ...money, reserved: minus(money.reserved, own) }
+  if (cover(others, amount) === "covered") return
+  const free = freeAtLeast(others)
+  const message =
+    `The wallet holds ${format(free)} USDC for it, ${format(amount)} is needed: ` +
+    `pay in ${format(minus(amount, free))} USDC to ${wallet.agentAddress} and try again.`
+  return yield* new Refused({ message })
+})

@@ -1,0 +1,153 @@
+import { Clock, Effect } from "effect"
+import { type Batch, isInFlight } from "../domain/Batch.ts"
+import { resolve as resolveStep } from "../domain/BatchLife.ts"
+import { shortId, type TaskId } from "../domain/Task.ts"
+import { type BatchResolution, DecisionRepo, type TaskFile } from "../task/DecisionRepo.ts"
+import { deliveredMints } from "./delivered.ts"
+import { findTask, isOpen } from "./find.ts"
+import { commit, Refused } from "./Refused.ts"
+import { replacementFor } from "./replaced.ts"
+
+/**
+ * - `delivered`: the person has the mints.
+ * - `replaced`: the mints are bought again under a new nonce, as the old one is proven dead.
+ * - `failed`: nothing more is minted; the task fails, and the rest of its money is free.
+ */
+export type Outcome = "delivered" | "replaced" | "failed"
+
+export interface ResolveOptions {
+  readonly as: Outcome
+  /** The number of the batch; may be left out where only one is to be decided. */
+  readonly batch?: number | undefined
+  /** Only with `delivered`: how many mints of the batch the person has, where the chain cannot show it. */
+  readonly mints?: number | undefined
+}
+
+export interface Resolved {
+  readonly command: "resolve"
+  readonly taskId: TaskId
+  /** `undefined` where the task failed and no batch of it had to be decided. */
+  readonly batch: number | undefined
+  readonly as: Outcome
+  /** Mints that the batch has now, and how many of them the chain shows. */
+  readonly minted: number
+  readonly onChain: number
+  readonly quantity: number
+  /** The number under which the missing mints are bought again. */
+  readonly replacement: number | undefined
+  /** Whether the task failed with it. */
+  readonly failed: boolean
+}
+
+/** Decides what the rules cannot: a batch that is held, or paid and not delivered; or gives a task up. */
+export const resolve = Effect.fn("operator.resolve")(function* (name: string, options: ResolveOptions, why: string) {
+  const file = yield* findTask(name)
+  const batch = yield* batchToDecide(file, options)
+  if (options.mints !== undefined && options.as !== "delivered") {
+    return yield* new Refused({ message: "--mints goes with --as delivered only." })
+  }
+  if (batch === undefined) return yield* failTask(file, why)
+  const { minted, ...rest } = yield* consequencesOf(file, batch, options, why)
+  const nowMs = yield* Clock.currentTimeMillis
+  const resolution = { before: batch, after: resolveStep(batch, minted, `${options.as}: ${why}`, nowMs), ...rest }
+  const said = `batch ${batch.number} of task ${batch.taskId} is ${options.as}`
+  const write = (yield* DecisionRepo).resolveBatch(resolution, { command: "resolve", said, why }, nowMs)
+  yield* commit(`Task ${shortId(batch.taskId)}`, write)
+  return {
+    command: "resolve",
+    taskId: batch.taskId,
+    batch: batch.number,
+    as: options.as,
+    minted,
+    onChain: batch.minted + resolution.mints.length,
+    quantity: batch.quantity,
+    replacement: resolution.replacement?.number,
+    failed: resolution.failure !== undefined
+  } satisfies Resolved as Resolved
+})
+
+const isUndecided = ({ status }: Batch): boolean => status === "held" || status === "paid"
+
+/** `undefined` where there is none to be decided and the task itself is to fail. */
+const batchToDecide = Effect.fnUntraced(function* ({ row, batches }: TaskFile, { batch: number, as }: ResolveOptions) {
+  const short = shortId(row.id)
+  const undecided = batches.filter(isUndecided)
+  if (number !== undefined) {
+    const batch = batches.find((candidate) => candidate.number === number)
+    if (batch === undefined) return yield* new Refused({ message: `Task ${short} has no batch ${number}.` })
+    if (isUndecided(batch)) return batch
+    const message = `Batch ${number} of task ${short} is ${batch.status}: only one that is held, or paid, is to be decided.`
+    return yield* new Refused({ message })
+  }
+  if (undecided.length > 1) {
+    const list = undecided.map((batch) => `${batch.number} (${batch.status})`).join(", ")
+    return yield* new Refused({
+      message: `Task ${short} has several batches to decide: ${list}. Give one with --batch.`
+    })
+  }
+  if (undecided.length === 0 && as !== "failed") {
+    return yield* new Refused({ message: `No batch of task ${short} is held or paid: nothing is to be decided.` })
+  }
+  return undecided[0]
+})
+
+/** What the decision changes, beside the batch's own step. */
+type Consequences = Omit<BatchResolution, "before" | "after"> & { readonly minted: number }
+
+const consequencesOf = Effect.fnUntraced(function* (
+  file: TaskFile,
+  batch: Batch,
+  { as, mints }: ResolveOptions,
+  why: string
+) {
+  const nothing: Consequences = { minted: batch.minted, mints: [], replacement: undefined, failure: undefined }
+  switch (as) {
+    case "delivered": {
+      const { minted, found } = yield* deliveredMints(file, batch, mints)
+      return { ...nothing, minted, mints: found }
+    }
+    case "replaced":
+      return { ...nothing, replacement: yield* replacementFor(file, batch) }
+    case "failed": {
+      yield* noneInFlight(file, batch)
+      // A task that has ended already keeps its end.
+      return isOpen(file.row.status) ? { ...nothing, failure: failureOf(why) } : nothing
+    }
+  }
+})
+
+const failureOf = (why: string): string => `Failed by the operator: ${why}`
+
+const noneInFlight = Effect.fnUntraced(function* ({ row, batches }: TaskFile, besides?: Batch) {
+  const busy = batches.find((batch) => batch !== besides && isInFlight(batch))
+  if (busy === undefined) return
+  const message =
+    `Batch ${busy.number} of task ${shortId(row.id)} is ${busy.status}: ${busy.reason ?? "no reason is noted"}. ` +
+    "A task does not fail while a payment of it is in flight: wait, or decide that one first."
+  return yield* new Refused({ message })
+})
+
+const failTask = Effect.fnUntraced(function* (file: TaskFile, why: string) {
+  const { row } = file
+  const short = shortId(row.id)
+  if (row.status === "pending_payment") {
+    return yield* new Refused({ message: `Task ${short} is not paid: ai-mint cancel ${short} --why "…"` })
+  }
+  if (!isOpen(row.status))
+    return yield* new Refused({ message: `Task ${short} has ended already: it is ${row.status}.` })
+  yield* noneInFlight(file)
+  const decision = { command: "resolve", said: `task ${row.id} is failed`, why }
+  const failed = { task: row, failure: failureOf(why) }
+  const write = (yield* DecisionRepo).fail(failed, decision, yield* Clock.currentTimeMillis)
+  yield* commit(`Task ${short}`, write)
+  const counts = { minted: row.mintsCompleted, onChain: row.mintsCompleted, quantity: row.quantity }
+  return {
+    command: "resolve",
+    taskId: row.id,
+    batch: undefined,
+    as: "failed",
+    ...counts,
+    replacement: undefined,
+    failed: true
+  } satisfies Resolved as Resolved
+})

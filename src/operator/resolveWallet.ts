@@ -1,0 +1,40 @@
+import { Clock, Effect } from "effect"
+import type { Address } from "../domain/Address.ts"
+import type { Usdc } from "../domain/Usdc.ts"
+import type { WalletId } from "../domain/Wallet.ts"
+import { DecisionRepo } from "../task/DecisionRepo.ts"
+import { findWallet } from "./find.ts"
+import { readMoney } from "./money.ts"
+import { commit, Refused } from "./Refused.ts"
+
+export interface Reopened {
+  readonly command: "resolve"
+  readonly walletId: WalletId
+  readonly wallet: Address
+  /** Why it was stopped. */
+  readonly stopped: string
+  /** With which its books begin now, and the block of it. */
+  readonly balance: Usdc
+  readonly block: bigint
+}
+
+/** Ends the stop of a wallet, when a person knows where its money went: its books begin with what the chain shows. */
+export const resolveWallet = Effect.fn("operator.resolveWallet")(function* (name: string, why: string) {
+  const wallet = yield* findWallet(name)
+  const { orders, block, money } = yield* readMoney(wallet)
+  const { stopped, version } = orders
+  if (stopped === undefined) return yield* new Refused({ message: `Wallet ${wallet.agentAddress} is not stopped.` })
+  const opening = { walletId: wallet.id, balance: money.balance, version }
+  const decision = { command: "resolve", said: `wallet ${wallet.agentAddress} goes on: ${stopped}`, why }
+  const nowMs = yield* Clock.currentTimeMillis
+  const write = (yield* DecisionRepo).reopenBooks(opening, block, decision, nowMs)
+  yield* commit(`The wallet's money`, write)
+  return {
+    command: "resolve",
+    walletId: wallet.id,
+    wallet: wallet.agentAddress,
+    stopped,
+    balance: money.balance,
+    block: block.number
+  } satisfies Reopened as Reopened
+})

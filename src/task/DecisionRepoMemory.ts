@@ -1,0 +1,35 @@
+import { Effect, Layer } from "effect"
+import { DecisionRepo } from "./DecisionRepo.ts"
+import { askRefund, cancel, fail, release, reopenBooks, resolveBatch, retry } from "./memory/decide.ts"
+import { accounts, findTask, findWallet, taskIdsLike } from "./memory/files.ts"
+import { MemoryLedger } from "./MemoryLedger.ts"
+import { walletOrders } from "./memory/orders.ts"
+
+/** People's decisions over a `MemoryLedger`, with every promise of the ones in PostgreSQL. */
+export const layerNoDeps = Layer.effect(
+  DecisionRepo,
+  Effect.gen(function* () {
+    const { read, transact } = yield* MemoryLedger
+    return DecisionRepo.of({
+      taskIdsLike: (start) => read((tables) => taskIdsLike(tables, start)),
+      findTask: (id) => read((tables) => findTask(tables, id)),
+      findWallet: (name) => read((tables) => findWallet(tables, name)),
+      walletOrders: (walletId) => read((tables) => walletOrders(tables, walletId)),
+      cancel: (cancellation, block, decision, nowMs) =>
+        transact((draft) => cancel(draft, cancellation, { block, decision, nowMs })),
+      retry: (retried, block, decision, nowMs) =>
+        transact((draft) => retry(draft, retried, { block, decision, nowMs })),
+      release: (released, decision, nowMs) => transact((draft) => release(draft, released, decision, nowMs)),
+      fail: (failed, decision, nowMs) => transact((draft) => fail(draft, failed, decision, nowMs)),
+      resolveBatch: (resolution, decision, nowMs) =>
+        transact((draft) => resolveBatch(draft, resolution, decision, nowMs)),
+      askRefund: (refund, evidence, block, decision) =>
+        transact((draft) => askRefund(draft, refund, evidence, { block, decision })),
+      reopenBooks: (opening, block, decision, nowMs) =>
+        transact((draft) => reopenBooks(draft, opening, { block, decision, nowMs })),
+      accounts: (page) => read((tables) => accounts(tables, page)),
+      // A ledger in memory is of no chain, and has seen all of it.
+      firstBlock: Effect.succeed(0n)
+    })
+  })
+)

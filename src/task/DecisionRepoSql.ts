@@ -1,0 +1,43 @@
+import { Effect, Layer } from "effect"
+import { SqlClient } from "effect/sql"
+import { Settings } from "../config/Settings.ts"
+import { DecisionRepo } from "./DecisionRepo.ts"
+import { cancel, fail, release, retry } from "./sql/decide.ts"
+import { resolveBatch } from "./sql/decideBatch.ts"
+import { askRefund, reopenBooks } from "./sql/decideMoney.ts"
+import { accounts, findTask, findWallet, firstBlock, taskIdsLike } from "./sql/decideReads.ts"
+import { bounded } from "./sql/failure.ts"
+import { walletOrders } from "./sql/orders.ts"
+import type { Statements } from "./sql/statements.ts"
+import { detect } from "./sql/TimeColumns.ts"
+
+/** People's decisions in PostgreSQL. Needs the tables: run `migrate` first. */
+export const layer = Layer.effect(
+  DecisionRepo,
+  Effect.gen(function* () {
+    const settings = yield* Settings
+    const sql = yield* SqlClient.SqlClient
+    const bound = bounded(settings.databaseTimeout)
+    const time = yield* bound("read the columns", detect(sql, settings.databaseTimezone))
+    const on: Statements = { sql, time }
+    return DecisionRepo.of({
+      taskIdsLike: (start) => bound("look up a task", taskIdsLike(on, start)),
+      findTask: (id) => bound("read a task", findTask(on, id)),
+      findWallet: (name) => bound("read a wallet", findWallet(on, name)),
+      walletOrders: (walletId) => bound("read the orders of a wallet", walletOrders(on, walletId)),
+      cancel: (cancellation, block, decision, nowMs) =>
+        bound("cancel a task", cancel(on, cancellation, { block, decision, nowMs })),
+      retry: (retried, block, decision, nowMs) => bound("retry a task", retry(on, retried, { block, decision, nowMs })),
+      release: (released, decision, nowMs) => bound("release a task", release(on, released, decision, nowMs)),
+      fail: (failed, decision, nowMs) => bound("fail a task", fail(on, failed, decision, nowMs)),
+      resolveBatch: (resolution, decision, nowMs) =>
+        bound("resolve a batch", resolveBatch(on, resolution, decision, nowMs)),
+      askRefund: (refund, evidence, block, decision) =>
+        bound("ask for a refund", askRefund(on, refund, evidence, { block, decision })),
+      reopenBooks: (opening, block, decision, nowMs) =>
+        bound("reopen the books of a wallet", reopenBooks(on, opening, { block, decision, nowMs })),
+      accounts: (page) => bound("read accounts", accounts(on, page)),
+      firstBlock: bound("read the first block", firstBlock(on))
+    })
+  })
+)

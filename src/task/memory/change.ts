@@ -1,0 +1,131 @@
+import { type Batch, isFinal, isInFlight } from "../../domain/Batch.ts"
+import type { Task, TaskId } from "../../domain/Task.ts"
+import { type StoredTask, type Tables, type TaskEdit, batchKey } from "../MemoryLedger.ts"
+import { type BatchSave, type DeliveredMint, type Spent, type TaskChange, mintKey } from "../TaskRepo.ts"
+import { batchesOf, isHeld, setState, setTask, taskState, touchWallet } from "./state.ts"
+
+export const plan = (draft: Tables, task: Task, batches: ReadonlyArray<Batch>, nowMs: number): boolean => {
+  touchWallet(draft, task.walletId)
+  const change: TaskChange = { status: "processing", retryCount: 0, errorMessage: null, nextActionAtMs: null }
+  if (!changeTask(draft, task, change, nowMs)) return false
+  if (batches.length > 0 && batchesOf(draft, task.id).length > 0) return false
+  for (const { paidAmount: amount, paymentBlock: block } of batches) {
+    if (amount !== undefined && block !== undefined) touchWallet(draft, task.walletId, { amount, block })
+  }
+  for (const batch of batches) draft.batches.set(batchKey(batch), batch)
+  return true
+}
+
+export const saveBatch = (
+  draft: Tables,
+  { before, after, onlyFor, mints = [], endsHold, task }: BatchSave,
+  nowMs: number
+): boolean => {
+  // Between two looks nothing is reserved and nothing released.
+  if (after.status !== before.status) touchWallet(draft, before.walletId, paymentOf(before, after))
+  if (onlyFor !== undefined && (!hasStatus(draft, onlyFor) || isHeld(draft, onlyFor.id))) return false
+  const stored = draft.batches.get(batchKey(before))
+  if (stored?.version !== before.version || stored.status !== before.status) return false
+  draft.batches.set(batchKey(before), { ...after, version: before.version + 1 })
+  if (mints.length > 0 && !recordMints(draft, after, mints, nowMs)) return false
+  if (endsHold !== undefined && taskState(draft, before.taskId).heldReason === endsHold) {
+    setState(draft, before.taskId, { heldAtMs: undefined, heldReason: undefined })
+    setTask(draft, before.taskId, { errorMessage: undefined, retryCount: 0 })
+  }
+  if (task !== undefined) changeTask(draft, task.expected, task.change, nowMs)
+  return true
+}
+
+/** The payment that this very step proves. */
+const paymentOf = (before: Batch, { paidAmount: amount, paymentBlock: block }: Batch): Spent | undefined =>
+  before.paymentTx !== undefined || amount === undefined || block === undefined ? undefined : { amount, block }
+
+export const saveTask = (draft: Tables, expected: Task, change: TaskChange, nowMs: number): boolean => {
+  if (change.status !== undefined) touchWallet(draft, expected.walletId)
+  return changeTask(draft, expected, change, nowMs)
+}
+
+/** Marks mints as this batch's, writes v1.1's record of each, and counts the task anew from its batch rows. */
+const recordMints = (draft: Tables, batch: Batch, mints: ReadonlyArray<DeliveredMint>, nowMs: number): boolean => {
+  // Another batch may have taken one of them: then this batch has to look again.
+  if (attributeMints(draft, batch, mints, nowMs) !== batch.minted) return false
+  countMints(draft, batch.taskId, nowMs)
+  return true
+}
+
+/** Marks mints as this batch's, and writes v1.1's record of each. Gives how many mints the batch then has. */
+export const attributeMints = (
+  draft: Tables,
+  { taskId, number: batchNumber }: Batch,
+  mints: ReadonlyArray<DeliveredMint>,
+  nowMs: number
+): number => {
+  for (const { tx, logIndex, mintNumber } of mints) {
+    const key = mintKey({ tx, logIndex })
+    const ordinals = [...draft.mints.values()].filter((mint) => mint.taskId === taskId).map((mint) => mint.mintNumber)
+    if (draft.mints.has(key) || ordinals.includes(mintNumber)) continue
+    draft.mints.set(key, { tx, taskId, batchNumber, mintNumber })
+    const times = { createdAtMs: nowMs, completedAtMs: nowMs }
+    draft.mintRecords.push({ taskId, mintNumber, status: "completed", tx, ...times })
+  }
+  return [...draft.mints.values()].filter((mint) => mint.taskId === taskId && mint.batchNumber === batchNumber).length
+}
+
+/** What the order counts follows from its batch rows. */
+export const countMints = (draft: Tables, taskId: TaskId, nowMs: number): void => {
+  const batches = batchesOf(draft, taskId)
+  const countedBefore = Math.min(...batches.map((sibling) => sibling.firstMint)) - 1
+  const mintsCompleted = batches.reduce((total, sibling) => total + sibling.minted, countedBefore)
+  setTask(draft, taskId, { mintsCompleted, updatedAtMs: nowMs })
+}
+
+const hasStatus = (draft: Tables, task: Task): boolean => draft.tasks.get(task.id)?.status === task.status
+
+/** Beside the expected status, the end of a task has a condition of its own. */
+const changeTask = (draft: Tables, expected: Task, change: TaskChange, nowMs: number): boolean => {
+  const row = draft.tasks.get(expected.id)
+  if (row === undefined || !hasStatus(draft, expected) || !mayEnd(draft, row, change.status)) return false
+  const columns: TaskEdit = {
+    ...(change.status === undefined ? {} : { status: change.status, ...onEntry(row, change, nowMs) }),
+    ...(change.retryCount === undefined ? {} : { retryCount: change.retryCount }),
+    ...(change.errorMessage === undefined ? {} : { errorMessage: change.errorMessage ?? undefined })
+  }
+  // A pause is ours alone: `updatedAtMs` goes on telling when v1.1 last worked on a task that it left behind.
+  if (Object.keys(columns).length > 0) setTask(draft, row.id, { ...columns, updatedAtMs: nowMs })
+  setState(draft, row.id, {
+    ...(change.status === "failed" ? { reservedAtBlock: undefined } : {}),
+    ...(change.nextActionAtMs === undefined ? {} : { nextActionAtMs: change.nextActionAtMs ?? undefined }),
+    ...(change.refusal === undefined ? {} : { refusal: change.refusal, refusedAtMs: nowMs })
+  })
+  return true
+}
+
+const mayEnd = (draft: Tables, row: StoredTask, status: TaskChange["status"]): boolean => {
+  const batches = batchesOf(draft, row.id)
+  switch (status) {
+    case "completed":
+      return row.mintsCompleted === row.quantity && batches.every(isFinal)
+    case "failed":
+      return !batches.some(isInFlight)
+    default:
+      return true
+  }
+}
+
+/** What a status brings with it. */
+const onEntry = (row: StoredTask, change: TaskChange, nowMs: number): TaskEdit => {
+  const completedAtMs = change.completedAtMs ?? nowMs
+  switch (change.status) {
+    case "processing":
+      return { startedAtMs: row.startedAtMs ?? nowMs }
+    case "failed":
+      return { completedAtMs, mintsFailed: row.quantity - row.mintsCompleted }
+    case "completed":
+    case "cancelled":
+      return { completedAtMs }
+    case "funded":
+      return { completedAtMs: undefined, mintsFailed: 0 }
+    default:
+      return {}
+  }
+}

@@ -1,0 +1,186 @@
+import { type Batch, isInFlight } from "../../domain/Batch.ts"
+import type { Block } from "../../domain/Block.ts"
+import type { DepositUse } from "../../domain/Deposit.ts"
+import type { Refund } from "../../domain/Refund.ts"
+import { type Task, type TaskId, type TaskRow, messages } from "../../domain/Task.ts"
+import type { Usdc } from "../../domain/Usdc.ts"
+import type { WalletId } from "../../domain/Wallet.ts"
+import type { BatchResolution, Decision } from "../DecisionRepo.ts"
+import { type StoredTask, type Tables, batchKey } from "../MemoryLedger.ts"
+import type { Cancellation } from "../TaskRepo.ts"
+import { attributeMints, countMints } from "./change.ts"
+import { useDeposits } from "./deposits.ts"
+import { batchesOf, isHeld, setState, setTask, setWallet, taskState, touchWallet, walletState } from "./state.ts"
+import { cancel as cancelTasks, type Evidence, isUnchanged } from "./sweep.ts"
+
+type TaskOfWallet = Pick<TaskRow, "id" | "walletId">
+
+const note = (
+  draft: Tables,
+  decision: Decision,
+  about: { readonly taskId?: TaskId; readonly walletId: WalletId },
+  decidedAtMs: number
+): void => {
+  draft.decisions.push({ ...decision, decidedAtMs, taskId: about.taskId, walletId: about.walletId })
+}
+
+const claimWallet = (draft: Tables, evidence: Evidence, block: Block): boolean => {
+  const isStopped = walletState(draft, evidence.walletId).stoppedReason !== undefined
+  if (isStopped || !isUnchanged(draft, evidence, block)) return false
+  touchWallet(draft, evidence.walletId)
+  return true
+}
+
+const isOpen = (task: StoredTask | undefined): boolean =>
+  task?.status === "pending_payment" || task?.status === "funded" || task?.status === "processing"
+
+const isHeldBatch = ({ status }: Batch): boolean => status === "held"
+
+const endHoldOf = (draft: Tables, taskId: TaskId): void =>
+  setState(draft, taskId, { heldAtMs: undefined, heldReason: undefined, nextActionAtMs: undefined })
+
+interface On {
+  readonly block: Block
+  readonly decision: Decision
+  readonly nowMs: number
+}
+
+export const cancel = (draft: Tables, cancellation: Cancellation, { block, decision, nowMs }: On): boolean => {
+  if (cancelTasks(draft, [cancellation], block, nowMs).length === 0) return false
+  endHoldOf(draft, cancellation.taskId)
+  note(draft, decision, cancellation, nowMs)
+  return true
+}
+
+export const retry = (
+  draft: Tables,
+  { task, version }: { readonly task: Task; readonly version: bigint },
+  { block, decision, nowMs }: On
+): boolean => {
+  const { id, walletId } = task
+  if (!claimWallet(draft, { walletId, version }, block)) return false
+  const isStuck = batchesOf(draft, id).some((batch) => isInFlight(batch) || isHeldBatch(batch))
+  if (draft.tasks.get(id)?.status !== "failed" || isStuck) return false
+  const anew = { retryCount: 0, mintsFailed: 0, errorMessage: undefined, completedAtMs: undefined }
+  setTask(draft, id, { status: "funded", ...anew, updatedAtMs: nowMs })
+  endHoldOf(draft, id)
+  setState(draft, id, { reservedAtBlock: block.number })
+  note(draft, decision, { taskId: id, walletId }, nowMs)
+  return true
+}
+
+export const release = (
+  draft: Tables,
+  { task, adopt }: { readonly task: TaskOfWallet; readonly adopt?: { readonly mintsCompleted: number } },
+  decision: Decision,
+  nowMs: number
+): boolean => {
+  const row = draft.tasks.get(task.id)
+  const batches = batchesOf(draft, task.id)
+  const mayBe =
+    adopt === undefined
+      ? isOpen(row) && isHeld(draft, task.id) && !batches.some(isHeldBatch)
+      : (row?.status === "funded" || row?.status === "processing") && batches.length === 0
+  if (!mayBe) return false
+  touchWallet(draft, task.walletId)
+  setTask(draft, task.id, { errorMessage: undefined, retryCount: 0, ...adopt, updatedAtMs: nowMs })
+  endHoldOf(draft, task.id)
+  if (adopt !== undefined) setState(draft, task.id, { adoptedAtMs: nowMs })
+  note(draft, decision, { taskId: task.id, walletId: task.walletId }, nowMs)
+  return true
+}
+
+export const fail = (
+  draft: Tables,
+  { task, failure }: { readonly task: TaskOfWallet; readonly failure: string },
+  decision: Decision,
+  nowMs: number
+): boolean => {
+  touchWallet(draft, task.walletId)
+  if (!failTask(draft, task.id, failure, nowMs)) return false
+  note(draft, decision, { taskId: task.id, walletId: task.walletId }, nowMs)
+  return true
+}
+
+const failTask = (draft: Tables, taskId: TaskId, failure: string, nowMs: number): boolean => {
+  const row = draft.tasks.get(taskId)
+  if (row?.status !== "funded" && row?.status !== "processing") return false
+  if (batchesOf(draft, taskId).some(isInFlight)) return false
+  const mintsFailed = row.quantity - row.mintsCompleted
+  setTask(draft, taskId, {
+    status: "failed",
+    errorMessage: failure,
+    mintsFailed,
+    completedAtMs: nowMs,
+    updatedAtMs: nowMs
+  })
+  endHoldOf(draft, taskId)
+  setState(draft, taskId, { reservedAtBlock: undefined })
+  return true
+}
+
+export const resolveBatch = (
+  draft: Tables,
+  { before, after, mints, replacement, failure }: BatchResolution,
+  decision: Decision,
+  nowMs: number
+): boolean => {
+  const { taskId, walletId } = before
+  touchWallet(draft, walletId)
+  const stored = draft.batches.get(batchKey(before))
+  if (stored?.version !== before.version || stored.status !== before.status) return false
+  draft.batches.set(batchKey(before), { ...after, version: before.version + 1 })
+  const known = before.minted + mints.length
+  if (mints.length > 0 && attributeMints(draft, after, mints, nowMs) !== known) return false
+  for (let minted = known; minted < after.minted; minted++) {
+    const times = { createdAtMs: nowMs, completedAtMs: nowMs }
+    const mintNumber = before.firstMint + minted
+    draft.mintRecords.push({ taskId, mintNumber, status: "completed", tx: undefined, ...times })
+  }
+  if (replacement !== undefined) draft.batches.set(batchKey(replacement), replacement)
+  countMints(draft, taskId, nowMs)
+  if (failure === undefined) endHold(draft, taskId, nowMs)
+  else if (!failTask(draft, taskId, failure, nowMs)) return false
+  note(draft, decision, { taskId, walletId }, nowMs)
+  return true
+}
+
+const endHold = (draft: Tables, taskId: TaskId, nowMs: number): void => {
+  const isFreed =
+    isOpen(draft.tasks.get(taskId)) && isHeld(draft, taskId) && !batchesOf(draft, taskId).some(isHeldBatch)
+  if (!isFreed) return
+  setTask(draft, taskId, { errorMessage: undefined, retryCount: 0, updatedAtMs: nowMs })
+  endHoldOf(draft, taskId)
+}
+
+export const askRefund = (
+  draft: Tables,
+  refund: Refund,
+  evidence: { readonly version: bigint; readonly uses: ReadonlyArray<DepositUse> },
+  { block, decision }: Pick<On, "block" | "decision">
+): boolean => {
+  const { walletId, createdAtMs } = refund
+  if (!claimWallet(draft, { walletId, version: evidence.version }, block)) return false
+  draft.refunds.set(refund.id, refund)
+  useDeposits(draft, evidence.uses)
+  note(draft, decision, { walletId }, createdAtMs)
+  return true
+}
+
+export const reopenBooks = (
+  draft: Tables,
+  { walletId, version, balance }: { readonly walletId: WalletId; readonly balance: Usdc; readonly version: bigint },
+  { block, decision, nowMs }: On
+): boolean => {
+  const { stoppedReason } = walletState(draft, walletId)
+  if (stoppedReason === undefined || !isUnchanged(draft, { walletId, version }, block)) return false
+  touchWallet(draft, walletId)
+  const opened = { openedBlock: block.number, countedBlock: block.number, bookBalance: balance }
+  setWallet(draft, walletId, { ...opened, stoppedReason: undefined })
+  for (const row of draft.tasks.values()) {
+    const isTold = row.walletId === walletId && isOpen(row) && row.errorMessage === messages.stopped(stoppedReason)
+    if (isTold) setTask(draft, row.id, { errorMessage: taskState(draft, row.id).heldReason, updatedAtMs: nowMs })
+  }
+  note(draft, decision, { walletId }, nowMs)
+  return true
+}

@@ -1,0 +1,46 @@
+import { type Batch, isFinal, isLive } from "../../domain/Batch.ts"
+import { type Usdc, sum, usdc, zero } from "../../domain/Usdc.ts"
+import type { WalletId } from "../../domain/Wallet.ts"
+import type { StoredTask, Tables } from "../MemoryLedger.ts"
+import { isReserving, taskState } from "./state.ts"
+
+/** What a batch keeps from being spent twice, and how much of that may be spent already. */
+const claimOf = (
+  batch: Batch,
+  task: StoredTask | undefined
+): { readonly reserved: Usdc; readonly maybeSpent: Usdc } => {
+  const nothing = { reserved: zero, maybeSpent: zero }
+  if (isFinal(batch) || batch.paymentTx !== undefined) return nothing
+  const atStake = isReserving(task) ? batch.amount : isLive(batch) ? (batch.window?.amount ?? zero) : zero
+  return { reserved: atStake, maybeSpent: isLive(batch) ? atStake : zero }
+}
+
+/** The twin of `reservations` of the SQL side, where the rules are told. */
+export const reservations = (tables: Tables, walletId: WalletId, onlyOurs: boolean) => {
+  const planned = new Set([...tables.batches.values()].map((batch) => batch.taskId))
+  const unplanned = [...tables.tasks.values()].filter(
+    (task) =>
+      task.walletId === walletId &&
+      isReserving(task) &&
+      !planned.has(task.id) &&
+      (!onlyOurs || taskState(tables, task.id).reservedAtBlock !== undefined)
+  )
+  const claims = [...tables.batches.values()]
+    .filter((batch) => batch.walletId === walletId)
+    .map((batch) => claimOf(batch, tables.tasks.get(batch.taskId)))
+  const refunds = [...tables.refunds.values()].filter(
+    (refund) => refund.walletId === walletId && refund.tx === undefined
+  )
+  const costs = unplanned.map((task) => task.totalCost - task.pricePerMint * BigInt(task.mintsCompleted))
+  return {
+    reserved: sum([
+      ...claims.map((claim) => claim.reserved),
+      ...refunds.map((refund) => refund.amount),
+      ...costs.map((cost) => usdc(cost > 0n ? cost : 0n))
+    ]),
+    maybeSpent: sum([
+      ...claims.map((claim) => claim.maybeSpent),
+      ...refunds.filter(({ status }) => status === "signed").map((refund) => refund.amount)
+    ])
+  }
+}

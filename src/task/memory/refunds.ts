@@ -1,0 +1,15 @@
+import type { Refund } from "../../domain/Refund.ts"
+import type { Tables } from "../MemoryLedger.ts"
+import type { Spent } from "../TaskRepo.ts"
+import { touchWallet } from "./state.ts"
+
+export const saveRefund = (
+  draft: Tables,
+  { before, after, spent }: { readonly before: Refund; readonly after: Refund; readonly spent?: Spent | undefined }
+): boolean => {
+  if (after.status !== before.status) touchWallet(draft, before.walletId, spent)
+  const stored = draft.refunds.get(before.id)
+  if (stored?.version !== before.version || stored.status !== before.status) return false
+  draft.refunds.set(before.id, { ...after, version: before.version + 1 })
+  return true
+}

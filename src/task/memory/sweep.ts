@@ -1,0 +1,59 @@
+import type { Block } from "../../domain/Block.ts"
+import type { TaskId } from "../../domain/Task.ts"
+import type { Tables } from "../MemoryLedger.ts"
+import type { BadTask, Cancellation, Funding } from "../TaskRepo.ts"
+import { useDeposits } from "./deposits.ts"
+import { isHeld, setState, setTask, touchWallet, walletState } from "./state.ts"
+
+export type Evidence = Pick<Funding, "walletId" | "version">
+
+export const isUnchanged = (draft: Tables, { walletId, version }: Evidence, block: Block): boolean => {
+  const state = walletState(draft, walletId)
+  return state.version === version && state.provenBlock <= block.number
+}
+
+export const fund = (
+  draft: Tables,
+  fundings: ReadonlyArray<Funding>,
+  block: Block,
+  nowMs: number
+): ReadonlyArray<TaskId> => {
+  const unchanged = fundings.filter((funding) => isUnchanged(draft, funding, block))
+  for (const walletId of new Set(unchanged.map((funding) => funding.walletId))) touchWallet(draft, walletId)
+  const paid = unchanged.filter(({ taskId }) => draft.tasks.get(taskId)?.status === "pending_payment")
+  for (const { taskId, fundingTx, receivedAtMs, uses = [] } of paid) {
+    useDeposits(draft, uses)
+    const received = { fundingTx, fundingReceivedAtMs: receivedAtMs }
+    setTask(draft, taskId, { status: "funded", errorMessage: undefined, ...received, updatedAtMs: nowMs })
+    setState(draft, taskId, { reservedAtBlock: block.number, nextActionAtMs: undefined })
+  }
+  return paid.map(({ taskId }) => taskId)
+}
+
+export const cancel = (
+  draft: Tables,
+  cancellations: ReadonlyArray<Cancellation>,
+  block: Block,
+  nowMs: number
+): ReadonlyArray<TaskId> => {
+  const unpaid = cancellations.filter(
+    (wanted) => isUnchanged(draft, wanted, block) && draft.tasks.get(wanted.taskId)?.status === "pending_payment"
+  )
+  for (const { taskId, message } of unpaid) {
+    setTask(draft, taskId, { status: "cancelled", errorMessage: message, completedAtMs: nowMs, updatedAtMs: nowMs })
+  }
+  return unpaid.map(({ taskId }) => taskId)
+}
+
+export const hold = (draft: Tables, tasks: ReadonlyArray<BadTask>, nowMs: number): ReadonlyArray<TaskId> => {
+  const held: Array<TaskId> = []
+  for (const { taskId, reason } of tasks) {
+    const status = draft.tasks.get(taskId)?.status
+    const isOpen = status === "pending_payment" || status === "funded" || status === "processing"
+    if (!isOpen || isHeld(draft, taskId)) continue
+    setState(draft, taskId, { heldAtMs: nowMs, heldReason: reason })
+    setTask(draft, taskId, { errorMessage: reason, updatedAtMs: nowMs })
+    held.push(taskId)
+  }
+  return held
+}

@@ -1,0 +1,78 @@
+import { Result } from "effect"
+import { type Address, parse } from "../../domain/Address.ts"
+import { type Batch, isInFlight } from "../../domain/Batch.ts"
+import type { WalletId } from "../../domain/Wallet.ts"
+import type { StoredTask, Tables } from "../MemoryLedger.ts"
+import { type MintId, type OpenTasks, type WalletWork, mintKey } from "../TaskRepo.ts"
+import { reservations } from "./money.ts"
+import { byText, isHeld, isReserving, taskState, walletOf, walletState, sorted } from "./state.ts"
+
+export const dueWallets = (tables: Tables, nowMs: number, limit: number): ReadonlyArray<WalletId> => {
+  const inFlight = [...tables.batches.values()].filter(isInFlight)
+  const occupied = new Set(inFlight.map((batch) => batch.taskId))
+  const dueMs = new Map<WalletId, number>()
+  const note = (walletId: WalletId, atMs: number) => {
+    if (atMs <= nowMs) dueMs.set(walletId, Math.min(atMs, dueMs.get(walletId) ?? atMs))
+  }
+  for (const batch of inFlight) if (batch.nextActionAtMs !== undefined) note(batch.walletId, batch.nextActionAtMs)
+  const isStopped = (id: WalletId) => walletState(tables, id).stoppedReason !== undefined
+  for (const { walletId, status, nextActionAtMs } of tables.refunds.values()) {
+    const isOpen = status === "signed" || (status === "planned" && !isStopped(walletId))
+    if (isOpen && nextActionAtMs !== undefined) note(walletId, nextActionAtMs)
+  }
+  for (const task of tables.tasks.values()) {
+    if (!isReserving(task) || isHeld(tables, task.id) || occupied.has(task.id) || isStopped(task.walletId)) continue
+    note(task.walletId, taskState(tables, task.id).nextActionAtMs ?? 0)
+  }
+  return [...dueMs]
+    .toSorted(([a, aMs], [b, bMs]) => aMs - bMs || byText(a, b))
+    .slice(0, limit)
+    .map(([walletId]) => walletId)
+}
+
+export const walletWork = (tables: Tables, walletId: WalletId): WalletWork => {
+  const wallet = walletOf(tables, walletId)
+  const isOpen = (task: StoredTask | undefined) => task !== undefined && isReserving(task) && !isHeld(tables, task.id)
+  const tasks = [...tables.tasks.values()].filter((task) => task.walletId === walletId && isOpen(task))
+  return {
+    wallet: Result.isSuccess(wallet) ? wallet.success : undefined,
+    provenBlock: walletState(tables, walletId).provenBlock,
+    stopped: walletState(tables, walletId).stoppedReason,
+    refunds: [...tables.refunds.values()]
+      .filter((refund) => refund.walletId === walletId && (refund.status === "planned" || refund.status === "signed"))
+      .toSorted((a, b) => a.createdAtMs - b.createdAtMs || byText(a.id, b.id)),
+    ...reservations(tables, walletId, true),
+    ...sorted(tables, tasks, wallet),
+    batches: [...tables.batches.values()]
+      .filter((batch) => batch.walletId === walletId && (isInFlight(batch) || isOpen(tables.tasks.get(batch.taskId))))
+      .toSorted((a, b) => byText(a.taskId, b.taskId) || a.number - b.number)
+  }
+}
+
+export const attributedMints = (tables: Tables, mints: ReadonlyArray<MintId>): ReadonlySet<string> =>
+  new Set(mints.map(mintKey).filter((key) => tables.mints.has(key)))
+
+export const undelivered = (tables: Tables, token: Address, beforeMs: number): Batch | undefined =>
+  [...tables.batches.values()]
+    .filter((batch) => batch.status === "paid" && batch.token === (parse(token) ?? token))
+    .filter((batch) => batch.statusSinceMs < beforeMs)
+    .toSorted((a, b) => a.statusSinceMs - b.statusSinceMs)[0]
+
+export const walletsRefused = (tables: Tables, reason: string, sinceMs: number): number => {
+  const refused = [...tables.taskStates].filter(
+    ([, state]) => state.refusal === reason && state.refusedAtMs !== undefined && state.refusedAtMs > sinceMs
+  )
+  const wallets = refused.map(([taskId]) => tables.tasks.get(taskId)?.walletId).filter((id) => id !== undefined)
+  return new Set(wallets).size
+}
+
+export const openTasks = (tables: Tables): OpenTasks => {
+  const count = (match: (task: StoredTask, held: boolean) => boolean): number =>
+    [...tables.tasks.values()].filter((task) => match(task, isHeld(tables, task.id))).length
+  return {
+    pendingPayment: count((task, held) => task.status === "pending_payment" && !held),
+    funded: count((task, held) => task.status === "funded" && !held),
+    processing: count((task, held) => task.status === "processing" && !held),
+    held: count((task, held) => held && (task.status === "pending_payment" || isReserving(task)))
+  }
+}

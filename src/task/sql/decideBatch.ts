@@ -1,0 +1,36 @@
+import { Effect } from "effect"
+import type { BatchResolution, Decision } from "../DecisionRepo.ts"
+import { attributeMints, countMints, insertRows, ownedMints, updateBatch } from "./change.ts"
+import { endHold, failTask, noteDecision } from "./decide.ts"
+import type { Statements } from "./statements.ts"
+import { orOutrun, touchWallet, transact } from "./transact.ts"
+
+export const resolveBatch = (on: Statements, resolution: BatchResolution, decision: Decision, nowMs: number) => {
+  const { before, after, mints, replacement, failure } = resolution
+  const { taskId, walletId } = before
+  return transact(
+    on,
+    Effect.gen(function* () {
+      yield* touchWallet(on, walletId)
+      yield* orOutrun(updateBatch(on, before, after))
+      if (mints.length > 0) {
+        yield* attributeMints(on, after, mints, nowMs)
+        yield* orOutrun(ownedMints(on, after, before.minted + mints.length))
+      }
+      yield* recordAttested(on, resolution, nowMs)
+      if (replacement !== undefined) yield* orOutrun(insertRows(on, [replacement], on.sql`true`))
+      yield* countMints(on, taskId, nowMs)
+      if (failure === undefined) yield* endHold(on, taskId, nowMs)
+      else yield* orOutrun(failTask(on, taskId, failure, nowMs))
+      yield* noteDecision(on, decision, { taskId, walletId }, nowMs)
+    })
+  )
+}
+
+/** v1.1's record of mints that are there by a person's word: the chain names no transaction for them. */
+const recordAttested = ({ sql, time }: Statements, { before, after, mints }: BatchResolution, nowMs: number) => sql`
+  INSERT INTO ai_agent_mint_records (task_id, mint_number, status, created_at, completed_at)
+  SELECT ${before.taskId}::uuid, n, 'completed', ${time.write("ai_agent_mint_records", "created_at", nowMs)},
+    ${time.write("ai_agent_mint_records", "completed_at", nowMs)}
+  FROM generate_series(${before.firstMint + before.minted + mints.length}::int,
+    ${before.firstMint + after.minted - 1}::int) n`

@@ -1,0 +1,91 @@
+import { Effect, Schema } from "effect"
+import type { Block } from "../../domain/Block.ts"
+import type { DepositUse } from "../../domain/Deposit.ts"
+import type { Refund } from "../../domain/Refund.ts"
+import { messages } from "../../domain/Task.ts"
+import type { Usdc } from "../../domain/Usdc.ts"
+import type { WalletId } from "../../domain/Wallet.ts"
+import type { Decision } from "../DecisionRepo.ts"
+import { claimWallet, noteDecision } from "./decide.ts"
+import type { Statements } from "./statements.ts"
+import { instantOf } from "./TimeColumns.ts"
+import { orOutrun, transact } from "./transact.ts"
+
+export const askRefund = (
+  on: Statements,
+  refund: Refund,
+  evidence: { readonly version: bigint; readonly uses: ReadonlyArray<DepositUse> },
+  { block, decision }: { readonly block: Block; readonly decision: Decision }
+) => {
+  const { walletId, createdAtMs } = refund
+  return transact(
+    on,
+    Effect.gen(function* () {
+      yield* orOutrun(claimWallet(on, { walletId, version: evidence.version }, block))
+      yield* insertRefund(on, refund)
+      yield* useDeposits(on, refund, evidence.uses)
+      yield* noteDecision(on, decision, { walletId }, createdAtMs)
+    })
+  )
+}
+
+const insertRefund = ({ sql }: Statements, refund: Refund) => {
+  const createdAt = instantOf(sql, refund.createdAtMs)
+  return sql`
+    INSERT INTO ai_agent_refunds (id, wallet_id, payer, pay_to, amount, nonce, status, next_action_at, reason,
+      created_at, updated_at)
+    VALUES (${refund.id}::uuid, ${refund.walletId}::uuid, ${refund.payer}, ${refund.payTo}, ${refund.amount}::bigint,
+      ${refund.nonce}, ${refund.status}, ${instantOf(sql, refund.nextActionAtMs ?? null)}, ${refund.reason ?? null}::text,
+      ${createdAt}, ${createdAt})`
+}
+
+/** Takes what is refunded from the deposits, and notes it. */
+const useDeposits = ({ sql }: Statements, refund: Refund, uses: ReadonlyArray<DepositUse>) => {
+  const rows = uses.map((use) => ({ tx: use.tx, log_index: use.logIndex, amount: use.amount.toString() }))
+  return sql`
+    WITH use AS (
+      SELECT * FROM jsonb_to_recordset(${JSON.stringify(rows)}::text::jsonb) AS x(tx text, log_index int, amount bigint)
+    ), spent AS (
+      UPDATE ai_agent_deposits d SET remaining = d.remaining - use.amount
+      FROM use WHERE d.tx_hash = use.tx AND d.log_index = use.log_index AND d.remaining >= use.amount
+      RETURNING d.tx_hash, d.log_index, use.amount
+    )
+    INSERT INTO ai_agent_deposit_uses (tx_hash, log_index, refund_id, amount)
+    SELECT tx_hash, log_index, ${refund.id}::uuid, amount FROM spent`
+}
+
+const Reasons = Schema.Array(Schema.Struct({ stopped_reason: Schema.NullOr(Schema.String) }))
+
+export const reopenBooks = (
+  on: Statements,
+  opening: { readonly walletId: WalletId; readonly balance: Usdc; readonly version: bigint },
+  { block, decision, nowMs }: { readonly block: Block; readonly decision: Decision; readonly nowMs: number }
+) => {
+  const { sql, time } = on
+  const { walletId } = opening
+  return transact(
+    on,
+    Effect.gen(function* () {
+      const stopped = yield* Schema.decodeUnknownEffect(Reasons)(
+        yield* sql`
+        SELECT stopped_reason FROM ai_agent_wallet_state
+        WHERE wallet_id = ${walletId}::uuid AND stopped_at IS NOT NULL AND version = ${opening.version}::bigint
+          AND proven_block <= ${block.number}::bigint
+        FOR UPDATE`
+      )
+      yield* orOutrun(Effect.succeed(stopped))
+      yield* sql`
+        UPDATE ai_agent_wallet_state SET version = version + 1, opened_block = ${block.number}::bigint,
+          counted_block = ${block.number}::bigint, book_balance = ${opening.balance}::bigint, stopped_at = NULL,
+          stopped_reason = NULL
+        WHERE wallet_id = ${walletId}::uuid`
+      yield* sql`
+        UPDATE ai_agent_tasks t SET updated_at = ${time.write("ai_agent_tasks", "updated_at", nowMs)},
+          error_message = (SELECT s.held_reason FROM ai_agent_task_state s
+            WHERE s.task_id = t.id AND s.held_at IS NOT NULL)
+        WHERE t.agent_wallet_id = ${walletId}::uuid AND t.status IN ('pending_payment', 'funded', 'processing')
+          AND t.error_message = ${messages.stopped(stopped[0]?.stopped_reason ?? "")}`
+      yield* noteDecision(on, decision, { walletId }, nowMs)
+    })
+  )
+}

@@ -1,0 +1,188 @@
+import { Effect, Result, Schema } from "effect"
+import type { Bytes32 } from "../../domain/Address.ts"
+import { readTask, type TaskId } from "../../domain/Task.ts"
+import { usdc } from "../../domain/Usdc.ts"
+import type { Wallet, WalletId } from "../../domain/Wallet.ts"
+import type { Account, AccountPage, AttributedMint, TaskFile } from "../DecisionRepo.ts"
+import { depositColumns, DepositFields, depositOf } from "./deposits.ts"
+import { refundColumns, refundOf, RefundRecords } from "./refunds.ts"
+import {
+  batchColumns,
+  batchOf,
+  BatchRecords,
+  readWallet,
+  taskColumns,
+  TaskFields,
+  taskRow,
+  walletColumns,
+  WalletFields
+} from "./rows.ts"
+import type { Statements } from "./statements.ts"
+
+const Ids = Schema.Array(Schema.Struct({ id: Schema.String }))
+const Files = Schema.Array(
+  Schema.Struct({
+    ...TaskFields,
+    ...WalletFields,
+    is_held: Schema.Boolean,
+    held_reason: Schema.NullOr(Schema.String)
+  })
+)
+const WalletRecords = Schema.Array(Schema.Struct(WalletFields))
+const DepositRecords = Schema.Array(Schema.Struct(DepositFields))
+
+/** More than one is too many, and a person wants to see which. */
+const ALIKE_MAX = 3
+
+export const taskIdsLike = Effect.fnUntraced(function* ({ sql }: Statements, start: string) {
+  const raw = yield* sql`
+    SELECT id FROM ai_agent_tasks WHERE starts_with(id::text, ${start.toLowerCase()}) ORDER BY id LIMIT ${ALIKE_MAX}::int`
+  return (yield* Schema.decodeUnknownEffect(Ids)(raw)).map(({ id }) => id)
+})
+
+export const findTask = Effect.fnUntraced(function* ({ sql, time }: Statements, id: TaskId) {
+  const raw = yield* sql`
+    SELECT ${taskColumns(sql, time)}, ${walletColumns(sql)}, s.held_at IS NOT NULL AS is_held, s.held_reason
+    FROM ai_agent_tasks t
+    LEFT JOIN ai_agent_task_state s ON s.task_id = t.id
+    LEFT JOIN ai_agent_wallets w ON w.id = t.agent_wallet_id
+    WHERE t.id = ${id}::uuid`
+  const [record] = yield* Schema.decodeUnknownEffect(Files)(raw)
+  if (record === undefined) return undefined
+  const batches = yield* sql`
+    SELECT ${batchColumns(sql)} FROM ai_agent_batches b WHERE b.task_id = ${id}::uuid ORDER BY b.number`
+  const row = taskRow(record)
+  const wallet = readWallet(row.walletId, record)
+  const task = readTask(row, wallet)
+  return {
+    row,
+    wallet: Result.getOrUndefined(wallet),
+    task: Result.getOrUndefined(task),
+    faults: Result.isFailure(task) ? task.failure : [],
+    held: record.is_held ? (record.held_reason ?? "") : undefined,
+    batches: (yield* Schema.decodeUnknownEffect(BatchRecords)(batches)).map(batchOf)
+  } satisfies TaskFile as TaskFile
+})
+
+export const findWallet = Effect.fnUntraced(function* ({ sql }: Statements, name: string) {
+  const raw = yield* sql`
+    SELECT ${walletColumns(sql)} FROM ai_agent_wallets w
+    WHERE ${name.trim().toLowerCase()} IN (w.id::text, lower(w.user_address), lower(w.agent_address))
+    ORDER BY w.id LIMIT 1`
+  const [row] = yield* Schema.decodeUnknownEffect(WalletRecords)(raw)
+  return Result.getOrUndefined(readWallet(name, row))
+})
+
+const AccountRecords = Schema.Array(
+  Schema.Struct({
+    ...WalletFields,
+    opened_block: Schema.NullOr(Schema.BigInt),
+    counted_block: Schema.NullOr(Schema.BigInt),
+    book_balance: Schema.NullOr(Schema.BigInt),
+    stopped_reason: Schema.NullOr(Schema.String),
+    is_shared: Schema.Boolean
+  })
+)
+type AccountRecord = (typeof AccountRecords.Type)[number]
+
+const MintRecords = Schema.Array(
+  Schema.Struct({
+    wallet_id: Schema.String,
+    tx_hash: Schema.String,
+    log_index: Schema.Number,
+    task_id: Schema.String,
+    batch_number: Schema.Number
+  })
+)
+
+interface Page {
+  readonly cursor: WalletId | undefined
+  readonly walletsMax: number
+}
+
+/** All of one moment: what is written between two of the statements is in none of them. */
+export const accounts = (on: Statements, page: Page) => on.sql.withTransaction(readAccounts(on, page))
+
+const readAccounts = Effect.fnUntraced(function* (on: Statements, { cursor, walletsMax }: Page) {
+  const { sql } = on
+  yield* sql`SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY`
+  const after = sql`${cursor ?? null}::uuid`
+  const raw = yield* sql`
+    SELECT ${walletColumns(sql)}, ws.opened_block, ws.counted_block, ws.book_balance, ws.stopped_reason,
+      EXISTS (SELECT 1 FROM ai_agent_tasks v1 WHERE v1.agent_wallet_id = w.id AND v1.status = 'processing'
+        AND NOT EXISTS (SELECT 1 FROM ai_agent_batches b WHERE b.task_id = v1.id)) AS is_shared
+    FROM ai_agent_wallets w LEFT JOIN ai_agent_wallet_state ws ON ws.wallet_id = w.id
+    WHERE ${after} IS NULL OR w.id > ${after}
+    ORDER BY w.id LIMIT ${walletsMax}::int`
+  const rows = yield* Schema.decodeUnknownEffect(AccountRecords)(raw)
+  const sound = rows.flatMap((row) => {
+    const wallet = readWallet(row.wallet_id ?? "", row)
+    return Result.isSuccess(wallet) ? [{ row, wallet: wallet.success }] : []
+  })
+  const kept = yield* readKept(
+    on,
+    sound.map(({ wallet }) => wallet.id)
+  )
+  return {
+    accounts: sound.map(({ row, wallet }) => accountOf(wallet, row, kept)),
+    cursor: rows.length < walletsMax ? undefined : (rows.at(-1)?.wallet_id ?? undefined)
+  } satisfies AccountPage as AccountPage
+})
+
+/** What is kept of these wallets' money, each kind by wallet. */
+const readKept = Effect.fnUntraced(function* (on: Statements, walletIds: ReadonlyArray<WalletId>) {
+  const { sql } = on
+  const ids = sql`${walletIds}::uuid[]`
+  const batches = yield* Schema.decodeUnknownEffect(BatchRecords)(
+    yield* sql`
+    SELECT ${batchColumns(sql)} FROM ai_agent_batches b WHERE b.wallet_id = ANY(${ids}) ORDER BY b.task_id, b.number`
+  )
+  const mints = yield* Schema.decodeUnknownEffect(MintRecords)(
+    yield* sql`
+    SELECT b.wallet_id, m.tx_hash, m.log_index, m.task_id, m.batch_number
+    FROM ai_agent_batch_mints m JOIN ai_agent_batches b ON b.task_id = m.task_id AND b.number = m.batch_number
+    WHERE b.wallet_id = ANY(${ids}) ORDER BY m.task_id, m.mint_number`
+  )
+  const refunds = yield* Schema.decodeUnknownEffect(RefundRecords)(
+    yield* sql`
+    SELECT ${refundColumns(on)} FROM ai_agent_refunds r WHERE r.wallet_id = ANY(${ids}) ORDER BY r.created_at, r.id`
+  )
+  const deposits = yield* Schema.decodeUnknownEffect(DepositRecords)(
+    yield* sql`
+    SELECT ${depositColumns(on)} FROM ai_agent_deposits d LEFT JOIN ai_agent_wallets w ON w.id = d.wallet_id
+    WHERE d.wallet_id = ANY(${ids}) ORDER BY d.block, d.tx_hash, d.log_index`
+  )
+  return {
+    batches: Map.groupBy(batches.map(batchOf), ({ walletId }) => walletId),
+    mints: Map.groupBy(mints, (row) => row.wallet_id),
+    refunds: Map.groupBy(refunds.map(refundOf), ({ walletId }) => walletId),
+    deposits: Map.groupBy(deposits.map(depositOf), ({ walletId }) => walletId)
+  }
+})
+
+const accountOf = (wallet: Wallet, row: AccountRecord, kept: Effect.Success<ReturnType<typeof readKept>>): Account => ({
+  wallet,
+  openedBlock: row.opened_block ?? undefined,
+  books:
+    row.book_balance === null
+      ? undefined
+      : { countedBlock: row.counted_block ?? 0n, balance: usdc(row.book_balance < 0n ? 0n : row.book_balance) },
+  stopped: row.stopped_reason ?? undefined,
+  isShared: row.is_shared,
+  batches: kept.batches.get(wallet.id) ?? [],
+  mints: (kept.mints.get(wallet.id) ?? []).map((mint) => ({
+    tx: mint.tx_hash as Bytes32,
+    logIndex: mint.log_index,
+    taskId: mint.task_id,
+    batchNumber: mint.batch_number
+  })) satisfies ReadonlyArray<AttributedMint>,
+  refunds: kept.refunds.get(wallet.id) ?? [],
+  deposits: kept.deposits.get(wallet.id) ?? []
+})
+
+const FirstBlocks = Schema.Array(Schema.Struct({ first_block: Schema.NullOr(Schema.BigInt) }))
+
+export const firstBlock = Effect.fnUntraced(function* ({ sql }: Statements) {
+  const raw = yield* sql`SELECT first_block FROM ai_agent_network`
+  return (yield* Schema.decodeUnknownEffect(FirstBlocks)(raw))[0]?.first_block ?? 0n
+})

@@ -1,0 +1,171 @@
+import { assert, layer } from "@effect/vitest"
+import { Effect } from "effect"
+import { SqlClient } from "effect/sql"
+import { refund } from "../../src/operator/refund.ts"
+import { DecisionRepo } from "../../src/task/DecisionRepo.ts"
+import { pass, start } from "../support/executor.ts"
+import * as Pglite from "../support/Pglite.ts"
+import { order, person, readTask } from "../support/orders.ts"
+import { World } from "../support/World.ts"
+import { assertDecided, assertUndecided, atWork, interrupted, refusal, STRANGER, units, WHY } from "./given.ts"
+
+const asked = Effect.flatMap(
+  SqlClient.SqlClient,
+  (sql) =>
+    sql<{ readonly id: string; readonly status: string; readonly amount: bigint }>`
+      SELECT id, status, amount FROM ai_agent_refunds`
+)
+
+const DRY = { confirm: false }
+const CONFIRMED = { confirm: true }
+
+/** A person with so much credit, which the ledger knows. */
+const givenCredit = Effect.fnUntraced(function* (amount: number) {
+  const world = yield* World
+  const who = yield* person("ann")
+  const task = yield* order(who, 1)
+  yield* start
+  yield* pass(5)
+  world.deposit(who.agentAddress, units(amount + 1))
+  yield* pass(60)
+  assert.strictEqual((yield* readTask(task)).status, "completed")
+  return { world, who }
+})
+
+layer(Pglite.layer())("a refund that an operator asks for", (it) => {
+  it.effect("is told first, and done only when it is confirmed: the wallet's user gets what is free", () =>
+    Effect.gen(function* () {
+      const { world, who } = yield* givenCredit(4)
+      const report = yield* refund(who.userAddress, DRY, WHY)
+      assert.deepInclude(report, {
+        wallet: who.agentAddress,
+        to: who.userAddress,
+        balance: units(4),
+        reserved: units(0),
+        free: units(4),
+        unspentDeposits: units(4),
+        amount: units(4),
+        gasAccount: world.gasAccount,
+        gasBalance: world.gas,
+        against: [],
+        warnings: [],
+        refundId: undefined
+      })
+      assert.deepStrictEqual(yield* asked, [])
+      yield* assertUndecided
+      const done = yield* refund(who.userAddress, CONFIRMED, WHY)
+      assert.deepStrictEqual(yield* asked, [{ id: done.refundId ?? "", status: "planned", amount: 4_000_000n }])
+      yield* assertDecided("refund", null)
+      yield* pass(60)
+      assert.strictEqual((yield* asked)[0]?.status, "paid")
+      assert.strictEqual(world.balance(who.userAddress), 4_000_000n)
+      assert.deepInclude(yield* refund(who.userAddress, DRY, WHY), {
+        unspentDeposits: units(0),
+        against: ["Nothing is free to be refunded."]
+      })
+    }).pipe(atWork())
+  )
+
+  it.effect("of a part leaves the rest, and of more than is free is refused", () =>
+    Effect.gen(function* () {
+      const { world, who } = yield* givenCredit(4)
+      const said = yield* refusal(refund(who.agentAddress, { ...CONFIRMED, amount: units(4.5) }, WHY))
+      assert.strictEqual(said, "4.00 USDC are free, and 4.50 are more than that.")
+      yield* refund(who.agentAddress, { ...CONFIRMED, amount: units(1.5) }, WHY)
+      yield* pass(60)
+      assert.strictEqual(world.balance(who.agentAddress), 2_500_000n)
+      assert.deepInclude(yield* refund(who.agentAddress, DRY, WHY), { free: units(2.5), unspentDeposits: units(2.5) })
+    }).pipe(atWork())
+  )
+
+  it.effect("while an order waits for money is refused", () =>
+    Effect.gen(function* () {
+      const { who } = yield* givenCredit(4)
+      yield* order(who, 9)
+      assert.match(yield* refusal(refund(who.agentAddress, CONFIRMED, WHY)), /has an order that waits for its money: /)
+      yield* assertUndecided
+    }).pipe(atWork())
+  )
+
+  it.effect("of money that may be spent already is refused until that is proven", () =>
+    Effect.gen(function* () {
+      const { world, who } = yield* givenCredit(4)
+      yield* order(who, 3)
+      world.manners.pay = () => ({ _tag: "Unclear", reason: "no answer" })
+      yield* pass(20)
+      const said = yield* refusal(refund(who.agentAddress, { ...CONFIRMED, amount: units(3) }, WHY))
+      assert.include(said, "A payment of the wallet is not proven yet: 1.00 USDC are free for sure")
+      assert.deepInclude(yield* refund(who.agentAddress, DRY, WHY), {
+        reserved: units(3),
+        amount: units(1),
+        against: []
+      })
+    }).pipe(atWork())
+  )
+
+  it.effect("of a stopped wallet is refused", () =>
+    Effect.gen(function* () {
+      const { world, who } = yield* givenCredit(4)
+      world.spend(who.agentAddress, STRANGER, units(1))
+      yield* pass(5)
+      assert.include(
+        yield* refusal(refund(who.agentAddress, CONFIRMED, WHY)),
+        "Money left the wallet that no order explains"
+      )
+      yield* pass(90)
+      assert.include(
+        yield* refusal(refund(who.agentAddress, CONFIRMED, WHY)),
+        "The wallet is stopped: 1.00 USDC went to"
+      )
+    }).pipe(atWork())
+  )
+
+  it.effect("without an account that pays the gas is only warned of, until it is confirmed", () =>
+    Effect.gen(function* () {
+      const { world, who } = yield* givenCredit(4)
+      world.gas = 0n
+      assert.match((yield* refund(who.agentAddress, DRY, WHY)).warnings[0] ?? "", /has no gas money/)
+      world.gasAccount = undefined
+      const { against, warnings } = yield* refund(who.agentAddress, DRY, WHY)
+      assert.deepStrictEqual(against, [])
+      assert.match(warnings[0] ?? "", /AI_AGENT_PRIVATE_KEY is not set/)
+      assert.include(yield* refusal(refund(who.agentAddress, CONFIRMED, WHY)), "AI_AGENT_PRIVATE_KEY is not set")
+    }).pipe(atWork())
+  )
+
+  it.effect("to nobody, or to the wallet itself, is refused", () =>
+    Effect.gen(function* () {
+      const sql = yield* SqlClient.SqlClient
+      const { who } = yield* givenCredit(4)
+      for (const [user, words] of [
+        [who.agentAddress, "The wallet's user is the wallet itself."],
+        [`0x${"0".repeat(40)}`, "The wallet's user is the zero address"]
+      ] as const) {
+        yield* sql`UPDATE ai_agent_wallets SET user_address = ${user}`
+        assert.include(yield* refusal(refund(who.agentAddress, CONFIRMED, WHY)), words)
+      }
+    }).pipe(atWork())
+  )
+
+  it.effect("of a wallet whose key does not open is refused: nobody could sign it", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const who = yield* person("ann", { key: "no key at all" })
+      world.deposit(who.agentAddress, units(4))
+      yield* pass(10)
+      assert.include((yield* refund(who.agentAddress, DRY, WHY)).against[0], "the key of agent wallet")
+    }).pipe(atWork())
+  )
+
+  it.effect("of money that an order takes between the look and the decision is refused", () =>
+    Effect.gen(function* () {
+      const { who } = yield* givenCredit(4)
+      const repo = yield* DecisionRepo
+      const ordered = Effect.andThen(order(who, 3), pass(30))
+      const late = { ...repo, askRefund: yield* interrupted(repo.askRefund, ordered) }
+      const asking = refund(who.agentAddress, CONFIRMED, WHY).pipe(Effect.provideService(DecisionRepo, late))
+      assert.include(yield* refusal(asking), "The wallet's money changed meanwhile")
+      assert.deepStrictEqual(yield* asked, [])
+    }).pipe(atWork())
+  )
+})
