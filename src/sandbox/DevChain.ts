@@ -32,7 +32,7 @@ const wordsOf = (cause: unknown): string => {
 }
 
 /**
- * The keys of those who act on the sandbox's chain: the first three accounts of the mnemonic that every development
+ * The keys of those who act on the sandbox's chain: the first four accounts of the mnemonic that every development
  * node knows (`test test … junk`, book.getfoundry.sh/anvil). They are public, and worth nothing anywhere else.
  */
 export const roleKeys = {
@@ -41,7 +41,9 @@ export const roleKeys = {
   /** The mint server: settles payments, and is the only one who may mint the tokens. */
   mintServer: "0x59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d",
   /** The person (or their exchange) who pays for orders. */
-  customer: "0x5de4111afa1a4b94908f83103eb1f1706367c2e68ca870fc3fb9a804cdab365a"
+  customer: "0x5de4111afa1a4b94908f83103eb1f1706367c2e68ca870fc3fb9a804cdab365a",
+  /** The AI Agent Account, where the settings name none: pays the gas of refunds. */
+  aiAgent: "0x7c852118294e51e653712a81e05800f419141751be58f605c371e15141b007a6"
 } as const
 
 export const roles = {

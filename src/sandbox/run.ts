@@ -8,6 +8,7 @@ import * as Log from "../ops/Log.ts"
 import { notifyReady } from "../ops/ready.ts"
 import { version } from "../ops/version.ts"
 import type { RunCommand } from "./commandRoutes.ts"
+import { roleKeys } from "./DevChain.ts"
 import { open, type Sandbox } from "./Sandbox.ts"
 import { DATA_DIR } from "./sandboxFile.ts"
 
@@ -63,6 +64,7 @@ const complete = (asked: SettingsShape, sandbox: Sandbox): SettingsShape => ({
   ...asked,
   rpcUrls: asked.rpcUrls.length > 0 ? asked.rpcUrls : [Redacted.make(sandbox.faultyRpcUrl)],
   serverUrl: Option.some(sandbox.serverUrl),
+  aiAgentPrivateKey: Option.orElse(asked.aiAgentPrivateKey, () => Option.some(Redacted.make(roleKeys.aiAgent))),
   agentEncryptionKey: Option.some(sandbox.encryptionKey)
 })
 
