@@ -41,8 +41,7 @@ const explainTransfers = (logs: ReadonlyArray<Log>): ReadonlyArray<Spending> =>
     const { from, to, value } = decodeTransfer(log)
     if (value === 0n || from === to) return []
     const before = logs[index - 1]
-    const isUse =
-      before?.topics[0] === AUTHORIZATION_USED && before.tx === log.tx && before.topics[1] === log.topics[1]
+    const isUse = before?.topics[0] === AUTHORIZATION_USED && before.tx === log.tx && before.topics[1] === log.topics[1]
     const { tx, logIndex, block } = log
     return [{ wallet: from, to, amount: value, tx, logIndex, block, nonce: isUse ? before.topics[2] : undefined }]
   })

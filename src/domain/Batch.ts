@@ -107,6 +107,13 @@ export const nonceOf = (seed: NonceSeed): Bytes32 =>
     ) satisfies Hex
   )
 
+/** A batch that a person had replaced, or whose nonce was cancelled, leaves its number for one beyond the mints. */
+const SPARE_NUMBERS = 20
+
+/** Every number under which a batch of so many mints may ever have been paid. */
+export const possibleNumbers = (mints: number): ReadonlyArray<number> =>
+  Array.from({ length: mints + SPARE_NUMBERS }, (_, index) => index + 1)
+
 /** A payment of this task that the chain knows and the ledger does not: the ledger is an older backup. */
 export interface KnownPayment {
   readonly number: number

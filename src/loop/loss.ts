@@ -1,7 +1,7 @@
 import { Clock, Effect, Result } from "effect"
 import { ChainClient, type Spending } from "../chain/ChainClient.ts"
 import { Settings } from "../config/Settings.ts"
-import { nonceOf } from "../domain/Batch.ts"
+import { nonceOf, possibleNumbers } from "../domain/Batch.ts"
 import type { Block } from "../domain/Block.ts"
 import type { TaskId } from "../domain/Task.ts"
 import { format, sum, type Usdc, zero } from "../domain/Usdc.ts"
@@ -67,7 +67,7 @@ const noncesOf = Effect.fnUntraced(function* ({ wallet, pending }: WalletOrders)
   const { network } = yield* Settings
   const seed = { chainId: network.chainId, usdc: network.usdc.address, payer: wallet.agentAddress }
   const numbered = pending.flatMap(({ id, quantity }) =>
-    Array.from({ length: quantity }, (_, index) => ({ taskId: id, number: index + 1 }))
+    possibleNumbers(quantity).map((number) => ({ taskId: id, number }))
   )
   return new Map(numbered.map((batch) => [nonceOf({ ...seed, ...batch }), batch.taskId]))
 })

@@ -1,7 +1,7 @@
 import { Effect } from "effect"
 import { ChainClient } from "../chain/ChainClient.ts"
 import { Settings } from "../config/Settings.ts"
-import { type KnownPayment, nonceOf } from "../domain/Batch.ts"
+import { type KnownPayment, nonceOf, possibleNumbers } from "../domain/Batch.ts"
 import { type Block, blockBefore } from "../domain/Block.ts"
 import type { Task } from "../domain/Task.ts"
 import type { Usdc } from "../domain/Usdc.ts"
@@ -24,7 +24,7 @@ export const readKnown = Effect.fn("Wallet.readKnown")(function* (work: OpenWork
   const payer = work.wallet.agentAddress
   const seed = { chainId: network.chainId, usdc: network.usdc.address, payer, taskId: task.id }
   const fromBlock = blockBefore(block, task.createdAtMs, network.blockSeconds)
-  const numbers = Array.from({ length: task.quantity - task.mintsCompleted }, (_, index) => index + 1)
+  const numbers = possibleNumbers(task.quantity - task.mintsCompleted)
   const queries = numbers.map((number) => ({ payer, nonce: nonceOf({ ...seed, number }), fromBlock }))
   const { outcomes } = yield* (yield* ChainClient).readAuthorizations(queries)
   const used: Array<Used> = []
