@@ -66,7 +66,7 @@ export const makeCountDeposits = () => {
     const isOverdue = (task: Task) => block.timeMs > deadlineMs(task, Duration.toMillis(paymentTimeout))
     const moved = orders.filter((one) => one.books?.balance !== balanceOf(one) || one.pending.some(isOverdue))
     const found = yield* findDeposits(moved, block)
-    const arrived = yield* recordFound(moved, found ?? [], { block, balanceOf })
+    const arrived = found === undefined ? [] : yield* recordFound(moved, found, { block, balanceOf })
     const isUnread = (one: WalletOrders) => found === undefined && moved.includes(one)
     const seen = orders.map((one) => look(one, balanceOf(one), arrived, isUnread(one)))
     yield* moveCursors(seen, block)

@@ -99,7 +99,8 @@ layer(Pglite.layer())("an order is paid and minted once where", (it) => {
           yield* isDoneOnce(ann, `question ${nth}`)
           yield* executor.kill
         }).pipe(onWorld(SETTINGS))
-      for (let nth = 1; nth <= 18; nth++) yield* live(nth)
+      // The first question is asked at the start: without an answer there is no start.
+      for (let nth = 2; nth <= 19; nth++) yield* live(nth)
     })
   )
 
