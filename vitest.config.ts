@@ -10,7 +10,7 @@ export default defineConfig({
     // One more than the cores that the suite is measured on: tests of real processes wait for blocks most of the time.
     maxWorkers: 3,
     // Starting an embedded database takes seconds on a busy machine. No test waits for time to pass.
-    testTimeout: 30_000,
+    testTimeout: 60_000,
     hookTimeout: 60_000,
     // A test that passes at the second try is a bug that nobody looks at.
     retry: 0,

@@ -1,22 +1,28 @@
 import { Effect } from "effect"
 import { MemoryLedger, type OrderInsert, type Tables, type WalletInsert } from "../../src/task/MemoryLedger.ts"
+import type { Process } from "./Process.ts"
+
+type Watch = (before: Tables, after: Tables, by: Process) => void
 
 /** The database of a run. It outlives the processes, and whoever watches sees every change that is committed. */
 export class Ledger {
-  readonly service: MemoryLedger["Service"]
   readonly #real: MemoryLedger["Service"]
+  readonly #watch: Watch
 
-  constructor(watch: (before: Tables, after: Tables) => void) {
-    const real = Effect.runSync(Effect.provide(MemoryLedger, MemoryLedger.layer))
-    this.#real = real
-    this.service = {
-      ...real,
+  constructor(watch: Watch) {
+    this.#real = Effect.runSync(Effect.provide(MemoryLedger, MemoryLedger.layer))
+    this.#watch = watch
+  }
+
+  serviceFor(process: Process): MemoryLedger["Service"] {
+    return {
+      ...this.#real,
       transact: (change) =>
         // In one go: a fiber may have to yield between any two effects.
         Effect.sync(() => {
           const before = this.tables
-          const answer = Effect.runSync(real.transact(change))
-          watch(before, this.tables)
+          const answer = Effect.runSync(this.#real.transact(change))
+          this.#watch(before, this.tables, process)
           return answer
         })
     }

@@ -1,6 +1,7 @@
 import type { Tables } from "../../src/task/MemoryLedger.ts"
 import type { Fault } from "./faults.ts"
 import { launch } from "./launch.ts"
+import { Operators } from "./Operators.ts"
 import { Process } from "./Process.ts"
 import type { Random } from "./random.ts"
 import type { World } from "./World.ts"
@@ -13,6 +14,7 @@ export class Operations {
   readonly #world: World
   readonly #random: Random
   readonly #processes = new Set<Process>()
+  readonly #operators: Operators
   readonly #backups: Array<Tables> = []
   #wanted = 1
   #started = 0
@@ -22,6 +24,7 @@ export class Operations {
   constructor(world: World) {
     this.#world = world
     this.#random = world.random.fork("operations")
+    this.#operators = new Operators(world)
     this.#batchSize = this.#random.pick([3, 5, 10, 25])
   }
 
@@ -43,6 +46,7 @@ export class Operations {
       onDeath: (dead) => this.#onDeath(dead)
     })
     if (faults.isHealed) process.clockOffsetMs = 0
+    process.hasGasKey = !faults.strikes("executor without a gas key")
     this.#processes.add(process)
     trace.say(process.name, `starts with MAX_BATCH_SIZE ${this.#batchSize}, clock ${process.clockOffsetMs} ms off`)
     launch(this.#world, process, this.#batchSize)
@@ -61,7 +65,9 @@ export class Operations {
     if (faults.isHealed) return
     this.#outage("rpc outage", [20, 120, 700], (untilMs) => (this.#world.rpcOutageUntilMs = untilMs))
     this.#outage("server outage", [20, 90, 400], (untilMs) => (this.#world.serverOutageUntilMs = untilMs))
+    this.#outage("gas account is empty", [30, 200, 600], (untilMs) => (this.#world.gasEmptyUntilMs = untilMs))
     this.#chainHalts()
+    if (!this.#isRestoring) this.#operators.act()
     for (const process of this.#processes) this.#touch(process)
     this.#keepBackups()
     timeline.after(MINUTE_MS, () => this.#everyMinute())
@@ -118,6 +124,7 @@ export class Operations {
     const backup = this.#random.pick(this.#backups)
     this.#isRestoring = true
     for (const process of [...this.#processes]) process.die("stopped for a restore")
+    this.#operators.stop()
     timeline.after(this.#random.pick([1, 60, 400]) * 1000, () => {
       trace.say("operator", "restores a backup")
       oracle.onRestore(backup)
@@ -134,6 +141,7 @@ export class Operations {
     trace.say("weather", "nothing goes wrong any more")
     this.#world.rpcOutageUntilMs = 0
     this.#world.serverOutageUntilMs = 0
+    this.#world.gasEmptyUntilMs = 0
     chain.resume(false)
     for (const process of this.#processes) {
       process.clockOffsetMs = 0

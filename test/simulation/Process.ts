@@ -24,6 +24,10 @@ export class Process implements Waiter {
   /** How far the node that it asks is behind the chain, and until when. */
   lagBlocks = 0
   lagUntilMs = 0
+  /** Whether it carries out a person's command and ends. */
+  isOperator = false
+  /** Whether its settings have the key of the account that pays the gas of refunds. */
+  hasGasKey = true
   /** For each mint order that it looked for: up to which block it has seen all mints. */
   readonly looked = new Map<string, number>()
   /** Payments that it has sent, by nonce and window. */

@@ -1,4 +1,4 @@
-import { Option, Redacted } from "effect"
+import { Duration, Option, Redacted } from "effect"
 import { base } from "../../src/config/Network.ts"
 import { type Address, address, type Bytes32 } from "../../src/domain/Address.ts"
 import type { SettingsShape } from "../../src/config/Settings.ts"
@@ -48,12 +48,16 @@ export class World {
   readonly logLines: Array<string> = []
   rpcOutageUntilMs = 0
   serverOutageUntilMs = 0
+  /** Until when the gas account has no gas money. */
+  gasEmptyUntilMs = 0
   /** Until when the server keeps something up, by what it is and whom it is against. */
   readonly moods = new Map<string, number>()
   readonly #latencies: Random
   readonly #slowness: number
   /** Whether the log of this run tells all, with every field. */
   readonly #isTold: boolean
+  /** Between two rounds of the loops. Slow ones cost this machine less, and leave more to happen in between. */
+  readonly #intervals: Pick<SettingsShape, "checkInterval" | "mintInterval">
   readonly #prices: ReadonlyMap<Address, bigint>
 
   constructor(seed: string, only?: ReadonlySet<Fault>, ignored?: ReadonlySet<Invariant>) {
@@ -71,9 +75,15 @@ export class World {
     this.#prices = new Map(this.tokens.map((token) => [token, traits.pick([1_000_000n, 2_050_000n, 30_000n])]))
     this.#slowness = traits.pick([0, 0.2, 0.8])
     this.#isTold = traits.chance(0.2)
+    const seconds = traits.pick([
+      [10, 5],
+      [20, 10],
+      [30, 15]
+    ])
+    this.#intervals = { checkInterval: Duration.seconds(seconds[0]!), mintInterval: Duration.seconds(seconds[1]!) }
     this.#latencies = this.random.fork("latencies")
     this.oracle = new Oracle(this, ignored)
-    this.ledger = new Ledger((before, after) => this.oracle.onCommit(before, after))
+    this.ledger = new Ledger((before, after, by) => this.oracle.onCommit(before, after, by))
   }
 
   priceOf(token: Address): bigint {
@@ -88,6 +98,7 @@ export class World {
   settings(maxBatchSize: number): SettingsShape {
     return {
       ...defaults,
+      ...this.#intervals,
       network: base,
       maxBatchSize,
       confirmations: this.confirmations,

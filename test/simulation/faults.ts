@@ -7,6 +7,8 @@ interface Kind {
   readonly share: number
 }
 
+/** Of what has few occasions. */
+const usual = (rate: number): Kind => ({ rate, share: 0.8 })
 const often = (rate: number): Kind => ({ rate, share: 0.5 })
 const seldom = (rate: number): Kind => ({ rate, share: 0.2 })
 
@@ -66,7 +68,26 @@ export const FAULTS = {
   "paid too little": often(0.15),
   "paid for several at once": often(0.2),
   "never paid": often(0.15),
-  "order that cannot be carried out": seldom(0.05)
+  "order that cannot be carried out": seldom(0.05),
+  // Asked at every refund that is sent.
+  "refund rpc error": usual(0.25),
+  "refund lost before the chain": usual(0.25),
+  "refund answer lost": usual(0.25),
+  "refund sent late": usual(0.25),
+  "refund lands just before validBefore": usual(0.25),
+  "refund lands just after validBefore": usual(0.25),
+  // Asked when an executor starts, and once a minute.
+  "executor without a gas key": seldom(0.3),
+  "gas account is empty": seldom(0.05),
+  // Drawn once a minute, and counted where the command was carried out.
+  refund: usual(0.7),
+  "operator cancels": often(0.15),
+  "operator retries": usual(0.4),
+  "operator ends a hold": usual(0.4),
+  "operator resolves as delivered": usual(0.4),
+  "operator resolves as replaced": usual(0.5),
+  "operator resolves as failed": usual(0.3),
+  "operator reopens a wallet": usual(0.3)
 } as const satisfies Record<string, Kind>
 
 export type Fault = keyof typeof FAULTS
@@ -96,10 +117,15 @@ export class Faults {
 
   /** Whether it happens now. Nothing does once the run is healed. */
   strikes(name: Fault, weight = 1): boolean {
-    const rate = this.#rates.get(name) ?? 0
-    if (this.isHealed || rate === 0 || !this.#streams.get(name)!.chance(rate * weight)) return false
+    if (!this.draws(name, weight)) return false
     this.count(name)
     return true
+  }
+
+  /** Whether somebody tries it now. It counts when it is done. */
+  draws(name: Fault, weight = 1): boolean {
+    const rate = this.#rates.get(name) ?? 0
+    return !this.isHealed && rate > 0 && this.#streams.get(name)!.chance(rate * weight)
   }
 
   count(name: Fault): void {

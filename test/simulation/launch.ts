@@ -42,7 +42,8 @@ export const launch = (world: World, process: Process, maxBatchSize: number) => 
   return fiber
 }
 
-const onLog = ({ logLines, oracle, trace }: World, process: Process, lines: string): void => {
+/** Keeps what a process logs, and looks for what no log should have. */
+export const onLog = ({ logLines, oracle, trace }: World, process: Process, lines: string): void => {
   if (process.isDead) return
   for (const line of lines.trimEnd().split("\n")) {
     logLines.push(line)

@@ -64,6 +64,6 @@ for (let seed = first; seed < first + count; seed++) {
   }
   if (!values["keep-going"]) break
 }
-if (mutation !== undefined && !wasPatched()) throw new Error(`${mutation.file} was never loaded`)
+if (mutation !== undefined && !wasPatched()) throw new Error(`a file of "${mutation.name}" was never loaded`)
 if (!values.quiet) console.log(report.text())
 process.exitCode = broken === 0 ? 0 : 1

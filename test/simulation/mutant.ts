@@ -1,7 +1,7 @@
 import { registerHooks } from "node:module"
 import { pathToFileURL } from "node:url"
 import { resolve } from "node:path"
-import { type Mutation, MUTATIONS } from "./mutations.ts"
+import { type Mutation, MUTATIONS, type Patch } from "./mutations.ts"
 
 // Loaded before everything else (`node --import ./test/simulation/mutant.ts …`): production code gets the mistake that
 // `--mutation` names, as a text, when the simulator loads the file.
@@ -16,12 +16,12 @@ const name = nameOf(process.argv)
 /** The mistake that this process makes. */
 export const mutation: Mutation | undefined = MUTATIONS.find((candidate) => candidate.name === name)
 
-let isPatched = false
+const patched = new Set<Patch>()
 
-/** Whether the file with the mistake was loaded at all. */
-export const wasPatched = (): boolean => isPatched
+/** Whether every file that the mistake is in was loaded at all. */
+export const wasPatched = (): boolean => mutation === undefined || patched.size === mutation.patches.length
 
-export const patch = (source: string, { file, find, replace }: Mutation): string => {
+export const patch = (source: string, { file, find, replace }: Patch): string => {
   const parts = source.split(find)
   if (parts.length !== 2) throw new Error(`${file} has ${parts.length - 1} times what is to be replaced: ${find}`)
   return parts.join(replace)
@@ -30,13 +30,14 @@ export const patch = (source: string, { file, find, replace }: Mutation): string
 if (name !== undefined && mutation === undefined) throw new Error(`there is no mutation ${name}`)
 
 if (mutation !== undefined) {
-  const target = pathToFileURL(resolve(mutation.file)).href
+  const byUrl = Map.groupBy(mutation.patches, ({ file }) => pathToFileURL(resolve(file)).href)
   registerHooks({
     load: (url, context, nextLoad) => {
       const loaded = nextLoad(url, context)
-      if (url !== target) return loaded
-      isPatched = true
-      return { ...loaded, source: patch(String(loaded.source), mutation) }
+      const patches = byUrl.get(url)
+      if (patches === undefined) return loaded
+      for (const one of patches) patched.add(one)
+      return { ...loaded, source: patches.reduce(patch, String(loaded.source)) }
     }
   })
 }

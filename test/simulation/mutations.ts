@@ -1,11 +1,19 @@
-/** A mistake of one line in production code, which the simulation has to notice. */
-export interface Mutation {
-  readonly name: string
+import { MUTATIONS_OF_SEVERAL } from "./mutationsOfSeveral.ts"
+
+/** Other words in one place of production code. */
+export interface Patch {
   /** From the root of the project. */
   readonly file: string
   /** Occurs exactly once in the file. */
   readonly find: string
   readonly replace: string
+}
+
+/** A mistake in production code, which the simulation has to notice. */
+export interface Mutation {
+  readonly name: string
+  /** More than one where a second guard would make up for the mistake. */
+  readonly patches: ReadonlyArray<Patch>
   /** In so many seeds it is noticed, with room to spare. */
   readonly withinSeeds: number
 }
@@ -13,193 +21,292 @@ export interface Mutation {
 export const MUTATIONS: ReadonlyArray<Mutation> = [
   {
     name: "every plan draws new nonces",
-    file: "src/domain/Batch.ts",
-    find: "seed.taskId.toLowerCase(), BigInt(seed.number)]",
-    replace: "seed.taskId.toLowerCase(), BigInt(globalThis.drawn = (globalThis.drawn ?? 0) + 1)]",
+    patches: [
+      {
+        file: "src/domain/Batch.ts",
+        find: "seed.taskId.toLowerCase(), BigInt(seed.number)]",
+        replace: "seed.taskId.toLowerCase(), BigInt(globalThis.drawn = (globalThis.drawn ?? 0) + 1)]"
+      }
+    ],
     withinSeeds: 200
   },
   {
     name: "a nonce follows from the size of its batch",
-    file: "src/domain/Batch.ts",
-    find: "nonce: nonceOf({ chainId, usdc, payer: wallet.agentAddress, taskId: task.id, number }),",
-    replace:
-      "nonce: nonceOf({ chainId, usdc, payer: wallet.agentAddress, taskId: task.id, number: number * 100 + quantity }),",
+    patches: [
+      {
+        file: "src/domain/Batch.ts",
+        find: "nonce: nonceOf({ chainId, usdc, payer: wallet.agentAddress, taskId: task.id, number }),",
+        replace:
+          "nonce: nonceOf({ chainId, usdc, payer: wallet.agentAddress, taskId: task.id, number: number * 100 + quantity }),"
+      }
+    ],
     withinSeeds: 200
   },
   {
     name: "what the server accepted counts as paid",
-    file: "src/domain/BatchLife.ts",
-    find: 'status: batch.status === "paid" ? "paid" : "accepted",',
-    replace: 'status: "paid",',
+    patches: [
+      {
+        file: "src/domain/BatchLife.ts",
+        find: 'status: batch.status === "paid" ? "paid" : "accepted",',
+        replace: 'status: "paid",'
+      }
+    ],
     withinSeeds: 5
   },
   {
     name: "mints are counted before they are there",
-    file: "src/task/memory/change.ts",
-    find: "batches.reduce((total, sibling) => total + sibling.minted, countedBefore)",
-    replace: "batches.reduce((total, sibling) => total + sibling.quantity, countedBefore)",
+    patches: [
+      {
+        file: "src/task/memory/change.ts",
+        find: "batches.reduce((total, sibling) => total + sibling.minted, countedBefore)",
+        replace: "batches.reduce((total, sibling) => total + sibling.quantity, countedBefore)"
+      }
+    ],
     withinSeeds: 20
   },
   {
     name: "the deadline is looked at before the balance",
-    file: "src/domain/Verdict.ts",
-    find: 'if (funded.has(task.id)) return [task, "fund"]',
-    replace: 'if (isOverdue(task)) return [task, "cancel"]\n      if (funded.has(task.id)) return [task, "fund"]',
+    patches: [
+      {
+        file: "src/domain/Verdict.ts",
+        find: 'if (funded.has(task.id)) return [task, "fund"]',
+        replace: 'if (isOverdue(task)) return [task, "cancel"]\n      if (funded.has(task.id)) return [task, "fund"]'
+      }
+    ],
     withinSeeds: 50
   },
   {
     name: "an order is funded though its wallet has changed",
-    file: "src/task/memory/sweep.ts",
-    find: "return state.version === version && state.provenBlock <= block.number",
-    replace: "return state.provenBlock <= block.number",
+    patches: [
+      {
+        file: "src/task/memory/sweep.ts",
+        find: "return state.version === version && state.provenBlock <= block.number",
+        replace: "return state.provenBlock <= block.number"
+      }
+    ],
     withinSeeds: 600
   },
   {
     name: "a batch is written whatever its version is",
-    file: "src/task/memory/change.ts",
-    find: "  const stored = draft.batches.get(batchKey(before))\n  if (stored?.version !== before.version || stored.status !== before.status) return false",
-    replace: "  const stored = draft.batches.get(batchKey(before))\n  if (stored === undefined) return false",
+    patches: [
+      {
+        file: "src/task/memory/change.ts",
+        find: "  const stored = draft.batches.get(batchKey(before))\n  if (stored?.version !== before.version || stored.status !== before.status) return false",
+        replace: "  const stored = draft.batches.get(batchKey(before))\n  if (stored === undefined) return false"
+      }
+    ],
     withinSeeds: 100
   },
   {
     name: "unknown counts as not paid",
-    file: "src/domain/BatchLife.ts",
-    find: 'return block.timeMs >= window.validBefore * 1000 ? "void" : "open"',
-    replace: 'return "void"',
+    patches: [
+      {
+        file: "src/domain/BatchLife.ts",
+        find: 'return block.timeMs >= window.validBefore * 1000 ? "void" : "open"',
+        replace: 'return "void"'
+      }
+    ],
     withinSeeds: 5
   },
   {
     name: "a window lapses by this process's clock",
-    file: "src/wallet/settle.ts",
-    find: "switch (weigh(window, outcome, block)) {",
-    replace: "switch (weigh(window, outcome, { ...block, timeMs: nowMs })) {",
+    patches: [
+      {
+        file: "src/wallet/settle.ts",
+        find: "switch (weigh(window, outcome, block)) {",
+        replace: "switch (weigh(window, outcome, { ...block, timeMs: nowMs })) {"
+      }
+    ],
     withinSeeds: 100
   },
   {
     name: "a nonce that nobody can explain counts as unused",
-    file: "src/domain/BatchLife.ts",
-    find: 'case "Unexplained":\n      return "open"',
-    replace: 'case "Unexplained":\n      return "void"',
+    patches: [
+      {
+        file: "src/domain/BatchLife.ts",
+        find: 'case "Unexplained":\n      return "open"',
+        replace: 'case "Unexplained":\n      return "void"'
+      }
+    ],
     withinSeeds: 100
   },
   {
     name: "a window never lapses",
-    file: "src/domain/BatchLife.ts",
-    find: 'return block.timeMs >= window.validBefore * 1000 ? "void" : "open"',
-    replace: 'return "open"',
+    patches: [
+      {
+        file: "src/domain/BatchLife.ts",
+        find: 'return block.timeMs >= window.validBefore * 1000 ? "void" : "open"',
+        replace: 'return "open"'
+      }
+    ],
     withinSeeds: 50
   },
   {
     name: "a balance from before the last payment counts",
-    file: "src/task/memory/state.ts",
-    find: "provenBlock: spent !== undefined && spent.block > provenBlock ? spent.block : provenBlock,",
-    replace: "provenBlock,",
+    patches: [
+      {
+        file: "src/task/memory/state.ts",
+        find: "provenBlock: spent !== undefined && spent.block > provenBlock ? spent.block : provenBlock,",
+        replace: "provenBlock,"
+      }
+    ],
     withinSeeds: 200
   },
   {
     name: "signed payments are not reserved",
-    file: "src/task/memory/money.ts",
-    find: "if (isFinal(batch) || batch.paymentTx !== undefined) return nothing",
-    replace: "if (isFinal(batch) || isLive(batch) || batch.paymentTx !== undefined) return nothing",
+    patches: [
+      {
+        file: "src/task/memory/money.ts",
+        find: "if (isFinal(batch) || batch.paymentTx !== undefined) return nothing",
+        replace: "if (isFinal(batch) || isLive(batch) || batch.paymentTx !== undefined) return nothing"
+      }
+    ],
     withinSeeds: 100
   },
   {
     name: "planned payments are not reserved",
-    file: "src/task/memory/money.ts",
-    find: "if (isFinal(batch) || batch.paymentTx !== undefined) return nothing",
-    replace: 'if (isFinal(batch) || batch.status === "planned" || batch.paymentTx !== undefined) return nothing',
+    patches: [
+      {
+        file: "src/task/memory/money.ts",
+        find: "if (isFinal(batch) || batch.paymentTx !== undefined) return nothing",
+        replace: 'if (isFinal(batch) || batch.status === "planned" || batch.paymentTx !== undefined) return nothing'
+      }
+    ],
     withinSeeds: 100
   },
   {
     name: "an order is funded with what may be spent already",
-    file: "src/domain/Verdict.ts",
-    find: "const funded = new Set([...paidFrom(freeAtLeast(money))].filter((id) => atMost.has(id)))",
-    replace: "const funded = new Set(atMost)",
+    patches: [
+      {
+        file: "src/domain/Verdict.ts",
+        find: "const funded = new Set([...paidFrom(freeAtLeast(money))].filter((id) => atMost.has(id)))",
+        replace: "const funded = new Set(atMost)"
+      }
+    ],
     withinSeeds: 100
   },
   {
     name: "an order is cancelled while a payment is unproven",
-    file: "src/domain/Verdict.ts",
-    find: "const unpaid = certain || task.totalCost > freeAtMost(money)",
-    replace: "const unpaid = true || certain",
+    patches: [
+      {
+        file: "src/domain/Verdict.ts",
+        find: "const unpaid = certain || task.totalCost > freeAtMost(money)",
+        replace: "const unpaid = true || certain"
+      }
+    ],
     withinSeeds: 200
   },
   {
     name: "a mint may belong to two batches",
-    file: "src/wallet/mints.ts",
-    find: "return mints.filter((mint) => !claimed.has(mintKey(mint)))",
-    replace: "return mints.filter((mint) => !claimed.has(mintKey(mint)) || mint)",
+    patches: [
+      {
+        file: "src/wallet/mints.ts",
+        find: "return mints.filter((mint) => !claimed.has(mintKey(mint)))",
+        replace: "return mints.filter((mint) => !claimed.has(mintKey(mint)) || mint)"
+      }
+    ],
     withinSeeds: 50
   },
   {
     name: "a payment is sent again without a look for its mints",
-    file: "src/wallet/settle.ts",
-    find: "if (!takesAgain || !mayGo || (yield* mintsFor(batch)).length > 0) {",
-    replace: "if (!takesAgain || !mayGo || ((yield* mintsFor(batch)).length > 0 && mayGo === undefined)) {",
+    patches: [
+      {
+        file: "src/wallet/settle.ts",
+        find: "if (!takesAgain || !mayGo || (yield* mintsFor(batch)).length > 0) {",
+        replace: "if (!takesAgain || !mayGo || ((yield* mintsFor(batch)).length > 0 && mayGo === undefined)) {"
+      }
+    ],
     withinSeeds: 100
   },
   {
     name: "a payment is sent again to a server that breaks on it",
-    file: "src/wallet/settle.ts",
-    find: "if (!takesAgain || !mayGo ||",
-    replace: "if (!mayGo ||",
+    patches: [{ file: "src/wallet/settle.ts", find: "if (!takesAgain || !mayGo ||", replace: "if (!mayGo ||" }],
     withinSeeds: 50
   },
   {
     name: "a lapsed batch is signed anew without a look for its mints",
-    file: "src/wallet/settle.ts",
-    find: "if (minted.length > 0) return yield* setAside(batch, neverPaidFor(minted))",
-    replace: "if (minted.length < 0) return yield* setAside(batch, neverPaidFor(minted))",
+    patches: [
+      {
+        file: "src/wallet/settle.ts",
+        find: "if (minted.length > 0) return yield* setAside(batch, neverPaidFor(minted))",
+        replace: "if (minted.length < 0) return yield* setAside(batch, neverPaidFor(minted))"
+      }
+    ],
     withinSeeds: 200
   },
   {
     name: "payments of before a restore are not imported",
-    file: "src/wallet/plan.ts",
-    find: "const known = existing.length > 0 ? NOTHING_KNOWN : yield* readKnown(work, task, block)",
-    replace: "const known = existing.length >= 0 ? NOTHING_KNOWN : yield* readKnown(work, task, block)",
+    patches: [
+      {
+        file: "src/wallet/plan.ts",
+        find: "const known = existing.length > 0 ? NOTHING_KNOWN : yield* readKnown(work, task, block)",
+        replace: "const known = existing.length >= 0 ? NOTHING_KNOWN : yield* readKnown(work, task, block)"
+      }
+    ],
     withinSeeds: 200
   },
   {
     name: "a lost claim does not stop the payment",
-    file: "src/wallet/pay.ts",
-    find: "if (!(yield* (yield* TaskRepo).saveBatch({ before: batch, after: signed, onlyFor: task }, nowMs))) return false",
-    replace: "yield* (yield* TaskRepo).saveBatch({ before: batch, after: signed, onlyFor: task }, nowMs)",
+    patches: [
+      {
+        file: "src/wallet/pay.ts",
+        find: "if (!(yield* (yield* TaskRepo).saveBatch({ before: batch, after: signed, onlyFor: task }, nowMs))) return false",
+        replace: "yield* (yield* TaskRepo).saveBatch({ before: batch, after: signed, onlyFor: task }, nowMs)"
+      }
+    ],
     withinSeeds: 100
   },
   {
     name: "any price is paid",
-    file: "src/domain/Offer.ts",
-    find: "amount <= maxAmount\n",
-    replace: "amount <= maxAmount || amount > 0n\n",
+    patches: [
+      { file: "src/domain/Offer.ts", find: "amount <= maxAmount\n", replace: "amount <= maxAmount || amount > 0n\n" }
+    ],
     withinSeeds: 50
   },
   {
     name: "anybody is paid",
-    file: "src/domain/Offer.ts",
-    find: "payees.some((payee) => payee === parse(payTo))",
-    replace: "payees.length > 0",
+    patches: [
+      {
+        file: "src/domain/Offer.ts",
+        find: "payees.some((payee) => payee === parse(payTo))",
+        replace: "payees.length > 0"
+      }
+    ],
     withinSeeds: 100
   },
   {
     name: "an order of the same token does not wait for the one in flight",
-    file: "src/wallet/turn.ts",
-    find: "work.batches.some((batch) => isInFlight(batch) && batch.token === task.token)",
-    replace:
-      "work.batches.some((batch) => isInFlight(batch) && batch.token === task.token && batch.taskId === task.id)",
+    patches: [
+      {
+        file: "src/wallet/turn.ts",
+        find: "work.batches.some((batch) => isInFlight(batch) && batch.token === task.token)",
+        replace:
+          "work.batches.some((batch) => isInFlight(batch) && batch.token === task.token && batch.taskId === task.id)"
+      }
+    ],
     withinSeeds: 200
   },
   {
     name: "nobody looks after an answer that proves nothing",
-    file: "src/domain/BatchLife.ts",
-    find: "nextActionAtMs: lookAtMs,",
-    replace: "nextActionAtMs: lookAtMs > 0 ? undefined : lookAtMs,",
+    patches: [
+      {
+        file: "src/domain/BatchLife.ts",
+        find: "nextActionAtMs: lookAtMs,",
+        replace: "nextActionAtMs: lookAtMs > 0 ? undefined : lookAtMs,"
+      }
+    ],
     withinSeeds: 20
   },
   {
     name: "the log shows a signature",
-    file: "src/wallet/pay.ts",
-    find: "{ task: task.id, batch: batch.number, wallet: batch.payer, nonce: batch.nonce }",
-    replace: "{ task: task.id, batch: batch.number, wallet: batch.payer, nonce: signature.success.signature }",
+    patches: [
+      {
+        file: "src/wallet/pay.ts",
+        find: "{ task: task.id, batch: batch.number, wallet: batch.payer, nonce: batch.nonce }",
+        replace: "{ task: task.id, batch: batch.number, wallet: batch.payer, nonce: signature.success.signature }"
+      }
+    ],
     withinSeeds: 50
-  }
+  },
+  ...MUTATIONS_OF_SEVERAL
 ]

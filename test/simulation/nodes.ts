@@ -2,6 +2,7 @@ import { Effect, Layer } from "effect"
 import { keccak256, toHex } from "viem"
 import { ChainClient, ChainError, type ChainErrorReason } from "../../src/chain/ChainClient.ts"
 import { sum, usdc } from "../../src/domain/Usdc.ts"
+import { type Sender, sender } from "./gas.ts"
 import { interposed, type Process } from "./Process.ts"
 import type { World } from "./World.ts"
 
@@ -70,7 +71,7 @@ export const nodes = (world: World, process: Process): Layer.Layer<ChainClient> 
 
   const hasNoLogs = () => faults.strikes("rpc without logs")
 
-  const client = ChainClient.of({
+  const reads: Omit<ChainClient["Service"], keyof Sender> = {
     genesis: GENESIS,
     confirmedBlock: confirmed("read the confirmed block", (block) => chain.blockAt(block)),
     readBalances: (wallets) =>
@@ -137,9 +138,6 @@ export const nodes = (world: World, process: Process): Layer.Layer<ChainClient> 
             }))
         )
       }),
-    gasAccount: undefined,
-    gasBalance: Effect.succeed(0n),
-    sendTransfer: () => fail("Rejected", "send a refund", "there is no gas account"),
     paidSince: ({ payer, payTo, sinceMs }) =>
       confirmed("sum payments", (number) =>
         sum(
@@ -151,7 +149,9 @@ export const nodes = (world: World, process: Process): Layer.Layer<ChainClient> 
             .map(({ amount }) => usdc(amount))
         )
       )
-  })
+  }
+  // Whether there is a gas account may change.
+  const client: ChainClient["Service"] = Object.assign(sender(world, process, ask), reads)
   return Layer.succeed(
     ChainClient,
     interposed(client, (name, work) => process.does(name, work))

@@ -4,15 +4,17 @@ import { patch } from "./mutant.ts"
 import { MUTATIONS } from "./mutations.ts"
 
 describe("a mutation", () => {
-  it("still finds the line that it changes", () => {
-    for (const mutation of MUTATIONS) {
-      const source = readFileSync(mutation.file, "utf8")
-      assert.notStrictEqual(patch(source, mutation), source, mutation.name)
+  it("still finds every place that it changes", () => {
+    for (const { name, patches } of MUTATIONS) {
+      for (const [file, ofFile] of Map.groupBy(patches, (one) => one.file)) {
+        const source = readFileSync(file, "utf8")
+        assert.notStrictEqual(ofFile.reduce(patch, source), source, name)
+      }
     }
   })
 
-  it("whose line is not there, or there twice, is an error", () => {
-    const mutation = { name: "some", file: "some.ts", find: "a", replace: "b", withinSeeds: 1 }
+  it("whose place is not there, or there twice, is an error", () => {
+    const mutation = { file: "some.ts", find: "a", replace: "b" }
     assert.throws(() => patch("c", mutation), /0 times/)
     assert.throws(() => patch("a a", mutation), /2 times/)
   })

@@ -1,5 +1,5 @@
 import { FAULT_NAMES } from "./faults.ts"
-import { BATCH_STEPS } from "./oracle/arrows.ts"
+import { STEPS } from "./oracle/arrows.ts"
 import type { Outcome } from "./run.ts"
 
 const HOUR_MS = 3_600_000
@@ -30,7 +30,7 @@ export class Report {
   }
 
   get stepsMissing(): ReadonlyArray<string> {
-    return BATCH_STEPS.filter((step) => !this.steps.has(step))
+    return STEPS.filter((step) => !this.steps.has(step))
   }
 
   text(): string {
@@ -40,10 +40,10 @@ export class Report {
     const none = (names: ReadonlyArray<string>) => (names.length === 0 ? "none" : names.join(", "))
     return [
       `${this.seeds} seeds, ${(this.virtualMs / HOUR_MS).toFixed(1)} virtual hours, ${(this.seeds / seconds).toFixed(1)} seeds per second`,
-      "Faults:",
+      "Faults and commands:",
       ...table(this.faults),
       `  never: ${none(this.faultsMissing)}`,
-      "Steps of batches:",
+      "Steps of batches and refunds:",
       ...table(this.steps),
       `  never: ${none(this.stepsMissing)}`,
       "Tasks at the end:",

@@ -9,7 +9,9 @@ for (const mutation of MUTATIONS.filter(({ name }) => name.includes(wanted))) {
   const { seed, said } = noticed(mutation)
   if (seed === undefined) survivors++
   const verdict = seed === undefined ? "SURVIVES" : `caught by seed ${seed} of ${mutation.withinSeeds}`
-  console.log(`${verdict}: ${mutation.name} (${mutation.file})\n    ${said}`)
+  console.log(
+    `${verdict}: ${mutation.name} (${[...new Set(mutation.patches.map(({ file }) => file))].join(", ")})\n    ${said}`
+  )
 }
 console.log(survivors === 0 ? "Every mutation is caught." : `${survivors} mutation(s) survive.`)
 process.exitCode = survivors === 0 ? 0 : 1

@@ -8,6 +8,7 @@ import type { Process } from "../Process.ts"
 import type { World } from "../World.ts"
 import { watchBatches } from "./batches.ts"
 import { checkPayment } from "./payments.ts"
+import { type AskedRefund, checkRefundSent, watchRefunds } from "./refunds.ts"
 import { watchTasks } from "./tasks.ts"
 
 export type Invariant = "I1" | "I2" | "I3" | "I4" | "I5" | "I6" | "I7" | "I8" | "I9" | "rows" | "defect"
@@ -31,7 +32,7 @@ export interface Owner {
  */
 export class Oracle {
   readonly violations: Array<Violation> = []
-  /** How often each arrow between states of a batch was taken. */
+  /** How often each arrow between states of a batch or a refund was taken. */
   readonly steps = new Map<string, number>()
   readonly owners = new Map<Bytes32, Owner>()
   /** Tasks that were funded at some time. */
@@ -40,6 +41,10 @@ export class Oracle {
   readonly committed = new Map<Bytes32, Map<string, SignedAuthorization | Batch["window"]>>()
   /** Every payment that left a process, with what it was to buy. */
   readonly sent: Array<{ readonly order: MintOrder; readonly payment: SignedAuthorization }> = []
+  /** Refunds that were asked for, by nonce. */
+  readonly refunds = new Map<Bytes32, AskedRefund>()
+  /** Every refund that left a process for the chain. */
+  readonly refundsSent: Array<SignedAuthorization> = []
   restores = 0
   readonly world: World
 
@@ -55,9 +60,19 @@ export class Oracle {
     this.world.trace.say("ORACLE", `${invariant} is broken: ${what}`)
   }
 
-  onCommit(before: Tables, after: Tables): void {
+  onCommit(before: Tables, after: Tables, by: Process): void {
     watchBatches(this, before, after)
-    watchTasks(this, before, after)
+    watchRefunds(this, before, after)
+    watchTasks(this, before, after, by)
+  }
+
+  takeStep(arrow: string): void {
+    this.steps.set(arrow, (this.steps.get(arrow) ?? 0) + 1)
+  }
+
+  onRefundSent(payment: SignedAuthorization): void {
+    checkRefundSent(this, payment)
+    this.refundsSent.push(payment)
   }
 
   onPay(process: Process, order: MintOrder, payment: SignedAuthorization): void {
@@ -76,10 +91,13 @@ export class Oracle {
   /** What a signed payment that the ledger does not know any more may still take out of a wallet. */
   forgottenOf(payer: string, tables: Tables): bigint {
     if (this.restores === 0) return 0n
-    const known = new Set([...tables.batches.values()].filter(isLive).map(({ nonce }) => nonce))
+    const batches = [...tables.batches.values()].filter(isLive)
+    const refunds = [...tables.refunds.values()].filter(({ status }) => status === "signed")
+    const known = new Set([...batches, ...refunds].map(({ nonce }) => nonce))
+    const sent = [...this.sent.map(({ payment }) => payment), ...this.refundsSent]
     let sum = 0n
-    for (const { payment } of new Map(this.sent.map((one) => [one.payment.nonce, one])).values()) {
-      if (payment.from === payer && !known.has(payment.nonce)) sum += payment.value
+    for (const { from, nonce, value } of new Map(sent.map((payment) => [payment.nonce, payment])).values()) {
+      if (from === payer && !known.has(nonce)) sum += value
     }
     return sum
   }

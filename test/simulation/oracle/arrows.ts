@@ -1,5 +1,6 @@
 import type { BatchStatus } from "../../../src/domain/Batch.ts"
 import { BATCH_ARROWS } from "../../../src/domain/BatchLife.ts"
+import { REFUND_ARROWS, type RefundStatus } from "../../../src/domain/Refund.ts"
 import type { Status } from "../../../src/domain/Task.ts"
 
 /** The arrows of section 1 of the product contract, told again here: a mistake in the program must not be ours too. */
@@ -17,12 +18,15 @@ export const mayTaskMove = (from: Status, to: Status): boolean => from === to ||
 export const mayBatchMove = (from: BatchStatus, to: BatchStatus): boolean =>
   BATCH_ARROWS[from].includes(to) || from === to
 
-export const arrowOf = (from: BatchStatus, to: BatchStatus): string => `${from} → ${to}`
+export const mayRefundMove = (from: RefundStatus, to: RefundStatus): boolean => REFUND_ARROWS[from].includes(to)
 
-/** Nothing takes these without an operator's command. */
-const BY_COMMAND: ReadonlyArray<BatchStatus> = ["resolved"]
+export const arrowOf = (from: string, to: string): string => `${from} → ${to}`
 
-/** The arrows that an executor takes by itself. */
-export const BATCH_STEPS: ReadonlyArray<string> = Object.entries(BATCH_ARROWS).flatMap(([from, ways]) =>
-  ways.filter((to) => !BY_COMMAND.includes(to)).map((to) => arrowOf(from as BatchStatus, to))
-)
+/** As the report names it, apart from the steps of batches. */
+export const refundStep = (from: RefundStatus, to: RefundStatus): string => `refund ${arrowOf(from, to)}`
+
+/** Every arrow that executors and operators take: those of batches, and those of refunds. */
+export const STEPS: ReadonlyArray<string> = [
+  ...Object.entries(BATCH_ARROWS).flatMap(([from, ways]) => ways.map((to) => arrowOf(from, to))),
+  ...Object.entries(REFUND_ARROWS).flatMap(([from, ways]) => ways.map((to) => refundStep(from as RefundStatus, to)))
+]

@@ -17,7 +17,7 @@ export const watchBatches = (oracle: Oracle, before: Tables, after: Tables): voi
   for (const [key, batch] of after.batches) {
     const old = before.batches.get(key)
     if (old === batch) continue
-    if (old === undefined) onCut(oracle, batch, after)
+    if (old === undefined) onCut(oracle, batch, after, before)
     else onStep(oracle, old, batch)
     checkRow(oracle, batch)
     if (batch.window !== undefined && old?.window !== batch.window) onWindow(oracle, batch, batch.window)
@@ -27,7 +27,8 @@ export const watchBatches = (oracle: Oracle, before: Tables, after: Tables): voi
   }
 }
 
-const onCut = (oracle: Oracle, batch: Batch, { tasks }: Tables): void => {
+const onCut = (oracle: Oracle, batch: Batch, after: Tables, before: Tables): void => {
+  const { tasks } = after
   const { taskId, number, quantity, amount } = batch
   const task = tasks.get(taskId)
   oracle.owners.set(batch.nonce, { taskId, number, quantity, amount })
@@ -37,11 +38,30 @@ const onCut = (oracle: Oracle, batch: Batch, { tasks }: Tables): void => {
   if (batch.status === "paid") checkPaid(oracle, batch)
   else if (batch.status !== "planned" && batch.status !== "held")
     oracle.report("I8", `${nameOf(batch)} begins as ${batch.status}`)
+  if (batchesOf(before, taskId).length > 0) checkReplaced(oracle, batch, before, after)
+}
+
+const batchesOf = ({ batches }: Tables, taskId: string) =>
+  [...batches.values()].filter((batch) => batch.taskId === taskId)
+
+/** Mints are bought again only when nobody can ever pay for them under the nonce that they had. */
+const checkReplaced = (oracle: Oracle, batch: Batch, before: Tables, after: Tables): void => {
+  const { chain, thefts } = oracle.world
+  const old = batchesOf(before, batch.taskId).find(
+    ({ number, status }) => status === "held" && after.batches.get(`${batch.taskId}/${number}`)?.status === "resolved"
+  )
+  if (old === undefined) return oracle.report("I2", `${nameOf(batch)} is cut beside the others of its task`)
+  const { _tag: outcome } = chain.outcome(old.payer, old.nonce)
+  const isDead = outcome === "Canceled" || (outcome === "Used" && thefts.nonces.has(old.payer + old.nonce))
+  if (!isDead) oracle.report("I2", `${nameOf(old)} is bought again, and its nonce is ${outcome}`)
+  if (batch.quantity > old.quantity - old.minted) {
+    oracle.report("I3", `${nameOf(batch)} buys ${batch.quantity} mints in place of ${old.quantity - old.minted}`)
+  }
 }
 
 const onStep = (oracle: Oracle, old: Batch, batch: Batch): void => {
   const arrow = arrowOf(old.status, batch.status)
-  oracle.steps.set(arrow, (oracle.steps.get(arrow) ?? 0) + 1)
+  oracle.takeStep(arrow)
   oracle.world.trace.say("ledger", `${nameOf(batch)}: ${arrow}`)
   if (!mayBatchMove(old.status, batch.status)) oracle.report("I8", `${nameOf(batch)} goes ${arrow}`)
   const changed = FIXED.filter((field) => old[field] !== batch[field])

@@ -1,4 +1,6 @@
 import type { StoredTask, Tables } from "../../../src/task/MemoryLedger.ts"
+import type { Refund } from "../../../src/domain/Refund.ts"
+import type { MintEvent, Transfer } from "../Chain.ts"
 import type { World } from "../World.ts"
 import type { Oracle } from "./Oracle.ts"
 
@@ -27,10 +29,18 @@ export const isOver = (world: World): boolean => {
   const { tables } = world.ledger
   const isOpen = (task: StoredTask) => !isTerminal(task) && !needsPerson(world, tables, task)
   if ([...tables.tasks.values()].some(isOpen)) return false
+  if (openRefunds(tables).length > 0) return false
   return ![...tables.batches.values()].some(
     ({ status }) => status === "signed" || status === "accepted" || status === "unknown"
   )
 }
+
+/** Refunds that an executor still has to bring to their end. A stopped wallet signs nothing. */
+const openRefunds = ({ refunds, walletStates }: Tables): ReadonlyArray<Refund> =>
+  [...refunds.values()].filter(
+    ({ status, walletId }) =>
+      status === "signed" || (status === "planned" && walletStates.get(walletId)?.stoppedReason === undefined)
+  )
 
 /** Looks at everything once more when all is over. Gives how many tasks ended how. */
 export const checkEnd = (world: World): ReadonlyMap<string, number> => {
@@ -48,6 +58,9 @@ export const checkEnd = (world: World): ReadonlyMap<string, number> => {
     }
     checkMints(oracle, tables, task)
   }
+  for (const { id, status, reason } of openRefunds(tables)) {
+    oracle.report("I7", `refund ${id.slice(0, 8)} is still ${status}: ${reason ?? ""}`)
+  }
   checkTransfers(oracle)
   checkLog(world)
   return ends
@@ -56,14 +69,29 @@ export const checkEnd = (world: World): ReadonlyMap<string, number> => {
 /** I4 and I3: what the server made for the task's payments is what is counted, and not more than was ordered. */
 const checkMints = (oracle: Oracle, tables: Tables, task: StoredTask): void => {
   const { chain } = oracle.world
-  const made = chain.mints.filter(({ nonce }) => oracle.owners.get(nonce)?.taskId === task.id).length
+  const minted = chain.mints.filter(({ nonce }) => oracle.owners.get(nonce)?.taskId === task.id)
+  const made = minted.length
   const name = `task ${task.id.slice(0, 8)}`
+  if (isDecided(tables, task)) return checkDecided(oracle, task, minted)
   // After a restore the ledger may have forgotten orders altogether, and mints of theirs may be anybody's.
   if (isHeld(tables, task) || (oracle.restores > 0 && task.status !== "completed")) return
   if (made !== task.mintsCompleted) {
     oracle.report("I4", `${name} is ${task.status} and counts ${task.mintsCompleted} mints, ${made} are on chain`)
   }
   if (made > task.quantity) oracle.report("I3", `${made} mints were made for ${name}, ${task.quantity} were ordered`)
+}
+
+/** Whether a person said of a batch what is to be believed of it. */
+const isDecided = ({ batches }: Tables, { id }: StoredTask): boolean =>
+  [...batches.values()].some(({ taskId, status }) => taskId === id && status === "resolved")
+
+/** Whatever people said: no more is minted than was ordered, out of what was paid for. */
+const checkDecided = (oracle: Oracle, { id, quantity }: StoredTask, minted: ReadonlyArray<MintEvent>): void => {
+  const { chain, thefts } = oracle.world
+  const isPaid = ({ from, nonce }: Transfer) => nonce !== undefined && !thefts.nonces.has(from + nonce)
+  const paid = new Set(chain.transfers.filter(isPaid).map(({ nonce }) => nonce))
+  const bought = minted.filter(({ nonce }) => paid.has(nonce)).length
+  if (bought > quantity) oracle.report("I3", `${bought} mints of ${quantity} were made for task ${id.slice(0, 8)}`)
 }
 
 /** I1 and I2, from every transfer that left an agent wallet. */
@@ -73,8 +101,18 @@ const checkTransfers = (oracle: Oracle): void => {
   const payers = new Set([...wallets.values()].map(({ agentAddress }) => agentAddress as string))
   const paid = new Map<string, bigint>()
   const batches = new Set<string>()
-  for (const { from, amount, nonce, tx } of chain.transfers) {
+  const refunds = new Set<string>()
+  for (const { from, to, amount, nonce, tx } of chain.transfers) {
     if (!payers.has(from) || (nonce !== undefined && thefts.nonces.has(from + nonce))) continue
+    const refund = nonce && oracle.refunds.get(nonce)
+    if (refund !== undefined) {
+      if (refunds.has(refund.id)) oracle.report("I1", `refund ${refund.id.slice(0, 8)} is paid twice`)
+      refunds.add(refund.id)
+      if (to !== refund.payTo || amount > refund.amount) {
+        oracle.report("I1", `${amount} left ${from.slice(0, 8)} to ${to} for a refund of ${refund.amount}`)
+      }
+      continue
+    }
     const owner = nonce === undefined ? undefined : oracle.owners.get(nonce)
     if (owner === undefined) {
       oracle.report("I1", `${amount} left ${from.slice(0, 8)} in ${tx.slice(0, 8)} for no batch`)

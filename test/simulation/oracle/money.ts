@@ -1,6 +1,9 @@
 import { parse } from "../../../src/domain/Address.ts"
+import type { Refund } from "../../../src/domain/Refund.ts"
+import type { WalletId } from "../../../src/domain/Wallet.ts"
 import type { StoredTask, Tables } from "../../../src/task/MemoryLedger.ts"
 import type { Transfer } from "../Chain.ts"
+import type { Process } from "../Process.ts"
 import type { Oracle } from "./Oracle.ts"
 
 /** `PAYMENT_TIMEOUT` of a run, in milliseconds. */
@@ -11,7 +14,8 @@ const CLOCKS_DIFFER_MS = 10_000
 
 const nameOf = (task: StoredTask): string => `task ${task.id.slice(0, 8)}`
 
-const payerOf = (tables: Tables, task: StoredTask) => parse(tables.wallets.get(task.walletId)?.agentAddress ?? "")
+const payerOf = (tables: Tables, task: Pick<StoredTask, "walletId">) =>
+  parse(tables.wallets.get(task.walletId)?.agentAddress ?? "")
 
 /** What a funded task may still take out of its wallet, by what the chain shows of its nonces. */
 const owedFor = (oracle: Oracle, tables: Tables, task: StoredTask): bigint => {
@@ -32,38 +36,67 @@ const stolenFrom = (oracle: Oracle, transfers: ReadonlyArray<Transfer>): bigint 
     .filter(({ from, nonce }) => nonce !== undefined && oracle.world.thefts.nonces.has(from + nonce))
     .reduce((sum, { amount }) => sum + amount, 0n)
 
-const ofWallet = (tables: Tables, task: StoredTask, ...statuses: ReadonlyArray<StoredTask["status"]>) =>
+const ofWallet = (
+  tables: Tables,
+  task: Pick<StoredTask, "walletId">,
+  ...statuses: ReadonlyArray<StoredTask["status"]>
+) =>
   [...tables.tasks.values()].filter(({ walletId, status }) => walletId === task.walletId && statuses.includes(status))
 
-/** I5: what all funded tasks of a wallet still need is there. */
-export const checkFunded = (oracle: Oracle, task: StoredTask, tables: Tables): void => {
+/** What refunds may still take out of a wallet. */
+const owedToUser = ({ world }: Oracle, tables: Tables, walletId: WalletId): ReadonlyArray<Refund> =>
+  [...tables.refunds.values()].filter(
+    (refund) =>
+      refund.walletId === walletId &&
+      (refund.status === "planned" || refund.status === "signed") &&
+      world.chain.outcome(refund.payer, refund.nonce)._tag === "Unused"
+  )
+
+/** I5: what all funded tasks of a wallet still need is there, and what it refunds beside that. */
+export const checkOwed = (oracle: Oracle, what: string, walletId: WalletId, tables: Tables): void => {
   const { chain } = oracle.world
-  const payer = payerOf(tables, task)
+  const payer = payerOf(tables, { walletId })
   if (payer === undefined) return
-  const owed = ofWallet(tables, task, "funded", "processing").reduce(
+  const refunds = owedToUser(oracle, tables, walletId).reduce((sum, { amount }) => sum + amount, 0n)
+  const owed = ofWallet(tables, { walletId }, "funded", "processing").reduce(
     (sum, open) => sum + owedFor(oracle, tables, open),
-    0n
+    refunds
   )
   const excused = stolenFrom(oracle, chain.transfersOf(payer)) + oracle.forgottenOf(payer, tables)
   const balance = chain.balance(payer)
   if (owed > balance + excused) {
-    oracle.report("I5", `${nameOf(task)} is funded: its wallet owes ${owed} and holds ${balance}`)
+    const toUser = refunds === 0n ? "" : `, ${refunds} of it to its user`
+    oracle.report("I5", `with ${what} its wallet owes ${owed}${toUser}, and holds ${balance}`)
   }
 }
 
-/** I6: no money that was there at the deadline would have paid for it by rule 2. */
-export const checkCancelled = (oracle: Oracle, task: StoredTask, tables: Tables): void => {
+/**
+ * I6: no money that was there at the deadline would have paid for it by rule 2. An operator may cancel sooner: then it
+ * is the money that was there in the block by which they decided.
+ */
+export const checkCancelled = (oracle: Oracle, task: StoredTask, tables: Tables, by: Process): void => {
   const { chain } = oracle.world
   const deadlineMs = task.createdAtMs + PAYMENT_TIMEOUT_MS
-  if (chain.timeOf(chain.head) <= deadlineMs) oracle.report("I6", `${nameOf(task)} is cancelled before its deadline`)
+  const untilMs = by.isOperator ? Math.min(deadlineMs, chain.timeOf(by.served)) : deadlineMs
+  if (chain.timeOf(chain.head) <= untilMs && !by.isOperator) {
+    oracle.report("I6", `${nameOf(task)} is cancelled before its deadline`)
+  }
   const payer = payerOf(tables, task)
-  if (payer === undefined) return
-  const early = chain.transfersOf(payer).filter(({ to, timeMs }) => to === payer && timeMs <= deadlineMs)
+  // What cannot be carried out is nothing that money could be for.
+  if (payer === undefined || task.totalCost !== task.pricePerMint * BigInt(task.quantity)) return
+  const early = chain.transfersOf(payer).filter(({ to, timeMs }) => to === payer && timeMs <= untilMs)
   const left = leftOf(oracle, tables, task, payer, early)
   if (left < task.totalCost) return
   if (isMeantFor(oracle, task, tables, early, left)) {
     oracle.report("I6", `${nameOf(task)} is cancelled: ${left} of ${task.totalCost} was there at its deadline`)
   }
+}
+
+/** A refund that was asked for while the order waited for its money: that was not free. */
+const isStarving = (oracle: Oracle, task: StoredTask, nonce: Transfer["nonce"]): boolean => {
+  const refund = nonce && oracle.refunds.get(nonce)
+  // A ledger from a backup has orders that wait again.
+  return refund !== undefined && oracle.restores === 0 && refund.askedAtMs > task.createdAtMs
 }
 
 /** What is certainly left of early money: whatever is spent or owed was taken from it first. */
@@ -78,11 +111,12 @@ const leftOf = (
   const came = early.reduce((sum, { amount }) => sum + amount, 0n)
   const spent = chain
     .transfersOf(payer as Transfer["from"])
-    .filter(({ from }) => from === payer)
+    .filter(({ from, nonce }) => from === payer && !isStarving(oracle, task, nonce))
     .reduce((sum, { amount }) => sum + amount, 0n)
+  const refunds = owedToUser(oracle, tables, task.walletId).filter(({ nonce }) => !isStarving(oracle, task, nonce))
   const owed = ofWallet(tables, task, "funded", "processing").reduce(
     (sum, open) => sum + owedFor(oracle, tables, open),
-    0n
+    refunds.reduce((sum, { amount }) => sum + amount, 0n)
   )
   return came - spent - owed
 }

@@ -1,17 +1,18 @@
 import type { TaskId } from "../../../src/domain/Task.ts"
 import type { StoredTask, Tables } from "../../../src/task/MemoryLedger.ts"
+import type { Process } from "../Process.ts"
 import { mayTaskMove } from "./arrows.ts"
-import { checkCancelled, checkFunded } from "./money.ts"
+import { checkCancelled, checkOwed } from "./money.ts"
 import type { Oracle } from "./Oracle.ts"
 
 const nameOf = (id: TaskId): string => `task ${id.slice(0, 8)}`
 
 /** Looks at every task that a transaction wrote. */
-export const watchTasks = (oracle: Oracle, before: Tables, after: Tables): void => {
+export const watchTasks = (oracle: Oracle, before: Tables, after: Tables, by: Process): void => {
   for (const [id, task] of after.tasks) {
     const old = before.tasks.get(id)
     if (old === task || old === undefined) continue
-    if (old.status !== task.status) onMove(oracle, old, task, after)
+    if (old.status !== task.status) onMove(oracle, [old, task], after, by)
     checkCount(oracle, task, after)
   }
   for (const [id, state] of after.taskStates) {
@@ -23,15 +24,15 @@ export const watchTasks = (oracle: Oracle, before: Tables, after: Tables): void 
   }
 }
 
-const onMove = (oracle: Oracle, old: StoredTask, task: StoredTask, tables: Tables): void => {
+const onMove = (oracle: Oracle, [old, task]: readonly [StoredTask, StoredTask], tables: Tables, by: Process): void => {
   const arrow = `${old.status} → ${task.status}`
   oracle.world.trace.say("ledger", `${nameOf(task.id)}: ${arrow}`)
   if (!mayTaskMove(old.status, task.status)) oracle.report("I8", `${nameOf(task.id)} goes ${arrow}`)
   if (task.status === "funded") {
     oracle.funded.add(task.id)
-    checkFunded(oracle, task, tables)
+    checkOwed(oracle, nameOf(task.id), task.walletId, tables)
   }
-  if (task.status === "cancelled") checkCancelled(oracle, task, tables)
+  if (task.status === "cancelled") checkCancelled(oracle, task, tables, by)
   if (task.status === "completed" || task.status === "failed") checkEnd(oracle, task, tables)
 }
 

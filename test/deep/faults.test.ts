@@ -6,7 +6,7 @@ import * as Faults from "../../src/sandbox/faults.ts"
 import { clientAt } from "../support/LedgerSql.ts"
 import { person } from "../support/orders.ts"
 import * as Postgres from "../support/Postgres.ts"
-import { type BaseSepolia, deployment, openBaseSepoliaWith, payAll, placeOrder, PRICE, USDC } from "./baseSepolia.ts"
+import { type BaseSepolia, deployment, openBaseSepoliaWith, payAll, placeOrder, PRICE, USDC } from "../e2e/baseSepolia.ts"
 import { type Story, whereItIsSentAgain, whereItLapses } from "./faultStories.ts"
 import {
   eventually,
@@ -16,8 +16,8 @@ import {
   startExecutor,
   temporaryDirectory,
   TIMEOUT_MS
-} from "./support.ts"
-import { outcomeOf } from "./v11Orders.ts"
+} from "../e2e/support.ts"
+import { outcomeOf } from "../e2e/v11Orders.ts"
 
 vi.mock(import("../../src/config/Network.ts"), async (original) => {
   const networks = await original()

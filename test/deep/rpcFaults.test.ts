@@ -11,9 +11,9 @@ import { clientAt } from "../support/LedgerSql.ts"
 import { person } from "../support/orders.ts"
 import * as Postgres from "../support/Postgres.ts"
 import { defaults } from "../support/settings.ts"
-import { type BaseSepolia, openBaseSepolia, payAll, placeOrder, PRICE, TOKEN, USDC } from "./baseSepolia.ts"
-import { mintsTo, paymentsFrom, TIMEOUT_MS, until } from "./support.ts"
-import { outcomeOf } from "./v11Orders.ts"
+import { type BaseSepolia, openBaseSepolia, payAll, placeOrder, PRICE, TOKEN, USDC } from "../e2e/baseSepolia.ts"
+import { mintsTo, paymentsFrom, TIMEOUT_MS, until } from "../e2e/support.ts"
+import { outcomeOf } from "../e2e/v11Orders.ts"
 
 vi.mock(import("../../src/config/Network.ts"), async (original) => {
   const networks = await original()

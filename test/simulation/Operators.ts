@@ -1,0 +1,161 @@
+import type { Effect } from "effect"
+import type { Batch } from "../../src/domain/Batch.ts"
+import { usdc } from "../../src/domain/Usdc.ts"
+import type { WalletId } from "../../src/domain/Wallet.ts"
+import { cancel } from "../../src/operator/cancel.ts"
+import { refund } from "../../src/operator/refund.ts"
+import { type Outcome, resolve } from "../../src/operator/resolve.ts"
+import { resolveWallet } from "../../src/operator/resolveWallet.ts"
+import { retry } from "../../src/operator/retry.ts"
+import type { StoredTask, Tables } from "../../src/task/MemoryLedger.ts"
+import { command, type Tools } from "./command.ts"
+import type { Fault } from "./faults.ts"
+import { Process } from "./Process.ts"
+import type { Random } from "./random.ts"
+import type { World } from "./World.ts"
+
+/** How often somebody types what they could know to be refused, or decides before its time. */
+const CARELESSNESS = 0.3
+
+type Operation = Effect.Effect<unknown, { readonly message: string }, Tools>
+
+/** What an operator types, and what carries it out. */
+interface Act {
+  readonly typed: string
+  readonly operation: Operation
+}
+
+/** People who type commands: honest ones, who may be too early, too late, or typing the same as somebody else. */
+export class Operators {
+  readonly #world: World
+  readonly #random: Random
+  readonly #processes = new Set<Process>()
+  #commands = 0
+
+  constructor(world: World) {
+    this.#world = world
+    this.#random = world.random.fork("operators")
+  }
+
+  /** Once a minute. */
+  act(): void {
+    this.#try("refund", () => this.#refund())
+    this.#try("operator cancels", () => this.#cancel())
+    this.#try("operator retries", () => this.#retry(({ status }) => status === "failed"))
+    this.#try("operator ends a hold", () => this.#retry(isFreeOfBatches))
+    for (const as of ["delivered", "replaced", "failed"] as const) {
+      this.#try(`operator resolves as ${as}`, () => this.#resolve(as))
+    }
+    this.#try("operator reopens a wallet", () => this.#reopen())
+  }
+
+  /** By the operator's rule for a restore. */
+  stop(): void {
+    for (const process of this.#processes) process.die("stopped for a restore")
+    this.#processes.clear()
+  }
+
+  #try(name: Fault, choose: () => Act | undefined): void {
+    const { faults, timeline, trace } = this.#world
+    if (!faults.draws(name)) return
+    const act = choose()
+    if (act === undefined) return
+    const process = new Process(`oper ${++this.#commands}`, this.#random.pick([0, 0, -1_500, 2_500]), {
+      timeline,
+      faults,
+      trace,
+      onDeath: (dead) => this.#processes.delete(dead)
+    })
+    process.isOperator = true
+    this.#processes.add(process)
+    // People do not type at the full minute.
+    timeline.after(
+      this.#random.int(0, 50_000),
+      () => {
+        trace.say(process.name, act.typed)
+        command(this.#world, process, act.operation, () => faults.count(name))
+      },
+      { waiter: process }
+    )
+  }
+
+  #refund(): Act | undefined {
+    const { chain, ledger } = this.#world
+    const wallets = [...ledger.tables.wallets.values()]
+    const free = wallets.filter(({ id }) => this.#seemsFree(id))
+    const wallet = this.#oneOf(free.length > 0 && !this.#isCareless() ? free : wallets)
+    if (wallet === undefined) return undefined
+    const part = this.#random.pick([1n, 2n, 3n, 10n])
+    const holds = chain.balance(wallet.agentAddress as Batch["payer"])
+    const amount = part === 1n ? {} : { amount: usdc(holds / part) }
+    const typed = `refund ${wallet.id.slice(0, 8)}${part === 1n ? "" : ` --amount ${holds / part}`}`
+    return { typed, operation: refund(wallet.id, { confirm: true, ...amount }, "the user asked for it") }
+  }
+
+  /** As a dry run would tell. */
+  #seemsFree(walletId: WalletId): boolean {
+    const { chain, ledger } = this.#world
+    const { agentAddress } = ledger.tables.wallets.get(walletId)!
+    const isOpen = ({ status }: StoredTask) => status === "pending_payment" || status === "funded"
+    const isBusy = tasksOf(ledger.tables).some((task) => task.walletId === walletId && isOpen(task))
+    return !isBusy && chain.balance(agentAddress as Batch["payer"]) > 0n
+  }
+
+  #isCareless(): boolean {
+    return this.#random.chance(CARELESSNESS)
+  }
+
+  #cancel(): Act | undefined {
+    const task = this.#oneOf(tasksOf(this.#world.ledger.tables).filter(({ status }) => status === "pending_payment"))
+    return task && { typed: `cancel ${nameOf(task)}`, operation: cancel(task.id, "the user asked for it") }
+  }
+
+  #retry(isWanted: (task: StoredTask, tables: Tables) => boolean): Act | undefined {
+    const { tables } = this.#world.ledger
+    const task = this.#oneOf(tasksOf(tables).filter((candidate) => isWanted(candidate, tables)))
+    return task && { typed: `retry ${nameOf(task)}`, operation: retry(task.id, "it works again") }
+  }
+
+  #resolve(as: Outcome): Act | undefined {
+    const { ledger } = this.#world
+    const isPremature = this.#isCareless()
+    const batch = this.#oneOf(
+      [...ledger.tables.batches.values()].filter(
+        ({ status }) => status === "held" || (status === "paid" && (as === "failed" || isPremature))
+      )
+    )
+    if (batch === undefined) return undefined
+    const made = this.#madeFor(batch)
+    // Nobody says that mints are there of which none is.
+    if (as === "delivered" && made === 0) return undefined
+    const mints = as === "delivered" && this.#random.chance(0.3) ? { mints: Math.min(made, batch.quantity) } : {}
+    const typed = `resolve ${batch.taskId.slice(0, 8)} --batch ${batch.number} --as ${as} ${JSON.stringify(mints)}`
+    return { typed, operation: resolve(batch.taskId, { as, batch: batch.number, ...mints }, "looked at it") }
+  }
+
+  #madeFor({ token, recipient, nonce }: Batch): number {
+    return this.#world.chain.mintsOf(token, recipient).filter((mint) => mint.nonce === nonce).length
+  }
+
+  #reopen(): Act | undefined {
+    const { walletStates } = this.#world.ledger.tables
+    const stopped = [...walletStates].filter(([, { stoppedReason }]) => stoppedReason !== undefined)
+    const walletId: WalletId | undefined = this.#oneOf(stopped)?.[0]
+    if (walletId === undefined) return undefined
+    return { typed: `resolve --wallet ${walletId.slice(0, 8)}`, operation: resolveWallet(walletId, "a thief was here") }
+  }
+
+  #oneOf<A>(choices: ReadonlyArray<A>): A | undefined {
+    return choices.length === 0 ? undefined : this.#random.pick(choices)
+  }
+}
+
+const tasksOf = (tables: Tables): ReadonlyArray<StoredTask> => [...tables.tasks.values()]
+
+const nameOf = ({ id }: StoredTask): string => id.slice(0, 8)
+
+/** Held, and not for one of its batches. */
+const isFreeOfBatches = ({ id, status }: StoredTask, { batches, taskStates }: Tables): boolean =>
+  taskStates.get(id)?.heldAtMs !== undefined &&
+  (status === "pending_payment" || status === "funded" || status === "processing") &&
+  ![...batches.values()].some((batch) => batch.taskId === id && batch.status === "held")

@@ -1,0 +1,109 @@
+import type { Mutation } from "./mutations.ts"
+
+/** Mistakes about refunds, and those that production code has more than one guard against. */
+export const MUTATIONS_OF_SEVERAL: ReadonlyArray<Mutation> = [
+  {
+    name: "the balance is read before the reservations",
+    patches: [
+      {
+        file: "src/loop/CheckLoop.ts",
+        find: "const balances = yield* (yield* ChainClient).readBalances(watched.map(({ wallet }) => wallet.agentAddress))",
+        replace:
+          "const balances = yield* (yield* ChainClient).readBalances(watched.map(({ wallet }) => wallet.agentAddress))\n" +
+          "    const anew = new Map((yield* readOrders(cursor)).orders.map((one) => [one.wallet.id, one]))\n" +
+          "    for (const list of [usable, watched]) list.forEach((one, at) => { list[at] = anew.get(one.wallet.id) ?? one })"
+      },
+      {
+        file: "src/loop/CheckLoop.ts",
+        find: "const mustWait = stopped !== undefined || block.number < provenBlock || isUnread",
+        replace: "const mustWait = stopped !== undefined || isUnread"
+      },
+      {
+        file: "src/task/memory/sweep.ts",
+        find: "return state.version === version && state.provenBlock <= block.number",
+        replace: "return state.version === version"
+      }
+    ],
+    withinSeeds: 600
+  },
+  {
+    name: "the money of a refund is not reserved",
+    patches: [
+      {
+        file: "src/task/memory/money.ts",
+        find: "...refunds.map((refund) => refund.amount),",
+        replace: ""
+      },
+      {
+        file: "src/task/memory/money.ts",
+        find: '...refunds.filter(({ status }) => status === "signed").map((refund) => refund.amount)',
+        replace: ""
+      }
+    ],
+    withinSeeds: 300
+  },
+  {
+    name: "every attempt at a refund draws a new nonce",
+    patches: [
+      {
+        file: "src/domain/Refund.ts",
+        find: '  status: "signed",\n  window,',
+        replace:
+          '  status: "signed",\n  nonce: `0x${(globalThis.drawn = (globalThis.drawn ?? 0) + 1).toString(16).padStart(64, "0")}`,\n  window,'
+      }
+    ],
+    withinSeeds: 20
+  },
+  {
+    name: "a refund is signed again before its window has passed",
+    patches: [
+      {
+        file: "src/wallet/refund.ts",
+        find: "switch (weigh(window, outcome, block)) {",
+        replace: "switch (weigh({ ...window, validBefore: 0 }, outcome, block)) {"
+      }
+    ],
+    withinSeeds: 20
+  },
+  {
+    name: "a task is planned again with another batch size after a restart",
+    patches: [
+      {
+        file: "src/wallet/turn.ts",
+        find: "  const { maxRetryCount } = yield* Settings\n  const batches = work.batches.filter((batch) => batch.taskId === task.id)\n",
+        replace:
+          "  const { maxRetryCount, maxBatchSize } = yield* Settings\n" +
+          "  const batches = work.batches.filter((batch) => batch.taskId === task.id)\n" +
+          '  if (batches.some((batch) => batch.status === "planned" && batch.quantity > maxBatchSize)) {\n' +
+          "    return yield* planTask(work, task, batches)\n  }\n"
+      },
+      {
+        file: "src/wallet/plan.ts",
+        find: "existing.length > 0 ? [] : yield* cut(work, task, known)",
+        replace: "yield* cut(work, task, known)"
+      },
+      {
+        file: "src/task/memory/change.ts",
+        find: "if (batches.length > 0 && batchesOf(draft, task.id).length > 0) return false",
+        replace: ""
+      }
+    ],
+    withinSeeds: 50
+  },
+  {
+    name: "a task fails while a batch is live",
+    patches: [
+      {
+        file: "src/wallet/turn.ts",
+        find: "work.batches.some((batch) => isInFlight(batch) && batch.token === task.token)",
+        replace: "task.retryCount < 3 && work.batches.some((batch) => isInFlight(batch) && batch.token === task.token)"
+      },
+      {
+        file: "src/task/memory/change.ts",
+        find: "return !batches.some(isInFlight)",
+        replace: "return true"
+      }
+    ],
+    withinSeeds: 100
+  }
+]

@@ -1,0 +1,119 @@
+import type { Bytes32 } from "../../../src/domain/Address.ts"
+import type { SignedAuthorization } from "../../../src/domain/Authorization.ts"
+import type { SignedWindow } from "../../../src/domain/Batch.ts"
+import type { Refund } from "../../../src/domain/Refund.ts"
+import type { WalletId } from "../../../src/domain/Wallet.ts"
+import type { Tables } from "../../../src/task/MemoryLedger.ts"
+import { short } from "../Trace.ts"
+import { arrowOf, mayRefundMove, refundStep } from "./arrows.ts"
+import { windowKey } from "./batches.ts"
+import { checkOwed } from "./money.ts"
+import type { Oracle } from "./Oracle.ts"
+
+/** A refund as it was asked for, whatever becomes of its row. */
+export interface AskedRefund {
+  readonly id: string
+  readonly walletId: WalletId
+  readonly payer: string
+  readonly payTo: string
+  readonly amount: bigint
+  readonly nonce: Bytes32
+  readonly askedAtMs: number
+}
+
+const nameOf = (refund: Pick<Refund, "id">): string => `refund ${refund.id.slice(0, 8)}`
+
+/** What must not change once a refund is asked for. */
+const FIXED = ["walletId", "payer", "payTo", "amount", "nonce"] as const
+
+/** Looks at every refund that a transaction wrote. */
+export const watchRefunds = (oracle: Oracle, before: Tables, after: Tables): void => {
+  if (before.refunds === after.refunds) return
+  for (const [id, refund] of after.refunds) {
+    const old = before.refunds.get(id)
+    if (old === refund) continue
+    if (old === undefined) onAsked(oracle, refund, after)
+    else onStep(oracle, old, refund)
+    checkRow(oracle, refund)
+    if (refund.window !== undefined && old?.window !== refund.window) onWindow(oracle, refund, refund.window)
+  }
+  for (const id of before.refunds.keys()) {
+    if (!after.refunds.has(id)) oracle.report("I8", `refund ${id} is gone`)
+  }
+}
+
+const onAsked = (oracle: Oracle, refund: Refund, tables: Tables): void => {
+  const { id, walletId, payer, payTo, amount, nonce, status } = refund
+  const { timeline, trace } = oracle.world
+  oracle.refunds.set(nonce, { id, walletId, payer, payTo, amount, nonce, askedAtMs: timeline.nowMs })
+  trace.say("ledger", `${nameOf(refund)} of ${amount} is asked for`)
+  const wallet = tables.wallets.get(walletId)
+  if (wallet?.userAddress !== payTo || wallet.agentAddress !== payer) {
+    oracle.report("I1", `${nameOf(refund)} goes from ${payer} to ${payTo}`)
+  }
+  if (amount <= 0n) oracle.report("I1", `${nameOf(refund)} is of ${amount}`)
+  if (status !== "planned") oracle.report("I8", `${nameOf(refund)} begins as ${status}`)
+  checkOwed(oracle, nameOf(refund), walletId, tables)
+}
+
+const onStep = (oracle: Oracle, old: Refund, refund: Refund): void => {
+  const { chain } = oracle.world
+  oracle.takeStep(refundStep(old.status, refund.status))
+  const arrow = arrowOf(old.status, refund.status)
+  oracle.world.trace.say("ledger", `${nameOf(refund)}: ${arrow}`)
+  if (!mayRefundMove(old.status, refund.status)) oracle.report("I8", `${nameOf(refund)} goes ${arrow}`)
+  const changed = FIXED.filter((field) => old[field] !== refund[field])
+  if (changed.length > 0) oracle.report("I2", `${nameOf(refund)} has another ${changed.join(", ")}`)
+  if (refund.status === "paid" && chain.outcome(refund.payer, refund.nonce)._tag !== "Used") {
+    oracle.report("I2", `${nameOf(refund)} counts as paid, and its nonce is unused`)
+  }
+  if (refund.status === "planned" && old.status === "signed") checkVoid(oracle, old)
+}
+
+/** What is given up must be impossible by now. */
+const checkVoid = (oracle: Oracle, old: Refund): void => {
+  const { chain, thefts } = oracle.world
+  const isPaid = chain.outcome(old.payer, old.nonce)._tag === "Used" && !thefts.nonces.has(old.payer + old.nonce)
+  if (isPaid) oracle.report("I2", `${nameOf(old)} is given up, and it is paid`)
+  const untilMs = (old.window?.validBefore ?? 0) * 1000
+  if (chain.timeOf(chain.head) < untilMs) oracle.report("I2", `${nameOf(old)} is given up while it can still be paid`)
+}
+
+/** Whatever is not final says what it waits for, and until when. */
+const checkRow = (oracle: Oracle, refund: Refund): void => {
+  const { status, nextActionAtMs, reason } = refund
+  const isWaiting = status === "planned" || status === "signed"
+  if (isWaiting && (nextActionAtMs === undefined || !Number.isFinite(nextActionAtMs))) {
+    oracle.report("rows", `${nameOf(refund)} is ${status} and has no next action time`)
+  }
+  if (status !== "paid" && !reason) oracle.report("rows", `${nameOf(refund)} is ${status} and says no reason`)
+}
+
+/** One live authorization for each refund, and never of more than it is. */
+const onWindow = (oracle: Oracle, refund: Refund, window: SignedWindow): void => {
+  const { chain } = oracle.world
+  const known = oracle.committed.get(refund.nonce) ?? new Map()
+  oracle.committed.set(refund.nonce, known)
+  const key = windowKey(window)
+  if (window.amount !== refund.amount || window.payTo !== refund.payTo) {
+    oracle.report("I1", `${nameOf(refund)} is signed ${key}`)
+  }
+  for (const [other, { validBefore }] of known) {
+    if (other !== key && oracle.restores === 0 && chain.timeOf(chain.head) < validBefore * 1000) {
+      oracle.report("I2", `${nameOf(refund)} is signed anew (${key}) while ${short(refund.nonce)} is live`)
+    }
+  }
+  known.set(key, window)
+}
+
+/** Looks at the transfer of a refund at the moment at which it leaves a process. */
+export const checkRefundSent = (oracle: Oracle, payment: SignedAuthorization): void => {
+  const refund = oracle.refunds.get(payment.nonce)
+  const name = `refund ${short(payment.nonce)}`
+  if (refund === undefined) return oracle.report("I1", `${name} was asked for by nobody`)
+  const key = windowKey({ amount: payment.value, payTo: payment.to, validBefore: payment.validBefore })
+  if (oracle.committed.get(payment.nonce)?.has(key) !== true) {
+    oracle.report("I2", `${name} (${key}) leaves before it is committed`)
+  }
+  if (payment.to !== refund.payTo || payment.value > refund.amount) oracle.report("I1", `${name} is ${key}`)
+}
