@@ -13,7 +13,8 @@ export type RefundId = string
  * - `planned`: asked for by an operator, and no live authorization exists.
  * - `signed`: an authorization is committed and may be on its way to the chain.
  * - `paid`: the chain shows it. Final.
- * - `held`: its nonce was used or cancelled by somebody else. A person decides.
+ * - `held`: its nonce was used or cancelled by somebody else. It will never be paid, and reserves nothing; another refund
+ *   has a nonce of its own. Final.
  */
 export type RefundStatus = "planned" | "signed" | "paid" | "held"
 

@@ -168,8 +168,9 @@ const look = Effect.fnUntraced(function* (
     const verdicts = judge({ ...ofWallet, balance }, pending, block, timeoutMs, deposits)
     return pending.map((task) => {
       const judged = spentOn.size === 0 ? (verdicts.get(task) ?? "wait") : spentOn.has(task.id) ? "fund" : "wait"
-      const isTooSoon = mustWait || (judged === "cancel" && mayBeRestored)
-      return { task, orders: ofWallet, balance, verdict: isTooSoon ? "wait" : judged, unclear }
+      const isTooSoon = judged === "cancel" && mayBeRestored
+      const why = unclear ?? (isTooSoon ? "more was paid than the ledger knows of" : undefined)
+      return { task, orders: ofWallet, balance, verdict: mustWait || isTooSoon ? "wait" : judged, unclear: why }
     })
   })
 })

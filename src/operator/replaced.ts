@@ -33,8 +33,8 @@ export const replacementFor = Effect.fnUntraced(function* (file: TaskFile, batch
   const number = Math.max(...file.batches.map((sibling) => sibling.number)) + 1
   const { payer, taskId } = batch
   const amount = times(usdc(file.row.pricePerMint), missing)
-  yield* affordable(file, batch, amount)
-  return {
+  const evidence = yield* affordable(file, batch, amount)
+  const replacement: Batch = {
     ...batch,
     number,
     firstMint: batch.firstMint + batch.minted,
@@ -54,7 +54,8 @@ export const replacementFor = Effect.fnUntraced(function* (file: TaskFile, batch
     minted: 0,
     nextActionAtMs: undefined,
     reason: `in place of batch ${batch.number}`
-  } satisfies Batch as Batch
+  }
+  return { replacement, evidence }
 })
 
 const neverTwice = (named: string): string =>
@@ -93,14 +94,18 @@ const isPaymentFor = Effect.fnUntraced(function* (
   return [payTo, window?.payTo, ...(yield* Settings).mintPayTo].includes(to)
 })
 
-/** An order that has ended is not paid for now: `retry` looks at the money then. */
+/** What shows that the money is free. An order that has ended is not paid for now: `retry` looks at the money then. */
 const affordable = Effect.fnUntraced(function* (file: TaskFile, batch: Batch, amount: Batch["amount"]) {
-  if (!isOpen(file.row.status)) return
+  if (!isOpen(file.row.status)) return undefined
   const { wallet } = yield* soundTask(file)
-  const { money } = yield* readMoney(wallet)
+  const { money, orders, block } = yield* readMoney(wallet)
+  if (orders.stopped !== undefined) {
+    const again = `ai-mint resolve --wallet ${wallet.agentAddress} --why "…"`
+    return yield* new Refused({ message: `Its wallet is stopped: ${orders.stopped}. When that is clear: ${again}` })
+  }
   const own = batch.paymentTx === undefined ? batch.amount : zero
   const others = { ...money, reserved: minus(money.reserved, own) }
-  if (cover(others, amount) === "covered") return
+  if (cover(others, amount) === "covered") return { version: orders.version, block }
   const free = freeAtLeast(others)
   const message =
     `The wallet holds ${format(free)} USDC for it, ${format(amount)} is needed: ` +

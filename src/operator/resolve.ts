@@ -107,7 +107,7 @@ const consequencesOf = Effect.fnUntraced(function* (
       return { ...nothing, minted, mints: found }
     }
     case "replaced":
-      return { ...nothing, replacement: yield* replacementFor(file, batch) }
+      return { ...nothing, ...(yield* replacementFor(file, batch)) }
     case "failed": {
       yield* noneInFlight(file, batch)
       // A task that has ended already keeps its end.

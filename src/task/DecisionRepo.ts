@@ -73,6 +73,8 @@ export interface BatchResolution {
   readonly mints: ReadonlyArray<DeliveredMint>
   /** Buys the same mints again under a nonce of its own. */
   readonly replacement: Batch | undefined
+  /** Where a replacement reserves money: the wallet when that was found to be free. */
+  readonly evidence?: { readonly version: bigint; readonly block: Block } | undefined
   /** The task ends with it: nothing more is minted, and the rest of its money is free. */
   readonly failure: string | undefined
 }

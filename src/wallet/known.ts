@@ -47,9 +47,10 @@ interface Used {
 }
 
 /**
- * How many mints each payment was for. At the quoted price its value tells. A server may have asked less: then the mints
- * tell that came after it and before the wallet's next payment to the same payee, as no two batches of one token are
- * ever in flight together.
+ * How many mints each payment was for. At the quoted price its value tells, unless more mints came after it and before
+ * the wallet's next payment to the same payee (no two batches of one token are ever in flight together): those may be
+ * its own, for less, or the next one's, made before it was settled. A value that is no whole number of mints was asked
+ * for less for sure: then the mints tell.
  */
 const measure = Effect.fnUntraced(function* (work: OpenWork, task: Task, used: ReadonlyArray<Used>, block: Block) {
   const { token, userAddress: recipient } = task
@@ -62,8 +63,8 @@ const measure = Effect.fnUntraced(function* (work: OpenWork, task: Task, used: R
     const minted = mints.filter((mint) => mint.block >= payment.block && (next === undefined || mint.block < next))
     const isWhole = payment.value % task.pricePerMint === 0n
     const bought = Number(payment.value / task.pricePerMint)
-    const quantity = isWhole ? Math.max(bought, minted.length) : minted.length
-    return { ...payment, quantity: quantity === 0 ? undefined : quantity }
+    if (isWhole) return { ...payment, quantity: minted.length > bought ? undefined : bought }
+    return { ...payment, quantity: minted.length === 0 ? undefined : minted.length }
   })
   const total = sized.reduce((sum, { quantity = 0 }) => sum + quantity, 0)
   const fits = total <= task.quantity - task.mintsCompleted

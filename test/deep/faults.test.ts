@@ -6,7 +6,15 @@ import * as Faults from "../../src/sandbox/faults.ts"
 import { clientAt } from "../support/LedgerSql.ts"
 import { person } from "../support/orders.ts"
 import * as Postgres from "../support/Postgres.ts"
-import { type BaseSepolia, deployment, openBaseSepoliaWith, payAll, placeOrder, PRICE, USDC } from "../e2e/baseSepolia.ts"
+import {
+  type BaseSepolia,
+  deployment,
+  openBaseSepoliaWith,
+  payAll,
+  placeOrder,
+  PRICE,
+  USDC
+} from "../e2e/baseSepolia.ts"
 import { type Story, whereItIsSentAgain, whereItLapses } from "./faultStories.ts"
 import {
   eventually,

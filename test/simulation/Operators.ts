@@ -124,17 +124,25 @@ export class Operators {
         ({ status }) => status === "held" || (status === "paid" && (as === "failed" || isPremature))
       )
     )
-    if (batch === undefined) return undefined
-    const made = this.#madeFor(batch)
-    // Nobody says that mints are there of which none is.
-    if (as === "delivered" && made === 0) return undefined
-    const mints = as === "delivered" && this.#random.chance(0.3) ? { mints: Math.min(made, batch.quantity) } : {}
+    if (batch === undefined) return as === "failed" ? this.#giveUp() : undefined
+    // What cannot be found on chain is the person's word; none at all gives the batch up, and not its task.
+    const mints = as === "delivered" && this.#random.chance(0.5) ? { mints: this.#madeFor(batch) } : {}
     const typed = `resolve ${batch.taskId.slice(0, 8)} --batch ${batch.number} --as ${as} ${JSON.stringify(mints)}`
     return { typed, operation: resolve(batch.taskId, { as, batch: batch.number, ...mints }, "looked at it") }
   }
 
-  #madeFor({ token, recipient, nonce }: Batch): number {
-    return this.#world.chain.mintsOf(token, recipient).filter((mint) => mint.nonce === nonce).length
+  /** Fails a task that waits for a person with nothing left of it to be decided. */
+  #giveUp(): Act | undefined {
+    const { tables } = this.#world.ledger
+    const task = this.#oneOf(tasksOf(tables).filter((candidate) => isFreeOfBatches(candidate, tables)))
+    return (
+      task && { typed: `resolve ${nameOf(task)} --as failed`, operation: resolve(task.id, { as: "failed" }, "over") }
+    )
+  }
+
+  #madeFor({ token, recipient, nonce, quantity }: Batch): number {
+    const made = this.#world.chain.mintsOf(token, recipient).filter((mint) => mint.nonce === nonce).length
+    return Math.min(made, quantity)
   }
 
   #reopen(): Act | undefined {
@@ -154,8 +162,8 @@ const tasksOf = (tables: Tables): ReadonlyArray<StoredTask> => [...tables.tasks.
 
 const nameOf = ({ id }: StoredTask): string => id.slice(0, 8)
 
-/** Held, and not for one of its batches. */
+/** Held, and neither for one of its batches nor for a row that makes no sense. */
 const isFreeOfBatches = ({ id, status }: StoredTask, { batches, taskStates }: Tables): boolean =>
   taskStates.get(id)?.heldAtMs !== undefined &&
-  (status === "pending_payment" || status === "funded" || status === "processing") &&
+  (status === "funded" || status === "processing") &&
   ![...batches.values()].some((batch) => batch.taskId === id && batch.status === "held")

@@ -96,7 +96,13 @@ export const MUTATIONS_OF_SEVERAL: ReadonlyArray<Mutation> = [
       {
         file: "src/wallet/turn.ts",
         find: "work.batches.some((batch) => isInFlight(batch) && batch.token === task.token)",
-        replace: "task.retryCount < 3 && work.batches.some((batch) => isInFlight(batch) && batch.token === task.token)"
+        replace:
+          "task.retryCount === 0 && work.batches.some((batch) => isInFlight(batch) && batch.token === task.token)"
+      },
+      {
+        file: "src/wallet/turn.ts",
+        find: "if (task.retryCount >= maxRetryCount) return yield* giveUp",
+        replace: "if (task.retryCount > 0) return yield* giveUp"
       },
       {
         file: "src/task/memory/change.ts",

@@ -19,7 +19,8 @@ const whenMs = ({ faults, timeline }: World, name: Fault, { validBefore }: Signe
 /** Sometimes it is not the payment that was seen, but the next one of the wallet: nonces can be computed. */
 const victimOf = ({ faults, ledger }: World, name: Fault, payment: SignedAuthorization): SignedAuthorization => {
   if (!faults.random(name).chance(0.3)) return payment
-  const next = [...ledger.tables.batches.values()].find(
+  const { batches, refunds } = ledger.tables
+  const next = [...refunds.values(), ...batches.values()].find(
     ({ payer, status }) => payer === payment.from && status === "planned"
   )
   return next === undefined ? payment : { ...payment, nonce: next.nonce, value: next.amount }

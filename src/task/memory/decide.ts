@@ -10,6 +10,7 @@ import { type StoredTask, type Tables, batchKey } from "../MemoryLedger.ts"
 import type { Cancellation } from "../TaskRepo.ts"
 import { attributeMints, countMints } from "./change.ts"
 import { useDeposits } from "./deposits.ts"
+import { waitingTasks } from "./orders.ts"
 import { batchesOf, isHeld, setState, setTask, setWallet, taskState, touchWallet, walletState } from "./state.ts"
 import { cancel as cancelTasks, type Evidence, isUnchanged } from "./sweep.ts"
 
@@ -121,12 +122,13 @@ const failTask = (draft: Tables, taskId: TaskId, failure: string, nowMs: number)
 
 export const resolveBatch = (
   draft: Tables,
-  { before, after, mints, replacement, failure }: BatchResolution,
+  { before, after, mints, replacement, evidence, failure }: BatchResolution,
   decision: Decision,
   nowMs: number
 ): boolean => {
   const { taskId, walletId } = before
-  touchWallet(draft, walletId)
+  if (evidence === undefined) touchWallet(draft, walletId)
+  else if (!claimWallet(draft, { walletId, version: evidence.version }, evidence.block)) return false
   const stored = draft.batches.get(batchKey(before))
   if (stored?.version !== before.version || stored.status !== before.status) return false
   draft.batches.set(batchKey(before), { ...after, version: before.version + 1 })
@@ -160,6 +162,8 @@ export const askRefund = (
   { block, decision }: Pick<On, "block" | "decision">
 ): boolean => {
   const { walletId, createdAtMs } = refund
+  // An order that was placed meanwhile bumps no version: its money must not go back as credit.
+  if (waitingTasks(draft).some((task) => task.walletId === walletId)) return false
   if (!claimWallet(draft, { walletId, version: evidence.version }, block)) return false
   draft.refunds.set(refund.id, refund)
   useDeposits(draft, evidence.uses)

@@ -29,7 +29,7 @@ export const reservations = (tables: Tables, walletId: WalletId, onlyOurs: boole
     .filter((batch) => batch.walletId === walletId)
     .map((batch) => claimOf(batch, tables.tasks.get(batch.taskId)))
   const refunds = [...tables.refunds.values()].filter(
-    (refund) => refund.walletId === walletId && refund.tx === undefined
+    (refund) => refund.walletId === walletId && (refund.status === "planned" || refund.status === "signed")
   )
   const costs = unplanned.map((task) => task.totalCost - task.pricePerMint * BigInt(task.mintsCompleted))
   return {

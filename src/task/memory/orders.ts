@@ -34,7 +34,7 @@ const ordersOf = (
   return { orders, bad: read.bad }
 }
 
-const waitingTasks = (tables: Tables): ReadonlyArray<StoredTask> =>
+export const waitingTasks = (tables: Tables): ReadonlyArray<StoredTask> =>
   [...tables.tasks.values()].filter((task) => task.status === "pending_payment" && !isHeld(tables, task.id))
 
 interface Page {

@@ -1,17 +1,18 @@
 import { Effect } from "effect"
 import type { BatchResolution, Decision } from "../DecisionRepo.ts"
 import { attributeMints, countMints, insertRows, ownedMints, updateBatch } from "./change.ts"
-import { endHold, failTask, noteDecision } from "./decide.ts"
+import { claimWallet, endHold, failTask, noteDecision } from "./decide.ts"
 import type { Statements } from "./statements.ts"
 import { orOutrun, touchWallet, transact } from "./transact.ts"
 
 export const resolveBatch = (on: Statements, resolution: BatchResolution, decision: Decision, nowMs: number) => {
-  const { before, after, mints, replacement, failure } = resolution
+  const { before, after, mints, replacement, evidence, failure } = resolution
   const { taskId, walletId } = before
   return transact(
     on,
     Effect.gen(function* () {
-      yield* touchWallet(on, walletId)
+      if (evidence === undefined) yield* touchWallet(on, walletId)
+      else yield* orOutrun(claimWallet(on, { walletId, version: evidence.version }, evidence.block))
       yield* orOutrun(updateBatch(on, before, after))
       if (mints.length > 0) {
         yield* attributeMints(on, after, mints, nowMs)

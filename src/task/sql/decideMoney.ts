@@ -22,12 +22,19 @@ export const askRefund = (
     on,
     Effect.gen(function* () {
       yield* orOutrun(claimWallet(on, { walletId, version: evidence.version }, block))
+      yield* orOutrun(nobodyWaits(on, walletId))
       yield* insertRefund(on, refund)
       yield* useDeposits(on, refund, evidence.uses)
       yield* noteDecision(on, decision, { walletId }, createdAtMs)
     })
   )
 }
+
+/** An order that was placed meanwhile bumps no version: its money must not go back as credit. */
+const nobodyWaits = ({ sql }: Statements, walletId: WalletId) => sql`
+  SELECT 1 WHERE NOT EXISTS (
+    SELECT 1 FROM ai_agent_tasks t LEFT JOIN ai_agent_task_state s ON s.task_id = t.id
+    WHERE t.agent_wallet_id = ${walletId}::uuid AND t.status = 'pending_payment' AND s.held_at IS NULL)`
 
 const insertRefund = ({ sql }: Statements, refund: Refund) => {
   const createdAt = instantOf(sql, refund.createdAtMs)

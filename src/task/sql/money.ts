@@ -10,9 +10,8 @@ const BIGINT_MAX = 2n ** 63n - 1n
  *
  * Reserved are the unpaid batches of funded and processing tasks at what they were quoted (a payment that is signed for
  * less may lapse and be signed for more), the whole cost of such a task that is not planned yet, every signed payment
- * whose outcome is not proven, whatever became of its task, and every refund that is not paid yet. A held batch of an
- * open task keeps its money unless the chain shows it spent, and so does a held refund: a person decides. `maybe_spent`
- * is the part that may have left the wallet already. A row that makes no sense never lowers what the others have
+ * whose outcome is not proven, whatever became of its task, and every refund that may still be paid. A held batch of an
+ * open task keeps its money unless the chain shows it spent: a person decides. `maybe_spent` is the part that may have left the wallet already. A row that makes no sense never lowers what the others have
  * reserved, and never stops the reading of them.
  *
  * `onlyOurs` leaves out unplanned tasks that this program has not reserved: a `funded` row of another's making proves
@@ -40,7 +39,7 @@ export const reservations = (sql: SqlClient.SqlClient, wallets: Fragment, onlyOu
     UNION ALL
     SELECT r.wallet_id, r.amount, CASE WHEN r.status = 'signed' THEN r.amount ELSE 0 END
     FROM ai_agent_refunds r
-    WHERE r.wallet_id IN (${wallets}) AND r.tx_hash IS NULL
+    WHERE r.wallet_id IN (${wallets}) AND r.status IN ('planned', 'signed')
     UNION ALL
     SELECT t.agent_wallet_id,
       greatest(t.total_cost - t.price_per_mint::numeric * coalesce(t.mints_completed, 0), 0), 0

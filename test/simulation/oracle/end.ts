@@ -17,9 +17,19 @@ const isRobbed = ({ thefts }: World, tables: Tables, { id }: StoredTask): boolea
     ({ taskId, status, payer, nonce }) => taskId === id && status === "paid" && thefts.nonces.has(payer + nonce)
   )
 
+/**
+ * Money of its wallet went by the nonce of a planned batch that nobody looks at, as its task is held: until a person
+ * decides that one, more is missing than anything explains, and nothing of the wallet is cancelled.
+ */
+const isOverdrawn = ({ thefts }: World, tables: Tables, { walletId, status }: StoredTask): boolean =>
+  status === "pending_payment" &&
+  [...tables.batches.values()].some(
+    (batch) => batch.walletId === walletId && batch.status === "planned" && thefts.nonces.has(batch.payer + batch.nonce)
+  )
+
 /** Whether only a person can bring it to its end. */
 const needsPerson = (world: World, tables: Tables, task: StoredTask): boolean =>
-  isHeld(tables, task) || isRobbed(world, tables, task)
+  isHeld(tables, task) || isRobbed(world, tables, task) || isOverdrawn(world, tables, task)
 
 const endOf = (tables: Tables, task: StoredTask): string =>
   !isTerminal(task) && isHeld(tables, task) ? `${task.status}, held` : task.status
