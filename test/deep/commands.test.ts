@@ -13,7 +13,7 @@ import { outcomeOf } from "../e2e/v11Orders.ts"
 import { clientAt } from "../support/LedgerSql.ts"
 import { editTask, person, type Person } from "../support/orders.ts"
 import * as Postgres from "../support/Postgres.ts"
-import { aiMint } from "./command.ts"
+import { aiMint } from "../cli/command.ts"
 
 vi.mock(import("../../src/config/Network.ts"), async (original) => {
   const networks = await original()
