@@ -1,10 +1,12 @@
 import { Effect } from "effect"
 import { ChainClient } from "../chain/ChainClient.ts"
 import { Settings } from "../config/Settings.ts"
-import type { Batch } from "../domain/Batch.ts"
+import { type Batch, isInFlight } from "../domain/Batch.ts"
 import { blockBefore } from "../domain/Block.ts"
+import { shortId } from "../domain/Task.ts"
 import type { TaskFile } from "../task/DecisionRepo.ts"
 import { mintKey, TaskRepo } from "../task/TaskRepo.ts"
+import { Refused } from "./Refused.ts"
 
 /** No trace of a batch is older: the block in which it was signed, or that of its order. */
 export const firstTrace = Effect.fnUntraced(function* ({ row }: TaskFile, batch: Batch) {
@@ -14,11 +16,27 @@ export const firstTrace = Effect.fnUntraced(function* ({ row }: TaskFile, batch:
   return blockBefore(block, Number.isFinite(row.createdAtMs) ? row.createdAtMs : block.timeMs, network.blockSeconds)
 })
 
-/** Mints of the batch's token to its person since then that belong to no batch, oldest first. */
+/**
+ * Mints of the batch's token to its person since then that belong to no batch, oldest first. Refused while another batch
+ * of them is in flight: they may be its own, and nobody could tell.
+ */
 export const unclaimedMints = Effect.fnUntraced(function* (file: TaskFile, batch: Batch) {
+  yield* noneBeside(batch)
   const { token, recipient } = batch
   const fromBlock = (yield* firstTrace(file, batch)) + (batch.window === undefined ? 0n : 1n)
   const mints = yield* (yield* ChainClient).findMints({ token, recipient, fromBlock })
   const claimed = yield* (yield* TaskRepo).attributedMints(mints)
   return mints.filter((mint) => !claimed.has(mintKey(mint)))
+})
+
+const noneBeside = Effect.fnUntraced(function* ({ walletId, token, recipient, nonce }: Batch) {
+  const { batches } = yield* (yield* TaskRepo).walletWork(walletId)
+  const other = batches.find(
+    (one) => isInFlight(one) && one.token === token && one.recipient === recipient && one.nonce !== nonce
+  )
+  if (other === undefined) return
+  const message =
+    `Batch ${other.number} of task ${shortId(other.taskId)} is ${other.status}, of the same token for the same person: ` +
+    "mints on chain may be its own. Wait until it is delivered, or decide that one first."
+  return yield* new Refused({ message })
 })

@@ -46,6 +46,28 @@ layer(Pglite.layer())("deciding about a batch", (it) => {
     }).pipe(atWork())
   )
 
+  it.effect("beside another one of its token that is in flight waits: the mints on chain may be the other's", () =>
+    Effect.gen(function* () {
+      const { world, who, task } = yield* givenHeld("cancelled")
+      world.manners.pay = ({ settle, mint }) => {
+        settle()
+        mint(2)
+        return { _tag: "Unclear", reason: "no answer" }
+      }
+      const other = yield* order(who, 2)
+      world.deposit(who.agentAddress, units(2))
+      yield* pass(11)
+      for (const as of ["delivered", "replaced"] as const) {
+        const said = yield* refusal(resolve(task, { as }, WHY))
+        assert.include(said, `Batch 1 of task ${other.slice(0, 8)} is`)
+        assert.include(said, "mints on chain may be its own")
+      }
+      yield* pass(60)
+      assert.strictEqual((yield* readTask(other)).status, "completed")
+      assert.deepInclude(yield* resolve(task, { as: "replaced" }, WHY), { replacement: 2 })
+    }).pipe(atWork())
+  )
+
   it.effect("whose nonce is dead: replaced, and bought once under another one", () =>
     Effect.gen(function* () {
       const { world, who, task } = yield* givenHeld("cancelled")
