@@ -46,6 +46,11 @@ export class Oracle {
   /** Every refund that left a process for the chain. */
   readonly refundsSent: Array<SignedAuthorization> = []
   restores = 0
+  /**
+   * Payments that were sent, and that a restored backup shows as never signed. What a server made for them before they
+   * could be settled, or for an order of another size, nobody here can know: its gift, and no mint that was asked twice.
+   */
+  readonly forgotten = new Set<Bytes32>()
   readonly world: World
 
   readonly #ignored: ReadonlySet<Invariant>
@@ -86,6 +91,8 @@ export class Oracle {
     for (const { nonce, taskId, number, quantity, amount } of backup.batches.values()) {
       this.owners.set(nonce, { taskId, number, quantity, amount })
     }
+    const signed = new Set([...backup.batches.values()].filter(({ sends }) => sends > 0).map(({ nonce }) => nonce))
+    for (const { payment } of this.sent) if (!signed.has(payment.nonce)) this.forgotten.add(payment.nonce)
   }
 
   /** What a signed payment that the ledger does not know any more may still take out of a wallet. */

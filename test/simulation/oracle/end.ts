@@ -27,9 +27,19 @@ const isOverdrawn = ({ thefts }: World, tables: Tables, { walletId, status }: St
     (batch) => batch.walletId === walletId && batch.status === "planned" && thefts.nonces.has(batch.payer + batch.nonce)
   )
 
+/** A payment for its token was taken and not delivered, and is held for a person: no more is paid for that token. */
+const isStopped = (tables: Tables, { token }: StoredTask): boolean =>
+  [...tables.batches.values()].some((batch) => {
+    const owner = tables.tasks.get(batch.taskId)
+    return batch.status === "paid" && batch.token === token && owner !== undefined && isHeld(tables, owner)
+  })
+
 /** Whether only a person can bring it to its end. */
 const needsPerson = (world: World, tables: Tables, task: StoredTask): boolean =>
-  isHeld(tables, task) || isRobbed(world, tables, task) || isOverdrawn(world, tables, task)
+  isHeld(tables, task) ||
+  isRobbed(world, tables, task) ||
+  isOverdrawn(world, tables, task) ||
+  (task.status !== "pending_payment" && isStopped(tables, task))
 
 const endOf = (tables: Tables, task: StoredTask): string =>
   !isTerminal(task) && isHeld(tables, task) ? `${task.status}, held` : task.status
@@ -80,7 +90,10 @@ export const checkEnd = (world: World): ReadonlyMap<string, number> => {
 const checkMints = (oracle: Oracle, tables: Tables, task: StoredTask): void => {
   const { chain } = oracle.world
   const minted = chain.mints.filter(({ nonce }) => oracle.owners.get(nonce)?.taskId === task.id)
-  const made = minted.length
+  const made = [...Map.groupBy(minted, ({ nonce }) => nonce)].reduce((sum, [nonce, ofPayment]) => {
+    const ordered = oracle.owners.get(nonce)?.quantity ?? 0
+    return sum + (oracle.forgotten.has(nonce) ? Math.min(ofPayment.length, ordered) : ofPayment.length)
+  }, 0)
   const name = `task ${task.id.slice(0, 8)}`
   if (isDecided(tables, task)) return checkDecided(oracle, task, minted)
   // After a restore the ledger may have forgotten orders altogether, and mints of theirs may be anybody's.
