@@ -126,7 +126,8 @@ const tell = ({ name, fault, hasOther = false, offAfter }: Story) => {
       faults.set([])
     }
     yield* assertCompleted(order, name)
-    assert.isAbove(injected(), 0, name)
+    // An executor that turned to the other node before the fault was there does not ask this one for a minute.
+    if (!hasOther) assert.isAbove(injected(), 0, name)
   })
   return withExecutor({ faults, hasOther }, test)
 }
