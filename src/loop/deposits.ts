@@ -55,7 +55,7 @@ export interface Counted {
  * safety: where the transfers cannot be read, orders are paid by the balance alone.
  */
 export const makeCountDeposits = () => {
-  const explainLoss = makeExplainLoss()
+  const { explain, forget } = makeExplainLoss()
   return Effect.fn("CheckLoop.countDeposits")(function* (
     all: ReadonlyArray<WalletOrders>,
     { block, usdc }: Balances
@@ -72,7 +72,8 @@ export const makeCountDeposits = () => {
     yield* moveCursors(seen, block)
     const losses = new Map<WalletId, Loss>()
     for (const one of seen) {
-      if (one.standing === "less") losses.set(one.orders.wallet.id, yield* explainLoss(one, block))
+      if (one.standing === "less") losses.set(one.orders.wallet.id, yield* explain(one, block))
+      if (one.standing === "even") forget(one.orders.wallet.id)
     }
     const unspent = yield* readUnspent(seen, losses)
     const known = seen.map((one): [WalletId, Known] => {

@@ -34,7 +34,7 @@ interface Lacking {
  */
 export const makeExplainLoss = () => {
   const looks = new Map<WalletId, number>()
-  return Effect.fn("CheckLoop.explainLoss")(function* ({ orders, balance, fresh }: Lacking, block: Block) {
+  const explain = Effect.fn("CheckLoop.explainLoss")(function* ({ orders, balance, fresh }: Lacking, block: Block) {
     const { wallet, books } = orders
     const query = { wallets: [wallet.agentAddress], fromBlock: (books?.countedBlock ?? block.number) + 1n }
     const read = yield* Effect.result((yield* ChainClient).findSpending({ ...query, toBlock: block.number }))
@@ -55,6 +55,9 @@ export const makeExplainLoss = () => {
     const words = `it should hold ${format(due)} USDC and holds ${format(balance)}, and no transfer explains it`
     return looked < LOOKS_MAX ? unclear(words) : yield* stop(orders, words)
   })
+  /** Its sums add up again: what comes later is not in a row with what was. */
+  const forget = (walletId: WalletId): void => void looks.delete(walletId)
+  return { explain, forget }
 }
 
 const unclear = (words: string): Loss => ({ unclear: words, spentOn: new Set() })

@@ -4,7 +4,7 @@ import { KeyCustody } from "../chain/KeyCustody.ts"
 import { Settings } from "../config/Settings.ts"
 import { cover } from "../domain/Allocation.ts"
 import { type Batch, type KnownPayment, planBatches } from "../domain/Batch.ts"
-import type { Block } from "../domain/Block.ts"
+import { type Block, blockBefore } from "../domain/Block.ts"
 import { messages, remainingCost, shortId, type Task } from "../domain/Task.ts"
 import { format, minus, sum, times, type Usdc, zero } from "../domain/Usdc.ts"
 import * as Log from "../ops/Log.ts"
@@ -67,11 +67,17 @@ const costBeyond = (task: Task, { payments }: Known): Usdc =>
  * to be made that were made. `undefined` where a node cannot tell yet.
  */
 const spentOnOthers = Effect.fnUntraced(function* (work: OpenWork, task: Task, block: Block) {
+  const { network } = yield* Settings
+  const createdAt = new Map(work.tasks.map(({ id, createdAtMs }) => [id, createdAtMs]))
   const planned = work.batches.filter(({ status, taskId }) => status === "planned" && taskId !== task.id)
   const { outcomes } = yield* (yield* ChainClient).readAuthorizations(
-    planned.map(({ payer, nonce }) => ({ payer, nonce, fromBlock: block.number }))
+    planned.map(({ payer, nonce, taskId }) => {
+      const sinceMs = createdAt.get(taskId) ?? block.timeMs
+      return { payer, nonce, fromBlock: blockBefore(block, sinceMs, network.blockSeconds) }
+    })
   )
-  const amounts = planned.filter((_, index) => outcomes[index]?._tag !== "Unused").map(({ amount }) => amount)
+  if (outcomes.some(({ _tag }) => _tag === "Unexplained")) return undefined
+  const amounts = planned.filter((_, index) => outcomes[index]?._tag === "Used").map(({ amount }) => amount)
   const unplanned = work.tasks.filter(
     ({ id, reserved }) => reserved && id !== task.id && !work.batches.some(({ taskId }) => taskId === id)
   )
