@@ -42,6 +42,13 @@ export interface SettingsShape {
   readonly mintTimeout: Duration.Duration
   readonly databaseTimeout: Duration.Duration
   readonly drainTimeout: Duration.Duration
+  /** Where the HTTP API and the page listen. */
+  readonly opsHost: string
+  readonly opsPort: number
+  /** Secret. Without it, what it protects answers on the `local` network alone, and on a loopback address alone. */
+  readonly opsToken: Option.Option<Redacted.Redacted>
+  /** Where traces go (OTLP over HTTP). Without it none are made. Without a trailing slash. */
+  readonly tracesUrl: Option.Option<string>
   readonly logLevel: LogLevel.LogLevel
   readonly logFormat: LogFormat
 }

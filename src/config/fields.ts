@@ -140,6 +140,23 @@ export const serverUrl: Field<string> = field(
   }
 )
 
+/** What a socket can listen on. A name is looked up when it does. */
+export const host: Field<string> = field("a host name or an IP address, without a port", (text) =>
+  /^(?:[a-z0-9.-]{1,253}|[0-9a-f:.]{2,45})$/i.test(text) ? lower(text) : undefined
+)
+
+/** Shorter ones can be guessed; others than these characters would have to be escaped in a header. */
+const TOKEN_CHARS_MIN = 16
+
+/** The form of RFC 6750, section 2.1. */
+export const token: Field<Redacted.Redacted> = field(
+  `${TOKEN_CHARS_MIN} to 256 characters out of A-Z a-z 0-9 - . _ ~ + / and = at the end, such as openssl rand -hex 32 makes`,
+  (text) =>
+    text.length >= TOKEN_CHARS_MIN && text.length <= 256 && /^[A-Za-z0-9\-._~+/]+=*$/.test(text)
+      ? Redacted.make(text)
+      : undefined
+)
+
 /** The values that `@effect/sql-pg` knows; it refuses others only when it connects. */
 const SSL_MODES = ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"]
 

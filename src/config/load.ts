@@ -31,6 +31,7 @@ export const load = Effect.fn("Settings.load")(function* (surroundings: Surround
     ...(yield* readKeys(reader, network)),
     ...(yield* readPace(reader)),
     ...(yield* readTimeouts(reader)),
+    ...(yield* readOps(reader)),
     databaseTimezone: yield* reader.read("DATABASE_TIMEZONE", Field.timezone),
     databaseSslVerify: yield* reader.readOr("DATABASE_SSL_VERIFY", Field.flag, true),
     mintPayTo: yield* reader.readOr("MINT_PAY_TO", Field.addresses, []),
@@ -113,6 +114,15 @@ const readTimeouts = Effect.fnUntraced(function* (reader: Reader) {
     mintTimeout: yield* reader.readOr("MINT_TIMEOUT", mintTimeout, Duration.seconds(60)),
     databaseTimeout: yield* reader.readOr("DATABASE_TIMEOUT", databaseTimeout, Duration.seconds(15)),
     drainTimeout: yield* reader.readOr("DRAIN_TIMEOUT", drainTimeout, Duration.seconds(30))
+  }
+})
+
+const readOps = Effect.fnUntraced(function* (reader: Reader) {
+  return {
+    opsHost: yield* reader.readOr("OPS_HOST", Field.host, "127.0.0.1"),
+    opsPort: yield* reader.readOr("OPS_PORT", Field.count({ min: 0, max: 65_535 }), 4022),
+    opsToken: yield* reader.readSecret("OPS_TOKEN", Field.token),
+    tracesUrl: yield* reader.read("OTEL_EXPORTER_OTLP_ENDPOINT", Field.serverUrl)
   }
 })
 

@@ -72,7 +72,8 @@ const patternsOf = (settings: SettingsShape): ReadonlyArray<string> => [
   ...Option.toArray(settings.databaseUrl).flatMap((url) => inDatabaseUrl(Redacted.value(url))),
   ...settings.rpcUrls.flatMap((url) => inRpcUrl(Redacted.value(url))),
   ...Option.toArray(settings.aiAgentPrivateKey).flatMap((key) => inKey(Redacted.value(key))),
-  ...Option.toArray(settings.agentEncryptionKey).flatMap((key) => inKey(Redacted.value(key)))
+  ...Option.toArray(settings.agentEncryptionKey).flatMap((key) => inKey(Redacted.value(key))),
+  ...Option.toArray(settings.opsToken).flatMap((token) => spellings(Redacted.value(token)))
 ]
 
 /**

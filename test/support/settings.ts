@@ -29,6 +29,10 @@ export const defaults: SettingsShape = {
   mintTimeout: Duration.seconds(60),
   databaseTimeout: Duration.seconds(15),
   drainTimeout: Duration.seconds(30),
+  opsHost: "127.0.0.1",
+  opsPort: 4022,
+  opsToken: Option.none(),
+  tracesUrl: Option.none(),
   logLevel: "Debug",
   logFormat: "text"
 }
