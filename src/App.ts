@@ -1,5 +1,6 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Cause, Effect, Exit, Layer, Option, References, Runtime, Schema } from "effect"
+import * as ApiServer from "./api/server.ts"
 import { ChainClient } from "./chain/ChainClient.ts"
 import * as ChainClientViem from "./chain/ChainClientViem.ts"
 import * as KeyCustodyAes from "./chain/KeyCustodyAes.ts"
@@ -11,7 +12,10 @@ import * as MinterLayer from "./mint/layer.ts"
 import { bannerLines } from "./ops/Banner.ts"
 import * as Log from "./ops/Log.ts"
 import * as Logger from "./ops/Logger.ts"
+import * as Metrics from "./ops/metrics.ts"
+import * as Progress from "./ops/Progress.ts"
 import { notifyReady } from "./ops/ready.ts"
+import * as Tracing from "./ops/tracing.ts"
 import { version } from "./ops/version.ts"
 import * as Database from "./task/Database.ts"
 import { layerFor } from "./task/prepare.ts"
@@ -58,10 +62,14 @@ export const monitor = <E, R>(afterStart: Effect.Effect<void, E, R>) =>
     return yield* Effect.raceFirst(checkLoop, mintLoop)
   })
 
+/** The loops, and the page and the API beside them. */
+export const executor = <E, R>(afterStart: Effect.Effect<void, E, R>) =>
+  Effect.raceFirst(monitor(afterStart), ApiServer.serve)
+
 /** The executor against a chain, a mint server and a database that exist already. */
 const deployed = Effect.gen(function* () {
   yield* Log.startup(bannerLines(yield* Settings, { version }))
-  return yield* Effect.provide(monitor(notifyReady), core.pipe(Layer.provideMerge(outside), Layer.provide(database)))
+  return yield* Effect.provide(executor(notifyReady), core.pipe(Layer.provideMerge(outside), Layer.provide(database)))
 })
 
 /** The packages of the sandbox are for development: a lean install has none of them. */
@@ -81,12 +89,10 @@ const isMissingPackage = (defect: unknown): boolean =>
 
 /** The executor on the local network, of which the sandbox brings whatever the settings do not name. */
 const local = Effect.gen(function* () {
-  // The embedded database belongs to this process: it carries out people's commands as well.
-  const { runInside } = yield* Effect.promise(() => import("./cli/inside.ts"))
   const { run } = yield* Effect.promise(() => import("./sandbox/run.ts")).pipe(
     Effect.catchDefect((defect) => (isMissingPackage(defect) ? Effect.fail(new NoSandbox()) : Effect.die(defect)))
   )
-  return yield* run(runInside)
+  return yield* run
 })
 
 /** The last line of a run: stopped, or why it could not go on. */
@@ -107,6 +113,7 @@ export const app = Effect.gen(function* () {
   return yield* network.name === "local" ? local : deployed
 }).pipe(
   Effect.onExit(sayEnd),
+  Effect.provide(Layer.mergeAll(Progress.layer, Metrics.layer, Tracing.layer)),
   Effect.provide(Logger.layer),
   Effect.provide(LoadSettings.layer({ terminal: process.stdout.isTTY })),
   Effect.provide(NodeServices.layer)

@@ -86,8 +86,11 @@ const MAY_IMPORT: Readonly<Record<string, ReadonlyArray<string>>> = {
   wallet: ["domain", "config", "ops", "contracts"],
   loop: ["domain", "config", "ops", "contracts"],
   operator: ["domain", "config", "ops", "contracts"],
-  cli: ["domain", "config", "ops", "operator", "contracts", "App.ts", "sandbox"],
+  api: ["domain", "config", "ops", "operator", "contracts"],
+  doctor: ["domain", "config", "ops", "contracts", "chain", "task", "mint", "sandbox"],
+  cli: ["domain", "config", "ops", "operator", "doctor", "contracts", "App.ts", "sandbox", "api"],
   sandbox: ["domain", "config", "ops", "contracts", "App.ts"],
+  page: ["api"],
   "guard.js": []
 }
 
@@ -174,6 +177,14 @@ describe("what runs in production", () => {
     const wrong = offences(
       (module, { from, dynamic, typeOnly }) =>
         module.room !== "sandbox" && target(module, from)?.startsWith("sandbox/") === true && !dynamic && !typeOnly
+    )
+    assert.deepStrictEqual(wrong, [])
+  })
+
+  it("sends no other room to a browser: the page takes types from them, and nothing that runs", () => {
+    const wrong = offences(
+      (module, { from, typeOnly }) =>
+        module.room === "page" && !typeOnly && target(module, from)?.startsWith("page/") !== true
     )
     assert.deepStrictEqual(wrong, [])
   })

@@ -1,4 +1,4 @@
-import { Context, type Effect, Runtime, Schema } from "effect"
+import { Context, Effect, Runtime, Schema } from "effect"
 import type { Address, Bytes32 } from "../domain/Address.ts"
 import type { AuthorizationOutcome, SignedAuthorization } from "../domain/Authorization.ts"
 import type { Block } from "../domain/Block.ts"
@@ -76,12 +76,32 @@ export interface Spending {
   readonly nonce: Bytes32 | undefined
 }
 
+/** How one RPC endpoint is. */
+export interface NodeHealth {
+  /** Host and port. */
+  readonly host: string
+  /** Its newest block, and the time of that block; `undefined` where it gave none. */
+  readonly head: bigint | undefined
+  readonly headTimeMs: number | undefined
+  readonly tookMs: number
+  /** Why it gave none, without anything secret. */
+  readonly problem: string | undefined
+}
+
 /** A nonce to look up. `fromBlock` bounds the search of the logs: nothing was signed before it. */
 export interface AuthorizationQuery {
   readonly payer: Address
   readonly nonce: Bytes32
   readonly fromBlock: bigint
 }
+
+/**
+ * What is done after each question to a node, answered or not, by the fiber that asked. One read may be thousands of
+ * questions (logs, page by page): who watches a loop must see that it gets on.
+ */
+export const OnQuestion = Context.Reference<Effect.Effect<void>>("ai-mint-executor/chain/ChainClient/OnQuestion", {
+  defaultValue: () => Effect.void
+})
 
 /**
  * The chain as the executor needs it. Every read is of the newest block that has `CONFIRMATIONS` blocks (its own
@@ -93,6 +113,11 @@ export class ChainClient extends Context.Service<
   {
     /** Hash of block 0: tells one sandbox chain from the next. */
     readonly genesis: Bytes32
+    /**
+     * How each endpoint of the list is, asked all at once and within 3 s. For people: nothing that is believed about
+     * money comes from here.
+     */
+    readonly nodes: Effect.Effect<ReadonlyArray<NodeHealth>>
     /** The newest block that counts. */
     readonly confirmedBlock: Effect.Effect<Block, ChainError>
     /** USDC of many wallets, all in the same block. */

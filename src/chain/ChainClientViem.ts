@@ -7,6 +7,7 @@ import { ChainClient, ChainError, type WrongChain } from "./ChainClient.ts"
 import { makeConfirmed, makeConfirmedBlock } from "./confirmed.ts"
 import { makeEndpoint } from "./endpoint.ts"
 import { makeFindMints, makeReadRemainingSupply } from "./mintToken.ts"
+import { makeNodes } from "./nodes.ts"
 import { makeRpc } from "./rpc.ts"
 import { makeSender } from "./sender.ts"
 import { checkEndpoints, checkUsdc, makeVouch } from "./startChecks.ts"
@@ -28,6 +29,7 @@ const make = Effect.gen(function* () {
 
   return ChainClient.of({
     genesis,
+    nodes: makeNodes(endpoints, rpcTimeout),
     confirmedBlock: makeConfirmedBlock(rpc, confirmed),
     readBalances: makeReadBalances(rpc, confirmed, network.usdc),
     readAuthorizations: makeReadAuthorizations(rpc, confirmed, network.usdc),

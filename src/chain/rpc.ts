@@ -2,6 +2,7 @@ import { Array as Arr, Clock, Duration, Effect, Ref, Result, Schedule } from "ef
 import { ChainError, type ChainErrorReason } from "./ChainClient.ts"
 import type { Fault } from "./classify.ts"
 import type { Endpoint, Question } from "./endpoint.ts"
+import { countRetry, measured } from "./metrics.ts"
 
 /** Why an answer proves nothing, or `undefined` where it does. */
 export type Doubt<A> = (answer: A) => Fault | undefined
@@ -66,11 +67,9 @@ export const makeRpc = Effect.fnUntraced(function* (options: {
   const askOne = <A>(endpoint: Endpoint, question: Question<A>, doubt: Doubt<A>): Effect.Effect<A, Fault> =>
     vouch(endpoint).pipe(
       Effect.andThen(endpoint.ask(question)),
-      Effect.tap((answer) => {
-        const fault = doubt(answer)
-        return fault === undefined ? Effect.void : Effect.fail(fault)
-      }),
+      Effect.tap(failIf(doubt)),
       withTimeout(share),
+      measured(endpoint.host),
       Effect.mapError(({ reason, detail }) => ({ reason, detail: `${endpoint.host}: ${detail}` }))
     )
 
@@ -101,7 +100,7 @@ export const makeRpc = Effect.fnUntraced(function* (options: {
       yield* Effect.annotateCurrentSpan({ operation })
       return yield* round(operation, question, doubt)
     },
-    Effect.retry(RETRY),
+    retried,
     (effect, operation) =>
       Effect.timeoutOrElse(effect, {
         duration: rpcTimeout,
@@ -112,7 +111,24 @@ export const makeRpc = Effect.fnUntraced(function* (options: {
   return { ask } satisfies Rpc
 })
 
+/** Tries again after a passing fault, and counts how often. */
+const retried = <A, R>(round: Effect.Effect<A, ChainError, R>): Effect.Effect<A, ChainError, R> =>
+  Effect.suspend(() => {
+    let rounds = 0
+    return Effect.retry(
+      Effect.suspend(() => (rounds++ === 0 ? round : Effect.andThen(countRetry, round))),
+      RETRY
+    )
+  })
+
 const believe = () => undefined
+
+const failIf =
+  <A>(doubt: Doubt<A>) =>
+  (answer: A): Effect.Effect<void, Fault> => {
+    const fault = doubt(answer)
+    return fault === undefined ? Effect.void : Effect.fail(fault)
+  }
 
 /** Interrupts, and so aborts, what takes longer than `duration` by the Clock. */
 export const withTimeout =

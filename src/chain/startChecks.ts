@@ -79,18 +79,23 @@ export const makeVouch = (network: Network, genesis: Bytes32, answering: Readonl
   })
 }
 
-/** The contract must say of itself what payments will be signed for, or every signature would be invalid there. */
-export const checkUsdc = Effect.fn("ChainClient.checkUsdc")(function* (
-  rpc: Rpc,
-  network: Network
-): Effect.fn.Return<void, WrongChain | ChainError> {
+/** What USDC must say of itself, and how it is asked: the reads are in the order of the fields. */
+export const usdcClaims = (network: Network) => {
   const { usdc } = network
   const fields = [
     { field: "name", view: "name", expected: usdc.name },
     { field: "version", view: "version", expected: usdc.version },
     { field: "domain separator", view: "DOMAIN_SEPARATOR", expected: separatorOf(network) }
   ] as const
-  const reads = fields.map(({ view }) => read(usdc.address, usdcAbi, view))
+  return { fields, reads: fields.map(({ view }) => read(usdc.address, usdcAbi, view)) }
+}
+
+/** The contract must say of itself what payments will be signed for, or every signature would be invalid there. */
+export const checkUsdc = Effect.fn("ChainClient.checkUsdc")(function* (
+  rpc: Rpc,
+  network: Network
+): Effect.fn.Return<void, WrongChain | ChainError> {
+  const { fields, reads } = usdcClaims(network)
   const { answers } = yield* rpc.ask("check USDC", aggregate(reads)).pipe(
     Effect.catchIf(
       ({ reason }) => reason === "Unreadable",

@@ -10,6 +10,7 @@ export const usdcAbi = parseAbi([
   "function version() view returns (string)",
   "function DOMAIN_SEPARATOR() view returns (bytes32)",
   "function balanceOf(address account) view returns (uint256)",
+  "function paused() view returns (bool)",
   "function authorizationState(address authorizer, bytes32 nonce) view returns (bool)",
   "event Transfer(address indexed from, address indexed to, uint256 value)"
 ])

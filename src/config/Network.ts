@@ -11,6 +11,8 @@ export interface Network {
   /** Seconds between blocks: only for estimates of how far back to look, never for a decision about money. */
   readonly blockSeconds: number
   readonly usdc: UsdcContract
+  /** Where people look at transactions: `<explorerUrl>/tx/<hash>`. A local chain has none. */
+  readonly explorerUrl: string | undefined
 }
 
 /** The EIP-712 domain that USDC signatures are made for (with the chain id of the network). */
@@ -27,7 +29,8 @@ export const base: Network = {
   rpcKey: "BASE_RPC_URL",
   publicRpcUrl: "https://mainnet.base.org",
   blockSeconds: 2,
-  usdc: { address: address("0x833589fCD6eDb6E08f4c7C32D4f71b54bDA02913"), name: "USD Coin", version: "2" }
+  usdc: { address: address("0x833589fCD6eDb6E08f4c7C32D4f71b54bDA02913"), name: "USD Coin", version: "2" },
+  explorerUrl: "https://basescan.org"
 }
 
 /** The same contract under another domain name: a signature for "USD Coin" is invalid here. */
@@ -37,7 +40,8 @@ export const baseSepolia: Network = {
   rpcKey: "BASE_SEPOLIA_RPC_URL",
   publicRpcUrl: "https://sepolia.base.org",
   blockSeconds: 2,
-  usdc: { address: address("0x036CbD53842c5426634e7929541eC2318f3dCF7e"), name: "USDC", version: "2" }
+  usdc: { address: address("0x036CbD53842c5426634e7929541eC2318f3dCF7e"), name: "USDC", version: "2" },
+  explorerUrl: "https://sepolia.basescan.org"
 }
 
 /** The sandbox's chain (anvil). USDC is Circle's code, put at an address that is the same on every fresh chain. */
@@ -47,7 +51,8 @@ export const local: Network = {
   rpcKey: "LOCAL_RPC_URL",
   publicRpcUrl: undefined,
   blockSeconds: 1,
-  usdc: { address: address("0xFe61d4f698F24537e88919787ff53081d6bC60C2"), name: "USDC", version: "2" }
+  usdc: { address: address("0xFe61d4f698F24537e88919787ff53081d6bC60C2"), name: "USDC", version: "2" },
+  explorerUrl: undefined
 }
 
 export const networks = { local, "base-sepolia": baseSepolia, base } as const

@@ -118,6 +118,7 @@ export const messages = {
   held: (reason: string): string => `Held for the operator: ${reason}`,
   undelivered: (number: number): string => `Held for the operator: batch ${number} is paid and not delivered`,
   stopped: (reason: string): string => `Held for the operator: the agent wallet is stopped: ${reason}`,
+  paused: (reason: string): string => `paused: ${reason}`,
   shortOfMoney: (needed: Usdc, balance: Usdc): string =>
     `the agent wallet holds ${format(balance)} USDC and this order needs ${format(needed)}`
 }

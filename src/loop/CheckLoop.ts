@@ -1,5 +1,5 @@
 import { Clock, Duration, Effect, Ref } from "effect"
-import { type Balances, ChainClient } from "../chain/ChainClient.ts"
+import { type Balances, ChainClient, OnQuestion } from "../chain/ChainClient.ts"
 import { KeyCustody } from "../chain/KeyCustody.ts"
 import { Settings } from "../config/Settings.ts"
 import type { Block } from "../domain/Block.ts"
@@ -10,6 +10,8 @@ import { zero } from "../domain/Usdc.ts"
 import { deadlineMs, judge } from "../domain/Verdict.ts"
 import type { WalletId } from "../domain/Wallet.ts"
 import * as Log from "../ops/Log.ts"
+import * as Metrics from "../ops/metrics.ts"
+import * as Progress from "../ops/Progress.ts"
 import { type BadTask, type Funding, TaskRepo, type WalletOrders } from "../task/TaskRepo.ts"
 import { Wallets } from "../wallet/Wallets.ts"
 import { type Looked, makeReport, reportDeposits } from "./checkReport.ts"
@@ -48,19 +50,25 @@ export const makeCheckTick = Effect.gen(function* () {
   const mayGuess = makePatience()
   const countDeposits = makeCountDeposits()
   return Effect.fn("CheckLoop.tick")(function* () {
+    const ended = yield* startStages
     const { orders, bad } = yield* readOrders(cursor)
     const checked = orders.reduce((count, { pending }) => count + pending.length, bad.length)
     yield* (checked > 0 ? Log.info : Log.debug)(`🔍 Found ${checked} task(s) to check...`)
     const { usable, unusable } = yield* checkKeys(orders)
     yield* holdBad([...bad, ...unusable])
     const watched = [...usable, ...(yield* idle)]
+    yield* ended("read")
     if (watched.length === 0) return { checked, funded: [], cancelled: [] } satisfies SweepResult
     const balances = yield* (yield* ChainClient).readBalances(watched.map(({ wallet }) => wallet.agentAddress))
+    yield* ended("balances")
     yield* warnIfStale(balances.block)
-    const { known, arrived } = yield* countDeposits(watched, balances)
+    const { known, arrived } = yield* Effect.provideService(countDeposits(watched, balances), OnQuestion, getsOn)
+    yield* ended("deposits")
     const looked = yield* look(usable, balances, known, mayGuess)
+    yield* ended("decide")
     const funded = yield* fundPaid(looked, balances.block, known)
     const cancelled = yield* cancelOverdue(looked, balances.block)
+    yield* ended("write")
     yield* report(looked, balances.block, { funded, cancelled })
     yield* reportDeposits(arrived, usable)
     return { checked, funded, cancelled } satisfies SweepResult
@@ -70,7 +78,32 @@ export const makeCheckTick = Effect.gen(function* () {
 export const checkLoop = Effect.gen(function* () {
   const { checkInterval } = yield* Settings
   const tick = yield* makeCheckTick
-  return yield* every("Check", checkInterval, tick())
+  return yield* every("Check", checkInterval, noted(tick()))
+})
+
+/** A sweep that tells what it did to whoever watches the process. */
+const noted = Effect.fnUntraced(function* <E, R>(sweep: Effect.Effect<SweepResult, E, R>) {
+  const [took, { checked, funded, cancelled }] = yield* Effect.timed(sweep)
+  yield* Metrics.sweepChecked(checked)
+  const counts = { checked, funded: funded.length, cancelled: cancelled.length }
+  yield* Progress.sweepEnded({ ...counts, tookMs: Duration.toMillis(took) })
+})
+
+/**
+ * The sweep got a step further. Steps are pages, stages, and the questions that look for deposits: after a long pause
+ * those search a day of logs, and a sweep that is at it must not be taken for one that hangs.
+ */
+const getsOn = Progress.moved("check")
+
+/** Measures the stages of a sweep: what is told to have ended began when the one before it did. */
+const startStages = Effect.map(Clock.monotonicTimeNanos, (startNanos) => {
+  let sinceNanos = startNanos
+  return Effect.fnUntraced(function* (stage: Metrics.Stage) {
+    const nowNanos = yield* Clock.monotonicTimeNanos
+    yield* Metrics.stageEnded(stage, Number(nowNanos - sinceNanos) / 1e6)
+    yield* getsOn
+    sinceNanos = nowNanos
+  })
 })
 
 const readOrders = Effect.fnUntraced(function* (cursor: Ref.Ref<WalletId | undefined>) {
@@ -82,6 +115,7 @@ const readOrders = Effect.fnUntraced(function* (cursor: Ref.Ref<WalletId | undef
     orders.push(...page.wallets)
     bad.push(...page.bad)
     yield* Ref.set(cursor, page.cursor)
+    yield* getsOn
   } while ((yield* Ref.get(cursor)) !== undefined && orders.length < SWEEP_WALLETS_MAX)
   return { orders, bad }
 })

@@ -1,5 +1,7 @@
-import { Cause, type Duration, Effect, Ref, Schedule } from "effect"
+import { Cause, Clock, type Duration, Effect, type Exit, Ref, Schedule } from "effect"
 import * as Log from "../ops/Log.ts"
+import * as Metrics from "../ops/metrics.ts"
+import * as Progress from "../ops/Progress.ts"
 
 /** So many ticks in a row that end in a defect are a broken program, and no passing trouble: it must be seen. */
 const DEFECTS_IN_A_ROW_MAX = 10
@@ -14,8 +16,11 @@ export const every = <E extends { readonly message: string }, R>(
   tick: Effect.Effect<unknown, E, R>
 ): Effect.Effect<never, never, R> =>
   Effect.gen(function* () {
+    const loop = labelOf(name)
+    yield* Progress.began(loop, interval)
+    yield* Metrics.loopBegan(loop)
     const defects = yield* Ref.make(0)
-    const guarded = tick.pipe(
+    const guarded = watched(loop, tick).pipe(
       Effect.catch((error) => Log.warnOnce(`${name}:${error.message}`, `⚠️ ${name} skipped: ${error.message}`)),
       Effect.andThen(Ref.set(defects, 0)),
       Effect.catchCause((cause) => surviveDefect(name, defects, cause))
@@ -23,6 +28,39 @@ export const every = <E extends { readonly message: string }, R>(
     yield* Effect.repeat(guarded, Schedule.spaced(interval))
     return yield* Effect.die(new Error(`the ${name} loop ended`))
   })
+
+/** How metrics and probes call a loop: `Mint tick` is `mint`. */
+const labelOf = (name: string): string => name.split(" ", 1).join().toLowerCase()
+
+/** The same tick, with its beginning and its end noted. */
+const watched = <A, E extends { readonly message: string }, R>(loop: string, tick: Effect.Effect<A, E, R>) =>
+  Effect.gen(function* () {
+    yield* Progress.moved(loop)
+    const startNanos = yield* Clock.monotonicTimeNanos
+    return yield* Effect.onExit(tick, (exit) => noteEnd(loop, startNanos, exit))
+  })
+
+const noteEnd = Effect.fnUntraced(function* <E extends { readonly message: string }>(
+  loop: string,
+  startNanos: bigint,
+  exit: Exit.Exit<unknown, E>
+) {
+  // Being told to stop is no end of a tick.
+  if (exit._tag === "Failure" && Cause.hasInterruptsOnly(exit.cause)) return
+  const tookMs = Number((yield* Clock.monotonicTimeNanos) - startNanos) / 1e6
+  const { outcome, problem } = endOf(exit)
+  yield* Metrics.tickEnded(loop, outcome, tookMs)
+  yield* Progress.ticked(loop, outcome, problem)
+})
+
+const endOf = <E extends { readonly message: string }>(
+  exit: Exit.Exit<unknown, E>
+): { readonly outcome: Progress.Outcome; readonly problem: string | undefined } => {
+  if (exit._tag === "Success") return { outcome: "done", problem: undefined }
+  const failed = exit.cause.reasons.find(Cause.isFailReason)
+  if (failed !== undefined && !Cause.hasDies(exit.cause)) return { outcome: "failed", problem: failed.error.message }
+  return { outcome: "defect", problem: String(Cause.squash(exit.cause)) }
+}
 
 const surviveDefect = Effect.fnUntraced(function* (name: string, defects: Ref.Ref<number>, cause: Cause.Cause<never>) {
   if (Cause.hasInterruptsOnly(cause)) return yield* Effect.failCause(cause)

@@ -81,6 +81,11 @@ export class Minter extends Context.Service<
      * decides nothing. `undefined` where it says nothing.
      */
     readonly follow: (reference: string) => Effect.Effect<string | undefined>
+    /**
+     * Whether the server can be reached at all, asked within 3 s; `problem` says why not, in one line. Nothing is ordered
+     * or paid.
+     */
+    readonly reach: Effect.Effect<{ readonly tookMs: number; readonly problem: string | undefined }>
   }
 >()("ai-mint-executor/mint/Minter") {}
 

@@ -6,6 +6,7 @@ import { isReference, readFollowed, readPaymentAnswerV1 } from "./answerV1.ts"
 import { explain, httpClient, makeAsk } from "./http.ts"
 import { Minter, type MintOrder } from "./Minter.ts"
 import { offerV1 } from "./quoteV1.ts"
+import { makeReach } from "./reach.ts"
 
 const bodyOf = ({ recipient, quantity }: MintOrder, payment: SignedAuthorization) => {
   const { from, to, value, validAfter, validBefore, nonce, signature } = payment
@@ -31,6 +32,7 @@ const make = Effect.gen(function* () {
   return Minter.of({
     // It takes no notice of a nonce that it has seen, and what it cleans up after the revert may be another's mints.
     takesAgain: false,
+    reach: makeReach(ask),
     quote: Effect.fn("Minter.quote")((order) => Effect.fromResult(offerV1(order, network))),
     pay: Effect.fn("Minter.pay")(
       function* (order, _quote, _offer, payment) {

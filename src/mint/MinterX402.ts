@@ -5,6 +5,7 @@ import { readPaymentAnswer, readQuoteAnswer } from "./answer.ts"
 import { type Header, paymentHeader } from "./challenge.ts"
 import { explain, httpClient, makeAsk } from "./http.ts"
 import { Minter, type MintOrder, NoOffer } from "./Minter.ts"
+import { makeReach } from "./reach.ts"
 import { cut } from "./reply.ts"
 import { unclear } from "./says.ts"
 
@@ -20,6 +21,7 @@ const make = Effect.gen(function* () {
 
   return Minter.of({
     takesAgain: true,
+    reach: makeReach(ask),
     follow: () => Effect.succeed(undefined),
     quote: Effect.fn("Minter.quote")(function* (order) {
       const reply = yield* post(order).pipe(

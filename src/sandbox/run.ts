@@ -1,5 +1,5 @@
 import { Effect, Layer, Option, Redacted } from "effect"
-import { core, database, monitor, outside } from "../App.ts"
+import { core, database, executor, outside } from "../App.ts"
 import { Settings, type SettingsShape } from "../config/Settings.ts"
 import { shortId } from "../domain/Task.ts"
 import { format } from "../domain/Usdc.ts"
@@ -7,7 +7,6 @@ import { bannerLines } from "../ops/Banner.ts"
 import * as Log from "../ops/Log.ts"
 import { notifyReady } from "../ops/ready.ts"
 import { version } from "../ops/version.ts"
-import type { RunCommand } from "./commandRoutes.ts"
 import { roleKeys } from "./DevChain.ts"
 import { open, type Sandbox } from "./Sandbox.ts"
 import { DATA_DIR } from "./sandboxFile.ts"
@@ -17,22 +16,21 @@ const SAMPLE_QUANTITY = 5
 
 /**
  * The executor on the local network. What the settings name is the operator's own; the sandbox brings the rest, and
- * outlives the executor's drain. `command` carries out what people decide, with what the executor has.
+ * outlives the executor's drain.
  */
-export const run = <R>(command: RunCommand<R>) =>
-  Effect.gen(function* () {
-    const asked = yield* Settings
-    const sandbox = yield* openFor(asked)
-    const settings = complete(asked, sandbox)
-    yield* Log.startup(bannerLines(settings, { version }))
-    yield* Log.startup(introduction(asked, sandbox))
-    const afterStart = isWhole(asked) ? Effect.andThen(notifyReady, sampleOrder(sandbox)) : notifyReady
-    return yield* Effect.andThen(sandbox.commands.serve(command), monitor(afterStart)).pipe(
-      Effect.scoped,
-      Effect.provide(executorOn(sandbox, settings)),
-      Effect.raceFirst(sandbox.died)
-    )
-  }).pipe(Effect.scoped)
+export const run = Effect.gen(function* () {
+  const asked = yield* Settings
+  const sandbox = yield* openFor(asked)
+  const settings = complete(asked, sandbox)
+  yield* Log.startup(bannerLines(settings, { version }))
+  yield* Log.startup(introduction(asked, sandbox))
+  const afterStart = isWhole(asked) ? Effect.andThen(notifyReady, sampleOrder(sandbox)) : notifyReady
+  return yield* executor(afterStart).pipe(
+    Effect.scoped,
+    Effect.provide(executorOn(sandbox, settings)),
+    Effect.raceFirst(sandbox.died)
+  )
+}).pipe(Effect.scoped)
 
 const openFor = (asked: SettingsShape) =>
   open({

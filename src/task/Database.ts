@@ -3,31 +3,38 @@ import { Duration, Effect, Layer, Option, Redacted } from "effect"
 import { Settings, type SettingsShape } from "../config/Settings.ts"
 
 /** Enough for the wallets that take turns at once; a small part of what a server allows by default (100). */
-const CONNECTIONS_MAX = 10
+export const CONNECTIONS_MAX = 10
 
 /** How long a server may take to accept a connection. Shorter than `DATABASE_TIMEOUT`, so that its error is seen. */
 const CONNECT_TIMEOUT = "5 seconds"
 
+/** The name by which the server knows connections of an executor. */
+export const EXECUTOR = "ai-mint-executor"
+
 /** The operator's PostgreSQL. The URL must be set: only on `local` it may be missing, and the sandbox brings another. */
-export const layer = Layer.unwrap(
-  Effect.gen(function* () {
-    const settings = yield* Settings
-    const url = Option.getOrThrow(settings.databaseUrl)
-    return PgClient.layer({
-      url,
-      ...tls(settings, Redacted.value(url)),
-      applicationName: "ai-mint-executor",
-      connectTimeout: CONNECT_TIMEOUT,
-      maxConnections: CONNECTIONS_MAX,
-      startupParameters: {
-        // The server gives up too, also where this process is gone.
-        statement_timeout: String(Duration.toMillis(settings.databaseTimeout)),
-        // v1.1's trigger stamps rows with the wall time of whoever changes them: ours is then that of the others.
-        ...Option.match(settings.databaseTimezone, { onNone: () => ({}), onSome: (TimeZone) => ({ TimeZone }) })
-      }
+export const layerAs = (who: { readonly applicationName: string; readonly connectionsMax: number }) =>
+  Layer.unwrap(
+    Effect.gen(function* () {
+      const settings = yield* Settings
+      const url = Option.getOrThrow(settings.databaseUrl)
+      return PgClient.layer({
+        url,
+        ...tls(settings, Redacted.value(url)),
+        applicationName: who.applicationName,
+        connectTimeout: CONNECT_TIMEOUT,
+        maxConnections: who.connectionsMax,
+        startupParameters: {
+          // The server gives up too, also where this process is gone.
+          statement_timeout: String(Duration.toMillis(settings.databaseTimeout)),
+          // v1.1's trigger stamps rows with the wall time of whoever changes them: ours is then that of the others.
+          ...Option.match(settings.databaseTimezone, { onNone: () => ({}), onSome: (TimeZone) => ({ TimeZone }) })
+        }
+      })
     })
-  })
-)
+  )
+
+/** The same for the executor. */
+export const layer = layerAs({ applicationName: EXECUTOR, connectionsMax: CONNECTIONS_MAX })
 
 /** `sslmode` in the URL says whether to encrypt; `DATABASE_SSL_VERIFY=false` lets a self-signed certificate pass. */
 const tls = (settings: SettingsShape, url: string) => {

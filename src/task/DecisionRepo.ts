@@ -1,4 +1,5 @@
 import { Context, type Effect } from "effect"
+import type { Address } from "../domain/Address.ts"
 import type { Batch } from "../domain/Batch.ts"
 import type { Block } from "../domain/Block.ts"
 import type { Books } from "../domain/Books.ts"
@@ -79,6 +80,24 @@ export interface BatchResolution {
   readonly failure: string | undefined
 }
 
+/** For what no new payment is made, while what is on its way is followed to its end. */
+export type PauseScope = "all" | `token:${Address}` | `wallet:${WalletId}`
+
+export interface Pause {
+  readonly scope: PauseScope
+  readonly reason: string
+  readonly sinceMs: number
+}
+
+/** An order that a person places by command. */
+export interface NewOrder {
+  readonly id: TaskId
+  readonly wallet: Wallet
+  readonly token: Address
+  readonly quantity: number
+  readonly pricePerMint: Usdc
+}
+
 /**
  * The ledger as people change it: every write is a compare-and-set like the executor's, and leaves a record of who
  * decided what and why. Safe beside a running executor.
@@ -148,6 +167,14 @@ export class DecisionRepo extends Context.Service<
       decision: Decision,
       nowMs: number
     ) => Effect.Effect<boolean, LedgerError>
+    /** Writes an order down. `false` where there is one with this id already: nothing is changed then. */
+    readonly createTask: (order: NewOrder, decision: Decision, nowMs: number) => Effect.Effect<boolean, LedgerError>
+    /** Longest first. */
+    readonly pauses: Effect.Effect<ReadonlyArray<Pause>, LedgerError>
+    /** No payment is signed for it from the moment this is done. `false` where it is paused already. */
+    readonly pause: (pause: Pause, decision: Decision) => Effect.Effect<boolean, LedgerError>
+    /** `false` where it is not paused. */
+    readonly resume: (scope: PauseScope, decision: Decision, nowMs: number) => Effect.Effect<boolean, LedgerError>
     /** Accounts of all wallets, page by page. */
     readonly accounts: (page: {
       readonly cursor: WalletId | undefined

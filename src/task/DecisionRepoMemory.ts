@@ -1,8 +1,9 @@
 import { Effect, Layer } from "effect"
 import { DecisionRepo } from "./DecisionRepo.ts"
-import { askRefund, cancel, fail, release, reopenBooks, resolveBatch, retry } from "./memory/decide.ts"
+import { askRefund, cancel, createTask, fail, release, reopenBooks, resolveBatch, retry } from "./memory/decide.ts"
 import { accounts, findTask, findWallet, taskIdsLike } from "./memory/files.ts"
 import { MemoryLedger } from "./MemoryLedger.ts"
+import { pause, pauses, resume } from "./memory/pauses.ts"
 import { walletOrders } from "./memory/orders.ts"
 
 /** People's decisions over a `MemoryLedger`, with every promise of the ones in PostgreSQL. */
@@ -27,6 +28,10 @@ export const layerNoDeps = Layer.effect(
         transact((draft) => askRefund(draft, refund, evidence, { block, decision })),
       reopenBooks: (opening, block, decision, nowMs) =>
         transact((draft) => reopenBooks(draft, opening, { block, decision, nowMs })),
+      createTask: (order, decision, nowMs) => transact((draft) => createTask(draft, order, decision, nowMs)),
+      pauses: read(pauses),
+      pause: (paused, decision) => transact((draft) => pause(draft, paused, decision)),
+      resume: (scope, decision, nowMs) => transact((draft) => resume(draft, scope, decision, nowMs)),
       accounts: (page) => read((tables) => accounts(tables, page)),
       // A ledger in memory is of no chain, and has seen all of it.
       firstBlock: Effect.succeed(0n)

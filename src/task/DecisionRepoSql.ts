@@ -2,12 +2,14 @@ import { Effect, Layer } from "effect"
 import { SqlClient } from "effect/sql"
 import { Settings } from "../config/Settings.ts"
 import { DecisionRepo } from "./DecisionRepo.ts"
+import { createTask } from "./sql/create.ts"
 import { cancel, fail, release, retry } from "./sql/decide.ts"
 import { resolveBatch } from "./sql/decideBatch.ts"
 import { askRefund, reopenBooks } from "./sql/decideMoney.ts"
 import { accounts, findTask, findWallet, firstBlock, taskIdsLike } from "./sql/decideReads.ts"
 import { bounded } from "./sql/failure.ts"
 import { walletOrders } from "./sql/orders.ts"
+import { pause, pauses, resume } from "./sql/pauses.ts"
 import type { Statements } from "./sql/statements.ts"
 import { detect } from "./sql/TimeColumns.ts"
 
@@ -36,6 +38,10 @@ export const layer = Layer.effect(
         bound("ask for a refund", askRefund(on, refund, evidence, { block, decision })),
       reopenBooks: (opening, block, decision, nowMs) =>
         bound("reopen the books of a wallet", reopenBooks(on, opening, { block, decision, nowMs })),
+      createTask: (order, decision, nowMs) => bound("create a task", createTask(on, order, decision, nowMs)),
+      pauses: bound("read the pauses", pauses(on)),
+      pause: (paused, decision) => bound("pause", pause(on, paused, decision)),
+      resume: (scope, decision, nowMs) => bound("resume", resume(on, scope, decision, nowMs)),
       accounts: (page) => bound("read accounts", accounts(on, page)),
       firstBlock: bound("read the first block", firstBlock(on))
     })

@@ -5,7 +5,7 @@ import type { UnspentDeposit } from "../domain/Deposit.ts"
 import type { Refund, RefundId } from "../domain/Refund.ts"
 import type { TaskId, TaskRow } from "../domain/Task.ts"
 import type { WalletId } from "../domain/Wallet.ts"
-import type { Decision } from "./DecisionRepo.ts"
+import type { Decision, Pause, PauseScope } from "./DecisionRepo.ts"
 
 /** A row of `ai_agent_tasks`: the columns that v1.1 has, with times in milliseconds since 1970. */
 export interface StoredTask extends Omit<TaskRow, "reserved" | "adopted" | "nextActionAtMs" | "lastRefusal"> {
@@ -86,6 +86,7 @@ export interface Tables {
   readonly deposits: Map<string, StoredDeposit>
   readonly refunds: Map<RefundId, Refund>
   readonly decisions: Array<StoredDecision>
+  readonly pauses: Map<PauseScope, Pause>
   readonly mintRecords: Array<StoredMintRecord>
 }
 
@@ -101,6 +102,7 @@ const emptyTables = (): Tables => ({
   deposits: new Map(),
   refunds: new Map(),
   decisions: [],
+  pauses: new Map(),
   mintRecords: []
 })
 
@@ -114,6 +116,7 @@ const copy = (tables: Tables): Tables => ({
   deposits: new Map(tables.deposits),
   refunds: new Map(tables.refunds),
   decisions: [...tables.decisions],
+  pauses: new Map(tables.pauses),
   mintRecords: [...tables.mintRecords]
 })
 
@@ -208,7 +211,7 @@ export class MemoryLedger extends Context.Service<
 const idOf = (count: number): string => `${count.toString(16).padStart(8, "0")}-0000-4000-8000-000000000000`
 
 /** What the defaults of the table make of an order. */
-const newTask = (order: OrderInsert & { readonly id: TaskId; readonly createdAtMs: number }): StoredTask => ({
+export const newTask = (order: OrderInsert & { readonly id: TaskId; readonly createdAtMs: number }): StoredTask => ({
   ...order,
   status: "pending_payment",
   mintsCompleted: 0,

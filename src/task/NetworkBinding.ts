@@ -17,7 +17,26 @@ export interface ChainIdentity {
   readonly confirmedBlock: bigint
 }
 
+/** What tells one chain from another. */
+type Chain = Pick<ChainIdentity, "chainId" | "usdc" | "genesis">
+
 const Rows = Schema.Array(Schema.Struct({ chain_id: Schema.BigInt, usdc: Schema.String, genesis: Schema.String }))
+export type Binding = (typeof Rows.Type)[number]
+
+/** The chain that the database was first used with; undefined before its first use. Fails where it has no such table. */
+export const readBinding = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  const rows = yield* Schema.decodeUnknownEffect(Rows)(yield* sql`SELECT chain_id, usdc, genesis FROM ai_agent_network`)
+  return rows[0]
+})
+
+/** In what a chain differs from the one that the database belongs to; nothing where it is that one. */
+export const differences = (bound: Binding, chain: Chain): ReadonlyArray<string> =>
+  [
+    bound.chain_id === BigInt(chain.chainId) ? [] : [`chain id ${bound.chain_id}, now ${chain.chainId}`],
+    bound.usdc === chain.usdc ? [] : [`USDC ${bound.usdc}, now ${chain.usdc}`],
+    bound.genesis === chain.genesis ? [] : [`genesis block ${bound.genesis}, now ${chain.genesis}`]
+  ].flat()
 
 /**
  * Binds the database to the chain at its first use. At any later use with another chain it gives the `WrongDatabase`
@@ -29,18 +48,13 @@ export const bindToChain = Effect.fn("bindToChain")(function* (chain: ChainIdent
     INSERT INTO ai_agent_network (chain_id, usdc, genesis)
     VALUES (${chain.chainId}::bigint, ${chain.usdc}, ${chain.genesis})
     ON CONFLICT DO NOTHING`
-  const rows = yield* Schema.decodeUnknownEffect(Rows)(yield* sql`SELECT chain_id, usdc, genesis FROM ai_agent_network`)
-  const bound = rows[0]
+  const bound = yield* readBinding
   if (bound === undefined) return undefined
-  const differences = [
-    bound.chain_id === BigInt(chain.chainId) ? [] : [`chain id ${bound.chain_id}, now ${chain.chainId}`],
-    bound.usdc === chain.usdc ? [] : [`USDC ${bound.usdc}, now ${chain.usdc}`],
-    bound.genesis === chain.genesis ? [] : [`genesis block ${bound.genesis}, now ${chain.genesis}`]
-  ].flat()
-  if (differences.length === 0) return yield* noteFirstBlock(sql, chain)
+  const found = differences(bound, chain)
+  if (found.length === 0) return yield* noteFirstBlock(sql, chain)
   return new WrongDatabase({
     message:
-      `This database was first used with another chain: ${differences.join("; ")}. ` +
+      `This database was first used with another chain: ${found.join("; ")}. ` +
       "Set NETWORK and the RPC URL to that chain, or DATABASE_URL to the database of this one " +
       "(sandbox: npm run sandbox:reset)."
   })

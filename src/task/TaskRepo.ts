@@ -106,8 +106,10 @@ export interface WalletWork {
   readonly batches: ReadonlyArray<Batch>
   /** Refunds that are not paid yet, oldest first. */
   readonly refunds: ReadonlyArray<Refund>
-  /** Why nothing new is done with this wallet. What is on its way is looked after. */
+  /** Why nothing new is done with this wallet: it is stopped, or paused. What is on its way is looked after. */
   readonly stopped: string | undefined
+  /** Tokens for which nothing new is paid. */
+  readonly pausedTokens: ReadonlySet<string>
   readonly bad: ReadonlyArray<BadTask>
 }
 

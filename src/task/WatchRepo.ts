@@ -119,14 +119,6 @@ export interface TaskStory {
   readonly events: ReadonlyArray<LedgerEvent>
 }
 
-/** What is paused: no new payment is made for it, and what is on its way is followed to its end. */
-export interface Pause {
-  /** `all`, `token:0x…` or `wallet:<uuid>`. */
-  readonly scope: string
-  readonly reason: string
-  readonly sinceMs: number
-}
-
 /** What a wallet did and holds, as the ledger has it. */
 export interface WalletStory {
   readonly wallet: Wallet
@@ -143,12 +135,15 @@ export interface WalletStory {
   readonly decisions: ReadonlyArray<DecidedEvent>
 }
 
-export interface OrderRequest {
-  readonly id: TaskId
-  readonly wallet: Wallet
-  readonly token: Address
-  readonly quantity: number
-  readonly pricePerMint: Usdc
+/** Something that waits for a person, or will if it lasts. */
+export interface AttentionItem {
+  readonly kind: "held" | "undelivered" | "unknown" | "stopped"
+  readonly taskId: TaskId | undefined
+  readonly walletId: WalletId | undefined
+  readonly agentAddress: string | undefined
+  readonly batch: number | undefined
+  readonly sinceMs: number | undefined
+  readonly reason: string
 }
 
 /** What became of orders that were created since some moment: how far each of them came. */
@@ -161,10 +156,7 @@ export interface Funnel {
   readonly cancelled: number
 }
 
-/**
- * The ledger as operators look at it, and the few things that they change without a look at the chain. Reads of it
- * never wait for the executor's writes, and decide nothing.
- */
+/** The ledger as operators look at it. Changes nothing, waits for nobody's writes, and decides nothing about money. */
 export class WatchRepo extends Context.Service<
   WatchRepo,
   {
@@ -183,19 +175,19 @@ export class WatchRepo extends Context.Service<
     readonly viewTask: (id: TaskId) => Effect.Effect<TaskView | undefined, LedgerError>
     readonly storyOf: (id: TaskId) => Effect.Effect<TaskStory | undefined, LedgerError>
     readonly walletStory: (walletId: WalletId) => Effect.Effect<WalletStory | undefined, LedgerError>
-    /** Events with a higher number, oldest first, `limit` at most. */
-    readonly eventsAfter: (id: number, limit: number) => Effect.Effect<ReadonlyArray<LedgerEvent>, LedgerError>
+    /** Since when the longest overdue row has been due; `undefined` where nothing is overdue. */
+    readonly dueSince: (nowMs: number) => Effect.Effect<number | undefined, LedgerError>
+    /**
+     * Events with a higher number, oldest first, `limit` at most; and, out of those with a lower one, the ones whose
+     * numbers are given: a transaction that takes its time shows its events late.
+     */
+    readonly eventsAfter: (
+      id: number,
+      page: { readonly limit: number; readonly late?: ReadonlyArray<number> }
+    ) => Effect.Effect<ReadonlyArray<LedgerEvent>, LedgerError>
     /** The highest number of an event so far; 0 where there is none. */
     readonly lastEvent: Effect.Effect<number, LedgerError>
-    readonly pauses: Effect.Effect<ReadonlyArray<Pause>, LedgerError>
-    /** Pauses it, or gives the pause another reason. `false` where it was paused with that very reason. */
-    readonly pause: (pause: Pause) => Effect.Effect<boolean, LedgerError>
-    /** `false` where it was not paused. */
-    readonly resume: (scope: string) => Effect.Effect<boolean, LedgerError>
-    /** Writes an order. `false` where there is one with this id already: nothing is changed then. */
-    readonly createTask: (order: OrderRequest, nowMs: number) => Effect.Effect<boolean, LedgerError>
-    /** The ledger's clock. */
-    readonly now: Effect.Effect<number, LedgerError>
+    /** Held tasks, undelivered and unknown batches, stopped wallets: the oldest first, `limit` at most. */
+    readonly attention: (limit: number) => Effect.Effect<ReadonlyArray<AttentionItem>, LedgerError>
   }
 >()("ai-mint-executor/task/WatchRepo") {}
-

@@ -1,13 +1,22 @@
-import { Effect } from "effect"
+import { Effect, Schema } from "effect"
 import { Migrator, SqlClient } from "effect/sql"
 import v1Tables from "./migrations/0001_v1_tables.ts"
 import exactlyOnce from "./migrations/0002_exactly_once.ts"
 import moneyAndDecisions from "./migrations/0003_money_and_decisions.ts"
+import eventsAndPauses from "./migrations/0004_events_and_pauses.ts"
 
 /** Any number that no other program uses as an advisory lock. */
 const LOCK = 8_453_402_101n
 
 const TABLE = "ai_agent_migrations"
+
+/** What a database goes through to be up to date, by number. An entry that was released stays as it is. */
+const MIGRATIONS = {
+  "0001_v1_tables": v1Tables,
+  "0002_exactly_once": exactlyOnce,
+  "0003_money_and_decisions": moneyAndDecisions,
+  "0004_events_and_pauses": eventsAndPauses
+}
 
 /**
  * Brings the database up to date, in one transaction. Safe to run again and by two programs at once: the second waits
@@ -19,13 +28,38 @@ export const migrate = Effect.gen(function* () {
     Effect.gen(function* () {
       yield* sql`SELECT pg_advisory_xact_lock(${LOCK}::bigint)`
       return yield* Migrator.make({})({
-        loader: Migrator.fromRecord({
-          "0001_v1_tables": v1Tables,
-          "0002_exactly_once": exactlyOnce,
-          "0003_money_and_decisions": moneyAndDecisions
-        }),
+        loader: Migrator.fromRecord(MIGRATIONS),
         table: TABLE
       })
     })
   )
+})
+
+/** What a database has been through, by the names in `MIGRATIONS`. */
+export interface MigrationState {
+  readonly applied: ReadonlyArray<string>
+  /** What the next `migrate` does, in that order. */
+  readonly pending: ReadonlyArray<string>
+  /** What it has and this program does not know: a newer one has been at it. */
+  readonly unknown: ReadonlyArray<string>
+}
+
+const Rows = Schema.Array(Schema.Struct({ migration_id: Schema.Int, name: Schema.String }))
+
+const nameOf = (id: number, name: string): string => `${String(id).padStart(4, "0")}_${name}`
+
+/** How far the database is, with nothing changed. As `Migrator` has it, what comes after the newest applied is pending. */
+export const pendingMigrations = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  const isThere = yield* sql`SELECT 1 FROM to_regclass(${TABLE}::text) AS name WHERE name IS NOT NULL`
+  const raw = isThere.length === 0 ? [] : yield* sql`SELECT migration_id, name FROM ${sql(TABLE)} ORDER BY 1`
+  const rows = yield* Schema.decodeUnknownEffect(Rows)(raw)
+  const newest = rows.at(-1)?.migration_id ?? 0
+  const known = yield* Migrator.fromRecord(MIGRATIONS)
+  const newestKnown = known.at(-1)?.[0] ?? 0
+  return {
+    applied: rows.map((row) => nameOf(row.migration_id, row.name)),
+    pending: known.filter(([id]) => id > newest).map(([id, name]) => nameOf(id, name)),
+    unknown: rows.filter((row) => row.migration_id > newestKnown).map((row) => nameOf(row.migration_id, row.name))
+  } satisfies MigrationState
 })

@@ -5,10 +5,11 @@ import { migrate } from "./migrate.ts"
 import { bindToChain, type ChainIdentity } from "./NetworkBinding.ts"
 import { bounded } from "./sql/failure.ts"
 import * as TaskRepoSql from "./TaskRepoSql.ts"
+import * as WatchRepoSql from "./WatchRepoSql.ts"
 
-/** The ledger, and what people decide about it, of a database that has been brought up to date and belongs to this chain. */
+/** The ledger, what people decide about it and what they look at, of a database that has been brought up to date and belongs to this chain. */
 export const layerFor = (chain: ChainIdentity) =>
-  Layer.merge(TaskRepoSql.layer, DecisionRepoSql.layer).pipe(Layer.provide(prepared(chain)))
+  Layer.mergeAll(TaskRepoSql.layer, DecisionRepoSql.layer, WatchRepoSql.layer).pipe(Layer.provide(prepared(chain)))
 
 const prepared = (chain: ChainIdentity) =>
   Layer.effectDiscard(

@@ -1,5 +1,6 @@
 import { Clock, Context, Effect, Layer } from "effect"
 import type { Block } from "../domain/Block.ts"
+import * as Metrics from "../ops/metrics.ts"
 
 /** The first pause after trouble of the environment, and the longest. */
 const PAUSE_MS_FIRST = 5_000
@@ -31,13 +32,15 @@ export class Outage extends Context.Service<
     let newest = { number: -1n, sinceMs: 0 }
     return Outage.of({
       // Many wallets fail in the same moment: only a failure after the pause makes the next one longer.
-      failed: Effect.map(Clock.currentTimeMillis, (nowMs) => {
-        if (nowMs >= untilMs) untilMs = nowMs + Math.min(PAUSE_MS_MAX, PAUSE_MS_FIRST * 2 ** pauses++)
-        return untilMs - nowMs
+      failed: Effect.flatMap(Clock.currentTimeMillis, (nowMs) => {
+        const isAnother = nowMs >= untilMs
+        if (isAnother) untilMs = nowMs + Math.min(PAUSE_MS_MAX, PAUSE_MS_FIRST * 2 ** pauses++)
+        return Effect.as(Metrics.outageSeen(isAnother), untilMs - nowMs)
       }),
-      over: Effect.sync(() => {
+      over: Effect.suspend(() => {
         pauses = 0
         untilMs = 0
+        return Metrics.outageOver
       }),
       standstillMs: ({ number }) =>
         Effect.map(Clock.currentTimeMillis, (nowMs) => {

@@ -6,6 +6,7 @@ import { words } from "../domain/time.ts"
 import type { WalletId } from "../domain/Wallet.ts"
 import type { Minter } from "../mint/Minter.ts"
 import * as Log from "../ops/Log.ts"
+import * as Metrics from "../ops/metrics.ts"
 import type { TaskRepo } from "../task/TaskRepo.ts"
 import { Outage } from "./Outage.ts"
 import { takeTurn } from "./turn.ts"
@@ -50,7 +51,7 @@ export const layerNoDeps = Layer.effect(
     const turnOf = (walletId: WalletId) =>
       turns.withPermit(
         Effect.flatMap(Deferred.isDone(stopping), (isStopping) =>
-          isStopping ? Effect.succeed(ENDED) : guardedTurn(walletId)
+          isStopping ? Effect.succeed(ENDED) : timed(guardedTurn(walletId))
         )
       )
 
@@ -70,11 +71,17 @@ export const layerNoDeps = Layer.effect(
       yield* FiberSet.run(
         actors,
         live(walletId, mailbox).pipe(
-          Effect.ensuring(Effect.sync(() => mailboxes.delete(walletId))),
+          Effect.ensuring(
+            Effect.suspend(() => {
+              mailboxes.delete(walletId)
+              return Metrics.actorsNow(mailboxes.size)
+            })
+          ),
           Effect.annotateLogs("wallet", walletId),
           Effect.provideContext(services)
         )
       )
+      yield* Metrics.actorsNow(mailboxes.size)
     })
 
     const drained = FiberSet.awaitEmpty(actors).pipe(Effect.interruptible, Effect.timeoutOption(drainTimeout))
@@ -129,10 +136,14 @@ const guardedTurn = (walletId: WalletId) =>
       Cause.hasInterruptsOnly(cause)
         ? Effect.failCause(cause)
         : Effect.gen(function* () {
+            yield* Metrics.walletParked
             yield* Log.error(`🚨 Wallet ${walletId} is parked after a defect`, { wallet: walletId, cause })
             return yield* afterTrouble(PARKED_MS)
           })
     )
   )
+
+const timed = <A, E, R>(turn: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.flatMap(Effect.timed(turn), ([took, left]) => Effect.as(Metrics.turnEnded(Duration.toMillis(took)), left))
 
 export const layer = layerNoDeps.pipe(Layer.provide(Outage.layer))

@@ -43,10 +43,10 @@ const nextTurnMs = (nowMs: number, changed: boolean): number => (changed ? nowMs
 
 /**
  * While a batch of the same token is in flight for this wallet its other tasks wait: two batches of one token to one
- * person could not be told apart on chain.
+ * person could not be told apart on chain. So do those whose token is paused.
  */
 const isOccupied = (work: WalletWork, task: Task): boolean =>
-  work.batches.some((batch) => isInFlight(batch) && batch.token === task.token)
+  work.pausedTokens.has(task.token) || work.batches.some((batch) => isInFlight(batch) && batch.token === task.token)
 
 /** A stopped wallet pays nobody; what may be on its way already is looked after. */
 const isOpen = ({ stopped }: WalletWork, refund: Refund): boolean => stopped === undefined || refund.status === "signed"

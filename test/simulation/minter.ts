@@ -29,6 +29,7 @@ export const minter = (world: World, process: Process): Layer.Layer<Minter> => {
   const client = Minter.of({
     takesAgain: server.takesAgain,
     follow: () => Effect.succeed(undefined),
+    reach: Effect.succeed({ tookMs: 0, problem: undefined }),
     quote: (order) =>
       Effect.suspend(() => {
         if (timeline.nowMs < world.serverOutageUntilMs) return noOffer("Unavailable", "the server answered 503")

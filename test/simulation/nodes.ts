@@ -73,6 +73,7 @@ export const nodes = (world: World, process: Process): Layer.Layer<ChainClient> 
 
   const reads: Omit<ChainClient["Service"], keyof Sender> = {
     genesis: GENESIS,
+    nodes: Effect.succeed([]),
     confirmedBlock: confirmed("read the confirmed block", (block) => chain.blockAt(block)),
     readBalances: (wallets) =>
       confirmed("read balances", (block) => ({

@@ -210,10 +210,7 @@ function overSql(sql: SqlClient.SqlClient): LedgerFixture["Service"] {
 
 /** Those that are referred to come last. Tables of a few rows are emptied faster than truncated. */
 const TABLES = [
-  "ai_agent_deposit_uses",
-  "ai_agent_deposits",
-  "ai_agent_refunds",
-  "ai_agent_decisions",
+  "ai_agent_pauses",
   "ai_agent_batch_mints",
   "ai_agent_deposits",
   "ai_agent_deposit_uses",
@@ -224,7 +221,8 @@ const TABLES = [
   "ai_agent_wallet_state",
   "ai_agent_mint_records",
   "ai_agent_tasks",
-  "ai_agent_wallets"
+  "ai_agent_wallets",
+  "ai_agent_events"
 ]
 
 const COLUMNS: { readonly [K in keyof Required<TaskEdit>]: string } = {

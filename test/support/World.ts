@@ -90,6 +90,8 @@ export class WorldState {
   takesAgain = true
   /** What the mint server says of a payment under its reference. */
   follows: (reference: string) => string | undefined = () => undefined
+  /** Why the mint server cannot be reached. */
+  unreachable: string | undefined
   supply: bigint | undefined
   pricePerMint = usdc(1_000_000n)
   readonly #spent = new Map<string, Spent>()
@@ -240,6 +242,12 @@ export const chain = Layer.effect(
       })
     return ChainClient.of({
       genesis: keccak256(toHex("genesis")),
+      nodes: Effect.sync(() => {
+        const [head, headTimeMs] = [world.head - world.lagBlocks, Number(world.head - world.lagBlocks) * BLOCK_MS]
+        const problem = world.chainFault?.message
+        const found = problem === undefined ? { head, headTimeMs } : { head: undefined, headTimeMs: undefined }
+        return [{ host: "node.test", ...found, tookMs: 1, problem }]
+      }),
       confirmedBlock: read("confirmedBlock", (block) => block),
       readBalances: (wallets) =>
         read("readBalances", (block) => ({
@@ -312,6 +320,7 @@ export const minter = Layer.effect(
         return world.takesAgain
       },
       follow: (reference) => Effect.sync(() => world.follows(reference)),
+      reach: Effect.sync(() => ({ tookMs: 1, problem: world.unreachable })),
       quote: Effect.fnUntraced(function* (order) {
         world.quotedAtMs.push(yield* Clock.currentTimeMillis)
         yield* world.manners.delay?.("quote", order) ?? Effect.void

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
-import { migrate } from "../../src/task/migrate.ts"
+import { migrate, pendingMigrations } from "../../src/task/migrate.ts"
 import { clientAt } from "../support/LedgerSql.ts"
 import { createV11Tables, describeV11 } from "../support/LedgerV11.ts"
 import * as Postgres from "../support/Postgres.ts"
@@ -22,9 +22,11 @@ const ALL_TABLES = [
   "ai_agent_decisions",
   "ai_agent_deposit_uses",
   "ai_agent_deposits",
+  "ai_agent_events",
   "ai_agent_migrations",
   "ai_agent_mint_records",
   "ai_agent_network",
+  "ai_agent_pauses",
   "ai_agent_refunds",
   "ai_agent_task_state",
   "ai_agent_tasks",
@@ -35,7 +37,7 @@ const ALL_TABLES = [
 describe("migrate", () => {
   it.live("makes every table at the first start, and does nothing at the second", () =>
     Effect.gen(function* () {
-      assert.lengthOf(yield* migrate, 3)
+      assert.lengthOf(yield* migrate, 4)
       assert.deepStrictEqual(yield* tableNames, ALL_TABLES)
       const before = yield* describeV11
       assert.deepStrictEqual(yield* migrate, [])
@@ -61,7 +63,7 @@ describe("migrate", () => {
         const done = yield* Effect.all([program, program], { concurrency: "unbounded" })
         assert.sameMembers(
           done.map((migrations) => migrations.length),
-          [3, 0]
+          [4, 0]
         )
         const tables = yield* Effect.provide(tableNames, clientAt(url, 1), { local: true })
         assert.deepStrictEqual(tables, ALL_TABLES)
@@ -84,9 +86,30 @@ describe("migrate", () => {
       }
       yield* sql`INSERT INTO ai_agent_mint_records (task_id, mint_number) SELECT id, 1 FROM ai_agent_tasks`
       const before = yield* describeV11
-      assert.lengthOf(yield* migrate, 3)
+      assert.lengthOf(yield* migrate, 4)
       assert.deepStrictEqual(yield* describeV11, before)
       assert.deepStrictEqual(yield* tableNames, ALL_TABLES)
+    }).pipe(Effect.provide(Postgres.layer()))
+  )
+})
+
+describe("what is to be migrated", () => {
+  it.live("is told without a change: everything before, what is new since the last time, nothing after", () =>
+    Effect.gen(function* () {
+      const sql = yield* SqlClient.SqlClient
+      const before = yield* pendingMigrations
+      assert.deepStrictEqual(before.applied, [])
+      assert.strictEqual(before.pending[0], "0001_v1_tables")
+      assert.deepStrictEqual(yield* tableNames, [])
+      yield* migrate
+      assert.deepStrictEqual(yield* pendingMigrations, { applied: before.pending, pending: [], unknown: [] })
+      yield* sql`DELETE FROM ai_agent_migrations WHERE migration_id > 2`
+      const { applied, pending } = yield* pendingMigrations
+      assert.deepStrictEqual([...applied, ...pending], before.pending)
+      assert.lengthOf(applied, 2)
+      yield* sql`INSERT INTO ai_agent_migrations (migration_id, name) VALUES (9001, 'from_the_future')`
+      const newer = yield* pendingMigrations
+      assert.deepStrictEqual([newer.pending, newer.unknown], [[], ["9001_from_the_future"]])
     }).pipe(Effect.provide(Postgres.layer()))
   )
 })

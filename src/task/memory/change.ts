@@ -2,7 +2,7 @@ import { type Batch, isFinal, isInFlight } from "../../domain/Batch.ts"
 import type { Task, TaskId } from "../../domain/Task.ts"
 import { type StoredTask, type Tables, type TaskEdit, batchKey } from "../MemoryLedger.ts"
 import { type BatchSave, type DeliveredMint, type Spent, type TaskChange, mintKey } from "../TaskRepo.ts"
-import { batchesOf, isHeld, setState, setTask, taskState, touchWallet } from "./state.ts"
+import { batchesOf, isHeld, pausedBy, setState, setTask, taskState, touchWallet } from "./state.ts"
 
 export const plan = (draft: Tables, task: Task, batches: ReadonlyArray<Batch>, nowMs: number): boolean => {
   touchWallet(draft, task.walletId)
@@ -26,6 +26,8 @@ export const saveBatch = (
   if (onlyFor !== undefined && (!hasStatus(draft, onlyFor) || isHeld(draft, onlyFor.id))) return false
   const stored = draft.batches.get(batchKey(before))
   if (stored?.version !== before.version || stored.status !== before.status) return false
+  const isClaim = before.status === "planned" && after.status === "signed"
+  if (isClaim && pausedBy(draft, before.walletId, before.token) !== undefined) return false
   draft.batches.set(batchKey(before), { ...after, version: before.version + 1 })
   if (mints.length > 0 && !recordMints(draft, after, mints, nowMs)) return false
   if (endsHold !== undefined && taskState(draft, before.taskId).heldReason === endsHold) {

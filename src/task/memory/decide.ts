@@ -3,10 +3,10 @@ import type { Block } from "../../domain/Block.ts"
 import type { DepositUse } from "../../domain/Deposit.ts"
 import type { Refund } from "../../domain/Refund.ts"
 import { type Task, type TaskId, type TaskRow, messages } from "../../domain/Task.ts"
-import type { Usdc } from "../../domain/Usdc.ts"
+import { times, type Usdc } from "../../domain/Usdc.ts"
 import type { WalletId } from "../../domain/Wallet.ts"
-import type { BatchResolution, Decision } from "../DecisionRepo.ts"
-import { type StoredTask, type Tables, batchKey } from "../MemoryLedger.ts"
+import type { BatchResolution, Decision, NewOrder } from "../DecisionRepo.ts"
+import { type StoredTask, type Tables, batchKey, newTask } from "../MemoryLedger.ts"
 import type { Cancellation } from "../TaskRepo.ts"
 import { attributeMints, countMints } from "./change.ts"
 import { useDeposits } from "./deposits.ts"
@@ -44,6 +44,16 @@ interface On {
   readonly block: Block
   readonly decision: Decision
   readonly nowMs: number
+}
+
+export const createTask = (draft: Tables, order: NewOrder, decision: Decision, nowMs: number): boolean => {
+  const { id, wallet, token, quantity, pricePerMint } = order
+  if (draft.tasks.has(id)) return false
+  const price = { quantity, pricePerMint, totalCost: times(pricePerMint, quantity) }
+  const row = { id, walletId: wallet.id, userAddress: wallet.userAddress, token, ...price, createdAtMs: nowMs }
+  draft.tasks.set(id, newTask(row))
+  note(draft, decision, { taskId: id, walletId: wallet.id }, nowMs)
+  return true
 }
 
 export const cancel = (draft: Tables, cancellation: Cancellation, { block, decision, nowMs }: On): boolean => {

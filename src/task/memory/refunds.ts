@@ -1,7 +1,7 @@
 import type { Refund } from "../../domain/Refund.ts"
 import type { Tables } from "../MemoryLedger.ts"
 import type { Spent } from "../TaskRepo.ts"
-import { touchWallet } from "./state.ts"
+import { pausedBy, touchWallet } from "./state.ts"
 
 export const saveRefund = (
   draft: Tables,
@@ -10,6 +10,8 @@ export const saveRefund = (
   if (after.status !== before.status) touchWallet(draft, before.walletId, spent)
   const stored = draft.refunds.get(before.id)
   if (stored?.version !== before.version || stored.status !== before.status) return false
+  const isClaim = before.status === "planned" && after.status === "signed"
+  if (isClaim && pausedBy(draft, before.walletId) !== undefined) return false
   draft.refunds.set(before.id, { ...after, version: before.version + 1 })
   return true
 }

@@ -1,4 +1,5 @@
 import type { Result } from "effect"
+import type { Address } from "../../domain/Address.ts"
 import type { Batch } from "../../domain/Batch.ts"
 import type { TaskId, TaskRow } from "../../domain/Task.ts"
 import type { Wallet, WalletId } from "../../domain/Wallet.ts"
@@ -74,6 +75,12 @@ export const sorted = (tables: Tables, tasks: ReadonlyArray<StoredTask>, wallet:
     oldestFirst(tasks).map((task) => taskRow(tables, task)),
     wallet
   )
+
+/** Why nothing new is paid from this wallet or, where a token is given, for it. */
+export const pausedBy = (tables: Tables, walletId: WalletId, token?: Address): string | undefined => {
+  const ofToken = token === undefined ? undefined : tables.pauses.get(`token:${token}`)
+  return (tables.pauses.get("all") ?? tables.pauses.get(`wallet:${walletId}`) ?? ofToken)?.reason
+}
 
 export const setTask = (draft: Tables, id: TaskId, edit: TaskEdit): void => {
   const row = draft.tasks.get(id)

@@ -1,11 +1,12 @@
 import { Result } from "effect"
 import { type Address, parse } from "../../domain/Address.ts"
 import { type Batch, isInFlight } from "../../domain/Batch.ts"
+import { messages } from "../../domain/Task.ts"
 import type { WalletId } from "../../domain/Wallet.ts"
 import type { StoredTask, Tables } from "../MemoryLedger.ts"
 import { type MintId, type OpenTasks, type WalletWork, mintKey } from "../TaskRepo.ts"
 import { reservations } from "./money.ts"
-import { byText, isHeld, isReserving, taskState, walletOf, walletState, sorted } from "./state.ts"
+import { byText, isHeld, isReserving, pausedBy, taskState, walletOf, walletState, sorted } from "./state.ts"
 
 export const dueWallets = (tables: Tables, nowMs: number, limit: number): ReadonlyArray<WalletId> => {
   const inFlight = [...tables.batches.values()].filter(isInFlight)
@@ -15,13 +16,15 @@ export const dueWallets = (tables: Tables, nowMs: number, limit: number): Readon
     if (atMs <= nowMs) dueMs.set(walletId, Math.min(atMs, dueMs.get(walletId) ?? atMs))
   }
   for (const batch of inFlight) if (batch.nextActionAtMs !== undefined) note(batch.walletId, batch.nextActionAtMs)
-  const isStopped = (id: WalletId) => walletState(tables, id).stoppedReason !== undefined
+  const isStopped = (id: WalletId, token?: Address) =>
+    walletState(tables, id).stoppedReason !== undefined || pausedBy(tables, id, token) !== undefined
   for (const { walletId, status, nextActionAtMs } of tables.refunds.values()) {
     const isOpen = status === "signed" || (status === "planned" && !isStopped(walletId))
     if (isOpen && nextActionAtMs !== undefined) note(walletId, nextActionAtMs)
   }
   for (const task of tables.tasks.values()) {
-    if (!isReserving(task) || isHeld(tables, task.id) || occupied.has(task.id) || isStopped(task.walletId)) continue
+    if (!isReserving(task) || isHeld(tables, task.id) || occupied.has(task.id)) continue
+    if (isStopped(task.walletId, parse(task.token))) continue
     note(task.walletId, taskState(tables, task.id).nextActionAtMs ?? 0)
   }
   return [...dueMs]
@@ -32,12 +35,15 @@ export const dueWallets = (tables: Tables, nowMs: number, limit: number): Readon
 
 export const walletWork = (tables: Tables, walletId: WalletId): WalletWork => {
   const wallet = walletOf(tables, walletId)
+  const paused = pausedBy(tables, walletId)
   const isOpen = (task: StoredTask | undefined) => task !== undefined && isReserving(task) && !isHeld(tables, task.id)
   const tasks = [...tables.tasks.values()].filter((task) => task.walletId === walletId && isOpen(task))
   return {
     wallet: Result.isSuccess(wallet) ? wallet.success : undefined,
     provenBlock: walletState(tables, walletId).provenBlock,
-    stopped: walletState(tables, walletId).stoppedReason,
+    stopped:
+      walletState(tables, walletId).stoppedReason ?? (paused === undefined ? undefined : messages.paused(paused)),
+    pausedTokens: new Set([...tables.pauses.keys()].flatMap((scope) => scope.match(/^token:(.+)$/)?.[1] ?? [])),
     refunds: [...tables.refunds.values()]
       .filter((refund) => refund.walletId === walletId && (refund.status === "planned" || refund.status === "signed"))
       .toSorted((a, b) => a.createdAtMs - b.createdAtMs || byText(a.id, b.id)),

@@ -118,7 +118,8 @@ const stillOpen = ({ sql }: Statements, task: Task) => sql`
   WHERE t.id = ${task.id}::uuid AND t.status = ${task.status} AND s.held_at IS NULL
   FOR SHARE OF t`
 
-/** The row of `before` becomes `after`, if nobody changed it. Gives nothing where somebody did. */
+/** The row of `before` becomes `after`, if nobody changed it. Gives nothing where somebody did, or where it would be
+ * signed while it is paused. */
 export const updateBatch = ({ sql }: Statements, before: Batch, after: Batch) => sql`
   UPDATE ai_agent_batches SET
     status = ${after.status}, version = version + 1,
@@ -134,6 +135,8 @@ export const updateBatch = ({ sql }: Statements, before: Batch, after: Batch) =>
     reason = ${after.reason ?? null}::text, status_since = ${instantOf(sql, after.statusSinceMs)}
   WHERE task_id = ${before.taskId}::uuid AND number = ${before.number}::int
     AND version = ${before.version}::int AND status = ${before.status}
+    AND NOT (${before.status === "planned" && after.status === "signed"}::boolean AND EXISTS (SELECT 1 FROM
+      ai_agent_pauses p WHERE p.scope IN ('all', 'token:' || token, 'wallet:' || wallet_id)))
   RETURNING number`
 
 /** Marks mints as this batch's, writes v1.1's record of each, and counts the task anew from its batch rows. */

@@ -16,11 +16,11 @@ type TaskOfWallet = Pick<TaskRow, "id" | "walletId">
 export const noteDecision = (
   { sql }: Statements,
   decision: Decision,
-  about: { readonly taskId?: TaskId; readonly walletId: WalletId },
+  about: { readonly taskId?: TaskId; readonly walletId?: WalletId },
   nowMs: number
 ) => sql`
   INSERT INTO ai_agent_decisions (decided_at, command, task_id, wallet_id, said, why)
-  VALUES (${instantOf(sql, nowMs)}, ${decision.command}, ${about.taskId ?? null}::uuid, ${about.walletId}::uuid,
+  VALUES (${instantOf(sql, nowMs)}, ${decision.command}, ${about.taskId ?? null}::uuid, ${about.walletId ?? null}::uuid,
     ${decision.said}, ${decision.why})`
 
 /**

@@ -85,6 +85,8 @@ export const saveRefund = Effect.fnUntraced(function* (
           block = ${after.block ?? null}::bigint, next_action_at = ${instantOf(sql, after.nextActionAtMs ?? null)},
           reason = ${after.reason ?? null}::text, updated_at = ${instantOf(sql, nowMs)}
         WHERE id = ${before.id}::uuid AND version = ${before.version}::int AND status = ${before.status}
+          AND NOT (${before.status === "planned" && after.status === "signed"}::boolean AND EXISTS (SELECT 1 FROM
+            ai_agent_pauses p WHERE p.scope IN ('all', 'wallet:' || wallet_id)))
         RETURNING id`)
     })
   )

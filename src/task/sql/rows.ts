@@ -9,8 +9,15 @@ import type { BadTask } from "../TaskRepo.ts"
 import type { TimeColumns } from "./TimeColumns.ts"
 
 const Ms = Schema.NullOr(Schema.Number)
-const StatusText = Schema.Literals(["pending_payment", "funded", "processing", "completed", "failed", "cancelled"])
-const BatchStatusText = Schema.Literals([
+export const StatusText = Schema.Literals([
+  "pending_payment",
+  "funded",
+  "processing",
+  "completed",
+  "failed",
+  "cancelled"
+])
+export const BatchStatusText = Schema.Literals([
   "planned",
   "signed",
   "accepted",

@@ -1,5 +1,6 @@
 import { Effect, Result, Schema } from "effect"
 import { type Address, parse } from "../../domain/Address.ts"
+import { messages } from "../../domain/Task.ts"
 import { usdc } from "../../domain/Usdc.ts"
 import type { WalletId } from "../../domain/Wallet.ts"
 import { type MintId, mintKey, type OpenTasks, type WalletWork } from "../TaskRepo.ts"
@@ -26,6 +27,8 @@ const WalletRecords = Schema.Array(
     ...WalletFields,
     proven_block: Schema.BigInt,
     stopped_reason: Schema.NullOr(Schema.String),
+    paused_reason: Schema.NullOr(Schema.String),
+    paused_tokens: Schema.Array(Schema.String),
     reserved_sum: Schema.BigInt,
     maybe_spent: Schema.BigInt
   })
@@ -46,7 +49,8 @@ export const dueWallets = Effect.fnUntraced(function* ({ sql }: Statements, nowM
       SELECT r.wallet_id, r.next_action_at
       FROM ai_agent_refunds r LEFT JOIN ai_agent_wallet_state ws USING (wallet_id)
       WHERE r.status IN ('planned', 'signed') AND r.next_action_at <= ${now}
-        AND (r.status = 'signed' OR ws.stopped_at IS NULL)
+        AND (r.status = 'signed' OR (ws.stopped_at IS NULL AND NOT EXISTS (SELECT 1 FROM ai_agent_pauses p
+          WHERE p.scope IN ('all', 'wallet:' || r.wallet_id))))
       UNION ALL
       SELECT t.agent_wallet_id, coalesce(s.next_action_at, to_timestamp(0))
       FROM ai_agent_tasks t
@@ -56,6 +60,8 @@ export const dueWallets = Effect.fnUntraced(function* ({ sql }: Statements, nowM
         AND (s.next_action_at IS NULL OR s.next_action_at <= ${now})
         AND NOT EXISTS (SELECT 1 FROM ai_agent_batches b
           WHERE b.task_id = t.id AND b.status IN ('signed', 'accepted', 'unknown', 'paid'))
+        AND NOT EXISTS (SELECT 1 FROM ai_agent_pauses p
+          WHERE p.scope IN ('all', 'token:' || lower(t.token_address), 'wallet:' || t.agent_wallet_id))
     ) due
     GROUP BY due.wallet_id
     ORDER BY min(due.at), due.wallet_id
@@ -74,7 +80,10 @@ export const walletWork = Effect.fnUntraced(function* (on: Statements, walletId:
     ORDER BY t.created_at, t.id`
   const wallets = yield* sql`
     SELECT ${walletColumns(sql)}, coalesce(ws.proven_block, 0) AS proven_block,
-      ws.stopped_reason, coalesce(m.reserved_sum, 0) AS reserved_sum, coalesce(m.maybe_spent, 0) AS maybe_spent
+      ws.stopped_reason,
+      (SELECT p.reason FROM ai_agent_pauses p WHERE p.scope IN ('all', 'wallet:' || ${id}) LIMIT 1) AS paused_reason,
+      ARRAY(SELECT substr(p.scope, 7) FROM ai_agent_pauses p WHERE starts_with(p.scope, 'token:')) AS paused_tokens,
+      coalesce(m.reserved_sum, 0) AS reserved_sum, coalesce(m.maybe_spent, 0) AS maybe_spent
     FROM (SELECT ${id} AS id) p
     LEFT JOIN ai_agent_wallets w ON w.id = p.id
     LEFT JOIN ai_agent_wallet_state ws ON ws.wallet_id = p.id
@@ -95,7 +104,8 @@ export const walletWork = Effect.fnUntraced(function* (on: Statements, walletId:
   return {
     wallet: Result.isSuccess(wallet) ? wallet.success : undefined,
     provenBlock: row?.proven_block ?? 0n,
-    stopped: row?.stopped_reason ?? undefined,
+    stopped: row?.stopped_reason ?? (row?.paused_reason == null ? undefined : messages.paused(row.paused_reason)),
+    pausedTokens: new Set(row?.paused_tokens),
     reserved: usdc(row?.reserved_sum ?? 0n),
     maybeSpent: usdc(row?.maybe_spent ?? 0n),
     ...readTasks(yield* Schema.decodeUnknownEffect(Tasks)(tasks), wallet),

@@ -1,0 +1,33 @@
+import { Effect } from "effect"
+import type { ChainError } from "../chain/ChainClient.ts"
+import type { Refused } from "../operator/Refused.ts"
+import type { LedgerError } from "../task/TaskRepo.ts"
+import { Conflict, NotFound, Unavailable } from "./contract/problems.ts"
+
+const unavailable = ({ message }: { readonly message: string }) => Effect.fail(new Unavailable({ detail: message }))
+
+/** What was not found is refused by operators with these words at the beginning. */
+const isMissing = ({ message }: Refused): boolean => message.startsWith("There is no ")
+
+/** Whatever keeps a decision from being made, as a problem. */
+export const deciding = <A, R>(
+  decision: Effect.Effect<A, Refused | LedgerError | ChainError, R>
+): Effect.Effect<A, NotFound | Conflict | Unavailable, R> =>
+  decision.pipe(
+    Effect.catchTags({
+      Refused: (error) =>
+        Effect.fail<NotFound | Conflict>(
+          isMissing(error) ? new NotFound({ detail: error.message }) : new Conflict({ detail: error.message })
+        ),
+      LedgerError: unavailable,
+      ChainError: unavailable
+    })
+  )
+
+/** The same for what only looks: there is nothing to be refused but what is not there. */
+export const asking = <A, R>(
+  question: Effect.Effect<A, Refused | LedgerError | ChainError, R>
+): Effect.Effect<A, NotFound | Unavailable, R> =>
+  deciding(question).pipe(
+    Effect.catchTag("Conflict", ({ detail }) => Effect.fail(new NotFound(detail === undefined ? {} : { detail })))
+  )

@@ -1,0 +1,181 @@
+import { Schema } from "effect"
+import {
+  HttpApi,
+  HttpApiEndpoint,
+  HttpApiGroup,
+  HttpApiMiddleware,
+  HttpApiSchema,
+  HttpApiSecurity,
+  OpenApi
+} from "effect/http-api"
+import { version } from "../../ops/version.ts"
+import * as Decision from "./decisions.ts"
+import { Conflict, Forbidden, NotFound, TooMany, Unauthorized, Unavailable } from "./problems.ts"
+import * as System from "./system.ts"
+import * as Tasks from "./tasks.ts"
+import * as V1 from "./v1.ts"
+import * as Wallets from "./wallets.ts"
+
+/** Lets in who has the token of `OPS_TOKEN`. */
+export class Authorization extends HttpApiMiddleware.Service<Authorization>()(
+  "ai-mint-executor/api/contract/Authorization",
+  { security: { bearer: HttpApiSecurity.bearer }, error: [Unauthorized, Forbidden, TooMany], requiredForClient: true }
+) {}
+
+/** A task's id, or the first eight digits of it. */
+const taskParam = { task: Schema.String.check(Schema.isMaxLength(64)) }
+
+/** An agent wallet: its id, its user's address, or its own. */
+const walletParam = { wallet: Schema.String.check(Schema.isMaxLength(64)) }
+
+/** What every route may answer that asks ledger or chain. */
+const asking = [NotFound, Unavailable] as const
+const deciding = [NotFound, Conflict, Unavailable] as const
+
+const system = HttpApiGroup.make("system", { topLevel: true }).add(
+  HttpApiEndpoint.get("healthz", "/healthz", {
+    success: [System.Alive, System.Dead]
+  }),
+  HttpApiEndpoint.get("readyz", "/readyz", {
+    success: [System.Ready, System.Unready]
+  }),
+  HttpApiEndpoint.get("version", "/version", { success: System.Version })
+)
+
+const tasks = HttpApiGroup.make("tasks")
+  .add(
+    HttpApiEndpoint.get("list", "/", { query: Tasks.TaskQuery.fields, success: Tasks.TaskPage, error: asking }),
+    HttpApiEndpoint.post("create", "/", {
+      payload: Tasks.NewTask,
+      success: Decision.Created.pipe(HttpApiSchema.status(201)),
+      error: deciding
+    }),
+    HttpApiEndpoint.get("show", "/:task", { params: taskParam, success: Tasks.Task, error: asking }),
+    HttpApiEndpoint.get("explain", "/:task/explain", {
+      params: taskParam,
+      success: Tasks.Explanation,
+      error: asking
+    }),
+    HttpApiEndpoint.post("cancel", "/:task/cancel", {
+      params: taskParam,
+      payload: Decision.WhyBody,
+      success: Decision.Cancelled,
+      error: deciding
+    }),
+    HttpApiEndpoint.post("retry", "/:task/retry", {
+      params: taskParam,
+      payload: Decision.WhyBody,
+      success: Decision.Retried,
+      error: deciding
+    }),
+    HttpApiEndpoint.post("adopt", "/:task/adopt", {
+      params: taskParam,
+      payload: Decision.AdoptBody,
+      success: Decision.Adopted,
+      error: deciding
+    }),
+    HttpApiEndpoint.post("resolve", "/:task/resolve", {
+      params: taskParam,
+      payload: Decision.ResolveBody,
+      success: Decision.Resolved,
+      error: deciding
+    })
+  )
+  .prefix("/api/tasks")
+  .middleware(Authorization)
+
+const wallets = HttpApiGroup.make("wallets")
+  .add(
+    HttpApiEndpoint.get("show", "/:wallet", { params: walletParam, success: Wallets.WalletView, error: asking }),
+    HttpApiEndpoint.post("resolve", "/:wallet/resolve", {
+      params: walletParam,
+      payload: Decision.WhyBody,
+      success: Decision.Reopened,
+      error: deciding
+    }),
+    HttpApiEndpoint.post("refund", "/:wallet/refund", {
+      params: walletParam,
+      payload: Decision.RefundBody,
+      success: Decision.Refunding,
+      error: deciding
+    })
+  )
+  .prefix("/api/wallets")
+  .middleware(Authorization)
+
+/** An event as it is streamed: `id` for `Last-Event-ID`. `beat` comes every few seconds, so that silence can be told from an end. */
+const StreamedEvent = Schema.Union([
+  Schema.Struct({
+    id: Schema.String,
+    event: Schema.Literal("ledger"),
+    data: Schema.fromJsonString(System.Event)
+  }),
+  Schema.Struct({
+    id: Schema.UndefinedOr(Schema.String),
+    event: Schema.Literal("beat"),
+    data: Schema.String
+  })
+])
+
+const control = HttpApiGroup.make("control")
+  .add(
+    HttpApiEndpoint.get("overview", "/overview", { success: System.Overview, error: asking }),
+    HttpApiEndpoint.get("reconcile", "/reconcile", {
+      success: Decision.Reconciled,
+      error: [Conflict, TooMany, Unavailable]
+    }),
+    HttpApiEndpoint.get("pauses", "/pauses", { success: Wallets.Paused, error: asking }),
+    HttpApiEndpoint.post("pause", "/pause", { payload: Wallets.PauseBody, success: Wallets.Paused, error: deciding }),
+    HttpApiEndpoint.post("resume", "/resume", { payload: Wallets.PauseBody, success: Wallets.Paused, error: deciding }),
+    HttpApiEndpoint.get("events", "/events", {
+      headers: { "last-event-id": Schema.optionalKey(Schema.NumberFromString.check(Schema.isInt())) },
+      success: HttpApiSchema.StreamSse({ events: StreamedEvent }),
+      error: [TooMany, Unavailable]
+    })
+  )
+  .prefix("/api")
+  .middleware(Authorization)
+
+/** What v1.1's front end asks its server, in the shapes that it knows. */
+const v1 = HttpApiGroup.make("v1")
+  .add(
+    HttpApiEndpoint.get("task", "/task/:id", {
+      params: { id: Schema.String },
+      success: V1.OneV1,
+      error: [V1.NotFoundV1, V1.BadRequestV1, Unavailable]
+    }),
+    HttpApiEndpoint.get("tasks", "/tasks/:address", {
+      params: { address: Schema.String },
+      query: { limit: Schema.optionalKey(Schema.String), offset: Schema.optionalKey(Schema.String) },
+      success: V1.ListV1,
+      error: [V1.BadRequestV1, Unavailable]
+    }),
+    HttpApiEndpoint.post("cancel", "/task/:id/cancel", {
+      params: { id: Schema.String },
+      success: V1.DoneV1,
+      error: [V1.NotFoundV1, V1.BadRequestV1, Unavailable]
+    }),
+    HttpApiEndpoint.post("retry", "/task/:id/retry", {
+      params: { id: Schema.String },
+      success: V1.DoneV1,
+      error: [V1.NotFoundV1, V1.BadRequestV1, Unavailable]
+    })
+  )
+  .prefix("/api/ai-agent")
+  .middleware(Authorization)
+
+/** The whole of it: the server, the client of `ai-mint` and the OpenAPI document come from here. */
+export class Api extends HttpApi.make("ai-mint-executor")
+  .add(system)
+  .add(tasks)
+  .add(wallets)
+  .add(control)
+  .add(v1)
+  .middleware(HttpApiMiddleware.ProblemDetails)
+  .annotateMerge(
+    OpenApi.annotations({
+      title: "AI Mint Executor",
+      version,
+      description: "What operators see and decide. Amounts are USDC in base units (6 decimals), as text."
+    })
+  ) {}

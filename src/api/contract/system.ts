@@ -1,0 +1,130 @@
+import { Schema } from "effect"
+import { HttpApiSchema } from "effect/http-api"
+import { Pause } from "./wallets.ts"
+import { Status, Task } from "./tasks.ts"
+import { Amount, Instant, orNull, Whole } from "./values.ts"
+
+/** Whether the loops go round. */
+const healthWhere = <const A extends boolean>(alive: A) =>
+  Schema.Struct({
+    alive: Schema.Literal(alive),
+    loops: Schema.Array(
+      Schema.Struct({
+        name: Schema.String,
+        alive: Schema.Boolean,
+        intervalMs: Schema.Number,
+        /** When it last began or ended a round. */
+        lastProgress: orNull(Instant),
+        /** How the last round ended: `done`, `failed`, `defect`; why, where it did not go well. */
+        outcome: orNull(Schema.String),
+        problem: orNull(Schema.String)
+      })
+    )
+  })
+/** 200 or 503. */
+export const Alive = healthWhere(true)
+export const Dead = healthWhere(false).pipe(HttpApiSchema.status(503))
+export type Health = typeof Alive.Type | typeof Dead.Type
+
+const Part = {
+  ok: Schema.Boolean,
+  tookMs: Schema.Number,
+  problem: orNull(Schema.String)
+}
+
+export const Sweep = Schema.Struct({
+  at: Instant,
+  tookMs: Schema.Number,
+  checked: Schema.Int,
+  funded: Schema.Int,
+  cancelled: Schema.Int
+})
+
+/** Whether everything that is needed answers. */
+const readinessWhere = <R extends Schema.Constraint>(ready: R) =>
+  Schema.Struct({
+    ready,
+    checkedAt: Instant,
+    database: Schema.Struct(Part),
+    /** Each node of the list, by host. */
+    rpc: Schema.Array(
+      Schema.Struct({ host: Schema.String, ...Part, head: orNull(Whole), headAgeMs: orNull(Schema.Number) })
+    ),
+    mintServer: Schema.Struct(Part),
+    sweep: Schema.Struct({ ok: Schema.Boolean, problem: orNull(Schema.String), last: orNull(Sweep) }),
+    /** The longest overdue row. */
+    due: Schema.Struct({ ok: Schema.Boolean, problem: orNull(Schema.String), since: orNull(Instant) })
+  })
+/** 200 or 503, or either as a part of something else. */
+export const Ready = readinessWhere(Schema.Literal(true))
+export const Unready = readinessWhere(Schema.Literal(false)).pipe(HttpApiSchema.status(503))
+export const Readiness = readinessWhere(Schema.Boolean)
+export type Readiness = typeof Readiness.Type
+
+export const Version = Schema.Struct({
+  name: Schema.String,
+  version: Schema.String,
+  network: Schema.String,
+  chainId: Schema.Int,
+  startedAt: Instant
+})
+
+/** Something that waits for a person, or might soon. */
+export const Attention = Schema.Struct({
+  kind: Schema.Literals(["held", "undelivered", "unknown", "stopped"]),
+  taskId: orNull(Schema.String),
+  wallet: orNull(Schema.String),
+  batch: orNull(Schema.Int),
+  since: orNull(Instant),
+  text: Schema.String,
+  /** What to type behind `ai-mint` to learn more. */
+  command: Schema.String
+})
+export type Attention = typeof Attention.Type
+
+/** What runs now, for the page and for `status`. */
+export const Overview = Schema.Struct({
+  command: Schema.Literal("status"),
+  now: Instant,
+  version: Version,
+  /** Where transactions can be looked at: `<explorer>/tx/<hash>`; `null` on a local chain. */
+  explorer: orNull(Schema.String),
+  paymentTimeoutMs: Schema.Number,
+  tasks: Schema.Array(Schema.Struct({ status: Status, held: Schema.Boolean, count: Schema.Int, cost: Amount })),
+  batches: Schema.Array(Schema.Struct({ status: Schema.String, count: Schema.Int, amount: Amount })),
+  money: Schema.Struct({ deposited: Amount, paid: Amount, refunded: Amount, credit: Amount }),
+  /** Orders that were created since then, and how far they came. */
+  funnel: Schema.Struct({
+    since: Instant,
+    created: Schema.Int,
+    funded: Schema.Int,
+    minting: Schema.Int,
+    completed: Schema.Int,
+    failed: Schema.Int,
+    cancelled: Schema.Int
+  }),
+  /** Open orders, newest first, at most 100, and how many there are. */
+  open: Schema.Array(Task),
+  openCount: Schema.Int,
+  /** At most 100. */
+  attention: Schema.Array(Attention),
+  attentionCount: Schema.Int,
+  readiness: Readiness,
+  pauses: Schema.Array(Pause)
+})
+export type Overview = typeof Overview.Type
+export type OverviewJson = typeof Overview.Encoded
+
+/** One step of an order, a payment, a deposit, a refund or a decision. */
+export const Event = Schema.Struct({
+  id: Schema.Int,
+  at: Instant,
+  /** `task.funded`, `batch.paid`, `deposit.arrived`, `refund.signed`, `decision.made`, `wallet.stopped`, `pause.set`, … */
+  kind: Schema.String,
+  taskId: orNull(Schema.String),
+  walletId: orNull(Schema.String),
+  batch: orNull(Schema.Int),
+  detail: Schema.Record(Schema.String, Schema.Union([Schema.String, Schema.Number, Schema.Null]))
+})
+export type Event = typeof Event.Type
+export type EventJson = typeof Event.Encoded

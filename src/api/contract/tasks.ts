@@ -1,0 +1,151 @@
+import { Schema } from "effect"
+import { QUANTITY_MAX } from "../../domain/Task.ts"
+import { Amount, Instant, orNull, Whole } from "./values.ts"
+
+export const Status = Schema.Literals(["pending_payment", "funded", "processing", "completed", "failed", "cancelled"])
+
+/** A row of `ai_agent_tasks` and what the executor knows beside it. Sound or not: texts are as they are stored. */
+export const Task = Schema.Struct({
+  id: Schema.String,
+  status: Status,
+  /** Why it waits for a person, and since when. */
+  held: orNull(Schema.Struct({ reason: Schema.String, since: Instant })),
+  userAddress: Schema.String,
+  agentWalletId: Schema.String,
+  /** Where the person pays to. */
+  agentAddress: orNull(Schema.String),
+  tokenAddress: Schema.String,
+  quantity: Schema.Int,
+  pricePerMint: Whole,
+  totalCost: Whole,
+  mintsCompleted: Schema.Int,
+  mintsFailed: Schema.Int,
+  /** Refusals in a row since the last progress. */
+  retryCount: Schema.Int,
+  errorMessage: orNull(Schema.String),
+  /** The transfer that paid, or `auto_funded` where only the balance was known. */
+  fundingTx: orNull(Schema.String),
+  createdAt: orNull(Instant),
+  /** When the payment timeout is over, by the chain's clock. */
+  deadline: orNull(Instant),
+  fundedAt: orNull(Instant),
+  startedAt: orNull(Instant),
+  completedAt: orNull(Instant),
+  /** Nothing is done for it before this time. */
+  nextActionAt: orNull(Instant)
+})
+export type Task = typeof Task.Type
+export type TaskJson = typeof Task.Encoded
+
+export const PAGE_MAX = 200
+
+/** `status` may be several, with commas between them. */
+export const TaskQuery = Schema.Struct({
+  status: Schema.optionalKey(
+    Schema.String.check(
+      Schema.isPattern(/^(pending_payment|funded|processing|completed|failed|cancelled)(,[a-z_]{1,20}){0,5}$/, {
+        message: "expected statuses, with commas between them"
+      })
+    )
+  ),
+  user: Schema.optionalKey(Schema.String.check(Schema.isPattern(/^0x[0-9a-fA-F]{40}$/))),
+  token: Schema.optionalKey(Schema.String.check(Schema.isPattern(/^0x[0-9a-fA-F]{40}$/))),
+  /** The agent wallet: its id, its user's address, or its own. */
+  wallet: Schema.optionalKey(Schema.String.check(Schema.isMaxLength(64))),
+  held: Schema.optionalKey(Schema.Literals(["true", "false"])),
+  limit: Schema.optionalKey(
+    Schema.NumberFromString.check(Schema.isInt(), Schema.isBetween({ minimum: 1, maximum: PAGE_MAX }))
+  ),
+  /** `next` of the page before. */
+  cursor: Schema.optionalKey(Schema.String.check(Schema.isMaxLength(80)))
+})
+
+export const TaskPage = Schema.Struct({
+  /** Newest first. */
+  tasks: Schema.Array(Task),
+  /** The `cursor` of the next page. */
+  next: orNull(Schema.String)
+})
+export type TaskPage = typeof TaskPage.Type
+
+export const NewTask = Schema.Struct({
+  /** A UUID of the caller's own: the same request twice makes one order. */
+  id: Schema.optionalKey(Schema.String.check(Schema.isUUID())),
+  /** The person. They must have an agent wallet. */
+  userAddress: Schema.String.check(Schema.isPattern(/^0x[0-9a-fA-F]{40}$/)),
+  tokenAddress: Schema.String.check(Schema.isPattern(/^0x[0-9a-fA-F]{40}$/)),
+  quantity: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: QUANTITY_MAX })),
+  /** Default: what the mint server asks now. */
+  pricePerMint: Schema.optionalKey(Amount)
+})
+
+/** One thing that happened to an order, in words. */
+export const Step = Schema.Struct({
+  at: orNull(Instant),
+  /** What kind of thing: `created`, `deposit`, `funded`, `planned`, `signed`, `paid`, `minted`, `refused`, `decision`, … */
+  kind: Schema.String,
+  text: Schema.String,
+  batch: orNull(Schema.Int),
+  /** Transactions on the chain that show it. */
+  txs: Schema.Array(Schema.String)
+})
+export type Step = typeof Step.Type
+
+const BatchStatusText = Schema.Literals([
+  "planned",
+  "signed",
+  "accepted",
+  "unknown",
+  "paid",
+  "delivered",
+  "held",
+  "resolved"
+])
+
+/** One payment and the mints that it buys. */
+export const Batch = Schema.Struct({
+  number: Schema.Int,
+  status: BatchStatusText,
+  since: Instant,
+  quantity: Schema.Int,
+  minted: Schema.Int,
+  /** The most that it may cost, and what the chain shows that it cost. */
+  amount: Amount,
+  paidAmount: orNull(Amount),
+  nonce: Schema.String,
+  payTo: Schema.String,
+  /** By the chain's clock: until when the signed payment can be taken. */
+  validBefore: orNull(Instant),
+  paymentTx: orNull(Schema.String),
+  mintTxs: Schema.Array(Schema.String),
+  reason: orNull(Schema.String),
+  nextActionAt: orNull(Instant)
+})
+
+/** Everything that answers "I paid, where are my tokens?". */
+export const Explanation = Schema.Struct({
+  command: Schema.Literal("explain"),
+  task: Task,
+  /** What there is to say, in one sentence. */
+  summary: Schema.String,
+  /** The money of its wallet; what is on chain is `null` where the chain does not answer. */
+  money: Schema.Struct({
+    onChain: orNull(Amount),
+    block: orNull(Whole),
+    reserved: Amount,
+    /** What is still to be paid for this order. */
+    needed: Amount
+  }),
+  /** In order of time. */
+  steps: Schema.Array(Step),
+  batches: Schema.Array(Batch),
+  /** What happens next and when, or why nothing does, and what a person can do. */
+  next: Schema.Struct({
+    text: Schema.String,
+    at: orNull(Instant),
+    /** Commands that help, as they are typed behind `ai-mint`. */
+    commands: Schema.Array(Schema.String)
+  })
+})
+export type Explanation = typeof Explanation.Type
+export type ExplanationJson = typeof Explanation.Encoded

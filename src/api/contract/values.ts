@@ -1,0 +1,39 @@
+import { DateTime, Option, Schema, SchemaTransformation } from "effect"
+import { Usdc } from "../../domain/Usdc.ts"
+
+/** USDC in base units (6 decimals), as decimal text: JSON has no integers of that size. */
+export const Amount = Schema.BigIntFromString.pipe(Schema.decodeTo(Usdc)).annotate({
+  description: "USDC in base units (6 decimals), as text: 1 USDC is 1000000"
+})
+
+/** A number that may be larger than JSON's, and less than nothing. */
+export const Whole = Schema.BigIntFromString.annotate({ description: "A whole number, as text" })
+
+/** A moment: ISO 8601 in UTC outside, milliseconds since 1970 inside. */
+export const Instant = Schema.String.pipe(
+  Schema.decodeTo(
+    Schema.Number,
+    SchemaTransformation.transform({
+      decode: (text) => Option.match(DateTime.make(text), { onNone: () => Number.NaN, onSome: DateTime.toEpochMillis }),
+      encode: (ms) => DateTime.formatIso(DateTime.makeUnsafe(ms))
+    })
+  )
+).annotate({ description: "A moment: ISO 8601, in UTC" })
+
+/** `null` outside, `undefined` inside: not known, or not there. */
+export const orNull = <S extends Schema.Constraint>(schema: S) =>
+  Schema.NullOr(schema).pipe(
+    Schema.decodeTo(
+      Schema.UndefinedOr(Schema.toType(schema)),
+      SchemaTransformation.transform<S["Type"] | undefined, S["Type"] | null>({
+        decode: (value) => value ?? undefined,
+        encode: (value) => value ?? null
+      })
+    )
+  )
+
+/** The words of whoever decides. Kept with the decision for ever. */
+export const Why = Schema.String.check(
+  Schema.makeFilter((text) => text.trim() !== "" || "expected a reason, in words"),
+  Schema.isMaxLength(500)
+)

@@ -1,0 +1,81 @@
+import { Schema } from "effect"
+import { Address } from "../../domain/Address.ts"
+import { Task } from "./tasks.ts"
+import { Amount, Instant, orNull, Why, Whole } from "./values.ts"
+
+/** One agent wallet: what the chain shows beside what the ledger says. */
+export const WalletView = Schema.Struct({
+  command: Schema.Literal("wallet"),
+  id: Schema.String,
+  userAddress: Address,
+  agentAddress: Address,
+  stopped: orNull(Schema.Struct({ reason: Schema.String, since: orNull(Instant) })),
+  /** `null` where the chain does not answer. */
+  chain: orNull(Schema.Struct({ balance: Amount, block: Whole, at: Instant })),
+  ledger: Schema.Struct({
+    /** What the books expect on chain; `null` until they are opened. */
+    expected: orNull(Amount),
+    countedTo: orNull(Whole),
+    reserved: Amount,
+    /** Signed, and not yet proven paid or void. */
+    maybeSpent: Amount,
+    lastPaymentBlock: Whole
+  }),
+  /** What is certainly free: on chain, and reserved for nothing. */
+  credit: orNull(Amount),
+  /** Open orders, newest first. */
+  tasks: Schema.Array(Task),
+  /** Newest first. */
+  deposits: Schema.Array(
+    Schema.Struct({
+      tx: Schema.String,
+      from: Schema.String,
+      amount: Amount,
+      left: Amount,
+      block: Whole,
+      at: Instant
+    })
+  ),
+  /** Newest first. */
+  refunds: Schema.Array(
+    Schema.Struct({
+      id: Schema.String,
+      status: Schema.Literals(["planned", "signed", "paid", "held"]),
+      amount: Amount,
+      to: Schema.String,
+      tx: orNull(Schema.String),
+      reason: orNull(Schema.String),
+      createdAt: Instant
+    })
+  ),
+  /** Newest first. */
+  decisions: Schema.Array(
+    Schema.Struct({ at: Instant, command: Schema.String, said: Schema.String, why: Schema.String })
+  )
+})
+export type WalletView = typeof WalletView.Type
+
+/** Neither token nor wallet: everything. */
+export const PauseBody = Schema.Struct({
+  why: Why,
+  token: Schema.optionalKey(Schema.String.check(Schema.isPattern(/^0x[0-9a-fA-F]{40}$/))),
+  wallet: Schema.optionalKey(Schema.String.check(Schema.isMaxLength(64)))
+})
+
+export const Pause = Schema.Struct({
+  /** `all`, `token:0x…` or `wallet:<id>`. */
+  scope: Schema.String,
+  reason: Schema.String,
+  since: Instant
+})
+export type Pause = typeof Pause.Type
+
+/** What is paused now, after what was asked for was done. */
+export const Paused = Schema.Struct({
+  command: Schema.Literals(["pause", "resume", "pauses"]),
+  /** What this request was about, and whether it changed anything. */
+  scope: orNull(Schema.String),
+  did: Schema.Boolean,
+  pauses: Schema.Array(Pause)
+})
+export type Paused = typeof Paused.Type

@@ -1,0 +1,67 @@
+import { Effect, Schedule, Semaphore, Stream } from "effect"
+import { HttpApiBuilder } from "effect/http-api"
+import { pause, type Paused, pauses, resume } from "../operator/pause.ts"
+import { reconcile } from "../operator/reconcile.ts"
+import { asking, deciding } from "./answers.ts"
+import { Api } from "./contract/Api.ts"
+import { TooMany, Unavailable } from "./contract/problems.ts"
+import type * as Wallets from "./contract/wallets.ts"
+import { EventFeed } from "./feed.ts"
+import { Overview } from "./overview.ts"
+import { inside } from "./Tools.ts"
+import { eventOf } from "./views.ts"
+
+/** So that whoever listens knows that nothing happened, and a proxy in between does not hang up. */
+const BEAT_EVERY = "10 seconds"
+
+const BUSY = new TooMany({
+  detail: "A reconciliation is under way: it asks the chain for everything. Wait for its end."
+})
+
+export const layer = HttpApiBuilder.group(
+  Api,
+  "control",
+  Effect.fnUntraced(function* (handlers) {
+    const overview = yield* Overview
+    const feed = yield* EventFeed
+    const use = yield* inside
+    const oneAtATime = yield* Semaphore.make(1)
+    return handlers.handleAll({
+      overview: () => asking(overview.now),
+      reconcile: () =>
+        oneAtATime
+          .withPermitsIfAvailable(1)(use(deciding(reconcile())))
+          .pipe(
+            Effect.flatMap(Effect.fromOption),
+            Effect.catchTags({ NoSuchElementError: () => Effect.fail(BUSY), NotFound: Effect.die })
+          ),
+      pauses: () => use(asking(Effect.map(pauses, pausedOf))),
+      pause: ({ payload }) => use(deciding(Effect.map(pause(payload, payload.why), pausedOf))),
+      resume: ({ payload }) => use(deciding(Effect.map(resume(payload, payload.why), pausedOf))),
+      events: ({ headers }) =>
+        feed.listen(headers["last-event-id"]).pipe(
+          Effect.map(streamed),
+          Effect.catchTag("LedgerError", ({ message }) => Effect.fail(new Unavailable({ detail: message })))
+        )
+    })
+  })
+)
+
+const pausedOf = ({ pauses: all, ...rest }: Paused): Wallets.Paused => ({
+  ...rest,
+  pauses: all.map(({ scope, reason, sinceMs: since }) => ({ scope, reason, since }))
+})
+
+/** The first beat comes at once: whoever listens sees that somebody speaks. */
+const streamed = (events: Effect.Success<ReturnType<EventFeed["Service"]["listen"]>>) => {
+  const beats = Stream.fromSchedule(Schedule.spaced(BEAT_EVERY)).pipe(Stream.as("ok"), (later) =>
+    Stream.concat(Stream.succeed("ok"), later)
+  )
+  const told = Stream.map(events, (event) => ({
+    id: String(event.id),
+    event: "ledger" as const,
+    data: eventOf(event)
+  }))
+  const beating = Stream.map(beats, (data) => ({ id: undefined, event: "beat" as const, data }))
+  return Stream.merge(told, beating, { haltStrategy: "left" })
+}

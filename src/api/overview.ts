@@ -1,0 +1,80 @@
+import { Clock, Context, Duration, Effect, Layer } from "effect"
+import { Settings } from "../config/Settings.ts"
+import * as Progress from "../ops/Progress.ts"
+import { version } from "../ops/version.ts"
+import { DecisionRepo } from "../task/DecisionRepo.ts"
+import type { LedgerError } from "../task/TaskRepo.ts"
+import { type LedgerFigures, WatchRepo } from "../task/WatchRepo.ts"
+import type * as System from "./contract/system.ts"
+import { Readiness } from "./readiness.ts"
+import { attentionOf, taskOf } from "./views.ts"
+
+/** Every page asks at every event: they share an answer. */
+const KEPT = "1 second"
+
+/** What `/metrics` and pages may be behind by: the sums go over all tasks there ever were. */
+const FIGURES_KEPT = "5 seconds"
+
+const OPEN_MAX = 100
+const ATTENTION_MAX = 100
+const FUNNEL_MS = 6 * 3_600_000
+
+/** What runs now, in figures. */
+export class Overview extends Context.Service<
+  Overview,
+  {
+    readonly now: Effect.Effect<System.Overview, LedgerError>
+    readonly figures: Effect.Effect<LedgerFigures, LedgerError>
+    readonly version: Effect.Effect<System.Overview["version"]>
+  }
+>()("ai-mint-executor/api/overview/Overview") {
+  static readonly layer = Layer.effect(
+    Overview,
+    Effect.gen(function* () {
+      const watch = yield* WatchRepo
+      const services = yield* Effect.context<Settings | Readiness | WatchRepo | DecisionRepo>()
+      const figures = yield* Effect.cachedWithTTL(Effect.flatMap(Clock.currentTimeMillis, watch.figures), FIGURES_KEPT)
+      const now = yield* Effect.cachedWithTTL(Effect.provideContext(gather(figures), services), KEPT)
+      return Overview.of({ now, figures, version: Effect.provideContext(versionNow, services) })
+    })
+  )
+}
+
+const versionNow = Effect.gen(function* () {
+  const { network } = yield* Settings
+  const { startedAtMs } = yield* Progress.state
+  return { name: "ai-mint-executor", version, network: network.name, chainId: network.chainId, startedAt: startedAtMs }
+})
+
+const OPEN = ["pending_payment", "funded", "processing"] as const
+
+const gather = Effect.fnUntraced(function* (figuresNow: Effect.Effect<LedgerFigures, LedgerError>) {
+  const { network, paymentTimeout } = yield* Settings
+  const watch = yield* WatchRepo
+  const nowMs = yield* Clock.currentTimeMillis
+  const timeoutMs = Duration.toMillis(paymentTimeout)
+  const sinceMs = nowMs - FUNNEL_MS
+  const figures = yield* figuresNow
+  const open = yield* watch.listTasks({ statuses: OPEN }, { after: undefined, limit: OPEN_MAX })
+  const attention = yield* watch.attention(ATTENTION_MAX)
+  const { count: stopped } = figures.stoppedWallets
+  return {
+    command: "status",
+    now: nowMs,
+    version: yield* versionNow,
+    explorer: network.explorerUrl,
+    paymentTimeoutMs: timeoutMs,
+    tasks: figures.tasks,
+    batches: figures.batches,
+    money: figures.money,
+    funnel: { since: sinceMs, ...(yield* watch.funnel(sinceMs)) },
+    open: open.tasks.map((task) => taskOf(task, timeoutMs)),
+    openCount: figures.tasks
+      .filter(({ status }) => OPEN.some((one) => one === status))
+      .reduce((n, { count }) => n + count, 0),
+    attention: attention.map(attentionOf),
+    attentionCount: Math.max(attention.length, figures.held.count + figures.undelivered.count + stopped),
+    readiness: yield* (yield* Readiness).now,
+    pauses: (yield* (yield* DecisionRepo).pauses).map(({ scope, reason, sinceMs: since }) => ({ scope, reason, since }))
+  } satisfies System.Overview as System.Overview
+})

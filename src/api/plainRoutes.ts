@@ -1,0 +1,57 @@
+import { Clock, Effect, Layer, Option } from "effect"
+import { HttpRouter, HttpServerRequest, HttpServerResponse, ProblemDetails } from "effect/http"
+import { PrometheusMetrics } from "effect/observability"
+import { showFigures } from "../ops/ledgerGauges.ts"
+import { Overview } from "./overview.ts"
+import { type PageFile, pageHeaders, readPageFiles } from "./pageFiles.ts"
+
+/** Prometheus' text format. Without the database it still tells how the process is. */
+const metrics = HttpRouter.use((router) =>
+  Effect.gen(function* () {
+    const overview = yield* Overview
+    yield* router.add(
+      "GET",
+      "/metrics",
+      Effect.gen(function* () {
+        const figures = yield* Effect.option(overview.figures)
+        if (Option.isSome(figures)) yield* showFigures(figures.value, yield* Clock.currentTimeMillis)
+        return HttpServerResponse.text(yield* PrometheusMetrics.format(), { contentType: "text/plain; version=0.0.4" })
+      })
+    )
+  })
+)
+
+const page = HttpRouter.use((router) =>
+  Effect.gen(function* () {
+    for (const [path, file] of yield* readPageFiles) yield* router.add("GET", path as `/${string}`, serveFile(file))
+  })
+)
+
+/** Nothing at all to whoever has it already. */
+const serveFile = (file: PageFile) =>
+  Effect.map(HttpServerRequest.HttpServerRequest, ({ headers }) => {
+    const own = { ...pageHeaders, etag: file.etag, vary: "accept-encoding" }
+    if (headers["if-none-match"] === file.etag) return HttpServerResponse.empty({ status: 304, headers: own })
+    const isGzip = /\bgzip\b/.test(headers["accept-encoding"] ?? "")
+    return HttpServerResponse.uint8Array(isGzip ? file.gzip : file.body, {
+      contentType: file.type,
+      headers: isGzip ? { ...own, "content-encoding": "gzip" } : own
+    })
+  })
+
+const unknown = HttpRouter.add(
+  "*",
+  // As "/*" it would win over "/" where it is registered first.
+  "*",
+  Effect.map(HttpServerRequest.HttpServerRequest, ({ method }) =>
+    ProblemDetails.toResponse({
+      type: ProblemDetails.blankType,
+      status: 404,
+      title: "Not Found",
+      detail: `There is nothing at this path for ${method}. See /docs.`
+    })
+  )
+)
+
+/** What is no part of the API's definition. */
+export const layer = Layer.mergeAll(metrics, page, unknown)

@@ -1,0 +1,111 @@
+import { Clock, Context, Duration, Effect, Layer } from "effect"
+import { ChainClient, type NodeHealth } from "../chain/ChainClient.ts"
+import { Settings } from "../config/Settings.ts"
+import { duration } from "../domain/time.ts"
+import { Minter } from "../mint/Minter.ts"
+import * as Progress from "../ops/Progress.ts"
+import { makeScrub, type Scrub } from "../ops/scrub.ts"
+import { WatchRepo } from "../task/WatchRepo.ts"
+import type { Readiness as Answer } from "./contract/system.ts"
+
+/** For one look at everything. Whoever asks in between gets the same answer: a thousand questions cost one. */
+const KEPT = "2 seconds"
+
+/** Who asks wants to know it now. Shorter than the executor's own patience with each. */
+const PATIENCE = "3 seconds"
+
+/** A node whose newest block is older than this makes no blocks: it decides nothing. */
+const HEAD_AGE_MS_MAX = 120_000
+
+/** What should have been done and was not for so long is stuck, however well the parts answer. */
+const DUE_MS_MAX = 300_000
+
+/** Sweeps that may be missing, and never less than this: a sweep with faults takes a while by itself. */
+const SWEEPS_MISSED = 3
+const SWEEP_MS_MIN = 60_000
+
+/** Whether everything that is needed answers, looked at as seldom as possible. Never fails. */
+export class Readiness extends Context.Service<Readiness, { readonly now: Effect.Effect<Answer> }>()(
+  "ai-mint-executor/api/readiness/Readiness"
+) {
+  static readonly layer = Layer.effect(
+    Readiness,
+    Effect.gen(function* () {
+      const services = yield* Effect.context<Settings | ChainClient | Minter | WatchRepo>()
+      const now = yield* Effect.cachedWithTTL(Effect.provideContext(look, services), KEPT)
+      return Readiness.of({ now })
+    })
+  )
+}
+
+const look = Effect.gen(function* () {
+  const scrub = makeScrub(yield* Settings)
+  const checkedAt = yield* Clock.currentTimeMillis
+  const parts = yield* Effect.all(
+    { database: lookAtDatabase, nodes: (yield* ChainClient).nodes, mintServer: (yield* Minter).reach },
+    { concurrency: "unbounded" }
+  )
+  const sweep = yield* lookAtSweep(checkedAt)
+  const database = {
+    ok: parts.database.problem === undefined,
+    tookMs: parts.database.tookMs,
+    problem: clean(scrub, parts.database.problem)
+  }
+  const rpc = parts.nodes.map((node) => nodeOf(node, checkedAt, scrub))
+  const mintServer = {
+    ok: parts.mintServer.problem === undefined,
+    tookMs: Math.round(parts.mintServer.tookMs),
+    problem: clean(scrub, parts.mintServer.problem)
+  }
+  const due = dueOf(parts.database.since, checkedAt)
+  const ready = database.ok && rpc.some(({ ok }) => ok) && mintServer.ok && sweep.ok && due.ok
+  return { ready, checkedAt, database, rpc, mintServer, sweep, due } satisfies Answer as Answer
+})
+
+const clean = (scrub: Scrub, problem: string | undefined) => (problem === undefined ? undefined : scrub(problem))
+
+/** The question that tells something, instead of one that tells nothing. */
+const lookAtDatabase = Effect.gen(function* () {
+  const startMs = yield* Clock.currentTimeMillis
+  const asked = yield* (yield* WatchRepo).dueSince(startMs).pipe(
+    Effect.map((since) => ({ since, problem: undefined })),
+    Effect.timeoutOrElse({
+      duration: PATIENCE,
+      orElse: () => Effect.succeed({ since: undefined, problem: `no answer within ${PATIENCE}` })
+    }),
+    Effect.catch(({ message }) => Effect.succeed({ since: undefined, problem: message }))
+  )
+  return { ...asked, tookMs: (yield* Clock.currentTimeMillis) - startMs }
+})
+
+const nodeOf = (
+  { host, head, headTimeMs, tookMs, problem }: NodeHealth,
+  nowMs: number,
+  scrub: Scrub
+): Answer["rpc"][number] => {
+  const headAgeMs = headTimeMs === undefined ? undefined : Math.max(0, nowMs - headTimeMs)
+  const isOld = headAgeMs !== undefined && headAgeMs > HEAD_AGE_MS_MAX
+  const why = problem ?? (isOld ? `its newest block is ${duration(headAgeMs)} old` : undefined)
+  return { host, ok: why === undefined, tookMs: Math.round(tookMs), problem: clean(scrub, why), head, headAgeMs }
+}
+
+const lookAtSweep = Effect.fnUntraced(function* (nowMs: number) {
+  const { checkInterval } = yield* Settings
+  const { sweep, startedAtMs } = yield* Progress.state
+  const allowedMs = Math.max(SWEEPS_MISSED * Duration.toMillis(checkInterval), SWEEP_MS_MIN)
+  const sinceMs = nowMs - (sweep?.atMs ?? startedAtMs)
+  const ok = sinceMs <= allowedMs
+  const last = sweep && {
+    at: sweep.atMs,
+    tookMs: Math.round(sweep.tookMs),
+    checked: sweep.checked,
+    funded: sweep.funded,
+    cancelled: sweep.cancelled
+  }
+  return { ok, problem: ok ? undefined : `no sweep has gone through for ${duration(sinceMs)}`, last }
+})
+
+const dueOf = (since: number | undefined, nowMs: number): Answer["due"] => {
+  const ok = since === undefined || nowMs - since <= DUE_MS_MAX
+  return { ok, problem: ok ? undefined : `what was due ${duration(nowMs - (since ?? nowMs))} ago is not done`, since }
+}

@@ -1,0 +1,45 @@
+import { Clock, Duration, Effect } from "effect"
+import { HttpApiBuilder } from "effect/http-api"
+import { Settings } from "../config/Settings.ts"
+import * as Progress from "../ops/Progress.ts"
+import { makeScrub } from "../ops/scrub.ts"
+import { Api } from "./contract/Api.ts"
+import { Overview } from "./overview.ts"
+import { Readiness } from "./readiness.ts"
+
+/** What anybody may ask: no word of any order or person. */
+export const layer = HttpApiBuilder.group(
+  Api,
+  "system",
+  Effect.fnUntraced(function* (handlers) {
+    const readiness = yield* Readiness
+    const overview = yield* Overview
+    const health = yield* makeHealth
+    return handlers.handleAll({
+      healthz: () => health,
+      readyz: () =>
+        Effect.map(readiness.now, ({ ready, ...rest }) => (ready ? { ready, ...rest } : { ready, ...rest })),
+      version: () => overview.version
+    })
+  })
+)
+
+/** Alive is who makes progress. A process that has not begun its loops yet is starting, and so alive. */
+const makeHealth = Effect.map(Settings, (settings) => {
+  const scrub = makeScrub(settings)
+  const questionMs = Math.max(Duration.toMillis(settings.rpcTimeout), Duration.toMillis(settings.databaseTimeout))
+  return Effect.gen(function* () {
+    const nowMs = yield* Clock.currentTimeMillis
+    const { loops } = yield* Progress.state
+    const states = loops.map((loop) => ({
+      name: loop.name,
+      alive: Progress.isAlive(loop, nowMs, questionMs),
+      intervalMs: loop.intervalMs,
+      lastProgress: loop.movedAtMs,
+      outcome: loop.outcome,
+      problem: loop.problem === undefined ? undefined : scrub(loop.problem)
+    }))
+    const alive = states.every((state) => state.alive)
+    return alive ? { alive, loops: states } : { alive, loops: states }
+  })
+})

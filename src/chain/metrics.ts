@@ -1,0 +1,47 @@
+import { Cause, type Clock, Effect, type Exit, Metric } from "effect"
+import { OnQuestion } from "./ChainClient.ts"
+import type { Fault } from "./classify.ts"
+
+/** Seconds. A request in time answers within one; `RPC_TIMEOUT` is ten, shared by the URLs. */
+const BOUNDARIES = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
+
+const requests = Metric.counter("ai_mint_rpc_requests_total", {
+  description: "Questions to an RPC endpoint by how they ended: ok, or the reason of the fault",
+  incremental: true
+})
+
+const durations = Metric.histogram("ai_mint_rpc_duration_seconds", {
+  description: "How long an RPC endpoint took for a question, whatever it answered",
+  boundaries: BOUNDARIES
+})
+
+const retries = Metric.counter("ai_mint_rpc_retries_total", {
+  description: "Rounds over the list of RPC URLs that were tried again after a passing fault",
+  incremental: true
+})
+
+/** `Interrupted` is a question that was given up: its caller had no time left, or the process stops. */
+const outcomeOf = (exit: Exit.Exit<unknown, Fault>): string => {
+  if (exit._tag === "Success") return "ok"
+  const failed = exit.cause.reasons.find(Cause.isFailReason)
+  if (failed !== undefined) return failed.error.reason
+  return Cause.hasInterruptsOnly(exit.cause) ? "Interrupted" : "Defect"
+}
+
+/** Counts and times one question to the endpoint of this host, tells `OnQuestion`, and changes nothing about it. */
+export const measured =
+  (host: string) =>
+  <A, R>(asking: Effect.Effect<A, Fault, R>): Effect.Effect<A, Fault, R> =>
+    Effect.clockWith((clock: Clock.Clock) => {
+      const startNanos = clock.monotonicTimeNanosUnsafe()
+      return Effect.onExit(asking, (exit) => {
+        const seconds = Number(clock.monotonicTimeNanosUnsafe() - startNanos) / 1e9
+        return Effect.gen(function* () {
+          yield* Metric.update(Metric.withAttributes(requests, { host, outcome: outcomeOf(exit) }), 1)
+          yield* Metric.update(Metric.withAttributes(durations, { host }), seconds)
+          yield* yield* OnQuestion
+        })
+      })
+    })
+
+export const countRetry = Metric.update(retries, 1)

@@ -1,0 +1,92 @@
+import { Duration, Effect, type FileSystem, Option, Result } from "effect"
+import * as DotEnv from "../config/dotEnv.ts"
+import { load } from "../config/load.ts"
+import type { SettingsShape } from "../config/Settings.ts"
+import { httpClient } from "../mint/http.ts"
+import { makeScrub, type Scrub } from "../ops/scrub.ts"
+import { broken, type Findings } from "./attempt.ts"
+import { bindingFinding } from "./binding.ts"
+import { type ChainExam, examineChain } from "./chain.ts"
+import { type DatabaseExam, examineDatabase } from "./database.ts"
+import { examineExecutor } from "./executor.ts"
+import { type Area, type Diagnosis, type Finding, sayerOf } from "./Finding.ts"
+import { complete, embeddedDatabase } from "./local.ts"
+import { examineMintServer } from "./mintServer.ts"
+import { badSettings, examineSettings } from "./settings.ts"
+
+/** For all looks of one area, one after another. Each has a shorter limit of its own: at most 10 s. */
+const AREA_LIMIT = Duration.seconds(90)
+
+/**
+ * Looks at everything that the executor needs, whether or not one runs. Changes nothing and pays nothing. Never fails:
+ * what cannot be looked at is a finding. Reads the environment and `.env` itself, as bad settings are what it is for.
+ */
+export const examine: Effect.Effect<Diagnosis, never, FileSystem.FileSystem> = Effect.gen(function* () {
+  const loaded = yield* Effect.result(load({ terminal: false }).pipe(Effect.provide(DotEnv.layer)))
+  const findings = Result.isSuccess(loaded) ? yield* examineWith(loaded.success) : badSettings(loaded.failure.problems)
+  return { command: "doctor", findings } satisfies Diagnosis
+})
+
+/** All areas at once, told in a fixed order and without the secrets of these settings. */
+export const examineWith = Effect.fn("doctor.examine")(function* (asked: SettingsShape) {
+  const { settings, findings: sandbox } = yield* complete(asked)
+  const [database, chain, mintServer, executor] = yield* Effect.all(
+    [
+      inTime("database", databaseOf(settings, sandbox), (findings) => ({ findings, keys: [], bound: undefined })),
+      inTime("chain", examineChain(settings), (findings): ChainExam => ({ findings, genesis: undefined })),
+      inTime("mint server", mintServerOf(settings), (findings) => findings),
+      inTime("executor", examineExecutor(settings), (findings): Findings => findings)
+    ],
+    { concurrency: "unbounded" }
+  ).pipe(Effect.provide(httpClient))
+  const bound = database.bound
+  return [
+    ...examineSettings(asked),
+    ...sandbox,
+    ...database.findings,
+    ...(bound === undefined ? [] : [bindingFinding(settings, bound.binding, chain.genesis)]),
+    ...database.keys,
+    ...chain.findings,
+    ...mintServer,
+    ...executor
+  ].map(fitToShow(makeScrub(settings)))
+})
+
+const databaseOf = (settings: SettingsShape, sandbox: Findings): Effect.Effect<DatabaseExam> => {
+  if (Option.isSome(settings.databaseUrl)) return examineDatabase(settings)
+  const runs = sandbox.some(({ level }) => level === "ok")
+  return Effect.succeed({ findings: runs ? [embeddedDatabase] : [], keys: [], bound: undefined })
+}
+
+const mintServerOf = (settings: SettingsShape) =>
+  Option.match(settings.serverUrl, {
+    onNone: () => Effect.succeed<Findings>([]),
+    onSome: (url) => examineMintServer(settings, url)
+  })
+
+/** An area that does not come to an end, or breaks, is a finding too: the others are told all the same. */
+const inTime = <A, R>(area: Area, exam: Effect.Effect<A, never, R>, orElse: (findings: Findings) => A) => {
+  const say = sayerOf(area)
+  const late = say.fail({
+    what: "time",
+    detail: `not looked at to the end within ${Duration.format(AREA_LIMIT)}`,
+    remedy: "Look again; what is missing here does not answer in time."
+  })
+  return exam.pipe(
+    Effect.timeoutOrElse({ duration: AREA_LIMIT, orElse: () => Effect.succeed(orElse([late])) }),
+    Effect.catchDefect((defect) => Effect.succeed(orElse([broken({ say, what: "check" }, defect)])))
+  )
+}
+
+/**
+ * The second line of defence: no finding is made of a secret, but what others say may hold one; or what would move the
+ * cursor of a terminal.
+ */
+const fitToShow = (scrub: Scrub) => {
+  const text = (said: string): string => scrub(said).replaceAll(/[\u0000-\u001f\u007f-\u009f]+/g, " ")
+  return (finding: Finding): Finding => ({
+    ...finding,
+    detail: text(finding.detail),
+    ...(finding.remedy === undefined ? {} : { remedy: text(finding.remedy) })
+  })
+}

@@ -1,0 +1,62 @@
+import { Effect, Option, Redacted } from "effect"
+import type { SettingsShape } from "../config/Settings.ts"
+import type { Findings } from "./attempt.ts"
+import { sayerOf } from "./Finding.ts"
+
+const say = sayerOf("sandbox")
+
+/** Settings with what a running sandbox brings to them, and what is to be said about it. */
+export interface Completed {
+  readonly settings: SettingsShape
+  readonly findings: Findings
+}
+
+/**
+ * On `local` what the settings do not name belongs to the sandbox that runs, on `dataDir` or on its usual directory.
+ * Elsewhere nothing is changed or said.
+ */
+export const complete = Effect.fnUntraced(function* (settings: SettingsShape, dataDir?: string) {
+  if (settings.network.name !== "local" || isWhole(settings)) return { settings, findings: [] } satisfies Completed
+  const sandbox = yield* Effect.option(running(dataDir))
+  if (Option.isNone(sandbox)) return { settings, findings: [nothingRuns(settings)] } satisfies Completed
+  const { pid, rpcUrl, serverUrl, databaseUrl } = sandbox.value
+  const brought = databaseUrl === "embedded" ? Option.none() : Option.some(databaseUrl)
+  return {
+    settings: {
+      ...settings,
+      databaseUrl: Option.orElse(settings.databaseUrl, () => brought),
+      rpcUrls: settings.rpcUrls.length > 0 ? settings.rpcUrls : [Redacted.make(rpcUrl)],
+      serverUrl: Option.orElse(settings.serverUrl, () => Option.some(serverUrl))
+    },
+    findings: [say.ok({ what: "runs", detail: `process ${pid}, chain at ${rpcUrl}, mint server at ${serverUrl}` })]
+  } satisfies Completed
+})
+
+const isWhole = ({ databaseUrl, rpcUrls, serverUrl }: SettingsShape): boolean =>
+  Option.isSome(databaseUrl) && rpcUrls.length > 0 && Option.isSome(serverUrl)
+
+/** A lean install has no sandbox: then none runs either. */
+const running = (dataDir: string | undefined) =>
+  Effect.promise(() => import("../sandbox/sandboxFile.ts")).pipe(
+    Effect.flatMap(({ DATA_DIR, findSandbox }) => findSandbox(dataDir ?? DATA_DIR)),
+    Effect.catchDefect(() => Effect.fail("no sandbox" as const))
+  )
+
+const nothingRuns = ({ databaseUrl, rpcUrls, serverUrl }: SettingsShape) => {
+  const missing = [
+    ...(Option.isNone(databaseUrl) ? ["database"] : []),
+    ...(rpcUrls.length === 0 ? ["chain"] : []),
+    ...(Option.isNone(serverUrl) ? ["mint server"] : [])
+  ]
+  return say.warn({
+    what: "runs",
+    detail: `nothing runs: on NETWORK=local the ${missing.join(", ")} would be the sandbox's`,
+    remedy: "Start it: npm start. Or set NETWORK to base-sepolia or base."
+  })
+}
+
+/** The database lives in the sandbox's process, and nobody else can look into it. */
+export const embeddedDatabase = sayerOf("database").ok({
+  what: "connects",
+  detail: "it belongs to the running sandbox, which brings it up to date at its start"
+})

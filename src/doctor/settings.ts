@@ -1,0 +1,110 @@
+import { Duration, Option, Redacted } from "effect"
+import type { SettingsShape } from "../config/Settings.ts"
+import { words } from "../domain/time.ts"
+import { hostOf } from "../ops/Banner.ts"
+import { type Finding, sayerOf } from "./Finding.ts"
+
+const say = sayerOf("settings")
+
+/** `kill_timeout` in `ecosystem.config.cjs`: after that pm2 sends SIGKILL, whatever is in flight. */
+const KILL_TIMEOUT = Duration.seconds(45)
+
+const ENV_EXAMPLE = "Set it in the environment or in .env; .env.example describes every key."
+
+/** Settings that do not let the executor start, a line each, and what is not looked at for that reason. */
+export const badSettings = (problems: ReadonlyArray<string>): ReadonlyArray<Finding> => [
+  ...problems.map((problem) => say.fail({ what: "problem", detail: problem, remedy: ENV_EXAMPLE })),
+  say.warn({
+    what: "not looked at",
+    detail: "database, keys, chain, mint server and executor: they are known by the settings only",
+    remedy: "Correct the settings, then run ai-mint doctor again."
+  })
+]
+
+/** Settings that are sound one by one, and may still not be what the operator wants. */
+export const examineSettings = (settings: SettingsShape): ReadonlyArray<Finding> => {
+  const { network } = settings
+  const deployed = network.name === "local" ? [] : [endpointCount, publicEndpoint, refunds]
+  const found = [...deployed, unprotected, window, drain, certificate].flatMap((look) => look(settings))
+  return [say.ok({ what: "network", detail: `${network.name} (chain ${network.chainId})` }), ...found]
+}
+
+type Look = (settings: SettingsShape) => ReadonlyArray<Finding>
+
+const endpointCount: Look = ({ network, rpcUrls }) =>
+  rpcUrls.length !== 1
+    ? []
+    : [
+        say.warn({
+          what: "one RPC URL",
+          detail: "there is nothing to fail over to: when that node is down, nothing is checked or paid",
+          remedy: `Put two or more URLs of different providers in ${network.rpcKey}, with commas between them.`
+        })
+      ]
+
+const publicEndpoint: Look = ({ network, rpcUrls }) => {
+  const host = hostOf(network.publicRpcUrl ?? "")
+  if (!rpcUrls.some((url) => hostOf(Redacted.value(url)) === host)) return []
+  const detail = `${host} is for everybody: it limits requests, and may refuse them when they are needed`
+  return [say.warn({ what: "public RPC", detail, remedy: `Set ${network.rpcKey} to nodes of a provider.` })]
+}
+
+const refunds: Look = ({ aiAgentPrivateKey }) =>
+  Option.isSome(aiAgentPrivateKey)
+    ? []
+    : [
+        say.warn({
+          what: "refunds",
+          detail: "off: there is no account that pays their gas",
+          remedy: "Set AI_AGENT_PRIVATE_KEY to an account with some ETH, if people are to get credit back."
+        })
+      ]
+
+/** The names and addresses that only this machine can reach (RFC 6890). */
+const isLoopback = (host: string): boolean => host === "localhost" || host === "::1" || /^127\.[0-9.]+$/.test(host)
+
+const unprotected: Look = ({ opsHost, opsToken }) =>
+  isLoopback(opsHost) || Option.isSome(opsToken)
+    ? []
+    : [
+        say.fail({
+          what: "OPS_TOKEN",
+          detail: `not set, and OPS_HOST=${opsHost} is reachable from outside: nothing that is protected answers`,
+          remedy: "Set OPS_TOKEN (openssl rand -hex 32), or OPS_HOST=127.0.0.1."
+        })
+      ]
+
+const window: Look = ({ authorizationWindow, mintTimeout }) =>
+  Duration.isGreaterThanOrEqualTo(authorizationWindow, mintTimeout)
+    ? []
+    : [
+        say.warn({
+          what: "payment window",
+          detail: `AUTHORIZATION_WINDOW (${inWords(authorizationWindow)}) is shorter than MINT_TIMEOUT (${inWords(mintTimeout)}): a payment can lapse while the server works on it`,
+          remedy: "Make AUTHORIZATION_WINDOW longer than MINT_TIMEOUT."
+        })
+      ]
+
+const drain: Look = ({ drainTimeout }) =>
+  Duration.isLessThan(drainTimeout, KILL_TIMEOUT)
+    ? []
+    : [
+        say.warn({
+          what: "drain",
+          detail: `DRAIN_TIMEOUT (${inWords(drainTimeout)}) is not below pm2's kill_timeout (${inWords(KILL_TIMEOUT)}): pm2 kills the executor while it finishes a payment`,
+          remedy: "Make DRAIN_TIMEOUT shorter, or raise kill_timeout in ecosystem.config.cjs."
+        })
+      ]
+
+const certificate: Look = ({ production, databaseSslVerify }) =>
+  !production || databaseSslVerify
+    ? []
+    : [
+        say.warn({
+          what: "certificate",
+          detail: "DATABASE_SSL_VERIFY=false: anybody between here and the database can pass for it",
+          remedy: "Give the database a certificate that can be verified, and take DATABASE_SSL_VERIFY out."
+        })
+      ]
+
+const inWords = (duration: Duration.Duration): string => words(Duration.toMillis(duration))

@@ -1,0 +1,202 @@
+import type { Batch } from "../domain/Batch.ts"
+import { words } from "../domain/time.ts"
+import { format } from "../domain/Usdc.ts"
+import type { LedgerEvent, TaskStory, WalletStory } from "../task/WatchRepo.ts"
+
+/** One thing that happened to an order, in words. */
+export interface Step {
+  readonly atMs: number | undefined
+  readonly kind: string
+  readonly text: string
+  readonly batch: number | undefined
+  /** Transactions on the chain that show it. */
+  readonly txs: ReadonlyArray<string>
+}
+
+const step = (atMs: number | undefined, kind: string, text: string, more: Partial<Step> = {}): Step => ({
+  atMs,
+  kind,
+  text,
+  batch: undefined,
+  txs: [],
+  ...more
+})
+
+/** Everything that is written about an order, oldest first. */
+export const stepsOf = (
+  story: TaskStory,
+  wallet: WalletStory | undefined,
+  paymentTimeoutMs: number
+): ReadonlyArray<Step> => {
+  const told = story.events.flatMap((event) => tell(event, story))
+  const all = [
+    ordered(story, paymentTimeoutMs),
+    ...deposits(story, wallet),
+    ...told,
+    ...untold(story),
+    ...story.decisions.map(({ atMs, command, said, why }) => step(atMs, "decision", `${command}: ${said}. "${why}"`))
+  ]
+  return all.toSorted((a, b) => (a.atMs ?? 0) - (b.atMs ?? 0))
+}
+
+const ordered = ({ task }: TaskStory, paymentTimeoutMs: number): Step => {
+  const where = task.agentAddress === undefined ? "" : `, to be paid to ${task.agentAddress}`
+  const price = `${task.quantity} mint(s) of ${task.token} at ${format(task.pricePerMint)} USDC`
+  const within = ` within ${words(paymentTimeoutMs)}`
+  return step(
+    Number.isFinite(task.createdAtMs) ? task.createdAtMs : undefined,
+    "created",
+    `Ordered: ${price}, ${format(task.totalCost)} USDC in all${where}${where === "" ? "" : within}`
+  )
+}
+
+/** The money that was used for it; and what came meanwhile and was not. */
+const deposits = (story: TaskStory, wallet: WalletStory | undefined): ReadonlyArray<Step> => {
+  const used = story.deposits.map((deposit) => {
+    const part = deposit.used === deposit.amount ? "" : `, ${format(deposit.used)} of it pay for this order`
+    return arrived(deposit, part)
+  })
+  const usedKeys = new Set(story.deposits.map(({ tx, logIndex }) => `${tx}:${logIndex}`))
+  const until = story.task.completedAtMs ?? Number.POSITIVE_INFINITY
+  const isLate = (atMs: number) => story.task.status === "cancelled" && atMs > until
+  const others = (wallet?.deposits ?? [])
+    .filter(({ tx, logIndex }) => !usedKeys.has(`${tx}:${logIndex}`))
+    .filter(({ block }) => block.timeMs >= story.task.createdAtMs)
+    .filter(({ block }) => block.timeMs <= until || story.task.status === "cancelled")
+    .map((deposit) => {
+      const late = isLate(deposit.block.timeMs) ? ", after the order was cancelled" : ""
+      const rest =
+        deposit.left === 0n ? ", used for something else" : `: ${format(deposit.left)} of it are the wallet's credit`
+      return arrived(deposit, `${late}${rest}`)
+    })
+  return [...used, ...others]
+}
+
+const arrived = (deposit: TaskStory["deposits"][number] | WalletStory["deposits"][number], and: string): Step =>
+  step(
+    deposit.block.timeMs,
+    "deposit",
+    `${format(deposit.amount)} USDC arrived from ${deposit.from} in block ${deposit.block.number}${and}`,
+    { txs: [deposit.tx] }
+  )
+
+const text = (value: string | number | null | undefined): string => String(value ?? "")
+const amountOf = (event: LedgerEvent): string => `${format(BigInt(text(event.detail["amount"]) || "0"))} USDC`
+const because = (value: string | number | null | undefined): string =>
+  value === null || value === undefined || value === "" ? "" : `: ${value}`
+
+/** An event in words; nothing for what others of the steps tell. */
+const tell = (event: LedgerEvent, story: TaskStory): ReadonlyArray<Step> => {
+  const { kind, atMs, detail } = event
+  const say = (name: string, words: string, more: Partial<Step> = {}) => [step(atMs, name, words, more)]
+  switch (kind) {
+    case "task.created":
+    case "decision.made":
+      return []
+    case "task.funded":
+      return say("funded", `Paid: ${format(story.task.totalCost)} USDC are reserved for it`)
+    case "task.processing":
+      return say("processing", "Minting began")
+    case "task.completed":
+      return say("completed", `Completed: ${text(detail["minted"])} of ${text(detail["quantity"])} mint(s)`)
+    case "task.failed":
+      return say("failed", `Failed${because(detail["message"])}`)
+    case "task.cancelled":
+      return say("cancelled", `Cancelled${because(detail["message"])}`)
+    case "task.refused":
+      return say("refused", `The mint server refused${because(detail["message"])}`)
+    case "task.held":
+      return say("held", `Set aside for a person${because(detail["reason"])}`)
+    case "task.released":
+      return say("released", "No longer set aside")
+    default:
+      return kind.startsWith("batch.") ? say(kind.slice(6), batchWords(event), ofBatch(event, story)) : []
+  }
+}
+
+const ofBatch = (event: LedgerEvent, { mints }: TaskStory): Partial<Step> => {
+  const minted = event.kind === "batch.minted" || event.kind === "batch.delivered"
+  const txs = minted
+    ? [...new Set(mints.filter(({ batch }) => batch === event.batch).map(({ tx }) => tx))]
+    : event.kind === "batch.paid"
+      ? [text(event.detail["tx"])].filter((tx) => tx !== "")
+      : []
+  return { batch: event.batch, txs }
+}
+
+const batchWords = (event: LedgerEvent): string => {
+  const { kind, batch, detail } = event
+  const name = `Batch ${batch ?? text(detail["first"])}`
+  const quantity = `${text(detail["quantity"])} mint(s)`
+  const reason = because(detail["reason"])
+  switch (kind) {
+    case "batch.planned":
+      return batch === undefined
+        ? `Cut into ${text(detail["batches"])} batch(es) for ${quantity}, at most ${amountOf(event)}`
+        : `${name}: the signed payment was not taken and can never be: it is signed again${reason}`
+    case "batch.signed":
+      return `${name}: ${amountOf(event)} signed and sent for ${quantity}, valid until ${validUntil(event)}, nonce ${text(detail["nonce"])}`
+    case "batch.accepted":
+      return `${name}: the mint server accepted the payment`
+    case "batch.unknown":
+      return `${name}: it is not known whether it is paid${reason}. The chain will tell`
+    case "batch.paid":
+      return batch === undefined
+        ? `Found on the chain: ${amountOf(event)} were paid before, for ${quantity}`
+        : `${name}: ${amountOf(event)} paid, in block ${text(detail["block"])}`
+    case "batch.minted":
+      return `${name}: ${text(detail["minted"])} of ${quantity} are there`
+    case "batch.delivered":
+      return `${name}: delivered, all ${quantity}`
+    case "batch.held":
+      return `${name}: held for a person${reason}`
+    case "batch.resolved":
+      return `${name}: resolved by a person, with ${text(detail["minted"])} of ${quantity}`
+    case "batch.resent":
+      return `${name}: the identical payment was sent again, ${text(detail["sends"])} times so far${reason}`
+    default:
+      return `${name}${reason}`
+  }
+}
+
+const validUntil = ({ detail }: LedgerEvent): string => {
+  const seconds = Number(detail["validBefore"] ?? 0)
+  return isoTime(seconds * 1000)
+}
+
+/** To the second, in UTC. */
+export const isoTime = (ms: number): string => {
+  const day = 86_400_000
+  const time = ms % day
+  const two = (n: number) => String(Math.floor(n)).padStart(2, "0")
+  return `${two(time / 3_600_000)}:${two((time / 60_000) % 60)}:${two((time / 1000) % 60)} UTC`
+}
+
+/** What happened before events were written, as far as the rows still tell. */
+const untold = ({ task, batches, events }: TaskStory): ReadonlyArray<Step> => {
+  const has = (kind: string) => events.some((event) => event.kind === kind)
+  const steps: Array<Step> = []
+  if (task.fundingReceivedAtMs !== undefined && !has("task.funded")) {
+    steps.push(step(task.fundingReceivedAtMs, "funded", `Paid: ${format(task.totalCost)} USDC are reserved for it`))
+  }
+  if (task.startedAtMs !== undefined && !has("task.processing")) {
+    steps.push(step(task.startedAtMs, "processing", "Minting began"))
+  }
+  for (const batch of batches) {
+    const isTold = events.some((event) => event.batch === batch.number)
+    if (!isTold && batch.status !== "planned") steps.push(asItIs(batch))
+  }
+  if (task.completedAtMs !== undefined && !has(`task.${task.status}`)) {
+    steps.push(step(task.completedAtMs, task.status, `${task.status}${because(task.errorMessage)}`))
+  }
+  return steps
+}
+
+const asItIs = ({ number, status, statusSinceMs, quantity, minted, paidAmount, paymentTx, mintTxs }: Batch): Step => {
+  const paid = paidAmount === undefined ? "" : `, ${format(paidAmount)} USDC paid`
+  const txs = [...(paymentTx === undefined ? [] : [paymentTx]), ...mintTxs]
+  return step(statusSinceMs, status, `Batch ${number}: ${status}, ${minted} of ${quantity} mint(s)${paid}`, {
+    batch: number,
+    txs
+  })
+}

@@ -1,0 +1,57 @@
+import { Clock, Effect } from "effect"
+import { parse } from "../domain/Address.ts"
+import { DecisionRepo, type Pause, type PauseScope } from "../task/DecisionRepo.ts"
+import { findWallet } from "./find.ts"
+import { Refused } from "./Refused.ts"
+
+/** Neither: everything. */
+export interface PauseTarget {
+  readonly token?: string | undefined
+  /** Its id, its user's address, or its own. */
+  readonly wallet?: string | undefined
+}
+
+export interface Paused {
+  readonly command: "pause" | "resume" | "pauses"
+  readonly scope: PauseScope | undefined
+  /** Whether anything changed. */
+  readonly did: boolean
+  readonly pauses: ReadonlyArray<Pause>
+}
+
+const scopeOf = Effect.fnUntraced(function* ({ token, wallet }: PauseTarget) {
+  if (token !== undefined && wallet !== undefined) {
+    return yield* new Refused({ message: "Give a token or a wallet, not both." })
+  }
+  if (wallet !== undefined) return `wallet:${(yield* findWallet(wallet)).id}` as const
+  if (token === undefined) return "all" as const
+  const address = parse(token)
+  return address === undefined
+    ? yield* new Refused({ message: `"${token}" is no address.` })
+    : (`token:${address}` as const)
+})
+
+/**
+ * No new payment is signed from here on, for everything, a token or a wallet, until it is resumed; a restart changes
+ * nothing about it. Money is still seen, orders are still funded and cancelled, and what is on its way is followed.
+ */
+export const pause = Effect.fn("operator.pause")(function* (target: PauseTarget, why: string) {
+  const scope = yield* scopeOf(target)
+  const repo = yield* DecisionRepo
+  const sinceMs = yield* Clock.currentTimeMillis
+  const did = yield* repo.pause({ scope, reason: why, sinceMs }, { command: "pause", said: `${scope} is paused`, why })
+  return { command: "pause", scope, did, pauses: yield* repo.pauses } satisfies Paused as Paused
+})
+
+export const resume = Effect.fn("operator.resume")(function* (target: PauseTarget, why: string) {
+  const scope = yield* scopeOf(target)
+  const repo = yield* DecisionRepo
+  const decision = { command: "resume", said: `${scope} goes on`, why }
+  const did = yield* repo.resume(scope, decision, yield* Clock.currentTimeMillis)
+  return { command: "resume", scope, did, pauses: yield* repo.pauses } satisfies Paused as Paused
+})
+
+export const pauses = Effect.gen(function* () {
+  const all = yield* (yield* DecisionRepo).pauses
+  return { command: "pauses", scope: undefined, did: false, pauses: all } satisfies Paused as Paused
+})

@@ -1,0 +1,149 @@
+import { Clock, Effect, Layer, Metric } from "effect"
+import { Settings } from "../config/Settings.ts"
+import type { BatchStatus } from "../domain/Batch.ts"
+import type { RefundStatus } from "../domain/Refund.ts"
+import type { Status } from "../domain/Task.ts"
+import type { Outcome } from "./Progress.ts"
+import { version } from "./version.ts"
+
+// No label has an address, a task, a transaction or a token: what has no bound would end the memory of whoever keeps it.
+
+/** Seconds. A sweep of ten pages is done in one; RPC and database time out at 10 and 15. */
+const TICK_BOUNDARIES = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60]
+
+/** Seconds. A turn that pays waits for the mint server, whose `MINT_TIMEOUT` is a minute. */
+const TURN_BOUNDARIES = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 60, 120]
+
+const buildInfo = Metric.gauge("ai_mint_build_info", { description: "1, with what runs here as labels" })
+
+const startedAt = Metric.gauge("ai_mint_start_timestamp_seconds", {
+  description: "When the process began, in seconds since 1970"
+})
+
+const ticks = Metric.counter("ai_mint_loop_ticks_total", {
+  description: "Ticks of a loop by how they ended",
+  incremental: true
+})
+
+const tickDurations = Metric.histogram("ai_mint_loop_tick_duration_seconds", {
+  description: "How long a tick of a loop took, however it ended",
+  boundaries: TICK_BOUNDARIES
+})
+
+const lastTick = Metric.gauge("ai_mint_loop_last_tick_timestamp_seconds", {
+  description: "When a tick of a loop last ended, in seconds since 1970"
+})
+
+const stages = Metric.histogram("ai_mint_sweep_stage_duration_seconds", {
+  description: "How long each stage of a sweep took",
+  boundaries: TICK_BOUNDARIES
+})
+
+const checked = Metric.gauge("ai_mint_sweep_checked", { description: "Orders that the last sweep looked at" })
+
+const transitions = Metric.counter("ai_mint_transitions_total", {
+  description: "Tasks, batches and refunds that entered a state since the process began",
+  incremental: true
+})
+
+const turns = Metric.histogram("ai_mint_wallet_turn_duration_seconds", {
+  description: "How long one thing done for a wallet took, the wait for its turn left out",
+  boundaries: TURN_BOUNDARIES
+})
+
+const actors = Metric.gauge("ai_mint_wallet_actors", { description: "Wallets that have an actor now" })
+
+const parked = Metric.counter("ai_mint_wallet_parked_total", {
+  description: "Turns of wallets that ended in a defect",
+  incremental: true
+})
+
+const pauses = Metric.counter("ai_mint_outage_pauses_total", {
+  description: "Pauses of all wallets because the chain, the mint server or the ledger failed",
+  incremental: true
+})
+
+const outage = Metric.gauge("ai_mint_outage", { description: "1 from the first such failure to the next success" })
+
+/** A state that no rule knows is counted as `other`: a label has only so many values. */
+const STATES = {
+  task: { pending_payment: 1, funded: 1, processing: 1, completed: 1, failed: 1, cancelled: 1 } satisfies Record<
+    Status,
+    1
+  >,
+  batch: {
+    planned: 1,
+    signed: 1,
+    accepted: 1,
+    unknown: 1,
+    paid: 1,
+    delivered: 1,
+    held: 1,
+    resolved: 1
+  } satisfies Record<BatchStatus, 1>,
+  refund: { planned: 1, signed: 1, paid: 1, held: 1 } satisfies Record<RefundStatus, 1>
+}
+
+/** What has states that are counted. */
+export type Entity = keyof typeof STATES
+
+const addTransitions = (entity: Entity, to: string, count: number): Effect.Effect<void> =>
+  Metric.update(Metric.withAttributes(transitions, { entity, to }), count)
+
+/** One more task, batch or refund that entered the state `to`. */
+export const countTransition = (entity: Entity, to: string): Effect.Effect<void> =>
+  addTransitions(entity, to in STATES[entity] ? to : "other", 1)
+
+/** Before the first transition each is zero: else the first one would be no increase to whoever scrapes. */
+const zeroTransitions = Effect.forEach(
+  Object.entries(STATES) as ReadonlyArray<[Entity, Record<string, 1>]>,
+  ([entity, states]) => Effect.forEach(Object.keys(states), (to) => addTransitions(entity, to, 0), { discard: true }),
+  { discard: true }
+)
+
+/** What runs here and since when. */
+export const processBegan: Effect.Effect<void, never, Settings> = Effect.gen(function* () {
+  const { network, mintProtocol } = yield* Settings
+  const labels = { version, network: network.name, protocol: mintProtocol }
+  yield* Metric.update(Metric.withAttributes(buildInfo, labels), 1)
+  yield* Metric.update(startedAt, (yield* Clock.currentTimeMillis) / 1000)
+  yield* zeroTransitions
+})
+
+/** Tells what runs here as soon as the settings are known. */
+export const layer: Layer.Layer<never, never, Settings> = Layer.effectDiscard(processBegan)
+
+const OUTCOMES: ReadonlyArray<Outcome> = ["done", "failed", "defect"]
+
+/** A loop begins: each of its outcomes is there from the start, with zero ticks. */
+export const loopBegan = (loop: string): Effect.Effect<void> =>
+  Effect.forEach(OUTCOMES, (outcome) => Metric.update(Metric.withAttributes(ticks, { loop, outcome }), 0), {
+    discard: true
+  })
+
+export const tickEnded = (loop: string, outcome: Outcome, tookMs: number): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    yield* Metric.update(Metric.withAttributes(ticks, { loop, outcome }), 1)
+    yield* Metric.update(Metric.withAttributes(tickDurations, { loop }), tookMs / 1000)
+    yield* Metric.update(Metric.withAttributes(lastTick, { loop }), (yield* Clock.currentTimeMillis) / 1000)
+  })
+
+/** What a sweep does, in this order. */
+export type Stage = "read" | "balances" | "deposits" | "decide" | "write"
+
+export const stageEnded = (stage: Stage, tookMs: number): Effect.Effect<void> =>
+  Metric.update(Metric.withAttributes(stages, { stage }), tookMs / 1000)
+
+export const sweepChecked = (orders: number): Effect.Effect<void> => Metric.update(checked, orders)
+
+export const turnEnded = (tookMs: number): Effect.Effect<void> => Metric.update(turns, tookMs / 1000)
+
+export const actorsNow = (count: number): Effect.Effect<void> => Metric.update(actors, count)
+
+export const walletParked = Metric.update(parked, 1)
+
+/** The environment failed and all wallets pause. `isAnother`: not one that a pause was already made for. */
+export const outageSeen = (isAnother: boolean): Effect.Effect<void> =>
+  Effect.andThen(Metric.update(outage, 1), Metric.update(pauses, isAnother ? 1 : 0))
+
+export const outageOver = Metric.update(outage, 0)

@@ -1,0 +1,80 @@
+import { ConfigProvider, Effect, Layer, Option } from "effect"
+import { FetchHttpClient, HttpBody, HttpClient, HttpClientError } from "effect/http"
+import { OtlpSerialization, OtlpTracer } from "effect/observability"
+import { Settings, type SettingsShape } from "../config/Settings.ts"
+import { makeScrub } from "./scrub.ts"
+import { version } from "./version.ts"
+
+/** How often what has ended is sent. */
+const EXPORT_INTERVAL = "5 seconds"
+
+/** How long a stop waits for the last spans: they are not worth holding up a deploy. */
+const SHUTDOWN_TIMEOUT = "2 seconds"
+
+/** A collector that takes the connection and never answers must not make batches pile up. */
+const EXPORT_TIMEOUT = "5 seconds"
+
+const limited = (http: HttpClient.HttpClient): HttpClient.HttpClient =>
+  HttpClient.transform(http, (response, request) =>
+    Effect.timeoutOrElse(response, {
+      duration: EXPORT_TIMEOUT,
+      orElse: () => {
+        const description = `no answer within ${EXPORT_TIMEOUT}`
+        const reason = new HttpClientError.TransportError({ request, description })
+        return Effect.fail(new HttpClientError.HttpClientError({ reason }))
+      }
+    })
+  )
+
+const client = Layer.effect(HttpClient.HttpClient, Effect.map(HttpClient.HttpClient, limited)).pipe(
+  Layer.provide(FetchHttpClient.layer)
+)
+
+/**
+ * JSON, through the scrub: a span that failed carries the error with its causes, which come from drivers. The second
+ * line of defence, as in the log: no span is given a secret, RPC requests (viem's) make no HTTP span at all, and those
+ * to the mint server carry no headers.
+ */
+const serialization = (settings: SettingsShape) => {
+  const scrub = makeScrub(settings)
+  return Layer.effect(
+    OtlpSerialization.OtlpSerialization,
+    Effect.map(OtlpSerialization.OtlpSerialization, (json) => ({
+      ...json,
+      traces: (spans) => HttpBody.text(scrub(JSON.stringify(spans)), "application/json")
+    }))
+  ).pipe(Layer.provide(OtlpSerialization.layerJson))
+}
+
+const exporter = (settings: SettingsShape, url: string) =>
+  OtlpTracer.layer({
+    url: `${url}/v1/traces`,
+    resource: {
+      serviceName: "ai-mint-executor",
+      serviceVersion: version,
+      attributes: { "deployment.environment.name": settings.network.name }
+    },
+    exportInterval: EXPORT_INTERVAL,
+    shutdownTimeout: SHUTDOWN_TIMEOUT
+  }).pipe(
+    Layer.provide([serialization(settings), client]),
+    // All that can be set is in the settings; else a broken `OTEL_RESOURCE_ATTRIBUTES` would keep the process from starting.
+    Layer.provide(ConfigProvider.layer(ConfigProvider.fromUnknown({})))
+  )
+
+/** A payment travels in a header, and whoever has it can send it: no header is ever part of a span. */
+const withoutHeaders = Layer.succeed(HttpClient.TracerHeaderFilter, () => false)
+
+/**
+ * Sends all spans to the collector that `OTEL_EXPORTER_OTLP_ENDPOINT` names, in batches and in the background. A
+ * collector that fails costs the spans and nothing else: the exporter drops them, and tries anew a minute later.
+ * Without the setting nothing is sent.
+ */
+export const layer: Layer.Layer<never, never, Settings> = Layer.unwrap(
+  Effect.map(Settings, (settings) =>
+    Option.match(settings.tracesUrl, {
+      onNone: (): Layer.Layer<never> => Layer.empty,
+      onSome: (url) => Layer.merge(exporter(settings, url), withoutHeaders)
+    })
+  )
+)

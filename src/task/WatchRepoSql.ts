@@ -1,0 +1,36 @@
+import { Effect, Layer } from "effect"
+import { SqlClient } from "effect/sql"
+import { Settings } from "../config/Settings.ts"
+import { eventsAfter, lastEvent } from "./sql/events.ts"
+import { bounded } from "./sql/failure.ts"
+import { attention, dueSince, figures, funnel } from "./sql/figures.ts"
+import type { Statements } from "./sql/statements.ts"
+import { storyOf, walletStory } from "./sql/story.ts"
+import { detect } from "./sql/TimeColumns.ts"
+import { listTasks, tasksOf, viewTask } from "./sql/watch.ts"
+import { WatchRepo } from "./WatchRepo.ts"
+
+/** What operators look at, in PostgreSQL. Needs the tables: run `migrate` first. */
+export const layer = Layer.effect(
+  WatchRepo,
+  Effect.gen(function* () {
+    const settings = yield* Settings
+    const sql = yield* SqlClient.SqlClient
+    const bound = bounded(settings.databaseTimeout)
+    const time = yield* bound("read the columns", detect(sql, settings.databaseTimezone))
+    const on: Statements = { sql, time }
+    return WatchRepo.of({
+      figures: (nowMs) => bound("sum up the ledger", figures(on, nowMs)),
+      funnel: (sinceMs) => bound("count orders", funnel(on, sinceMs)),
+      listTasks: (filter, page) => bound("list tasks", listTasks(on, filter, page)),
+      tasksOf: (userAddress, page) => bound("list tasks", tasksOf(on, userAddress, page)),
+      viewTask: (id) => bound("read a task", viewTask(on, id)),
+      storyOf: (id) => bound("read all of a task", storyOf(on, id)),
+      walletStory: (walletId) => bound("read all of a wallet", walletStory(on, walletId)),
+      dueSince: (nowMs) => bound("read what is due", dueSince(on, nowMs)),
+      eventsAfter: (id, page) => bound("read events", eventsAfter(on, id, page)),
+      lastEvent: bound("read events", lastEvent(on)),
+      attention: (limit) => bound("read what needs attention", attention(on, limit))
+    })
+  })
+)

@@ -1,0 +1,137 @@
+import { Effect, Schema } from "effect"
+import type { Bytes32 } from "../../domain/Address.ts"
+import { type TaskId } from "../../domain/Task.ts"
+import { usdc } from "../../domain/Usdc.ts"
+import type { WalletId } from "../../domain/Wallet.ts"
+import type { DecidedEvent, TaskStory, WalletStory } from "../WatchRepo.ts"
+import { findWallet } from "./decideReads.ts"
+import { depositColumns, DepositFields, depositOf } from "./deposits.ts"
+import { eventsWhere } from "./events.ts"
+import { reservations } from "./money.ts"
+import { refundColumns, refundOf, RefundRecords } from "./refunds.ts"
+import { batchColumns, batchOf, BatchRecords } from "./rows.ts"
+import type { Statements } from "./statements.ts"
+import { viewTask } from "./watch.ts"
+
+/** More than an order of a thousand mints makes without trouble. */
+const EVENTS_MAX = 5_000
+
+/** Of the history of a wallet, the newest. */
+const HISTORY_MAX = 100
+
+const Mints = Schema.Array(
+  Schema.Struct({
+    batch_number: Schema.Number,
+    mint_number: Schema.Number,
+    tx_hash: Schema.String,
+    log_index: Schema.Number
+  })
+)
+const Uses = Schema.Array(Schema.Struct({ ...DepositFields, used: Schema.BigInt }))
+const Decisions = Schema.Array(
+  Schema.Struct({ at_ms: Schema.Number, command: Schema.String, said: Schema.String, why: Schema.String })
+)
+const Deposits = Schema.Array(Schema.Struct(DepositFields))
+
+/** All of one moment. */
+export const storyOf = (on: Statements, id: TaskId) => on.sql.withTransaction(readStory(on, id))
+
+const readStory = Effect.fnUntraced(function* (on: Statements, id: TaskId) {
+  const { sql } = on
+  yield* sql`SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY`
+  const task = yield* viewTask(on, id)
+  if (task === undefined) return undefined
+  const taskId = sql`${id}::uuid`
+  const batches = yield* sql`
+    SELECT ${batchColumns(sql)} FROM ai_agent_batches b WHERE b.task_id = ${taskId} ORDER BY b.number`
+  const mints = yield* sql`
+    SELECT batch_number, mint_number, tx_hash, log_index FROM ai_agent_batch_mints
+    WHERE task_id = ${taskId} ORDER BY mint_number`
+  const uses = yield* sql`
+    SELECT ${depositColumns(on)}, u.amount AS used
+    FROM ai_agent_deposit_uses u
+    JOIN ai_agent_deposits d USING (tx_hash, log_index)
+    LEFT JOIN ai_agent_wallets w ON w.id = d.wallet_id
+    WHERE u.task_id = ${taskId} ORDER BY d.block, d.log_index`
+  return {
+    task,
+    batches: (yield* Schema.decodeUnknownEffect(BatchRecords)(batches)).map(batchOf),
+    mints: (yield* Schema.decodeUnknownEffect(Mints)(mints)).map((row) => ({
+      batch: row.batch_number,
+      mintNumber: row.mint_number,
+      tx: row.tx_hash as Bytes32,
+      logIndex: row.log_index
+    })),
+    deposits: (yield* Schema.decodeUnknownEffect(Uses)(uses)).map((row) => ({
+      ...depositOf(row),
+      used: usdc(row.used)
+    })),
+    decisions: yield* decisionsWhere(on, "task_id", id),
+    events: yield* eventsWhere(on, sql`WHERE e.task_id = ${taskId} ORDER BY e.id LIMIT ${EVENTS_MAX}::int`)
+  } satisfies TaskStory as TaskStory
+})
+
+/** Newest first. */
+const decisionsWhere = Effect.fnUntraced(function* (
+  { sql }: Statements,
+  column: "task_id" | "wallet_id",
+  id: TaskId | WalletId
+) {
+  const raw = yield* sql`
+    SELECT (extract(epoch FROM decided_at) * 1000)::float8 AS at_ms, command, said, why FROM ai_agent_decisions
+    WHERE ${sql(column)} = ${id}::uuid ORDER BY id DESC LIMIT ${HISTORY_MAX}::int`
+  const rows = yield* Schema.decodeUnknownEffect(Decisions)(raw)
+  return rows.map((row): DecidedEvent => ({ atMs: row.at_ms, command: row.command, said: row.said, why: row.why }))
+})
+
+const States = Schema.Array(
+  Schema.Struct({
+    stopped_ms: Schema.NullOr(Schema.Number),
+    stopped_reason: Schema.NullOr(Schema.String),
+    book_balance: Schema.NullOr(Schema.BigInt),
+    counted_block: Schema.NullOr(Schema.BigInt),
+    proven_block: Schema.BigInt,
+    reserved_sum: Schema.BigInt,
+    maybe_spent: Schema.BigInt
+  })
+)
+
+/** All of one moment. */
+export const walletStory = (on: Statements, id: WalletId) => on.sql.withTransaction(readWalletStory(on, id))
+
+const readWalletStory = Effect.fnUntraced(function* (on: Statements, id: WalletId) {
+  const { sql } = on
+  yield* sql`SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY`
+  const wallet = yield* findWallet(on, id)
+  if (wallet === undefined) return undefined
+  const walletId = sql`${id}::uuid`
+  const states = yield* sql`
+    SELECT (extract(epoch FROM ws.stopped_at) * 1000)::float8 AS stopped_ms, ws.stopped_reason, ws.book_balance,
+      ws.counted_block, coalesce(ws.proven_block, 0) AS proven_block,
+      coalesce(m.reserved_sum, 0) AS reserved_sum, coalesce(m.maybe_spent, 0) AS maybe_spent
+    FROM (SELECT ${walletId} AS id) p
+    LEFT JOIN ai_agent_wallet_state ws ON ws.wallet_id = p.id
+    LEFT JOIN (${reservations(sql, sql`SELECT ${walletId}`, false)}) m ON m.wallet_id = p.id`
+  const deposits = yield* sql`
+    SELECT ${depositColumns(on)} FROM ai_agent_deposits d LEFT JOIN ai_agent_wallets w ON w.id = d.wallet_id
+    WHERE d.wallet_id = ${walletId} ORDER BY d.block DESC, d.log_index DESC LIMIT ${HISTORY_MAX}::int`
+  const refunds = yield* sql`
+    SELECT ${refundColumns(on)} FROM ai_agent_refunds r
+    WHERE r.wallet_id = ${walletId} ORDER BY r.created_at DESC LIMIT ${HISTORY_MAX}::int`
+  const [state] = yield* Schema.decodeUnknownEffect(States)(states)
+  const { stopped_reason: reason = null, stopped_ms = null, book_balance = null, counted_block = null } = state ?? {}
+  return {
+    wallet,
+    stopped: reason === null ? undefined : { reason, sinceMs: stopped_ms ?? undefined },
+    books:
+      book_balance === null
+        ? undefined
+        : { balance: usdc(book_balance < 0n ? 0n : book_balance), block: counted_block ?? 0n },
+    provenBlock: state?.proven_block ?? 0n,
+    reserved: usdc(state?.reserved_sum ?? 0n),
+    maybeSpent: usdc(state?.maybe_spent ?? 0n),
+    deposits: (yield* Schema.decodeUnknownEffect(Deposits)(deposits)).map(depositOf),
+    refunds: (yield* Schema.decodeUnknownEffect(RefundRecords)(refunds)).map(refundOf),
+    decisions: yield* decisionsWhere(on, "wallet_id", id)
+  } satisfies WalletStory as WalletStory
+})

@@ -1,0 +1,105 @@
+import { assert, layer } from "@effect/vitest"
+import { Duration, Effect } from "effect"
+import { TestClock } from "effect/testing"
+import { connect } from "node:net"
+import { ChainError } from "../../src/chain/ChainClient.ts"
+import * as Progress from "../../src/ops/Progress.ts"
+import { atWork } from "../operator/given.ts"
+import { pass, start } from "../support/executor.ts"
+import * as Pglite from "../support/Pglite.ts"
+import { World } from "../support/World.ts"
+import { serving, withToken } from "./served.ts"
+
+/** What comes back to bytes that are no request of HTTP. */
+const raw = (url: string, bytes: string) =>
+  Effect.promise(
+    () =>
+      new Promise<string>((resolve) => {
+        const socket = connect(Number(new URL(url).port), "127.0.0.1", () => socket.end(bytes))
+        let text = ""
+        socket.on("data", (chunk) => (text += chunk))
+        socket.on("error", () => resolve(text))
+        socket.on("close", () => resolve(text))
+      })
+  )
+
+const fresh = <A, E, R>(test: Effect.Effect<A, E, R>) => test.pipe(Effect.provide(Progress.layer), atWork(withToken))
+
+layer(Pglite.layer())("how the executor is", (it) => {
+  it.effect("alive while its loops go round, and ready while everything answers", () =>
+    Effect.gen(function* () {
+      const { ask } = yield* serving(withToken)
+      yield* start
+      const { json } = yield* ask("/healthz")
+      assert.deepStrictEqual(
+        json.loops.map(({ name, alive, outcome }: Record<string, unknown>) => [name, alive, outcome]),
+        [
+          ["check", true, "done"],
+          ["mint", true, "done"]
+        ]
+      )
+      const ready = yield* ask("/readyz")
+      assert.deepStrictEqual([ready.status, ready.json.ready, ready.json.rpc[0].host], [200, true, "node.test"])
+      assert.strictEqual((yield* ask("/version")).json.network, "local")
+    }).pipe(fresh)
+  )
+
+  it.effect("not ready where the node is down, and says which part it is; and alive all the same", () =>
+    Effect.gen(function* () {
+      const { ask } = yield* serving(withToken)
+      yield* start
+      const world = yield* World
+      world.chainFault = new ChainError({ reason: "Unavailable", operation: "ask", detail: "refused" })
+      yield* pass(90)
+      const { status, json } = yield* ask("/readyz")
+      assert.deepStrictEqual([status, json.ready, json.database.ok, json.rpc[0].ok], [503, false, true, false])
+      assert.include(json.rpc[0].problem, "refused")
+      assert.strictEqual((yield* ask("/healthz")).status, 200)
+    }).pipe(fresh)
+  )
+
+  it.effect("dead where no loop makes progress", () =>
+    Effect.gen(function* () {
+      const { ask } = yield* serving(withToken)
+      yield* Progress.began("check", Duration.seconds(10))
+      yield* TestClock.adjust("2 minutes")
+      const { status, json } = yield* ask("/healthz")
+      assert.deepStrictEqual([status, json.alive], [503, false])
+    }).pipe(fresh)
+  )
+
+  it.effect("in figures, of which none names a person", () =>
+    Effect.gen(function* () {
+      const { ask } = yield* serving(withToken)
+      yield* start
+      const { text, type } = yield* ask("/metrics", { token: null })
+      assert.include(type, "text/plain")
+      for (const name of ["ai_mint_tasks", "ai_mint_loop_last_tick_timestamp_seconds"]) {
+        assert.include(text, name)
+      }
+      assert.notMatch(text, /0x[0-9a-f]{40}/)
+    }).pipe(fresh)
+  )
+
+  it.effect("and never answers an error without a word", () =>
+    Effect.gen(function* () {
+      const { ask, url } = yield* serving(withToken)
+      const answers = [
+        yield* ask("/nothing"),
+        yield* ask("/api/nothing"),
+        yield* ask("/api/tasks", { method: "DELETE" }),
+        yield* ask("/api/tasks", { body: "{" }),
+        yield* ask("/api/tasks", { body: { why: "x".repeat(100_000) } }),
+        yield* ask("/api/tasks", { method: "POST", headers: { "content-type": "text/plain" }, body: "hello" }),
+        yield* ask("/api/tasks?limit=999"),
+        yield* ask("/api/tasks?status=nonsense")
+      ]
+      for (const { status, json, type } of answers) {
+        assert.isTrue(status >= 400 && status < 500, String(status))
+        assert.strictEqual(type, "application/problem+json")
+        assert.strictEqual(json.status, status)
+      }
+      assert.include(yield* raw(url, "GARBAGE\r\n\r\n"), "This is no HTTP request")
+    }).pipe(fresh)
+  )
+})
