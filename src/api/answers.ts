@@ -6,9 +6,6 @@ import { Conflict, NotFound, Unavailable } from "./contract/problems.ts"
 
 const unavailable = ({ message }: { readonly message: string }) => Effect.fail(new Unavailable({ detail: message }))
 
-/** What was not found is refused by operators with these words at the beginning. */
-const isMissing = ({ message }: Refused): boolean => message.startsWith("There is no ")
-
 /** Whatever keeps a decision from being made, as a problem. */
 export const deciding = <A, R>(
   decision: Effect.Effect<A, Refused | LedgerError | ChainError, R>
@@ -17,7 +14,7 @@ export const deciding = <A, R>(
     Effect.catchTags({
       Refused: (error) =>
         Effect.fail<NotFound | Conflict>(
-          isMissing(error) ? new NotFound({ detail: error.message }) : new Conflict({ detail: error.message })
+          error.isMissing === true ? new NotFound({ detail: error.message }) : new Conflict({ detail: error.message })
         ),
       LedgerError: unavailable,
       ChainError: unavailable

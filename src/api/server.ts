@@ -1,17 +1,19 @@
 import * as NodeCrypto from "@effect/platform-node/NodeCrypto"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
 import { ByteSize, Cause, Duration, Effect, Layer, Schedule } from "effect"
 import {
   HttpIncomingMessage,
   HttpRouter,
   HttpServer,
   HttpServerError,
+  HttpServerRequest,
   HttpServerResponse,
   ProblemDetails
 } from "effect/http"
 import { HttpApiBuilder, HttpApiMiddleware, HttpApiScalar } from "effect/http-api"
 import * as RateLimiter from "effect/persistence/RateLimiter"
-import { createServer, type Server } from "node:http"
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
 import type { Socket } from "node:net"
 import { Settings } from "../config/Settings.ts"
 import * as Log from "../ops/Log.ts"
@@ -58,7 +60,7 @@ const api = HttpApiBuilder.layer(Api, { openapiPath: "/openapi.json" }).pipe(
 /** Every answer: no larger body than needed is read, nothing is kept or guessed by browsers, and no error is empty. */
 const manners = HttpRouter.middleware(
   (route) =>
-    route.pipe(
+    Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) => (isHostless(request) ? HOSTLESS : route)).pipe(
       Effect.catchCause(answerTo),
       Effect.map(withProblem),
       Effect.map(HttpServerResponse.setHeader("x-content-type-options", "nosniff")),
@@ -70,6 +72,19 @@ const manners = HttpRouter.middleware(
       Effect.provideService(HttpIncomingMessage.MaxBodySize, BODY_MAX)
     ),
   { global: true }
+)
+
+/** RFC 9112, section 3.2: a request of HTTP/1.1 names the host. */
+const isHostless = (request: HttpServerRequest.HttpServerRequest): boolean =>
+  request.headers["host"] === undefined && NodeHttpServerRequest.toIncomingMessage(request).httpVersion === "1.1"
+
+const HOSTLESS = Effect.succeed(
+  ProblemDetails.toResponse({
+    type: ProblemDetails.blankType,
+    status: 400,
+    title: "Bad Request",
+    detail: "HTTP/1.1 needs the header Host."
+  })
 )
 
 /** What ends a route without an answer of its own. Whoever asked is gone where it was interrupted. */
@@ -99,25 +114,63 @@ const TITLES: Readonly<Record<number, string>> = {
 
 const routes = Layer.mergeAll(api, HttpApiScalar.layer(Api, { path: "/docs" }), PlainRoutes.layer, manners)
 
-const BAD_REQUEST = JSON.stringify({
-  type: "about:blank",
-  status: 400,
-  title: "Bad Request",
-  detail: "This is no HTTP request."
-})
+interface Refusal {
+  readonly status: number
+  readonly title: string
+  readonly detail: string
+}
+
+const NO_HTTP: Refusal = { status: 400, title: "Bad Request", detail: "This is no HTTP request." }
+
+/** What Node's parser does not take, by the code of its error. */
+const REFUSALS: Readonly<Record<string, Refusal>> = {
+  HPE_HEADER_OVERFLOW: {
+    status: 431,
+    title: "Request Header Fields Too Large",
+    detail: "Path and headers together may have 16 KiB."
+  },
+  ERR_HTTP_REQUEST_TIMEOUT: {
+    status: 408,
+    title: "Request Timeout",
+    detail: `The whole of a request must be there within ${REQUEST_MS_MAX / 1000} seconds.`
+  }
+}
+
+const EXPECTATION: Refusal = {
+  status: 417,
+  title: "Expectation Failed",
+  detail: "Nothing is expected of this server but 100-continue."
+}
+
+const problemText = (refusal: Refusal): string => JSON.stringify({ type: "about:blank", ...refusal })
 
 /** What is no HTTP gets an answer all the same, unless nobody is there any more. */
 const refuse = (error: NodeJS.ErrnoException, socket: Socket): void => {
   if (error.code === "ECONNRESET" || !socket.writable) return void socket.destroy()
-  const head = `HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: ${ProblemDetails.contentType}\r\n`
-  socket.end(`${head}Content-Length: ${Buffer.byteLength(BAD_REQUEST)}\r\n\r\n${BAD_REQUEST}`)
+  const refusal = REFUSALS[error.code ?? ""] ?? NO_HTTP
+  const body = problemText(refusal)
+  const head = `HTTP/1.1 ${refusal.status} ${refusal.title}\r\nConnection: close\r\nContent-Type: ${ProblemDetails.contentType}\r\n`
+  socket.end(`${head}Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`)
+}
+
+/** Node would answer without a word. */
+const refuseExpectation = (_request: IncomingMessage, response: ServerResponse): void => {
+  const body = problemText(EXPECTATION)
+  const headers = { "content-type": ProblemDetails.contentType, "content-length": Buffer.byteLength(body) }
+  response.writeHead(EXPECTATION.status, headers).end(body)
 }
 
 const makeServer = (): Server => {
-  const server = createServer({ requestTimeout: REQUEST_MS_MAX, headersTimeout: REQUEST_MS_MAX })
+  const server = createServer({
+    requestTimeout: REQUEST_MS_MAX,
+    headersTimeout: REQUEST_MS_MAX,
+    // Node would refuse it without a word: `manners` does it with one.
+    requireHostHeader: false
+  })
   server.maxConnections = CONNECTIONS_MAX
   server.setTimeout(SILENT_SOCKET_MS)
   server.on("clientError", (error, socket) => refuse(error, socket as Socket))
+  server.on("checkExpectation", refuseExpectation)
   return server
 }
 

@@ -9,6 +9,7 @@ import { cancel } from "../operator/cancel.ts"
 import { create } from "../operator/create.ts"
 import { explain } from "../operator/explain.ts"
 import { findTask, findWallet } from "../operator/find.ts"
+import { missing } from "../operator/Refused.ts"
 import { resolve } from "../operator/resolve.ts"
 import { retry } from "../operator/retry.ts"
 import { type TaskPlace, WatchRepo } from "../task/WatchRepo.ts"
@@ -73,7 +74,7 @@ const placeOf = (cursor: string | undefined): TaskPlace | undefined => {
 const showTask = Effect.fnUntraced(function* (name: string) {
   const { row } = yield* findTask(name)
   const task = yield* (yield* WatchRepo).viewTask(row.id)
-  return task ?? (yield* Effect.die(new Error("a task that was there is gone")))
+  return task ?? (yield* missing(`There is no task ${name}.`))
 })
 
 const place = Effect.fnUntraced(function* (order: typeof NewTask.Type) {

@@ -15,7 +15,17 @@ import type { Wallet, WalletId } from "./Wallet.ts"
  * - `held`: something that must not happen did; a person decides.
  * - `resolved`: a person has decided. Final, as `minted` has it.
  */
-export type BatchStatus = "planned" | "signed" | "accepted" | "unknown" | "paid" | "delivered" | "held" | "resolved"
+export const BATCH_STATUSES = [
+  "planned",
+  "signed",
+  "accepted",
+  "unknown",
+  "paid",
+  "delivered",
+  "held",
+  "resolved"
+] as const
+export type BatchStatus = (typeof BATCH_STATUSES)[number]
 
 /** A signed payment may be out there: its money may be gone, its nonce may be used at any moment. */
 export const isLive = (batch: Batch): boolean =>

@@ -7,7 +7,8 @@ import type { Wallet, WalletId } from "./Wallet.ts"
 export type TaskId = string
 
 /** The states of v1.1, kept: other programs and operators' scripts read them. */
-export type Status = "pending_payment" | "funded" | "processing" | "completed" | "failed" | "cancelled"
+export const STATUSES = ["pending_payment", "funded", "processing", "completed", "failed", "cancelled"] as const
+export type Status = (typeof STATUSES)[number]
 
 /** The only ways a task may go. `failed → funded` is an operator's `retry`. */
 const ARROWS: Record<Status, ReadonlyArray<Status>> = {

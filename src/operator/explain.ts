@@ -9,6 +9,7 @@ import { type TaskStory, type TaskView, WatchRepo } from "../task/WatchRepo.ts"
 import { type Next, nextOf, summaryOf } from "./explainNext.ts"
 import { type Step, stepsOf } from "./explainSteps.ts"
 import { findTask } from "./find.ts"
+import { missing } from "./Refused.ts"
 
 export interface Explanation {
   readonly command: "explain"
@@ -30,9 +31,8 @@ export interface Explanation {
 export const explain = Effect.fn("operator.explain")(function* (name: string) {
   const { row, wallet } = yield* findTask(name)
   const watch = yield* WatchRepo
-  const story = yield* Effect.flatMap(watch.storyOf(row.id), Effect.fromNullishOr).pipe(
-    Effect.catchTag("NoSuchElementError", () => Effect.die(new Error("a task that was there is gone")))
-  )
+  const story = yield* watch.storyOf(row.id)
+  if (story === undefined) return yield* missing(`There is no task ${name}.`)
   const ofWallet = wallet === undefined ? undefined : yield* watch.walletStory(wallet.id)
   const chain = wallet === undefined ? undefined : yield* balanceOf(wallet)
   const settings = yield* Settings

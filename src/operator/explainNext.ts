@@ -90,7 +90,9 @@ const minting = (facts: Facts): Next => {
   const paused = facts.pauses.find(({ scope }) =>
     ["all", `token:${task.token.toLowerCase()}`, `wallet:${task.walletId}`].includes(scope)
   )
-  if (paused !== undefined) return next(`Nothing new: it is paused: ${paused.reason}`, undefined, ['resume --why "…"'])
+  if (paused !== undefined) {
+    return next(`Nothing new: it is paused: ${paused.reason}`, undefined, [`resume${flagsOf(paused.scope)} --why "…"`])
+  }
   const why = task.errorMessage === undefined ? "" : ` (${task.errorMessage})`
   const planned = batches.find(({ status }) => status === "planned")
   if (planned !== undefined)
@@ -98,6 +100,9 @@ const minting = (facts: Facts): Next => {
   if (batches.length === 0) return next(`It is planned next${why}.`, task.nextActionAtMs ?? facts.nowMs)
   return next("It is closed at its next turn.", task.nextActionAtMs ?? facts.nowMs)
 }
+
+/** `token:0x…` as it is typed. */
+const flagsOf = (scope: string): string => (scope === "all" ? "" : ` --${scope.replace(":", " ")}`)
 
 const inFlight = ({ story: { task } }: Facts, { number, status, reason, nextActionAtMs }: Batch): Next => {
   const because = reason === undefined ? "" : ` (${reason})`

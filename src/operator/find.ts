@@ -2,7 +2,7 @@ import { Effect } from "effect"
 import { shortId, type Status, type Task } from "../domain/Task.ts"
 import type { Wallet } from "../domain/Wallet.ts"
 import { DecisionRepo, type TaskFile } from "../task/DecisionRepo.ts"
-import { Refused } from "./Refused.ts"
+import { missing, Refused } from "./Refused.ts"
 
 const ID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 const START_OF_ID = /^[0-9a-f]{8}[0-9a-f-]*$/i
@@ -12,16 +12,14 @@ export const findTask = Effect.fnUntraced(function* (name: string) {
   const repo = yield* DecisionRepo
   const wanted = name.trim()
   if (!START_OF_ID.test(wanted)) {
-    return yield* new Refused({
-      message: `"${wanted}" is no task id: give its UUID, or at least the first eight digits.`
-    })
+    return yield* missing(`"${wanted}" is no task id: give its UUID, or at least the first eight digits.`)
   }
   const ids = ID.test(wanted) ? [wanted.toLowerCase()] : yield* repo.taskIdsLike(wanted)
   if (ids.length > 1) {
     return yield* new Refused({ message: `Several tasks begin with ${wanted}: ${ids.join(", ")}. Give the whole id.` })
   }
   const file = ids[0] === undefined ? undefined : yield* repo.findTask(ids[0])
-  return file ?? (yield* new Refused({ message: `There is no task ${wanted}.` }))
+  return file ?? (yield* missing(`There is no task ${wanted}.`))
 })
 
 /** The order in a row that can be carried out. */
@@ -35,7 +33,7 @@ export const soundTask = Effect.fnUntraced(function* ({ row, task, wallet, fault
 export const findWallet = Effect.fnUntraced(function* (name: string) {
   const wallet = yield* (yield* DecisionRepo).findWallet(name)
   const message = `There is no agent wallet "${name.trim()}": give its id, its user's address, or its own.`
-  return wallet ?? (yield* new Refused({ message }))
+  return wallet ?? (yield* missing(message))
 })
 
 export const isOpen = (status: Status): boolean =>

@@ -4,7 +4,7 @@ import type { Block } from "../domain/Block.ts"
 import { minus, type Usdc, zero } from "../domain/Usdc.ts"
 import { type TaskView, type WalletStory, WatchRepo } from "../task/WatchRepo.ts"
 import { findWallet } from "./find.ts"
-import { Refused } from "./Refused.ts"
+import { missing } from "./Refused.ts"
 
 export interface WalletReport {
   readonly command: "wallet"
@@ -25,7 +25,7 @@ export const showWallet = Effect.fn("operator.showWallet")(function* (name: stri
   const watch = yield* WatchRepo
   // Reservations first, the chain second: what is reserved in between counts as free, and not twice.
   const story = yield* watch.walletStory(wallet.id)
-  if (story === undefined) return yield* new Refused({ message: `There is no agent wallet "${name.trim()}".` })
+  if (story === undefined) return yield* missing(`There is no agent wallet "${name.trim()}".`)
   const read = yield* Effect.result((yield* ChainClient).readBalances([wallet.agentAddress]))
   const chain = Result.isSuccess(read)
     ? { balance: read.success.usdc.get(wallet.agentAddress) ?? zero, block: read.success.block }

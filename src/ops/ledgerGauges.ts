@@ -1,6 +1,6 @@
 import { Clock, Effect, Metric } from "effect"
-import type { BatchStatus } from "../domain/Batch.ts"
-import type { Status } from "../domain/Task.ts"
+import { BATCH_STATUSES } from "../domain/Batch.ts"
+import { STATUSES } from "../domain/Task.ts"
 import type { LedgerFigures, Waiting } from "../task/WatchRepo.ts"
 
 const tasks = Metric.gauge("ai_mint_tasks", { description: "Orders by status, and whether they wait for a person" })
@@ -36,27 +36,6 @@ const undelivered = waiting("ai_mint_undelivered", "Payments that are made and n
 const held = waiting("ai_mint_held_tasks", "Open orders that wait for a person")
 const stopped = waiting("ai_mint_stopped_wallets", "Wallets that are stopped")
 
-/** Every status, as one that no row has any more must be shown as zero. */
-const STATUSES = Object.keys({
-  pending_payment: 1,
-  funded: 1,
-  processing: 1,
-  completed: 1,
-  failed: 1,
-  cancelled: 1
-} satisfies Record<Status, 1>) as ReadonlyArray<Status>
-
-const BATCH_STATUSES = Object.keys({
-  planned: 1,
-  signed: 1,
-  accepted: 1,
-  unknown: 1,
-  paid: 1,
-  delivered: 1,
-  held: 1,
-  resolved: 1
-} satisfies Record<BatchStatus, 1>) as ReadonlyArray<BatchStatus>
-
 const BASE_UNITS = 1_000_000
 
 /** As a number: close enough for a graph, and nothing is decided by it. */
@@ -65,6 +44,7 @@ const inUsdc = (amount: bigint): number => Number(amount) / BASE_UNITS
 const ageSeconds = (sinceMs: number | undefined, nowMs: number): number =>
   sinceMs === undefined ? 0 : Math.max(0, nowMs - sinceMs) / 1000
 
+/** Every status, as one that no row has any more must be shown as zero. */
 const showTasks = (figures: LedgerFigures["tasks"]) =>
   Effect.forEach(
     STATUSES,

@@ -1,8 +1,8 @@
 import { Clock, Effect, Layer, Metric } from "effect"
 import { Settings } from "../config/Settings.ts"
-import type { BatchStatus } from "../domain/Batch.ts"
-import type { RefundStatus } from "../domain/Refund.ts"
-import type { Status } from "../domain/Task.ts"
+import { BATCH_STATUSES } from "../domain/Batch.ts"
+import { REFUND_ARROWS } from "../domain/Refund.ts"
+import { STATUSES } from "../domain/Task.ts"
 import type { Outcome } from "./Progress.ts"
 import { version } from "./version.ts"
 
@@ -66,22 +66,10 @@ const pauses = Metric.counter("ai_mint_outage_pauses_total", {
 const outage = Metric.gauge("ai_mint_outage", { description: "1 from the first such failure to the next success" })
 
 /** A state that no rule knows is counted as `other`: a label has only so many values. */
-const STATES = {
-  task: { pending_payment: 1, funded: 1, processing: 1, completed: 1, failed: 1, cancelled: 1 } satisfies Record<
-    Status,
-    1
-  >,
-  batch: {
-    planned: 1,
-    signed: 1,
-    accepted: 1,
-    unknown: 1,
-    paid: 1,
-    delivered: 1,
-    held: 1,
-    resolved: 1
-  } satisfies Record<BatchStatus, 1>,
-  refund: { planned: 1, signed: 1, paid: 1, held: 1 } satisfies Record<RefundStatus, 1>
+const STATES: Record<"task" | "batch" | "refund", ReadonlyArray<string>> = {
+  task: STATUSES,
+  batch: BATCH_STATUSES,
+  refund: Object.keys(REFUND_ARROWS)
 }
 
 /** What has states that are counted. */
@@ -92,12 +80,12 @@ const addTransitions = (entity: Entity, to: string, count: number): Effect.Effec
 
 /** One more task, batch or refund that entered the state `to`. */
 export const countTransition = (entity: Entity, to: string): Effect.Effect<void> =>
-  addTransitions(entity, to in STATES[entity] ? to : "other", 1)
+  addTransitions(entity, STATES[entity].includes(to) ? to : "other", 1)
 
 /** Before the first transition each is zero: else the first one would be no increase to whoever scrapes. */
 const zeroTransitions = Effect.forEach(
-  Object.entries(STATES) as ReadonlyArray<[Entity, Record<string, 1>]>,
-  ([entity, states]) => Effect.forEach(Object.keys(states), (to) => addTransitions(entity, to, 0), { discard: true }),
+  Object.entries(STATES) as ReadonlyArray<[Entity, ReadonlyArray<string>]>,
+  ([entity, states]) => Effect.forEach(states, (to) => addTransitions(entity, to, 0), { discard: true }),
   { discard: true }
 )
 

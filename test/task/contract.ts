@@ -13,6 +13,7 @@ import { fundingPromises } from "./contract/funding.ts"
 import type { Promises } from "./contract/given.ts"
 import { holdingPromises } from "./contract/holding.ts"
 import { moneyPromises } from "./contract/money.ts"
+import { pausingPromises } from "./contract/pausing.ts"
 import { planningPromises } from "./contract/planning.ts"
 import { questionPromises } from "./contract/questions.ts"
 import { readingPromises } from "./contract/reading.ts"
@@ -31,7 +32,8 @@ const rooms: ReadonlyArray<readonly [string, (promises: Promises) => void]> = [
   ["questions", questionPromises],
   ["a person's decision about an order", decidingPromises],
   ["a person's decision about a batch", decidingBatchPromises],
-  ["a person's decision about money", decidingMoneyPromises]
+  ["a person's decision about money", decidingMoneyPromises],
+  ["pauses and new orders", pausingPromises]
 ]
 
 /** Everything that `TaskRepo` and `DecisionRepo` promise, proven on any ledger. */

@@ -14,6 +14,7 @@ import { Conflict, Forbidden, NotFound, TooMany, Unauthorized, Unavailable } fro
 import * as System from "./system.ts"
 import * as Tasks from "./tasks.ts"
 import * as V1 from "./v1.ts"
+import { Name } from "./values.ts"
 import * as Wallets from "./wallets.ts"
 
 /** Lets in who has the token of `OPS_TOKEN`. */
@@ -23,10 +24,10 @@ export class Authorization extends HttpApiMiddleware.Service<Authorization>()(
 ) {}
 
 /** A task's id, or the first eight digits of it. */
-const taskParam = { task: Schema.String.check(Schema.isMaxLength(64)) }
+const taskParam = { task: Name }
 
 /** An agent wallet: its id, its user's address, or its own. */
-const walletParam = { wallet: Schema.String.check(Schema.isMaxLength(64)) }
+const walletParam = { wallet: Name }
 
 /** What every route may answer that asks ledger or chain. */
 const asking = [NotFound, Unavailable] as const
@@ -111,7 +112,7 @@ const StreamedEvent = Schema.Union([
     data: Schema.fromJsonString(System.Event)
   }),
   Schema.Struct({
-    id: Schema.UndefinedOr(Schema.String),
+    id: Schema.optional(Schema.String),
     event: Schema.Literal("beat"),
     data: Schema.String
   })

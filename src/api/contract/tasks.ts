@@ -1,8 +1,9 @@
 import { Schema } from "effect"
-import { QUANTITY_MAX } from "../../domain/Task.ts"
-import { Amount, Instant, orNull, Whole } from "./values.ts"
+import { BATCH_STATUSES } from "../../domain/Batch.ts"
+import { QUANTITY_MAX, STATUSES } from "../../domain/Task.ts"
+import { Amount, Instant, Name, orNull, Whole } from "./values.ts"
 
-export const Status = Schema.Literals(["pending_payment", "funded", "processing", "completed", "failed", "cancelled"])
+export const Status = Schema.Literals(STATUSES)
 
 /** A row of `ai_agent_tasks` and what the executor knows beside it. Sound or not: texts are as they are stored. */
 export const Task = Schema.Struct({
@@ -51,7 +52,7 @@ export const TaskQuery = Schema.Struct({
   user: Schema.optionalKey(Schema.String.check(Schema.isPattern(/^0x[0-9a-fA-F]{40}$/))),
   token: Schema.optionalKey(Schema.String.check(Schema.isPattern(/^0x[0-9a-fA-F]{40}$/))),
   /** The agent wallet: its id, its user's address, or its own. */
-  wallet: Schema.optionalKey(Schema.String.check(Schema.isMaxLength(64))),
+  wallet: Schema.optionalKey(Name),
   held: Schema.optionalKey(Schema.Literals(["true", "false"])),
   limit: Schema.optionalKey(
     Schema.NumberFromString.check(Schema.isInt(), Schema.isBetween({ minimum: 1, maximum: PAGE_MAX }))
@@ -91,21 +92,10 @@ export const Step = Schema.Struct({
 })
 export type Step = typeof Step.Type
 
-const BatchStatusText = Schema.Literals([
-  "planned",
-  "signed",
-  "accepted",
-  "unknown",
-  "paid",
-  "delivered",
-  "held",
-  "resolved"
-])
-
 /** One payment and the mints that it buys. */
 export const Batch = Schema.Struct({
   number: Schema.Int,
-  status: BatchStatusText,
+  status: Schema.Literals(BATCH_STATUSES),
   since: Instant,
   quantity: Schema.Int,
   minted: Schema.Int,

@@ -1,7 +1,7 @@
 import { Schema } from "effect"
 import { Address } from "../../domain/Address.ts"
 import { Task } from "./tasks.ts"
-import { Amount, Instant, orNull, Why, Whole } from "./values.ts"
+import { Amount, Instant, Name, orNull, Why, Whole } from "./values.ts"
 
 /** One agent wallet: what the chain shows beside what the ledger says. */
 export const WalletView = Schema.Struct({
@@ -59,7 +59,7 @@ export type WalletView = typeof WalletView.Type
 export const PauseBody = Schema.Struct({
   why: Why,
   token: Schema.optionalKey(Schema.String.check(Schema.isPattern(/^0x[0-9a-fA-F]{40}$/))),
-  wallet: Schema.optionalKey(Schema.String.check(Schema.isMaxLength(64)))
+  wallet: Schema.optionalKey(Name)
 })
 
 export const Pause = Schema.Struct({

@@ -1,32 +1,16 @@
 import { Redacted, Result, Schema } from "effect"
 import type { SqlClient } from "effect/sql"
 import { type Address, parse } from "../../domain/Address.ts"
-import type { Batch } from "../../domain/Batch.ts"
-import { messages, readTask, type Task, type TaskRow } from "../../domain/Task.ts"
+import { type Batch, BATCH_STATUSES } from "../../domain/Batch.ts"
+import { messages, readTask, STATUSES, type Task, type TaskRow } from "../../domain/Task.ts"
 import { usdc } from "../../domain/Usdc.ts"
 import type { Wallet, WalletId } from "../../domain/Wallet.ts"
 import type { BadTask } from "../TaskRepo.ts"
 import type { TimeColumns } from "./TimeColumns.ts"
 
 const Ms = Schema.NullOr(Schema.Number)
-export const StatusText = Schema.Literals([
-  "pending_payment",
-  "funded",
-  "processing",
-  "completed",
-  "failed",
-  "cancelled"
-])
-export const BatchStatusText = Schema.Literals([
-  "planned",
-  "signed",
-  "accepted",
-  "unknown",
-  "paid",
-  "delivered",
-  "held",
-  "resolved"
-])
+export const StatusText = Schema.Literals(STATUSES)
+export const BatchStatusText = Schema.Literals(BATCH_STATUSES)
 
 /** A task beside its state of ours, as `taskColumns` selects it. */
 export const TaskFields = {

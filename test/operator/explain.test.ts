@@ -1,0 +1,96 @@
+import { assert, layer } from "@effect/vitest"
+import { Effect } from "effect"
+import { SqlClient } from "effect/sql"
+import { explain } from "../../src/operator/explain.ts"
+import { pause } from "../../src/operator/pause.ts"
+import { pass, start } from "../support/executor.ts"
+import * as Pglite from "../support/Pglite.ts"
+import { order, paidOrder, person } from "../support/orders.ts"
+import { World } from "../support/World.ts"
+import { atWork, givenFailed, givenUndelivered, refusal, units } from "./given.ts"
+
+/** Every sentence of an explanation, in one text. */
+const said = (id: string) =>
+  Effect.map(explain(id), ({ summary, steps, next }) =>
+    [summary, ...steps.map(({ text }) => text), next.text, ...next.commands].join("\n")
+  )
+
+layer(Pglite.layer())("why an order is where it is", (it) => {
+  it.effect("too little money: what came, what is missing, and until when", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const ann = yield* person("ann")
+      const task = yield* order(ann, 5)
+      world.deposit(ann.agentAddress, units(2))
+      yield* start
+      yield* pass(20)
+      const text = yield* said(task)
+      assert.include(text, "2.00 USDC arrived from")
+      assert.include(text, "2.00 of it are the wallet's credit")
+      assert.include(text, `waits for 3.00 USDC more in ${ann.agentAddress}`)
+    }).pipe(atWork())
+  )
+
+  it.effect("paid late: what came after it was cancelled, and how it goes back", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const ann = yield* person("ann")
+      const task = yield* order(ann, 5)
+      yield* start
+      yield* pass(660)
+      world.deposit(ann.agentAddress, units(5))
+      yield* pass(120)
+      const text = yield* said(task)
+      assert.include(text, "Cancelled: Payment timeout")
+      assert.include(text, "after the order was cancelled")
+      assert.include(text, "5.00 USDC are the wallet's credit")
+      assert.include(text, `refund ${ann.agentAddress}`)
+    }).pipe(atWork())
+  )
+
+  it.effect("refused until it failed: who refused, how often, and how it is tried again", () =>
+    Effect.gen(function* () {
+      const { task } = yield* givenFailed()
+      const text = yield* said(task)
+      assert.include(text, "The mint server refused: Retry 1/3: no")
+      assert.include(text, "Failed: Exceeded retry limit after 3 attempts. Last error: no")
+      assert.include(text, `retry ${task.slice(0, 8)} --why`)
+    }).pipe(atWork())
+  )
+
+  it.effect("paid and not delivered: the payment, what is waited for, and what decides it", () =>
+    Effect.gen(function* () {
+      const { task } = yield* givenUndelivered()
+      const text = yield* said(task)
+      assert.match(text, /Batch 1: 5\.00 USDC paid, in block \d+/)
+      assert.include(text, "Batch 1 is paid: its mints are looked for")
+      assert.include(text, "--batch 1 --as delivered|failed")
+    }).pipe(atWork())
+  )
+
+  it.effect("paused: by whom it is, and that nothing new is done", () =>
+    Effect.gen(function* () {
+      const { task } = yield* paidOrder("ann", 5)
+      yield* pause({}, "the server is being moved")
+      yield* start
+      yield* pass(20)
+      assert.include(yield* said(task), "it is paused: the server is being moved")
+    }).pipe(atWork())
+  )
+
+  it.effect("and from before anything was written down: as much as its rows tell", () =>
+    Effect.gen(function* () {
+      const { task } = yield* paidOrder("ann", 5)
+      yield* start
+      yield* pass(60)
+      yield* (yield* SqlClient.SqlClient)`DELETE FROM ai_agent_events`
+      const { steps, money, next } = yield* explain(task)
+      const kinds = steps.map(({ kind }) => kind)
+      for (const kind of ["created", "deposit", "funded", "processing", "delivered", "completed"])
+        assert.include(kinds, kind)
+      assert.strictEqual(money.needed, 0n)
+      assert.include(next.text, "every mint is delivered")
+      assert.include(yield* refusal(explain("ffffffff")), "There is no task")
+    }).pipe(atWork())
+  )
+})
