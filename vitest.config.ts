@@ -3,7 +3,7 @@ import { defineConfig } from "vitest/config"
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
-    exclude: ["test/deep/**"],
+    exclude: ["test/deep/**", "test/page/browser/**"],
     globalSetup: "./test/support/globalSetup.ts",
     // A process for each file: embedded databases and chains are heavy, and must not share a heap or die together.
     pool: "forks",

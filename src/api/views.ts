@@ -97,6 +97,7 @@ export const walletOf = (
   decisions: story.decisions.map(({ atMs, command, said, why }) => ({ at: atMs, command, said, why }))
 })
 
+/** What is said where no reason is noted. */
 const ABOUT = {
   held: "Held for a person",
   undelivered: "Paid, and not delivered",
@@ -110,7 +111,7 @@ export const attentionOf = (item: AttentionItem): System.Attention => ({
   wallet: item.agentAddress ?? item.walletId,
   batch: item.batch,
   since: item.sinceMs,
-  text: `${ABOUT[item.kind]}${item.reason === "" ? "" : `: ${item.reason}`}`,
+  text: item.reason === "" ? ABOUT[item.kind] : item.reason,
   command:
     item.taskId === undefined
       ? `wallets show ${item.agentAddress ?? item.walletId}`

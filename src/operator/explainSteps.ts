@@ -29,14 +29,14 @@ export const stepsOf = (
   paymentTimeoutMs: number
 ): ReadonlyArray<Step> => {
   const told = story.events.flatMap((event) => tell(event, story))
-  const all = [
-    ordered(story, paymentTimeoutMs),
+  const happened = [
     ...deposits(story, wallet),
     ...told,
     ...untold(story),
     ...story.decisions.map(({ atMs, command, said, why }) => step(atMs, "decision", `${command}: ${said}. "${why}"`))
   ]
-  return all.toSorted((a, b) => (a.atMs ?? 0) - (b.atMs ?? 0))
+  // Blocks have whole seconds: what was paid within the second of the order seems older than it.
+  return [ordered(story, paymentTimeoutMs), ...happened.toSorted((a, b) => (a.atMs ?? 0) - (b.atMs ?? 0))]
 }
 
 const ordered = ({ task }: TaskStory, paymentTimeoutMs: number): Step => {

@@ -32,15 +32,18 @@ export const orNull = <S extends Schema.Constraint>(schema: S) =>
     )
   )
 
-/** PostgreSQL's text has room for every character but this one: asked with it, it takes the question for a fault. */
-const withoutNul = Schema.makeFilter((text: string) => !text.includes("\0") || "expected text without U+0000")
+/** PostgreSQL has no place for U+0000, nor its JSON for half of a pair: asked with them, it answers with a fault. */
+const wellFormed = Schema.makeFilter(
+  (text: string) =>
+    (text.isWellFormed() && !text.includes("\0")) || "expected text without U+0000 and broken characters"
+)
 
 /** A short name of something, as a person types it. */
-export const Name = Schema.String.check(Schema.isMaxLength(64), withoutNul)
+export const Name = Schema.String.check(Schema.isMaxLength(64), wellFormed)
 
 /** The words of whoever decides. Kept with the decision for ever. */
 export const Why = Schema.String.check(
-  withoutNul,
+  wellFormed,
   Schema.makeFilter((text) => text.trim() !== "" || "expected a reason, in words"),
   Schema.isMaxLength(500)
 )

@@ -1,0 +1,116 @@
+import type { EventJson, OverviewJson } from "../api/contract/system.ts"
+import type { ExplanationJson } from "../api/contract/tasks.ts"
+import { getJson, Problem, token } from "./api.ts"
+import { attentionNews } from "./parts/attention.ts"
+import { newAttention, type Opened, withEvent, withOverview, withProblem } from "./state.ts"
+import type { Store } from "./store.ts"
+import { listen } from "./stream.ts"
+import { throttled } from "./throttle.ts"
+
+/** However fast the ledger goes: one request in a second tells all of it. */
+const GAP_MS = 1000
+
+/** Ages and readiness change without the ledger. */
+const REGULARLY_MS = 15_000
+
+/** The executor answers all pages with one overview a second, and with sums of the last five: it is asked again then. */
+const SETTLED_MS = [1200, 6000]
+
+export interface Live {
+  /** Asks for the overview, soon. */
+  readonly refresh: () => void
+  /** Asks for the order that is looked at, soon. */
+  readonly look: () => void
+}
+
+const asProblem = (error: unknown): Problem => (error instanceof Problem ? error : new Problem(0, String(error)))
+
+/** Whether the event may change what is told of this order: its own, and those of its wallet's money. */
+const concerns = (event: EventJson, { named, explanation }: Opened): boolean =>
+  event.taskId === null
+    ? explanation === undefined || event.walletId === explanation.task.agentWalletId
+    : event.taskId === explanation?.task.id || event.taskId.startsWith(named)
+
+const failed = (store: Store, { status, message }: Problem): void => {
+  const hadToken = token.read() !== null
+  if (status === 401) token.forget()
+  store.update((state) => withProblem(state, status, message, hadToken))
+}
+
+const explanationWork = (store: Store) => async (): Promise<void> => {
+  const { opened, gate, overview } = store.get()
+  const named = opened?.named
+  if (named === undefined || gate.kind !== "open" || overview === undefined) return
+  const tell = (change: Partial<Opened>): void =>
+    store.update((state) =>
+      state.opened?.named === named ? { ...state, opened: { ...state.opened, problem: undefined, ...change } } : state
+    )
+  await getJson<ExplanationJson>(`/api/tasks/${encodeURIComponent(named)}/explain`).then(
+    (explanation) => tell({ explanation }),
+    (error: unknown) => {
+      const problem = asProblem(error)
+      if (problem.status === 401 || problem.status === 403) return failed(store, problem)
+      return tell({ problem: problem.message })
+    }
+  )
+}
+
+/** Keeps the store as the ledger is: asks at every event, and regularly, and again when the executor is back. */
+export const startLive = (store: Store, announce: (text: string) => void): Live => {
+  let isListening = false
+  const look = throttled(explanationWork(store), GAP_MS)
+
+  const arrived = (overview: OverviewJson): void => {
+    const before = store.get()
+    const news = attentionNews(newAttention(before.overview, overview))
+    if (news !== "") announce(news)
+    store.update((state) => withOverview(state, overview, Date.now()))
+    if (before.gate.kind !== "open" || before.overview === undefined) look()
+    if (!isListening) follow()
+  }
+  const refresh = throttled(
+    () => getJson<OverviewJson>("/api/overview").then(arrived, (error: unknown) => failed(store, asProblem(error))),
+    GAP_MS
+  )
+  let settling: ReadonlyArray<ReturnType<typeof setTimeout>> = []
+  const settle = (): void => {
+    for (const timer of settling) clearTimeout(timer)
+    settling = SETTLED_MS.map((ms) => setTimeout(refresh, ms))
+  }
+  const setStreaming = (isStreaming: boolean): void => store.update((state) => ({ ...state, isStreaming }))
+
+  const follow = (): void => {
+    isListening = true
+    listen({
+      onOpen: () => {
+        setStreaming(true)
+        refresh()
+        look()
+      },
+      onLedger: (event) => {
+        store.update((state) => withEvent(state, event))
+        refresh()
+        settle()
+        const { opened } = store.get()
+        if (opened !== undefined && concerns(event, opened)) look()
+      },
+      onLost: () => {
+        setStreaming(false)
+        refresh()
+      },
+      onRefused: (problem) => {
+        isListening = false
+        setStreaming(false)
+        failed(store, problem)
+      }
+    })
+  }
+  setInterval(() => {
+    // Without a token there is nothing to ask, and a wrong one is not tried again.
+    if (store.get().gate.kind === "token" && token.read() === null) return
+    refresh()
+    look()
+  }, REGULARLY_MS)
+  refresh()
+  return { refresh, look }
+}

@@ -1,0 +1,58 @@
+import type { Child } from "./dom.ts"
+import { el } from "./dom.ts"
+
+/**
+ * Makes what is shown into what should be shown by changing no more than differs, so that focus, selection and scroll
+ * stay while the page renews itself every second. Elements with a `data-key` are the same where it is the same.
+ */
+const keyOf = (node: Node): string | undefined =>
+  (node instanceof Element ? node.getAttribute("data-key") : null) ?? undefined
+
+/** Set and taken away by whoever copies, and no part of what is shown. */
+const PASSING = "data-copied"
+
+const isSameKind = (a: Node, b: Node): boolean => a.nodeName === b.nodeName && keyOf(a) === keyOf(b)
+
+const morphAttributes = (old: Element, next: Element): void => {
+  for (const { name } of [...old.attributes]) {
+    if (!next.hasAttribute(name) && name !== PASSING) old.removeAttribute(name)
+  }
+  for (const { name, value } of next.attributes) if (old.getAttribute(name) !== value) old.setAttribute(name, value)
+}
+
+const morphNode = (old: Node, next: Node): void => {
+  if (old instanceof Element && next instanceof Element) {
+    morphAttributes(old, next)
+    morphChildren(old, next)
+  } else if (old.nodeValue !== next.nodeValue) old.nodeValue = next.nodeValue
+}
+
+const morphChildren = (old: Element, next: Element): void => {
+  const wanted = new Set([...next.childNodes].map(keyOf))
+  // Those that go, go first: what stays need not be moved then, and an element that is moved loses the focus.
+  for (const child of [...old.childNodes]) {
+    if (keyOf(child) !== undefined && !wanted.has(keyOf(child))) child.remove()
+  }
+  const keyed = new Map([...old.childNodes].map((child) => [keyOf(child), child]))
+  let at = old.firstChild
+  for (const child of [...next.childNodes]) {
+    const key = keyOf(child)
+    const match = key === undefined ? at : keyed.get(key)
+    if (match == null || !isSameKind(match, child)) {
+      old.insertBefore(child, at)
+      continue
+    }
+    if (match === at) at = at.nextSibling
+    else old.insertBefore(match, at)
+    morphNode(match, child)
+  }
+  while (at !== null) {
+    const after: ChildNode | null = at.nextSibling
+    at.remove()
+    at = after
+  }
+}
+
+/** Has `parent` show these, and nothing else. */
+export const show = (parent: Element, ...children: ReadonlyArray<Child>): void =>
+  morphChildren(parent, el("div", {}, ...children))

@@ -1,0 +1,60 @@
+import type { OverviewJson } from "../../api/contract/system.ts"
+import { el } from "../dom.ts"
+import { count } from "../format.ts"
+import { type AttentionJson, attentionKey, waitingTotal } from "../state.ts"
+import { ago, command, orderLink, shortened } from "./bits.ts"
+
+const NAMES: Readonly<Record<string, string>> = {
+  held: "Held",
+  undelivered: "Paid, not delivered",
+  unknown: "Outcome unknown",
+  stopped: "Wallet stopped",
+  shortfall: "Money missing"
+}
+
+const nameOf = (kind: string): string => NAMES[kind] ?? kind
+
+const about = ({ taskId, wallet, batch }: AttentionJson): ReadonlyArray<HTMLElement | string> => [
+  ...(taskId === null ? [] : ["order ", orderLink(taskId)]),
+  ...(batch === null ? [] : [` batch ${batch}`]),
+  ...(taskId === null && wallet !== null ? ["wallet ", shortened(wallet, "the wallet")] : [])
+]
+
+const item = (one: AttentionJson, nowMs: number): HTMLElement =>
+  el(
+    "li",
+    { class: "alert", "data-kind": one.kind, "data-key": attentionKey(one) },
+    el(
+      "p",
+      { class: "alert-head" },
+      el("strong", { class: "alert-kind" }, nameOf(one.kind)),
+      el("span", {}, about(one)),
+      one.since === null ? null : el("span", { class: "muted" }, ago(one.since, nowMs))
+    ),
+    el("p", { class: "alert-text" }, one.text),
+    command(one.command)
+  )
+
+/** Everything that waits for a person, or a line that says that nothing does. */
+export const attention = (overview: OverviewJson, nowMs: number): ReadonlyArray<HTMLElement> => {
+  const { attention: items } = overview
+  if (items.length === 0) return [el("p", { class: "calm" }, "Nothing right now.")]
+  const rest = waitingTotal(overview) - items.length
+  return [
+    el(
+      "ul",
+      { class: "alerts" },
+      items.map((one) => item(one, nowMs))
+    ),
+    ...(rest > 0 ? [el("p", { class: "muted" }, `and ${count(rest)} more`)] : [])
+  ]
+}
+
+/** What is read out when something new waits for a person. */
+export const attentionNews = (items: ReadonlyArray<AttentionJson>): string =>
+  items
+    .slice(0, 3)
+    .map(
+      ({ kind, taskId, text }) => `${nameOf(kind)}${taskId === null ? "" : `, order ${taskId.slice(0, 8)}`}: ${text}`
+    )
+    .join(". ")

@@ -1,0 +1,28 @@
+import type { EventJson } from "../../api/contract/system.ts"
+import { el } from "../dom.ts"
+import { stateName, usdc } from "../format.ts"
+import { clockTime, orderLink } from "./bits.ts"
+
+/** `batch.paid` with its amount becomes `batch 2 paid, 9.50 USDC`. */
+const words = ({ kind, batch, detail }: EventJson): string => {
+  const [what = "", became = ""] = kind.split(".")
+  const { amount } = detail
+  const name = what === "task" ? "order" : what
+  const money = typeof amount === "string" && /^\d+$/.test(amount) ? `, ${usdc(amount)} USDC` : ""
+  return `${batch === null ? name : `${name} ${batch}`} ${stateName(became)}${money}`
+}
+
+const item = (event: EventJson): HTMLElement =>
+  el(
+    "li",
+    { "data-key": event.id },
+    el("span", { class: "muted" }, clockTime(event.at)),
+    event.taskId === null ? el("span", { class: "muted" }, "–") : orderLink(event.taskId),
+    el("span", {}, words(event))
+  )
+
+/** What the ledger did while the page was open, newest first. */
+export const lately = (events: ReadonlyArray<EventJson>): ReadonlyArray<HTMLElement> =>
+  events.length === 0
+    ? [el("li", { class: "muted", "data-key": "none" }, "What happens is listed here.")]
+    : events.map(item)

@@ -1,0 +1,121 @@
+import type { OverviewJson } from "../../api/contract/system.ts"
+import type { TaskJson } from "../../api/contract/tasks.ts"
+import { type Child, el } from "../dom.ts"
+import { count, duration, stateName, usdc } from "../format.ts"
+import { type Filter, filtered, FILTERS, openCount, openTotal } from "../state.ts"
+import { ago, heldChip, orderLink, shortened, stateChip } from "./bits.ts"
+
+/** `6 of 10`, as a bar and in words. */
+export const mintProgress = ({ mintsCompleted, mintsFailed, quantity }: TaskJson): HTMLElement =>
+  el(
+    "span",
+    { class: "meter", "data-full": mintsCompleted === quantity },
+    el("progress", { max: quantity, value: mintsCompleted, "aria-label": `${mintsCompleted} of ${quantity} minted` }),
+    el("span", { class: "meter-text" }, `${count(mintsCompleted)}/${count(quantity)}`),
+    mintsFailed === 0 ? null : el("span", { class: "bad" }, `${mintsFailed} failed`)
+  )
+
+/** How much of the time to pay is gone. */
+const timeToPay = (createdMs: number, deadlineMs: number, nowMs: number): HTMLElement => {
+  const left = deadlineMs - nowMs
+  const text = left > 0 ? `${duration(left)} left` : `${duration(-left)} over`
+  return el(
+    "span",
+    { class: "meter time", "data-urgent": left < (deadlineMs - createdMs) / 5 },
+    el("progress", {
+      max: Math.max(1, deadlineMs - createdMs),
+      value: Math.min(Math.max(0, nowMs - createdMs), Math.max(1, deadlineMs - createdMs)),
+      "aria-label": `time to pay: ${text}`
+    }),
+    el("span", { class: "meter-text" }, text)
+  )
+}
+
+const since = (task: TaskJson, nowMs: number): Child => {
+  const at = task.startedAt ?? task.fundedAt ?? task.createdAt
+  if (at === null) return ""
+  const text = task.startedAt === null ? ["paid ", ago(at, nowMs)] : `minting for ${duration(nowMs - Date.parse(at))}`
+  return el("span", { class: "muted" }, text)
+}
+
+const timing = (task: TaskJson, nowMs: number): Child => {
+  if (task.held !== null)
+    return el("span", { class: "muted" }, `held for ${duration(nowMs - Date.parse(task.held.since))}`)
+  if (task.status === "pending_payment" && task.createdAt !== null && task.deadline !== null) {
+    return timeToPay(Date.parse(task.createdAt), Date.parse(task.deadline), nowMs)
+  }
+  const retries = task.retryCount === 0 ? null : el("span", { class: "bad" }, ` ${task.retryCount} refused`)
+  return [since(task, nowMs), retries]
+}
+
+const HEADS = ["Order", "State", "User", "Mints", "Time", "USDC"]
+
+const row = (task: TaskJson, nowMs: number): HTMLElement => {
+  const cells: ReadonlyArray<Child> = [
+    orderLink(task.id),
+    [stateChip(task.status), task.held === null ? null : heldChip()],
+    shortened(task.userAddress, "the user's address"),
+    mintProgress(task),
+    timing(task, nowMs),
+    el("span", { class: "amount" }, usdc(task.totalCost))
+  ]
+  return el(
+    "tr",
+    { role: "row", "data-key": task.id },
+    cells.map((cell, index) => el("td", { role: "cell", "data-head": HEADS[index] ?? "" }, cell))
+  )
+}
+
+/** Roles in so many words: on a phone the rows become cards, and browsers forget then that it is a table. */
+const table = (tasks: ReadonlyArray<TaskJson>, nowMs: number): HTMLElement =>
+  el(
+    "table",
+    { class: "orders", role: "table", "aria-label": "Open orders", "data-key": "table" },
+    el(
+      "thead",
+      { role: "rowgroup" },
+      el(
+        "tr",
+        { role: "row" },
+        HEADS.map((head) => el("th", { role: "columnheader", scope: "col" }, head))
+      )
+    ),
+    el(
+      "tbody",
+      { role: "rowgroup" },
+      tasks.map((task) => row(task, nowMs))
+    )
+  )
+
+const filterName = (filter: Filter): string => (filter === "all" ? "all" : stateName(filter))
+
+export const filters = (overview: OverviewJson, chosen: Filter): ReadonlyArray<HTMLElement> =>
+  FILTERS.map((filter) =>
+    el(
+      "button",
+      {
+        type: "button",
+        class: "filter",
+        "data-filter": filter,
+        "data-key": filter,
+        "aria-pressed": String(filter === chosen)
+      },
+      filterName(filter),
+      " ",
+      el("span", { class: "muted" }, count(openCount(overview, filter)))
+    )
+  )
+
+/** The open orders of the chosen state, newest first. */
+export const orders = (overview: OverviewJson, filter: Filter, nowMs: number): ReadonlyArray<HTMLElement> => {
+  const shown = filtered(overview.open, filter)
+  const [listed, total] = [overview.open.length, openTotal(overview)]
+  return [
+    shown.length > 0
+      ? table(shown, nowMs)
+      : el("p", { class: "calm", "data-key": "none" }, filter === "all" ? "No order is open." : "None of these."),
+    ...(listed < total
+      ? [el("p", { class: "muted", "data-key": "more" }, `The newest ${count(listed)} of ${count(total)}.`)]
+      : [])
+  ]
+}

@@ -1,0 +1,73 @@
+import type { OverviewJson } from "../../api/contract/system.ts"
+import { type Child, el } from "../dom.ts"
+import { count, duration, took } from "../format.ts"
+import { ago } from "./bits.ts"
+
+type Readiness = OverviewJson["readiness"]
+
+interface Cell {
+  readonly name: string
+  /** Which of several of this name. */
+  readonly key?: string
+  readonly ok: boolean
+  readonly value: Child
+  /** Why it is not well; else something worth knowing. */
+  readonly note: Child
+}
+
+const unseen = (text: string): HTMLElement => el("span", { class: "unseen" }, text)
+
+const cell = ({ name, key = name, ok, value, note }: Cell): HTMLElement =>
+  el(
+    "li",
+    { class: "part", "data-ok": String(ok), "data-key": key },
+    el("span", { class: "part-name" }, name, unseen(ok ? ": well" : ": not well")),
+    el("span", { class: "part-value" }, value),
+    el("span", { class: "part-note" }, note)
+  )
+
+const answered = (ok: boolean): string => (ok ? "answers" : "no answer")
+
+const rpc = (node: Readiness["rpc"][number]): HTMLElement =>
+  cell({
+    name: node.head === null ? "RPC" : `RPC, block ${count(Number(node.head))}`,
+    key: node.host,
+    ok: node.ok,
+    value: node.headAgeMs === null ? answered(node.ok) : `head ${duration(node.headAgeMs)} old`,
+    note: `${node.host} · ${node.problem ?? took(node.tookMs)}`
+  })
+
+const sweep = ({ ok, problem, last }: Readiness["sweep"], nowMs: number): HTMLElement =>
+  cell({
+    name: "Last sweep",
+    ok,
+    value: last === null ? "none yet" : ago(last.at, nowMs),
+    note: problem ?? (last === null ? "" : `${count(last.checked)} checked · ${took(last.tookMs)}`)
+  })
+
+const due = ({ ok, problem, since }: Readiness["due"], nowMs: number): HTMLElement =>
+  cell({
+    name: "Overdue rows",
+    ok,
+    value: since === null ? "none" : ["since ", ago(since, nowMs)],
+    note: problem ?? (since === null ? "all work is in time" : "the oldest one")
+  })
+
+/** Whether everything that is needed answers, one cell for each. */
+export const readiness = ({ database, mintServer, ...rest }: Readiness, nowMs: number): ReadonlyArray<HTMLElement> => [
+  cell({
+    name: "Database",
+    ok: database.ok,
+    value: answered(database.ok),
+    note: database.problem ?? took(database.tookMs)
+  }),
+  ...rest.rpc.map(rpc),
+  cell({
+    name: "Mint server",
+    ok: mintServer.ok,
+    value: answered(mintServer.ok),
+    note: mintServer.problem ?? took(mintServer.tookMs)
+  }),
+  sweep(rest.sweep, nowMs),
+  due(rest.due, nowMs)
+]

@@ -1,0 +1,51 @@
+import type { ExplanationJson } from "../../api/contract/tasks.ts"
+import { type Child, el } from "../dom.ts"
+import { dayOfYear, duration } from "../format.ts"
+import { clockTime, transactions } from "./bits.ts"
+
+type Step = ExplanationJson["steps"][number]
+
+/** Kinds that are coloured alike. What is in none of them is a plain step. */
+const TONES: ReadonlyArray<readonly [string, RegExp]> = [
+  ["bad", /held|refused|failed|cancelled|unknown|stopped/],
+  ["person", /decision|resolved|released/],
+  ["mint", /mint|delivered|completed/],
+  ["money", /deposit|funded|paid|refund/]
+]
+
+const toneOf = (kind: string): string => TONES.find(([, kinds]) => kinds.test(kind))?.[0] ?? "plain"
+
+/** What went by since the step before: the day where it is another one, else the pause where one can feel it. */
+const gap = (at: string | null, before: string | null | undefined): Child => {
+  if (at === null) return null
+  if (before == null) return dayOfYear(Date.parse(at))
+  if (dayOfYear(Date.parse(at)) !== dayOfYear(Date.parse(before))) return dayOfYear(Date.parse(at))
+  const passed = Date.parse(at) - Date.parse(before)
+  return passed < 1000 ? null : `+${duration(passed)}`
+}
+
+const step = (one: Step, before: Step | undefined, explorer: string | null): HTMLElement =>
+  el(
+    "li",
+    { class: "step", "data-tone": toneOf(one.kind) },
+    el(
+      "span",
+      { class: "step-time" },
+      one.at === null ? "—" : clockTime(one.at),
+      el("span", { class: "muted" }, gap(one.at, before?.at))
+    ),
+    el(
+      "div",
+      { class: "step-text" },
+      el("p", {}, one.text),
+      one.txs.length === 0 ? null : transactions(one.txs, explorer)
+    )
+  )
+
+/** What happened to the order, oldest first. */
+export const timeline = (steps: ReadonlyArray<Step>, explorer: string | null): HTMLElement =>
+  el(
+    "ol",
+    { class: "timeline" },
+    steps.map((one, index) => step(one, steps[index - 1], explorer))
+  )

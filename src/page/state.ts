@@ -1,0 +1,149 @@
+import type { EventJson, OverviewJson } from "../api/contract/system.ts"
+import type { ExplanationJson, TaskJson } from "../api/contract/tasks.ts"
+
+export type AttentionJson = OverviewJson["attention"][number]
+
+/** What lets the reader in: nothing is asked for, the token is, or no token would help. */
+export type Gate =
+  | { readonly kind: "open" }
+  | { readonly kind: "token"; readonly wasWrong: boolean }
+  | { readonly kind: "closed"; readonly detail: string }
+
+/** The order that is looked at: as it was named, and what is known of it. */
+export interface Opened {
+  readonly named: string
+  readonly explanation: ExplanationJson | undefined
+  /** Why it is not known, or no longer up to date. */
+  readonly problem: string | undefined
+}
+
+export const FILTERS = ["all", "pending_payment", "funded", "processing", "held"] as const
+export type Filter = (typeof FILTERS)[number]
+
+export interface State {
+  readonly gate: Gate
+  readonly overview: OverviewJson | undefined
+  /** When `overview` came, by the browser's clock. */
+  readonly seenAtMs: number | undefined
+  /** What the server's clock is ahead of the browser's: ages are the server's. */
+  readonly skewMs: number
+  readonly isStreaming: boolean
+  /** Why the last request did not bring an overview; `isAnswer` where the executor itself said so. */
+  readonly problem: { readonly detail: string; readonly isAnswer: boolean } | undefined
+  /** What happened while the page was open, newest first. */
+  readonly lately: ReadonlyArray<EventJson>
+  readonly filter: Filter
+  readonly opened: Opened | undefined
+}
+
+export const initial: State = {
+  gate: { kind: "open" },
+  overview: undefined,
+  seenAtMs: undefined,
+  skewMs: 0,
+  isStreaming: false,
+  problem: undefined,
+  lately: [],
+  filter: "all",
+  opened: undefined
+}
+
+/** Overviews come every 15 s even where nothing happens: two that are missing are no chance. */
+const STALE_AFTER_MS = 40_000
+
+export type Connection = "locked" | "connecting" | "live" | "reconnecting" | "offline"
+
+export const connection = (state: State, nowMs: number): Connection => {
+  if (state.gate.kind !== "open") return "locked"
+  if (state.overview === undefined && state.problem === undefined) return "connecting"
+  if (state.problem !== undefined) return state.problem.isAnswer ? "reconnecting" : "offline"
+  const isOld = state.seenAtMs === undefined || nowMs - state.seenAtMs > STALE_AFTER_MS
+  return state.isStreaming && !isOld ? "live" : "reconnecting"
+}
+
+/** Whether what is shown may no longer be so. */
+export const isStale = (state: State, nowMs: number): boolean =>
+  state.seenAtMs !== undefined && (state.problem !== undefined || nowMs - state.seenAtMs > STALE_AFTER_MS)
+
+export const withOverview = (state: State, overview: OverviewJson, nowMs: number): State => ({
+  ...state,
+  gate: { kind: "open" },
+  overview,
+  seenAtMs: nowMs,
+  skewMs: Date.parse(overview.now) - nowMs,
+  problem: undefined
+})
+
+/** A request for the overview failed. A status of 0: nobody answered. */
+export const withProblem = (state: State, status: number, detail: string, hadToken: boolean): State => {
+  if (status === 401) return { ...state, gate: { kind: "token", wasWrong: hadToken }, problem: undefined }
+  if (status === 403) return { ...state, gate: { kind: "closed", detail }, problem: undefined }
+  return { ...state, problem: { detail, isAnswer: status !== 0 } }
+}
+
+const LATELY_MAX = 12
+
+/** An event may come twice; the one that is there already stays where it is. */
+export const withEvent = (state: State, event: EventJson): State =>
+  state.lately.some(({ id }) => id === event.id)
+    ? state
+    : { ...state, lately: [event, ...state.lately].slice(0, LATELY_MAX) }
+
+const passes: Readonly<Record<Filter, (task: TaskJson) => boolean>> = {
+  all: () => true,
+  pending_payment: ({ status }) => status === "pending_payment",
+  funded: ({ status }) => status === "funded",
+  processing: ({ status }) => status === "processing",
+  held: ({ held }) => held !== null
+}
+
+export const filtered = (tasks: ReadonlyArray<TaskJson>, filter: Filter): ReadonlyArray<TaskJson> =>
+  tasks.filter(passes[filter])
+
+const OPEN = ["pending_payment", "funded", "processing"]
+
+/** How many open orders there are of a kind: of all, not only of those that are listed. */
+export const openCount = (overview: OverviewJson, filter: Filter): number =>
+  overview.open.length < LISTED_MAX ? filtered(overview.open, filter).length : countedOpen(overview, filter)
+
+const countedOpen = ({ tasks }: OverviewJson, filter: Filter): number =>
+  tasks
+    .filter(({ status }) => OPEN.includes(status))
+    .filter(({ status, held }) => filter === "all" || (filter === "held" ? held : status === filter))
+    .reduce((sum, { count }) => sum + count, 0)
+
+/** The overview lists no more of a kind. */
+const LISTED_MAX = 100
+
+/** Sums are a few seconds behind the lists: they count only where a list does not tell all. */
+const totalOf = (list: ReadonlyArray<unknown>, sum: number): number =>
+  list.length < LISTED_MAX ? list.length : Math.max(list.length, sum)
+
+/** How many orders are open. */
+export const openTotal = ({ open, openCount: sum }: OverviewJson): number => totalOf(open, sum)
+
+/** How many things wait for a person. */
+export const waitingTotal = ({ attention, attentionCount }: OverviewJson): number => totalOf(attention, attentionCount)
+
+/** What tells one thing that waits for a person from all others. */
+export const attentionKey = ({ kind, taskId, wallet, batch }: AttentionJson): string =>
+  [kind, taskId, wallet, batch].join(" ")
+
+/** What waits for a person now and did not a moment ago. */
+export const newAttention = (before: OverviewJson | undefined, after: OverviewJson): ReadonlyArray<AttentionJson> => {
+  if (before === undefined) return []
+  const known = new Set(before.attention.map(attentionKey))
+  return after.attention.filter((item) => !known.has(attentionKey(item)))
+}
+
+/** The order that an address names: `#task=abc12345`. */
+export const taskOfHash = (hash: string): string | undefined => {
+  const named = new URLSearchParams(hash.replace(/^#/, "")).get("task")?.trim().toLowerCase()
+  return named === undefined || named === "" ? undefined : named
+}
+
+export const hashOfTask = (named: string): string => `#task=${encodeURIComponent(named)}`
+
+/** An id, or its first eight digits: anything else is no order's. */
+export const isTaskName = (text: string): boolean =>
+  /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$|^[0-9a-f]{8}$/i.test(text.trim())

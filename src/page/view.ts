@@ -1,0 +1,48 @@
+import type { OverviewJson } from "../api/contract/system.ts"
+import { syncDialog } from "./dialog.ts"
+import { byId } from "./dom.ts"
+import { count } from "./format.ts"
+import { showGate } from "./gate.ts"
+import { show } from "./morph.ts"
+import { attention } from "./parts/attention.ts"
+import { explain, explainTitle } from "./parts/explain.ts"
+import { funnelChart } from "./parts/funnel.ts"
+import { lately } from "./parts/lately.ts"
+import { filters, orders } from "./parts/orders.ts"
+import { readiness } from "./parts/readiness.ts"
+import { banners, liveIndicator, title, versionLine } from "./parts/status.ts"
+import { moneyTiles, orderTotals, paymentTotals } from "./parts/totals.ts"
+import { isStale, type State, waitingTotal } from "./state.ts"
+
+const showOverview = (overview: OverviewJson, { filter, lately: events }: State, nowMs: number): void => {
+  show(byId("version"), versionLine(overview, nowMs))
+  show(byId("readiness"), readiness(overview.readiness, nowMs))
+  show(byId("attention-count"), waitingTotal(overview) === 0 ? "" : count(waitingTotal(overview)))
+  show(byId("attention"), attention(overview, nowMs))
+  show(byId("money"), moneyTiles(overview))
+  show(byId("funnel"), funnelChart(overview.funnel, nowMs))
+  show(byId("order-totals"), orderTotals(overview))
+  show(byId("payment-totals"), paymentTotals(overview))
+  show(byId("filters"), filters(overview, filter))
+  show(byId("open"), orders(overview, filter, nowMs))
+  show(byId("lately"), lately(events))
+}
+
+/** Shows all of the state, by the clock of the server. */
+export const render = (state: State): void => {
+  const localMs = Date.now()
+  const nowMs = localMs + state.skewMs
+  show(byId("live"), liveIndicator(state, localMs))
+  show(byId("banners"), banners(state, localMs))
+  document.title = title(state)
+  document.body.dataset["known"] = String(state.overview !== undefined)
+  byId("main").dataset["stale"] = String(isStale(state, localMs))
+  if (state.overview !== undefined) showOverview(state.overview, state, nowMs)
+  if (state.opened !== undefined) {
+    show(byId("explain-title"), explainTitle(state.opened))
+    show(byId("explain-body"), explain(state.opened, state.overview?.explorer ?? null, nowMs))
+  }
+  // As long as the dialog is open nothing outside of it takes the focus: it goes first.
+  syncDialog(state)
+  showGate(state.gate)
+}

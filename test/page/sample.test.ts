@@ -1,0 +1,24 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Schema } from "effect"
+import { Event, Overview } from "../../src/api/contract/system.ts"
+import { Explanation } from "../../src/api/contract/tasks.ts"
+import { at, explanation, minting, overview, taskId } from "./sample.ts"
+
+describe("what the fake executor says", () => {
+  it("is what the contract says, there and back", () => {
+    const all = overview()
+    assert.deepStrictEqual(Schema.encodeSync(Overview)(Schema.decodeUnknownSync(Overview)(all)), all)
+    const told = explanation(minting("5c2d9e10"))
+    assert.deepStrictEqual(Schema.encodeSync(Explanation)(Schema.decodeUnknownSync(Explanation)(told)), told)
+    const event = {
+      id: 1,
+      at: at(0),
+      kind: "task.seen",
+      taskId: taskId("5c2d9e10"),
+      walletId: null,
+      batch: null,
+      detail: {}
+    }
+    assert.deepStrictEqual(Schema.encodeSync(Event)(Schema.decodeUnknownSync(Event)(event)), event)
+  })
+})
