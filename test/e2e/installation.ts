@@ -1,21 +1,26 @@
 import { assert } from "@effect/vitest"
 import { Effect } from "effect"
-import { copyFileSync, mkdirSync, readFileSync, symlinkSync } from "node:fs"
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { ROOT, start, temporaryDirectory } from "./support.ts"
 
 /** Compiles as `npm run build` does, into a folder as an operator's: `dist`, the manifest, the file for pm2. */
 export const install = Effect.gen(function* () {
   const directory = yield* temporaryDirectory
-  const tsc = join(ROOT, "node_modules/typescript/bin/tsc")
-  const build = yield* start({
-    // Types are checked elsewhere, and are most of the work.
-    args: [tsc, "-p", join(ROOT, "tsconfig.build.json"), "--outDir", join(directory, "dist"), "--noCheck"],
-    cwd: ROOT
-  })
-  assert.deepStrictEqual(yield* build.ended, { code: 0, signal: null }, build.said.stdout)
+  // Types are checked elsewhere, and are most of the work.
+  yield* compile("tsconfig.build.json", join(directory, "dist"), ["--noCheck"])
+  const page = join(directory, "dist/page")
+  yield* compile("src/page/tsconfig.build.json", page)
+  const assets = readdirSync(join(ROOT, "src/page")).filter((name) => /\.(?:html|css|svg)$/.test(name))
+  for (const name of assets) copyFileSync(join(ROOT, "src/page", name), join(page, name))
   for (const file of ["package.json", "ecosystem.config.cjs"]) copyFileSync(join(ROOT, file), join(directory, file))
   return directory
+})
+
+const compile = Effect.fnUntraced(function* (project: string, outDir: string, more: ReadonlyArray<string> = []) {
+  const tsc = join(ROOT, "node_modules/typescript/bin/tsc")
+  const build = yield* start({ args: [tsc, "-p", join(ROOT, project), "--outDir", outDir, ...more], cwd: ROOT })
+  assert.deepStrictEqual(yield* build.ended, { code: 0, signal: null }, build.said.stdout)
 })
 
 /** Every package, as `npm ci` leaves them. */

@@ -44,6 +44,24 @@ const comesOnlineWhenReady = Effect.fnUntraced(function* (pm2: Pm2, rpc: Gate) {
   assert.strictEqual((yield* pm2.app).status, "online")
 })
 
+/** The page and its scripts come out of `dist`, and health is told to whoever asks. */
+const servesThePage = Effect.fnUntraced(function* (pm2: Pm2) {
+  yield* until(
+    "the page is served",
+    Effect.sync(() => pm2.log().includes("Page and API: "))
+  )
+  const [, url = ""] = /Page and API: (\S+)\//.exec(pm2.log()) ?? []
+  const get = (path: string) =>
+    Effect.promise(async () => {
+      const response = await fetch(`${url}${path}`)
+      return { status: response.status, text: await response.text() }
+    })
+  const [, script = ""] = /src="([^"]+)"/.exec((yield* get("/")).text) ?? []
+  assert.deepInclude(yield* get(script), { status: 200 })
+  assert.deepInclude(yield* get("/healthz"), { status: 200 })
+  assert.strictEqual((yield* get("/api/tasks")).status, 403, "it is off without a token")
+})
+
 /** The payment is made, and its answer comes only when the executor has been told to stop. */
 const stopsBehindThePayment = Effect.fnUntraced(function* (pm2: Pm2, payments: Gate) {
   const { pid } = yield* pm2.app
@@ -107,9 +125,10 @@ describe("the executor under pm2", () => {
         assert.deepInclude(yield* pm2.app, { name: APP, pid: 0, exit_code: 78 })
         assert.include(pm2.errorLog(), "  - MAX_BATCH_SIZE: expected a whole number from 1 to 100\n")
 
-        writeSettings(directory, settings)
+        writeSettings(directory, { ...settings, OPS_PORT: "0" })
         yield* rpc.close
         yield* comesOnlineWhenReady(pm2, rpc)
+        yield* servesThePage(pm2)
         yield* Effect.provide(finishesAfterRestart(pm2, world, payments), clientAt(databaseUrl))
         assert.match(pm2.log(), /^\[\d{4}-\S+Z\] \[INFO\] 🔍 Found 1 task\(s\) to check\.\.\.$/m)
         assert.match(pm2.log(), /^\[\d{4}-\S+Z\] \[INFO\] 💰 Checking pending_payment task [0-9a-f]{8}\.\.\.$/m)
