@@ -1,6 +1,7 @@
 // One module each: all of `effect/cli` would double the time until the first line.
 import * as Argument from "effect/cli/Argument"
 import * as Flag from "effect/cli/Flag"
+import { parse } from "../domain/Address.ts"
 import { usdc, type Usdc } from "../domain/Usdc.ts"
 
 export const task = Argument.String("task").pipe(
@@ -15,6 +16,20 @@ export const json = Flag.Boolean("json").pipe(
   Flag.withDefault(false),
   Flag.withDescription("Prints the report as JSON. Amounts are base units of USDC (6 decimals), as text")
 )
+
+export const direct = Flag.Boolean("direct").pipe(
+  Flag.withDefault(false),
+  Flag.withDescription("Straight on database and chain of the settings, for when no executor runs")
+)
+
+/** An address, in any case. */
+export const addressFlag = (name: string) =>
+  Flag.String(name).pipe(
+    Flag.filter(
+      (text) => parse(text) !== undefined,
+      () => "an address: 0x and 40 hex digits"
+    )
+  )
 
 const whyText = Flag.String("why").pipe(
   Flag.filter(
@@ -62,11 +77,16 @@ export const parseAmount = (text: string): Usdc | undefined => {
   return whole === undefined ? undefined : usdc(BigInt(whole) * 1_000_000n + BigInt(fraction.padEnd(6, "0")))
 }
 
-export const amount = Flag.String("amount").pipe(
-  Flag.filter(
-    (text) => parseAmount(text) !== undefined,
-    () => "an amount of USDC like 2.5, with at most six decimals"
-  ),
+/** The text of an amount, for `parseAmount`. */
+export const amountFlag = (name: string) =>
+  Flag.String(name).pipe(
+    Flag.filter(
+      (text) => parseAmount(text) !== undefined,
+      () => "an amount of USDC like 2.5, with at most six decimals"
+    )
+  )
+
+export const amount = amountFlag("amount").pipe(
   Flag.optional,
   Flag.withDescription("How many USDC. Default: all that is free")
 )

@@ -4,6 +4,10 @@ import { Effect, Runtime, Schema } from "effect"
 export interface Io {
   readonly out: (text: string) => void
   readonly err: (text: string) => void
+  /** Whether the report is for somebody's eyes, and may have colours. */
+  readonly colour: boolean
+  /** From now on an interruption (Ctrl-C) is how the command is meant to end. */
+  readonly expectInterruption: () => void
 }
 
 /** The stable exit codes. 78 comes with the errors that know of it: settings, chain, database, a missing sandbox. */
@@ -22,3 +26,8 @@ export class BadUsage extends Schema.TaggedError<BadUsage>()("BadUsage", { messa
 }
 
 export const badUsage = (message: string) => Effect.fail(new BadUsage({ message }))
+
+/** What was asked for lies outside what the settings of this machine name. */
+export class NotHere extends Schema.TaggedError<NotHere>()("NotHere", { message: Schema.String }) {
+  override readonly [Runtime.errorExitCode] = EXIT.settings
+}

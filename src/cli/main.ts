@@ -1,31 +1,32 @@
 #!/usr/bin/env node
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import { Effect } from "effect"
-import * as LoadSettings from "../config/load.ts"
-import { Settings } from "../config/Settings.ts"
-import { performDirectly } from "./direct.ts"
-import { type Io } from "./io.ts"
+import { Cause, Effect, Exit, Runtime } from "effect"
+import type { Io } from "./io.ts"
 import { run } from "./run.ts"
-import { performInSandbox, sandboxIsAsked } from "./sandbox.ts"
-import type { Tools } from "./tell.ts"
+import { makeWays } from "./ways.ts"
 
-const args = process.argv.slice(2)
+let isInterruptionExpected = false
 
 const io: Io = {
   out: (text) => void process.stdout.write(`${text}\n`),
-  err: (text) => void process.stderr.write(`${text}\n`)
+  err: (text) => void process.stderr.write(`${text}\n`),
+  // Node knows NO_COLOR, FORCE_COLOR and terminals that have none.
+  colour: process.stdout.isTTY && process.stdout.hasColors(),
+  expectInterruption: () => {
+    isInterruptionExpected = true
+  }
 }
 
-/** Straight on what the settings name; what belongs to a running sandbox is done by it. */
-const perform = <A, E>(operation: Effect.Effect<A, E, Tools>) =>
-  Effect.gen(function* () {
-    const settings = yield* Settings
-    if (sandboxIsAsked(settings)) return yield* performInSandbox(args, io)
-    return yield* performDirectly(io)(operation)
-  }).pipe(Effect.provide(LoadSettings.layer({ terminal: false })), Effect.provide(NodeServices.layer))
+// Whoever reads may have seen enough (`| head`): then there is nobody to tell anything, and that is no failure.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error
+  if (isInterruptionExpected) process.kill(process.pid, "SIGINT")
+})
 
-const command = run(args, io, perform).pipe(
+const ways = makeWays(io, Effect.provide(NodeServices.layer))
+
+const command = run(process.argv.slice(2), io, ways).pipe(
   Effect.provide(NodeServices.layer),
   Effect.map((code) => {
     // Not at once: what was written has to be read.
@@ -33,4 +34,9 @@ const command = run(args, io, perform).pipe(
   })
 )
 
-NodeRuntime.runMain(command, { disableErrorReporting: true })
+const teardown: Runtime.Teardown = (exit, onExit) =>
+  isInterruptionExpected && Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause)
+    ? onExit(0)
+    : Runtime.defaultTeardown(exit, onExit)
+
+NodeRuntime.runMain(command, { disableErrorReporting: true, teardown })

@@ -1,29 +1,24 @@
-import { Effect } from "effect"
-import type { SecureRandom } from "effect/crypto/SecureRandom"
-import type { ChainClient } from "../chain/ChainClient.ts"
-import type { KeyCustody } from "../chain/KeyCustody.ts"
-import type { Settings } from "../config/Settings.ts"
-import type { DecisionRepo } from "../task/DecisionRepo.ts"
-import type { TaskRepo } from "../task/TaskRepo.ts"
-import type { Ended, Io } from "./io.ts"
+import { Clock, Effect } from "effect"
+import type { Io } from "./io.ts"
 import { jsonOf } from "./json.ts"
-import { type Report, wordsOf } from "./words.ts"
+import { coloured, type Look, plain } from "./words/paint.ts"
 
-/** What commands work with. */
-export type Tools = TaskRepo | DecisionRepo | ChainClient | KeyCustody | Settings | SecureRandom
+/** A report for people, and the same for programs. */
+export interface Form<A> {
+  readonly words: (report: A, look: Look) => ReadonlyArray<string>
+  /** What is printed as JSON. */
+  readonly json: (report: A) => unknown
+}
 
-/** Carries a command out where its tools are: they are opened only when the command is understood. */
-export type Perform<E> = <A, E2>(operation: Effect.Effect<A, E2, Tools>) => Effect.Effect<A, E | E2 | Ended>
-
-/** Carries a command out and tells its report. */
-export type Tell<E> = <R extends Report, E2>(
-  operation: Effect.Effect<R, E2, Tools>,
-  asJson: boolean
-) => Effect.Effect<R, E | E2 | Ended>
+/** Does what was asked for and tells its report. */
+export type Tell = <A, E, R>(work: Effect.Effect<A, E, R>, form: Form<A>, asJson: boolean) => Effect.Effect<A, E, R>
 
 export const makeTell =
-  <E>(io: Io, perform: Perform<E>): Tell<E> =>
-  (operation, asJson) =>
-    Effect.tap(perform(operation), (report) =>
-      Effect.sync(() => io.out(asJson ? jsonOf(report) : wordsOf(report).join("\n")))
-    )
+  (io: Io): Tell =>
+  (work, { words, json }, asJson) =>
+    Effect.gen(function* () {
+      const report = yield* work
+      const look = { paint: io.colour ? coloured : plain, nowMs: yield* Clock.currentTimeMillis }
+      io.out(asJson ? jsonOf(json(report)) : words(report, look).join("\n"))
+      return report
+    })

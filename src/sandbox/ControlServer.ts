@@ -9,6 +9,7 @@ import { isLoopback, readBody, refuse } from "./controlAnswers.ts"
 import { faultRoutes } from "./faultRoutes.ts"
 import type { Faults } from "./faults.ts"
 import { type DeskError, MintRecord, Order, OrderDesk, type PlacedOrder } from "./OrderDesk.ts"
+import { payFor } from "./payRoutes.ts"
 
 /** What is the same for all orders of a sandbox. */
 export interface ControlOptions {
@@ -156,6 +157,8 @@ export const controlRoutes = Effect.fnUntraced(function* (
     return c.json(encodeDetails({ order, mints, payment: payments.find(order.id) ?? null }))
   })
 
+  const pay = payFor(desk)
+
   return (app) => {
     app.use("/sandbox/*", (c, next) =>
       isLoopback(c) ? next() : Promise.resolve(refuse(c, 403, { error: "the sandbox answers only its own machine" }))
@@ -163,6 +166,7 @@ export const controlRoutes = Effect.fnUntraced(function* (
     const tooLong = (c: Context) => refuse(c, 413, { error: `an order has at most ${BODY_BYTES_MAX} bytes` })
     const limit = bodyLimit({ maxSize: BODY_BYTES_MAX, onError: tooLong })
     app.post("/sandbox/orders", limit, (c) => answer(c, place(c)))
+    app.post("/sandbox/orders/:id/pay", limit, (c) => answer(c, pay(c, c.req.param("id"))))
     app.get("/sandbox/orders", (c) => answer(c, list(c)))
     app.get("/sandbox/orders/:id", (c) => answer(c, details(c, c.req.param("id"))))
     faultRoutes(app, options.faults)

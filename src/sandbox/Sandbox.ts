@@ -8,7 +8,6 @@ import { local, type UsdcContract } from "../config/Network.ts"
 import type { Address } from "../domain/Address.ts"
 import { type Usdc, usdc } from "../domain/Usdc.ts"
 import * as Anvil from "./Anvil.ts"
-import { type Commands, makeCommands } from "./commandRoutes.ts"
 import * as Contracts from "./Contracts.ts"
 import { controlRoutes } from "./ControlServer.ts"
 import * as DevChain from "./DevChain.ts"
@@ -65,8 +64,6 @@ export interface Sandbox {
   readonly chain: DevChain.DevChain
   readonly database: Context.Context<Database>
   readonly orderDesk: OrderDesk.OrderDesk["Service"]
-  /** Where commands come in, for who can carry them out. */
-  readonly commands: Commands
   /** What listens on another port than preferred, as that was taken. */
   readonly moved: ReadonlyArray<{ readonly what: keyof Ports; readonly preferred: number; readonly port: number }>
   /** Fails when the sandbox's chain ends by itself; never ends otherwise. */
@@ -94,8 +91,7 @@ export const open = Effect.fn("Sandbox.open")(function* <E = never, R = never>(o
   const desk = OrderDesk.layer({ encryptionKey: key, sendUsdc: (to, sum) => Contracts.payUsdc(chain, to, sum) })
   const orderDesk = Context.get(yield* Effect.provide(Layer.build(desk), database), OrderDesk.OrderDesk)
   const faults = Faults.make(kindsFor(options))
-  const commands = makeCommands()
-  const behind = { chain, orderDesk, faults, commands, port: ports.mintServer }
+  const behind = { chain, orderDesk, faults, port: ports.mintServer }
   const servers = yield* openServers({ ...options, pricePerMint }, behind)
   const { rpcUrl } = chain
   const { url: faultyRpcUrl } = yield* RpcProxy.serve({ target: rpcUrl, faults })
@@ -125,7 +121,6 @@ export const open = Effect.fn("Sandbox.open")(function* <E = never, R = never>(o
     chain,
     database,
     orderDesk,
-    commands,
     moved,
     died
   } satisfies Sandbox as Sandbox
@@ -184,14 +179,13 @@ interface Behind {
   readonly chain: DevChain.DevChain
   readonly orderDesk: OrderDesk.OrderDesk["Service"]
   readonly faults: Faults.Faults
-  readonly commands: Commands
   readonly port: number
 }
 
 /** The mint server and, on the same port, the person. Beside a mint server of the operator's ours has nothing to sell. */
 const openServers = Effect.fnUntraced(function* (
   options: Omit<SandboxOptions, "database"> & { readonly pricePerMint: Usdc },
-  { chain, orderDesk, faults, commands, port }: Behind
+  { chain, orderDesk, faults, port }: Behind
 ) {
   const token = { address: Contracts.TOKEN, pricePerMint: options.pricePerMint }
   const control = yield* controlRoutes({ ...options, token: token.address, faults }).pipe(
@@ -206,10 +200,7 @@ const openServers = Effect.fnUntraced(function* (
     port,
     dataDir: join(options.dataDir, `mint-server-${yield* shortGenesis(chain)}`),
     faults,
-    extraRoutes: (app) => {
-      control(app)
-      commands.routes(app)
-    }
+    extraRoutes: control
   })
   return { serverUrl: options.serverUrl ?? url, controlUrl: url }
 })

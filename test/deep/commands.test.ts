@@ -8,7 +8,7 @@ import { address } from "../../src/domain/Address.ts"
 import { usdcAbi } from "../../src/sandbox/usdcDeployment.ts"
 import { migrate } from "../../src/task/migrate.ts"
 import { balanceOf, type BaseSepolia, deployment, openBaseSepolia, pay, placeOrder, USDC } from "../e2e/baseSepolia.ts"
-import { eventually, startExecutor, temporaryDirectory, TIMEOUT_MS, until } from "../e2e/support.ts"
+import { closedPort, eventually, startExecutor, temporaryDirectory, TIMEOUT_MS, until } from "../e2e/support.ts"
 import { outcomeOf } from "../e2e/v11Orders.ts"
 import { clientAt } from "../support/LedgerSql.ts"
 import { editTask, person, type Person } from "../support/orders.ts"
@@ -38,10 +38,15 @@ const installation = Effect.gen(function* () {
     client.setBalance({ address: gasAccount.address, value: parseEther("1") })
   )
   const url = yield* Postgres.freshDatabase()
-  const env = { ...deployment(world, url), AI_AGENT_PRIVATE_KEY: ACCOUNT_KEY }
+  const ops = { OPS_TOKEN: "ab".repeat(16), OPS_PORT: String(yield* closedPort) }
+  const env = { ...deployment(world, url), AI_AGENT_PRIVATE_KEY: ACCOUNT_KEY, ...ops }
   const cwd = yield* temporaryDirectory
-  return { world, url, env, cwd, command: (...args: ReadonlyArray<string>) => aiMint(args, { cwd, env }) }
+  const command = (...args: ReadonlyArray<string>) => aiMint(args, { cwd, env })
+  return { world, url, env, cwd, command, direct: (...args: ReadonlyArray<string>) => command(...args, "--direct") }
 })
+
+/** Blocks come between two audits. */
+const withoutBlock = (json: string): unknown => ({ ...(JSON.parse(json) as object), block: undefined })
 
 const untilStatus = (id: string, status: string) =>
   until(
@@ -60,7 +65,7 @@ const steal = Effect.fnUntraced(function* ({ chain }: BaseSepolia, name: string,
 })
 
 const anOperatorsDay = Effect.gen(function* () {
-  const { world, url, env, cwd, command } = yield* installation
+  const { world, url, env, cwd, command, direct } = yield* installation
   yield* Effect.gen(function* () {
     yield* migrate
     const [ann, bob] = [yield* person("ann"), yield* person("bob")]
@@ -70,19 +75,23 @@ const anOperatorsDay = Effect.gen(function* () {
     yield* pay(world, bob, 1)
     yield* world.chain.mine(3)
 
-    const paid = yield* command("cancel", order, "--why", "changed my mind")
+    const away = yield* command("cancel", order, "--why", "changed my mind")
+    assert.strictEqual(away.code, 1)
+    assert.match(away.stderr, /^❌ No executor answers at [^]*the same with --direct/)
+    const paid = yield* direct("cancel", order, "--why", "changed my mind")
     assert.strictEqual(paid.code, 1)
     assert.match(paid.stderr, /^❌ Task \S+ is already paid, and is not cancelled\./)
     assert.strictEqual(paid.stdout, "")
-    const cancelled = yield* command("cancel", unpaid.slice(0, 8), "--why", "changed my mind", "--json")
+    const cancelled = yield* direct("cancel", unpaid.slice(0, 8), "--why", "changed my mind", "--json")
     assert.strictEqual(cancelled.code, 0, cancelled.stderr)
     assert.deepInclude(JSON.parse(cancelled.stdout), { command: "cancel", taskId: unpaid, credit: "1000000" })
-    const short = yield* command("retry", failed, "--why", "the server is well again")
+    const short = yield* direct("retry", failed, "--why", "the server is well again")
     assert.strictEqual(short.code, 1)
     assert.match(short.stderr, /The wallet holds 1\.00 USDC free, 2\.00 is needed: pay in 1\.00 USDC to 0x/)
 
     const executor = yield* startExecutor(cwd, env)
     yield* executor.line("Monitoring for funded tasks...")
+    yield* executor.line("Page and API")
     yield* untilStatus(order, "completed")
     yield* pay(world, bob, 1)
     yield* eventually(
@@ -105,6 +114,11 @@ const anOperatorsDay = Effect.gen(function* () {
     const even = yield* command("reconcile", "--json")
     assert.strictEqual(even.code, 0, even.stdout)
     assert.deepInclude(JSON.parse(even.stdout).totals, { wallets: 2, payments: 3, mints: 5 })
+    const beside = yield* direct("reconcile", "--json")
+    assert.deepStrictEqual(withoutBlock(beside.stdout), withoutBlock(even.stdout))
+    const stranger = yield* aiMint(["status"], { cwd, env: { ...env, OPS_TOKEN: "cd".repeat(16) } })
+    assert.strictEqual(stranger.code, 1)
+    assert.match(stranger.stderr, /OPS_TOKEN here is not what it is where the executor runs/)
     yield* placeOrder(ann, 9)
     yield* pay(world, ann, 2)
     yield* steal(world, "ann", ann)
@@ -146,9 +160,9 @@ describe("ai-mint", () => {
         const bare = yield* aiMint(["reconcile"], { cwd, env: { NETWORK: "base-sepolia" } })
         assert.deepStrictEqual([bare.code, bare.stdout], [78, ""])
         assert.include(bare.stderr, "DATABASE_URL is not set")
-        const alone = yield* aiMint(["reconcile"], { cwd, env: {} })
+        const alone = yield* aiMint(["reconcile", "--direct"], { cwd, env: {} })
         assert.strictEqual(alone.code, 78)
-        assert.match(alone.stderr, /^❌ No sandbox runs on \.data\. Start one with: npm start\n$/)
+        assert.match(alone.stderr, /^❌ DATABASE_URL is not set: the embedded database belongs to the sandbox/)
       })
     )
   })

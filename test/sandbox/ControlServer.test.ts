@@ -173,6 +173,40 @@ describe("the control server", () => {
       })
     )
 
+    it.effect("pays for an order that is named by its id or the beginning of it, all of it or a part", () =>
+      Effect.gen(function* () {
+        const request = yield* open()
+        const { taskId, agentAddress } = yield* placed(yield* request("POST", "/orders", { quantity: 2, pay: "never" }))
+        const part = yield* request("POST", `/orders/${taskId.slice(0, 8).toUpperCase()}/pay`, { amount: "0.5" })
+        const amount = { baseUnits: "500000", usdc: "0.50" }
+        assert.deepStrictEqual(part, { status: 200, json: { taskId, agentAddress, amount } })
+        assert.strictEqual((yield* request("POST", `/orders/${taskId}/pay`, {})).status, 200)
+        assert.deepStrictEqual(sentTo(agentAddress), [usdc(500_000n), usdc(3_200_002n)])
+      })
+    )
+
+    it.effect("pays for no order that does not exist, and nothing that is no amount", () =>
+      Effect.gen(function* () {
+        const request = yield* open()
+        const { taskId, agentAddress } = yield* placed(yield* request("POST", "/orders", { quantity: 2, pay: "never" }))
+        assert.strictEqual((yield* request("POST", "/orders/nonsense/pay", {})).status, 404)
+        assert.strictEqual((yield* request("POST", "/orders/00000000/pay", {})).status, 404)
+        for (const amount of ["-1", "1.1234567", "all", 5]) {
+          assert.strictEqual((yield* request("POST", `/orders/${taskId}/pay`, { amount })).status, 400)
+        }
+        assert.deepStrictEqual(sentTo(agentAddress), [])
+      })
+    )
+
+    it.effect("says that a payment failed", () =>
+      Effect.gen(function* () {
+        const request = yield* open()
+        const order = yield* placed(yield* request("POST", "/orders", { quantity: UNPAYABLE, pay: "never" }))
+        const { status, json } = yield* request("POST", `/orders/${order.taskId}/pay`, {})
+        assert.deepStrictEqual({ status, json }, { status: 502, json: { error: "USDC is paused" } })
+      })
+    )
+
     it.effect("lists the latest orders", () =>
       Effect.gen(function* () {
         const request = yield* open()
@@ -253,6 +287,7 @@ describe("the control server", () => {
           ["GET", "/orders"],
           ["POST", "/orders"],
           ["GET", "/orders/1"],
+          ["POST", "/orders/1/pay"],
           ["GET", "/faults"],
           ["PUT", "/faults"],
           ["DELETE", "/faults"]

@@ -1,19 +1,28 @@
-import type { Adopted } from "../operator/adopt.ts"
-import type { Cancelled } from "../operator/cancel.ts"
-import type { Reconciled } from "../operator/reconcile.ts"
-import type { RefundReport } from "../operator/refund.ts"
-import type { Resolved } from "../operator/resolve.ts"
-import type { Reopened } from "../operator/resolveWallet.ts"
-import type { Retried } from "../operator/retry.ts"
-import { shortId } from "../domain/Task.ts"
-import { format } from "../domain/Usdc.ts"
+import type { Adopted } from "../../operator/adopt.ts"
+import type { Cancelled } from "../../operator/cancel.ts"
+import type { Created } from "../../operator/create.ts"
+import type { Reconciled } from "../../operator/reconcile.ts"
+import type { RefundReport } from "../../operator/refund.ts"
+import type { Resolved } from "../../operator/resolve.ts"
+import type { Reopened } from "../../operator/resolveWallet.ts"
+import type { Retried } from "../../operator/retry.ts"
+import { shortId } from "../../domain/Task.ts"
+import { format } from "../../domain/Usdc.ts"
+import { usdcOf } from "./text.ts"
 
-/** What a command did or found. */
-export type Report = Cancelled | Retried | Adopted | Resolved | Reopened | RefundReport | Reconciled
+/** An audit, by whichever way it came here. */
+type Audited = Omit<Reconciled, "differences"> & {
+  readonly differences: ReadonlyArray<{ readonly wallet: string; readonly what: string }>
+}
+
+/** What a person decided, and what became of it; or what the audit found. */
+export type Report = Created | Cancelled | Retried | Adopted | Resolved | Reopened | RefundReport | Audited
 
 /** The report for people. */
 export const wordsOf = (report: Report): ReadonlyArray<string> => {
   switch (report.command) {
+    case "create":
+      return created(report)
     case "cancel":
       return cancelled(report)
     case "retry":
@@ -29,7 +38,18 @@ export const wordsOf = (report: Report): ReadonlyArray<string> => {
   }
 }
 
-const usdcOf = (amount: bigint): string => `${format(amount)} USDC`
+const created = ({
+  taskId,
+  isNew,
+  quantity,
+  pricePerMint,
+  totalCost,
+  agentAddress
+}: Created): ReadonlyArray<string> => [
+  isNew ? `✅ Task ${taskId} is ordered` : `✅ Task ${taskId} was ordered before: this is the same order`,
+  `   ${quantity} mint(s) at ${usdcOf(pricePerMint)}, ${usdcOf(totalCost)} in all`,
+  `   To be paid to ${agentAddress}`
+]
 
 const cancelled = ({ taskId, message, credit }: Cancelled): ReadonlyArray<string> => [
   `✅ Task ${taskId} is cancelled. ${message}`,
@@ -89,7 +109,7 @@ const ending = (refundId: string | undefined, isHindered: boolean): string => {
 /** To six decimals, cut. */
 const etherOf = (wei: bigint): string => format(wei / 10n ** 12n)
 
-const reconciled = ({ block, totals, differences }: Reconciled): ReadonlyArray<string> => [
+const reconciled = ({ block, totals, differences }: Audited): ReadonlyArray<string> => [
   block === undefined ? "🔎 There is no wallet yet" : `🔎 Ledger and chain compared up to block ${block}`,
   `   Wallets:  ${totals.wallets}`,
   `   Payments: ${totals.payments} agree, ${totals.unproven} not proven yet, ${totals.held} wait for a decision`,

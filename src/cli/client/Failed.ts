@@ -1,0 +1,129 @@
+import { Option, Runtime, Schema, SchemaIssue } from "effect"
+import type { Retry, SseError } from "effect/encoding/Sse"
+import type { HttpClientError } from "effect/http/HttpClientError"
+import type { BadRequestProblem, InternalServerErrorProblem } from "effect/http-api/HttpApiError"
+import type { Conflict, Forbidden, NotFound, TooMany, Unauthorized, Unavailable } from "../../api/contract/problems.ts"
+import { EXIT } from "../io.ts"
+import { type Place, urlOf } from "./Executor.ts"
+
+/** Whatever a question to the executor ends in, but for an answer. */
+export type AskError =
+  | NotFound
+  | Conflict
+  | Unauthorized
+  | Forbidden
+  | TooMany
+  | Unavailable
+  | BadRequestProblem
+  | InternalServerErrorProblem
+  | HttpClientError
+  | Schema.SchemaError
+  | SseError
+  | Retry
+
+/**
+ * There is no answer, or one that is no report. `Away`: nobody is there, or nobody any more. `Late`: no answer in time.
+ * `Busy`: not now. `Refused`: understood, and not done. `BadRequest`: not understood. `Broken`: it answers, and not as it should.
+ */
+export class Failed extends Schema.TaggedError<Failed>()("Failed", {
+  reason: Schema.Literals(["Away", "Late", "Busy", "Refused", "BadRequest", "Broken"]),
+  message: Schema.String
+}) {
+  override get [Runtime.errorExitCode](): number {
+    return this.reason === "BadRequest" ? EXIT.usage : EXIT.refused
+  }
+}
+
+/** What is said besides, where nobody answers. */
+export interface Advice {
+  /** Whether the command can be carried out without the executor. */
+  readonly orDirect: boolean
+}
+
+/** What a failure means to whoever typed the command, and what they can do. */
+export const failedOf = (error: AskError, place: Place, advice: Advice): Failed => {
+  const url = urlOf(place)
+  switch (error._tag) {
+    case "NotFound":
+    case "Conflict":
+      return failed("Refused", error.detail ?? barely(url, error.title))
+    case "TooMany":
+    case "Unavailable":
+      return failed("Busy", error.detail ?? barely(url, error.title))
+    case "Unauthorized":
+      return failed("Refused", unauthorized(place, url))
+    case "Forbidden":
+      return failed(
+        "Refused",
+        `The executor at ${url} lets nobody in. ${error.detail ?? "See OPS_TOKEN and OPS_HOST."}`
+      )
+    case "BadRequestProblem":
+      return failed("BadRequest", badRequest(error))
+    case "InternalServerErrorProblem":
+      return failed("Broken", `The executor at ${url} could not answer: its log says why.`)
+    case "HttpClientError":
+      return ofHttp(error, url, advice)
+    case "SchemaError":
+    case "SseError":
+    case "Retry":
+      return unknownWay(url)
+  }
+}
+
+const failed = (reason: Failed["reason"], message: string): Failed => new Failed({ reason, message })
+
+const barely = (url: string, title: string): string => `The executor at ${url} answers "${title}", and says no more.`
+
+const unauthorized = ({ opsToken }: Place, url: string): string =>
+  Option.isNone(opsToken)
+    ? `The executor at ${url} asks for a token: set OPS_TOKEN here to what it is where the executor runs.`
+    : `The executor at ${url} does not take this token: OPS_TOKEN here is not what it is where the executor runs.`
+
+const badRequest = ({ errors = [], detail }: BadRequestProblem): string =>
+  errors.length === 0 ? (detail ?? "The executor does not understand this command.") : cannotBeAsked(errors)
+
+/** What the contract says about a request that it does not allow. */
+export const notAllowed = ({ issue }: Schema.SchemaError): Failed => {
+  const errors = issuesOf(issue).issues.map(({ path = [], message }) => ({ path: path.map(String), message }))
+  return failed("BadRequest", cannotBeAsked(errors))
+}
+
+const issuesOf = SchemaIssue.makeFormatterStandardSchemaV1()
+
+const cannotBeAsked = (errors: Required<BadRequestProblem>["errors"]): string =>
+  ["This cannot be asked:", ...errors.map(({ path, message }) => `  - ${path.join(".")}: ${message}`)].join("\n")
+
+const ofHttp = ({ reason, cause }: HttpClientError, url: string, { orDirect }: Advice): Failed => {
+  if (reason._tag === "TransportError") {
+    const code = codeOf(cause)
+    return failed("Away", UNREACHABLE.has(code) ? nobody(url, code, orDirect) : cut(url, code))
+  }
+  const status = "response" in reason ? reason.response.status : 200
+  return status < 400
+    ? unknownWay(url)
+    : failed("Broken", `${url} answers with HTTP status ${status}: is OPS_PORT the executor's?`)
+}
+
+/** The connection was never made: nothing was asked. Node's codes for a connect or a look-up that failed. */
+const UNREACHABLE = new Set(["ECONNREFUSED", "EHOSTUNREACH", "ENETUNREACH", "ENOTFOUND", "EAI_AGAIN"])
+
+/** The first code that any of the causes has, outermost first. */
+const codeOf = (cause: unknown): string => {
+  for (let at: unknown = cause, depth = 0; at instanceof Error && depth < 5; at = at.cause, depth++) {
+    if ("code" in at && typeof at.code === "string") return at.code
+  }
+  return "no connection"
+}
+
+const nobody = (url: string, code: string, orDirect: boolean): string =>
+  [
+    `No executor answers at ${url} (${code}).`,
+    "Start it (npm start, or pm2 start ecosystem.config.cjs), or set OPS_HOST and OPS_PORT to where it listens.",
+    ...(orDirect ? ["Without an executor: the same with --direct, straight on database and chain."] : [])
+  ].join("\n   ")
+
+const cut = (url: string, code: string): string =>
+  `The connection to ${url} broke off (${code}): what was asked may be done. Look before you repeat it.`
+
+const unknownWay = (url: string): Failed =>
+  failed("Broken", `${url} answers in a way unknown here: another version of the executor, or another program?`)

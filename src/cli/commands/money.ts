@@ -1,0 +1,62 @@
+import { Effect, Option } from "effect"
+import * as Command from "effect/cli/Command"
+import { reconcile } from "../../operator/reconcile.ts"
+import { refund } from "../../operator/refund.ts"
+import { AUDIT } from "../client/ask.ts"
+import * as Input from "../flags.ts"
+import { badUsage, Ended, EXIT } from "../io.ts"
+import type { Kit } from "../Kit.ts"
+import { decide } from "./decide.ts"
+
+const refundInput = {
+  wallet: Input.wallet,
+  amount: Input.amount,
+  confirm: Input.confirm,
+  why: Input.whyWhereConfirmed,
+  direct: Input.direct,
+  json: Input.json
+}
+
+export const refundCommand = <E>(kit: Kit<E>) =>
+  Command.make(
+    "refund",
+    refundInput,
+    Effect.fnUntraced(function* ({ wallet, amount: text, confirm, why: given, ...asked }) {
+      if (confirm && Option.isNone(given)) return yield* badUsage('--confirm needs a reason: --why "…"')
+      const amount = Option.getOrUndefined(Option.map(text, Input.parseAmount))
+      const why = Option.getOrUndefined(given)
+      const said = { ...(amount === undefined ? {} : { amount }), ...(why === undefined ? {} : { why }) }
+      const report = yield* decide(kit, asked, {
+        through: ({ wallets }) => wallets.refund({ params: { wallet }, payload: { confirm, ...said } }),
+        straight: refund(wallet, { confirm, amount }, why ?? "")
+      })
+      if (report.against.length > 0) return yield* new Ended({ code: EXIT.refused })
+    })
+  ).pipe(
+    Command.withDescription(
+      "Sends free credit of an agent wallet back to its own user. Tells what it would do, and does it with --confirm."
+    ),
+    Command.withExamples([
+      { command: "ai-mint refund 0x…", description: "What would be sent, and what is against it" },
+      { command: 'ai-mint refund 0x… --amount 2.5 --confirm --why "paid too much"', description: "Does it" }
+    ])
+  )
+
+export const reconcileCommand = <E>(kit: Kit<E>) =>
+  Command.make(
+    "reconcile",
+    { direct: Input.direct, json: Input.json },
+    Effect.fnUntraced(function* (asked) {
+      const { differences } = yield* decide(
+        kit,
+        asked,
+        { through: ({ control }) => control.reconcile(), straight: reconcile() },
+        AUDIT
+      )
+      if (differences.length > 0) return yield* new Ended({ code: EXIT.refused })
+    })
+  ).pipe(
+    Command.withDescription(
+      "Compares the whole ledger with the chain, and changes nothing. Any difference is exit code 1."
+    )
+  )

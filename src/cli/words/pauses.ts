@@ -1,0 +1,33 @@
+import type { Pause, Paused } from "../../api/contract/wallets.ts"
+import type { Look } from "./paint.ts"
+import { table } from "./table.ts"
+import { hang, utc } from "./text.ts"
+
+/** `ai-mint pause`, `resume` and `pauses`: what was done, and what is paused now. */
+export const pausedWords = ({ command, scope, did, pauses }: Paused, look: Look): ReadonlyArray<string> => {
+  const now = pauses.length === 0 ? ["Nothing is paused."] : pauseTable(pauses, look)
+  return command === "pauses" ? now : [...hang("", DID[command](nameOf(scope ?? "all"), did)), ...now]
+}
+
+const DID = {
+  pause: (name: string, did: boolean) =>
+    did
+      ? `⏸️ No new payment is signed for ${name}. What is on its way is followed.`
+      : `⏸️ There was a pause for ${name} already.`,
+  resume: (name: string, did: boolean) =>
+    did ? `▶️ Payments go on for ${name}.` : `▶️ There was no pause for ${name}.`
+}
+
+const nameOf = (scope: string): string => {
+  if (scope === "all") return "all orders"
+  const [kind = "", id = ""] = scope.split(":")
+  return `${kind} ${id}`
+}
+
+/** What is paused, a line each; no line at all where nothing is. */
+export const pauseTable = (pauses: ReadonlyArray<Pause>, look: Look): ReadonlyArray<string> => {
+  if (pauses.length === 0) return []
+  const columns = [{ title: "paused" }, { title: "since" }, { title: "why" }]
+  const rows = pauses.map(({ scope, since, reason }) => [nameOf(scope), utc(since), reason])
+  return table({ columns, rows, wrapLast: true }, look.paint)
+}

@@ -1,0 +1,39 @@
+import type { Readiness } from "../../api/contract/system.ts"
+import { duration } from "../../domain/time.ts"
+import type { Look } from "./paint.ts"
+import { ageOf, hang } from "./text.ts"
+
+/** Whether everything that is needed answers: in one line where it does, else what does not. */
+export const readinessWords = (readiness: Readiness, look: Look): ReadonlyArray<string> => {
+  const { paint } = look
+  const lead = readiness.ready ? paint.good("✅ Ready") : paint.bad("❌ Not ready")
+  const [first = "", ...more] = hang(readiness.ready ? "✅ Ready: " : "❌ Not ready: ", figures(readiness, look))
+  const head = first.replace(readiness.ready ? "✅ Ready" : "❌ Not ready", () => lead)
+  return [head, ...more, ...problems(readiness).flatMap((problem) => hang("   ❌ ", problem))]
+}
+
+const figures = ({ database, rpc, mintServer, sweep }: Readiness, { nowMs }: Look): string => {
+  const well = rpc.filter(({ ok }) => ok)
+  const heads = rpc.flatMap(({ head, headAgeMs }) => (head === undefined ? [] : [{ head, ageMs: headAgeMs ?? 0 }]))
+  const newest = heads.toSorted((a, b) => (a.head < b.head ? 1 : -1))[0]
+  const block = newest === undefined ? "" : ` (block ${newest.head}, ${duration(newest.ageMs)} old)`
+  const swept = sweep.last === undefined ? "none yet" : `${ageOf(sweep.last.at, nowMs)} ago`
+  return [
+    `database ${took(database)}`,
+    `${well.length} of ${rpc.length} node(s)${block}`,
+    `mint server ${took(mintServer)}`,
+    `last sweep ${swept}`
+  ].join(", ")
+}
+
+const took = ({ ok, tookMs }: { readonly ok: boolean; readonly tookMs: number }): string =>
+  ok ? `${Math.round(tookMs)} ms` : "does not answer"
+
+const problems = ({ database, rpc, mintServer, sweep, due }: Readiness): ReadonlyArray<string> =>
+  [
+    { name: "Database", ...database },
+    ...rpc.map((node) => ({ name: `Node ${node.host}`, ...node })),
+    { name: "Mint server", ...mintServer },
+    { name: "Sweeps", ...sweep },
+    { name: "Overdue", ...due }
+  ].flatMap(({ name, ok, problem }) => (ok ? [] : [`${name}: ${problem ?? "not well"}`]))

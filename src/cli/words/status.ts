@@ -1,0 +1,84 @@
+import type { Attention, Overview } from "../../api/contract/system.ts"
+import { shortId } from "../../domain/Task.ts"
+import { duration } from "../../domain/time.ts"
+import { format } from "../../domain/Usdc.ts"
+import type { Look, Paint } from "./paint.ts"
+import { pauseTable } from "./pauses.ts"
+import { readinessWords } from "./readiness.ts"
+import { section } from "./section.ts"
+import { type Cell, table } from "./table.ts"
+import { taskTable } from "./tasks.ts"
+import { ageOf, hang, usdcOf } from "./text.ts"
+
+/** A screen, and not a list: the rest is in `tasks list`. */
+const OPEN_SHOWN = 10
+const ATTENTION_SHOWN = 10
+
+/** `ai-mint status`. */
+export const statusWords = (overview: Overview, look: Look): ReadonlyArray<string> => [
+  heading(overview, look.paint),
+  ...readinessWords(overview.readiness, look),
+  "",
+  ...orderTable(overview, look.paint),
+  "",
+  ...moneyLines(overview),
+  ...attentionLines(overview, look),
+  ...section(look.paint, `Paused (${overview.pauses.length})`, pauseTable(overview.pauses, look)),
+  ...openLines(overview, look)
+]
+
+const heading = ({ version, now }: Overview, paint: Paint): string => {
+  const { name, network, chainId, startedAt } = version
+  return `${paint.strong(`${name} ${version.version}`)} on ${paint.strong(network)} (chain ${chainId}), up for ${duration(now - startedAt)}`
+}
+
+const orderTable = ({ tasks }: Overview, paint: Paint): ReadonlyArray<string> => {
+  if (tasks.length === 0) return ["There is no order yet."]
+  const rows = tasks.map(({ status, held, count, cost }): ReadonlyArray<Cell> => [
+    held ? { text: `${status}, held`, as: "bad" } : status,
+    String(count),
+    format(cost)
+  ])
+  const columns = [{ title: "orders" }, { title: "count", right: true }, { title: "USDC", right: true }]
+  return table({ columns, rows }, paint)
+}
+
+const moneyLines = ({ money, funnel, now }: Overview): ReadonlyArray<string> => {
+  const { deposited, paid, refunded, credit } = money
+  const { created, funded, completed, failed, cancelled } = funnel
+  const ends = `${completed} completed, ${failed} failed, ${cancelled} cancelled`
+  return [
+    ...hang(
+      "Money: ",
+      `${usdcOf(deposited)} came in, ${usdcOf(paid)} paid for mints, ${usdcOf(refunded)} refunded, ${usdcOf(credit)} credit of wallets`
+    ),
+    ...hang(`Last ${duration(now - funnel.since)}: `, `${created} ordered, ${funded} paid, ${ends}`)
+  ]
+}
+
+const attentionLines = ({ attention, attentionCount }: Overview, look: Look): ReadonlyArray<string> => {
+  const shown = attention.slice(0, ATTENTION_SHOWN)
+  const more = attentionCount - shown.length
+  return section(look.paint, `Needs a look (${attentionCount})`, [
+    ...shown.flatMap((item) => attentionItem(item, look)),
+    ...(more > 0 ? [`   and ${more} more: ai-mint tasks list --held`] : [])
+  ])
+}
+
+const attentionItem = ({ taskId, wallet, batch, since, text, command }: Attention, { nowMs }: Look) => {
+  const what = taskId === undefined ? `Wallet ${wallet ?? "?"}` : `Task ${shortId(taskId)}`
+  const which = batch === undefined ? "" : `, batch ${batch}`
+  const age = since === undefined ? "" : ` (${ageOf(since, nowMs)})`
+  return [...hang("⚠️ ", `${what}${which}${age}: ${text}`), ...hang("   → ", `ai-mint ${command}`)]
+}
+
+const openLines = ({ open, openCount }: Overview, look: Look): ReadonlyArray<string> => {
+  const shown = open.slice(0, OPEN_SHOWN)
+  const more = openCount - shown.length
+  const rest = more > 0 ? [`and ${more} more: ai-mint tasks list --status pending_payment,funded,processing`] : []
+  return section(
+    look.paint,
+    `Open orders (${openCount})`,
+    shown.length === 0 ? [] : [...taskTable(shown, look), ...rest]
+  )
+}

@@ -1,0 +1,79 @@
+import type { Task, TaskPage } from "../../api/contract/tasks.ts"
+import { shortId } from "../../domain/Task.ts"
+import { duration } from "../../domain/time.ts"
+import { format } from "../../domain/Usdc.ts"
+import type { Look, Paint } from "./paint.ts"
+import { type Cell, type Column, table } from "./table.ts"
+import { ageOf, hang, shortAddress, usdcOf, utc } from "./text.ts"
+
+const COLUMNS_OF_LIST: ReadonlyArray<Column> = [
+  { title: "task" },
+  { title: "status" },
+  { title: "minted", right: true },
+  { title: "USDC", right: true },
+  { title: "age", right: true },
+  { title: "user" },
+  { title: "note" }
+]
+
+/** Orders, a line each. */
+export const taskTable = (tasks: ReadonlyArray<Task>, look: Look): ReadonlyArray<string> =>
+  table({ columns: COLUMNS_OF_LIST, rows: tasks.map((task) => rowOf(task, look)) }, look.paint)
+
+/** `ai-mint tasks list`. */
+export const taskListWords = ({ tasks }: TaskPage, look: Look): ReadonlyArray<string> =>
+  tasks.length === 0 ? ["There is no such order."] : taskTable(tasks, look)
+
+const rowOf = (task: Task, { nowMs }: Look): ReadonlyArray<Cell> => [
+  shortId(task.id),
+  { text: task.status, as: paintOf(task) },
+  `${task.mintsCompleted}/${task.quantity}`,
+  format(task.totalCost),
+  ageOf(task.createdAt, nowMs),
+  shortAddress(task.userAddress),
+  noteOf(task, nowMs)
+]
+
+const paintOf = ({ status, held }: Task): keyof Paint => {
+  if (held !== undefined || status === "failed") return "bad"
+  if (status === "completed") return "good"
+  return status === "cancelled" ? "faint" : "strong"
+}
+
+const noteOf = ({ held, errorMessage, status, deadline }: Task, nowMs: number): string => {
+  if (held !== undefined) return `held: ${held.reason}`
+  if (errorMessage !== undefined) return errorMessage
+  if (status !== "pending_payment" || deadline === undefined) return ""
+  return deadline > nowMs ? `${duration(deadline - nowMs)} left to pay` : "its time to pay is over"
+}
+
+/** `ai-mint tasks show`. */
+export const taskWords = (task: Task, look: Look): ReadonlyArray<string> => {
+  const { paint, nowMs } = look
+  const moments = [
+    ["Created", task.createdAt],
+    ["Paid", task.fundedAt],
+    ["Minting since", task.startedAt],
+    ["Ended", task.completedAt]
+  ] as const
+  return [
+    `Order ${paint.strong(task.id)} is ${paint[paintOf(task)](task.status)}`,
+    ...(task.held === undefined
+      ? []
+      : hang("⚠️ ", `Held for a person since ${utc(task.held.since)}: ${task.held.reason}`)),
+    ...field("Minted", `${task.mintsCompleted} of ${task.quantity} at ${usdcOf(task.pricePerMint)}`),
+    ...field("Cost", usdcOf(task.totalCost)),
+    ...field("User", task.userAddress),
+    ...field("Pays to", task.agentAddress ?? `unknown: there is no agent wallet ${task.agentWalletId}`),
+    ...field("Token", task.tokenAddress),
+    ...(task.fundingTx === undefined ? [] : field("Paid by", task.fundingTx)),
+    ...moments.flatMap(([name, ms]) => (ms === undefined ? [] : field(name, `${utc(ms)} (${ageOf(ms, nowMs)} ago)`))),
+    ...(task.status === "pending_payment" && task.deadline !== undefined
+      ? field("To be paid by", utc(task.deadline))
+      : []),
+    ...(task.retryCount === 0 ? [] : field("Refusals", `${task.retryCount} since the last progress`)),
+    ...(task.errorMessage === undefined ? [] : field("Message", task.errorMessage))
+  ]
+}
+
+const field = (name: string, value: string): ReadonlyArray<string> => hang(`   ${`${name}:`.padEnd(15)}`, value)
