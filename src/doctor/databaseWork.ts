@@ -80,14 +80,14 @@ const overdue = (ms: number): ReadonlyArray<Finding> => {
 
 const held = (count: number): ReadonlyArray<Finding> => {
   if (count === 0) return []
-  const remedy = "ai-mint tasks list --held tells which and why; docs/operating.md tells what to do."
+  const remedy = "ai-mint tasks list --held tells which and why; docs/runbook.md tells what to do."
   return [say.warn({ what: "held orders", detail: `${count} wait for a person`, remedy })]
 }
 
 const stopped = (count: number): ReadonlyArray<Finding> => {
   if (count === 0) return []
   const detail = `${count}: money left them that no order explains, and nothing of theirs goes on`
-  const remedy = "ai-mint reconcile tells where it went. When that is clear: ai-mint resolve --wallet <wallet>."
+  const remedy = 'ai-mint reconcile tells where it went. When that is clear: ai-mint resolve --wallet <wallet> --why "…".'
   return [say.warn({ what: "stopped wallets", detail, remedy })]
 }
 

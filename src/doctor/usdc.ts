@@ -46,7 +46,7 @@ const pause = Effect.fnUntraced(function* (settings: SettingsShape, endpoint: En
     say.fail({
       what: "USDC paused",
       detail: "USDC is paused: nothing can be paid",
-      remedy: "Only Circle can end that (status.circle.com). No retry is burnt; work goes on by itself after it."
+      remedy: 'Only Circle can end that (status.circle.com). Until then: ai-mint pause --why "USDC is paused".'
     })
   ]
 })

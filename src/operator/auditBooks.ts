@@ -60,6 +60,6 @@ const unevenBy = (account: Account, view: ChainView, unrecorded: bigint): Readon
   if (due === balance) return []
   return [
     `the books come to ${format(due)} USDC and the chain shows ${format(balance)}: look at its deposits and payments, ` +
-      `then open the books anew with ai-mint resolve --wallet once the wallet is stopped`
+      `then, once the wallet is stopped, open the books anew: ai-mint resolve --wallet ${wallet.agentAddress} --why "…"`
   ]
 }

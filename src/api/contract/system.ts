@@ -119,7 +119,7 @@ export type OverviewJson = typeof Overview.Encoded
 export const Event = Schema.Struct({
   id: Schema.Int,
   at: Instant,
-  /** `task.funded`, `batch.paid`, `deposit.arrived`, `refund.signed`, `decision.made`, `wallet.stopped`, `pause.set`, … */
+  /** `task.funded`, `batch.paid`, `deposit.arrived`, `refund.signed`, `decision.made`, `wallet.stopped`, … */
   kind: Schema.String,
   taskId: orNull(Schema.String),
   walletId: orNull(Schema.String),
