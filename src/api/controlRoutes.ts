@@ -1,7 +1,9 @@
+import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
 import { Effect, Schedule, Semaphore, Stream } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
 import { pause, type Paused, pauses, resume } from "../operator/pause.ts"
 import { reconcile } from "../operator/reconcile.ts"
+import type { LedgerEvent } from "../task/WatchRepo.ts"
 import { asking, deciding } from "./answers.ts"
 import { Api } from "./contract/Api.ts"
 import { TooMany, Unavailable } from "./contract/problems.ts"
@@ -38,11 +40,14 @@ export const layer = HttpApiBuilder.group(
       pauses: () => use(asking(Effect.map(pauses, pausedOf))),
       pause: ({ payload }) => use(deciding(Effect.map(pause(payload, payload.why), pausedOf))),
       resume: ({ payload }) => use(deciding(Effect.map(resume(payload, payload.why), pausedOf))),
-      events: ({ headers }) =>
-        feed.listen(headers["last-event-id"]).pipe(
-          Effect.map(streamed),
+      events: ({ headers, request }) => {
+        const lastId = headers["last-event-id"]
+        const { socket } = NodeHttpServerRequest.toIncomingMessage(request)
+        return feed.listen(lastId, socket).pipe(
+          Effect.map((events) => streamed(events, lastId)),
           Effect.catchTag("LedgerError", ({ message }) => Effect.fail(new Unavailable({ detail: message })))
         )
+      }
     })
   })
 )
@@ -52,16 +57,22 @@ const pausedOf = ({ pauses: all, ...rest }: Paused): Wallets.Paused => ({
   pauses: all.map(({ scope, reason, sinceMs: since }) => ({ scope, reason, since }))
 })
 
-/** The first beat comes at once: whoever listens sees that somebody speaks. */
-const streamed = (events: Effect.Success<ReturnType<EventFeed["Service"]["listen"]>>) => {
+/**
+ * The first beat comes at once: whoever listens sees that somebody speaks. An event that is late is told under the
+ * highest number so far: who comes back with that has everything up to it.
+ */
+const streamed = (events: Stream.Stream<LedgerEvent>, lastId: number | undefined) => {
   const beats = Stream.fromSchedule(Schedule.spaced(BEAT_EVERY)).pipe(Stream.as("ok"), (later) =>
     Stream.concat(Stream.succeed("ok"), later)
   )
-  const told = Stream.map(events, (event) => ({
-    id: String(event.id),
-    event: "ledger" as const,
-    data: eventOf(event)
-  }))
+  const told = Stream.mapAccum(
+    events,
+    () => lastId ?? 0,
+    (highest, event) => {
+      const id = Math.max(highest, event.id)
+      return [id, [{ id: String(id), event: "ledger" as const, data: eventOf(event) }]]
+    }
+  )
   const beating = Stream.map(beats, (data) => ({ id: undefined, event: "beat" as const, data }))
   return Stream.merge(told, beating, { haltStrategy: "left" })
 }

@@ -1,4 +1,4 @@
-import { type Cause, Clock, Context, Effect, Layer, Queue, Schedule, Stream } from "effect"
+import { type Cause, Clock, Context, Effect, Layer, Queue, Schedule, type Scope, Stream } from "effect"
 import * as Log from "../ops/Log.ts"
 import { countTransition } from "../ops/metrics.ts"
 import type { LedgerError } from "../task/TaskRepo.ts"
@@ -8,8 +8,14 @@ import { TooMany } from "./contract/problems.ts"
 /** How soon a listener hears of what happened. */
 const POLL_EVERY = "1 second"
 
-/** Events in one question; when there are more, the next question follows at once. */
-const PAGE = 1_000
+/**
+ * Events in one question; when there are more, the next question follows at once. Half of what waits for a listener at
+ * most: who reads has taken the one half when the other comes.
+ */
+const PAGE = 250
+
+/** Of the past in one answer. Whoever missed more gets this much and an end, and comes back for the rest. */
+const PAST_MAX = 1_000
 
 /** A transaction that shows its events later than this is not heard of live; `explain` has them all the same. */
 const LATE_MS = 30_000
@@ -22,7 +28,19 @@ const LISTENERS_MAX = 500
 /** Events that wait for a listener who does not read. Then it is let go: it comes back and asks for what it missed. */
 const BACKLOG_MAX = 500
 
-type Listener = Queue.Queue<LedgerEvent, Cause.Done>
+/** The socket of a listener. */
+export interface Connection {
+  /** Bytes that the other end has not taken yet. */
+  readonly writableLength: number
+  readonly destroy: () => unknown
+}
+
+interface Listener {
+  readonly queue: Queue.Queue<LedgerEvent, Cause.Done>
+  readonly connection: Connection
+  /** Until then nothing is taken out of the queue, whoever it is. */
+  isAnswered: boolean
+}
 
 /**
  * What happens in the ledger, as it happens, whoever does it: one reader for all listeners. Each event comes at least
@@ -31,9 +49,16 @@ type Listener = Queue.Queue<LedgerEvent, Cause.Done>
 export class EventFeed extends Context.Service<
   EventFeed,
   {
-    /** From now on, or from behind that event on, `PAGE` of the past at most. Ends where the listener falls behind. */
-    readonly listen: (afterId: number | undefined) => Effect.Effect<Stream.Stream<LedgerEvent>, TooMany | LedgerError>
-    readonly listeners: Effect.Effect<number>
+    /**
+     * From now on, or from behind that event on, for as long as the scope is open. Ends behind `PAST_MAX` events of the
+     * past, and where the listener falls behind: it comes back with the last number that it has.
+     */
+    readonly listen: (
+      afterId: number | undefined,
+      connection: Connection
+    ) => Effect.Effect<Stream.Stream<LedgerEvent>, TooMany | LedgerError, Scope.Scope>
+    /** Ends every listener there is, for a stop of the server, which waits for them. */
+    readonly close: Effect.Effect<void>
   }
 >()("ai-mint-executor/api/feed/EventFeed") {
   static readonly layer = Layer.effect(
@@ -41,15 +66,28 @@ export class EventFeed extends Context.Service<
     Effect.gen(function* () {
       const watch = yield* WatchRepo
       const listeners = new Set<Listener>()
-      yield* Effect.addFinalizer(() => Effect.sync(() => [...listeners].forEach(Queue.endUnsafe)))
       const read = makeReader(watch)
+      const letGo = (listener: Listener) => {
+        listeners.delete(listener)
+        const { connection, queue, isAnswered } = listener
+        // An end is not read by somebody who does not read. What waits is not lost: it is asked for again.
+        if (isAnswered && (Queue.sizeUnsafe(queue) > 0 || connection.writableLength > 0)) connection.destroy()
+        Queue.endUnsafe(queue)
+      }
       const tell = (events: ReadonlyArray<LedgerEvent>) => {
         for (const listener of [...listeners]) {
-          if (events.every((event) => Queue.offerUnsafe(listener, event))) continue
-          listeners.delete(listener)
-          Queue.endUnsafe(listener)
+          if (!events.every((event) => Queue.offerUnsafe(listener.queue, event))) letGo(listener)
         }
       }
+      const join = Effect.fnUntraced(function* (connection: Connection) {
+        if (listeners.size >= LISTENERS_MAX) {
+          return yield* new TooMany({ detail: `${LISTENERS_MAX} listeners are there already: try again later.` })
+        }
+        const queue = yield* Queue.dropping<LedgerEvent, Cause.Done>(BACKLOG_MAX)
+        const listener: Listener = { queue, connection, isAnswered: false }
+        listeners.add(listener)
+        return listener
+      })
       const poll = read.pipe(
         Effect.tap((events) => Effect.sync(() => tell(events))),
         Effect.tap((events) => Effect.forEach(events, count, { discard: true })),
@@ -58,23 +96,17 @@ export class EventFeed extends Context.Service<
       )
       yield* Effect.forkScoped(Effect.repeat(poll, Schedule.spaced(POLL_EVERY)))
       return EventFeed.of({
-        listeners: Effect.sync(() => listeners.size),
-        listen: Effect.fnUntraced(function* (afterId) {
-          if (listeners.size >= LISTENERS_MAX) {
-            return yield* new TooMany({ detail: `${LISTENERS_MAX} listeners are there already: try again later.` })
-          }
-          const queue = yield* Queue.dropping<LedgerEvent, Cause.Done>(BACKLOG_MAX)
-          listeners.add(queue)
-          const past =
-            afterId === undefined
-              ? []
-              : yield* watch
-                  .eventsAfter(afterId, { limit: PAGE })
-                  .pipe(Effect.onError(() => Effect.sync(() => listeners.delete(queue))))
+        close: Effect.sync(() => [...listeners].forEach(letGo)),
+        listen: Effect.fnUntraced(function* (afterId, connection) {
+          const leave = (listener: Listener) => Effect.sync(() => listeners.delete(listener))
+          const listener = yield* Effect.acquireRelease(join(connection), leave)
+          const past = afterId === undefined ? [] : yield* watch.eventsAfter(afterId, { limit: PAST_MAX })
+          if (past.length >= PAST_MAX) return yield* Effect.as(leave(listener), Stream.fromIterable(past))
+          listener.isAnswered = true
           const told = new Set(past.map(({ id }) => id))
-          return Stream.fromIterable(past).pipe(
-            Stream.concat(Stream.filter(Stream.fromQueue(queue), ({ id }) => !told.has(id))),
-            Stream.ensuring(Effect.sync(() => listeners.delete(queue)))
+          return Stream.concat(
+            Stream.fromIterable(past),
+            Stream.filter(Stream.fromQueue(listener.queue), ({ id }) => !told.has(id))
           )
         })
       })

@@ -194,6 +194,9 @@ const listening = Layer.unwrap(
   })
 )
 
+/** Built last, and so the first to go at a stop: the server waits for answers that are under way, and listening has no end. */
+const hangingUp = Layer.effectDiscard(Effect.flatMap(EventFeed, ({ close }) => Effect.addFinalizer(() => close)))
+
 const behind = EventFeed.layer.pipe(
   Layer.provideMerge(Overview.layer),
   Layer.provideMerge(Readiness.layer),
@@ -201,7 +204,8 @@ const behind = EventFeed.layer.pipe(
 )
 
 /** The API, the page, the metrics and the documents, at `OPS_HOST` and `OPS_PORT`, until the scope closes. */
-export const layer = HttpRouter.serve(routes, { disableLogger: true, disableListenLog: true }).pipe(
+export const layer = hangingUp.pipe(
+  Layer.provideMerge(HttpRouter.serve(routes, { disableLogger: true, disableListenLog: true })),
   Layer.provideMerge(listening),
   Layer.provide(behind),
   Layer.provide(NodeCrypto.layerSecureRandom),

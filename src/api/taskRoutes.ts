@@ -67,7 +67,7 @@ const isStatus = (text: string): boolean => StatusText.literals.some((status) =>
 
 /** A cursor that nobody gave out leads to the beginning. */
 const placeOf = (cursor: string | undefined): TaskPlace | undefined => {
-  const [, ms, id] = /^(\d{1,16}(?:\.\d{1,6})?)_([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/.exec(cursor ?? "") ?? []
+  const [, ms, id] = /^(\d{1,15}(?:\.\d{1,6})?)_([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/.exec(cursor ?? "") ?? []
   return ms === undefined || id === undefined ? undefined : { createdAtMs: Number(ms), id }
 }
 

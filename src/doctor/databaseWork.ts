@@ -87,7 +87,8 @@ const held = (count: number): ReadonlyArray<Finding> => {
 const stopped = (count: number): ReadonlyArray<Finding> => {
   if (count === 0) return []
   const detail = `${count}: money left them that no order explains, and nothing of theirs goes on`
-  const remedy = 'ai-mint reconcile tells where it went. When that is clear: ai-mint resolve --wallet <wallet> --why "…".'
+  const remedy =
+    'ai-mint reconcile tells where it went. When that is clear: ai-mint resolve --wallet <wallet> --why "…".'
   return [say.warn({ what: "stopped wallets", detail, remedy })]
 }
 

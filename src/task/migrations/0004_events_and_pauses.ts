@@ -169,4 +169,18 @@ export default Effect.gen(function* () {
 
   // Lists begin with the newest order, and are read page by page.
   yield* sql`CREATE INDEX ai_agent_tasks_newest ON ai_agent_tasks (created_at DESC NULLS LAST, id DESC)`
+  // What is told of one person, wallet or order is found without reading what is told of all the others.
+  yield* sql`
+    CREATE INDEX ai_agent_tasks_of_user ON ai_agent_tasks (lower(user_address), created_at DESC NULLS LAST, id DESC)`
+  yield* sql`
+    CREATE INDEX ai_agent_tasks_of_wallet ON ai_agent_tasks (agent_wallet_id, created_at DESC NULLS LAST, id DESC)`
+  yield* sql`CREATE INDEX ai_agent_task_state_held ON ai_agent_task_state (task_id) WHERE held_at IS NOT NULL`
+  yield* sql`CREATE INDEX ai_agent_wallets_by_id ON ai_agent_wallets ((id::text))`
+  yield* sql`CREATE INDEX ai_agent_wallets_by_user ON ai_agent_wallets (lower(user_address))`
+  yield* sql`CREATE INDEX ai_agent_wallets_by_agent ON ai_agent_wallets (lower(agent_address))`
+  yield* sql`CREATE INDEX ai_agent_deposits_of_wallet ON ai_agent_deposits (wallet_id, block DESC, log_index DESC)`
+  yield* sql`
+    CREATE INDEX ai_agent_deposit_uses_of_task ON ai_agent_deposit_uses (task_id) WHERE task_id IS NOT NULL`
+  yield* sql`CREATE INDEX ai_agent_refunds_of_wallet ON ai_agent_refunds (wallet_id, created_at DESC)`
+  yield* sql`CREATE INDEX ai_agent_decisions_of_wallet ON ai_agent_decisions (wallet_id, id DESC)`
 })

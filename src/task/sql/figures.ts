@@ -44,7 +44,7 @@ export const figures = Effect.fnUntraced(function* ({ sql }: Statements, nowMs: 
     SELECT t.status, s.held_at IS NOT NULL AS held, count(*) AS count,
       sum(greatest(t.total_cost, 0))::numeric::text::bigint AS cost,
       (extract(epoch FROM min(s.held_at)) * 1000)::float8 AS since_ms
-    FROM ai_agent_tasks t LEFT JOIN ai_agent_task_state s ON s.task_id = t.id
+    FROM ai_agent_tasks t LEFT JOIN ai_agent_task_state s ON s.task_id = t.id AND s.held_at IS NOT NULL
     GROUP BY 1, 2`
   )
   const batches = yield* Schema.decodeUnknownEffect(Batches)(
@@ -85,12 +85,12 @@ const all = (rows: ReadonlyArray<{ readonly count: bigint; readonly since_ms: nu
 }
 
 const sumsOf = ({ sql }: Pick<Statements, "sql">) => sql`
-  SELECT
-    (SELECT coalesce(sum(amount), 0)::bigint FROM ai_agent_deposits) AS deposited,
-    (SELECT coalesce(sum(remaining), 0)::bigint FROM ai_agent_deposits) AS credit,
+  SELECT d.deposited, d.credit,
     (SELECT coalesce(sum(amount), 0)::bigint FROM ai_agent_refunds WHERE status = 'paid') AS refunded,
     (SELECT count(*) FROM ai_agent_wallet_state WHERE stopped_at IS NOT NULL) AS stopped,
-    (SELECT (extract(epoch FROM min(stopped_at)) * 1000)::float8 FROM ai_agent_wallet_state) AS stopped_ms`
+    (SELECT (extract(epoch FROM min(stopped_at)) * 1000)::float8 FROM ai_agent_wallet_state) AS stopped_ms
+  FROM (SELECT coalesce(sum(amount), 0)::bigint AS deposited, coalesce(sum(remaining), 0)::bigint AS credit
+    FROM ai_agent_deposits) d`
 
 const Due = Schema.Array(Schema.Struct({ due_ms: Ms }))
 

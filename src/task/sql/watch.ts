@@ -70,9 +70,11 @@ export const listTasks = Effect.fnUntraced(function* (
   )
   const tasks = yield* readViews(raw)
   const last = tasks[limit - 1]
+  // Orders without a time come last, and no place leads behind them: as one it would lead to the beginning again.
+  const isPlace = tasks.length > limit && last !== undefined && Number.isFinite(last.createdAtMs)
   return {
     tasks: tasks.slice(0, limit),
-    next: tasks.length > limit && last !== undefined ? { createdAtMs: last.createdAtMs, id: last.id } : undefined
+    next: isPlace ? { createdAtMs: last.createdAtMs, id: last.id } : undefined
   } satisfies TaskPage
 })
 
