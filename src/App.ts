@@ -1,6 +1,6 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Cause, Effect, Exit, Layer, Option, References, Runtime, Schema } from "effect"
-import * as ApiServer from "./api/server.ts"
+import { serve } from "./api/serve.ts"
 import { ChainClient } from "./chain/ChainClient.ts"
 import * as ChainClientViem from "./chain/ChainClientViem.ts"
 import * as KeyCustodyAes from "./chain/KeyCustodyAes.ts"
@@ -64,7 +64,7 @@ export const monitor = <E, R>(afterStart: Effect.Effect<void, E, R>) =>
 
 /** The loops, and the page and the API beside them. */
 export const executor = <E, R>(afterStart: Effect.Effect<void, E, R>) =>
-  Effect.raceFirst(monitor(afterStart), ApiServer.serve)
+  Effect.raceFirst(monitor(afterStart), serve)
 
 /** The executor against a chain, a mint server and a database that exist already. */
 const deployed = Effect.gen(function* () {

@@ -1,17 +1,10 @@
 import { Effect, Layer, Option, Redacted } from "effect"
 import { HttpServerRequest } from "effect/http"
-import * as RateLimiter from "effect/persistence/RateLimiter"
 import { createHash, timingSafeEqual } from "node:crypto"
 import { Settings, type SettingsShape } from "../config/Settings.ts"
 import { Authorization } from "./contract/Api.ts"
-import { Forbidden, TooMany, Unauthorized } from "./contract/problems.ts"
-
-/** For one address and second. A page asks twice a second at most; a front end behind a proxy asks for many people. */
-export const READS_MAX = 300
-export const CHANGES_MAX = 30
-
-/** Wrong tokens of one address in a minute: a person who mistypes needs fewer, and nobody guesses one with as many. */
-const WRONG_MAX = 20
+import { Forbidden, Unauthorized } from "./contract/problems.ts"
+import { makeWrongTokens } from "./rates.ts"
 
 const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[?::1\]?)$/
 
@@ -53,30 +46,16 @@ export const layer = Layer.effect(
   Authorization,
   Effect.gen(function* () {
     const door = doorOf(yield* Settings)
-    const limiter = yield* RateLimiter.RateLimiter
-    const limit = (key: string, most: number, window: "1 second" | "1 minute") =>
-      limiter
-        .consume({ key, limit: most, window, onExceeded: "fail" })
-        .pipe(Effect.mapError(() => new TooMany({ detail: `More than ${most} requests in ${window}: wait a moment.` })))
-
-    const checkRate = Effect.gen(function* () {
-      const { method, remoteAddress } = yield* HttpServerRequest.HttpServerRequest
-      const who = Option.getOrElse(remoteAddress, () => "?")
-      const isRead = method === "GET" || method === "HEAD"
-      yield* limit(`${isRead ? "read" : "change"} ${who}`, isRead ? READS_MAX : CHANGES_MAX, "1 second")
-      return who
-    })
-
+    const countWrong = yield* makeWrongTokens
     return Authorization.of({
       bearer: Effect.fnUntraced(function* (route, { credential }) {
-        const who = yield* checkRate
         if (door._tag === "Closed") return yield* CLOSED
         if (door._tag === "Open") {
           const { headers } = yield* HttpServerRequest.HttpServerRequest
           return isForeign(headers) ? yield* FOREIGN : yield* route
         }
         if (isSame(Redacted.value(credential), Redacted.value(door.token))) return yield* route
-        if (Redacted.value(credential) !== "") yield* limit(`wrong ${who}`, WRONG_MAX, "1 minute")
+        if (Redacted.value(credential) !== "") yield* countWrong
         return yield* WRONG
       })
     })

@@ -1,17 +1,16 @@
 import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
 import { Effect, Schedule, Semaphore, Stream } from "effect"
+import { HttpServerResponse } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
 import { pause, type Paused, pauses, resume } from "../operator/pause.ts"
 import { reconcile } from "../operator/reconcile.ts"
-import type { LedgerEvent } from "../task/WatchRepo.ts"
 import { asking, deciding } from "./answers.ts"
 import { Api } from "./contract/Api.ts"
 import { TooMany, Unavailable } from "./contract/problems.ts"
 import type * as Wallets from "./contract/wallets.ts"
-import { EventFeed } from "./feed.ts"
+import { EventFeed, type Told } from "./feed.ts"
 import { Overview } from "./overview.ts"
 import { inside } from "./Tools.ts"
-import { eventOf } from "./views.ts"
 
 /** So that whoever listens knows that nothing happened, and a proxy in between does not hang up. */
 const BEAT_EVERY = "10 seconds"
@@ -28,27 +27,28 @@ export const layer = HttpApiBuilder.group(
     const feed = yield* EventFeed
     const use = yield* inside
     const oneAtATime = yield* Semaphore.make(1)
-    return handlers.handleAll({
-      overview: () => asking(overview.now),
-      reconcile: () =>
-        oneAtATime
-          .withPermitsIfAvailable(1)(use(deciding(reconcile())))
-          .pipe(
-            Effect.flatMap(Effect.fromOption),
-            Effect.catchTags({ NoSuchElementError: () => Effect.fail(BUSY), NotFound: Effect.die })
-          ),
-      pauses: () => use(asking(Effect.map(pauses, pausedOf))),
-      pause: ({ payload }) => use(deciding(Effect.map(pause(payload, payload.why), pausedOf))),
-      resume: ({ payload }) => use(deciding(Effect.map(resume(payload, payload.why), pausedOf))),
-      events: ({ headers, request }) => {
+    return handlers
+      .handleAll({
+        overview: () => asking(overview.now),
+        reconcile: () =>
+          oneAtATime
+            .withPermitsIfAvailable(1)(use(deciding(reconcile())))
+            .pipe(
+              Effect.flatMap(Effect.fromOption),
+              Effect.catchTags({ NoSuchElementError: () => Effect.fail(BUSY), NotFound: Effect.die })
+            ),
+        pauses: () => use(asking(Effect.map(pauses, pausedOf))),
+        pause: ({ payload }) => use(deciding(Effect.map(pause(payload, payload.why), pausedOf))),
+        resume: ({ payload }) => use(deciding(Effect.map(resume(payload, payload.why), pausedOf)))
+      })
+      .handleRaw("events", ({ headers, request }) => {
         const lastId = headers["last-event-id"]
         const { socket } = NodeHttpServerRequest.toIncomingMessage(request)
         return feed.listen(lastId, socket).pipe(
-          Effect.map((events) => streamed(events, lastId)),
+          Effect.map((events) => HttpServerResponse.stream(streamed(events, lastId), STREAM)),
           Effect.catchTag("LedgerError", ({ message }) => Effect.fail(new Unavailable({ detail: message })))
         )
-      }
-    })
+      })
   })
 )
 
@@ -57,22 +57,27 @@ const pausedOf = ({ pauses: all, ...rest }: Paused): Wallets.Paused => ({
   pauses: all.map(({ scope, reason, sinceMs: since }) => ({ scope, reason, since }))
 })
 
+/** A proxy must hand on what comes when it comes. */
+const STREAM = { contentType: "text/event-stream", headers: { "x-accel-buffering": "no" } }
+
 /**
- * The first beat comes at once: whoever listens sees that somebody speaks. An event that is late is told under the
- * highest number so far: who comes back with that has everything up to it.
+ * The form of HTML, section 9.2. The first beat comes at once: whoever listens sees that somebody speaks. An event that
+ * is late is told under the highest number so far, so that who comes back with that hears nothing twice. What comes
+ * together is written together.
  */
-const streamed = (events: Stream.Stream<LedgerEvent>, lastId: number | undefined) => {
-  const beats = Stream.fromSchedule(Schedule.spaced(BEAT_EVERY)).pipe(Stream.as("ok"), (later) =>
-    Stream.concat(Stream.succeed("ok"), later)
+const streamed = (events: Stream.Stream<Told>, lastId: number | undefined) => {
+  const beats = Stream.fromSchedule(Schedule.spaced(BEAT_EVERY)).pipe(Stream.as(BEAT), (later) =>
+    Stream.concat(Stream.succeed(BEAT), later)
   )
   const told = Stream.mapAccum(
     events,
     () => lastId ?? 0,
     (highest, event) => {
       const id = Math.max(highest, event.id)
-      return [id, [{ id: String(id), event: "ledger" as const, data: eventOf(event) }]]
+      return [id, [`id: ${id}\nevent: ledger\ndata: ${event.json}\n\n`]]
     }
-  )
-  const beating = Stream.map(beats, (data) => ({ id: undefined, event: "beat" as const, data }))
-  return Stream.merge(told, beating, { haltStrategy: "left" })
+  ).pipe(Stream.mapArray(([first, ...others]) => [[first, ...others].join("")]))
+  return Stream.encodeText(Stream.merge(told, beats, { haltStrategy: "left" }))
 }
+
+const BEAT = "event: beat\ndata: ok\n\n"

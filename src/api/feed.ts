@@ -1,9 +1,11 @@
-import { type Cause, Clock, Context, Effect, Layer, Queue, Schedule, type Scope, Stream } from "effect"
+import { type Cause, Clock, Context, Effect, Layer, Queue, Schedule, Schema, type Scope, Stream } from "effect"
 import * as Log from "../ops/Log.ts"
-import { countTransition } from "../ops/metrics.ts"
+import { countEvent } from "../ops/transitions.ts"
 import type { LedgerError } from "../task/TaskRepo.ts"
 import { type LedgerEvent, WatchRepo } from "../task/WatchRepo.ts"
 import { TooMany } from "./contract/problems.ts"
+import { Event } from "./contract/system.ts"
+import { eventOf } from "./views.ts"
 
 /** How soon a listener hears of what happened. */
 const POLL_EVERY = "1 second"
@@ -35,8 +37,14 @@ export interface Connection {
   readonly destroy: () => unknown
 }
 
+/** An event as it is told: made into JSON once, however many listen. */
+export interface Told {
+  readonly id: number
+  readonly json: string
+}
+
 interface Listener {
-  readonly queue: Queue.Queue<LedgerEvent, Cause.Done>
+  readonly queue: Queue.Queue<Told, Cause.Done>
   readonly connection: Connection
   /** Until then nothing is taken out of the queue, whoever it is. */
   isAnswered: boolean
@@ -44,7 +52,8 @@ interface Listener {
 
 /**
  * What happens in the ledger, as it happens, whoever does it: one reader for all listeners. Each event comes at least
- * once and in the order of its number, but for those of transactions that overlap. Nobody waits for a listener.
+ * once and in the order of its number to who stays, but for those of transactions that overlap: such a one comes late,
+ * and not to who came back in between. Nobody waits for a listener.
  */
 export class EventFeed extends Context.Service<
   EventFeed,
@@ -56,7 +65,7 @@ export class EventFeed extends Context.Service<
     readonly listen: (
       afterId: number | undefined,
       connection: Connection
-    ) => Effect.Effect<Stream.Stream<LedgerEvent>, TooMany | LedgerError, Scope.Scope>
+    ) => Effect.Effect<Stream.Stream<Told>, TooMany | LedgerError, Scope.Scope>
     /** Ends every listener there is, for a stop of the server, which waits for them. */
     readonly close: Effect.Effect<void>
   }
@@ -74,7 +83,7 @@ export class EventFeed extends Context.Service<
         if (isAnswered && (Queue.sizeUnsafe(queue) > 0 || connection.writableLength > 0)) connection.destroy()
         Queue.endUnsafe(queue)
       }
-      const tell = (events: ReadonlyArray<LedgerEvent>) => {
+      const tell = (events: ReadonlyArray<Told>) => {
         for (const listener of [...listeners]) {
           if (!events.every((event) => Queue.offerUnsafe(listener.queue, event))) letGo(listener)
         }
@@ -83,16 +92,17 @@ export class EventFeed extends Context.Service<
         if (listeners.size >= LISTENERS_MAX) {
           return yield* new TooMany({ detail: `${LISTENERS_MAX} listeners are there already: try again later.` })
         }
-        const queue = yield* Queue.dropping<LedgerEvent, Cause.Done>(BACKLOG_MAX)
+        const queue = yield* Queue.dropping<Told, Cause.Done>(BACKLOG_MAX)
         const listener: Listener = { queue, connection, isAnswered: false }
         listeners.add(listener)
         return listener
       })
       const poll = read.pipe(
-        Effect.tap((events) => Effect.sync(() => tell(events))),
-        Effect.tap((events) => Effect.forEach(events, count, { discard: true })),
+        Effect.tap((events) => Effect.sync(() => listeners.size > 0 && tell(events.map(toldOf)))),
+        Effect.tap((events) => Effect.forEach(events, countEvent, { discard: true })),
         Effect.repeat({ while: (events) => events.length >= PAGE }),
-        Effect.catch((error) => Log.warnOnce("events", `⚠️ Events are not read: ${error.message}`))
+        Effect.catch((error) => Log.warnOnce("events", `⚠️ Events are not read: ${error.message}`)),
+        Effect.catchDefect((cause) => Log.error("🚨 Reading events ended in a defect", { cause }))
       )
       yield* Effect.forkScoped(Effect.repeat(poll, Schedule.spaced(POLL_EVERY)))
       return EventFeed.of({
@@ -100,7 +110,7 @@ export class EventFeed extends Context.Service<
         listen: Effect.fnUntraced(function* (afterId, connection) {
           const leave = (listener: Listener) => Effect.sync(() => listeners.delete(listener))
           const listener = yield* Effect.acquireRelease(join(connection), leave)
-          const past = afterId === undefined ? [] : yield* watch.eventsAfter(afterId, { limit: PAST_MAX })
+          const past = afterId === undefined ? [] : (yield* watch.eventsAfter(afterId, { limit: PAST_MAX })).map(toldOf)
           if (past.length >= PAST_MAX) return yield* Effect.as(leave(listener), Stream.fromIterable(past))
           listener.isAnswered = true
           const told = new Set(past.map(({ id }) => id))
@@ -140,9 +150,6 @@ const makeReader = (watch: WatchRepo["Service"]) => {
   })
 }
 
-/** `task.funded` is a transition of a task to `funded`. */
-const count = ({ kind }: LedgerEvent): Effect.Effect<void> => {
-  const [entity = "", to = ""] = kind.split(".")
-  const isState = entity === "task" || entity === "batch" || entity === "refund"
-  return isState ? countTransition(entity, to) : Effect.void
-}
+const encode = Schema.encodeSync(Schema.fromJsonString(Event))
+
+const toldOf = (event: LedgerEvent): Told => ({ id: event.id, json: encode(eventOf(event)) })

@@ -58,6 +58,7 @@ const gather = Effect.fnUntraced(function* (figuresNow: Effect.Effect<LedgerFigu
   const open = yield* watch.listTasks({ statuses: OPEN }, { after: undefined, limit: OPEN_MAX })
   const attention = yield* watch.attention(ATTENTION_MAX)
   const { count: stopped } = figures.stoppedWallets
+  const { count: unknown } = figures.batches.find(({ status }) => status === "unknown") ?? { count: 0 }
   return {
     command: "status",
     now: nowMs,
@@ -73,7 +74,7 @@ const gather = Effect.fnUntraced(function* (figuresNow: Effect.Effect<LedgerFigu
       .filter(({ status }) => OPEN.some((one) => one === status))
       .reduce((n, { count }) => n + count, 0),
     attention: attention.map(attentionOf),
-    attentionCount: Math.max(attention.length, figures.held.count + figures.undelivered.count + stopped),
+    attentionCount: Math.max(attention.length, figures.held.count + figures.undelivered.count + unknown + stopped),
     readiness: yield* (yield* Readiness).now,
     pauses: (yield* (yield* DecisionRepo).pauses).map(({ scope, reason, sinceMs: since }) => ({ scope, reason, since }))
   } satisfies System.Overview as System.Overview

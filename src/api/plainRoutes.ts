@@ -1,7 +1,9 @@
 import { Clock, Effect, Layer, Option } from "effect"
 import { HttpRouter, HttpServerRequest, HttpServerResponse, ProblemDetails } from "effect/http"
+import { HttpApiScalar } from "effect/http-api"
 import { PrometheusMetrics } from "effect/observability"
 import { showFigures } from "../ops/ledgerGauges.ts"
+import { Api } from "./contract/Api.ts"
 import { Overview } from "./overview.ts"
 import { type PageFile, pageHeaders, readPageFiles } from "./pageFiles.ts"
 
@@ -39,6 +41,20 @@ const serveFile = (file: PageFile) =>
     })
   })
 
+/** Its script comes with it and is inline; it asks nobody but this server, and is in nobody's frame. */
+const DOCS_HEADERS = {
+  "content-security-policy":
+    "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; " +
+    "img-src 'self' data:; font-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+  "referrer-policy": "no-referrer",
+  // Three megabytes that change with a release: no reason to send them twice in an hour.
+  "cache-control": "private, max-age=3600"
+}
+
+const docs = HttpApiScalar.layer(Api, { path: "/docs" }).pipe(
+  Layer.provide(HttpRouter.middleware(Effect.map(HttpServerResponse.setHeaders(DOCS_HEADERS))).layer)
+)
+
 const unknown = HttpRouter.add(
   "*",
   // As "/*" it would win over "/" where it is registered first.
@@ -53,5 +69,5 @@ const unknown = HttpRouter.add(
   )
 )
 
-/** What is no part of the API's definition. */
-export const layer = Layer.mergeAll(metrics, page, unknown)
+/** What is beside the API's definition. */
+export const layer = Layer.mergeAll(metrics, page, docs, unknown)

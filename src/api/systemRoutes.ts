@@ -2,8 +2,8 @@ import { Clock, Duration, Effect } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
 import { Settings } from "../config/Settings.ts"
 import * as Progress from "../ops/Progress.ts"
-import { makeScrub } from "../ops/scrub.ts"
 import { Api } from "./contract/Api.ts"
+import type { Readiness as Answer } from "./contract/system.ts"
 import { Overview } from "./overview.ts"
 import { Readiness } from "./readiness.ts"
 
@@ -18,15 +18,27 @@ export const layer = HttpApiBuilder.group(
     return handlers.handleAll({
       healthz: () => health,
       readyz: () =>
-        Effect.map(readiness.now, ({ ready, ...rest }) => (ready ? { ready, ...rest } : { ready, ...rest })),
+        Effect.map(readiness.now, (answer) => {
+          const { ready, ...rest } = withoutDetails(answer)
+          return ready ? { ready, ...rest } : { ready, ...rest }
+        }),
       version: () => overview.version
     })
   })
 )
 
+/** What went wrong, without what drivers and servers said to it: that may name roles, hosts or rows. */
+const inPublic = (problem: string | undefined): string | undefined => problem?.split(" (", 1)[0]
+
+const withoutDetails = (answer: Answer): Answer => ({
+  ...answer,
+  database: { ...answer.database, problem: inPublic(answer.database.problem) },
+  rpc: answer.rpc.map((node) => ({ ...node, problem: inPublic(node.problem) })),
+  mintServer: { ...answer.mintServer, problem: inPublic(answer.mintServer.problem) }
+})
+
 /** Alive is who makes progress. A process that has not begun its loops yet is starting, and so alive. */
 const makeHealth = Effect.map(Settings, (settings) => {
-  const scrub = makeScrub(settings)
   const questionMs = Math.max(Duration.toMillis(settings.rpcTimeout), Duration.toMillis(settings.databaseTimeout))
   return Effect.gen(function* () {
     const nowMs = yield* Clock.currentTimeMillis
@@ -37,7 +49,7 @@ const makeHealth = Effect.map(Settings, (settings) => {
       intervalMs: loop.intervalMs,
       lastProgress: loop.movedAtMs,
       outcome: loop.outcome,
-      problem: loop.problem === undefined ? undefined : scrub(loop.problem)
+      problem: loop.outcome === "defect" ? "a defect: the log has it" : inPublic(loop.problem)
     }))
     const alive = states.every((state) => state.alive)
     return alive ? { alive, loops: states } : { alive, loops: states }

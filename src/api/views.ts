@@ -102,7 +102,8 @@ const ABOUT = {
   held: "Held for a person",
   undelivered: "Paid, and not delivered",
   unknown: "Sent, and the outcome is not proven yet",
-  stopped: "The wallet is stopped"
+  stopped: "The wallet is stopped",
+  refund: "A refund is not sent"
 }
 
 export const attentionOf = (item: AttentionItem): System.Attention => ({

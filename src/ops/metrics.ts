@@ -65,7 +65,7 @@ const pauses = Metric.counter("ai_mint_outage_pauses_total", {
 
 const outage = Metric.gauge("ai_mint_outage", { description: "1 from the first such failure to the next success" })
 
-/** A state that no rule knows is counted as `other`: a label has only so many values. */
+/** All values that the label may have. */
 const STATES: Record<"task" | "batch" | "refund", ReadonlyArray<string>> = {
   task: STATUSES,
   batch: BATCH_STATUSES,
@@ -73,14 +73,16 @@ const STATES: Record<"task" | "batch" | "refund", ReadonlyArray<string>> = {
 }
 
 /** What has states that are counted. */
-export type Entity = keyof typeof STATES
+type Entity = keyof typeof STATES
 
 const addTransitions = (entity: Entity, to: string, count: number): Effect.Effect<void> =>
   Metric.update(Metric.withAttributes(transitions, { entity, to }), count)
 
-/** One more task, batch or refund that entered the state `to`. */
-export const countTransition = (entity: Entity, to: string): Effect.Effect<void> =>
-  addTransitions(entity, STATES[entity].includes(to) ? to : "other", 1)
+/** More tasks, batches or refunds entered the state `to`; what is no state is nothing that is counted. */
+export const countTransitions = (entity: string, to: string, count: number): Effect.Effect<void> =>
+  isEntity(entity) && STATES[entity].includes(to) ? addTransitions(entity, to, count) : Effect.void
+
+const isEntity = (text: string): text is Entity => Object.hasOwn(STATES, text)
 
 /** Before the first transition each is zero: else the first one would be no increase to whoever scrapes. */
 const zeroTransitions = Effect.forEach(

@@ -10,6 +10,8 @@ import { every } from "../../src/loop/every.ts"
 import { NoOffer, type PaymentAnswer } from "../../src/mint/Minter.ts"
 import { measured } from "../../src/mint/metrics.ts"
 import { showFigures } from "../../src/ops/ledgerGauges.ts"
+import { countEvent } from "../../src/ops/transitions.ts"
+import type { LedgerEvent } from "../../src/task/WatchRepo.ts"
 import * as Metrics from "../../src/ops/metrics.ts"
 import * as Progress from "../../src/ops/Progress.ts"
 import { version } from "../../src/ops/version.ts"
@@ -245,16 +247,40 @@ describe("the process", () => {
     }).pipe(alone)
   )
 
-  it.effect("counts transitions by state, and what it does not know as other", () =>
+  it.effect("counts what enters a state by the events of the ledger, and nothing else", () =>
     Effect.gen(function* () {
-      yield* Metrics.countTransition("task", "funded")
-      yield* Metrics.countTransition("task", "funded")
-      yield* Metrics.countTransition("batch", "delivered")
-      yield* Metrics.countTransition("batch", "0x70ce000000000000000000000000000000000001")
+      const happened = (kind: string, more: Partial<LedgerEvent> = {}) =>
+        countEvent({
+          id: 1,
+          atMs: 0,
+          kind,
+          taskId: undefined,
+          walletId: undefined,
+          batch: undefined,
+          detail: {},
+          ...more
+        })
+      yield* happened("task.created", { detail: { status: "pending_payment" } })
+      yield* happened("task.funded")
+      yield* happened("task.funded")
+      yield* happened("batch.planned", { detail: { batches: 3 } })
+      yield* happened("batch.planned", { batch: 2 })
+      yield* happened("batch.delivered", { batch: 1 })
+      for (const kind of [
+        "task.held",
+        "task.refused",
+        "batch.minted",
+        "deposit.arrived",
+        "decision.made",
+        "constructor.x"
+      ]) {
+        yield* happened(kind)
+      }
       assert.deepStrictEqual(yield* linesOf("ai_mint_transitions_total"), [
+        'ai_mint_transitions_total{entity="task",to="pending_payment"} 1',
         'ai_mint_transitions_total{entity="task",to="funded"} 2',
-        'ai_mint_transitions_total{entity="batch",to="delivered"} 1',
-        'ai_mint_transitions_total{entity="batch",to="other"} 1'
+        'ai_mint_transitions_total{entity="batch",to="planned"} 4',
+        'ai_mint_transitions_total{entity="batch",to="delivered"} 1'
       ])
     }).pipe(alone)
   )

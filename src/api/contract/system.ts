@@ -71,7 +71,7 @@ export const Version = Schema.Struct({
 
 /** Something that waits for a person, or might soon. */
 export const Attention = Schema.Struct({
-  kind: Schema.Literals(["held", "undelivered", "unknown", "stopped"]),
+  kind: Schema.Literals(["held", "undelivered", "unknown", "stopped", "refund"]),
   taskId: orNull(Schema.String),
   wallet: orNull(Schema.String),
   batch: orNull(Schema.Int),

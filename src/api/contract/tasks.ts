@@ -44,9 +44,11 @@ export const PAGE_MAX = 200
 export const TaskQuery = Schema.Struct({
   status: Schema.optionalKey(
     Schema.String.check(
-      Schema.isPattern(/^(pending_payment|funded|processing|completed|failed|cancelled)(,[a-z_]{1,20}){0,5}$/, {
-        message: "expected statuses, with commas between them"
-      })
+      Schema.makeFilter(
+        (text) =>
+          text.split(",").every((status) => STATUSES.some((one) => one === status)) ||
+          `expected ${STATUSES.join(", ")}, or several of them with commas between them`
+      )
     )
   ),
   user: Schema.optionalKey(Schema.String.check(Schema.isPattern(/^0x[0-9a-fA-F]{40}$/))),

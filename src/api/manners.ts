@@ -1,0 +1,80 @@
+import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
+import { ByteSize, Cause, Effect } from "effect"
+import {
+  HttpIncomingMessage,
+  HttpRouter,
+  HttpServerError,
+  HttpServerRequest,
+  HttpServerResponse,
+  ProblemDetails
+} from "effect/http"
+import * as Log from "../ops/Log.ts"
+import { makeRateLimit } from "./rates.ts"
+
+/** An order is some 200 bytes, a reason 500 characters at most. */
+const BODY_MAX = ByteSize.kibibytes(16)
+
+/**
+ * Every request and every answer, whoever's: no more of them than anybody needs, no larger body than needed, nothing is
+ * kept or guessed by browsers, and no error is empty.
+ */
+export const layer = HttpRouter.middleware(
+  Effect.map(
+    makeRateLimit,
+    (rateLimit) => (route) =>
+      Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) => (isHostless(request) ? HOSTLESS : route)).pipe(
+        rateLimit,
+        Effect.catchCause(answerTo),
+        Effect.map(withProblem),
+        Effect.map(withHeaders),
+        Effect.provideService(HttpIncomingMessage.MaxBodySize, BODY_MAX)
+      )
+  ),
+  { global: true }
+)
+
+const withHeaders = (response: HttpServerResponse.HttpServerResponse): HttpServerResponse.HttpServerResponse =>
+  HttpServerResponse.setHeaders(response, {
+    "x-content-type-options": "nosniff",
+    "cache-control": response.headers["cache-control"] ?? "no-store",
+    // RFC 9110, section 11.6.1: who is not let in is told how.
+    ...(response.status === 401 ? { "www-authenticate": "Bearer" } : {})
+  })
+
+/** RFC 9112, section 3.2: a request of HTTP/1.1 names the host. */
+const isHostless = (request: HttpServerRequest.HttpServerRequest): boolean =>
+  request.headers["host"] === undefined && NodeHttpServerRequest.toIncomingMessage(request).httpVersion === "1.1"
+
+const HOSTLESS = Effect.succeed(
+  ProblemDetails.toResponse({
+    type: ProblemDetails.blankType,
+    status: 400,
+    title: "Bad Request",
+    detail: "HTTP/1.1 needs the header Host."
+  })
+)
+
+/** What ends a route without an answer of its own. Whoever asked is gone where it was interrupted. */
+const answerTo = Effect.fnUntraced(function* <E>(cause: Cause.Cause<E>) {
+  if (Cause.hasInterruptsOnly(cause)) return yield* Effect.failCause(cause)
+  const [response] = yield* HttpServerError.causeResponse(cause)
+  if (response.status >= 500) yield* Log.error("🚨 A request ended in a defect", { cause })
+  return response
+})
+
+/** What the framework refuses by itself, it refuses without a word, or with one that is no problem of RFC 9457. */
+const withProblem = (response: HttpServerResponse.HttpServerResponse): HttpServerResponse.HttpServerResponse => {
+  const { status, body } = response
+  if (status < 400 || !(body._tag === "Empty" || body.contentType?.startsWith("text/plain") === true)) return response
+  return ProblemDetails.toResponse({ type: ProblemDetails.blankType, status, title: TITLES[status] ?? "Error" })
+}
+
+const TITLES: Readonly<Record<number, string>> = {
+  400: "Bad Request",
+  404: "Not Found",
+  405: "Method Not Allowed",
+  413: "Content Too Large",
+  415: "Unsupported Media Type",
+  500: "Internal Server Error",
+  503: "Service Unavailable"
+}

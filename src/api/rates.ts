@@ -1,0 +1,42 @@
+import { Effect, Option } from "effect"
+import { HttpServerRequest } from "effect/http"
+import * as RateLimiter from "effect/persistence/RateLimiter"
+import { TooMany } from "./contract/problems.ts"
+
+/** For one address and second. A page asks twice a second at most; a front end behind a proxy asks for many people. */
+export const READS_MAX = 300
+export const CHANGES_MAX = 30
+
+/** Wrong tokens of one address in a minute: a person who mistypes needs fewer, and nobody guesses one with as many. */
+const WRONG_MAX = 20
+
+const makeLimit = Effect.map(
+  RateLimiter.RateLimiter,
+  (limiter) => (key: string, most: number, window: "1 second" | "1 minute") =>
+    limiter
+      .consume({ key, limit: most, window, onExceeded: "fail" })
+      .pipe(Effect.mapError(() => new TooMany({ detail: `More than ${most} requests in ${window}: wait a moment.` })))
+)
+
+/** Who asks, as the socket has it: a header may say anything. */
+const whoAsks = Effect.map(HttpServerRequest.HttpServerRequest, ({ remoteAddress }) =>
+  Option.getOrElse(remoteAddress, () => "?")
+)
+
+/** Lets through as many requests of an address as anybody needs. */
+export const makeRateLimit = Effect.map(
+  makeLimit,
+  (limit) =>
+    <A, E, R>(route: Effect.Effect<A, E, R>) =>
+      Effect.gen(function* () {
+        const { method } = yield* HttpServerRequest.HttpServerRequest
+        const isRead = method === "GET" || method === "HEAD"
+        yield* limit(`${isRead ? "read" : "change"} ${yield* whoAsks}`, isRead ? READS_MAX : CHANGES_MAX, "1 second")
+        return yield* route
+      })
+)
+
+/** Counts wrong tokens, until they are too many. */
+export const makeWrongTokens = Effect.map(makeLimit, (limit) =>
+  Effect.flatMap(whoAsks, (who) => limit(`wrong ${who}`, WRONG_MAX, "1 minute"))
+)

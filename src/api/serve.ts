@@ -1,0 +1,46 @@
+import { Cause, Duration, Effect, Schedule } from "effect"
+import { HttpServer, type HttpServerError } from "effect/http"
+import { Settings } from "../config/Settings.ts"
+import * as Log from "../ops/Log.ts"
+import { type Door, doorOf } from "./authorization.ts"
+import { layer } from "./server.ts"
+
+/** How soon a port that is taken is tried again: at a deploy the one before may still have it. */
+const AGAIN_AFTER = Duration.seconds(10)
+
+/**
+ * Serves for ever. Without it minting goes on all the same, so a port that is taken is told, and tried again until it is
+ * free.
+ */
+export const serve = Effect.gen(function* () {
+  const server = yield* HttpServer.HttpServer
+  const door = doorOf(yield* Settings)._tag
+  yield* Log.startup(`🖥️ Page and API: ${HttpServer.formatAddress(server.address)}/ (${DOORS[door]})`)
+  return yield* Effect.never
+}).pipe(
+  Effect.provide(layer, { local: true }),
+  Effect.tapErrorTag("ServeError", (error) =>
+    Effect.flatMap(Settings, ({ opsHost, opsPort }) =>
+      Log.warnOnce(
+        "serve",
+        `⚠️ No page and no API: ${opsHost}:${opsPort} cannot be listened at (${codeOf(error)}). Minting goes on`
+      )
+    )
+  ),
+  Effect.retry(Schedule.spaced(AGAIN_AFTER)),
+  // Whatever breaks here, orders and payments go on.
+  Effect.catchCause((cause) =>
+    Cause.hasInterruptsOnly(cause)
+      ? Effect.failCause(cause as Cause.Cause<never>)
+      : Effect.andThen(Log.error("🚨 Page and API ended in a defect. Minting goes on", { cause }), Effect.never)
+  )
+)
+
+const DOORS: Readonly<Record<Door["_tag"], string>> = {
+  Token: "asks for OPS_TOKEN",
+  Open: "open to this machine",
+  Closed: "health and metrics only: OPS_TOKEN is not set"
+}
+
+const codeOf = ({ cause }: HttpServerError.ServeError): string =>
+  cause instanceof Error && "code" in cause ? String(cause.code) : String(cause)
