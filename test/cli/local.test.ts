@@ -4,7 +4,8 @@ import { vi } from "vitest"
 import { closedPort, startExecutor, temporaryDirectory, TIMEOUT_MS } from "../e2e/support.ts"
 import { aiMint, startAiMint } from "./command.ts"
 
-vi.setConfig({ testTimeout: TIMEOUT_MS })
+/** Some thirty commands, each a process of its own, and two starts of the network. */
+vi.setConfig({ testTimeout: 2 * TIMEOUT_MS })
 
 /** A local network of its own, and commands where it runs. */
 const network = Effect.gen(function* () {
