@@ -1,5 +1,6 @@
 import { Effect } from "effect"
 import type { ChainError } from "../chain/ChainClient.ts"
+import type { NoOffer } from "../mint/Minter.ts"
 import type { Refused } from "../operator/Refused.ts"
 import type { LedgerError } from "../task/TaskRepo.ts"
 import { Conflict, NotFound, Unavailable } from "./contract/problems.ts"
@@ -8,7 +9,7 @@ const unavailable = ({ message }: { readonly message: string }) => Effect.fail(n
 
 /** Whatever keeps a decision from being made, as a problem. */
 export const deciding = <A, R>(
-  decision: Effect.Effect<A, Refused | LedgerError | ChainError, R>
+  decision: Effect.Effect<A, Refused | LedgerError | ChainError | NoOffer, R>
 ): Effect.Effect<A, NotFound | Conflict | Unavailable, R> =>
   decision.pipe(
     Effect.catchTags({
@@ -17,7 +18,8 @@ export const deciding = <A, R>(
           error.isMissing === true ? new NotFound({ detail: error.message }) : new Conflict({ detail: error.message })
         ),
       LedgerError: unavailable,
-      ChainError: unavailable
+      ChainError: unavailable,
+      NoOffer: unavailable
     })
   )
 

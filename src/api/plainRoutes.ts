@@ -51,7 +51,7 @@ const DOCS_HEADERS = {
   "cache-control": "private, max-age=3600"
 }
 
-const docs = HttpApiScalar.layer(Api, { path: "/docs" }).pipe(
+const docs = HttpApiScalar.layer(Api, { path: "/docs", scalar: { withDefaultFonts: false } }).pipe(
   Layer.provide(HttpRouter.middleware(Effect.map(HttpServerResponse.setHeaders(DOCS_HEADERS))).layer)
 )
 
