@@ -2,6 +2,7 @@ import type { ExplanationJson } from "../../api/contract/tasks.ts"
 import { type Child, el } from "../dom.ts"
 import { usdc } from "../format.ts"
 import { clockTime, stateChip, transaction, transactions } from "./bits.ts"
+import { table } from "./table.ts"
 
 type Batch = ExplanationJson["batches"][number]
 
@@ -46,21 +47,9 @@ const rows = (batch: Batch, explorer: string | null): ReadonlyArray<HTMLElement>
 
 /** The payments of an order, and the mints that each of them bought. */
 export const batchTable = (batches: ReadonlyArray<Batch>, explorer: string | null): HTMLElement =>
-  el(
-    "table",
-    { class: "orders batches", role: "table", "aria-label": "Payments" },
-    el(
-      "thead",
-      { role: "rowgroup" },
-      el(
-        "tr",
-        { role: "row" },
-        HEADS.map((head) => el("th", { role: "columnheader", scope: "col" }, head))
-      )
-    ),
-    el(
-      "tbody",
-      { role: "rowgroup" },
-      batches.flatMap((batch) => rows(batch, explorer))
-    )
-  )
+  table({
+    name: "Payments",
+    style: "batches",
+    heads: HEADS,
+    rows: batches.flatMap((batch) => rows(batch, explorer))
+  })

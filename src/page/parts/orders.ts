@@ -4,6 +4,7 @@ import { type Child, el } from "../dom.ts"
 import { count, duration, stateName, usdc } from "../format.ts"
 import { type Filter, filtered, FILTERS, openCount, openTotal } from "../state.ts"
 import { ago, heldChip, orderLink, shortened, stateChip } from "./bits.ts"
+import { table } from "./table.ts"
 
 /** `6 of 10`, as a bar and in words. */
 export const mintProgress = ({ mintsCompleted, mintsFailed, quantity }: TaskJson): HTMLElement =>
@@ -66,27 +67,6 @@ const row = (task: TaskJson, nowMs: number): HTMLElement => {
   )
 }
 
-/** Roles in so many words: on a phone the rows become cards, and browsers forget then that it is a table. */
-const table = (tasks: ReadonlyArray<TaskJson>, nowMs: number): HTMLElement =>
-  el(
-    "table",
-    { class: "orders", role: "table", "aria-label": "Open orders", "data-key": "table" },
-    el(
-      "thead",
-      { role: "rowgroup" },
-      el(
-        "tr",
-        { role: "row" },
-        HEADS.map((head) => el("th", { role: "columnheader", scope: "col" }, head))
-      )
-    ),
-    el(
-      "tbody",
-      { role: "rowgroup" },
-      tasks.map((task) => row(task, nowMs))
-    )
-  )
-
 const filterName = (filter: Filter): string => (filter === "all" ? "all" : stateName(filter))
 
 export const filters = (overview: OverviewJson, chosen: Filter): ReadonlyArray<HTMLElement> =>
@@ -112,7 +92,7 @@ export const orders = (overview: OverviewJson, filter: Filter, nowMs: number): R
   const [listed, total] = [overview.open.length, openTotal(overview)]
   return [
     shown.length > 0
-      ? table(shown, nowMs)
+      ? table({ name: "Open orders", heads: HEADS, rows: shown.map((task) => row(task, nowMs)) })
       : el("p", { class: "calm", "data-key": "none" }, filter === "all" ? "No order is open." : "None of these."),
     ...(listed < total
       ? [el("p", { class: "muted", "data-key": "more" }, `The newest ${count(listed)} of ${count(total)}.`)]
