@@ -106,6 +106,9 @@ const quote = (text: string): string => JSON.stringify(text.length > 44 ? `${tex
 /** What the mints that are still to be made may cost at most. */
 export const remainingCost = (task: Task): Usdc => times(task.pricePerMint, task.quantity - task.mintsCompleted)
 
+/** v1.1 signed payments that stay valid for an hour: only then is certain what it left behind. */
+export const V1_AUTHORIZATION_MS = 3_600_000
+
 /** `abc12345`: how a task is named in the log. */
 export const shortId = (id: TaskId): string => id.slice(0, 8)
 

@@ -4,7 +4,8 @@ import type { TaskId } from "../domain/Task.ts"
 import { type Address, parse, ZERO } from "../domain/Address.ts"
 import { chooseOffer } from "../domain/Offer.ts"
 import { times, type Usdc, usdc } from "../domain/Usdc.ts"
-import { Minter } from "../mint/Minter.ts"
+import { Minter, NoOffer } from "../mint/Minter.ts"
+import type { Wallet } from "../domain/Wallet.ts"
 import { DecisionRepo } from "../task/DecisionRepo.ts"
 import { findWallet } from "./find.ts"
 import { Refused } from "./Refused.ts"
@@ -32,30 +33,69 @@ export interface Created {
 /** The most that an order may cost: what a `bigint` column holds is far more, and no price of a mint. */
 const PRICE_MAX = usdc(1_000_000_000_000n)
 
-/** Places an order for a person who has an agent wallet. The same id twice makes one order. */
+/**
+ * Places an order for a person who has an agent wallet. The same id twice makes one order: one that is there already is
+ * told as it is, whatever the mint server asks by now.
+ */
 export const create = Effect.fn("operator.create")(function* (wish: OrderWish, why: string) {
   const token = parse(wish.token)
   if (token === undefined || token === ZERO)
     return yield* new Refused({ message: `"${wish.token}" is no token contract.` })
-  const wallet = yield* findWallet(wish.userAddress)
+  const wallet = yield* walletOf(wish.userAddress)
+  const asked: Asked = { ...wish, wallet, token }
+  const before = yield* existing(asked)
+  if (before !== undefined) return before
   const pricePerMint = wish.pricePerMint ?? (yield* quotedPrice(token, wallet.userAddress))
   if (pricePerMint <= 0n || pricePerMint > PRICE_MAX) {
     return yield* new Refused({ message: "The price of a mint must be more than 0 and at most 1,000,000 USDC." })
   }
   const order = { id: wish.id, wallet, token, quantity: wish.quantity, pricePerMint }
   const decision = { command: "create", said: `task ${wish.id} is ordered`, why }
-  const repo = yield* DecisionRepo
-  const isNew = yield* repo.createTask(order, decision, yield* Clock.currentTimeMillis)
-  if (!isNew) yield* checkSame(order)
-  return {
-    command: "create",
-    taskId: wish.id,
-    isNew,
-    agentAddress: wallet.agentAddress,
-    totalCost: times(pricePerMint, wish.quantity),
-    pricePerMint,
-    quantity: wish.quantity
-  } satisfies Created as Created
+  const isNew = yield* (yield* DecisionRepo).createTask(order, decision, yield* Clock.currentTimeMillis)
+  // The same request may have come twice at once.
+  const other = isNew ? undefined : yield* existing(asked)
+  return other ?? created(asked, pricePerMint, isNew)
+})
+
+/** A wish whose person and token are known. */
+interface Asked extends OrderWish {
+  readonly wallet: Wallet
+  readonly token: Address
+}
+
+const created = ({ id, wallet, quantity }: Asked, pricePerMint: Usdc, isNew: boolean): Created => ({
+  command: "create",
+  taskId: id,
+  isNew,
+  agentAddress: wallet.agentAddress,
+  totalCost: times(pricePerMint, quantity),
+  pricePerMint,
+  quantity
+})
+
+/** The wallet of a person, named by the person's own address: whoever gives another has mistaken who gets the mints. */
+const walletOf = Effect.fnUntraced(function* (userAddress: string) {
+  const user = parse(userAddress)
+  if (user === undefined) return yield* new Refused({ message: `"${userAddress}" is no address of a person.` })
+  const wallet = yield* findWallet(user)
+  if (wallet.userAddress === user) return wallet
+  const message = `${user} is the agent wallet of ${wallet.userAddress}: give the person's own address.`
+  return yield* new Refused({ message })
+})
+
+/** The order of this id, if there is one; refused where it is another one. */
+const existing = Effect.fnUntraced(function* (asked: Asked) {
+  const row = (yield* (yield* DecisionRepo).findTask(asked.id))?.row
+  if (row === undefined) return undefined
+  const { wallet, token, quantity, pricePerMint = row.pricePerMint } = asked
+  const isSame =
+    row.walletId === wallet.id &&
+    parse(row.token) === token &&
+    row.quantity === quantity &&
+    row.pricePerMint === pricePerMint &&
+    row.pricePerMint > 0n
+  if (isSame) return created(asked, usdc(row.pricePerMint), false)
+  return yield* new Refused({ message: `There is another order with the id ${asked.id}.` })
 })
 
 /** What the server asks for one mint, if a batch could be paid at that. */
@@ -64,29 +104,15 @@ const quotedPrice = Effect.fnUntraced(function* (token: Address, recipient: Addr
   if (mintProtocol === "v1") return yield* new Refused({ message: "A v1 mint server names no price: give one." })
   const quote = yield* (yield* Minter)
     .quote({ token, recipient, quantity: 1, amount: PRICE_MAX })
-    .pipe(
-      Effect.mapError(
-        ({ message }) => new Refused({ message: `The mint server names no price: ${message}. Give one.` })
-      )
-    )
+    .pipe(Effect.mapError(unpriced))
   const terms = { chainId: network.chainId, asset: network.usdc.address, quantity: 1, maxAmount: PRICE_MAX }
   const offer = chooseOffer(quote.offers, { ...terms, payees: [token, ...mintPayTo] })
   if (Result.isSuccess(offer)) return offer.success.amount
   return yield* new Refused({ message: `The mint server's price cannot be paid: ${offer.failure}. Give one.` })
 })
 
-const checkSame = Effect.fnUntraced(function* (order: {
-  readonly id: TaskId
-  readonly wallet: { readonly id: string }
-  readonly token: Address
-  readonly quantity: number
-  readonly pricePerMint: Usdc
-}) {
-  const row = (yield* (yield* DecisionRepo).findTask(order.id))?.row
-  const isSame =
-    row?.walletId === order.wallet.id &&
-    parse(row.token) === order.token &&
-    row.quantity === order.quantity &&
-    row.pricePerMint === order.pricePerMint
-  if (!isSame) return yield* new Refused({ message: `There is another order with the id ${order.id}.` })
-})
+/** A server that will not sell is a refusal; one that gives no answer to go by is away, and the same may be asked again. */
+const unpriced = ({ reason, message }: NoOffer): Refused | NoOffer =>
+  reason === "Refused"
+    ? new Refused({ message: `The mint server names no price: ${message}. Give one.` })
+    : new NoOffer({ reason, message: `The mint server names no price now: ${message}. Try again, or give one.` })

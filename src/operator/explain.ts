@@ -1,14 +1,16 @@
-import { Clock, Duration, Effect, Result } from "effect"
-import { ChainClient } from "../chain/ChainClient.ts"
+import { Clock, Duration, Effect } from "effect"
 import { Settings } from "../config/Settings.ts"
-import { isLive } from "../domain/Batch.ts"
+import { isInFlight, isLive } from "../domain/Batch.ts"
+import type { Task } from "../domain/Task.ts"
 import { type Usdc, usdc, zero } from "../domain/Usdc.ts"
-import type { Wallet } from "../domain/Wallet.ts"
-import { DecisionRepo } from "../task/DecisionRepo.ts"
+import { DecisionRepo, type Pause } from "../task/DecisionRepo.ts"
+import { TaskRepo } from "../task/TaskRepo.ts"
 import { type TaskStory, type TaskView, WatchRepo } from "../task/WatchRepo.ts"
-import { type Next, nextOf, summaryOf } from "./explainNext.ts"
+import type { Facts, Next } from "./explainFacts.ts"
+import { lookAtMoney } from "./explainMoney.ts"
+import { nextOf, summaryOf } from "./explainNext.ts"
 import { type Step, stepsOf } from "./explainSteps.ts"
-import { findTask } from "./find.ts"
+import { findTask, isOpen } from "./find.ts"
 import { missing } from "./Refused.ts"
 
 export interface Explanation {
@@ -29,51 +31,71 @@ export interface Explanation {
 
 /** All that is known about an order, in order of time and in words: enough to answer the person who asks. */
 export const explain = Effect.fn("operator.explain")(function* (name: string) {
-  const { row, wallet } = yield* findTask(name)
-  const watch = yield* WatchRepo
-  const story = yield* watch.storyOf(row.id)
-  if (story === undefined) return yield* missing(`There is no task ${name}.`)
-  const ofWallet = wallet === undefined ? undefined : yield* watch.walletStory(wallet.id)
-  const chain = wallet === undefined ? undefined : yield* balanceOf(wallet)
-  const settings = yield* Settings
-  const facts = {
-    story,
-    wallet: ofWallet,
-    onChain: chain?.balance,
-    pauses: yield* (yield* DecisionRepo).pauses,
-    paymentTimeoutMs: Duration.toMillis(settings.paymentTimeout),
-    nowMs: yield* Clock.currentTimeMillis,
-    needed: neededFor(story)
-  }
+  const facts = yield* gather(name)
+  const { story, wallet, money } = facts
   return {
     command: "explain",
     task: story.task,
     summary: summaryOf(facts),
     money: {
-      onChain: chain?.balance,
-      block: chain?.block,
-      reserved: ofWallet?.reserved ?? zero,
+      onChain: money?.chain?.balance,
+      block: money?.chain?.block.number,
+      reserved: wallet?.reserved ?? zero,
       needed: facts.needed
     },
-    steps: stepsOf(story, ofWallet, facts.paymentTimeoutMs),
+    steps: stepsOf(story, wallet, facts.paymentTimeoutMs),
     batches: story.batches,
     next: nextOf(facts)
   } satisfies Explanation as Explanation
 })
 
-/** An explanation without the chain is better than none. */
-const balanceOf = Effect.fnUntraced(function* ({ agentAddress }: Wallet) {
-  const read = yield* Effect.result((yield* ChainClient).readBalances([agentAddress]))
-  if (Result.isFailure(read)) return undefined
-  return { balance: read.success.usdc.get(agentAddress) ?? zero, block: read.success.block.number }
+const gather = Effect.fnUntraced(function* (name: string) {
+  const { row, wallet, task, faults } = yield* findTask(name)
+  const watch = yield* WatchRepo
+  const story = yield* watch.storyOf(row.id)
+  if (story === undefined) return yield* missing(`There is no task ${name}.`)
+  const { paymentTimeout, maxRetryCount } = yield* Settings
+  const pauses = yield* (yield* DecisionRepo).pauses
+  return {
+    story,
+    file: { task, faults },
+    wallet: wallet === undefined ? undefined : yield* watch.walletStory(wallet.id),
+    money: wallet === undefined ? undefined : yield* lookAtMoney(wallet),
+    pauses: pauses.filter(covers(story.task)),
+    ...(yield* obstaclesTo(task)),
+    paymentTimeoutMs: Duration.toMillis(paymentTimeout),
+    maxRetryCount,
+    nowMs: yield* Clock.currentTimeMillis,
+    needed: neededFor(story)
+  } satisfies Facts as Facts
 })
 
-const OPEN: ReadonlySet<string> = new Set(["pending_payment", "funded", "processing"])
+const covers =
+  ({ token, walletId }: TaskView) =>
+  ({ scope }: Pause): boolean =>
+    scope === "all" || scope === `token:${token.toLowerCase()}` || scope === `wallet:${walletId}`
+
+/** Payments of other orders that keep this one from being paid for, as a turn of its wallet would find them. */
+const obstaclesTo = Effect.fnUntraced(function* (task: Task | undefined) {
+  if (task === undefined || (task.status !== "funded" && task.status !== "processing")) return NO_OBSTACLES
+  const { mintTimeout } = yield* Settings
+  const repo = yield* TaskRepo
+  const beforeMs = (yield* Clock.currentTimeMillis) - Duration.toMillis(mintTimeout)
+  const { batches } = yield* repo.walletWork(task.walletId)
+  return {
+    stuck: yield* repo.undelivered(task.token, beforeMs),
+    beside: batches.find((batch) => isInFlight(batch) && batch.token === task.token && batch.taskId !== task.id)
+  } satisfies Pick<Facts, "stuck" | "beside">
+})
+
+const NO_OBSTACLES = { stuck: undefined, beside: undefined }
 
 /** What its payments that are not proven yet may still take. */
 const neededFor = ({ task, batches }: TaskStory): Usdc => {
-  if (batches.length === 0) return OPEN.has(task.status) ? positive(task.totalCost) : zero
-  const unpaid = batches.filter((batch) => isLive(batch) || (OPEN.has(task.status) && batch.status === "planned"))
+  if (batches.length === 0) {
+    return isOpen(task.status) ? positive(task.totalCost - task.pricePerMint * BigInt(task.mintsCompleted)) : zero
+  }
+  const unpaid = batches.filter((batch) => isLive(batch) || (isOpen(task.status) && batch.status === "planned"))
   return usdc(unpaid.reduce((total, { amount }) => total + amount, 0n))
 }
 

@@ -2,6 +2,7 @@ import type { Batch } from "../domain/Batch.ts"
 import { words } from "../domain/time.ts"
 import { format } from "../domain/Usdc.ts"
 import type { LedgerEvent, TaskStory, WalletStory } from "../task/WatchRepo.ts"
+import { batchWords, because, text } from "./explainBatch.ts"
 
 /** One thing that happened to an order, in words. */
 export interface Step {
@@ -80,11 +81,6 @@ const arrived = (deposit: TaskStory["deposits"][number] | WalletStory["deposits"
     { txs: [deposit.tx] }
   )
 
-const text = (value: string | number | null | undefined): string => String(value ?? "")
-const amountOf = (event: LedgerEvent): string => `${format(BigInt(text(event.detail["amount"]) || "0"))} USDC`
-const because = (value: string | number | null | undefined): string =>
-  value === null || value === undefined || value === "" ? "" : `: ${value}`
-
 /** An event in words; nothing for what others of the steps tell. */
 const tell = (event: LedgerEvent, story: TaskStory): ReadonlyArray<Step> => {
   const { kind, atMs, detail } = event
@@ -94,7 +90,7 @@ const tell = (event: LedgerEvent, story: TaskStory): ReadonlyArray<Step> => {
     case "decision.made":
       return []
     case "task.funded":
-      return say("funded", `Paid: ${format(story.task.totalCost)} USDC are reserved for it`)
+      return say("funded", fundedWords(event, story))
     case "task.processing":
       return say("processing", "Minting began")
     case "task.completed":
@@ -104,7 +100,7 @@ const tell = (event: LedgerEvent, story: TaskStory): ReadonlyArray<Step> => {
     case "task.cancelled":
       return say("cancelled", `Cancelled${because(detail["message"])}`)
     case "task.refused":
-      return say("refused", `The mint server refused${because(detail["message"])}`)
+      return say("refused", `Refused${because(detail["message"])}`)
     case "task.held":
       return say("held", `Set aside for a person${because(detail["reason"])}`)
     case "task.released":
@@ -114,6 +110,12 @@ const tell = (event: LedgerEvent, story: TaskStory): ReadonlyArray<Step> => {
   }
 }
 
+/** A failed order that is tried again may have been paid and minted in part before. */
+const fundedWords = ({ detail }: LedgerEvent, { task }: TaskStory): string =>
+  detail["from"] === "failed"
+    ? "Tried again: what is left of its cost is reserved for it"
+    : `Paid: ${format(task.totalCost)} USDC are reserved for it`
+
 const ofBatch = (event: LedgerEvent, { mints }: TaskStory): Partial<Step> => {
   const minted = event.kind === "batch.minted" || event.kind === "batch.delivered"
   const txs = minted
@@ -122,54 +124,6 @@ const ofBatch = (event: LedgerEvent, { mints }: TaskStory): Partial<Step> => {
       ? [text(event.detail["tx"])].filter((tx) => tx !== "")
       : []
   return { batch: event.batch, txs }
-}
-
-const batchWords = (event: LedgerEvent): string => {
-  const { kind, batch, detail } = event
-  const name = `Batch ${batch ?? text(detail["first"])}`
-  const quantity = `${text(detail["quantity"])} mint(s)`
-  const reason = because(detail["reason"])
-  switch (kind) {
-    case "batch.planned":
-      return batch === undefined
-        ? `Cut into ${text(detail["batches"])} batch(es) for ${quantity}, at most ${amountOf(event)}`
-        : `${name}: the signed payment was not taken and can never be: it is signed again${reason}`
-    case "batch.signed":
-      return `${name}: ${amountOf(event)} signed and sent for ${quantity}, valid until ${validUntil(event)}, nonce ${text(detail["nonce"])}`
-    case "batch.accepted":
-      return `${name}: the mint server accepted the payment`
-    case "batch.unknown":
-      return `${name}: it is not known whether it is paid${reason}. The chain will tell`
-    case "batch.paid":
-      return batch === undefined
-        ? `Found on the chain: ${amountOf(event)} were paid before, for ${quantity}`
-        : `${name}: ${amountOf(event)} paid, in block ${text(detail["block"])}`
-    case "batch.minted":
-      return `${name}: ${text(detail["minted"])} of ${quantity} are there`
-    case "batch.delivered":
-      return `${name}: delivered, all ${quantity}`
-    case "batch.held":
-      return `${name}: held for a person${reason}`
-    case "batch.resolved":
-      return `${name}: resolved by a person, with ${text(detail["minted"])} of ${quantity}`
-    case "batch.resent":
-      return `${name}: the identical payment was sent again, ${text(detail["sends"])} times so far${reason}`
-    default:
-      return `${name}${reason}`
-  }
-}
-
-const validUntil = ({ detail }: LedgerEvent): string => {
-  const seconds = Number(detail["validBefore"] ?? 0)
-  return isoTime(seconds * 1000)
-}
-
-/** To the second, in UTC. */
-export const isoTime = (ms: number): string => {
-  const day = 86_400_000
-  const time = ms % day
-  const two = (n: number) => String(Math.floor(n)).padStart(2, "0")
-  return `${two(time / 3_600_000)}:${two((time / 60_000) % 60)}:${two((time / 1000) % 60)} UTC`
 }
 
 /** What happened before events were written, as far as the rows still tell. */

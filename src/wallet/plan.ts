@@ -5,16 +5,13 @@ import { Settings } from "../config/Settings.ts"
 import { cover } from "../domain/Allocation.ts"
 import { type Batch, type KnownPayment, planBatches } from "../domain/Batch.ts"
 import { type Block, blockBefore } from "../domain/Block.ts"
-import { messages, remainingCost, shortId, type Task } from "../domain/Task.ts"
+import { messages, remainingCost, shortId, type Task, V1_AUTHORIZATION_MS } from "../domain/Task.ts"
 import { format, minus, sum, times, type Usdc, zero } from "../domain/Usdc.ts"
 import * as Log from "../ops/Log.ts"
 import { TaskRepo } from "../task/TaskRepo.ts"
 import { type Known, NOTHING_KNOWN, readKnown } from "./known.ts"
 import { completeTask, holdTask, pauseTask } from "./outcome.ts"
 import type { OpenWork } from "./work.ts"
-
-/** v1.1 signed payments that stay valid for an hour: only then is certain what it left behind. */
-const V1_AUTHORIZATION_MS = 3_600_000
 
 /** How soon to look again where the chain cannot tell yet. */
 const UNCLEAR_PAUSE_MS = 5_000

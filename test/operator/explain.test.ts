@@ -7,7 +7,7 @@ import { pass, start } from "../support/executor.ts"
 import * as Pglite from "../support/Pglite.ts"
 import { order, paidOrder, person } from "../support/orders.ts"
 import { World } from "../support/World.ts"
-import { atWork, givenFailed, givenUndelivered, refusal, units } from "./given.ts"
+import { atWork, givenFailed, givenUndelivered, lost, refusal, units } from "./given.ts"
 
 /** Every sentence of an explanation, in one text. */
 const said = (id: string) =>
@@ -52,7 +52,7 @@ layer(Pglite.layer())("why an order is where it is", (it) => {
     Effect.gen(function* () {
       const { task } = yield* givenFailed()
       const text = yield* said(task)
-      assert.include(text, "The mint server refused: Retry 1/3: no")
+      assert.include(text, "Refused: Retry 1/3: no")
       assert.include(text, "Failed: Exceeded retry limit after 3 attempts. Last error: no")
       assert.include(text, `retry ${task.slice(0, 8)} --why`)
     }).pipe(atWork())
@@ -65,6 +65,29 @@ layer(Pglite.layer())("why an order is where it is", (it) => {
       assert.match(text, /Batch 1: 5\.00 USDC paid, in block \d+/)
       assert.include(text, "Batch 1 is paid: its mints are looked for")
       assert.include(text, "--batch 1 --as delivered|failed")
+    }).pipe(atWork())
+  )
+
+  it.effect("sent again: how often in all, and until which day and time the payment could be taken", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const { task } = yield* paidOrder("ann", 5)
+      world.manners.pay = () => lost
+      yield* start
+      yield* pass(100)
+      const text = yield* said(task)
+      assert.include(text, "the identical payment was sent again (2 times in all)")
+      assert.match(text, /signed and sent for 5 mint\(s\), valid until 1970-01-01 \d\d:\d\d:\d\d UTC, nonce 0x/)
+      assert.include(text, "was not taken and can never be: it may be signed again")
+    }).pipe(atWork())
+  )
+
+  it.effect("done by v1.1: what is delivered, and nothing of payments that the ledger does not know", () =>
+    Effect.gen(function* () {
+      const ann = yield* person("ann")
+      const task = yield* order(ann, 5, { status: "completed", mints_completed: 5 })
+      const { summary } = yield* explain(task)
+      assert.match(summary, /is completed: 5 of 5 mint\(s\) delivered\.$/)
     }).pipe(atWork())
   )
 

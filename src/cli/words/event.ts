@@ -61,7 +61,7 @@ const taskSays = (to: string, event: Event): string => {
     case "completed":
       return `✅ completed: ${text(event, "minted")} of ${quantity} mint(s)`
     case "refused":
-      return `the mint server refused${because(event, "message")}`
+      return `refused${because(event, "message")}`
     case "held":
       return `⚠️ held for a person${because(event, "reason")}`
     case "released":

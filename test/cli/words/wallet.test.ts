@@ -85,7 +85,7 @@ describe("an event", () => {
 
   it.each([
     ["task.created", { quantity: 5, cost: "5000000" }, "🛒 ordered: 5 mint(s) for 5.00 USDC"],
-    ["task.refused", { message: "Retry 1/3: sold out" }, "the mint server refused: Retry 1/3: sold out"],
+    ["task.refused", { message: "Retry 1/3: sold out" }, "refused: Retry 1/3: sold out"],
     ["task.cancelled", { message: null }, "cancelled"],
     ["batch.planned", { batches: 2, quantity: 12 }, "cut into 2 batch(es), 12 mint(s) in all"],
     ["refund.paid", { amount: "1", to: ADDRESS }, "↩️ refund paid: 0.000001 USDC to 0xabab…abab"],

@@ -1,0 +1,52 @@
+import type { Batch } from "../domain/Batch.ts"
+import { duration } from "../domain/time.ts"
+import type { Usdc } from "../domain/Usdc.ts"
+import type { TaskFile } from "../task/DecisionRepo.ts"
+import type { TaskStory, WalletStory } from "../task/WatchRepo.ts"
+import type { MoneyLook } from "./explainMoney.ts"
+
+/** What the words about an order are made of. */
+export interface Facts {
+  readonly story: TaskStory
+  /** The order in the row where that is sound, and what is wrong with it where it is not. */
+  readonly file: Pick<TaskFile, "task" | "faults">
+  readonly wallet: WalletStory | undefined
+  readonly money: MoneyLook | undefined
+  /** Pauses that hold this order back. */
+  readonly pauses: ReadonlyArray<{ readonly scope: string; readonly reason: string }>
+  /** A batch of any order that is paid and undelivered for so long that nobody pays for its token. */
+  readonly stuck: Batch | undefined
+  /** A batch of another order of the wallet that must be delivered first, as it is of the same token. */
+  readonly beside: Batch | undefined
+  readonly paymentTimeoutMs: number
+  readonly maxRetryCount: number
+  readonly nowMs: number
+  readonly needed: Usdc
+}
+
+/** What happens next and when, or why nothing does, and what a person can do. */
+export interface Next {
+  readonly text: string
+  readonly atMs: number | undefined
+  /** As they are typed behind `ai-mint`. */
+  readonly commands: ReadonlyArray<string>
+}
+
+export const next = (text: string, atMs?: number, commands: ReadonlyArray<string> = []): Next => ({
+  text,
+  atMs,
+  commands
+})
+
+/** What is due for longer than this has been kept from happening: loops come round every few seconds. */
+const LATE_MS = 30_000
+
+/** When something is done that is due at some time; or, where that is long over, what may be the matter. */
+export const whenDue = (dueMs: number, nowMs: number): { readonly atMs: number | undefined; readonly late: string } => {
+  const lateMs = nowMs - dueMs
+  if (lateMs <= LATE_MS) return { atMs: Math.max(dueMs, nowMs), late: "" }
+  const late =
+    ` It is due since ${duration(lateMs)}: the mint server or the chain may be away, or no executor runs ` +
+    "(ai-mint status tells)."
+  return { atMs: undefined, late }
+}

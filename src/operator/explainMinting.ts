@@ -1,0 +1,100 @@
+import { type Batch, isInFlight } from "../domain/Batch.ts"
+import { shortId, type Task, V1_AUTHORIZATION_MS } from "../domain/Task.ts"
+import { type Facts, next, type Next, whenDue } from "./explainFacts.ts"
+import { resolveBatch } from "./explainHeld.ts"
+
+/** An order that is paid for: what its wallet does next for it, and what keeps it from that. */
+export const minting = (facts: Facts, task: Task): Next => {
+  const { batches } = facts.story
+  const flying = batches.find(isInFlight)
+  if (flying !== undefined) return inFlight(facts, flying)
+  if (facts.pauses.length > 0) return next(`Nothing new: ${pauseWords(facts)}`, undefined, resumes(facts))
+  if (facts.beside !== undefined) return behind(facts, facts.beside)
+  if (isLeftByV1(facts, task)) return leftByV1(facts, task)
+  const planned = batches.find(({ status }) => status === "planned")
+  if (planned === undefined) {
+    return soon(facts, task, batches.length === 0 ? "It is planned next" : "It is closed at its next turn")
+  }
+  if (task.retryCount >= facts.maxRetryCount) return soon(facts, task, "It is given up at its next turn")
+  if (facts.stuck !== undefined) return stopped(facts, planned, facts.stuck)
+  return soon(facts, task, `Batch ${planned.number} is paid next`)
+}
+
+/** Something that nothing stands against, as far as the ledger tells. */
+const soon = (facts: Facts, task: Task, what: string): Next => {
+  const { nowMs } = facts
+  const { atMs, late } = whenDue(dueSinceMs(facts), nowMs)
+  if (late !== "") return next(`${what}${reasonOf(task)}.${late}`)
+  const isPutOff = task.nextActionAtMs !== undefined && task.nextActionAtMs > nowMs
+  const why = isPutOff && task.errorMessage === undefined ? PUT_OFF : ""
+  return next(`${what}${reasonOf(task)}.${why}`, atMs)
+}
+
+const PUT_OFF = " It was put off until then: the mint server or the chain may be away (ai-mint status tells)."
+
+const reasonOf = ({ errorMessage }: Task): string => (errorMessage === undefined ? "" : ` (${errorMessage})`)
+
+/** Since when it could have been done: what was written last, or what it was put off to. */
+const dueSinceMs = ({ story: { task, batches } }: Facts): number =>
+  latest([
+    task.nextActionAtMs,
+    task.updatedAtMs,
+    task.startedAtMs,
+    ...batches.map(({ statusSinceMs }) => statusSinceMs)
+  ])
+
+/** Other programs' rows may lack times. */
+const latest = (times: ReadonlyArray<number | undefined>): number =>
+  Math.max(...times.map((ms) => (ms !== undefined && Number.isFinite(ms) ? ms : 0)))
+
+/** Two batches of one token to one person could not be told apart on chain: one is paid after the other. */
+const behind = ({ nowMs }: Facts, { taskId, number, status, nextActionAtMs }: Batch): Next => {
+  const { atMs, late } = whenDue(nextActionAtMs ?? nowMs, nowMs)
+  const text =
+    `It waits for batch ${number} of order ${shortId(taskId)}, which is of the same token and wallet and is ${status}: ` +
+    "one is paid after the other."
+  return next(`${text}${late}`, atMs, [`tasks explain ${shortId(taskId)}`])
+}
+
+/** A payment that is undelivered for so long stops all further ones to its token. */
+const stopped = ({ story: { task } }: Facts, planned: Batch, { taskId, number }: Batch): Next =>
+  next(
+    `Batch ${planned.number} is not paid yet: payments to token ${task.token} are stopped, as batch ${number} of order ` +
+      `${shortId(taskId)} is paid and not delivered.`,
+    undefined,
+    [`tasks explain ${shortId(taskId)}`]
+  )
+
+/** It was being minted, and not by this program, which cuts batches first. */
+const isLeftByV1 = ({ story: { batches } }: Facts, { status, adopted, mintsCompleted, quantity }: Task): boolean =>
+  status === "processing" && batches.length === 0 && !adopted && mintsCompleted < quantity
+
+const leftByV1 = ({ nowMs }: Facts, { id, nextActionAtMs, updatedAtMs }: Task): Next => {
+  const { atMs, late } = whenDue(latest([nextActionAtMs, updatedAtMs + V1_AUTHORIZATION_MS]), nowMs)
+  const text =
+    "v1.1 was minting it, and its payments may still be in flight: it is taken over an hour after v1.1 last worked on it."
+  return next(`${text}${late}`, atMs, [`adopt ${shortId(id)} --mints n --why "…"`])
+}
+
+const inFlight = (facts: Facts, batch: Batch): Next => {
+  const { number, status, reason, nextActionAtMs } = batch
+  const because = reason === undefined ? "" : ` (${reason})`
+  const { atMs, late } = whenDue(nextActionAtMs ?? facts.nowMs, facts.nowMs)
+  const what = status === "paid" ? "its mints are looked for" : "the chain is asked what became of it"
+  const isPaused = facts.pauses.length > 0
+  const paused = isPaused ? ` Nothing new is paid meanwhile: ${pauseWords(facts)}` : ""
+  const text = `Batch ${number} is ${status}: ${what}${because}.${late}${paused}`
+  return next(text, atMs, [...resolveBatch(facts, batch), ...(isPaused ? resumes(facts) : [])])
+}
+
+/** Everything that it is paused by: it goes on when all of that is ended. */
+const pauseWords = ({ pauses }: Facts): string =>
+  pauses.map(({ scope, reason }) => `${scope === "all" ? "it" : whose(scope)} is paused: ${reason}`).join("; ")
+
+const whose = (scope: string): string => (scope.startsWith("token:") ? "its token" : "its wallet")
+
+const resumes = ({ pauses }: Facts): ReadonlyArray<string> =>
+  pauses.map(({ scope }) => `resume${flagsOf(scope)} --why "…"`)
+
+/** `token:0x…` as it is typed. */
+const flagsOf = (scope: string): string => (scope === "all" ? "" : ` --${scope.replace(":", " ")}`)
