@@ -36,10 +36,10 @@ const READ = ["canSelect"] as const
 const ADD = ["canSelect", "canInsert"] as const
 const CHANGE = ["canSelect", "canInsert", "canUpdate"] as const
 
-/** What the statements in `task/sql` do with each table. */
+/** What the statements in `task/sql` do with each table. Events are written with the rights of the owner. */
 const NEEDED: Readonly<Record<string, ReadonlyArray<Right>>> = {
   ai_agent_wallets: READ,
-  ai_agent_tasks: ["canSelect", "canUpdate"],
+  ai_agent_tasks: CHANGE,
   ai_agent_mint_records: ["canInsert"],
   ai_agent_migrations: CHANGE,
   ai_agent_network: CHANGE,
@@ -51,7 +51,7 @@ const NEEDED: Readonly<Record<string, ReadonlyArray<Right>>> = {
   ai_agent_deposit_uses: ADD,
   ai_agent_refunds: CHANGE,
   ai_agent_decisions: ADD,
-  ai_agent_events: ADD,
+  ai_agent_events: READ,
   ai_agent_pauses: ["canSelect", "canInsert", "canDelete"]
 }
 
@@ -92,14 +92,16 @@ const privileges = (found: Tables): ReadonlyArray<Finding> => {
   ]
 }
 
-/** Migrations that make an index or a trigger on v1.1's table of tasks. Others alter tables of ours. */
-const ALTER_TASKS = ["0002_", "0004_"]
+/** Migrations that make an index or a trigger on a table of v1.1. All alter tables of ours. */
+const ALTERED: Readonly<Record<string, ReadonlyArray<string>>> = {
+  ai_agent_tasks: ["0002_", "0004_"],
+  ai_agent_wallets: ["0004_"]
+}
 
 const neededToMigrate = ({ tables, canCreate, migrations: { pending } }: Tables): ReadonlyArray<string> => {
-  const altersTasks = pending.some((name) => ALTER_TASKS.some((start) => name.startsWith(start)))
-  const toOwn = [...tables].filter(
-    ([name, { isOwned }]) => !isOwned && (OURS.has(name) || (altersTasks && name === "ai_agent_tasks"))
-  )
+  const isAltered = (table: string) =>
+    OURS.has(table) || pending.some((name) => ALTERED[table]?.some((start) => name.startsWith(start)))
+  const toOwn = [...tables].filter(([name, { isOwned }]) => !isOwned && isAltered(name))
   return [
     ...(canCreate ? [] : ["CREATE on the schema"]),
     ...(toOwn.length === 0 ? [] : [`to own ${toOwn.map(([name]) => name).join(", ")}`])

@@ -1,5 +1,6 @@
 import { Effect, Option, Runtime, Schema } from "effect"
 import { Settings } from "../config/Settings.ts"
+import { bringUpToDate } from "../task/bringUpToDate.ts"
 import { layerAs } from "../task/Database.ts"
 import { migrate, pendingMigrations } from "../task/migrate.ts"
 import { bounded } from "../task/sql/failure.ts"
@@ -32,8 +33,10 @@ export class NoDatabase extends Schema.TaggedError<NoDatabase>()("NoDatabase", {
 export const migrateDatabase = Effect.fn("doctor.migrate")(function* (options: { readonly dryRun: boolean }) {
   const settings = yield* Settings
   if (Option.isNone(settings.databaseUrl)) return yield* new NoDatabase()
-  const bound = bounded(settings.databaseTimeout)
-  return yield* bound("bring the database of DATABASE_URL up to date", Effect.provide(migrateHere(options), connection))
+  const looking = bounded(settings.databaseTimeout)
+  return yield* options.dryRun
+    ? looking("read how far the database of DATABASE_URL is", Effect.provide(migrateHere(options), connection))
+    : bringUpToDate(Effect.provide(migrateHere(options), connection))
 })
 
 const connection = layerAs({ applicationName: "ai-mint-migrate", connectionsMax: 1 })

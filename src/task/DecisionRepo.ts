@@ -171,7 +171,10 @@ export class DecisionRepo extends Context.Service<
     readonly createTask: (order: NewOrder, decision: Decision, nowMs: number) => Effect.Effect<boolean, LedgerError>
     /** Longest first. */
     readonly pauses: Effect.Effect<ReadonlyArray<Pause>, LedgerError>
-    /** No payment is signed for it from the moment this is done. `false` where it is paused already. */
+    /**
+     * No payment is signed for it whose claim begins after this is done. One whose claim runs at that very moment may
+     * still be signed, and is followed. `false` where it is paused already.
+     */
     readonly pause: (pause: Pause, decision: Decision) => Effect.Effect<boolean, LedgerError>
     /** `false` where it is not paused. */
     readonly resume: (scope: PauseScope, decision: Decision, nowMs: number) => Effect.Effect<boolean, LedgerError>

@@ -16,7 +16,10 @@ export interface Waiting {
 
 /** Sums over the whole ledger, of one moment. */
 export interface LedgerFigures {
-  /** All tasks there ever were; states that no task has are left out. `cost` is the sum of `total_cost`. */
+  /**
+   * All tasks there ever were; states that no task has are left out, and tasks whose state is none of ours. `cost` is the
+   * sum of `total_cost`.
+   */
   readonly tasks: ReadonlyArray<{
     readonly status: Status
     readonly held: boolean
@@ -47,7 +50,10 @@ export interface LedgerEvent {
   /** Rises with time. Events of transactions that overlap may come a moment later than their number. */
   readonly id: number
   readonly atMs: number
-  /** What happened to what: `task.funded`, `batch.paid`, `deposit`, `refund.signed`, `decision`, `paused`, … */
+  /**
+   * What happened to what: `task.funded`, `batch.paid`, `deposit.arrived`, `refund.signed`, `wallet.stopped`,
+   * `decision.made`, …
+   */
   readonly kind: string
   readonly taskId: TaskId | undefined
   readonly walletId: WalletId | undefined
@@ -77,7 +83,7 @@ export interface TaskFilter {
   readonly held?: boolean | undefined
 }
 
-/** The place behind a task in a list that begins with the newest. */
+/** The place behind a task in a list that begins with the newest. Orders without a time come last, as if from 1970. */
 export interface TaskPlace {
   readonly createdAtMs: number
   readonly id: TaskId
@@ -137,7 +143,7 @@ export interface WalletStory {
 
 /** Something that waits for a person, or will if it lasts. */
 export interface AttentionItem {
-  readonly kind: "held" | "undelivered" | "unknown" | "stopped"
+  readonly kind: "held" | "undelivered" | "unknown" | "stopped" | "refund"
   readonly taskId: TaskId | undefined
   readonly walletId: WalletId | undefined
   readonly agentAddress: string | undefined
@@ -172,6 +178,7 @@ export class WatchRepo extends Context.Service<
       userAddress: Address,
       page: { readonly limit: number; readonly offset: number }
     ) => Effect.Effect<{ readonly tasks: ReadonlyArray<TaskView>; readonly total: number }, LedgerError>
+    /** `undefined` where its state is none of ours, too. */
     readonly viewTask: (id: TaskId) => Effect.Effect<TaskView | undefined, LedgerError>
     readonly storyOf: (id: TaskId) => Effect.Effect<TaskStory | undefined, LedgerError>
     readonly walletStory: (walletId: WalletId) => Effect.Effect<WalletStory | undefined, LedgerError>
@@ -187,7 +194,10 @@ export class WatchRepo extends Context.Service<
     ) => Effect.Effect<ReadonlyArray<LedgerEvent>, LedgerError>
     /** The highest number of an event so far; 0 where there is none. */
     readonly lastEvent: Effect.Effect<number, LedgerError>
-    /** Held tasks, undelivered and unknown batches, stopped wallets: the oldest first, `limit` at most. */
+    /**
+     * Held tasks, undelivered and unknown batches, stopped wallets, refunds that are held or unpaid for ten minutes: the
+     * oldest first, `limit` at most.
+     */
     readonly attention: (limit: number) => Effect.Effect<ReadonlyArray<AttentionItem>, LedgerError>
   }
 >()("ai-mint-executor/task/WatchRepo") {}

@@ -1,9 +1,11 @@
-import { Effect, Layer } from "effect"
+import { Clock, Effect, Layer } from "effect"
 import { SqlClient } from "effect/sql"
 import { Settings } from "../config/Settings.ts"
+import { attention } from "./sql/attention.ts"
+import { dueSince } from "./sql/due.ts"
 import { eventsAfter, lastEvent } from "./sql/events.ts"
 import { bounded } from "./sql/failure.ts"
-import { attention, dueSince, figures, funnel } from "./sql/figures.ts"
+import { figures, funnel } from "./sql/figures.ts"
 import type { Statements } from "./sql/statements.ts"
 import { storyOf, walletStory } from "./sql/story.ts"
 import { detect } from "./sql/TimeColumns.ts"
@@ -30,7 +32,10 @@ export const layer = Layer.effect(
       dueSince: (nowMs) => bound("read what is due", dueSince(on, nowMs)),
       eventsAfter: (id, page) => bound("read events", eventsAfter(on, id, page)),
       lastEvent: bound("read events", lastEvent(on)),
-      attention: (limit) => bound("read what needs attention", attention(on, limit))
+      attention: (limit) =>
+        Effect.flatMap(Clock.currentTimeMillis, (nowMs) =>
+          bound("read what needs attention", attention(on, limit, nowMs))
+        )
     })
   })
 )

@@ -19,20 +19,37 @@ const MIGRATIONS = {
 }
 
 /**
- * Brings the database up to date, in one transaction. Safe to run again and by two programs at once: the second waits
- * for the lock and finds nothing left to do. Tables of v1.1 that exist stay as they are.
+ * Brings the database up to date, in one transaction; where it has orders already, it tells so before. Safe to run again
+ * and by two programs at once: the second waits for the lock and finds nothing left to do. Tables of v1.1 that exist stay
+ * as they are.
  */
-export const migrate = Effect.gen(function* () {
+export const migrateTelling = Effect.fnUntraced(function* (
+  tell: (pending: ReadonlyArray<string>) => Effect.Effect<void>
+) {
   const sql = yield* SqlClient.SqlClient
   return yield* sql.withTransaction(
     Effect.gen(function* () {
+      // The limit of a question: to build an index on a large table takes longer, and so may the wait for the lock.
+      yield* sql`SET LOCAL statement_timeout = 0`
       yield* sql`SELECT pg_advisory_xact_lock(${LOCK}::bigint)`
+      const { pending } = yield* pendingMigrations
+      if (pending.length === 0) return []
+      // In a new database it is done before anybody could wonder.
+      if (yield* isThere("ai_agent_tasks")) yield* tell(pending)
       return yield* Migrator.make({})({
         loader: Migrator.fromRecord(MIGRATIONS),
         table: TABLE
       })
     })
   )
+})
+
+/** The same without a word. */
+export const migrate = Effect.suspend(() => migrateTelling(() => Effect.void))
+
+const isThere = Effect.fnUntraced(function* (table: string) {
+  const sql = yield* SqlClient.SqlClient
+  return (yield* sql`SELECT 1 FROM to_regclass(${table}::text) AS name WHERE name IS NOT NULL`).length > 0
 })
 
 /** What a database has been through, by the names in `MIGRATIONS`. */
@@ -51,8 +68,7 @@ const nameOf = (id: number, name: string): string => `${String(id).padStart(4, "
 /** How far the database is, with nothing changed. As `Migrator` has it, what comes after the newest applied is pending. */
 export const pendingMigrations = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
-  const isThere = yield* sql`SELECT 1 FROM to_regclass(${TABLE}::text) AS name WHERE name IS NOT NULL`
-  const raw = isThere.length === 0 ? [] : yield* sql`SELECT migration_id, name FROM ${sql(TABLE)} ORDER BY 1`
+  const raw = (yield* isThere(TABLE)) ? yield* sql`SELECT migration_id, name FROM ${sql(TABLE)} ORDER BY 1` : []
   const rows = yield* Schema.decodeUnknownEffect(Rows)(raw)
   const newest = rows.at(-1)?.migration_id ?? 0
   const known = yield* Migrator.fromRecord(MIGRATIONS)

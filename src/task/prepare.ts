@@ -1,7 +1,8 @@
 import { Effect, Layer } from "effect"
 import { Settings } from "../config/Settings.ts"
+import { bringUpToDate } from "./bringUpToDate.ts"
 import * as DecisionRepoSql from "./DecisionRepoSql.ts"
-import { migrate } from "./migrate.ts"
+import { migrateTelling } from "./migrate.ts"
 import { bindToChain, type ChainIdentity } from "./NetworkBinding.ts"
 import { bounded } from "./sql/failure.ts"
 import * as TaskRepoSql from "./TaskRepoSql.ts"
@@ -11,13 +12,15 @@ import * as WatchRepoSql from "./WatchRepoSql.ts"
 export const layerFor = (chain: ChainIdentity) =>
   Layer.mergeAll(TaskRepoSql.layer, DecisionRepoSql.layer, WatchRepoSql.layer).pipe(Layer.provide(prepared(chain)))
 
+const tell = (pending: ReadonlyArray<string>) =>
+  Effect.logInfo(`Bringing the database up to date: ${pending.join(", ")}`)
+
 const prepared = (chain: ChainIdentity) =>
   Layer.effectDiscard(
     Effect.gen(function* () {
       const { databaseTimeout } = yield* Settings
-      const bound = bounded(databaseTimeout)
-      yield* bound("bring the database of DATABASE_URL up to date", migrate)
-      const wrong = yield* bound("read the chain of the database", bindToChain(chain))
+      yield* bringUpToDate(migrateTelling(tell))
+      const wrong = yield* bounded(databaseTimeout)("read the chain of the database", bindToChain(chain))
       if (wrong !== undefined) return yield* wrong
     })
   )

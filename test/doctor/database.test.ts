@@ -107,7 +107,9 @@ describe("what the doctor says about the database", () => {
         ["may migrate", "fail"]
       ])
       assert.include(about(findings, "privileges"), "UPDATE on ai_agent_tasks")
+      assert.include(about(findings, "privileges"), "INSERT, UPDATE on ai_agent_tasks")
       assert.include(about(findings, "may migrate"), "CREATE on the schema")
+      assert.match(about(findings, "may migrate"), /to own .*ai_agent_wallets/)
     })
   )
 

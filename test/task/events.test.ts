@@ -83,6 +83,48 @@ layer(
       assert.deepStrictEqual(yield* kinds, ["task.created"])
     })
   )
+
+  it.effect("nor at the cost of a payment, a hold, a deposit, a refund or a decision", () =>
+    Effect.gen(function* () {
+      const sql = yield* placeOrder
+      yield* sql`TRUNCATE ai_agent_deposits, ai_agent_refunds, ai_agent_decisions, ai_agent_wallet_state`
+      yield* sql`ALTER TABLE ai_agent_events RENAME TO ai_agent_events_gone`
+      yield* sql`INSERT INTO ai_agent_task_state (task_id, held_at, held_reason) VALUES (${TASK}::uuid, now(), 'why')`
+      yield* sql`
+        INSERT INTO ai_agent_batches (task_id, number, wallet_id, first_mint, quantity, amount, token, payer, pay_to,
+          recipient, nonce, status, status_since)
+        VALUES (${TASK}::uuid, 1, ${WALLET}::uuid, 1, 1, 1, '0xcc', '0xaa', '0xcc', '0xaa', 'nonce', 'planned', now())`
+      yield* sql`UPDATE ai_agent_batches SET status = 'held'`
+      yield* sql`
+        INSERT INTO ai_agent_deposits (tx_hash, log_index, wallet_id, sender, amount, remaining, block, block_at)
+        VALUES ('0x1', 1, ${WALLET}::uuid, '0xaa', 1, 1, 1, now())`
+      yield* sql`
+        INSERT INTO ai_agent_refunds (id, wallet_id, payer, pay_to, amount, nonce, status, created_at, updated_at)
+        VALUES (${TASK}::uuid, ${WALLET}::uuid, '0xaa', '0xaa', 1, 'nonce', 'planned', now(), now())`
+      yield* sql`INSERT INTO ai_agent_wallet_state (wallet_id) VALUES (${WALLET}::uuid)`
+      yield* sql`UPDATE ai_agent_wallet_state SET stopped_at = now()`
+      yield* sql`INSERT INTO ai_agent_decisions (decided_at, command, said, why) VALUES (now(), 'a', 'b', 'c')`
+      yield* sql`ALTER TABLE ai_agent_events_gone RENAME TO ai_agent_events`
+      assert.deepStrictEqual(yield* kinds, ["task.created"])
+      assert.lengthOf(yield* sql`SELECT 1 FROM ai_agent_batches WHERE status = 'held'`, 1)
+      assert.lengthOf(yield* sql`SELECT 1 FROM ai_agent_wallet_state WHERE stopped_at IS NOT NULL`, 1)
+    })
+  )
+
+  it.effect("is read from a number on, with those that came late", () =>
+    Effect.gen(function* () {
+      const sql = yield* placeOrder
+      yield* sql`TRUNCATE ai_agent_events RESTART IDENTITY`
+      yield* sql`INSERT INTO ai_agent_events (kind) SELECT 'a.b' FROM generate_series(1, 6)`
+      const { eventsAfter } = yield* WatchRepo
+      const read = (after: number, page: Parameters<typeof eventsAfter>[1]) =>
+        Effect.map(eventsAfter(after, page), (events) => events.map(({ id }) => id))
+      assert.deepStrictEqual(yield* read(3, { limit: 10 }), [4, 5, 6])
+      assert.deepStrictEqual(yield* read(3, { limit: 10, late: [5, 1, 99] }), [1, 4, 5, 6])
+      assert.deepStrictEqual(yield* read(3, { limit: 2, late: [1] }), [1, 4])
+      assert.deepStrictEqual(yield* read(6, { limit: 2, late: [2] }), [2])
+    })
+  )
 })
 
 describe("its reader", () => {

@@ -1,7 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Duration, Effect, Fiber, Layer } from "effect"
 import { SqlClient } from "effect/sql"
-import { migrate, pendingMigrations } from "../../src/task/migrate.ts"
+import type { SqlError } from "effect/sql/SqlError"
+import { TestClock } from "effect/testing"
+import { bringUpToDate } from "../../src/task/bringUpToDate.ts"
+import { migrate, migrateTelling, pendingMigrations } from "../../src/task/migrate.ts"
 import { clientAt } from "../support/LedgerSql.ts"
 import { createV11Tables, describeV11 } from "../support/LedgerV11.ts"
 import * as Postgres from "../support/Postgres.ts"
@@ -110,6 +113,135 @@ describe("what is to be migrated", () => {
       yield* sql`INSERT INTO ai_agent_migrations (migration_id, name) VALUES (9001, 'from_the_future')`
       const newer = yield* pendingMigrations
       assert.deepStrictEqual([newer.pending, newer.unknown], [[], ["9001_from_the_future"]])
+    }).pipe(Effect.provide(Postgres.layer()))
+  )
+})
+
+describe("a migration of large tables", () => {
+  it.live("tells what it is about to do, and is not ended by the time limit of a question", () =>
+    Effect.gen(function* () {
+      const sql = yield* SqlClient.SqlClient
+      const limit = Effect.orDie(
+        Effect.map(sql<{ readonly statement_timeout: string }>`SHOW statement_timeout`, (rows) => rows[0])
+      )
+      yield* createV11Tables()
+      const told: Array<unknown> = []
+      const telling = migrateTelling((pending) =>
+        Effect.map(limit, (inside) => {
+          told.push(pending[0], inside)
+        })
+      )
+      yield* telling
+      assert.deepStrictEqual(told, ["0001_v1_tables", { statement_timeout: "0" }])
+      yield* telling
+      assert.lengthOf(told, 2)
+      assert.deepStrictEqual(yield* limit, { statement_timeout: "9s" })
+    }).pipe(
+      Effect.provide(
+        Layer.unwrap(
+          Effect.map(Postgres.freshDatabase(), (url) => clientAt(`${url}?options=-c%20statement_timeout%3D9s`, 1))
+        )
+      )
+    )
+  )
+
+  it.effect("has an hour, and says so", () =>
+    Effect.gen(function* () {
+      const waiting = yield* Effect.forkChild(Effect.flip(bringUpToDate(Effect.never)))
+      yield* TestClock.adjust(Duration.minutes(59))
+      assert.isUndefined(waiting.pollUnsafe())
+      yield* TestClock.adjust(Duration.minutes(1))
+      assert.include((yield* Fiber.join(waiting)).message, "no answer within 1h (the limit of a migration)")
+    })
+  )
+})
+
+/** A role that may write orders and nothing else, as the programs before this one have it, and its connection. */
+const writerOf = Effect.fnUntraced(function* (owner: string) {
+  const role = `writer_${process.pid}`
+  const asOwner = (work: (sql: SqlClient.SqlClient) => Effect.Effect<unknown, SqlError>) =>
+    Effect.provide(Effect.flatMap(SqlClient.SqlClient, work), clientAt(owner, 1), { local: true })
+  yield* Effect.acquireRelease(
+    asOwner((sql) =>
+      Effect.all([sql`CREATE ROLE ${sql(role)} LOGIN`, sql`GRANT SELECT, INSERT ON ai_agent_tasks TO ${sql(role)}`])
+    ),
+    () => Effect.orDie(asOwner((sql) => Effect.andThen(sql`DROP OWNED BY ${sql(role)}`, sql`DROP ROLE ${sql(role)}`)))
+  )
+  const url = new URL(owner)
+  url.username = role
+  return url.toString()
+})
+
+const placeOrder = Effect.flatMap(
+  SqlClient.SqlClient,
+  (sql) => sql`
+    INSERT INTO public.ai_agent_tasks (user_address, agent_wallet_id, token_address, quantity, price_per_mint, total_cost)
+    VALUES ('0xAa', gen_random_uuid(), '0xCc', 2, 1000000, 2000000)`
+)
+
+const eventKinds = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  const rows = yield* sql<{ readonly kind: string }>`SELECT kind FROM public.ai_agent_events ORDER BY id`
+  return rows.map(({ kind }) => kind)
+})
+
+describe("the triggers that write the history", () => {
+  it.live("write for a program that knows nothing of it, and run nothing of that program's as their owner", () =>
+    Effect.gen(function* () {
+      const owner = yield* Postgres.freshDatabase()
+      yield* Effect.provide(migrate, clientAt(owner, 1), { local: true })
+      const writer = yield* writerOf(owner)
+      yield* Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        yield* placeOrder
+        yield* sql`CREATE TEMP TABLE ran (as_whom text)`
+        yield* sql`GRANT ALL ON ran TO PUBLIC`
+        yield* sql`
+          CREATE FUNCTION pg_temp.spy() RETURNS trigger LANGUAGE plpgsql
+          AS 'BEGIN INSERT INTO pg_temp.ran VALUES (current_user); RETURN NEW; END'`
+        yield* sql`CREATE TEMP TABLE ai_agent_events (kind text, task_id uuid, wallet_id uuid, detail jsonb)`
+        yield* sql`GRANT ALL ON ai_agent_events TO PUBLIC`
+        yield* sql`
+          CREATE TRIGGER spy BEFORE INSERT ON pg_temp.ai_agent_events FOR EACH ROW EXECUTE FUNCTION pg_temp.spy()`
+        yield* placeOrder
+        assert.deepStrictEqual(yield* sql`SELECT as_whom FROM ran`, [])
+        assert.deepStrictEqual(yield* sql`SELECT kind FROM pg_temp.ai_agent_events`, [])
+        const forged = yield* Effect.flip(sql`
+          CREATE TRIGGER forge AFTER INSERT ON ran FOR EACH ROW EXECUTE FUNCTION ai_agent_note_refunds()`)
+        assert.include(String(forged.reason.cause), "permission denied for function")
+      }).pipe(Effect.provide(clientAt(writer, 1), { local: true }))
+      const kinds = yield* Effect.provide(eventKinds, clientAt(owner, 1), { local: true })
+      assert.deepStrictEqual(kinds, ["task.created", "task.created"])
+    })
+  )
+
+  it.live("write where search_path is empty, as while a backup is restored", () =>
+    Effect.gen(function* () {
+      const url = yield* Postgres.freshDatabase()
+      yield* Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        yield* migrate
+        yield* sql`SELECT set_config('search_path', '', false)`
+        yield* placeOrder
+        yield* sql`
+          INSERT INTO public.ai_agent_task_state (task_id, held_at, held_reason)
+          SELECT id, now(), 'why' FROM public.ai_agent_tasks`
+        yield* sql`UPDATE public.ai_agent_tasks SET status = 'cancelled'`
+        yield* sql`
+          INSERT INTO public.ai_agent_decisions (decided_at, command, said, why) VALUES (now(), 'a', 'b', 'c')`
+        assert.deepStrictEqual(yield* eventKinds, ["task.created", "task.held", "task.cancelled", "decision.made"])
+      }).pipe(Effect.provide(clientAt(url, 1), { local: true }))
+    })
+  )
+
+  it.live("look for names nowhere but among PostgreSQL's own", () =>
+    Effect.gen(function* () {
+      const sql = yield* SqlClient.SqlClient
+      yield* migrate
+      const functions = yield* sql`
+        SELECT p.proname FROM pg_proc p WHERE starts_with(p.proname, 'ai_agent_')
+          AND p.proconfig IS DISTINCT FROM ARRAY['search_path=pg_catalog, pg_temp']`
+      assert.deepStrictEqual(functions, [])
     }).pipe(Effect.provide(Postgres.layer()))
   )
 })

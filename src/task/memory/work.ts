@@ -10,7 +10,7 @@ import { byText, isHeld, isReserving, pausedBy, taskState, walletOf, walletState
 
 export const dueWallets = (tables: Tables, nowMs: number, limit: number): ReadonlyArray<WalletId> => {
   const inFlight = [...tables.batches.values()].filter(isInFlight)
-  const occupied = new Set(inFlight.map((batch) => batch.taskId))
+  const occupied = new Set(inFlight.flatMap(({ taskId, walletId, token }) => [taskId, `${walletId} ${token}`]))
   const dueMs = new Map<WalletId, number>()
   const note = (walletId: WalletId, atMs: number) => {
     if (atMs <= nowMs) dueMs.set(walletId, Math.min(atMs, dueMs.get(walletId) ?? atMs))
@@ -24,6 +24,7 @@ export const dueWallets = (tables: Tables, nowMs: number, limit: number): Readon
   }
   for (const task of tables.tasks.values()) {
     if (!isReserving(task) || isHeld(tables, task.id) || occupied.has(task.id)) continue
+    if (occupied.has(`${task.walletId} ${task.token.toLowerCase()}`)) continue
     if (isStopped(task.walletId, parse(task.token))) continue
     note(task.walletId, taskState(tables, task.id).nextActionAtMs ?? 0)
   }

@@ -3,6 +3,7 @@ import type { Fragment } from "effect/sql/Statement"
 import type { Batch } from "../../domain/Batch.ts"
 import { mayMove, type Task, type TaskId } from "../../domain/Task.ts"
 import type { BatchSave, DeliveredMint, Spent, TaskChange } from "../TaskRepo.ts"
+import { pausedFor } from "./paused.ts"
 import type { Statements } from "./statements.ts"
 import { instantOf } from "./TimeColumns.ts"
 import { orOutrun, touchWallet, transact } from "./transact.ts"
@@ -135,8 +136,8 @@ export const updateBatch = ({ sql }: Statements, before: Batch, after: Batch) =>
     reason = ${after.reason ?? null}::text, status_since = ${instantOf(sql, after.statusSinceMs)}
   WHERE task_id = ${before.taskId}::uuid AND number = ${before.number}::int
     AND version = ${before.version}::int AND status = ${before.status}
-    AND NOT (${before.status === "planned" && after.status === "signed"}::boolean AND EXISTS (SELECT 1 FROM
-      ai_agent_pauses p WHERE p.scope IN ('all', 'token:' || token, 'wallet:' || wallet_id)))
+    AND NOT (${before.status === "planned" && after.status === "signed"}::boolean
+      AND ${pausedFor(sql, sql`wallet_id`, sql`token`)})
   RETURNING number`
 
 /** Marks mints as this batch's, writes v1.1's record of each, and counts the task anew from its batch rows. */

@@ -34,9 +34,19 @@ const DepositRecords = Schema.Array(Schema.Struct(DepositFields))
 /** More than one is too many, and a person wants to see which. */
 const ALIKE_MAX = 3
 
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+
+/** The id that begins with `start` and goes on with this digit. */
+const padded = (start: string, digit: string): string =>
+  `${start}${"00000000-0000-0000-0000-000000000000".slice(start.length).replaceAll("0", digit)}`
+
+/** From the first to the last id with that beginning, by the primary key. */
 export const taskIdsLike = Effect.fnUntraced(function* ({ sql }: Statements, start: string) {
+  const [first, last] = [padded(start.toLowerCase(), "0"), padded(start.toLowerCase(), "f")]
+  if (!UUID.test(first)) return []
   const raw = yield* sql`
-    SELECT id FROM ai_agent_tasks WHERE starts_with(id::text, ${start.toLowerCase()}) ORDER BY id LIMIT ${ALIKE_MAX}::int`
+    SELECT id FROM ai_agent_tasks WHERE id BETWEEN ${first}::uuid AND ${last}::uuid
+    ORDER BY id LIMIT ${ALIKE_MAX}::int`
   return (yield* Schema.decodeUnknownEffect(Ids)(raw)).map(({ id }) => id)
 })
 

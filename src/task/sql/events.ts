@@ -38,6 +38,7 @@ export const eventsWhere = Effect.fnUntraced(function* (on: Statements, rest: Fr
   }))
 })
 
+/** Two questions of the primary key: with an `OR` between them all events there ever were would be read. */
 export const eventsAfter = (
   on: Statements,
   id: number,
@@ -45,8 +46,9 @@ export const eventsAfter = (
 ) =>
   eventsWhere(
     on,
-    on.sql`WHERE e.id > ${id}::bigint OR e.id = ANY(${late.map(String)}::text[]::bigint[])
-      ORDER BY e.id LIMIT ${limit}::int`
+    on.sql`WHERE e.id = ANY(${late.map(String)}::text[]::bigint[]) AND e.id <= ${id}::bigint
+      UNION ALL (${selectEvents(on, on.sql`WHERE e.id > ${id}::bigint ORDER BY e.id LIMIT ${limit}::int`)})
+      ORDER BY id LIMIT ${limit}::int`
   )
 
 const Last = Schema.Array(Schema.Struct({ id: Schema.BigInt }))

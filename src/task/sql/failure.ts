@@ -5,22 +5,27 @@ import { LedgerError } from "../TaskRepo.ts"
 
 type Failure = SqlError | MigrationError | Schema.SchemaError | Cause.TimeoutError
 
-/** Bounds a statement in time (interrupting cancels it on the server) and says in our words what went wrong. */
+/**
+ * Bounds a statement in time (interrupting cancels it on the server) and says in our words what went wrong. `limitName` is
+ * the setting of the limit.
+ */
 export const bounded =
-  (limit: Duration.Duration) =>
+  (limit: Duration.Duration, limitName = "DATABASE_TIMEOUT") =>
   <A, R>(
     operation: string,
     query: Effect.Effect<A, SqlError | MigrationError | Schema.SchemaError, R>
   ): Effect.Effect<A, LedgerError, R> =>
     query.pipe(
       Effect.timeout(limit),
-      Effect.mapError((error) => new LedgerError({ operation, ...explain(error, limit) }))
+      Effect.mapError(
+        (error) => new LedgerError({ operation, ...explain(error, `${Duration.format(limit)} (${limitName})`) })
+      )
     )
 
-const explain = (error: Failure, limit: Duration.Duration): Pick<LedgerError, "reason" | "detail"> => {
+const explain = (error: Failure, limit: string): Pick<LedgerError, "reason" | "detail"> => {
   switch (error._tag) {
     case "TimeoutError":
-      return { reason: "Timeout", detail: `no answer within ${Duration.format(limit)} (DATABASE_TIMEOUT)` }
+      return { reason: "Timeout", detail: `no answer within ${limit}` }
     case "SchemaError":
       return { reason: "Unreadable", detail: error.message }
     case "MigrationError": {

@@ -4,6 +4,10 @@ import type { Fragment } from "effect/sql/Statement"
 /** Another program's rows can add up to more than a `bigint` holds; then nothing of the wallet is free. */
 const BIGINT_MAX = 2n ** 63n - 1n
 
+/** A sum as a `bigint`, whatever it comes to: it must not keep anybody from reading the rest. */
+export const capped = (sql: SqlClient.SqlClient, total: Fragment): Fragment =>
+  sql`least(${total}, ${BIGINT_MAX}::bigint)::bigint`
+
 /**
  * What each of the wallets in `wallets` (a query that gives `wallet_id`) has reserved, as rows of
  * `wallet_id, reserved_sum, maybe_spent`.
@@ -18,8 +22,8 @@ const BIGINT_MAX = 2n ** 63n - 1n
  * no money.
  */
 export const reservations = (sql: SqlClient.SqlClient, wallets: Fragment, onlyOurs: boolean): Fragment => sql`
-  SELECT m.wallet_id, least(sum(m.reserved), ${BIGINT_MAX}::bigint)::bigint AS reserved_sum,
-    sum(m.maybe_spent)::bigint AS maybe_spent
+  SELECT m.wallet_id, ${capped(sql, sql`sum(m.reserved)`)} AS reserved_sum,
+    ${capped(sql, sql`sum(m.maybe_spent)`)} AS maybe_spent
   FROM (
     SELECT b.wallet_id,
       CASE

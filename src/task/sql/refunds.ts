@@ -3,6 +3,7 @@ import type { Address, Bytes32 } from "../../domain/Address.ts"
 import type { Refund } from "../../domain/Refund.ts"
 import { usdc } from "../../domain/Usdc.ts"
 import type { Spent } from "../TaskRepo.ts"
+import { pausedFor } from "./paused.ts"
 import type { Statements } from "./statements.ts"
 import { instantOf } from "./TimeColumns.ts"
 import { orOutrun, touchWallet, transact } from "./transact.ts"
@@ -85,8 +86,8 @@ export const saveRefund = Effect.fnUntraced(function* (
           block = ${after.block ?? null}::bigint, next_action_at = ${instantOf(sql, after.nextActionAtMs ?? null)},
           reason = ${after.reason ?? null}::text, updated_at = ${instantOf(sql, nowMs)}
         WHERE id = ${before.id}::uuid AND version = ${before.version}::int AND status = ${before.status}
-          AND NOT (${before.status === "planned" && after.status === "signed"}::boolean AND EXISTS (SELECT 1 FROM
-            ai_agent_pauses p WHERE p.scope IN ('all', 'wallet:' || wallet_id)))
+          AND NOT (${before.status === "planned" && after.status === "signed"}::boolean
+            AND ${pausedFor(sql, sql`wallet_id`)})
         RETURNING id`)
     })
   )

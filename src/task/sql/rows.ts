@@ -47,6 +47,12 @@ export const taskColumns = (sql: SqlClient.SqlClient, time: TimeColumns) => sql`
   s.reserved_at_block IS NOT NULL AS reserved, s.adopted_at IS NOT NULL AS adopted,
   (extract(epoch FROM s.next_action_at) * 1000)::float8 AS next_action_ms`
 
+/** Another program's column may hold anything. Of `t`, rows whose status is none are left out of all that is shown. */
+export const hasStatus = (sql: SqlClient.SqlClient) => sql`t.status = ANY(${STATUSES}::text[])`
+
+/** When `t` was placed. v1.1's column may be null: such orders come last in lists that begin with the newest. */
+export const placedAt = (sql: SqlClient.SqlClient) => sql`coalesce(t.created_at, 'epoch')`
+
 /** The wallet of a task; all null where the task names a wallet that does not exist. */
 export const WalletFields = {
   wallet_id: Schema.NullOr(Schema.String),

@@ -3,7 +3,16 @@ import type { Fragment } from "effect/sql/Statement"
 import type { Address } from "../../domain/Address.ts"
 import type { TaskId } from "../../domain/Task.ts"
 import type { TaskFilter, TaskPage, TaskPlace, TaskView } from "../WatchRepo.ts"
-import { readWallet, taskColumns, TaskFields, taskRow, walletColumns, WalletFields } from "./rows.ts"
+import {
+  hasStatus,
+  placedAt,
+  readWallet,
+  taskColumns,
+  TaskFields,
+  taskRow,
+  walletColumns,
+  WalletFields
+} from "./rows.ts"
 import type { Statements } from "./statements.ts"
 
 const Ms = Schema.NullOr(Schema.Number)
@@ -21,8 +30,8 @@ const Views = Schema.Array(
   })
 )
 
-/** Tasks with all that is shown of them, out of `t`, `s` and `w`. */
-const selectViews = ({ sql, time }: Statements, rest: Fragment) => sql`
+/** Tasks that this holds of, with all that is shown of them, out of `t`, `s` and `w`. */
+const selectViews = ({ sql, time }: Statements, which: Fragment, rest: Fragment) => sql`
   SELECT ${taskColumns(sql, time)}, ${walletColumns(sql)}, coalesce(t.mints_failed, 0) AS mints_failed,
     t.funding_tx_hash AS funding_tx,
     ${time.read("ai_agent_tasks", "funding_received_at", "t")} AS funded_ms,
@@ -31,7 +40,10 @@ const selectViews = ({ sql, time }: Statements, rest: Fragment) => sql`
   FROM ai_agent_tasks t
   LEFT JOIN ai_agent_task_state s ON s.task_id = t.id
   LEFT JOIN ai_agent_wallets w ON w.id = t.agent_wallet_id
+  WHERE ${hasStatus(sql)} AND ${which}
   ${rest}`
+
+const newestFirst = ({ sql }: Statements) => sql`ORDER BY ${placedAt(sql)} DESC, t.id DESC`
 
 const readViews = (raw: unknown): Effect.Effect<ReadonlyArray<TaskView>, Schema.SchemaError> =>
   Effect.map(Schema.decodeUnknownEffect(Views)(raw), (rows) =>
@@ -61,22 +73,24 @@ export const listTasks = Effect.fnUntraced(function* (
   if (filter.held === true) conditions.push(sql`s.held_at IS NOT NULL`)
   if (filter.held === false) conditions.push(sql`s.held_at IS NULL`)
   if (after !== undefined) {
-    const createdAt = time.write("ai_agent_tasks", "created_at", after.createdAtMs)
-    conditions.push(sql`(t.created_at, t.id) < (${createdAt}, ${after.id}::uuid)`)
+    const createdAt =
+      after.createdAtMs === 0 ? sql`'epoch'` : time.write("ai_agent_tasks", "created_at", after.createdAtMs)
+    conditions.push(sql`(${placedAt(sql)}, t.id) < (${createdAt}, ${after.id}::uuid)`)
   }
-  const raw = yield* selectViews(
-    on,
-    sql`WHERE ${sql.and(conditions)} ORDER BY t.created_at DESC NULLS LAST, t.id DESC LIMIT ${limit + 1}::int`
-  )
+  const raw = yield* selectViews(on, sql.and(conditions), sql`${newestFirst(on)} LIMIT ${limit + 1}::int`)
   const tasks = yield* readViews(raw)
   const last = tasks[limit - 1]
-  // Orders without a time come last, and no place leads behind them: as one it would lead to the beginning again.
-  const isPlace = tasks.length > limit && last !== undefined && Number.isFinite(last.createdAtMs)
   return {
     tasks: tasks.slice(0, limit),
-    next: isPlace ? { createdAtMs: last.createdAtMs, id: last.id } : undefined
+    next: tasks.length > limit ? placeOf(last) : undefined
   } satisfies TaskPage
 })
+
+/** Orders without a time are as if from 1970. No place leads behind one of `infinity`. */
+const placeOf = (last: TaskView | undefined): TaskPlace | undefined => {
+  const createdAtMs = Number.isNaN(last?.createdAtMs) ? 0 : (last?.createdAtMs ?? 0)
+  return last === undefined || !Number.isFinite(createdAtMs) ? undefined : { createdAtMs, id: last.id }
+}
 
 const Counts = Schema.Array(Schema.Struct({ count: Schema.BigInt }))
 
@@ -86,17 +100,14 @@ export const tasksOf = Effect.fnUntraced(function* (
   { limit, offset }: { readonly limit: number; readonly offset: number }
 ) {
   const { sql } = on
-  const raw = yield* selectViews(
-    on,
-    sql`WHERE lower(t.user_address) = ${userAddress}
-      ORDER BY t.created_at DESC NULLS LAST, t.id DESC LIMIT ${limit}::int OFFSET ${offset}::int`
-  )
-  const counted =
-    yield* sql`SELECT count(*) AS count FROM ai_agent_tasks t WHERE lower(t.user_address) = ${userAddress}`
+  const isTheirs = sql`lower(t.user_address) = ${userAddress}`
+  const page = sql`${newestFirst(on)} LIMIT ${limit}::int OFFSET ${offset}::int`
+  const raw = yield* selectViews(on, isTheirs, page)
+  const counted = yield* sql`SELECT count(*) AS count FROM ai_agent_tasks t WHERE ${hasStatus(sql)} AND ${isTheirs}`
   const [row] = yield* Schema.decodeUnknownEffect(Counts)(counted)
   return { tasks: yield* readViews(raw), total: Number(row?.count ?? 0n) }
 })
 
 export const viewTask = Effect.fnUntraced(function* (on: Statements, id: TaskId) {
-  return (yield* readViews(yield* selectViews(on, on.sql`WHERE t.id = ${id}::uuid`)))[0]
+  return (yield* readViews(yield* selectViews(on, on.sql`t.id = ${id}::uuid`, on.sql``)))[0]
 })

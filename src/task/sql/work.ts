@@ -4,7 +4,9 @@ import { messages } from "../../domain/Task.ts"
 import { usdc } from "../../domain/Usdc.ts"
 import type { WalletId } from "../../domain/Wallet.ts"
 import { type MintId, mintKey, type OpenTasks, type WalletWork } from "../TaskRepo.ts"
+import { dueWork } from "./due.ts"
 import { reservations } from "./money.ts"
+import { pausesOf } from "./paused.ts"
 import { refundColumns, refundOf, RefundRecords } from "./refunds.ts"
 import {
   batchColumns,
@@ -37,34 +39,11 @@ const Counts = Schema.Array(Schema.Struct({ status: Schema.String, held: Schema.
 const One = Schema.Array(Schema.Struct({ count: Schema.BigInt }))
 const MintIds = Schema.Array(Schema.Struct({ tx_hash: Schema.String, log_index: Schema.Number }))
 
-/** A batch that is in flight gives its task nothing else to do. */
 export const dueWallets = Effect.fnUntraced(function* ({ sql }: Statements, nowMs: number, limit: number) {
-  const now = instantOf(sql, nowMs)
   const raw = yield* sql`
-    SELECT due.wallet_id FROM (
-      SELECT b.wallet_id, b.next_action_at AS at
-      FROM ai_agent_batches b
-      WHERE b.status IN ('signed', 'accepted', 'unknown', 'paid') AND b.next_action_at <= ${now}
-      UNION ALL
-      SELECT r.wallet_id, r.next_action_at
-      FROM ai_agent_refunds r LEFT JOIN ai_agent_wallet_state ws USING (wallet_id)
-      WHERE r.status IN ('planned', 'signed') AND r.next_action_at <= ${now}
-        AND (r.status = 'signed' OR (ws.stopped_at IS NULL AND NOT EXISTS (SELECT 1 FROM ai_agent_pauses p
-          WHERE p.scope IN ('all', 'wallet:' || r.wallet_id))))
-      UNION ALL
-      SELECT t.agent_wallet_id, coalesce(s.next_action_at, to_timestamp(0))
-      FROM ai_agent_tasks t
-      LEFT JOIN ai_agent_task_state s ON s.task_id = t.id
-      LEFT JOIN ai_agent_wallet_state ws ON ws.wallet_id = t.agent_wallet_id
-      WHERE t.status IN ('funded', 'processing') AND s.held_at IS NULL AND ws.stopped_at IS NULL
-        AND (s.next_action_at IS NULL OR s.next_action_at <= ${now})
-        AND NOT EXISTS (SELECT 1 FROM ai_agent_batches b
-          WHERE b.task_id = t.id AND b.status IN ('signed', 'accepted', 'unknown', 'paid'))
-        AND NOT EXISTS (SELECT 1 FROM ai_agent_pauses p
-          WHERE p.scope IN ('all', 'token:' || lower(t.token_address), 'wallet:' || t.agent_wallet_id))
-    ) due
+    SELECT due.wallet_id FROM (${dueWork(sql, nowMs)}) due
     GROUP BY due.wallet_id
-    ORDER BY min(due.at), due.wallet_id
+    ORDER BY min(coalesce(due.at, to_timestamp(0))), due.wallet_id
     LIMIT ${limit}::int`
   return (yield* Schema.decodeUnknownEffect(WalletIds)(raw)).map((row) => row.wallet_id)
 })
@@ -81,7 +60,7 @@ export const walletWork = Effect.fnUntraced(function* (on: Statements, walletId:
   const wallets = yield* sql`
     SELECT ${walletColumns(sql)}, coalesce(ws.proven_block, 0) AS proven_block,
       ws.stopped_reason,
-      (SELECT p.reason FROM ai_agent_pauses p WHERE p.scope IN ('all', 'wallet:' || ${id}) LIMIT 1) AS paused_reason,
+      (${pausesOf(sql, id)} LIMIT 1) AS paused_reason,
       ARRAY(SELECT substr(p.scope, 7) FROM ai_agent_pauses p WHERE starts_with(p.scope, 'token:')) AS paused_tokens,
       coalesce(m.reserved_sum, 0) AS reserved_sum, coalesce(m.maybe_spent, 0) AS maybe_spent
     FROM (SELECT ${id} AS id) p

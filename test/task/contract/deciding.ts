@@ -100,6 +100,11 @@ const lookingPromises = (promises: Promises): void => {
       assert.deepStrictEqual(yield* repo.taskIdsLike("0000AB12"), [id])
       assert.deepStrictEqual(yield* repo.taskIdsLike("0000ab"), [id, other])
       assert.deepStrictEqual(yield* repo.taskIdsLike("0000ac"), [])
+      assert.deepStrictEqual(yield* repo.taskIdsLike(id.slice(0, 20)), [id])
+      assert.deepStrictEqual(yield* repo.taskIdsLike(id), [id])
+      for (const none of [`${id}0`, id.replaceAll("-", ""), "0000ab1-", "0000ab%", "'"]) {
+        assert.deepStrictEqual(yield* repo.taskIdsLike(none), [])
+      }
       assert.isUndefined(yield* repo.findTask(uuid(404)))
       yield* holdTask(id)
       const { task, faults, held, batches, wallet: found } = yield* fileOf(id)

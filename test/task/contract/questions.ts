@@ -80,6 +80,23 @@ export const questionPromises = (promises: Promises): void => {
   )
 
   promises(
+    "an order waits for a payment of the same token and wallet, and one of another token does not",
+    Effect.fnUntraced(function* () {
+      const repo = yield* TaskRepo
+      const [wallet, other] = [yield* givenWallet(1), yield* givenWallet(2)]
+      const task = yield* givenPlanned(wallet)
+      const live = yield* advance(yield* batchOf(task, 1), signed)
+      const nowMs = (live.nextActionAtMs ?? 0) - 1
+      yield* givenFunded(wallet, { token: inCapitals(TOKEN) })
+      assert.deepStrictEqual(yield* repo.dueWallets(nowMs, 10), [])
+      yield* givenFunded(other)
+      assert.deepStrictEqual(yield* repo.dueWallets(nowMs, 10), [other.id])
+      yield* givenFunded(wallet, { token: OTHER_TOKEN })
+      assert.sameMembers([...(yield* repo.dueWallets(nowMs, 10))], [wallet.id, other.id])
+    })
+  )
+
+  promises(
     "a payment in flight is due whatever became of its order",
     Effect.fnUntraced(function* () {
       const repo = yield* TaskRepo

@@ -1,0 +1,58 @@
+import { Effect, Schema } from "effect"
+import type { AttentionItem } from "../WatchRepo.ts"
+import type { Statements } from "./statements.ts"
+import { instantOf } from "./TimeColumns.ts"
+
+const Items = Schema.Array(
+  Schema.Struct({
+    kind: Schema.Literals(["held", "undelivered", "unknown", "stopped", "refund"]),
+    task_id: Schema.NullOr(Schema.String),
+    wallet_id: Schema.NullOr(Schema.String),
+    agent_address: Schema.NullOr(Schema.String),
+    batch: Schema.NullOr(Schema.Number),
+    since_ms: Schema.NullOr(Schema.Number),
+    reason: Schema.NullOr(Schema.String)
+  })
+)
+
+/** A refund is on chain within a minute or two, where there is gas and its wallet may pay. */
+const REFUND_MS = 10 * 60_000
+
+/** A held refund is final. It has been dealt with where its wallet has a newer one. */
+export const attention = Effect.fnUntraced(function* ({ sql }: Statements, limit: number, nowMs: number) {
+  const raw = yield* sql`
+    SELECT a.kind, a.task_id, a.wallet_id, w.agent_address, a.batch,
+      (extract(epoch FROM a.since) * 1000)::float8 AS since_ms, a.reason
+    FROM (
+      SELECT 'held' AS kind, t.id AS task_id, t.agent_wallet_id AS wallet_id, NULL::int AS batch, s.held_at AS since,
+        s.held_reason AS reason
+      FROM ai_agent_tasks t JOIN ai_agent_task_state s ON s.task_id = t.id
+      WHERE s.held_at IS NOT NULL AND t.status IN ('pending_payment', 'funded', 'processing')
+      UNION ALL
+      SELECT CASE WHEN b.status = 'paid' THEN 'undelivered' ELSE 'unknown' END, b.task_id, b.wallet_id, b.number,
+        b.status_since, b.reason
+      FROM ai_agent_batches b WHERE b.status IN ('unknown', 'paid')
+      UNION ALL
+      SELECT 'stopped', NULL, ws.wallet_id, NULL, ws.stopped_at, ws.stopped_reason
+      FROM ai_agent_wallet_state ws WHERE ws.stopped_at IS NOT NULL
+      UNION ALL
+      SELECT 'refund', NULL, r.wallet_id, NULL, r.created_at, r.reason
+      FROM ai_agent_refunds r
+      WHERE r.status IN ('planned', 'signed') AND r.created_at < ${instantOf(sql, nowMs - REFUND_MS)}
+      UNION ALL
+      SELECT 'refund', NULL, r.wallet_id, NULL, r.updated_at, r.reason
+      FROM ai_agent_refunds r
+      WHERE r.status = 'held' AND NOT EXISTS (SELECT 1 FROM ai_agent_refunds newer
+        WHERE newer.wallet_id = r.wallet_id AND newer.created_at > r.created_at)
+    ) a LEFT JOIN ai_agent_wallets w ON w.id = a.wallet_id
+    ORDER BY a.since, a.task_id, a.batch LIMIT ${limit}::int`
+  return (yield* Schema.decodeUnknownEffect(Items)(raw)).map((row): AttentionItem => ({
+    kind: row.kind,
+    taskId: row.task_id ?? undefined,
+    walletId: row.wallet_id ?? undefined,
+    agentAddress: row.agent_address ?? undefined,
+    batch: row.batch ?? undefined,
+    sinceMs: row.since_ms ?? undefined,
+    reason: row.reason ?? ""
+  }))
+})

@@ -1,0 +1,212 @@
+import { assert, layer } from "@effect/vitest"
+import { Effect, Layer } from "effect"
+import { SqlClient } from "effect/sql"
+import { address } from "../../src/domain/Address.ts"
+import { migrate } from "../../src/task/migrate.ts"
+import * as WatchRepoSql from "../../src/task/WatchRepoSql.ts"
+import { type TaskPlace, WatchRepo } from "../../src/task/WatchRepo.ts"
+import { createV11Tables } from "../support/LedgerV11.ts"
+import * as Postgres from "../support/Postgres.ts"
+import { settings } from "../support/settings.ts"
+
+const WALLET = "11111111-1111-4111-8111-111111111111"
+const USER = `0x${"aa".repeat(20)}`
+const BIGINT_MAX = 2n ** 63n - 1n
+const NOW_MS = 1_761_974_130_000
+const MINUTE = 60_000
+
+const uuid = (n: number): string => `${String(n).padStart(8, "0")}-0000-4000-8000-000000000000`
+
+const emptied = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  yield* sql`
+    TRUNCATE ai_agent_wallets, ai_agent_tasks, ai_agent_task_state, ai_agent_wallet_state, ai_agent_batches,
+      ai_agent_deposits, ai_agent_refunds, ai_agent_pauses, ai_agent_events`
+  return sql
+})
+
+interface Order {
+  readonly id: number
+  readonly status?: string | null
+  readonly wallet?: string
+  readonly token?: string
+  readonly cost?: bigint
+  readonly updatedMs?: number
+  readonly isTimeless?: boolean
+}
+
+/** An order in v1.1's table, whose times have no zone. */
+const placed = Effect.fnUntraced(function* (order: Order) {
+  const sql = yield* SqlClient.SqlClient
+  const { id, status = "funded", wallet = WALLET, token = "0xCc", cost = 1n, updatedMs = NOW_MS } = order
+  yield* sql`
+    INSERT INTO ai_agent_tasks (id, user_address, agent_wallet_id, token_address, quantity, price_per_mint, total_cost,
+      status, created_at, updated_at)
+    VALUES (${uuid(id)}::uuid, ${USER}, ${wallet}::uuid, ${token}, 1, 1, ${cost}::bigint, ${status},
+      CASE WHEN NOT ${order.isTimeless === true}::boolean THEN to_timestamp(${NOW_MS}::float8 / 1000)::timestamp END,
+      to_timestamp(${updatedMs}::float8 / 1000)::timestamp)`
+})
+
+/** A payment of the order, to be looked at in so long. */
+const paying = Effect.fnUntraced(function* (
+  taskId: number,
+  options: { readonly amount?: bigint; readonly inMs: number }
+) {
+  const sql = yield* SqlClient.SqlClient
+  const amount = sql`${options.amount ?? 1n}::bigint`
+  yield* sql`
+    INSERT INTO ai_agent_batches (task_id, number, wallet_id, first_mint, quantity, amount, token, payer, pay_to,
+      recipient, nonce, status, signed_amount, valid_before, next_action_at, status_since)
+    VALUES (${uuid(taskId)}::uuid, 1, ${WALLET}::uuid, 1, 1, ${amount}, '0xcc', '0xaa', '0xcc', '0xaa',
+      ${`nonce ${taskId}`}, 'signed', ${amount}, 1, to_timestamp(${NOW_MS + options.inMs}::float8 / 1000), now())`
+})
+
+const refunded = Effect.fnUntraced(function* (
+  id: number,
+  refund: { readonly status: string; readonly createdMs: number; readonly nextMs?: number }
+) {
+  const sql = yield* SqlClient.SqlClient
+  yield* sql`
+    INSERT INTO ai_agent_refunds (id, wallet_id, payer, pay_to, amount, nonce, status, reason, next_action_at, created_at,
+      updated_at)
+    VALUES (${uuid(id)}::uuid, ${WALLET}::uuid, '0xaa', '0xaa', 1, ${`nonce ${id}`}, ${refund.status}, 'no gas',
+      to_timestamp(${refund.nextMs ?? null}::float8 / 1000), to_timestamp(${refund.createdMs}::float8 / 1000),
+      to_timestamp(${refund.createdMs}::float8 / 1000))`
+})
+
+const dueSince = Effect.flatMap(WatchRepo, (watch) => watch.dueSince(NOW_MS))
+
+layer(
+  WatchRepoSql.layer.pipe(
+    Layer.provideMerge(Layer.effectDiscard(Effect.andThen(createV11Tables({ strict: false }), migrate))),
+    Layer.provideMerge(Postgres.layer({ timezone: "Pacific/Kiritimati" })),
+    Layer.provide(settings())
+  ),
+  { excludeTestServices: true }
+)("what operators look at, in v1.1's tables", (it) => {
+  it.effect("is there whatever the sums come to", () =>
+    Effect.gen(function* () {
+      const sql = yield* emptied
+      const watch = yield* WatchRepo
+      for (const id of [1, 2]) {
+        yield* placed({ id, cost: BIGINT_MAX })
+        yield* paying(id, { amount: BIGINT_MAX, inMs: MINUTE })
+        yield* sql`
+          INSERT INTO ai_agent_deposits (tx_hash, log_index, wallet_id, sender, amount, remaining, block, block_at)
+          VALUES ('0x1', ${id}, ${WALLET}::uuid, '0xaa', ${BIGINT_MAX}::bigint, ${BIGINT_MAX}::bigint, 1, now())`
+      }
+      const { tasks, batches, money } = yield* watch.figures(NOW_MS)
+      assert.deepStrictEqual(
+        [tasks[0]?.cost, batches[0]?.amount, money.deposited, money.credit],
+        [BIGINT_MAX, BIGINT_MAX, BIGINT_MAX, BIGINT_MAX]
+      )
+      yield* sql`
+        INSERT INTO ai_agent_wallets (id, user_address, agent_address, encrypted_private_key)
+        VALUES (${WALLET}::uuid, ${USER}, ${`0x${"bb".repeat(20)}`}, '')`
+      const story = yield* watch.walletStory(WALLET)
+      assert.deepStrictEqual([story?.reserved, story?.maybeSpent], [BIGINT_MAX, BIGINT_MAX])
+    })
+  )
+
+  it.effect("leaves out orders whose state is none of ours", () =>
+    Effect.gen(function* () {
+      yield* emptied
+      const watch = yield* WatchRepo
+      for (const [id, status] of ["pending_payment", null, "on hold", "completed"].entries())
+        yield* placed({ id, status })
+      const { tasks } = yield* watch.figures(NOW_MS)
+      assert.sameMembers(
+        tasks.map(({ status, count }) => `${status} ${count}`),
+        ["pending_payment 1", "completed 1"]
+      )
+      const all = yield* watch.listTasks({ statuses: [] }, { after: undefined, limit: 10 })
+      const shown = [uuid(3), uuid(0)]
+      assert.deepStrictEqual(
+        all.tasks.map(({ id }) => id),
+        shown
+      )
+      const theirs = yield* watch.tasksOf(address(USER), { limit: 10, offset: 0 })
+      assert.deepStrictEqual([theirs.total, theirs.tasks.map(({ id }) => id)], [2, shown])
+      assert.isUndefined(yield* watch.viewTask(uuid(1)))
+      assert.isUndefined(yield* watch.storyOf(uuid(2)))
+      assert.strictEqual((yield* watch.funnel(0)).created, 2)
+    })
+  )
+
+  it.effect("has every order on some page, those without a time last", () =>
+    Effect.gen(function* () {
+      yield* emptied
+      const watch = yield* WatchRepo
+      for (const id of [1, 2, 3, 4, 5, 6, 7]) yield* placed({ id, isTimeless: id % 2 === 1 })
+      const seen: Array<string> = []
+      let after: TaskPlace | undefined
+      do {
+        const page = yield* watch.listTasks({ statuses: [] }, { after, limit: 2 })
+        seen.push(...page.tasks.map(({ id }) => id))
+        after = page.next
+      } while (after !== undefined)
+      assert.deepStrictEqual(seen, [6, 4, 2, 7, 5, 3, 1].map(uuid))
+      const theirs = yield* watch.tasksOf(address(USER), { limit: 3, offset: 2 })
+      assert.deepStrictEqual(
+        theirs.tasks.map(({ id }) => id),
+        [2, 7, 5].map(uuid)
+      )
+    })
+  )
+
+  it.effect("is due since the last step of its wallet, where an order waits for no time", () =>
+    Effect.gen(function* () {
+      yield* emptied
+      assert.isUndefined(yield* dueSince)
+      yield* placed({ id: 1, updatedMs: NOW_MS - 9 * MINUTE })
+      assert.strictEqual(yield* dueSince, NOW_MS - 9 * MINUTE)
+      yield* placed({ id: 2, status: "completed", updatedMs: NOW_MS - MINUTE })
+      yield* placed({ id: 3, status: "pending_payment" })
+      assert.strictEqual(yield* dueSince, NOW_MS - MINUTE)
+      yield* placed({ id: 4, wallet: uuid(9), updatedMs: NOW_MS - 5 * MINUTE })
+      assert.strictEqual(yield* dueSince, NOW_MS - 5 * MINUTE)
+    })
+  )
+
+  it.effect("is not due while a payment of the same token is on its way, and then when that is", () =>
+    Effect.gen(function* () {
+      yield* emptied
+      yield* placed({ id: 1, updatedMs: NOW_MS - 9 * MINUTE })
+      yield* placed({ id: 2, updatedMs: NOW_MS - 9 * MINUTE })
+      yield* paying(1, { inMs: MINUTE })
+      assert.isUndefined(yield* dueSince)
+      yield* placed({ id: 3, token: "0xDd", updatedMs: NOW_MS - 8 * MINUTE })
+      assert.strictEqual(yield* dueSince, NOW_MS - 8 * MINUTE)
+      yield* placed({ id: 4, wallet: uuid(9), status: "processing" })
+      yield* paying(4, { inMs: -10 * MINUTE })
+      assert.strictEqual(yield* dueSince, NOW_MS - 10 * MINUTE)
+    })
+  )
+
+  it.effect("counts refunds among what is due, and nothing that is paused", () =>
+    Effect.gen(function* () {
+      const sql = yield* emptied
+      yield* refunded(1, { status: "planned", createdMs: NOW_MS, nextMs: NOW_MS - 3 * MINUTE })
+      assert.strictEqual(yield* dueSince, NOW_MS - 3 * MINUTE)
+      yield* placed({ id: 1, updatedMs: NOW_MS - 9 * MINUTE })
+      yield* sql`INSERT INTO ai_agent_pauses (scope, reason, since) VALUES ('token:0xcc', 'odd', now())`
+      assert.strictEqual(yield* dueSince, NOW_MS - 3 * MINUTE)
+      yield* sql`INSERT INTO ai_agent_pauses (scope, reason, since) VALUES (${`wallet:${WALLET}`}, 'odd', now())`
+      assert.isUndefined(yield* dueSince)
+    })
+  )
+
+  it.effect("asks for attention to refunds that are held or take too long, until another is asked for", () =>
+    Effect.gen(function* () {
+      yield* emptied
+      const watch = yield* WatchRepo
+      const nowMs = Date.now()
+      const refunds = Effect.map(watch.attention(10), (items) => items.map(({ kind, sinceMs }) => [kind, sinceMs]))
+      yield* refunded(1, { status: "held", createdMs: nowMs - 60 * MINUTE })
+      assert.deepInclude((yield* watch.attention(10))[0], { kind: "refund", walletId: WALLET, reason: "no gas" })
+      yield* refunded(2, { status: "planned", createdMs: nowMs - 30 * MINUTE })
+      yield* refunded(3, { status: "planned", createdMs: nowMs - 5 * MINUTE })
+      assert.deepStrictEqual(yield* refunds, [["refund", nowMs - 30 * MINUTE]])
+    })
+  )
+})
