@@ -63,8 +63,7 @@ export const monitor = <E, R>(afterStart: Effect.Effect<void, E, R>) =>
   })
 
 /** The loops, and the page and the API beside them. */
-export const executor = <E, R>(afterStart: Effect.Effect<void, E, R>) =>
-  Effect.raceFirst(monitor(afterStart), serve)
+export const executor = <E, R>(afterStart: Effect.Effect<void, E, R>) => Effect.raceFirst(monitor(afterStart), serve)
 
 /** The executor against a chain, a mint server and a database that exist already. */
 const deployed = Effect.gen(function* () {
