@@ -12,7 +12,10 @@ const HOURS = 0.08
 const TELLING: ReadonlyArray<number> = [25, 74, 76, 88, 129, 164, 168, 190, 234, 353]
 const TELLING_HOURS = 0.2
 
-const hoursOf = (seed: number): number => (TELLING.includes(seed) ? TELLING_HOURS : HOURS)
+/** Whose ledger is restored late, beside a refund that was paid already. */
+const [LATE, LATE_HOURS] = [74, 0.4]
+
+const hoursOf = (seed: number): number => (seed === LATE ? LATE_HOURS : TELLING.includes(seed) ? TELLING_HOURS : HOURS)
 
 /** Arrows that are there for what comes once in thousands of seeds: a restored backup, or a thief, at the very moment. */
 const SELDOM_TAKEN: ReadonlyArray<string> = ["refund planned → held"]
