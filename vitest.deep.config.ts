@@ -7,6 +7,8 @@ export default defineConfig({
     ...config.test,
     include: ["test/deep/**/*.test.ts"],
     exclude: ["**/node_modules/**"],
+    // Each of them runs a network and several executors, by the clock of the wall.
+    maxWorkers: 2,
     testTimeout: 900_000,
     hookTimeout: 120_000
   }

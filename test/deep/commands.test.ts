@@ -20,7 +20,8 @@ vi.mock(import("../../src/config/Network.ts"), async (original) => {
   return { ...networks, local: { ...networks.baseSepolia, blockSeconds: 1 } }
 })
 
-vi.setConfig({ testTimeout: TIMEOUT_MS })
+/** Each command is a process of its own, and they share the machine with the other deep tests. */
+vi.setConfig({ testTimeout: 3 * TIMEOUT_MS })
 
 class World extends Context.Service<World, BaseSepolia>()("test/cli/World") {
   static readonly layer = Layer.effect(this, openBaseSepolia)
