@@ -243,7 +243,7 @@ export const MUTATIONS: ReadonlyArray<Mutation> = [
         replace: "const known = existing.length >= 0 ? NOTHING_KNOWN : yield* readKnown(work, task, block)"
       }
     ],
-    withinSeeds: 200
+    withinSeeds: 600
   },
   {
     name: "a lost claim does not stop the payment",
