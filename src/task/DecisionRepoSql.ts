@@ -1,27 +1,19 @@
 import { Effect, Layer } from "effect"
-import { SqlClient } from "effect/sql"
-import { Settings } from "../config/Settings.ts"
 import { DecisionRepo } from "./DecisionRepo.ts"
 import { createTask } from "./sql/create.ts"
 import { cancel, fail, release, retry } from "./sql/decide.ts"
 import { resolveBatch } from "./sql/decideBatch.ts"
 import { askRefund, reopenBooks } from "./sql/decideMoney.ts"
 import { accounts, findTask, findWallet, firstBlock, taskIdsLike } from "./sql/decideReads.ts"
-import { bounded } from "./sql/failure.ts"
 import { walletOrders } from "./sql/orders.ts"
 import { pause, pauses, resume } from "./sql/pauses.ts"
-import type { Statements } from "./sql/statements.ts"
-import { detect } from "./sql/TimeColumns.ts"
+import { openStatements } from "./sql/statements.ts"
 
 /** People's decisions in PostgreSQL. Needs the tables: run `migrate` first. */
 export const layer = Layer.effect(
   DecisionRepo,
   Effect.gen(function* () {
-    const settings = yield* Settings
-    const sql = yield* SqlClient.SqlClient
-    const bound = bounded(settings.databaseTimeout)
-    const time = yield* bound("read the columns", detect(sql, settings.databaseTimezone))
-    const on: Statements = { sql, time }
+    const { on, bound } = yield* openStatements
     return DecisionRepo.of({
       taskIdsLike: (start) => bound("look up a task", taskIdsLike(on, start)),
       findTask: (id) => bound("read a task", findTask(on, id)),

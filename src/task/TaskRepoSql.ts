@@ -1,15 +1,11 @@
 import { Effect, Layer, Schedule, type Schema } from "effect"
-import { SqlClient } from "effect/sql"
 import type { SqlError } from "effect/sql/SqlError"
-import { Settings } from "../config/Settings.ts"
 import { plan, saveBatch, saveTask } from "./sql/change.ts"
 import { knownNonces, recordDeposits, stopWallet, unspentDeposits } from "./sql/deposits.ts"
-import { bounded } from "./sql/failure.ts"
 import { idlePage, pendingPage } from "./sql/orders.ts"
 import { saveRefund } from "./sql/refunds.ts"
-import type { Statements } from "./sql/statements.ts"
+import { openStatements } from "./sql/statements.ts"
 import { cancel, fund, hold } from "./sql/sweep.ts"
-import { detect } from "./sql/TimeColumns.ts"
 import { attributedMints, dueWallets, openTasks, undelivered, walletsRefused, walletWork } from "./sql/work.ts"
 import { TaskRepo } from "./TaskRepo.ts"
 
@@ -20,11 +16,7 @@ const READ_AGAIN = Schedule.upTo(Schedule.spaced("100 millis"), { times: 2 })
 export const layer = Layer.effect(
   TaskRepo,
   Effect.gen(function* () {
-    const settings = yield* Settings
-    const sql = yield* SqlClient.SqlClient
-    const bound = bounded(settings.databaseTimeout)
-    const time = yield* bound("read the columns", detect(sql, settings.databaseTimezone))
-    const on: Statements = { sql, time }
+    const { on, bound } = yield* openStatements
     const read = <A>(operation: string, query: Effect.Effect<A, SqlError | Schema.SchemaError>) =>
       bound(operation, query).pipe(
         Effect.retry({ schedule: READ_AGAIN, while: (error) => error.reason === "Unavailable" })

@@ -1,14 +1,10 @@
 import { Clock, Effect, Layer } from "effect"
-import { SqlClient } from "effect/sql"
-import { Settings } from "../config/Settings.ts"
 import { attention } from "./sql/attention.ts"
 import { dueSince } from "./sql/due.ts"
 import { eventsAfter, lastEvent } from "./sql/events.ts"
-import { bounded } from "./sql/failure.ts"
 import { figures, funnel } from "./sql/figures.ts"
-import type { Statements } from "./sql/statements.ts"
+import { openStatements } from "./sql/statements.ts"
 import { storyOf, walletStory } from "./sql/story.ts"
-import { detect } from "./sql/TimeColumns.ts"
 import { listTasks, tasksOf, viewTask } from "./sql/watch.ts"
 import { WatchRepo } from "./WatchRepo.ts"
 
@@ -16,11 +12,7 @@ import { WatchRepo } from "./WatchRepo.ts"
 export const layer = Layer.effect(
   WatchRepo,
   Effect.gen(function* () {
-    const settings = yield* Settings
-    const sql = yield* SqlClient.SqlClient
-    const bound = bounded(settings.databaseTimeout)
-    const time = yield* bound("read the columns", detect(sql, settings.databaseTimezone))
-    const on: Statements = { sql, time }
+    const { on, bound } = yield* openStatements
     return WatchRepo.of({
       figures: (nowMs) => bound("sum up the ledger", figures(on, nowMs)),
       funnel: (sinceMs) => bound("count orders", funnel(on, sinceMs)),
