@@ -66,10 +66,6 @@ const patienceMs = ({ intervalMs }: LoopState, questionMs: number): number =>
 export const isAlive = (loop: LoopState, nowMs: number, questionMs = 0): boolean =>
   nowMs - loop.movedAtMs <= patienceMs(loop, questionMs)
 
-/** Whether every loop that has begun is alive. Before the first one begins the process is still starting. */
-export const alive = (nowMs: number, questionMs = 0): Effect.Effect<boolean> =>
-  Effect.map(CurrentProgress, ({ loops }) => [...loops.values()].every((loop) => isAlive(loop, nowMs, questionMs)))
-
 /** All of it, as it is now. */
 export const state: Effect.Effect<{
   readonly loops: ReadonlyArray<LoopState>

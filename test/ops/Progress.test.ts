@@ -8,7 +8,11 @@ import { settings } from "../support/settings.ts"
 
 const fresh = Layer.fresh(Progress.layer).pipe(Layer.provideMerge(log), Layer.provideMerge(settings()))
 
-const aliveNow = Effect.flatMap(Clock.currentTimeMillis, (nowMs) => Progress.alive(nowMs))
+/** Whether every loop that has begun is alive. */
+const alive = (nowMs: number, questionMs = 0) =>
+  Effect.map(Progress.state, ({ loops }) => loops.every((loop) => Progress.isAlive(loop, nowMs, questionMs)))
+
+const aliveNow = Effect.flatMap(Clock.currentTimeMillis, (nowMs) => alive(nowMs))
 
 const loopOf = (name: string) => Effect.map(Progress.state, ({ loops }) => loops.find((loop) => loop.name === name))
 
@@ -87,12 +91,12 @@ describe("the progress of the loops", () => {
   it.effect("waits three intervals for a slow loop, and four questions where one may take long", () =>
     Effect.gen(function* () {
       yield* Progress.began("check", Duration.minutes(5))
-      assert.isTrue(yield* Progress.alive(900_000))
-      assert.isFalse(yield* Progress.alive(900_001))
+      assert.isTrue(yield* alive(900_000))
+      assert.isFalse(yield* alive(900_001))
       yield* Progress.began("check", Duration.seconds(10))
-      assert.isFalse(yield* Progress.alive(120_000))
-      assert.isTrue(yield* Progress.alive(120_000, 30_000))
-      assert.isFalse(yield* Progress.alive(120_001, 30_000))
+      assert.isFalse(yield* alive(120_000))
+      assert.isTrue(yield* alive(120_000, 30_000))
+      assert.isFalse(yield* alive(120_001, 30_000))
     }).pipe(Effect.provide(fresh))
   )
 
