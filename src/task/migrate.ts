@@ -4,6 +4,7 @@ import v1Tables from "./migrations/0001_v1_tables.ts"
 import exactlyOnce from "./migrations/0002_exactly_once.ts"
 import moneyAndDecisions from "./migrations/0003_money_and_decisions.ts"
 import eventsAndPauses from "./migrations/0004_events_and_pauses.ts"
+import verifyBeforeBelieving from "./migrations/0005_verify_before_believing.ts"
 
 /** Any number that no other program uses as an advisory lock. */
 const LOCK = 8_453_402_101n
@@ -15,7 +16,8 @@ const MIGRATIONS = {
   "0001_v1_tables": v1Tables,
   "0002_exactly_once": exactlyOnce,
   "0003_money_and_decisions": moneyAndDecisions,
-  "0004_events_and_pauses": eventsAndPauses
+  "0004_events_and_pauses": eventsAndPauses,
+  "0005_verify_before_believing": verifyBeforeBelieving
 }
 
 /**

@@ -85,7 +85,7 @@ const READINESS: OverviewJson["readiness"] = {
 export const overview = (change: Partial<OverviewJson> = {}): OverviewJson => ({
   command: "status",
   now: at(0),
-  version: { name: "ai-mint-executor", version: "2.2.0", network: "base", chainId: 8453, startedAt: at(-187_000) },
+  version: { name: "ai-mint-executor", version: "2.3.0", network: "base", chainId: 8453, startedAt: at(-187_000) },
   explorer: "https://basescan.org",
   paymentTimeoutMs: 600_000,
   tasks: [

@@ -40,7 +40,7 @@ const ALL_TABLES = [
 describe("migrate", () => {
   it.live("makes every table at the first start, and does nothing at the second", () =>
     Effect.gen(function* () {
-      assert.lengthOf(yield* migrate, 4)
+      assert.lengthOf(yield* migrate, 5)
       assert.deepStrictEqual(yield* tableNames, ALL_TABLES)
       const before = yield* describeV11
       assert.deepStrictEqual(yield* migrate, [])
@@ -66,7 +66,7 @@ describe("migrate", () => {
         const done = yield* Effect.all([program, program], { concurrency: "unbounded" })
         assert.sameMembers(
           done.map((migrations) => migrations.length),
-          [4, 0]
+          [5, 0]
         )
         const tables = yield* Effect.provide(tableNames, clientAt(url, 1), { local: true })
         assert.deepStrictEqual(tables, ALL_TABLES)
@@ -89,7 +89,7 @@ describe("migrate", () => {
       }
       yield* sql`INSERT INTO ai_agent_mint_records (task_id, mint_number) SELECT id, 1 FROM ai_agent_tasks`
       const before = yield* describeV11
-      assert.lengthOf(yield* migrate, 4)
+      assert.lengthOf(yield* migrate, 5)
       assert.deepStrictEqual(yield* describeV11, before)
       assert.deepStrictEqual(yield* tableNames, ALL_TABLES)
     }).pipe(Effect.provide(Postgres.layer()))

@@ -1,0 +1,69 @@
+import { Clock, Context, Effect, Layer } from "effect"
+
+/**
+ * Something outside this program that keeps its work waiting: USDC is paused, clocks disagree, no node explains a
+ * spent nonce. It costs no order anything, and an operator must hear of it.
+ */
+export interface Incident {
+  /** Names the condition: the same condition raised again is the same incident. */
+  readonly key: string
+  /** One line for a person: what is wrong and what to do about it. */
+  readonly words: string
+  /** When it was first seen, in milliseconds since 1970. */
+  readonly sinceMs: number
+}
+
+interface Noted extends Incident {
+  readonly seenAtMs: number
+  readonly shownAtMs: number
+}
+
+/** An incident that nothing has raised for so long is over: whatever asked has stopped asking. */
+const FORGOTTEN_MS = 5 * 60_000
+
+/** More than this at once are one large incident, which is in sight by then. */
+const INCIDENTS_MAX = 500
+
+/** One for the program: `layer` brings it. Without the layer all share one, so that a part runs alone as well. */
+export const CurrentIncidents = Context.Reference<Map<string, Noted>>(
+  "ai-mint-executor/ops/Incidents/CurrentIncidents",
+  { defaultValue: () => new Map() }
+)
+
+export const layer = Layer.sync(CurrentIncidents, () => new Map<string, Noted>())
+
+/**
+ * Notes that the condition holds now. It is on the list once it has lasted `afterMs`, and leaves the list when it is
+ * closed or has not been raised for five minutes.
+ */
+export const raise = Effect.fnUntraced(function* (key: string, words: string, afterMs = 0) {
+  const incidents = yield* CurrentIncidents
+  const nowMs = yield* Clock.currentTimeMillis
+  const known = incidents.get(key)
+  const isLasting = known !== undefined && nowMs - known.seenAtMs <= FORGOTTEN_MS
+  if (!isLasting && incidents.size >= INCIDENTS_MAX) dropForgotten(incidents, nowMs)
+  if (!isLasting && incidents.size >= INCIDENTS_MAX) return
+  const sinceMs = isLasting ? known.sinceMs : nowMs
+  incidents.set(key, { key, words, sinceMs, seenAtMs: nowMs, shownAtMs: sinceMs + afterMs })
+})
+
+/** The condition does not hold any more. */
+export const close = (key: string): Effect.Effect<void> =>
+  Effect.map(CurrentIncidents, (incidents) => void incidents.delete(key))
+
+/** What holds now and has lasted long enough to be shown, the oldest first. */
+export const open: Effect.Effect<ReadonlyArray<Incident>> = Effect.gen(function* () {
+  const incidents = yield* CurrentIncidents
+  const nowMs = yield* Clock.currentTimeMillis
+  dropForgotten(incidents, nowMs)
+  return [...incidents.values()]
+    .filter(({ shownAtMs }) => shownAtMs <= nowMs)
+    .toSorted((a, b) => a.sinceMs - b.sinceMs)
+    .map(({ key, words, sinceMs }) => ({ key, words, sinceMs }))
+})
+
+const dropForgotten = (incidents: Map<string, Noted>, nowMs: number): void => {
+  for (const { key, seenAtMs } of incidents.values()) {
+    if (nowMs - seenAtMs > FORGOTTEN_MS) incidents.delete(key)
+  }
+}
