@@ -1,5 +1,6 @@
 import { Clock, Context, Duration, Effect, Layer } from "effect"
 import { Settings } from "../config/Settings.ts"
+import * as Incidents from "../ops/Incidents.ts"
 import * as Progress from "../ops/Progress.ts"
 import { version } from "../ops/version.ts"
 import { DecisionRepo } from "../task/DecisionRepo.ts"
@@ -7,7 +8,7 @@ import type { LedgerError } from "../task/TaskRepo.ts"
 import { type LedgerFigures, WatchRepo } from "../task/WatchRepo.ts"
 import type * as System from "./contract/system.ts"
 import { Readiness } from "./readiness.ts"
-import { attentionOf, taskOf } from "./views.ts"
+import { attentionOf, incidentOf, taskOf } from "./views.ts"
 
 /** Every page asks at every event: they share an answer. */
 const KEPT = "1 second"
@@ -56,6 +57,7 @@ const gather = Effect.fnUntraced(function* (figuresNow: Effect.Effect<LedgerFigu
   const sinceMs = nowMs - FUNNEL_MS
   const figures = yield* figuresNow
   const open = yield* watch.listTasks({ statuses: OPEN }, { after: undefined, limit: OPEN_MAX })
+  const incidents = yield* Incidents.open
   const attention = yield* watch.attention(ATTENTION_MAX)
   const { count: stopped } = figures.stoppedWallets
   const { count: unknown } = figures.batches.find(({ status }) => status === "unknown") ?? { count: 0 }
@@ -73,8 +75,9 @@ const gather = Effect.fnUntraced(function* (figuresNow: Effect.Effect<LedgerFigu
     openCount: figures.tasks
       .filter(({ status }) => OPEN.some((one) => one === status))
       .reduce((n, { count }) => n + count, 0),
-    attention: attention.map(attentionOf),
-    attentionCount: Math.max(attention.length, figures.held.count + figures.undelivered.count + unknown + stopped),
+    attention: [...incidents.map(incidentOf), ...attention.map(attentionOf)].slice(0, ATTENTION_MAX),
+    attentionCount:
+      incidents.length + Math.max(attention.length, figures.held.count + figures.undelivered.count + unknown + stopped),
     readiness: yield* (yield* Readiness).now,
     pauses: (yield* (yield* DecisionRepo).pauses).map(({ scope, reason, sinceMs: since }) => ({ scope, reason, since }))
   } satisfies System.Overview as System.Overview

@@ -2,7 +2,9 @@ import { Clock, Effect, Layer, Option } from "effect"
 import { HttpRouter, HttpServerRequest, HttpServerResponse, ProblemDetails } from "effect/http"
 import { HttpApiScalar } from "effect/http-api"
 import { PrometheusMetrics } from "effect/observability"
+import * as Incidents from "../ops/Incidents.ts"
 import { showFigures } from "../ops/ledgerGauges.ts"
+import { incidentsNow } from "../ops/metrics.ts"
 import { Api } from "./contract/Api.ts"
 import { Overview } from "./overview.ts"
 import { type PageFile, pageHeaders, readPageFiles } from "./pageFiles.ts"
@@ -17,6 +19,7 @@ const metrics = HttpRouter.use((router) =>
       Effect.gen(function* () {
         const figures = yield* Effect.option(overview.figures)
         if (Option.isSome(figures)) yield* showFigures(figures.value, yield* Clock.currentTimeMillis)
+        yield* incidentsNow(yield* Incidents.open)
         return HttpServerResponse.text(yield* PrometheusMetrics.format(), { contentType: "text/plain; version=0.0.4" })
       })
     )

@@ -3,6 +3,7 @@ import { ChainClient, type NodeHealth } from "../chain/ChainClient.ts"
 import { Settings } from "../config/Settings.ts"
 import { duration } from "../domain/time.ts"
 import { Minter } from "../mint/Minter.ts"
+import * as Incidents from "../ops/Incidents.ts"
 import * as Progress from "../ops/Progress.ts"
 import { makeScrub, type Scrub } from "../ops/scrub.ts"
 import { WatchRepo } from "../task/WatchRepo.ts"
@@ -58,8 +59,14 @@ const look = Effect.gen(function* () {
     problem: clean(scrub, parts.mintServer.problem)
   }
   const due = dueOf(parts.database.since, checkedAt)
-  const ready = database.ok && rpc.some(({ ok }) => ok) && mintServer.ok && sweep.ok && due.ok
-  return { ready, checkedAt, database, rpc, mintServer, sweep, due } satisfies Answer as Answer
+  const incidents = (yield* Incidents.open).map(({ words, sinceMs, stopsMoney }) => ({
+    ok: !stopsMoney,
+    problem: scrub(words),
+    since: sinceMs
+  }))
+  const isWell = database.ok && rpc.some(({ ok }) => ok) && mintServer.ok && sweep.ok && due.ok
+  const ready = isWell && incidents.every(({ ok }) => ok)
+  return { ready, checkedAt, database, rpc, mintServer, sweep, due, incidents } satisfies Answer as Answer
 })
 
 const clean = (scrub: Scrub, problem: string | undefined) => (problem === undefined ? undefined : scrub(problem))

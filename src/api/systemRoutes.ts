@@ -30,11 +30,15 @@ export const layer = HttpApiBuilder.group(
 /** What went wrong, without what drivers and servers said to it: that may name roles, hosts or rows. */
 const inPublic = (problem: string | undefined): string | undefined => problem?.split(" (", 1)[0]
 
+/** A condition of the environment in words, without the wallets and transactions that it was noticed by. */
+const unnamed = (words: string): string => words.replaceAll(/0x[0-9a-f]{8,}/gi, "0x…")
+
 const withoutDetails = (answer: Answer): Answer => ({
   ...answer,
   database: { ...answer.database, problem: inPublic(answer.database.problem) },
   rpc: answer.rpc.map((node) => ({ ...node, problem: inPublic(node.problem) })),
-  mintServer: { ...answer.mintServer, problem: inPublic(answer.mintServer.problem) }
+  mintServer: { ...answer.mintServer, problem: inPublic(answer.mintServer.problem) },
+  incidents: answer.incidents.map((incident) => ({ ...incident, problem: unnamed(incident.problem) }))
 })
 
 /** Alive is who makes progress. A process that has not begun its loops yet is starting, and so alive. */

@@ -5,6 +5,7 @@ import type { AttentionItem, LedgerEvent, TaskView } from "../task/WatchRepo.ts"
 import type * as System from "./contract/system.ts"
 import type * as Tasks from "./contract/tasks.ts"
 import type * as Wallets from "./contract/wallets.ts"
+import type { Incident } from "../ops/Incidents.ts"
 import { shortId } from "../domain/Task.ts"
 
 const sound = (ms: number): number | undefined => (Number.isFinite(ms) ? ms : undefined)
@@ -117,6 +118,17 @@ export const attentionOf = (item: AttentionItem): System.Attention => ({
     item.taskId === undefined
       ? `wallets show ${item.agentAddress ?? item.walletId}`
       : `tasks explain ${shortId(item.taskId)}`
+})
+
+/** What keeps everybody's work waiting, and belongs to no order. */
+export const incidentOf = ({ words, sinceMs }: Incident): System.Attention => ({
+  kind: "incident",
+  taskId: undefined,
+  wallet: undefined,
+  batch: undefined,
+  since: sinceMs,
+  text: words,
+  command: "doctor"
 })
 
 export const eventOf = (event: LedgerEvent): System.Event => ({

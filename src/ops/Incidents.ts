@@ -11,6 +11,8 @@ export interface Incident {
   readonly words: string
   /** When it was first seen, in milliseconds since 1970. */
   readonly sinceMs: number
+  /** While it lasts no money can move at all: the executor is not ready. */
+  readonly stopsMoney: boolean
 }
 
 interface Noted extends Incident {
@@ -36,7 +38,14 @@ export const layer = Layer.sync(CurrentIncidents, () => new Map<string, Noted>()
  * Notes that the condition holds now. It is on the list once it has lasted `afterMs`, and leaves the list when it is
  * closed or has not been raised for five minutes.
  */
-export const raise = Effect.fnUntraced(function* (key: string, words: string, afterMs = 0) {
+export const raise = (key: string, words: string, afterMs = 0): Effect.Effect<void> =>
+  note({ key, words, stopsMoney: false }, afterMs)
+
+/** The same for a condition in which no money can move at all. */
+export const raiseStop = (key: string, words: string): Effect.Effect<void> => note({ key, words, stopsMoney: true }, 0)
+
+const note = Effect.fnUntraced(function* (incident: Omit<Incident, "sinceMs">, afterMs: number) {
+  const { key } = incident
   const incidents = yield* CurrentIncidents
   const nowMs = yield* Clock.currentTimeMillis
   const known = incidents.get(key)
@@ -44,7 +53,7 @@ export const raise = Effect.fnUntraced(function* (key: string, words: string, af
   if (!isLasting && incidents.size >= INCIDENTS_MAX) dropForgotten(incidents, nowMs)
   if (!isLasting && incidents.size >= INCIDENTS_MAX) return
   const sinceMs = isLasting ? known.sinceMs : nowMs
-  incidents.set(key, { key, words, sinceMs, seenAtMs: nowMs, shownAtMs: sinceMs + afterMs })
+  incidents.set(key, { ...incident, sinceMs, seenAtMs: nowMs, shownAtMs: sinceMs + afterMs })
 })
 
 /** The condition does not hold any more. */
@@ -59,7 +68,7 @@ export const open: Effect.Effect<ReadonlyArray<Incident>> = Effect.gen(function*
   return [...incidents.values()]
     .filter(({ shownAtMs }) => shownAtMs <= nowMs)
     .toSorted((a, b) => a.sinceMs - b.sinceMs)
-    .map(({ key, words, sinceMs }) => ({ key, words, sinceMs }))
+    .map(({ key, words, sinceMs, stopsMoney }) => ({ key, words, sinceMs, stopsMoney }))
 })
 
 const dropForgotten = (incidents: Map<string, Noted>, nowMs: number): void => {

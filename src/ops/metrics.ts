@@ -65,6 +65,21 @@ const pauses = Metric.counter("ai_mint_outage_pauses_total", {
 
 const outage = Metric.gauge("ai_mint_outage", { description: "1 from the first such failure to the next success" })
 
+const incidents = Metric.gauge("ai_mint_incidents", {
+  description: "Conditions of the environment that keep work waiting now, by whether no money can move meanwhile"
+})
+
+/** Sets both gauges: neither may keep a value that is over. */
+export const incidentsNow = (open: ReadonlyArray<{ readonly stopsMoney: boolean }>): Effect.Effect<void> =>
+  Effect.forEach(
+    [true, false],
+    (stops) => {
+      const count = open.filter(({ stopsMoney }) => stopsMoney === stops).length
+      return Metric.update(Metric.withAttributes(incidents, { stops: String(stops) }), count)
+    },
+    { discard: true }
+  )
+
 /** All values that the label may have. */
 const STATES: Record<"task" | "batch" | "refund", ReadonlyArray<string>> = {
   task: STATUSES,

@@ -126,8 +126,8 @@ export const openTotal = ({ open, openCount: sum }: OverviewJson): number => tot
 export const waitingTotal = ({ attention, attentionCount }: OverviewJson): number => totalOf(attention, attentionCount)
 
 /** What tells one thing that waits for a person from all others. */
-export const attentionKey = ({ kind, taskId, wallet, batch }: AttentionJson): string =>
-  [kind, taskId, wallet, batch].join(" ")
+export const attentionKey = ({ kind, taskId, wallet, batch, since, text }: AttentionJson): string =>
+  [kind, taskId, wallet, batch, ...(kind === "incident" ? [since, text] : [])].join(" ")
 
 /** What waits for a person now and did not a moment ago. */
 export const newAttention = (before: OverviewJson | undefined, after: OverviewJson): ReadonlyArray<AttentionJson> => {

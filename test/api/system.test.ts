@@ -1,8 +1,9 @@
 import { assert, layer } from "@effect/vitest"
-import { Duration, Effect } from "effect"
+import { Duration, Effect, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import { connect } from "node:net"
 import { ChainError } from "../../src/chain/ChainClient.ts"
+import * as Incidents from "../../src/ops/Incidents.ts"
 import * as Progress from "../../src/ops/Progress.ts"
 import { atWork } from "../operator/given.ts"
 import { pass, start } from "../support/executor.ts"
@@ -23,7 +24,8 @@ const raw = (url: string, bytes: string) =>
       })
   )
 
-const fresh = <A, E, R>(test: Effect.Effect<A, E, R>) => test.pipe(Effect.provide(Progress.layer), atWork(withToken))
+const fresh = <A, E, R>(test: Effect.Effect<A, E, R>) =>
+  test.pipe(Effect.provide(Layer.merge(Progress.layer, Incidents.layer)), atWork(withToken))
 
 layer(Pglite.layer())("how the executor is", (it) => {
   it.effect("alive while its loops go round, and ready while everything answers", () =>
@@ -57,6 +59,32 @@ layer(Pglite.layer())("how the executor is", (it) => {
       assert.strictEqual(json.rpc[0].problem, "ask: Unavailable")
       assert.include((yield* ask("/api/overview")).json.readiness.rpc[0].problem, "refused")
       assert.strictEqual((yield* ask("/healthz")).status, 200)
+    }).pipe(fresh)
+  )
+
+  it.effect("ready beside an incident, and not where no money can move; without its wallets for everybody", () =>
+    Effect.gen(function* () {
+      const { ask } = yield* serving(withToken)
+      yield* start
+      const wallet = `0x${"ab".repeat(20)}`
+      yield* Incidents.raise("logs", `no node explains a nonce of ${wallet}`)
+      const one = yield* ask("/readyz", { token: null })
+      assert.deepStrictEqual([one.status, one.json.incidents[0].ok], [200, true])
+      assert.strictEqual(one.json.incidents[0].problem, "no node explains a nonce of 0x…")
+      const { attention, attentionCount } = (yield* ask("/api/overview")).json
+      assert.strictEqual(attentionCount, 1)
+      assert.deepInclude(attention[0], {
+        kind: "incident",
+        taskId: null,
+        text: `no node explains a nonce of ${wallet}`,
+        command: "doctor"
+      })
+      yield* Incidents.raiseStop("usdc", "USDC is paused")
+      yield* pass(3)
+      const two = yield* ask("/readyz")
+      assert.deepStrictEqual([two.status, two.json.ready, two.json.incidents.length], [503, false, 2])
+      const { text } = yield* ask("/metrics", { token: null })
+      assert.match(text, /^ai_mint_incidents\{.*stops="true".*\} 1$/m)
     }).pipe(fresh)
   )
 

@@ -11,7 +11,9 @@ describe("Incidents", () => {
       yield* Incidents.raise("usdc", "USDC is paused")
       yield* TestClock.adjust("1 minute")
       yield* Incidents.raise("usdc", "USDC is still paused")
-      assert.deepStrictEqual(yield* Incidents.open, [{ key: "usdc", words: "USDC is still paused", sinceMs: 0 }])
+      assert.deepStrictEqual(yield* Incidents.open, [
+        { key: "usdc", words: "USDC is still paused", sinceMs: 0, stopsMoney: false }
+      ])
     }).pipe(Effect.provide(Incidents.layer))
   )
 

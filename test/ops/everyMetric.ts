@@ -57,6 +57,7 @@ export const everyMetric = Effect.gen(function* () {
   yield* Metrics.walletParked
   yield* Metrics.outageSeen(true)
   yield* Metrics.outageOver
+  yield* Metrics.incidentsNow([])
   yield* ChainMetrics.measured("node.example")(Effect.void)
   yield* ChainMetrics.countRetry
   const { quote, pay, follow } = MintMetrics.measured(sullen, ["quote", "pay", "follow"])

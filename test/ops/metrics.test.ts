@@ -49,7 +49,7 @@ describe("every metric", () => {
   it.effect("has labels with few values: no address, task, transaction, token or amount", () =>
     Effect.gen(function* () {
       const labels = (yield* everyMetric).flatMap(({ attributes = {} }) => Object.keys(attributes))
-      const known = ["loop", "outcome", "stage", "entity", "to", "host", "kind", "status", "held"]
+      const known = ["loop", "outcome", "stage", "entity", "to", "stops", "host", "kind", "status", "held"]
       assert.deepStrictEqual(
         new Set(labels),
         new Set([...known, "version", "network", "protocol"]),

@@ -170,6 +170,7 @@ const VALUES: ReadonlyMap<string, ReadonlyArray<string>> = new Map([
   ["kind", ["quote", "pay", "follow"]],
   ["entity", ["task", "batch", "refund"]],
   ["held", ["true", "false"]],
+  ["stops", ["true", "false"]],
   ["status", ["pending_payment", "funded", "processing", "completed", "failed", "cancelled", "delivered", "resolved"]]
 ])
 

@@ -78,7 +78,8 @@ const READINESS: OverviewJson["readiness"] = {
   ],
   mintServer: { ok: true, tookMs: 24, problem: null },
   sweep: { ok: true, problem: null, last: { at: at(-6), tookMs: 412, checked: 43, funded: 1, cancelled: 0 } },
-  due: { ok: true, problem: null, since: null }
+  due: { ok: true, problem: null, since: null },
+  incidents: []
 }
 
 /** A platform on a good day, with two things that wait for a person. */

@@ -53,7 +53,9 @@ const readinessWhere = <R extends Schema.Constraint>(ready: R) =>
     mintServer: Schema.Struct(Part),
     sweep: Schema.Struct({ ok: Schema.Boolean, problem: orNull(Schema.String), last: orNull(Sweep) }),
     /** The longest overdue row. */
-    due: Schema.Struct({ ok: Schema.Boolean, problem: orNull(Schema.String), since: orNull(Instant) })
+    due: Schema.Struct({ ok: Schema.Boolean, problem: orNull(Schema.String), since: orNull(Instant) }),
+    /** What outside this program keeps its work waiting now. Not `ok`: no money can move while it lasts. */
+    incidents: Schema.Array(Schema.Struct({ ok: Schema.Boolean, problem: Schema.String, since: Instant }))
   })
 /** 200 or 503, or either as a part of something else. */
 export const Ready = readinessWhere(Schema.Literal(true))
@@ -71,7 +73,7 @@ export const Version = Schema.Struct({
 
 /** Something that waits for a person, or might soon. */
 export const Attention = Schema.Struct({
-  kind: Schema.Literals(["held", "undelivered", "unknown", "stopped", "refund"]),
+  kind: Schema.Literals(["held", "undelivered", "unknown", "stopped", "refund", "incident"]),
   taskId: orNull(Schema.String),
   wallet: orNull(Schema.String),
   batch: orNull(Schema.Int),

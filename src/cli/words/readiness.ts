@@ -29,11 +29,12 @@ const figures = ({ database, rpc, mintServer, sweep }: Readiness, { nowMs }: Loo
 const took = ({ ok, tookMs }: { readonly ok: boolean; readonly tookMs: number }): string =>
   ok ? `${Math.round(tookMs)} ms` : "does not answer"
 
-const problems = ({ database, rpc, mintServer, sweep, due }: Readiness): ReadonlyArray<string> =>
+const problems = ({ database, rpc, mintServer, sweep, due, incidents }: Readiness): ReadonlyArray<string> =>
   [
     { name: "Database", ...database },
     ...rpc.map((node) => ({ name: `Node ${node.host}`, ...node })),
     { name: "Mint server", ...mintServer },
     { name: "Sweeps", ...sweep },
-    { name: "Overdue", ...due }
+    { name: "Overdue", ...due },
+    ...incidents.map((incident) => ({ name: "Environment", ...incident }))
   ].flatMap(({ name, ok, problem }) => (ok ? [] : [`${name}: ${problem ?? "not well"}`]))

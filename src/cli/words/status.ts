@@ -66,7 +66,7 @@ const attentionLines = ({ attention, attentionCount }: Overview, look: Look): Re
 }
 
 const attentionItem = ({ taskId, wallet, batch, since, text, command }: Attention, { nowMs }: Look) => {
-  const what = taskId === undefined ? `Wallet ${wallet ?? "?"}` : `Task ${shortId(taskId)}`
+  const what = taskId !== undefined ? `Task ${shortId(taskId)}` : wallet !== undefined ? `Wallet ${wallet}` : "All"
   const which = batch === undefined ? "" : `, batch ${batch}`
   const age = since === undefined ? "" : ` (${ageOf(since, nowMs)})`
   return [...hang("⚠️ ", `${what}${which}${age}: ${text}`), ...hang("   → ", `ai-mint ${command}`)]

@@ -9,7 +9,7 @@ const NAMES: Readonly<Record<string, string>> = {
   undelivered: "Paid, not delivered",
   unknown: "Outcome unknown",
   stopped: "Wallet stopped",
-  shortfall: "Money missing"
+  incident: "Environment"
 }
 
 const nameOf = (kind: string): string => NAMES[kind] ?? kind

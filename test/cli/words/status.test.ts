@@ -58,6 +58,28 @@ describe("the status", () => {
     assert.match(text, /^ {3}and 30 more: ai-mint tasks list --held$/m)
   })
 
+  it("says what the environment keeps waiting, which is no wallet's", () => {
+    const item = {
+      kind: "incident",
+      taskId: undefined,
+      wallet: undefined,
+      batch: undefined,
+      since: NOW - 60_000,
+      text: "USDC is paused",
+      command: "doctor"
+    } as const
+    const { readiness } = overviewOf()
+    const stopped = {
+      ...readiness,
+      ready: false,
+      incidents: [{ ok: false, problem: "USDC is paused", since: NOW - 60_000 }]
+    }
+    const lines = statusWords(overviewOf({ attention: [item], attentionCount: 1, readiness: stopped }), LOOK)
+    assertFits(lines)
+    assert.include(textOf(lines), "⚠️ All (1m): USDC is paused\n   → ai-mint doctor")
+    assert.match(textOf(lines), /^ {3}❌ Environment: USDC is paused$/m)
+  })
+
   it("shows pauses and the newest open orders", () => {
     const pauses = [{ scope: `token:${ADDRESS}`, reason: LONG, since: NOW }]
     const open = Array.from({ length: 11 }, () => taskOf())
