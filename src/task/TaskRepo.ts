@@ -12,13 +12,14 @@ import type { Wallet, WalletId } from "../domain/Wallet.ts"
 /**
  * The ledger did not do it.
  *
- * - `Unavailable`: no connection, restart, deadlock, serialization: the same later.
+ * - `Unavailable`: no connection, restart, a server that takes no writes: the same later.
+ * - `Contended`: another transaction held what this one needs, at every try. Concerns these rows and no others.
  * - `Timeout`: no answer within `DATABASE_TIMEOUT`. Whether a write was done is not known: read again.
  * - `Unreadable`: a row that is not of the shape this program knows.
  * - `Rejected`: the database refused the statement: permissions, a missing column, a broken rule.
  */
 export class LedgerError extends Schema.TaggedError<LedgerError>()("LedgerError", {
-  reason: Schema.Literals(["Unavailable", "Timeout", "Unreadable", "Rejected"]),
+  reason: Schema.Literals(["Unavailable", "Contended", "Timeout", "Unreadable", "Rejected"]),
   operation: Schema.String,
   detail: Schema.String
 }) {

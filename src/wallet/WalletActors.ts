@@ -7,7 +7,7 @@ import type { WalletId } from "../domain/Wallet.ts"
 import type { Minter } from "../mint/Minter.ts"
 import * as Log from "../ops/Log.ts"
 import * as Metrics from "../ops/metrics.ts"
-import type { TaskRepo } from "../task/TaskRepo.ts"
+import type { LedgerError, TaskRepo } from "../task/TaskRepo.ts"
 import { Outage } from "./Outage.ts"
 import { takeTurn } from "./turn.ts"
 import { Wallets } from "./Wallets.ts"
@@ -23,6 +23,9 @@ const LINGER_MS = 60_000
 
 /** A wallet whose turn ended in a defect is left alone for so long: nothing is sent before the chain was read again. */
 const PARKED_MS = 60_000
+
+/** How soon a wallet tries again to get rows that another program holds. */
+const CONTENDED_MS = 5_000
 
 type Mailbox = Queue.Queue<void>
 
@@ -118,12 +121,19 @@ const ENDED: Turn = { dueMs: undefined, inTrouble: false }
 const afterTrouble = (pauseMs: number) =>
   Effect.map(Clock.currentTimeMillis, (nowMs): Turn => ({ dueMs: nowMs + pauseMs, inTrouble: true }))
 
+/** Rows that another transaction holds are this wallet's alone: it waits, and the others go on. */
+const waitForRows = Effect.fnUntraced(function* (walletId: WalletId, { message }: LedgerError) {
+  yield* Log.warnOnce(`contended:${walletId}`, `⚠️ A wallet waits for rows that another program holds: ${message}`)
+  return yield* afterTrouble(CONTENDED_MS)
+})
+
 /** A turn whose trouble ends with it: the environment's costs a pause, a defect parks the wallet. */
 const guardedTurn = (walletId: WalletId) =>
   takeTurn(walletId).pipe(
     Effect.map((dueMs): Turn => ({ dueMs, inTrouble: false })),
     Effect.catch((error) =>
       Effect.gen(function* () {
+        if (error._tag === "LedgerError" && error.reason === "Contended") return yield* waitForRows(walletId, error)
         const pauseMs = yield* (yield* Outage).failed
         yield* Log.warnOnce(
           `turn:${error.operation}`,

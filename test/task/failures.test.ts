@@ -155,8 +155,10 @@ describe("what the ledger says when it cannot", () => {
     for (const [trouble, code, reason] of [
       ["a server that shuts down", "57P01", "Unavailable"],
       ["a server that is not up yet", "57P03", "Unavailable"],
-      ["a deadlock", "40P01", "Unavailable"],
-      ["a serialization failure", "40001", "Unavailable"],
+      ["a database that takes no writes", "25006", "Unavailable"],
+      ["a deadlock at every try", "40P01", "Contended"],
+      ["a serialization failure at every try", "40001", "Contended"],
+      ["a lock that is never free", "55P03", "Contended"],
       ["a permission that is missing", "42501", "Rejected"],
       ["a broken rule", "23514", "Rejected"]
     ] as const) {
@@ -180,6 +182,29 @@ describe("what the ledger says when it cannot", () => {
       )
     }
   })
+
+  it.live("a conflict that passes is tried again, and is no failure: the whole transaction, written once", () =>
+    onDatabase((url) =>
+      Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        const repo = yield* ledgerAt(url)
+        yield* sql`CREATE SEQUENCE tries`
+        for (const code of ["40001", "40P01", "55P03"]) {
+          yield* (yield* LedgerFixture).clear
+          const { id, fundBy } = yield* givenFundable
+          yield* sql`ALTER SEQUENCE tries RESTART`
+          yield* sql`
+            CREATE OR REPLACE FUNCTION fail_twice() RETURNS trigger LANGUAGE plpgsql
+            AS ${sql.literal(`'BEGIN IF nextval(''tries'') <= 2 THEN RAISE EXCEPTION ''not now'' USING ERRCODE = ''${code}''; END IF; RETURN NEW; END'`)}`
+          yield* sql`CREATE TRIGGER fail BEFORE UPDATE ON ai_agent_tasks FOR EACH ROW EXECUTE FUNCTION fail_twice()`
+          assert.deepStrictEqual(yield* fundBy(repo), [id])
+          yield* sql`DROP TRIGGER fail ON ai_agent_tasks`
+          const tries = yield* sql<{ readonly last_value: bigint }>`SELECT last_value FROM tries`
+          assert.strictEqual(Number(tries[0]?.last_value), 3)
+        }
+      })
+    )
+  )
 
   it.live("a table that is missing: Rejected, in the server's words", () =>
     onDatabase((url) =>

@@ -1,5 +1,6 @@
 import { assert, layer } from "@effect/vitest"
 import { Clock, Deferred, Duration, Effect } from "effect"
+import { SqlClient } from "effect/sql"
 import { address } from "../../src/domain/Address.ts"
 import * as Pglite from "../support/Pglite.ts"
 import { launch, LogLines, onWorld, pass, start } from "../support/executor.ts"
@@ -38,6 +39,31 @@ layer(Pglite.layer())("the wallets", (it) => {
       const done = yield* readTask(task)
       assert.isAtMost(done.completed_ms! - world.sentAtMs.at(-1)!, 6_000, "the end of an order waits for nothing")
     }).pipe(onWorld({ mintInterval: Duration.seconds(30) }))
+  )
+
+  it.effect("rows that another program holds keep their own wallet waiting, and no other", () =>
+    Effect.gen(function* () {
+      const sql = yield* SqlClient.SqlClient
+      const [ann, ben] = [yield* paidOrder("ann", 5), yield* paidOrder("ben", 5)]
+      const held = sql.literal(`'${ann.task}'`)
+      yield* sql`
+        CREATE OR REPLACE FUNCTION hold_row() RETURNS trigger LANGUAGE plpgsql
+        AS $$ BEGIN RAISE EXCEPTION 'held' USING ERRCODE = '55P03'; END $$`
+      yield* sql`
+        CREATE TRIGGER held BEFORE INSERT ON ai_agent_batches FOR EACH ROW
+        WHEN (NEW.task_id = ${held}) EXECUTE FUNCTION hold_row()`
+      yield* pass(6)
+      yield* start
+      yield* pass(30)
+      assert.strictEqual((yield* readTask(ben.task)).status, "completed")
+      assert.deepInclude(yield* readTask(ann.task), { status: "funded", retry_count: 0 })
+      const { all } = yield* LogLines
+      assert.isTrue(all.some((line) => line.includes("waits for rows that another program holds")))
+      assert.isFalse(all.some((line) => line.includes("Wallets pause")))
+      yield* sql`DROP TRIGGER held ON ai_agent_batches`
+      yield* pass(30)
+      assert.strictEqual((yield* readTask(ann.task)).status, "completed")
+    }).pipe(onWorld())
   )
 
   it.effect("many wallets are served side by side, sixteen at the same moment and never more", () =>

@@ -1,4 +1,4 @@
-import { type Cause, Duration, Effect, type Schema } from "effect"
+import { type Cause, Duration, Effect, Schedule, type Schema } from "effect"
 import type { MigrationError } from "effect/sql/Migrator"
 import { isSqlError, type SqlError } from "effect/sql/SqlError"
 import { LedgerError } from "../TaskRepo.ts"
@@ -6,8 +6,17 @@ import { LedgerError } from "../TaskRepo.ts"
 type Failure = SqlError | MigrationError | Schema.SchemaError | Cause.TimeoutError
 
 /**
- * Bounds a statement in time (interrupting cancels it on the server) and says in our words what went wrong. `limitName` is
- * the setting of the limit.
+ * SQLSTATEs of a conflict with another transaction: serialization failure, deadlock, lock not available. The server has
+ * undone all of it, so the same may be tried again at once. Source: PostgreSQL, appendix "Error Codes".
+ */
+const CONFLICTS: ReadonlySet<string> = new Set(["40001", "40P01", "55P03"])
+
+/** A handful of tries within a second or so. The jitter keeps two programs that met once from meeting again. */
+const TRY_AGAIN = Schedule.exponential("20 millis").pipe(Schedule.jittered, Schedule.upTo({ times: 5 }))
+
+/**
+ * Bounds a statement or a transaction in time (interrupting cancels it on the server), tries it again after a conflict with
+ * another transaction, and says in our words what went wrong. `limitName` is the setting of the limit.
  */
 export const bounded =
   (limit: Duration.Duration, limitName = "DATABASE_TIMEOUT") =>
@@ -16,6 +25,7 @@ export const bounded =
     query: Effect.Effect<A, SqlError | MigrationError | Schema.SchemaError, R>
   ): Effect.Effect<A, LedgerError, R> =>
     query.pipe(
+      Effect.retry({ schedule: TRY_AGAIN, while: isConflict }),
       Effect.timeout(limit),
       Effect.mapError(
         (error) => new LedgerError({ operation, ...explain(error, `${Duration.format(limit)} (${limitName})`) })
@@ -38,10 +48,20 @@ const explain = (error: Failure, limit: string): Pick<LedgerError, "reason" | "d
   }
 }
 
+const isConflict = (error: SqlError | MigrationError | Schema.SchemaError): boolean => {
+  const failed = error._tag === "MigrationError" ? error.cause : error
+  return isSqlError(failed) && CONFLICTS.has(codeOf(failed))
+}
+
+/** SQLSTATE of a write to a standby, or to a database that was set so. */
+const READ_ONLY = "25006"
+
 /** The server's own time limit and ours are the same. SQLSTATE class 57P is a server that shuts down or starts up. */
 const reasonOf = (error: SqlError): LedgerError["reason"] => {
   if (error.reason._tag === "StatementTimeoutError") return "Timeout"
-  return error.isRetryable || codeOf(error).startsWith("57P") ? "Unavailable" : "Rejected"
+  const code = codeOf(error)
+  if (CONFLICTS.has(code)) return "Contended"
+  return error.isRetryable || code === READ_ONLY || code.startsWith("57P") ? "Unavailable" : "Rejected"
 }
 
 const serverSays = (error: SqlError): { readonly code?: unknown; readonly message?: unknown } =>
