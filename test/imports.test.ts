@@ -80,7 +80,7 @@ const MAY_IMPORT: Readonly<Record<string, ReadonlyArray<string>>> = {
   domain: [],
   config: ["domain"],
   task: ["domain", "config"],
-  chain: ["domain", "config"],
+  chain: ["domain", "config", "ops"],
   mint: ["domain", "config"],
   ops: ["domain", "config", "contracts"],
   wallet: ["domain", "config", "ops", "contracts"],

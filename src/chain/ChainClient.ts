@@ -14,8 +14,10 @@ import type { Usdc } from "../domain/Usdc.ts"
  * - `Lagging`: the node is behind a block that we have seen: what it says proves nothing.
  * - `Reverted`: the contract refused the call.
  * - `MaybeSent`: a transaction left and no answer came back; look it up, never send anew.
- * - `Rejected`: the node understood and said no (bad request, range too large, method unknown).
+ * - `Rejected`: the node understood and said no (bad request, method unknown).
+ * - `TooLarge`: the node gives fewer blocks, logs or bytes at a time than were asked for.
  * - `Unreadable`: an answer that is not of the expected shape.
+ * - `Doubtful`: an answer that holds what was not asked for, or that contradicts itself or the node's own words.
  */
 export const ChainErrorReason = Schema.Literals([
   "RateLimited",
@@ -25,7 +27,9 @@ export const ChainErrorReason = Schema.Literals([
   "Reverted",
   "MaybeSent",
   "Rejected",
-  "Unreadable"
+  "TooLarge",
+  "Unreadable",
+  "Doubtful"
 ])
 export type ChainErrorReason = typeof ChainErrorReason.Type
 

@@ -7,7 +7,8 @@ import type { Confirmed } from "./confirmed.ts"
 import { type Question, REQUESTS_PER_BATCH } from "./endpoint.ts"
 import { BLOCKS_SEARCHED_MAX, findLogs, TOPICS_PER_FILTER } from "./logs.ts"
 import { CONCURRENT_CALLS, read, readAllAt } from "./multicall.ts"
-import { type Log, receiptOf } from "./questions.ts"
+import type { Log } from "./answers.ts"
+import { receiptOf } from "./questions.ts"
 import type { Rpc } from "./rpc.ts"
 import {
   AUTHORIZATION_CANCELED,

@@ -67,10 +67,11 @@ const BEHIND = new RegExp(
  */
 const RULES: ReadonlyArray<Rule> = [
   ["Timeout", named("TimeoutError", "AbortError")],
+  ["Doubtful", named("DoubtfulAnswer")],
   ["Lagging", named("BlockNotFoundError", "TransactionReceiptNotFoundError")],
-  ["Rejected", named("ResponseBodyTooLargeError")],
+  ["TooLarge", named("ResponseBodyTooLargeError")],
   ["Lagging", says(BEHIND)],
-  ["Rejected", says(TOO_MUCH)],
+  ["TooLarge", says(TOO_MUCH)],
   ["RateLimited", status(429)],
   ["RateLimited", says(RATE_LIMIT)],
   ["RateLimited", coded(-32005, -32007, 429)],

@@ -3,7 +3,8 @@ import { ChainError } from "./ChainClient.ts"
 import { isBehind } from "./confirmed.ts"
 import { type Question, REQUESTS_PER_BATCH } from "./endpoint.ts"
 import { CONCURRENT_CALLS } from "./multicall.ts"
-import { blockAt, headNumber, type Log, type LogFilter, logsOf } from "./questions.ts"
+import type { Log, LogFilter } from "./answers.ts"
+import { blockAt, headNumber, logsOf } from "./questions.ts"
 import type { Rpc } from "./rpc.ts"
 
 /** Blocks in one `eth_getLogs`. Source: docs.base.org, `eth_getLogs`: "under 2,000 blocks for reliable results". */
@@ -66,7 +67,7 @@ const findPage = <A>(
     .pipe(
       Effect.map(({ logs }) => logs),
       Effect.catchIf(
-        (error) => error.reason === "Rejected" && halvings > 0 && page.fromBlock < page.toBlock,
+        (error) => error.reason === "TooLarge" && halvings > 0 && page.fromBlock < page.toBlock,
         () =>
           Effect.forEach(halvesOf(page), (half) => findPage(rpc, operation, half, decode, halvings - 1)).pipe(
             Effect.map((halves) => halves.flat())

@@ -5,7 +5,7 @@ import type { ChainClient, Mint } from "./ChainClient.ts"
 import type { Confirmed } from "./confirmed.ts"
 import { findLogs } from "./logs.ts"
 import { read, readApartAt } from "./multicall.ts"
-import type { Log } from "./questions.ts"
+import type { Log } from "./answers.ts"
 import type { Rpc } from "./rpc.ts"
 import { topicOf, TRANSFER } from "./usdc.ts"
 

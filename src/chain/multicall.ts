@@ -14,6 +14,7 @@ import {
 import { readContract } from "viem/actions"
 import { type Address, address } from "../domain/Address.ts"
 import type { Block } from "../domain/Block.ts"
+import { DoubtfulAnswer } from "./answers.ts"
 import { ChainError } from "./ChainClient.ts"
 import type { Question } from "./endpoint.ts"
 import { secondsToMs } from "./questions.ts"
@@ -72,7 +73,10 @@ export interface Answers<A> {
 const BLOCK_NUMBER = read(MULTICALL3, multicallAbi, "getBlockNumber")
 const BLOCK_TIMESTAMP = read(MULTICALL3, multicallAbi, "getCurrentBlockTimestamp")
 
-/** One `eth_call`, which tells itself which block it saw. Without `blockNumber`: the node's newest block. */
+/**
+ * One `eth_call`, which tells itself which block it saw: an answer from another block than `blockNumber` is `Doubtful`.
+ * Without `blockNumber`: the node's newest block.
+ */
 export const aggregate =
   <A>(reads: ReadonlyArray<Read<A>>, blockNumber?: bigint): Question<Answers<A>> =>
   async (node) => {
@@ -92,6 +96,8 @@ export const aggregate =
       number: BLOCK_NUMBER.decode(number?.returnData ?? "0x"),
       timeMs: secondsToMs(BLOCK_TIMESTAMP.decode(timestamp?.returnData ?? "0x"))
     }
+    if (blockNumber !== undefined && block.number !== blockNumber)
+      throw new DoubtfulAnswer(`asked for block ${blockNumber} and answered from block ${block.number}`)
     return { block, answers: reads.map(({ decode }, index) => answerOf(results[index], decode)) }
   }
 
@@ -105,15 +111,14 @@ export const readAt = Effect.fnUntraced(function* <A>(
   rpc: Rpc,
   operation: string,
   reads: ReadonlyArray<Read<A>>,
-  number: bigint
+  number: bigint,
+  doubt?: Doubt<Answers<A>>
 ): Effect.fn.Return<Answers<A>, ChainError> {
   // Nothing to read still asks for the block.
   const chunks = Arr.isReadonlyArrayNonEmpty(reads) ? Arr.chunksOf(reads, READS_PER_CALL) : Arr.of(reads)
-  const parts = yield* Effect.forEach(
-    chunks,
-    (chunk) => rpc.ask(operation, aggregate(chunk, number), ofAnotherBlock(number)),
-    { concurrency: CONCURRENT_CALLS }
-  )
+  const parts = yield* Effect.forEach(chunks, (chunk) => rpc.ask(operation, aggregate(chunk, number), doubt), {
+    concurrency: CONCURRENT_CALLS
+  })
   const { block } = Arr.headNonEmpty(parts)
   if (parts.some((part) => part.block.timeMs !== block.timeMs)) {
     const detail = `block ${number} has two different times: the nodes are on different forks`
@@ -129,13 +134,16 @@ export const readAllAt = Effect.fnUntraced(function* <A>(
   reads: ReadonlyArray<Read<A>>,
   number: bigint
 ): Effect.fn.Return<{ readonly block: Block; readonly answers: ReadonlyArray<A> }, ChainError> {
-  const { block, answers } = yield* readAt(rpc, operation, reads, number)
-  const all = Option.all(answers)
-  if (Option.isSome(all)) return { block, answers: all.value }
-  const missing = answers.filter(Option.isNone).length
-  const detail = `no readable answer to ${missing} of ${reads.length} reads in block ${number}`
-  return yield* new ChainError({ reason: "Unreadable", operation, detail })
+  const { block, answers } = yield* readAt(rpc, operation, reads, number, isIncomplete)
+  return { block, answers: Arr.getSomes(answers) }
 })
+
+const isIncomplete: Doubt<Answers<unknown>> = ({ block, answers }) => {
+  const missing = answers.filter(Option.isNone).length
+  if (missing === 0) return undefined
+  const detail = `no readable answer to ${missing} of ${answers.length} reads in block ${block.number}`
+  return { reason: "Unreadable", detail }
+}
 
 /**
  * A few reads of a contract that we do not know, all in the block `number`. Each is a call of its own, in one HTTP
@@ -147,17 +155,6 @@ export const readApartAt = Effect.fnUntraced(function* <A>(
   reads: ReadonlyArray<Read<A>>,
   number: bigint
 ): Effect.fn.Return<ReadonlyArray<Option.Option<A>>, ChainError> {
-  const parts = yield* rpc.ask(
-    operation,
-    (node) => Promise.all(reads.map((read) => aggregate([read], number)(node))),
-    (parts) => parts.map(ofAnotherBlock(number)).find((fault) => fault !== undefined)
-  )
+  const parts = yield* rpc.ask(operation, (node) => Promise.all(reads.map((read) => aggregate([read], number)(node))))
   return parts.flatMap(({ answers }) => answers)
 })
-
-const ofAnotherBlock =
-  (number: bigint): Doubt<Answers<unknown>> =>
-  ({ block }) =>
-    block.number === number
-      ? undefined
-      : { reason: "Unreadable", detail: `asked for block ${number} and was answered from block ${block.number}` }

@@ -2,10 +2,20 @@ import { Schema, SchemaTransformation } from "effect"
 import { BlockNotFoundError, type Hex, numberToHex, TransactionReceiptNotFoundError } from "viem"
 import { Address, address, type Bytes32 } from "../domain/Address.ts"
 import type { Block } from "../domain/Block.ts"
+import {
+  DoubtfulAnswer,
+  type Log,
+  type LogFilter,
+  logsFor,
+  type Receipt,
+  receiptFor,
+  type SentLog,
+  type Topics
+} from "./answers.ts"
 import type { Question } from "./endpoint.ts"
 
-// What is asked of a node, one JSON-RPC method each (`eth_call` is in `multicall.ts`). Every answer is decoded before
-// anything believes it. Source of the shapes: github.com/ethereum/execution-apis, `src/schemas/base-types.yaml`.
+// What is asked of a node, one JSON-RPC method each (`eth_call` is in `multicall.ts`). Every answer is decoded and held
+// against the question before anything believes it. Source of the shapes: github.com/ethereum/execution-apis, `src/schemas/base-types.yaml`.
 
 const Bytes = Schema.TemplateLiteral(["0x", Schema.String]).check(Schema.isPattern(/^0x([0-9a-f]{2})*$/))
 
@@ -35,46 +45,23 @@ const RpcLog = Schema.Struct({
   transactionHash: Hash,
   logIndex: Quantity,
   blockNumber: Quantity,
+  // Not every node sends it.
+  blockHash: Schema.optionalKey(Schema.NullOr(Hash)),
+  removed: Schema.optionalKey(Schema.NullOr(Schema.Boolean)),
   // Seconds. Newer nodes send it (execution-apis, `Log`), others leave it out.
   blockTimestamp: Schema.optionalKey(Schema.NullOr(Quantity))
 })
 
-const RpcReceipt = Schema.Struct({ status: Quantity, logs: Schema.Array(RpcLog) })
+const RpcReceipt = Schema.Struct({
+  transactionHash: Hash,
+  blockNumber: Quantity,
+  status: Quantity,
+  logs: Schema.Array(RpcLog)
+})
 
 /** A block's hash, besides what counts about every block. */
 export interface HashedBlock extends Block {
   readonly hash: Bytes32
-}
-
-/** An event that a contract emitted. */
-export interface Log {
-  readonly address: Address
-  readonly topics: ReadonlyArray<Bytes32>
-  readonly data: Hex
-  readonly tx: Bytes32
-  /** Position among all logs of the block. */
-  readonly logIndex: number
-  readonly block: bigint
-  /** Time of the block, where the node told it. */
-  readonly timeMs: number | undefined
-}
-
-/** The logs of a transaction that is in a block. */
-export interface Receipt {
-  readonly succeeded: boolean
-  readonly logs: ReadonlyArray<Log>
-}
-
-/** Position by position: a topic, any of several, or anything. Source: `eth_getLogs`. */
-export type Topics = ReadonlyArray<Hex | ReadonlyArray<Hex> | null>
-
-export interface LogFilter {
-  readonly address: Address
-  readonly topics: Topics
-  /** Inclusive. */
-  readonly fromBlock: bigint
-  /** Inclusive. */
-  readonly toBlock: bigint
 }
 
 const decodeQuantity = Schema.decodeUnknownSync(Quantity)
@@ -97,6 +84,7 @@ export const blockAt =
     const answer = await node.request({ method: "eth_getBlockByNumber", params: [numberToHex(number), false] })
     const block = decodeBlock(answer)
     if (block === null) throw new BlockNotFoundError({ blockNumber: number })
+    if (block.number !== number) throw new DoubtfulAnswer(`asked for block ${number} and given block ${block.number}`)
     return { number: block.number, timeMs: secondsToMs(block.timestamp), hash: block.hash }
   }
 
@@ -109,7 +97,7 @@ export const logsOf =
       method: "eth_getLogs",
       params: [{ address, topics: mutable(topics), ...range }]
     })
-    return decodeLogs(answer).map(toLog)
+    return logsFor(filter, decodeLogs(answer).map(toLog))
   }
 
 export const receiptOf =
@@ -117,16 +105,19 @@ export const receiptOf =
   async (node) => {
     const receipt = decodeReceipt(await node.request({ method: "eth_getTransactionReceipt", params: [tx] }))
     if (receipt === null) throw new TransactionReceiptNotFoundError({ hash: tx })
-    return { succeeded: receipt.status === 1n, logs: receipt.logs.map(toLog) }
+    const { transactionHash, blockNumber, status, logs } = receipt
+    return receiptFor(tx, { tx: transactionHash, block: blockNumber, succeeded: status === 1n, logs: logs.map(toLog) })
   }
 
-const toLog = (log: typeof RpcLog.Type): Log => ({
+const toLog = (log: typeof RpcLog.Type): SentLog => ({
   address: log.address,
   topics: log.topics,
   data: log.data,
   tx: log.transactionHash,
   logIndex: Number(log.logIndex),
   block: log.blockNumber,
+  blockHash: log.blockHash ?? undefined,
+  removed: log.removed === true,
   // A node that has the field and not the time sends zero.
   timeMs: log.blockTimestamp ? secondsToMs(log.blockTimestamp) : undefined
 })

@@ -1,4 +1,6 @@
 import { Array as Arr, Clock, Duration, Effect, Ref, Result, Schedule } from "effect"
+import * as Incidents from "../ops/Incidents.ts"
+import * as Log from "../ops/Log.ts"
 import { ChainError, type ChainErrorReason } from "./ChainClient.ts"
 import type { Fault } from "./classify.ts"
 import type { Endpoint, Question } from "./endpoint.ts"
@@ -14,6 +16,22 @@ export interface Rpc {
    * `operation` is what an error says was attempted.
    */
   readonly ask: <A>(operation: string, question: Question<A>, doubt?: Doubt<A>) => Effect.Effect<A, ChainError>
+  /** The same where what is asked depends on which endpoint is asked. `attempt` is given the endpoint's share of the time. */
+  readonly askBy: <A>(
+    operation: string,
+    attempt: (endpoint: Endpoint) => Effect.Effect<A, Fault>
+  ) => Effect.Effect<A, ChainError>
+  /**
+   * Each endpoint as a list of its own, the one that is asked first now before the others: for what one endpoint has to
+   * say as a whole, where its answers are held against each other.
+   */
+  readonly apart: Effect.Effect<ReadonlyArray<Single>>
+}
+
+/** One endpoint, without failover. */
+export interface Single {
+  readonly host: string
+  readonly rpc: Rpc
 }
 
 /**
@@ -29,12 +47,18 @@ export const RETRY = {
   while: ({ reason }: Pick<Fault, "reason">) => PASSING.includes(reason)
 }
 
-const PASSING: ReadonlyArray<ChainErrorReason> = ["RateLimited", "Unavailable", "Lagging"]
+/** Behind one URL there may be many nodes: the next answer may be another one's, and be sound. */
+const PASSING: ReadonlyArray<ChainErrorReason> = ["RateLimited", "Unavailable", "Lagging", "Doubtful"]
+
+/** Doubtful answers are a passing matter for so long, and then one for an operator. */
+export const DOUBT_LASTS_MS = 2 * 60_000
 
 /** Where several endpoints fail, the reason that says most is the reason: a node's own "no" before silence. */
 const TELLING: ReadonlyArray<ChainErrorReason> = [
   "Reverted",
+  "TooLarge",
   "Rejected",
+  "Doubtful",
   "Lagging",
   "RateLimited",
   "Unreadable",
@@ -42,13 +66,15 @@ const TELLING: ReadonlyArray<ChainErrorReason> = [
   "Timeout"
 ]
 
-export const makeRpc = Effect.fnUntraced(function* (options: {
+interface Options {
   /** In the order in which they are to be tried. */
   readonly endpoints: Arr.NonEmptyReadonlyArray<Endpoint>
   /** Fails where an endpoint must not be believed. Runs before each question, so it must be cheap once it has passed. */
   readonly vouch: (endpoint: Endpoint) => Effect.Effect<void, Fault>
   readonly rpcTimeout: Duration.Duration
-}) {
+}
+
+export const makeRpc = Effect.fnUntraced(function* (options: Options): Effect.fn.Return<Rpc> {
   const { endpoints, vouch, rpcTimeout } = options
   const kept = yield* Ref.make({ endpoint: Arr.headNonEmpty(endpoints), untilMs: 0 })
   const share = Duration.divideUnsafe(rpcTimeout, endpoints.length)
@@ -64,10 +90,9 @@ export const makeRpc = Effect.fnUntraced(function* (options: {
     yield* Ref.set(kept, { endpoint, untilMs: now + Duration.toMillis(FALLBACK_KEPT) })
   })
 
-  const askOne = <A>(endpoint: Endpoint, question: Question<A>, doubt: Doubt<A>): Effect.Effect<A, Fault> =>
+  const askOne = <A>(endpoint: Endpoint, attempt: Attempt<A>): Effect.Effect<A, Fault> =>
     vouch(endpoint).pipe(
-      Effect.andThen(endpoint.ask(question)),
-      Effect.tap(failIf(doubt)),
+      Effect.andThen(attempt(endpoint)),
       withTimeout(share),
       measured(endpoint.host),
       Effect.mapError(({ reason, detail }) => ({ reason, detail: `${endpoint.host}: ${detail}` }))
@@ -76,18 +101,18 @@ export const makeRpc = Effect.fnUntraced(function* (options: {
   /** Once over the list. */
   const round = Effect.fnUntraced(function* <A>(
     operation: string,
-    question: Question<A>,
-    doubt: Doubt<A>
+    attempt: Attempt<A>
   ): Effect.fn.Return<A, ChainError> {
     const order = yield* inOrder
     const faults: Array<Fault> = []
     for (const endpoint of order) {
-      const answer = yield* Effect.result(askOne(endpoint, question, doubt))
+      const answer = yield* Effect.result(askOne(endpoint, attempt))
       if (Result.isSuccess(answer)) {
         if (endpoint !== order[0]) yield* keep(endpoint)
         return answer.success
       }
       faults.push(answer.failure)
+      if (answer.failure.reason === "Doubtful") yield* tellDoubt(endpoint, operation, answer.failure)
       // A contract's no is the same everywhere.
       if (answer.failure.reason === "Reverted") break
     }
@@ -95,21 +120,45 @@ export const makeRpc = Effect.fnUntraced(function* (options: {
     return yield* new ChainError({ reason, operation, detail: faults.map(({ detail }) => detail).join("; ") })
   })
 
-  const ask: Rpc["ask"] = Effect.fn("Rpc.ask")(
-    function* <A>(operation: string, question: Question<A>, doubt: Doubt<A> = believe) {
+  const askBy: Rpc["askBy"] = Effect.fn("Rpc.ask")(
+    function* <A>(operation: string, attempt: Attempt<A>) {
       yield* Effect.annotateCurrentSpan({ operation })
-      return yield* round(operation, question, doubt)
+      return yield* round(operation, attempt)
     },
     retried,
     (effect, operation) =>
       Effect.timeoutOrElse(effect, {
         duration: rpcTimeout,
         orElse: () => new ChainError({ operation, ...timeoutFault(rpcTimeout) })
-      })
+      }),
+    Effect.tapError((error) => (error.reason === "Doubtful" ? raiseDoubt(error) : Effect.void))
   )
 
-  return { ask } satisfies Rpc
+  const ask: Rpc["ask"] = (operation, question, doubt = believe) =>
+    askBy(operation, (endpoint) => Effect.tap(endpoint.ask(question), failIf(doubt)))
+
+  const alone = Effect.fnUntraced(function* (endpoint: Endpoint): Effect.fn.Return<Single> {
+    return { host: endpoint.host, rpc: yield* makeRpc({ endpoints: [endpoint], vouch, rpcTimeout }) }
+  })
+
+  const apart = Effect.flatMap(inOrder, (order) => Effect.forEach(order, alone))
+
+  return { ask, askBy, apart }
 })
+
+type Attempt<A> = (endpoint: Endpoint) => Effect.Effect<A, Fault>
+
+const tellDoubt = ({ host }: Endpoint, operation: string, { detail }: Fault): Effect.Effect<void> =>
+  Log.warnOnce(`doubtful ${host} ${operation}`, `⚠️ A node is not believed, "${operation}": ${detail}`, { host })
+
+/** No endpoint gave an answer that counts: nothing is decided, and what is asked waits. */
+const raiseDoubt = ({ operation, detail }: ChainError): Effect.Effect<void> =>
+  Incidents.raise(
+    `chain-doubtful ${operation}`,
+    `No RPC URL answers "${operation}" in a way that can be believed (${detail}), and what depends on it waits. ` +
+      "Put a sound node first in the list of RPC URLs.",
+    DOUBT_LASTS_MS
+  )
 
 /** Tries again after a passing fault, and counts how often. */
 const retried = <A, R>(round: Effect.Effect<A, ChainError, R>): Effect.Effect<A, ChainError, R> =>

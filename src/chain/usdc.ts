@@ -2,7 +2,7 @@ import { decodeEventLog, domainSeparator, pad, parseAbi, toEventSelector } from 
 import type { Network } from "../config/Network.ts"
 import { type Address, address, type Bytes32 } from "../domain/Address.ts"
 import { type Usdc, usdc } from "../domain/Usdc.ts"
-import type { Log } from "./questions.ts"
+import type { Log } from "./answers.ts"
 
 /** What the executor uses of Circle's FiatTokenV2_2. Source: github.com/circlefin/stablecoin-evm. */
 export const usdcAbi = parseAbi([

@@ -70,7 +70,7 @@ describe("readBalances", () => {
       const forked: Behaviour = (request, signal) =>
         healthy(request.method === "eth_call" && ++calls % 2 === 0 ? fork : chain)(request, signal)
       for (const [behaviour, words] of [
-        [stale, "asked for block 999 and was answered from block 16"],
+        [stale, "asked for block 999 and answered from block 16"],
         [forked, "different forks"]
       ] as const) {
         const nodes = fakeNodes({ [URL]: behaviour })

@@ -7,6 +7,7 @@ import {
   TimeoutError,
   TransactionReceiptNotFoundError
 } from "viem"
+import { DoubtfulAnswer } from "../../src/chain/answers.ts"
 import { classify, hostOf, withoutSecrets } from "../../src/chain/classify.ts"
 import { bytes32 } from "./fakeChain.ts"
 
@@ -38,31 +39,31 @@ describe("classify", () => {
       "RateLimited"
     ],
     ["a rate limit told with 200 and another code", refusal(-32016, "over rate limit"), "RateLimited"],
-    ["Infura's word for too many logs", refusal(-32005, "query returned more than 10000 results"), "Rejected"],
-    ["a block range that is too large", refusal(-32602, "block range is too large: max 2000"), "Rejected"],
+    ["Infura's word for too many logs", refusal(-32005, "query returned more than 10000 results"), "TooLarge"],
+    ["a block range that is too large", refusal(-32602, "block range is too large: max 2000"), "TooLarge"],
     [
       "Alchemy's cap of a free key",
       status(400, "Under the Free tier plan, you can make eth_getLogs requests with up to a 10 block range"),
-      "Rejected"
+      "TooLarge"
     ],
-    ["a range that is too large, as geth says it", refusal(-32000, "exceed maximum block range: 5000"), "Rejected"],
-    ["Infura's cap of a range", refusal(-32602, "range 1000000 exceeds limit of 10000"), "Rejected"],
-    ["Infura's cap of a query's time", refusal(-32005, "query timeout exceeded"), "Rejected"],
-    ["reth's cap of results", refusal(-32602, "query exceeds max results 20000, retry with the range 1-2"), "Rejected"],
+    ["a range that is too large, as geth says it", refusal(-32000, "exceed maximum block range: 5000"), "TooLarge"],
+    ["Infura's cap of a range", refusal(-32602, "range 1000000 exceeds limit of 10000"), "TooLarge"],
+    ["Infura's cap of a query's time", refusal(-32005, "query timeout exceeded"), "TooLarge"],
+    ["reth's cap of results", refusal(-32602, "query exceeds max results 20000, retry with the range 1-2"), "TooLarge"],
     [
       "Erigon's cap of a range",
       refusal(-32000, "query block range exceeds server limit, narrow your filter: 1000"),
-      "Rejected"
+      "TooLarge"
     ],
-    ["dRPC's cap of a range", refusal(35, "ranges over 10000 blocks are not supported on free plan", 400), "Rejected"],
-    ["1RPC's cap of a range", refusal(-32602, "eth_getLogs is limited to 0 - 50 blocks range"), "Rejected"],
-    ["Base's cap of an answer", refusal(-32020, "backend response too large"), "Rejected"],
+    ["dRPC's cap of a range", refusal(35, "ranges over 10000 blocks are not supported on free plan", 400), "TooLarge"],
+    ["1RPC's cap of a range", refusal(-32602, "eth_getLogs is limited to 0 - 50 blocks range"), "TooLarge"],
+    ["Base's cap of an answer", refusal(-32020, "backend response too large"), "TooLarge"],
     [
       "dRPC's cap of a batch, which bears the code of a revert",
       refusal(3, "Batch of more than 3 requests are not allowed"),
       "Rejected"
     ],
-    ["an answer larger than will be read", new ResponseBodyTooLargeError({ maxSize: 1, size: 2 }), "Rejected"],
+    ["an answer larger than will be read", new ResponseBodyTooLargeError({ maxSize: 1, size: 2 }), "TooLarge"],
     ["a key that is no good", status(401, "Must be authenticated!"), "Rejected"],
     ["a method that is unknown", refusal(-32601, "the method eth_foo does not exist"), "Rejected"],
     ["parameters that are wrong", refusal(-32602, "invalid argument 0"), "Rejected"],
@@ -106,6 +107,7 @@ describe("classify", () => {
       new HttpRequestError({ url: URL_WITH_KEYS, cause: new SyntaxError("Unexpected token <") }),
       "Unreadable"
     ],
+    ["an answer to another question", new DoubtfulAnswer("asked for block 5 and given block 6"), "Doubtful"],
     ["an answer of another shape", Object.assign(new Error("Expected string"), { name: "SchemaError" }), "Unreadable"],
     ["a fault of our own", new TypeError("x is not a function"), "Unreadable"],
     ["something that is no error", "what?", "Unreadable"]

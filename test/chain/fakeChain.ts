@@ -23,6 +23,8 @@ export interface FakeChain {
   version: string
   separator: Hex
   multicall: boolean
+  /** A function that no contract answers. */
+  mute?: string
   readonly balances: Map<Address, bigint>
   /** Payer and nonce of every spent authorization. */
   readonly spent: Set<string>
@@ -160,6 +162,7 @@ const view = (chain: FakeChain, block: bigint, target: Address, data: Hex) => {
     success: value !== undefined,
     returnData: value === undefined ? ("0x" as const) : encodeAbiParameters([{ type }], [value])
   })
+  if (functionName === chain.mute) return returns("bytes", undefined)
   switch (functionName) {
     case "getBlockNumber":
       return returns("uint256", target.toLowerCase() === MULTICALL3 ? block : undefined)
@@ -198,7 +201,9 @@ const logsOf = (
 
 const receiptOf = (chain: FakeChain, tx: Bytes32) => {
   const logs = chain.logs.filter((log) => log.tx === tx)
-  return logs.length === 0 ? null : { status: chain.reverted.has(tx) ? "0x0" : "0x1", logs: logs.map(toRpcLog) }
+  if (logs[0] === undefined) return null
+  const status = chain.reverted.has(tx) ? "0x0" : "0x1"
+  return { transactionHash: tx, blockNumber: numberToHex(logs[0].block), status, logs: logs.map(toRpcLog) }
 }
 
 /** Without the block's time, which not every node sends with a log. */

@@ -51,7 +51,7 @@ describe("a search of the logs", () => {
     Effect.gen(function* () {
       const nodes = fakeNodes({ [URL]: capped(longChain(), 10n) })
       const error = yield* Effect.flip(nodes.run((client) => client.findDeposits(everything(4_800n))))
-      assert.include(error.message, "Rejected (node.example: block range is too large: max 10)")
+      assert.include(error.message, "TooLarge (node.example: block range is too large: max 10)")
     })
   )
 
