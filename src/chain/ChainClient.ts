@@ -4,6 +4,7 @@ import type { AuthorizationOutcome, SignedAuthorization } from "../domain/Author
 import type { Block } from "../domain/Block.ts"
 import type { Deposit } from "../domain/Deposit.ts"
 import type { Usdc } from "../domain/Usdc.ts"
+import type { UsdcState } from "../domain/UsdcState.ts"
 
 /**
  * Why the chain gave no usable answer.
@@ -59,6 +60,8 @@ export interface Balances {
   readonly block: Block
   /** One entry for each wallet that was asked for. */
   readonly usdc: ReadonlyMap<Address, Usdc>
+  /** Whether USDC was paused in that block. */
+  readonly isPaused: boolean
 }
 
 /** One mint: one `TokensMinted` event, or, for a token without it, one `Transfer` from the zero address. */
@@ -126,10 +129,16 @@ export class ChainClient extends Context.Service<
     readonly confirmedBlock: Effect.Effect<Block, ChainError>
     /** USDC of many wallets, all in the same block. */
     readonly readBalances: (wallets: ReadonlyArray<Address>) => Effect.Effect<Balances, ChainError>
-    /** What became of nonces, in the order asked, all in the same block. */
+    /** What became of nonces, in the order asked, and whether USDC moves and `parties` may move it, all in one block. */
     readonly readAuthorizations: (
-      queries: ReadonlyArray<AuthorizationQuery>
-    ) => Effect.Effect<{ readonly block: Block; readonly outcomes: ReadonlyArray<AuthorizationOutcome> }, ChainError>
+      queries: ReadonlyArray<AuthorizationQuery>,
+      parties?: ReadonlyArray<Address>
+    ) => Effect.Effect<
+      { readonly block: Block; readonly outcomes: ReadonlyArray<AuthorizationOutcome>; readonly usdc: UsdcState },
+      ChainError
+    >
+    /** Whether USDC moves and `parties` may move it, in the newest block, whether it counts already or not. */
+    readonly usdcState: (parties: ReadonlyArray<Address>) => Effect.Effect<UsdcState, ChainError>
     /** How many mints the token still allows; `undefined` where the token does not tell its limit. */
     readonly readRemainingSupply: (token: Address) => Effect.Effect<bigint | undefined, ChainError>
     /** Mints of `token` to `recipient` from `fromBlock` (inclusive) to the confirmed block, oldest first. */

@@ -1,6 +1,6 @@
 import { Array as Arr, Effect } from "effect"
 import type { UsdcContract } from "../config/Network.ts"
-import type { Bytes32 } from "../domain/Address.ts"
+import type { Address, Bytes32 } from "../domain/Address.ts"
 import type { AuthorizationOutcome } from "../domain/Authorization.ts"
 import type { AuthorizationQuery, ChainClient, ChainError } from "./ChainClient.ts"
 import type { Confirmed } from "./confirmed.ts"
@@ -19,6 +19,7 @@ import {
   type Transfer,
   usdcAbi
 } from "./usdc.ts"
+import { stateOf, stateReads } from "./usdcState.ts"
 
 const OPERATION = "look up authorizations"
 
@@ -31,20 +32,24 @@ export const makeReadAuthorizations = (
   confirmed: Confirmed,
   usdc: UsdcContract
 ): ChainClient["Service"]["readAuthorizations"] => {
-  const readInBlock = Effect.fnUntraced(function* (queries: ReadonlyArray<AuthorizationQuery>, number: bigint) {
+  const readInBlock = Effect.fnUntraced(function* (
+    queries: ReadonlyArray<AuthorizationQuery>,
+    parties: ReadonlyArray<Address>,
+    number: bigint
+  ) {
     const reads = queries.map(({ payer, nonce }) => read(usdc.address, usdcAbi, "authorizationState", [payer, nonce]))
-    const { block, answers } = yield* readAllAt(rpc, OPERATION, reads, number)
+    const { block, answers, beside } = yield* readAllAt(rpc, OPERATION, reads, number, stateReads(usdc, parties))
     const spent = queries.filter((_, index) => answers[index])
     const logs = yield* findSpending(rpc, usdc, spent, number)
     const transfers = yield* findTransfers(rpc, usdc, logs)
     const outcomes = queries.map((query, index): AuthorizationOutcome =>
       answers[index] ? explain(logs.get(keyOf(query)), transfers) : { _tag: "Unused" }
     )
-    return { block, outcomes }
+    return { block, outcomes, usdc: stateOf(parties, beside) }
   })
 
-  return Effect.fn("ChainClient.readAuthorizations")((queries) =>
-    confirmed.at(OPERATION, (number) => readInBlock(queries, number))
+  return Effect.fn("ChainClient.readAuthorizations")((queries, parties = []) =>
+    confirmed.at(OPERATION, (number) => readInBlock(queries, Arr.dedupe(parties), number))
   )
 }
 

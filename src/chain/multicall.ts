@@ -45,6 +45,8 @@ export interface Read<A> {
   readonly target: Address
   readonly data: Hex
   readonly decode: (returned: Hex) => A
+  /** What counts where the contract has no such function. Without it that is no answer. */
+  readonly orElse?: A
 }
 
 export const read = <const abi extends Abi, name extends ContractFunctionName<abi, "view">>(
@@ -98,13 +100,16 @@ export const aggregate =
     }
     if (blockNumber !== undefined && block.number !== blockNumber)
       throw new DoubtfulAnswer(`asked for block ${blockNumber} and answered from block ${block.number}`)
-    return { block, answers: reads.map(({ decode }, index) => answerOf(results[index], decode)) }
+    return { block, answers: reads.map((read, index) => answerOf(results[index], read)) }
   }
 
 const answerOf = <A>(
   result: { readonly success: boolean; readonly returnData: Hex } | undefined,
-  decode: Read<A>["decode"]
-): Option.Option<A> => (result?.success === true ? Option.liftThrowable(decode)(result.returnData) : Option.none())
+  { decode, orElse }: Read<A>
+): Option.Option<A> => {
+  const answer = result?.success === true ? Option.liftThrowable(decode)(result.returnData) : Option.none()
+  return Option.isNone(answer) && orElse !== undefined ? Option.some(orElse) : answer
+}
 
 /** Any number of reads, all in the block `number`, in as few calls as will carry them. */
 export const readAt = Effect.fnUntraced(function* <A>(
@@ -128,14 +133,24 @@ export const readAt = Effect.fnUntraced(function* <A>(
 })
 
 /** The same where a contract that answers only some of the reads is not the contract that it should be. */
-export const readAllAt = Effect.fnUntraced(function* <A>(
+export const readAllAt = Effect.fnUntraced(function* <A, B = never>(
   rpc: Rpc,
   operation: string,
   reads: ReadonlyArray<Read<A>>,
-  number: bigint
-): Effect.fn.Return<{ readonly block: Block; readonly answers: ReadonlyArray<A> }, ChainError> {
-  const { block, answers } = yield* readAt(rpc, operation, reads, number, isIncomplete)
-  return { block, answers: Arr.getSomes(answers) }
+  number: bigint,
+  /** Reads of another kind in the same call. */
+  beside: ReadonlyArray<Read<B>> = []
+): Effect.fn.Return<
+  { readonly block: Block; readonly answers: ReadonlyArray<A>; readonly beside: ReadonlyArray<B> },
+  ChainError
+> {
+  const all = yield* readAt<A | B>(rpc, operation, [...reads, ...beside], number, isIncomplete)
+  const answers = Arr.getSomes(all.answers)
+  return {
+    block: all.block,
+    answers: answers.slice(0, reads.length) as ReadonlyArray<A>,
+    beside: answers.slice(reads.length) as ReadonlyArray<B>
+  }
 })
 
 const isIncomplete: Doubt<Answers<unknown>> = ({ block, answers }) => {

@@ -11,6 +11,7 @@ export const usdcAbi = parseAbi([
   "function DOMAIN_SEPARATOR() view returns (bytes32)",
   "function balanceOf(address account) view returns (uint256)",
   "function paused() view returns (bool)",
+  "function isBlacklisted(address account) view returns (bool)",
   "function authorizationState(address authorizer, bytes32 nonce) view returns (bool)",
   "event Transfer(address indexed from, address indexed to, uint256 value)"
 ])

@@ -7,12 +7,14 @@ import { depositsFor } from "../domain/Deposit.ts"
 import { messages, shortId, type TaskId } from "../domain/Task.ts"
 import { words } from "../domain/time.ts"
 import { zero } from "../domain/Usdc.ts"
+import { USDC_PAUSED } from "../domain/UsdcState.ts"
 import { deadlineMs, judge } from "../domain/Verdict.ts"
 import type { WalletId } from "../domain/Wallet.ts"
 import * as Log from "../ops/Log.ts"
 import * as Metrics from "../ops/metrics.ts"
 import * as Progress from "../ops/Progress.ts"
 import { type BadTask, type Funding, TaskRepo, type WalletOrders } from "../task/TaskRepo.ts"
+import { notePause } from "../wallet/standstill.ts"
 import { Wallets } from "../wallet/Wallets.ts"
 import { type Looked, makeReport, reportDeposits } from "./checkReport.ts"
 import { type Known, makeCountDeposits } from "./deposits.ts"
@@ -62,6 +64,7 @@ export const makeCheckTick = Effect.gen(function* () {
     const balances = yield* (yield* ChainClient).readBalances(watched.map(({ wallet }) => wallet.agentAddress))
     yield* ended("balances")
     yield* warnIfStale(balances.block)
+    yield* notePause(balances)
     const { known, arrived } = yield* Effect.provideService(countDeposits(watched, balances), OnQuestion, getsOn)
     yield* ended("deposits")
     const looked = yield* look(usable, balances, known, mayGuess)
@@ -183,7 +186,7 @@ const makePatience = () => {
 
 const look = Effect.fnUntraced(function* (
   orders: ReadonlyArray<WalletOrders>,
-  { block, usdc }: Balances,
+  { block, usdc, isPaused }: Balances,
   known: ReadonlyMap<WalletId, Known>,
   mayGuess: ReturnType<typeof makePatience>
 ) {
@@ -202,8 +205,9 @@ const look = Effect.fnUntraced(function* (
     const verdicts = judge({ ...ofWallet, balance }, pending, block, timeoutMs, deposits)
     return pending.map((task) => {
       const judged = spentOn.size === 0 ? (verdicts.get(task) ?? "wait") : spentOn.has(task.id) ? "fund" : "wait"
-      const isTooSoon = judged === "cancel" && mayBeRestored
-      const why = unclear ?? (isTooSoon ? "more was paid than the ledger knows of" : undefined)
+      const isTooSoon = judged === "cancel" && (mayBeRestored || isPaused)
+      const tooSoon = mayBeRestored ? "more was paid than the ledger knows of" : USDC_PAUSED
+      const why = unclear ?? (isTooSoon ? tooSoon : undefined)
       return { task, orders: ofWallet, balance, verdict: mustWait || isTooSoon ? "wait" : judged, unclear: why }
     })
   })

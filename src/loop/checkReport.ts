@@ -6,6 +6,7 @@ import { shortId, type Task, type TaskId } from "../domain/Task.ts"
 import { duration } from "../domain/time.ts"
 import { format, type Usdc } from "../domain/Usdc.ts"
 import type { Verdict } from "../domain/Verdict.ts"
+import { USDC_PAUSED } from "../domain/UsdcState.ts"
 import * as Log from "../ops/Log.ts"
 import type { FoundDeposit, WalletOrders } from "../task/TaskRepo.ts"
 
@@ -103,6 +104,7 @@ const roughly = (ms: number): string =>
 
 const reasonToWait = ({ task, orders, balance, unclear }: Looked, block: Block): string => {
   if (orders.stopped !== undefined) return `The wallet is stopped: ${orders.stopped}`
+  if (unclear === USDC_PAUSED) return unclear
   if (unclear !== undefined) return `The wallet's sums are not clear: ${unclear}`
   if (block.number < orders.provenBlock) return "The node is behind the last payment of this wallet"
   if (task.totalCost > freeAtLeast({ ...orders, balance })) return "Insufficient balance"

@@ -56,9 +56,9 @@ const note = Effect.fnUntraced(function* (incident: Omit<Incident, "sinceMs">, a
   incidents.set(key, { ...incident, sinceMs, seenAtMs: nowMs, shownAtMs: sinceMs + afterMs })
 })
 
-/** The condition does not hold any more. */
-export const close = (key: string): Effect.Effect<void> =>
-  Effect.map(CurrentIncidents, (incidents) => void incidents.delete(key))
+/** The condition does not hold any more. Says whether it did. */
+export const close = (key: string): Effect.Effect<boolean> =>
+  Effect.map(CurrentIncidents, (incidents) => incidents.delete(key))
 
 /** What holds now and has lasted long enough to be shown, the oldest first. */
 export const open: Effect.Effect<ReadonlyArray<Incident>> = Effect.gen(function* () {

@@ -9,6 +9,7 @@ import { type Block, blockBefore, headTimeMs } from "../domain/Block.ts"
 import { type AcceptedOffer, chooseOffer } from "../domain/Offer.ts"
 import { messages, shortId, type Task } from "../domain/Task.ts"
 import { format } from "../domain/Usdc.ts"
+import { type Standstill, standstillOf } from "../domain/UsdcState.ts"
 import type { Wallet } from "../domain/Wallet.ts"
 import { Minter, type MintQuote } from "../mint/Minter.ts"
 import * as Log from "../ops/Log.ts"
@@ -16,6 +17,7 @@ import { TaskRepo } from "../task/TaskRepo.ts"
 import { mintsSinceVoid, neverPaidFor } from "./mints.ts"
 import { holdTask, pauseForOutage, pauseTask, refusal, refuseTask, setAside } from "./outcome.ts"
 import { Outage, STANDSTILL_MS } from "./Outage.ts"
+import { holdWhere, standstillFor, standstillNow } from "./standstill.ts"
 import type { OpenWork } from "./work.ts"
 
 /** The chain's clock may be behind ours and behind the signer's: a payment is valid from ten minutes ago. */
@@ -35,8 +37,10 @@ const ANSWER_MARGIN_MS = 5_000
 
 /** Pays for a planned batch: asks the price, checks it against the quote, signs, commits the claim, sends. */
 export const payBatch = Effect.fn("Wallet.payBatch")(function* (work: OpenWork, task: Task, batch: Batch) {
-  const outcome = yield* lookUp(batch, task)
+  const { outcome, state } = yield* lookUp(batch, task)
   if (outcome._tag !== "Unused") return yield* adopt(batch, outcome, task)
+  const standstill = yield* standstillFor(state, { payer: batch.payer })
+  if (standstill !== undefined) return yield* standAside(work, task, standstill)
   const obstacle = yield* obstacleTo(batch)
   if (obstacle?._tag === "Undelivered") return yield* pauseTask(task, UNDELIVERED_PAUSE_MS)
   if (obstacle?._tag === "SoldOut") return yield* refuseTask(task, obstacle.reason, "chain")
@@ -47,6 +51,8 @@ export const payBatch = Effect.fn("Wallet.payBatch")(function* (work: OpenWork, 
   }
   const offer = yield* offerFor(batch, quoted.success)
   if (Result.isFailure(offer)) return yield* refuseTask(task, offer.failure)
+  const barred = standstillOf(state, { payer: batch.payer, payee: offer.success.payTo })
+  if (barred !== undefined) return yield* standAside(work, task, barred)
   const block = yield* (yield* ChainClient).confirmedBlock
   const outage = yield* Outage
   if ((yield* outage.standstillMs(block)) > STANDSTILL_MS)
@@ -70,6 +76,17 @@ export const payBatch = Effect.fn("Wallet.payBatch")(function* (work: OpenWork, 
   )
   const claimed = { ...signed, version: batch.version + 1 }
   return yield* send(claimed, quoted.success, offer.success, signature.success, { task, claimedAtMs: nowMs })
+})
+
+/** Everybody waits for USDC to move again; a blacklisted wallet has all its orders held, a payee the one it is for. */
+const standAside = Effect.fnUntraced(function* (work: OpenWork, task: Task, standstill: Standstill) {
+  if (standstill._tag === "Paused") return yield* pauseForOutage(task, standstill.reason)
+  const tasks = standstill._tag === "Payer" ? work.tasks : [task]
+  yield* holdWhere(
+    standstill,
+    tasks.map(({ id }) => id)
+  )
+  return true
 })
 
 /** What stands against paying for this batch now, whatever the server would ask. */
@@ -105,14 +122,16 @@ const offerFor = Effect.fnUntraced(function* (batch: Batch, quote: MintQuote) {
 
 /**
  * What the chain knows of the nonce before anything else is asked: after a restored backup it may know more than the
- * ledger, and a batch that is paid must be neither refused nor signed.
+ * ledger, and a batch that is paid must be neither refused nor signed. And whether USDC moves between those it is for.
  */
 const lookUp = Effect.fnUntraced(function* (batch: Batch, task: Task) {
-  const { network } = yield* Settings
+  const { network, mintPayTo } = yield* Settings
   const chain = yield* ChainClient
+  const { payer, nonce, payTo } = batch
   const fromBlock = blockBefore(yield* chain.confirmedBlock, task.createdAtMs, network.blockSeconds)
-  const { outcomes } = yield* chain.readAuthorizations([{ payer: batch.payer, nonce: batch.nonce, fromBlock }])
-  return outcomes[0] ?? ({ _tag: "Unexplained" } as const)
+  const parties = [payer, payTo, ...mintPayTo]
+  const { outcomes, usdc } = yield* chain.readAuthorizations([{ payer, nonce, fromBlock }], parties)
+  return { outcome: outcomes[0] ?? ({ _tag: "Unexplained" } as const), state: usdc }
 })
 
 /** A payment that was made before the ledger was restored is this batch's payment, and is not made again. */
@@ -194,6 +213,13 @@ export const send = Effect.fnUntraced(function* (
   }
   yield* Log.warn(`⚠️ Task ${shortId(batch.taskId)}, batch ${batch.number}: ${answer.reason}`, said)
   if (answer._tag === "Refused" && task !== undefined && batch.status !== "paid") {
+    const standstill = yield* standstillNow(batch)
+    if (standstill !== undefined) {
+      const stands = { reason: `${standstill.reason} (${answer.reason})`, lookAtMs: nowMs + resendPauseMs(batch.sends) }
+      const saved = yield* repo.saveBatch({ before: batch, after: doubt(batch, stands, nowMs) }, nowMs)
+      yield* holdWhere(standstill, [task.id])
+      return saved
+    }
     const change = yield* refusal(task, answer.reason)
     const after = doubt(batch, { reason: answer.reason, lookAtMs: change.nextActionAtMs }, nowMs)
     return yield* repo.saveBatch({ before: batch, after, task: { expected: task, change } }, nowMs)

@@ -16,9 +16,11 @@ import {
   signRefund
 } from "../domain/Refund.ts"
 import { format } from "../domain/Usdc.ts"
+import type { UsdcState } from "../domain/UsdcState.ts"
 import * as Log from "../ops/Log.ts"
 import { TaskRepo, type WalletWork } from "../task/TaskRepo.ts"
 import { windowAt } from "./pay.ts"
+import { standstillFor } from "./standstill.ts"
 
 /** How soon to try again where the gas account is missing or the chain does not take it. */
 const RETRY_MS = 30_000
@@ -38,7 +40,8 @@ export const moveRefund = Effect.fn("Wallet.moveRefund")(function* (work: Wallet
   const chain = yield* ChainClient
   const fromBlock =
     refund.window?.block ?? blockBefore(yield* chain.confirmedBlock, refund.createdAtMs, network.blockSeconds)
-  const { block, outcomes } = yield* chain.readAuthorizations([{ payer: refund.payer, nonce: refund.nonce, fromBlock }])
+  const { payer, nonce, payTo } = refund
+  const { block, outcomes, usdc } = yield* chain.readAuthorizations([{ payer, nonce, fromBlock }], [payer, payTo])
   const outcome = outcomes[0] ?? ({ _tag: "Unexplained" } as const)
   // Without a window of its own only the amount and the payee can be held against what the chain shows.
   const window = refund.window ?? {
@@ -56,7 +59,8 @@ export const moveRefund = Effect.fn("Wallet.moveRefund")(function* (work: Wallet
     case "canceled":
       return yield* setAside(refund, "its nonce was cancelled on chain: it can never be paid")
     case "void":
-      return yield* refund.status === "signed" ? release(refund) : sign(work, refund, block)
+      if (refund.status === "signed") return yield* release(refund)
+      return yield* signUnlessStill(work, refund, block, usdc)
     case "open":
       return yield* wait(work, refund, block)
   }
@@ -97,6 +101,13 @@ const release = Effect.fnUntraced(function* (refund: Refund) {
 const later = Effect.fnUntraced(function* (refund: Refund, reason: string) {
   yield* Log.warnOnce(`refund:${refund.id}:${reason}`, `⚠️ A refund waits: ${reason}`, fieldsOf(refund))
   return yield* save(refund, delayRefund(refund, reason, (yield* Clock.currentTimeMillis) + RETRY_MS))
+})
+
+/** Nothing is signed that cannot be carried out: a pause passes, and what the blacklist stops never will by itself. */
+const signUnlessStill = Effect.fnUntraced(function* (work: WalletWork, refund: Refund, block: Block, state: UsdcState) {
+  const standstill = yield* standstillFor(state, { payer: refund.payer, payee: refund.payTo })
+  if (standstill === undefined) return yield* sign(work, refund, block)
+  return yield* standstill._tag === "Paused" ? later(refund, standstill.reason) : setAside(refund, standstill.reason)
 })
 
 const sign = Effect.fnUntraced(function* (work: WalletWork, refund: Refund, block: Block) {

@@ -7,6 +7,7 @@ import { lookAgain, prove, release, weigh } from "../domain/BatchLife.ts"
 import { type Block, headTimeMs } from "../domain/Block.ts"
 import { shortId } from "../domain/Task.ts"
 import { format } from "../domain/Usdc.ts"
+import type { Standstill } from "../domain/UsdcState.ts"
 import { Minter } from "../mint/Minter.ts"
 import * as Log from "../ops/Log.ts"
 import { TaskRepo, type WalletWork } from "../task/TaskRepo.ts"
@@ -15,6 +16,7 @@ import { mintsFor, neverPaidFor } from "./mints.ts"
 import { setAside } from "./outcome.ts"
 import { Outage, STANDSTILL_MS } from "./Outage.ts"
 import { resendPayment } from "./resend.ts"
+import { holdWhere, standstillFor } from "./standstill.ts"
 
 /** So many looks an accepted payment gets before the bytes are sent again: two minutes. */
 const ACCEPTED_LOOKS = 7
@@ -30,12 +32,15 @@ export const settleBatches = Effect.fn("Wallet.settleBatches")(function* (work: 
   let changed = false
   const live = due.flatMap((batch) => (isLive(batch) && batch.window ? [{ batch, window: batch.window }] : []))
   if (live.length > 0) {
-    const { block, outcomes } = yield* (yield* ChainClient).readAuthorizations(
-      live.map(({ batch, window }) => ({ payer: batch.payer, nonce: batch.nonce, fromBlock: window.block }))
+    const { block, outcomes, usdc } = yield* (yield* ChainClient).readAuthorizations(
+      live.map(({ batch, window }) => ({ payer: batch.payer, nonce: batch.nonce, fromBlock: window.block })),
+      live.flatMap(({ batch, window }) => [batch.payer, window.payTo])
     )
     for (const [index, { batch, window }] of live.entries()) {
       const outcome = outcomes[index] ?? { _tag: "Unexplained" }
-      changed = (yield* settle(work, batch, window, outcome, block)) || changed
+      const standstill = yield* standstillFor(usdc, { payer: batch.payer, payee: window.payTo })
+      if (standstill !== undefined && outcome._tag === "Unused") yield* holdWhere(standstill, [batch.taskId])
+      changed = (yield* settle({ work, batch, window, outcome, block, standstill })) || changed
     }
   }
   for (const batch of due) {
@@ -44,13 +49,19 @@ export const settleBatches = Effect.fn("Wallet.settleBatches")(function* (work: 
   return changed
 })
 
-const settle = Effect.fnUntraced(function* (
-  work: WalletWork,
-  batch: Batch,
-  window: SignedWindow,
-  outcome: AuthorizationOutcome,
-  block: Block
-) {
+/** A payment in flight, and what the chain showed of it in one block. */
+interface Looked {
+  readonly work: WalletWork
+  readonly batch: Batch
+  readonly window: SignedWindow
+  readonly outcome: AuthorizationOutcome
+  readonly block: Block
+  /** Why nobody could settle it now. */
+  readonly standstill: Standstill | undefined
+}
+
+const settle = Effect.fnUntraced(function* (looked: Looked) {
+  const { batch, window, outcome, block } = looked
   const repo = yield* TaskRepo
   const nowMs = yield* Clock.currentTimeMillis
   const save = (after: Batch) => repo.saveBatch({ before: batch, after }, nowMs)
@@ -73,7 +84,7 @@ const settle = Effect.fnUntraced(function* (
       return yield* save(release(batch, nowMs, reason))
     }
     case "open":
-      return yield* wait(work, batch, window, block)
+      return yield* wait(looked)
   }
 })
 
@@ -85,7 +96,7 @@ const logPaid = (batch: Batch, { tx, value }: Extract<AuthorizationOutcome, { _t
   })
 
 /** Nothing is proven: look again, or send the identical bytes once more. */
-const wait = Effect.fnUntraced(function* (work: WalletWork, batch: Batch, window: SignedWindow, block: Block) {
+const wait = Effect.fnUntraced(function* ({ work, batch, window, block, standstill }: Looked) {
   const { maxRetryCount, confirmations, network } = yield* Settings
   const { blockSeconds } = network
   const repo = yield* TaskRepo
@@ -96,7 +107,8 @@ const wait = Effect.fnUntraced(function* (work: WalletWork, batch: Batch, window
   const inTime = headMs + RESEND_MARGIN_MS < window.validBefore * 1000
   const isMoving = (yield* (yield* Outage).standstillMs(block)) <= STANDSTILL_MS
   const { takesAgain, follow } = yield* Minter
-  const mayGo = !acceptedLately && isMoving && inTime && task !== undefined && task.retryCount < maxRetryCount
+  const isStill = standstill !== undefined || !isMoving
+  const mayGo = !acceptedLately && !isStill && inTime && task !== undefined && task.retryCount < maxRetryCount
   // A server may mint before it settles: what is delivered is not asked for again.
   if (!takesAgain || !mayGo || (yield* mintsFor(batch)).length > 0) {
     const said = batch.reference === undefined ? undefined : yield* follow(batch.reference)

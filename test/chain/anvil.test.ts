@@ -1,8 +1,9 @@
 import { assert, describe, layer } from "@effect/vitest"
-import { Effect } from "effect"
-import { encodeFunctionData } from "viem"
+import { Effect, Exit } from "effect"
+import { encodeFunctionData, type Hex, parseAbi } from "viem"
 import { ChainClient, WrongChain } from "../../src/chain/ChainClient.ts"
 import { local } from "../../src/config/Network.ts"
+import type { Address } from "../../src/domain/Address.ts"
 import { usdc } from "../../src/domain/Usdc.ts"
 import * as Contracts from "../../src/sandbox/Contracts.ts"
 import { roles } from "../../src/sandbox/DevChain.ts"
@@ -27,6 +28,14 @@ import {
 } from "./anvilChain.ts"
 import { account, bytes32 } from "./fakeChain.ts"
 import { warnings } from "./fakeNodes.ts"
+
+/** Source: Circle's `Pausable.sol` and `Blacklistable.sol`. */
+const usdcOffices = parseAbi([
+  "function pause()",
+  "function unpause()",
+  "function blacklist(address account)",
+  "function unBlacklist(address account)"
+])
 
 layer(services, { timeout: "30 seconds", excludeTestServices: true })("on a real chain with Circle's USDC", (it) => {
   describe("the start", () => {
@@ -159,6 +168,39 @@ layer(services, { timeout: "30 seconds", excludeTestServices: true })("on a real
         assert.deepStrictEqual((yield* readAuthorizations([query])).outcomes, [{ _tag: "Unused" }])
         yield* chain.mine(1)
         assert.strictEqual((yield* readAuthorizations([query])).outcomes[0]?._tag, "Used")
+      })
+    )
+  })
+
+  describe("USDC", () => {
+    const circle = (data: Hex) => act(roles.treasury, USDC, data)
+
+    it.effect("tells, in Circle's own code, who is blacklisted and whether it is paused: then nothing moves", () =>
+      Effect.gen(function* () {
+        const { readAuthorizations, readBalances, usdcState } = yield* ChainClient
+        const wallet = walletOf(9)
+        const [payer, payee] = [wallet.agentAddress, addressOf(person(10))]
+        const parties = [payer, payee]
+        const query = { payer, nonce: bytes32(95), fromBlock: 0n }
+        const still = { isPaused: false, blacklisted: new Set<Address>() }
+        yield* pay(payer, 5n)
+        assert.deepStrictEqual((yield* readAuthorizations([query], parties)).usdc, still)
+        const submitted = () => Effect.exit(submit(wallet, authorizationOf(wallet, payee, 5n, 95)))
+
+        yield* circle(encodeFunctionData({ abi: usdcOffices, functionName: "blacklist", args: [payee] }))
+        assert.deepStrictEqual((yield* readAuthorizations([query], parties)).usdc.blacklisted, new Set([payee]))
+        assert.isTrue(Exit.isFailure(yield* submitted()))
+        yield* circle(encodeFunctionData({ abi: usdcOffices, functionName: "unBlacklist", args: [payee] }))
+
+        yield* circle(encodeFunctionData({ abi: usdcOffices, functionName: "pause" }))
+        assert.isTrue((yield* readAuthorizations([query], parties)).usdc.isPaused)
+        assert.isTrue((yield* readBalances(parties)).isPaused)
+        assert.isTrue((yield* usdcState([])).isPaused)
+        assert.isTrue(Exit.isFailure(yield* submitted()))
+        yield* circle(encodeFunctionData({ abi: usdcOffices, functionName: "unpause" }))
+
+        assert.deepStrictEqual(yield* usdcState(parties), still)
+        assert.isTrue(Exit.isSuccess(yield* submitted()))
       })
     )
   })

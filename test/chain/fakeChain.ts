@@ -9,6 +9,7 @@ import {
 } from "viem"
 import { base, type Network } from "../../src/config/Network.ts"
 import { type Address, address, type Bytes32 } from "../../src/domain/Address.ts"
+import type { UsdcState } from "../../src/domain/UsdcState.ts"
 import { MULTICALL3 } from "../../src/chain/multicall.ts"
 import { separatorOf, topicOf, TRANSFER } from "../../src/chain/usdc.ts"
 
@@ -32,6 +33,8 @@ export interface FakeChain {
   readonly supply: Map<string, bigint>
   readonly logs: Array<FakeLog>
   readonly reverted: Set<Bytes32>
+  /** `undefined`: a USDC that has no such functions. */
+  usdcState?: UsdcState
 }
 
 export interface FakeLog {
@@ -92,6 +95,8 @@ const abi = parseAbi([
   "function version() view returns (string)",
   "function DOMAIN_SEPARATOR() view returns (bytes32)",
   "function balanceOf(address account) view returns (uint256)",
+  "function paused() view returns (bool)",
+  "function isBlacklisted(address account) view returns (bool)",
   "function authorizationState(address authorizer, bytes32 nonce) view returns (bool)",
   "function remainingSupply() view returns (uint256)",
   "function maxMintCount() view returns (uint256)",
@@ -176,6 +181,10 @@ const view = (chain: FakeChain, block: bigint, target: Address, data: Hex) => {
       return returns("bytes32", chain.separator)
     case "balanceOf":
       return returns("uint256", chain.balances.get(address(args![0] as string)) ?? 0n)
+    case "paused":
+      return returns("bool", chain.usdcState?.isPaused)
+    case "isBlacklisted":
+      return returns("bool", chain.usdcState?.blacklisted.has(address(args![0] as string)))
     case "authorizationState":
       return returns("bool", chain.spent.has(`${(args![0] as string).toLowerCase()}${args![1]}`))
     default:

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto"
 import type { Address, Bytes32 } from "../../src/domain/Address.ts"
 import type { Authorization, AuthorizationOutcome, SignedAuthorization } from "../../src/domain/Authorization.ts"
 import type { Block } from "../../src/domain/Block.ts"
+import type { UsdcState } from "../../src/domain/UsdcState.ts"
 import type { Timeline } from "./Timeline.ts"
 
 /** Between blocks, as on Base. */
@@ -54,6 +55,9 @@ type Tx = (block: number, timeMs: number) => void
 export class Chain {
   readonly transfers: Array<Transfer> = []
   readonly mints: Array<MintEvent> = []
+  /** Whether Circle has stopped USDC, and the accounts that it has stopped. */
+  isPaused = false
+  readonly blacklisted = new Set<Address>()
   /** Signatures of the authorizations that moved money, as the calldata shows them. */
   readonly settled = new Set<string>()
   readonly #timeline: Timeline
@@ -173,6 +177,10 @@ export class Chain {
   }
 
   #faultOf(payment: SignedAuthorization, seconds: number): string | undefined {
+    if (this.isPaused) return "Pausable: paused"
+    if (this.blacklisted.has(payment.from) || this.blacklisted.has(payment.to)) {
+      return "Blacklistable: account is blacklisted"
+    }
     if (!this.#isSigned(payment)) return "FiatTokenV2: invalid signature"
     if (seconds <= payment.validAfter) return "FiatTokenV2: authorization is not yet valid"
     if (seconds >= payment.validBefore) return "FiatTokenV2: authorization is expired"
@@ -200,6 +208,10 @@ export class Chain {
     const outcome = { _tag: "Canceled", tx: this.hash(), block: BigInt(block) } as const
     this.#spent.set(payer + nonce, { block, outcome })
     return true
+  }
+
+  usdcState(accounts: ReadonlyArray<Address>): UsdcState {
+    return { isPaused: this.isPaused, blacklisted: new Set(accounts.filter((one) => this.blacklisted.has(one))) }
   }
 
   /** What became of a nonce up to a block. */

@@ -78,11 +78,14 @@ export const nodes = (world: World, process: Process): Layer.Layer<ChainClient> 
     readBalances: (wallets) =>
       confirmed("read balances", (block) => ({
         block: chain.blockAt(block),
-        usdc: new Map(wallets.map((wallet) => [wallet, usdc(chain.balance(wallet, block))]))
+        usdc: new Map(wallets.map((wallet) => [wallet, usdc(chain.balance(wallet, block))])),
+        isPaused: chain.isPaused
       })),
-    readAuthorizations: (queries) =>
+    usdcState: (accounts) => ask("ask whether USDC moves", () => Effect.succeed(chain.usdcState(accounts))),
+    readAuthorizations: (queries, parties = []) =>
       confirmed("look up authorizations", (block) => ({
         block: chain.blockAt(block),
+        usdc: chain.usdcState(parties),
         outcomes: queries.map(({ payer, nonce }) => {
           const outcome = chain.outcome(payer, nonce, block)
           return outcome._tag !== "Unused" && hasNoLogs() ? ({ _tag: "Unexplained" } as const) : outcome

@@ -7,6 +7,7 @@ import type { AuthorizationOutcome, SignedAuthorization } from "../../src/domain
 import type { Block } from "../../src/domain/Block.ts"
 import type { Offer } from "../../src/domain/Offer.ts"
 import { sum, times, type Usdc, usdc } from "../../src/domain/Usdc.ts"
+import type { UsdcState } from "../../src/domain/UsdcState.ts"
 import { Minter, type MintOrder, type NoOffer, type PaymentAnswer } from "../../src/mint/Minter.ts"
 
 /** Seconds between blocks of this chain, as on Base. */
@@ -93,6 +94,9 @@ export class WorldState {
   /** Why the mint server cannot be reached. */
   unreachable: string | undefined
   supply: bigint | undefined
+  /** Whether Circle has stopped USDC. */
+  isPaused = false
+  readonly blacklisted = new Set<Address>()
   pricePerMint = usdc(1_000_000n)
   readonly #spent = new Map<string, Spent>()
   readonly #nowMs: () => number
@@ -162,6 +166,7 @@ export class WorldState {
     const key = payment.from + payment.nonce
     const seconds = (Number(this.nextBlock) * BLOCK_MS) / 1000
     const inWindow = payment.validAfter < seconds && seconds < payment.validBefore
+    if (this.isPaused || this.blacklisted.has(payment.from) || this.blacklisted.has(payment.to)) return false
     if (!inWindow || this.#spent.has(key) || this.balance(payment.from, this.nextBlock) < payment.value) return false
     const { from, to, value } = payment
     const [tx, block] = [this.hash(), this.nextBlock]
@@ -198,6 +203,10 @@ export class WorldState {
   outcome(payer: Address, nonce: Bytes32, block: bigint): AuthorizationOutcome {
     const spent = this.#spent.get(payer + nonce)
     return spent === undefined || spent.block > block ? { _tag: "Unused" } : spent.outcome
+  }
+
+  usdcState(accounts: ReadonlyArray<Address>): UsdcState {
+    return { isPaused: this.isPaused, blacklisted: new Set(accounts.filter((one) => this.blacklisted.has(one))) }
   }
 
   mint({ token, recipient }: MintOrder, count: number): ReadonlyArray<Bytes32> {
@@ -252,11 +261,14 @@ export const chain = Layer.effect(
       readBalances: (wallets) =>
         read("readBalances", (block) => ({
           block,
-          usdc: new Map(wallets.map((wallet) => [wallet, world.balance(wallet, block.number)]))
+          usdc: new Map(wallets.map((wallet) => [wallet, world.balance(wallet, block.number)])),
+          isPaused: world.isPaused
         })),
-      readAuthorizations: (queries) =>
+      usdcState: (accounts) => read("usdcState", () => world.usdcState(accounts)),
+      readAuthorizations: (queries, parties = []) =>
         read("readAuthorizations", (block) => ({
           block,
+          usdc: world.usdcState(parties),
           outcomes: queries.map(({ payer, nonce }) => world.outcome(payer, nonce, block.number))
         })),
       readRemainingSupply: () => read("readRemainingSupply", () => world.supply),

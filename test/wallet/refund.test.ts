@@ -133,6 +133,36 @@ layer(Pglite.layer())("a refund", (it) => {
     }).pipe(onWorld())
   )
 
+  it.effect("waits while USDC is paused, and is paid when it moves again", () =>
+    Effect.gen(function* () {
+      const { world, who } = yield* inCredit(5)
+      world.isPaused = true
+      const refund = yield* ask(who, 5)
+      yield* start
+      yield* pass(100)
+      const { status, reason } = yield* statusOf(refund)
+      assert.strictEqual(status, "planned")
+      assert.include(reason ?? "", "USDC is paused by its issuer")
+      assert.strictEqual(world.submitted.length, 0)
+      world.isPaused = false
+      yield* pass(60)
+      assert.strictEqual((yield* statusOf(refund)).status, "paid")
+    }).pipe(onWorld())
+  )
+
+  it.effect("to a user on USDC's blacklist is held with the reason, and nothing is signed", () =>
+    Effect.gen(function* () {
+      const { world, who } = yield* inCredit(5)
+      world.blacklisted.add(who.userAddress)
+      const refund = yield* ask(who, 5)
+      yield* start
+      yield* pass(20)
+      const reason = `${who.userAddress} is on USDC's blacklist: it cannot be paid`
+      assert.deepInclude(yield* statusOf(refund), { status: "held", reason })
+      assert.strictEqual(world.submitted.length, 0)
+    }).pipe(onWorld())
+  )
+
   it.effect("waits, and says so, while there is no account that pays the gas", () =>
     Effect.gen(function* () {
       const { world, who } = yield* inCredit(5)

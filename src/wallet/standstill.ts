@@ -1,0 +1,46 @@
+import { Effect } from "effect"
+import { ChainClient } from "../chain/ChainClient.ts"
+import type { Batch } from "../domain/Batch.ts"
+import { messages, type TaskId } from "../domain/Task.ts"
+import { type Standstill, standstillOf, USDC_PAUSED, type UsdcState } from "../domain/UsdcState.ts"
+import * as Incidents from "../ops/Incidents.ts"
+import * as Log from "../ops/Log.ts"
+import { holdTask } from "./outcome.ts"
+
+const PAUSED = "usdc-paused"
+
+/** Tells the operator that USDC is paused, and that it moves again. */
+export const notePause = Effect.fnUntraced(function* ({ isPaused }: Pick<UsdcState, "isPaused">) {
+  if (isPaused) {
+    yield* Incidents.raiseStop(PAUSED, `${USDC_PAUSED}. All orders wait, and go on by themselves.`)
+    return yield* Log.warnOnce(PAUSED, `⚠️ ${USDC_PAUSED}`)
+  }
+  if (yield* Incidents.close(PAUSED)) yield* Log.info("USDC moves again")
+})
+
+/** What keeps this very payment from being made, by what a look at the chain showed. */
+export const standstillFor = Effect.fnUntraced(function* (
+  state: UsdcState,
+  parties: Parameters<typeof standstillOf>[1]
+) {
+  yield* notePause(state)
+  return standstillOf(state, parties)
+})
+
+/**
+ * The same for a payment that the mint server has just refused, by the newest block. Where the chain does not answer,
+ * the refusal may have any cause: it is not held against the order.
+ */
+export const standstillNow = Effect.fnUntraced(function* ({ payer, window, payTo }: Batch) {
+  const payee = window?.payTo ?? payTo
+  return yield* (yield* ChainClient).usdcState([payer, payee]).pipe(
+    Effect.flatMap((state) => standstillFor(state, { payer, payee })),
+    Effect.catch(({ message }) => Effect.succeed<Standstill>({ _tag: "Paused", reason: message }))
+  )
+})
+
+/** A pause passes by itself; what the blacklist stops is held, for only a person can help. */
+export const holdWhere = Effect.fnUntraced(function* (standstill: Standstill, taskIds: ReadonlyArray<TaskId>) {
+  if (standstill._tag === "Paused") return
+  for (const taskId of taskIds) yield* holdTask(taskId, messages.held(standstill.reason))
+})

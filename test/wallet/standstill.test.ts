@@ -1,0 +1,148 @@
+import { assert, layer } from "@effect/vitest"
+import { Effect } from "effect"
+import { address } from "../../src/domain/Address.ts"
+import { usdc } from "../../src/domain/Usdc.ts"
+import * as Incidents from "../../src/ops/Incidents.ts"
+import * as Pglite from "../support/Pglite.ts"
+import { LogLines, onWorld, pass, start } from "../support/executor.ts"
+import { heldReason, order, paidOrder, readBatches, readTask, TOKEN } from "../support/orders.ts"
+import { World } from "../support/World.ts"
+
+const OTHER = address(`0x${"70".repeat(20)}`)
+
+const incidents = Effect.map(Incidents.open, (open) => open.map(({ key, stopsMoney }) => ({ key, stopsMoney })))
+
+const onWorldWithIncidents = <A, E, R>(test: Effect.Effect<A, E, R>) =>
+  test.pipe(onWorld({ logLevel: "Info" }), Effect.provide(Incidents.layer))
+
+layer(Pglite.layer())("while USDC is paused", (it) => {
+  it.effect("paid orders wait without a try burnt, an operator is told, and they go on by themselves", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const orders = [yield* paidOrder("ann", 5), yield* paidOrder("bob", 5)]
+      world.isPaused = true
+      yield* start
+      yield* pass(600)
+      for (const { task } of orders) {
+        const { status, retry_count } = yield* readTask(task)
+        assert.deepStrictEqual([status, retry_count], ["processing", 0])
+      }
+      assert.deepStrictEqual([world.payments.length, world.quotedAtMs.length], [0, 0])
+      assert.deepStrictEqual(yield* incidents, [{ key: "usdc-paused", stopsMoney: true }])
+      world.isPaused = false
+      yield* pass(90)
+      for (const { task } of orders) assert.strictEqual((yield* readTask(task)).status, "completed")
+      assert.deepStrictEqual(yield* incidents, [])
+      const { all } = yield* LogLines
+      assert.isTrue(all.some((line) => line.includes("USDC moves again")))
+    }).pipe(onWorldWithIncidents)
+  )
+
+  it.effect("a refusal of what was signed a moment before is not held against the order", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const { who, task } = yield* paidOrder("ann", 5)
+      // The pause comes while the payment is on its way.
+      world.manners.pay = () => {
+        world.isPaused = true
+        return { _tag: "Refused", reason: "invalid_exact_evm_payload" }
+      }
+      yield* start
+      yield* pass(900)
+      assert.deepInclude(yield* readTask(task), { status: "processing", retry_count: 0 })
+      delete world.manners.pay
+      world.isPaused = false
+      yield* pass(120)
+      assert.strictEqual((yield* readTask(task)).status, "completed")
+      assert.strictEqual(world.paidBy(who.agentAddress).length, 1)
+    }).pipe(onWorldWithIncidents)
+  )
+
+  it.effect("no order is cancelled that nobody could pay", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const { who } = yield* paidOrder("ann", 5)
+      const unpaid = yield* order(who, 7)
+      world.isPaused = true
+      yield* start
+      yield* pass(700)
+      assert.strictEqual((yield* readTask(unpaid)).status, "pending_payment")
+      world.isPaused = false
+      yield* pass(20)
+      assert.strictEqual((yield* readTask(unpaid)).status, "cancelled")
+    }).pipe(onWorldWithIncidents)
+  )
+})
+
+layer(Pglite.layer())("on USDC's blacklist", (it) => {
+  it.effect("a wallet has all its paid orders held at once with the reason, and others are paid", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const { who, task } = yield* paidOrder("ann", 5)
+      yield* pass(1)
+      const second = yield* order(who, 4, { token_address: OTHER })
+      world.deposit(who.agentAddress, usdc(4_000_000n))
+      const free = yield* paidOrder("bob", 5)
+      world.blacklisted.add(who.agentAddress)
+      yield* pass(6)
+      yield* start
+      yield* pass(5)
+      const reason = `Held for the operator: the agent wallet ${who.agentAddress} is on USDC's blacklist: it can neither pay nor be paid`
+      for (const one of [task, second]) {
+        assert.strictEqual(yield* heldReason(one), reason)
+        assert.strictEqual((yield* readTask(one)).retry_count, 0)
+      }
+      yield* pass(30)
+      assert.strictEqual((yield* readTask(free.task)).status, "completed")
+      assert.strictEqual(world.paidBy(who.agentAddress).length, 0)
+      assert.deepStrictEqual(yield* incidents, [])
+    }).pipe(onWorldWithIncidents)
+  )
+
+  it.effect("a payee has the order held that would pay it, and the wallet's other order is paid", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const { who, task } = yield* paidOrder("ann", 5)
+      yield* pass(1)
+      const second = yield* order(who, 4, { token_address: OTHER })
+      world.deposit(who.agentAddress, usdc(4_000_000n))
+      world.blacklisted.add(TOKEN)
+      yield* pass(6)
+      yield* start
+      yield* pass(40)
+      assert.include(yield* heldReason(task), `${TOKEN} is on USDC's blacklist`)
+      assert.strictEqual((yield* readTask(second)).status, "completed")
+      assert.strictEqual(world.payments.length, 1)
+    }).pipe(onWorldWithIncidents)
+  )
+
+  it.effect("a payee that the server does not ask to be paid at is no obstacle", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const { task } = yield* paidOrder("ann", 5)
+      world.blacklisted.add(TOKEN)
+      world.manners.offer = (offer) => ({ ...offer, payTo: OTHER })
+      yield* start
+      yield* pass(40)
+      assert.strictEqual((yield* readTask(task)).status, "completed")
+    }).pipe(onWorld({ mintPayTo: [OTHER] }), Effect.provide(Incidents.layer))
+  )
+
+  it.effect("a wallet whose payment is in the air has the order held, and the payment is followed to its end", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const { who, task } = yield* paidOrder("ann", 5)
+      world.manners.pay = () => {
+        world.blacklisted.add(who.agentAddress)
+        return { _tag: "Refused", reason: "invalid_exact_evm_payload" }
+      }
+      yield* start
+      yield* pass(20)
+      assert.include(yield* heldReason(task), "is on USDC's blacklist")
+      yield* pass(400)
+      assert.strictEqual((yield* readBatches(task))[0]?.status, "planned")
+      assert.deepInclude(yield* readTask(task), { status: "processing", retry_count: 0 })
+      assert.strictEqual(world.payments.length, 1)
+    }).pipe(onWorldWithIncidents)
+  )
+})
