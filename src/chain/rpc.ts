@@ -76,19 +76,8 @@ interface Options {
 
 export const makeRpc = Effect.fnUntraced(function* (options: Options): Effect.fn.Return<Rpc> {
   const { endpoints, vouch, rpcTimeout } = options
-  const kept = yield* Ref.make({ endpoint: Arr.headNonEmpty(endpoints), untilMs: 0 })
+  const { inOrder, keep } = yield* makeOrder(endpoints)
   const share = Duration.divideUnsafe(rpcTimeout, endpoints.length)
-
-  const inOrder = Effect.gen(function* () {
-    const { endpoint, untilMs } = yield* Ref.get(kept)
-    const now = yield* Clock.currentTimeMillis
-    return now < untilMs ? [endpoint, ...endpoints.filter((other) => other !== endpoint)] : endpoints
-  })
-
-  const keep = Effect.fnUntraced(function* (endpoint: Endpoint) {
-    const now = yield* Clock.currentTimeMillis
-    yield* Ref.set(kept, { endpoint, untilMs: now + Duration.toMillis(FALLBACK_KEPT) })
-  })
 
   const askOne = <A>(endpoint: Endpoint, attempt: Attempt<A>): Effect.Effect<A, Fault> =>
     vouch(endpoint).pipe(
@@ -146,6 +135,24 @@ export const makeRpc = Effect.fnUntraced(function* (options: Options): Effect.fn
   return { ask, askBy, apart }
 })
 
+/** Which endpoint is asked first. */
+const makeOrder = Effect.fnUntraced(function* (endpoints: Arr.NonEmptyReadonlyArray<Endpoint>) {
+  const kept = yield* Ref.make({ endpoint: Arr.headNonEmpty(endpoints), untilMs: 0 })
+
+  const inOrder = Effect.gen(function* () {
+    const { endpoint, untilMs } = yield* Ref.get(kept)
+    const now = yield* Clock.currentTimeMillis
+    return now < untilMs ? [endpoint, ...endpoints.filter((other) => other !== endpoint)] : endpoints
+  })
+
+  const keep = Effect.fnUntraced(function* (endpoint: Endpoint) {
+    const now = yield* Clock.currentTimeMillis
+    yield* Ref.set(kept, { endpoint, untilMs: now + Duration.toMillis(FALLBACK_KEPT) })
+  })
+
+  return { inOrder, keep }
+})
+
 type Attempt<A> = (endpoint: Endpoint) => Effect.Effect<A, Fault>
 
 const tellDoubt = ({ host }: Endpoint, operation: string, { detail }: Fault): Effect.Effect<void> =>
@@ -172,7 +179,7 @@ const retried = <A, R>(round: Effect.Effect<A, ChainError, R>): Effect.Effect<A,
 
 const believe = () => undefined
 
-const failIf =
+export const failIf =
   <A>(doubt: Doubt<A>) =>
   (answer: A): Effect.Effect<void, Fault> => {
     const fault = doubt(answer)

@@ -2,21 +2,9 @@ import { Effect } from "effect"
 import { ChainClient } from "../chain/ChainClient.ts"
 import type { Batch } from "../domain/Batch.ts"
 import { messages, type TaskId } from "../domain/Task.ts"
-import { type Standstill, standstillOf, USDC_PAUSED, type UsdcState } from "../domain/UsdcState.ts"
-import * as Incidents from "../ops/Incidents.ts"
-import * as Log from "../ops/Log.ts"
+import { type Standstill, standstillOf, type UsdcState } from "../domain/UsdcState.ts"
+import { notePause } from "../ops/usdcPause.ts"
 import { holdTask } from "./outcome.ts"
-
-const PAUSED = "usdc-paused"
-
-/** Tells the operator that USDC is paused, and that it moves again. */
-export const notePause = Effect.fnUntraced(function* ({ isPaused }: Pick<UsdcState, "isPaused">) {
-  if (isPaused) {
-    yield* Incidents.raiseStop(PAUSED, `${USDC_PAUSED}. All orders wait, and go on by themselves.`)
-    return yield* Log.warnOnce(PAUSED, `⚠️ ${USDC_PAUSED}`)
-  }
-  if (yield* Incidents.close(PAUSED)) yield* Log.info("USDC moves again")
-})
 
 /** What keeps this very payment from being made, by what a look at the chain showed. */
 export const standstillFor = Effect.fnUntraced(function* (

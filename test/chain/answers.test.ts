@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Struct } from "effect"
 import { TestClock } from "effect/testing"
 import type { Hex } from "viem"
 import { isAskedFor, type Log, logsFor, receiptFor, type SentLog } from "../../src/chain/answers.ts"
@@ -31,7 +31,7 @@ const filter = {
   toBlock: 500n
 }
 
-const sent = ({ removed: _, ...kept }: SentLog): Log => kept
+const sent = (log: SentLog): Log => Struct.omit(log, ["removed"])
 
 describe("the logs of an answer", () => {
   const strays: ReadonlyArray<readonly [string, Partial<SentLog>]> = [
