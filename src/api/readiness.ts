@@ -71,11 +71,15 @@ const look = Effect.gen(function* () {
 
 const clean = (scrub: Scrub, problem: string | undefined) => (problem === undefined ? undefined : scrub(problem))
 
-/** The question that tells something, instead of one that tells nothing. */
+const READ_ONLY =
+  "it is read only: a standby, or set so (default_transaction_read_only). Let DATABASE_URL lead to the primary"
+
+/** The questions that tell something, instead of one that tells nothing. */
 const lookAtDatabase = Effect.gen(function* () {
   const startMs = yield* Clock.currentTimeMillis
-  const asked = yield* (yield* WatchRepo).dueSince(startMs).pipe(
-    Effect.map((since) => ({ since, problem: undefined })),
+  const watch = yield* WatchRepo
+  const asked = yield* Effect.all([watch.dueSince(startMs), watch.takesWrites]).pipe(
+    Effect.map(([since, takesWrites]) => ({ since, problem: takesWrites ? undefined : READ_ONLY })),
     Effect.timeoutOrElse({
       duration: PATIENCE,
       orElse: () => Effect.succeed({ since: undefined, problem: `no answer within ${PATIENCE}` })

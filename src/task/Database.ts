@@ -8,6 +8,12 @@ export const CONNECTIONS_MAX = 10
 /** How long a server may take to accept a connection. Shorter than `DATABASE_TIMEOUT`, so that its error is seen. */
 const CONNECT_TIMEOUT = "5 seconds"
 
+/**
+ * A connection is used for so long. After a failover those that are open lead to the server that was the primary, and
+ * would stay on it for ever: a new one goes where the name in the URL leads by then.
+ */
+const CONNECTION_TTL = "30 seconds"
+
 /** The name by which the server knows connections of an executor. */
 export const EXECUTOR = "ai-mint-executor"
 
@@ -22,6 +28,7 @@ export const layerAs = (who: { readonly applicationName: string; readonly connec
         ...tls(settings, Redacted.value(url)),
         applicationName: who.applicationName,
         connectTimeout: CONNECT_TIMEOUT,
+        connectionTTL: CONNECTION_TTL,
         maxConnections: who.connectionsMax,
         startupParameters: {
           // The server gives up too, also where this process is gone.

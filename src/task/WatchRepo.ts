@@ -182,6 +182,8 @@ export class WatchRepo extends Context.Service<
     readonly viewTask: (id: TaskId) => Effect.Effect<TaskView | undefined, LedgerError>
     readonly storyOf: (id: TaskId) => Effect.Effect<TaskStory | undefined, LedgerError>
     readonly walletStory: (walletId: WalletId) => Effect.Effect<WalletStory | undefined, LedgerError>
+    /** Whether the database takes writes: a standby does not, nor a database or role that was set so. */
+    readonly takesWrites: Effect.Effect<boolean, LedgerError>
     /** Since when the longest overdue row has been due; `undefined` where nothing is overdue. */
     readonly dueSince: (nowMs: number) => Effect.Effect<number | undefined, LedgerError>
     /**

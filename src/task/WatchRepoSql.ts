@@ -2,7 +2,7 @@ import { Clock, Effect, Layer } from "effect"
 import { attention } from "./sql/attention.ts"
 import { dueSince } from "./sql/due.ts"
 import { eventsAfter, lastEvent } from "./sql/events.ts"
-import { figures, funnel } from "./sql/figures.ts"
+import { figures, funnel, takesWrites } from "./sql/figures.ts"
 import { openStatements } from "./sql/statements.ts"
 import { storyOf, walletStory } from "./sql/story.ts"
 import { listTasks, tasksOf, viewTask } from "./sql/watch.ts"
@@ -21,6 +21,7 @@ export const layer = Layer.effect(
       viewTask: (id) => bound("read a task", viewTask(on, id)),
       storyOf: (id) => bound("read all of a task", storyOf(on, id)),
       walletStory: (walletId) => bound("read all of a wallet", walletStory(on, walletId)),
+      takesWrites: bound("ask whether the database takes writes", takesWrites(on)),
       dueSince: (nowMs) => bound("read what is due", dueSince(on, nowMs)),
       eventsAfter: (id, page) => bound("read events", eventsAfter(on, id, page)),
       lastEvent: bound("read events", lastEvent(on)),

@@ -1,5 +1,6 @@
 import { assert, layer } from "@effect/vitest"
 import { Duration, Effect, Layer } from "effect"
+import { SqlClient } from "effect/sql"
 import { TestClock } from "effect/testing"
 import { connect } from "node:net"
 import { ChainError } from "../../src/chain/ChainClient.ts"
@@ -43,6 +44,20 @@ layer(Pglite.layer())("how the executor is", (it) => {
       const ready = yield* ask("/readyz")
       assert.deepStrictEqual([ready.status, ready.json.ready, ready.json.rpc[0].host], [200, true, "node.test"])
       assert.strictEqual((yield* ask("/version")).json.network, "local")
+    }).pipe(fresh)
+  )
+
+  it.effect("not ready where the database takes no writes, with the cause", () =>
+    Effect.gen(function* () {
+      const { ask } = yield* serving(withToken)
+      yield* start
+      const sql = yield* SqlClient.SqlClient
+      yield* sql`SET default_transaction_read_only = on`
+      const { status, json } = yield* ask("/readyz").pipe(
+        Effect.ensuring(Effect.orDie(sql`SET default_transaction_read_only = off`))
+      )
+      assert.deepStrictEqual([status, json.ready, json.database.ok], [503, false, false])
+      assert.include(json.database.problem, "read only")
     }).pipe(fresh)
   )
 

@@ -1,8 +1,12 @@
 import { assert, describe, it, layer } from "@effect/vitest"
 import { Deferred, Duration, Effect, Layer, Option, Redacted } from "effect"
 import { SqlClient } from "effect/sql"
+import { TestClock } from "effect/testing"
 import * as Database from "../../src/task/Database.ts"
 import { TaskRepo } from "../../src/task/TaskRepo.ts"
+import * as TaskRepoSql from "../../src/task/TaskRepoSql.ts"
+import { WatchRepo } from "../../src/task/WatchRepo.ts"
+import * as WatchRepoSql from "../../src/task/WatchRepoSql.ts"
 import { LedgerFixture } from "../support/LedgerFixture.ts"
 import { clientAt, ledger, ledgerAndFixture, ledgerAt } from "../support/LedgerSql.ts"
 import { relayTo } from "../support/LedgerRelay.ts"
@@ -202,6 +206,36 @@ describe("what the ledger says when it cannot", () => {
           const tries = yield* sql<{ readonly last_value: bigint }>`SELECT last_value FROM tries`
           assert.strictEqual(Number(tries[0]?.last_value), 3)
         }
+      })
+    )
+  )
+
+  it.effect("connections to a server that became read only are left for new ones, without a restart", () =>
+    onDatabase((url) =>
+      Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        const name = sql(new URL(url).pathname.slice(1))
+        const { id, fundBy } = yield* givenFundable
+        yield* sql`ALTER DATABASE ${name} SET default_transaction_read_only = on`
+        const databaseUrl = Option.some(Redacted.make(url))
+        const executor = Layer.merge(TaskRepoSql.layer, WatchRepoSql.layer).pipe(
+          Layer.provide(Database.layer),
+          Layer.provide(settings({ databaseUrl }))
+        )
+        yield* Effect.gen(function* () {
+          const repo = yield* TaskRepo
+          const watch = yield* WatchRepo
+          assert.isFalse(yield* watch.takesWrites)
+          const failure = yield* Effect.flip(fundBy(repo))
+          assert.strictEqual(failure.reason, "Unavailable")
+          assert.include(failure.message, "read-only transaction")
+          // From now on a new connection would do, as after a failover.
+          yield* sql`ALTER DATABASE ${name} RESET default_transaction_read_only`
+          assert.isFalse(yield* watch.takesWrites)
+          yield* TestClock.adjust("31 seconds")
+          assert.isTrue(yield* watch.takesWrites)
+          assert.deepStrictEqual(yield* fundBy(repo), [id])
+        }).pipe(Effect.provide(executor, { local: true }))
       })
     )
   )

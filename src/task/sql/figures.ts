@@ -127,3 +127,11 @@ export const funnel = Effect.fnUntraced(function* ({ sql, time }: Statements, si
     cancelled: Number(row?.cancelled ?? 0n)
   } satisfies Funnel
 })
+
+const Writes = Schema.Array(Schema.Struct({ taken: Schema.Boolean }))
+
+/** `transaction_read_only` is on at a standby too. Source: PostgreSQL, "Client Connection Defaults". */
+export const takesWrites = Effect.fnUntraced(function* ({ sql }: Statements) {
+  const raw = yield* sql`SELECT current_setting('transaction_read_only') = 'off' AS taken`
+  return (yield* Schema.decodeUnknownEffect(Writes)(raw))[0]?.taken ?? false
+})
