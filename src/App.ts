@@ -21,6 +21,7 @@ import { version } from "./ops/version.ts"
 import * as Database from "./task/Database.ts"
 import { layerFor } from "./task/prepare.ts"
 import { TaskRepo } from "./task/TaskRepo.ts"
+import { checkKeySample } from "./wallet/keySample.ts"
 import * as WalletActors from "./wallet/WalletActors.ts"
 
 /** The ledger in the database that is given, bound to the chain that is given. */
@@ -63,8 +64,9 @@ export const monitor = <E, R>(afterStart: Effect.Effect<void, E, R>) =>
     return yield* Effect.raceFirst(checkLoop, mintLoop)
   })
 
-/** The loops, and the page and the API beside them. */
-export const executor = <E, R>(afterStart: Effect.Effect<void, E, R>) => Effect.raceFirst(monitor(afterStart), serve)
+/** The loops, and the page and the API beside them, where the key is that of the wallets. */
+export const executor = <E, R>(afterStart: Effect.Effect<void, E, R>) =>
+  Effect.andThen(checkKeySample, Effect.raceFirst(monitor(afterStart), serve))
 
 /** The executor against a chain, a mint server and a database that exist already. */
 const deployed = Effect.gen(function* () {

@@ -2,8 +2,17 @@ import { Context, type Effect, Schema } from "effect"
 import type { Authorization } from "../domain/Authorization.ts"
 import type { Wallet } from "../domain/Wallet.ts"
 
-/** A wallet's key cannot be used. The message tells the operator why and never holds key material. */
-export class KeyError extends Schema.TaggedError<KeyError>()("KeyError", { message: Schema.String }) {}
+/**
+ * A wallet's key cannot be used. The message tells the operator why and never holds key material.
+ *
+ * - `Locked`: it does not decrypt with `AGENT_ENCRYPTION_KEY`, or none is set.
+ * - `Broken`: the row holds no key, or that of another address.
+ * - `Unsignable`: it opens, and does not sign this payment.
+ */
+export class KeyError extends Schema.TaggedError<KeyError>()("KeyError", {
+  reason: Schema.Literals(["Locked", "Broken", "Unsignable"]),
+  message: Schema.String
+}) {}
 
 /** Opens the encrypted keys of agent wallets, for the length of one signature. */
 export class KeyCustody extends Context.Service<

@@ -3,7 +3,7 @@ import { Cache, Effect, Layer, type Option, Redacted, Result } from "effect"
 import { privateKeyToAccount } from "viem/accounts"
 import { Settings } from "../config/Settings.ts"
 import { address } from "../domain/Address.ts"
-import type { Wallet } from "../domain/Wallet.ts"
+import { KEY_OF_WALLET, type Wallet } from "../domain/Wallet.ts"
 import { KeyCustody, KeyError } from "./KeyCustody.ts"
 import { authorizationTypes, signingDomain } from "./usdc.ts"
 
@@ -36,7 +36,7 @@ const make = Effect.gen(function* () {
   const sign: KeyCustody["Service"]["sign"] = Effect.fn("KeyCustody.sign")(function* (wallet, authorization) {
     const { from, to, value, validAfter, validBefore, nonce } = authorization
     const account = yield* open(wallet)
-    if (from !== wallet.agentAddress) return yield* keyError(wallet, `cannot sign a payment from ${from}`)
+    if (from !== wallet.agentAddress) return yield* keyError(wallet, "Unsignable", `cannot sign a payment from ${from}`)
     return yield* Effect.tryPromise({
       try: () =>
         account.signTypedData({
@@ -46,7 +46,10 @@ const make = Effect.gen(function* () {
           message: { from, to, value, validAfter: BigInt(validAfter), validBefore: BigInt(validBefore), nonce }
         }),
       // viem's own words may hold what it was given, and so are not passed on.
-      catch: () => keyError(wallet, "cannot sign this payment: an amount, a time or the nonce is not what USDC takes")
+      catch: () => {
+        const words = "cannot sign this payment: an amount, a time or the nonce is not what USDC takes"
+        return keyError(wallet, "Unsignable", words)
+      }
     })
   })
 
@@ -62,30 +65,33 @@ export const layer: Layer.Layer<KeyCustody, never, Settings> = Layer.effect(KeyC
 const openKey = (custody: Custody, encryptionKey: Option.Option<Redacted.Redacted>) =>
   Result.gen(function* () {
     const secret = yield* Result.fromOption(encryptionKey, () =>
-      keyError(custody, "cannot be opened: set AGENT_ENCRYPTION_KEY")
+      keyError(custody, "Locked", "cannot be opened: set AGENT_ENCRYPTION_KEY")
     )
     const parts = ENCRYPTED.exec(Redacted.value(custody.encryptedPrivateKey))
     if (parts === null) {
       const words = "is not of the form ivHex:authTagHex:cipherHex: restore its encrypted_private_key"
-      return yield* Result.fail(keyError(custody, words))
+      return yield* Result.fail(keyError(custody, "Broken", words))
     }
     const plain = yield* Result.try({
       try: () => decrypt(parts, Redacted.value(secret)),
       catch: () =>
         keyError(
           custody,
+          "Locked",
           "does not decrypt with AGENT_ENCRYPTION_KEY: set the one that it was encrypted with, or restore its " +
             "encrypted_private_key if that was altered"
         )
     })
-    if (!PLAIN.test(plain)) return yield* Result.fail(keyError(custody, "decrypts to something that is no private key"))
+    if (!PLAIN.test(plain)) {
+      return yield* Result.fail(keyError(custody, "Broken", "decrypts to something that is no private key"))
+    }
     const account = yield* Result.try({
       try: () => privateKeyToAccount(`0x${plain}`),
-      catch: () => keyError(custody, "decrypts to a number that is no private key")
+      catch: () => keyError(custody, "Broken", "decrypts to a number that is no private key")
     })
     if (address(account.address) !== custody.agentAddress) {
       const words = `belongs to another address, ${address(account.address)}: correct agent_address or the key of that row`
-      return yield* Result.fail(keyError(custody, words))
+      return yield* Result.fail(keyError(custody, "Broken", words))
     }
     return account
   })
@@ -98,5 +104,8 @@ const decrypt = ([, iv = "", tag = "", cipher = ""]: RegExpExecArray, secret: st
   return Buffer.concat([decipher.update(Buffer.from(cipher, "hex")), decipher.final()]).toString("latin1")
 }
 
-const keyError = ({ agentAddress }: Pick<Wallet, "agentAddress">, words: string): KeyError =>
-  new KeyError({ message: `the key of agent wallet ${agentAddress} ${words}` })
+const keyError = (
+  { agentAddress }: Pick<Wallet, "agentAddress">,
+  reason: KeyError["reason"],
+  words: string
+): KeyError => new KeyError({ reason, message: `${KEY_OF_WALLET} ${agentAddress} ${words}` })

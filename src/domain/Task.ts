@@ -1,7 +1,7 @@
 import { Result } from "effect"
 import { type Address, parse, ZERO } from "./Address.ts"
 import { format, times, usdc, type Usdc } from "./Usdc.ts"
-import type { Wallet, WalletId } from "./Wallet.ts"
+import { KEY_OF_WALLET, type Wallet, type WalletId } from "./Wallet.ts"
 
 /** `ai_agent_tasks.id`, a UUID. */
 export type TaskId = string
@@ -120,6 +120,8 @@ export const messages = {
   timeout: (within: string): string => `Payment timeout: No sufficient balance received within ${within}`,
   badOrder: (faults: ReadonlyArray<string>): string => `Held, this order cannot be carried out: ${faults.join("; ")}`,
   held: (reason: string): string => `Held for the operator: ${reason}`,
+  /** The beginning of every hold for a key. */
+  heldForKey: `Held for the operator: ${KEY_OF_WALLET} `,
   undelivered: (number: number): string => `Held for the operator: batch ${number} is paid and not delivered`,
   stopped: (reason: string): string => `Held for the operator: the agent wallet is stopped: ${reason}`,
   paused: (reason: string): string => `paused: ${reason}`,

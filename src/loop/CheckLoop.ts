@@ -53,6 +53,7 @@ export const makeCheckTick = Effect.gen(function* () {
   const countDeposits = makeCountDeposits()
   return Effect.fn("CheckLoop.tick")(function* () {
     const ended = yield* startStages
+    yield* endKeyHolds
     const { orders, bad } = yield* readOrders(cursor)
     const checked = orders.reduce((count, { pending }) => count + pending.length, bad.length)
     yield* (checked > 0 ? Log.info : Log.debug)(`🔍 Found ${checked} task(s) to check...`)
@@ -152,6 +153,21 @@ const checkKeys = Effect.fnUntraced(function* (orders: ReadonlyArray<WalletOrder
     )
   }
   return { usable, unusable }
+})
+
+/** So many orders that wait for a key are looked at in a sweep. */
+const KEY_HOLDS_MAX = 1_000
+
+/** A hold for a key that does not open ends when it opens: under the right setting, or when its row is restored. */
+const endKeyHolds = Effect.gen(function* () {
+  const repo = yield* TaskRepo
+  const custody = yield* KeyCustody
+  const held = yield* repo.heldForKeys(KEY_HOLDS_MAX)
+  const opening = yield* Effect.filter(held, ({ wallet }) => Effect.isSuccess(custody.check(wallet)))
+  if (opening.length === 0) return
+  for (const taskId of yield* repo.endHolds(opening, yield* Clock.currentTimeMillis)) {
+    yield* Log.info(`🔓 Task ${shortId(taskId)} is not held any more: the key of its wallet opens`, { task: taskId })
+  }
 })
 
 const holdBad = Effect.fnUntraced(function* (bad: ReadonlyArray<BadTask>) {

@@ -34,6 +34,11 @@ export interface BadTask {
   readonly reason: string
 }
 
+/** An order that waits until the key of its wallet opens. */
+export interface HeldForKey extends BadTask {
+  readonly wallet: Wallet
+}
+
 /** What a wallet owes and is asked for, read in one statement. */
 export interface WalletOrders {
   readonly wallet: Wallet
@@ -206,6 +211,15 @@ export class TaskRepo extends Context.Service<
     ) => Effect.Effect<ReadonlyArray<TaskId>, LedgerError>
     /** Sets tasks aside with a reason. Returns those that were not held before. */
     readonly hold: (tasks: ReadonlyArray<BadTask>, nowMs: number) => Effect.Effect<ReadonlyArray<TaskId>, LedgerError>
+    /** Orders that are held because of the key of their wallet, `limit` at most, the longest held first. */
+    readonly heldForKeys: (limit: number) => Effect.Effect<ReadonlyArray<HeldForKey>, LedgerError>
+    /** Ends the holds of tasks that are still held for this very reason. Gives those that were. */
+    readonly endHolds: (
+      holds: ReadonlyArray<BadTask>,
+      nowMs: number
+    ) => Effect.Effect<ReadonlyArray<TaskId>, LedgerError>
+    /** Some of the newest and of the oldest wallets, `count` at most: enough to tell whether the key is theirs. */
+    readonly sampleWallets: (count: number) => Effect.Effect<ReadonlyArray<Wallet>, LedgerError>
     /** Wallets that have something to do by now, the longest overdue first. */
     readonly dueWallets: (nowMs: number, limit: number) => Effect.Effect<ReadonlyArray<WalletId>, LedgerError>
     readonly walletWork: (walletId: WalletId) => Effect.Effect<WalletWork, LedgerError>

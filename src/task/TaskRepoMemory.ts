@@ -3,6 +3,7 @@ import { mayMove, type Task } from "../domain/Task.ts"
 import { MemoryLedger } from "./MemoryLedger.ts"
 import { plan, saveBatch, saveTask } from "./memory/change.ts"
 import { knownNonces, recordDeposits, stopWallet, unspentDeposits } from "./memory/deposits.ts"
+import { endHolds, heldForKeys, sampleWallets } from "./memory/keyHolds.ts"
 import { idlePage, pendingPage } from "./memory/orders.ts"
 import { saveRefund } from "./memory/refunds.ts"
 import { cancel, fund, hold } from "./memory/sweep.ts"
@@ -27,6 +28,9 @@ export const layerNoDeps = Layer.effect(
       fund: (fundings, block, nowMs) => transact((draft) => fund(draft, fundings, block, nowMs)),
       cancel: (cancellations, block, nowMs) => transact((draft) => cancel(draft, cancellations, block, nowMs)),
       hold: (tasks, nowMs) => transact((draft) => hold(draft, tasks, nowMs)),
+      heldForKeys: (limit) => read((tables) => heldForKeys(tables, limit)),
+      endHolds: (holds, nowMs) => transact((draft) => endHolds(draft, holds, nowMs)),
+      sampleWallets: (count) => read((tables) => sampleWallets(tables, count)),
       dueWallets: (nowMs, limit) => read((tables) => dueWallets(tables, nowMs, limit)),
       walletWork: (walletId) => read((tables) => walletWork(tables, walletId)),
       plan: (task, batches, nowMs) =>

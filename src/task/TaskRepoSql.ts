@@ -2,6 +2,7 @@ import { Effect, Layer, Schedule, type Schema } from "effect"
 import type { SqlError } from "effect/sql/SqlError"
 import { plan, saveBatch, saveTask } from "./sql/change.ts"
 import { knownNonces, recordDeposits, stopWallet, unspentDeposits } from "./sql/deposits.ts"
+import { endHolds, heldForKeys, sampleWallets } from "./sql/keyHolds.ts"
 import { idlePage, pendingPage } from "./sql/orders.ts"
 import { saveRefund } from "./sql/refunds.ts"
 import { openStatements } from "./sql/statements.ts"
@@ -31,6 +32,9 @@ export const layer = Layer.effect(
       fund: (fundings, block, nowMs) => bound("fund tasks", fund(on, fundings, block, nowMs)),
       cancel: (cancellations, block, nowMs) => bound("cancel tasks", cancel(on, cancellations, block, nowMs)),
       hold: (tasks, nowMs) => bound("hold tasks", hold(on, tasks, nowMs)),
+      heldForKeys: (limit) => read("read orders held for a key", heldForKeys(on, limit)),
+      endHolds: (holds, nowMs) => bound("end holds", endHolds(on, holds, nowMs)),
+      sampleWallets: (count) => read("read a sample of the wallets", sampleWallets(on, count)),
       dueWallets: (nowMs, limit) => read("read due wallets", dueWallets(on, nowMs, limit)),
       walletWork: (walletId) => read("read the work of a wallet", walletWork(on, walletId)),
       plan: (task, batches, nowMs) => bound("plan a task", plan(on, task, batches, nowMs)),

@@ -1,5 +1,7 @@
 import { assert } from "@effect/vitest"
 import { Effect } from "effect"
+import { messages } from "../../../src/domain/Task.ts"
+import { KEY_OF_WALLET } from "../../../src/domain/Wallet.ts"
 import { TaskRepo } from "../../../src/task/TaskRepo.ts"
 import { LedgerFixture } from "../../support/LedgerFixture.ts"
 import {
@@ -110,6 +112,51 @@ export const holdingPromises = (promises: Promises): void => {
       yield* givenOrder(wallet)
       assert.strictEqual((yield* ordersOf(wallet)).reserved, cost(8))
       assert.strictEqual((yield* workOf(wallet)).reserved, cost(8))
+    })
+  )
+
+  promises(
+    "a hold for a key is found by its beginning, and ends only where its reason is still the same",
+    Effect.fnUntraced(function* () {
+      const fixture = yield* LedgerFixture
+      const repo = yield* TaskRepo
+      const wallet = yield* givenWallet()
+      const [forKey, forOther, ended] = [
+        yield* givenOrder(wallet),
+        yield* givenOrder(wallet),
+        yield* givenOrder(wallet)
+      ]
+      const reason = messages.held(`${KEY_OF_WALLET} ${wallet.agentAddress} does not decrypt`)
+      yield* repo.hold([{ taskId: forKey, reason }], NOW_MS + 1)
+      yield* repo.hold([{ taskId: ended, reason }], NOW_MS + 2)
+      yield* hold(forOther)
+      yield* fixture.editTask(ended, { status: "cancelled" })
+      const found = yield* repo.heldForKeys(10)
+      assert.deepStrictEqual(
+        found.map((one) => [one.taskId, one.reason, one.wallet.agentAddress]),
+        [[forKey, reason, wallet.agentAddress]]
+      )
+      assert.deepStrictEqual(yield* repo.heldForKeys(0), [])
+      const another = { taskId: forKey, reason: `${reason} any more` }
+      assert.deepStrictEqual(yield* repo.endHolds([another, { taskId: ended, reason }], NOW_MS + 3), [])
+      assert.deepStrictEqual(yield* repo.endHolds(found, NOW_MS + 3), [forKey])
+      assert.deepInclude(yield* fixture.readTask(forKey), { errorMessage: undefined, updatedAtMs: NOW_MS + 3 })
+      assert.strictEqual((yield* repo.openTasks).held, 1)
+      assert.deepStrictEqual(yield* repo.endHolds([], NOW_MS + 4), [])
+    })
+  )
+
+  promises(
+    "a sample of the wallets holds new ones and old ones, each once",
+    Effect.fnUntraced(function* () {
+      const repo = yield* TaskRepo
+      assert.deepStrictEqual(yield* repo.sampleWallets(20), [])
+      const wallets = [yield* givenWallet(1), yield* givenWallet(2), yield* givenWallet(3)]
+      const ids = (yield* repo.sampleWallets(20)).map(({ id }) => id)
+      assert.sameMembers(
+        [...ids],
+        wallets.map(({ id }) => id)
+      )
     })
   )
 
