@@ -137,6 +137,11 @@ export class ChainClient extends Context.Service<
       { readonly block: Block; readonly outcomes: ReadonlyArray<AuthorizationOutcome>; readonly usdc: UsdcState },
       ChainError
     >
+    /**
+     * The code that USDC runs: the address behind its proxy, `none` where it is no proxy. What a payment does follows
+     * from that code.
+     */
+    readonly usdcCode: Effect.Effect<string, ChainError>
     /** Whether USDC moves and `parties` may move it, in the newest block, whether it counts already or not. */
     readonly usdcState: (parties: ReadonlyArray<Address>) => Effect.Effect<UsdcState, ChainError>
     /** How many mints the token still allows; `undefined` where the token does not tell its limit. */

@@ -11,6 +11,7 @@ import { makeNodes } from "./nodes.ts"
 import { makeRpc } from "./rpc.ts"
 import { makeSender } from "./sender.ts"
 import { checkEndpoints, checkUsdc, makeVouch } from "./startChecks.ts"
+import { makeUsdcCode } from "./usdcCode.ts"
 import { makeUsdcState } from "./usdcState.ts"
 import { makeFindDeposits, makeFindSpending, makePaidSince } from "./transfers.ts"
 
@@ -34,6 +35,7 @@ const make = Effect.gen(function* () {
     confirmedBlock: makeConfirmedBlock(rpc, confirmed),
     readBalances: makeReadBalances(rpc, confirmed, network.usdc),
     readAuthorizations: makeReadAuthorizations(rpc, confirmed, network.usdc),
+    usdcCode: makeUsdcCode(rpc, confirmed, network.usdc),
     usdcState: makeUsdcState(rpc, network.usdc),
     readRemainingSupply: makeReadRemainingSupply(rpc, confirmed),
     findMints: makeFindMints(rpc, confirmed),

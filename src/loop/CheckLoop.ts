@@ -19,6 +19,7 @@ import { Wallets } from "../wallet/Wallets.ts"
 import { type Looked, makeReport, reportDeposits } from "./checkReport.ts"
 import { type Known, makeCountDeposits } from "./deposits.ts"
 import { every } from "./every.ts"
+import { checkUsdcCodeIfPossible } from "./usdcCode.ts"
 
 /** Wallets read in one statement, and in one sweep; the next sweep goes on where this one stopped. */
 const PAGE_WALLETS = 2_000
@@ -66,6 +67,7 @@ export const makeCheckTick = Effect.gen(function* () {
     yield* ended("balances")
     yield* warnIfStale(balances.block)
     yield* notePause(balances)
+    yield* checkUsdcCodeIfPossible
     const { known, arrived } = yield* Effect.provideService(countDeposits(watched, balances), OnQuestion, getsOn)
     yield* ended("deposits")
     const looked = yield* look(usable, balances, known, mayGuess)

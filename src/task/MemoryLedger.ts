@@ -87,6 +87,8 @@ export interface Tables {
   readonly refunds: Map<RefundId, Refund>
   readonly decisions: Array<StoredDecision>
   readonly pauses: Map<PauseScope, Pause>
+  /** What is noted of the chain once for all, by column. */
+  readonly network: Map<string, string>
   readonly mintRecords: Array<StoredMintRecord>
 }
 
@@ -103,6 +105,7 @@ const emptyTables = (): Tables => ({
   refunds: new Map(),
   decisions: [],
   pauses: new Map(),
+  network: new Map(),
   mintRecords: []
 })
 
@@ -117,6 +120,7 @@ const copy = (tables: Tables): Tables => ({
   refunds: new Map(tables.refunds),
   decisions: [...tables.decisions],
   pauses: new Map(tables.pauses),
+  network: new Map(tables.network),
   mintRecords: [...tables.mintRecords]
 })
 

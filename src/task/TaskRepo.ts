@@ -243,6 +243,11 @@ export class TaskRepo extends Context.Service<
     readonly undelivered: (token: Address, beforeMs: number) => Effect.Effect<Batch | undefined, LedgerError>
     /** How many wallets met this very refusal since then. */
     readonly walletsRefused: (reason: string, sinceMs: number) => Effect.Effect<number, LedgerError>
+    /**
+     * Notes which code USDC runs. Where it ran another one before, everything is paused in the same transaction, with
+     * what changed as the reason, and the earlier code is given: no payment is signed until a person has looked.
+     */
+    readonly noteUsdcCode: (code: string, nowMs: number) => Effect.Effect<string | undefined, LedgerError>
     /** How many tasks are open, by status, held ones apart. */
     readonly openTasks: Effect.Effect<OpenTasks, LedgerError>
   }

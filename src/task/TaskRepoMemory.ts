@@ -7,6 +7,7 @@ import { endHolds, heldForKeys, sampleWallets } from "./memory/keyHolds.ts"
 import { idlePage, pendingPage } from "./memory/orders.ts"
 import { saveRefund } from "./memory/refunds.ts"
 import { cancel, fund, hold } from "./memory/sweep.ts"
+import { noteUsdcCode } from "./memory/usdcCode.ts"
 import { attributedMints, dueWallets, openTasks, undelivered, walletsRefused, walletWork } from "./memory/work.ts"
 import { type TaskChange, TaskRepo } from "./TaskRepo.ts"
 
@@ -52,6 +53,7 @@ export const layerNoDeps = Layer.effect(
       attributedMints: (mints) => read((tables) => attributedMints(tables, mints)),
       undelivered: (token, beforeMs) => read((tables) => undelivered(tables, token, beforeMs)),
       walletsRefused: (reason, sinceMs) => read((tables) => walletsRefused(tables, reason, sinceMs)),
+      noteUsdcCode: (code, nowMs) => transact((draft) => noteUsdcCode(draft, code, nowMs)),
       openTasks: read(openTasks)
     })
   })

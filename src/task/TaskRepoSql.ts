@@ -7,6 +7,7 @@ import { idlePage, pendingPage } from "./sql/orders.ts"
 import { saveRefund } from "./sql/refunds.ts"
 import { openStatements } from "./sql/statements.ts"
 import { cancel, fund, hold } from "./sql/sweep.ts"
+import { noteUsdcCode } from "./sql/usdcCode.ts"
 import { attributedMints, dueWallets, openTasks, undelivered, walletsRefused, walletWork } from "./sql/work.ts"
 import { TaskRepo } from "./TaskRepo.ts"
 
@@ -44,6 +45,7 @@ export const layer = Layer.effect(
       attributedMints: (mints) => read("read attributed mints", attributedMints(on, mints)),
       undelivered: (token, beforeMs) => read("read undelivered batches", undelivered(on, token, beforeMs)),
       walletsRefused: (reason, sinceMs) => read("count refusals", walletsRefused(on, reason, sinceMs)),
+      noteUsdcCode: (code, nowMs) => bound("note the code of USDC", noteUsdcCode(on, code, nowMs)),
       openTasks: read("count open tasks", openTasks(on))
     })
   })

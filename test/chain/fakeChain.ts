@@ -35,6 +35,9 @@ export interface FakeChain {
   readonly reverted: Set<Bytes32>
   /** `undefined`: a USDC that has no such functions. */
   usdcState?: UsdcState
+  /** The code behind USDC, and the slot in which its proxy keeps it. */
+  usdcCode: Hex
+  codeSlot: Hex
 }
 
 export interface FakeLog {
@@ -58,6 +61,8 @@ export const fakeChain = (network: Network = base): FakeChain => ({
   balances: new Map(),
   spent: new Set(),
   supply: new Map(),
+  usdcCode: "0x2ce6311ddae708829bc0784c967b7d77d19fd779",
+  codeSlot: "0x7050c9e0f4ca769c69bd3a8ef740bc37934f8e2c036e5a723fd8ee048ed3f8c3",
   logs: [],
   reverted: new Set()
 })
@@ -134,6 +139,8 @@ export const answer = (chain: FakeChain, { method, params }: Request): unknown =
         (params[0] as { readonly data: Hex }).data,
         params[1] === "latest" ? chain.head : BigInt(String(params[1]))
       )
+    case "eth_getStorageAt":
+      return params[1] === chain.codeSlot ? pad(chain.usdcCode) : bytes32(0)
     case "eth_getLogs":
       return logsOf(chain, params[0] as Parameters<typeof logsOf>[1])
     case "eth_getTransactionReceipt":

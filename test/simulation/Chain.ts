@@ -57,6 +57,8 @@ export class Chain {
   readonly mints: Array<MintEvent> = []
   /** Whether Circle has stopped USDC, and the accounts that it has stopped. */
   isPaused = false
+  /** The code behind USDC. */
+  usdcCode = "0xc0de"
   readonly blacklisted = new Set<Address>()
   /** Signatures of the authorizations that moved money, as the calldata shows them. */
   readonly settled = new Set<string>()

@@ -96,6 +96,8 @@ export class WorldState {
   supply: bigint | undefined
   /** Whether Circle has stopped USDC. */
   isPaused = false
+  /** The code behind USDC. */
+  usdcCode = "0xc0de"
   readonly blacklisted = new Set<Address>()
   pricePerMint = usdc(1_000_000n)
   readonly #spent = new Map<string, Spent>()
@@ -264,6 +266,7 @@ export const chain = Layer.effect(
           usdc: new Map(wallets.map((wallet) => [wallet, world.balance(wallet, block.number)])),
           isPaused: world.isPaused
         })),
+      usdcCode: read("usdcCode", () => world.usdcCode),
       usdcState: (accounts) => read("usdcState", () => world.usdcState(accounts)),
       readAuthorizations: (queries, parties = []) =>
         read("readAuthorizations", (block) => ({

@@ -1,10 +1,11 @@
 import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
+import { SqlClient } from "effect/sql"
 import { address } from "../../src/domain/Address.ts"
 import { usdc } from "../../src/domain/Usdc.ts"
 import * as Incidents from "../../src/ops/Incidents.ts"
 import * as Pglite from "../support/Pglite.ts"
-import { LogLines, onWorld, pass, start } from "../support/executor.ts"
+import { launch, LogLines, onWorld, pass, start } from "../support/executor.ts"
 import { heldReason, order, paidOrder, readBatches, readTask, TOKEN } from "../support/orders.ts"
 import { World } from "../support/World.ts"
 
@@ -143,6 +144,46 @@ layer(Pglite.layer())("on USDC's blacklist", (it) => {
       assert.strictEqual((yield* readBatches(task))[0]?.status, "planned")
       assert.deepInclude(yield* readTask(task), { status: "processing", retry_count: 0 })
       assert.strictEqual(world.payments.length, 1)
+    }).pipe(onWorldWithIncidents)
+  )
+})
+
+layer(Pglite.layer())("when the code behind USDC changes", (it) => {
+  it.effect("nothing is paid until a person has accepted it, and the log says so once", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const sql = yield* SqlClient.SqlClient
+      yield* start
+      yield* pass(20)
+      world.usdcCode = "0xbeef"
+      yield* pass(20)
+      const { task } = yield* paidOrder("ann", 5)
+      yield* pass(60)
+      assert.notStrictEqual((yield* readTask(task)).status, "completed")
+      assert.strictEqual(world.payments.length, 0)
+      const { all } = yield* LogLines
+      assert.lengthOf(
+        all.filter((line) => line.includes("The code of USDC changed from 0xc0de to 0xbeef")),
+        1
+      )
+      yield* sql`DELETE FROM ai_agent_pauses`
+      yield* pass(40)
+      assert.strictEqual((yield* readTask(task)).status, "completed")
+    }).pipe(onWorldWithIncidents)
+  )
+
+  it.effect("while the executor is down, it is paused at the start, before anything is paid", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const first = yield* launch()
+      yield* first.stop
+      world.usdcCode = "0xbeef"
+      const { task } = yield* paidOrder("ann", 5)
+      yield* pass(6)
+      yield* launch()
+      yield* pass(60)
+      assert.strictEqual(world.payments.length, 0)
+      assert.notStrictEqual((yield* readTask(task)).status, "completed")
     }).pipe(onWorldWithIncidents)
   )
 })

@@ -1,4 +1,5 @@
 import { Effect } from "effect"
+import { SqlClient } from "effect/sql"
 
 /**
  * What the ledger has to remember so that nothing is believed unchecked: where deposits, payments and mints were seen,
@@ -19,7 +20,10 @@ const reorganisations = Effect.void
 const unitsOfMints = Effect.void
 
 /** The code behind the USDC proxy that an operator has agreed to. */
-const usdcImplementation = Effect.void
+const usdcImplementation = Effect.flatMap(
+  SqlClient.SqlClient,
+  (sql) => sql`ALTER TABLE ai_agent_network ADD COLUMN usdc_code text`
+)
 
 /** What wallets and their refunds need. */
 const wallets = Effect.void

@@ -48,6 +48,27 @@ export const pausingPromises = (promises: Promises): void => {
     })
   )
 
+  promises("a change of USDC's code pauses everything once, in addition to what a person paused", () =>
+    Effect.gen(function* () {
+      const { noteUsdcCode } = yield* TaskRepo
+      const { pauses } = yield* DecisionRepo
+      yield* noteUsdcCode("0xold", AT_MS)
+      assert.isUndefined(yield* noteUsdcCode("0xold", AT_MS))
+      assert.lengthOf(yield* pauses, 0)
+      assert.strictEqual(yield* noteUsdcCode("0xnew", AT_MS), "0xold")
+      assert.isUndefined(yield* noteUsdcCode("0xnew", AT_MS))
+      const [paused] = yield* pauses
+      assert.strictEqual(paused?.scope, "all")
+      assert.include(paused?.reason ?? "", "the code of USDC changed from 0xold to 0xnew")
+      assert.isTrue(yield* resume("all"))
+      assert.isUndefined(yield* noteUsdcCode("0xnew", AT_MS))
+      assert.lengthOf(yield* pauses, 0)
+      yield* pause("all")
+      assert.strictEqual(yield* noteUsdcCode("0xold", AT_MS), "0xnew")
+      assert.match((yield* pauses)[0]?.reason ?? "", /^the server is odd; the code of USDC changed from 0xnew to 0xold/)
+    })
+  )
+
   promises("no payment is signed for what is paused, and its wallet is not woken for it", () =>
     Effect.gen(function* () {
       const wallet = yield* givenWallet()

@@ -1,0 +1,22 @@
+import { Clock, Effect } from "effect"
+import { ChainClient } from "../chain/ChainClient.ts"
+import * as Log from "../ops/Log.ts"
+import { TaskRepo } from "../task/TaskRepo.ts"
+
+/**
+ * Looks whether USDC runs the code that it ran before: how a payment is made and proven follows from it. Where it does
+ * not, everything is paused. Once before anything is paid, and then once a sweep.
+ */
+export const checkUsdcCode = Effect.fn("CheckLoop.checkUsdcCode")(function* () {
+  const code = yield* (yield* ChainClient).usdcCode
+  const before = yield* (yield* TaskRepo).noteUsdcCode(code, yield* Clock.currentTimeMillis)
+  if (before === undefined) return
+  yield* Log.error(
+    `🚨 The code of USDC changed from ${before} to ${code}: nothing is paid until ai-mint resume accepts it`
+  )
+})
+
+/** A sweep goes on without it: what is known of balances does not depend on it. */
+export const checkUsdcCodeIfPossible = checkUsdcCode().pipe(
+  Effect.catch(({ message }) => Log.warnOnce("usdc-code", `⚠️ The code of USDC is not known: ${message}`))
+)

@@ -1,0 +1,28 @@
+import { Effect, Schema } from "effect"
+import { CODE_DECISION, codeChanged } from "../usdcCode.ts"
+import { noteDecision } from "./decide.ts"
+import type { Statements } from "./statements.ts"
+import { instantOf } from "./TimeColumns.ts"
+
+const Rows = Schema.Array(Schema.Struct({ usdc_code: Schema.NullOr(Schema.String) }))
+
+export const noteUsdcCode = Effect.fnUntraced(function* (on: Statements, code: string, nowMs: number) {
+  return yield* on.sql.withTransaction(noteLocked(on, code, nowMs))
+})
+
+/** The row is locked first: of two executors that see the change one pauses, and a person's answer is not undone. */
+const noteLocked = Effect.fnUntraced(function* (on: Statements, code: string, nowMs: number) {
+  const { sql } = on
+  const raw = yield* sql`SELECT usdc_code FROM ai_agent_network FOR UPDATE`
+  const [row] = yield* Schema.decodeUnknownEffect(Rows)(raw)
+  if (row === undefined || row.usdc_code === code) return undefined
+  yield* sql`UPDATE ai_agent_network SET usdc_code = ${code}`
+  const before = row.usdc_code
+  if (before === null) return undefined
+  const reason = codeChanged(before, code)
+  yield* sql`
+    INSERT INTO ai_agent_pauses AS p (scope, reason, since) VALUES ('all', ${reason}, ${instantOf(sql, nowMs)})
+    ON CONFLICT (scope) DO UPDATE SET reason = p.reason || '; ' || excluded.reason`
+  yield* noteDecision(on, { ...CODE_DECISION, why: reason }, {}, nowMs)
+  return before
+})
