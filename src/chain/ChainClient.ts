@@ -64,9 +64,15 @@ export interface Balances {
   readonly isPaused: boolean
 }
 
-/** One mint: one `TokensMinted` event, or, for a token without it, one `Transfer` from the zero address. */
+/**
+ * One mint of a token to a person. Transaction and part name it for ever: mints of one transaction, token and person
+ * are interchangeable, only their number counts.
+ */
 export interface Mint {
   readonly tx: Bytes32
+  /** 0 for the first mint of its token to its person in the transaction, 1 for the next one. */
+  readonly part: number
+  /** Of the event that told of it, as the node that was asked has it: for people, nodes differ in it. */
   readonly logIndex: number
   readonly block: bigint
 }
@@ -146,11 +152,20 @@ export class ChainClient extends Context.Service<
     readonly usdcState: (parties: ReadonlyArray<Address>) => Effect.Effect<UsdcState, ChainError>
     /** How many mints the token still allows; `undefined` where the token does not tell its limit. */
     readonly readRemainingSupply: (token: Address) => Effect.Effect<bigint | undefined, ChainError>
-    /** Mints of `token` to `recipient` from `fromBlock` (inclusive) to the confirmed block, oldest first. */
+    /**
+     * Base units of the token in one mint: `MINT_AMOUNT()` or `mintAmount()`, else what `MINT_PORTIONS` says;
+     * `undefined` where none of them does.
+     */
+    readonly readPortion: (token: Address) => Effect.Effect<bigint | undefined, ChainError>
+    /**
+     * Mints of `token` to `recipient` from `fromBlock` (inclusive) to the confirmed block, oldest first. `portion`: base
+     * units in one mint of an ERC-20; without it each of its events is one mint.
+     */
     readonly findMints: (query: {
       readonly token: Address
       readonly recipient: Address
       readonly fromBlock: bigint
+      readonly portion?: bigint | undefined
     }) => Effect.Effect<ReadonlyArray<Mint>, ChainError>
     /** USDC transfers into any of `wallets` between two blocks (inclusive), oldest first. */
     readonly findDeposits: (query: {

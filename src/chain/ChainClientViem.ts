@@ -6,7 +6,7 @@ import { makeReadBalances } from "./balances.ts"
 import { ChainClient, ChainError, type WrongChain } from "./ChainClient.ts"
 import { makeConfirmed, makeConfirmedBlock } from "./confirmed.ts"
 import { makeEndpoint } from "./endpoint.ts"
-import { makeFindMints, makeReadRemainingSupply } from "./mintToken.ts"
+import { makeFindMints, makeReadPortion, makeReadRemainingSupply } from "./mintToken.ts"
 import { makeNodes } from "./nodes.ts"
 import { makeRpc } from "./rpc.ts"
 import { makeSender } from "./sender.ts"
@@ -16,7 +16,7 @@ import { makeUsdcState } from "./usdcState.ts"
 import { makeFindDeposits, makeFindSpending, makePaidSince } from "./transfers.ts"
 
 const make = Effect.gen(function* () {
-  const { network, rpcUrls, rpcTimeout, confirmations, aiAgentPrivateKey } = yield* Settings
+  const { network, rpcUrls, rpcTimeout, confirmations, aiAgentPrivateKey, mintPortions, mintStock } = yield* Settings
   const fetch = yield* FetchHttpClient.Fetch
   const endpoints = rpcUrls.map((url) => makeEndpoint(url, fetch))
   if (!Arr.isReadonlyArrayNonEmpty(endpoints)) {
@@ -37,8 +37,9 @@ const make = Effect.gen(function* () {
     readAuthorizations: makeReadAuthorizations(rpc, confirmed, network.usdc),
     usdcCode: makeUsdcCode(rpc, confirmed, network.usdc),
     usdcState: makeUsdcState(rpc, network.usdc),
-    readRemainingSupply: makeReadRemainingSupply(rpc, confirmed),
-    findMints: makeFindMints(rpc, confirmed),
+    readRemainingSupply: makeReadRemainingSupply(rpc, confirmed, mintPortions),
+    readPortion: makeReadPortion(rpc, confirmed, mintPortions),
+    findMints: makeFindMints(rpc, confirmed, mintStock),
     findDeposits: makeFindDeposits(rpc, network),
     findSpending: makeFindSpending(rpc, network),
     paidSince: makePaidSince(rpc, confirmed, network),

@@ -1,65 +1,102 @@
 import { Effect, Option } from "effect"
-import { parseAbi, toEventSelector } from "viem"
-import { ZERO } from "../domain/Address.ts"
-import type { ChainClient, Mint } from "./ChainClient.ts"
+import { parseAbi } from "viem"
+import type { SettingsShape } from "../config/Settings.ts"
+import type { Address } from "../domain/Address.ts"
+import type { ChainClient } from "./ChainClient.ts"
 import type { Confirmed } from "./confirmed.ts"
 import { findLogs } from "./logs.ts"
+import { mintsIn, mintTopics } from "./mintEvents.ts"
 import { read, readApartAt } from "./multicall.ts"
-import type { Log } from "./answers.ts"
 import type { Rpc } from "./rpc.ts"
-import { topicOf, TRANSFER } from "./usdc.ts"
 
-/** A token tells its limit in one of two ways, or not at all. */
-const supplyAbi = parseAbi([
+/** How a token tells its limit, and what one mint of it is, if it does. */
+const tokenAbi = parseAbi([
   "function remainingSupply() view returns (uint256)",
   "function maxMintCount() view returns (uint256)",
-  "function mintCount() view returns (uint256)"
+  "function mintCount() view returns (uint256)",
+  "function MINT_AMOUNT() view returns (uint256)",
+  "function mintAmount() view returns (uint256)",
+  "function supportsInterface(bytes4 interfaceId) view returns (bool)"
 ])
 
-const TOKENS_MINTED = toEventSelector("TokensMinted(address,uint256,bytes32)")
+/** Of ERC-721, whose every piece has a number. Source: EIP-721, "ERC-165 identifier". */
+const ERC721 = "0x80ac58cd"
 
+/** What operators say of tokens by setting: their base units in one mint. */
+export type Portions = SettingsShape["mintPortions"]
+
+/**
+ * Counts of mints come first: `remainingSupply` of v1.1's token family is in base units, so it has to be divided by the
+ * portion of one mint. Where no portion is known it is taken as it is: no more mints than that can be left.
+ */
 export const makeReadRemainingSupply = (
   rpc: Rpc,
-  confirmed: Confirmed
+  confirmed: Confirmed,
+  portions: Portions
 ): ChainClient["Service"]["readRemainingSupply"] => {
   const operation = "read the remaining supply"
-  return Effect.fn("ChainClient.readRemainingSupply")(function* (token) {
-    const reads = (["remainingSupply", "maxMintCount", "mintCount"] as const).map((view) =>
-      read(token, supplyAbi, view)
-    )
-    const answers = yield* confirmed.at(operation, (block) => readApartAt(rpc, operation, reads, block))
-    const [remaining = none, limit = none, minted = none] = answers
-    const difference = Option.zipWith(limit, minted, (most, count) => (most > count ? most - count : 0n))
-    return Option.getOrUndefined(Option.orElse(remaining, () => difference))
-  })
-}
-
-const none = Option.none<bigint>()
-
-/** `TokensMinted` where the token has it, else what ERC-20 and ERC-721 alike log for a mint: a `Transfer` from nobody. */
-export const makeFindMints = (rpc: Rpc, confirmed: Confirmed): ChainClient["Service"]["findMints"] => {
-  const operation = "find mints"
-  return Effect.fn("ChainClient.findMints")(({ token, recipient, fromBlock }) =>
+  return Effect.fn("ChainClient.readRemainingSupply")((token) =>
     confirmed.at(
       operation,
-      Effect.fnUntraced(function* (toBlock) {
-        const range = { address: token, fromBlock, toBlock }
-        const events = yield* findLogs(
-          rpc,
-          operation,
-          { ...range, topics: [TOKENS_MINTED, topicOf(recipient)] },
-          toMint
-        )
-        if (events.length > 0) return events
-        return yield* findLogs(
-          rpc,
-          operation,
-          { ...range, topics: [TRANSFER, topicOf(ZERO), topicOf(recipient)] },
-          toMint
-        )
+      Effect.fnUntraced(function* (block) {
+        const views = ["maxMintCount", "mintCount", "remainingSupply"] as const
+        const reads = views.map((view) => read(token, tokenAbi, view))
+        const [limit, minted, remaining] = (yield* readApartAt(rpc, operation, reads, block)).map(Option.getOrUndefined)
+        if (limit !== undefined && limit > 0n && minted !== undefined) return limit > minted ? limit - minted : 0n
+        // A token without a limit says 0 to both questions.
+        if (remaining === undefined || (limit === 0n && remaining === 0n)) return undefined
+        const portion = yield* portionAt(rpc, operation, portions, token, block)
+        return portion === undefined || (yield* hasNumbers(rpc, operation, token, block))
+          ? remaining
+          : remaining / portion
       })
     )
   )
 }
 
-const toMint = ({ tx, logIndex, block }: Log): Mint => ({ tx, logIndex, block })
+/** The base units of a token in one mint, as the token says it or, where it does not, the setting. */
+export const makeReadPortion = (
+  rpc: Rpc,
+  confirmed: Confirmed,
+  portions: Portions
+): ChainClient["Service"]["readPortion"] => {
+  const operation = "read the portion of a mint"
+  return Effect.fn("ChainClient.readPortion")((token) =>
+    confirmed.at(operation, (block) => portionAt(rpc, operation, portions, token, block))
+  )
+}
+
+const portionAt = Effect.fnUntraced(function* (
+  rpc: Rpc,
+  operation: string,
+  portions: Portions,
+  token: Address,
+  block: bigint
+) {
+  const reads = (["MINT_AMOUNT", "mintAmount"] as const).map((view) => read(token, tokenAbi, view))
+  const told = (yield* readApartAt(rpc, operation, reads, block)).map(Option.getOrUndefined)
+  return told.find((portion) => portion !== undefined && portion > 0n) ?? portions.get(token)
+})
+
+const hasNumbers = Effect.fnUntraced(function* (rpc: Rpc, operation: string, token: Address, block: bigint) {
+  const [isErc721] = yield* readApartAt(rpc, operation, [read(token, tokenAbi, "supportsInterface", [ERC721])], block)
+  return Option.getOrElse(isErc721 ?? Option.none(), () => false)
+})
+
+/** Which events these are: `mintEvents.ts`. What is left out of one answer is only missing, see there. */
+export const makeFindMints = (
+  rpc: Rpc,
+  confirmed: Confirmed,
+  stock: SettingsShape["mintStock"]
+): ChainClient["Service"]["findMints"] => {
+  const operation = "find mints"
+  return Effect.fn("ChainClient.findMints")(({ token, recipient, fromBlock, portion }) =>
+    confirmed.at(operation, (toBlock) =>
+      Effect.forEach(
+        mintTopics(recipient, stock.get(token) ?? []),
+        (topics) => findLogs(rpc, operation, { address: token, fromBlock, toBlock, topics }, (log) => log),
+        { concurrency: "unbounded" }
+      ).pipe(Effect.map((found) => mintsIn(found.flat(), portion)))
+    )
+  )
+}

@@ -34,6 +34,10 @@ export interface SettingsShape {
   readonly maxRetryCount: number
   readonly confirmations: number
   readonly mintPayTo: ReadonlyArray<Address>
+  /** By token: its base units in one mint, where the token itself does not say. */
+  readonly mintPortions: ReadonlyMap<Address, bigint>
+  /** By token: addresses whose transfers to a person are mints, as those from the zero address are. */
+  readonly mintStock: ReadonlyMap<Address, ReadonlyArray<Address>>
   readonly authorizationWindow: Duration.Duration
   /** An IANA zone name. None: the database's own default zone. */
   readonly databaseTimezone: Option.Option<string>

@@ -213,6 +213,49 @@ export const addresses: Field<ReadonlyArray<Address>> = field(
   }
 )
 
+const TOKENS_MAX = 100
+
+/** Items of the form `<token>:<value>`, each with its token; `undefined` where one of them is not of that form. */
+const byToken = <A>(
+  text: string,
+  parse: (value: string) => A | undefined
+): ReadonlyArray<readonly [Address, A]> | undefined => {
+  const pairs = items(text).map((item) => {
+    const [token = "", value = "", ...rest] = item.split(":")
+    const [key, parsed] = [parseAddress(token), parse(value)]
+    return key === undefined || parsed === undefined || rest.length > 0 ? undefined : ([key, parsed] as const)
+  })
+  const sound = pairs.filter((pair) => pair !== undefined)
+  return sound.length === pairs.length && sound.length > 0 && sound.length <= TOKENS_MAX ? sound : undefined
+}
+
+/** What a `uint256` holds, and not zero. */
+const parsePortion = (text: string): bigint | undefined => {
+  const portion = /^\d{1,78}$/.test(text) ? BigInt(text) : 0n
+  return portion > 0n && portion < 2n ** 256n ? portion : undefined
+}
+
+/** One portion for a token: with two of them it is not clear which one counts. */
+export const portions: Field<ReadonlyMap<Address, bigint>> = field(
+  `1 to ${TOKENS_MAX} items of the form token:baseUnits (0x and 40 hex digits, a whole number), with commas between them`,
+  (text) => {
+    const pairs = byToken(text, parsePortion)
+    const map = new Map(pairs)
+    return pairs === undefined || map.size < pairs.length ? undefined : map
+  }
+)
+
+/** A token may have several. */
+export const stock: Field<ReadonlyMap<Address, ReadonlyArray<Address>>> = field(
+  `1 to ${TOKENS_MAX} items of the form token:seller (0x and 40 hex digits each), with commas between them`,
+  (text) => {
+    const pairs = byToken(text, parseAddress)
+    if (pairs === undefined) return undefined
+    const sellers = Map.groupBy(pairs, ([token]) => token)
+    return new Map([...sellers].map(([token, own]) => [token, [...new Set(own.map(([, seller]) => seller))]]))
+  }
+)
+
 /** An offset such as `+08:00` is refused: Postgres reads its sign the other way round from everybody else. */
 export const timezone: Field<string> = field("the IANA name of a time zone, such as Europe/Berlin or UTC", (text) => {
   if (!/^[a-z]/i.test(text)) return undefined

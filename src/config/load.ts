@@ -35,6 +35,8 @@ export const load = Effect.fn("Settings.load")(function* (surroundings: Surround
     databaseTimezone: yield* reader.read("DATABASE_TIMEZONE", Field.timezone),
     databaseSslVerify: yield* reader.readOr("DATABASE_SSL_VERIFY", Field.flag, true),
     mintPayTo: yield* reader.readOr("MINT_PAY_TO", Field.addresses, []),
+    mintPortions: yield* reader.readOr("MINT_PORTIONS", Field.portions, new Map()),
+    mintStock: yield* reader.readOr("MINT_STOCK", Field.stock, new Map()),
     logLevel: yield* reader.readOr("LOG_LEVEL", Field.logLevel, production ? "Info" : "Debug"),
     logFormat: yield* reader.readOr("LOG_FORMAT", Field.logFormat, surroundings.terminal ? "pretty" : "text")
   }

@@ -64,6 +64,8 @@ export interface Batch {
   /** Who is paid unless the server names another that `MINT_PAY_TO` allows: the token contract. */
   readonly payTo: Address
   readonly recipient: Address
+  /** Base units of the token in one mint, as they were when it was planned. Without it each event is one mint. */
+  readonly portion: bigint | undefined
   readonly nonce: Bytes32
   readonly status: BatchStatus
   /** Goes up with every change: the expected value of every update. */
@@ -144,6 +146,8 @@ interface PlanInput {
   readonly known: ReadonlyArray<KnownPayment>
   /** Numbers under which nothing can be paid any more. */
   readonly dead?: ReadonlySet<number>
+  /** Base units of the token in one mint, where they are known. */
+  readonly portion?: bigint | undefined
   readonly nowMs: number
 }
 
@@ -176,7 +180,7 @@ export const planBatches = (input: PlanInput): ReadonlyArray<Batch> => {
 }
 
 const newBatch = (
-  { task, wallet, chainId, usdc, nowMs }: PlanInput,
+  { task, wallet, chainId, usdc, portion, nowMs }: PlanInput,
   number: number,
   firstMint: number,
   quantity: number,
@@ -194,6 +198,7 @@ const newBatch = (
     payer: wallet.agentAddress,
     payTo: payment?.to ?? task.token,
     recipient: task.userAddress,
+    portion,
     nonce: nonceOf({ chainId, usdc, payer: wallet.agentAddress, taskId: task.id, number }),
     status: payment === undefined ? "planned" : isUnclear ? "held" : "paid",
     version: 0,

@@ -69,5 +69,5 @@ export const isInBooks = ({ openedBlock }: Account, block: bigint): boolean =>
 export const isAnsweredFor = (account: Account, { firstBlock }: ChainView, block: bigint): boolean =>
   account.openedBlock === undefined ? !account.isShared && block > firstBlock : isInBooks(account, block)
 
-/** Mints of one token to one person, by where they are. */
+/** Mints of one token to one person, by `mintKey`. */
 export type MintsOnChain = ReadonlyMap<string, Mint>

@@ -1,4 +1,4 @@
-import { mintKey } from "../task/TaskRepo.ts"
+import { placeKey } from "../task/TaskRepo.ts"
 import { format, sum } from "../domain/Usdc.ts"
 import type { Account } from "../task/DecisionRepo.ts"
 import { type ChainView, type Finding, isInBooks } from "./audit.ts"
@@ -14,10 +14,10 @@ export const auditBooks = (account: Account, view: ChainView): Finding => {
       isInBooks(account, block.number) && block.number >= view.fromBlock && block.number <= view.block.number
   )
   if (books === undefined) return { totals: {}, differences: [] }
-  const [known, onChain] = [new Set(account.deposits.map(mintKey)), new Set(arrived.map(mintKey))]
-  const unknown = arrived.filter((deposit) => !known.has(mintKey(deposit)))
+  const [known, onChain] = [new Set(account.deposits.map(placeKey)), new Set(arrived.map(placeKey))]
+  const unknown = arrived.filter((deposit) => !known.has(placeKey(deposit)))
   const lost = unknown.filter(({ block }) => block.number <= books.countedBlock)
-  const invented = recorded.filter((deposit) => !onChain.has(mintKey(deposit)))
+  const invented = recorded.filter((deposit) => !onChain.has(placeKey(deposit)))
   const said = [
     ...lost.map(
       ({ amount, tx }) =>

@@ -12,12 +12,14 @@ const EARLY_BLOCKS = 150n
 export interface MintGroup {
   readonly token: Address
   readonly recipient: Address
+  /** In which its mints are counted, as it was when the batches were planned. */
+  readonly portion: bigint | undefined
   readonly batches: ReadonlyArray<Batch>
   /** No mint of these batches is older. */
   readonly fromBlock: bigint
 }
 
-const keyOf = ({ token, recipient }: Pick<Batch, "token" | "recipient">): string => `${token}:${recipient}`
+const keyOf = ({ token, recipient, portion }: Batch): string => `${token}:${recipient}:${portion}`
 
 /** Before it nothing of the batch can be on chain; `undefined` where nothing of it ever was. */
 const firstBlockOf = ({ window, paymentBlock }: Batch): bigint | undefined => {
@@ -37,9 +39,9 @@ export const mintGroups = (accounts: ReadonlyArray<Account>, oldest: bigint): Re
   return [...Map.groupBy(begun, ({ batch }) => keyOf(batch)).values()].flatMap((group) => {
     const [first] = group
     if (first === undefined) return []
-    const { token, recipient } = first.batch
+    const { token, recipient, portion } = first.batch
     const fromBlock = group.reduce((lowest, { since }) => (since < lowest ? since : lowest), first.since)
-    return [{ token, recipient, fromBlock, batches: group.map(({ batch }) => batch) }]
+    return [{ token, recipient, portion, fromBlock, batches: group.map(({ batch }) => batch) }]
   })
 }
 
@@ -54,7 +56,7 @@ export const auditMints = (group: MintGroup, accounts: ReadonlyArray<Account>, o
   const differences = [
     ...missing.map((mint) => ({
       batch: numbers.get(`${mint.taskId}/${mint.batchNumber}`),
-      what: `has a mint in ${mint.tx} (log ${mint.logIndex}), and the chain shows none there`
+      what: `has mint ${mint.part + 1} of its token and person in ${mint.tx}, and the chain shows fewer there`
     })),
     ...group.batches
       // What a person resolved may have mints by their word alone.

@@ -15,8 +15,9 @@ export const deliveredMints = Effect.fnUntraced(function* (file: TaskFile, batch
   // Whoever decides has waited long enough for the transactions that the server named.
   const patient = { ...batch, looks: Number.MAX_SAFE_INTEGER }
   const mints = mintsOf(patient, yield* unclaimedMints(file, batch))
-  const found = mints.map(({ tx, logIndex }, index): DeliveredMint => ({
+  const found = mints.map(({ tx, part, logIndex }, index): DeliveredMint => ({
     tx,
+    part,
     logIndex,
     mintNumber: batch.firstMint + batch.minted + index
   }))

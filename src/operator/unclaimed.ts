@@ -22,10 +22,10 @@ export const firstTrace = Effect.fnUntraced(function* ({ row }: TaskFile, batch:
  */
 export const unclaimedMints = Effect.fnUntraced(function* (file: TaskFile, batch: Batch) {
   yield* noneBeside(batch)
-  const { token, recipient } = batch
+  const { token, recipient, portion } = batch
   const fromBlock = (yield* firstTrace(file, batch)) + (batch.window === undefined ? 0n : 1n)
-  const mints = yield* (yield* ChainClient).findMints({ token, recipient, fromBlock })
-  const claimed = yield* (yield* TaskRepo).attributedMints(mints)
+  const mints = yield* (yield* ChainClient).findMints({ token, recipient, fromBlock, portion })
+  const claimed = yield* (yield* TaskRepo).attributedMints({ token, recipient }, mints)
   return mints.filter((mint) => !claimed.has(mintKey(mint)))
 })
 

@@ -1,11 +1,11 @@
 import { Clock, Context, Effect, Layer, Ref } from "effect"
-import type { Bytes32 } from "../domain/Address.ts"
 import type { Batch } from "../domain/Batch.ts"
 import type { UnspentDeposit } from "../domain/Deposit.ts"
 import type { Refund, RefundId } from "../domain/Refund.ts"
 import type { TaskId, TaskRow } from "../domain/Task.ts"
 import type { WalletId } from "../domain/Wallet.ts"
 import type { Decision, Pause, PauseScope } from "./DecisionRepo.ts"
+import { type DeliveredMint, type MintId, mintKey, type MintsOf } from "./TaskRepo.ts"
 
 /** A row of `ai_agent_tasks`: the columns that v1.1 has, with times in milliseconds since 1970. */
 export interface StoredTask extends Omit<TaskRow, "reserved" | "adopted" | "nextActionAtMs" | "lastRefusal"> {
@@ -65,11 +65,9 @@ export interface StoredDecision extends Decision {
 }
 
 /** A row of `ai_agent_batch_mints`. */
-export interface StoredMint {
-  readonly tx: Bytes32
+export interface StoredMint extends MintsOf, DeliveredMint {
   readonly taskId: TaskId
   readonly batchNumber: number
-  readonly mintNumber: number
 }
 
 /** All that the database would hold. Rows are values: a change of a row is another row in its place. */
@@ -80,9 +78,9 @@ export interface Tables {
   readonly taskStates: Map<TaskId, StoredTaskState>
   /** By `batchKey`. */
   readonly batches: Map<string, Batch>
-  /** By `mintKey`. */
+  /** By `mintRowKey`. */
   readonly mints: Map<string, StoredMint>
-  /** By `mintKey`: a transfer is where a mint is, at a transaction's log. */
+  /** By `placeKey`. */
   readonly deposits: Map<string, StoredDeposit>
   readonly refunds: Map<RefundId, Refund>
   readonly decisions: Array<StoredDecision>
@@ -93,6 +91,9 @@ export interface Tables {
 }
 
 export const batchKey = (batch: Pick<Batch, "taskId" | "number">): string => `${batch.taskId}/${batch.number}`
+
+export const mintRowKey = ({ token, recipient }: MintsOf, mint: MintId): string =>
+  `${token}/${recipient}/${mintKey(mint)}`
 
 const emptyTables = (): Tables => ({
   wallets: new Map(),

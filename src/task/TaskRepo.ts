@@ -130,16 +130,24 @@ export interface TaskChange {
   readonly refusal?: string
 }
 
-/** Where on chain a mint happened. */
+/** What names a mint among those of one token to one person, for ever: see `Mint` of the chain. */
 export interface MintId {
   readonly tx: Bytes32
-  readonly logIndex: number
+  readonly part: number
 }
 
-export const mintKey = (mint: MintId): string => `${mint.tx}:${mint.logIndex}`
+export const mintKey = ({ tx, part }: MintId): string => `${tx}:${part}`
+
+/** Where on chain a transfer is. */
+export const placeKey = ({ tx, logIndex }: { readonly tx: Bytes32; readonly logIndex: number }): string =>
+  `${tx}:${logIndex}`
+
+/** Whose mints they are. */
+export type MintsOf = Pick<Batch, "token" | "recipient">
 
 /** A mint on chain, as the mint of this ordinal of the task. A mint belongs to one batch for ever. */
 export interface DeliveredMint extends MintId {
+  readonly logIndex: number
   readonly mintNumber: number
 }
 
@@ -237,8 +245,11 @@ export class TaskRepo extends Context.Service<
      * batch delivered or resolved, and fails only when none of its batches is in flight: signed and unproven, or paid and undelivered.
      */
     readonly saveTask: (expected: Task, change: TaskChange, nowMs: number) => Effect.Effect<boolean, LedgerError>
-    /** Which of these mints already belong to a batch, as `mintKey` names them. */
-    readonly attributedMints: (mints: ReadonlyArray<MintId>) => Effect.Effect<ReadonlySet<string>, LedgerError>
+    /** Which of these mints of one token to one person already belong to a batch, as `mintKey` names them. */
+    readonly attributedMints: (
+      of: MintsOf,
+      mints: ReadonlyArray<MintId>
+    ) => Effect.Effect<ReadonlySet<string>, LedgerError>
     /** A batch of this token that was paid before `beforeMs` and is still not delivered. */
     readonly undelivered: (token: Address, beforeMs: number) => Effect.Effect<Batch | undefined, LedgerError>
     /** How many wallets met this very refusal since then. */

@@ -50,7 +50,7 @@ export const layerNoDeps = Layer.effect(
           onlyAlongArrows(expected, change),
           transact((draft) => saveTask(draft, expected, change, nowMs))
         ),
-      attributedMints: (mints) => read((tables) => attributedMints(tables, mints)),
+      attributedMints: (of, mints) => read((tables) => attributedMints(tables, of, mints)),
       undelivered: (token, beforeMs) => read((tables) => undelivered(tables, token, beforeMs)),
       walletsRefused: (reason, sinceMs) => read((tables) => walletsRefused(tables, reason, sinceMs)),
       noteUsdcCode: (code, nowMs) => transact((draft) => noteUsdcCode(draft, code, nowMs)),

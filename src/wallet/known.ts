@@ -55,7 +55,8 @@ interface Used {
 const measure = Effect.fnUntraced(function* (work: OpenWork, task: Task, used: ReadonlyArray<Used>, block: Block) {
   const { token, userAddress: recipient } = task
   const fromBlock = used.reduce((first, one) => (one.block < first ? one.block : first), block.number)
-  const mints = yield* unclaimedMints({ token, recipient }, fromBlock)
+  const portion = yield* (yield* ChainClient).readPortion(token)
+  const mints = yield* unclaimedMints({ token, recipient, portion }, fromBlock)
   const query = { wallets: [work.wallet.agentAddress], fromBlock, toBlock: block.number }
   const spending = yield* (yield* ChainClient).findSpending(query)
   const sized = used.map((payment): KnownPayment => {

@@ -10,11 +10,11 @@ const EARLY_BLOCKS = 150n
 
 /** Mints of a token to a person that belong to no batch yet, from `fromBlock` (inclusive), oldest first. */
 export const unclaimedMints = Effect.fnUntraced(function* (
-  { token, recipient }: Pick<Batch, "token" | "recipient">,
+  { token, recipient, portion }: Pick<Batch, "token" | "recipient" | "portion">,
   fromBlock: bigint
 ) {
-  const mints = yield* (yield* ChainClient).findMints({ token, recipient, fromBlock })
-  const claimed = yield* (yield* TaskRepo).attributedMints(mints)
+  const mints = yield* (yield* ChainClient).findMints({ token, recipient, fromBlock, portion })
+  const claimed = yield* (yield* TaskRepo).attributedMints({ token, recipient }, mints)
   return mints.filter((mint) => !claimed.has(mintKey(mint)))
 })
 

@@ -94,6 +94,7 @@ const ownReservation = (task: Task, existing: ReadonlyArray<Batch>): Usdc => {
 
 const cut = Effect.fnUntraced(function* (work: OpenWork, task: Task, { payments, dead }: Known) {
   const { network, maxBatchSize } = yield* Settings
+  const portion = yield* (yield* ChainClient).readPortion(task.token)
   const nowMs = yield* Clock.currentTimeMillis
   return planBatches({
     task,
@@ -103,6 +104,7 @@ const cut = Effect.fnUntraced(function* (work: OpenWork, task: Task, { payments,
     batchSizeMax: maxBatchSize,
     known: payments,
     dead,
+    portion,
     nowMs
   })
 })

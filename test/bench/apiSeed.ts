@@ -52,8 +52,8 @@ const uses = (sql: SqlClient.SqlClient) => sql`
   SELECT 'in ' || task_id::text, 0, task_id, amount FROM ai_agent_batches`
 
 const mints = (sql: SqlClient.SqlClient) => sql`
-  INSERT INTO ai_agent_batch_mints (tx_hash, log_index, task_id, batch_number, mint_number)
-  SELECT 'out ' || task_id::text, m, task_id, 1, m FROM ai_agent_batches, generate_series(1, 4) m
+  INSERT INTO ai_agent_batch_mints (tx_hash, token, recipient, part, log_index, task_id, batch_number, mint_number)
+  SELECT 'out ' || task_id::text, token, recipient, m - 1, m, task_id, 1, m FROM ai_agent_batches, generate_series(1, 4) m
   WHERE status = 'delivered'`
 
 const decisions = (sql: SqlClient.SqlClient) => sql`

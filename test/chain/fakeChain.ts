@@ -105,7 +105,10 @@ const abi = parseAbi([
   "function authorizationState(address authorizer, bytes32 nonce) view returns (bool)",
   "function remainingSupply() view returns (uint256)",
   "function maxMintCount() view returns (uint256)",
-  "function mintCount() view returns (uint256)"
+  "function mintCount() view returns (uint256)",
+  "function MINT_AMOUNT() view returns (uint256)",
+  "function mintAmount() view returns (uint256)",
+  "function supportsInterface(bytes4 interfaceId) view returns (bool)"
 ])
 
 export interface Request {

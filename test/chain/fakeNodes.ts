@@ -4,6 +4,7 @@ import { TestClock } from "effect/testing"
 import { ChainClient } from "../../src/chain/ChainClient.ts"
 import { layer } from "../../src/chain/ChainClientViem.ts"
 import { base, type Network } from "../../src/config/Network.ts"
+import type { SettingsShape } from "../../src/config/Settings.ts"
 import { settings } from "../support/settings.ts"
 import { answer, type FakeChain, Refusal, type Request } from "./fakeChain.ts"
 
@@ -63,7 +64,12 @@ export const fetchOf =
     )
   }
 
-export const layerOf = (nodes: FakeNodes, network: Network = base, confirmations = 2) =>
+export const layerOf = (
+  nodes: FakeNodes,
+  network: Network = base,
+  confirmations = 2,
+  changes: Partial<SettingsShape> = {}
+) =>
   Layer.fresh(layer).pipe(
     Layer.provide(
       settings({
@@ -71,19 +77,25 @@ export const layerOf = (nodes: FakeNodes, network: Network = base, confirmations
         rpcUrls: Object.keys(nodes.behaviours).map((url) => Redacted.make(url)),
         // Time limits are tested where no promise is in play (`rpc.test.ts`): here the clock runs ahead, see `settle`.
         rpcTimeout: Duration.minutes(5),
-        confirmations
+        confirmations,
+        ...changes
       })
     ),
     Layer.provide(Layer.succeed(FetchHttpClient.Fetch, fetchOf(nodes)))
   )
 
 /** Nodes by URL, and a way to use the production client on them. */
-export const fakeNodes = (behaviours: Record<string, Behaviour>, network?: Network, confirmations?: number) => {
+export const fakeNodes = (
+  behaviours: Record<string, Behaviour>,
+  network?: Network,
+  confirmations?: number,
+  changes?: Partial<SettingsShape>
+) => {
   const nodes: FakeNodes = { behaviours, sent: [] }
   return {
     ...nodes,
     run: <A, E>(use: (client: ChainClient["Service"]) => Effect.Effect<A, E>) =>
-      settle(ChainClient.use(use).pipe(Effect.provide(layerOf(nodes, network, confirmations))))
+      settle(ChainClient.use(use).pipe(Effect.provide(layerOf(nodes, network, confirmations, changes))))
   }
 }
 
@@ -93,9 +105,10 @@ export const BACKUP = "https://backup.example/"
 /** Runs `use` on one node, and counts what it asked after the start: the methods of each HTTP request. */
 export const on = Effect.fnUntraced(function* <A, E>(
   node: FakeChain | Behaviour,
-  use: (client: ChainClient["Service"]) => Effect.Effect<A, E>
+  use: (client: ChainClient["Service"]) => Effect.Effect<A, E>,
+  changes?: Partial<SettingsShape>
 ) {
-  const nodes = fakeNodes({ [URL]: typeof node === "function" ? node : healthy(node) })
+  const nodes = fakeNodes({ [URL]: typeof node === "function" ? node : healthy(node) }, base, 2, changes)
   const answer = yield* nodes.run((client) => {
     nodes.sent.length = 0
     return use(client)

@@ -6,6 +6,9 @@ import { type Env, fullOnBase, loadFrom, onBase, problemsOf, secrets } from "./f
 
 const millis = Duration.toMillis
 
+const AA = address("0x00000000000000000000000000000000000000aa")
+const BB = address("0x00000000000000000000000000000000000000bb")
+
 describe("settings that an operator leaves alone", () => {
   it.effect("are those of the local network, with nothing mandatory", () =>
     Effect.gen(function* () {
@@ -147,6 +150,8 @@ describe("the other values", () => {
         AI_AGENT_PRIVATE_KEY: `0x${secrets.privateKey.toUpperCase()}`,
         AGENT_ENCRYPTION_KEY: secrets.encryptionKey.toUpperCase(),
         MINT_PAY_TO: "0x00000000000000000000000000000000000000AA, 0x00000000000000000000000000000000000000aa",
+        MINT_PORTIONS: "0x00000000000000000000000000000000000000AA:1000000000000000000",
+        MINT_STOCK: `${AA}:0x00000000000000000000000000000000000000bB,${AA}:${BB}, ${BB}:${AA}`,
         DATABASE_TIMEZONE: "Asia/Kolkata",
         DATABASE_SSL_VERIFY: "No",
         LOG_LEVEL: "silent"
@@ -155,6 +160,14 @@ describe("the other values", () => {
       assert.strictEqual(Redacted.value(Option.getOrThrow(settings.aiAgentPrivateKey)), `0x${secrets.privateKey}`)
       assert.strictEqual(Redacted.value(Option.getOrThrow(settings.agentEncryptionKey)), secrets.encryptionKey)
       assert.deepStrictEqual(settings.mintPayTo, [address("0x00000000000000000000000000000000000000aa")])
+      assert.deepStrictEqual(settings.mintPortions, new Map([[AA, 10n ** 18n]]))
+      assert.deepStrictEqual(
+        settings.mintStock,
+        new Map([
+          [AA, [BB]],
+          [BB, [AA]]
+        ])
+      )
       assert.deepStrictEqual(settings.databaseTimezone, Option.some("Asia/Kolkata"))
       assert.isFalse(settings.databaseSslVerify)
       assert.strictEqual(settings.logLevel, "None")
@@ -186,6 +199,14 @@ describe("the other values", () => {
     ["AI_AGENT_PRIVATE_KEY", "f".repeat(64)],
     ["AGENT_ENCRYPTION_KEY", `0x${"a".repeat(64)}`],
     ["MINT_PAY_TO", "0x00000000000000000000000000000000000000aa, vitalik.eth"],
+    ["MINT_PORTIONS", `${AA}:0`],
+    ["MINT_PORTIONS", `${AA}:1.5`],
+    ["MINT_PORTIONS", `${AA}:${2n ** 256n}`],
+    ["MINT_PORTIONS", `${AA}:1,${AA}:2`],
+    ["MINT_PORTIONS", AA],
+    ["MINT_STOCK", `${AA}:`],
+    ["MINT_STOCK", `${AA}:${BB}:${BB}`],
+    ["MINT_STOCK", `${AA}:vitalik.eth`],
     ["DATABASE_TIMEZONE", "Mars/Olympus"],
     ["DATABASE_TIMEZONE", "+08:00"],
     ["DATABASE_SSL_VERIFY", "maybe"],

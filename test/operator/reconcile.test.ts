@@ -139,8 +139,8 @@ layer(Pglite.layer())("comparing ledger and chain", (it) => {
     ],
     [
       "a mint that the chain does not have",
-      (sql: SqlClient.SqlClient) => sql`UPDATE ai_agent_batch_mints SET log_index = 99 WHERE mint_number = 12`,
-      /batch 2 of task \S+ has a mint in \S+ \(log 99\), and the chain shows none there/
+      (sql: SqlClient.SqlClient) => sql`UPDATE ai_agent_batch_mints SET part = 98 WHERE mint_number = 12`,
+      /batch 2 of task \S+ has mint 99 of its token and person in \S+, and the chain shows fewer there/
     ],
     [
       "a count of mints that nothing stands for",

@@ -93,6 +93,7 @@ export const nodes = (world: World, process: Process): Layer.Layer<ChainClient> 
         })
       })),
     readRemainingSupply: () => confirmed("read the supply", () => undefined),
+    readPortion: () => confirmed("read the portion of a mint", () => undefined),
     findMints: ({ token, recipient, fromBlock }) =>
       confirmed("find mints", (block) => {
         if (hasNoLogs()) return fail("Rejected", "find mints", "the range is too large")
@@ -100,7 +101,7 @@ export const nodes = (world: World, process: Process): Layer.Layer<ChainClient> 
         return chain
           .mintsOf(token, recipient)
           .filter((mint) => BigInt(mint.block) >= fromBlock && mint.block <= block)
-          .map((mint) => ({ tx: mint.tx, logIndex: mint.logIndex, block: BigInt(mint.block) }))
+          .map((mint) => ({ tx: mint.tx, part: mint.logIndex, logIndex: mint.logIndex, block: BigInt(mint.block) }))
       }),
     findDeposits: ({ wallets, fromBlock, toBlock }) =>
       ask("find deposits", () => {

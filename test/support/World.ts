@@ -93,12 +93,18 @@ export class WorldState {
   follows: (reference: string) => string | undefined = () => undefined
   /** Why the mint server cannot be reached. */
   unreachable: string | undefined
+  /** By how much the indexes of this node's logs differ from another's. */
+  logShift = 0
   supply: bigint | undefined
   /** Whether Circle has stopped USDC. */
   isPaused = false
   /** The code behind USDC. */
   usdcCode = "0xc0de"
   readonly blacklisted = new Set<Address>()
+  /** Base units of the token in one mint, as the token tells it. */
+  portion: bigint | undefined
+  /** In which the executor wanted mints counted. */
+  readonly portionsAsked: Array<bigint | undefined> = []
   pricePerMint = usdc(1_000_000n)
   readonly #spent = new Map<string, Spent>()
   readonly #nowMs: () => number
@@ -215,7 +221,9 @@ export class WorldState {
     if (count === 0) return []
     const tx = this.hash()
     const block = this.nextBlock
-    for (let logIndex = 0; logIndex < count; logIndex++) this.mints.push({ token, recipient, tx, logIndex, block })
+    for (let logIndex = 0; logIndex < count; logIndex++) {
+      this.mints.push({ token, recipient, tx, part: logIndex, logIndex, block })
+    }
     return [tx]
   }
 
@@ -275,16 +283,20 @@ export const chain = Layer.effect(
           outcomes: queries.map(({ payer, nonce }) => world.outcome(payer, nonce, block.number))
         })),
       readRemainingSupply: () => read("readRemainingSupply", () => world.supply),
-      findMints: ({ token, recipient, fromBlock }) =>
-        read("findMints", (block) =>
-          world.mints.filter(
-            (mint) =>
-              mint.token === token &&
-              mint.recipient === recipient &&
-              mint.block >= fromBlock &&
-              mint.block <= block.number
-          )
-        ),
+      readPortion: () => read("readPortion", () => world.portion),
+      findMints: ({ token, recipient, fromBlock, portion }) =>
+        read("findMints", (block) => {
+          world.portionsAsked.push(portion)
+          return world.mints
+            .filter(
+              (mint) =>
+                mint.token === token &&
+                mint.recipient === recipient &&
+                mint.block >= fromBlock &&
+                mint.block <= block.number
+            )
+            .map((mint) => ({ ...mint, logIndex: mint.logIndex + world.logShift }))
+        }),
       findDeposits: ({ wallets, fromBlock, toBlock }) =>
         read("findDeposits", () =>
           world.transfers

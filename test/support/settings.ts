@@ -22,6 +22,8 @@ export const defaults: SettingsShape = {
   maxRetryCount: 3,
   confirmations: 2,
   mintPayTo: [],
+  mintPortions: new Map(),
+  mintStock: new Map(),
   authorizationWindow: Duration.minutes(5),
   databaseTimezone: Option.none(),
   databaseSslVerify: true,

@@ -153,13 +153,11 @@ describe("two executors on one database", () => {
       repeat(
         Effect.gen(function* () {
           const [one, other] = yield* Executors
-          const tasks = [
-            yield* givenPlanned(yield* givenWallet(1)),
-            yield* givenPlanned(yield* givenWallet(2))
-          ] as const
+          const wallet = yield* givenWallet()
+          const tasks = [yield* givenPlanned(wallet), yield* givenPlanned(wallet)] as const
           const batches = [yield* givenPaid(tasks[0], 1), yield* givenPaid(tasks[1], 1)] as const
           // The same two mints, looked at from both ends.
-          const mints = [hash(1), hash(2)].map((tx, index) => ({ tx, logIndex: 0, mintNumber: index + 1 }))
+          const mints = [hash(1), hash(2)].map((tx, index) => ({ tx, part: 0, logIndex: 0, mintNumber: index + 1 }))
           const won = yield* atOnce([
             one.saveBatch({ before: batches[0], after: deliver(batches[0], 2, NOW_MS), mints }, NOW_MS),
             other.saveBatch(

@@ -4,6 +4,7 @@ import { SqlClient } from "effect/sql"
 import type { SqlError } from "effect/sql/SqlError"
 import { TestClock } from "effect/testing"
 import { bringUpToDate } from "../../src/task/bringUpToDate.ts"
+import { unitsOfMints } from "../../src/task/migrations/0005_verify_before_believing.ts"
 import { migrate, migrateTelling, pendingMigrations } from "../../src/task/migrate.ts"
 import { clientAt } from "../support/LedgerSql.ts"
 import { createV11Tables, describeV11 } from "../support/LedgerV11.ts"
@@ -92,6 +93,49 @@ describe("migrate", () => {
       assert.lengthOf(yield* migrate, 5)
       assert.deepStrictEqual(yield* describeV11, before)
       assert.deepStrictEqual(yield* tableNames, ALL_TABLES)
+    }).pipe(Effect.provide(Postgres.layer()))
+  )
+})
+
+/** `ai_agent_batch_mints` as 2.2.0 had it, with mints of one transaction that went to two people. */
+const givenMintsBefore = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  yield* sql`ALTER TABLE ai_agent_batch_mints DROP CONSTRAINT ai_agent_batch_mints_pkey,
+    DROP COLUMN token, DROP COLUMN recipient, DROP COLUMN part, ADD PRIMARY KEY (tx_hash, log_index)`
+  yield* sql`ALTER TABLE ai_agent_batches DROP COLUMN portion`
+  for (const [number, recipient] of [
+    [1, "0xa"],
+    [2, "0xb"]
+  ] as const) {
+    const task = sql`'00000000-0000-4000-8000-000000000000'::uuid`
+    yield* sql`
+      INSERT INTO ai_agent_batches (task_id, number, wallet_id, first_mint, quantity, amount, token, payer, pay_to,
+        recipient, nonce, status, status_since)
+      VALUES (${task}, ${number}::int, ${task}, ${number}::int, 2, 1, '0xt', '', '', ${recipient}, ${recipient},
+        'planned', now())`
+    yield* sql`
+      INSERT INTO ai_agent_batch_mints (tx_hash, log_index, task_id, batch_number, mint_number)
+      SELECT '0x1', i * 10 + ${number}::int, ${task}, ${number}::int, ${number}::int * 2 + i FROM generate_series(0, 1) i`
+  }
+})
+
+describe("what is kept of mints", () => {
+  it.live("names those that are recorded already by their number in the transaction, in the order of their logs", () =>
+    Effect.gen(function* () {
+      const sql = yield* SqlClient.SqlClient
+      yield* migrate
+      yield* givenMintsBefore
+      yield* unitsOfMints
+      assert.deepStrictEqual(
+        yield* sql`SELECT recipient, log_index, token, part FROM ai_agent_batch_mints ORDER BY recipient, part`,
+        [
+          { recipient: "0xa", log_index: 1, token: "0xt", part: 0 },
+          { recipient: "0xa", log_index: 11, token: "0xt", part: 1 },
+          { recipient: "0xb", log_index: 2, token: "0xt", part: 0 },
+          { recipient: "0xb", log_index: 12, token: "0xt", part: 1 }
+        ]
+      )
+      assert.deepStrictEqual(yield* sql`SELECT DISTINCT portion FROM ai_agent_batches`, [{ portion: null }])
     }).pipe(Effect.provide(Postgres.layer()))
   )
 })

@@ -1,5 +1,6 @@
 import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
+import { SqlClient } from "effect/sql"
 import { address } from "../../src/domain/Address.ts"
 import { usdc } from "../../src/domain/Usdc.ts"
 import type { PaymentAnswer } from "../../src/mint/Minter.ts"
@@ -122,6 +123,44 @@ layer(Pglite.layer())("a payment that was taken", (it) => {
       world.mint({ token: TOKEN, recipient: who.userAddress, quantity: 2 }, 2)
       yield* pass(60)
       assert.deepInclude(yield* readTask(task), { status: "completed", mints_completed: 5 })
+    }).pipe(onWorld())
+  )
+
+  it.effect("and delivered counts no mint a second time where another node has its log at another index", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const { who, task } = yield* paidOrder("ann", 12)
+      world.manners.pay = ({ order, settle }) => {
+        if (settle() && world.mints.length === 0) world.mint(order, 10)
+        world.logShift += 50
+        return lost
+      }
+      yield* start
+      yield* pass(200)
+      assert.deepInclude(yield* readTask(task), { status: "processing", mints_completed: 10 })
+      world.mint({ token: TOKEN, recipient: who.userAddress, quantity: 2 }, 2)
+      yield* pass(60)
+      assert.deepInclude(yield* readTask(task), { status: "completed", mints_completed: 12 })
+    }).pipe(onWorld())
+  )
+
+  it.effect("is counted in the portions that its token had when the order was planned", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const sql = yield* SqlClient.SqlClient
+      world.portion = 10n ** 30n
+      const { task } = yield* paidOrder("ann", 12)
+      world.manners.pay = ({ settle }) => {
+        settle()
+        return lost
+      }
+      yield* start
+      yield* pass(20)
+      world.portion = 7n
+      yield* pass(20)
+      const portions = yield* sql`SELECT DISTINCT portion::text FROM ai_agent_batches WHERE task_id = ${task}::uuid`
+      assert.deepStrictEqual(portions, [{ portion: (10n ** 30n).toString() }])
+      assert.deepStrictEqual(new Set(world.portionsAsked), new Set([10n ** 30n]))
     }).pipe(onWorld())
   )
 

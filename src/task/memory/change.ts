@@ -1,7 +1,7 @@
 import { type Batch, isFinal, isInFlight } from "../../domain/Batch.ts"
 import type { Task, TaskId } from "../../domain/Task.ts"
-import { type StoredTask, type Tables, type TaskEdit, batchKey } from "../MemoryLedger.ts"
-import { type BatchSave, type DeliveredMint, type Spent, type TaskChange, mintKey } from "../TaskRepo.ts"
+import { type StoredTask, type Tables, type TaskEdit, batchKey, mintRowKey } from "../MemoryLedger.ts"
+import { type BatchSave, type DeliveredMint, type Spent, type TaskChange } from "../TaskRepo.ts"
 import { batchesOf, isHeld, pausedBy, setState, setTask, taskState, touchWallet } from "./state.ts"
 
 export const plan = (draft: Tables, task: Task, batches: ReadonlyArray<Batch>, nowMs: number): boolean => {
@@ -58,15 +58,16 @@ const recordMints = (draft: Tables, batch: Batch, mints: ReadonlyArray<Delivered
 /** Marks mints as this batch's, and writes v1.1's record of each. Gives how many mints the batch then has. */
 export const attributeMints = (
   draft: Tables,
-  { taskId, number: batchNumber }: Batch,
+  { taskId, number: batchNumber, token, recipient }: Batch,
   mints: ReadonlyArray<DeliveredMint>,
   nowMs: number
 ): number => {
-  for (const { tx, logIndex, mintNumber } of mints) {
-    const key = mintKey({ tx, logIndex })
-    const ordinals = [...draft.mints.values()].filter((mint) => mint.taskId === taskId).map((mint) => mint.mintNumber)
+  for (const mint of mints) {
+    const { tx, mintNumber } = mint
+    const key = mintRowKey({ token, recipient }, mint)
+    const ordinals = [...draft.mints.values()].filter((row) => row.taskId === taskId).map((row) => row.mintNumber)
     if (draft.mints.has(key) || ordinals.includes(mintNumber)) continue
-    draft.mints.set(key, { tx, taskId, batchNumber, mintNumber })
+    draft.mints.set(key, { ...mint, token, recipient, taskId, batchNumber })
     const times = { createdAtMs: nowMs, completedAtMs: nowMs }
     draft.mintRecords.push({ taskId, mintNumber, status: "completed", tx, ...times })
   }

@@ -5,7 +5,7 @@ import { messages } from "../../domain/Task.ts"
 import { sum, usdc } from "../../domain/Usdc.ts"
 import type { WalletId } from "../../domain/Wallet.ts"
 import type { StoredDeposit, Tables } from "../MemoryLedger.ts"
-import { type CountedWallet, type FoundDeposit, mintKey } from "../TaskRepo.ts"
+import { type CountedWallet, type FoundDeposit, placeKey } from "../TaskRepo.ts"
 import { byText, setTask, setWallet, walletState } from "./state.ts"
 
 export const unspentDeposits = (tables: Tables, walletIds: ReadonlyArray<WalletId>): ReadonlyArray<StoredDeposit> =>
@@ -24,8 +24,8 @@ export const recordDeposits = (
   counted: ReadonlyArray<CountedWallet>,
   block: Block
 ): ReadonlyArray<FoundDeposit> => {
-  const fresh = found.filter((deposit) => !draft.deposits.has(mintKey(deposit)))
-  for (const deposit of fresh) draft.deposits.set(mintKey(deposit), { ...deposit, left: deposit.amount })
+  const fresh = found.filter((deposit) => !draft.deposits.has(placeKey(deposit)))
+  for (const deposit of fresh) draft.deposits.set(placeKey(deposit), { ...deposit, left: deposit.amount })
   for (const { walletId, balance, isWhole } of counted) {
     const { openedBlock, countedBlock, bookBalance } = walletState(draft, walletId)
     const opened = openedBlock ?? block.number
@@ -56,8 +56,8 @@ export const stopWallet = (
 /** Takes what orders and refunds are paid with from the deposits. */
 export const useDeposits = (draft: Tables, uses: ReadonlyArray<DepositUse>): void => {
   for (const use of uses) {
-    const deposit = draft.deposits.get(mintKey(use))
+    const deposit = draft.deposits.get(placeKey(use))
     if (deposit === undefined || deposit.left < use.amount) continue
-    draft.deposits.set(mintKey(use), { ...deposit, left: usdc(deposit.left - use.amount) })
+    draft.deposits.set(placeKey(use), { ...deposit, left: usdc(deposit.left - use.amount) })
   }
 }

@@ -1,5 +1,4 @@
 import { Result } from "effect"
-import type { Bytes32 } from "../../domain/Address.ts"
 import { type TaskId, readTask } from "../../domain/Task.ts"
 import { usdc } from "../../domain/Usdc.ts"
 import type { Wallet, WalletId } from "../../domain/Wallet.ts"
@@ -73,19 +72,13 @@ const accountOf = (tables: Tables, wallet: Wallet): Account => {
       (task) => isOurs(task) && task.status === "processing" && batchesOf(tables, task.id).length === 0
     ),
     batches,
-    mints: [...tables.mints]
-      .filter(([, { taskId }]) => taskIds.has(taskId))
-      .toSorted(([, a], [, b]) => byText(a.taskId, b.taskId) || a.mintNumber - b.mintNumber)
-      .map(([key, { taskId, batchNumber }]) => ({ ...placeOf(key), taskId, batchNumber })),
+    mints: [...tables.mints.values()]
+      .filter(({ taskId }) => taskIds.has(taskId))
+      .toSorted((a, b) => byText(a.taskId, b.taskId) || a.mintNumber - b.mintNumber)
+      .map(({ tx, part, taskId, batchNumber }) => ({ tx, part, taskId, batchNumber })),
     refunds: [...tables.refunds.values()]
       .filter(isOurs)
       .toSorted((a, b) => a.createdAtMs - b.createdAtMs || byText(a.id, b.id)),
     deposits: [...tables.deposits.values()].filter(isOurs)
   }
-}
-
-/** What `mintKey` made one text of. */
-const placeOf = (key: string) => {
-  const [tx = "", logIndex] = key.split(":")
-  return { tx: tx as Bytes32, logIndex: Number(logIndex) }
 }

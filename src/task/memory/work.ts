@@ -3,8 +3,8 @@ import { type Address, parse } from "../../domain/Address.ts"
 import { type Batch, isInFlight } from "../../domain/Batch.ts"
 import { messages } from "../../domain/Task.ts"
 import type { WalletId } from "../../domain/Wallet.ts"
-import type { StoredTask, Tables } from "../MemoryLedger.ts"
-import { type MintId, type OpenTasks, type WalletWork, mintKey } from "../TaskRepo.ts"
+import { mintRowKey, type StoredTask, type Tables } from "../MemoryLedger.ts"
+import { type MintId, type MintsOf, type OpenTasks, type WalletWork, mintKey } from "../TaskRepo.ts"
 import { reservations } from "./money.ts"
 import { byText, isHeld, isReserving, pausedBy, taskState, walletOf, walletState, sorted } from "./state.ts"
 
@@ -56,8 +56,8 @@ export const walletWork = (tables: Tables, walletId: WalletId): WalletWork => {
   }
 }
 
-export const attributedMints = (tables: Tables, mints: ReadonlyArray<MintId>): ReadonlySet<string> =>
-  new Set(mints.map(mintKey).filter((key) => tables.mints.has(key)))
+export const attributedMints = (tables: Tables, of: MintsOf, mints: ReadonlyArray<MintId>): ReadonlySet<string> =>
+  new Set(mints.filter((mint) => tables.mints.has(mintRowKey(of, mint))).map(mintKey))
 
 export const undelivered = (tables: Tables, token: Address, beforeMs: number): Batch | undefined =>
   [...tables.batches.values()]

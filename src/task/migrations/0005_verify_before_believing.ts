@@ -16,8 +16,30 @@ export default Effect.gen(function* () {
 /** Anchors of the chain, and what is withdrawn when the chain takes it back. */
 const reorganisations = Effect.void
 
-/** A mint's part beside transaction and log index, and the portion that a task's mints are counted in. */
-const unitsOfMints = Effect.void
+/**
+ * A mint is named by its transaction, token and person, and its number among the mints of these: nodes differ in the
+ * index of a log, and several events may tell of one mint. The portion is what a mint of a batch is counted in.
+ */
+export const unitsOfMints = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  yield* sql`ALTER TABLE ai_agent_batches ADD COLUMN portion numeric CHECK (portion > 0)`
+  yield* sql`
+    ALTER TABLE ai_agent_batch_mints
+      ADD COLUMN token text,
+      ADD COLUMN recipient text,
+      ADD COLUMN part int NOT NULL DEFAULT 0 CHECK (part >= 0)`
+  yield* sql`
+    UPDATE ai_agent_batch_mints m SET token = known.token, recipient = known.recipient, part = known.part
+    FROM (
+      SELECT k.tx_hash, k.log_index, coalesce(b.token, '') AS token, coalesce(b.recipient, '') AS recipient,
+        row_number() OVER (PARTITION BY k.tx_hash, b.token, b.recipient ORDER BY k.log_index) - 1 AS part
+      FROM ai_agent_batch_mints k
+      LEFT JOIN ai_agent_batches b ON b.task_id = k.task_id AND b.number = k.batch_number
+    ) known
+    WHERE m.tx_hash = known.tx_hash AND m.log_index = known.log_index`
+  yield* sql`ALTER TABLE ai_agent_batch_mints DROP CONSTRAINT ai_agent_batch_mints_pkey`
+  yield* sql`ALTER TABLE ai_agent_batch_mints ADD PRIMARY KEY (tx_hash, token, recipient, part)`
+})
 
 /** The code behind the USDC proxy that an operator has agreed to. */
 const usdcImplementation = Effect.flatMap(

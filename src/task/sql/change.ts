@@ -91,6 +91,7 @@ export const insertRows = ({ sql }: Statements, batches: ReadonlyArray<Batch>, c
     payer: batch.payer,
     pay_to: batch.payTo,
     recipient: batch.recipient,
+    portion: batch.portion?.toString() ?? null,
     nonce: batch.nonce,
     status: batch.status,
     payment_tx: batch.paymentTx ?? null,
@@ -102,12 +103,13 @@ export const insertRows = ({ sql }: Statements, batches: ReadonlyArray<Batch>, c
   }))
   return sql`
     INSERT INTO ai_agent_batches (task_id, number, wallet_id, first_mint, quantity, amount, token, payer, pay_to,
-      recipient, nonce, status, payment_tx, payment_block, paid_amount, reason, next_action_at, status_since)
+      recipient, portion, nonce, status, payment_tx, payment_block, paid_amount, reason, next_action_at, status_since)
     SELECT task_id, number, wallet_id, first_mint, quantity, amount, token, payer, pay_to,
-      recipient, nonce, status, payment_tx, payment_block, paid_amount, reason,
+      recipient, portion, nonce, status, payment_tx, payment_block, paid_amount, reason,
       to_timestamp(next_ms / 1000), to_timestamp(since_ms / 1000)
     FROM jsonb_to_recordset(${JSON.stringify(rows)}::text::jsonb) AS x(task_id uuid, number int, wallet_id uuid,
-      first_mint int, quantity int, amount bigint, token text, payer text, pay_to text, recipient text, nonce text,
+      first_mint int, quantity int, amount bigint, token text, payer text, pay_to text, recipient text,
+      portion numeric, nonce text,
       status text, payment_tx text, payment_block bigint, paid_amount bigint, reason text, next_ms float8,
       since_ms float8)
     WHERE ${condition}
@@ -159,14 +161,17 @@ export const attributeMints = (
   mints: ReadonlyArray<DeliveredMint>,
   nowMs: number
 ) => {
-  const rows = JSON.stringify(mints.map((m) => ({ tx: m.tx, log_index: m.logIndex, mint_number: m.mintNumber })))
+  const rows = JSON.stringify(
+    mints.map((m) => ({ tx: m.tx, part: m.part, log_index: m.logIndex, mint_number: m.mintNumber }))
+  )
   const task = sql`${batch.taskId}::uuid`
   return sql`
     WITH taken AS (
-      INSERT INTO ai_agent_batch_mints (tx_hash, log_index, task_id, batch_number, mint_number)
-      SELECT x.tx, x.log_index, ${task}, ${batch.number}::int, x.mint_number
-      FROM jsonb_to_recordset(${rows}::text::jsonb) AS x(tx text, log_index int, mint_number int)
-      ORDER BY x.tx, x.log_index
+      INSERT INTO ai_agent_batch_mints
+        (tx_hash, token, recipient, part, log_index, task_id, batch_number, mint_number)
+      SELECT x.tx, ${batch.token}, ${batch.recipient}, x.part, x.log_index, ${task}, ${batch.number}::int, x.mint_number
+      FROM jsonb_to_recordset(${rows}::text::jsonb) AS x(tx text, part int, log_index int, mint_number int)
+      ORDER BY x.tx, x.part
       ON CONFLICT DO NOTHING
       RETURNING mint_number, tx_hash
     )

@@ -99,7 +99,7 @@ const MintRecords = Schema.Array(
   Schema.Struct({
     wallet_id: Schema.String,
     tx_hash: Schema.String,
-    log_index: Schema.Number,
+    part: Schema.Number,
     task_id: Schema.String,
     batch_number: Schema.Number
   })
@@ -149,7 +149,7 @@ const readKept = Effect.fnUntraced(function* (on: Statements, walletIds: Readonl
   )
   const mints = yield* Schema.decodeUnknownEffect(MintRecords)(
     yield* sql`
-    SELECT b.wallet_id, m.tx_hash, m.log_index, m.task_id, m.batch_number
+    SELECT b.wallet_id, m.tx_hash, m.part, m.task_id, m.batch_number
     FROM ai_agent_batch_mints m JOIN ai_agent_batches b ON b.task_id = m.task_id AND b.number = m.batch_number
     WHERE b.wallet_id = ANY(${ids}) ORDER BY m.task_id, m.mint_number`
   )
@@ -182,7 +182,7 @@ const accountOf = (wallet: Wallet, row: AccountRecord, kept: Effect.Success<Retu
   batches: kept.batches.get(wallet.id) ?? [],
   mints: (kept.mints.get(wallet.id) ?? []).map((mint) => ({
     tx: mint.tx_hash as Bytes32,
-    logIndex: mint.log_index,
+    part: mint.part,
     taskId: mint.task_id,
     batchNumber: mint.batch_number
   })) satisfies ReadonlyArray<AttributedMint>,

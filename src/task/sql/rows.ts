@@ -142,6 +142,8 @@ const BatchRecord = Schema.Struct({
   payer: Schema.String,
   pay_to: Schema.String,
   recipient: Schema.String,
+  // As text: a `uint256`, for which the database has no integer.
+  portion: Schema.NullOr(Schema.String),
   nonce: Schema.String,
   status: BatchStatusText,
   version: Schema.Number,
@@ -168,6 +170,7 @@ export const BatchRecords = Schema.Array(BatchRecord)
 /** Select list for `ai_agent_batches b`. */
 export const batchColumns = (sql: SqlClient.SqlClient) => sql`
   b.task_id, b.number, b.wallet_id, b.first_mint, b.quantity, b.amount, b.token, b.payer, b.pay_to, b.recipient,
+  b.portion::text AS portion,
   b.nonce, b.status, b.version, b.signed_amount, b.signed_pay_to, b.valid_after, b.valid_before, b.signed_block,
   b.sends, b.looks, b.payment_tx, b.payment_block, b.paid_amount, b.mint_txs, b.reference, b.minted,
   b.reason,
@@ -188,6 +191,7 @@ export const batchOf = (row: BatchRecord): Batch => ({
   payer: row.payer as Address,
   payTo: row.pay_to as Address,
   recipient: row.recipient as Address,
+  portion: row.portion === null ? undefined : BigInt(row.portion),
   nonce: row.nonce as Hex,
   status: row.status,
   version: row.version,

@@ -3,7 +3,7 @@ import { type Address, parse } from "../../domain/Address.ts"
 import { messages } from "../../domain/Task.ts"
 import { usdc } from "../../domain/Usdc.ts"
 import type { WalletId } from "../../domain/Wallet.ts"
-import { type MintId, mintKey, type OpenTasks, type WalletWork } from "../TaskRepo.ts"
+import { type MintId, mintKey, type MintsOf, type OpenTasks, type WalletWork } from "../TaskRepo.ts"
 import { dueWork } from "./due.ts"
 import { reservations } from "./money.ts"
 import { pausesOf } from "./paused.ts"
@@ -37,7 +37,7 @@ const WalletRecords = Schema.Array(
 )
 const Counts = Schema.Array(Schema.Struct({ status: Schema.String, held: Schema.Boolean, count: Schema.BigInt }))
 const One = Schema.Array(Schema.Struct({ count: Schema.BigInt }))
-const MintIds = Schema.Array(Schema.Struct({ tx_hash: Schema.String, log_index: Schema.Number }))
+const MintIds = Schema.Array(Schema.Struct({ tx_hash: Schema.String, part: Schema.Number }))
 
 export const dueWallets = Effect.fnUntraced(function* ({ sql }: Statements, nowMs: number, limit: number) {
   const raw = yield* sql`
@@ -93,13 +93,18 @@ export const walletWork = Effect.fnUntraced(function* (on: Statements, walletId:
   } satisfies WalletWork
 })
 
-export const attributedMints = Effect.fnUntraced(function* ({ sql }: Statements, mints: ReadonlyArray<MintId>) {
+export const attributedMints = Effect.fnUntraced(function* (
+  { sql }: Statements,
+  { token, recipient }: MintsOf,
+  mints: ReadonlyArray<MintId>
+) {
   if (mints.length === 0) return new Set<string>()
   const raw = yield* sql`
-    SELECT tx_hash, log_index FROM ai_agent_batch_mints
-    WHERE tx_hash = ANY(${[...new Set(mints.map((mint) => mint.tx))]}::text[])`
+    SELECT tx_hash, part FROM ai_agent_batch_mints
+    WHERE tx_hash = ANY(${[...new Set(mints.map((mint) => mint.tx))]}::text[])
+      AND token = ${token} AND recipient = ${recipient}`
   const rows = yield* Schema.decodeUnknownEffect(MintIds)(raw)
-  const attributed = new Set(rows.map((row) => mintKey({ tx: row.tx_hash as MintId["tx"], logIndex: row.log_index })))
+  const attributed = new Set(rows.map((row) => mintKey({ tx: row.tx_hash as MintId["tx"], part: row.part })))
   return new Set(mints.map(mintKey).filter((key) => attributed.has(key)))
 })
 

@@ -178,8 +178,8 @@ export const decidingMoneyPromises = (promises: Promises): void => {
       )
       const mint = { tx: batch.nonce, taskId: task.id, batchNumber: 1 }
       assert.deepStrictEqual(account?.mints, [
-        { ...mint, logIndex: 1 },
-        { ...mint, logIndex: 2 }
+        { ...mint, part: 1 },
+        { ...mint, part: 2 }
       ])
       assert.deepStrictEqual(
         [account?.refunds.length, account?.deposits.map(({ amount }) => amount)],

@@ -175,7 +175,7 @@ export const givenPaid = Effect.fnUntraced(function* (task: Task, number: number
 export const mintsOf = (batch: Batch, count: number) =>
   Array.from({ length: count }, (_, index) => {
     const mintNumber = batch.firstMint + batch.minted + index
-    return { tx: batch.nonce, logIndex: mintNumber, mintNumber }
+    return { tx: batch.nonce, part: mintNumber, logIndex: mintNumber, mintNumber }
   })
 
 export const delivered = (count: number) => (batch: Batch) => deliver(batch, count, NOW_MS)

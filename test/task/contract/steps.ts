@@ -48,6 +48,21 @@ export const stepPromises = (promises: Promises): void => {
   )
 
   promises(
+    "a batch keeps the portion of a mint that it was planned with, as large as a token can tell it",
+    Effect.fnUntraced(function* () {
+      const repo = yield* TaskRepo
+      const wallet = yield* givenWallet()
+      const funded = yield* givenFunded(wallet)
+      const portions = [2n ** 256n - 1n, undefined]
+      const batches = cut(funded, wallet, 2).map((batch, index) => ({ ...batch, portion: portions[index] }))
+      assert.isTrue(yield* repo.plan(funded, batches, NOW_MS))
+      const first = yield* advance(yield* batchOf(funded, 1), signed)
+      assert.strictEqual(first.portion, 2n ** 256n - 1n)
+      assert.isUndefined((yield* batchOf(funded, 2)).portion)
+    })
+  )
+
+  promises(
     "of two steps from the same reading the second writes nothing",
     Effect.fnUntraced(function* () {
       const fixture = yield* LedgerFixture
@@ -78,7 +93,7 @@ export const stepPromises = (promises: Promises): void => {
       assert.isFalse(yield* save({ before: paid, after: deliver(paid, 2, NOW_MS), mints }))
       assert.strictEqual((yield* taskOf(wallet, task.id)).mintsCompleted, 0)
       assert.deepStrictEqual(yield* fixture.readMintRecords(task.id), [])
-      assert.strictEqual((yield* repo.attributedMints(mints)).size, 0)
+      assert.strictEqual((yield* repo.attributedMints(paid, mints)).size, 0)
     })
   )
 
@@ -124,15 +139,47 @@ export const stepPromises = (promises: Promises): void => {
       const second = yield* givenPaid(task, 2)
       const stolen = mints.map((mint, index) => ({ ...mint, mintNumber: second.firstMint + index }))
       assert.isFalse(yield* save({ before: second, after: deliver(second, 2, NOW_MS), mints: stolen }))
-      const mixed = [...stolen.slice(0, 1), { tx: hash(5), logIndex: 0, mintNumber: 4 }]
+      const mixed = [...stolen.slice(0, 1), { tx: hash(5), part: 0, logIndex: 0, mintNumber: 4 }]
       assert.isFalse(yield* save({ before: second, after: deliver(second, 2, NOW_MS), mints: mixed }))
       assert.deepStrictEqual(yield* batchOf(task, 2), second)
       assert.strictEqual((yield* taskOf(wallet, task.id)).mintsCompleted, 2)
       assert.lengthOf(yield* fixture.readMintRecords(task.id), 2)
       const repo = yield* TaskRepo
-      const asked = [...mints.slice(0, 1), { tx: mints[0]?.tx ?? hash(0), logIndex: 77 }, { tx: hash(5), logIndex: 0 }]
-      assert.deepStrictEqual([...(yield* repo.attributedMints(asked))], [`${first.nonce}:1`])
-      assert.deepStrictEqual(yield* repo.attributedMints([]), new Set())
+      const asked = [...mints.slice(0, 1), { tx: mints[0]?.tx ?? hash(0), part: 77 }, { tx: hash(5), part: 0 }]
+      assert.deepStrictEqual([...(yield* repo.attributedMints(first, asked))], [`${first.nonce}:1`])
+      assert.deepStrictEqual(yield* repo.attributedMints(first, []), new Set())
+    })
+  )
+
+  promises(
+    "a mint is the same one at whatever index another node has its log, and another one for another person or token",
+    Effect.fnUntraced(function* () {
+      const repo = yield* TaskRepo
+      const wallet = yield* givenWallet()
+      const task = yield* givenPlanned(wallet)
+      const first = yield* givenPaid(task, 1)
+      const mints = mintsOf(first, 2)
+      yield* advance(first, delivered(2), { mints })
+      const second = yield* givenPaid(task, 2)
+      const elsewhere = mints.map((mint, index) => ({
+        ...mint,
+        logIndex: mint.logIndex + 70,
+        mintNumber: second.firstMint + index
+      }))
+      assert.isFalse(yield* save({ before: second, after: deliver(second, 2, NOW_MS), mints: elsewhere }))
+      assert.deepStrictEqual(yield* batchOf(task, 2), second)
+      assert.strictEqual((yield* repo.attributedMints(first, elsewhere)).size, 2)
+      for (const other of [
+        { token: first.payer, recipient: first.recipient },
+        { token: first.token, recipient: first.payer }
+      ]) {
+        assert.strictEqual((yield* repo.attributedMints(other, mints)).size, 0)
+      }
+      const neighbour = yield* givenWallet(2)
+      const ownTask = yield* givenPlanned(neighbour)
+      const own = yield* givenPaid(ownTask, 1)
+      yield* advance(own, delivered(2), { mints })
+      assert.strictEqual((yield* taskOf(neighbour, ownTask.id)).mintsCompleted, 2)
     })
   )
 
