@@ -14,6 +14,7 @@ import { bannerLines } from "./ops/Banner.ts"
 import * as Log from "./ops/Log.ts"
 import * as Logger from "./ops/Logger.ts"
 import * as Metrics from "./ops/metrics.ts"
+import * as Clocks from "./ops/Clocks.ts"
 import * as Incidents from "./ops/Incidents.ts"
 import * as Progress from "./ops/Progress.ts"
 import { notifyReady } from "./ops/ready.ts"
@@ -117,7 +118,7 @@ export const app = Effect.gen(function* () {
   return yield* network.name === "local" ? local : deployed
 }).pipe(
   Effect.onExit(sayEnd),
-  Effect.provide(Layer.mergeAll(Progress.layer, Incidents.layer, Metrics.layer, Tracing.layer)),
+  Effect.provide(Layer.mergeAll(Progress.layer, Incidents.layer, Clocks.layer, Metrics.layer, Tracing.layer)),
   Effect.provide(Logger.layer),
   Effect.provide(LoadSettings.layer({ terminal: process.stdout.isTTY })),
   Effect.provide(NodeServices.layer)

@@ -3,6 +3,7 @@ import { ChainClient, type NodeHealth } from "../chain/ChainClient.ts"
 import { Settings } from "../config/Settings.ts"
 import { duration } from "../domain/time.ts"
 import { Minter } from "../mint/Minter.ts"
+import * as Clocks from "../ops/Clocks.ts"
 import * as Incidents from "../ops/Incidents.ts"
 import * as Progress from "../ops/Progress.ts"
 import { makeScrub, type Scrub } from "../ops/scrub.ts"
@@ -52,7 +53,8 @@ const look = Effect.gen(function* () {
     tookMs: parts.database.tookMs,
     problem: clean(scrub, parts.database.problem)
   }
-  const rpc = parts.nodes.map((node) => nodeOf(node, checkedAt, scrub))
+  const times = { nowMs: checkedAt, aheadMs: yield* Clocks.oursAheadMs, latestMs: yield* Clocks.latestBelievableMs }
+  const rpc = parts.nodes.map((node) => nodeOf(node, times, scrub))
   const mintServer = {
     ok: parts.mintServer.problem === undefined,
     tookMs: Math.round(parts.mintServer.tookMs),
@@ -91,12 +93,15 @@ const lookAtDatabase = Effect.gen(function* () {
 
 const nodeOf = (
   { host, head, headTimeMs, tookMs, problem }: NodeHealth,
-  nowMs: number,
+  { nowMs, aheadMs, latestMs }: { readonly nowMs: number; readonly aheadMs: number; readonly latestMs: number },
   scrub: Scrub
 ): Answer["rpc"][number] => {
-  const headAgeMs = headTimeMs === undefined ? undefined : Math.max(0, nowMs - headTimeMs)
+  // By the chain's clock: ours may be minutes from it, and its blocks come all the same.
+  const headAgeMs = headTimeMs === undefined ? undefined : Math.max(0, nowMs - aheadMs - headTimeMs)
   const isOld = headAgeMs !== undefined && headAgeMs > HEAD_AGE_MS_MAX
-  const why = problem ?? (isOld ? `its newest block is ${duration(headAgeMs)} old` : undefined)
+  const isTooLate = headTimeMs !== undefined && headTimeMs > latestMs
+  const odd = isOld ? `its newest block is ${duration(headAgeMs)} old` : undefined
+  const why = problem ?? (isTooLate ? "its newest block is later than every clock that can be asked" : odd)
   return { host, ok: why === undefined, tookMs: Math.round(tookMs), problem: clean(scrub, why), head, headAgeMs }
 }
 

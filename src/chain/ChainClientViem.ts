@@ -4,6 +4,7 @@ import { Settings } from "../config/Settings.ts"
 import { makeReadAuthorizations } from "./authorizations.ts"
 import { makeReadBalances } from "./balances.ts"
 import { ChainClient, ChainError, type WrongChain } from "./ChainClient.ts"
+import { notingDates } from "./believable.ts"
 import { makeConfirmed, makeConfirmedBlock } from "./confirmed.ts"
 import { makeEndpoint } from "./endpoint.ts"
 import { makeFindMints, makeReadPortion, makeReadRemainingSupply } from "./mintToken.ts"
@@ -18,7 +19,8 @@ import { makeFindDeposits, makeFindSpending, makePaidSince } from "./transfers.t
 const make = Effect.gen(function* () {
   const { network, rpcUrls, rpcTimeout, confirmations, aiAgentPrivateKey, mintPortions, mintStock } = yield* Settings
   const fetch = yield* FetchHttpClient.Fetch
-  const endpoints = rpcUrls.map((url) => makeEndpoint(url, fetch))
+  const context = yield* Effect.context<never>()
+  const endpoints = rpcUrls.map((url) => makeEndpoint(url, notingDates(fetch, context)))
   if (!Arr.isReadonlyArrayNonEmpty(endpoints)) {
     const detail = `${network.rpcKey} names no URL`
     return yield* new ChainError({ reason: "Unavailable", operation: "find a node", detail })

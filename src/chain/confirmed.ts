@@ -1,5 +1,6 @@
-import { Effect, Ref } from "effect"
+import { Effect, Option, Ref } from "effect"
 import type { ChainClient, ChainError } from "./ChainClient.ts"
+import { endNoTime, tellNoTime } from "./believable.ts"
 import { readAt } from "./multicall.ts"
 import { headNumber } from "./questions.ts"
 import type { Doubt, Rpc } from "./rpc.ts"
@@ -20,9 +21,13 @@ export const makeConfirmed = Effect.fnUntraced(function* (rpc: Rpc, confirmation
    */
   const served = yield* Ref.make(0n)
 
-  const at: Confirmed["at"] = Effect.fnUntraced(function* (operation, read) {
+  const by = Effect.fnUntraced(function* <A>(
+    { ask }: Pick<Rpc, "ask">,
+    operation: string,
+    read: (block: bigint) => Effect.Effect<A, ChainError>
+  ): Effect.fn.Return<A, ChainError> {
     const before = yield* Ref.get(served)
-    const head = yield* rpc.ask(operation, headNumber, isBehind(before))
+    const head = yield* ask(operation, headNumber, isBehind(before))
     // A node whose head is a little older than the one before it still has the block served then, and answers from it.
     const block = max(head - BigInt(confirmations - 1), before)
     const answer = yield* read(block)
@@ -30,8 +35,31 @@ export const makeConfirmed = Effect.fnUntraced(function* (rpc: Rpc, confirmation
     return answer
   })
 
+  /** One node's head may be one that no other node has, or of a time that is not to be believed: then each is asked. */
+  const byEach = Effect.fnUntraced(function* <A>(
+    error: ChainError,
+    operation: string,
+    read: (block: bigint) => Effect.Effect<A, ChainError>
+  ): Effect.fn.Return<A, ChainError> {
+    const nodes = yield* rpc.apart
+    for (const node of nodes.length > 1 ? nodes : []) {
+      const answer = yield* Effect.option(by(node.rpc, operation, read))
+      if (Option.isSome(answer)) return answer.value
+    }
+    if (error.reason === "Doubtful") yield* tellNoTime
+    return yield* error
+  })
+
+  const at: Confirmed["at"] = (operation, read) =>
+    by(rpc, operation, read).pipe(
+      Effect.catchIf(isAboutTheHead, (error) => byEach(error, operation, read)),
+      Effect.tap(endNoTime)
+    )
+
   return { at } satisfies Confirmed
 })
+
+const isAboutTheHead = ({ reason }: ChainError): boolean => reason === "Doubtful" || reason === "Lagging"
 
 export const makeConfirmedBlock = (rpc: Rpc, confirmed: Confirmed): ChainClient["Service"]["confirmedBlock"] => {
   const operation = "read the confirmed block"

@@ -15,6 +15,7 @@ import { readContract } from "viem/actions"
 import { type Address, address } from "../domain/Address.ts"
 import type { Block } from "../domain/Block.ts"
 import { DoubtfulAnswer } from "./answers.ts"
+import { blockTimeDoubt } from "./believable.ts"
 import { ChainError } from "./ChainClient.ts"
 import type { Question } from "./endpoint.ts"
 import { secondsToMs } from "./questions.ts"
@@ -119,9 +120,11 @@ export const readAt = Effect.fnUntraced(function* <A>(
   number: bigint,
   doubt?: Doubt<Answers<A>>
 ): Effect.fn.Return<Answers<A>, ChainError> {
+  const isTooLate = yield* blockTimeDoubt
+  const isDoubtful: Doubt<Answers<A>> = (answer) => isTooLate(answer) ?? doubt?.(answer)
   // Nothing to read still asks for the block.
   const chunks = Arr.isReadonlyArrayNonEmpty(reads) ? Arr.chunksOf(reads, READS_PER_CALL) : Arr.of(reads)
-  const parts = yield* Effect.forEach(chunks, (chunk) => rpc.ask(operation, aggregate(chunk, number), doubt), {
+  const parts = yield* Effect.forEach(chunks, (chunk) => rpc.ask(operation, aggregate(chunk, number), isDoubtful), {
     concurrency: CONCURRENT_CALLS
   })
   const { block } = Arr.headNonEmpty(parts)

@@ -2,14 +2,16 @@ import { Clock, Duration, Effect, Ref } from "effect"
 import { type Balances, ChainClient, OnQuestion } from "../chain/ChainClient.ts"
 import { KeyCustody } from "../chain/KeyCustody.ts"
 import { Settings } from "../config/Settings.ts"
-import type { Block } from "../domain/Block.ts"
+import { type Block, headTimeMs } from "../domain/Block.ts"
 import { depositsFor } from "../domain/Deposit.ts"
 import { messages, shortId, type TaskId } from "../domain/Task.ts"
 import { words } from "../domain/time.ts"
+import { notAheadOf, onLedgerTime } from "../domain/ledgerTime.ts"
 import { zero } from "../domain/Usdc.ts"
 import { USDC_PAUSED } from "../domain/UsdcState.ts"
 import { deadlineMs, judge } from "../domain/Verdict.ts"
 import type { WalletId } from "../domain/Wallet.ts"
+import * as Clocks from "../ops/Clocks.ts"
 import * as Log from "../ops/Log.ts"
 import * as Metrics from "../ops/metrics.ts"
 import * as Progress from "../ops/Progress.ts"
@@ -65,6 +67,7 @@ export const makeCheckTick = Effect.gen(function* () {
     if (watched.length === 0) return { checked, funded: [], cancelled: [] } satisfies SweepResult
     const balances = yield* (yield* ChainClient).readBalances(watched.map(({ wallet }) => wallet.agentAddress))
     yield* ended("balances")
+    yield* noteClocks(balances.block)
     yield* warnIfStale(balances.block)
     yield* notePause(balances)
     yield* checkUsdcCodeIfPossible
@@ -181,8 +184,16 @@ const holdBad = Effect.fnUntraced(function* (bad: ReadonlyArray<BadTask>) {
   }
 })
 
+/** What this look tells of how far the clocks are apart. */
+const noteClocks = Effect.fnUntraced(function* (block: Block) {
+  const { confirmations, network } = yield* Settings
+  const pace = { confirmations, blockSeconds: network.blockSeconds }
+  yield* Clocks.noteHead({ number: block.number, timeMs: headTimeMs(block, pace) })
+  yield* Clocks.tellDifferences
+})
+
 const warnIfStale = Effect.fnUntraced(function* (block: Block) {
-  const behindMs = (yield* Clock.currentTimeMillis) - block.timeMs
+  const behindMs = (yield* Clock.currentTimeMillis) - (yield* Clocks.oursAheadMs) - block.timeMs
   if (behindMs < CHAIN_STALE_MS) return
   const behind = words(Math.round(behindMs / 1000) * 1000)
   yield* Log.warnOnce(
@@ -210,6 +221,7 @@ const look = Effect.fnUntraced(function* (
 ) {
   const { paymentTimeout } = yield* Settings
   const timeoutMs = Duration.toMillis(paymentTimeout)
+  const ledgerAheadMs = yield* Clocks.ledgerAheadMs
   return orders.flatMap((ofWallet): ReadonlyArray<Looked> => {
     const { wallet, pending, stopped, provenBlock } = ofWallet
     const balance = usdc.get(wallet.agentAddress) ?? zero
@@ -219,8 +231,9 @@ const look = Effect.fnUntraced(function* (
     const isUnread = !mayGuess(wallet.id, unspent !== undefined) && unspent === undefined && isOpenQuestion
     // A balance from before the wallet's last proven payment is not its balance.
     const mustWait = stopped !== undefined || block.number < provenBlock || isUnread || unclear !== undefined
-    const deposits = unspent?.map((deposit) => ({ ...deposit, amount: deposit.left }))
-    const verdicts = judge({ ...ofWallet, balance }, pending, block, timeoutMs, deposits)
+    const deposits = unspent?.map((deposit) => onLedgerTime({ ...deposit, amount: deposit.left }, ledgerAheadMs))
+    const asOf = notAheadOf(block, ledgerAheadMs)
+    const verdicts = judge({ ...ofWallet, balance }, pending, asOf, timeoutMs, deposits)
     return pending.map((task) => {
       const judged = spentOn.size === 0 ? (verdicts.get(task) ?? "wait") : spentOn.has(task.id) ? "fund" : "wait"
       const isTooSoon = judged === "cancel" && (mayBeRestored || isPaused)

@@ -1,5 +1,6 @@
 import { Clock, Effect } from "effect"
 import { ChainClient } from "../chain/ChainClient.ts"
+import * as Clocks from "../ops/Clocks.ts"
 import * as Log from "../ops/Log.ts"
 import { TaskRepo } from "../task/TaskRepo.ts"
 
@@ -9,7 +10,8 @@ import { TaskRepo } from "../task/TaskRepo.ts"
  */
 export const checkUsdcCode = Effect.fn("CheckLoop.checkUsdcCode")(function* () {
   const code = yield* (yield* ChainClient).usdcCode
-  const before = yield* (yield* TaskRepo).noteUsdcCode(code, yield* Clock.currentTimeMillis)
+  const { before, databaseMs } = yield* (yield* TaskRepo).noteUsdcCode(code, yield* Clock.currentTimeMillis)
+  if (databaseMs !== undefined) yield* Clocks.note(Clocks.DATABASE, databaseMs)
   if (before === undefined) return
   yield* Log.error(
     `🚨 The code of USDC changed from ${before} to ${code}: nothing is paid until ai-mint resume accepts it`

@@ -1,3 +1,5 @@
+import { onLedgerTime } from "../domain/ledgerTime.ts"
+import * as Clocks from "../ops/Clocks.ts"
 import { Clock, Duration, Effect } from "effect"
 import { ChainClient } from "../chain/ChainClient.ts"
 import { Settings } from "../config/Settings.ts"
@@ -59,7 +61,8 @@ const unpaid = Effect.fnUntraced(function* ({ row, task }: TaskFile, wallet: Wal
   if (standing(orders, money) !== "even") return yield* alreadyPaid(task, holds)
   const deposits = yield* (yield* TaskRepo).unspentDeposits([wallet.id])
   const pending = [...orders.pending.filter(({ id }) => id !== task.id), task]
-  const left = deposits.map((deposit) => ({ ...deposit, amount: deposit.left }))
+  const aheadMs = yield* Clocks.ledgerAheadMs
+  const left = deposits.map((deposit) => onLedgerTime({ ...deposit, amount: deposit.left }, aheadMs))
   const timeoutMs = Duration.toMillis((yield* Settings).paymentTimeout)
   if (judge(money, pending, block, timeoutMs, left).get(task) === "fund") return yield* alreadyPaid(task, holds)
   if (money.maybeSpent === 0n) return evidence

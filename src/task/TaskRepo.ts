@@ -258,7 +258,17 @@ export class TaskRepo extends Context.Service<
      * Notes which code USDC runs. Where it ran another one before, everything is paused in the same transaction, with
      * what changed as the reason, and the earlier code is given: no payment is signed until a person has looked.
      */
-    readonly noteUsdcCode: (code: string, nowMs: number) => Effect.Effect<string | undefined, LedgerError>
+    readonly noteUsdcCode: (
+      code: string,
+      nowMs: number
+    ) => Effect.Effect<
+      {
+        readonly before: string | undefined
+        /** What the database's clock says; `undefined` where it has none of its own. */
+        readonly databaseMs: number | undefined
+      },
+      LedgerError
+    >
     /** How many tasks are open, by status, held ones apart. */
     readonly openTasks: Effect.Effect<OpenTasks, LedgerError>
   }

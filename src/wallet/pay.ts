@@ -12,6 +12,7 @@ import { format } from "../domain/Usdc.ts"
 import { type Standstill, standstillOf } from "../domain/UsdcState.ts"
 import type { Wallet } from "../domain/Wallet.ts"
 import { Minter, type MintQuote } from "../mint/Minter.ts"
+import * as Clocks from "../ops/Clocks.ts"
 import * as Log from "../ops/Log.ts"
 import { TaskRepo } from "../task/TaskRepo.ts"
 import { mintsSinceVoid, neverPaidFor } from "./mints.ts"
@@ -166,13 +167,20 @@ const windowFor = Effect.fnUntraced(function* ({ amount, payTo, offer }: Accepte
   return { amount, payTo, ...(yield* windowAt(block, seconds)) } satisfies SignedWindow
 })
 
-/** Valid by the clock of the chain, for so many seconds from its newest block on. */
+/**
+ * Valid by every clock that whoever settles may go by: from ten minutes before the slowest, for so many seconds from
+ * the fastest on. The proof that it is void stays the chain's, so that an outcome is unknown for no longer than the
+ * window and what the fastest clock is ahead of the chain, ten minutes at the most.
+ */
 export const windowAt = Effect.fnUntraced(function* (block: Block, seconds: number) {
   const { confirmations, network } = yield* Settings
-  const chainSeconds = Math.floor(headTimeMs(block, { confirmations, blockSeconds: network.blockSeconds }) / 1000)
+  const headMs = headTimeMs(block, { confirmations, blockSeconds: network.blockSeconds })
+  const chainSeconds = Math.floor(headMs / 1000)
+  yield* Clocks.noteHead({ number: block.number, timeMs: headMs })
+  const { earliestMs, latestMs } = yield* Clocks.spread
   return {
-    validAfter: Math.max(0, chainSeconds - VALID_AFTER_BACK_SECONDS),
-    validBefore: chainSeconds + Math.floor(seconds),
+    validAfter: Math.max(0, chainSeconds + Math.floor(earliestMs / 1000) - VALID_AFTER_BACK_SECONDS),
+    validBefore: chainSeconds + Math.ceil(latestMs / 1000) + Math.floor(seconds),
     block: block.number
   }
 })

@@ -2,6 +2,8 @@ import { Clock, Effect, Exit, Layer } from "effect"
 import { Settings } from "../../src/config/Settings.ts"
 import { checkLoop } from "../../src/loop/CheckLoop.ts"
 import { mintLoop } from "../../src/loop/MintLoop.ts"
+import * as Clocks from "../../src/ops/Clocks.ts"
+import * as Incidents from "../../src/ops/Incidents.ts"
 import { layerTo } from "../../src/ops/Logger.ts"
 import { TaskRepo } from "../../src/task/TaskRepo.ts"
 import * as WalletActors from "../../src/wallet/WalletActors.ts"
@@ -27,6 +29,7 @@ export const launch = (world: World, process: Process, maxBatchSize: number) => 
   const wiring = WalletActors.layer.pipe(
     Layer.provideMerge(Layer.mergeAll(repo(world, process), outside)),
     Layer.provideMerge(log),
+    Layer.provideMerge(Layer.merge(Clocks.layer, Incidents.layer)),
     Layer.provideMerge(settings)
   )
   const program = loops.pipe(

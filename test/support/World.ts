@@ -98,6 +98,8 @@ export class WorldState {
   supply: bigint | undefined
   /** Whether Circle has stopped USDC. */
   isPaused = false
+  /** How far the chain's clock is behind everybody's, in milliseconds. */
+  behindMs = 0
   /** The code behind USDC. */
   usdcCode = "0xc0de"
   readonly blacklisted = new Set<Address>()
@@ -138,7 +140,12 @@ export class WorldState {
   get confirmed(): Block {
     const number = this.head - BigInt(this.#confirmations - 1) - this.lagBlocks
     const at = number < 0n ? 0n : number
-    return { number: at, timeMs: Number(at) * BLOCK_MS }
+    return { number: at, timeMs: this.timeOf(at) }
+  }
+
+  /** The timestamp of a block, in milliseconds. */
+  timeOf(number: bigint): number {
+    return Number(number) * BLOCK_MS - this.behindMs
   }
 
   hash(): Bytes32 {
@@ -172,7 +179,7 @@ export class WorldState {
 
   settle(payment: SignedAuthorization): boolean {
     const key = payment.from + payment.nonce
-    const seconds = (Number(this.nextBlock) * BLOCK_MS) / 1000
+    const seconds = this.timeOf(this.nextBlock) / 1000
     const inWindow = payment.validAfter < seconds && seconds < payment.validBefore
     if (this.isPaused || this.blacklisted.has(payment.from) || this.blacklisted.has(payment.to)) return false
     if (!inWindow || this.#spent.has(key) || this.balance(payment.from, this.nextBlock) < payment.value) return false
@@ -262,7 +269,7 @@ export const chain = Layer.effect(
     return ChainClient.of({
       genesis: keccak256(toHex("genesis")),
       nodes: Effect.sync(() => {
-        const [head, headTimeMs] = [world.head - world.lagBlocks, Number(world.head - world.lagBlocks) * BLOCK_MS]
+        const [head, headTimeMs] = [world.head - world.lagBlocks, world.timeOf(world.head - world.lagBlocks)]
         const problem = world.chainFault?.message
         const found = problem === undefined ? { head, headTimeMs } : { head: undefined, headTimeMs: undefined }
         return [{ host: "node.test", ...found, tookMs: 1, problem }]
@@ -307,7 +314,7 @@ export const chain = Layer.effect(
               amount,
               tx,
               logIndex: 0,
-              block: { number: block, timeMs: Number(block) * BLOCK_MS }
+              block: { number: block, timeMs: world.timeOf(block) }
             }))
         ),
       findSpending: ({ wallets, fromBlock, toBlock }) =>
@@ -328,7 +335,7 @@ export const chain = Layer.effect(
           sum(
             world
               .paidBy(payer)
-              .filter(({ to, block }) => to === payTo && Number(block) * BLOCK_MS >= sinceMs)
+              .filter(({ to, block }) => to === payTo && world.timeOf(block) >= sinceMs)
               .map(({ amount }) => amount)
           )
         )

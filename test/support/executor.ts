@@ -4,6 +4,7 @@ import { TestClock } from "effect/testing"
 import { core, monitor } from "../../src/App.ts"
 import * as KeyCustodyAes from "../../src/chain/KeyCustodyAes.ts"
 import type { SettingsShape } from "../../src/config/Settings.ts"
+import * as Clocks from "../../src/ops/Clocks.ts"
 import { layerTo } from "../../src/ops/Logger.ts"
 import { migrate } from "../../src/task/migrate.ts"
 import { TaskRepo } from "../../src/task/TaskRepo.ts"
@@ -45,6 +46,7 @@ export const onWorld =
           Layer.provideMerge(Layer.merge(outside, KeyCustodyAes.layer)),
           Layer.provideMerge(World.layer),
           Layer.provideMerge(log),
+          Layer.provideMerge(Layer.fresh(Clocks.layer)),
           Layer.provideMerge(activity),
           Layer.provideMerge(settings(changes)),
           Layer.provideMerge(Layer.effectDiscard(freshStart))

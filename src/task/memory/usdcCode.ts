@@ -3,7 +3,12 @@ import { CODE_DECISION, codeChanged } from "../usdcCode.ts"
 
 const KEY = "usdc_code"
 
-export const noteUsdcCode = (draft: Tables, code: string, nowMs: number): string | undefined => {
+export const noteUsdcCode = (draft: Tables, code: string, nowMs: number) => ({
+  before: note(draft, code, nowMs),
+  databaseMs: undefined
+})
+
+const note = (draft: Tables, code: string, nowMs: number): string | undefined => {
   const before = draft.network.get(KEY)
   if (before === code) return undefined
   draft.network.set(KEY, code)

@@ -4,7 +4,7 @@ import { noteDecision } from "./decide.ts"
 import type { Statements } from "./statements.ts"
 import { instantOf } from "./TimeColumns.ts"
 
-const Rows = Schema.Array(Schema.Struct({ usdc_code: Schema.NullOr(Schema.String) }))
+const Rows = Schema.Array(Schema.Struct({ usdc_code: Schema.NullOr(Schema.String), now_ms: Schema.Number }))
 
 export const noteUsdcCode = Effect.fnUntraced(function* (on: Statements, code: string, nowMs: number) {
   return yield* on.sql.withTransaction(noteLocked(on, code, nowMs))
@@ -13,16 +13,19 @@ export const noteUsdcCode = Effect.fnUntraced(function* (on: Statements, code: s
 /** The row is locked first: of two executors that see the change one pauses, and a person's answer is not undone. */
 const noteLocked = Effect.fnUntraced(function* (on: Statements, code: string, nowMs: number) {
   const { sql } = on
-  const raw = yield* sql`SELECT usdc_code FROM ai_agent_network FOR UPDATE`
+  const raw = yield* sql`
+    SELECT usdc_code, (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now_ms
+    FROM ai_agent_network FOR UPDATE`
   const [row] = yield* Schema.decodeUnknownEffect(Rows)(raw)
-  if (row === undefined || row.usdc_code === code) return undefined
+  const databaseMs = row?.now_ms
+  if (row === undefined || row.usdc_code === code) return { before: undefined, databaseMs }
   yield* sql`UPDATE ai_agent_network SET usdc_code = ${code}`
   const before = row.usdc_code
-  if (before === null) return undefined
+  if (before === null) return { before: undefined, databaseMs }
   const reason = codeChanged(before, code)
   yield* sql`
     INSERT INTO ai_agent_pauses AS p (scope, reason, since) VALUES ('all', ${reason}, ${instantOf(sql, nowMs)})
     ON CONFLICT (scope) DO UPDATE SET reason = p.reason || '; ' || excluded.reason`
   yield* noteDecision(on, { ...CODE_DECISION, why: reason }, {}, nowMs)
-  return before
+  return { before, databaseMs }
 })

@@ -50,7 +50,9 @@ export const pausingPromises = (promises: Promises): void => {
 
   promises("a change of USDC's code pauses everything once, in addition to what a person paused", () =>
     Effect.gen(function* () {
-      const { noteUsdcCode } = yield* TaskRepo
+      const repo = yield* TaskRepo
+      const noteUsdcCode = (code: string, nowMs: number) =>
+        Effect.map(repo.noteUsdcCode(code, nowMs), ({ before }) => before)
       const { pauses } = yield* DecisionRepo
       yield* noteUsdcCode("0xold", AT_MS)
       assert.isUndefined(yield* noteUsdcCode("0xold", AT_MS))

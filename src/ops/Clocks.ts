@@ -1,0 +1,127 @@
+import { Clock, Context, Effect, Layer } from "effect"
+import { duration } from "../domain/time.ts"
+import * as Incidents from "./Incidents.ts"
+import * as Log from "./Log.ts"
+
+/**
+ * What other clocks say: the database's, those of the servers that answer us (`Date`, RFC 9110), and the chain's. None
+ * is taken for the right one. They may be minutes apart, and no order may suffer from it.
+ */
+interface Readings {
+  /** By source: its time less the system clock's at the same moment, and when that was. */
+  readonly offsets: Map<string, { readonly ms: number; readonly atMs: number }>
+  /** Our time less that of the chain's newest block, each time that the chain was seen to move. */
+  readonly lags: Array<{ readonly ms: number; readonly atMs: number }>
+  head: bigint
+}
+
+const none = (): Readings => ({ offsets: new Map(), lags: [], head: -1n })
+
+export const CurrentClocks = Context.Reference<Readings>("ai-mint-executor/ops/Clocks/CurrentClocks", {
+  defaultValue: none
+})
+
+export const layer = Layer.sync(CurrentClocks, none)
+
+/** The clock of this machine, against which the others are read: the loops' own may be a test's. */
+export const SystemClock = Context.Reference<() => number>("ai-mint-executor/ops/Clocks/SystemClock", {
+  defaultValue: () => Date.now
+})
+
+/** What was read so long ago says nothing about now. */
+const KEPT_MS = 60 * 60_000
+
+/** The chain is behind us by its lag and by how long its block has been there: the least of some looks is its lag. */
+const LOOKS_MIN = 2
+
+/** Less is the pace of blocks and of looks, and no difference of clocks. */
+export const CLOCKS_AGREE_MS = 10_000
+
+/** More than this is told. */
+const DIFFERENCE_TOLD_MS = 30_000
+
+/** A block that is later than every clock by more than this is not believed. */
+const FUTURE_MS_MAX = 2 * 60_000
+
+/** A clock that is further from the chain's than this is broken: nobody who settles payments goes by it. */
+const DIFFERENCE_MS_MAX = 10 * 60_000
+
+export const DATABASE = "the database"
+
+/** Notes the time that another clock says now. */
+export const note = Effect.fnUntraced(function* (source: string, readingMs: number) {
+  const system = (yield* SystemClock)()
+  if (!Number.isFinite(readingMs)) return
+  ;(yield* CurrentClocks).offsets.set(source, { ms: readingMs - system, atMs: system })
+})
+
+/** The same for the `Date` of an HTTP answer, where it has one. */
+export const noteDate = (source: string, date: string | null | undefined): Effect.Effect<void> =>
+  date ? note(source, Date.parse(date)) : Effect.void
+
+/** Notes when the chain's newest block came by its own time. One that was there at the last look tells nothing. */
+export const noteHead = Effect.fnUntraced(function* (head: { readonly number: bigint; readonly timeMs: number }) {
+  const clocks = yield* CurrentClocks
+  const nowMs = yield* Clock.currentTimeMillis
+  const hasMoved = head.number > clocks.head
+  if (!hasMoved) return
+  clocks.head = head.number
+  clocks.lags.push({ ms: nowMs - head.timeMs, atMs: nowMs })
+  while (clocks.lags[0] !== undefined && nowMs - clocks.lags[0].atMs > KEPT_MS) clocks.lags.shift()
+})
+
+const freshOffsets = Effect.gen(function* () {
+  const system = (yield* SystemClock)()
+  return [...(yield* CurrentClocks).offsets].filter(([, { atMs }]) => Math.abs(system - atMs) <= KEPT_MS)
+})
+
+const agreeing = (ms: number): number => (Math.abs(ms) <= CLOCKS_AGREE_MS ? 0 : ms)
+
+/** How far each clock is ahead of the chain's, in milliseconds; nothing while the chain was not seen to move for long. */
+const aheadAfter = Effect.fnUntraced(function* (looksMin: number) {
+  const { lags } = yield* CurrentClocks
+  if (lags.length < looksMin) return new Map<string, number>()
+  const ours = lags.reduce((least, { ms }) => Math.min(least, ms), Number.POSITIVE_INFINITY)
+  const ahead = new Map<string, number>([["this machine", agreeing(ours)]])
+  for (const [source, { ms }] of yield* freshOffsets) ahead.set(source, agreeing(ours + ms))
+  return ahead
+})
+
+const aheadOfChain = aheadAfter(LOOKS_MIN)
+
+/**
+ * What to add to the time of a block to have it as the database would write it, in milliseconds: orders get their time
+ * there. Zero while either clock is not known.
+ */
+export const ledgerAheadMs = Effect.map(aheadOfChain, (ahead) => ahead.get(DATABASE) ?? 0)
+
+/** How far this machine's clock is ahead of the chain's, in milliseconds. */
+export const oursAheadMs = Effect.map(aheadOfChain, (ahead) => ahead.get("this machine") ?? 0)
+
+/**
+ * How far the slowest and the fastest clock are from the chain's (`earliest` at most 0, `latest` at least), broken ones
+ * left out. One look is enough: a window that is too wide costs a little time, one that is too narrow a payment.
+ */
+export const spread = Effect.map(aheadAfter(1), (ahead) => {
+  const within = [...ahead.values()].filter((ms) => Math.abs(ms) <= DIFFERENCE_MS_MAX)
+  return { earliestMs: Math.min(0, ...within), latestMs: Math.max(0, ...within) }
+})
+
+/** A block may not be later than this, in milliseconds since 1970: it would be minutes ahead of every clock there is. */
+export const latestBelievableMs = Effect.gen(function* () {
+  const system = (yield* SystemClock)()
+  const offsets = (yield* freshOffsets).map(([, { ms }]) => ms)
+  return system + Math.max(0, ...offsets) + FUTURE_MS_MAX
+})
+
+const KEY = "clocks"
+
+/** Tells the operator which clocks differ by more than 30 seconds, and ends it when they agree. */
+export const tellDifferences = Effect.gen(function* () {
+  const far = [...(yield* aheadOfChain)].filter(([, ms]) => Math.abs(ms) > DIFFERENCE_TOLD_MS)
+  if (far.length === 0) return void (yield* Incidents.close(KEY))
+  const said = far.map(([source, ms]) => `${source} is ${duration(Math.abs(ms))} ${ms > 0 ? "ahead of" : "behind"} it`)
+  const words = `Clocks differ from the chain's: ${said.join(", ")}. Nothing is lost by it; set the clock that is wrong.`
+  yield* Incidents.raise(KEY, words)
+  yield* Log.warnOnce(KEY, `⚠️ ${words}`)
+})

@@ -1,0 +1,81 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Clock, Effect, Layer } from "effect"
+import { TestClock } from "effect/testing"
+import * as Clocks from "../../src/ops/Clocks.ts"
+import * as Incidents from "../../src/ops/Incidents.ts"
+
+const MINUTE = 60_000
+
+/** The system clock of a test is the test's. */
+const onTestClock = <A, E, R>(test: Effect.Effect<A, E, R>) =>
+  Effect.flatMap(Effect.clockWith(Effect.succeed), (clock) =>
+    test.pipe(
+      Effect.provideService(Clocks.SystemClock, () => clock.currentTimeMillisUnsafe()),
+      Effect.provide(Layer.merge(Clocks.layer, Incidents.layer))
+    )
+  )
+
+/** Looks at a chain whose clock is ahead of ours by `aheadMs`, three times in half a minute. */
+const look = Effect.fnUntraced(function* (aheadMs: number, delaysMs = [0, 0, 0]) {
+  for (const delayMs of delaysMs) {
+    yield* TestClock.adjust("10 seconds")
+    const nowMs = yield* Clock.currentTimeMillis
+    yield* Clocks.noteHead({ number: BigInt(nowMs), timeMs: nowMs + aheadMs - delayMs })
+  }
+})
+
+describe("Clocks", () => {
+  it.effect("know the difference from the chain's, however late some of its blocks are seen", () =>
+    Effect.gen(function* () {
+      yield* look(-2 * MINUTE, [90_000, 0, 45_000])
+      assert.strictEqual(yield* Clocks.oursAheadMs, 2 * MINUTE)
+    }).pipe(onTestClock)
+  )
+
+  it.effect("take no chain that stands still for a clock that is behind", () =>
+    Effect.gen(function* () {
+      yield* look(0)
+      const head = { number: BigInt(yield* Clock.currentTimeMillis), timeMs: yield* Clock.currentTimeMillis }
+      for (let n = 0; n < 10; n++) {
+        yield* TestClock.adjust("1 minute")
+        yield* Clocks.noteHead(head)
+      }
+      assert.strictEqual(yield* Clocks.oursAheadMs, 0)
+    }).pipe(onTestClock)
+  )
+
+  it.effect("put deposits on the database's time line, and none while its clock is not known", () =>
+    Effect.gen(function* () {
+      yield* look(-2 * MINUTE)
+      assert.strictEqual(yield* Clocks.ledgerAheadMs, 0)
+      yield* Clocks.note(Clocks.DATABASE, (yield* Clock.currentTimeMillis) - MINUTE)
+      assert.strictEqual(yield* Clocks.ledgerAheadMs, MINUTE)
+    }).pipe(onTestClock)
+  )
+
+  it.effect("span from the slowest to the fastest, and leave out one that is broken", () =>
+    Effect.gen(function* () {
+      yield* look(3 * MINUTE)
+      const nowMs = yield* Clock.currentTimeMillis
+      yield* Clocks.noteDate("node.example", new Date(nowMs + 5 * MINUTE).toUTCString())
+      yield* Clocks.note(Clocks.DATABASE, nowMs - 365 * 24 * 60 * MINUTE)
+      const { earliestMs, latestMs } = yield* Clocks.spread
+      assert.strictEqual(earliestMs, -3 * MINUTE)
+      assert.strictEqual(latestMs, 2 * MINUTE)
+    }).pipe(onTestClock)
+  )
+
+  it.effect("are told of where they differ by more than 30 seconds, until they agree", () =>
+    Effect.gen(function* () {
+      yield* look(-2 * MINUTE)
+      yield* Clocks.tellDifferences
+      const [incident] = yield* Incidents.open
+      assert.include(incident?.words ?? "", "this machine is 2m ahead of it")
+      assert.isFalse(incident?.stopsMoney)
+      yield* TestClock.adjust("2 hours")
+      yield* look(0)
+      yield* Clocks.tellDifferences
+      assert.deepStrictEqual(yield* Incidents.open, [])
+    }).pipe(onTestClock)
+  )
+})
