@@ -89,6 +89,19 @@ export interface Spending {
   readonly nonce: Bytes32 | undefined
 }
 
+/** USDC transfers of some wallets, between two blocks (inclusive). */
+export interface TransferQuery {
+  readonly wallets: ReadonlyArray<Address>
+  readonly fromBlock: bigint
+  readonly toBlock: bigint
+  /**
+   * By wallet: so much USDC must have moved in this range, as balances say. That a node gives no log of it proves
+   * nothing: where its logs come to less for a wallet, the other nodes are asked for that wallet, and the answer that
+   * comes to the most is taken. It may still be less; then no node explains it, and an operator is told.
+   */
+  readonly atLeast?: ReadonlyMap<Address, Usdc> | undefined
+}
+
 /** How one RPC endpoint is. */
 export interface NodeHealth {
   /** Host and port. */
@@ -106,6 +119,8 @@ export interface AuthorizationQuery {
   readonly payer: Address
   readonly nonce: Bytes32
   readonly fromBlock: bigint
+  /** What was signed with it, where that is known: finds its transfer among several of one transaction. */
+  readonly expected?: { readonly to: Address; readonly value: Usdc } | undefined
 }
 
 /**
@@ -168,17 +183,9 @@ export class ChainClient extends Context.Service<
       readonly portion?: bigint | undefined
     }) => Effect.Effect<ReadonlyArray<Mint>, ChainError>
     /** USDC transfers into any of `wallets` between two blocks (inclusive), oldest first. */
-    readonly findDeposits: (query: {
-      readonly wallets: ReadonlyArray<Address>
-      readonly fromBlock: bigint
-      readonly toBlock: bigint
-    }) => Effect.Effect<ReadonlyArray<Deposit>, ChainError>
+    readonly findDeposits: (query: TransferQuery) => Effect.Effect<ReadonlyArray<Deposit>, ChainError>
     /** USDC transfers out of any of `wallets` between two blocks (inclusive), oldest first. */
-    readonly findSpending: (query: {
-      readonly wallets: ReadonlyArray<Address>
-      readonly fromBlock: bigint
-      readonly toBlock: bigint
-    }) => Effect.Effect<ReadonlyArray<Spending>, ChainError>
+    readonly findSpending: (query: TransferQuery) => Effect.Effect<ReadonlyArray<Spending>, ChainError>
     /** USDC that went from `payer` to `payTo` since `sinceMs` (chain time), up to the confirmed block. */
     readonly paidSince: (query: {
       readonly payer: Address

@@ -1,15 +1,18 @@
 import { Array as Arr, Effect } from "effect"
 import type { UsdcContract } from "../config/Network.ts"
-import type { Address, Bytes32 } from "../domain/Address.ts"
+import type { Address } from "../domain/Address.ts"
 import type { AuthorizationOutcome } from "../domain/Authorization.ts"
+import * as Incidents from "../ops/Incidents.ts"
+import * as Log from "../ops/Log.ts"
+import { DoubtfulAnswer, type Log as EventLog } from "./answers.ts"
 import type { AuthorizationQuery, ChainClient, ChainError } from "./ChainClient.ts"
 import type { Confirmed } from "./confirmed.ts"
 import { type Question, REQUESTS_PER_BATCH } from "./endpoint.ts"
 import { BLOCKS_SEARCHED_MAX, findLogs, TOPICS_PER_FILTER } from "./logs.ts"
 import { CONCURRENT_CALLS, read, readAllAt } from "./multicall.ts"
-import type { Log } from "./answers.ts"
+import { pairUses, type Use } from "./pairing.ts"
 import { receiptOf } from "./questions.ts"
-import type { Rpc } from "./rpc.ts"
+import { DOUBT_LASTS_MS, type Rpc } from "./rpc.ts"
 import {
   AUTHORIZATION_CANCELED,
   AUTHORIZATION_USED,
@@ -25,7 +28,8 @@ const OPERATION = "look up authorizations"
 
 /**
  * What became of nonces. The contract's state tells unused from spent; how a nonce was spent is in the logs, and what it
- * paid in the receipt of the transaction that spent it.
+ * paid in the receipt of the transaction that spent it. A node that has not the logs of what the state tells proves
+ * nothing by that: each of the others is asked, and what none explains is `Unexplained`, that nonce and no other.
  */
 export const makeReadAuthorizations = (
   rpc: Rpc,
@@ -40,11 +44,12 @@ export const makeReadAuthorizations = (
     const reads = queries.map(({ payer, nonce }) => read(usdc.address, usdcAbi, "authorizationState", [payer, nonce]))
     const { block, answers, beside } = yield* readAllAt(rpc, OPERATION, reads, number, stateReads(usdc, parties))
     const spent = queries.filter((_, index) => answers[index])
-    const logs = yield* findSpending(rpc, usdc, spent, number)
-    const transfers = yield* findTransfers(rpc, usdc, logs)
-    const outcomes = queries.map((query, index): AuthorizationOutcome =>
-      answers[index] ? explain(logs.get(keyOf(query)), transfers) : { _tag: "Unused" }
-    )
+    const explained = yield* explainAll(rpc, usdc, spent, number)
+    const outcomes = queries.map((query, index): AuthorizationOutcome => {
+      if (!answers[index]) return { _tag: "Unused" }
+      return explained.get(keyOf(query)) ?? { _tag: "Unexplained" }
+    })
+    yield* Effect.forEach(Arr.zip(queries, outcomes), noteUnexplained, { discard: true })
     return { block, outcomes, usdc: stateOf(parties, beside) }
   })
 
@@ -53,16 +58,77 @@ export const makeReadAuthorizations = (
   )
 }
 
+/** How nonces were spent, by `keyOf`. */
+type Explained = ReadonlyMap<string, AuthorizationOutcome>
+
+const explainAll = Effect.fnUntraced(function* (
+  rpc: Rpc,
+  usdc: UsdcContract,
+  spent: ReadonlyArray<AuthorizationQuery>,
+  toBlock: bigint
+): Effect.fn.Return<Explained, ChainError> {
+  let explained = yield* explain(rpc, usdc, spent, toBlock)
+  const open = () => spent.filter((query) => !explained.has(keyOf(query)))
+  const nodes = open().length === 0 ? [] : yield* rpc.apart
+  for (const { host, rpc: node } of nodes.length > 1 ? nodes : []) {
+    const asked = open()
+    if (asked.length === 0) break
+    const more = yield* Effect.orElseSucceed(explain(node, usdc, asked, toBlock), (): Explained => new Map())
+    explained = new Map([...explained, ...more])
+    if (more.size < asked.length) yield* tellShort(host, asked.length - more.size)
+  }
+  return explained
+})
+
+const tellShort = (host: string, count: number) =>
+  Log.warnOnce(`unexplained ${host}`, `⚠️ ${host} has no log of how ${count} spent nonce(s) were spent`, { host })
+
+const noteUnexplained = ([{ payer, nonce }, { _tag }]: readonly [AuthorizationQuery, AuthorizationOutcome]) => {
+  const key = `nonce-unexplained ${payer} ${nonce}`
+  const words =
+    `No RPC URL explains how nonce ${nonce} of wallet ${payer} was spent: the state of USDC says that it is, and no log ` +
+    "says how. Its payment stays open, and nothing is paid anew. Put a node with full logs first in the list of RPC URLs."
+  return _tag === "Unexplained" ? Incidents.raise(key, words, DOUBT_LASTS_MS) : Incidents.close(key)
+}
+
+/** What one node, or the list as one, has of them. What it cannot explain is left out. */
+const explain = Effect.fnUntraced(function* (
+  rpc: Rpc,
+  usdc: UsdcContract,
+  spent: ReadonlyArray<AuthorizationQuery>,
+  toBlock: bigint
+): Effect.fn.Return<Explained, ChainError> {
+  const events = yield* findSpending(rpc, usdc, spent, toBlock)
+  const found = spent.flatMap((query) => {
+    const event = events.get(keyOf(query))
+    return event === undefined ? [] : [{ query, event }]
+  })
+  const isUse = ({ event }: SpentNonce) => event.topics[0] === AUTHORIZATION_USED
+  const paid = yield* findPayments(rpc, usdc, found.filter(isUse))
+  const canceled = found.filter((one) => !isUse(one))
+  const outcomes = canceled.map(({ query, event: { tx, block } }): [string, AuthorizationOutcome] => {
+    return [keyOf(query), { _tag: "Canceled", tx, block }]
+  })
+  return new Map([...outcomes, ...paid])
+})
+
+/** A nonce that was spent, and the event that says so. */
+interface SpentNonce {
+  readonly query: AuthorizationQuery
+  readonly event: EventLog
+}
+
 /**
  * The event that spent each nonce, where the node has it. Payer and nonce are indexed: the filter hits nothing else.
- * One nonce that is too old to search for stays unexplained, and keeps no other from being found.
+ * One nonce that is too old to search for stays unexplained, and keeps no other from being found. A nonce is spent once:
+ * two events that tell it differently tell nothing.
  */
 const findSpending = Effect.fnUntraced(function* (
   rpc: Rpc,
   usdc: UsdcContract,
   spent: ReadonlyArray<AuthorizationQuery>,
   toBlock: bigint
-): Effect.fn.Return<ReadonlyMap<string, Log>, ChainError> {
+): Effect.fn.Return<ReadonlyMap<string, EventLog>, ChainError> {
   const logs = yield* Effect.forEach(Arr.chunksOf(spent, TOPICS_PER_FILTER), (queries) => {
     const payers = Arr.dedupe(queries.map(({ payer }) => topicOf(payer)))
     const nonces = queries.map(({ nonce }) => nonce)
@@ -72,53 +138,73 @@ const findSpending = Effect.fnUntraced(function* (
     const topics = [[AUTHORIZATION_USED, AUTHORIZATION_CANCELED], payers, nonces]
     return findLogs(rpc, OPERATION, { address: usdc.address, topics, fromBlock, toBlock }, (log) => log)
   })
-  return new Map(logs.flat().map((log) => [`${log.topics[1]}${log.topics[2]}`, log]))
+  const byNonce = Map.groupBy(logs.flat(), ({ topics }) => `${topics[1]}${topics[2]}`)
+  return new Map(
+    [...byNonce].flatMap(([key, [first, ...more]]) => {
+      const isOne = more.every(({ topics, tx }) => topics[0] === first?.topics[0] && tx === first?.tx)
+      return first !== undefined && isOne ? [[key, first] as const] : []
+    })
+  )
 })
 
 /** As the topics of the event spell payer and nonce. */
 const keyOf = ({ payer, nonce }: AuthorizationQuery): string => `${topicOf(payer)}${nonce.toLowerCase()}`
 
-interface LoggedTransfer extends Transfer {
-  readonly logIndex: number
-}
-
-/** USDC transfers of each transaction that used a nonce. A reverted one used nothing and has none. */
-const findTransfers = Effect.fnUntraced(function* (
+/** What each used nonce paid. Three receipts travel together; where one of them cannot be believed, each by itself. */
+const findPayments = Effect.fnUntraced(function* (
   rpc: Rpc,
   usdc: UsdcContract,
-  logs: ReadonlyMap<string, Log>
-): Effect.fn.Return<ReadonlyMap<Bytes32, ReadonlyArray<LoggedTransfer>>, ChainError> {
-  const used = [...logs.values()].filter(({ topics }) => topics[0] === AUTHORIZATION_USED)
-  const txs = Arr.dedupe(used.map(({ tx }) => tx))
-  const transfers = yield* Effect.forEach(
-    Arr.chunksOf(txs, REQUESTS_PER_BATCH),
-    (chunk) => rpc.ask(OPERATION, (node) => Promise.all(chunk.map((tx) => transfersOf(tx, usdc)(node)))),
+  used: ReadonlyArray<SpentNonce>
+): Effect.fn.Return<Explained, ChainError> {
+  const byTx = [...Map.groupBy(used, ({ event }) => event.tx).values()]
+  const ask = (chunk: typeof byTx) =>
+    rpc.ask(OPERATION, (node) => Promise.all(chunk.map((spent) => paymentsIn(usdc, spent)(node))))
+  const askApart = (chunk: typeof byTx) =>
+    Effect.forEach(chunk, (spent) => Effect.catchIf(ask([spent]), isAboutOne, () => Effect.succeed([])))
+  const found = yield* Effect.forEach(
+    Arr.chunksOf(byTx, REQUESTS_PER_BATCH),
+    (chunk) => Effect.catchIf(ask(chunk), isAboutOne, () => Effect.map(askApart(chunk), Arr.flatten)),
     { concurrency: CONCURRENT_CALLS }
   )
-  return new Map(Arr.zip(txs, transfers.flat()))
+  return new Map(found.flat(2))
 })
 
-const transfersOf =
-  (tx: Bytes32, usdc: UsdcContract): Question<ReadonlyArray<LoggedTransfer>> =>
+/** No node has the receipt, or none that goes with the log: nothing about the nonce is known, and others go on. */
+const isAboutOne = ({ reason }: ChainError): boolean => reason === "Doubtful" || reason === "Lagging"
+
+/**
+ * What nonces paid in the one transaction that used them. The events are looked for anew in the receipt: another answer
+ * may count logs otherwise. A receipt that lacks one of them, or its transfer, contradicts the log.
+ */
+const paymentsIn =
+  (usdc: UsdcContract, spent: ReadonlyArray<SpentNonce>): Question<ReadonlyArray<[string, AuthorizationOutcome]>> =>
   async (node) => {
-    const { succeeded, logs } = await receiptOf(tx)(node)
-    if (!succeeded) return []
-    return logs
-      .filter(({ address, topics }) => address === usdc.address && topics[0] === TRANSFER)
-      .map((log) => ({ ...decodeTransfer(log), logIndex: log.logIndex }))
+    const tx = Arr.getUnsafe(spent, 0).event.tx
+    const { succeeded, block, logs } = await receiptOf(tx)(node)
+    if (!succeeded) throw new DoubtfulAnswer(`there is a log of ${tx}, and its receipt says that it reverted`)
+    const events = logs.filter(({ address }) => address === usdc.address)
+    return spent.map(({ query, event }): [string, AuthorizationOutcome] => {
+      if (block !== event.block) throw new DoubtfulAnswer(`${tx} is in block ${event.block} and in block ${block}`)
+      const payment = paymentOf(query, spent, events)
+      if (payment === undefined)
+        throw new DoubtfulAnswer(`the receipt of ${tx} does not say what nonce ${query.nonce} paid`)
+      return [keyOf(query), { _tag: "Used", tx, block, to: payment.to, value: payment.value }]
+    })
   }
 
-/** USDC logs `AuthorizationUsed` and right after it the `Transfer`. Source: EIP3009.sol, `_transferWithAuthorization`. */
-const explain = (
-  spending: Log | undefined,
-  transfers: ReadonlyMap<Bytes32, ReadonlyArray<LoggedTransfer>>
-): AuthorizationOutcome => {
-  if (spending === undefined) return { _tag: "Unexplained" }
-  const { tx, block, topics, logIndex } = spending
-  if (topics[0] === AUTHORIZATION_CANCELED) return { _tag: "Canceled", tx, block }
-  const isPayment = (transfer: LoggedTransfer) => transfer.logIndex > logIndex && topicOf(transfer.from) === topics[1]
-  const payment = transfers.get(tx)?.find(isPayment)
-  return payment === undefined
-    ? { _tag: "Unexplained" }
-    : { _tag: "Used", tx, block, to: payment.to, value: payment.value }
+const paymentOf = (
+  { payer, nonce }: AuthorizationQuery,
+  spent: ReadonlyArray<SpentNonce>,
+  events: ReadonlyArray<EventLog>
+): Transfer | undefined => {
+  const expected = new Map(spent.map(({ query }) => [keyOf(query), query.expected]))
+  const own = events.filter(({ topics }) => topics[1] === topicOf(payer))
+  const uses = own.flatMap(({ topics: [event, , used], logIndex }): ReadonlyArray<Use> => {
+    if (event !== AUTHORIZATION_USED || used === undefined) return []
+    return [{ nonce: used, logIndex, expected: expected.get(`${topicOf(payer)}${used}`) }]
+  })
+  const transfers = own
+    .filter(({ topics }) => topics[0] === TRANSFER)
+    .map((log) => ({ ...decodeTransfer(log), logIndex: log.logIndex }))
+  return [...pairUses(uses, transfers)].find(([used]) => used === nonce.toLowerCase())?.[1]
 }

@@ -1,50 +1,137 @@
 import { Array as Arr, Effect } from "effect"
 import type { Network } from "../config/Network.ts"
+import type { Address, Bytes32 } from "../domain/Address.ts"
 import type { Deposit } from "../domain/Deposit.ts"
-import { sum } from "../domain/Usdc.ts"
-import type { ChainClient, ChainError, Spending } from "./ChainClient.ts"
+import { sum, type Usdc } from "../domain/Usdc.ts"
+import * as Incidents from "../ops/Incidents.ts"
+import * as Log from "../ops/Log.ts"
+import type { Log as EventLog } from "./answers.ts"
+import type { ChainClient, ChainError, Spending, TransferQuery } from "./ChainClient.ts"
 import type { Confirmed } from "./confirmed.ts"
 import { byPosition, findLogs, TOPICS_PER_FILTER, withTimes } from "./logs.ts"
-import type { Log } from "./answers.ts"
+import { pairUses, type Use } from "./pairing.ts"
 import { blockAt } from "./questions.ts"
-import type { Rpc } from "./rpc.ts"
-import { AUTHORIZATION_USED, decodeTransfer, topicOf, TRANSFER } from "./usdc.ts"
+import { DOUBT_LASTS_MS, type Rpc } from "./rpc.ts"
+import { AUTHORIZATION_USED, decodeTransfer, topicOf, type Transfer, TRANSFER } from "./usdc.ts"
 
 export const makeFindDeposits = (rpc: Rpc, { usdc }: Network): ChainClient["Service"]["findDeposits"] => {
   const operation = "find deposits"
-  return Effect.fn("ChainClient.findDeposits")(function* ({ wallets, fromBlock, toBlock }) {
-    const found = yield* Effect.forEach(Arr.chunksOf(Arr.dedupe(wallets), TOPICS_PER_FILTER), (chunk) => {
-      const topics = [TRANSFER, null, chunk.map(topicOf)]
-      return findLogs(rpc, operation, { address: usdc.address, topics, fromBlock, toBlock }, toTransfer)
+  const search: Search<LoggedTransfer> = Effect.fnUntraced(function* (rpc, wallets, range) {
+    const found = yield* findByWallet(wallets, (topics) => {
+      return findLogs(rpc, operation, { address: usdc.address, topics: [TRANSFER, null, topics], ...range }, toTransfer)
     })
-    // Anyone can have USDC log a transfer of nothing, and a transfer to oneself brings nothing.
-    const transfers = found.flat().filter(({ from, to, value }) => value > 0n && from !== to)
-    const timed = yield* withTimes(rpc, operation, Arr.sort(transfers, byPosition))
+    return found.filter(isMoving).map((transfer) => ({ ...transfer, wallet: transfer.to, amount: transfer.value }))
+  })
+  return Effect.fn("ChainClient.findDeposits")(function* (query) {
+    const transfers = yield* searchAll(rpc, operation, search, query)
+    const timed = yield* withTimes(rpc, operation, transfers)
     return timed.map(toDeposit)
   })
 }
 
 export const makeFindSpending = (rpc: Rpc, { usdc }: Network): ChainClient["Service"]["findSpending"] => {
   const operation = "find spending"
-  return Effect.fn("ChainClient.findSpending")(function* ({ wallets, fromBlock, toBlock }) {
-    const found = yield* Effect.forEach(Arr.chunksOf(Arr.dedupe(wallets), TOPICS_PER_FILTER), (chunk) => {
-      const topics = [[TRANSFER, AUTHORIZATION_USED], chunk.map(topicOf)]
-      return findLogs(rpc, operation, { address: usdc.address, topics, fromBlock, toBlock }, (log) => log)
+  const search: Search<Spending> = Effect.fnUntraced(function* (rpc, wallets, range) {
+    const logs = yield* findByWallet(wallets, (topics) => {
+      const filter = { address: usdc.address, topics: [[TRANSFER, AUTHORIZATION_USED], topics], ...range }
+      return findLogs(rpc, operation, filter, (log) => log)
     })
-    return explainTransfers(Arr.sort(found.flat(), byPosition))
+    return explainTransfers(logs)
   })
+  return Effect.fn("ChainClient.findSpending")((query) => searchAll(rpc, operation, search, query))
 }
 
-/** USDC logs `AuthorizationUsed` and right after it the `Transfer`. Source: EIP3009.sol, `_transferWithAuthorization`. */
-const explainTransfers = (logs: ReadonlyArray<Log>): ReadonlyArray<Spending> =>
-  logs.flatMap((log, index): ReadonlyArray<Spending> => {
-    if (log.topics[0] !== TRANSFER) return []
-    const { from, to, value } = decodeTransfer(log)
-    if (value === 0n || from === to) return []
-    const before = logs[index - 1]
-    const isUse = before?.topics[0] === AUTHORIZATION_USED && before.tx === log.tx && before.topics[1] === log.topics[1]
-    const { tx, logIndex, block } = log
-    return [{ wallet: from, to, amount: value, tx, logIndex, block, nonce: isUse ? before.topics[2] : undefined }]
+type LoggedTransfer = ReturnType<typeof toTransfer> & Moved
+
+/** USDC that moved into or out of a wallet. */
+interface Moved {
+  readonly wallet: Address
+  readonly amount: Usdc
+  readonly block: bigint
+  readonly logIndex: number
+}
+
+type Search<A> = (
+  rpc: Rpc,
+  wallets: ReadonlyArray<Address>,
+  range: Pick<TransferQuery, "fromBlock" | "toBlock">
+) => Effect.Effect<ReadonlyArray<A>, ChainError>
+
+/** A filter for each part of the wallets that fits into one. */
+const findByWallet = <A>(
+  wallets: ReadonlyArray<Address>,
+  find: (topics: ReadonlyArray<Bytes32>) => Effect.Effect<ReadonlyArray<A>, ChainError>
+): Effect.Effect<ReadonlyArray<A>, ChainError> =>
+  Effect.map(
+    Effect.forEach(Arr.chunksOf(Arr.dedupe(wallets), TOPICS_PER_FILTER), (chunk) => find(chunk.map(topicOf))),
+    (found) => found.flat()
+  )
+
+/** Anyone can have USDC log a transfer of nothing, and a transfer to oneself brings nothing. */
+const isMoving = ({ from, to, value }: Transfer): boolean => value > 0n && from !== to
+
+/** Oldest first. Asks every node, of those wallets of which the logs come to less than must have moved. */
+const searchAll = Effect.fnUntraced(function* <A extends Moved>(
+  rpc: Rpc,
+  operation: string,
+  search: Search<A>,
+  { wallets, atLeast = NOTHING_EXPECTED, ...range }: TransferQuery
+): Effect.fn.Return<ReadonlyArray<A>, ChainError> {
+  let found = yield* search(rpc, wallets, range)
+  const lacking = () => wallets.filter((wallet) => movedOf(found, wallet) < (atLeast.get(wallet) ?? 0n))
+  const nodes = lacking().length === 0 ? [] : yield* rpc.apart
+  for (const { host, rpc: node } of nodes.length > 1 ? nodes : []) {
+    const short = lacking()
+    if (short.length === 0) break
+    const other = yield* Effect.orElseSucceed(search(node, short, range), (): ReadonlyArray<A> => [])
+    const fuller = short.filter((wallet) => movedOf(other, wallet) > movedOf(found, wallet))
+    found = [...without(found, fuller), ...other.filter(({ wallet }) => fuller.includes(wallet))]
+    if (lacking().length > 0) yield* tellShort(host, operation)
+  }
+  yield* noteUnexplained(operation, atLeast, lacking())
+  return Arr.sort(found, byPosition)
+})
+
+const NOTHING_EXPECTED: ReadonlyMap<Address, Usdc> = new Map()
+
+const movedOf = (found: ReadonlyArray<Moved>, wallet: Address): Usdc =>
+  sum(found.filter((moved) => moved.wallet === wallet).map(({ amount }) => amount))
+
+const without = <A extends Moved>(found: ReadonlyArray<A>, wallets: ReadonlyArray<Address>): ReadonlyArray<A> =>
+  found.filter(({ wallet }) => !wallets.includes(wallet))
+
+const tellShort = (host: string, operation: string) =>
+  Log.warnOnce(
+    `short ${host} ${operation}`,
+    `⚠️ ${host} lacks logs of transfers that its balances show: the next is asked`,
+    {
+      host
+    }
+  )
+
+const noteUnexplained = Effect.fnUntraced(function* (
+  operation: string,
+  expected: ReadonlyMap<Address, Usdc>,
+  lacking: ReadonlyArray<Address>
+) {
+  for (const wallet of expected.keys()) {
+    const key = `transfers-unexplained ${operation} ${wallet}`
+    const words =
+      `No RPC URL gives the logs of all USDC that moved, by the balance of wallet ${wallet} (${operation}). ` +
+      "What is decided by them waits. Put a node with full logs first in the list of RPC URLs."
+    yield* lacking.includes(wallet) ? Incidents.raise(key, words, DOUBT_LASTS_MS) : Incidents.close(key)
+  }
+})
+
+/** Each transfer with the nonce that it was paid with: both events come in the same answer. */
+const explainTransfers = (logs: ReadonlyArray<EventLog>): ReadonlyArray<Spending> =>
+  [...Map.groupBy(logs, ({ tx, topics }) => `${tx}${topics[1]}`).values()].flatMap((ofOnePayer) => {
+    const transfers = ofOnePayer.filter(({ topics }) => topics[0] === TRANSFER).map(toTransfer)
+    const nonces = new Map([...pairUses(ofOnePayer.flatMap(toUse), transfers)].map(([nonce, paid]) => [paid, nonce]))
+    return transfers.filter(isMoving).map((transfer): Spending => {
+      const { from, to, value, tx, logIndex, block } = transfer
+      return { wallet: from, to, amount: value, tx, logIndex, block, nonce: nonces.get(transfer) }
+    })
   })
 
 export const makePaidSince = (
@@ -88,9 +175,12 @@ const findBlockBefore = Effect.fnUntraced(function* (
   return number
 })
 
-const toTransfer = (log: Log) => ({ ...log, ...decodeTransfer(log) })
+const toTransfer = (log: EventLog) => ({ ...log, ...decodeTransfer(log) })
 
-const toDeposit = (transfer: ReturnType<typeof toTransfer> & { readonly timeMs: number }): Deposit => ({
+const toUse = ({ topics: [event, , nonce], logIndex }: EventLog): ReadonlyArray<Use> =>
+  event === AUTHORIZATION_USED && nonce !== undefined ? [{ nonce, logIndex }] : []
+
+const toDeposit = (transfer: LoggedTransfer & { readonly timeMs: number }): Deposit => ({
   wallet: transfer.to,
   from: transfer.from,
   amount: transfer.value,

@@ -95,7 +95,12 @@ const auditLive = Effect.fnUntraced(function* (accounts: ReadonlyArray<Account>)
   )
   if (live.length === 0) return { totals: {}, differences: [] } satisfies Finding as Finding
   const { block, outcomes } = yield* (yield* ChainClient).readAuthorizations(
-    live.map(({ batch, window }) => ({ payer: batch.payer, nonce: batch.nonce, fromBlock: window.block }))
+    live.map(({ batch, window }) => ({
+      payer: batch.payer,
+      nonce: batch.nonce,
+      fromBlock: window.block,
+      expected: { to: window.payTo, value: window.amount }
+    }))
   )
   const differences = live.flatMap(({ batch, window }, index) => {
     const evidence = weigh(window, outcomes[index] ?? { _tag: "Unexplained" }, block)

@@ -40,8 +40,9 @@ export const moveRefund = Effect.fn("Wallet.moveRefund")(function* (work: Wallet
   const chain = yield* ChainClient
   const fromBlock =
     refund.window?.block ?? blockBefore(yield* chain.confirmedBlock, refund.createdAtMs, network.blockSeconds)
-  const { payer, nonce, payTo } = refund
-  const { block, outcomes, usdc } = yield* chain.readAuthorizations([{ payer, nonce, fromBlock }], [payer, payTo])
+  const { payer, nonce, payTo, amount } = refund
+  const query = { payer, nonce, fromBlock, expected: { to: payTo, value: amount } }
+  const { block, outcomes, usdc } = yield* chain.readAuthorizations([query], [payer, payTo])
   const outcome = outcomes[0] ?? ({ _tag: "Unexplained" } as const)
   // Without a window of its own only the amount and the payee can be held against what the chain shows.
   const window = refund.window ?? {

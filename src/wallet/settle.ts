@@ -33,7 +33,12 @@ export const settleBatches = Effect.fn("Wallet.settleBatches")(function* (work: 
   const live = due.flatMap((batch) => (isLive(batch) && batch.window ? [{ batch, window: batch.window }] : []))
   if (live.length > 0) {
     const { block, outcomes, usdc } = yield* (yield* ChainClient).readAuthorizations(
-      live.map(({ batch, window }) => ({ payer: batch.payer, nonce: batch.nonce, fromBlock: window.block })),
+      live.map(({ batch, window }) => ({
+        payer: batch.payer,
+        nonce: batch.nonce,
+        fromBlock: window.block,
+        expected: { to: window.payTo, value: window.amount }
+      })),
       live.flatMap(({ batch, window }) => [batch.payer, window.payTo])
     )
     for (const [index, { batch, window }] of live.entries()) {

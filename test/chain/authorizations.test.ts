@@ -1,10 +1,34 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { TestClock } from "effect/testing"
 import { AUTHORIZATION_CANCELED, AUTHORIZATION_USED, topicOf } from "../../src/chain/usdc.ts"
 import { base } from "../../src/config/Network.ts"
 import type { Bytes32 } from "../../src/domain/Address.ts"
-import { account, bytes32, fakeChain, type FakeLog, transfer } from "./fakeChain.ts"
-import { on } from "./fakeNodes.ts"
+import { usdc } from "../../src/domain/Usdc.ts"
+import * as Incidents from "../../src/ops/Incidents.ts"
+import { account, bytes32, type FakeChain, fakeChain, type FakeLog, transfer } from "./fakeChain.ts"
+import { BACKUP, type Behaviour, fakeNodes, healthy, on, URL, warnings } from "./fakeNodes.ts"
+
+/** A node that knows of no answer to this method. */
+const without =
+  (method: string, node: Behaviour): Behaviour =>
+  (request, signal) =>
+    request.method === method ? null : node(request, signal)
+
+/** A node whose logs are all of blocks that are no more. */
+const removing =
+  (node: Behaviour): Behaviour =>
+  (request, signal) => {
+    const answer = node(request, signal)
+    return request.method === "eth_getLogs"
+      ? (answer as Array<object>).map((log) => ({ ...log, removed: true }))
+      : answer
+  }
+
+const reverting = (chain: FakeChain): FakeChain => {
+  chain.reverted.add(bytes32(0xaa))
+  return chain
+}
 
 describe("readAuthorizations", () => {
   const [payer, other, payee] = [account(1), account(2), account(3)]
@@ -87,7 +111,7 @@ describe("readAuthorizations", () => {
       const chains = {
         "no log": chainWith([1]),
         "no transfer": chainWith([1], used),
-        "a transfer before it": chainWith([1], transfer({ ...payment, index: 0 }), used),
+        "another payer's": chainWith([1], used, transfer({ ...payment, from: other, index: 2 })),
         "another token's": chainWith([1], used, { ...transfer({ ...payment, index: 2 }), address: account(9) }),
         reverted
       }
@@ -97,6 +121,102 @@ describe("readAuthorizations", () => {
       }
     })
   )
+
+  const used = (index: number) => spending(AUTHORIZATION_USED, 1, { block: 500n, tx: 0xaa, index })
+  const payment = { from: payer, to: payee, value: 5n, block: 500n, tx: 0xaa }
+
+  it.effect("needs no index that two answers agree on, and no order of the events", () =>
+    Effect.gen(function* () {
+      const elsewhere: Behaviour = (request, signal) => {
+        const index = request.method === "eth_getLogs" ? 7 : 1
+        return healthy(chainWith([1], used(index), transfer({ ...payment, index: index + 1 })))(request, signal)
+      }
+      const behind = chainWith([1], used(1), transfer({ ...payment, index: 0 }))
+      for (const node of [elsewhere, healthy(behind)]) {
+        const { answer } = yield* on(node, (client) => client.readAuthorizations([query(1)]))
+        assert.deepInclude(answer.outcomes[0] as object, { _tag: "Used", to: payee, value: 5n })
+      }
+    })
+  )
+
+  it.effect("takes the transfer that was signed, of several that the payer made in one transaction", () =>
+    Effect.gen(function* () {
+      const chain = chainWith(
+        [1],
+        used(1),
+        transfer({ ...payment, to: other, value: 9n, index: 2 }),
+        transfer({ ...payment, index: 3 })
+      )
+      const signed = { ...query(1), expected: { to: payee, value: usdc(5n) } }
+      const { answer } = yield* on(chain, (client) => client.readAuthorizations([signed]))
+      assert.deepInclude(answer.outcomes[0] as object, { _tag: "Used", to: payee, value: 5n })
+    })
+  )
+
+  describe("where a node lacks what its own state tells", () => {
+    const whole = chainWith([1], used(1), transfer({ ...payment, index: 2 }))
+    const short: ReadonlyArray<readonly [string, Behaviour]> = [
+      ["has no log of it", healthy(chainWith([1]))],
+      ["gives every log as removed", removing(healthy(whole))],
+      ["has no receipt", without("eth_getTransactionReceipt", healthy(whole))],
+      ["has a receipt without the transfer", healthy(chainWith([1], used(1)))],
+      [
+        "says that the transaction reverted",
+        healthy(reverting(chainWith([1], used(1), transfer({ ...payment, index: 2 }))))
+      ],
+      ["tells it in two ways", healthy(chainWith([1], used(1), { ...used(1), tx: bytes32(0xcc), index: 4 }))]
+    ]
+
+    it.effect.each(short)("asks the next one: it %s", ([, behaviour]) =>
+      Effect.gen(function* () {
+        const nodes = fakeNodes({ [URL]: behaviour, [BACKUP]: healthy(whole) })
+        const lines = yield* warnings(
+          nodes.run((client) =>
+            Effect.gen(function* () {
+              const { outcomes } = yield* client.readAuthorizations([query(1), query(2)])
+              assert.deepInclude(outcomes[0] as object, { _tag: "Used", value: 5n })
+              assert.deepStrictEqual(outcomes[1], { _tag: "Unused" })
+            })
+          )
+        )
+        assert.isAtMost(lines.length, 2)
+      })
+    )
+
+    it.effect.each(short)("leaves that nonce open and no other where no node explains it: it %s", ([, behaviour]) =>
+      Effect.gen(function* () {
+        yield* fakeNodes({ [URL]: behaviour, [BACKUP]: behaviour }).run((client) =>
+          Effect.gen(function* () {
+            const look = client.readAuthorizations([query(1), query(2)])
+            const tags = Effect.map(look, ({ outcomes }) => outcomes.map(({ _tag }) => _tag))
+            assert.deepStrictEqual(yield* tags, ["Unexplained", "Unused"])
+            assert.deepStrictEqual(yield* Incidents.open, [])
+            yield* TestClock.adjust("2 minutes")
+            yield* tags
+            const words = (yield* Incidents.open).map((incident) => incident.words).join()
+            assert.include(words, `No RPC URL explains how nonce ${nonce(1)} of wallet ${payer} was spent`)
+          })
+        )
+      }).pipe(Effect.provide(Incidents.layer))
+    )
+
+    it.effect("takes it off the list when a node explains it", () =>
+      Effect.gen(function* () {
+        const behaviours = { [URL]: healthy(chainWith([1])) }
+        yield* fakeNodes(behaviours).run((client) =>
+          Effect.gen(function* () {
+            yield* client.readAuthorizations([query(1)])
+            yield* TestClock.adjust("3 minutes")
+            yield* client.readAuthorizations([query(1)])
+            assert.strictEqual((yield* Incidents.open).length, 1)
+            behaviours[URL] = healthy(whole)
+            yield* client.readAuthorizations([query(1)])
+            assert.deepStrictEqual(yield* Incidents.open, [])
+          })
+        )
+      }).pipe(Effect.provide(Incidents.layer))
+    )
+  })
 
   it.effect(
     "looks up 100 payments in one call for the states, one for the logs and a third of them for the receipts",

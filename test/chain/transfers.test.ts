@@ -1,8 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { TestClock } from "effect/testing"
+import { AUTHORIZATION_USED, topicOf } from "../../src/chain/usdc.ts"
+import { base } from "../../src/config/Network.ts"
 import { usdc } from "../../src/domain/Usdc.ts"
-import { account, bytes32, fakeChain, timeMs, transfer } from "./fakeChain.ts"
-import { type Behaviour, healthy, on } from "./fakeNodes.ts"
+import * as Incidents from "../../src/ops/Incidents.ts"
+import { account, bytes32, fakeChain, type FakeLog, timeMs, transfer } from "./fakeChain.ts"
+import { BACKUP, type Behaviour, fakeNodes, healthy, on, URL, warnings } from "./fakeNodes.ts"
 
 const [wallet, other, payer, payTo] = [account(1), account(2), account(3), account(4)]
 
@@ -117,6 +121,102 @@ describe("findDeposits", () => {
     Effect.gen(function* () {
       const { answer, sent } = yield* on(fakeChain(), (client) => client.findDeposits({ ...between, wallets: [] }))
       assert.deepStrictEqual([answer, sent], [[], []])
+    })
+  )
+})
+
+describe("a search for transfers that balances tell of", () => {
+  const range = { wallets: [wallet, other], fromBlock: 100n, toBlock: 200n }
+  const [first, second, third] = [
+    transfer({ from: payer, to: wallet, value: 2n, block: 150n }),
+    transfer({ from: payer, to: wallet, value: 3n, block: 160n }),
+    transfer({ from: payer, to: other, value: 4n, block: 155n })
+  ]
+  const holding = (...logs: ReadonlyArray<FakeLog>) => healthy({ ...fakeChain(), logs: [...logs] })
+  const expecting = (value: bigint) => ({ ...range, atLeast: new Map([[wallet, usdc(value)]]) })
+  const amounts = Effect.map((found: ReadonlyArray<{ readonly amount: bigint }>) =>
+    found.map(({ amount }) => BigInt(amount))
+  )
+
+  it.effect("asks the next node of the wallets whose logs fall short, and of no other", () =>
+    Effect.gen(function* () {
+      const nodes = fakeNodes({ [URL]: holding(first, third), [BACKUP]: holding(first, second) })
+      const lines = yield* warnings(
+        nodes.run((client) =>
+          Effect.gen(function* () {
+            assert.deepStrictEqual(yield* amounts(client.findDeposits(expecting(5n))), [2n, 4n, 3n])
+          })
+        )
+      )
+      assert.strictEqual(lines.filter((line) => line.includes("node.example lacks logs of transfers")).length, 1)
+    })
+  )
+
+  it.effect("asks nothing more where the logs come to what is expected", () =>
+    Effect.gen(function* () {
+      const { sent } = yield* on(holding(first, second), (client) => client.findDeposits(expecting(5n)))
+      assert.strictEqual(sent.filter((methods) => methods.includes("eth_getLogs")).length, 1)
+    })
+  )
+
+  it.effect("gives the fullest answer where none is full, and tells an operator after two minutes", () =>
+    Effect.gen(function* () {
+      const behaviours = { [URL]: holding(), [BACKUP]: holding(first) }
+      yield* fakeNodes(behaviours).run((client) =>
+        Effect.gen(function* () {
+          const look = amounts(client.findDeposits(expecting(5n)))
+          assert.deepStrictEqual(yield* look, [2n])
+          yield* TestClock.adjust("2 minutes")
+          yield* look
+          assert.include((yield* Incidents.open)[0]?.words, `the balance of wallet ${wallet}`)
+          behaviours[BACKUP] = holding(first, second)
+          assert.deepStrictEqual(yield* look, [2n, 3n])
+          assert.deepStrictEqual(yield* Incidents.open, [])
+        })
+      )
+    }).pipe(Effect.provide(Incidents.layer))
+  )
+
+  it.effect("does the same for what left a wallet", () =>
+    Effect.gen(function* () {
+      const spent = transfer({ from: wallet, to: payTo, value: 5n, block: 150n })
+      const nodes = fakeNodes({ [URL]: holding(), [BACKUP]: holding(spent) })
+      const found = yield* nodes.run((client) => amounts(client.findSpending(expecting(5n))))
+      assert.deepStrictEqual(found, [5n])
+    })
+  )
+})
+
+describe("findSpending", () => {
+  it.effect("tells each transfer's nonce in whatever order a transaction logs the two", () =>
+    Effect.gen(function* () {
+      const at = { block: 150n, tx: 0xaa }
+      const use = (nonce: number, index: number): FakeLog => ({
+        address: base.usdc.address,
+        topics: [AUTHORIZATION_USED, topicOf(wallet), bytes32(nonce)],
+        block: at.block,
+        tx: bytes32(at.tx),
+        index
+      })
+      const chain = fakeChain()
+      chain.logs.push(
+        transfer({ from: wallet, to: payTo, value: 1n, ...at, index: 0 }),
+        use(1, 1),
+        transfer({ from: wallet, to: payTo, value: 2n, ...at, index: 2 }),
+        use(2, 3),
+        transfer({ from: wallet, to: payTo, value: 3n, block: 151n })
+      )
+      const { answer } = yield* on(chain, (client) =>
+        client.findSpending({ wallets: [wallet], fromBlock: 100n, toBlock: 200n })
+      )
+      assert.deepStrictEqual(
+        answer.map(({ amount, nonce }) => [BigInt(amount), nonce]),
+        [
+          [1n, bytes32(1)],
+          [2n, bytes32(2)],
+          [3n, undefined]
+        ]
+      )
     })
   )
 })
