@@ -44,7 +44,7 @@ const status =
 /** Fewer blocks or results at a time may do. As geth, reth, Erigon, Infura, Alchemy, dRPC and 1RPC say it. */
 const TOO_MUCH = new RegExp(
   [
-    "block range|ranges? over|range (is )?too|max(imum)? .*range|range .*(exceed|limit)|limited to .*(range|blocks)",
+    "(?<!(invalid|bad|wrong) )block range|ranges? over|range (is )?too|max(imum)? .*range|range .*(exceed|limit)|limited to .*(range|blocks)",
     "query returned more than|query exceeds max|query timeout|response (is )?too|response size|too many (logs|results)"
   ].join("|"),
   "i"
@@ -78,6 +78,8 @@ const RULES: ReadonlyArray<Rule> = [
   ["Reverted", says(/revert|invalid opcode|out ?of ?gas/i)],
   ["Lagging", coded(-32001)],
   ["Unreadable", named("SyntaxError", "SchemaError", "AbiDecodingZeroDataError", "AbiDecodingDataSizeTooSmallError")],
+  // A redirect, which is not followed: the URL of the list is not the node's.
+  ["Unavailable", status(300, 399)],
   ["Unavailable", status(408)],
   ["Unavailable", status(500, 599)],
   ["Rejected", status(400, 499)],

@@ -1,6 +1,8 @@
-import { Effect, Redacted } from "effect"
+import { Effect, Redacted, Ref } from "effect"
 import { type Client, createClient, http } from "viem"
+import { NO_REDIRECT } from "../ops/fetch.ts"
 import { classify, type Fault, hostOf } from "./classify.ts"
+import { largest, type PageSize } from "./pageSize.ts"
 
 /** What is asked of one node. It may throw; whatever is thrown is classified. */
 export type Question<A> = (node: Client) => Promise<A>
@@ -11,6 +13,8 @@ export interface Endpoint {
   readonly host: string
   /** Asks this node and no other, without time limit or retry. Interruption aborts the HTTP request. */
   readonly ask: <A>(question: Question<A>) => Effect.Effect<A, Fault>
+  /** What it was found to take of `eth_getLogs`. */
+  readonly pageSize: Ref.Ref<PageSize>
 }
 
 /**
@@ -19,17 +23,26 @@ export interface Endpoint {
  */
 export const REQUESTS_PER_BATCH = 3
 
-/** Retries, time limits and failover are `Rpc`'s, by the Clock: viem's own are off. */
+/**
+ * Retries, time limits and failover are `Rpc`'s, by the Clock: viem's own are off.
+ */
 export const makeEndpoint = (url: Redacted.Redacted, fetch: typeof globalThis.fetch): Endpoint => {
   const secret = Redacted.value(url)
   const client = createClient({
-    transport: http(secret, { fetchFn: fetch, batch: { batchSize: REQUESTS_PER_BATCH }, retryCount: 0, timeout: 0 }),
+    transport: http(secret, {
+      fetchFn: fetch,
+      fetchOptions: NO_REDIRECT,
+      batch: { batchSize: REQUESTS_PER_BATCH },
+      retryCount: 0,
+      timeout: 0
+    }),
     cacheTime: 0,
     // Else a contract could have us fetch any URL it likes (EIP-3668).
     ccipRead: false
   })
   return {
     host: hostOf(secret),
+    pageSize: Ref.makeUnsafe(largest),
     ask: (question) =>
       Effect.tryPromise({
         try: (signal) => question(client.scope({ signal })),

@@ -1,19 +1,15 @@
-import { Array as Arr, Effect, HashMap, Order } from "effect"
-import { ChainError } from "./ChainClient.ts"
-import { isBehind } from "./confirmed.ts"
-import { type Question, REQUESTS_PER_BATCH } from "./endpoint.ts"
-import { CONCURRENT_CALLS } from "./multicall.ts"
+import { Array as Arr, Effect, HashMap, Order, Ref } from "effect"
 import type { Log, LogFilter } from "./answers.ts"
+import { ChainError } from "./ChainClient.ts"
+import type { Fault } from "./classify.ts"
+import { isBehind } from "./confirmed.ts"
+import { type Endpoint, type Question, REQUESTS_PER_BATCH } from "./endpoint.ts"
+import { CONCURRENT_CALLS } from "./multicall.ts"
+import { afterPage, afterRefusal, BLOCKS_PER_PAGE_MAX, BLOCKS_PER_SLOW_PAGE_MIN, HALVINGS_MAX } from "./pageSize.ts"
 import { blockAt, headNumber, logsOf } from "./questions.ts"
-import type { Rpc } from "./rpc.ts"
+import { type Doubt, failIf, type Rpc } from "./rpc.ts"
 
-/** Blocks in one `eth_getLogs`. Source: docs.base.org, `eth_getLogs`: "under 2,000 blocks for reliable results". */
-const BLOCKS_PER_PAGE = 2_000n
-
-/** How often a page that a provider finds too large is cut in two: down to 63 blocks. */
-const HALVINGS_MAX = 5
-
-/** Three months of Base, or 2,000 pages. What is older needs an archive and a person. */
+/** Three months of Base. What is older needs an archive and a person. */
 export const BLOCKS_SEARCHED_MAX = 4_000_000n
 
 /** Entries of a list in a topic. Public providers cap lists; 20,000 were fine on anvil. */
@@ -39,57 +35,99 @@ export const findLogs = Effect.fnUntraced(function* <A>(
     const detail = `the logs of ${blocks} blocks are more than will be searched (${BLOCKS_SEARCHED_MAX})`
     return yield* new ChainError({ reason: "Rejected", operation, detail })
   }
-  const found = yield* Effect.forEach(pagesOf(filter), (page) => findPage(rpc, operation, page, decode, HALVINGS_MAX), {
+  const found = yield* Effect.forEach(partsOf(filter), (part) => findPart(rpc, operation, part, decode), {
     concurrency: CONCURRENT_CALLS
   })
   return found.flat()
 })
 
-const pagesOf = (filter: LogFilter): ReadonlyArray<LogFilter> => {
-  const pages: Array<LogFilter> = []
-  for (let fromBlock = filter.fromBlock; fromBlock <= filter.toBlock; fromBlock += BLOCKS_PER_PAGE) {
-    const last = fromBlock + BLOCKS_PER_PAGE - 1n
-    pages.push({ ...filter, fromBlock, toBlock: last < filter.toBlock ? last : filter.toBlock })
+const partsOf = (filter: LogFilter): ReadonlyArray<LogFilter> => {
+  const parts: Array<LogFilter> = []
+  for (let fromBlock = filter.fromBlock; fromBlock <= filter.toBlock; fromBlock += BLOCKS_PER_PAGE_MAX) {
+    parts.push(firstBlocks({ ...filter, fromBlock }, BLOCKS_PER_PAGE_MAX))
   }
-  return pages
+  return parts
 }
 
-/** Providers differ in how many blocks or logs they give at once, and only say so when asked for too many. */
-const findPage = <A>(
+/** The same filter for no more than so many blocks. */
+const firstBlocks = (filter: LogFilter, blocks: bigint): LogFilter => {
+  const last = filter.fromBlock + blocks - 1n
+  return { ...filter, toBlock: last < filter.toBlock ? last : filter.toBlock }
+}
+
+/** One page in the best case; as many as there are blocks where a provider gives one at a time. */
+const findPart = Effect.fnUntraced(function* <A>(
   rpc: Rpc,
   operation: string,
-  page: LogFilter,
-  decode: (log: Log) => A,
-  halvings: number
-): Effect.Effect<ReadonlyArray<A>, ChainError> =>
-  rpc
-    .ask(operation, logsAndHead(page, decode), ({ head }) => isBehind(page.toBlock)(head))
-    .pipe(
-      Effect.map(({ logs }) => logs),
-      Effect.catchIf(
-        (error) => error.reason === "TooLarge" && halvings > 0 && page.fromBlock < page.toBlock,
-        () =>
-          Effect.forEach(halvesOf(page), (half) => findPage(rpc, operation, half, decode, halvings - 1)).pipe(
-            Effect.map((halves) => halves.flat())
-          )
-      )
+  part: LogFilter,
+  decode: (log: Log) => A
+): Effect.fn.Return<ReadonlyArray<A>, ChainError> {
+  const found: Array<A> = []
+  let fromBlock = part.fromBlock
+  while (fromBlock <= part.toBlock) {
+    const rest = { ...part, fromBlock }
+    // Each try asks every endpoint for what it was last found to take, and what was too much is halved.
+    const page = yield* Effect.retry(
+      rpc.askBy(operation, (endpoint) => readPage(endpoint, rest, decode)),
+      { times: HALVINGS_MAX, while: ({ reason }) => reason === "TooLarge" }
     )
+    found.push(...page.logs)
+    fromBlock = page.toBlock + 1n
+  }
+  return found
+})
+
+/** The logs up to `toBlock`: as much of what was asked for as the endpoint gives at once. */
+interface Page<A> {
+  readonly logs: ReadonlyArray<A>
+  readonly toBlock: bigint
+}
+
+const readPage = Effect.fnUntraced(function* <A>(
+  { ask, pageSize }: Endpoint,
+  rest: LogFilter,
+  decode: (log: Log) => A
+): Effect.fn.Return<Page<A>, Fault> {
+  const page = firstBlocks(rest, (yield* Ref.get(pageSize)).blocks)
+  const asked = page.toBlock - page.fromBlock + 1n
+  const shrink = Ref.update(pageSize, afterRefusal(asked))
+  const read = (filter: LogFilter) =>
+    Effect.map(Effect.tap(ask(logsAndHead(filter, decode)), failIf(isShort(filter))), ({ logs }) => {
+      return { logs, toBlock: filter.toBlock }
+    })
+  return yield* read(page).pipe(
+    Effect.tap(Ref.update(pageSize, afterPage(asked))),
+    Effect.onInterrupt(() => Ref.update(pageSize, afterRefusal(asked, BLOCKS_PER_SLOW_PAGE_MIN))),
+    Effect.tapError(({ reason }) => (reason === "TooLarge" ? shrink : Effect.void)),
+    // Nobody knows all words for "too large": what is refused as a page and given as a block was too large.
+    Effect.catchIf(
+      ({ reason }) => reason === "Rejected" && asked > 1n,
+      (refused) =>
+        read(firstBlocks(rest, 1n)).pipe(
+          Effect.tap(shrink),
+          Effect.mapError(() => refused)
+        )
+    )
+  )
+})
+
+interface LogsAndHead<A> {
+  readonly logs: ReadonlyArray<A>
+  readonly head: bigint
+}
 
 /** A node gives what it has of a range and says nothing of the blocks that it lacks, so its head is asked with it. */
 const logsAndHead =
-  <A>(page: LogFilter, decode: (log: Log) => A): Question<{ readonly logs: ReadonlyArray<A>; readonly head: bigint }> =>
+  <A>(page: LogFilter, decode: (log: Log) => A): Question<LogsAndHead<A>> =>
   async (node) => {
     const [logs, head] = await Promise.all([logsOf(page)(node), headNumber(node)])
     return { logs: logs.map(decode), head }
   }
 
-const halvesOf = (page: LogFilter): ReadonlyArray<LogFilter> => {
-  const middle = (page.fromBlock + page.toBlock) / 2n
-  return [
-    { ...page, toBlock: middle },
-    { ...page, fromBlock: middle + 1n }
-  ]
-}
+const isShort =
+  ({ toBlock }: LogFilter): Doubt<LogsAndHead<unknown>> =>
+  ({ head }) =>
+    isBehind(toBlock)(head)
 
 /** The same logs, each with the time of its block: the node's own word with the log, else asked for. */
 export const withTimes = Effect.fnUntraced(function* <L extends Pick<Log, "block" | "timeMs">>(

@@ -1,5 +1,6 @@
 import { Effect, Option, Schema } from "effect"
 import { format, type Usdc } from "../domain/Usdc.ts"
+import { NO_REDIRECT } from "../ops/fetch.ts"
 import { Failed } from "./client/Failed.ts"
 import { NotHere } from "./io.ts"
 import type { SandboxPayment } from "./words/sandbox.ts"
@@ -42,7 +43,7 @@ const post = (url: string, body: unknown) =>
   Effect.tryPromise({
     try: async (signal) => {
       const headers = { "content-type": "application/json" }
-      const response = await fetch(url, { method: "POST", headers, body: JSON.stringify(body), signal })
+      const response = await fetch(url, { ...NO_REDIRECT, method: "POST", headers, body: JSON.stringify(body), signal })
       return { status: response.status, text: await response.text() }
     },
     catch: () => unclear(`The sandbox does not answer at ${url}. Its log says more.`)

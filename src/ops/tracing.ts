@@ -1,7 +1,8 @@
 import { ConfigProvider, Effect, Layer, Option } from "effect"
-import { FetchHttpClient, HttpBody, HttpClient, HttpClientError } from "effect/http"
+import { HttpBody, HttpClient, HttpClientError } from "effect/http"
 import { OtlpSerialization, OtlpTracer } from "effect/observability"
 import { Settings, type SettingsShape } from "../config/Settings.ts"
+import { httpClient } from "./fetch.ts"
 import { makeScrub } from "./scrub.ts"
 import { version } from "./version.ts"
 
@@ -27,7 +28,7 @@ const limited = (http: HttpClient.HttpClient): HttpClient.HttpClient =>
   )
 
 const client = Layer.effect(HttpClient.HttpClient, Effect.map(HttpClient.HttpClient, limited)).pipe(
-  Layer.provide(FetchHttpClient.layer)
+  Layer.provide(httpClient)
 )
 
 /**

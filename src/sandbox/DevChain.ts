@@ -14,6 +14,7 @@ import {
 import { privateKeyToAccount } from "viem/accounts"
 import { local } from "../config/Network.ts"
 import { type Address, address } from "../domain/Address.ts"
+import { NO_REDIRECT } from "../ops/fetch.ts"
 
 /** The chain did not do what the sandbox asked of it. */
 export class DevChainError extends Schema.TaggedError<DevChainError>()("DevChainError", {
@@ -81,7 +82,7 @@ const createClient = (rpcUrl: string) =>
       rpcUrls: { default: { http: [rpcUrl] } },
       contracts: { multicall3: { address: MULTICALL3 } }
     }),
-    transport: http(rpcUrl, { retryCount: 0, timeout: ANSWER_TIMEOUT_MS }),
+    transport: http(rpcUrl, { fetchOptions: NO_REDIRECT, retryCount: 0, timeout: ANSWER_TIMEOUT_MS }),
     pollingInterval: POLLING_INTERVAL_MS,
     cacheTime: 0
   })

@@ -3,8 +3,9 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net"
 import { text } from "node:stream/consumers"
 import { setTimeout } from "node:timers/promises"
+import { NO_REDIRECT } from "../ops/fetch.ts"
 import { defaults, type Faults, type Kind } from "./faults.ts"
-import { isCall, type Plan, planFor, type RpcAnswer, type View } from "./rpcView.ts"
+import { isCall, LOG_FAULTS, type Plan, planFor, type RpcAnswer, type View } from "./rpcView.ts"
 
 /** There is no port to listen on. */
 export class RpcProxyError extends Schema.TaggedError<RpcProxyError>()("RpcProxyError", { message: Schema.String }) {}
@@ -63,7 +64,8 @@ interface Answer {
 type Ask = (body: string) => Promise<Answer>
 
 const forward = async (target: string, body: string): Promise<Answer> => {
-  const answer = await fetch(target, { method: "POST", headers: { "content-type": "application/json" }, body })
+  const headers = { "content-type": "application/json" }
+  const answer = await fetch(target, { ...NO_REDIRECT, method: "POST", headers, body })
   return { status: answer.status, body: await answer.text() }
 }
 
@@ -115,9 +117,11 @@ const viewer = (faults: Faults, ask: Ask) => {
     const max = isAbout("eth_getLogs", "rpc-range")
       ? (faults.find(["rpc-range"])?.blocks ?? defaults.blocks)
       : undefined
+    const logs = LOG_FAULTS.filter((kind) => takes("eth_getLogs", kind))
     const view: View = {
       ...(head === undefined ? {} : { head }),
       ...(takes("eth_getLogs", "rpc-no-logs") ? { hasNoLogs: true } : {}),
+      ...(logs.length === 0 ? {} : { logs }),
       ...(takes("eth_chainId", "rpc-wrong-chain") ? { isOtherChain: true } : {}),
       ...(max === undefined ? {} : { range: { max, newest: await newest() } })
     }

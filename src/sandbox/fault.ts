@@ -8,6 +8,7 @@ import * as CliError from "effect/cli/CliError"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as GlobalFlag from "effect/cli/GlobalFlag"
+import { NO_REDIRECT } from "../ops/fetch.ts"
 import { version } from "../ops/version.ts"
 import { Refusal } from "./controlAnswers.ts"
 import { FaultsState } from "./faultRoutes.ts"
@@ -83,7 +84,8 @@ const ask = Effect.fnUntraced(function* (url: string, method: "GET" | "PUT" | "D
   const { status, text } = yield* Effect.tryPromise({
     try: async (signal) => {
       const sent = body === undefined ? {} : { body: JSON.stringify(body) }
-      const response = await fetch(url, { method, headers: { "content-type": "application/json" }, ...sent, signal })
+      const headers = { "content-type": "application/json" }
+      const response = await fetch(url, { ...NO_REDIRECT, method, headers, ...sent, signal })
       return { status: response.status, text: await response.text() }
     },
     catch: () => problem(`The sandbox does not answer at ${url}. Is it still starting, or stuck? Its log says more.`)

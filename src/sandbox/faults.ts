@@ -44,6 +44,10 @@ const rpcKinds = {
   "rpc-frozen": "the node's head stays where it is",
   "rpc-lag": "the node is `blocks` blocks behind",
   "rpc-no-logs": "eth_getLogs finds nothing",
+  "rpc-logs-twice": "eth_getLogs gives every log twice",
+  "rpc-logs-foreign": "eth_getLogs gives a log besides that was not asked for",
+  "rpc-logs-removed": "eth_getLogs gives every log as one of a block that is no more",
+  "rpc-logs-index": "eth_getLogs counts the logs otherwise than the receipts do",
   "rpc-range": "eth_getLogs over more than `blocks` blocks is refused",
   "rpc-wrong-chain": "eth_chainId names another chain"
 } as const

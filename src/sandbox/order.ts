@@ -9,6 +9,7 @@ import * as Flag from "effect/cli/Flag"
 import * as GlobalFlag from "effect/cli/GlobalFlag"
 import { shortId } from "../domain/Task.ts"
 import { duration } from "../domain/time.ts"
+import { NO_REDIRECT } from "../ops/fetch.ts"
 import { version } from "../ops/version.ts"
 import { allowed, isRecipient, type OrderBody, OrderPlaced, PayMode, Quantity } from "./ControlServer.ts"
 import { Refusal } from "./controlAnswers.ts"
@@ -68,7 +69,7 @@ const placeOrder = Effect.fnUntraced(function* (url: string, body: OrderBody) {
   const { status, text } = yield* Effect.tryPromise({
     try: async (signal) => {
       const headers = { "content-type": "application/json" }
-      const response = await fetch(url, { method: "POST", headers, body: JSON.stringify(body), signal })
+      const response = await fetch(url, { ...NO_REDIRECT, method: "POST", headers, body: JSON.stringify(body), signal })
       return { status: response.status, text: await response.text() }
     },
     catch: () => problem(`The sandbox does not answer at ${url}. Is it still starting, or stuck? Its log says more.`)

@@ -11,11 +11,16 @@ export type RpcAnswer =
   | { readonly result: unknown }
   | { readonly error: { readonly code: number; readonly message: string } }
 
+export const LOG_FAULTS = ["rpc-logs-twice", "rpc-logs-foreign", "rpc-logs-removed", "rpc-logs-index"] as const
+export type LogFault = (typeof LOG_FAULTS)[number]
+
 /** How the node that is seen differs from the one that is there. What is left out is as it is. */
 export interface View {
   /** The newest block that it knows. */
   readonly head?: bigint
   readonly hasNoLogs?: boolean
+  /** What is wrong with the logs that it gives. */
+  readonly logs?: ReadonlyArray<LogFault>
   /** Blocks in one `eth_getLogs`, and the node's newest block, up to which a range without an end goes. */
   readonly range?: { readonly max: number; readonly newest: bigint }
   readonly isOtherChain?: boolean
@@ -49,7 +54,7 @@ const answered = (result: unknown): Plan => ({ answer: { result } })
 
 /** What a node through this view makes of a call. */
 export const planFor = (call: RpcCall, view: View): Plan => {
-  if (call.method === "eth_getLogs") return planLogs(call, view)
+  if (call.method === "eth_getLogs") return spoilt(planLogs(call, view), view.logs ?? [])
   if (call.method === "eth_chainId" && view.isOtherChain === true) return { call, see: withResult(nextNumber) }
   return view.head === undefined ? asIs(call) : planBehind(call, view.head)
 }
@@ -87,6 +92,39 @@ const planLogs = (call: RpcCall, view: View): Plan => {
   if (head === undefined) return asIs(call)
   if (from > head) return answered([])
   return asIs({ ...call, params: [{ ...filter, fromBlock: hex(from), toBlock: hex(to > head ? head : to) }] })
+}
+
+/** The logs of an answer, with these faults. */
+const spoilt = (plan: Plan, faults: ReadonlyArray<LogFault>): Plan => {
+  if ("answer" in plan || faults.length === 0) return plan
+  const spoil = withResult((logs) => faults.reduce((seen, fault) => SPOILING[fault](seen), isLogs(logs) ? logs : []))
+  return { call: plan.call, see: (answer) => spoil(plan.see(answer)) }
+}
+
+interface RpcLog {
+  readonly logIndex: string
+}
+
+const isLogs = (value: unknown): value is ReadonlyArray<RpcLog> => Array.isArray(value)
+
+const SPOILING: Record<LogFault, (logs: ReadonlyArray<RpcLog>) => ReadonlyArray<RpcLog>> = {
+  "rpc-logs-twice": (logs) => [...logs, ...logs],
+  "rpc-logs-foreign": (logs) => [...logs, STRAY],
+  "rpc-logs-removed": (logs) => logs.map((log) => ({ ...log, removed: true })),
+  "rpc-logs-index": (logs) => logs.map((log) => ({ ...log, logIndex: hex(numberOf(log.logIndex) + 1_000n) }))
+}
+
+/** Of no contract that anybody asks for. */
+const STRAY = {
+  address: `0x${"de".repeat(20)}`,
+  topics: [],
+  data: "0x",
+  blockNumber: "0x1",
+  blockHash: `0x${"0b".repeat(32)}`,
+  transactionHash: `0x${"de".repeat(32)}`,
+  transactionIndex: "0x0",
+  logIndex: "0x0",
+  removed: false
 }
 
 const hex = (number: bigint): string => `0x${number.toString(16)}`

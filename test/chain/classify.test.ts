@@ -67,6 +67,8 @@ describe("classify", () => {
     ["a key that is no good", status(401, "Must be authenticated!"), "Rejected"],
     ["a method that is unknown", refusal(-32601, "the method eth_foo does not exist"), "Rejected"],
     ["parameters that are wrong", refusal(-32602, "invalid argument 0"), "Rejected"],
+    ["a range that makes no sense, as geth says it", refusal(-32000, "invalid block range params"), "Rejected"],
+    ["a redirect", status(307, "Temporary Redirect"), "Unavailable"],
     ["a node behind, as geth says it", refusal(-32000, "header not found"), "Lagging"],
     ["a node behind, as Erigon says it", refusal(-32000, "block not found: 123"), "Lagging"],
     ["a node behind, as Nethermind says it", refusal(-32001, "Unknown block"), "Lagging"],

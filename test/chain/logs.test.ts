@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { account, fakeChain, Refusal, transfer } from "./fakeChain.ts"
-import { type Behaviour, fakeNodes, healthy, on, URL } from "./fakeNodes.ts"
+import { BACKUP, type Behaviour, fakeNodes, healthy, on, URL } from "./fakeNodes.ts"
 
 const [wallet, payer] = [account(1), account(2)]
 
@@ -17,12 +17,33 @@ const longChain = () => {
 
 /** A node that gives logs of no more than `most` blocks at once. */
 const capped =
-  (chain: ReturnType<typeof fakeChain>, most: bigint): Behaviour =>
+  (
+    chain: ReturnType<typeof fakeChain>,
+    most: bigint,
+    refusal = new Refusal(-32602, `block range is too large: max ${most}`)
+  ): Behaviour =>
   (request, signal) => {
     const filter = request.params?.[0] as { readonly fromBlock: string; readonly toBlock: string }
     return request.method === "eth_getLogs" && BigInt(filter.toBlock) - BigInt(filter.fromBlock) >= most
-      ? new Refusal(-32602, `block range is too large: max ${most}`)
+      ? refusal
       : healthy(chain)(request, signal)
+  }
+
+/** A chain of so many blocks with a deposit in each. */
+const everyBlock = (blocks: number) => {
+  const chain = { ...fakeChain(), head: BigInt(blocks - 1) }
+  for (let block = 0n; block <= chain.head; block++)
+    chain.logs.push(transfer({ from: payer, to: wallet, value: 1n, block }))
+  return chain
+}
+
+/** Notes how many blocks each question for logs is about. */
+const noting =
+  (asked: Array<number>, node: Behaviour): Behaviour =>
+  (request, signal) => {
+    const filter = request.params?.[0] as { readonly fromBlock: string; readonly toBlock: string }
+    if (request.method === "eth_getLogs") asked.push(Number(filter.toBlock) - Number(filter.fromBlock) + 1)
+    return node(request, signal)
   }
 
 const blocksOf = (deposits: ReadonlyArray<{ readonly block: { readonly number: bigint } }>) =>
@@ -37,21 +58,84 @@ describe("a search of the logs", () => {
     })
   )
 
-  it.effect("cuts a page in two as often as the provider finds it too large, and loses no block on the way", () =>
+  it.effect("cuts a page as often as the provider finds it too large, and loses no block on the way", () =>
     Effect.gen(function* () {
-      const chain = fakeChain()
-      const blocks = Array.from({ length: 1_001 }, (_, block) => BigInt(block))
-      for (const block of blocks) chain.logs.push(transfer({ from: payer, to: wallet, value: 1n, block }))
+      const chain = everyBlock(1_001)
       const { answer } = yield* on(capped(chain, 70n), (client) => client.findDeposits(everything(1_000n)))
-      assert.deepStrictEqual(blocksOf(answer), blocks)
+      assert.deepStrictEqual(blocksOf(answer), [...Array(1_001).keys()].map(BigInt))
     })
   )
 
-  it.effect("gives up where not even a small page is granted", () =>
+  it.effect("reads 400 blocks from a provider that gives ten at a time, and remembers what it takes", () =>
     Effect.gen(function* () {
-      const nodes = fakeNodes({ [URL]: capped(longChain(), 10n) })
+      const asked: Array<number> = []
+      const nodes = fakeNodes({ [URL]: noting(asked, capped(everyBlock(401), 10n)) })
+      yield* nodes.run((client) =>
+        Effect.gen(function* () {
+          const search = client.findDeposits(everything(400n))
+          assert.strictEqual((yield* search).length, 401)
+          assert.isAtMost(asked.length, 75)
+          asked.length = 0
+          assert.strictEqual((yield* search).length, 401)
+          assert.isAtMost(Math.max(...asked), 15, "no page is asked for that was found to be far too large")
+        })
+      )
+    })
+  )
+
+  it.effect.each([1n, 2n, 3n])("gets on with a provider that gives %d block(s) at a time", (most) =>
+    Effect.gen(function* () {
+      const { answer } = yield* on(capped(everyBlock(31), most), (client) => client.findDeposits(everything(30n)))
+      assert.strictEqual(answer.length, 31)
+    })
+  )
+
+  it.effect("gets on whatever words a provider has for a range that is too large", () =>
+    Effect.gen(function* () {
+      const node = capped(everyBlock(31), 4n, new Refusal(-32602, "computer says no"))
+      const { answer } = yield* on(node, (client) => client.findDeposits(everything(30n)))
+      assert.strictEqual(answer.length, 31)
+    })
+  )
+
+  const noRange = [
+    ["bad parameters", new Refusal(-32602, "invalid argument 0: hex string without 0x prefix"), "Rejected", 2],
+    ["a block range that makes no sense", new Refusal(-32000, "invalid block range params"), "Rejected", 2],
+    ["a block that it has not", new Refusal(-32000, "block not found"), "Lagging", 3],
+    ["its being busy", new Refusal(-32005, "too many requests"), "RateLimited", 3]
+  ] as const
+
+  it.effect.each(noRange)("takes %s for nothing else", ([, refusal, reason, requests]) =>
+    Effect.gen(function* () {
+      const asked: Array<number> = []
+      const refusing: Behaviour = (request, signal) =>
+        request.method === "eth_getLogs" ? refusal : healthy(longChain())(request, signal)
+      const { answer } = yield* on(noting(asked, refusing), (client) =>
+        Effect.flip(client.findDeposits(everything(999n)))
+      )
+      assert.strictEqual(answer.reason, reason)
+      assert.strictEqual(asked.length, requests)
+    })
+  )
+
+  it.effect("asks each URL for what that one takes", () =>
+    Effect.gen(function* () {
+      const [small, large]: [Array<number>, Array<number>] = [[], []]
+      const nodes = fakeNodes({
+        [URL]: noting(small, capped(everyBlock(401), 10n)),
+        [BACKUP]: noting(large, healthy(everyBlock(401)))
+      })
+      const answer = yield* nodes.run((client) => client.findDeposits(everything(400n)))
+      assert.strictEqual(answer.length, 401)
+      assert.deepStrictEqual([small, large], [[401], [401]])
+    })
+  )
+
+  it.effect("gives up where not even one block is given", () =>
+    Effect.gen(function* () {
+      const nodes = fakeNodes({ [URL]: capped(longChain(), 0n) })
       const error = yield* Effect.flip(nodes.run((client) => client.findDeposits(everything(4_800n))))
-      assert.include(error.message, "TooLarge (node.example: block range is too large: max 10)")
+      assert.include(error.message, "TooLarge (node.example: block range is too large: max 0)")
     })
   )
 

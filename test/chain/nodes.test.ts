@@ -1,11 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Fiber, Redacted } from "effect"
+import { Duration, Effect, Fiber, Redacted, Ref } from "effect"
 import { FetchHttpClient } from "effect/http"
 import { TestClock } from "effect/testing"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { makeEndpoint } from "../../src/chain/endpoint.ts"
 import { makeNodes } from "../../src/chain/nodes.ts"
+import { largest } from "../../src/chain/pageSize.ts"
 import { answer, fakeChain, type FakeChain, timeMs } from "./fakeChain.ts"
 import { BACKUP, type Behaviour, dead, fakeNodes, http, URL } from "./fakeNodes.ts"
 
@@ -70,7 +71,7 @@ describe("how the nodes are", () => {
   ] as const)
     it.effect(`is told after ${limit} at the latest with RPC_TIMEOUT ${rpcTimeout}`, () =>
       Effect.gen(function* () {
-        const silent = { host: "silent", ask: () => Effect.never }
+        const silent = { host: "silent", ask: () => Effect.never, pageSize: Ref.makeUnsafe(largest) }
         const asking = yield* Effect.forkChild(makeNodes([silent, silent], Duration.fromInputUnsafe(rpcTimeout)), {
           startImmediately: true
         })

@@ -1,8 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import { type Array as Arr, Duration, Effect, Exit, Fiber } from "effect"
+import { type Array as Arr, Duration, Effect, Exit, Fiber, Ref } from "effect"
 import { TestClock } from "effect/testing"
 import type { Fault } from "../../src/chain/classify.ts"
 import type { Endpoint } from "../../src/chain/endpoint.ts"
+import { largest } from "../../src/chain/pageSize.ts"
 import { makeRpc } from "../../src/chain/rpc.ts"
 
 /** An endpoint that answers with its own host's name, or does what the test says: no promise, no socket. */
@@ -12,7 +13,11 @@ const endpoint = (host: string, answer: Effect.Effect<string, Fault> = Effect.su
     counted.asked++
     return Effect.onInterrupt(counted.answer, () => Effect.sync(() => counted.aborted++))
   })
-  return Object.assign(counted, { host, ask: () => ask as Effect.Effect<never, Fault> }) satisfies Endpoint
+  return Object.assign(counted, {
+    host,
+    ask: () => ask as Effect.Effect<never, Fault>,
+    pageSize: Ref.makeUnsafe(largest)
+  }) satisfies Endpoint
 }
 
 const fails = (reason: Fault["reason"], detail = "no luck") => Effect.fail<Fault>({ reason, detail })

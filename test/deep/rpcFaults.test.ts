@@ -107,6 +107,11 @@ const stories: ReadonlyArray<Story> = [
   { name: "a node that is behind", fault: { kind: "rpc-lag", blocks: 3 } },
   { name: "logs of few blocks at a time", fault: { kind: "rpc-range", blocks: 12 } },
   { name: "no logs for a while", fault: { kind: "rpc-no-logs" }, offAfter: 3 },
+  { name: "every log twice", fault: { kind: "rpc-logs-twice" } },
+  { name: "logs that are counted otherwise than in the receipts", fault: { kind: "rpc-logs-index" } },
+  { name: "removed logs for a while", fault: { kind: "rpc-logs-removed" }, offAfter: 3 },
+  { name: "one node of two that gives what was not asked for", fault: { kind: "rpc-logs-foreign" }, hasOther: true },
+  { name: "one node of two without logs", fault: { kind: "rpc-no-logs" }, hasOther: true },
   { name: "one dead node of two", fault: { kind: "rpc-reset" }, hasOther: true },
   { name: "one silent node of two", fault: { kind: "rpc-hang" }, hasOther: true },
   { name: "one node of two behind", fault: { kind: "rpc-lag", blocks: 5 }, hasOther: true }

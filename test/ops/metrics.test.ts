@@ -1,9 +1,10 @@
 import { assert, describe, it, layer } from "@effect/vitest"
-import { Duration, Effect, Fiber, Layer } from "effect"
+import { Duration, Effect, Fiber, Layer, Ref } from "effect"
 import { PrometheusMetrics } from "effect/observability"
 import { TestClock } from "effect/testing"
 import { OnQuestion } from "../../src/chain/ChainClient.ts"
 import type { Fault } from "../../src/chain/classify.ts"
+import { largest } from "../../src/chain/pageSize.ts"
 import { makeRpc } from "../../src/chain/rpc.ts"
 import { usdc } from "../../src/domain/Usdc.ts"
 import { every } from "../../src/loop/every.ts"
@@ -106,7 +107,8 @@ describe("an RPC endpoint", () => {
   const fails = (reason: Fault["reason"]) => Effect.fail<Fault>({ reason, detail: "no luck" })
   const endpoint = (host: string, answer: Effect.Effect<string, Fault>) => ({
     host,
-    ask: () => answer as Effect.Effect<never, Fault>
+    ask: () => answer as Effect.Effect<never, Fault>,
+    pageSize: Ref.makeUnsafe(largest)
   })
   const rpcOf = (first: ReturnType<typeof endpoint>, second: ReturnType<typeof endpoint>) =>
     makeRpc({ endpoints: [first, second], vouch: () => Effect.void, rpcTimeout: Duration.seconds(10) })

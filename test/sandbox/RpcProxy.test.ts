@@ -132,6 +132,27 @@ describe("the proxy in front of a node", () => {
     })
   )
 
+  it.live("spoils the logs that it gives", () =>
+    Effect.gen(function* () {
+      const { faults, call } = yield* open
+      const logs = (...kinds: ReadonlyArray<Faults.Kind>) => {
+        faults.set(kinds.map((kind) => ({ kind, times: 1 })))
+        return call("eth_getLogs", { fromBlock: "0x0", toBlock: "0x1" })
+      }
+      const log = { blockNumber: "0x10" }
+      assert.deepStrictEqual(yield* logs("rpc-logs-twice"), [log, log])
+      assert.deepStrictEqual(yield* logs("rpc-logs-removed"), [{ ...log, removed: true }])
+      assert.deepStrictEqual(yield* logs("rpc-logs-index"), [{ ...log, logIndex: "0x3e8" }])
+      assert.strictEqual(((yield* logs("rpc-logs-foreign")) as ReadonlyArray<unknown>).length, 2)
+      assert.deepStrictEqual(faults.injected(), {
+        "rpc-logs-twice": 1,
+        "rpc-logs-removed": 1,
+        "rpc-logs-index": 1,
+        "rpc-logs-foreign": 1
+      })
+    })
+  )
+
   it.live("refuses logs of many blocks, in the words of providers", () =>
     Effect.gen(function* () {
       const { faults, call } = yield* open

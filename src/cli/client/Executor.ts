@@ -1,11 +1,11 @@
 import { Effect, Layer, Option, Redacted } from "effect"
-import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as HttpApiClient from "effect/http-api/HttpApiClient"
 import * as HttpApiMiddleware from "effect/http-api/HttpApiMiddleware"
 import { Api, Authorization } from "../../api/contract/Api.ts"
 import type { SettingsShape } from "../../config/Settings.ts"
+import { httpClient } from "../../ops/fetch.ts"
 
 /** The running executor, as its contract has it. */
 export type Executor = HttpApiClient.ForApi<typeof Api>
@@ -27,7 +27,7 @@ export const makeExecutor = (place: Place, onAsk: () => void): Effect.Effect<Exe
   HttpApiClient.make(Api, {
     baseUrl: urlOf(place),
     transformClient: HttpClient.tapRequest(() => Effect.sync(onAsk))
-  }).pipe(Effect.provide(Layer.merge(FetchHttpClient.layer, withToken(place))))
+  }).pipe(Effect.provide(Layer.merge(httpClient, withToken(place))))
 
 const withToken = ({ opsToken }: Place) =>
   HttpApiMiddleware.layerClient(Authorization, ({ request, next }) =>
