@@ -67,7 +67,13 @@ const explainAll = Effect.fnUntraced(function* (
   spent: ReadonlyArray<AuthorizationQuery>,
   toBlock: bigint
 ): Effect.fn.Return<Explained, ChainError> {
-  let explained = yield* explain(rpc, usdc, spent, toBlock)
+  // Doubtful logs explain nothing. Nonces that are unused need no logs, and are answered all the same.
+  let explained = yield* explain(rpc, usdc, spent, toBlock).pipe(
+    Effect.catchIf(
+      ({ reason }) => reason === "Doubtful",
+      () => Effect.succeed<Explained>(new Map())
+    )
+  )
   const open = () => spent.filter((query) => !explained.has(keyOf(query)))
   const nodes = open().length === 0 ? [] : yield* rpc.apart
   for (const { host, rpc: node } of nodes.length > 1 ? nodes : []) {
@@ -169,7 +175,7 @@ const findPayments = Effect.fnUntraced(function* (
   return new Map(found.flat(2))
 })
 
-/** No node has the receipt, or none that goes with the log: nothing about the nonce is known, and others go on. */
+/** No node has a log or receipt that can be believed: nothing about the nonce is known, and others go on. */
 const isAboutOne = ({ reason }: ChainError): boolean => reason === "Doubtful" || reason === "Lagging"
 
 /**

@@ -99,7 +99,7 @@ const readPage = Effect.fnUntraced(function* <A>(
     Effect.tap(Ref.update(pageSize, afterPage(asked))),
     Effect.onInterrupt(() => Ref.update(pageSize, afterRefusal(asked, BLOCKS_PER_SLOW_PAGE_MIN))),
     Effect.tapError(({ reason }) => (reason === "TooLarge" ? shrink : Effect.void)),
-    // Nobody knows all words for "too large": what is refused as a page and given as a block was too large.
+    // Providers have many words for "too large": what is refused as a page and given as a block was too large.
     Effect.catchIf(
       ({ reason }) => reason === "Rejected" && asked > 1n,
       (refused) =>

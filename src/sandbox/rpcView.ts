@@ -114,7 +114,7 @@ const SPOILING: Record<LogFault, (logs: ReadonlyArray<RpcLog>) => ReadonlyArray<
   "rpc-logs-index": (logs) => logs.map((log) => ({ ...log, logIndex: hex(numberOf(log.logIndex) + 1_000n) }))
 }
 
-/** Of no contract that anybody asks for. */
+/** Of a contract that the executor does not ask for. */
 const STRAY = {
   address: `0x${"de".repeat(20)}`,
   topics: [],

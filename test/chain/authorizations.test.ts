@@ -25,6 +25,17 @@ const removing =
       : answer
   }
 
+/** A node that gives a log besides. */
+const adding =
+  (log: FakeLog, node: Behaviour): Behaviour =>
+  (request, signal) => {
+    const own = healthy({ ...fakeChain(), logs: [log] })
+    const topics = { ...(request.params?.[0] as object), topics: [] }
+    const more = request.method === "eth_getLogs" ? own({ ...request, params: [topics] }, signal) : []
+    const answer = node(request, signal)
+    return request.method === "eth_getLogs" ? [...(answer as Array<unknown>), ...(more as Array<unknown>)] : answer
+  }
+
 const reverting = (chain: FakeChain): FakeChain => {
   chain.reverted.add(bytes32(0xaa))
   return chain
@@ -158,6 +169,7 @@ describe("readAuthorizations", () => {
     const short: ReadonlyArray<readonly [string, Behaviour]> = [
       ["has no log of it", healthy(chainWith([1]))],
       ["gives every log as removed", removing(healthy(whole))],
+      ["gives a log that was not asked for", adding(transfer({ ...payment, index: 9 }), healthy(whole))],
       ["has no receipt", without("eth_getTransactionReceipt", healthy(whole))],
       ["has a receipt without the transfer", healthy(chainWith([1], used(1)))],
       [
