@@ -81,7 +81,7 @@ describe("a redirect is not followed", () => {
       .map((path) => [path, readFileSync(root + path, "utf8")] as const)
     const lax = sources.flatMap(([path, source]) => {
       const calls = source.match(
-        /(?<![.\w])fetch\(\w+, .*|\bFetchHttpClient\.layer\b.*|\bhttp\((?:secret|rpcUrl|url)\b[^)]*/g
+        /\bawait fetch\(.*|\bFetchHttpClient\.layer\b.*|\bhttp\((?:secret|rpcUrl|url)\b[^)]*/g
       )
       return (calls ?? []).filter((call) => !call.includes("NO_REDIRECT")).map((call) => `${path}: ${call}`)
     })
