@@ -80,9 +80,7 @@ describe("a redirect is not followed", () => {
       .filter((path) => path.endsWith(".ts") && !path.startsWith("page/") && path !== "ops/fetch.ts")
       .map((path) => [path, readFileSync(root + path, "utf8")] as const)
     const lax = sources.flatMap(([path, source]) => {
-      const calls = source.match(
-        /\bawait fetch\(.*|\bFetchHttpClient\.layer\b.*|\bhttp\((?:secret|rpcUrl|url)\b[^)]*/g
-      )
+      const calls = source.match(/\bawait fetch\(.*|\bFetchHttpClient\.layer\b.*|\bhttp\((?:secret|rpcUrl|url)\b[^)]*/g)
       return (calls ?? []).filter((call) => !call.includes("NO_REDIRECT")).map((call) => `${path}: ${call}`)
     })
     assert.deepStrictEqual(lax, [])
