@@ -5,6 +5,7 @@ import { ChainClient, WrongChain } from "../../src/chain/ChainClient.ts"
 import { local } from "../../src/config/Network.ts"
 import type { Address } from "../../src/domain/Address.ts"
 import { usdc } from "../../src/domain/Usdc.ts"
+import * as Clocks from "../../src/ops/Clocks.ts"
 import * as Contracts from "../../src/sandbox/Contracts.ts"
 import { roles } from "../../src/sandbox/DevChain.ts"
 import { freePort } from "../../src/sandbox/freePort.ts"
@@ -293,6 +294,8 @@ layer(services, { timeout: "30 seconds", excludeTestServices: true })("on a real
         yield* pay(addressOf(payer), 100n)
         yield* pay(payTo, 1n, payer)
         yield* chain.ask("let a day pass", (client) => client.increaseTime({ seconds: 86_400 }))
+        // Else no clock would be so far, and the chain would not be believed.
+        yield* Clocks.note("another clock", Date.now() + 86_400_000)
         yield* chain.mine(2)
         const { timeMs: sinceMs } = yield* confirmedBlock
         yield* pay(payTo, 2n, payer)
