@@ -45,7 +45,7 @@ export interface SweepResult {
 
 /**
  * The sweep: all pending tasks with their wallets' reservations, then all balances in one confirmed block and the
- * deposits that are new, then the verdicts, written in one statement each. A wallet that just became funded is woken at
+ * deposits that are new, then the verdicts, written in one transaction each. A wallet that just became funded is woken at
  * once. Wallets whose orders are closed are looked at in turn: what arrives late is their credit.
  */
 export const makeCheckTick = Effect.gen(function* () {

@@ -172,8 +172,8 @@ export class DecisionRepo extends Context.Service<
     /** Longest first. */
     readonly pauses: Effect.Effect<ReadonlyArray<Pause>, LedgerError>
     /**
-     * No payment is signed for it whose claim begins after this is done. One whose claim runs at that very moment may
-     * still be signed, and is followed. `false` where it is paused already.
+     * No payment is signed for it once this is done: it waits for the claims that run at this very moment, and what those
+     * signed is followed. `false` where it is paused already.
      */
     readonly pause: (pause: Pause, decision: Decision) => Effect.Effect<boolean, LedgerError>
     /** `false` where it is not paused. */

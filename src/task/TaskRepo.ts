@@ -205,7 +205,10 @@ export class TaskRepo extends Context.Service<
     ) => Effect.Effect<boolean, LedgerError>
     /** Which of these EIP-3009 nonces are a batch's or a refund's of this ledger. */
     readonly knownNonces: (nonces: ReadonlyArray<Bytes32>) => Effect.Effect<ReadonlySet<Bytes32>, LedgerError>
-    /** `pending_payment → funded`, reserving the cost, for those whose wallet is as it was and whose block is new enough. */
+    /**
+     * `pending_payment → funded`, reserving the cost, for those that are not held, whose wallet is as it was, and whose
+     * block is new enough.
+     */
     readonly fund: (
       fundings: ReadonlyArray<Funding>,
       block: Block,
@@ -231,17 +234,26 @@ export class TaskRepo extends Context.Service<
     /** Wallets that have something to do by now, the longest overdue first. */
     readonly dueWallets: (nowMs: number, limit: number) => Effect.Effect<ReadonlyArray<WalletId>, LedgerError>
     readonly walletWork: (walletId: WalletId) => Effect.Effect<WalletWork, LedgerError>
-    /** `funded → processing` with all batches of the task; resets its refusals. */
+    /**
+     * `funded → processing` with all batches of the task, if it is not held, its wallet is not stopped and no mint of it
+     * was counted since it was read; resets its refusals.
+     */
     readonly plan: (task: Task, batches: ReadonlyArray<Batch>, nowMs: number) => Effect.Effect<boolean, LedgerError>
-    /** One step of a batch, with what follows from it: counters, mint records, the task's own change. */
+    /**
+     * One step of a batch, with what follows from it: counters, mint records, the task's own change. It is not signed
+     * while its wallet is stopped, or it is paused.
+     */
     readonly saveBatch: (save: BatchSave, nowMs: number) => Effect.Effect<boolean, LedgerError>
-    /** One step of a refund. With the step that proves what left the wallet, it leaves the books too. */
+    /**
+     * One step of a refund. With the step that proves what left the wallet, it leaves the books too. It is not signed while
+     * its wallet is stopped or paused.
+     */
     readonly saveRefund: (
       save: { readonly before: Refund; readonly after: Refund; readonly spent?: Spent | undefined },
       nowMs: number
     ) => Effect.Effect<boolean, LedgerError>
     /**
-     * A change of a task that is still in the expected status. It completes only when every mint is counted and every
+     * A change of a task that is still in the expected status and not held. It completes only when every mint is counted and every
      * batch delivered or resolved, and fails only when none of its batches is in flight: signed and unproven, or paid and undelivered.
      */
     readonly saveTask: (expected: Task, change: TaskChange, nowMs: number) => Effect.Effect<boolean, LedgerError>

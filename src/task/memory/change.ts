@@ -2,10 +2,11 @@ import { type Batch, isFinal, isInFlight } from "../../domain/Batch.ts"
 import type { Task, TaskId } from "../../domain/Task.ts"
 import { type StoredTask, type Tables, type TaskEdit, batchKey, mintRowKey } from "../MemoryLedger.ts"
 import { type BatchSave, type DeliveredMint, type Spent, type TaskChange } from "../TaskRepo.ts"
-import { batchesOf, isHeld, pausedBy, setState, setTask, taskState, touchWallet } from "./state.ts"
+import { batchesOf, isHeld, isStopped, pausedBy, setState, setTask, taskState, touchWallet } from "./state.ts"
 
 export const plan = (draft: Tables, task: Task, batches: ReadonlyArray<Batch>, nowMs: number): boolean => {
   touchWallet(draft, task.walletId)
+  if (draft.tasks.get(task.id)?.mintsCompleted !== task.mintsCompleted || isStopped(draft, task.walletId)) return false
   const change: TaskChange = { status: "processing", retryCount: 0, errorMessage: null, nextActionAtMs: null }
   if (!changeTask(draft, task, change, nowMs)) return false
   if (batches.length > 0 && batchesOf(draft, task.id).length > 0) return false
@@ -27,7 +28,8 @@ export const saveBatch = (
   const stored = draft.batches.get(batchKey(before))
   if (stored?.version !== before.version || stored.status !== before.status) return false
   const isClaim = before.status === "planned" && after.status === "signed"
-  if (isClaim && pausedBy(draft, before.walletId, before.token) !== undefined) return false
+  const isBarred = isStopped(draft, before.walletId) || pausedBy(draft, before.walletId, before.token) !== undefined
+  if (isClaim && isBarred) return false
   draft.batches.set(batchKey(before), { ...after, version: before.version + 1 })
   if (mints.length > 0 && !recordMints(draft, after, mints, nowMs)) return false
   if (endsHold !== undefined && taskState(draft, before.taskId).heldReason === endsHold) {
@@ -84,10 +86,11 @@ export const countMints = (draft: Tables, taskId: TaskId, nowMs: number): void =
 
 const hasStatus = (draft: Tables, task: Task): boolean => draft.tasks.get(task.id)?.status === task.status
 
-/** Beside the expected status, the end of a task has a condition of its own. */
+/** Of a task that is not held. Beside the expected status, its end has a condition of its own. */
 const changeTask = (draft: Tables, expected: Task, change: TaskChange, nowMs: number): boolean => {
   const row = draft.tasks.get(expected.id)
-  if (row === undefined || !hasStatus(draft, expected) || !mayEnd(draft, row, change.status)) return false
+  if (row === undefined || !hasStatus(draft, expected) || isHeld(draft, row.id)) return false
+  if (!mayEnd(draft, row, change.status)) return false
   const columns: TaskEdit = {
     ...(change.status === undefined ? {} : { status: change.status, ...onEntry(row, change, nowMs) }),
     ...(change.retryCount === undefined ? {} : { retryCount: change.retryCount }),

@@ -57,7 +57,7 @@ export const createTask = (draft: Tables, order: NewOrder, decision: Decision, n
 }
 
 export const cancel = (draft: Tables, cancellation: Cancellation, { block, decision, nowMs }: On): boolean => {
-  if (cancelTasks(draft, [cancellation], block, nowMs).length === 0) return false
+  if (cancelTasks(draft, [cancellation], block, nowMs, { evenHeld: true }).length === 0) return false
   endHoldOf(draft, cancellation.taskId)
   note(draft, decision, cancellation, nowMs)
   return true

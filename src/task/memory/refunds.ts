@@ -1,7 +1,7 @@
 import type { Refund } from "../../domain/Refund.ts"
 import type { Tables } from "../MemoryLedger.ts"
 import type { Spent } from "../TaskRepo.ts"
-import { pausedBy, touchWallet } from "./state.ts"
+import { isStopped, pausedBy, touchWallet } from "./state.ts"
 
 export const saveRefund = (
   draft: Tables,
@@ -11,7 +11,7 @@ export const saveRefund = (
   const stored = draft.refunds.get(before.id)
   if (stored?.version !== before.version || stored.status !== before.status) return false
   const isClaim = before.status === "planned" && after.status === "signed"
-  if (isClaim && pausedBy(draft, before.walletId) !== undefined) return false
+  if (isClaim && (isStopped(draft, before.walletId) || pausedBy(draft, before.walletId) !== undefined)) return false
   draft.refunds.set(before.id, { ...after, version: before.version + 1 })
   return true
 }

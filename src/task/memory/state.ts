@@ -33,6 +33,8 @@ export const taskState = (tables: Tables, id: TaskId): StoredTaskState => tables
 
 export const isHeld = (tables: Tables, id: TaskId): boolean => taskState(tables, id).heldAtMs !== undefined
 
+export const isStopped = (tables: Tables, id: WalletId): boolean => walletState(tables, id).stoppedReason !== undefined
+
 /** Funded or processing: its money is spoken for. */
 export const isReserving = (task: StoredTask | undefined): boolean =>
   task?.status === "funded" || task?.status === "processing"

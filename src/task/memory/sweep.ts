@@ -3,7 +3,7 @@ import type { TaskId } from "../../domain/Task.ts"
 import type { Tables } from "../MemoryLedger.ts"
 import type { BadTask, Cancellation, Funding } from "../TaskRepo.ts"
 import { useDeposits } from "./deposits.ts"
-import { isHeld, setState, setTask, touchWallet, walletState } from "./state.ts"
+import { isHeld, setState, setTask, setWallet, touchWallet, walletState } from "./state.ts"
 
 export type Evidence = Pick<Funding, "walletId" | "version">
 
@@ -11,6 +11,8 @@ export const isUnchanged = (draft: Tables, { walletId, version }: Evidence, bloc
   const state = walletState(draft, walletId)
   return state.version === version && state.provenBlock <= block.number
 }
+
+const isWaiting = (draft: Tables, taskId: TaskId): boolean => draft.tasks.get(taskId)?.status === "pending_payment"
 
 export const fund = (
   draft: Tables,
@@ -20,7 +22,7 @@ export const fund = (
 ): ReadonlyArray<TaskId> => {
   const unchanged = fundings.filter((funding) => isUnchanged(draft, funding, block))
   for (const walletId of new Set(unchanged.map((funding) => funding.walletId))) touchWallet(draft, walletId)
-  const paid = unchanged.filter(({ taskId }) => draft.tasks.get(taskId)?.status === "pending_payment")
+  const paid = unchanged.filter(({ taskId }) => isWaiting(draft, taskId) && !isHeld(draft, taskId))
   for (const { taskId, fundingTx, receivedAtMs, uses = [] } of paid) {
     useDeposits(draft, uses)
     const received = { fundingTx, fundingReceivedAtMs: receivedAtMs }
@@ -34,11 +36,12 @@ export const cancel = (
   draft: Tables,
   cancellations: ReadonlyArray<Cancellation>,
   block: Block,
-  nowMs: number
+  nowMs: number,
+  { evenHeld }: { readonly evenHeld: boolean } = { evenHeld: false }
 ): ReadonlyArray<TaskId> => {
-  const unpaid = cancellations.filter(
-    (wanted) => isUnchanged(draft, wanted, block) && draft.tasks.get(wanted.taskId)?.status === "pending_payment"
-  )
+  const unchanged = cancellations.filter((wanted) => isUnchanged(draft, wanted, block))
+  for (const { walletId } of unchanged) setWallet(draft, walletId, {})
+  const unpaid = unchanged.filter(({ taskId }) => isWaiting(draft, taskId) && (evenHeld || !isHeld(draft, taskId)))
   for (const { taskId, message } of unpaid) {
     setTask(draft, taskId, { status: "cancelled", errorMessage: message, completedAtMs: nowMs, updatedAtMs: nowMs })
   }

@@ -3,10 +3,10 @@ import type { Fragment } from "effect/sql/Statement"
 import type { Batch } from "../../domain/Batch.ts"
 import { mayMove, type Task, type TaskId } from "../../domain/Task.ts"
 import type { BatchSave, DeliveredMint, Spent, TaskChange } from "../TaskRepo.ts"
-import { pausedFor } from "./paused.ts"
+import { keepPauses, pausedFor } from "./paused.ts"
 import type { Statements } from "./statements.ts"
 import { instantOf } from "./TimeColumns.ts"
-import { orOutrun, touchWallet, transact } from "./transact.ts"
+import { isHeld, isStopped, lockTask, orOutrun, touchWallet, transact } from "./transact.ts"
 
 export const plan = Effect.fnUntraced(function* (
   on: Statements,
@@ -22,6 +22,8 @@ export const plan = Effect.fnUntraced(function* (
       for (const { paidAmount: amount, paymentBlock: block } of batches) {
         if (amount !== undefined && block !== undefined) yield* touchWallet(on, task.walletId, { amount, block })
       }
+      yield* lockTask(on, task.id)
+      yield* orOutrun(stillUncounted(on, task))
       yield* orOutrun(updateTask(on, task, { status: "processing", retryCount: 0, errorMessage: null }, nowMs))
       yield* insertBatches(on, task.id, batches)
       yield* sql`
@@ -30,6 +32,12 @@ export const plan = Effect.fnUntraced(function* (
     })
   )
 })
+
+/** A plan leaves out what was minted when it was made; and of a wallet that is stopped nothing is begun. */
+const stillUncounted = (on: Statements, { id, walletId, mintsCompleted }: Task) => on.sql`
+  SELECT t.id FROM ai_agent_tasks t
+  WHERE t.id = ${id}::uuid AND coalesce(t.mints_completed, 0) = ${mintsCompleted}::int
+    AND NOT ${isStopped(on, on.sql`${walletId}::uuid`)}`
 
 /** The payment that this very step proves. */
 const paymentOf = (before: Batch, { paidAmount: amount, paymentBlock: block }: Batch): Spent | undefined =>
@@ -42,6 +50,8 @@ export const saveBatch = Effect.fnUntraced(function* (on: Statements, save: Batc
     Effect.gen(function* () {
       // Between two looks nothing is reserved and nothing released.
       if (after.status !== before.status) yield* touchWallet(on, before.walletId, paymentOf(before, after))
+      if (touchesTask(save)) yield* lockTask(on, before.taskId)
+      if (isClaim(before, after)) yield* keepPauses(on.sql)
       if (save.onlyFor !== undefined) yield* orOutrun(stillOpen(on, save.onlyFor))
       yield* orOutrun(updateBatch(on, before, after))
       if (mints.length > 0) yield* recordMints(on, after, mints, nowMs)
@@ -55,6 +65,12 @@ export const saveBatch = Effect.fnUntraced(function* (on: Statements, save: Batc
   )
 })
 
+const touchesTask = ({ onlyFor, task, mints = [], endsHold }: BatchSave): boolean =>
+  onlyFor !== undefined || task !== undefined || mints.length > 0 || endsHold !== undefined
+
+/** From this step on a payment may exist. */
+const isClaim = (before: Batch, after: Batch): boolean => before.status === "planned" && after.status === "signed"
+
 export const saveTask = Effect.fnUntraced(function* (
   on: Statements,
   expected: Task,
@@ -65,6 +81,7 @@ export const saveTask = Effect.fnUntraced(function* (
     on,
     Effect.gen(function* () {
       if (change.status !== undefined) yield* touchWallet(on, expected.walletId)
+      yield* lockTask(on, expected.id)
       yield* orOutrun(updateTask(on, expected, change, nowMs))
       yield* updateState(on, expected.id, change, nowMs)
     })
@@ -116,14 +133,18 @@ export const insertRows = ({ sql }: Statements, batches: ReadonlyArray<Batch>, c
     RETURNING number`
 }
 
-const stillOpen = ({ sql }: Statements, task: Task) => sql`
-  SELECT t.id FROM ai_agent_tasks t LEFT JOIN ai_agent_task_state s ON s.task_id = t.id
-  WHERE t.id = ${task.id}::uuid AND t.status = ${task.status} AND s.held_at IS NULL
-  FOR SHARE OF t`
+const stillOpen = (on: Statements, task: Task) => on.sql`
+  SELECT t.id FROM ai_agent_tasks t
+  WHERE t.id = ${task.id}::uuid AND t.status = ${task.status} AND NOT ${isHeld(on, on.sql`t.id`)}`
 
-/** The row of `before` becomes `after`, if nobody changed it. Gives nothing where somebody did, or where it would be
- * signed while it is paused. */
-export const updateBatch = ({ sql }: Statements, before: Batch, after: Batch) => sql`
+/**
+ * The row of `before` becomes `after`, if nobody changed it. Gives nothing where somebody did, or where it would be signed
+ * while its wallet is stopped or it is paused: the locks of both are taken before.
+ */
+export const updateBatch = (on: Statements, before: Batch, after: Batch) => {
+  const { sql } = on
+  const barred = sql`(${isStopped(on, sql`wallet_id`)} OR ${pausedFor(sql, sql`wallet_id`, sql`token`)})`
+  return sql`
   UPDATE ai_agent_batches SET
     status = ${after.status}, version = version + 1,
     signed_amount = ${after.window?.amount ?? null}::bigint, signed_pay_to = ${after.window?.payTo ?? null}::text,
@@ -138,9 +159,9 @@ export const updateBatch = ({ sql }: Statements, before: Batch, after: Batch) =>
     reason = ${after.reason ?? null}::text, status_since = ${instantOf(sql, after.statusSinceMs)}
   WHERE task_id = ${before.taskId}::uuid AND number = ${before.number}::int
     AND version = ${before.version}::int AND status = ${before.status}
-    AND NOT (${before.status === "planned" && after.status === "signed"}::boolean
-      AND ${pausedFor(sql, sql`wallet_id`, sql`token`)})
+    AND NOT (${isClaim(before, after)}::boolean AND ${barred})
   RETURNING number`
+}
 
 /** Marks mints as this batch's, writes v1.1's record of each, and counts the task anew from its batch rows. */
 const recordMints = Effect.fnUntraced(function* (
@@ -203,7 +224,7 @@ const endHold = ({ sql }: Statements, taskId: TaskId, reason: string) => sql`
   )
   UPDATE ai_agent_tasks SET error_message = NULL, retry_count = 0 FROM released WHERE id = released.task_id`
 
-/** v1.1's columns. Beside the expected status, the end of a task has a condition of its own. */
+/** v1.1's columns, of a task that is not held. Beside the expected status, its end has a condition of its own. */
 const updateTask = (on: Statements, expected: Task, change: TaskChange, nowMs: number) => {
   const { sql, time } = on
   const { status } = change
@@ -211,7 +232,8 @@ const updateTask = (on: Statements, expected: Task, change: TaskChange, nowMs: n
     return Effect.die(new Error(`a task never goes from ${expected.status} to ${status}`))
   }
   const asExpected = sql`
-    t.id = ${expected.id}::uuid AND t.status = ${expected.status} AND ${endCondition(sql, status)}`
+    t.id = ${expected.id}::uuid AND t.status = ${expected.status} AND ${endCondition(sql, status)}
+    AND NOT ${isHeld(on, sql`t.id`)}`
   const sets = columnsOf(on, change, nowMs)
   // A pause is ours alone: `updated_at` goes on telling when v1.1 last worked on a task that it left behind.
   if (sets.length === 0) return sql`SELECT t.id FROM ai_agent_tasks t WHERE ${asExpected} FOR NO KEY UPDATE`

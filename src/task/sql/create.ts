@@ -2,7 +2,7 @@ import { Effect } from "effect"
 import type { Decision, NewOrder } from "../DecisionRepo.ts"
 import { noteDecision } from "./decide.ts"
 import type { Statements } from "./statements.ts"
-import { orOutrun, transact } from "./transact.ts"
+import { lockWallet, orOutrun, transact } from "./transact.ts"
 
 /** The columns that every writer of orders fills, and the times of this one's clock. */
 export const createTask = (
@@ -15,6 +15,8 @@ export const createTask = (
   return transact(
     on,
     Effect.gen(function* () {
+      // A refund that is asked for at this moment sees this order, or this order waits for it.
+      yield* lockWallet(on, wallet.id)
       yield* orOutrun(sql`
         INSERT INTO ai_agent_tasks (id, user_address, agent_wallet_id, token_address, quantity, price_per_mint,
           total_cost, status, created_at, updated_at)

@@ -8,7 +8,7 @@ import type { Cancellation } from "../TaskRepo.ts"
 import type { Statements } from "./statements.ts"
 import { cancel as cancelTasks } from "./sweep.ts"
 import { instantOf } from "./TimeColumns.ts"
-import { orOutrun, touchWallet, transact } from "./transact.ts"
+import { lockTask, orOutrun, touchWallet, transact } from "./transact.ts"
 
 type TaskOfWallet = Pick<TaskRow, "id" | "walletId">
 
@@ -47,7 +47,7 @@ export const cancel = (
   transact(
     on,
     Effect.gen(function* () {
-      yield* orOutrun(cancelTasks(on, [cancellation], block, nowMs))
+      yield* orOutrun(cancelTasks(on, [cancellation], block, nowMs, { evenHeld: true }))
       yield* endHoldOf(on, cancellation.taskId)
       yield* noteDecision(on, decision, cancellation, nowMs)
     })
@@ -63,6 +63,7 @@ export const retry = (
     on,
     Effect.gen(function* () {
       yield* orOutrun(claimWallet(on, { walletId: task.walletId, version }, block))
+      yield* lockTask(on, task.id)
       yield* orOutrun(sql`
         UPDATE ai_agent_tasks t SET status = 'funded', retry_count = 0, mints_failed = 0, error_message = NULL,
           completed_at = NULL, updated_at = ${time.write("ai_agent_tasks", "updated_at", nowMs)}
@@ -103,6 +104,7 @@ export const release = (
     Effect.gen(function* () {
       // First, as ever: nobody plans or signs for the wallet meanwhile.
       yield* touchWallet(on, task.walletId)
+      yield* lockTask(on, task.id)
       yield* orOutrun(sql`
         UPDATE ai_agent_tasks t SET error_message = NULL, retry_count = 0,
           mints_completed = coalesce(${adopt?.mintsCompleted ?? null}::int, mints_completed),
@@ -146,6 +148,7 @@ export const fail = (
     on,
     Effect.gen(function* () {
       yield* touchWallet(on, task.walletId)
+      yield* lockTask(on, task.id)
       yield* orOutrun(failTask(on, task.id, failure, nowMs))
       yield* noteDecision(on, decision, { taskId: task.id, walletId: task.walletId }, nowMs)
     })

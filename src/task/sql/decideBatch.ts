@@ -3,7 +3,7 @@ import type { BatchResolution, Decision } from "../DecisionRepo.ts"
 import { attributeMints, countMints, insertRows, ownedMints, updateBatch } from "./change.ts"
 import { claimWallet, endHold, failTask, noteDecision } from "./decide.ts"
 import type { Statements } from "./statements.ts"
-import { orOutrun, touchWallet, transact } from "./transact.ts"
+import { lockTask, orOutrun, touchWallet, transact } from "./transact.ts"
 
 export const resolveBatch = (on: Statements, resolution: BatchResolution, decision: Decision, nowMs: number) => {
   const { before, after, mints, replacement, evidence, failure } = resolution
@@ -13,6 +13,7 @@ export const resolveBatch = (on: Statements, resolution: BatchResolution, decisi
     Effect.gen(function* () {
       if (evidence === undefined) yield* touchWallet(on, walletId)
       else yield* orOutrun(claimWallet(on, { walletId, version: evidence.version }, evidence.block))
+      yield* lockTask(on, taskId)
       yield* orOutrun(updateBatch(on, before, after))
       if (mints.length > 0) {
         yield* attributeMints(on, after, mints, nowMs)

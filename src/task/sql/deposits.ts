@@ -113,11 +113,14 @@ export const stopWallet = Effect.fnUntraced(function* (
         stopped_reason = ${stop.reason}
       WHERE wallet_id = ${stop.walletId}::uuid AND version = ${stop.version}::bigint AND stopped_at IS NULL
       RETURNING wallet_id
+    ), open AS (
+      SELECT t.id FROM ai_agent_tasks t JOIN stopped ON t.agent_wallet_id = stopped.wallet_id
+      WHERE t.status IN ('pending_payment', 'funded', 'processing')
+      ORDER BY t.id FOR NO KEY UPDATE OF t
     ), told AS (
       UPDATE ai_agent_tasks t SET error_message = ${messages.stopped(stop.reason)},
         updated_at = ${time.write("ai_agent_tasks", "updated_at", nowMs)}
-      FROM stopped
-      WHERE t.agent_wallet_id = stopped.wallet_id AND t.status IN ('pending_payment', 'funded', 'processing')
+      FROM open WHERE t.id = open.id
     )
     SELECT wallet_id FROM stopped`
   return rows.length > 0

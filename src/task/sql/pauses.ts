@@ -1,6 +1,7 @@
 import { Effect, Schema } from "effect"
 import type { Decision, Pause, PauseScope } from "../DecisionRepo.ts"
 import { noteDecision } from "./decide.ts"
+import { changePauses } from "./paused.ts"
 import type { Statements } from "./statements.ts"
 import { instantOf } from "./TimeColumns.ts"
 import { orOutrun, transact } from "./transact.ts"
@@ -19,6 +20,7 @@ export const pause = (on: Statements, { scope, reason, sinceMs }: Pause, decisio
   transact(
     on,
     Effect.gen(function* () {
+      yield* changePauses(on.sql)
       yield* orOutrun(on.sql`
         INSERT INTO ai_agent_pauses (scope, reason, since) VALUES (${scope}, ${reason}, ${instantOf(on.sql, sinceMs)})
         ON CONFLICT DO NOTHING RETURNING scope`)

@@ -3,10 +3,10 @@ import type { Address, Bytes32 } from "../../domain/Address.ts"
 import type { Refund } from "../../domain/Refund.ts"
 import { usdc } from "../../domain/Usdc.ts"
 import type { Spent } from "../TaskRepo.ts"
-import { pausedFor } from "./paused.ts"
+import { keepPauses, pausedFor } from "./paused.ts"
 import type { Statements } from "./statements.ts"
 import { instantOf } from "./TimeColumns.ts"
-import { orOutrun, touchWallet, transact } from "./transact.ts"
+import { isStopped, orOutrun, touchWallet, transact } from "./transact.ts"
 
 const RefundRecord = Schema.Struct({
   id: Schema.String,
@@ -77,6 +77,8 @@ export const saveRefund = Effect.fnUntraced(function* (
     on,
     Effect.gen(function* () {
       if (after.status !== before.status) yield* touchWallet(on, before.walletId, spent)
+      const isClaim = before.status === "planned" && after.status === "signed"
+      if (isClaim) yield* keepPauses(sql)
       yield* orOutrun(sql`
         UPDATE ai_agent_refunds SET status = ${after.status}, version = version + 1,
           valid_after = ${after.window?.validAfter ?? null}::bigint,
@@ -86,8 +88,8 @@ export const saveRefund = Effect.fnUntraced(function* (
           block = ${after.block ?? null}::bigint, next_action_at = ${instantOf(sql, after.nextActionAtMs ?? null)},
           reason = ${after.reason ?? null}::text, updated_at = ${instantOf(sql, nowMs)}
         WHERE id = ${before.id}::uuid AND version = ${before.version}::int AND status = ${before.status}
-          AND NOT (${before.status === "planned" && after.status === "signed"}::boolean
-            AND ${pausedFor(sql, sql`wallet_id`)})
+          AND NOT (${isClaim}::boolean
+            AND (${isStopped(on, sql`wallet_id`)} OR ${pausedFor(sql, sql`wallet_id`)}))
         RETURNING id`)
     })
   )

@@ -4,29 +4,78 @@ import type { TaskId } from "../../domain/Task.ts"
 import type { BadTask, Cancellation, Funding } from "../TaskRepo.ts"
 import type { Statements } from "./statements.ts"
 import { instantOf } from "./TimeColumns.ts"
+import { isHeld } from "./transact.ts"
 
 const Ids = Schema.Array(Schema.Struct({ id: Schema.String }))
 
 /**
- * One statement: the wallets that are still as they were get a new version, and only their tasks become funded. The
- * wallet's row is the lock on which two programs that fund at once meet; the second finds another version.
- *
- * Here and below: wallets are locked before tasks, tasks before what is kept beside them, and several of a kind by id.
- * So programs that work on the same rows at once wait for one another and never in a circle.
+ * Wallets are locked before tasks, tasks before what is kept beside them, and several of a kind by id: here and in every
+ * other write. So programs that work on the same rows at once wait for one another and never in a circle. What says
+ * whether a task may be funded or cancelled is tested by the next statement, when all of it is locked.
  */
-export const fund = Effect.fnUntraced(function* (
-  { sql, time }: Statements,
+export const fund = (on: Statements, fundings: ReadonlyArray<Funding>, block: Block, nowMs: number) =>
+  on.sql.withTransaction(
+    Effect.gen(function* () {
+      const waiting = yield* lockWaiting(on, fundings, block, { bump: true })
+      const paid = fundings.filter(({ taskId }) => waiting.has(taskId))
+      return paid.length === 0 ? [] : yield* fundLocked(on, paid, block, nowMs)
+    })
+  )
+
+/** An order that is held is not cancelled by its deadline; a person may, with `evenHeld`. */
+export const cancel = (
+  on: Statements,
+  cancellations: ReadonlyArray<Cancellation>,
+  block: Block,
+  nowMs: number,
+  options: { readonly evenHeld: boolean } = { evenHeld: false }
+) =>
+  on.sql.withTransaction(
+    Effect.gen(function* () {
+      const waiting = yield* lockWaiting(on, cancellations, block, { bump: false })
+      const unpaid = cancellations.filter(({ taskId }) => waiting.has(taskId))
+      return unpaid.length === 0 ? [] : yield* cancelLocked(on, unpaid, nowMs, options)
+    })
+  )
+
+/**
+ * The tasks that still wait for money, locked, of wallets that are still as they were read: of one that is stopped since,
+ * or of which money moved, none. With `bump` those wallets get a new version.
+ */
+const lockWaiting = Effect.fnUntraced(function* (
+  { sql }: Statements,
+  wanted: ReadonlyArray<Cancellation | Funding>,
+  block: Block,
+  { bump }: { readonly bump: boolean }
+) {
+  const rows = wanted.map((w) => ({ task_id: w.taskId, wallet_id: w.walletId, version: w.version.toString() }))
+  const raw = yield* sql`
+    WITH want AS (
+      SELECT * FROM jsonb_to_recordset(${JSON.stringify(rows)}::text::jsonb)
+        AS x(task_id uuid, wallet_id uuid, version bigint)
+    ), unchanged AS (
+      INSERT INTO ai_agent_wallet_state AS ws (wallet_id, version)
+      SELECT DISTINCT wallet_id, version + ${bump ? 1 : 0}::int FROM want
+      WHERE version = 0 OR EXISTS (SELECT 1 FROM ai_agent_wallet_state known WHERE known.wallet_id = want.wallet_id)
+      ORDER BY wallet_id
+      ON CONFLICT (wallet_id) DO UPDATE SET version = excluded.version
+      WHERE ws.version = excluded.version - ${bump ? 1 : 0}::int AND ws.proven_block <= ${block.number}::bigint
+      RETURNING ws.wallet_id
+    )
+    SELECT t.id FROM ai_agent_tasks t JOIN want ON want.task_id = t.id JOIN unchanged USING (wallet_id)
+    WHERE t.status = 'pending_payment'
+    ORDER BY t.id FOR NO KEY UPDATE OF t`
+  return new Set(yield* taskIds(raw))
+})
+
+const fundLocked = Effect.fnUntraced(function* (
+  on: Statements,
   fundings: ReadonlyArray<Funding>,
   block: Block,
   nowMs: number
 ) {
-  const rows = fundings.map((f) => ({
-    task_id: f.taskId,
-    wallet_id: f.walletId,
-    version: f.version.toString(),
-    tx: f.fundingTx,
-    received_ms: f.receivedAtMs
-  }))
+  const { sql, time } = on
+  const rows = fundings.map((f) => ({ task_id: f.taskId, tx: f.fundingTx, received_ms: f.receivedAtMs }))
   const uses = fundings.flatMap((f) =>
     (f.uses ?? []).map((use) => ({
       task_id: f.taskId,
@@ -36,27 +85,14 @@ export const fund = Effect.fnUntraced(function* (
     }))
   )
   const raw = yield* sql`
-    WITH want AS (
+    WITH paid AS (
       SELECT * FROM jsonb_to_recordset(${JSON.stringify(rows)}::text::jsonb)
-        AS x(task_id uuid, wallet_id uuid, version bigint, tx text, received_ms float8)
-    ), unchanged AS (
-      INSERT INTO ai_agent_wallet_state AS ws (wallet_id, version)
-      SELECT DISTINCT wallet_id, version + 1 FROM want
-      WHERE version = 0 OR EXISTS (SELECT 1 FROM ai_agent_wallet_state known WHERE known.wallet_id = want.wallet_id)
-      ORDER BY wallet_id
-      ON CONFLICT (wallet_id) DO UPDATE SET version = excluded.version
-      WHERE ws.version = excluded.version - 1 AND ws.proven_block <= ${block.number}::bigint
-      RETURNING ws.wallet_id
-    ), paid AS (
-      SELECT t.id, want.tx, want.received_ms
-      FROM ai_agent_tasks t JOIN want ON want.task_id = t.id JOIN unchanged USING (wallet_id)
-      WHERE t.status = 'pending_payment'
-      ORDER BY t.id FOR NO KEY UPDATE OF t
+        AS x(task_id uuid, tx text, received_ms float8)
     ), funded AS (
       UPDATE ai_agent_tasks t SET status = 'funded', error_message = NULL, funding_tx_hash = paid.tx,
         funding_received_at = ${time.write("ai_agent_tasks", "funding_received_at", sql`paid.received_ms`)},
         updated_at = ${time.write("ai_agent_tasks", "updated_at", nowMs)}
-      FROM paid WHERE t.id = paid.id
+      FROM paid WHERE t.id = paid.task_id AND NOT ${isHeld(on, sql`t.id`)}
       RETURNING t.id
     ), use AS (
       SELECT x.* FROM jsonb_to_recordset(${JSON.stringify(uses)}::text::jsonb)
@@ -78,33 +114,20 @@ export const fund = Effect.fnUntraced(function* (
   return yield* taskIds(raw)
 })
 
-export const cancel = Effect.fnUntraced(function* (
-  { sql, time }: Statements,
+const cancelLocked = Effect.fnUntraced(function* (
+  on: Statements,
   cancellations: ReadonlyArray<Cancellation>,
-  block: Block,
-  nowMs: number
+  nowMs: number,
+  { evenHeld }: { readonly evenHeld: boolean }
 ) {
-  const rows = cancellations.map((c) => ({
-    task_id: c.taskId,
-    wallet_id: c.walletId,
-    version: c.version.toString(),
-    message: c.message
-  }))
+  const { sql, time } = on
+  const rows = cancellations.map((c) => ({ task_id: c.taskId, message: c.message }))
   const raw = yield* sql`
-    WITH want AS (
-      SELECT * FROM jsonb_to_recordset(${JSON.stringify(rows)}::text::jsonb)
-        AS x(task_id uuid, wallet_id uuid, version bigint, message text)
-    ), unpaid AS (
-      SELECT t.id, want.message
-      FROM ai_agent_tasks t JOIN want ON want.task_id = t.id LEFT JOIN ai_agent_wallet_state ws USING (wallet_id)
-      WHERE t.status = 'pending_payment'
-        AND coalesce(ws.version, 0) = want.version AND coalesce(ws.proven_block, 0) <= ${block.number}::bigint
-      ORDER BY t.id FOR NO KEY UPDATE OF t
-    )
     UPDATE ai_agent_tasks t SET status = 'cancelled', error_message = unpaid.message,
       completed_at = ${time.write("ai_agent_tasks", "completed_at", nowMs)},
       updated_at = ${time.write("ai_agent_tasks", "updated_at", nowMs)}
-    FROM unpaid WHERE t.id = unpaid.id
+    FROM jsonb_to_recordset(${JSON.stringify(rows)}::text::jsonb) AS unpaid(task_id uuid, message text)
+    WHERE t.id = unpaid.task_id AND (${evenHeld}::boolean OR NOT ${isHeld(on, sql`t.id`)})
     RETURNING t.id`
   return yield* taskIds(raw)
 })

@@ -85,7 +85,7 @@ export const badRowPromises = (promises: Promises): void => {
   promises(
     "an order of a wallet that does not exist is bad, and so is a funded one",
     Effect.fnUntraced(function* () {
-      const nobody: Wallet = { ...(yield* givenWallet()), id: uuid(404) }
+      const nobody: Wallet = { ...(yield* givenWallet()), id: uuid(0xffff_0404) }
       const pending = yield* givenOrder(nobody)
       const funded = yield* givenOrder(nobody)
       yield* (yield* LedgerFixture).editTask(funded, { status: "funded" })

@@ -2,12 +2,18 @@ import { assert } from "@effect/vitest"
 import { Effect } from "effect"
 import { usdc } from "../../../src/domain/Usdc.ts"
 import type { Wallet } from "../../../src/domain/Wallet.ts"
+import { planRefund, signRefund } from "../../../src/domain/Refund.ts"
+import { DecisionRepo } from "../../../src/task/DecisionRepo.ts"
 import { TaskRepo } from "../../../src/task/TaskRepo.ts"
 import { LedgerFixture } from "../../support/LedgerFixture.ts"
+import { CHAIN } from "../../support/LedgerSql.ts"
+import { DECISION } from "./deciding.ts"
 import {
   block,
   cost,
+  cut,
   funding,
+  givenFunded,
   givenOrder,
   givenPaid,
   givenPlanned,
@@ -16,9 +22,11 @@ import {
   NOW_MS,
   ordersOf,
   type Promises,
+  signed,
   signedAmount,
   batchOf,
-  TIP
+  TIP,
+  uuid
 } from "./given.ts"
 
 const deposit = (wallet: Wallet, mints: number, seed: number, inBlock = 10n) => ({
@@ -139,6 +147,27 @@ export const booksPromises = (promises: Promises): void => {
         assert.strictEqual(errorMessage, "Held for the operator: the agent wallet is stopped: money left it")
       }
       assert.isFalse(yield* repo.stopWallet({ ...stop, version: version + 1n }, NOW_MS))
+    })
+  )
+
+  promises(
+    "nothing of a stopped wallet is planned, nor is a payment or a refund of it claimed",
+    Effect.fnUntraced(function* () {
+      const repo = yield* TaskRepo
+      const wallet = yield* givenWallet()
+      const task = yield* givenPlanned(wallet)
+      const funded = yield* givenFunded(wallet)
+      const refund = planRefund({ id: uuid(1), wallet, amount: usdc(1n), ...CHAIN, nowMs: NOW_MS })
+      const read = yield* (yield* LedgerFixture).readWalletState(wallet.id)
+      const evidence = { version: read.version, uses: [] }
+      assert.isTrue(yield* (yield* DecisionRepo).askRefund(refund, evidence, TIP, DECISION))
+      const stop = { walletId: wallet.id, version: read.version + 1n, reason: "money left it" }
+      assert.isTrue(yield* repo.stopWallet(stop, NOW_MS))
+      const before = yield* batchOf(task, 1)
+      assert.isFalse(yield* repo.saveBatch({ before, after: signed(before), onlyFor: task }, NOW_MS))
+      const window = { amount: refund.amount, payTo: refund.payTo, validAfter: 1, validBefore: 2, block: 1n }
+      assert.isFalse(yield* repo.saveRefund({ before: refund, after: signRefund(refund, window, NOW_MS) }, NOW_MS))
+      assert.isFalse(yield* repo.plan(funded, cut(funded, wallet, 2), NOW_MS))
     })
   )
 

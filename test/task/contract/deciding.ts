@@ -105,7 +105,7 @@ const lookingPromises = (promises: Promises): void => {
       for (const none of [`${id}0`, id.replaceAll("-", ""), "0000ab1-", "0000ab%", "'"]) {
         assert.deepStrictEqual(yield* repo.taskIdsLike(none), [])
       }
-      assert.isUndefined(yield* repo.findTask(uuid(404)))
+      assert.isUndefined(yield* repo.findTask(uuid(0xffff_0404)))
       yield* holdTask(id)
       const { task, faults, held, batches, wallet: found } = yield* fileOf(id)
       assert.deepInclude(task, { id, status: "pending_payment", totalCost: cost(4), adopted: false })
@@ -116,7 +116,7 @@ const lookingPromises = (promises: Promises): void => {
   promises(
     "a row that is no order is told with its faults",
     Effect.fnUntraced(function* () {
-      const id = yield* givenOrder({ ...(yield* givenWallet()), id: uuid(404) }, { quantity: 0 })
+      const id = yield* givenOrder({ ...(yield* givenWallet()), id: uuid(0xffff_0404) }, { quantity: 0 })
       const { row, task, wallet, faults } = yield* fileOf(id)
       assert.deepStrictEqual([row.quantity, task, wallet, faults.length], [0, undefined, undefined, 2])
     })
@@ -148,7 +148,7 @@ const lookingPromises = (promises: Promises): void => {
         orders?.pending.map((task) => task.id),
         [id]
       )
-      assert.isUndefined(yield* repo.walletOrders(uuid(404)))
+      assert.isUndefined(yield* repo.walletOrders(uuid(0xffff_0404)))
     })
   )
 }
@@ -182,7 +182,7 @@ const cancelPromises = (promises: Promises): void => {
       const version = yield* versionOf(wallet)
       assert.isFalse(yield* cancel(wallet, id, version - 1n))
       assert.isFalse(yield* cancel(wallet, paid.id, version))
-      assert.isFalse(yield* cancel(wallet, uuid(404), version))
+      assert.isFalse(yield* cancel(wallet, uuid(0xffff_0404), version))
       assert.strictEqual((yield* (yield* LedgerFixture).readTask(id)).status, "pending_payment")
       yield* assertNoted()
     })

@@ -8,7 +8,10 @@ import {
   advance,
   batchOf,
   cost,
+  cut,
+  evidence,
   firstPage,
+  funding,
   givenFunded,
   givenOrder,
   givenPlanned,
@@ -17,6 +20,7 @@ import {
   ordersOf,
   type Promises,
   signed,
+  TIP,
   uuid,
   workOf
 } from "./given.ts"
@@ -58,6 +62,33 @@ export const holdingPromises = (promises: Promises): void => {
   )
 
   promises(
+    "a held order is neither funded nor cancelled nor planned nor failed, and its words stay",
+    Effect.fnUntraced(function* () {
+      const repo = yield* TaskRepo
+      const wallet = yield* givenWallet()
+      const [first, second] = [yield* givenOrder(wallet), yield* givenOrder(wallet)]
+      const funded = yield* givenFunded(wallet)
+      const orders = yield* ordersOf(wallet)
+      yield* hold(first, second, funded.id)
+      assert.deepStrictEqual(yield* repo.fund([funding(orders, first)], TIP, NOW_MS), [])
+      const { version } = yield* (yield* LedgerFixture).readWalletState(wallet.id)
+      const late = { ...evidence(orders, second), version, message: "not paid" }
+      assert.deepStrictEqual(yield* repo.cancel([late], TIP, NOW_MS), [])
+      assert.isFalse(yield* repo.plan(funded, cut(funded, wallet, 2), NOW_MS))
+      assert.isFalse(yield* repo.saveTask(funded, { status: "failed", errorMessage: "no" }, NOW_MS))
+      assert.isFalse(yield* repo.saveTask(funded, { retryCount: 1, errorMessage: "Retry 1/3: no" }, NOW_MS))
+      for (const [id, status] of [
+        [first, "pending_payment"],
+        [second, "pending_payment"],
+        [funded.id, "funded"]
+      ] as const) {
+        const { errorMessage, ...task } = yield* (yield* LedgerFixture).readTask(id)
+        assert.deepStrictEqual([task.status, errorMessage], [status, REASON])
+      }
+    })
+  )
+
+  promises(
     "an order is held once: whoever comes second is not told so, and the first reason stays",
     Effect.fnUntraced(function* () {
       const id = yield* givenOrder(yield* givenWallet())
@@ -88,14 +119,14 @@ export const holdingPromises = (promises: Promises): void => {
         assert.deepStrictEqual(yield* hold(id), [])
         assert.deepInclude(yield* fixture.readTask(id), { status, errorMessage: undefined })
       }
-      assert.deepStrictEqual(yield* hold(uuid(404)), [])
+      assert.deepStrictEqual(yield* hold(uuid(0xffff_0404)), [])
     })
   )
 
   promises(
     "a row that is no order can be held like any other",
     Effect.fnUntraced(function* () {
-      const nobody = { ...(yield* givenWallet()), id: uuid(404) }
+      const nobody = { ...(yield* givenWallet()), id: uuid(0xffff_0404) }
       const id = yield* givenOrder(nobody, { quantity: 0 })
       const repo = yield* TaskRepo
       assert.deepStrictEqual(yield* repo.hold((yield* firstPage).bad, NOW_MS), [id])

@@ -24,6 +24,17 @@ import {
 
 export const planningPromises = (promises: Promises): void => {
   promises(
+    "a plan that was made before mints of the order were counted is not written",
+    Effect.fnUntraced(function* () {
+      const wallet = yield* givenWallet()
+      const task = yield* givenFunded(wallet)
+      yield* (yield* LedgerFixture).editTask(task.id, { mintsCompleted: 1 })
+      assert.isFalse(yield* (yield* TaskRepo).plan(task, cut(task, wallet, 2), NOW_MS))
+      assert.deepStrictEqual(yield* (yield* LedgerFixture).readBatches(task.id), [])
+    })
+  )
+
+  promises(
     "a plan writes all batches of the order and starts it",
     Effect.fnUntraced(function* () {
       const fixture = yield* LedgerFixture
