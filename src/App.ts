@@ -8,7 +8,7 @@ import * as LoadSettings from "./config/load.ts"
 import { Settings } from "./config/Settings.ts"
 import { checkLoop } from "./loop/CheckLoop.ts"
 import { mintLoop } from "./loop/MintLoop.ts"
-import { checkUsdcCode } from "./loop/usdcCode.ts"
+import { checkUsdcCodeIfPossible } from "./loop/usdcCode.ts"
 import * as MinterLayer from "./mint/layer.ts"
 import { bannerLines } from "./ops/Banner.ts"
 import * as Log from "./ops/Log.ts"
@@ -62,7 +62,7 @@ export const monitor = <E, R>(afterStart: Effect.Effect<void, E, R>) =>
       `   Open tasks: ${open.pendingPayment} pending_payment, ${open.funded} funded, ${open.processing} processing, ${open.held} held`,
       "Monitoring for funded tasks..."
     ])
-    yield* checkUsdcCode()
+    yield* checkUsdcCodeIfPossible
     yield* afterStart
     return yield* Effect.raceFirst(checkLoop, mintLoop)
   })

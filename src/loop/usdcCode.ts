@@ -18,7 +18,7 @@ export const checkUsdcCode = Effect.fn("CheckLoop.checkUsdcCode")(function* () {
   )
 })
 
-/** A sweep goes on without it: what is known of balances does not depend on it. */
+/** Start and sweeps go on where no node answers: then nothing can be paid either, and the next sweep looks again. */
 export const checkUsdcCodeIfPossible = checkUsdcCode().pipe(
   Effect.catch(({ message }) => Log.warnOnce("usdc-code", `⚠️ The code of USDC is not known: ${message}`))
 )
