@@ -261,8 +261,8 @@ describe("what is decided on PostgreSQL beside another program that is about to 
       Effect.gen(function* () {
         const task = yield* givenPlanned(yield* givenWallet())
         const [one, two] = [yield* givenPaid(task, 1), yield* givenPaid(task, 2)]
-        const first = [{ tx: one.nonce, logIndex: 0, mintNumber: one.firstMint }]
-        const second = [{ tx: two.nonce, logIndex: 0, mintNumber: two.firstMint }]
+        const first = [{ tx: one.nonce, part: 0, logIndex: 0, mintNumber: one.firstMint }]
+        const second = [{ tx: two.nonce, part: 0, logIndex: 0, mintNumber: two.firstMint }]
         yield* beside(
           ({ tasks }) => tasks.saveBatch({ before: one, after: deliver(one, 1, NOW_MS), mints: first }, NOW_MS),
           ({ tasks }) => tasks.saveBatch({ before: two, after: deliver(two, 1, NOW_MS), mints: second }, NOW_MS)
