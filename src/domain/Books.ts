@@ -8,8 +8,11 @@ import type { Usdc } from "./Usdc.ts"
 export interface Books {
   /** Deposits are recorded up to this block, inclusive. */
   readonly countedBlock: bigint
-  /** What the chain shows where no payment is unproven and no deposit unrecorded. */
-  readonly balance: Usdc
+  /**
+   * What the chain shows where no payment is unproven and no deposit unrecorded. Below zero where payments were proven
+   * whose money no recorded deposit brought: then a deposit is missing, and a person must hear of it.
+   */
+  readonly balance: bigint
 }
 
 /**

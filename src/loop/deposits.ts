@@ -1,22 +1,27 @@
 import { Duration, Effect } from "effect"
-import { type Balances, ChainClient } from "../chain/ChainClient.ts"
+import type { Balances, ChainClient } from "../chain/ChainClient.ts"
 import { Settings } from "../config/Settings.ts"
-import { type Block, blockBefore } from "../domain/Block.ts"
+import type { Block } from "../domain/Block.ts"
 import { type Standing, standingOf } from "../domain/Books.ts"
 import type { Deposit, UnspentDeposit } from "../domain/Deposit.ts"
 import type { Task, TaskId } from "../domain/Task.ts"
-import { sum, type Usdc, zero } from "../domain/Usdc.ts"
+import { format, sum, type Usdc, zero } from "../domain/Usdc.ts"
 import { deadlineMs } from "../domain/Verdict.ts"
 import type { WalletId } from "../domain/Wallet.ts"
+import * as Incidents from "../ops/Incidents.ts"
 import * as Log from "../ops/Log.ts"
 import { type FoundDeposit, type LedgerError, TaskRepo, type WalletOrders } from "../task/TaskRepo.ts"
+import { makeSearch } from "./depositSearch.ts"
 import { type Loss, makeExplainLoss } from "./loss.ts"
 
-/** How far back the history of a wallet begins at the most: about a day on Base. */
-const HISTORY_BLOCKS_MAX = 43_200n
-
-/** A cursor that lags so far behind is moved though nothing came: the next search is then short. */
+/** A cursor that lags so far behind is searched for though nothing seems to have come: the next search is then short. */
 const CURSOR_BLOCKS_MAX = 2_000n
+
+/** So many of them at once, those that lag most: as many wallets as one filter of logs may name. */
+const LAGGING_WALLETS_MAX = 1_000
+
+/** Money whose transfer no node shows for so long is told to the operator. */
+const UNEXPLAINED_MS = 5 * 60_000
 
 /** What is known of a wallet's money after a look at the chain. */
 export interface Known {
@@ -50,12 +55,14 @@ export interface Counted {
 
 /**
  * Brings the history of deposits up to the block of the balances, and holds the books of each wallet against them.
- * Only wallets whose balance is not what their books say are searched for, and those with an order that is about to be
- * cancelled: after a restored backup it may be paid, and its money spent on it. Worth having and never needed for
- * safety: where the transfers cannot be read, orders are paid by the balance alone.
+ * Only wallets whose balance is not what their books say are searched for; those with an order that is about to be
+ * cancelled, as after a restored backup it may be paid, and its money spent on it; and those whose cursor lags, as a
+ * payment and a deposit of one amount leave the balance as it was. Worth having and never needed for safety: where the
+ * transfers cannot be read, orders are paid by the balance alone.
  */
 export const makeCountDeposits = () => {
   const { explain, forget } = makeExplainLoss()
+  const search = makeSearch()
   return Effect.fn("CheckLoop.countDeposits")(function* (
     all: ReadonlyArray<WalletOrders>,
     { block, usdc }: Balances
@@ -65,11 +72,13 @@ export const makeCountDeposits = () => {
     const { paymentTimeout } = yield* Settings
     const isOverdue = (task: Task) => block.timeMs > deadlineMs(task, Duration.toMillis(paymentTimeout))
     const moved = orders.filter((one) => one.books?.balance !== balanceOf(one) || one.pending.some(isOverdue))
-    const found = yield* findDeposits(moved, block)
-    const arrived = found === undefined ? [] : yield* recordFound(moved, found, { block, balanceOf })
-    const isUnread = (one: WalletOrders) => found === undefined && moved.includes(one)
+    const wanted = [...moved, ...lagging(orders, new Set(moved), block)]
+    const { deposits, whole } = yield* search(wanted, block)
+    const arrived = yield* recordFound(wanted, deposits, { block, balanceOf, whole })
+    const isUnread = (one: WalletOrders) => moved.includes(one) && !whole.has(one.wallet.id)
     const seen = orders.map((one) => look(one, balanceOf(one), arrived, isUnread(one)))
-    yield* moveCursors(seen, block)
+    yield* moveCursors(seen, whole, block)
+    yield* Effect.forEach(seen, tellUnexplained, { discard: true })
     const losses = new Map<WalletId, Loss>()
     for (const one of seen) {
       if (one.standing === "less") losses.set(one.orders.wallet.id, yield* explain(one, block))
@@ -93,7 +102,21 @@ export const makeCountDeposits = () => {
   })
 }
 
-/** A balance from before the last proven payment, or beside payments of v1.1, proves nothing about the books. */
+/** Wallets that were not searched for so long that the next search would be a long one, those first that lag most. */
+const lagging = (
+  orders: ReadonlyArray<WalletOrders>,
+  moved: ReadonlySet<WalletOrders>,
+  block: Block
+): ReadonlyArray<WalletOrders> =>
+  orders
+    .filter((one) => isBehind(one, block) && !moved.has(one))
+    .toSorted((a, b) => Number((a.books?.countedBlock ?? 0n) - (b.books?.countedBlock ?? 0n)))
+    .slice(0, LAGGING_WALLETS_MAX)
+
+const isBehind = ({ books }: WalletOrders, block: Block): boolean =>
+  books !== undefined && block.number - books.countedBlock > CURSOR_BLOCKS_MAX
+
+/** A balance from before money of the wallet moved, or beside payments of v1.1, proves nothing about the books. */
 const isCountable = ({ stopped, isShared, provenBlock, books }: WalletOrders, block: Block): boolean =>
   stopped === undefined && !isShared && block.number >= provenBlock && block.number >= (books?.countedBlock ?? 0n)
 
@@ -106,53 +129,68 @@ const look = (orders: WalletOrders, balance: Usdc, arrived: ReadonlyArray<FoundD
   return { orders, balance, fresh, standing }
 }
 
-const lacksMore = ({ orders, balance, fresh }: Seen): boolean =>
-  balance + orders.maybeSpent < (orders.books?.balance ?? 0n) + sum(fresh.map(({ amount }) => amount))
+/** What the books say with the deposits of this look. */
+const dueOf = ({ orders, fresh }: Seen): bigint =>
+  (orders.books?.balance ?? 0n) + sum(fresh.map(({ amount }) => amount))
 
-/** Transfers into wallets since each was last counted; `undefined` where they cannot be read. */
-const findDeposits = Effect.fnUntraced(function* (moved: ReadonlyArray<WalletOrders>, block: Block) {
-  if (moved.length === 0) return []
-  const { network } = yield* Settings
-  const starts = moved.map(({ books, pending }) => {
-    if (books !== undefined) return books.countedBlock + 1n
-    const since = blockBefore(block, Math.min(block.timeMs, ...pending.map((t) => t.createdAtMs)), network.blockSeconds)
-    const floor = block.number - HISTORY_BLOCKS_MAX
-    return since > floor ? since : floor
-  })
-  const wallets = moved.map(({ wallet }) => wallet.agentAddress)
-  const fromBlock = starts.reduce((oldest, start) => (start < oldest ? start : oldest))
-  return yield* (yield* ChainClient)
-    .findDeposits({ wallets, fromBlock, toBlock: block.number })
-    .pipe(
-      Effect.catch((error) =>
-        Effect.as(Log.warnOnce("deposits", `⚠️ The transfers that paid are not known: ${error.message}`), undefined)
-      )
-    )
+const lacksMore = (one: Seen): boolean => one.balance + one.orders.maybeSpent < dueOf(one)
+
+/**
+ * Money that is there while no transfer shows how it came. Books below zero are more than that: payments were proven
+ * whose money never came by them, so that a theft of as much would not be seen.
+ */
+const tellUnexplained = Effect.fnUntraced(function* (one: Seen) {
+  const { agentAddress } = one.orders.wallet
+  const due = dueOf(one)
+  const key = `books:${agentAddress}`
+  if (due >= 0n && one.standing !== "more") return yield* Incidents.close(key)
+  const words =
+    due < 0n
+      ? `the books of ${agentAddress} come to ${format(due)} USDC: a deposit of it is not recorded`
+      : `${agentAddress} holds ${format(one.balance)} USDC, and its recorded deposits explain ${format(due)}`
+  const remedy = "see that the nodes serve all logs of USDC, and compare with: ai-mint reconcile"
+  yield* Incidents.raise(key, `${words}; ${remedy}`, due < 0n && one.standing !== "unread" ? 0 : UNEXPLAINED_MS)
+  if (due < 0n) yield* Log.errorOnce(key, `🚨 ${words}`, { wallet: agentAddress })
 })
 
 /** What is found again is recorded already, and gives nothing new. Opens the books of wallets that have none. */
 const recordFound = Effect.fnUntraced(function* (
-  moved: ReadonlyArray<WalletOrders>,
+  wanted: ReadonlyArray<WalletOrders>,
   found: ReadonlyArray<Deposit>,
-  { block, balanceOf }: { readonly block: Block; readonly balanceOf: (orders: WalletOrders) => Usdc }
+  {
+    block,
+    balanceOf,
+    whole
+  }: {
+    readonly block: Block
+    readonly balanceOf: (orders: WalletOrders) => Usdc
+    readonly whole: ReadonlySet<WalletId>
+  }
 ) {
   const byAddress = Map.groupBy(found, ({ wallet }) => wallet)
-  const deposits = moved.flatMap(({ wallet }) =>
+  const deposits = wanted.flatMap(({ wallet }) =>
     (byAddress.get(wallet.agentAddress) ?? []).map((deposit) => ({ ...deposit, walletId: wallet.id }))
   )
-  const counted = moved
-    .filter((one) => one.books === undefined || byAddress.has(one.wallet.agentAddress))
-    .map((one) => ({ walletId: one.wallet.id, balance: balanceOf(one), isWhole: one.books === undefined }))
+  const counted = wanted
+    .filter(({ books, wallet }) => (books === undefined ? whole.has(wallet.id) : byAddress.has(wallet.agentAddress)))
+    .map((one) => ({ ...countedOf(one, balanceOf(one)), isWhole: one.books === undefined }))
   return counted.length === 0 ? [] : yield* (yield* TaskRepo).recordDeposits(deposits, counted, block)
 })
 
-/** Where all is accounted for, the next search begins after this block. */
-const moveCursors = Effect.fnUntraced(function* (seen: ReadonlyArray<Seen>, block: Block) {
-  const isBehind = ({ orders: { books } }: Seen): boolean =>
-    books !== undefined && block.number - books.countedBlock > CURSOR_BLOCKS_MAX
-  const whole = seen.filter((one) => one.standing === "even" && (one.fresh.length > 0 || isBehind(one)))
-  if (whole.length === 0) return
-  const counted = whole.map(({ orders, balance }) => ({ walletId: orders.wallet.id, balance, isWhole: true }))
+const countedOf = ({ wallet, version }: WalletOrders, balance: Usdc) => ({ walletId: wallet.id, version, balance })
+
+/** Where all is searched and accounted for, the next search begins after this block. */
+const moveCursors = Effect.fnUntraced(function* (
+  seen: ReadonlyArray<Seen>,
+  whole: ReadonlySet<WalletId>,
+  block: Block
+) {
+  const due = seen.filter(
+    ({ orders, standing, fresh }) =>
+      standing === "even" && whole.has(orders.wallet.id) && (fresh.length > 0 || isBehind(orders, block))
+  )
+  if (due.length === 0) return
+  const counted = due.map(({ orders, balance }) => ({ ...countedOf(orders, balance), isWhole: true }))
   yield* (yield* TaskRepo).recordDeposits([], counted, block)
 })
 

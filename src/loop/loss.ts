@@ -4,7 +4,7 @@ import { Settings } from "../config/Settings.ts"
 import { nonceOf, possibleNumbers } from "../domain/Batch.ts"
 import type { Block } from "../domain/Block.ts"
 import type { TaskId } from "../domain/Task.ts"
-import { format, sum, type Usdc, zero } from "../domain/Usdc.ts"
+import { format, sum, type Usdc } from "../domain/Usdc.ts"
 import type { WalletId } from "../domain/Wallet.ts"
 import * as Log from "../ops/Log.ts"
 import { type FoundDeposit, TaskRepo, type WalletOrders } from "../task/TaskRepo.ts"
@@ -51,7 +51,7 @@ export const makeExplainLoss = () => {
     }
     const looked = (looks.get(wallet.id) ?? 0) + 1
     looks.set(wallet.id, looked)
-    const due = sum([books?.balance ?? zero, ...fresh.map(({ amount }) => amount)])
+    const due = (books?.balance ?? 0n) + sum(fresh.map(({ amount }) => amount))
     const words = `it should hold ${format(due)} USDC and holds ${format(balance)}, and no transfer explains it`
     return looked < LOOKS_MAX ? unclear(words) : yield* stop(orders, words)
   })

@@ -68,7 +68,7 @@ interface Short {
 export type Claim =
   | { readonly _tag: "Away" | "Uncounted" | "Unproven" | "Paid" }
   | { readonly _tag: "Lagging"; readonly block: bigint; readonly needed: bigint }
-  | { readonly _tag: "Lost"; readonly expected: Usdc; readonly balance: Usdc }
+  | { readonly _tag: "Lost"; readonly expected: bigint; readonly balance: Usdc }
   | { readonly _tag: "Shared"; readonly missing: Usdc; readonly isOverdue: boolean }
   | Short
 

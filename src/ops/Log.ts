@@ -79,3 +79,9 @@ export const warnOnce = Effect.fnUntraced(function* (key: string, message: Messa
   const mayRepeat = yield* CurrentRepeats
   if (yield* mayRepeat(key)) yield* warn(message, fields)
 })
+
+/** The same for what an operator has to act on. */
+export const errorOnce = Effect.fnUntraced(function* (key: string, message: Message, fields?: Fields) {
+  const mayRepeat = yield* CurrentRepeats
+  if (yield* mayRepeat(key)) yield* error(message, fields)
+})

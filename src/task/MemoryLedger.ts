@@ -55,7 +55,11 @@ export interface StoredTaskState {
 }
 
 /** A row of `ai_agent_deposits`. */
-export type StoredDeposit = UnspentDeposit & { readonly walletId: WalletId }
+export type StoredDeposit = UnspentDeposit & {
+  readonly walletId: WalletId
+  /** It was on chain and is not any more: it counts for nothing until it is found again. */
+  readonly isWithdrawn: boolean
+}
 
 /** A row of `ai_agent_decisions`. */
 export interface StoredDecision extends Decision {
@@ -80,7 +84,7 @@ export interface Tables {
   readonly batches: Map<string, Batch>
   /** By `mintRowKey`. */
   readonly mints: Map<string, StoredMint>
-  /** By `placeKey`. */
+  /** By `placeKey`, with the index under which it was first seen. */
   readonly deposits: Map<string, StoredDeposit>
   readonly refunds: Map<RefundId, Refund>
   readonly decisions: Array<StoredDecision>

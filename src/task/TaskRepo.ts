@@ -44,7 +44,7 @@ export interface WalletOrders {
   readonly wallet: Wallet
   /** Goes up with everything that reserves or releases money of the wallet. */
   readonly version: bigint
-  /** The last block in which a payment of this wallet was proven: an older balance counts for nothing. */
+  /** The last block in which money of this wallet is known to have moved: an older balance counts for nothing. */
   readonly provenBlock: bigint
   readonly reserved: Usdc
   readonly maybeSpent: Usdc
@@ -87,6 +87,8 @@ export interface Cancellation extends OnEvidence {
 /** A wallet at which the chain was looked, and what it showed. */
 export interface CountedWallet {
   readonly walletId: WalletId
+  /** The wallet's version when it was read: its books are opened, and its cursor moves, only while it still has it. */
+  readonly version: bigint
   /** USDC of the wallet in that block. */
   readonly balance: Usdc
   /** Whether every deposit up to that block is recorded now: the next search begins after it. */
@@ -101,7 +103,7 @@ export interface FoundDeposit extends Deposit {
 export interface WalletWork {
   /** `undefined` where there is no such wallet or its row cannot be read: all its tasks are then bad. */
   readonly wallet: Wallet | undefined
-  /** The last block in which a payment of this wallet was proven: an older balance counts for nothing. */
+  /** The last block in which money of this wallet is known to have moved: an older balance counts for nothing. */
   readonly provenBlock: bigint
   /** Money that this program has reserved: not the cost of `funded` rows of another's making. */
   readonly reserved: Usdc
@@ -188,7 +190,12 @@ export class TaskRepo extends Context.Service<
       readonly cursor: WalletId | undefined
       readonly walletsMax: number
     }) => Effect.Effect<PendingPage, LedgerError>
-    /** Adds deposits to the history and to the books; those that are known already count once. Gives the new ones. */
+    /**
+     * Adds deposits to the history and to the books. A deposit is its transaction, wallet, sender and amount, as often as
+     * the transaction has it: found again, in another block or under another index, it counts once. Gives the new ones.
+     * No look from before the newest of them counts any more. Books are opened only with a balance that is not older
+     * than the last payment and the last deposit.
+     */
     readonly recordDeposits: (
       found: ReadonlyArray<FoundDeposit>,
       counted: ReadonlyArray<CountedWallet>,

@@ -129,8 +129,8 @@ export interface TaskStory {
 export interface WalletStory {
   readonly wallet: Wallet
   readonly stopped: { readonly reason: string; readonly sinceMs: number | undefined } | undefined
-  /** The balance that its books expect, and the block up to which they are counted. */
-  readonly books: { readonly balance: Usdc; readonly block: bigint } | undefined
+  /** The balance that its books expect, below zero where a deposit is missing; and the block up to which they are counted. */
+  readonly books: { readonly balance: bigint; readonly block: bigint } | undefined
   readonly provenBlock: bigint
   readonly reserved: Usdc
   readonly maybeSpent: Usdc

@@ -70,6 +70,8 @@ export class WorldState {
   chainFault: ChainError | undefined
   /** What a question to the chain waits for, or fails with. */
   onChainCall: (call: string) => Effect.Effect<void, ChainError> = () => Effect.void
+  /** Hears of every search for deposits. */
+  onDepositSearch: (range: { readonly fromBlock: bigint; readonly toBlock: bigint }) => void = () => {}
   /** A node that is behind by so many blocks, and does not know it. */
   lagBlocks = 0n
   readonly calls: Array<string> = []
@@ -305,8 +307,9 @@ export const chain = Layer.effect(
             .map((mint) => ({ ...mint, logIndex: mint.logIndex + world.logShift }))
         }),
       findDeposits: ({ wallets, fromBlock, toBlock }) =>
-        read("findDeposits", () =>
-          world.transfers
+        read("findDeposits", () => {
+          world.onDepositSearch({ fromBlock, toBlock })
+          return world.transfers
             .filter(({ to, block }) => wallets.includes(to) && block >= fromBlock && block <= toBlock)
             .map(({ from, to, amount, tx, block }) => ({
               wallet: to,
@@ -316,7 +319,7 @@ export const chain = Layer.effect(
               logIndex: 0,
               block: { number: block, timeMs: world.timeOf(block) }
             }))
-        ),
+        }),
       findSpending: ({ wallets, fromBlock, toBlock }) =>
         read("findSpending", () =>
           world.transfers

@@ -13,8 +13,8 @@ export const WalletView = Schema.Struct({
   /** `null` where the chain does not answer. */
   chain: orNull(Schema.Struct({ balance: Amount, block: Whole, at: Instant })),
   ledger: Schema.Struct({
-    /** What the books expect on chain; `null` until they are opened. */
-    expected: orNull(Amount),
+    /** What the books expect on chain, below zero where a deposit is missing; `null` until they are opened. */
+    expected: orNull(Whole),
     countedTo: orNull(Whole),
     reserved: Amount,
     /** Signed, and not yet proven paid or void. */

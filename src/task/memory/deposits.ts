@@ -10,7 +10,7 @@ import { byText, setTask, setWallet, walletState } from "./state.ts"
 
 export const unspentDeposits = (tables: Tables, walletIds: ReadonlyArray<WalletId>): ReadonlyArray<StoredDeposit> =>
   [...tables.deposits.values()]
-    .filter(({ walletId, left }) => left > 0n && walletIds.includes(walletId))
+    .filter(({ walletId, left, isWithdrawn }) => left > 0n && !isWithdrawn && walletIds.includes(walletId))
     .toSorted((a, b) => Number(a.block.number - b.block.number) || byText(a.tx, b.tx) || a.logIndex - b.logIndex)
 
 export const knownNonces = (tables: Tables, nonces: ReadonlyArray<Bytes32>): ReadonlySet<Bytes32> => {
@@ -18,23 +18,73 @@ export const knownNonces = (tables: Tables, nonces: ReadonlyArray<Bytes32>): Rea
   return new Set(nonces.filter((nonce) => known.has(nonce)))
 }
 
+/** The twin of `recordDeposits` of the SQL side, where the rules are told. */
 export const recordDeposits = (
   draft: Tables,
   found: ReadonlyArray<FoundDeposit>,
   counted: ReadonlyArray<CountedWallet>,
   block: Block
 ): ReadonlyArray<FoundDeposit> => {
-  const fresh = found.filter((deposit) => !draft.deposits.has(placeKey(deposit)))
-  for (const deposit of fresh) draft.deposits.set(placeKey(deposit), { ...deposit, left: deposit.amount })
-  for (const { walletId, balance, isWhole } of counted) {
-    const { openedBlock, countedBlock, bookBalance } = walletState(draft, walletId)
-    const opened = openedBlock ?? block.number
-    const since = fresh.filter((deposit) => deposit.walletId === walletId && deposit.block.number > opened)
-    const reached = isWhole && block.number > (countedBlock ?? -1n) ? block.number : countedBlock
-    const bookedBefore = bookBalance === undefined ? undefined : bookBalance + sum(since.map(({ amount }) => amount))
-    setWallet(draft, walletId, { openedBlock: opened, countedBlock: reached, bookBalance: bookedBefore ?? balance })
+  const distinct = [...new Map(found.map((deposit) => [placeKey(deposit), deposit])).values()].toSorted(
+    (a, b) => byText(a.tx, b.tx) || a.logIndex - b.logIndex
+  )
+  const arrived = distinct.filter((deposit) => recordOne(draft, deposit, distinct))
+  for (const { walletId, version, balance, isWhole } of counted) {
+    const state = walletState(draft, walletId)
+    const isAsRead = state.version === version
+    const opens = state.openedBlock === undefined && isAsRead && state.provenBlock <= block.number
+    const openedBlock = opens ? block.number : state.openedBlock
+    const since = arrived.filter(
+      (deposit) => deposit.walletId === walletId && openedBlock !== undefined && deposit.block.number > openedBlock
+    )
+    const moves = isWhole && isAsRead && openedBlock !== undefined && block.number > (state.countedBlock ?? -1n)
+    const seen = distinct.filter((deposit) => deposit.walletId === walletId).map((deposit) => deposit.block.number)
+    setWallet(draft, walletId, {
+      openedBlock,
+      countedBlock: moves ? block.number : state.countedBlock,
+      bookBalance: opens
+        ? balance
+        : state.bookBalance === undefined
+          ? undefined
+          : state.bookBalance + sum(since.map(({ amount }) => amount)),
+      provenBlock: seen.reduce((newest, number) => (number > newest ? number : newest), state.provenBlock)
+    })
   }
-  return fresh
+  return arrived
+}
+
+/** Whether the deposit is new, or back on chain. One that is known is brought up to where it is now. */
+const recordOne = (draft: Tables, deposit: FoundDeposit, found: ReadonlyArray<FoundDeposit>): boolean => {
+  const nth = found.filter((other) => isSame(other, deposit) && other.logIndex < deposit.logIndex).length
+  const known = [...draft.deposits]
+    .filter(([, row]) => isSame(row, deposit))
+    .toSorted(([, a], [, b]) => a.logIndex - b.logIndex)[nth]
+  if (known === undefined) {
+    const logIndex = freeIndex(draft, deposit, found)
+    draft.deposits.set(placeKey({ ...deposit, logIndex }), {
+      ...deposit,
+      logIndex,
+      left: deposit.amount,
+      isWithdrawn: false
+    })
+    return true
+  }
+  const [key, row] = known
+  const opened = walletState(draft, row.walletId).openedBlock
+  const isBooked = (number: bigint) => opened !== undefined && number > opened
+  const stays = !row.isWithdrawn && isBooked(row.block.number) !== isBooked(deposit.block.number)
+  if (!stays) draft.deposits.set(key, { ...row, block: deposit.block, isWithdrawn: false })
+  return row.isWithdrawn
+}
+
+const isSame = (a: FoundDeposit, b: FoundDeposit): boolean =>
+  a.tx === b.tx && a.walletId === b.walletId && a.from === b.from && a.amount === b.amount
+
+/** The index under which a deposit is kept: the one that it was seen under, where no other deposit has it. */
+const freeIndex = (draft: Tables, deposit: FoundDeposit, found: ReadonlyArray<FoundDeposit>): number => {
+  if (!draft.deposits.has(placeKey(deposit))) return deposit.logIndex
+  const ofTx = [...draft.deposits.values(), ...found].filter(({ tx }) => tx === deposit.tx)
+  return ofTx.reduce((most, { logIndex }) => Math.max(most, logIndex), 0) + 1 + deposit.logIndex
 }
 
 export const stopWallet = (

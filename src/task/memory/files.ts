@@ -1,6 +1,5 @@
 import { Result } from "effect"
 import { type TaskId, readTask } from "../../domain/Task.ts"
-import { usdc } from "../../domain/Usdc.ts"
 import type { Wallet, WalletId } from "../../domain/Wallet.ts"
 import type { Account, AccountPage, TaskFile } from "../DecisionRepo.ts"
 import type { Tables } from "../MemoryLedger.ts"
@@ -63,10 +62,7 @@ const accountOf = (tables: Tables, wallet: Wallet): Account => {
   return {
     wallet,
     openedBlock,
-    books:
-      bookBalance === undefined
-        ? undefined
-        : { countedBlock: countedBlock ?? 0n, balance: usdc(bookBalance < 0n ? 0n : bookBalance) },
+    books: bookBalance === undefined ? undefined : { countedBlock: countedBlock ?? 0n, balance: bookBalance },
     stopped: stoppedReason,
     isShared: [...tables.tasks.values()].some(
       (task) => isOurs(task) && task.status === "processing" && batchesOf(tables, task.id).length === 0

@@ -1,5 +1,4 @@
 import { Result } from "effect"
-import { usdc } from "../../domain/Usdc.ts"
 import type { WalletId } from "../../domain/Wallet.ts"
 import type { StoredTask, Tables } from "../MemoryLedger.ts"
 import type { PendingPage, WalletOrders } from "../TaskRepo.ts"
@@ -21,10 +20,7 @@ const ordersOf = (
     version,
     provenBlock,
     ...reservations(tables, id, false),
-    books:
-      bookBalance === undefined
-        ? undefined
-        : { countedBlock: countedBlock ?? 0n, balance: usdc(bookBalance < 0n ? 0n : bookBalance) },
+    books: bookBalance === undefined ? undefined : { countedBlock: countedBlock ?? 0n, balance: bookBalance },
     isShared: [...tables.tasks.values()].some(
       (task) => task.walletId === id && task.status === "processing" && batchesOf(tables, task.id).length === 0
     ),

@@ -14,7 +14,16 @@ export default Effect.gen(function* () {
 })
 
 /** Anchors of the chain, and what is withdrawn when the chain takes it back. */
-const reorganisations = Effect.void
+const reorganisations = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  // A row stays when its transfer leaves the chain: mined again it is the same deposit, with what it paid for.
+  yield* sql`ALTER TABLE ai_agent_deposits ADD COLUMN withdrawn_at timestamptz`
+  // A look that is older than a recorded deposit says nothing about the wallet, as with a proven payment.
+  yield* sql`
+    UPDATE ai_agent_wallet_state ws SET proven_block = greatest(ws.proven_block, newest.block)
+    FROM (SELECT wallet_id, max(block) AS block FROM ai_agent_deposits GROUP BY wallet_id) newest
+    WHERE newest.wallet_id = ws.wallet_id`
+})
 
 /**
  * A mint is named by its transaction, token and person, and its number among the mints of these: nodes differ in the

@@ -1,7 +1,6 @@
 import { Effect, Result, Schema } from "effect"
 import type { Bytes32 } from "../../domain/Address.ts"
 import { readTask, type TaskId } from "../../domain/Task.ts"
-import { usdc } from "../../domain/Usdc.ts"
 import type { Wallet, WalletId } from "../../domain/Wallet.ts"
 import type { Account, AccountPage, AttributedMint, TaskFile } from "../DecisionRepo.ts"
 import { depositColumns, DepositFields, depositOf } from "./deposits.ts"
@@ -173,10 +172,7 @@ const readKept = Effect.fnUntraced(function* (on: Statements, walletIds: Readonl
 const accountOf = (wallet: Wallet, row: AccountRecord, kept: Effect.Success<ReturnType<typeof readKept>>): Account => ({
   wallet,
   openedBlock: row.opened_block ?? undefined,
-  books:
-    row.book_balance === null
-      ? undefined
-      : { countedBlock: row.counted_block ?? 0n, balance: usdc(row.book_balance < 0n ? 0n : row.book_balance) },
+  books: row.book_balance === null ? undefined : { countedBlock: row.counted_block ?? 0n, balance: row.book_balance },
   stopped: row.stopped_reason ?? undefined,
   isShared: row.is_shared,
   batches: kept.batches.get(wallet.id) ?? [],

@@ -108,10 +108,7 @@ const moneyOf = (row: WalletRecord): Omit<WalletOrders, "wallet" | "pending"> =>
   provenBlock: row.proven_block,
   reserved: usdc(row.reserved_sum),
   maybeSpent: usdc(row.maybe_spent),
-  books:
-    row.book_balance === null
-      ? undefined
-      : { countedBlock: row.counted_block ?? 0n, balance: usdc(row.book_balance < 0n ? 0n : row.book_balance) },
+  books: row.book_balance === null ? undefined : { countedBlock: row.counted_block ?? 0n, balance: row.book_balance },
   isShared: row.is_shared,
   stopped: row.stopped_reason ?? undefined
 })

@@ -123,10 +123,7 @@ const readWalletStory = Effect.fnUntraced(function* (on: Statements, id: WalletI
   return {
     wallet,
     stopped: reason === null ? undefined : { reason, sinceMs: stopped_ms ?? undefined },
-    books:
-      book_balance === null
-        ? undefined
-        : { balance: usdc(book_balance < 0n ? 0n : book_balance), block: counted_block ?? 0n },
+    books: book_balance === null ? undefined : { balance: book_balance, block: counted_block ?? 0n },
     provenBlock: state?.proven_block ?? 0n,
     reserved: usdc(state?.reserved_sum ?? 0n),
     maybeSpent: usdc(state?.maybe_spent ?? 0n),

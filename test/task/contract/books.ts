@@ -39,8 +39,9 @@ const deposit = (wallet: Wallet, mints: number, seed: number, inBlock = 10n) => 
   block: { number: inBlock, timeMs: NOW_MS }
 })
 
-const counted = (wallet: Wallet, mints: number, isWhole = true) => ({
+const counted = (wallet: Wallet, mints: number, { isWhole = true, version = 0n } = {}) => ({
   walletId: wallet.id,
+  version,
   balance: cost(mints),
   isWhole
 })
@@ -80,13 +81,117 @@ export const booksPromises = (promises: Promises): void => {
   )
 
   promises(
+    "a deposit that is mined again, in another block and under another index, counts once",
+    Effect.fnUntraced(function* () {
+      const repo = yield* TaskRepo
+      const wallet = yield* givenWallet()
+      yield* givenOrder(wallet)
+      yield* repo.recordDeposits([], [counted(wallet, 0)], block(12n))
+      const twice = [deposit(wallet, 2, 1, 14n), { ...deposit(wallet, 2, 1, 14n), logIndex: 4 }]
+      assert.lengthOf(yield* repo.recordDeposits(twice, [counted(wallet, 4)], block(15n)), 2)
+      const again = twice.map((one) => ({
+        ...one,
+        logIndex: one.logIndex + 1,
+        block: { number: 16n, timeMs: NOW_MS + 4_000 }
+      }))
+      assert.lengthOf(yield* repo.recordDeposits(again, [counted(wallet, 4)], block(17n)), 0)
+      assert.strictEqual((yield* ordersOf(wallet)).books?.balance, cost(4))
+      const unspent = yield* repo.unspentDeposits([wallet.id])
+      assert.deepStrictEqual(
+        unspent.map((one) => [one.left, one.block]),
+        again.map((one) => [one.amount, one.block]),
+        "the rows tell where they are now"
+      )
+      const third = { ...deposit(wallet, 2, 1, 16n), logIndex: 9 }
+      assert.lengthOf(yield* repo.recordDeposits([...again, third], [counted(wallet, 6)], block(18n)), 1)
+      assert.strictEqual((yield* ordersOf(wallet)).books?.balance, cost(6))
+    })
+  )
+
+  promises(
+    "deposits of one transaction are all counted, whatever index each answer gives them",
+    Effect.fnUntraced(function* () {
+      const repo = yield* TaskRepo
+      const [one, other] = [yield* givenWallet(1), yield* givenWallet(2)]
+      yield* givenOrder(one)
+      yield* givenOrder(other)
+      yield* repo.recordDeposits([], [counted(one, 0), counted(other, 0)], block(12n))
+      yield* repo.recordDeposits([deposit(one, 1, 1, 14n)], [counted(one, 1)], block(15n))
+      // The same index as the first one has in the ledger, from a node that counts otherwise.
+      const both = [deposit(other, 2, 1, 14n), { ...deposit(one, 1, 1, 14n), logIndex: 7 }]
+      const fresh = yield* repo.recordDeposits(both, [counted(one, 1), counted(other, 2)], block(15n))
+      assert.deepStrictEqual(
+        fresh.map(({ walletId }) => walletId),
+        [other.id]
+      )
+      assert.strictEqual((yield* ordersOf(one)).books?.balance, cost(1))
+      assert.strictEqual((yield* ordersOf(other)).books?.balance, cost(2))
+    })
+  )
+
+  promises(
+    "books are not opened with a balance from before a payment or a deposit that is known, nor beside a change",
+    Effect.fnUntraced(function* () {
+      const repo = yield* TaskRepo
+      const wallet = yield* givenWallet()
+      const task = yield* givenPlanned(wallet)
+      yield* givenOrder(wallet)
+      const read = yield* ordersOf(wallet)
+      yield* givenPaid(task, 1)
+      yield* repo.recordDeposits([], [counted(wallet, 9, { version: read.version })], block(TIP.number + 9n))
+      assert.isUndefined((yield* ordersOf(wallet)).books, "the wallet is not as it was read")
+      const { version, provenBlock } = yield* ordersOf(wallet)
+      yield* repo.recordDeposits([], [counted(wallet, 9, { version })], block(provenBlock - 1n))
+      assert.isUndefined((yield* ordersOf(wallet)).books, "a payment was proven after this block")
+      const later = deposit(wallet, 2, 1, provenBlock + 5n)
+      const found = [{ walletId: later.walletId, version: version + 9n, balance: cost(9), isWhole: true }]
+      assert.lengthOf(yield* repo.recordDeposits([later], found, block(provenBlock + 6n)), 1)
+      yield* repo.recordDeposits([], [counted(wallet, 9, { version })], block(provenBlock + 4n))
+      assert.isUndefined((yield* ordersOf(wallet)).books, "a deposit is recorded that came after this block")
+      yield* repo.recordDeposits([], [counted(wallet, 9, { version })], block(provenBlock + 5n))
+      assert.strictEqual((yield* ordersOf(wallet)).books?.balance, cost(9))
+    })
+  )
+
+  promises(
+    "no look counts that is older than the newest recorded deposit",
+    Effect.fnUntraced(function* () {
+      const repo = yield* TaskRepo
+      const wallet = yield* givenWallet()
+      const id = yield* givenOrder(wallet)
+      yield* repo.recordDeposits([], [counted(wallet, 0)], block(12n))
+      yield* repo.recordDeposits([deposit(wallet, 4, 1, 20n)], [counted(wallet, 4, { isWhole: false })], block(21n))
+      const orders = yield* ordersOf(wallet)
+      assert.strictEqual(orders.provenBlock, 20n)
+      assert.deepStrictEqual(yield* repo.cancel([{ ...funding(orders, id), message: "late" }], block(19n), NOW_MS), [])
+      assert.deepStrictEqual(yield* repo.fund([funding(orders, id)], block(19n), NOW_MS), [])
+      assert.deepStrictEqual(yield* repo.fund([funding(orders, id)], block(20n), NOW_MS), [id])
+    })
+  )
+
+  promises(
+    "books that come to less than nothing say so",
+    Effect.fnUntraced(function* () {
+      const repo = yield* TaskRepo
+      const wallet = yield* givenWallet()
+      const task = yield* givenPlanned(wallet)
+      yield* givenOrder(wallet)
+      const { version } = yield* ordersOf(wallet)
+      yield* repo.recordDeposits([], [counted(wallet, 0, { version })], block(TIP.number - 1n))
+      const amount = signedAmount(yield* batchOf(task, 1))
+      yield* givenPaid(task, 1)
+      assert.strictEqual((yield* ordersOf(wallet)).books?.balance, -amount)
+    })
+  )
+
+  promises(
     "the search goes on where it stopped while deposits are missing",
     Effect.fnUntraced(function* () {
       const repo = yield* TaskRepo
       const wallet = yield* givenWallet()
       yield* givenOrder(wallet)
       yield* repo.recordDeposits([], [counted(wallet, 0)], block(12n))
-      yield* repo.recordDeposits([deposit(wallet, 1, 1, 14n)], [counted(wallet, 9, false)], block(20n))
+      yield* repo.recordDeposits([deposit(wallet, 1, 1, 14n)], [counted(wallet, 9, { isWhole: false })], block(20n))
       assert.deepStrictEqual((yield* ordersOf(wallet)).books, { countedBlock: 12n, balance: cost(1) })
     })
   )
@@ -114,14 +219,15 @@ export const booksPromises = (promises: Promises): void => {
       const wallet = yield* givenWallet()
       const task = yield* givenPlanned(wallet)
       yield* givenOrder(wallet)
-      yield* repo.recordDeposits([], [counted(wallet, 9)], block(TIP.number - 1n))
+      const { version } = yield* ordersOf(wallet)
+      yield* repo.recordDeposits([], [counted(wallet, 9, { version })], block(TIP.number - 1n))
       const amount = signedAmount(yield* batchOf(task, 1))
       yield* givenPaid(task, 1)
       assert.strictEqual((yield* ordersOf(wallet)).books?.balance, usdc(cost(9) - amount))
       const other = yield* givenWallet(2)
       const earlier = yield* givenPlanned(other)
       yield* givenOrder(other)
-      yield* repo.recordDeposits([], [counted(other, 9)], TIP)
+      yield* repo.recordDeposits([], [counted(other, 9, { version: (yield* ordersOf(other)).version })], TIP)
       yield* givenPaid(earlier, 1)
       assert.strictEqual((yield* ordersOf(other)).books?.balance, cost(9))
     })

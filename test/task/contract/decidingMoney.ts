@@ -48,7 +48,8 @@ const deposit = (wallet: Wallet, amount: bigint, seed = 1): FoundDeposit => ({
 /** Five USDC came, and the books know. */
 const givenDeposit = Effect.fnUntraced(function* (wallet: Wallet) {
   const repo = yield* TaskRepo
-  const counted = [{ walletId: wallet.id, balance: usdc(5_000_000n), isWhole: true }]
+  const version = (yield* (yield* LedgerFixture).readWalletState(wallet.id)).version
+  const counted = [{ walletId: wallet.id, version, balance: usdc(5_000_000n), isWhole: true }]
   yield* repo.recordDeposits([deposit(wallet, 5_000_000n)], counted, TIP)
 })
 

@@ -1,0 +1,126 @@
+import { assert, layer } from "@effect/vitest"
+import { Effect, Option } from "effect"
+import { SqlClient } from "effect/sql"
+import { TestClock } from "effect/testing"
+import { ChainError } from "../../src/chain/ChainClient.ts"
+import { address } from "../../src/domain/Address.ts"
+import { usdc } from "../../src/domain/Usdc.ts"
+import * as Incidents from "../../src/ops/Incidents.ts"
+import { launch, LogLines, onWorld, pass } from "../support/executor.ts"
+import * as Pglite from "../support/Pglite.ts"
+import { order, paidOrder, person, readTask } from "../support/orders.ts"
+import { World } from "../support/World.ts"
+
+const THIEF = address(`0x${"bad0".repeat(10)}`)
+
+const units = (amount: number) => usdc(BigInt(amount * 1_000_000))
+
+interface BooksView {
+  readonly book_balance: bigint | null
+  readonly stopped_reason: string | null
+}
+
+const books = Effect.flatMap(
+  SqlClient.SqlClient,
+  (sql) => sql<BooksView>`SELECT book_balance, stopped_reason FROM ai_agent_wallet_state`
+).pipe(Effect.map((rows) => rows[0]))
+
+const unprovable = new ChainError({ reason: "Unavailable", operation: "look up authorizations", detail: "503" })
+
+/** From the first payment on nobody can say what became of it. */
+const hidesPayments = (world: World["Service"]) => {
+  world.manners.delay = (request) =>
+    Effect.sync(() => {
+      if (request !== "pay") return
+      world.onChainCall = (call) => (call === "readAuthorizations" ? Effect.fail(unprovable) : Effect.void)
+    })
+}
+
+layer(Pglite.layer())("the books of a wallet", (it) => {
+  it.effect("find a deposit that hides a payment of the same amount, however long the executor was down", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      hidesPayments(world)
+      const { who, task } = yield* paidOrder("ann", 5)
+      const before = yield* launch()
+      yield* pass(30)
+      assert.strictEqual(world.payments.length, 1)
+      yield* before.kill
+      yield* TestClock.adjust("75 minutes")
+      world.deposit(who.agentAddress, units(5))
+      yield* TestClock.adjust("1 minute")
+      yield* launch()
+      yield* pass(30)
+      world.onChainCall = () => Effect.void
+      yield* pass(150)
+      assert.strictEqual((yield* readTask(task)).status, "completed")
+      assert.deepStrictEqual(yield* books, { book_balance: 5_000_000n, stopped_reason: null })
+      world.spend(who.agentAddress, THIEF, units(5))
+      yield* pass(90)
+      assert.include((yield* books)?.stopped_reason, `5.00 USDC went to ${THIEF}`)
+    }).pipe(onWorld())
+  )
+
+  it.effect("are searched page by page after weeks, while orders that can be paid are", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const ann = yield* person("ann")
+      const first = yield* order(ann, 1)
+      const before = yield* launch()
+      yield* pass(10)
+      yield* before.kill
+      yield* TestClock.adjust("1 day")
+      world.deposit(ann.agentAddress, units(1))
+      yield* TestClock.adjust("6 days")
+      const asked: Array<bigint> = []
+      world.onDepositSearch = ({ fromBlock, toBlock }) => void asked.push(toBlock - fromBlock)
+      yield* launch()
+      yield* pass(120)
+      assert.strictEqual((yield* readTask(first)).status, "completed", "paid in time, seen late")
+      assert.isTrue(asked.every((blocks) => blocks <= 43_200n))
+      assert.deepStrictEqual(yield* books, { book_balance: 0n, stopped_reason: null })
+    }).pipe(onWorld())
+  )
+
+  it.effect("are not held against a node that is older than the newest deposit, after a crash either", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const ann = yield* person("ann")
+      const task = yield* order(ann, 5)
+      let records = 0
+      const before = yield* launch({}, (operation, work) =>
+        operation === "recordDeposits" && ++records === 3 ? Effect.never : work
+      )
+      yield* pass(60)
+      world.deposit(ann.agentAddress, units(5))
+      yield* pass(20)
+      assert.strictEqual(records, 3, "the deposit is recorded, and the cursor not moved")
+      yield* before.kill
+      world.lagBlocks = 25n
+      yield* launch()
+      yield* pass(30)
+      assert.strictEqual((yield* books)?.stopped_reason, null)
+      world.lagBlocks = 0n
+      yield* pass(60)
+      assert.strictEqual((yield* readTask(task)).status, "completed")
+    }).pipe(onWorld())
+  )
+
+  it.effect("that come to less than nothing are an alarm", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const sql = yield* SqlClient.SqlClient
+      const { who } = yield* paidOrder("ann", 5)
+      yield* launch()
+      yield* pass(60)
+      yield* sql`UPDATE ai_agent_wallet_state SET book_balance = book_balance - 2000000`
+      yield* pass(90)
+      const { all } = yield* LogLines
+      assert.isTrue(all.some((line) => line.includes(`the books of ${who.agentAddress} come to -2.00 USDC`)))
+      const incident = Option.fromUndefinedOr((yield* Incidents.open)[0])
+      assert.include(Option.getOrThrow(incident).words, "a deposit of it is not recorded")
+      assert.strictEqual((yield* books)?.stopped_reason, null)
+      assert.strictEqual(world.payments.length, 1)
+    }).pipe(onWorld())
+  )
+})
