@@ -1,8 +1,10 @@
 import { Effect } from "effect"
 import { ChainClient } from "../chain/ChainClient.ts"
 import { Settings } from "../config/Settings.ts"
+import type { Address } from "../domain/Address.ts"
 import { type Block, blockBefore } from "../domain/Block.ts"
 import type { Deposit } from "../domain/Deposit.ts"
+import { type Usdc, usdc } from "../domain/Usdc.ts"
 import type { WalletId } from "../domain/Wallet.ts"
 import * as Log from "../ops/Log.ts"
 import type { WalletOrders } from "../task/TaskRepo.ts"
@@ -41,12 +43,16 @@ export const makeSearch = () => {
     const floor = block.number - SEARCH_BLOCKS_MAX
     return { orders, fromBlock: since > floor ? since : floor }
   }
-  return Effect.fn("CheckLoop.searchDeposits")(function* (wanted: ReadonlyArray<WalletOrders>, block: Block) {
+  return Effect.fn("CheckLoop.searchDeposits")(function* (
+    wanted: ReadonlyArray<WalletOrders>,
+    block: Block,
+    balanceOf: (orders: WalletOrders) => Usdc
+  ) {
     const { network } = yield* Settings
     const starts = wanted.map((orders) => startOf(orders, block, network.blockSeconds))
     const isNear = ({ fromBlock }: Start) => block.number - fromBlock <= SEARCH_BLOCKS_MAX
     const near = starts.filter(isNear)
-    const nearby = yield* searchRange(near, block.number)
+    const nearby = yield* searchRange(near, block.number, expectedOf(near, balanceOf))
     for (const { orders } of near) reached.delete(orders.wallet.id)
     const far = starts.filter((start) => !isNear(start))
     const toBlock = earliest(far) + SEARCH_BLOCKS_MAX
@@ -63,12 +69,30 @@ export const makeSearch = () => {
 const earliest = (starts: ReadonlyArray<Start>): bigint =>
   starts.reduce((first, { fromBlock }) => (fromBlock < first ? fromBlock : first), starts[0]?.fromBlock ?? 0n)
 
+/** What is there beyond the books came by transfers: a node that gives no logs of so much is not taken at its word. */
+const expectedOf = (
+  starts: ReadonlyArray<Start>,
+  balanceOf: (orders: WalletOrders) => Usdc
+): ReadonlyMap<Address, Usdc> =>
+  new Map(
+    starts.flatMap(({ orders }): ReadonlyArray<[Address, Usdc]> => {
+      const { books, wallet } = orders
+      if (books === undefined) return []
+      const beyond = balanceOf(orders) - books.balance
+      return beyond > 0n ? [[wallet.agentAddress, usdc(beyond)]] : []
+    })
+  )
+
 /** `undefined` where the transfers cannot be read. */
-const searchRange = Effect.fnUntraced(function* (starts: ReadonlyArray<Start>, toBlock: bigint) {
+const searchRange = Effect.fnUntraced(function* (
+  starts: ReadonlyArray<Start>,
+  toBlock: bigint,
+  atLeast?: ReadonlyMap<Address, Usdc>
+) {
   if (starts.length === 0) return []
   const wallets = starts.map(({ orders }) => orders.wallet.agentAddress)
   return yield* (yield* ChainClient)
-    .findDeposits({ wallets, fromBlock: earliest(starts), toBlock })
+    .findDeposits({ wallets, fromBlock: earliest(starts), toBlock, atLeast })
     .pipe(
       Effect.catch((error) =>
         Effect.as(Log.warnOnce("deposits", `⚠️ The transfers that paid are not known: ${error.message}`), undefined)

@@ -73,7 +73,7 @@ export const makeCountDeposits = () => {
     const isOverdue = (task: Task) => block.timeMs > deadlineMs(task, Duration.toMillis(paymentTimeout))
     const moved = orders.filter((one) => one.books?.balance !== balanceOf(one) || one.pending.some(isOverdue))
     const wanted = [...moved, ...lagging(orders, new Set(moved), block)]
-    const { deposits, whole } = yield* search(wanted, block)
+    const { deposits, whole } = yield* search(wanted, block, balanceOf)
     const arrived = yield* recordFound(wanted, deposits, { block, balanceOf, whole })
     const isUnread = (one: WalletOrders) => moved.includes(one) && !whole.has(one.wallet.id)
     const seen = orders.map((one) => look(one, balanceOf(one), arrived, isUnread(one)))

@@ -4,13 +4,14 @@ import { Settings } from "../config/Settings.ts"
 import { nonceOf, possibleNumbers } from "../domain/Batch.ts"
 import type { Block } from "../domain/Block.ts"
 import type { TaskId } from "../domain/Task.ts"
-import { format, sum, type Usdc } from "../domain/Usdc.ts"
+import { format, sum, type Usdc, usdc } from "../domain/Usdc.ts"
 import type { WalletId } from "../domain/Wallet.ts"
 import * as Log from "../ops/Log.ts"
 import { type FoundDeposit, TaskRepo, type WalletOrders } from "../task/TaskRepo.ts"
 
-/** So many looks in a row that explain nothing are no lagging node: the wallet stops. */
+/** So many looks in a row that explain nothing, at every URL and over so long, are no lagging node: the wallet stops. */
 const LOOKS_MAX = 3
+const UNEXPLAINED_MS = 2 * 60_000
 
 /** What is known of money that left a wallet and is in nobody's books. */
 export interface Loss {
@@ -27,16 +28,29 @@ interface Lacking {
   readonly fresh: ReadonlyArray<FoundDeposit>
 }
 
+/** Looks in a row that explained nothing. */
+interface Looks {
+  readonly count: number
+  readonly sinceMs: number
+}
+
 /**
  * Finds out where money of a wallet went that the books do not know of. A payment of an order that still waits for its
  * money was made by this program before the ledger was restored from a backup: that order was paid. What nobody can
- * explain stops the wallet: somebody else has its key, or its sums do not add up.
+ * explain stops the wallet: somebody else has its key, or its sums do not add up. Nodes whose logs come to less than what
+ * is missing are passed over: what stays unexplained is so by the logs of every URL.
  */
 export const makeExplainLoss = () => {
-  const looks = new Map<WalletId, number>()
+  const looks = new Map<WalletId, Looks>()
   const explain = Effect.fn("CheckLoop.explainLoss")(function* ({ orders, balance, fresh }: Lacking, block: Block) {
     const { wallet, books } = orders
-    const query = { wallets: [wallet.agentAddress], fromBlock: (books?.countedBlock ?? block.number) + 1n }
+    const due = (books?.balance ?? 0n) + sum(fresh.map(({ amount }) => amount))
+    const missing = due - balance - orders.reserved
+    const query = {
+      wallets: [wallet.agentAddress],
+      fromBlock: (books?.countedBlock ?? block.number) + 1n,
+      atLeast: new Map([[wallet.agentAddress, usdc(missing > 0n ? missing : 0n)]])
+    }
     const read = yield* Effect.result((yield* ChainClient).findSpending({ ...query, toBlock: block.number }))
     if (Result.isFailure(read)) return unclear(`money is missing: ${read.failure.message}`)
     const known = yield* (yield* TaskRepo).knownNonces(read.success.flatMap(({ nonce }) => nonce ?? []))
@@ -49,11 +63,13 @@ export const makeExplainLoss = () => {
       looks.delete(wallet.id)
       return { unclear: undefined, spentOn } satisfies Loss as Loss
     }
-    const looked = (looks.get(wallet.id) ?? 0) + 1
+    const nowMs = yield* Clock.currentTimeMillis
+    const before = looks.get(wallet.id) ?? { count: 0, sinceMs: nowMs }
+    const looked = { ...before, count: before.count + 1 }
     looks.set(wallet.id, looked)
-    const due = (books?.balance ?? 0n) + sum(fresh.map(({ amount }) => amount))
     const words = `it should hold ${format(due)} USDC and holds ${format(balance)}, and no transfer explains it`
-    return looked < LOOKS_MAX ? unclear(words) : yield* stop(orders, words)
+    const isLasting = looked.count >= LOOKS_MAX && nowMs - looked.sinceMs >= UNEXPLAINED_MS
+    return isLasting ? yield* stop(orders, words) : unclear(words)
   })
   /** Its sums add up again: what comes later is not in a row with what was. */
   const forget = (walletId: WalletId): void => void looks.delete(walletId)

@@ -106,6 +106,48 @@ layer(Pglite.layer())("the books of a wallet", (it) => {
     }).pipe(onWorld())
   )
 
+  it.effect("are kept by the logs of another node where the first lacks those that its balances tell of", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const ann = yield* person("ann")
+      const task = yield* order(ann, 5)
+      yield* launch()
+      yield* pass(20)
+      world.firstLacksLogs = true
+      const tx = world.deposit(ann.agentAddress, units(5))
+      yield* pass(60)
+      assert.deepInclude(yield* readTask(task), { status: "completed", funding_tx_hash: tx })
+      assert.deepStrictEqual(yield* books, { book_balance: 0n, stopped_reason: null })
+      world.deposit(ann.agentAddress, units(3))
+      yield* pass(60)
+      world.spend(ann.agentAddress, THIEF, units(3))
+      yield* pass(60)
+      assert.include((yield* books)?.stopped_reason, `3.00 USDC went to ${THIEF}`)
+    }).pipe(onWorld())
+  )
+
+  it.effect("stop a wallet whose loss no logs explain only when that has lasted", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const ann = yield* person("ann")
+      yield* order(ann, 5)
+      world.deposit(ann.agentAddress, units(4))
+      yield* launch()
+      yield* pass(30)
+      const less = world.transfers.map((one) => ({ ...one, amount: units(3) }))
+      const before = world.transfers.splice(0, 1, ...less)
+      yield* pass(100)
+      assert.strictEqual((yield* books)?.stopped_reason, null, "a node may lack the logs for a while")
+      world.transfers.splice(0, 1, ...before)
+      yield* pass(60)
+      world.transfers.splice(0, 1, ...less)
+      yield* pass(100)
+      assert.strictEqual((yield* books)?.stopped_reason, null, "what was explained begins anew")
+      yield* pass(60)
+      assert.include((yield* books)?.stopped_reason, "it should hold 4.00 USDC and holds 3.00")
+    }).pipe(onWorld())
+  )
+
   it.effect("that come to less than nothing are an alarm", () =>
     Effect.gen(function* () {
       const world = yield* World

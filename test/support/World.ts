@@ -97,6 +97,8 @@ export class WorldState {
   unreachable: string | undefined
   /** By how much the indexes of this node's logs differ from another's. */
   logShift = 0
+  /** The first node has no logs of transfers: another is asked only where balances tell of some. */
+  firstLacksLogs = false
   supply: bigint | undefined
   /** Whether Circle has stopped USDC. */
   isPaused = false
@@ -306,10 +308,11 @@ export const chain = Layer.effect(
             )
             .map((mint) => ({ ...mint, logIndex: mint.logIndex + world.logShift }))
         }),
-      findDeposits: ({ wallets, fromBlock, toBlock }) =>
+      findDeposits: ({ wallets, fromBlock, toBlock, atLeast }) =>
         read("findDeposits", () => {
           world.onDepositSearch({ fromBlock, toBlock })
           return world.transfers
+            .filter(({ to }) => !world.firstLacksLogs || atLeast?.has(to))
             .filter(({ to, block }) => wallets.includes(to) && block >= fromBlock && block <= toBlock)
             .map(({ from, to, amount, tx, block }) => ({
               wallet: to,
@@ -320,9 +323,10 @@ export const chain = Layer.effect(
               block: { number: block, timeMs: world.timeOf(block) }
             }))
         }),
-      findSpending: ({ wallets, fromBlock, toBlock }) =>
+      findSpending: ({ wallets, fromBlock, toBlock, atLeast }) =>
         read("findSpending", () =>
           world.transfers
+            .filter(({ from }) => !world.firstLacksLogs || atLeast?.has(from))
             .filter(({ from, block }) => wallets.includes(from) && block >= fromBlock && block <= toBlock)
             .map(({ from, to, amount, tx, block }) => {
               return { wallet: from, to, amount, tx, logIndex: 0, block, nonce: world.nonceOf(tx) }
