@@ -192,6 +192,11 @@ export class ChainClient extends Context.Service<
       readonly payTo: Address
       readonly sinceMs: number
     }) => Effect.Effect<Usdc, ChainError>
+    /**
+     * The code of an account, now; `undefined` where it has none. An agent wallet that has some (EIP-7702) is asked for
+     * its signature, where a plain account's is computed.
+     */
+    readonly codeOf: (account: Address) => Effect.Effect<`0x${string}` | undefined, ChainError>
     /** The AI Agent Account, which pays the gas of refunds; `undefined` without `AI_AGENT_PRIVATE_KEY`. */
     readonly gasAccount: Address | undefined
     /** Its gas money, in wei. */

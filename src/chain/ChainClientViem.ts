@@ -9,6 +9,7 @@ import { makeConfirmed, makeConfirmedBlock } from "./confirmed.ts"
 import { makeEndpoint } from "./endpoint.ts"
 import { makeFindMints, makeReadPortion, makeReadRemainingSupply } from "./mintToken.ts"
 import { makeNodes } from "./nodes.ts"
+import { codeOf } from "./questions.ts"
 import { makeRpc } from "./rpc.ts"
 import { makeSender } from "./sender.ts"
 import { checkEndpoints, checkUsdc, makeVouch } from "./startChecks.ts"
@@ -44,6 +45,7 @@ const make = Effect.gen(function* () {
     findMints: makeFindMints(rpc, confirmed, mintStock),
     findDeposits: makeFindDeposits(rpc, network),
     findSpending: makeFindSpending(rpc, network),
+    codeOf: (account) => rpc.ask("read the code of an account", codeOf(account)),
     paidSince: makePaidSince(rpc, confirmed, network),
     ...makeSender(rpc, network, aiAgentPrivateKey)
   })

@@ -64,6 +64,7 @@ export interface HashedBlock extends Block {
   readonly hash: Bytes32
 }
 
+const decodeBytes = Schema.decodeUnknownSync(Bytes)
 const decodeQuantity = Schema.decodeUnknownSync(Quantity)
 const decodeBlock = Schema.decodeUnknownSync(Schema.NullOr(RpcBlock))
 const decodeLogs = Schema.decodeUnknownSync(Schema.Array(RpcLog))
@@ -98,6 +99,14 @@ export const logsOf =
       params: [{ address, topics: mutable(topics), ...range }]
     })
     return logsFor(filter, decodeLogs(answer).map(toLog))
+  }
+
+/** What is deployed at an address now, or delegated to by it (EIP-7702). */
+export const codeOf =
+  (account: Address): Question<Hex | undefined> =>
+  async (node) => {
+    const code = decodeBytes(await node.request({ method: "eth_getCode", params: [account, "latest"] }))
+    return code === "0x" ? undefined : code
   }
 
 export const receiptOf =

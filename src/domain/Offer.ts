@@ -14,6 +14,8 @@ export interface Offer {
   readonly amount: bigint
   /** More than zero. How long the server says that it may take to settle. */
   readonly maxTimeoutSeconds: number | undefined
+  /** What the server says that the signature is to be made for (EIP-712). What it leaves out is USDC's. */
+  readonly domain?: { readonly name?: string; readonly version?: string; readonly verifyingContract?: string }
 }
 
 /** What a batch was quoted at: the most that may be signed for it, in what, where and to whom. */
@@ -21,6 +23,8 @@ export interface Terms {
   readonly chainId: number
   /** The USDC contract of the network. */
   readonly asset: Address
+  /** The EIP-712 domain of that contract: signatures are made for no other. */
+  readonly domain: { readonly name: string; readonly version: string }
   /** Inclusive: the quoted price times `quantity`. */
   readonly maxAmount: Usdc
   /** The task's token contract and the addresses of `MINT_PAY_TO`. */
@@ -54,6 +58,14 @@ const rules: ReadonlyArray<Rule> = [
       : `wants to be paid on chain ${network}, the task is on eip155:${chainId}`,
   (offer, { asset }) =>
     parse(offer.asset) === asset ? undefined : `asks for another asset ${offer.asset}, USDC is ${asset}`,
+  ({ domain: { verifyingContract } = {} }, { asset }) =>
+    verifyingContract === undefined || parse(verifyingContract) === asset
+      ? undefined
+      : `wants a signature for the contract ${verifyingContract}, USDC is ${asset}`,
+  ({ domain: { name, version } = {} }, { domain }) =>
+    (name ?? domain.name) === domain.name && (version ?? domain.version) === domain.version
+      ? undefined
+      : `wants a signature for ${[name, version].filter(Boolean).join(" ")}, USDC's is for ${domain.name} ${domain.version}`,
   ({ payTo }, { payees }) =>
     payees.some((payee) => payee === parse(payTo))
       ? undefined

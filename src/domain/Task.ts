@@ -39,6 +39,8 @@ export interface Task {
   readonly errorMessage: string | undefined
   /** Why the mint server last refused it. */
   readonly lastRefusal: string | undefined
+  /** Since when the server refuses for reasons that are not the order's; `undefined` where it does not. */
+  readonly stalledSinceMs: number | undefined
   readonly createdAtMs: number
   readonly startedAtMs: number | undefined
   readonly updatedAtMs: number
@@ -115,8 +117,11 @@ export const shortId = (id: TaskId): string => id.slice(0, 8)
 /** The texts that v1.1 writes to `error_message`, and that people search for. */
 export const messages = {
   retrying: (refusals: number, limit: number, reason: string): string => `Retry ${refusals}/${limit}: ${reason}`,
+  refusedForGood: (refusals: number, limit: number, reason: string): string =>
+    `Refused ${refusals} of ${limit} times, no further try: ${reason}`,
   exceeded: (attempts: number, reason: string): string =>
     `Exceeded retry limit after ${attempts} attempts. Last error: ${reason}`,
+  waiting: (reason: string): string => `Waiting: ${reason}`,
   timeout: (within: string): string => `Payment timeout: No sufficient balance received within ${within}`,
   badOrder: (faults: ReadonlyArray<string>): string => `Held, this order cannot be carried out: ${faults.join("; ")}`,
   held: (reason: string): string => `Held for the operator: ${reason}`,

@@ -20,10 +20,11 @@ export interface PricedOrder extends MintOrder {
 /**
  * The server made no offer; nothing was signed or sent.
  *
- * - `Unavailable`: no connection, timeout, redirect, 408, 425, 429, 5xx: the environment. Costs the task nothing.
- * - `Refused`: it answered and will not sell (400, 403, 404, 409, 410, 422, …): counts against the task.
- * - `Unreadable`: it answered something that is no offer (a 402 without a readable challenge, a 200 without payment):
- *   the environment too.
+ * - `Unavailable`: no connection, timeout, redirect, 408, 425, 429, 5xx, and whatever is not recognisably the server's
+ *   own answer (a proxy's page, a gateway's JSON): the environment. Costs the task nothing.
+ * - `Refused`: it answered in its own words and will not sell: counts against the task.
+ * - `Unreadable`: it answered itself and there is nothing in it to act on: a challenge without an offer that can be
+ *   read, a 200 without payment, a fault that is not the order's. Not counted, and no reason to keep others waiting.
  *
  * The message is one short line without control characters, fit for `error_message`.
  */
@@ -38,9 +39,11 @@ export class NoOffer extends Schema.TaggedError<NoOffer>()("NoOffer", {
  *
  * - `Accepted`: 2xx with a successful settlement (`PAYMENT-RESPONSE`), or a 2xx that names its mint transactions; of a
  *   v1.1 server a 200 that says success. Mints may be fewer than ordered, or still to come.
- * - `Refused`: a definite no to this request (4xx, a 402 that names a fault of the payment or a fresh challenge).
- * - `Unclear`: timeout, reset, redirect, 408, 425, 429, 5xx, `settlement_pending`, a nonce already used, a broken body,
- *   a facilitator that cannot be asked; and a 4xx whose receipt says that the payment was settled or sent.
+ * - `Refused`: a definite no to this order, in the server's own words: counts against the task.
+ * - `Unclear`: everything else. Where the answer is a definite no that is not the order's, `whose` says so: the wallet's,
+ *   ours, or `unknown`, as its words are not known here. Left out, it is the environment (timeout, reset, redirect, 408,
+ *   425, 429, 5xx, a proxy's page, a facilitator that cannot be asked), or the answer leaves open what became of the
+ *   payment (`settlement_pending`, a nonce already used, a broken body, a receipt that says settled or sent).
  *
  * A reason is one short line without control characters or bytes of the payment, fit for `error_message`.
  */
@@ -54,6 +57,7 @@ export type PaymentAnswer =
   | {
       readonly _tag: "Unclear"
       readonly reason: string
+      readonly whose?: "wallet" | "ours" | "unknown"
       /** Under which the server can be asked about the payment (`follow`). Not every protocol has one. */
       readonly reference?: string
     }

@@ -1,33 +1,45 @@
 import { decodePaymentResponseHeader } from "@x402/core/http"
 import { Result, Schema } from "effect"
 import type { Bytes32 } from "../domain/Address.ts"
-import { challengeWords, readQuote } from "./challenge.ts"
+import { challengeFault, challengeWords, isChallenged, readQuote } from "./challenge.ts"
 import { type MintQuote, NoOffer, type PaymentAnswer } from "./Minter.ts"
+import { foreignWords, ownWords } from "./own.ts"
+import { whoseIs } from "./reasons.ts"
 import { bodyJson, bodyWords, hashesIn, plain, readHeader, type Reply, weigh } from "./reply.ts"
 import { BROKEN_OFF, redirected, says, unclear } from "./says.ts"
 
 /** What the answer to a request without payment is: an offer, or the reason why there is none. */
 export const readQuoteAnswer = (reply: Reply): Result.Result<MintQuote, NoOffer> => {
-  const refuse = (reason: NoOffer["reason"], message: string) => Result.fail(new NoOffer({ reason, message }))
+  const refuse = (reason: NoOffer["reason"], words?: string) =>
+    Result.fail(new NoOffer({ reason, message: says(reply, words) }))
   if (reply.status === 402) {
     const quote = readQuote(reply)
-    return quote === undefined ? refuse("Unreadable", says(reply, "no offer in it can be read")) : Result.succeed(quote)
+    if (quote !== undefined) return Result.succeed(quote)
+    const fault = challengeFault(reply)
+    return fault === undefined ? refuse("Unavailable", foreignWords(reply)) : refuse("Unreadable", fault)
   }
   switch (weigh(reply.status)) {
     case "Done":
-      return refuse("Unreadable", says(reply, "it asks for no payment"))
-    case "No":
-      return refuse("Refused", says(reply, bodyWords(reply)))
+      return refuse("Unreadable", "it asks for no payment")
+    case "No": {
+      const words = ownWords(reply)
+      if (words === undefined) return refuse("Unavailable", foreignWords(reply))
+      return refuse(NO_OFFER[whoseIs(words) ?? "order"], words)
+    }
     case "Later":
-      return refuse("Unavailable", says(reply, redirected(reply) ?? bodyWords(reply)))
+      return refuse("Unavailable", redirected(reply) ?? bodyWords(reply))
   }
 }
+
+/** What a refusal is before anything was paid. Of the wallet and of us the server cannot know much: it is not counted. */
+const NO_OFFER = { order: "Refused", wallet: "Unreadable", ours: "Unreadable", environment: "Unavailable" } as const
 
 /** What the answer to a payment is. */
 export const readPaymentAnswer = (reply: Reply): PaymentAnswer => {
   if (reply.body === undefined) return unclear(says(reply, BROKEN_OFF))
   const settlement = readSettlement(reply)
   const words = settlementWords(settlement) ?? challengeWords(reply) ?? bodyWords(reply)
+  const doubt = unclear(says(reply, redirected(reply) ?? words, settlement?.transaction))
   switch (weigh(reply.status)) {
     case "Done":
       return (
@@ -35,12 +47,27 @@ export const readPaymentAnswer = (reply: Reply): PaymentAnswer => {
         unclear(says(reply, words ?? "no settlement and no mint transaction", settlement?.transaction))
       )
     case "No":
-      return mayHavePaid(reply, settlement) || LEAVES_OPEN.test(words ?? "")
-        ? unclear(says(reply, words, settlement?.transaction))
-        : { _tag: "Refused", reason: says(reply, words) }
+      return mayHavePaid(reply, settlement) ? doubt : refusalOf(reply, settlement, words)
     case "Later":
-      return unclear(says(reply, redirected(reply) ?? words, settlement?.transaction))
+      return doubt
   }
+}
+
+/**
+ * A definite answer to this request that moved no money. Whatever is about the order counts against it, and nothing
+ * else does. The words of a 402 are the facilitator's: they count where they are known. On any other status they are
+ * the server's, and are about the order unless they say otherwise.
+ */
+const refusalOf = (reply: Reply, settlement: Settlement | undefined, words: string | undefined): PaymentAnswer => {
+  const isChallenge = reply.status === 402 && (settlement !== undefined || isChallenged(reply))
+  const own = isChallenge ? words : ownWords(reply)
+  if (own === undefined && !isChallenge) return unclear(says(reply, foreignWords(reply)))
+  const reason = says(reply, own)
+  const whose = whoseIs(own ?? "") ?? (reply.status === 402 ? "unknown" : "order")
+  if (whose === "environment") return unclear(reason)
+  // A receipt is about settling: what it refuses may have been tried.
+  if (whose === "order") return settlement === undefined ? { _tag: "Refused", reason } : unclear(reason)
+  return unclear(reason, whose)
 }
 
 /**
@@ -51,30 +78,6 @@ const mayHavePaid = (reply: Reply, settlement: Settlement | undefined): boolean 
   settlement === undefined
     ? RECEIPTS.some((name) => reply.headers[name] !== undefined)
     : settlement.success || settlement.transaction !== undefined
-
-/**
- * Words that come with a 402 or 400 and leave open what became of the payment: it is on its way (`settlement_pending`),
- * its nonce is spent (perhaps by us), its transaction reverted, or the server could not ask its facilitator, and gives
- * the text of whatever was thrown. Everything else names a fault of the request.
- * Source: the error codes of `@x402/core` and `@x402/evm` 2.27, and the x402 specification, "Error Handling".
- */
-const LEAVES_OPEN = new RegExp(
-  [
-    "pending",
-    "nonce",
-    "already[ _-]?(used|paid|settled|spent|processed|known)",
-    "transaction_(failed|state)",
-    "unexpected_(verify|settle)",
-    "unknown_settlement",
-    "settle(ment)?[ _-]failed",
-    "verification failed",
-    "facilitator",
-    "fetch failed",
-    "timed?[ _-]?out",
-    "socket|network error|ECONN|EAI_AGAIN|ENOTFOUND"
-  ].join("|"),
-  "i"
-)
 
 /** The receipt's header in v2 and in v1. */
 const RECEIPTS = ["payment-response", "x-payment-response"]

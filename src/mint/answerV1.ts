@@ -1,5 +1,6 @@
 import { Result, Schema } from "effect"
 import type { PaymentAnswer } from "./Minter.ts"
+import { foreignWords, ownWords } from "./own.ts"
 import { bodyJson, bodyWords, cut, hashesIn, plain, type Reply, weigh } from "./reply.ts"
 import { BROKEN_OFF, redirected, says, unclear } from "./says.ts"
 
@@ -34,8 +35,9 @@ export const readPaymentAnswerV1 = (reply: Reply): PaymentAnswer => {
     return { _tag: "Accepted", mintTxs: [], paymentTx: hashesIn(said.paymentTxHash)[0] }
   const words = wordsOf(reply, said)
   if (isRefusal(reply)) return { _tag: "Refused", reason: says(reply, words) }
+  const isForeign = weigh(reply.status) === "No" && reply.status !== 402 && ownWords(reply) === undefined
   const reference = referenceIn(said.paymentQueueId)
-  const doubt = unclear(says(reply, hint(reply) ?? words, reference))
+  const doubt = unclear(says(reply, hint(reply) ?? (isForeign ? foreignWords(reply) : words), reference))
   return reference === undefined ? doubt : { ...doubt, reference }
 }
 
@@ -48,8 +50,11 @@ export const readPaymentAnswerV1 = (reply: Reply): PaymentAnswer => {
 const LEAVES_OPEN = /processing[\s_-]*failed|failed[\s_-]*to[\s_-]*queue|already[\s_-]*(used|paid|spent|processed)/i
 
 /** 402 is an answer of another protocol: nothing was wrong with the order. */
-const isRefusal = ({ status, body = "" }: Reply): boolean =>
-  weigh(status) === "No" && status !== 402 && !LEAVES_OPEN.test(body)
+const isRefusal = (reply: Reply): boolean =>
+  weigh(reply.status) === "No" &&
+  reply.status !== 402 &&
+  ownWords(reply) !== undefined &&
+  !LEAVES_OPEN.test(reply.body ?? "")
 
 const hint = (reply: Reply): string | undefined =>
   reply.status === 402 ? "it speaks x402, check MINT_PROTOCOL" : redirected(reply)

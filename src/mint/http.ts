@@ -15,8 +15,15 @@ import { unclear } from "./says.ts"
 /** Bounds what one answer can cost. The largest honest one names 1000 mint transactions, 69 bytes each. */
 const BODY_SIZE_MAX = ByteSize.kibibytes(128)
 
-/** No answer came, or none that is HTTP. What the server did is not known. */
-export class NoReply extends Schema.TaggedError<NoReply>()("NoReply", { message: Schema.String }) {}
+/** No answer came, or none that is HTTP. What the server did with a request that was sent is not known. */
+export class NoReply extends Schema.TaggedError<NoReply>()("NoReply", {
+  message: Schema.String,
+  /** Whether the request may have reached the server. */
+  isSent: Schema.Boolean
+}) {}
+
+/** Said of a payment without an answer. */
+const ASKING = "the chain is asked whether it was paid"
 
 /** The connection was never made: nothing left. Node's codes for a connect or a look-up that failed. */
 const UNREACHABLE = new Set(["ECONNREFUSED", "EHOSTUNREACH", "ENETUNREACH", "ENOTFOUND", "EAI_AGAIN"])
@@ -24,17 +31,17 @@ const UNREACHABLE = new Set(["ECONNREFUSED", "EHOSTUNREACH", "ENETUNREACH", "ENO
 const noReply = (error: HttpClientError.HttpClientError): NoReply => {
   const { cause } = error
   const code = cause instanceof Error && "code" in cause ? String(cause.code) : error.reason._tag
-  return new NoReply({
-    message: UNREACHABLE.has(code)
-      ? `mint server unreachable (${code}), nothing was sent`
-      : `connection to the mint server failed (${code})`
-  })
+  const isSent = !UNREACHABLE.has(code)
+  const message = isSent
+    ? `connection to the mint server failed (${code})`
+    : `mint server unreachable (${code}), nothing was sent`
+  return new NoReply({ message, isSent })
 }
 
 /** An answer for every way in which paying can end, but for being interrupted, which is the caller's own doing. */
 export const explain = (cause: Cause.Cause<NoReply>): PaymentAnswer => {
   const error = Cause.squash(cause)
-  if (error instanceof NoReply) return unclear(error.message)
+  if (error instanceof NoReply) return unclear(error.isSent ? `${error.message}, ${ASKING}` : error.message)
   return unclear(`fault in the executor while paying: ${plain(String(error))}`)
 }
 
@@ -65,7 +72,7 @@ export const makeAsk = Effect.gen(function* () {
       http.execute,
       Effect.mapError(noReply),
       Effect.flatMap(readReply),
-      Effect.timeoutOrElse({ duration: mintTimeout, orElse: () => new NoReply({ message: noAnswer }) })
+      Effect.timeoutOrElse({ duration: mintTimeout, orElse: () => new NoReply({ message: noAnswer, isSent: true }) })
     )
 })
 

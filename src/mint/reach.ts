@@ -19,7 +19,7 @@ export const makeReach = (
     const problem = yield* ask(HttpClientRequest.head("/")).pipe(
       Effect.timeoutOrElse({
         duration: PATIENCE,
-        orElse: () => new NoReply({ message: `no answer from the mint server within ${PATIENCE}` })
+        orElse: () => new NoReply({ message: `no answer from the mint server within ${PATIENCE}`, isSent: true })
       }),
       Effect.match({ onSuccess: () => undefined, onFailure: ({ message }) => message })
     )

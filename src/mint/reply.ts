@@ -68,30 +68,31 @@ export const plain = (text: string): string =>
     .replace(/[A-Za-z0-9+/=_-]{64,}/g, "…")
     .trim()
 
-/** What the body gives as its reason: the text under one of the names in use, or a body that is plain text. */
+/** What the body gives as its reason: the texts under the names in use, or a body that is plain text. */
 export const bodyWords = (reply: Reply): string | undefined => {
   const json = bodyJson(reply)
-  if (json !== undefined) return wordsOf(json)
+  if (json !== undefined) return wordsIn(json)
   // A page of a proxy is no reason.
-  return /^\s*</.test(reply.body ?? "") ? undefined : wordsOf(reply.body)
+  return /^\s*</.test(reply.body ?? "") ? undefined : plain(reply.body ?? "") || undefined
 }
 
-const isWords = Schema.is(
-  Schema.Struct({
-    error: Schema.optionalKey(Schema.Unknown),
-    message: Schema.optionalKey(Schema.Unknown),
-    reason: Schema.optionalKey(Schema.Unknown),
-    detail: Schema.optionalKey(Schema.Unknown)
-  })
-)
+/** Where servers put the fault: its name first, and what it is in this case after it. */
+const NAMES = ["error", "errors", "errorReason", "invalidReason", "reason"]
+const DETAILS = ["errorMessage", "invalidMessage", "detail", "details", "message", "msg"]
 
-/** `{error: {message: "…"}}` is as deep as it goes. */
-const wordsOf = (value: unknown, depth = 0): string | undefined => {
+/** `Settlement failed: fetch failed`. A fault may be an object or a list of its own; deeper than that is not read. */
+export const wordsIn = (value: unknown, depth = 0): string | undefined => {
   if (typeof value === "string") return plain(value) || undefined
-  if (depth > 1 || !isWords(value)) return undefined
-  for (const part of [value.error, value.message, value.reason, value.detail]) {
-    const words = wordsOf(part, depth + 1)
-    if (words !== undefined) return words
+  if (Array.isArray(value)) return depth === 0 ? undefined : wordsIn(value[0], depth)
+  if (typeof value !== "object" || value === null || depth > 1) return undefined
+  const first = (names: ReadonlyArray<string>) => {
+    for (const name of names) {
+      const words = wordsIn(Object.getOwnPropertyDescriptor(value, name)?.value, depth + 1)
+      if (words !== undefined) return words
+    }
+    return undefined
   }
-  return undefined
+  const [name, detail] = [first(NAMES), first(DETAILS)]
+  if (name === undefined || detail === undefined || name.includes(detail)) return name ?? detail
+  return detail.includes(name) ? detail : `${name}: ${detail}`
 }

@@ -13,7 +13,11 @@ export const redirected = ({ status }: Reply): string | undefined =>
 /** Said of a body that is not there (`Reply`). */
 export const BROKEN_OFF = "the answer broke off or is too large"
 
-export const unclear = (reason: string): Extract<PaymentAnswer, { readonly _tag: "Unclear" }> => ({
+/** `whose` is left out where it is the environment, or where it is open what became of the payment. */
+export const unclear = (reason: string, whose?: Unclear["whose"]): Unclear => ({
   _tag: "Unclear",
-  reason: cut(reason)
+  reason: cut(reason),
+  ...(whose && { whose })
 })
+
+type Unclear = Extract<PaymentAnswer, { readonly _tag: "Unclear" }>

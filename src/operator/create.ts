@@ -105,7 +105,13 @@ const quotedPrice = Effect.fnUntraced(function* (token: Address, recipient: Addr
   const quote = yield* (yield* Minter)
     .quote({ token, recipient, quantity: 1, amount: PRICE_MAX })
     .pipe(Effect.mapError(unpriced))
-  const terms = { chainId: network.chainId, asset: network.usdc.address, quantity: 1, maxAmount: PRICE_MAX }
+  const terms = {
+    chainId: network.chainId,
+    asset: network.usdc.address,
+    domain: network.usdc,
+    quantity: 1,
+    maxAmount: PRICE_MAX
+  }
   const offer = chooseOffer(quote.offers, { ...terms, payees: [token, ...mintPayTo] })
   if (Result.isSuccess(offer)) return offer.success.amount
   return yield* new Refused({ message: `The mint server's price cannot be paid: ${offer.failure}. Give one.` })

@@ -8,7 +8,10 @@ import type { Decision, Pause, PauseScope } from "./DecisionRepo.ts"
 import { type DeliveredMint, type MintId, mintKey, type MintsOf } from "./TaskRepo.ts"
 
 /** A row of `ai_agent_tasks`: the columns that v1.1 has, with times in milliseconds since 1970. */
-export interface StoredTask extends Omit<TaskRow, "reserved" | "adopted" | "nextActionAtMs" | "lastRefusal"> {
+export interface StoredTask extends Omit<
+  TaskRow,
+  "reserved" | "adopted" | "nextActionAtMs" | "lastRefusal" | "stalledSinceMs"
+> {
   readonly mintsFailed: number
   readonly fundingTx: string | undefined
   readonly fundingReceivedAtMs: number | undefined
@@ -51,6 +54,7 @@ export interface StoredTaskState {
   readonly heldReason: string | undefined
   readonly refusal: string | undefined
   readonly refusedAtMs: number | undefined
+  readonly stalledSinceMs: number | undefined
   readonly adoptedAtMs: number | undefined
 }
 

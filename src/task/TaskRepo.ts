@@ -130,6 +130,7 @@ export interface TaskChange {
   readonly nextActionAtMs?: number | null
   /** Why the mint server refused, kept to tell one task's fault from everybody's. */
   readonly refusal?: string
+  readonly stalledSinceMs?: number | null
 }
 
 /** What names a mint among those of one token to one person, for ever: see `Mint` of the chain. */

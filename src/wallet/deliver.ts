@@ -57,7 +57,10 @@ const record = Effect.fnUntraced(function* (work: WalletWork, batch: Batch, mint
   const expected = work.tasks.find((task) => task.id === batch.taskId)
   const isLast = expected !== undefined && expected.mintsCompleted + mints.length >= expected.quantity
   const nextActionAtMs = isLast ? nowMs : nowMs + Duration.toMillis(mintInterval)
-  const task = expected && { expected, change: { retryCount: 0, errorMessage: null, nextActionAtMs } }
+  const task = expected && {
+    expected,
+    change: { retryCount: 0, errorMessage: null, stalledSinceMs: null, nextActionAtMs }
+  }
   const endsHold = messages.undelivered(batch.number)
   const save = { before: batch, after, mints: numbered, endsHold, ...(task && { task }) }
   const saved = yield* repo.saveBatch(save, nowMs)

@@ -1,9 +1,12 @@
-import { Clock, Effect } from "effect"
+import { Clock, Duration, Effect, Result } from "effect"
+import { ChainClient } from "../chain/ChainClient.ts"
 import { Settings } from "../config/Settings.ts"
+import type { Address } from "../domain/Address.ts"
 import type { AuthorizationOutcome } from "../domain/Authorization.ts"
 import type { Batch } from "../domain/Batch.ts"
 import { hold } from "../domain/BatchLife.ts"
 import { messages, shortId, type Task, type TaskId } from "../domain/Task.ts"
+import * as Incidents from "../ops/Incidents.ts"
 import * as Log from "../ops/Log.ts"
 import { type TaskChange, TaskRepo } from "../task/TaskRepo.ts"
 import { Outage } from "./Outage.ts"
@@ -59,23 +62,92 @@ export const pauseForOutage = Effect.fnUntraced(function* (task: Task, reason: s
   return yield* pauseTask(task, pauseMs)
 })
 
+/** How many wallets met this very refusal of late, where they are so many that it is the environment's. */
+const manyRefusedAlike = Effect.fnUntraced(function* (reason: string) {
+  const wallets = yield* (yield* TaskRepo).walletsRefused(
+    reason,
+    (yield* Clock.currentTimeMillis) - REFUSED_ALIKE_WITHIN_MS
+  )
+  if (wallets < WALLETS_REFUSED_ALIKE) return undefined
+  yield* Incidents.raise(`refused:${reason}`, `${wallets} wallets are refused alike by the mint server: ${reason}`)
+  return wallets
+})
+
 /** What a refusal changes: one more in a row, and a pause; unless it is the server's and many wallets met the same one. */
 export const refusal = Effect.fnUntraced(function* (task: Task, reason: string, by: "server" | "chain" = "server") {
-  const repo = yield* TaskRepo
   const { maxRetryCount } = yield* Settings
   const nowMs = yield* Clock.currentTimeMillis
   // What the chain says does not pass: a token that is sold out is that for everybody, and for good.
-  const wallets = by === "chain" ? 0 : yield* repo.walletsRefused(reason, nowMs - REFUSED_ALIKE_WITHIN_MS)
-  if (wallets >= WALLETS_REFUSED_ALIKE) {
+  const wallets = by === "chain" ? undefined : yield* manyRefusedAlike(reason)
+  if (wallets !== undefined) {
     const pauseMs = yield* (yield* Outage).failed
     yield* Log.warnOnce(`alike:${reason}`, `⚠️ ${wallets} wallets are refused alike, no retry is counted: ${reason}`)
     return { retryCount: task.retryCount, nextActionAtMs: nowMs + pauseMs, refusal: reason } satisfies TaskChange
   }
   const retryCount = task.retryCount + 1
   const pauseMs = REFUSAL_PAUSES_MS[Math.min(retryCount, REFUSAL_PAUSES_MS.length) - 1] ?? 0
-  const errorMessage = messages.retrying(retryCount, maxRetryCount, reason)
+  const again = retryCount < maxRetryCount
+  const errorMessage = (again ? messages.retrying : messages.refusedForGood)(retryCount, maxRetryCount, reason)
   yield* Log.warn(`⚠️ Task ${shortId(task.id)} was refused. ${errorMessage}`, { task: task.id, attempt: retryCount })
-  return { retryCount, nextActionAtMs: nowMs + pauseMs, errorMessage, refusal: reason } satisfies TaskChange
+  const next = { nextActionAtMs: nowMs + pauseMs, refusal: reason, stalledSinceMs: null }
+  return { retryCount, errorMessage, ...next } satisfies TaskChange
+})
+
+/** The pause after a refusal that is not the order's is as long as such refusals have lasted, within these. */
+const STALL_PAUSE_MS_MIN = 5_000
+const STALL_PAUSE_MS_MAX = 60_000
+
+/**
+ * What a refusal changes that is the wallet's, ours, or of words that are not known: nothing is counted, and the order
+ * says what it waits for.
+ */
+export const stall = Effect.fnUntraced(function* (task: Task, reason: string) {
+  const nowMs = yield* Clock.currentTimeMillis
+  const stalledSinceMs = task.stalledSinceMs ?? nowMs
+  const pauseMs = Math.min(STALL_PAUSE_MS_MAX, Math.max(STALL_PAUSE_MS_MIN, nowMs - stalledSinceMs))
+  const errorMessage = messages.waiting(reason)
+  return {
+    nextActionAtMs: nowMs + pauseMs,
+    refusal: reason,
+    stalledSinceMs,
+    ...(errorMessage !== task.errorMessage && { errorMessage })
+  } satisfies TaskChange
+})
+
+/**
+ * Leaves a stalled order to a person once it has lasted as long as a payment is valid: nobody knows a reason to wait
+ * longer, or to give up. Not where many wallets are stalled alike. Whether it did.
+ */
+export const holdStalled = Effect.fnUntraced(function* (task: Task, sinceMs: number, reason: string) {
+  const { authorizationWindow } = yield* Settings
+  const nowMs = yield* Clock.currentTimeMillis
+  if (nowMs - sinceMs < Duration.toMillis(authorizationWindow)) return false
+  if ((yield* manyRefusedAlike(reason)) !== undefined) return false
+  yield* (yield* TaskRepo).saveTask(task, { stalledSinceMs: null }, nowMs)
+  yield* holdTask(task.id, messages.held(reason))
+  return true
+})
+
+/** Stalled before anything was signed: asked again after a pause. Others go on meanwhile. */
+export const stallTask = Effect.fnUntraced(function* (task: Task, reason: string) {
+  const change = yield* stall(task, reason)
+  if (!(yield* (yield* TaskRepo).saveTask(task, change, yield* Clock.currentTimeMillis))) return false
+  yield* Log.warnOnce(`stalled:${task.id}:${reason}`, `⚠️ Task ${shortId(task.id)} waits: ${reason}`, { task: task.id })
+  yield* holdStalled(task, change.stalledSinceMs, reason)
+  return true
+})
+
+/**
+ * Holds a task whose wallet has become an account with code: it is asked for its signatures, which the key alone does
+ * not make any more. Source: EIP-7702 (`0xef0100` and the address of the code); USDC's `SignatureChecker`.
+ */
+export const holdForCode = Effect.fnUntraced(function* (task: Task, payer: Address, reason: string) {
+  const read = yield* Effect.result((yield* ChainClient).codeOf(payer))
+  const code = Result.getOrUndefined(read)
+  if (code === undefined) return
+  const whose = code.startsWith("0xef0100") ? `0x${code.slice(8)} (EIP-7702)` : "a contract"
+  const cause = `the agent wallet ${payer} has the code of ${whose}, so its key's signature is not taken`
+  yield* holdTask(task.id, messages.held(`${cause}: ${reason}`))
 })
 
 /** Refused before anything was signed: the task tries again later, or has failed. */

@@ -11,12 +11,23 @@ import { messages, shortId, type Task } from "../domain/Task.ts"
 import { format } from "../domain/Usdc.ts"
 import { type Standstill, standstillOf } from "../domain/UsdcState.ts"
 import type { Wallet } from "../domain/Wallet.ts"
-import { Minter, type MintQuote } from "../mint/Minter.ts"
+import { Minter, type MintQuote, type NoOffer } from "../mint/Minter.ts"
 import * as Clocks from "../ops/Clocks.ts"
+import * as Incidents from "../ops/Incidents.ts"
 import * as Log from "../ops/Log.ts"
 import { TaskRepo } from "../task/TaskRepo.ts"
 import { mintsSinceVoid, neverPaidFor } from "./mints.ts"
-import { holdTask, pauseForOutage, pauseTask, refusal, refuseTask, setAside } from "./outcome.ts"
+import {
+  holdForCode,
+  holdTask,
+  pauseForOutage,
+  pauseTask,
+  refusal,
+  refuseTask,
+  setAside,
+  stall,
+  stallTask
+} from "./outcome.ts"
 import { Outage, STANDSTILL_MS } from "./Outage.ts"
 import { holdWhere, standstillFor, standstillNow } from "./standstill.ts"
 import type { OpenWork } from "./work.ts"
@@ -46,10 +57,7 @@ export const payBatch = Effect.fn("Wallet.payBatch")(function* (work: OpenWork, 
   if (obstacle?._tag === "Undelivered") return yield* pauseTask(task, UNDELIVERED_PAUSE_MS)
   if (obstacle?._tag === "SoldOut") return yield* refuseTask(task, obstacle.reason, "chain")
   const quoted = yield* Effect.result((yield* Minter).quote(batch))
-  if (Result.isFailure(quoted)) {
-    const { reason, message } = quoted.failure
-    return yield* reason === "Refused" ? refuseTask(task, message) : pauseForOutage(task, message)
-  }
+  if (Result.isFailure(quoted)) return yield* withoutOffer(task, quoted.failure)
   const offer = yield* offerFor(batch, quoted.success)
   if (Result.isFailure(offer)) return yield* refuseTask(task, offer.failure)
   const barred = standstillOf(state, { payer: batch.payer, payee: offer.success.payTo })
@@ -90,6 +98,18 @@ const standAside = Effect.fnUntraced(function* (work: OpenWork, task: Task, stan
   return true
 })
 
+/** Whose doing it is that there is no offer decides who waits for it. */
+const withoutOffer = (task: Task, { reason, message }: NoOffer) => {
+  switch (reason) {
+    case "Refused":
+      return refuseTask(task, message)
+    case "Unreadable":
+      return stallTask(task, message)
+    case "Unavailable":
+      return Effect.andThen(noteServer(message), pauseForOutage(task, message))
+  }
+}
+
 /** What stands against paying for this batch now, whatever the server would ask. */
 const obstacleTo = Effect.fnUntraced(function* (batch: Batch) {
   const { mintTimeout } = yield* Settings
@@ -115,6 +135,7 @@ const offerFor = Effect.fnUntraced(function* (batch: Batch, quote: MintQuote) {
   return chooseOffer(quote.offers, {
     chainId: network.chainId,
     asset: network.usdc.address,
+    domain: network.usdc,
     maxAmount: batch.amount,
     payees: [batch.payTo, ...mintPayTo],
     quantity: batch.quantity
@@ -158,6 +179,13 @@ const adopt = Effect.fnUntraced(function* (
   })
   return yield* (yield* TaskRepo).saveBatch({ before: batch, after: prove(batch, outcome, nowMs) }, nowMs)
 })
+
+/** Trouble with the mint server is an incident once it has lasted so long. */
+const SERVER_TROUBLE_MS = 60_000
+
+/** It costs no order anything, and ends by itself: five minutes after the last of it the incident is over. */
+const noteServer = (reason: string) =>
+  Incidents.raise(`mint-server:${reason}`, `Minting waits for the mint server: ${reason}`, SERVER_TROUBLE_MS)
 
 /** Not much longer than the server says that it may need. */
 const windowFor = Effect.fnUntraced(function* ({ amount, payTo, offer }: AcceptedOffer, block: Block) {
@@ -234,5 +262,13 @@ export const send = Effect.fnUntraced(function* (
   }
   const lookAtMs = nowMs + resendPauseMs(batch.sends)
   const after = doubt(batch, { lookAtMs, ...answer }, nowMs)
-  return yield* repo.saveBatch({ before: batch, after }, nowMs)
+  const whose = answer._tag === "Unclear" && batch.status !== "paid" ? answer.whose : undefined
+  if (whose === undefined || task === undefined) {
+    yield* noteServer(answer.reason)
+    return yield* repo.saveBatch({ before: batch, after }, nowMs)
+  }
+  const change = yield* stall(task, answer.reason)
+  const saved = yield* repo.saveBatch({ before: batch, after, task: { expected: task, change } }, nowMs)
+  if (saved && whose === "wallet") yield* holdForCode(task, batch.payer, answer.reason)
+  return saved
 })

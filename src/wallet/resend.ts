@@ -38,6 +38,7 @@ export const resendPayment = Effect.fn("Wallet.resendPayment")(function* (
   const offer = chooseOffer(fitting, {
     chainId: network.chainId,
     asset: network.usdc.address,
+    domain: network.usdc,
     maxAmount: usdc(fitting.reduce((most, { amount }) => (amount > most ? amount : most), 0n)),
     payees: [window.payTo],
     quantity: batch.quantity

@@ -5,15 +5,15 @@ import type { AuthorizationOutcome } from "../domain/Authorization.ts"
 import { type Batch, isLive, type SignedWindow } from "../domain/Batch.ts"
 import { lookAgain, prove, release, weigh } from "../domain/BatchLife.ts"
 import { type Block, headTimeMs } from "../domain/Block.ts"
-import { shortId } from "../domain/Task.ts"
-import { format } from "../domain/Usdc.ts"
+import { messages, shortId } from "../domain/Task.ts"
+import { format, zero } from "../domain/Usdc.ts"
 import type { Standstill } from "../domain/UsdcState.ts"
 import { Minter } from "../mint/Minter.ts"
 import * as Log from "../ops/Log.ts"
 import { TaskRepo, type WalletWork } from "../task/TaskRepo.ts"
 import { deliverBatch } from "./deliver.ts"
 import { mintsFor, neverPaidFor } from "./mints.ts"
-import { setAside } from "./outcome.ts"
+import { holdStalled, holdTask, setAside } from "./outcome.ts"
 import { Outage, STANDSTILL_MS } from "./Outage.ts"
 import { resendPayment } from "./resend.ts"
 import { holdWhere, standstillFor } from "./standstill.ts"
@@ -86,11 +86,28 @@ const settle = Effect.fnUntraced(function* (looked: Looked) {
       if (minted.length > 0) return yield* setAside(batch, neverPaidFor(minted))
       const reason = `not paid in time, signed again: ${batch.reason ?? "no answer"}`
       yield* Log.info(`↩️ Task ${shortId(batch.taskId)}, batch ${batch.number}: ${reason}`, { task: batch.taskId })
-      return yield* save(release(batch, nowMs, reason))
+      const saved = yield* save(release(batch, nowMs, reason))
+      if (saved) yield* holdLapsed(looked.work, batch)
+      return saved
     }
     case "open":
       return yield* wait(looked)
   }
+})
+
+/**
+ * A payment that was refused to its end and never made, for no fault of the order: a person has to find the cause, once
+ * that has lasted, and at once where the money is gone.
+ */
+const holdLapsed = Effect.fnUntraced(function* (work: WalletWork, batch: Batch) {
+  const task = work.tasks.find(({ id }) => id === batch.taskId)
+  const isLastWord = task?.lastRefusal !== undefined && task.lastRefusal === batch.reason
+  if (task?.stalledSinceMs === undefined || !isLastWord) return
+  const { block, usdc } = yield* (yield* ChainClient).readBalances([batch.payer])
+  const balance = usdc.get(batch.payer) ?? zero
+  if (block.number >= work.provenBlock && balance < batch.amount)
+    return yield* holdTask(task.id, messages.held(messages.shortOfMoney(batch.amount, balance)))
+  yield* holdStalled(task, task.stalledSinceMs, batch.reason ?? "refused")
 })
 
 const logPaid = (batch: Batch, { tx, value }: Extract<AuthorizationOutcome, { _tag: "Used" }>) =>

@@ -10,6 +10,7 @@ const treasury = address(`0x${"7e".repeat(20)}`)
 const stranger = `0x${"bA".repeat(20)}`
 
 const terms: Terms = {
+  domain: { name: "USDC", version: "2" },
   chainId: 84532,
   asset: USDC,
   maxAmount: usdc(10_000_000n),
@@ -46,6 +47,21 @@ describe("an offer is signed", () => {
     const payTo = `0x${token.slice(2).toUpperCase()}`
     const asset = "0x036CbD53842c5426634e7929541eC2318f3dCF7e"
     assert.strictEqual(chosen({ ...fair, payTo, asset }).payTo, token)
+  })
+
+  it("and one for another contract or domain than USDC's is passed over, though it is the first", () => {
+    const verifyingContract = "0x0077777d7EBA4688BDeF3E311b846F25870A19B9"
+    const gateway = { ...fair, domain: { name: "GatewayWalletBatched", version: "1", verifyingContract } }
+    const named = { ...fair, domain: { name: "USDC", version: "2", verifyingContract: USDC } }
+    assert.strictEqual(chosen(gateway, named).offer, named)
+    assert.strictEqual(
+      refusal(gateway),
+      `the server wants a signature for the contract ${verifyingContract}, USDC is ${USDC}`
+    )
+    assert.strictEqual(
+      refusal({ ...fair, domain: { name: "USD Coin" } }),
+      "the server wants a signature for USD Coin, USDC's is for USDC 2"
+    )
   })
 
   it("if it is the cheapest of those that may be", () => {

@@ -43,6 +43,7 @@ const sound: Task = {
   updatedAtMs: NOW_MS,
   reserved: false,
   adopted: false,
+  stalledSinceMs: undefined,
   nextActionAtMs: undefined
 }
 

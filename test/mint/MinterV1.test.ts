@@ -95,14 +95,22 @@ describe("a payment to a v1.1 server", () => {
   )
 
   const faults: ReadonlyArray<readonly [what: string, script: Script, reason: string]> = [
-    ["a connection closed before the headers", closesAtOnce, "connection to the mint server failed (ECONNRESET)"],
+    [
+      "a connection closed before the headers",
+      closesAtOnce,
+      "connection to the mint server failed (ECONNRESET), the chain is asked whether it was paid"
+    ],
     [
       "a connection closed in the body",
       closesInTheBody,
       "mint server answered 200: the answer broke off or is too large"
     ],
     ["a body without end", talksOnAndOn, "mint server answered 200: the answer broke off or is too large"],
-    ["an answer that is no HTTP", speaksAnotherTongue, "connection to the mint server failed (HPE_INVALID_CONSTANT)"],
+    [
+      "an answer that is no HTTP",
+      speaksAnotherTongue,
+      "connection to the mint server failed (HPE_INVALID_CONSTANT), the chain is asked whether it was paid"
+    ],
     ["500", answers(500, {}, { error: "Mints not found" }), "mint server answered 500: Mints not found"]
   ]
   for (const [what, script, reason] of faults)
@@ -137,7 +145,10 @@ describe("a payment to a v1.1 server", () => {
       const paying = yield* Effect.forkChild(pay)
       yield* server.arrival
       yield* TestClock.adjust("60 seconds")
-      assert.deepStrictEqual(yield* Fiber.join(paying), unclear("no answer from the mint server within 1m"))
+      assert.deepStrictEqual(
+        yield* Fiber.join(paying),
+        unclear("no answer from the mint server within 1m, the chain is asked whether it was paid")
+      )
       assert.strictEqual(yield* server.closed, "cut")
     })
   )

@@ -3,7 +3,7 @@ import { Result, Schema } from "effect"
 import { readPaymentAnswer, readQuoteAnswer } from "../../src/mint/answer.ts"
 import type { PaymentAnswer } from "../../src/mint/Minter.ts"
 import { REASON_LENGTH_MAX, type Reply } from "../../src/mint/reply.ts"
-import { base64, challengeV1, challengeV2, hash, payment, reply } from "./fixtures.ts"
+import { base64, challengeV1, challengeV2, entryV2, hash, payment, reply } from "./fixtures.ts"
 
 const network = "eip155:31337"
 const settled = { success: true, transaction: hash("fe"), network }
@@ -19,6 +19,13 @@ const accepted = (mintTxs: ReadonlyArray<`0x${string}`>, paymentTx?: `0x${string
 })
 const refused = (reason: string): PaymentAnswer => ({ _tag: "Refused", reason: `mint server answered ${reason}` })
 const unclear = (reason: string): PaymentAnswer => ({ _tag: "Unclear", reason: `mint server answered ${reason}` })
+const notTheOrders = (whose: "wallet" | "ours" | "unknown", reason: string): PaymentAnswer => ({
+  _tag: "Unclear",
+  reason: `mint server answered ${reason}`,
+  whose
+})
+const problem = { "content-type": "application/problem+json" }
+const html = { "content-type": "text/html" }
 
 type Case = readonly [what: string, reply: Reply, answer: PaymentAnswer]
 
@@ -65,40 +72,137 @@ describe("a payment is accepted by", () => {
   it.each(cases)("%s", (_, answer, expected) => assert.deepStrictEqual(readPaymentAnswer(answer), expected))
 })
 
-describe("a payment is refused by", () => {
+describe("a payment is refused, which counts against the order, by", () => {
   const cases: ReadonlyArray<Case> = [
-    [
-      "a 402 whose challenge names a fault of the payment",
-      reply(402, challenged("invalid_exact_evm_signature")),
-      refused("402: invalid_exact_evm_signature")
-    ],
-    [
-      "a 402 whose receipt names a fault of the payment",
-      reply(402, failed("insufficient_funds")),
-      refused("402: insufficient_funds")
-    ],
-    [
-      "a 402 that explains itself twice, once each",
-      reply(402, v2({ success: false, errorReason: "insufficient_funds", errorMessage: "needs 10 USDC", network })),
-      refused("402: insufficient_funds: needs 10 USDC")
-    ],
-    [
-      "a fresh challenge, as the offer has changed",
-      reply(402, challenged("No matching payment requirements")),
-      refused("402: No matching payment requirements")
-    ],
-    ["a fresh challenge of version 1", reply(402, {}, challengeV1), refused("402: X-PAYMENT header is required")],
-    ["a 402 that says nothing", reply(402), refused("402")],
     [
       "400 for the order",
       reply(400, {}, { error: "quantity must be 1 to 10" }),
       refused("400: quantity must be 1 to 10")
     ],
     ["404 for the token", reply(404, {}, { message: "no such token" }), refused("404: no such token")],
-    ["409 in plain text", reply(409, {}, "sold out"), refused("409: sold out")],
-    ["403 with a page", reply(403, {}, "<html>Forbidden</html>"), refused("403")]
+    ["409 for its supply", reply(409, {}, { error: "sold out" }), refused("409: sold out")],
+    [
+      "410 in an error of its own",
+      reply(410, {}, { error: { code: "CLOSED" }, message: "closed" }),
+      refused("410: closed")
+    ],
+    [
+      "403 for its recipient",
+      reply(403, {}, { error: "recipient is not on the list" }),
+      refused("403: recipient is not on the list")
+    ],
+    [
+      "422 with a list of faults",
+      reply(422, {}, { detail: [{ msg: "quantity too large" }] }),
+      refused("422: quantity too large")
+    ],
+    [
+      "problem details",
+      reply(409, problem, { type: "about:blank", title: "Conflict", status: 409, detail: "the drop has ended" }),
+      refused("409: the drop has ended")
+    ],
+    ["a 402 of the server's own", reply(402, challenged("token sold out")), refused("402: token sold out")]
   ]
   it.each(cases)("%s", (_, answer, expected) => assert.deepStrictEqual(readPaymentAnswer(answer), expected))
+})
+
+describe("a payment is not taken, which is", () => {
+  const cases: ReadonlyArray<Case> = [
+    [
+      "the wallet's where its signature is refused",
+      reply(402, challenged("invalid_exact_evm_signature")),
+      notTheOrders("wallet", "402: invalid_exact_evm_signature")
+    ],
+    [
+      "the wallet's where its money is short, in a receipt",
+      reply(402, failed("insufficient_funds")),
+      notTheOrders("wallet", "402: insufficient_funds")
+    ],
+    [
+      "the wallet's in words that are said twice, once each",
+      reply(402, v2({ success: false, errorReason: "insufficient_funds", errorMessage: "needs 10 USDC", network })),
+      notTheOrders("wallet", "402: insufficient_funds: needs 10 USDC")
+    ],
+    [
+      "ours where the server has another offer now",
+      reply(402, challenged("No matching payment requirements")),
+      notTheOrders("ours", "402: No matching payment requirements")
+    ],
+    [
+      "ours where the server did not see the payment",
+      reply(402, {}, challengeV1),
+      notTheOrders("ours", "402: X-PAYMENT header is required")
+    ],
+    [
+      "ours where the window is refused",
+      reply(402, challenged("invalid_exact_evm_payload_authorization_valid_before")),
+      notTheOrders("ours", "402: invalid_exact_evm_payload_authorization_valid_before")
+    ],
+    [
+      "unknown where the facilitator's words are",
+      reply(402, challenged("kyt_provider_score")),
+      notTheOrders("unknown", "402: kyt_provider_score")
+    ],
+    [
+      "unknown where a challenge has none",
+      reply(402, {}, { ...challengeV1, error: undefined }),
+      notTheOrders("unknown", "402")
+    ]
+  ]
+  it.each(cases)("%s", (_, answer, expected) => assert.deepStrictEqual(readPaymentAnswer(answer), expected))
+})
+
+/** Not the mint server's: whatever its status, it counts against no order. */
+const foreign: ReadonlyArray<readonly [what: string, reply: Reply]> = [
+  ["a proxy's page", reply(403, html, "<html>Forbidden</html>")],
+  ["a page that calls itself JSON", reply(403, {}, "<html>Forbidden</html>")],
+  ["nothing", reply(403, {}, "")],
+  ["an empty object", reply(404)],
+  ["plain text", reply(409, {}, "sold out")],
+  ["JSON that calls itself text", reply(400, { "content-type": "text/plain" }, { error: "bad quantity" })],
+  ["the status and no more", reply(404, {}, { error: "Not Found" })],
+  ["401 of AWS", reply(401, {}, { message: "Unauthorized" })],
+  ["403 of AWS", reply(403, {}, { message: "Forbidden" })],
+  ["403 of AWS for an unknown path", reply(403, {}, { message: "Missing Authentication Token" })],
+  ["403 of an AWS authorizer", reply(403, {}, { Message: "User is not authorized to access this resource" })],
+  ["an error that AWS marks", reply(400, { "x-amzn-errortype": "BadRequestException" }, { error: "no good" })],
+  ["404 of Kong", reply(404, {}, { message: "no Route matched with those values" })],
+  ["401 of Kong", reply(401, {}, { message: "No API key found in request" })],
+  ["403 of Kong", reply(403, {}, { message: "You cannot consume this service" })],
+  ["403 of Cloudflare", reply(403, { "cf-mitigated": "challenge" }, { error: "blocked" })],
+  [
+    "an error of Cloudflare",
+    reply(403, {}, { title: "Error 1020: Access denied", detail: "x", cloudflare_error: true })
+  ],
+  [
+    "404 of Vercel",
+    reply(404, {}, { error: { code: "404", message: "The deployment could not be found: DEPLOYMENT_NOT_FOUND" } })
+  ],
+  ["402 of Vercel", reply(402, { "x-vercel-error": "DEPLOYMENT_DISABLED" }, { error: { code: "402", message: "x" } })],
+  [
+    "403 of Google Cloud",
+    reply(
+      403,
+      {},
+      { error: { code: 403, message: "The caller does not have permission", status: "PERMISSION_DENIED" } }
+    )
+  ],
+  ["401 of Azure", reply(401, {}, { statusCode: 401, message: "Access denied due to missing subscription key." })],
+  [
+    "404 of Fastify",
+    reply(404, {}, { message: "Route POST:/api/mint/0x not found", error: "Not Found", statusCode: 404 })
+  ],
+  ["404 of NestJS", reply(404, {}, { message: "Cannot POST /api/mint/0x", error: "Not Found", statusCode: 404 })],
+  ["402 with a page", reply(402, html, "<html>Payment Required</html>")]
+]
+
+describe("no answer of the server's own is", () => {
+  it.each(foreign)("%s", (_, answer) => {
+    const paying = readPaymentAnswer(answer)
+    assert.isTrue(paying._tag === "Unclear" && paying.whose === undefined)
+    assert.include(JSON.stringify(paying), "not the server's own words")
+    assert.strictEqual(Result.getOrThrow(Result.flip(readQuoteAnswer(answer))).reason, "Unavailable")
+  })
 })
 
 describe("what became of a payment is unclear after", () => {
@@ -127,6 +231,11 @@ describe("what became of a payment is unclear after", () => {
     open("Payment verification failed"),
     open("Settlement failed"),
     open("fetch failed"),
+    [
+      "402 with an error of which JSON left nothing",
+      reply(402, {}, { ...challengeV1, error: {} }),
+      unclear("402: an error without words")
+    ],
     open("Facilitator settle request timed out after 90000ms"),
     open("connect ECONNREFUSED 10.0.0.1:443"),
     [
@@ -241,14 +350,27 @@ describe("a request without payment is answered", () => {
   })
 
   const cases: ReadonlyArray<readonly [reason: string, message: string, reply: Reply]> = [
-    ["Unreadable", "402: no offer in it can be read", reply(402)],
+    ["Unreadable", "402: it has no PAYMENT-REQUIRED header, and no accepts in its body", reply(402)],
+    ["Unreadable", "402: its PAYMENT-REQUIRED header cannot be read", reply(402, { "payment-required": "%" }, "")],
+    [
+      "Unreadable",
+      "402: no offer in it can be read: accepts[0].payTo is missing",
+      reply(402, { "payment-required": base64({ ...challengeV2, accepts: [{ ...entryV2, payTo: undefined }] }) })
+    ],
     ["Unreadable", "200: it asks for no payment", reply(200, {}, { mintTxHash: hash("ab") })],
     ["Refused", "400: quantity must be 1 to 10", reply(400, {}, { error: "quantity must be 1 to 10" })],
-    ["Refused", "403", reply(403)],
+    ["Unavailable", "403: not the server's own words (a gateway's JSON, or an empty one)", reply(403)],
+    ["Unavailable", "401: not the server's own words (text/html)", reply(401, html, "<html>log in</html>")],
+    ["Unavailable", "400: Failed to settle payment: 503", reply(400, {}, { error: "Failed to settle payment: 503" })],
+    ["Unreadable", "400: insufficient_funds", reply(400, {}, { error: "insufficient_funds" })],
     ["Refused", "404: no such token", reply(404, {}, { error: "no such token" })],
     ["Refused", "409: sold out", reply(409, {}, { error: "sold out" })],
-    ["Refused", "410", reply(410)],
-    ["Refused", "422", { ...reply(422), body: undefined }],
+    ["Refused", "410: over", reply(410, {}, { error: "over" })],
+    [
+      "Unavailable",
+      "422: not the server's own words (a gateway's JSON, or an empty one)",
+      { ...reply(422), body: undefined }
+    ],
     ["Unavailable", "408", reply(408)],
     ["Unavailable", "425", reply(425)],
     ["Unavailable", "429: slow down", reply(429, {}, { error: "slow down" })],

@@ -1,7 +1,7 @@
 import { decodePaymentSignatureHeader } from "@x402/core/http"
 import { isPaymentPayloadV1, isPaymentPayloadV2 } from "@x402/core/schemas"
 import { assert, describe, it } from "@effect/vitest"
-import { type Header, paymentHeader, readQuote } from "../../src/mint/challenge.ts"
+import { challengeFault, type Header, paymentHeader, readQuote } from "../../src/mint/challenge.ts"
 import type { MintQuote } from "../../src/mint/Minter.ts"
 import {
   asset,
@@ -33,7 +33,10 @@ const pay = (quote: MintQuote, index = 0): Header => {
   return header
 }
 
-const terms = { scheme: "exact", asset, payTo: token, amount: 10_000_000n }
+const terms = {
+  ...{ scheme: "exact", asset, payTo: token, amount: 10_000_000n },
+  domain: { name: "USDC", version: "2" }
+}
 
 describe("a challenge", () => {
   it("of version 2 is read from its header", () => {
@@ -76,6 +79,65 @@ describe("a challenge", () => {
     const extra = { assetTransferMethod: "permit2" }
     const offer = read(v2({ ...challengeV2, accepts: [{ ...entryV2, extra }] })).offers[0]
     assert.strictEqual(offer?.scheme, "exact (permit2)")
+  })
+
+  it("that wants EIP-2612 is another scheme too, and one that names EIP-3009 is not", () => {
+    const schemes = ["Permit", "TransferWithAuthorization"].map((primaryType) => {
+      const accepts = [{ ...entryV2, extra: { ...entryV2.extra, primaryType } }]
+      return read(v2({ ...challengeV2, accepts })).offers[0]?.scheme
+    })
+    assert.deepStrictEqual(schemes, ["exact (Permit)", "exact"])
+  })
+
+  it("of version 2 may have entries in the words of version 1", () => {
+    const quote = read(v2({ ...challengeV2, accepts: [entryV1] }))
+    assert.deepStrictEqual(quote.offers, [{ ...terms, network: "eip155:84532", maxTimeoutSeconds: 60 }])
+  })
+
+  it("says for which contract it wants a signature, where it says so", () => {
+    const domain = { name: "GatewayWalletBatched", version: "1", verifyingContract: `0x${"77".repeat(20)}` }
+    assert.deepStrictEqual(
+      read(v2({ ...challengeV2, accepts: [{ ...entryV2, extra: domain }] })).offers[0]?.domain,
+      domain
+    )
+    const bare = read(v2({ ...challengeV2, accepts: [{ ...entryV2, extra: null }] })).offers[0]
+    assert.isDefined(bare)
+    assert.notProperty(bare, "domain")
+  })
+
+  it("in a header that cannot be paid is passed over for one in the body", () => {
+    const answer = v2({ ...challengeV2, accepts: [] }, challengeV1)
+    assert.deepStrictEqual(read(answer).challenge, challengeV1)
+  })
+
+  const nested = (depth: number): unknown => (depth === 0 ? 1 : [nested(depth - 1)])
+  const { amount: _amount, ...free } = entryV2
+  const faults: ReadonlyArray<readonly [fault: string, challenge: unknown]> = [
+    ["x402Version is missing", { accepts: [entryV2] }],
+    ["x402Version is 3, 1 and 2 are known", { ...challengeV2, x402Version: 3 }],
+    ["accepts is missing", { x402Version: 2 }],
+    ["accepts is no list", { ...challengeV2, accepts: entryV2 }],
+    ["accepts is empty", { ...challengeV2, accepts: [] }],
+    ["accepts[0] is no object", { ...challengeV2, accepts: [null] }],
+    ["accepts[0].amount is missing", { ...challengeV2, accepts: [free] }],
+    ['accepts[0].amount is "1e7"', { ...challengeV2, accepts: [{ ...entryV2, amount: "1e7" }] }],
+    [
+      "accepts[0].amount and maxAmountRequired differ",
+      { ...challengeV2, accepts: [{ ...entryV2, maxAmountRequired: "1" }] }
+    ],
+    ["accepts[0].payTo is missing", { ...challengeV2, accepts: [{ ...entryV2, payTo: null }] }],
+    ["accepts[0].asset is of type object", { ...challengeV2, accepts: [{ ...entryV2, asset: {} }] }],
+    ["accepts[0].maxTimeoutSeconds is 0", { ...challengeV2, accepts: [{ ...entryV2, maxTimeoutSeconds: 0 }] }],
+    ["it is nested more than 32 levels deep", { ...challengeV2, extensions: nested(40) }]
+  ]
+  it.each(faults)("of which no offer can be read says why: %s", (fault, challenge) => {
+    assert.strictEqual(challengeFault(v2(challenge)), `no offer in it can be read: ${fault}`)
+  })
+
+  it("that would make a header longer than servers take is refused before anything is signed", () => {
+    const answer = v1({ ...challengeV2, extensions: { padding: "x".repeat(16_000) } })
+    assert.isUndefined(readQuote(answer))
+    assert.match(String(challengeFault(answer)), /accepts\[0\] makes a payment header of 2\d{4} characters$/)
   })
 
   const unreadable: ReadonlyArray<readonly [what: string, answer: ReturnType<typeof reply>]> = [
@@ -124,6 +186,11 @@ describe("a payment", () => {
     assert.deepStrictEqual(Object.keys(sent), ["x402Version", "scheme", "network", "payload"])
     assert.strictEqual(sent["network"], "base-sepolia")
     assert.isTrue(isPaymentPayloadV1(decodePaymentSignatureHeader(header.value)))
+  })
+
+  it("of version 2 for an entry in the words of version 1 names scheme and network as version 1 does", () => {
+    const sent = fromBase64(pay(read(v2({ ...challengeV2, accepts: [entryV1] }))).value) as Record<string, unknown>
+    assert.deepInclude(sent, { x402Version: 2, scheme: "exact", network: "base-sepolia", accepted: entryV1 })
   })
 
   it("leaves out what the challenge leaves out", () => {

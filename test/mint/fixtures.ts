@@ -69,9 +69,10 @@ export const challengeV1 = { x402Version: 1, error: "X-PAYMENT header is require
 export const base64 = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString("base64")
 export const fromBase64 = (text: string): unknown => JSON.parse(Buffer.from(text, "base64").toString("utf8"))
 
+/** Text is sent as text, everything else as JSON. */
 export const reply = (status: number, headers: Reply["headers"] = {}, body: unknown = {}): Reply => ({
   status,
-  headers,
+  headers: { "content-type": typeof body === "string" ? "text/plain" : "application/json", ...headers },
   body: typeof body === "string" ? body : JSON.stringify(body)
 })
 

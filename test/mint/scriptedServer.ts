@@ -13,11 +13,15 @@ export interface Arrival {
 /** What the server does once a request is there. */
 export type Script = (response: ServerResponse, request: IncomingMessage) => void
 
-/** An answer that is whole. */
+/** An answer that is whole. Text is sent as text, everything else as JSON. */
 export const answers =
   (status: number, headers: Record<string, string> = {}, body: unknown = {}): Script =>
-  (response) =>
-    response.writeHead(status, headers).end(typeof body === "string" ? body : JSON.stringify(body))
+  (response) => {
+    const type = typeof body === "string" ? "text/plain" : "application/json"
+    response
+      .writeHead(status, { "content-type": type, ...headers })
+      .end(typeof body === "string" ? body : JSON.stringify(body))
+  }
 
 export const neverAnswers: Script = () => {}
 export const closesAtOnce: Script = (_, request) => request.socket.destroy()

@@ -144,6 +144,7 @@ export const nodes = (world: World, process: Process): Layer.Layer<ChainClient> 
             }))
         )
       }),
+    codeOf: () => ask("read the code of an account", () => Effect.succeed(undefined)),
     paidSince: ({ payer, payTo, sinceMs }) =>
       confirmed("sum payments", (number) =>
         sum(

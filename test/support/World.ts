@@ -111,6 +111,8 @@ export class WorldState {
   portion: bigint | undefined
   /** In which the executor wanted mints counted. */
   readonly portionsAsked: Array<bigint | undefined> = []
+  /** Accounts that are no plain ones. */
+  readonly codes = new Map<Address, `0x${string}`>()
   pricePerMint = usdc(1_000_000n)
   readonly #spent = new Map<string, Spent>()
   readonly #nowMs: () => number
@@ -332,6 +334,7 @@ export const chain = Layer.effect(
               return { wallet: from, to, amount, tx, logIndex: 0, block, nonce: world.nonceOf(tx) }
             })
         ),
+      codeOf: (account) => read("codeOf", () => world.codes.get(account)),
       get gasAccount() {
         return world.gasAccount
       },

@@ -114,7 +114,7 @@ layer(Pglite.layer())("a mint server that", (it) => {
     }).pipe(onWorld())
   )
 
-  for (const reason of ["Unavailable", "Unreadable"] as const) {
+  for (const reason of ["Unavailable"] as const) {
     it.effect(`is ${reason.toLowerCase()} for an hour costs no retry, is asked ever less often, and then sells`, () =>
       Effect.gen(function* () {
         const world = yield* World

@@ -197,7 +197,7 @@ layer(Pglite.layer())("a payment", (it) => {
       assert.deepInclude(yield* readTask(task), {
         status: "processing",
         retry_count: 3,
-        error_message: `Retry 3/3: ${refused.reason}`
+        error_message: `Refused 3 of 3 times, no further try: ${refused.reason}`
       })
       assert.strictEqual(world.payments.length, 3)
       const other = yield* order(who, 5)

@@ -101,7 +101,8 @@ const changeTask = (draft: Tables, expected: Task, change: TaskChange, nowMs: nu
   setState(draft, row.id, {
     ...(change.status === "failed" ? { reservedAtBlock: undefined } : {}),
     ...(change.nextActionAtMs === undefined ? {} : { nextActionAtMs: change.nextActionAtMs ?? undefined }),
-    ...(change.refusal === undefined ? {} : { refusal: change.refusal, refusedAtMs: nowMs })
+    ...(change.refusal === undefined ? {} : { refusal: change.refusal, refusedAtMs: nowMs }),
+    ...(change.stalledSinceMs === undefined ? {} : { stalledSinceMs: change.stalledSinceMs ?? undefined })
   })
   return true
 }

@@ -23,6 +23,7 @@ const UNTOUCHED_TASK: StoredTaskState = {
   heldReason: undefined,
   refusal: undefined,
   refusedAtMs: undefined,
+  stalledSinceMs: undefined,
   adoptedAtMs: undefined
 }
 
@@ -53,6 +54,7 @@ export const taskRow = (tables: Tables, task: StoredTask): TaskRow => {
   return {
     ...task,
     lastRefusal: state.refusal,
+    stalledSinceMs: state.stalledSinceMs,
     reserved: state.reservedAtBlock !== undefined,
     adopted: state.adoptedAtMs !== undefined,
     nextActionAtMs: state.nextActionAtMs

@@ -11,6 +11,7 @@ export default Effect.gen(function* () {
   yield* usdcImplementation
   yield* wallets
   yield* requests
+  yield* stalls
 })
 
 /** Anchors of the chain, and what is withdrawn when the chain takes it back. */
@@ -61,3 +62,9 @@ const wallets = Effect.void
 
 /** What was asked of the mint server before it is asked again. */
 const requests = Effect.void
+
+/** Since when a mint server refuses for reasons that are not the order's: held, once that has lasted. */
+const stalls = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  yield* sql`ALTER TABLE ai_agent_task_state ADD COLUMN stalled_since timestamptz`
+})

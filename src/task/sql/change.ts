@@ -284,10 +284,11 @@ const updateState = Effect.fnUntraced(function* (
   const sets: Array<Fragment> = []
   if (change.nextActionAtMs !== undefined) sets.push(sql`next_action_at = excluded.next_action_at`)
   if (change.refusal !== undefined) sets.push(sql`refusal = excluded.refusal, refused_at = excluded.refused_at`)
+  if (change.stalledSinceMs !== undefined) sets.push(sql`stalled_since = excluded.stalled_since`)
   if (sets.length === 0) return
   yield* sql`
-    INSERT INTO ai_agent_task_state (task_id, next_action_at, refusal, refused_at)
+    INSERT INTO ai_agent_task_state (task_id, next_action_at, refusal, refused_at, stalled_since)
     VALUES (${taskId}::uuid, ${instantOf(sql, change.nextActionAtMs ?? null)}, ${change.refusal ?? null}::text,
-      ${instantOf(sql, change.refusal === undefined ? null : nowMs)})
+      ${instantOf(sql, change.refusal === undefined ? null : nowMs)}, ${instantOf(sql, change.stalledSinceMs ?? null)})
     ON CONFLICT (task_id) DO UPDATE SET ${sql.csv(sets)}`
 })

@@ -154,6 +154,24 @@ export const questionPromises = (promises: Promises): void => {
   )
 
   promises(
+    "since when an order is refused for no fault of its own is kept, until it is not any more",
+    Effect.fnUntraced(function* () {
+      const wallet = yield* givenWallet()
+      const task = yield* givenFunded(wallet)
+      const stalledSince = Effect.gen(function* () {
+        const { tasks } = yield* (yield* TaskRepo).walletWork(wallet.id)
+        return tasks.map(({ stalledSinceMs }) => stalledSinceMs)
+      })
+      yield* saveTask(task, { refusal: "who knows", stalledSinceMs: NOW_MS })
+      assert.deepStrictEqual(yield* stalledSince, [NOW_MS])
+      yield* saveTask(task, { nextActionAtMs: NOW_MS })
+      assert.deepStrictEqual(yield* stalledSince, [NOW_MS])
+      yield* saveTask(task, { stalledSinceMs: null })
+      assert.deepStrictEqual(yield* stalledSince, [undefined])
+    })
+  )
+
+  promises(
     "the wallets that met the very same refusal are counted, each once",
     Effect.fnUntraced(function* () {
       const repo = yield* TaskRepo
