@@ -8,7 +8,6 @@ import * as LoadSettings from "./config/load.ts"
 import { Settings } from "./config/Settings.ts"
 import { checkLoop } from "./loop/CheckLoop.ts"
 import { mintLoop } from "./loop/MintLoop.ts"
-import { checkUsdcCodeIfPossible } from "./loop/usdcCode.ts"
 import * as MinterLayer from "./mint/layer.ts"
 import { bannerLines } from "./ops/Banner.ts"
 import * as Log from "./ops/Log.ts"
@@ -24,6 +23,7 @@ import * as Database from "./task/Database.ts"
 import { layerFor } from "./task/prepare.ts"
 import { TaskRepo } from "./task/TaskRepo.ts"
 import { checkKeySample } from "./wallet/keySample.ts"
+import { UsdcCode } from "./wallet/UsdcCode.ts"
 import * as WalletActors from "./wallet/WalletActors.ts"
 
 /** The ledger in the database that is given, bound to the chain that is given. */
@@ -62,7 +62,7 @@ export const monitor = <E, R>(afterStart: Effect.Effect<void, E, R>) =>
       `   Open tasks: ${open.pendingPayment} pending_payment, ${open.funded} funded, ${open.processing} processing, ${open.held} held`,
       "Monitoring for funded tasks..."
     ])
-    yield* checkUsdcCodeIfPossible
+    yield* (yield* UsdcCode).lookIfPossible
     yield* afterStart
     return yield* Effect.raceFirst(checkLoop, mintLoop)
   })

@@ -81,7 +81,7 @@ const MAY_IMPORT: Readonly<Record<string, ReadonlyArray<string>>> = {
   config: ["domain"],
   task: ["domain", "config"],
   chain: ["domain", "config", "ops"],
-  mint: ["domain", "config"],
+  mint: ["domain", "config", "ops"],
   ops: ["domain", "config", "contracts"],
   wallet: ["domain", "config", "ops", "contracts"],
   loop: ["domain", "config", "ops", "contracts"],

@@ -53,6 +53,7 @@ const look = Effect.gen(function* () {
     tookMs: parts.database.tookMs,
     problem: clean(scrub, parts.database.problem)
   }
+  yield* Clocks.noteHeads(parts.nodes.flatMap(({ headTimeMs }) => headTimeMs ?? []))
   const times = { nowMs: checkedAt, aheadMs: yield* Clocks.oursAheadMs, latestMs: yield* Clocks.latestBelievableMs }
   const rpc = parts.nodes.map((node) => nodeOf(node, times, scrub))
   const mintServer = {

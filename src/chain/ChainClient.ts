@@ -163,6 +163,8 @@ export class ChainClient extends Context.Service<
      * from that code.
      */
     readonly usdcCode: Effect.Effect<string, ChainError>
+    /** The same as each node says that answers: for when they may not agree. */
+    readonly usdcCodes: Effect.Effect<ReadonlyArray<string>, ChainError>
     /** Whether USDC moves and `parties` may move it, in the newest block, whether it counts already or not. */
     readonly usdcState: (parties: ReadonlyArray<Address>) => Effect.Effect<UsdcState, ChainError>
     /** How many mints the token still allows; `undefined` where the token does not tell its limit. */

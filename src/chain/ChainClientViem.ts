@@ -13,7 +13,7 @@ import { codeOf } from "./questions.ts"
 import { makeRpc } from "./rpc.ts"
 import { makeSender } from "./sender.ts"
 import { checkEndpoints, checkUsdc, makeVouch } from "./startChecks.ts"
-import { makeUsdcCode } from "./usdcCode.ts"
+import { makeUsdcCode, makeUsdcCodes } from "./usdcCode.ts"
 import { makeUsdcState } from "./usdcState.ts"
 import { makeFindDeposits, makeFindSpending, makePaidSince } from "./transfers.ts"
 
@@ -39,6 +39,7 @@ const make = Effect.gen(function* () {
     readBalances: makeReadBalances(rpc, confirmed, network.usdc),
     readAuthorizations: makeReadAuthorizations(rpc, confirmed, network.usdc),
     usdcCode: makeUsdcCode(rpc, confirmed, network.usdc),
+    usdcCodes: makeUsdcCodes(rpc, confirmed, network.usdc),
     usdcState: makeUsdcState(rpc, network.usdc),
     readRemainingSupply: makeReadRemainingSupply(rpc, confirmed, mintPortions),
     readPortion: makeReadPortion(rpc, confirmed, mintPortions),

@@ -1,9 +1,11 @@
-import { Effect, Option, Ref } from "effect"
+import { Array as Arr, Effect, Option, Ref } from "effect"
+import * as Clocks from "../ops/Clocks.ts"
 import type { ChainClient, ChainError } from "./ChainClient.ts"
 import { endNoTime, tellNoTime } from "./believable.ts"
 import { readAt } from "./multicall.ts"
+import { newest } from "./nodes.ts"
 import { headNumber } from "./questions.ts"
-import type { Doubt, Rpc } from "./rpc.ts"
+import type { Doubt, Rpc, Single } from "./rpc.ts"
 
 /** Reads at the newest block that counts. */
 export interface Confirmed {
@@ -41,8 +43,10 @@ export const makeConfirmed = Effect.fnUntraced(function* (rpc: Rpc, confirmation
     operation: string,
     read: (block: bigint) => Effect.Effect<A, ChainError>
   ): Effect.fn.Return<A, ChainError> {
-    const nodes = yield* rpc.apart
-    for (const node of nodes.length > 1 ? nodes : []) {
+    const all = yield* rpc.apart
+    const nodes = all.length > 1 ? all : []
+    if (error.reason === "Doubtful") yield* noteHeadsOf(nodes, operation)
+    for (const node of nodes) {
       const answer = yield* Effect.option(by(node.rpc, operation, read))
       if (Option.isSome(answer)) return answer.value
     }
@@ -57,6 +61,14 @@ export const makeConfirmed = Effect.fnUntraced(function* (rpc: Rpc, confirmation
     )
 
   return { at } satisfies Confirmed
+})
+
+/** The nodes are clocks too, each for the others: ours may be the one that is wrong. */
+const noteHeadsOf = Effect.fnUntraced(function* (nodes: ReadonlyArray<Single>, operation: string) {
+  const heads = yield* Effect.forEach(nodes, (node) => Effect.option(node.rpc.ask(operation, newest)), {
+    concurrency: "unbounded"
+  })
+  yield* Clocks.noteHeads(Arr.getSomes(heads).flatMap(({ headTimeMs }) => headTimeMs ?? []))
 })
 
 const isAboutTheHead = ({ reason }: ChainError): boolean => reason === "Doubtful" || reason === "Lagging"

@@ -1,5 +1,7 @@
 import { Array as Arr, Effect, HashMap, Order, Ref } from "effect"
 import type { Log, LogFilter } from "./answers.ts"
+import type { Block } from "../domain/Block.ts"
+import { blockTimeDoubt } from "./believable.ts"
 import { ChainError } from "./ChainClient.ts"
 import type { Fault } from "./classify.ts"
 import { isBehind } from "./confirmed.ts"
@@ -91,10 +93,13 @@ const readPage = Effect.fnUntraced(function* <A>(
   const page = firstBlocks(rest, (yield* Ref.get(pageSize)).blocks)
   const asked = page.toBlock - page.fromBlock + 1n
   const shrink = Ref.update(pageSize, afterRefusal(asked))
+  const isTooLate = yield* blockTimeDoubt
   const read = (filter: LogFilter) =>
-    Effect.map(Effect.tap(ask(logsAndHead(filter, decode)), failIf(isShort(filter))), ({ logs }) => {
-      return { logs, toBlock: filter.toBlock }
-    })
+    ask(logsAndHead(filter, decode)).pipe(
+      Effect.tap(failIf(isShort(filter))),
+      Effect.tap(({ newest }) => (newest === undefined ? Effect.void : failIf(isTooLate)({ block: newest }))),
+      Effect.map(({ logs }) => ({ logs, toBlock: filter.toBlock }))
+    )
   return yield* read(page).pipe(
     Effect.tap(Ref.update(pageSize, afterPage(asked))),
     Effect.onInterrupt(() => Ref.update(pageSize, afterRefusal(asked, BLOCKS_PER_SLOW_PAGE_MIN))),
@@ -114,6 +119,8 @@ const readPage = Effect.fnUntraced(function* <A>(
 interface LogsAndHead<A> {
   readonly logs: ReadonlyArray<A>
   readonly head: bigint
+  /** The latest of the blocks that the node told the time of with its logs. */
+  readonly newest: Block | undefined
 }
 
 /** A node gives what it has of a range and says nothing of the blocks that it lacks, so its head is asked with it. */
@@ -121,8 +128,16 @@ const logsAndHead =
   <A>(page: LogFilter, decode: (log: Log) => A): Question<LogsAndHead<A>> =>
   async (node) => {
     const [logs, head] = await Promise.all([logsOf(page)(node), headNumber(node)])
-    return { logs: logs.map(decode), head }
+    return { logs: logs.map(decode), head, newest: newestOf(logs) }
   }
+
+const newestOf = (logs: ReadonlyArray<Log>): Block | undefined =>
+  logs
+    .flatMap(({ block, timeMs }) => (timeMs === undefined ? [] : [{ number: block, timeMs }]))
+    .reduce<Block | undefined>(
+      (newest, one) => (newest !== undefined && newest.timeMs >= one.timeMs ? newest : one),
+      undefined
+    )
 
 const isShort =
   ({ toBlock }: LogFilter): Doubt<LogsAndHead<unknown>> =>
@@ -136,9 +151,12 @@ export const withTimes = Effect.fnUntraced(function* <L extends Pick<Log, "block
   logs: ReadonlyArray<L>
 ): Effect.fn.Return<ReadonlyArray<L & { readonly timeMs: number }>, ChainError> {
   const untimed = Arr.dedupe(logs.filter(({ timeMs }) => timeMs === undefined).map(({ block }) => block))
+  const isTooLate = yield* blockTimeDoubt
+  const isDoubtful: Doubt<ReadonlyArray<Block>> = (told) =>
+    told.map((block) => isTooLate({ block })).find((fault) => fault !== undefined)
   const blocks = yield* Effect.forEach(
     Arr.chunksOf(untimed, REQUESTS_PER_BATCH),
-    (numbers) => rpc.ask(operation, (node) => Promise.all(numbers.map((number) => blockAt(number)(node)))),
+    (numbers) => rpc.ask(operation, (node) => Promise.all(numbers.map((number) => blockAt(number)(node))), isDoubtful),
     { concurrency: CONCURRENT_CALLS }
   )
   const blockOf = HashMap.fromIterable(Arr.zip(untimed, blocks.flat()))

@@ -10,7 +10,7 @@ const Quantity = Schema.String.check(Schema.isPattern(/^0x[0-9a-f]{1,64}$/))
 const decodeHeader = Schema.decodeUnknownSync(Schema.Struct({ number: Quantity, timestamp: Quantity }))
 
 /** The newest block of a node. Source: github.com/ethereum/execution-apis, `eth_getBlockByNumber`. */
-const newest: Question<Pick<NodeHealth, "head" | "headTimeMs">> = async (node) => {
+export const newest: Question<Pick<NodeHealth, "head" | "headTimeMs">> = async (node) => {
   const header = decodeHeader(await node.request({ method: "eth_getBlockByNumber", params: ["latest", false] }))
   return { head: BigInt(header.number), headTimeMs: Number(BigInt(header.timestamp)) * 1000 }
 }

@@ -1,4 +1,4 @@
-import { Effect, Schema } from "effect"
+import { Array as Arr, Effect, Schema } from "effect"
 import { numberToHex, type Hex } from "viem"
 import type { UsdcContract } from "../config/Network.ts"
 import type { ChainClient } from "./ChainClient.ts"
@@ -37,13 +37,28 @@ export const codeBehind =
 /** An address is the lower 20 bytes of the word that holds it. */
 const ADDRESS_MASK = (1n << 160n) - 1n
 
+const operation = "read the code of USDC"
+
 export const makeUsdcCode = (
   rpc: Rpc,
   confirmed: Confirmed,
   usdc: UsdcContract
 ): ChainClient["Service"]["usdcCode"] => {
-  const operation = "read the code of USDC"
   return confirmed
     .at(operation, (number) => rpc.ask(operation, codeBehind(usdc, number)))
     .pipe(Effect.withSpan("ChainClient.usdcCode"))
 }
+
+/** By each node that answers, all in the same block. */
+export const makeUsdcCodes = (
+  rpc: Rpc,
+  confirmed: Confirmed,
+  usdc: UsdcContract
+): ChainClient["Service"]["usdcCodes"] =>
+  confirmed
+    .at(operation, (number) =>
+      Effect.flatMap(rpc.apart, (nodes) =>
+        Effect.forEach(nodes, (node) => Effect.option(node.rpc.ask(operation, codeBehind(usdc, number))))
+      )
+    )
+    .pipe(Effect.map(Arr.getSomes), Effect.withSpan("ChainClient.usdcCodes"))

@@ -5,7 +5,7 @@ import { Settings, type SettingsShape } from "../config/Settings.ts"
 import { layerAs } from "../task/Database.ts"
 import type { Binding } from "../task/NetworkBinding.ts"
 import { attempt, type Findings } from "./attempt.ts"
-import { clock, server, sessions } from "./databaseServer.ts"
+import { aheadOfOurs, server, sessions, skew } from "./databaseServer.ts"
 import { shapeFindings } from "./databaseShape.ts"
 import { readTables, type Tables } from "./databaseTables.ts"
 import { times } from "./databaseTimes.ts"
@@ -24,6 +24,10 @@ export interface DatabaseExam {
   readonly keys: Findings
   /** Undefined where it could not be read. */
   readonly bound: { readonly binding: Binding | undefined } | undefined
+  /** The code that USDC is known to run; undefined where none is noted, or it could not be read. */
+  readonly usdcCode: string | undefined
+  /** How far its clock is ahead of this machine's, in milliseconds. */
+  readonly aheadMs: number | undefined
 }
 
 /** The database of `DATABASE_URL`, by a name that does not pass for an executor. The URL must be set. */
@@ -48,14 +52,25 @@ const connects = {
 
 const slow = (what: string) => ({ say, what, remedy: "Look at the log and the load of the database." })
 
-const unknown = (findings: Findings): DatabaseExam => ({ findings, keys: [], bound: undefined })
+export const unknown = (findings: Findings): DatabaseExam => ({
+  findings,
+  keys: [],
+  bound: undefined,
+  usdcCode: undefined,
+  aheadMs: undefined
+})
 
 /** All that is looked at, in a database that is given. Changes nothing. */
 export const examineConnected = Effect.fnUntraced(function* (settings: SettingsShape) {
   const first = yield* lookAt(settings, connects, server(settings))
   if (first.some(({ what, level }) => what === "connects" && level === "fail")) return unknown(first)
   // By itself: beside others it could have to wait for a connection, and take that for a difference.
-  const time = yield* lookAt(settings, slow("clock"), clock)
+  let aheadMs: number | undefined
+  const time = yield* lookAt(
+    settings,
+    slow("clock"),
+    Effect.map(aheadOfOurs, (ms) => [skew((aheadMs = ms))])
+  )
   const read = yield* Effect.result(boundedBy(settings)("tables", readTables))
   if (Result.isFailure(read)) {
     return unknown([...first, ...time, ...(yield* attempt(slow("tables"), Effect.fail(read.failure)))])
@@ -66,7 +81,9 @@ export const examineConnected = Effect.fnUntraced(function* (settings: SettingsS
   return {
     findings: [...first, ...time, ...shapeFindings(found), ...looks.flat()],
     keys: keyFindings,
-    bound: { binding: found.binding }
+    bound: { binding: found.binding },
+    usdcCode: found.usdcCode,
+    aheadMs
   } satisfies DatabaseExam
 })
 

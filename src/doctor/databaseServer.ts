@@ -62,8 +62,8 @@ const SKEW_FAIL_MS = 30_000
 
 const Now = Schema.Tuple([Schema.Struct({ now_ms: Schema.Number })])
 
-/** What the database's clock says, compared with ours at the question and at the answer: in between is no difference. */
-export const clock = Effect.gen(function* () {
+/** How far the database's clock is ahead of ours, in milliseconds: compared with ours at the question and at the answer: in between is no difference. */
+export const aheadOfOurs = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
   const ask = sql`SELECT (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now_ms`
   // The first question may have to wait for a connection; the second has it.
@@ -71,10 +71,10 @@ export const clock = Effect.gen(function* () {
   const startMs = yield* Clock.currentTimeMillis
   const [{ now_ms }] = yield* Schema.decodeUnknownEffect(Now)(yield* ask)
   const endMs = yield* Clock.currentTimeMillis
-  return [skew(now_ms > endMs ? now_ms - endMs : Math.min(0, now_ms - startMs))]
+  return now_ms > endMs ? now_ms - endMs : Math.min(0, now_ms - startMs)
 })
 
-const skew = (ms: number): Finding => {
+export const skew = (ms: number): Finding => {
   const what = "clock"
   const apart = Math.abs(ms)
   if (apart <= SKEW_WARN_MS) return say.ok({ what, detail: "agrees with this machine's" })

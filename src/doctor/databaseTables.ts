@@ -23,6 +23,8 @@ export interface Tables {
   readonly migrations: MigrationState
   /** The chain that it belongs to; undefined before its first use. */
   readonly binding: Binding | undefined
+  /** The code that USDC was seen to run. */
+  readonly usdcCode: string | undefined
 }
 
 const Rows = Schema.Array(
@@ -37,6 +39,16 @@ const Rows = Schema.Array(
   })
 )
 const One = Schema.Tuple([Schema.Struct({ can_create: Schema.Boolean })])
+
+const Codes = Schema.Array(Schema.Struct({ usdc_code: Schema.NullOr(Schema.String) }))
+
+/** A database that is not up to date has no such column. */
+const readUsdcCode = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  const raw = yield* sql`SELECT to_jsonb(n) ->> 'usdc_code' AS usdc_code FROM ai_agent_network n`
+  const [row] = yield* Schema.decodeUnknownEffect(Codes)(raw)
+  return row?.usdc_code ?? undefined
+})
 
 export const readTables = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
@@ -73,6 +85,7 @@ export const readTables = Effect.gen(function* () {
     tables,
     canCreate,
     migrations: isHidden ? { applied: [], pending: [], unknown: [] } : yield* pendingMigrations,
-    binding: isReadable("ai_agent_network") ? yield* readBinding : undefined
+    binding: isReadable("ai_agent_network") ? yield* readBinding : undefined,
+    usdcCode: isReadable("ai_agent_network") ? yield* readUsdcCode : undefined
   } satisfies Tables
 })

@@ -6,13 +6,15 @@ import { httpClient } from "../mint/http.ts"
 import { makeScrub, type Scrub } from "../ops/scrub.ts"
 import { broken, type Findings } from "./attempt.ts"
 import { bindingFinding } from "./binding.ts"
-import { type ChainExam, examineChain } from "./chain.ts"
-import { type DatabaseExam, examineDatabase } from "./database.ts"
+import { examineChain, unknown as unknownChain } from "./chain.ts"
+import { clocksFinding } from "./clocks.ts"
+import { type DatabaseExam, examineDatabase, unknown as unknownDatabase } from "./database.ts"
 import { examineExecutor } from "./executor.ts"
 import { type Area, type Diagnosis, type Finding, sayerOf } from "./Finding.ts"
 import { complete, embeddedDatabase } from "./local.ts"
 import { examineMintServer } from "./mintServer.ts"
 import { badSettings, examineSettings } from "./settings.ts"
+import { codeFinding } from "./usdcCode.ts"
 
 /** For all looks of one area, one after another. Each has a shorter limit of its own: at most 10 s. */
 const AREA_LIMIT = Duration.seconds(90)
@@ -32,8 +34,8 @@ export const examineWith = Effect.fn("doctor.examine")(function* (asked: Setting
   const { settings, findings: sandbox } = yield* complete(asked)
   const [database, chain, mintServer, executor] = yield* Effect.all(
     [
-      inTime("database", databaseOf(settings, sandbox), (findings) => ({ findings, keys: [], bound: undefined })),
-      inTime("chain", examineChain(settings), (findings): ChainExam => ({ findings, genesis: undefined })),
+      inTime("database", databaseOf(settings, sandbox), unknownDatabase),
+      inTime("chain", examineChain(settings), unknownChain),
       inTime("mint server", mintServerOf(settings), (findings) => findings),
       inTime("executor", examineExecutor(settings), (findings): Findings => findings)
     ],
@@ -47,6 +49,8 @@ export const examineWith = Effect.fn("doctor.examine")(function* (asked: Setting
     ...(bound === undefined ? [] : [bindingFinding(settings, bound.binding, chain.genesis)]),
     ...database.keys,
     ...chain.findings,
+    ...codeFinding(database.usdcCode, chain.usdcCode),
+    ...clocksFinding(database.aheadMs, chain.behindMs),
     ...mintServer,
     ...executor
   ].map(fitToShow(makeScrub(settings)))
@@ -55,7 +59,7 @@ export const examineWith = Effect.fn("doctor.examine")(function* (asked: Setting
 const databaseOf = (settings: SettingsShape, sandbox: Findings): Effect.Effect<DatabaseExam> => {
   if (Option.isSome(settings.databaseUrl)) return examineDatabase(settings)
   const runs = sandbox.some(({ level }) => level === "ok")
-  return Effect.succeed({ findings: runs ? [embeddedDatabase] : [], keys: [], bound: undefined })
+  return Effect.succeed(unknownDatabase(runs ? [embeddedDatabase] : []))
 }
 
 const mintServerOf = (settings: SettingsShape) =>

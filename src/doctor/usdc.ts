@@ -4,7 +4,6 @@ import type { Fault } from "../chain/classify.ts"
 import type { Endpoint, Question } from "../chain/endpoint.ts"
 import { aggregate } from "../chain/multicall.ts"
 import { usdcClaims } from "../chain/startChecks.ts"
-import { codeBehind } from "../chain/usdcCode.ts"
 import { usdcAbi } from "../chain/usdc.ts"
 import type { SettingsShape } from "../config/Settings.ts"
 import { attempt } from "./attempt.ts"
@@ -31,11 +30,7 @@ const claims = Effect.fnUntraced(function* (settings: SettingsShape, endpoint: E
   const { answers } = yield* askNode(settings, endpoint, aggregate<string>(reads))
   const wrong = Arr.zip(fields, answers).filter(([{ expected }, answer]) => !Option.contains(answer, expected))
   const at = network.usdc.address
-  if (wrong.length === 0) {
-    const code = yield* askNode(settings, endpoint, codeBehind(network.usdc))
-    const runs = code === "none" ? "it is no proxy" : `its code is at ${code}`
-    return [say.ok({ what: "USDC", detail: `${at} is what payments are signed for; ${runs}` })]
-  }
+  if (wrong.length === 0) return [say.ok({ what: "USDC", detail: `${at} is what payments are signed for` })]
   const said = wrong.map(([{ field, expected }, answer]) => {
     const found = Option.match(answer, { onNone: () => "is not told", onSome: (text) => `is "${text}"` })
     return `its ${field} ${found}, not "${expected}"`

@@ -17,11 +17,12 @@ import * as Metrics from "../ops/metrics.ts"
 import * as Progress from "../ops/Progress.ts"
 import { notePause } from "../ops/usdcPause.ts"
 import { type BadTask, type Funding, TaskRepo, type WalletOrders } from "../task/TaskRepo.ts"
+import { UsdcCode } from "../wallet/UsdcCode.ts"
 import { Wallets } from "../wallet/Wallets.ts"
 import { type Looked, makeReport, reportDeposits } from "./checkReport.ts"
+import { makeHoldBlacklisted } from "./blacklisted.ts"
 import { type Known, makeCountDeposits } from "./deposits.ts"
 import { every } from "./every.ts"
-import { checkUsdcCodeIfPossible } from "./usdcCode.ts"
 
 /** Wallets read in one statement, and in one sweep; the next sweep goes on where this one stopped. */
 const PAGE_WALLETS = 2_000
@@ -54,6 +55,8 @@ export const makeCheckTick = Effect.gen(function* () {
   const idle = makeIdle()
   const mayGuess = makePatience()
   const countDeposits = makeCountDeposits()
+  const usdcCode = yield* UsdcCode
+  const holdBlacklisted = makeHoldBlacklisted()
   return Effect.fn("CheckLoop.tick")(function* () {
     const ended = yield* startStages
     yield* endKeyHolds
@@ -64,16 +67,18 @@ export const makeCheckTick = Effect.gen(function* () {
     yield* holdBad([...bad, ...unusable])
     const watched = [...usable, ...(yield* idle)]
     yield* ended("read")
-    if (watched.length === 0) return { checked, funded: [], cancelled: [] } satisfies SweepResult
+    // Also where there is no wallet to look at: clocks, the code of USDC and whether it moves are looked at all the same.
     const balances = yield* (yield* ChainClient).readBalances(watched.map(({ wallet }) => wallet.agentAddress))
     yield* ended("balances")
     yield* noteClocks(balances.block)
     yield* warnIfStale(balances.block)
     yield* notePause(balances)
-    yield* checkUsdcCodeIfPossible
+    yield* usdcCode.lookIfPossible
+    if (watched.length === 0) return { checked, funded: [], cancelled: [] } satisfies SweepResult
+    const payable = yield* holdBlacklisted(usable)
     const { known, arrived } = yield* Effect.provideService(countDeposits(watched, balances), OnQuestion, getsOn)
     yield* ended("deposits")
-    const looked = yield* look(usable, balances, known, mayGuess)
+    const looked = yield* look(payable, balances, known, mayGuess)
     yield* ended("decide")
     const funded = yield* fundPaid(looked, balances.block, known)
     const cancelled = yield* cancelOverdue(looked, balances.block)
@@ -222,17 +227,17 @@ const look = Effect.fnUntraced(function* (
   const { paymentTimeout } = yield* Settings
   const timeoutMs = Duration.toMillis(paymentTimeout)
   const ledgerAheadMs = yield* Clocks.ledgerAheadMs
+  const asOf = notAheadOf(block, ledgerAheadMs)
   return orders.flatMap((ofWallet): ReadonlyArray<Looked> => {
     const { wallet, pending, stopped, provenBlock } = ofWallet
     const balance = usdc.get(wallet.agentAddress) ?? zero
     const { unspent, unclear, mayBeRestored, spentOn } = known.get(wallet.id) ?? UNKNOWN
     // Which of several orders the money was meant for, and whether one was paid after all, is worth waiting for.
-    const isOpenQuestion = pending.length > 1 || pending.some((task) => block.timeMs > deadlineMs(task, timeoutMs))
+    const isOpenQuestion = pending.length > 1 || pending.some((task) => asOf.timeMs > deadlineMs(task, timeoutMs))
     const isUnread = !mayGuess(wallet.id, unspent !== undefined) && unspent === undefined && isOpenQuestion
     // A balance from before the wallet's last proven payment is not its balance.
     const mustWait = stopped !== undefined || block.number < provenBlock || isUnread || unclear !== undefined
     const deposits = unspent?.map((deposit) => onLedgerTime({ ...deposit, amount: deposit.left }, ledgerAheadMs))
-    const asOf = notAheadOf(block, ledgerAheadMs)
     const verdicts = judge({ ...ofWallet, balance }, pending, asOf, timeoutMs, deposits)
     return pending.map((task) => {
       const judged = spentOn.size === 0 ? (verdicts.get(task) ?? "wait") : spentOn.has(task.id) ? "fund" : "wait"

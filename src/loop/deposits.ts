@@ -4,10 +4,12 @@ import { Settings } from "../config/Settings.ts"
 import type { Block } from "../domain/Block.ts"
 import { type Standing, standingOf } from "../domain/Books.ts"
 import type { Deposit, UnspentDeposit } from "../domain/Deposit.ts"
+import { notAheadOf } from "../domain/ledgerTime.ts"
 import type { Task, TaskId } from "../domain/Task.ts"
 import { format, sum, type Usdc, zero } from "../domain/Usdc.ts"
 import { deadlineMs } from "../domain/Verdict.ts"
 import type { WalletId } from "../domain/Wallet.ts"
+import * as Clocks from "../ops/Clocks.ts"
 import * as Incidents from "../ops/Incidents.ts"
 import * as Log from "../ops/Log.ts"
 import { type FoundDeposit, type LedgerError, TaskRepo, type WalletOrders } from "../task/TaskRepo.ts"
@@ -70,7 +72,8 @@ export const makeCountDeposits = () => {
     const orders = all.filter((one) => isCountable(one, block))
     const balanceOf = ({ wallet }: WalletOrders): Usdc => usdc.get(wallet.agentAddress) ?? zero
     const { paymentTimeout } = yield* Settings
-    const isOverdue = (task: Task) => block.timeMs > deadlineMs(task, Duration.toMillis(paymentTimeout))
+    const asOf = notAheadOf(block, yield* Clocks.ledgerAheadMs)
+    const isOverdue = (task: Task) => asOf.timeMs > deadlineMs(task, Duration.toMillis(paymentTimeout))
     const moved = orders.filter((one) => one.books?.balance !== balanceOf(one) || one.pending.some(isOverdue))
     const wanted = [...moved, ...lagging(orders, new Set(moved), block)]
     const { deposits, whole } = yield* search(wanted, block, balanceOf)

@@ -8,6 +8,7 @@ import {
   HttpIncomingMessage
 } from "effect/http"
 import { Settings } from "../config/Settings.ts"
+import * as Clocks from "../ops/Clocks.ts"
 import type { PaymentAnswer } from "./Minter.ts"
 import { plain, type Reply } from "./reply.ts"
 import { unclear } from "./says.ts"
@@ -70,6 +71,7 @@ export const makeAsk = Effect.gen(function* () {
       HttpClientRequest.prependUrl(serverUrl.value),
       HttpClientRequest.acceptJson,
       http.execute,
+      Effect.tap(({ headers }) => Clocks.noteDate("the mint server", headers["date"])),
       Effect.mapError(noReply),
       Effect.flatMap(readReply),
       Effect.timeoutOrElse({ duration: mintTimeout, orElse: () => new NoReply({ message: noAnswer, isSent: true }) })

@@ -1,4 +1,4 @@
-import { onLedgerTime } from "../domain/ledgerTime.ts"
+import { notAheadOf, onLedgerTime } from "../domain/ledgerTime.ts"
 import * as Clocks from "../ops/Clocks.ts"
 import { Clock, Duration, Effect } from "effect"
 import { ChainClient } from "../chain/ChainClient.ts"
@@ -64,7 +64,8 @@ const unpaid = Effect.fnUntraced(function* ({ row, task }: TaskFile, wallet: Wal
   const aheadMs = yield* Clocks.ledgerAheadMs
   const left = deposits.map((deposit) => onLedgerTime({ ...deposit, amount: deposit.left }, aheadMs))
   const timeoutMs = Duration.toMillis((yield* Settings).paymentTimeout)
-  if (judge(money, pending, block, timeoutMs, left).get(task) === "fund") return yield* alreadyPaid(task, holds)
+  if (judge(money, pending, notAheadOf(block, aheadMs), timeoutMs, left).get(task) === "fund")
+    return yield* alreadyPaid(task, holds)
   if (money.maybeSpent === 0n) return evidence
   const message = `A payment of wallet ${wallet.agentAddress} is not proven yet, and task ${shortId(task.id)} may be paid: try again.`
   return yield* new Refused({ message })

@@ -4,10 +4,12 @@ import { ZERO } from "../domain/Address.ts"
 import { freeAtLeast, freeAtMost, type WalletMoney } from "../domain/Allocation.ts"
 import type { Block } from "../domain/Block.ts"
 import type { Deposit } from "../domain/Deposit.ts"
+import { notAheadOf, onLedgerTime } from "../domain/ledgerTime.ts"
 import type { Task } from "../domain/Task.ts"
 import { minus, sum, type Usdc, usdc, zero } from "../domain/Usdc.ts"
 import { deadlineMs, judge, type Verdict } from "../domain/Verdict.ts"
 import type { Wallet } from "../domain/Wallet.ts"
+import * as Clocks from "../ops/Clocks.ts"
 import { DecisionRepo } from "../task/DecisionRepo.ts"
 import { TaskRepo, type WalletOrders } from "../task/TaskRepo.ts"
 import { standing } from "./money.ts"
@@ -16,7 +18,7 @@ import { standing } from "./money.ts"
 export interface MoneyLook {
   /** `undefined` where its orders cannot be read. */
   readonly orders: WalletOrders | undefined
-  /** `undefined` where the chain does not answer. */
+  /** `undefined` where the chain does not answer. The block has its time on the ledger's line, as the deposits have. */
   readonly chain: { readonly block: Block; readonly balance: Usdc } | undefined
   /** What is left of its deposits, oldest first. */
   readonly deposits: ReadonlyArray<Deposit>
@@ -27,12 +29,13 @@ export const lookAtMoney = Effect.fnUntraced(function* ({ id, agentAddress }: Wa
   const orders = yield* (yield* DecisionRepo).walletOrders(id)
   const read = yield* Effect.result((yield* ChainClient).readBalances([agentAddress]))
   const unspent = yield* (yield* TaskRepo).unspentDeposits([id])
+  const aheadMs = yield* Clocks.ledgerAheadMs
   return {
     orders,
     chain: Result.isSuccess(read)
-      ? { block: read.success.block, balance: read.success.usdc.get(agentAddress) ?? zero }
+      ? { block: notAheadOf(read.success.block, aheadMs), balance: read.success.usdc.get(agentAddress) ?? zero }
       : undefined,
-    deposits: unspent.map((deposit) => ({ ...deposit, amount: deposit.left }))
+    deposits: unspent.map((deposit) => onLedgerTime({ ...deposit, amount: deposit.left }, aheadMs))
   } satisfies MoneyLook as MoneyLook
 })
 

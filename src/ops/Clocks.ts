@@ -13,9 +13,11 @@ interface Readings {
   /** Our time less that of the chain's newest block, each time that the chain was seen to move. */
   readonly lags: Array<{ readonly ms: number; readonly atMs: number }>
   head: bigint
+  /** The second-latest of the nodes' newest blocks, as an offset: whichever node is asked, another one has said as much. */
+  heads: { readonly ms: number; readonly atMs: number } | undefined
 }
 
-const none = (): Readings => ({ offsets: new Map(), lags: [], head: -1n })
+const none = (): Readings => ({ offsets: new Map(), lags: [], head: -1n, heads: undefined })
 
 export const CurrentClocks = Context.Reference<Readings>("ai-mint-executor/ops/Clocks/CurrentClocks", {
   defaultValue: none
@@ -59,6 +61,13 @@ export const note = Effect.fnUntraced(function* (source: string, readingMs: numb
 export const noteDate = (source: string, date: string | null | undefined): Effect.Effect<void> =>
   date ? note(source, Date.parse(date)) : Effect.void
 
+/** Notes the times of the newest blocks that several nodes gave at this moment. One node alone confirms nothing. */
+export const noteHeads = Effect.fnUntraced(function* (timesMs: ReadonlyArray<number>) {
+  const system = (yield* SystemClock)()
+  const second = timesMs.toSorted((one, other) => other - one)[1]
+  if (second !== undefined) (yield* CurrentClocks).heads = { ms: second - system, atMs: system }
+})
+
 /** Notes when the chain's newest block came by its own time. One that was there at the last look tells nothing. */
 export const noteHead = Effect.fnUntraced(function* (head: { readonly number: bigint; readonly timeMs: number }) {
   const clocks = yield* CurrentClocks
@@ -70,9 +79,16 @@ export const noteHead = Effect.fnUntraced(function* (head: { readonly number: bi
   while (clocks.lags[0] !== undefined && nowMs - clocks.lags[0].atMs > KEPT_MS) clocks.lags.shift()
 })
 
+const isFresh = Effect.map(
+  SystemClock,
+  (now) =>
+    ({ atMs }: { readonly atMs: number }) =>
+      Math.abs(now() - atMs) <= KEPT_MS
+)
+
 const freshOffsets = Effect.gen(function* () {
-  const system = (yield* SystemClock)()
-  return [...(yield* CurrentClocks).offsets].filter(([, { atMs }]) => Math.abs(system - atMs) <= KEPT_MS)
+  const fresh = yield* isFresh
+  return [...(yield* CurrentClocks).offsets].filter(([, offset]) => fresh(offset))
 })
 
 const agreeing = (ms: number): number => (Math.abs(ms) <= CLOCKS_AGREE_MS ? 0 : ms)
@@ -110,7 +126,10 @@ export const spread = Effect.map(aheadAfter(1), (ahead) => {
 /** A block may not be later than this, in milliseconds since 1970: it would be minutes ahead of every clock there is. */
 export const latestBelievableMs = Effect.gen(function* () {
   const system = (yield* SystemClock)()
+  const { heads } = yield* CurrentClocks
+  const fresh = yield* isFresh
   const offsets = (yield* freshOffsets).map(([, { ms }]) => ms)
+  if (heads !== undefined && fresh(heads)) offsets.push(heads.ms)
   return system + Math.max(0, ...offsets) + FUTURE_MS_MAX
 })
 

@@ -275,11 +275,12 @@ export class TaskRepo extends Context.Service<
     /** How many wallets met this very refusal since then. */
     readonly walletsRefused: (reason: string, sinceMs: number) => Effect.Effect<number, LedgerError>
     /**
-     * Notes which code USDC runs. Where it ran another one before, everything is paused in the same transaction, with
-     * what changed as the reason, and the earlier code is given: no payment is signed until a person has looked.
+     * Notes which code USDC runs. Where it ran another one before, that one is given; and, where the look is sure,
+     * everything is paused in the same transaction, with what changed as the reason: no payment is signed until a person
+     * has looked. A look that is not sure changes nothing but what was not noted at all.
      */
     readonly noteUsdcCode: (
-      code: string,
+      look: { readonly code: string; readonly isSure: boolean },
       nowMs: number
     ) => Effect.Effect<
       {

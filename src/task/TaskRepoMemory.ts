@@ -53,7 +53,7 @@ export const layerNoDeps = Layer.effect(
       attributedMints: (of, mints) => read((tables) => attributedMints(tables, of, mints)),
       undelivered: (token, beforeMs) => read((tables) => undelivered(tables, token, beforeMs)),
       walletsRefused: (reason, sinceMs) => read((tables) => walletsRefused(tables, reason, sinceMs)),
-      noteUsdcCode: (code, nowMs) => transact((draft) => noteUsdcCode(draft, code, nowMs)),
+      noteUsdcCode: (look, nowMs) => transact((draft) => noteUsdcCode(draft, look, nowMs)),
       openTasks: read(openTasks)
     })
   })

@@ -45,7 +45,7 @@ export const layer = Layer.effect(
       attributedMints: (of, mints) => read("read attributed mints", attributedMints(on, of, mints)),
       undelivered: (token, beforeMs) => read("read undelivered batches", undelivered(on, token, beforeMs)),
       walletsRefused: (reason, sinceMs) => read("count refusals", walletsRefused(on, reason, sinceMs)),
-      noteUsdcCode: (code, nowMs) => bound("note the code of USDC", noteUsdcCode(on, code, nowMs)),
+      noteUsdcCode: (look, nowMs) => bound("note the code of USDC", noteUsdcCode(on, look, nowMs)),
       openTasks: read("count open tasks", openTasks(on))
     })
   })

@@ -8,8 +8,10 @@ import type { Minter } from "../mint/Minter.ts"
 import * as Log from "../ops/Log.ts"
 import * as Metrics from "../ops/metrics.ts"
 import type { LedgerError, TaskRepo } from "../task/TaskRepo.ts"
+import * as CodeWatch from "./codeWatch.ts"
 import { Outage } from "./Outage.ts"
 import { takeTurn } from "./turn.ts"
+import type { UsdcCode } from "./UsdcCode.ts"
 import { Wallets } from "./Wallets.ts"
 
 /** Wallets that take a turn at the same moment. With real block times this is what buys speed; the rest waits. */
@@ -29,7 +31,7 @@ const CONTENDED_MS = 5_000
 
 type Mailbox = Queue.Queue<void>
 
-type Services = ChainClient | KeyCustody | Minter | Outage | Settings | TaskRepo
+type Services = ChainClient | KeyCustody | Minter | Outage | Settings | TaskRepo | UsdcCode
 
 /**
  * One fiber for each wallet with work, with a mailbox that holds at most one wake-up. When the layer closes, actors
@@ -156,4 +158,4 @@ const guardedTurn = (walletId: WalletId) =>
 const timed = <A, E, R>(turn: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.flatMap(Effect.timed(turn), ([took, left]) => Effect.as(Metrics.turnEnded(Duration.toMillis(took)), left))
 
-export const layer = layerNoDeps.pipe(Layer.provide(Outage.layer))
+export const layer = layerNoDeps.pipe(Layer.provide(Outage.layer), Layer.provideMerge(CodeWatch.layer))

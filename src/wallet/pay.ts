@@ -30,6 +30,7 @@ import {
 } from "./outcome.ts"
 import { Outage, STANDSTILL_MS } from "./Outage.ts"
 import { holdWhere, standstillFor, standstillNow } from "./standstill.ts"
+import { UsdcCode } from "./UsdcCode.ts"
 import type { OpenWork } from "./work.ts"
 
 /** The chain's clock may be behind ours and behind the signer's: a payment is valid from ten minutes ago. */
@@ -51,6 +52,8 @@ const ANSWER_MARGIN_MS = 5_000
 export const payBatch = Effect.fn("Wallet.payBatch")(function* (work: OpenWork, task: Task, batch: Batch) {
   const { outcome, state } = yield* lookUp(batch, task)
   if (outcome._tag !== "Unused") return yield* adopt(batch, outcome, task)
+  const codeDoubt = yield* (yield* UsdcCode).doubt
+  if (codeDoubt !== undefined) return yield* pauseForOutage(task, codeDoubt)
   const standstill = yield* standstillFor(state, { payer: batch.payer })
   if (standstill !== undefined) return yield* standAside(work, task, standstill)
   const obstacle = yield* obstacleTo(batch)

@@ -21,6 +21,7 @@ import * as Log from "../ops/Log.ts"
 import { TaskRepo, type WalletWork } from "../task/TaskRepo.ts"
 import { windowAt } from "./pay.ts"
 import { standstillFor } from "./standstill.ts"
+import { UsdcCode } from "./UsdcCode.ts"
 
 /** How soon to try again where the gas account is missing or the chain does not take it. */
 const RETRY_MS = 30_000
@@ -63,7 +64,7 @@ export const moveRefund = Effect.fn("Wallet.moveRefund")(function* (work: Wallet
       if (refund.status === "signed") return yield* release(refund)
       return yield* signUnlessStill(work, refund, block, usdc)
     case "open":
-      return yield* wait(work, refund, block)
+      return yield* wait(work, refund, block, usdc)
   }
 })
 
@@ -106,6 +107,8 @@ const later = Effect.fnUntraced(function* (refund: Refund, reason: string) {
 
 /** Nothing is signed that cannot be carried out: a pause passes, and what the blacklist stops never will by itself. */
 const signUnlessStill = Effect.fnUntraced(function* (work: WalletWork, refund: Refund, block: Block, state: UsdcState) {
+  const codeDoubt = yield* (yield* UsdcCode).doubt
+  if (codeDoubt !== undefined) return yield* later(refund, codeDoubt)
   const standstill = yield* standstillFor(state, { payer: refund.payer, payee: refund.payTo })
   if (standstill === undefined) return yield* sign(work, refund, block)
   return yield* standstill._tag === "Paused" ? later(refund, standstill.reason) : setAside(refund, standstill.reason)
@@ -143,13 +146,14 @@ const send = Effect.fnUntraced(function* (work: WalletWork, refund: Refund) {
   yield* Log.warnOnce(`send:${refund.id}`, `⚠️ A refund could not be sent: ${failed.message}`, fieldsOf(refund))
 })
 
-const wait = Effect.fnUntraced(function* (work: WalletWork, refund: Refund, block: Block) {
+const wait = Effect.fnUntraced(function* (work: WalletWork, refund: Refund, block: Block, state: UsdcState) {
   const { confirmations, network } = yield* Settings
   const nowMs = yield* Clock.currentTimeMillis
   const headMs = headTimeMs(block, { confirmations, blockSeconds: network.blockSeconds })
   const inTime = headMs + RESEND_MARGIN_MS < (refund.window?.validBefore ?? 0) * 1000
-  if (refund.looks < LOOKS_BEFORE_RESEND || !inTime) {
-    const reason = refund.reason ?? "waiting for the chain"
+  const standstill = yield* standstillFor(state, { payer: refund.payer, payee: refund.payTo })
+  if (refund.looks < LOOKS_BEFORE_RESEND || !inTime || standstill !== undefined) {
+    const reason = standstill?.reason ?? refund.reason ?? "waiting for the chain"
     return yield* save(refund, delayRefund(refund, reason, nowMs + lookPauseMs(refund.looks + 1)))
   }
   const again = resendRefund(refund, nowMs)

@@ -77,6 +77,20 @@ layer(Pglite.layer())("how the executor is", (it) => {
     }).pipe(fresh)
   )
 
+  it.effect("not ready where the only node has a head of the far future", () =>
+    Effect.gen(function* () {
+      const { ask } = yield* serving(withToken)
+      yield* start
+      const world = yield* World
+      world.behindMs = -4e12
+      yield* pass(3)
+      const { status, json } = yield* ask("/readyz")
+      assert.deepStrictEqual([status, json.rpc[0].ok], [503, false])
+      const { problem } = (yield* ask("/api/overview")).json.readiness.rpc[0]
+      assert.strictEqual(problem, "its newest block is later than every clock that can be asked")
+    }).pipe(fresh)
+  )
+
   it.effect("ready beside an incident, and not where no money can move; without its wallets for everybody", () =>
     Effect.gen(function* () {
       const { ask } = yield* serving(withToken)

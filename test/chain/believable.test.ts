@@ -1,9 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
+import { numberToHex } from "viem"
 import * as Clocks from "../../src/ops/Clocks.ts"
 import * as Incidents from "../../src/ops/Incidents.ts"
-import { fakeChain, timeMs } from "./fakeChain.ts"
-import { fakeNodes, healthy } from "./fakeNodes.ts"
+import { account, fakeChain, timeMs, transfer } from "./fakeChain.ts"
+import { type Behaviour, fakeNodes, healthy } from "./fakeNodes.ts"
 
 const [FIRST, SECOND] = ["https://first.example/", "https://second.example/"]
 const YEAR_S = 365 * 24 * 3600
@@ -47,6 +48,37 @@ describe("a block whose time is ahead of every clock", () => {
       const { number } = yield* nodes.run((client) => client.confirmedBlock)
       assert.strictEqual(number, sound.head - 1n)
     }).pipe(withClock(-YEAR_S * 1000), alone)
+  )
+
+  it.effect("is believed where only our own clock is behind, and another node says as much", () =>
+    Effect.gen(function* () {
+      const nodes = fakeNodes({ [FIRST]: healthy(sound), [SECOND]: healthy(sound) })
+      const { number } = yield* nodes.run((client) => client.confirmedBlock)
+      assert.strictEqual(number, sound.head - 1n)
+    }).pipe(withClock(-YEAR_S * 1000), alone)
+  )
+
+  it.effect("is not believed for a log either: the deposit is read from the next URL", () =>
+    Effect.gen(function* () {
+      const wallet = account(1)
+      const chain = { ...sound, logs: [transfer({ from: account(2), to: wallet, value: 5n, block: 3n })] }
+      const dated =
+        (seconds: number): Behaviour =>
+        async (request, signal) => {
+          const answer = await healthy(chain)(request, signal)
+          if (request.method !== "eth_getLogs" || !Array.isArray(answer)) return answer
+          return answer.map((log: object) => ({ ...log, blockTimestamp: numberToHex(seconds) }))
+        }
+      const trueSeconds = timeMs(chain, 3n) / 1000
+      const nodes = fakeNodes({ [FIRST]: dated(trueSeconds + 10 * YEAR_S), [SECOND]: dated(trueSeconds) })
+      const found = yield* nodes.run((client) =>
+        client.findDeposits({ wallets: [wallet], fromBlock: 0n, toBlock: chain.head - 1n })
+      )
+      assert.deepStrictEqual(
+        found.map(({ block }) => block.timeMs),
+        [timeMs(chain, 3n)]
+      )
+    }).pipe(withClock(), alone)
   )
 
   it.effect("is believed where it is ahead by less than two minutes", () =>

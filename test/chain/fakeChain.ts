@@ -135,7 +135,7 @@ export const answer = (chain: FakeChain, { method, params }: Request): unknown =
     case "eth_blockNumber":
       return numberToHex(chain.head)
     case "eth_getBlockByNumber":
-      return blockOf(chain, BigInt(String(params[0])))
+      return blockOf(chain, params[0] === "latest" ? chain.head : BigInt(String(params[0])))
     case "eth_call":
       return call(
         chain,

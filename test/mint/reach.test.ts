@@ -4,6 +4,7 @@ import { TestClock } from "effect/testing"
 import type { MintProtocol } from "../../src/config/Settings.ts"
 import { layer } from "../../src/mint/layer.ts"
 import { Minter } from "../../src/mint/Minter.ts"
+import * as Clocks from "../../src/ops/Clocks.ts"
 import { settings } from "./fixtures.ts"
 import { answers, closesAtOnce, neverAnswers, scriptedServer, speaksAnotherTongue } from "./scriptedServer.ts"
 
@@ -35,6 +36,18 @@ describe("whether the mint server can be reached", () => {
         assert.strictEqual((yield* server.arrival).path, "/below/")
       })
     )
+
+  it.effect("tells what its clock says, whatever it answers", () =>
+    Effect.gen(function* () {
+      const year2040 = "Sun, 01 Jan 2040 00:00:00 GMT"
+      const server = yield* scriptedServer(answers(503, { date: year2040 }))
+      yield* reach(server.url)
+      assert.strictEqual(yield* Clocks.latestBelievableMs, Date.parse(year2040) + 120_000)
+    }).pipe(
+      Effect.provideService(Clocks.SystemClock, () => 0),
+      Effect.provide(Clocks.layer)
+    )
+  )
 
   it.effect("is no where nobody listens, or something else does", () =>
     Effect.gen(function* () {

@@ -51,6 +51,20 @@ layer(Pglite.layer())("why an order waits for its money", (it) => {
     }).pipe(atWork())
   )
 
+  it.effect("by the clock that the order got its time from, where the chain's is two minutes ahead", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      world.behindMs = -120_000
+      yield* start
+      yield* pass(40)
+      const task = yield* order(yield* person("ann"), 5)
+      yield* pass(500)
+      const { text } = yield* nextOf(task)
+      assert.include(text, "It waits for 5.00 USDC more")
+      assert.include(text, "for 1m 40s yet, then it is cancelled")
+    }).pipe(atWork())
+  )
+
   it.effect("a part of it came after it was placed: the rest of it is missing, and no more", () =>
     Effect.gen(function* () {
       const { world, who, newer } = yield* givenOlder(10)

@@ -65,6 +65,18 @@ describe("Clocks", () => {
     }).pipe(onTestClock)
   )
 
+  it.effect("believe a block as late as the second-latest of the nodes' heads, and no node alone", () =>
+    Effect.gen(function* () {
+      const nowMs = yield* Clock.currentTimeMillis
+      yield* Clocks.noteHeads([nowMs + 90 * MINUTE])
+      assert.strictEqual(yield* Clocks.latestBelievableMs, nowMs + 2 * MINUTE)
+      yield* Clocks.noteHeads([nowMs + 90 * MINUTE, nowMs + 10 * MINUTE])
+      assert.strictEqual(yield* Clocks.latestBelievableMs, nowMs + 12 * MINUTE)
+      yield* TestClock.adjust("2 hours")
+      assert.strictEqual(yield* Clocks.latestBelievableMs, nowMs + 122 * MINUTE)
+    }).pipe(onTestClock)
+  )
+
   it.effect("are told of where they differ by more than 30 seconds, until they agree", () =>
     Effect.gen(function* () {
       yield* look(-2 * MINUTE)

@@ -82,6 +82,7 @@ export const nodes = (world: World, process: Process): Layer.Layer<ChainClient> 
         isPaused: chain.isPaused
       })),
     usdcCode: confirmed("read the code of USDC", () => chain.usdcCode),
+    usdcCodes: confirmed("read the code of USDC", () => [chain.usdcCode]),
     usdcState: (accounts) => ask("ask whether USDC moves", () => Effect.succeed(chain.usdcState(accounts))),
     readAuthorizations: (queries, parties = []) =>
       confirmed("look up authorizations", (block) => ({

@@ -106,6 +106,10 @@ export class WorldState {
   behindMs = 0
   /** The code behind USDC. */
   usdcCode = "0xc0de"
+  /** The code that the first node tells instead of the true one. */
+  codeTold: string | undefined
+  /** The code that the other nodes tell. */
+  codesBeside: ReadonlyArray<string> = []
   readonly blacklisted = new Set<Address>()
   /** Base units of the token in one mint, as the token tells it. */
   portion: bigint | undefined
@@ -287,7 +291,8 @@ export const chain = Layer.effect(
           usdc: new Map(wallets.map((wallet) => [wallet, world.balance(wallet, block.number)])),
           isPaused: world.isPaused
         })),
-      usdcCode: read("usdcCode", () => world.usdcCode),
+      usdcCode: read("usdcCode", () => world.codeTold ?? world.usdcCode),
+      usdcCodes: read("usdcCodes", () => [world.codeTold ?? world.usdcCode, ...world.codesBeside]),
       usdcState: (accounts) => read("usdcState", () => world.usdcState(accounts)),
       readAuthorizations: (queries, parties = []) =>
         read("readAuthorizations", (block) => ({

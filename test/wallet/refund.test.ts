@@ -150,6 +150,26 @@ layer(Pglite.layer())("a refund", (it) => {
     }).pipe(onWorld())
   )
 
+  it.effect("that is signed is not sent again while USDC is paused", () =>
+    Effect.gen(function* () {
+      const { world, who } = yield* inCredit(5)
+      world.takesTransfers = false
+      const refund = yield* ask(who, 5)
+      yield* start
+      yield* pass(10)
+      const sent = world.submitted.length
+      assert.isAbove(sent, 0)
+      world.isPaused = true
+      yield* pass(120)
+      assert.strictEqual(world.submitted.length, sent)
+      assert.include((yield* statusOf(refund)).reason ?? "", "USDC is paused by its issuer")
+      world.isPaused = false
+      world.takesTransfers = true
+      yield* pass(120)
+      assert.strictEqual((yield* statusOf(refund)).status, "paid")
+    }).pipe(onWorld())
+  )
+
   it.effect("to a user on USDC's blacklist is held with the reason, and nothing is signed", () =>
     Effect.gen(function* () {
       const { world, who } = yield* inCredit(5)

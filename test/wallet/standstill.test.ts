@@ -1,12 +1,13 @@
 import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
+import { ChainError } from "../../src/chain/ChainClient.ts"
 import { address } from "../../src/domain/Address.ts"
 import { usdc } from "../../src/domain/Usdc.ts"
 import * as Incidents from "../../src/ops/Incidents.ts"
 import * as Pglite from "../support/Pglite.ts"
 import { launch, LogLines, onWorld, pass, start } from "../support/executor.ts"
-import { heldReason, order, paidOrder, readBatches, readTask, TOKEN } from "../support/orders.ts"
+import { heldReason, order, paidOrder, person, readBatches, readTask, TOKEN } from "../support/orders.ts"
 import { World } from "../support/World.ts"
 
 const OTHER = address(`0x${"70".repeat(20)}`)
@@ -100,6 +101,20 @@ layer(Pglite.layer())("on USDC's blacklist", (it) => {
     }).pipe(onWorldWithIncidents)
   )
 
+  it.effect("a wallet has its unpaid order held too, which nobody could pay, and not cancelled", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const who = yield* person("ann")
+      const task = yield* order(who, 5)
+      world.blacklisted.add(who.agentAddress)
+      yield* start
+      yield* pass(20)
+      assert.include(yield* heldReason(task), `${who.agentAddress} is on USDC's blacklist`)
+      yield* pass(700)
+      assert.strictEqual((yield* readTask(task)).status, "pending_payment")
+    }).pipe(onWorldWithIncidents)
+  )
+
   it.effect("a payee has the order held that would pay it, and the wallet's other order is paid", () =>
     Effect.gen(function* () {
       const world = yield* World
@@ -184,6 +199,71 @@ layer(Pglite.layer())("when the code behind USDC changes", (it) => {
       yield* pass(60)
       assert.strictEqual(world.payments.length, 0)
       assert.notStrictEqual((yield* readTask(task)).status, "completed")
+    }).pipe(onWorldWithIncidents)
+  )
+
+  it.effect("what one of two nodes alone says pauses nobody, and an operator hears of it", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      yield* start
+      yield* pass(20)
+      world.codeTold = "0xbeef"
+      world.codesBeside = ["0xc0de"]
+      const { task } = yield* paidOrder("ann", 5)
+      yield* pass(60)
+      assert.strictEqual((yield* readTask(task)).status, "completed")
+      assert.deepStrictEqual(yield* incidents, [{ key: "usdc-code", stopsMoney: false }])
+      world.codeTold = undefined
+      yield* pass(20)
+      assert.deepStrictEqual(yield* incidents, [])
+    }).pipe(onWorldWithIncidents)
+  )
+
+  it.effect("one wrong answer of the only node pauses nobody", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const sql = yield* SqlClient.SqlClient
+      yield* start
+      yield* pass(20)
+      const looks = () => world.calls.filter((call) => call === "usdcCodes").length
+      world.codeTold = "0xbeef"
+      world.onChainCall = (call) =>
+        Effect.sync(() => {
+          if (call === "usdcCode" && looks() > 0) world.codeTold = undefined
+        })
+      yield* pass(30)
+      assert.strictEqual(looks(), 1)
+      assert.lengthOf(yield* sql`SELECT scope FROM ai_agent_pauses`, 0)
+    }).pipe(onWorldWithIncidents)
+  )
+
+  it.effect("nothing is signed before the code was looked at since the start", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const noCode = new ChainError({ reason: "Unavailable", operation: "read the code of USDC", detail: "503" })
+      world.onChainCall = (call) => (call === "usdcCode" ? Effect.fail(noCode) : Effect.void)
+      const { task } = yield* paidOrder("ann", 5)
+      yield* start
+      yield* pass(120)
+      assert.deepInclude(yield* readTask(task), { status: "processing", retry_count: 0 })
+      assert.strictEqual(world.payments.length, 0)
+      world.onChainCall = () => Effect.void
+      yield* pass(120)
+      assert.strictEqual((yield* readTask(task)).status, "completed")
+    }).pipe(onWorldWithIncidents)
+  )
+
+  it.effect("it is seen while there is no wallet to look at", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const sql = yield* SqlClient.SqlClient
+      yield* start
+      yield* pass(20)
+      world.usdcCode = "0xbeef"
+      world.isPaused = true
+      yield* pass(30)
+      assert.lengthOf(yield* sql`SELECT scope FROM ai_agent_pauses`, 1)
+      assert.deepStrictEqual(yield* incidents, [{ key: "usdc-paused", stopsMoney: true }])
     }).pipe(onWorldWithIncidents)
   )
 })

@@ -1,16 +1,17 @@
 import type { Tables } from "../MemoryLedger.ts"
-import { CODE_DECISION, codeChanged } from "../usdcCode.ts"
+import { CODE_DECISION, codeChanged, type CodeLook } from "../usdcCode.ts"
 
 const KEY = "usdc_code"
 
-export const noteUsdcCode = (draft: Tables, code: string, nowMs: number) => ({
-  before: note(draft, code, nowMs),
+export const noteUsdcCode = (draft: Tables, look: CodeLook, nowMs: number) => ({
+  before: note(draft, look, nowMs),
   databaseMs: undefined
 })
 
-const note = (draft: Tables, code: string, nowMs: number): string | undefined => {
+const note = (draft: Tables, { code, isSure }: CodeLook, nowMs: number): string | undefined => {
   const before = draft.network.get(KEY)
   if (before === code) return undefined
+  if (before !== undefined && !isSure) return before
   draft.network.set(KEY, code)
   if (before === undefined) return undefined
   const why = codeChanged(before, code)

@@ -52,10 +52,12 @@ export const pausingPromises = (promises: Promises): void => {
     Effect.gen(function* () {
       const repo = yield* TaskRepo
       const noteUsdcCode = (code: string, nowMs: number) =>
-        Effect.map(repo.noteUsdcCode(code, nowMs), ({ before }) => before)
+        Effect.map(repo.noteUsdcCode({ code, isSure: true }, nowMs), ({ before }) => before)
       const { pauses } = yield* DecisionRepo
       yield* noteUsdcCode("0xold", AT_MS)
       assert.isUndefined(yield* noteUsdcCode("0xold", AT_MS))
+      assert.lengthOf(yield* pauses, 0)
+      assert.strictEqual((yield* repo.noteUsdcCode({ code: "0xnew", isSure: false }, AT_MS)).before, "0xold")
       assert.lengthOf(yield* pauses, 0)
       assert.strictEqual(yield* noteUsdcCode("0xnew", AT_MS), "0xold")
       assert.isUndefined(yield* noteUsdcCode("0xnew", AT_MS))
