@@ -1,5 +1,6 @@
 import { Clock, Context, Effect, Layer } from "effect"
 import type { Block } from "../domain/Block.ts"
+import * as Incidents from "../ops/Incidents.ts"
 import * as Metrics from "../ops/metrics.ts"
 
 /** The first pause after trouble of the environment, and the longest. */
@@ -8,6 +9,12 @@ const PAUSE_MS_MAX = 60_000
 
 /** A chain that has made no block for so long stands still, or its node does: what is signed by its clock may lapse. */
 export const STANDSTILL_MS = 20_000
+
+/** Trouble with the mint server is an incident once it has lasted so long. */
+const SERVER_TROUBLE_MS = 60_000
+
+/** Of more requests at once the oldest are forgotten; their incident then ends five minutes after the last of it. */
+const TROUBLED_MAX = 500
 
 /**
  * How long to leave the environment alone. Chain, mint server and ledger are shared by all wallets: when they fail,
@@ -24,12 +31,24 @@ export class Outage extends Context.Service<
      * agree with the chain's.
      */
     readonly standstillMs: (block: Block) => Effect.Effect<number>
+    /** Notes that this request waits for the mint server, and why. It costs no order anything. */
+    readonly serverFailed: (request: string, reason: string) => Effect.Effect<void>
+    /** The server answered this request itself. The last one that had this trouble ends the incident. */
+    readonly serverAnswered: (request: string) => Effect.Effect<void>
   }
 >()("ai-mint-executor/wallet/Outage") {
   static readonly layer = Layer.sync(Outage, () => {
     let pauses = 0
     let untilMs = 0
     let newest = { number: -1n, sinceMs: 0 }
+    const troubled = new Map<string, string>()
+    const serverAnswered = (request: string) =>
+      Effect.suspend(() => {
+        const reason = troubled.get(request)
+        troubled.delete(request)
+        const isOver = reason !== undefined && ![...troubled.values()].includes(reason)
+        return isOver ? Effect.asVoid(Incidents.close(troubleWith(reason))) : Effect.void
+      })
     return Outage.of({
       // Many wallets fail in the same moment: only a failure after the pause makes the next one longer.
       failed: Effect.flatMap(Clock.currentTimeMillis, (nowMs) => {
@@ -46,7 +65,18 @@ export class Outage extends Context.Service<
         Effect.map(Clock.currentTimeMillis, (nowMs) => {
           if (number > newest.number) newest = { number, sinceMs: nowMs }
           return nowMs - newest.sinceMs
-        })
+        }),
+      serverFailed: Effect.fnUntraced(function* (request, reason) {
+        if (troubled.get(request) !== reason) yield* serverAnswered(request)
+        for (const oldest of [...troubled.keys()].slice(0, Math.max(0, troubled.size + 1 - TROUBLED_MAX)))
+          troubled.delete(oldest)
+        troubled.set(request, reason)
+        const words = `Minting waits for the mint server: ${reason}`
+        yield* Incidents.raise(troubleWith(reason), words, SERVER_TROUBLE_MS)
+      }),
+      serverAnswered
     })
   })
 }
+
+const troubleWith = (reason: string): string => `mint-server:${reason}`

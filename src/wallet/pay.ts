@@ -13,7 +13,6 @@ import { type Standstill, standstillOf } from "../domain/UsdcState.ts"
 import type { Wallet } from "../domain/Wallet.ts"
 import { Minter, type MintQuote, type NoOffer } from "../mint/Minter.ts"
 import * as Clocks from "../ops/Clocks.ts"
-import * as Incidents from "../ops/Incidents.ts"
 import * as Log from "../ops/Log.ts"
 import { TaskRepo } from "../task/TaskRepo.ts"
 import { mintsSinceVoid, neverPaidFor } from "./mints.ts"
@@ -61,12 +60,13 @@ export const payBatch = Effect.fn("Wallet.payBatch")(function* (work: OpenWork, 
   if (obstacle?._tag === "SoldOut") return yield* refuseTask(task, obstacle.reason, "chain")
   const quoted = yield* Effect.result((yield* Minter).quote(batch))
   if (Result.isFailure(quoted)) return yield* withoutOffer(task, quoted.failure)
+  const outage = yield* Outage
+  yield* outage.serverAnswered(priceOf(task))
   const offer = yield* offerFor(batch, quoted.success)
   if (Result.isFailure(offer)) return yield* refuseTask(task, offer.failure)
   const barred = standstillOf(state, { payer: batch.payer, payee: offer.success.payTo })
   if (barred !== undefined) return yield* standAside(work, task, barred)
   const block = yield* (yield* ChainClient).confirmedBlock
-  const outage = yield* Outage
   if ((yield* outage.standstillMs(block)) > STANDSTILL_MS)
     return yield* pauseForOutage(task, "the chain makes no blocks")
   yield* outage.over
@@ -102,16 +102,17 @@ const standAside = Effect.fnUntraced(function* (work: OpenWork, task: Task, stan
 })
 
 /** Whose doing it is that there is no offer decides who waits for it. */
-const withoutOffer = (task: Task, { reason, message }: NoOffer) => {
-  switch (reason) {
-    case "Refused":
-      return refuseTask(task, message)
-    case "Unreadable":
-      return stallTask(task, message)
-    case "Unavailable":
-      return Effect.andThen(noteServer(message), pauseForOutage(task, message))
+const withoutOffer = Effect.fnUntraced(function* (task: Task, { reason, message }: NoOffer) {
+  const outage = yield* Outage
+  if (reason === "Unavailable") {
+    yield* outage.serverFailed(priceOf(task), message)
+    return yield* pauseForOutage(task, message)
   }
-}
+  yield* outage.serverAnswered(priceOf(task))
+  return yield* reason === "Refused" ? refuseTask(task, message) : stallTask(task, message)
+})
+
+const priceOf = ({ id }: Task): string => `price:${id}`
 
 /** What stands against paying for this batch now, whatever the server would ask. */
 const obstacleTo = Effect.fnUntraced(function* (batch: Batch) {
@@ -183,13 +184,6 @@ const adopt = Effect.fnUntraced(function* (
   return yield* (yield* TaskRepo).saveBatch({ before: batch, after: prove(batch, outcome, nowMs) }, nowMs)
 })
 
-/** Trouble with the mint server is an incident once it has lasted so long. */
-const SERVER_TROUBLE_MS = 60_000
-
-/** It costs no order anything, and ends by itself: five minutes after the last of it the incident is over. */
-const noteServer = (reason: string) =>
-  Incidents.raise(`mint-server:${reason}`, `Minting waits for the mint server: ${reason}`, SERVER_TROUBLE_MS)
-
 /** Not much longer than the server says that it may need. */
 const windowFor = Effect.fnUntraced(function* ({ amount, payTo, offer }: AcceptedOffer, block: Block) {
   const { authorizationWindow } = yield* Settings
@@ -246,32 +240,39 @@ export const send = Effect.fnUntraced(function* (
   const answer = yield* (yield* Minter).pay(batch, quote, offer, payment)
   const nowMs = yield* Clock.currentTimeMillis
   const said = { task: batch.taskId, batch: batch.number, wallet: batch.payer, attempt: batch.sends }
+  const outage = yield* Outage
+  const request = `payment:${batch.taskId}`
+  const isEnvironment = answer._tag === "Unclear" && answer.whose === undefined
+  if (!isEnvironment) yield* outage.serverAnswered(request)
   if (answer._tag === "Accepted") {
     yield* Log.debug(`The mint server accepted batch ${batch.number} of task ${shortId(batch.taskId)}`, said)
     return yield* repo.saveBatch({ before: batch, after: accept(batch, answer.mintTxs, nowMs) }, nowMs)
   }
   yield* Log.warn(`⚠️ Task ${shortId(batch.taskId)}, batch ${batch.number}: ${answer.reason}`, said)
-  if (answer._tag === "Refused" && task !== undefined && batch.status !== "paid") {
-    const standstill = yield* standstillNow(batch)
-    if (standstill !== undefined) {
-      const stands = { reason: `${standstill.reason} (${answer.reason})`, lookAtMs: nowMs + resendPauseMs(batch.sends) }
-      const saved = yield* repo.saveBatch({ before: batch, after: doubt(batch, stands, nowMs) }, nowMs)
-      yield* holdWhere(standstill, [task.id])
-      return saved
-    }
-    const change = yield* refusal(task, answer.reason)
-    const after = doubt(batch, { reason: answer.reason, lookAtMs: change.nextActionAtMs }, nowMs)
-    return yield* repo.saveBatch({ before: batch, after, task: { expected: task, change } }, nowMs)
-  }
   const lookAtMs = nowMs + resendPauseMs(batch.sends)
-  const after = doubt(batch, { lookAtMs, ...answer }, nowMs)
-  const whose = answer._tag === "Unclear" && batch.status !== "paid" ? answer.whose : undefined
-  if (whose === undefined || task === undefined) {
-    yield* noteServer(answer.reason)
-    return yield* repo.saveBatch({ before: batch, after }, nowMs)
+  const unpaidFor = batch.status === "paid" ? undefined : task
+  // A paused USDC looks like anything to a server: a transfer that failed in its simulation, or words of its own.
+  const standstill = unpaidFor && (yield* standstillNow(batch, { isRefusal: !isEnvironment }))
+  if (unpaidFor !== undefined && standstill !== undefined) {
+    const reason = `${standstill.reason} (${answer.reason})`
+    const saved = yield* repo.saveBatch(
+      { before: batch, after: doubt(batch, { ...answer, reason, lookAtMs }, nowMs) },
+      nowMs
+    )
+    yield* holdWhere(standstill, [unpaidFor.id])
+    return saved
   }
-  const change = yield* stall(task, answer.reason)
-  const saved = yield* repo.saveBatch({ before: batch, after, task: { expected: task, change } }, nowMs)
-  if (saved && whose === "wallet") yield* holdForCode(task, batch.payer, answer.reason)
+  if (isEnvironment) yield* outage.serverFailed(request, answer.reason)
+  if (isEnvironment || unpaidFor === undefined)
+    return yield* repo.saveBatch({ before: batch, after: doubt(batch, { lookAtMs, ...answer }, nowMs) }, nowMs)
+  if (answer._tag === "Refused") {
+    const change = yield* refusal(unpaidFor, answer.reason)
+    const after = doubt(batch, { reason: answer.reason, lookAtMs: change.nextActionAtMs }, nowMs)
+    return yield* repo.saveBatch({ before: batch, after, task: { expected: unpaidFor, change } }, nowMs)
+  }
+  const change = yield* stall(unpaidFor, answer.reason)
+  const after = doubt(batch, { lookAtMs, ...answer }, nowMs)
+  const saved = yield* repo.saveBatch({ before: batch, after, task: { expected: unpaidFor, change } }, nowMs)
+  if (saved && answer.whose === "wallet") yield* holdForCode(unpaidFor, batch.payer, answer.reason)
   return saved
 })

@@ -16,14 +16,19 @@ export const standstillFor = Effect.fnUntraced(function* (
 })
 
 /**
- * The same for a payment that the mint server has just refused, by the newest block. Where the chain does not answer,
- * the refusal may have any cause: it is not held against the order.
+ * The same for a payment that the mint server has just not taken, by the newest block. Where the chain does not answer,
+ * a refusal may have any cause: it is not held against the order.
  */
-export const standstillNow = Effect.fnUntraced(function* ({ payer, window, payTo }: Batch) {
+export const standstillNow = Effect.fnUntraced(function* (
+  { payer, window, payTo }: Batch,
+  { isRefusal }: { readonly isRefusal: boolean }
+) {
   const payee = window?.payTo ?? payTo
   return yield* (yield* ChainClient).usdcState([payer, payee]).pipe(
     Effect.flatMap((state) => standstillFor(state, { payer, payee })),
-    Effect.catch(({ message }) => Effect.succeed<Standstill>({ _tag: "Paused", reason: message }))
+    Effect.catch(({ message }) =>
+      Effect.succeed<Standstill | undefined>(isRefusal ? { _tag: "Paused", reason: message } : undefined)
+    )
   )
 })
 

@@ -4,6 +4,7 @@ import { SqlClient } from "effect/sql"
 import { ChainError } from "../../src/chain/ChainClient.ts"
 import { address } from "../../src/domain/Address.ts"
 import { usdc } from "../../src/domain/Usdc.ts"
+import type { PaymentAnswer } from "../../src/mint/Minter.ts"
 import * as Incidents from "../../src/ops/Incidents.ts"
 import * as Pglite from "../support/Pglite.ts"
 import { launch, LogLines, onWorld, pass, start } from "../support/executor.ts"
@@ -40,18 +41,27 @@ layer(Pglite.layer())("while USDC is paused", (it) => {
     }).pipe(onWorldWithIncidents)
   )
 
-  it.effect("a refusal of what was signed a moment before is not held against the order", () =>
+  it.effect.each<Exclude<PaymentAnswer, { readonly _tag: "Accepted" }>>([
+    { _tag: "Refused", reason: "sold out" },
+    { _tag: "Unclear", whose: "unknown", reason: "kyt_provider_score" },
+    { _tag: "Unclear", whose: "ours", reason: "invalid_payload" },
+    { _tag: "Unclear", reason: "invalid_exact_evm_transaction_simulation_failed" }
+  ])("what was signed a moment before is refused with $reason, which is not held against the order", (answer) =>
     Effect.gen(function* () {
       const world = yield* World
       const { who, task } = yield* paidOrder("ann", 5)
       // The pause comes while the payment is on its way.
       world.manners.pay = () => {
         world.isPaused = true
-        return { _tag: "Refused", reason: "invalid_exact_evm_payload" }
+        return answer
       }
       yield* start
+      yield* pass(20)
+      assert.deepStrictEqual(yield* incidents, [{ key: "usdc-paused", stopsMoney: true }])
+      assert.include(String((yield* readBatches(task))[0]?.reason), `(${answer.reason})`)
       yield* pass(900)
       assert.deepInclude(yield* readTask(task), { status: "processing", retry_count: 0 })
+      assert.isUndefined(yield* heldReason(task))
       delete world.manners.pay
       world.isPaused = false
       yield* pass(120)

@@ -151,8 +151,8 @@ layer(Pglite.layer())("a mint server that refuses", (it) => {
         delete world.manners.quote
         yield* pass(90)
         assert.strictEqual((yield* readTask(task)).status, "completed")
-        yield* pass(300)
-        assert.deepStrictEqual(yield* Incidents.open, [])
+        const after = (yield* Incidents.open).map((incident) => incident.key)
+        assert.notInclude(after, `mint-server:${message}`)
       }).pipe(onWorld(SHORT))
   )
 
