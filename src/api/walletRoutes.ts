@@ -5,6 +5,7 @@ import { refund } from "../operator/refund.ts"
 import { Refused } from "../operator/Refused.ts"
 import { resolveWallet } from "../operator/resolveWallet.ts"
 import { showWallet } from "../operator/showWallet.ts"
+import { withdraw } from "../operator/withdraw.ts"
 import { asking, deciding } from "./answers.ts"
 import { Api } from "./contract/Api.ts"
 import type { RefundBody } from "./contract/decisions.ts"
@@ -21,7 +22,8 @@ export const layer = HttpApiBuilder.group(
     return handlers.handleAll({
       show: ({ params }) => use(asking(Effect.map(showWallet(params.wallet), (report) => walletOf(report, timeoutMs)))),
       resolve: ({ params, payload }) => use(deciding(resolveWallet(params.wallet, payload.why))),
-      refund: ({ params, payload }) => use(deciding(refundTo(params.wallet, payload)))
+      refund: ({ params, payload }) => use(deciding(refundTo(params.wallet, payload))),
+      withdraw: ({ params, payload }) => use(deciding(withdraw(params.wallet, payload.refund, payload.why)))
     })
   })
 )

@@ -46,6 +46,11 @@ export const whyWhereConfirmed = whyText.pipe(
   Flag.withDescription("The reason, in your own words: with --confirm it must be given, and is kept")
 )
 
+export const withdraw = Flag.String("withdraw").pipe(
+  Flag.optional,
+  Flag.withDescription("Instead: gives up the refund of this id (or its first eight digits) that does not get on chain")
+)
+
 const count = (name: string, most: string) =>
   Flag.Int(name).pipe(
     Flag.filter(

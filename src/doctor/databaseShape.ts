@@ -47,6 +47,7 @@ const NEEDED: Readonly<Record<string, ReadonlyArray<Right>>> = {
   ai_agent_task_state: CHANGE,
   ai_agent_batches: CHANGE,
   ai_agent_batch_mints: ADD,
+  ai_agent_stray_mints: ADD,
   ai_agent_deposits: CHANGE,
   ai_agent_deposit_uses: ADD,
   ai_agent_refunds: CHANGE,

@@ -8,7 +8,10 @@ export interface WalletMoney {
   readonly balance: Usdc
   /** Unpaid batches of funded and processing tasks, and every signed payment not yet proven paid or void. */
   readonly reserved: Usdc
-  /** The part of `reserved` that may have left the wallet already: signed, outcome not proven. */
+  /**
+   * The part of `reserved` that may have left the wallet already: signed and not proven, or for another program's orders,
+   * of which nobody here can tell.
+   */
   readonly maybeSpent: Usdc
 }
 
@@ -29,7 +32,19 @@ export const cover = (money: WalletMoney, cost: Usdc): Cover => {
   return cost <= freeAtMost(money) ? "unclear" : "short"
 }
 
-type Candidate = Pick<Task, "id" | "totalCost" | "createdAtMs">
+/** An order as it competes for the money of its wallet. */
+export interface Candidate extends Pick<Task, "id" | "totalCost" | "createdAtMs"> {
+  /**
+   * For an order that is held, the deadline of its payment, in milliseconds since 1970. It keeps its place and what came by
+   * then: it was paid in time, and a person decides about it. What came later is for others.
+   */
+  readonly keepsUntilMs?: number | undefined
+}
+
+/** An order that is held, and waits for its money: it is neither funded nor cancelled. */
+export interface HeldOrder extends Candidate {
+  readonly isHeld: true
+}
 
 /** What is known of when the money came. */
 export interface Arrivals {
@@ -45,7 +60,8 @@ const CLOCKS_DIFFER_MS = 10_000
 /**
  * Which pending tasks `free` pays for. A deposit that is exactly the cost of one task was meant for that task; else the
  * oldest first, passing over those that do not fit. While an older one waits, a task takes nothing that was there
- * before it was placed: that was paid towards the older one. No task is funded in part.
+ * before it was placed: that was paid towards the older one. No task is funded in part. An order that is held competes
+ * like any other, and what it is given is kept for it.
  */
 export const allocate = (free: Usdc, pending: ReadonlyArray<Candidate>, arrivals?: Arrivals): ReadonlySet<TaskId> => {
   const oldestFirst = pending.toSorted((a, b) => a.createdAtMs - b.createdAtMs || (a.id < b.id ? -1 : 1))
@@ -73,13 +89,15 @@ const byArrival = (
 ): ReadonlySet<TaskId> => {
   const funded = new Set<TaskId>()
   const isPlacedBy = (atMs: number, task: Candidate): boolean => task.createdAtMs <= atMs + CLOCKS_DIFFER_MS
+  const mayTake = (atMs: number, { keepsUntilMs }: Candidate): boolean =>
+    keepsUntilMs === undefined || atMs <= keepsUntilMs
   const others: Array<Arrivals["deposits"][number]> = []
   let left: bigint = free
   // The newest first: the older a deposit is, the more likely it is spent.
   for (const deposit of deposits.toReversed()) {
     const { amount, block } = deposit
     const isFor = (task: Candidate): boolean =>
-      !funded.has(task.id) && task.totalCost === amount && isPlacedBy(block.timeMs, task)
+      !funded.has(task.id) && task.totalCost === amount && isPlacedBy(block.timeMs, task) && mayTake(block.timeMs, task)
     const exact = amount <= left ? oldestFirst.find(isFor) : undefined
     if (exact === undefined) {
       others.push(deposit)
@@ -92,7 +110,7 @@ const byArrival = (
   for (const [index, task] of oldestFirst.entries()) {
     if (funded.has(task.id)) continue
     const isFirst = oldestFirst.slice(0, index).every((older) => funded.has(older.id) || isOverdue(older))
-    const usable = portions.filter(({ atMs }) => isFirst || isPlacedBy(atMs, task))
+    const usable = portions.filter(({ atMs }) => (isFirst || isPlacedBy(atMs, task)) && mayTake(atMs, task))
     if (take(usable, task.totalCost)) funded.add(task.id)
   }
   return funded

@@ -14,7 +14,7 @@ export const BATCH_ARROWS: Record<BatchStatus, ReadonlyArray<BatchStatus>> = {
   unknown: ["unknown", "accepted", "paid", "planned", "held"],
   paid: ["paid", "delivered", "resolved"],
   delivered: [],
-  held: ["resolved"],
+  held: ["resolved", "planned"],
   resolved: []
 }
 

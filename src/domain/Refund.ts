@@ -13,10 +13,11 @@ export type RefundId = string
  * - `planned`: asked for by an operator, and no live authorization exists.
  * - `signed`: an authorization is committed and may be on its way to the chain.
  * - `paid`: the chain shows it. Final.
- * - `held`: its nonce was used or cancelled by somebody else. It will never be paid, and reserves nothing; another refund
- *   has a nonce of its own. Final.
+ * - `held`: its nonce was used or cancelled by somebody else: it will never be paid, and reserves nothing. Or it gets nowhere
+ *   (`keepsMoney`: lapsed unused several times, or on USDC's blacklist): its money stays reserved until a person withdraws it.
+ * - `withdrawn`: a person gave it up; its money is credit again. Final.
  */
-export type RefundStatus = "planned" | "signed" | "paid" | "held"
+export type RefundStatus = "planned" | "signed" | "paid" | "held" | "withdrawn"
 
 /**
  * Free credit of a wallet on its way back to the wallet's own user. Reserved from the row's first moment until the chain
@@ -38,6 +39,10 @@ export interface Refund {
   readonly sends: number
   /** How often the chain was asked since the last change. */
   readonly looks: number
+  /** How many authorizations of it have lapsed unused. */
+  readonly voids: number
+  /** Held, with its nonce unspent: what it reserves stays reserved. */
+  readonly keepsMoney: boolean
   readonly tx: Bytes32 | undefined
   readonly block: bigint | undefined
   readonly nextActionAtMs: number | undefined
@@ -47,11 +52,18 @@ export interface Refund {
 }
 
 export const REFUND_ARROWS: Record<RefundStatus, ReadonlyArray<RefundStatus>> = {
-  planned: ["planned", "signed", "paid", "held"],
+  planned: ["planned", "signed", "paid", "held", "withdrawn"],
   signed: ["signed", "planned", "paid", "held"],
   paid: [],
-  held: []
+  held: ["withdrawn"],
+  withdrawn: []
 }
+
+/**
+ * So many authorizations may lapse unused: one is a node that was away or gas that was dear, three in a row are a person on
+ * USDC's blacklist or an account without gas, and no further one would fare better.
+ */
+export const VOIDS_MAX = 3
 
 interface RefundRequest {
   readonly id: RefundId
@@ -74,6 +86,8 @@ export const planRefund = ({ id, wallet, amount, chainId, usdc, nowMs }: RefundR
   window: undefined,
   sends: 0,
   looks: 0,
+  voids: 0,
+  keepsMoney: false,
   tx: undefined,
   block: undefined,
   nextActionAtMs: nowMs,
@@ -144,18 +158,43 @@ export const proveRefund = (refund: Refund, { tx, block }: Spent): Refund => ({
   reason: undefined
 })
 
-/** The authorization can never be used any more: the same nonce may be signed again. */
-export const releaseRefund = (refund: Refund, nowMs: number): Refund => ({
+/** It was sent, or could not be, and why. */
+export const noteSend = (refund: Refund, reason: string): Refund => ({ ...refund, reason })
+
+/**
+ * The authorization can never be used any more: the same nonce may be signed again. A refund that gets nowhere is held with
+ * its money, for a person.
+ */
+export const releaseRefund = (refund: Refund, nowMs: number): Refund => {
+  const lapsed = { ...refund, window: undefined, sends: 0, looks: 0, voids: refund.voids + 1 }
+  const last = refund.reason ?? "no reason is known"
+  return lapsed.voids < VOIDS_MAX
+    ? { ...lapsed, status: "planned", nextActionAtMs: nowMs, reason: `not on chain in time, signed again: ${last}` }
+    : keepRefund(lapsed, `refund ${refund.id.slice(0, 8)} was not on chain in time ${lapsed.voids} times: ${last}`)
+}
+
+/**
+ * A person has to decide about a refund that gets nowhere, with its nonce unspent. What it reserves stays reserved: a newer
+ * order would take it else, and the credit that a person asked back would be gone.
+ */
+export const keepRefund = (refund: Refund, reason: string): Refund => ({
   ...refund,
-  status: "planned",
-  window: undefined,
-  sends: 0,
-  looks: 0,
-  nextActionAtMs: nowMs,
-  reason: "not on chain in time, signed again"
+  status: "held",
+  keepsMoney: true,
+  nextActionAtMs: undefined,
+  reason
 })
 
-/** A person has to decide. Where the nonce was spent on another transfer, that money is gone. */
+/** Given up: what it reserved is free. Only where no authorization of it is live. */
+export const withdrawRefund = (refund: Refund, why: string): Refund => ({
+  ...refund,
+  status: "withdrawn",
+  keepsMoney: false,
+  nextActionAtMs: undefined,
+  reason: `withdrawn: ${why}`
+})
+
+/** Its nonce is spent or cancelled, and it can never be paid. Where it was spent on another transfer, that money is gone. */
 export const holdRefund = (refund: Refund, reason: string, spent?: Spent): Refund => ({
   ...refund,
   status: "held",

@@ -229,22 +229,24 @@ const look = Effect.fnUntraced(function* (
   const ledgerAheadMs = yield* Clocks.ledgerAheadMs
   const asOf = notAheadOf(block, ledgerAheadMs)
   return orders.flatMap((ofWallet): ReadonlyArray<Looked> => {
-    const { wallet, pending, stopped, provenBlock } = ofWallet
+    const { wallet, pending, held, stopped, provenBlock } = ofWallet
     const balance = usdc.get(wallet.agentAddress) ?? zero
     const { unspent, unclear, mayBeRestored, spentOn } = known.get(wallet.id) ?? UNKNOWN
     // Which of several orders the money was meant for, and whether one was paid after all, is worth waiting for.
-    const isOpenQuestion = pending.length > 1 || pending.some((task) => asOf.timeMs > deadlineMs(task, timeoutMs))
+    const isOpenQuestion =
+      pending.length + held.length > 1 || pending.some((task) => asOf.timeMs > deadlineMs(task, timeoutMs))
     const isUnread = !mayGuess(wallet.id, unspent !== undefined) && unspent === undefined && isOpenQuestion
     // A balance from before the wallet's last proven payment is not its balance.
     const mustWait = stopped !== undefined || block.number < provenBlock || isUnread || unclear !== undefined
     const deposits = unspent?.map((deposit) => onLedgerTime({ ...deposit, amount: deposit.left }, ledgerAheadMs))
-    const verdicts = judge({ ...ofWallet, balance }, pending, asOf, timeoutMs, deposits)
+    const verdicts = judge({ ...ofWallet, balance }, [...pending, ...held], asOf, timeoutMs, deposits)
+    const kept = held.filter((one) => verdicts.get(one) === "keep")
     return pending.map((task) => {
       const judged = spentOn.size === 0 ? (verdicts.get(task) ?? "wait") : spentOn.has(task.id) ? "fund" : "wait"
       const isTooSoon = judged === "cancel" && (mayBeRestored || isPaused)
       const tooSoon = mayBeRestored ? "more was paid than the ledger knows of" : USDC_PAUSED
       const why = unclear ?? (isTooSoon ? tooSoon : undefined)
-      return { task, orders: ofWallet, balance, verdict: mustWait || isTooSoon ? "wait" : judged, unclear: why }
+      return { task, orders: ofWallet, kept, balance, verdict: mustWait || isTooSoon ? "wait" : judged, unclear: why }
     })
   })
 })
@@ -267,8 +269,9 @@ const fundPaid = Effect.fnUntraced(function* (
   const repo = yield* TaskRepo
   const wallets = yield* Wallets
   const fundings = [...Map.groupBy(paid, ({ orders }) => orders)].flatMap(([{ wallet }, ofWallet]) => {
+    // What held orders keep is not taken for these.
     const paidWith = depositsFor(
-      ofWallet.map(({ task }) => task),
+      [...(ofWallet[0]?.kept ?? []), ...ofWallet.map(({ task }) => task)],
       known.get(wallet.id)?.unspent ?? []
     )
     return ofWallet.map((one): Funding => {

@@ -1,6 +1,6 @@
 import { Clock, Duration, Effect } from "effect"
 import { Settings } from "../config/Settings.ts"
-import { freeAtLeast } from "../domain/Allocation.ts"
+import { type Candidate, freeAtLeast } from "../domain/Allocation.ts"
 import type { Block } from "../domain/Block.ts"
 import { shortId, type Task, type TaskId } from "../domain/Task.ts"
 import { duration } from "../domain/time.ts"
@@ -14,6 +14,8 @@ import type { FoundDeposit, WalletOrders } from "../task/TaskRepo.ts"
 export interface Looked {
   readonly task: Task
   readonly orders: WalletOrders
+  /** Held orders of the wallet that have their money. */
+  readonly kept: ReadonlyArray<Candidate>
   readonly balance: Usdc
   readonly verdict: Verdict
   /** Why nothing is decided about the wallet. */

@@ -136,7 +136,7 @@ const look = (orders: WalletOrders, balance: Usdc, arrived: ReadonlyArray<FoundD
 const dueOf = ({ orders, fresh }: Seen): bigint =>
   (orders.books?.balance ?? 0n) + sum(fresh.map(({ amount }) => amount))
 
-const lacksMore = (one: Seen): boolean => one.balance + one.orders.maybeSpent < dueOf(one)
+const lacksMore = (one: Seen): boolean => one.balance + one.orders.maybeSpent - one.orders.foreign < dueOf(one)
 
 /**
  * Money that is there while no transfer shows how it came. Books below zero are more than that: payments were proven

@@ -57,6 +57,8 @@ const unpaid = Effect.fnUntraced(function* ({ row, task }: TaskFile, wallet: Wal
   const evidence = { block, version: orders.version, credit: freeAtLeast(money) }
   if (task === undefined || row.totalCost > freeAtMost(money)) return evidence
   const holds = `Its wallet ${wallet.agentAddress} holds ${format(freeAtLeast(money))} USDC that nothing else has reserved`
+  if (orders.foreign > 0n)
+    return yield* mayBePaid(task, wallet, "What another program's order of it spent is not certain")
   // What is not sure about the money is not held against the person who may have paid.
   if (standing(orders, money) !== "even") return yield* alreadyPaid(task, holds)
   const deposits = yield* (yield* TaskRepo).unspentDeposits([wallet.id])
@@ -64,12 +66,17 @@ const unpaid = Effect.fnUntraced(function* ({ row, task }: TaskFile, wallet: Wal
   const aheadMs = yield* Clocks.ledgerAheadMs
   const left = deposits.map((deposit) => onLedgerTime({ ...deposit, amount: deposit.left }, aheadMs))
   const timeoutMs = Duration.toMillis((yield* Settings).paymentTimeout)
-  if (judge(money, pending, notAheadOf(block, aheadMs), timeoutMs, left).get(task) === "fund")
+  const held = orders.held.filter(({ id }) => id !== task.id)
+  if (judge(money, [...pending, ...held], notAheadOf(block, aheadMs), timeoutMs, left).get(task) === "fund")
     return yield* alreadyPaid(task, holds)
   if (money.maybeSpent === 0n) return evidence
-  const message = `A payment of wallet ${wallet.agentAddress} is not proven yet, and task ${shortId(task.id)} may be paid: try again.`
-  return yield* new Refused({ message })
+  return yield* mayBePaid(task, wallet, "A payment of it is not proven yet")
 })
+
+const mayBePaid = (task: Task, { agentAddress }: Wallet, why: string) =>
+  new Refused({
+    message: `Task ${shortId(task.id)} may be paid, and is not cancelled. Wallet ${agentAddress}: ${why}. Try again when it is.`
+  })
 
 const alreadyPaid = (task: Task, holds: string) =>
   new Refused({

@@ -8,6 +8,9 @@ const BAD_ORDER = messages.badOrder([])
 /** How a hold begins that `takeOver` puts on an order of v1.1. */
 const V1_PAID = messages.held("v1.1 paid")
 
+/** How the reason of such a hold ends. */
+const NEVER_PAID_FOR = "made and never paid for"
+
 /** An order that waits for a person: why, and the commands that end that very hold. */
 export const held = (facts: Facts): Next => {
   const { story, file } = facts
@@ -55,10 +58,15 @@ export const resolveBatch = (facts: Facts, batch: Batch): ReadonlyArray<string> 
   const { number, status } = batch
   const id = shortId(facts.story.task.id)
   if (status !== "held" && status !== "paid") return []
+  if (isUnpaid(facts, batch)) return [`resolve ${id} --batch ${number} --as delivered|again|failed --why "…"`]
   return mayBeReplaced(facts, batch)
     ? [`resolve ${id} --batch ${number} --as delivered|replaced|failed --why "…"`]
     : [`resolve ${id} --batch ${number} --as delivered|failed --why "…"`]
 }
+
+/** Held for mints that came without its payment: they are of this order, or they are not. */
+const isUnpaid = ({ file: { task } }: Facts, { status, reason = "" }: Batch): boolean =>
+  status === "held" && task !== undefined && reason.endsWith(NEVER_PAID_FOR)
 
 /** Before the ledger was restored from a backup it was paid: for how many mints is what nobody can tell. */
 const mayBeReplaced = ({ file: { task } }: Facts, { status, reason = "" }: Batch): boolean =>

@@ -1,7 +1,7 @@
 import { Effect, Result } from "effect"
 import { ChainClient } from "../chain/ChainClient.ts"
 import { ZERO } from "../domain/Address.ts"
-import { freeAtLeast, freeAtMost, type WalletMoney } from "../domain/Allocation.ts"
+import { type Candidate, freeAtLeast, freeAtMost, type HeldOrder, type WalletMoney } from "../domain/Allocation.ts"
 import type { Block } from "../domain/Block.ts"
 import type { Deposit } from "../domain/Deposit.ts"
 import { notAheadOf, onLedgerTime } from "../domain/ledgerTime.ts"
@@ -56,6 +56,8 @@ interface Short {
   readonly older: Older | undefined
   /** Money that pays for other orders of the wallet at the next check. */
   readonly taken: Usdc
+  /** Money that was paid for orders of the wallet that are held, and is kept for them. */
+  readonly forHeld: Usdc
 }
 
 /**
@@ -65,20 +67,22 @@ interface Short {
  * - `Lost`: the books do not match the chain, so nothing is decided.
  * - `Shared`: v1.1 may still pay from the wallet, so only the balance tells, and not for sure.
  * - `Uncounted`: there is money whose transfers are not looked up yet, and several orders that it may be for.
+ * - `Foreign`: whether the money is free depends on an order that another program funded.
  * - `Unproven`: whether the money is free depends on a payment that is not proven.
  * - `Paid`: the next check funds it. `Short`: money is missing.
  */
 export type Claim =
-  | { readonly _tag: "Away" | "Uncounted" | "Unproven" | "Paid" }
+  | { readonly _tag: "Away" | "Uncounted" | "Unproven" | "Foreign" | "Paid" }
   | { readonly _tag: "Lagging"; readonly block: bigint; readonly needed: bigint }
   | { readonly _tag: "Lost"; readonly expected: bigint; readonly balance: Usdc }
-  | { readonly _tag: "Shared"; readonly missing: Usdc; readonly isOverdue: boolean }
+  | { readonly _tag: "Shared"; readonly missing: Usdc; readonly isOverdue: boolean; readonly mayBePaid: boolean }
   | Short
 
 /** The orders of a wallet, and what they are judged by. */
 interface Case {
   readonly task: Task
   readonly pending: ReadonlyArray<Task>
+  readonly held: ReadonlyArray<HeldOrder>
   readonly money: WalletMoney
   readonly block: Block
   readonly timeoutMs: number
@@ -89,27 +93,31 @@ interface Case {
 export const claimOf = ({ orders, chain, deposits }: MoneyLook, task: Task, timeoutMs: number): Claim => {
   if (chain === undefined || orders === undefined) return { _tag: "Away" }
   const { block, balance } = chain
-  const { reserved, maybeSpent, books, provenBlock, isShared } = orders
+  const { reserved, maybeSpent, foreign, books, provenBlock, isShared } = orders
   const needed = books !== undefined && books.countedBlock > provenBlock ? books.countedBlock : provenBlock
   if (block.number < needed) return { _tag: "Lagging", block: block.number, needed }
   const money = { balance, reserved, maybeSpent }
   const state = standing(orders, money)
   const pending = [...orders.pending.filter(({ id }) => id !== task.id), task]
-  const one: Case = { task, pending, money, block, timeoutMs, deposits: state === "even" ? deposits : undefined }
-  if (isShared) return { _tag: "Shared", missing: missingFor(one, task), isOverdue: isOverdue(one, task) }
+  const held = orders.held.filter(({ id }) => id !== task.id)
+  const one: Case = { task, pending, held, money, block, timeoutMs, deposits: state === "even" ? deposits : undefined }
+  if (isShared) {
+    const mayBePaid = task.totalCost <= freeAtMost(money) && maybeSpent > 0n
+    return { _tag: "Shared", missing: missingFor(one, task), isOverdue: isOverdue(one, task), mayBePaid }
+  }
   const lost = { _tag: "Lost", expected: books?.balance ?? zero, balance } as const
   if (state === "less") return lost
-  const isClear = state === "even" || pending.length === 1
+  const isClear = state === "even" || pending.length + held.length === 1
   const isThere = task.totalCost <= freeAtMost(money)
   if (isThere && !isClear) return { _tag: "Uncounted" }
   if (verdictsOf(one).get(task) === "fund") return { _tag: "Paid" }
   // More is missing than unproven payments explain: payments that the ledger takes for still to be made were made.
-  if (state === "even" && balance + maybeSpent < lost.expected) return lost
-  return isThere && maybeSpent > 0n ? { _tag: "Unproven" } : shortOf(one)
+  if (state === "even" && balance + maybeSpent - foreign < lost.expected) return lost
+  return isThere && maybeSpent > 0n ? { _tag: foreign > 0n ? "Foreign" : "Unproven" } : shortOf(one)
 }
 
-const verdictsOf = ({ money, pending, block, timeoutMs, deposits }: Case): ReadonlyMap<Task, Verdict> =>
-  judge(money, pending, block, timeoutMs, deposits)
+const verdictsOf = ({ money, pending, held, block, timeoutMs, deposits }: Case): ReadonlyMap<Candidate, Verdict> =>
+  judge(money, [...pending, ...held], block, timeoutMs, deposits)
 
 /** A payment that is overdue by the clock of the chain. */
 const isOverdue = ({ block, timeoutMs }: Case, task: Task): boolean => block.timeMs > deadlineMs(task, timeoutMs)
@@ -122,7 +130,8 @@ const shortOf = (one: Case): Short => {
   const enough = enoughFor(paid, task)
   const missing = enough ?? task.totalCost
   const taken = takenBeside(paid, task)
-  const left = minus(freeAtLeast(paid.money), taken)
+  const forHeld = keptForHeld(paid)
+  const left = minus(minus(freeAtLeast(paid.money), taken), forHeld)
   const kept = minus(left, minus(task.totalCost, missing))
   return {
     _tag: "Short",
@@ -131,8 +140,15 @@ const shortOf = (one: Case): Short => {
     isOverdue: isOverdue(one, task),
     kept,
     older: kept > 0n || enough === undefined ? olderThan(paid) : undefined,
-    taken
+    taken,
+    forHeld
   }
+}
+
+/** What is kept for orders of the wallet that are held. */
+const keptForHeld = (one: Case): Usdc => {
+  const verdicts = verdictsOf(one)
+  return sum(one.held.filter((other) => verdicts.get(other) === "keep").map(({ totalCost }) => totalCost))
 }
 
 /** What pays for the wallet's other orders at the next check. */
@@ -164,7 +180,7 @@ const enoughFor = (one: Case, task: Task): Usdc | undefined => {
   const taken = takenBeside(one, task)
   let newest = zero
   const parts = (one.deposits ?? []).toReversed().map(({ amount }) => (newest = sum([newest, amount])))
-  const usable = [zero, freeAtLeast(one.money), ...parts]
+  const usable = [zero, freeAtLeast(one.money), minus(freeAtLeast(one.money), keptForHeld(one)), ...parts]
   return [...usable, ...usable.map((part) => minus(part, taken))]
     .map((part) => minus(task.totalCost, part))
     .filter((amount) => amount > 0n)

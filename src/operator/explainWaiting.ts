@@ -41,6 +41,13 @@ export const waiting = (facts: Facts, task: Task): Next => {
         undefined,
         show
       )
+    case "Foreign":
+      return next(
+        `It waits until an order of its wallet that another program funded is taken over: before that nobody can say ` +
+          `whether its ${format(task.totalCost)} USDC are free or missing, and it is not cancelled.`,
+        undefined,
+        show
+      )
     case "Paid":
       return next("The money is there: it is funded at one of the next checks.", nowMs)
     case "Shared":
@@ -55,26 +62,29 @@ type Of<Tag extends Claim["_tag"]> = Extract<Claim, { readonly _tag: Tag }>
 const cancelOf = ({ id }: Task): string => `cancel ${shortId(id)} --why "…"`
 
 /** v1.1's payments are in nobody's books: then the balance alone decides, and it may change at any moment. */
-const shared = ({ paymentTimeoutMs, nowMs, wallet }: Facts, task: Task, { missing, isOverdue }: Of<"Shared">): Next => {
+const shared = (facts: Facts, task: Task, { missing, isOverdue, mayBePaid }: Of<"Shared">): Next => {
+  const { paymentTimeoutMs, nowMs, wallet } = facts
   const deadline = deadlineMs(task, paymentTimeoutMs)
   const isOpen = !isOverdue && nowMs < deadline
-  const until = isOpen
-    ? ` It is cancelled in ${duration(deadline - nowMs)} if that stays so.`
-    : " It is about to be cancelled."
+  const until = mayBePaid
+    ? " It is not cancelled before v1.1's order is taken over: some of its money may be in what that one has reserved."
+    : isOpen
+      ? ` It is cancelled in ${duration(deadline - nowMs)} if that stays so.`
+      : " It is about to be cancelled."
   const rest =
     missing === 0n
       ? "By the balance its money is there, and it is funded at one of the next checks if that stays so."
       : `By the balance ${format(missing)} USDC are missing.${until}`
   const show = wallet === undefined ? [] : [`wallets show ${wallet.wallet.agentAddress}`]
   const text = `It waits: v1.1 may still pay from its wallet, so what is free there is not certain. ${rest}`
-  return next(text, missing > 0n && isOpen ? deadline : undefined, [...show, cancelOf(task)])
+  return next(text, missing > 0n && isOpen && !mayBePaid ? deadline : undefined, [...show, cancelOf(task)])
 }
 
 const short = (facts: Facts, task: Task, claim: Of<"Short">, address: string): Next => {
   const { nowMs, paymentTimeoutMs } = facts
   const deadline = deadlineMs(task, paymentTimeoutMs)
   const commands = [cancelOf(task), ...(claim.older === undefined ? [] : [cancelOf(claim.older.task)])]
-  const why = `${unproven(claim)}${others(claim)}${kept(claim)}`
+  const why = `${unproven(claim)}${others(claim)}${held(claim)}${kept(claim)}`
   const isPast = claim.isOverdue || nowMs >= deadline
   if (!isPast) {
     const left = duration(deadline - nowMs)
@@ -93,6 +103,11 @@ const unproven = ({ missing, missingAtMost }: Of<"Short">): string =>
 
 const others = ({ taken }: Of<"Short">): string =>
   taken > 0n ? ` ${format(taken)} USDC that are there pay for other orders of the wallet at the next check.` : ""
+
+const held = ({ forHeld }: Of<"Short">): string =>
+  forHeld > 0n
+    ? ` ${format(forHeld)} USDC that are there were paid for orders that are held, and are kept for them.`
+    : ""
 
 const kept = ({ kept: amount, older }: Of<"Short">): string => {
   if (older === undefined) return ""

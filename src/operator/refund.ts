@@ -90,12 +90,13 @@ const NO_GAS_KEY = "AI_AGENT_PRIVATE_KEY is not set: there is no account that pa
 
 /** Whatever the settings are. */
 const obstacles = (orders: WalletOrders, money: WalletMoney, amount: Usdc): ReadonlyArray<string> => {
-  const { wallet, pending, stopped, isShared } = orders
-  const waiting = pending.map(({ id }) => shortId(id)).join(", ")
+  const { wallet, pending, held, stopped, isShared } = orders
+  const orderly = [...pending, ...held]
+  const waiting = orderly.map(({ id }) => shortId(id)).join(", ")
   return [
     ...(stopped === undefined ? [] : [`The wallet is stopped: ${stopped}.`]),
     ...(isShared ? ["v1.1 may still pay from this wallet: take its order over, or wait until it is done."] : []),
-    ...(pending.length === 0 ? [] : [`The wallet has an order that waits for its money: ${waiting}. Cancel it first.`]),
+    ...(orderly.length === 0 ? [] : [`The wallet has an order that waits for its money: ${waiting}. Cancel it first.`]),
     ...(standing(orders, money) === "less"
       ? ["Money left the wallet that no order explains: see ai-mint reconcile."]
       : []),

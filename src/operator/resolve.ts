@@ -1,8 +1,9 @@
 import { Clock, Effect } from "effect"
 import { type Batch, isInFlight } from "../domain/Batch.ts"
-import { resolve as resolveStep } from "../domain/BatchLife.ts"
+import { release, resolve as resolveStep } from "../domain/BatchLife.ts"
 import { shortId, type TaskId } from "../domain/Task.ts"
 import { type BatchResolution, DecisionRepo, type TaskFile } from "../task/DecisionRepo.ts"
+import { straysOf } from "./again.ts"
 import { deliveredMints } from "./delivered.ts"
 import { findTask, isOpen } from "./find.ts"
 import { commit, Refused } from "./Refused.ts"
@@ -11,9 +12,11 @@ import { replacementFor } from "./replaced.ts"
 /**
  * - `delivered`: the person has the mints.
  * - `replaced`: the mints are bought again under a new nonce, as the old one is proven dead.
+ * - `again`: it was never paid, and the mints on chain that it was held for are not of this order: they are set aside, and
+ *   the batch is paid for as it was ordered.
  * - `failed`: nothing more is minted; the task fails, and the rest of its money is free.
  */
-export type Outcome = "delivered" | "replaced" | "failed"
+export type Outcome = "delivered" | "replaced" | "again" | "failed"
 
 export interface ResolveOptions {
   readonly as: Outcome
@@ -35,6 +38,8 @@ export interface Resolved {
   readonly quantity: number
   /** The number under which the missing mints are bought again. */
   readonly replacement: number | undefined
+  /** Mints on chain that count for no order from now on. */
+  readonly setAside: number
   /** Whether the task failed with it. */
   readonly failed: boolean
 }
@@ -49,7 +54,9 @@ export const resolve = Effect.fn("operator.resolve")(function* (name: string, op
   if (batch === undefined) return yield* failTask(file, why)
   const { minted, ...rest } = yield* consequencesOf(file, batch, options, why)
   const nowMs = yield* Clock.currentTimeMillis
-  const resolution = { before: batch, after: resolveStep(batch, minted, `${options.as}: ${why}`, nowMs), ...rest }
+  const words = `${options.as}: ${why}`
+  const after = options.as === "again" ? release(batch, nowMs, words) : resolveStep(batch, minted, words, nowMs)
+  const resolution = { before: batch, after, ...rest }
   const said = `batch ${batch.number} of task ${batch.taskId} is ${options.as}`
   const write = (yield* DecisionRepo).resolveBatch(resolution, { command: "resolve", said, why }, nowMs)
   yield* commit(`Task ${shortId(batch.taskId)}`, write)
@@ -62,6 +69,7 @@ export const resolve = Effect.fn("operator.resolve")(function* (name: string, op
     onChain: batch.minted + resolution.mints.length,
     quantity: batch.quantity,
     replacement: resolution.replacement?.number,
+    setAside: resolution.strays?.length ?? 0,
     failed: resolution.failure !== undefined
   } satisfies Resolved as Resolved
 })
@@ -108,6 +116,13 @@ const consequencesOf = Effect.fnUntraced(function* (
     }
     case "replaced":
       return { ...nothing, ...(yield* replacementFor(file, batch)) }
+    case "again": {
+      if (batch.status === "paid" || batch.paymentTx !== undefined) {
+        const named = `Batch ${batch.number} of task ${shortId(batch.taskId)}`
+        return yield* new Refused({ message: `${named} was paid: resolve it as delivered, or as failed.` })
+      }
+      return { ...nothing, strays: yield* straysOf(file, batch) }
+    }
     case "failed": {
       yield* noneInFlight(file, batch)
       // A task that has ended already keeps its end.
@@ -148,6 +163,7 @@ const failTask = Effect.fnUntraced(function* (file: TaskFile, why: string) {
     as: "failed",
     ...counts,
     replacement: undefined,
+    setAside: 0,
     failed: true
   } satisfies Resolved as Resolved
 })

@@ -68,10 +68,12 @@ type TaskOfWallet = Pick<TaskRow, "id" | "walletId">
 export interface BatchResolution {
   /** As it was read, `held` or `paid`: the row is changed only if it still has this version. */
   readonly before: Batch
-  /** `resolved`. Mints that it has beyond the known and the given ones are there by the person's word alone. */
+  /** `resolved`, or `planned` where it is paid for after all. Mints that it has beyond the known and the given ones are there by the person's word alone. */
   readonly after: Batch
   /** Mints on chain that the decision gives to the batch. */
   readonly mints: ReadonlyArray<DeliveredMint>
+  /** Mints on chain that are of no order of this ledger: they belong to no batch from now on. */
+  readonly strays?: ReadonlyArray<MintId>
   /** Buys the same mints again under a nonce of its own. */
   readonly replacement: Batch | undefined
   /** Where a replacement reserves money: the wallet when that was found to be free. */
@@ -159,6 +161,17 @@ export class DecisionRepo extends Context.Service<
       evidence: { readonly version: bigint; readonly uses: ReadonlyArray<DepositUse> },
       block: Block,
       decision: Decision
+    ) => Effect.Effect<boolean, LedgerError>
+    /** Refunds of a wallet, newest first, at most a hundred. */
+    readonly refundsOf: (walletId: WalletId) => Effect.Effect<ReadonlyArray<Refund>, LedgerError>
+    /**
+     * Gives up a refund that still has the version of `before` and is not signed: what it reserved is free, and the deposits
+     * that it took have it back.
+     */
+    readonly withdrawRefund: (
+      withdrawal: { readonly before: Refund; readonly after: Refund },
+      decision: Decision,
+      nowMs: number
     ) => Effect.Effect<boolean, LedgerError>
     /** Ends the stop of a wallet: its books begin anew with what the chain shows in this block. */
     readonly reopenBooks: (

@@ -1,6 +1,17 @@
 import { Effect, Layer } from "effect"
 import { DecisionRepo } from "./DecisionRepo.ts"
-import { askRefund, cancel, createTask, fail, release, reopenBooks, resolveBatch, retry } from "./memory/decide.ts"
+import {
+  askRefund,
+  cancel,
+  createTask,
+  fail,
+  refundsOf,
+  release,
+  reopenBooks,
+  resolveBatch,
+  retry,
+  withdrawRefund
+} from "./memory/decide.ts"
 import { accounts, findTask, findWallet, taskIdsLike } from "./memory/files.ts"
 import { MemoryLedger } from "./MemoryLedger.ts"
 import { pause, pauses, resume } from "./memory/pauses.ts"
@@ -26,6 +37,9 @@ export const layerNoDeps = Layer.effect(
         transact((draft) => resolveBatch(draft, resolution, decision, nowMs)),
       askRefund: (refund, evidence, block, decision) =>
         transact((draft) => askRefund(draft, refund, evidence, { block, decision })),
+      refundsOf: (walletId) => read((tables) => refundsOf(tables, walletId)),
+      withdrawRefund: (withdrawal, decision, nowMs) =>
+        transact((draft) => withdrawRefund(draft, withdrawal, decision, nowMs)),
       reopenBooks: (opening, block, decision, nowMs) =>
         transact((draft) => reopenBooks(draft, opening, { block, decision, nowMs })),
       createTask: (order, decision, nowMs) => transact((draft) => createTask(draft, order, decision, nowMs)),

@@ -3,7 +3,7 @@ import { DecisionRepo } from "./DecisionRepo.ts"
 import { createTask } from "./sql/create.ts"
 import { cancel, fail, release, retry } from "./sql/decide.ts"
 import { resolveBatch } from "./sql/decideBatch.ts"
-import { askRefund, reopenBooks } from "./sql/decideMoney.ts"
+import { askRefund, refundsOf, reopenBooks, withdrawRefund } from "./sql/decideMoney.ts"
 import { accounts, findTask, findWallet, firstBlock, taskIdsLike } from "./sql/decideReads.ts"
 import { walletOrders } from "./sql/orders.ts"
 import { pause, pauses, resume } from "./sql/pauses.ts"
@@ -28,6 +28,9 @@ export const layer = Layer.effect(
         bound("resolve a batch", resolveBatch(on, resolution, decision, nowMs)),
       askRefund: (refund, evidence, block, decision) =>
         bound("ask for a refund", askRefund(on, refund, evidence, { block, decision })),
+      refundsOf: (walletId) => bound("read refunds", refundsOf(on, walletId)),
+      withdrawRefund: (withdrawal, decision, nowMs) =>
+        bound("withdraw a refund", withdrawRefund(on, withdrawal, decision, nowMs)),
       reopenBooks: (opening, block, decision, nowMs) =>
         bound("reopen the books of a wallet", reopenBooks(on, opening, { block, decision, nowMs })),
       createTask: (order, decision, nowMs) => bound("create a task", createTask(on, order, decision, nowMs)),

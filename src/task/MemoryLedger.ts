@@ -1,11 +1,11 @@
 import { Clock, Context, Effect, Layer, Ref } from "effect"
 import type { Batch } from "../domain/Batch.ts"
-import type { UnspentDeposit } from "../domain/Deposit.ts"
+import type { DepositUse, UnspentDeposit } from "../domain/Deposit.ts"
 import type { Refund, RefundId } from "../domain/Refund.ts"
 import type { TaskId, TaskRow } from "../domain/Task.ts"
 import type { WalletId } from "../domain/Wallet.ts"
 import type { Decision, Pause, PauseScope } from "./DecisionRepo.ts"
-import { type DeliveredMint, type MintId, mintKey, type MintsOf } from "./TaskRepo.ts"
+import type { DeliveredMint, MintsOf } from "./TaskRepo.ts"
 
 /** A row of `ai_agent_tasks`: the columns that v1.1 has, with times in milliseconds since 1970. */
 export interface StoredTask extends Omit<
@@ -88,9 +88,13 @@ export interface Tables {
   readonly batches: Map<string, Batch>
   /** By `mintRowKey`. */
   readonly mints: Map<string, StoredMint>
+  /** Mints that are of no order here, as `mintRowKey` names them. */
+  readonly strays: Set<string>
   /** By `placeKey`, with the index under which it was first seen. */
   readonly deposits: Map<string, StoredDeposit>
   readonly refunds: Map<RefundId, Refund>
+  /** What each refund took from the deposits. */
+  readonly refundUses: Map<RefundId, ReadonlyArray<DepositUse>>
   readonly decisions: Array<StoredDecision>
   readonly pauses: Map<PauseScope, Pause>
   /** What is noted of the chain once for all, by column. */
@@ -100,9 +104,6 @@ export interface Tables {
 
 export const batchKey = (batch: Pick<Batch, "taskId" | "number">): string => `${batch.taskId}/${batch.number}`
 
-export const mintRowKey = ({ token, recipient }: MintsOf, mint: MintId): string =>
-  `${token}/${recipient}/${mintKey(mint)}`
-
 const emptyTables = (): Tables => ({
   wallets: new Map(),
   tasks: new Map(),
@@ -110,8 +111,10 @@ const emptyTables = (): Tables => ({
   taskStates: new Map(),
   batches: new Map(),
   mints: new Map(),
+  strays: new Set(),
   deposits: new Map(),
   refunds: new Map(),
+  refundUses: new Map(),
   decisions: [],
   pauses: new Map(),
   network: new Map(),
@@ -125,8 +128,10 @@ const copy = (tables: Tables): Tables => ({
   taskStates: new Map(tables.taskStates),
   batches: new Map(tables.batches),
   mints: new Map(tables.mints),
+  strays: new Set(tables.strays),
   deposits: new Map(tables.deposits),
   refunds: new Map(tables.refunds),
+  refundUses: new Map(tables.refundUses),
   decisions: [...tables.decisions],
   pauses: new Map(tables.pauses),
   network: new Map(tables.network),

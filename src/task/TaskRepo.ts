@@ -1,5 +1,6 @@
 import { Context, type Effect, Schema } from "effect"
 import type { Address, Bytes32 } from "../domain/Address.ts"
+import type { HeldOrder } from "../domain/Allocation.ts"
 import type { Batch } from "../domain/Batch.ts"
 import type { Block } from "../domain/Block.ts"
 import type { Books } from "../domain/Books.ts"
@@ -47,7 +48,10 @@ export interface WalletOrders {
   /** The last block in which money of this wallet is known to have moved: an older balance counts for nothing. */
   readonly provenBlock: bigint
   readonly reserved: Usdc
+  /** The part of `reserved` that may have left the wallet already. */
   readonly maybeSpent: Usdc
+  /** The part of that which orders of another program may have spent: nothing of ours is signed for it. */
+  readonly foreign: Usdc
   /** `undefined` until they are opened, with the first look at the chain. */
   readonly books: Books | undefined
   /** v1.1 may still pay from this wallet: what it pays is in nobody's books. */
@@ -56,6 +60,8 @@ export interface WalletOrders {
   readonly stopped: string | undefined
   /** Tasks that wait for money, oldest first. */
   readonly pending: ReadonlyArray<Task>
+  /** Those that are held: they are neither funded nor cancelled, and keep what was paid for them. */
+  readonly held: ReadonlyArray<HeldOrder>
 }
 
 export interface PendingPage {
@@ -159,6 +165,10 @@ export interface Spent {
   readonly amount: Usdc
   readonly block: bigint
 }
+
+/** A mint and whose it is. */
+export const mintRowKey = ({ token, recipient }: MintsOf, mint: MintId): string =>
+  `${token}/${recipient}/${mintKey(mint)}`
 
 export interface BatchSave {
   /** As it was read: the row is changed only if it still has this version. */

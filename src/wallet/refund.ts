@@ -8,6 +8,8 @@ import { type Block, blockBefore, headTimeMs } from "../domain/Block.ts"
 import {
   delayRefund,
   holdRefund,
+  keepRefund,
+  noteSend,
   proveRefund,
   type Refund,
   refundAuthorization,
@@ -87,16 +89,21 @@ const settle = Effect.fnUntraced(function* (refund: Refund, outcome: Authorizati
 
 const setAside = Effect.fnUntraced(function* (refund: Refund, reason: string, outcome?: AuthorizationOutcome) {
   const spent = outcome?._tag === "Used" ? outcome : undefined
-  const saved = yield* save(refund, holdRefund(refund, reason, spent), spent)
-  if (saved) {
-    const said = `🚨 Refund of ${format(refund.amount)} USDC from ${refund.payer} is held: ${reason}`
-    yield* Log.error(said, fieldsOf(refund))
-  }
-  return saved
+  return yield* hold(refund, holdRefund(refund, reason, spent), spent)
 })
 
 const release = Effect.fnUntraced(function* (refund: Refund) {
-  return yield* save(refund, releaseRefund(refund, yield* Clock.currentTimeMillis))
+  const after = releaseRefund(refund, yield* Clock.currentTimeMillis)
+  return after.status === "held" ? yield* hold(refund, after) : yield* save(refund, after)
+})
+
+const hold = Effect.fnUntraced(function* (refund: Refund, held: Refund, spent?: Used) {
+  const saved = yield* save(refund, held, spent)
+  if (saved) {
+    const said = `🚨 Refund of ${format(refund.amount)} USDC from ${refund.payer} is held: ${held.reason}`
+    yield* Log.error(said, fieldsOf(refund))
+  }
+  return saved
 })
 
 /** Not now, and why. */
@@ -111,7 +118,8 @@ const signUnlessStill = Effect.fnUntraced(function* (work: WalletWork, refund: R
   if (codeDoubt !== undefined) return yield* later(refund, codeDoubt)
   const standstill = yield* standstillFor(state, { payer: refund.payer, payee: refund.payTo })
   if (standstill === undefined) return yield* sign(work, refund, block)
-  return yield* standstill._tag === "Paused" ? later(refund, standstill.reason) : setAside(refund, standstill.reason)
+  if (standstill._tag === "Paused") return yield* later(refund, standstill.reason)
+  return yield* hold(refund, keepRefund(refund, standstill.reason))
 })
 
 const sign = Effect.fnUntraced(function* (work: WalletWork, refund: Refund, block: Block) {
@@ -128,11 +136,11 @@ const sign = Effect.fnUntraced(function* (work: WalletWork, refund: Refund, bloc
   // The claim: from here on the transfer may exist, whatever happens to this process.
   if (!(yield* save(refund, signed))) return false
   yield* Log.info(`↩️ Refunding ${format(refund.amount)} USDC to ${refund.payTo}`, fieldsOf(refund))
-  yield* send(work, signed)
+  yield* send(work, { ...signed, version: refund.version + 1 })
   return true
 })
 
-/** The chain is asked next, whatever comes of this. */
+/** The chain is asked next, whatever comes of this. Why it could not be sent is kept for the person who asks. */
 const send = Effect.fnUntraced(function* (work: WalletWork, refund: Refund) {
   if (work.wallet === undefined || refund.window === undefined) return
   const authorization = refundAuthorization(refund, refund.window)
@@ -144,6 +152,7 @@ const send = Effect.fnUntraced(function* (work: WalletWork, refund: Refund) {
         .pipe(Effect.as(undefined), Effect.catch(Effect.succeed))
   if (failed === undefined) return
   yield* Log.warnOnce(`send:${refund.id}`, `⚠️ A refund could not be sent: ${failed.message}`, fieldsOf(refund))
+  yield* save(refund, noteSend(refund, `it could not be sent: ${failed.message}`))
 })
 
 const wait = Effect.fnUntraced(function* (work: WalletWork, refund: Refund, block: Block, state: UsdcState) {
@@ -158,6 +167,6 @@ const wait = Effect.fnUntraced(function* (work: WalletWork, refund: Refund, bloc
   }
   const again = resendRefund(refund, nowMs)
   if (!(yield* save(refund, again))) return false
-  yield* send(work, again)
+  yield* send(work, { ...again, version: refund.version + 1 })
   return true
 })

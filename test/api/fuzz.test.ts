@@ -43,6 +43,7 @@ const TABLES = [
   "ai_agent_task_state",
   "ai_agent_batches",
   "ai_agent_batch_mints",
+  "ai_agent_stray_mints",
   "ai_agent_network",
   "ai_agent_deposits",
   "ai_agent_deposit_uses",

@@ -232,7 +232,8 @@ export const pointsToReach: ReadonlyArray<Point> = [
 const OUT_OF_REACH: Readonly<Record<string, string>> = {
   "batch paid→held": "nothing in `wallet/` does it: what is paid is looked for until it is delivered",
   "batch paid→resolved": "a person's command",
-  "batch held→resolved": "a person's command"
+  "batch held→resolved": "a person's command",
+  "batch held→planned": "a person's command"
 }
 
 export const outOfReach: ReadonlyArray<Point> = Object.keys(OUT_OF_REACH).flatMap(beforeAndAfter)

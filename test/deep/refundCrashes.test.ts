@@ -67,7 +67,8 @@ const rounds: ReadonlyArray<Round> = [
 const around = (arrow: string): ReadonlyArray<Point> => [`before refund ${arrow}`, `after refund ${arrow}`]
 
 const pointsToReach = Object.entries(REFUND_ARROWS).flatMap(([from, tos]) =>
-  tos.flatMap((to) => around(`${from}→${to}`))
+  // What a person withdraws is no step of the executor's.
+  tos.filter((to) => to !== "withdrawn").flatMap((to) => around(`${from}→${to}`))
 )
 
 /** What the wallet holds, and how much of it goes back: base units. */

@@ -34,6 +34,32 @@ const arrivals: Arbitrary.Arbitrary<Arrivals> = Arbitrary.map(someDeposits, (dep
 
 const known = Arbitrary.all([Arbitrary.Constant(undefined), arrivals])
 
+describe("money of an order that is held", () => {
+  const at = (secondsAgo: number) => ({ number: 1n, timeMs: NOW_MS - secondsAgo * 1_000 })
+  const held = { ...task(1, 10, 300_000), keepsUntilMs: NOW_MS - 100_000 }
+  const newer = task(2, 10, 200_000)
+  const small = task(3, 4, 200_000)
+  const when = (...deposits: ReadonlyArray<readonly [number, number]>): Arrivals => ({
+    deposits: deposits.map(([amount, secondsAgo]) => ({ amount: usdc(BigInt(amount)), block: at(secondsAgo) })),
+    isOverdue: ({ createdAtMs }) => createdAtMs < NOW_MS - 250_000
+  })
+  const funded = (free: bigint, tasks: ReadonlyArray<Task>, deposits: Arrivals) => [
+    ...allocate(usdc(free), [held, ...tasks], deposits)
+  ]
+
+  it("is kept for it, whatever newer orders there are", () => {
+    assert.deepStrictEqual(funded(10n, [newer], when([10, 150])), [held.id])
+    assert.deepStrictEqual(funded(10n, [small], when([6, 280], [4, 150])), [small.id])
+    assert.deepStrictEqual(funded(10n, [task(4, 3, 200_000)], when([6, 280], [4, 260])), [held.id])
+    assert.sameMembers(funded(20n, [newer], when([10, 150], [10, 20])), [held.id, newer.id])
+  })
+
+  it("is not what came after its deadline: that is for the others", () => {
+    assert.deepStrictEqual(funded(10n, [newer], when([10, 50])), [newer.id])
+    assert.deepStrictEqual(funded(10n, [small], when([6, 90], [4, 50])), [small.id])
+  })
+})
+
 describe("allocation, whether the deposits are known or not", () => {
   it.prop(
     "never gives away more than is free",

@@ -51,7 +51,7 @@ const steps: Record<string, Step> = {
   },
   lookAgain: { from: [...LIVE, "paid"], take: (batch, nowMs) => lookAgain(batch, nowMs) },
   prove: { from: ["planned", ...LIVE], take: (batch, nowMs) => prove(batch, used, nowMs) },
-  release: { from: LIVE, take: (batch, nowMs) => release(batch, nowMs, "lapsed") },
+  release: { from: [...LIVE, "held"], take: (batch, nowMs) => release(batch, nowMs, "lapsed") },
   deliver: {
     from: ["paid"],
     take: (batch, nowMs, n) => deliver(batch, Math.min(1 + n, batch.quantity - batch.minted), nowMs)
@@ -160,7 +160,7 @@ describe("the life of a batch", () => {
 
   it("ends where it is delivered or resolved; what is held waits for a person", () => {
     assert.deepStrictEqual([BATCH_ARROWS.delivered, BATCH_ARROWS.resolved], [[], []])
-    assert.deepStrictEqual(BATCH_ARROWS.held, ["resolved"])
+    assert.deepStrictEqual(BATCH_ARROWS.held, ["resolved", "planned"])
   })
 })
 

@@ -187,3 +187,33 @@ describe("balance first, deadline second", () => {
     assert.deepStrictEqual([verdicts.get(order), verdicts.get(other)], ["wait", "fund"])
   })
 })
+
+describe("beside an order that is held", () => {
+  const at = { number: 100n, timeMs: NOW_MS + TIMEOUT_MS + 1 }
+  const money = { balance: usdc(10n), reserved: zero, maybeSpent: zero }
+  const held = { id: uuid(1), totalCost: usdc(10n), createdAtMs: NOW_MS - 5_000, isHeld: true } as const
+  const newer = taskOf({ id: uuid(2), quantity: 1, pricePerMint: usdc(10n), createdAtMs: NOW_MS })
+  const deposit = (timeMs: number): Deposit => ({
+    wallet: newer.userAddress,
+    from: newer.userAddress,
+    amount: usdc(10n),
+    tx: `0x${"1".repeat(64)}`,
+    logIndex: 0,
+    block: { number: 90n, timeMs }
+  })
+
+  it("that was paid in time, an order is cancelled at its own deadline, and the money stays", () => {
+    const verdicts = judge(money, [newer, held], at, TIMEOUT_MS, [deposit(NOW_MS + 1_000)])
+    assert.deepStrictEqual([verdicts.get(newer), verdicts.get(held)], ["cancel", "keep"])
+  })
+
+  it("that was not, an order is funded with what came after that one's deadline", () => {
+    const verdicts = judge(money, [newer, held], at, TIMEOUT_MS, [deposit(NOW_MS + TIMEOUT_MS - 1)])
+    assert.deepStrictEqual([verdicts.get(newer), verdicts.get(held)], ["fund", "wait"])
+  })
+
+  it("an order is neither funded nor cancelled where nobody can tell which of them was paid", () => {
+    const verdicts = judge(money, [newer, held], at, TIMEOUT_MS, undefined)
+    assert.strictEqual(verdicts.get(newer), "wait")
+  })
+})

@@ -6,6 +6,9 @@ import * as Pglite from "../support/Pglite.ts"
 import { onWorld, pass, start } from "../support/executor.ts"
 import { heldReason, order, person, readTask, TOKEN } from "../support/orders.ts"
 import { World } from "../support/World.ts"
+import { adopt } from "../../src/operator/adopt.ts"
+import { cancel } from "../../src/operator/cancel.ts"
+import { refusal } from "../operator/given.ts"
 
 const dollars = (amount: number) => usdc(BigInt(amount) * 1_000_000n)
 
@@ -52,6 +55,36 @@ layer(Pglite.layer())("an order that v1.1 left in processing", (it) => {
       assert.deepInclude(yield* readTask(task), { status: "completed", mints_completed: 20 })
       assert.strictEqual(world.mintsTo(who.userAddress), 20)
       assert.strictEqual(world.balance(who.agentAddress), 0n)
+    }).pipe(onWorld())
+  )
+
+  it.effect("cancels no order whose money may be in what it has reserved, before it is taken over", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      // Ten of twenty paid and not counted: of the fifteen in the wallet five pay for the next order.
+      const { who, task } = yield* leftBehind({ counted: 0, paid: 10, left: 10 }, minutesAgo(1))
+      const next = yield* order(who, 5)
+      yield* start
+      yield* pass(20)
+      world.deposit(who.agentAddress, dollars(5))
+      yield* pass(700)
+      assert.strictEqual((yield* readTask(next)).status, "pending_payment")
+      assert.include(yield* refusal(cancel(next, "the person asked")), "may be paid, and is not cancelled")
+      yield* adopt(task, { mints: 10 }, "the chain shows ten")
+      yield* pass(60)
+      assert.strictEqual((yield* readTask(next)).status, "completed")
+      assert.deepInclude(yield* readTask(task), { status: "completed", mints_completed: 20 })
+      assert.strictEqual(world.balance(who.agentAddress), 0n)
+    }).pipe(onWorld())
+  )
+
+  it.effect("cancels an order that its whole wallet could not pay for", () =>
+    Effect.gen(function* () {
+      const { who } = yield* leftBehind({ counted: 0, paid: 10, left: 10 }, minutesAgo(1))
+      const next = yield* order(who, 11)
+      yield* start
+      yield* pass(620)
+      assert.strictEqual((yield* readTask(next)).status, "cancelled")
     }).pipe(onWorld())
   )
 
@@ -130,8 +163,9 @@ layer(Pglite.layer())("an order that v1.1 left in processing", (it) => {
       const next = yield* order(who, 10)
       yield* start
       yield* pass(610)
-      assert.strictEqual((yield* readTask(next)).status, "cancelled")
+      assert.strictEqual((yield* readTask(next)).status, "pending_payment", "v1.1 may have spent what it reserves")
       yield* pass(350)
+      assert.strictEqual((yield* readTask(next)).status, "cancelled")
       assert.strictEqual((yield* readTask(task)).status, "completed")
       assert.strictEqual(world.mintsTo(who.userAddress), 20)
     }).pipe(onWorld())

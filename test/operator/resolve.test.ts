@@ -20,6 +20,39 @@ import {
 } from "./given.ts"
 
 layer(Pglite.layer())("deciding about a batch", (it) => {
+  it.effect(
+    "that the person minted for themselves meanwhile is no delivery: it is paid for, and its own mints count",
+    () =>
+      Effect.gen(function* () {
+        const world = yield* World
+        const { who, task } = yield* paidOrder("ann", 5)
+        world.manners.pay = ({ order: asked }) => {
+          delete world.manners.pay
+          world.mint(asked, 5)
+          return { _tag: "Unclear", reason: "no answer from the mint server" }
+        }
+        yield* start
+        yield* pass(70)
+        assert.include(yield* heldReason(task), "5 mint(s) were made and never paid for")
+        assert.include(yield* refusal(resolve(task, { as: "replaced" }, WHY)), "nothing proves that it is dead")
+        const report = yield* resolve(task, { as: "again" }, WHY)
+        assert.deepInclude(report, { batch: 1, minted: 0, setAside: 5, failed: false })
+        yield* assertDecided("resolve", task)
+        yield* pass(30)
+        assert.deepInclude(yield* readTask(task), { status: "completed", mints_completed: 5, error_message: null })
+        assert.strictEqual(world.mintsTo(who.userAddress), 10)
+        assert.strictEqual(world.paidBy(who.agentAddress).length, 1)
+      }).pipe(atWork())
+  )
+
+  it.effect("whose nonce was used or cancelled, or whose payment may still come, is not paid for again under it", () =>
+    Effect.gen(function* () {
+      const { task } = yield* givenHeld("cancelled")
+      assert.include(yield* refusal(resolve(task, { as: "again" }, WHY)), "resolve it as replaced")
+      yield* assertUndecided
+    }).pipe(atWork())
+  )
+
   it.effect("that was minted and never paid: as delivered, with the mints that the chain shows", () =>
     Effect.gen(function* () {
       const { world, who, task } = yield* givenHeld("minted and never paid")

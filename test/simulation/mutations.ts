@@ -190,8 +190,8 @@ export const MUTATIONS: ReadonlyArray<Mutation> = [
     patches: [
       {
         file: "src/domain/Verdict.ts",
-        find: "const unpaid = certain || task.totalCost > freeAtMost(money)",
-        replace: "const unpaid = true || certain"
+        find: "const unpaid = (certain || task.totalCost > freeAtMost(money)) &&",
+        replace: "const unpaid = (true || certain) &&"
       }
     ],
     withinSeeds: 200

@@ -18,7 +18,12 @@ const [LATE, LATE_HOURS] = [74, 0.4]
 const hoursOf = (seed: number): number => (seed === LATE ? LATE_HOURS : TELLING.includes(seed) ? TELLING_HOURS : HOURS)
 
 /** Arrows that are there for what comes once in thousands of seeds: a restored backup, or a thief, at the very moment. */
-const SELDOM_TAKEN: ReadonlyArray<string> = ["refund planned → held"]
+const SELDOM_TAKEN: ReadonlyArray<string> = [
+  "held → planned",
+  "refund planned → held",
+  "refund planned → withdrawn",
+  "refund held → withdrawn"
+]
 
 /** Enough goes wrong in it for many lines, and people decide and refund. */
 const EVENTFUL = 129

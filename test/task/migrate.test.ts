@@ -32,6 +32,7 @@ const ALL_TABLES = [
   "ai_agent_network",
   "ai_agent_pauses",
   "ai_agent_refunds",
+  "ai_agent_stray_mints",
   "ai_agent_task_state",
   "ai_agent_tasks",
   "ai_agent_wallet_state",

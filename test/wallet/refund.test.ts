@@ -1,10 +1,11 @@
 import { assert, layer } from "@effect/vitest"
-import { Clock, Effect } from "effect"
+import { Clock, Duration, Effect } from "effect"
 import { SqlClient } from "effect/sql"
 import { local } from "../../src/config/Network.ts"
 import { address } from "../../src/domain/Address.ts"
 import { planRefund, type Refund } from "../../src/domain/Refund.ts"
 import { usdc } from "../../src/domain/Usdc.ts"
+import { withdraw } from "../../src/operator/withdraw.ts"
 import { onWorld, pass, start } from "../support/executor.ts"
 import * as Pglite from "../support/Pglite.ts"
 import { order, person, type Person, readTask } from "../support/orders.ts"
@@ -57,6 +58,39 @@ const inCredit = Effect.fnUntraced(function* (amount: number) {
 })
 
 layer(Pglite.layer())("a refund", (it) => {
+  it.effect("that never gets on chain is held after three lapses, keeps its money, and can be withdrawn", () =>
+    Effect.gen(function* () {
+      const { world, who } = yield* inCredit(5)
+      const task = yield* order(who, 7)
+      world.takesTransfers = false
+      yield* start
+      yield* pass(20)
+      const refund = yield* ask(who, 5)
+      yield* pass(10)
+      const live = yield* Effect.flip(withdraw(who.agentAddress, refund.id, "too slow"))
+      assert.include(live.message, "may be taken to the chain at any moment")
+      yield* pass(230)
+      const { status, reason } = yield* statusOf(refund)
+      assert.strictEqual(status, "held")
+      assert.include(reason, "was not on chain in time 3 times")
+      const { length } = world.submitted
+      const nonces = new Set(world.submitted.map(({ nonce }) => nonce))
+      assert.strictEqual(nonces.size, 1)
+      world.deposit(who.agentAddress, units(2))
+      yield* pass(60)
+      assert.strictEqual(world.submitted.length, length, "nothing is sent any more")
+      assert.strictEqual((yield* readTask(task)).status, "pending_payment", "its money is kept")
+      const report = yield* withdraw(who.userAddress, refund.id.slice(0, 8), "the user is on the blacklist")
+      assert.deepInclude(report, { refundId: refund.id, amount: units(5) })
+      yield* pass(40)
+      assert.deepInclude(yield* statusOf(refund), {
+        status: "withdrawn",
+        reason: "withdrawn: the user is on the blacklist"
+      })
+      assert.strictEqual((yield* readTask(task)).status, "completed", "it is credit again")
+    }).pipe(onWorld({ authorizationWindow: Duration.seconds(30) }))
+  )
+
   it.effect("goes to the wallet's user, once, and the chain proves it", () =>
     Effect.gen(function* () {
       const { world, who } = yield* inCredit(5)
@@ -170,7 +204,7 @@ layer(Pglite.layer())("a refund", (it) => {
     }).pipe(onWorld())
   )
 
-  it.effect("to a user on USDC's blacklist is held with the reason, and nothing is signed", () =>
+  it.effect("to a user on USDC's blacklist is held with its money, and nothing is signed, until it is withdrawn", () =>
     Effect.gen(function* () {
       const { world, who } = yield* inCredit(5)
       world.blacklisted.add(who.userAddress)
@@ -180,6 +214,12 @@ layer(Pglite.layer())("a refund", (it) => {
       const reason = `${who.userAddress} is on USDC's blacklist: it cannot be paid`
       assert.deepInclude(yield* statusOf(refund), { status: "held", reason })
       assert.strictEqual(world.submitted.length, 0)
+      const task = yield* order(who, 5)
+      yield* pass(40)
+      assert.strictEqual((yield* readTask(task)).status, "pending_payment", "its money is kept")
+      yield* withdraw(who.agentAddress, refund.id, "it stays in the wallet")
+      yield* pass(40)
+      assert.strictEqual((yield* readTask(task)).status, "completed", "it is credit again")
     }).pipe(onWorld())
   )
 

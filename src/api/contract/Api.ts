@@ -99,6 +99,12 @@ const wallets = HttpApiGroup.make("wallets")
       payload: Decision.RefundBody,
       success: Decision.Refunding,
       error: deciding
+    }),
+    HttpApiEndpoint.post("withdraw", "/:wallet/withdraw", {
+      params: walletParam,
+      payload: Decision.WithdrawBody,
+      success: Decision.Withdrawn,
+      error: deciding
     })
   )
   .prefix("/api/wallets")

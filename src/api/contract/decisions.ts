@@ -1,6 +1,6 @@
 import { Schema } from "effect"
 import { Address } from "../../domain/Address.ts"
-import { Amount, orNull, Why, Whole } from "./values.ts"
+import { Amount, Name, orNull, Why, Whole } from "./values.ts"
 
 /** What a person decides about a task. */
 export const WhyBody = Schema.Struct({ why: Why })
@@ -10,7 +10,7 @@ export const AdoptBody = Schema.Struct({
 })
 export const ResolveBody = Schema.Struct({
   why: Why,
-  as: Schema.Literals(["delivered", "replaced", "failed"]),
+  as: Schema.Literals(["delivered", "replaced", "again", "failed"]),
   batch: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 1000 }))),
   mints: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 1000 })))
 })
@@ -20,6 +20,12 @@ export const RefundBody = Schema.Struct({
   /** Without it, it is only told what would be done. */
   confirm: Schema.optionalKey(Schema.Boolean),
   why: Schema.optionalKey(Why)
+})
+
+export const WithdrawBody = Schema.Struct({
+  /** The id of the refund, or the first eight digits of it. */
+  refund: Name,
+  why: Why
 })
 
 export const Created = Schema.Struct({
@@ -62,11 +68,13 @@ export const Resolved = Schema.Struct({
   command: Schema.Literal("resolve"),
   taskId: Schema.String,
   batch: orNull(Schema.Int),
-  as: Schema.Literals(["delivered", "replaced", "failed"]),
+  as: Schema.Literals(["delivered", "replaced", "again", "failed"]),
   minted: Schema.Int,
   onChain: Schema.Int,
   quantity: Schema.Int,
   replacement: orNull(Schema.Int),
+  /** Mints on chain that count for no order from now on. */
+  setAside: Schema.Int,
   failed: Schema.Boolean
 })
 
@@ -93,6 +101,15 @@ export const Refunding = Schema.Struct({
   against: Schema.Array(Schema.String),
   warnings: Schema.Array(Schema.String),
   refundId: orNull(Schema.String)
+})
+
+export const Withdrawn = Schema.Struct({
+  command: Schema.Literal("withdraw"),
+  refundId: Schema.String,
+  wallet: Address,
+  to: Address,
+  /** What is the wallet's credit again. */
+  amount: Amount
 })
 
 export const Reconciled = Schema.Struct({

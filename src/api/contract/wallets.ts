@@ -40,7 +40,7 @@ export const WalletView = Schema.Struct({
   refunds: Schema.Array(
     Schema.Struct({
       id: Schema.String,
-      status: Schema.Literals(["planned", "signed", "paid", "held"]),
+      status: Schema.Literals(["planned", "signed", "paid", "held", "withdrawn"]),
       amount: Amount,
       to: Schema.String,
       tx: orNull(Schema.String),

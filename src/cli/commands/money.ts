@@ -2,16 +2,20 @@ import { Effect, Option } from "effect"
 import * as Command from "effect/cli/Command"
 import { reconcile } from "../../operator/reconcile.ts"
 import { refund } from "../../operator/refund.ts"
+import { withdraw } from "../../operator/withdraw.ts"
 import { AUDIT } from "../client/ask.ts"
 import * as Input from "../flags.ts"
 import { badUsage, Ended, EXIT } from "../io.ts"
 import type { Kit } from "../Kit.ts"
 import { decide } from "./decide.ts"
 
+const WITHDRAW_ALONE = '--withdraw goes with a reason, --why "…", and with neither --amount nor --confirm.'
+
 const refundInput = {
   wallet: Input.wallet,
   amount: Input.amount,
   confirm: Input.confirm,
+  withdraw: Input.withdraw,
   why: Input.whyWhereConfirmed,
   direct: Input.direct,
   json: Input.json
@@ -21,7 +25,16 @@ export const refundCommand = <E>(kit: Kit<E>) =>
   Command.make(
     "refund",
     refundInput,
-    Effect.fnUntraced(function* ({ wallet, amount: text, confirm, why: given, ...asked }) {
+    Effect.fnUntraced(function* ({ wallet, amount: text, confirm, withdraw: refundId, why: given, ...asked }) {
+      if (Option.isSome(refundId)) {
+        if (confirm || Option.isSome(text) || Option.isNone(given)) return yield* badUsage(WITHDRAW_ALONE)
+        const payload = { refund: refundId.value, why: given.value }
+        yield* decide(kit, asked, {
+          through: ({ wallets }) => wallets.withdraw({ params: { wallet }, payload }),
+          straight: withdraw(wallet, payload.refund, payload.why)
+        })
+        return
+      }
       if (confirm && Option.isNone(given)) return yield* badUsage('--confirm needs a reason: --why "…"')
       const amount = Option.getOrUndefined(Option.map(text, Input.parseAmount))
       const why = Option.getOrUndefined(given)
@@ -38,7 +51,11 @@ export const refundCommand = <E>(kit: Kit<E>) =>
     ),
     Command.withExamples([
       { command: "ai-mint refund 0x…", description: "What would be sent, and what is against it" },
-      { command: 'ai-mint refund 0x… --amount 2.5 --confirm --why "paid too much"', description: "Does it" }
+      { command: 'ai-mint refund 0x… --amount 2.5 --confirm --why "paid too much"', description: "Does it" },
+      {
+        command: 'ai-mint refund 0x… --withdraw 4ebde527 --why "the user is on the blacklist of USDC"',
+        description: "Gives up a refund that does not get on chain"
+      }
     ])
   )
 

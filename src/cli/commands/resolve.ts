@@ -9,12 +9,13 @@ import { badUsage } from "../io.ts"
 import type { Kit } from "../Kit.ts"
 import { decide } from "./decide.ts"
 
-const OUTCOMES = ["delivered", "replaced", "failed"] as const satisfies ReadonlyArray<Outcome>
+const OUTCOMES = ["delivered", "replaced", "again", "failed"] as const satisfies ReadonlyArray<Outcome>
 
 const outcome = Flag.Literals("as", OUTCOMES).pipe(
   Flag.optional,
   Flag.withDescription(
     "delivered: the person has the mints. replaced: they are bought again, as the old payment is proven dead. " +
+      "again: it was never paid, and mints that are on chain are not of this order: they are set aside, and it is paid for. " +
       "failed: nothing more is minted, and the rest of the money is free"
   )
 )

@@ -6,6 +6,7 @@ import type { RefundReport } from "../../operator/refund.ts"
 import type { Resolved } from "../../operator/resolve.ts"
 import type { Reopened } from "../../operator/resolveWallet.ts"
 import type { Retried } from "../../operator/retry.ts"
+import type { Withdrawn } from "../../operator/withdraw.ts"
 import { shortId } from "../../domain/Task.ts"
 import { format } from "../../domain/Usdc.ts"
 import { usdcOf } from "./text.ts"
@@ -16,7 +17,7 @@ type Audited = Omit<Reconciled, "differences"> & {
 }
 
 /** What a person decided, and what became of it; or what the audit found. */
-export type Report = Created | Cancelled | Retried | Adopted | Resolved | Reopened | RefundReport | Audited
+export type Report = Created | Cancelled | Retried | Adopted | Resolved | Reopened | RefundReport | Withdrawn | Audited
 
 /** The report for people. */
 export const wordsOf = (report: Report): ReadonlyArray<string> => {
@@ -33,6 +34,11 @@ export const wordsOf = (report: Report): ReadonlyArray<string> => {
       return "taskId" in report ? resolved(report) : reopened(report)
     case "refund":
       return refunded(report)
+    case "withdraw":
+      return [
+        `✅ Refund ${report.refundId} is withdrawn`,
+        `   ${usdcOf(report.amount)} are credit of ${report.wallet} again, and do not go to ${report.to}`
+      ]
     case "reconcile":
       return reconciled(report)
   }
@@ -70,7 +76,13 @@ const adopted = ({ taskId, delivered, mints, cost, paid }: Adopted): ReadonlyArr
 ]
 
 const resolved = (report: Resolved): ReadonlyArray<string> => {
-  const { taskId, batch, as, minted, onChain, quantity, replacement, failed } = report
+  const { taskId, batch, as, minted, onChain, quantity, replacement, setAside, failed } = report
+  if (as === "again") {
+    return [
+      `✅ Batch ${batch} of task ${taskId} is paid for as it was ordered`,
+      ...(setAside === 0 ? [] : [`   ${setAside} mint(s) on chain count for no order from now on`])
+    ]
+  }
   const what =
     batch === undefined ? `Task ${taskId} is given up` : `Batch ${batch} of task ${taskId} is resolved as ${as}`
   return [

@@ -1,7 +1,7 @@
 import { type Batch, isFinal, isInFlight } from "../../domain/Batch.ts"
 import type { Task, TaskId } from "../../domain/Task.ts"
-import { type StoredTask, type Tables, type TaskEdit, batchKey, mintRowKey } from "../MemoryLedger.ts"
-import { type BatchSave, type DeliveredMint, type Spent, type TaskChange } from "../TaskRepo.ts"
+import { type StoredTask, type Tables, type TaskEdit, batchKey } from "../MemoryLedger.ts"
+import { type BatchSave, type DeliveredMint, mintRowKey, type Spent, type TaskChange } from "../TaskRepo.ts"
 import { batchesOf, isHeld, isStopped, pausedBy, setState, setTask, taskState, touchWallet } from "./state.ts"
 
 export const plan = (draft: Tables, task: Task, batches: ReadonlyArray<Batch>, nowMs: number): boolean => {
@@ -68,7 +68,7 @@ export const attributeMints = (
     const { tx, mintNumber } = mint
     const key = mintRowKey({ token, recipient }, mint)
     const ordinals = [...draft.mints.values()].filter((row) => row.taskId === taskId).map((row) => row.mintNumber)
-    if (draft.mints.has(key) || ordinals.includes(mintNumber)) continue
+    if (draft.strays.has(key) || draft.mints.has(key) || ordinals.includes(mintNumber)) continue
     draft.mints.set(key, { ...mint, token, recipient, taskId, batchNumber })
     const times = { createdAtMs: nowMs, completedAtMs: nowMs }
     draft.mintRecords.push({ taskId, mintNumber, status: "completed", tx, ...times })

@@ -3,15 +3,25 @@ import type { Block } from "../../domain/Block.ts"
 import type { DepositUse } from "../../domain/Deposit.ts"
 import type { Refund } from "../../domain/Refund.ts"
 import { type Task, type TaskId, type TaskRow, messages } from "../../domain/Task.ts"
-import { times, type Usdc } from "../../domain/Usdc.ts"
+import { times, type Usdc, usdc } from "../../domain/Usdc.ts"
 import type { WalletId } from "../../domain/Wallet.ts"
 import type { BatchResolution, Decision, NewOrder } from "../DecisionRepo.ts"
 import { type StoredTask, type Tables, batchKey, newTask } from "../MemoryLedger.ts"
-import type { Cancellation } from "../TaskRepo.ts"
+import { type Cancellation, mintRowKey, placeKey } from "../TaskRepo.ts"
 import { attributeMints, countMints } from "./change.ts"
 import { useDeposits } from "./deposits.ts"
-import { waitingTasks } from "./orders.ts"
-import { batchesOf, isHeld, setState, setTask, setWallet, taskState, touchWallet, walletState } from "./state.ts"
+import {
+  batchesOf,
+  byText,
+  isHeld,
+  setState,
+  setTask,
+  setWallet,
+  taskState,
+  touchWallet,
+  walletState
+} from "./state.ts"
+import { saveRefund } from "./refunds.ts"
 import { cancel as cancelTasks, type Evidence, isUnchanged } from "./sweep.ts"
 
 type TaskOfWallet = Pick<TaskRow, "id" | "walletId">
@@ -132,7 +142,7 @@ const failTask = (draft: Tables, taskId: TaskId, failure: string, nowMs: number)
 
 export const resolveBatch = (
   draft: Tables,
-  { before, after, mints, replacement, evidence, failure }: BatchResolution,
+  { before, after, mints, strays = [], replacement, evidence, failure }: BatchResolution,
   decision: Decision,
   nowMs: number
 ): boolean => {
@@ -144,6 +154,8 @@ export const resolveBatch = (
   draft.batches.set(batchKey(before), { ...after, version: before.version + 1 })
   const known = before.minted + mints.length
   if (mints.length > 0 && attributeMints(draft, after, mints, nowMs) !== known) return false
+  if (strays.some((mint) => draft.mints.has(mintRowKey(before, mint)))) return false
+  for (const mint of strays) draft.strays.add(mintRowKey(before, mint))
   for (let minted = known; minted < after.minted; minted++) {
     const times = { createdAtMs: nowMs, completedAtMs: nowMs }
     const mintNumber = before.firstMint + minted
@@ -172,12 +184,38 @@ export const askRefund = (
   { block, decision }: Pick<On, "block" | "decision">
 ): boolean => {
   const { walletId, createdAtMs } = refund
-  // An order that was placed meanwhile bumps no version: its money must not go back as credit.
-  if (waitingTasks(draft).some((task) => task.walletId === walletId)) return false
+  // An order that was placed meanwhile bumps no version: its money must not go back as credit, nor that of a held one.
+  const waits = (task: StoredTask) => task.walletId === walletId && task.status === "pending_payment"
+  if ([...draft.tasks.values()].some(waits)) return false
   if (!claimWallet(draft, { walletId, version: evidence.version }, block)) return false
   draft.refunds.set(refund.id, refund)
   useDeposits(draft, evidence.uses)
+  draft.refundUses.set(refund.id, evidence.uses)
   note(draft, decision, { walletId }, createdAtMs)
+  return true
+}
+
+const REFUNDS_MAX = 100
+
+export const refundsOf = (tables: Tables, walletId: WalletId): ReadonlyArray<Refund> =>
+  [...tables.refunds.values()]
+    .filter((refund) => refund.walletId === walletId)
+    .toSorted((a, b) => b.createdAtMs - a.createdAtMs || byText(a.id, b.id))
+    .slice(0, REFUNDS_MAX)
+
+export const withdrawRefund = (
+  draft: Tables,
+  { before, after }: { readonly before: Refund; readonly after: Refund },
+  decision: Decision,
+  nowMs: number
+): boolean => {
+  if (!saveRefund(draft, { before, after })) return false
+  for (const use of draft.refundUses.get(before.id) ?? []) {
+    const deposit = draft.deposits.get(placeKey(use))
+    if (deposit !== undefined) draft.deposits.set(placeKey(use), { ...deposit, left: usdc(deposit.left + use.amount) })
+  }
+  draft.refundUses.delete(before.id)
+  note(draft, decision, { walletId: before.walletId }, nowMs)
   return true
 }
 

@@ -15,6 +15,12 @@ const claimOf = (
   return { reserved: atStake, maybeSpent: isLive(batch) ? atStake : zero }
 }
 
+/** Another program may be paying for it. */
+const isForeign = (tables: Tables, { id, status }: StoredTask): boolean => {
+  const { adoptedAtMs, reservedAtBlock } = taskState(tables, id)
+  return adoptedAtMs === undefined && (status === "processing" || reservedAtBlock === undefined)
+}
+
 /** The twin of `reservations` of the SQL side, where the rules are told. */
 export const reservations = (tables: Tables, walletId: WalletId, onlyOurs: boolean) => {
   const planned = new Set([...tables.batches.values()].map((batch) => batch.taskId))
@@ -29,18 +35,23 @@ export const reservations = (tables: Tables, walletId: WalletId, onlyOurs: boole
     .filter((batch) => batch.walletId === walletId)
     .map((batch) => claimOf(batch, tables.tasks.get(batch.taskId)))
   const refunds = [...tables.refunds.values()].filter(
-    (refund) => refund.walletId === walletId && (refund.status === "planned" || refund.status === "signed")
+    ({ walletId: id, status, keepsMoney }) =>
+      id === walletId && (status === "planned" || status === "signed" || (status === "held" && keepsMoney))
   )
-  const costs = unplanned.map((task) => task.totalCost - task.pricePerMint * BigInt(task.mintsCompleted))
+  const costOf = (task: StoredTask) => task.totalCost - task.pricePerMint * BigInt(task.mintsCompleted)
+  const costs = (tasks: ReadonlyArray<StoredTask>) => sum(tasks.map(costOf).map((cost) => usdc(cost > 0n ? cost : 0n)))
+  const foreign = costs(unplanned.filter((task) => isForeign(tables, task)))
   return {
     reserved: sum([
       ...claims.map((claim) => claim.reserved),
       ...refunds.map((refund) => refund.amount),
-      ...costs.map((cost) => usdc(cost > 0n ? cost : 0n))
+      costs(unplanned)
     ]),
     maybeSpent: sum([
       ...claims.map((claim) => claim.maybeSpent),
-      ...refunds.filter(({ status }) => status === "signed").map((refund) => refund.amount)
-    ])
+      ...refunds.filter(({ status }) => status === "signed").map((refund) => refund.amount),
+      foreign
+    ]),
+    foreign
   }
 }

@@ -2,8 +2,9 @@ import { Result } from "effect"
 import type { WalletId } from "../../domain/Wallet.ts"
 import type { StoredTask, Tables } from "../MemoryLedger.ts"
 import type { PendingPage, WalletOrders } from "../TaskRepo.ts"
+import { heldOrders } from "../sql/rows.ts"
 import { reservations } from "./money.ts"
-import { batchesOf, byText, isHeld, sorted, walletOf, walletState } from "./state.ts"
+import { batchesOf, byText, isHeld, sorted, taskRow, walletOf, walletState } from "./state.ts"
 
 /** The twin of `readOrders` of the SQL side. */
 const ordersOf = (
@@ -25,7 +26,13 @@ const ordersOf = (
       (task) => task.walletId === id && task.status === "processing" && batchesOf(tables, task.id).length === 0
     ),
     stopped: stoppedReason,
-    pending: read.tasks
+    pending: read.tasks,
+    held: heldOrders(
+      [...tables.tasks.values()]
+        .filter((task) => task.walletId === id && task.status === "pending_payment" && isHeld(tables, task.id))
+        .toSorted((a, b) => a.createdAtMs - b.createdAtMs || byText(a.id, b.id))
+        .map((task) => taskRow(tables, task))
+    )
   }
   return { orders, bad: read.bad }
 }

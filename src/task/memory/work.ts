@@ -3,8 +3,8 @@ import { type Address, parse } from "../../domain/Address.ts"
 import { type Batch, isInFlight } from "../../domain/Batch.ts"
 import { messages } from "../../domain/Task.ts"
 import type { WalletId } from "../../domain/Wallet.ts"
-import { mintRowKey, type StoredTask, type Tables } from "../MemoryLedger.ts"
-import { type MintId, type MintsOf, type OpenTasks, type WalletWork, mintKey } from "../TaskRepo.ts"
+import type { StoredTask, Tables } from "../MemoryLedger.ts"
+import { type MintId, type MintsOf, type OpenTasks, type WalletWork, mintKey, mintRowKey } from "../TaskRepo.ts"
 import { reservations } from "./money.ts"
 import { byText, isHeld, isReserving, pausedBy, taskState, walletOf, walletState, sorted } from "./state.ts"
 
@@ -37,6 +37,7 @@ export const dueWallets = (tables: Tables, nowMs: number, limit: number): Readon
 export const walletWork = (tables: Tables, walletId: WalletId): WalletWork => {
   const wallet = walletOf(tables, walletId)
   const paused = pausedBy(tables, walletId)
+  const { reserved, maybeSpent } = reservations(tables, walletId, true)
   const isOpen = (task: StoredTask | undefined) => task !== undefined && isReserving(task) && !isHeld(tables, task.id)
   const tasks = [...tables.tasks.values()].filter((task) => task.walletId === walletId && isOpen(task))
   return {
@@ -48,7 +49,8 @@ export const walletWork = (tables: Tables, walletId: WalletId): WalletWork => {
     refunds: [...tables.refunds.values()]
       .filter((refund) => refund.walletId === walletId && (refund.status === "planned" || refund.status === "signed"))
       .toSorted((a, b) => a.createdAtMs - b.createdAtMs || byText(a.id, b.id)),
-    ...reservations(tables, walletId, true),
+    reserved,
+    maybeSpent,
     ...sorted(tables, tasks, wallet),
     batches: [...tables.batches.values()]
       .filter((batch) => batch.walletId === walletId && (isInFlight(batch) || isOpen(tables.tasks.get(batch.taskId))))
@@ -56,8 +58,10 @@ export const walletWork = (tables: Tables, walletId: WalletId): WalletWork => {
   }
 }
 
-export const attributedMints = (tables: Tables, of: MintsOf, mints: ReadonlyArray<MintId>): ReadonlySet<string> =>
-  new Set(mints.filter((mint) => tables.mints.has(mintRowKey(of, mint))).map(mintKey))
+export const attributedMints = (tables: Tables, of: MintsOf, mints: ReadonlyArray<MintId>): ReadonlySet<string> => {
+  const isTaken = (key: string) => tables.mints.has(key) || tables.strays.has(key)
+  return new Set(mints.filter((mint) => isTaken(mintRowKey(of, mint))).map(mintKey))
+}
 
 export const undelivered = (tables: Tables, token: Address, beforeMs: number): Batch | undefined =>
   [...tables.batches.values()]

@@ -58,7 +58,27 @@ const usdcImplementation = Effect.flatMap(
 )
 
 /** What wallets and their refunds need. */
-const wallets = Effect.void
+const wallets = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  // Mints on chain that a person has said are of no order here, as `mintRowKey` names them.
+  yield* sql`
+    CREATE TABLE ai_agent_stray_mints (
+      mint_key text PRIMARY KEY,
+      task_id uuid NOT NULL,
+      decided_at timestamptz NOT NULL
+    )`
+  // How often a signed refund has lapsed unused; and, of one that is held, whether its money is kept for it.
+  yield* sql`
+    ALTER TABLE ai_agent_refunds
+      ADD COLUMN voids int NOT NULL DEFAULT 0 CHECK (voids >= 0),
+      ADD COLUMN keeps_money boolean NOT NULL DEFAULT false`
+  yield* sql`ALTER TABLE ai_agent_refunds DROP CONSTRAINT ai_agent_refunds_status_check`
+  yield* sql`
+    ALTER TABLE ai_agent_refunds ADD CONSTRAINT ai_agent_refunds_status_check
+      CHECK (status IN ('planned', 'signed', 'paid', 'held', 'withdrawn'))`
+  yield* sql`
+    CREATE INDEX ai_agent_refunds_kept ON ai_agent_refunds (wallet_id) WHERE status = 'held' AND keeps_money`
+})
 
 /** What was asked of the mint server before it is asked again. */
 const requests = Effect.void

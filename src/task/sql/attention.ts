@@ -18,7 +18,10 @@ const Items = Schema.Array(
 /** A refund is on chain within a minute or two, where there is gas and its wallet may pay. */
 const REFUND_MS = 10 * 60_000
 
-/** A held refund is final. It has been dealt with where its wallet has a newer one. */
+/**
+ * A held refund that keeps its money waits until it is withdrawn. Another one is final, and has been dealt with where its
+ * wallet has a newer one.
+ */
 export const attention = Effect.fnUntraced(function* ({ sql }: Statements, limit: number, nowMs: number) {
   const raw = yield* sql`
     SELECT a.kind, a.task_id, a.wallet_id, w.agent_address, a.batch,
@@ -42,8 +45,8 @@ export const attention = Effect.fnUntraced(function* ({ sql }: Statements, limit
       UNION ALL
       SELECT 'refund', NULL, r.wallet_id, NULL, r.updated_at, r.reason
       FROM ai_agent_refunds r
-      WHERE r.status = 'held' AND NOT EXISTS (SELECT 1 FROM ai_agent_refunds newer
-        WHERE newer.wallet_id = r.wallet_id AND newer.created_at > r.created_at)
+      WHERE r.status = 'held' AND (r.keeps_money OR NOT EXISTS (SELECT 1 FROM ai_agent_refunds newer
+        WHERE newer.wallet_id = r.wallet_id AND newer.created_at > r.created_at))
     ) a LEFT JOIN ai_agent_wallets w ON w.id = a.wallet_id
     ORDER BY a.since, a.task_id, a.batch LIMIT ${limit}::int`
   return (yield* Schema.decodeUnknownEffect(Items)(raw)).map((row): AttentionItem => ({

@@ -2,7 +2,7 @@ import { Effect } from "effect"
 import type { Fragment } from "effect/sql/Statement"
 import type { Batch } from "../../domain/Batch.ts"
 import { mayMove, type Task, type TaskId } from "../../domain/Task.ts"
-import type { BatchSave, DeliveredMint, Spent, TaskChange } from "../TaskRepo.ts"
+import { type BatchSave, type DeliveredMint, mintRowKey, type Spent, type TaskChange } from "../TaskRepo.ts"
 import { keepPauses, pausedFor } from "./paused.ts"
 import type { Statements } from "./statements.ts"
 import { instantOf } from "./TimeColumns.ts"
@@ -175,7 +175,8 @@ const recordMints = Effect.fnUntraced(function* (
   yield* countMints(on, batch.taskId, nowMs)
 })
 
-/** Marks mints as this batch's, and writes v1.1's record of each. Those that another batch has stay with it. */
+/** Marks mints as this batch's, and writes v1.1's record of each. Those that another batch has stay with it, and what a person
+ * set aside is no batch's. */
 export const attributeMints = (
   { sql, time }: Statements,
   batch: Batch,
@@ -183,7 +184,13 @@ export const attributeMints = (
   nowMs: number
 ) => {
   const rows = JSON.stringify(
-    mints.map((m) => ({ tx: m.tx, part: m.part, log_index: m.logIndex, mint_number: m.mintNumber }))
+    mints.map((m) => ({
+      key: mintRowKey(batch, m),
+      tx: m.tx,
+      part: m.part,
+      log_index: m.logIndex,
+      mint_number: m.mintNumber
+    }))
   )
   const task = sql`${batch.taskId}::uuid`
   return sql`
@@ -191,7 +198,8 @@ export const attributeMints = (
       INSERT INTO ai_agent_batch_mints
         (tx_hash, token, recipient, part, log_index, task_id, batch_number, mint_number)
       SELECT x.tx, ${batch.token}, ${batch.recipient}, x.part, x.log_index, ${task}, ${batch.number}::int, x.mint_number
-      FROM jsonb_to_recordset(${rows}::text::jsonb) AS x(tx text, part int, log_index int, mint_number int)
+      FROM jsonb_to_recordset(${rows}::text::jsonb) AS x(key text, tx text, part int, log_index int, mint_number int)
+      WHERE NOT EXISTS (SELECT 1 FROM ai_agent_stray_mints stray WHERE stray.mint_key = x.key)
       ORDER BY x.tx, x.part
       ON CONFLICT DO NOTHING
       RETURNING mint_number, tx_hash

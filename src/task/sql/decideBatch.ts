@@ -1,12 +1,15 @@
 import { Effect } from "effect"
+import type { Batch } from "../../domain/Batch.ts"
 import type { BatchResolution, Decision } from "../DecisionRepo.ts"
+import { type MintId, mintRowKey } from "../TaskRepo.ts"
 import { attributeMints, countMints, insertRows, ownedMints, updateBatch } from "./change.ts"
 import { claimWallet, endHold, failTask, noteDecision } from "./decide.ts"
 import type { Statements } from "./statements.ts"
+import { instantOf } from "./TimeColumns.ts"
 import { lockTask, orOutrun, touchWallet, transact } from "./transact.ts"
 
 export const resolveBatch = (on: Statements, resolution: BatchResolution, decision: Decision, nowMs: number) => {
-  const { before, after, mints, replacement, evidence, failure } = resolution
+  const { before, after, mints, strays = [], replacement, evidence, failure } = resolution
   const { taskId, walletId } = before
   return transact(
     on,
@@ -19,6 +22,10 @@ export const resolveBatch = (on: Statements, resolution: BatchResolution, decisi
         yield* attributeMints(on, after, mints, nowMs)
         yield* orOutrun(ownedMints(on, after, before.minted + mints.length))
       }
+      if (strays.length > 0) {
+        yield* setAsideMints(on, before, strays, nowMs)
+        yield* orOutrun(areStrays(on, before, strays))
+      }
       yield* recordAttested(on, resolution, nowMs)
       if (replacement !== undefined) yield* orOutrun(insertRows(on, [replacement], on.sql`true`))
       yield* countMints(on, taskId, nowMs)
@@ -28,6 +35,23 @@ export const resolveBatch = (on: Statements, resolution: BatchResolution, decisi
     })
   )
 }
+
+/** Those that a batch has got meanwhile stay with it. */
+const setAsideMints = ({ sql }: Statements, batch: Batch, strays: ReadonlyArray<MintId>, nowMs: number) => {
+  const rows = JSON.stringify(strays.map((mint) => ({ key: mintRowKey(batch, mint), tx: mint.tx, part: mint.part })))
+  return sql`
+    INSERT INTO ai_agent_stray_mints (mint_key, task_id, decided_at)
+    SELECT x.key, ${batch.taskId}::uuid, ${instantOf(sql, nowMs)}
+    FROM jsonb_to_recordset(${rows}::text::jsonb) AS x(key text, tx text, part int)
+    WHERE NOT EXISTS (SELECT 1 FROM ai_agent_batch_mints m WHERE m.tx_hash = x.tx AND m.part = x.part
+      AND m.token = ${batch.token} AND m.recipient = ${batch.recipient})
+    ORDER BY x.key
+    ON CONFLICT DO NOTHING`
+}
+
+const areStrays = ({ sql }: Statements, batch: Batch, strays: ReadonlyArray<MintId>) => sql`
+  SELECT 1 FROM ai_agent_stray_mints WHERE mint_key = ANY(${strays.map((mint) => mintRowKey(batch, mint))}::text[])
+  HAVING count(*) = ${strays.length}::int`
 
 /** v1.1's record of mints that are there by a person's word: the chain names no transaction for them. */
 const recordAttested = ({ sql, time }: Statements, { before, after, mints }: BatchResolution, nowMs: number) => sql`

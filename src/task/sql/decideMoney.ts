@@ -7,9 +7,10 @@ import type { Usdc } from "../../domain/Usdc.ts"
 import type { WalletId } from "../../domain/Wallet.ts"
 import type { Decision } from "../DecisionRepo.ts"
 import { claimWallet, noteDecision } from "./decide.ts"
+import { refundColumns, refundOf, RefundRecords, updateRefund } from "./refunds.ts"
 import type { Statements } from "./statements.ts"
 import { instantOf } from "./TimeColumns.ts"
-import { orOutrun, transact } from "./transact.ts"
+import { orOutrun, touchWallet, transact } from "./transact.ts"
 
 export const askRefund = (
   on: Statements,
@@ -30,11 +31,10 @@ export const askRefund = (
   )
 }
 
-/** An order that was placed meanwhile bumps no version: its money must not go back as credit. */
+/** An order that was placed meanwhile bumps no version: its money must not go back as credit, nor that of one that is held. */
 const nobodyWaits = ({ sql }: Statements, walletId: WalletId) => sql`
   SELECT 1 WHERE NOT EXISTS (
-    SELECT 1 FROM ai_agent_tasks t LEFT JOIN ai_agent_task_state s ON s.task_id = t.id
-    WHERE t.agent_wallet_id = ${walletId}::uuid AND t.status = 'pending_payment' AND s.held_at IS NULL)`
+    SELECT 1 FROM ai_agent_tasks t WHERE t.agent_wallet_id = ${walletId}::uuid AND t.status = 'pending_payment')`
 
 const insertRefund = ({ sql }: Statements, refund: Refund) => {
   const createdAt = instantOf(sql, refund.createdAtMs)
@@ -60,6 +60,40 @@ const useDeposits = ({ sql }: Statements, refund: Refund, uses: ReadonlyArray<De
     INSERT INTO ai_agent_deposit_uses (tx_hash, log_index, refund_id, amount)
     SELECT tx_hash, log_index, ${refund.id}::uuid, amount FROM spent`
 }
+
+const REFUNDS_MAX = 100
+
+export const refundsOf = Effect.fnUntraced(function* (on: Statements, walletId: WalletId) {
+  const raw = yield* on.sql`
+    SELECT ${refundColumns(on)} FROM ai_agent_refunds r WHERE r.wallet_id = ${walletId}::uuid
+    ORDER BY r.created_at DESC, r.id LIMIT ${REFUNDS_MAX}::int`
+  return (yield* Schema.decodeUnknownEffect(RefundRecords)(raw)).map(refundOf)
+})
+
+export const withdrawRefund = (
+  on: Statements,
+  { before, after }: { readonly before: Refund; readonly after: Refund },
+  decision: Decision,
+  nowMs: number
+) =>
+  transact(
+    on,
+    Effect.gen(function* () {
+      yield* touchWallet(on, before.walletId)
+      yield* orOutrun(updateRefund(on, before, after, nowMs))
+      yield* giveBack(on, before)
+      yield* noteDecision(on, decision, { walletId: before.walletId }, nowMs)
+    })
+  )
+
+/** The deposits have again what was to be refunded out of them. */
+const giveBack = ({ sql }: Statements, { id }: Refund) => sql`
+  UPDATE ai_agent_deposits d SET remaining = d.remaining + total.amount
+  FROM (
+    SELECT tx_hash, log_index, sum(amount)::bigint AS amount FROM ai_agent_deposit_uses
+    WHERE refund_id = ${id}::uuid GROUP BY 1, 2
+  ) total
+  WHERE d.tx_hash = total.tx_hash AND d.log_index = total.log_index AND d.remaining + total.amount <= d.amount`
 
 const Reasons = Schema.Array(Schema.Struct({ stopped_reason: Schema.NullOr(Schema.String) }))
 

@@ -5,12 +5,13 @@ import type { WalletId } from "../../domain/Wallet.ts"
 import type { BadTask, PendingPage, WalletOrders } from "../TaskRepo.ts"
 import { reservations } from "./money.ts"
 import {
+  heldOrders,
   MoneyFields,
   readTasks,
   readWallet,
   taskColumns,
   TaskFields,
-  type TaskRecord,
+  taskRow,
   walletColumns,
   WalletFields
 } from "./rows.ts"
@@ -19,22 +20,24 @@ import type { Statements } from "./statements.ts"
 const WalletRecords = Schema.Array(Schema.Struct({ page_wallet: Schema.String, ...WalletFields, ...MoneyFields }))
 type WalletRecord = (typeof WalletRecords.Type)[number]
 
-const TaskRecords = Schema.Array(Schema.Struct(TaskFields))
+const TaskRecords = Schema.Array(Schema.Struct({ ...TaskFields, is_held: Schema.Boolean }))
 
 /** The wallets of a query that gives `wallet_id`, with those of their tasks that wait for money. */
 const readOrders = Effect.fnUntraced(function* ({ sql, time }: Statements, page: Page, wallets: Fragment) {
   // Orders, wallet, version, books and reservations come out of one statement, and so of one moment.
   const raw = yield* sql<{ readonly id: string | null }>`
     WITH page AS (${wallets}), money AS (${reservations(sql, sql`SELECT wallet_id FROM page`, false)})
-    SELECT p.wallet_id AS page_wallet, ${taskColumns(sql, time)}, ${walletColumns(sql)},
+    SELECT p.wallet_id AS page_wallet, ${taskColumns(sql, time)}, s.held_at IS NOT NULL AS is_held,
+      ${walletColumns(sql)},
       coalesce(ws.version, 0) AS version, coalesce(ws.proven_block, 0) AS proven_block,
       ws.counted_block, ws.book_balance, ws.stopped_reason,
       coalesce(m.reserved_sum, 0) AS reserved_sum, coalesce(m.maybe_spent, 0) AS maybe_spent,
+      coalesce(m.foreign_sum, 0) AS foreign_sum,
       EXISTS (SELECT 1 FROM ai_agent_tasks v1 WHERE v1.agent_wallet_id = p.wallet_id AND v1.status = 'processing'
         AND NOT EXISTS (SELECT 1 FROM ai_agent_batches b WHERE b.task_id = v1.id)) AS is_shared
     FROM page p
     LEFT JOIN (ai_agent_tasks t LEFT JOIN ai_agent_task_state s ON s.task_id = t.id)
-      ON t.agent_wallet_id = p.wallet_id AND t.status = 'pending_payment' AND s.held_at IS NULL
+      ON t.agent_wallet_id = p.wallet_id AND t.status = 'pending_payment'
     LEFT JOIN ai_agent_wallets w ON w.id = p.wallet_id
     LEFT JOIN ai_agent_wallet_state ws ON ws.wallet_id = p.wallet_id
     LEFT JOIN money m ON m.wallet_id = p.wallet_id
@@ -82,32 +85,31 @@ export const walletOrders = (on: Statements, walletId: WalletId) =>
     ({ wallets }) => wallets[0]
   )
 
-const toPage = (
-  rows: ReadonlyArray<WalletRecord>,
-  tasks: ReadonlyArray<TaskRecord>,
-  walletsMax: number
-): PendingPage => {
+const toPage = (rows: ReadonlyArray<WalletRecord>, tasks: typeof TaskRecords.Type, walletsMax: number): PendingPage => {
   const tasksOf = Map.groupBy(tasks, (task) => task.agent_wallet_id)
   const wallets: Array<WalletOrders> = []
   const bad: Array<BadTask> = []
   const ofWallet = new Map(rows.map((row) => [row.page_wallet, row]))
   for (const [walletId, row] of ofWallet) {
     const wallet = readWallet(walletId, row)
-    const waiting = tasksOf.get(walletId) ?? []
+    const ofThis = tasksOf.get(walletId) ?? []
+    const waiting = ofThis.filter(({ is_held }) => !is_held)
+    const held = heldOrders(ofThis.filter(({ is_held }) => is_held).map(taskRow))
     const read = readTasks(waiting, wallet)
     bad.push(...read.bad)
     // Whose every order is bad has nothing to be paid.
     if (Result.isFailure(wallet) || read.tasks.length < Math.min(1, waiting.length)) continue
-    wallets.push({ wallet: wallet.success, ...moneyOf(row), pending: read.tasks })
+    wallets.push({ wallet: wallet.success, ...moneyOf(row), pending: read.tasks, held })
   }
   return { wallets, bad, cursor: ofWallet.size < walletsMax ? undefined : rows.at(-1)?.page_wallet }
 }
 
-const moneyOf = (row: WalletRecord): Omit<WalletOrders, "wallet" | "pending"> => ({
+const moneyOf = (row: WalletRecord): Omit<WalletOrders, "wallet" | "pending" | "held"> => ({
   version: row.version,
   provenBlock: row.proven_block,
   reserved: usdc(row.reserved_sum),
   maybeSpent: usdc(row.maybe_spent),
+  foreign: usdc(row.foreign_sum),
   books: row.book_balance === null ? undefined : { countedBlock: row.counted_block ?? 0n, balance: row.book_balance },
   isShared: row.is_shared,
   stopped: row.stopped_reason ?? undefined

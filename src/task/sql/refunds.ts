@@ -15,13 +15,15 @@ const RefundRecord = Schema.Struct({
   pay_to: Schema.String,
   amount: Schema.BigInt,
   nonce: Schema.String,
-  status: Schema.Literals(["planned", "signed", "paid", "held"]),
+  status: Schema.Literals(["planned", "signed", "paid", "held", "withdrawn"]),
   version: Schema.Number,
   valid_after: Schema.NullOr(Schema.BigInt),
   valid_before: Schema.NullOr(Schema.BigInt),
   signed_block: Schema.NullOr(Schema.BigInt),
   sends: Schema.Number,
   looks: Schema.Number,
+  voids: Schema.Number,
+  keeps_money: Schema.Boolean,
   tx_hash: Schema.NullOr(Schema.String),
   block: Schema.NullOr(Schema.BigInt),
   next_action_ms: Schema.NullOr(Schema.Number),
@@ -34,7 +36,7 @@ export const RefundRecords = Schema.Array(RefundRecord)
 /** Select list for `ai_agent_refunds r`. */
 export const refundColumns = ({ sql }: Statements) => sql`
   r.id, r.wallet_id, r.payer, r.pay_to, r.amount, r.nonce, r.status, r.version, r.valid_after, r.valid_before,
-  r.signed_block, r.sends, r.looks, r.tx_hash, r.block, r.reason,
+  r.signed_block, r.sends, r.looks, r.voids, r.keeps_money, r.tx_hash, r.block, r.reason,
   (extract(epoch FROM r.next_action_at) * 1000)::float8 AS next_action_ms,
   (extract(epoch FROM r.created_at) * 1000)::float8 AS created_ms`
 
@@ -60,6 +62,8 @@ export const refundOf = (row: RefundRecord): Refund => ({
         },
   sends: row.sends,
   looks: row.looks,
+  voids: row.voids,
+  keepsMoney: row.keeps_money,
   tx: (row.tx_hash ?? undefined) as Bytes32 | undefined,
   block: row.block ?? undefined,
   nextActionAtMs: row.next_action_ms ?? undefined,
@@ -72,25 +76,33 @@ export const saveRefund = Effect.fnUntraced(function* (
   { before, after, spent }: { readonly before: Refund; readonly after: Refund; readonly spent?: Spent | undefined },
   nowMs: number
 ) {
-  const { sql } = on
   return yield* transact(
     on,
     Effect.gen(function* () {
       if (after.status !== before.status) yield* touchWallet(on, before.walletId, spent)
-      const isClaim = before.status === "planned" && after.status === "signed"
-      if (isClaim) yield* keepPauses(sql)
-      yield* orOutrun(sql`
-        UPDATE ai_agent_refunds SET status = ${after.status}, version = version + 1,
-          valid_after = ${after.window?.validAfter ?? null}::bigint,
-          valid_before = ${after.window?.validBefore ?? null}::bigint,
-          signed_block = ${after.window?.block ?? null}::bigint,
-          sends = ${after.sends}::int, looks = ${after.looks}::int, tx_hash = ${after.tx ?? null}::text,
-          block = ${after.block ?? null}::bigint, next_action_at = ${instantOf(sql, after.nextActionAtMs ?? null)},
-          reason = ${after.reason ?? null}::text, updated_at = ${instantOf(sql, nowMs)}
-        WHERE id = ${before.id}::uuid AND version = ${before.version}::int AND status = ${before.status}
-          AND NOT (${isClaim}::boolean
-            AND (${isStopped(on, sql`wallet_id`)} OR ${pausedFor(sql, sql`wallet_id`)}))
-        RETURNING id`)
+      if (isClaim(before, after)) yield* keepPauses(on.sql)
+      yield* orOutrun(updateRefund(on, before, after, nowMs))
     })
   )
 })
+
+/** From this step on a transfer may exist. */
+const isClaim = (before: Refund, after: Refund): boolean => before.status === "planned" && after.status === "signed"
+
+/** The row of `before` becomes `after`, under the same conditions as a batch's. */
+export const updateRefund = (on: Statements, before: Refund, after: Refund, nowMs: number) => {
+  const { sql } = on
+  return sql`
+    UPDATE ai_agent_refunds SET status = ${after.status}, version = version + 1,
+      valid_after = ${after.window?.validAfter ?? null}::bigint,
+      valid_before = ${after.window?.validBefore ?? null}::bigint,
+      signed_block = ${after.window?.block ?? null}::bigint,
+      sends = ${after.sends}::int, looks = ${after.looks}::int, voids = ${after.voids}::int,
+      keeps_money = ${after.keepsMoney}::boolean, tx_hash = ${after.tx ?? null}::text,
+      block = ${after.block ?? null}::bigint, next_action_at = ${instantOf(sql, after.nextActionAtMs ?? null)},
+      reason = ${after.reason ?? null}::text, updated_at = ${instantOf(sql, nowMs)}
+    WHERE id = ${before.id}::uuid AND version = ${before.version}::int AND status = ${before.status}
+      AND NOT (${isClaim(before, after)}::boolean
+        AND (${isStopped(on, sql`wallet_id`)} OR ${pausedFor(sql, sql`wallet_id`)}))
+    RETURNING id`
+}

@@ -1,6 +1,7 @@
 import { Redacted, Result, Schema } from "effect"
 import type { SqlClient } from "effect/sql"
 import { type Address, parse } from "../../domain/Address.ts"
+import type { HeldOrder } from "../../domain/Allocation.ts"
 import { type Batch, BATCH_STATUSES } from "../../domain/Batch.ts"
 import { messages, readTask, STATUSES, type Task, type TaskRow } from "../../domain/Task.ts"
 import { usdc } from "../../domain/Usdc.ts"
@@ -73,6 +74,7 @@ export const MoneyFields = {
   proven_block: Schema.BigInt,
   reserved_sum: Schema.BigInt,
   maybe_spent: Schema.BigInt,
+  foreign_sum: Schema.BigInt,
   counted_block: Schema.NullOr(Schema.BigInt),
   book_balance: Schema.NullOr(Schema.BigInt),
   stopped_reason: Schema.NullOr(Schema.String),
@@ -129,6 +131,12 @@ export const sortTasks = (rows: ReadonlyArray<TaskRow>, wallet: Result.Result<Wa
   }
   return { tasks, bad }
 }
+
+/** What held orders keep. A row whose cost or time makes no sense keeps nothing. */
+export const heldOrders = (rows: ReadonlyArray<TaskRow>): ReadonlyArray<HeldOrder> =>
+  rows
+    .filter(({ totalCost, createdAtMs }) => totalCost > 0n && Number.isFinite(createdAtMs))
+    .map(({ id, totalCost, createdAtMs }) => ({ id, totalCost: usdc(totalCost), createdAtMs, isHeld: true }))
 
 export const readTasks = (rows: ReadonlyArray<TaskRecord>, wallet: Result.Result<Wallet, string>): SortedTasks =>
   sortTasks(rows.map(taskRow), wallet)

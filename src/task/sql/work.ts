@@ -3,7 +3,7 @@ import { type Address, parse } from "../../domain/Address.ts"
 import { messages } from "../../domain/Task.ts"
 import { usdc } from "../../domain/Usdc.ts"
 import type { WalletId } from "../../domain/Wallet.ts"
-import { type MintId, mintKey, type MintsOf, type OpenTasks, type WalletWork } from "../TaskRepo.ts"
+import { type MintId, mintKey, mintRowKey, type MintsOf, type OpenTasks, type WalletWork } from "../TaskRepo.ts"
 import { dueWork } from "./due.ts"
 import { reservations } from "./money.ts"
 import { pausesOf } from "./paused.ts"
@@ -37,6 +37,7 @@ const WalletRecords = Schema.Array(
 )
 const Counts = Schema.Array(Schema.Struct({ status: Schema.String, held: Schema.Boolean, count: Schema.BigInt }))
 const One = Schema.Array(Schema.Struct({ count: Schema.BigInt }))
+const Strays = Schema.Array(Schema.Struct({ mint_key: Schema.String }))
 const MintIds = Schema.Array(Schema.Struct({ tx_hash: Schema.String, part: Schema.Number }))
 
 export const dueWallets = Effect.fnUntraced(function* ({ sql }: Statements, nowMs: number, limit: number) {
@@ -105,6 +106,10 @@ export const attributedMints = Effect.fnUntraced(function* (
       AND token = ${token} AND recipient = ${recipient}`
   const rows = yield* Schema.decodeUnknownEffect(MintIds)(raw)
   const attributed = new Set(rows.map((row) => mintKey({ tx: row.tx_hash as MintId["tx"], part: row.part })))
+  const keys = mints.map((mint) => mintRowKey({ token, recipient }, mint))
+  const strays = yield* sql`SELECT mint_key FROM ai_agent_stray_mints WHERE mint_key = ANY(${keys}::text[])`
+  const setAside = new Set((yield* Schema.decodeUnknownEffect(Strays)(strays)).map((row) => row.mint_key))
+  for (const mint of mints) if (setAside.has(mintRowKey({ token, recipient }, mint))) attributed.add(mintKey(mint))
   return new Set(mints.map(mintKey).filter((key) => attributed.has(key)))
 })
 

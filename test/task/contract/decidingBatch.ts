@@ -1,10 +1,11 @@
 import { assert } from "@effect/vitest"
 import { Effect } from "effect"
 import { type Batch, nonceOf } from "../../../src/domain/Batch.ts"
-import { resolve } from "../../../src/domain/BatchLife.ts"
+import { release, resolve } from "../../../src/domain/BatchLife.ts"
 import type { Task } from "../../../src/domain/Task.ts"
 import { times } from "../../../src/domain/Usdc.ts"
 import { type BatchResolution, DecisionRepo } from "../../../src/task/DecisionRepo.ts"
+import { TaskRepo } from "../../../src/task/TaskRepo.ts"
 import { LedgerFixture } from "../../support/LedgerFixture.ts"
 import { CHAIN } from "../../support/LedgerSql.ts"
 import { assertNoted, AT_MS, DECISION, heldBatch, holdTask, versionOf } from "./deciding.ts"
@@ -62,6 +63,45 @@ const replacementOf = (batch: Batch, number: number): Batch => {
 const rowOf = ({ id }: Task) => Effect.flatMap(LedgerFixture, (fixture) => fixture.readTask(id))
 
 export const decidingBatchPromises = (promises: Promises): void => {
+  promises(
+    "a batch that was never paid is paid for after all, and mints that are not its own are no batch's any more",
+    Effect.fnUntraced(function* () {
+      const { wallet, task, batch } = yield* givenHeld()
+      const repo = yield* TaskRepo
+      const strays = mintsOf(batch, 2)
+      assert.strictEqual((yield* repo.attributedMints(batch, strays)).size, 0)
+      const after = release(batch, AT_MS, "again: the person made them")
+      assert.isTrue(yield* decide(batch, 0, { after, strays }))
+      assert.deepInclude(yield* batchOf(task, 1), {
+        status: "planned",
+        minted: 0,
+        window: undefined,
+        nonce: batch.nonce
+      })
+      assert.strictEqual((yield* repo.attributedMints(batch, strays)).size, 2)
+      const going = yield* taskOf(wallet, task.id)
+      assert.deepInclude(going, { status: "processing", mintsCompleted: 0, errorMessage: undefined })
+      assert.strictEqual((yield* workOf(wallet)).reserved, cost(4))
+      const paid = yield* givenPaid(task, 1)
+      const took = { before: paid, after: delivered(2)(paid), mints: strays }
+      assert.isFalse(yield* repo.saveBatch(took, AT_MS), "what is set aside is not taken, whoever has read it before")
+      yield* assertNoted({ taskId: task.id, walletId: wallet.id })
+    })
+  )
+
+  promises(
+    "mints that a batch has got meanwhile are not set aside, and nothing is decided",
+    Effect.fnUntraced(function* () {
+      const { task, batch } = yield* givenHeld()
+      const other = yield* givenPaid(task, 2)
+      yield* advance(other, delivered(2), { mints: mintsOf(other, 2) })
+      const after = release(batch, AT_MS, "again")
+      assert.isFalse(yield* decide(batch, 0, { after, strays: mintsOf(other, 2) }))
+      assert.strictEqual((yield* batchOf(task, 1)).status, "held")
+      yield* assertNoted()
+    })
+  )
+
   promises(
     "mints on chain are given to the batch, counted and recorded, and the order goes on",
     Effect.fnUntraced(function* () {

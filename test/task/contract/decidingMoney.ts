@@ -1,6 +1,13 @@
 import { assert } from "@effect/vitest"
 import { Effect } from "effect"
-import { planRefund } from "../../../src/domain/Refund.ts"
+import {
+  planRefund,
+  type Refund,
+  releaseRefund,
+  signRefund,
+  VOIDS_MAX,
+  withdrawRefund
+} from "../../../src/domain/Refund.ts"
 import { messages } from "../../../src/domain/Task.ts"
 import { usdc } from "../../../src/domain/Usdc.ts"
 import type { Wallet } from "../../../src/domain/Wallet.ts"
@@ -95,6 +102,41 @@ export const decidingMoneyPromises = (promises: Promises): void => {
       const left = yield* (yield* TaskRepo).unspentDeposits([wallet.id])
       assert.strictEqual(left[0]?.left, 5_000_000n)
       yield* assertNoted()
+    })
+  )
+
+  promises(
+    "a refund that is held with its money keeps it until it is withdrawn, and then its deposits have it back",
+    Effect.fnUntraced(function* () {
+      const wallet = yield* givenWallet()
+      yield* givenDeposit(wallet)
+      assert.isTrue(yield* ask(wallet, uuid(1), 0n))
+      const [tasks, decisions] = [yield* TaskRepo, yield* DecisionRepo]
+      let [refund] = yield* decisions.refundsOf(wallet.id)
+      if (refund === undefined) return yield* Effect.die("no refund")
+      for (let lapse = 0; lapse < VOIDS_MAX; lapse++) {
+        const window = { amount: refund.amount, payTo: refund.payTo, validAfter: 1, validBefore: 2, block: 1n }
+        for (const step of [
+          (one: Refund) => signRefund(one, window, NOW_MS),
+          (one: Refund) => releaseRefund(one, NOW_MS)
+        ]) {
+          const before: Refund = refund
+          assert.isTrue(yield* tasks.saveRefund({ before, after: step(before) }, NOW_MS))
+          refund = (yield* decisions.refundsOf(wallet.id))[0] ?? before
+        }
+      }
+      assert.deepInclude(refund, { status: "held", voids: VOIDS_MAX, keepsMoney: true })
+      assert.deepInclude(yield* workOf(wallet), { refunds: [], reserved: usdc(3_000_000n) })
+      const withdrawal = { before: refund, after: withdrawRefund(refund, "no gas") }
+      assert.isTrue(yield* decisions.withdrawRefund(withdrawal, DECISION, AT_MS))
+      assert.isFalse(yield* decisions.withdrawRefund(withdrawal, DECISION, AT_MS))
+      assert.strictEqual((yield* workOf(wallet)).reserved, 0n)
+      const left = yield* tasks.unspentDeposits([wallet.id])
+      assert.deepStrictEqual(
+        left.map((one) => one.left),
+        [5_000_000n]
+      )
+      assert.lengthOf(yield* (yield* LedgerFixture).readDecisions, 2)
     })
   )
 

@@ -89,6 +89,24 @@ export const holdingPromises = (promises: Promises): void => {
   )
 
   promises(
+    "a held order that waits for money is seen beside those that go on, and by nobody where there are none",
+    Effect.fnUntraced(function* () {
+      const wallet = yield* givenWallet()
+      const held = yield* givenOrder(wallet, { quantity: 2, createdAtMs: NOW_MS - 1_000 })
+      const odd = yield* givenOrder(wallet, { totalCost: 0n })
+      yield* hold(held, odd)
+      assert.deepStrictEqual((yield* firstPage).wallets, [])
+      const waiting = yield* givenOrder(wallet)
+      const { pending, held: beside } = yield* ordersOf(wallet)
+      assert.deepStrictEqual(
+        pending.map(({ id }) => id),
+        [waiting]
+      )
+      assert.deepStrictEqual(beside, [{ id: held, totalCost: cost(2), createdAtMs: NOW_MS - 1_000, isHeld: true }])
+    })
+  )
+
+  promises(
     "an order is held once: whoever comes second is not told so, and the first reason stays",
     Effect.fnUntraced(function* () {
       const id = yield* givenOrder(yield* givenWallet())

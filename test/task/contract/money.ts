@@ -3,12 +3,16 @@ import { Effect } from "effect"
 import type { Batch } from "../../../src/domain/Batch.ts"
 import { doubt, hold, release } from "../../../src/domain/BatchLife.ts"
 import type { Wallet } from "../../../src/domain/Wallet.ts"
+import { DecisionRepo } from "../../../src/task/DecisionRepo.ts"
+import { TaskRepo } from "../../../src/task/TaskRepo.ts"
 import { LedgerFixture } from "../../support/LedgerFixture.ts"
+import { DECISION } from "./deciding.ts"
 import {
   accepted,
   advance,
   batchOf,
   cost,
+  cut,
   givenDelivered,
   givenFunded,
   givenOrder,
@@ -34,15 +38,20 @@ const moneyOf = Effect.fnUntraced(function* (wallet: Wallet) {
   yield* fixture.editTask(id, { status: "cancelled" })
   const { reserved, maybeSpent } = yield* workOf(wallet)
   return {
-    sweep: { reserved: swept.reserved, maybeSpent: swept.maybeSpent },
+    sweep: { reserved: swept.reserved, maybeSpent: swept.maybeSpent, foreign: swept.foreign },
     actor: { reserved, maybeSpent }
   }
 })
 
 const both = (reserved: bigint, maybeSpent = 0n) => ({
-  sweep: { reserved, maybeSpent },
+  sweep: { reserved, maybeSpent, foreign: 0n },
   actor: { reserved, maybeSpent }
 })
+
+const whole = (reserved: bigint) => ({ reserved, maybeSpent: 0n, foreign: 0n })
+
+/** A row of another program, which the wallet's actor proves first. */
+const foreignRow = (left: bigint) => ({ ...both(0n), sweep: { reserved: left, maybeSpent: left, foreign: left } })
 
 /** A planned order of two batches, worth two mints each; the first one was taken this way. */
 const givenFirstBatch = Effect.fnUntraced(function* (...steps: ReadonlyArray<(batch: Batch) => Batch>) {
@@ -102,23 +111,50 @@ export const moneyPromises = (promises: Promises): void => {
   )
 
   promises(
-    "a funded row of another program is spared by the sweep, and proves no money to its wallet",
+    "a funded row of another program is spared by the sweep, may have spent it all, and proves no money to its wallet",
     Effect.fnUntraced(function* () {
       const wallet = yield* givenWallet()
       const fixture = yield* LedgerFixture
       const id = yield* givenOrder(wallet)
       yield* fixture.editTask(id, { status: "funded" })
-      assert.deepStrictEqual(yield* moneyOf(wallet), { ...both(0n), sweep: { reserved: cost(4), maybeSpent: 0n } })
+      assert.deepStrictEqual(yield* moneyOf(wallet), foreignRow(cost(4)))
       assert.isFalse((yield* taskOf(wallet, id)).reserved)
     })
   )
 
   promises(
-    "a row that v1.1 was minting is spared at what is left of it",
+    "a row that v1.1 was minting is spared at what is left of it, and may have spent that",
     Effect.fnUntraced(function* () {
       const wallet = yield* givenWallet()
       yield* (yield* LedgerFixture).editTask(yield* givenOrder(wallet), { status: "processing", mintsCompleted: 3 })
-      assert.deepStrictEqual(yield* moneyOf(wallet), { ...both(0n), sweep: { reserved: cost(1), maybeSpent: 0n } })
+      assert.deepStrictEqual(yield* moneyOf(wallet), foreignRow(cost(1)))
+    })
+  )
+
+  promises(
+    "what a row of another program spent is certain once it is taken over: by a person's word, or with its plan",
+    Effect.fnUntraced(function* () {
+      const wallet = yield* givenWallet()
+      const id = yield* givenOrder(wallet)
+      yield* (yield* LedgerFixture).editTask(id, { status: "processing" })
+      const task = yield* taskOf(wallet, id)
+      const released = { task, adopt: { mintsCompleted: 1 } }
+      assert.isTrue(yield* (yield* DecisionRepo).release(released, DECISION, NOW_MS))
+      assert.deepStrictEqual(yield* moneyOf(wallet), { ...both(0n), sweep: whole(cost(3)) })
+      const adopted = yield* taskOf(wallet, id)
+      assert.isTrue(yield* (yield* TaskRepo).plan(adopted, cut(adopted, wallet, 2), NOW_MS))
+      assert.deepStrictEqual(yield* moneyOf(wallet), both(cost(3)))
+    })
+  )
+
+  promises(
+    "an order of ours that v1.1 has taken up may have spent all that is left of it",
+    Effect.fnUntraced(function* () {
+      const wallet = yield* givenWallet()
+      const { id } = yield* givenFunded(wallet)
+      yield* (yield* LedgerFixture).editTask(id, { status: "processing" })
+      const money = { reserved: cost(4), maybeSpent: cost(4), foreign: cost(4) }
+      assert.deepStrictEqual(yield* moneyOf(wallet), { ...both(cost(4), cost(4)), sweep: money })
     })
   )
 
@@ -155,7 +191,7 @@ export const moneyPromises = (promises: Promises): void => {
       assert.isTrue(yield* saveTask(task, { status: "failed" }))
       assert.isTrue(yield* saveTask({ ...task, status: "failed" }, { status: "funded" }))
       assert.isFalse((yield* taskOf(wallet, task.id)).reserved)
-      assert.deepStrictEqual(yield* moneyOf(wallet), { ...both(0n), sweep: { reserved: cost(4), maybeSpent: 0n } })
+      assert.deepStrictEqual(yield* moneyOf(wallet), foreignRow(cost(4)))
     })
   )
 

@@ -42,7 +42,7 @@ export const readingPromises = (promises: Promises): void => {
         token: inCapitals(TOKEN)
       })
       const orders = yield* ordersOf(wallet)
-      assert.deepInclude(orders, { version: 0n, provenBlock: 0n, reserved: zero, maybeSpent: zero })
+      assert.deepInclude(orders, { version: 0n, provenBlock: 0n, reserved: zero, maybeSpent: zero, foreign: zero })
       assert.lengthOf(orders.pending, 1)
       assert.deepInclude(orders.pending[0], {
         id,

@@ -1,0 +1,76 @@
+import { Clock, Effect } from "effect"
+import { ChainClient } from "../chain/ChainClient.ts"
+import { Settings } from "../config/Settings.ts"
+import type { Address } from "../domain/Address.ts"
+import { blockBefore } from "../domain/Block.ts"
+import { type Refund, type RefundId, withdrawRefund } from "../domain/Refund.ts"
+import { shortId } from "../domain/Task.ts"
+import { format, type Usdc } from "../domain/Usdc.ts"
+import { DecisionRepo } from "../task/DecisionRepo.ts"
+import { findWallet } from "./find.ts"
+import { commit, missing, Refused } from "./Refused.ts"
+
+export interface Withdrawn {
+  readonly command: "withdraw"
+  readonly refundId: RefundId
+  readonly wallet: Address
+  readonly to: Address
+  /** What is the wallet's credit again. */
+  readonly amount: Usdc
+}
+
+/**
+ * Gives up a refund that does not get on chain: its money is the wallet's credit again. Refused while a signed transfer of
+ * it may still be taken to the chain, and where the chain shows that it was.
+ */
+export const withdraw = Effect.fn("operator.withdraw")(function* (name: string, refundName: string, why: string) {
+  const wallet = yield* findWallet(name)
+  const refund = yield* refundOf(wallet.id, refundName)
+  yield* mayBeWithdrawn(refund)
+  const said = `refund ${refund.id} is withdrawn: ${format(refund.amount)} USDC stay in the wallet`
+  const nowMs = yield* Clock.currentTimeMillis
+  const write = (yield* DecisionRepo).withdrawRefund(
+    { before: refund, after: withdrawRefund(refund, why) },
+    { command: "refund", said, why },
+    nowMs
+  )
+  yield* commit("The refund", write)
+  const { id: refundId, payTo: to, amount } = refund
+  return { command: "withdraw", refundId, wallet: wallet.agentAddress, to, amount } satisfies Withdrawn as Withdrawn
+})
+
+const refundOf = Effect.fnUntraced(function* (walletId: string, name: string) {
+  const wanted = name.trim().toLowerCase()
+  const found = (yield* (yield* DecisionRepo).refundsOf(walletId)).filter(({ id }) => id.startsWith(wanted))
+  if (wanted.length < 8 || found.length === 0) {
+    return yield* missing(`The wallet has no refund ${wanted}: ai-mint wallets show lists them.`)
+  }
+  const [refund] = found
+  if (refund !== undefined && found.length === 1) return refund
+  const message = `Several refunds begin with ${wanted}: ${found.map(({ id }) => id).join(", ")}. Give the whole id.`
+  return yield* new Refused({ message })
+})
+
+const mayBeWithdrawn = Effect.fnUntraced(function* (refund: Refund) {
+  const named = `Refund ${shortId(refund.id)}`
+  if (refund.status === "signed") {
+    const message =
+      `${named} is signed, and may be taken to the chain at any moment: wait until it is paid or has lapsed, at most ` +
+      "AUTHORIZATION_WINDOW. ai-mint pause --wallet keeps it from being signed again."
+    return yield* new Refused({ message })
+  }
+  if (refund.status !== "planned" && !refund.keepsMoney) {
+    return yield* new Refused({
+      message: `${named} is ${refund.status} and keeps no money: nothing is to be withdrawn.`
+    })
+  }
+  const { network } = yield* Settings
+  const chain = yield* ChainClient
+  const fromBlock = blockBefore(yield* chain.confirmedBlock, refund.createdAtMs, network.blockSeconds)
+  const { outcomes } = yield* chain.readAuthorizations([{ payer: refund.payer, nonce: refund.nonce, fromBlock }])
+  const outcome = outcomes[0]?._tag ?? "Unexplained"
+  if (outcome === "Unused" || outcome === "Canceled") return
+  return yield* new Refused({
+    message: `${named} is on the chain already, or its nonce is spent: it is not withdrawn.`
+  })
+})
