@@ -34,7 +34,13 @@ export interface Totals {
   readonly deposits: number
   /** Deposits that no sweep has counted yet. */
   readonly uncounted: number
+  /** Transfers into a wallet from before its books were opened, which are in their opening balance and not recorded. */
+  readonly earlierDeposits: number
+  /** Recorded deposits and payments that are not in the blocks that were compared: a sweep has written them since. */
+  readonly newer: number
   readonly mints: number
+  /** Mints that a batch counts and that were not looked for: by a person's word alone, or from too long ago. */
+  readonly unseenMints: number
   /** Batches and refunds that wait for a person's decision. */
   readonly held: number
 }
@@ -46,7 +52,10 @@ export const NOTHING: Totals = {
   beforeBooks: 0,
   deposits: 0,
   uncounted: 0,
+  earlierDeposits: 0,
+  newer: 0,
   mints: 0,
+  unseenMints: 0,
   held: 0
 }
 

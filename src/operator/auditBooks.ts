@@ -1,37 +1,78 @@
-import { placeKey } from "../task/TaskRepo.ts"
+import type { Deposit } from "../domain/Deposit.ts"
 import { format, sum } from "../domain/Usdc.ts"
 import type { Account } from "../task/DecisionRepo.ts"
 import { type ChainView, type Finding, isInBooks } from "./audit.ts"
 import { claimsOf } from "./auditPayments.ts"
 
-/** Deposits since the books were opened are recorded, and no others; and the books add up to the balance. */
+/**
+ * Every recorded deposit is on chain, with its amount, sender and block, and as often as the ledger has it; every transfer
+ * into the wallet since its books were opened is recorded; and the books add up to the balance.
+ */
 export const auditBooks = (account: Account, view: ChainView): Finding => {
   const { books } = account
   const wallet = account.wallet.agentAddress
-  const arrived = (view.deposits.get(wallet) ?? []).filter(({ block }) => isInBooks(account, block.number))
-  const recorded = account.deposits.filter(
-    ({ block }) =>
-      isInBooks(account, block.number) && block.number >= view.fromBlock && block.number <= view.block.number
-  )
-  if (books === undefined) return { totals: {}, differences: [] }
-  const [known, onChain] = [new Set(account.deposits.map(placeKey)), new Set(arrived.map(placeKey))]
-  const unknown = arrived.filter((deposit) => !known.has(placeKey(deposit)))
-  const lost = unknown.filter(({ block }) => block.number <= books.countedBlock)
-  const invented = recorded.filter((deposit) => !onChain.has(placeKey(deposit)))
+  const isInReach = ({ block }: Deposit): boolean => block.number >= view.fromBlock && block.number <= view.block.number
+  const recorded = account.deposits.filter(isInReach)
+  const arrived = view.deposits.get(wallet) ?? []
+  const { changed, invented, unknown } = compare(recorded, arrived)
+  const answered = unknown.filter(({ block }) => isInBooks(account, block.number))
+  const lost = answered.filter(({ block }) => books !== undefined && block.number <= books.countedBlock)
   const said = [
     ...lost.map(
       ({ amount, tx }) =>
         `${format(amount)} USDC came in ${tx}, and the ledger has counted past it: tell whoever keeps this program`
     ),
+    ...changed.map(
+      ([row, shown]) => `${told(row)} came in ${row.tx} says the ledger, and the chain shows ${told(shown)} there`
+    ),
     ...invented.map(
       ({ amount, tx }) => `${format(amount)} USDC came in ${tx} says the ledger, and the chain shows no such transfer`
     ),
-    ...unevenBy(account, view, sum(unknown.map(({ amount }) => amount)))
+    ...unevenBy(account, view, sum(answered.map(({ amount }) => amount)))
   ]
   return {
-    totals: { deposits: recorded.length - invented.length, uncounted: unknown.length - lost.length },
+    totals: {
+      deposits: recorded.length - invented.length - changed.length,
+      uncounted: answered.length - lost.length,
+      earlierDeposits: unknown.length - answered.length,
+      newer: account.deposits.length - recorded.length
+    },
     differences: said.map((what) => ({ wallet, what }))
   }
+}
+
+const told = ({ amount, from, block }: Deposit): string => `${format(amount)} USDC from ${from} (block ${block.number})`
+
+/** What a transfer is. Not the index of its log: nodes count those differently. */
+const contentOf = ({ tx, from, amount, block }: Deposit): string => `${tx}:${from}:${amount}:${block.number}`
+
+interface Compared {
+  /** The ledger's and the chain's, of the same transaction. */
+  readonly changed: ReadonlyArray<readonly [Deposit, Deposit]>
+  /** Only the ledger has them. */
+  readonly invented: ReadonlyArray<Deposit>
+  /** Only the chain has them. */
+  readonly unknown: ReadonlyArray<Deposit>
+}
+
+/** By content, and as often as it occurs. What is left over in the same transaction on both sides is one that differs. */
+const compare = (recorded: ReadonlyArray<Deposit>, arrived: ReadonlyArray<Deposit>): Compared => {
+  const same = paired(recorded, arrived, contentOf)
+  const { pairs, left, right } = paired(same.left, same.right, ({ tx }) => tx)
+  return { changed: pairs, invented: left, unknown: right }
+}
+
+/** One of each side at a time, in order, wherever they have the same key. */
+const paired = (ours: ReadonlyArray<Deposit>, theirs: ReadonlyArray<Deposit>, keyOf: (one: Deposit) => string) => {
+  const open = Map.groupBy(theirs, keyOf)
+  const pairs: Array<readonly [Deposit, Deposit]> = []
+  const left: Array<Deposit> = []
+  for (const one of ours) {
+    const partner = open.get(keyOf(one))?.shift()
+    if (partner === undefined) left.push(one)
+    else pairs.push([one, partner])
+  }
+  return { pairs, left, right: [...open.values()].flat() }
 }
 
 /**
@@ -42,9 +83,9 @@ const unevenBy = (account: Account, view: ChainView, unrecorded: bigint): Readon
   const { wallet, books } = account
   const balance = view.balances.get(wallet.agentAddress)
   if (books === undefined || balance === undefined) return []
-  const booked = new Set(claimsOf(account).flatMap(({ paid }) => paid?.tx ?? []))
+  const booked = new Set(claimsOf(account).flatMap(({ paid, nonce }) => (paid === undefined ? [] : nonce)))
   const unbooked = (view.spending.get(wallet.agentAddress) ?? []).filter(
-    ({ tx, block }) => isInBooks(account, block) && !booked.has(tx)
+    ({ nonce, block }) => isInBooks(account, block) && (nonce === undefined || !booked.has(nonce))
   )
   const isLater = (block: bigint): boolean => block > view.block.number
   const laterDeposits = account.deposits.filter(({ block }) => isLater(block.number))

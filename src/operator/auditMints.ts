@@ -45,23 +45,36 @@ export const mintGroups = (accounts: ReadonlyArray<Account>, oldest: bigint): Re
   })
 }
 
+/** Mints that batches count and that no question to the chain is about. */
+export const unseenMints = (accounts: ReadonlyArray<Account>, groups: ReadonlyArray<MintGroup>): Finding => {
+  const asked = new Set(groups.flatMap(({ batches }) => batches))
+  const known = new Map(accounts.flatMap(({ mints }) => [...Map.groupBy(mints, ofOne)]))
+  const unseen = accounts
+    .flatMap(({ batches }) => batches)
+    .map((batch) =>
+      asked.has(batch) ? Math.max(0, batch.minted - (known.get(nameOf(batch))?.length ?? 0)) : batch.minted
+    )
+  return { totals: { unseenMints: unseen.reduce((total, count) => total + count, 0) }, differences: [] }
+}
+
+const nameOf = ({ taskId, number }: Batch): string => `${taskId}/${number}`
+const ofOne = (mint: Account["mints"][number]): string => `${mint.taskId}/${mint.batchNumber}`
+
 /** Every mint that a batch of the group has is on chain, and it has as many as it counts. */
 export const auditMints = (group: MintGroup, accounts: ReadonlyArray<Account>, onChain: MintsOnChain): Finding => {
-  const numbers = new Map(group.batches.map((batch) => [`${batch.taskId}/${batch.number}`, batch]))
-  const owned = accounts
-    .flatMap(({ mints }) => mints)
-    .filter((mint) => numbers.has(`${mint.taskId}/${mint.batchNumber}`))
-  const ofBatch = Map.groupBy(owned, (mint) => `${mint.taskId}/${mint.batchNumber}`)
+  const numbers = new Map(group.batches.map((batch) => [nameOf(batch), batch]))
+  const owned = accounts.flatMap(({ mints }) => mints).filter((mint) => numbers.has(ofOne(mint)))
+  const ofBatch = Map.groupBy(owned, ofOne)
   const missing = owned.filter((mint) => !onChain.has(mintKey(mint)))
   const differences = [
     ...missing.map((mint) => ({
-      batch: numbers.get(`${mint.taskId}/${mint.batchNumber}`),
+      batch: numbers.get(ofOne(mint)),
       what: `has mint ${mint.part + 1} of its token and person in ${mint.tx}, and the chain shows fewer there`
     })),
     ...group.batches
       // What a person resolved may have mints by their word alone.
       .filter(({ status }) => status !== "resolved")
-      .map((batch) => ({ batch, has: ofBatch.get(`${batch.taskId}/${batch.number}`)?.length ?? 0 }))
+      .map((batch) => ({ batch, has: ofBatch.get(nameOf(batch))?.length ?? 0 }))
       .filter(({ batch, has }) => has !== batch.minted)
       .map(({ batch, has }) => ({ batch, what: `counts ${batch.minted} mint(s) and has ${has} on chain` }))
   ]

@@ -67,6 +67,7 @@ export const auditPayments = (account: Account, view: ChainView): Finding => {
       payments: seen.filter(({ claim, spent }) => claim?.paid?.tx === spent.tx).length,
       unproven: claims.filter((claim) => claim.isLive).length,
       beforeBooks: seen.length - ours.length,
+      newer: claims.filter(({ paid }) => paid !== undefined && !isInReach(paid, view)).length,
       held: claims.filter(({ status }) => status === "held").length
     },
     differences: differences.map((what): Difference => ({ wallet, what }))
@@ -94,9 +95,16 @@ const disagreement = ({ name, status, isLive, signed, paid }: Claim, spent: Spen
   return [`${told(spent)} with the nonce of ${name}, and something else was signed: somebody else has the key`]
 }
 
-/** What the ledger says was paid, and the chain does not show. */
-const missing = ({ name, paid }: Claim, spending: ReadonlyArray<Spending>, view: ChainView): ReadonlyArray<string> => {
-  if (paid === undefined || paid.block > view.block.number || paid.block < view.fromBlock) return []
-  if (spending.some(({ tx }) => tx === paid.tx)) return []
+/** What the ledger says was paid, and the chain does not show. Another transfer of the same transaction does not stand for it. */
+const missing = (
+  { name, nonce, paid }: Claim,
+  spending: ReadonlyArray<Spending>,
+  view: ChainView
+): ReadonlyArray<string> => {
+  if (paid === undefined || !isInReach(paid, view)) return []
+  if (spending.some((spent) => spent.nonce === nonce && spent.tx === paid.tx)) return []
   return [`${name} was paid in ${paid.tx} (block ${paid.block}) says the ledger, and the chain shows no such transfer`]
 }
+
+const isInReach = ({ block }: { readonly block: bigint }, { fromBlock, block: last }: ChainView): boolean =>
+  block >= fromBlock && block <= last.number

@@ -6,7 +6,7 @@ import type { ChainView } from "./audit.ts"
 /** Blocks of one search of logs: what the chain client takes is four times as many. */
 const BLOCKS_PER_SEARCH = 1_000_000n
 
-/** What the chain shows of these wallets, since the ledger's first block or the first trace of a payment before it. */
+/** What the chain shows of these wallets, since the ledger's first block or the first trace of a payment or deposit before it. */
 export const viewChain = Effect.fnUntraced(function* (accounts: ReadonlyArray<Account>, firstBlock: bigint) {
   const chain = yield* ChainClient
   const wallets = accounts.map(({ wallet }) => wallet.agentAddress)
@@ -26,9 +26,10 @@ export const viewChain = Effect.fnUntraced(function* (accounts: ReadonlyArray<Ac
 })
 
 /** Blocks in which something of the account may have begun. */
-const tracesOf = ({ openedBlock, batches, refunds }: Account): ReadonlyArray<bigint> =>
+const tracesOf = ({ openedBlock, batches, refunds, deposits }: Account): ReadonlyArray<bigint> =>
   [
     openedBlock,
+    ...deposits.map(({ block }) => block.number),
     ...batches.flatMap(({ window, paymentBlock }) => [window?.block, paymentBlock]),
     ...refunds.flatMap(({ window, block }) => [window?.block, block])
   ].filter((block) => block !== undefined)

@@ -8,7 +8,7 @@ import { type Account, DecisionRepo } from "../task/DecisionRepo.ts"
 import { mintKey } from "../task/TaskRepo.ts"
 import { add, type ChainView, type Difference, type Finding, NOTHING, type Totals } from "./audit.ts"
 import { auditBooks } from "./auditBooks.ts"
-import { auditMints, mintGroups } from "./auditMints.ts"
+import { auditMints, mintGroups, unseenMints } from "./auditMints.ts"
 import { auditPayments } from "./auditPayments.ts"
 import { viewChain } from "./chainView.ts"
 
@@ -72,8 +72,10 @@ const auditPage = Effect.fnUntraced(function* (accounts: ReadonlyArray<Account>,
   findings.push(yield* auditLive(accounts))
   const oldest = view.block.number > MINTS_BLOCKS_MAX ? view.block.number - MINTS_BLOCKS_MAX : 0n
   const chain = yield* ChainClient
+  const groups = mintGroups(accounts, oldest)
+  findings.push(unseenMints(accounts, groups))
   const mints = yield* Effect.forEach(
-    mintGroups(accounts, oldest),
+    groups,
     (group) =>
       Effect.map(chain.findMints(group), (found) =>
         auditMints(group, accounts, new Map(found.map((mint) => [mintKey(mint), mint])))

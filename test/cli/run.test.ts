@@ -11,7 +11,19 @@ const CANCELLED = { command: "cancel", taskId: ID, message: "Cancelled: so", cre
 const RECONCILED = {
   command: "reconcile",
   block: 664n,
-  totals: { wallets: 1, payments: 1, unproven: 0, held: 0, deposits: 1, uncounted: 0, mints: 5, beforeBooks: 0 },
+  totals: {
+    wallets: 1,
+    payments: 1,
+    unproven: 0,
+    held: 0,
+    deposits: 1,
+    uncounted: 0,
+    earlierDeposits: 0,
+    newer: 0,
+    mints: 5,
+    unseenMints: 0,
+    beforeBooks: 0
+  },
   differences: []
 } as const
 const REFUND = {

@@ -45,7 +45,10 @@ layer(Pglite.layer())("comparing ledger and chain", (it) => {
         beforeBooks: 0,
         deposits: 1,
         uncounted: 0,
+        earlierDeposits: 0,
+        newer: 0,
         mints: 12,
+        unseenMints: 0,
         held: 0
       })
     }).pipe(atWork())
@@ -156,6 +159,28 @@ layer(Pglite.layer())("comparing ledger and chain", (it) => {
       "a deposit that never was",
       (sql: SqlClient.SqlClient) => sql`UPDATE ai_agent_deposits SET tx_hash = '0xfeed'`,
       /15\.00 USDC came in 0xfeed says the ledger, and the chain shows no such transfer/
+    ],
+    [
+      "a deposit whose amount is a thousand times what came",
+      (sql: SqlClient.SqlClient) => sql`UPDATE ai_agent_deposits SET amount = amount * 1000`,
+      /15000\.00 USDC from 0x\S+ \(block \d+\) came in \S+ says the ledger, and the chain shows 15\.00 USDC from/
+    ],
+    [
+      "a deposit of another sender",
+      (sql: SqlClient.SqlClient) => sql`UPDATE ai_agent_deposits SET sender = ${STRANGER}`,
+      /15\.00 USDC from 0x5a5a\S+ \(block \d+\) came in \S+ says the ledger, and the chain shows 15\.00 USDC from/
+    ],
+    [
+      "a deposit from before the books were opened whose amount is another",
+      (sql: SqlClient.SqlClient) =>
+        sql`WITH later AS (UPDATE ai_agent_wallet_state SET opened_block = counted_block)
+          UPDATE ai_agent_deposits SET amount = amount * 1000`,
+      /15000\.00 USDC from 0x\S+ \(block \d+\) came in \S+ says the ledger, and the chain shows 15\.00 USDC from/
+    ],
+    [
+      "a payment for which another transfer of its transaction stands",
+      (sql: SqlClient.SqlClient) => sql`UPDATE ai_agent_batches SET nonce = '0xfeed' WHERE number = 2`,
+      /batch 2 of task \S+ was paid in 0x\S+ .*, and the chain shows no such transfer/
     ],
     [
       "books that do not add up",

@@ -122,7 +122,10 @@ export const Reconciled = Schema.Struct({
     held: Schema.Int,
     deposits: Schema.Int,
     uncounted: Schema.Int,
+    earlierDeposits: Schema.Int,
+    newer: Schema.Int,
     mints: Schema.Int,
+    unseenMints: Schema.Int,
     beforeBooks: Schema.Int
   }),
   differences: Schema.Array(Schema.Struct({ wallet: Address, what: Schema.String }))

@@ -121,13 +121,21 @@ const ending = (refundId: string | undefined, isHindered: boolean): string => {
 /** To six decimals, cut. */
 const etherOf = (wei: bigint): string => format(wei / 10n ** 12n)
 
+/** What a report without differences says nothing about. */
+const exempt = ({ beforeBooks, earlierDeposits, newer, unseenMints }: Audited["totals"]): ReadonlyArray<string> => [
+  ...(beforeBooks === 0 ? [] : [`${beforeBooks} transfer(s) out of wallets from before their books were opened`]),
+  ...(earlierDeposits === 0 ? [] : [`${earlierDeposits} deposit(s) from before the books were opened, not recorded`]),
+  ...(newer === 0 ? [] : [`${newer} deposit(s) and payment(s) that are newer than this block`]),
+  ...(unseenMints === 0 ? [] : [`${unseenMints} mint(s) that are known by word alone, or too old to look for`])
+]
+
 const reconciled = ({ block, totals, differences }: Audited): ReadonlyArray<string> => [
   block === undefined ? "🔎 There is no wallet yet" : `🔎 Ledger and chain compared up to block ${block}`,
   `   Wallets:  ${totals.wallets}`,
   `   Payments: ${totals.payments} agree, ${totals.unproven} not proven yet, ${totals.held} wait for a decision`,
   `   Deposits: ${totals.deposits} agree, ${totals.uncounted} not counted yet`,
   `   Mints:    ${totals.mints} agree`,
-  ...(totals.beforeBooks === 0 ? [] : [`   From before the books were opened: ${totals.beforeBooks} transfer(s)`]),
+  ...exempt(totals).map((line) => `   Not compared: ${line}`),
   ...differences.map(({ wallet, what }) => `❌ ${wallet}: ${what}`),
   differences.length === 0 ? "✅ No difference" : `${differences.length} difference(s)`
 ]

@@ -75,6 +75,6 @@ const accountOf = (tables: Tables, wallet: Wallet): Account => {
     refunds: [...tables.refunds.values()]
       .filter(isOurs)
       .toSorted((a, b) => a.createdAtMs - b.createdAtMs || byText(a.id, b.id)),
-    deposits: [...tables.deposits.values()].filter(isOurs)
+    deposits: [...tables.deposits.values()].filter((deposit) => isOurs(deposit) && !deposit.isWithdrawn)
   }
 }

@@ -159,7 +159,7 @@ const readKept = Effect.fnUntraced(function* (on: Statements, walletIds: Readonl
   const deposits = yield* Schema.decodeUnknownEffect(DepositRecords)(
     yield* sql`
     SELECT ${depositColumns(on)} FROM ai_agent_deposits d LEFT JOIN ai_agent_wallets w ON w.id = d.wallet_id
-    WHERE d.wallet_id = ANY(${ids}) ORDER BY d.block, d.tx_hash, d.log_index`
+    WHERE d.wallet_id = ANY(${ids}) AND d.withdrawn_at IS NULL ORDER BY d.block, d.tx_hash, d.log_index`
   )
   return {
     batches: Map.groupBy(batches.map(batchOf), ({ walletId }) => walletId),
