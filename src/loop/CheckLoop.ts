@@ -22,6 +22,7 @@ import { Wallets } from "../wallet/Wallets.ts"
 import { type Looked, makeReport, reportDeposits } from "./checkReport.ts"
 import { makeHoldBlacklisted } from "./blacklisted.ts"
 import { type Known, makeCountDeposits } from "./deposits.ts"
+import { eachAlone } from "./eachAlone.ts"
 import { every } from "./every.ts"
 
 /** Wallets read in one statement, and in one sweep; the next sweep goes on where this one stopped. */
@@ -183,7 +184,8 @@ const endKeyHolds = Effect.gen(function* () {
 const holdBad = Effect.fnUntraced(function* (bad: ReadonlyArray<BadTask>) {
   if (bad.length === 0) return
   const repo = yield* TaskRepo
-  const held = new Set(yield* repo.hold(bad, yield* Clock.currentTimeMillis))
+  const nowMs = yield* Clock.currentTimeMillis
+  const held = new Set(yield* eachAlone(bad, (some) => repo.hold(some, nowMs)))
   for (const { taskId, reason } of bad) {
     if (held.has(taskId)) yield* Log.warn(`⚠️ Task ${shortId(taskId)} is held: ${reason}`, { task: taskId })
   }
@@ -283,7 +285,8 @@ const fundPaid = Effect.fnUntraced(function* (
       return { ...evidence(one), ...received, uses }
     })
   })
-  const funded = yield* repo.fund(fundings, block, yield* Clock.currentTimeMillis)
+  const nowMs = yield* Clock.currentTimeMillis
+  const funded = yield* eachAlone(fundings, (some) => repo.fund(some, block, nowMs))
   const woken = new Set(paid.filter(({ task }) => funded.includes(task.id)).map(({ orders }) => orders.wallet.id))
   yield* Effect.forEach(woken, wallets.wake, { discard: true })
   return funded
@@ -296,5 +299,6 @@ const cancelOverdue = Effect.fnUntraced(function* (looked: ReadonlyArray<Looked>
   const { paymentTimeout } = yield* Settings
   const message = messages.timeout(words(Duration.toMillis(paymentTimeout)))
   const cancellations = overdue.map((one) => ({ ...evidence(one), message }))
-  return yield* repo.cancel(cancellations, block, yield* Clock.currentTimeMillis)
+  const nowMs = yield* Clock.currentTimeMillis
+  return yield* eachAlone(cancellations, (some) => repo.cancel(some, block, nowMs))
 })

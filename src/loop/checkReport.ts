@@ -1,6 +1,6 @@
 import { Clock, Duration, Effect } from "effect"
 import { Settings } from "../config/Settings.ts"
-import { type Candidate, freeAtLeast } from "../domain/Allocation.ts"
+import { type Candidate, freeAtLeast, freeAtMost } from "../domain/Allocation.ts"
 import type { Block } from "../domain/Block.ts"
 import { shortId, type Task, type TaskId } from "../domain/Task.ts"
 import { duration } from "../domain/time.ts"
@@ -109,7 +109,10 @@ const reasonToWait = ({ task, orders, balance, unclear }: Looked, block: Block):
   if (unclear === USDC_PAUSED) return unclear
   if (unclear !== undefined) return `The wallet's sums are not clear: ${unclear}`
   if (block.number < orders.provenBlock) return "The node is behind the last payment of this wallet"
-  if (task.totalCost > freeAtLeast({ ...orders, balance })) return "Insufficient balance"
+  const money = { ...orders, balance }
+  if (orders.foreign > 0n && task.totalCost > freeAtLeast(money) && task.totalCost <= freeAtMost(money))
+    return "What another program's order may have spent of this wallet is not certain until it is taken over"
+  if (task.totalCost > freeAtLeast(money)) return "Insufficient balance"
   return orders.maybeSpent > 0n
     ? "A payment of this wallet is not proven yet"
     : "The balance was paid towards an older task"

@@ -5,6 +5,7 @@ import { Settings } from "../config/Settings.ts"
 import { words } from "../domain/time.ts"
 import type { WalletId } from "../domain/Wallet.ts"
 import type { Minter } from "../mint/Minter.ts"
+import * as Incidents from "../ops/Incidents.ts"
 import * as Log from "../ops/Log.ts"
 import * as Metrics from "../ops/metrics.ts"
 import type { LedgerError, TaskRepo } from "../task/TaskRepo.ts"
@@ -129,6 +130,14 @@ const waitForRows = Effect.fnUntraced(function* (walletId: WalletId, { message }
   return yield* afterTrouble(CONTENDED_MS)
 })
 
+/** What the ledger refuses to write is a row of this wallet: it stops itself, and nobody else. */
+const waitForRow = Effect.fnUntraced(function* (walletId: WalletId, { message }: LedgerError) {
+  const words = `A row of wallet ${walletId} cannot be written, and its work waits until it can: ${message}`
+  yield* Log.warnOnce(`unwritable:${walletId}`, `⚠️ ${words}`)
+  yield* Incidents.raise(`unwritable:${walletId}`, words)
+  return yield* afterTrouble(PARKED_MS)
+})
+
 /** A turn whose trouble ends with it: the environment's costs a pause, a defect parks the wallet. */
 const guardedTurn = (walletId: WalletId) =>
   takeTurn(walletId).pipe(
@@ -136,6 +145,7 @@ const guardedTurn = (walletId: WalletId) =>
     Effect.catch((error) =>
       Effect.gen(function* () {
         if (error._tag === "LedgerError" && error.reason === "Contended") return yield* waitForRows(walletId, error)
+        if (error._tag === "LedgerError" && error.reason === "Rejected") return yield* waitForRow(walletId, error)
         const pauseMs = yield* (yield* Outage).failed
         yield* Log.warnOnce(
           `turn:${error.operation}`,

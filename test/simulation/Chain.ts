@@ -68,6 +68,7 @@ export class Chain {
   readonly #transfersOf = new Map<Address, Array<Transfer>>()
   readonly #mintsOf = new Map<string, Array<MintEvent>>()
   readonly #spent = new Map<string, Spent>()
+  readonly #limits = new Map<Address, number>()
   #waiting: Array<Tx> = []
   #haltedAt: number | undefined
   #hashes = 0
@@ -180,9 +181,7 @@ export class Chain {
 
   #faultOf(payment: SignedAuthorization, seconds: number): string | undefined {
     if (this.isPaused) return "Pausable: paused"
-    if (this.blacklisted.has(payment.from) || this.blacklisted.has(payment.to)) {
-      return "Blacklistable: account is blacklisted"
-    }
+    if (!this.mayMove(payment.from, payment.to)) return "Blacklistable: account is blacklisted"
     if (!this.#isSigned(payment)) return "FiatTokenV2: invalid signature"
     if (seconds <= payment.validAfter) return "FiatTokenV2: authorization is not yet valid"
     if (seconds >= payment.validBefore) return "FiatTokenV2: authorization is expired"
@@ -200,7 +199,12 @@ export class Chain {
   /** Whoever has the wallet's key used the nonce for a transfer of their own. */
   useElsewhere(authorization: Authorization, block: number): boolean {
     const isFree = !this.#spent.has(authorization.from + authorization.nonce)
-    if (!isFree || this.balance(authorization.from) < authorization.value) return false
+    if (
+      !isFree ||
+      !this.mayMove(authorization.from, authorization.to) ||
+      this.balance(authorization.from) < authorization.value
+    )
+      return false
     this.#spend(authorization, block)
     return true
   }
@@ -210,6 +214,11 @@ export class Chain {
     const outcome = { _tag: "Canceled", tx: this.hash(), block: BigInt(block) } as const
     this.#spent.set(payer + nonce, { block, outcome })
     return true
+  }
+
+  /** Whether USDC would move between these now. */
+  mayMove(from: Address, to: Address): boolean {
+    return !this.isPaused && !this.blacklisted.has(from) && !this.blacklisted.has(to)
   }
 
   usdcState(accounts: ReadonlyArray<Address>): UsdcState {
@@ -222,7 +231,9 @@ export class Chain {
     return spent === undefined || spent.block > block ? { _tag: "Unused" } : spent.outcome
   }
 
-  mint(order: Pick<MintEvent, "token" | "recipient" | "nonce">, count: number, block: number): Bytes32 {
+  /** `undefined` where the token has not so many left: the transaction is reverted. */
+  mint(order: Pick<MintEvent, "token" | "recipient" | "nonce">, count: number, block: number): Bytes32 | undefined {
+    if ((this.remaining(order.token) ?? BigInt(count)) < BigInt(count)) return undefined
     const tx = this.hash()
     const key = order.token + order.recipient
     const known = this.#mintsOf.get(key) ?? []
@@ -233,6 +244,18 @@ export class Chain {
       known.push(event)
     }
     return tx
+  }
+
+  /** The token allows so many mints and no more. */
+  limit(token: Address, mints: number): void {
+    this.#limits.set(token, mints)
+  }
+
+  /** How many mints the token still allows; `undefined` where it has no limit. */
+  remaining(token: Address, block = Number.MAX_SAFE_INTEGER): bigint | undefined {
+    const limit = this.#limits.get(token)
+    if (limit === undefined) return undefined
+    return BigInt(limit - this.mints.filter((mint) => mint.token === token && mint.block <= block).length)
   }
 
   mintsOf(token: Address, recipient: Address): ReadonlyArray<MintEvent> {

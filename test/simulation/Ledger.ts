@@ -1,5 +1,12 @@
 import { Effect } from "effect"
-import { MemoryLedger, type OrderInsert, type Tables, type WalletInsert } from "../../src/task/MemoryLedger.ts"
+import type { TaskId } from "../../src/domain/Task.ts"
+import {
+  MemoryLedger,
+  type OrderInsert,
+  type Tables,
+  type TaskEdit,
+  type WalletInsert
+} from "../../src/task/MemoryLedger.ts"
 import type { Process } from "./Process.ts"
 
 type Watch = (before: Tables, after: Tables, by: Process) => void
@@ -38,6 +45,11 @@ export class Ledger {
 
   insertOrder(order: OrderInsert): void {
     Effect.runSync(this.#real.insertOrder(order))
+  }
+
+  /** Another program, or a person with SQL, changes a row. */
+  editOrder(id: TaskId, edit: TaskEdit): void {
+    Effect.runSync(this.#real.editTask(id, edit))
   }
 
   restore(backup: Tables): void {

@@ -1,9 +1,11 @@
+import type { Address } from "../../src/domain/Address.ts"
 import type { Tables } from "../../src/task/MemoryLedger.ts"
 import type { Fault } from "./faults.ts"
 import { launch } from "./launch.ts"
 import { Operators } from "./Operators.ts"
 import { Process } from "./Process.ts"
 import type { Random } from "./random.ts"
+import { short } from "./Trace.ts"
 import type { World } from "./World.ts"
 
 const MINUTE_MS = 60_000
@@ -20,6 +22,8 @@ export class Operations {
   #started = 0
   #batchSize = 10
   #isRestoring = false
+  /** Until when no executor is started again. */
+  #downUntilMs = 0
 
   constructor(world: World) {
     this.#world = world
@@ -57,7 +61,8 @@ export class Operations {
     if (this.#isRestoring) return
     const { faults, timeline } = this.#world
     const seconds = faults.isHealed ? 5 : this.#random.pick([0, 1, 5, 30, 120, 400, 900])
-    timeline.after(seconds * 1000, () => !this.#isRestoring && this.#start())
+    const atMs = Math.max(timeline.nowMs + seconds * 1000, this.#downUntilMs)
+    timeline.at(atMs, () => !this.#isRestoring && this.#start())
   }
 
   #everyMinute(): void {
@@ -67,8 +72,11 @@ export class Operations {
     this.#outage("server outage", [20, 90, 400], (untilMs) => (this.#world.serverOutageUntilMs = untilMs))
     this.#outage("gas account is empty", [30, 200, 600], (untilMs) => (this.#world.gasEmptyUntilMs = untilMs))
     this.#chainHalts()
+    this.#circleActs()
     if (!this.#isRestoring) this.#operators.act()
     for (const process of this.#processes) this.#touch(process)
+    this.#goDown()
+    this.#steal()
     this.#keepBackups()
     timeline.after(MINUTE_MS, () => this.#everyMinute())
   }
@@ -90,12 +98,57 @@ export class Operations {
     timeline.after(forSeconds * 1000, () => this.#chainGoesOn())
   }
 
+  /** Circle stops USDC altogether, or one account: a wallet, its user, or a token that is paid. */
+  #circleActs(): void {
+    const { chain, faults, ledger, timeline, tokens, trace } = this.#world
+    if (!chain.isPaused && faults.strikes("USDC is paused")) {
+      const forSeconds = faults.random("USDC is paused").pick([40, 300, 900])
+      trace.say("circle", `pauses USDC for ${forSeconds} s`)
+      chain.isPaused = true
+      timeline.after(forSeconds * 1000, () => (chain.isPaused = false))
+    }
+    if (faults.strikes("account on USDC's blacklist")) {
+      const random = faults.random("account on USDC's blacklist")
+      const wallet = random.pick([...ledger.tables.wallets.values()])
+      const account = random.pick([wallet.agentAddress, wallet.userAddress, random.pick(tokens)]) as Address
+      const forSeconds = random.pick([60, 600, 6_000])
+      trace.say("circle", `blacklists ${short(account)} for ${forSeconds} s`)
+      chain.blacklisted.add(account)
+      timeline.after(forSeconds * 1000, () => chain.blacklisted.delete(account))
+    }
+  }
+
   #chainGoesOn(): void {
     const { chain, faults, trace } = this.#world
     if (!chain.isHalted) return
     const catchesUp = faults.strikes("chain catches up with old times")
     trace.say("weather", `the chain makes blocks again${catchesUp ? ", all that were missed" : ""}`)
     chain.resume(catchesUp)
+  }
+
+  /** Longer than what is searched for deposits at once: more than 2,000 blocks. */
+  #goDown(): void {
+    const { faults, timeline, trace } = this.#world
+    if (this.#isRestoring || !faults.strikes("executor is down for over an hour")) return
+    const minutes = faults.random("executor is down for over an hour").int(68, 100)
+    this.#downUntilMs = timeline.nowMs + minutes * MINUTE_MS
+    trace.say("operator", `stops every executor for ${minutes} minutes`)
+    for (const process of [...this.#processes]) process.die("stopped for long")
+  }
+
+  /** Whoever has the key of a wallet sends its money away, by a transfer like any other. */
+  #steal(): void {
+    const { chain, faults, ledger, thefts, trace } = this.#world
+    if (!faults.strikes("money is taken with a stolen key")) return
+    const random = faults.random("money is taken with a stolen key")
+    const from = random.pick([...ledger.tables.wallets.values()]).agentAddress as Address
+    const part = random.pick([1n, 1n, 3n])
+    chain.submit((block) => {
+      const amount = chain.balance(from) / part
+      if (amount === 0n || !chain.mayMove(from, thefts.account)) return
+      thefts.noteTransfer(chain.transfer({ from, to: thefts.account, amount, block, nonce: undefined }))
+      trace.say("thief", `takes ${amount} out of ${short(from)} in block ${block}`)
+    })
   }
 
   #touch(process: Process): void {
@@ -143,12 +196,18 @@ export class Operations {
     this.#world.serverOutageUntilMs = 0
     this.#world.gasEmptyUntilMs = 0
     chain.resume(false)
+    chain.isPaused = false
+    chain.blacklisted.clear()
     for (const process of this.#processes) {
       process.clockOffsetMs = 0
       process.frozenUntilMs = Math.min(process.frozenUntilMs, timeline.nowMs + 60_000)
     }
-    for (let minutes = 1; minutes <= 12; minutes += 3) {
-      timeline.after(minutes * MINUTE_MS, () => server.repair(oracle.sent))
+    const repair = () => {
+      server.repair(oracle.sent)
+      this.#operators.resumeAll()
     }
+    for (let minutes = 1; minutes <= 12; minutes += 3) timeline.after(minutes * MINUTE_MS, repair)
+    // After a long downtime the executors have only begun.
+    for (let minutes = 30; minutes <= 210; minutes += 20) timeline.after(minutes * MINUTE_MS, repair)
   }
 }

@@ -3,10 +3,12 @@ import type { Batch } from "../../src/domain/Batch.ts"
 import { usdc } from "../../src/domain/Usdc.ts"
 import type { WalletId } from "../../src/domain/Wallet.ts"
 import { cancel } from "../../src/operator/cancel.ts"
+import { pause, resume } from "../../src/operator/pause.ts"
 import { refund } from "../../src/operator/refund.ts"
 import { type Outcome, resolve } from "../../src/operator/resolve.ts"
 import { resolveWallet } from "../../src/operator/resolveWallet.ts"
 import { retry } from "../../src/operator/retry.ts"
+import type { PauseScope } from "../../src/task/DecisionRepo.ts"
 import type { StoredTask, Tables } from "../../src/task/MemoryLedger.ts"
 import { command, type Tools } from "./command.ts"
 import type { Fault } from "./faults.ts"
@@ -47,6 +49,8 @@ export class Operators {
       this.#try(`operator resolves as ${as}`, () => this.#resolve(as))
     }
     this.#try("operator reopens a wallet", () => this.#reopen())
+    this.#try("operator pauses", () => this.#pause())
+    this.#try("operator resumes", () => this.#resume())
   }
 
   /** By the operator's rule for a restore. */
@@ -56,10 +60,13 @@ export class Operators {
   }
 
   #try(name: Fault, choose: () => Act | undefined): void {
-    const { faults, timeline, trace } = this.#world
-    if (!faults.draws(name)) return
+    if (!this.#world.faults.draws(name)) return
     const act = choose()
-    if (act === undefined) return
+    if (act !== undefined) this.#type(name, act)
+  }
+
+  #type(name: Fault, act: Act): void {
+    const { faults, timeline, trace } = this.#world
     const process = new Process(`oper ${++this.#commands}`, this.#random.pick([0, 0, -1_500, 2_500]), {
       timeline,
       faults,
@@ -153,9 +160,32 @@ export class Operators {
     return { typed: `resolve --wallet ${walletId.slice(0, 8)}`, operation: resolveWallet(walletId, "a thief was here") }
   }
 
+  #pause(): Act | undefined {
+    const { ledger, tokens } = this.#world
+    const wallet = this.#oneOf([...ledger.tables.wallets.keys()])
+    const target = this.#random.pick([{}, { token: this.#random.pick(tokens) }, { wallet }])
+    return { typed: `pause ${JSON.stringify(target)}`, operation: pause(target, "something is wrong") }
+  }
+
+  #resume(): Act | undefined {
+    const scope = this.#oneOf([...this.#world.ledger.tables.pauses.keys()])
+    return scope && resumeOf(scope)
+  }
+
+  /** Whatever was the matter is over. */
+  resumeAll(): void {
+    for (const scope of this.#world.ledger.tables.pauses.keys()) this.#type("operator resumes", resumeOf(scope))
+  }
+
   #oneOf<A>(choices: ReadonlyArray<A>): A | undefined {
     return choices.length === 0 ? undefined : this.#random.pick(choices)
   }
+}
+
+const resumeOf = (scope: PauseScope): Act => {
+  const [kind, name] = scope.split(":")
+  const target = kind === "token" ? { token: name } : kind === "wallet" ? { wallet: name } : {}
+  return { typed: `resume ${scope}`, operation: resume(target, "it works again") }
 }
 
 const tasksOf = (tables: Tables): ReadonlyArray<StoredTask> => [...tables.tasks.values()]

@@ -2,6 +2,7 @@ import { type Address, address, ZERO } from "../../src/domain/Address.ts"
 import { digest } from "./Chain.ts"
 import { PAYMENT_TIMEOUT_MS } from "./oracle/money.ts"
 import type { Random } from "./random.ts"
+import { leaveBehind } from "./Version1.ts"
 import type { World } from "./World.ts"
 
 /** A person with an agent wallet. */
@@ -21,6 +22,7 @@ export class People {
   readonly #random: Random
   readonly #people: ReadonlyArray<Person>
   #orders = 0
+  #mints = 0
 
   constructor(world: World) {
     this.#world = world
@@ -29,7 +31,7 @@ export class People {
   }
 
   #register(number: number): Person {
-    const { keys, ledger } = this.#world
+    const { faults, keys, ledger } = this.#world
     const person = {
       walletId: uuid(0xa0000000 + number),
       userAddress: account(`user ${number}`),
@@ -37,6 +39,7 @@ export class People {
     }
     const { walletId: id, userAddress, agentAddress } = person
     ledger.insertWallet({ id, userAddress, agentAddress, encryptedPrivateKey: keys.make(agentAddress) })
+    if (faults.strikes("order left behind by v1.1")) leaveBehind(this.#world, person, uuid(0xb0000000 + number))
     return person
   }
 
@@ -79,6 +82,9 @@ export class People {
     const { walletId, userAddress } = person
     const order = { id, walletId, userAddress, token, quantity, pricePerMint: price, totalCost }
     ledger.insertOrder({ ...order, createdAtMs: timeline.nowMs })
+    if (faults.strikes("order set to funded by another program")) this.#setFunded(id)
+    if (faults.strikes("row that cannot be written")) this.#world.unwritable.add(id)
+    if (faults.strikes("user mints without us")) this.#mintDirectly(person, token)
     trace.say("people", `order ${id.slice(0, 8)} of ${walletId.slice(0, 8)}: ${quantity} for ${totalCost}`)
   }
 
@@ -97,17 +103,41 @@ export class People {
 
   #payDelayMs(): number {
     const { faults } = this.#world
+    if (faults.strikes("paid an hour late")) return this.#random.int(3_000, 7_200) * 1000
     if (faults.strikes("paid early")) return -this.#random.int(4, 300) * 1000
     if (faults.strikes("paid late")) return PAYMENT_TIMEOUT_MS + this.#random.int(-5, 300) * 1000
     if (faults.strikes("paid at the last moment")) return PAYMENT_TIMEOUT_MS - this.#random.int(0, 20) * 1000
     return this.#random.int(0, 120) * 1000
   }
 
-  #deposit({ agentAddress }: Person, atMs: number, amount: bigint): void {
+  /** By hand, or by a program that believes in the money, whether or not it is there. */
+  #setFunded(id: string): void {
+    const { ledger, oracle, timeline, trace } = this.#world
+    ledger.editOrder(id, { status: "funded", updatedAtMs: timeline.nowMs })
+    oracle.funded.add(id)
+    trace.say("people", `order ${id.slice(0, 8)} is set to funded by another program`)
+  }
+
+  /** The user's own mints of the token that they have ordered: neither paid for by an order, nor part of one. */
+  #mintDirectly({ userAddress }: Person, token: Address): void {
     const { chain, timeline, trace } = this.#world
+    const nonce = digest(`mint ${++this.#mints} of a user`)
+    timeline.after(this.#random.int(0, 240) * 1000, () =>
+      chain.submit((block) => {
+        const count = this.#random.int(1, 3)
+        if (chain.mint({ token, recipient: userAddress, nonce }, count, block) === undefined) return
+        trace.say("people", `${userAddress.slice(0, 8)} mints ${count} without us in block ${block}`)
+      })
+    )
+  }
+
+  #deposit(person: Person, atMs: number, amount: bigint): void {
+    const { chain, timeline, trace } = this.#world
+    const { agentAddress } = person
     if (amount <= 0n) return
     timeline.at(Math.max(atMs, timeline.nowMs), () =>
       chain.submit((block) => {
+        if (!chain.mayMove(ZERO, agentAddress)) return this.#deposit(person, timeline.nowMs + 60_000, amount)
         chain.transfer({ from: ZERO, to: agentAddress, amount, block, nonce: undefined })
         trace.say("people", `${amount} to ${agentAddress.slice(0, 8)} in block ${block}`)
       })

@@ -82,14 +82,14 @@ export class Process implements Waiter {
 /** The same service, with every call done by `process` and named in its story. */
 export const interposed = <S extends object>(
   service: S,
-  around: <A, E, R>(name: string, work: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  around: <A, E, R>(name: string, work: Effect.Effect<A, E, R>, args: ReadonlyArray<unknown>) => Effect.Effect<A, E, R>
 ): S =>
   new Proxy(service, {
     get: (target, name) => {
       const member: unknown = Reflect.get(target, name)
       if (typeof name !== "string") return member
-      if (Effect.isEffect(member)) return around(name, member)
+      if (Effect.isEffect(member)) return around(name, member, [])
       if (typeof member !== "function") return member
-      return (...args: ReadonlyArray<unknown>) => around(name, Reflect.apply(member, undefined, args))
+      return (...args: ReadonlyArray<unknown>) => around(name, Reflect.apply(member, undefined, args), args)
     }
   })

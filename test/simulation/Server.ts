@@ -47,11 +47,14 @@ const unclear = (reason: string): PaymentAnswer => ({ _tag: "Unclear", reason })
 export class MintServer {
   readonly #world: World
   readonly #traits: Traits
+  /** It does what it is paid for and never answers. */
+  readonly #isMute: boolean
   readonly #known = new Map<string, Known>()
 
   constructor(world: World, traits: Traits) {
     this.#world = world
     this.#traits = traits
+    this.#isMute = world.faults.strikes("server never answers")
   }
 
   get takesAgain(): boolean {
@@ -59,8 +62,9 @@ export class MintServer {
   }
 
   /** A paid order has arrived. */
-  receive(order: MintOrder, payment: SignedAuthorization, reply: Reply): void {
+  receive(order: MintOrder, payment: SignedAuthorization, told: Reply): void {
     const { faults, timeline } = this.#world
+    const reply: Reply = this.#isMute && !faults.isHealed ? () => {} : told
     if (timeline.nowMs < this.#world.serverOutageUntilMs) return reply(unclear("the server answered 503"))
     if (faults.strikes("server refuses")) return reply(refused("the server answered 400: order refused"))
     const key = this.#traits.knowsByNonce ? payment.nonce : payment.signature
@@ -140,7 +144,13 @@ export class MintServer {
     const count = this.#traits.takesAgain ? order.quantity - known.minted : order.quantity
     const first = count > 1 && faults.strikes("mints in two transactions") ? Math.ceil(count / 2) : count
     const mint = (part: number, rest: number) => (block: number) => {
-      known.mintTxs.push(chain.mint({ ...order, nonce: payment.nonce }, part, block))
+      const tx = chain.mint({ ...order, nonce: payment.nonce }, part, block)
+      if (tx === undefined) {
+        trace.say("server", `has no mint left for ${short(payment.nonce)}`)
+        known.isBusy = false
+        return onMinted()
+      }
+      known.mintTxs.push(tx)
       known.minted += part
       trace.say("server", `mints ${part} for ${short(payment.nonce)} in block ${block}`)
       if (rest > 0) return chain.submit(mint(rest, 0))

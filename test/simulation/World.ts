@@ -2,8 +2,9 @@ import { Duration, Option, Redacted } from "effect"
 import { base } from "../../src/config/Network.ts"
 import { type Address, address, type Bytes32 } from "../../src/domain/Address.ts"
 import type { SettingsShape } from "../../src/config/Settings.ts"
+import type { TaskId } from "../../src/domain/Task.ts"
 import { defaults } from "../support/settings.ts"
-import { Chain } from "./Chain.ts"
+import { Chain, type Transfer } from "./Chain.ts"
 import { type Fault, Faults } from "./faults.ts"
 import { Keys } from "./Keys.ts"
 import { Ledger } from "./Ledger.ts"
@@ -24,9 +25,19 @@ const DATABASE_PASSWORD = "swordfish-of-the-database"
 export class Thefts {
   readonly account = address("0x7e1ef00000000000000000000000000000000bad")
   readonly nonces = new Set<string>()
+  /** Transactions of those that used no nonce. */
+  readonly #txs = new Set<string>()
 
   note(payer: Address, nonce: Bytes32): void {
     this.nonces.add(payer + nonce)
+  }
+
+  noteTransfer(tx: Bytes32): void {
+    this.#txs.add(tx)
+  }
+
+  has({ from, nonce, tx }: Pick<Transfer, "from" | "nonce" | "tx">): boolean {
+    return nonce === undefined ? this.#txs.has(tx) : this.nonces.has(from + nonce)
   }
 }
 
@@ -39,12 +50,16 @@ export class World {
   readonly trace: Trace
   readonly keys = new Keys()
   readonly thefts = new Thefts()
+  /** What v1.1 paid for orders that it left behind, and the mints of them that it had counted. */
+  readonly byV1 = { paid: new Map<Bytes32, TaskId>(), counted: new Map<TaskId, number>() }
   readonly chain: Chain
   readonly server: MintServer
   readonly ledger: Ledger
   readonly oracle: Oracle
   readonly confirmations: number
   readonly tokens: ReadonlyArray<Address>
+  /** Orders that a trigger of somebody else keeps from being changed. */
+  readonly unwritable = new Set<TaskId>()
   readonly logLines: Array<string> = []
   rpcOutageUntilMs = 0
   serverOutageUntilMs = 0
@@ -73,6 +88,10 @@ export class World {
     this.confirmations = traits.pick([2, 2, 3])
     this.tokens = ["01", "02"].slice(0, traits.int(1, 2)).map((end) => address(`0x70ce${"0".repeat(34)}${end}`))
     this.#prices = new Map(this.tokens.map((token) => [token, traits.pick([1_000_000n, 2_050_000n, 30_000n])]))
+    for (const token of this.tokens) {
+      if (!this.faults.strikes("token with few mints left")) continue
+      this.chain.limit(token, this.faults.random("token with few mints left").int(5, 60))
+    }
     this.#slowness = traits.pick([0, 0.2, 0.8])
     this.#isTold = traits.chance(0.2)
     const seconds = traits.pick([

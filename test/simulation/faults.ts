@@ -87,7 +87,26 @@ export const FAULTS = {
   "operator resolves as delivered": usual(0.4),
   "operator resolves as replaced": usual(0.5),
   "operator resolves as failed": usual(0.3),
-  "operator reopens a wallet": usual(0.3)
+  "operator reopens a wallet": usual(0.3),
+  "operator pauses": often(0.15),
+  "operator resumes": usual(0.6),
+  // Asked once a minute.
+  "executor is down for over an hour": seldom(0.03),
+  "money is taken with a stolen key": seldom(0.04),
+  "USDC is paused": seldom(0.06),
+  "account on USDC's blacklist": seldom(0.04),
+  // Asked at every question for logs.
+  "rpc with a part of the logs": often(0.04),
+  "rpc with logs twice": often(0.04),
+  // Asked for every order.
+  "paid an hour late": seldom(0.15),
+  "user mints without us": seldom(0.15),
+  "row that cannot be written": seldom(0.08),
+  "order set to funded by another program": seldom(0.08),
+  // Asked once for every wallet, token or run.
+  "order left behind by v1.1": seldom(0.6),
+  "token with few mints left": seldom(0.6),
+  "server never answers": seldom(0.7)
 } as const satisfies Record<string, Kind>
 
 export type Fault = keyof typeof FAULTS

@@ -1,7 +1,8 @@
 import { registerHooks } from "node:module"
 import { pathToFileURL } from "node:url"
 import { resolve } from "node:path"
-import { type Mutation, MUTATIONS, type Patch } from "./mutations.ts"
+import { type Mutation, MUTATIONS } from "./mutations.ts"
+import { type Patch, patch } from "./patch.ts"
 
 // Loaded before everything else (`node --import ./test/simulation/mutant.ts …`): production code gets the mistake that
 // `--mutation` names, as a text, when the simulator loads the file.
@@ -20,12 +21,6 @@ const patched = new Set<Patch>()
 
 /** Whether every file that the mistake is in was loaded at all. */
 export const wasPatched = (): boolean => mutation === undefined || patched.size === mutation.patches.length
-
-export const patch = (source: string, { file, find, replace }: Patch): string => {
-  const parts = source.split(find)
-  if (parts.length !== 2) throw new Error(`${file} has ${parts.length - 1} times what is to be replaced: ${find}`)
-  return parts.join(replace)
-}
 
 if (name !== undefined && mutation === undefined) throw new Error(`there is no mutation ${name}`)
 

@@ -1,13 +1,5 @@
 import { MUTATIONS_OF_SEVERAL } from "./mutationsOfSeveral.ts"
-
-/** Other words in one place of production code. */
-export interface Patch {
-  /** From the root of the project. */
-  readonly file: string
-  /** Occurs exactly once in the file. */
-  readonly find: string
-  readonly replace: string
-}
+import type { Patch } from "./patch.ts"
 
 /** A mistake in production code, which the simulation has to notice. */
 export interface Mutation {

@@ -1,7 +1,16 @@
 import { Effect, Layer } from "effect"
 import { keccak256, toHex } from "viem"
-import { ChainClient, ChainError, type ChainErrorReason } from "../../src/chain/ChainClient.ts"
+import { type Log, logsFor } from "../../src/chain/answers.ts"
+import {
+  ChainClient,
+  ChainError,
+  type ChainErrorReason,
+  type Mint,
+  type TransferQuery
+} from "../../src/chain/ChainClient.ts"
+import { type Bytes32, ZERO } from "../../src/domain/Address.ts"
 import { sum, usdc } from "../../src/domain/Usdc.ts"
+import type { MintEvent, Transfer } from "./Chain.ts"
 import { type Sender, sender } from "./gas.ts"
 import { interposed, type Process } from "./Process.ts"
 import type { World } from "./World.ts"
@@ -11,6 +20,39 @@ const RPC_TIMEOUT_MS = 10_000
 
 const fail = (reason: ChainErrorReason, operation: string, detail: string) =>
   Effect.fail(new ChainError({ reason, operation, detail }))
+
+/** Where a log is. A transaction here has one transfer of USDC at most. */
+interface Place {
+  readonly tx: Bytes32
+  readonly block: number
+  readonly logIndex?: number
+}
+
+const toLog = ({ tx, block, logIndex = 0 }: Place): Log => ({
+  address: ZERO,
+  topics: [],
+  data: "0x",
+  block: BigInt(block),
+  blockHash: undefined,
+  timeMs: undefined,
+  tx,
+  logIndex
+})
+
+/** As the client takes an answer in which a log comes twice. */
+const eachOnce = <A extends Place>(logs: ReadonlyArray<A>): ReadonlyArray<A> => {
+  const filter = { address: ZERO, topics: [], fromBlock: 0n, toBlock: BigInt(Number.MAX_SAFE_INTEGER) }
+  const sent = logs.map((log) => ({ ...toLog(log), removed: false }))
+  return logsFor(filter, sent).map(({ tx, logIndex }) =>
+    logs.find((log) => log.tx === tx && (log.logIndex ?? 0) === logIndex)!
+  )
+}
+
+/** Mints of one transaction are told apart by their number alone, as far as its logs are there. */
+const numbered = (events: ReadonlyArray<MintEvent>): ReadonlyArray<Mint> =>
+  [...Map.groupBy(events, ({ tx }) => tx).values()].flatMap((ofOne) =>
+    ofOne.map(({ tx, logIndex, block }, part) => ({ tx, part, logIndex, block: BigInt(block) }))
+  )
 
 /** How many blocks the node that a process asks is behind at this moment. */
 const lagOf = ({ faults, timeline, trace }: World, process: Process): number => {
@@ -71,6 +113,27 @@ export const nodes = (world: World, process: Process): Layer.Layer<ChainClient> 
 
   const hasNoLogs = () => faults.strikes("rpc without logs")
 
+  /** What a node gives of the logs: some of them not, or each of them twice, which the client takes for one. */
+  const shown = <A extends Place>(logs: ReadonlyArray<A>): ReadonlyArray<A> => {
+    if (logs.length === 0) return logs
+    if (faults.strikes("rpc with a part of the logs")) {
+      const random = faults.random("rpc with a part of the logs")
+      const left = random.int(0, logs.length - 1)
+      return logs.filter((_, index) => index !== left && random.chance(0.6))
+    }
+    return faults.strikes("rpc with logs twice") ? eachOnce(logs.flatMap((log) => [log, log])) : logs
+  }
+
+  /** By the contract of `ChainClient`, another node is asked where the logs come to less than the balance says. */
+  const fullest = (logs: ReadonlyArray<Transfer>, of: "from" | "to", atLeast: TransferQuery["atLeast"]) => {
+    const told = shown(logs)
+    const isShort = [...(atLeast ?? [])].some(
+      ([wallet, amount]) => sum(told.filter((log) => log[of] === wallet).map((log) => usdc(log.amount))) < amount
+    )
+    const other = isShort ? shown(logs) : told
+    return other.length > told.length ? other : told
+  }
+
   const reads: Omit<ChainClient["Service"], keyof Sender> = {
     genesis: GENESIS,
     nodes: Effect.succeed([]),
@@ -93,56 +156,63 @@ export const nodes = (world: World, process: Process): Layer.Layer<ChainClient> 
           return outcome._tag !== "Unused" && hasNoLogs() ? ({ _tag: "Unexplained" } as const) : outcome
         })
       })),
-    readRemainingSupply: () => confirmed("read the supply", () => undefined),
+    readRemainingSupply: (token) => confirmed("read the supply", (block) => chain.remaining(token, block)),
     readPortion: () => confirmed("read the portion of a mint", () => undefined),
     findMints: ({ token, recipient, fromBlock }) =>
       confirmed("find mints", (block) => {
         if (hasNoLogs()) return fail("Rejected", "find mints", "the range is too large")
-        process.looked.set(token + recipient, block)
-        return chain
+        const mints = chain
           .mintsOf(token, recipient)
           .filter((mint) => BigInt(mint.block) >= fromBlock && mint.block <= block)
-          .map((mint) => ({ tx: mint.tx, part: mint.logIndex, logIndex: mint.logIndex, block: BigInt(mint.block) }))
+        const told = shown(mints)
+        if (told.length >= mints.length) process.looked.set(token + recipient, block)
+        return numbered(told)
       }),
-    findDeposits: ({ wallets, fromBlock, toBlock }) =>
+    findDeposits: ({ wallets, fromBlock, toBlock, atLeast }) =>
       ask("find deposits", () => {
         if (hasNoLogs()) return fail("Rejected", "find deposits", "the range is too large")
         const head = chain.head - lagOf(world, process)
         if (BigInt(head) < toBlock) return fail("Lagging", "find deposits", `the node is at block ${head}`)
         const into = wallets.flatMap((wallet) => chain.transfersOf(wallet).filter(({ to }) => to === wallet))
         return Effect.succeed(
-          into
-            .filter(({ block, from, to }) => BigInt(block) >= fromBlock && BigInt(block) <= toBlock && from !== to)
-            .toSorted((a, b) => a.block - b.block)
-            .map(({ to, from, amount, tx, block }) => ({
-              wallet: to,
-              from,
-              amount: usdc(amount),
-              tx,
-              logIndex: 0,
-              block: chain.blockAt(block)
-            }))
+          fullest(
+            into
+              .filter(({ block, from, to }) => BigInt(block) >= fromBlock && BigInt(block) <= toBlock && from !== to)
+              .toSorted((a, b) => a.block - b.block),
+            "to",
+            atLeast
+          ).map(({ to, from, amount, tx, block }) => ({
+            wallet: to,
+            from,
+            amount: usdc(amount),
+            tx,
+            logIndex: 0,
+            block: chain.blockAt(block)
+          }))
         )
       }),
-    findSpending: ({ wallets, fromBlock, toBlock }) =>
+    findSpending: ({ wallets, fromBlock, toBlock, atLeast }) =>
       ask("find spending", () => {
         if (hasNoLogs()) return fail("Rejected", "find spending", "the range is too large")
         const head = chain.head - lagOf(world, process)
         if (BigInt(head) < toBlock) return fail("Lagging", "find spending", `the node is at block ${head}`)
         const outOf = wallets.flatMap((wallet) => chain.transfersOf(wallet).filter(({ from }) => from === wallet))
         return Effect.succeed(
-          outOf
-            .filter(({ block }) => BigInt(block) >= fromBlock && BigInt(block) <= toBlock)
-            .toSorted((a, b) => a.block - b.block)
-            .map(({ from, to, amount, tx, block, nonce }) => ({
-              wallet: from,
-              to,
-              amount: usdc(amount),
-              tx,
-              logIndex: 0,
-              block: BigInt(block),
-              nonce
-            }))
+          fullest(
+            outOf
+              .filter(({ block }) => BigInt(block) >= fromBlock && BigInt(block) <= toBlock)
+              .toSorted((a, b) => a.block - b.block),
+            "from",
+            atLeast
+          ).map(({ from, to, amount, tx, block, nonce }) => ({
+            wallet: from,
+            to,
+            amount: usdc(amount),
+            tx,
+            logIndex: 0,
+            block: BigInt(block),
+            nonce
+          }))
         )
       }),
     codeOf: () => ask("read the code of an account", () => Effect.succeed(undefined)),

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs"
 import { assert, describe, it } from "vitest"
-import { patch } from "./mutant.ts"
 import { MUTATIONS } from "./mutations.ts"
+import { patch } from "./patch.ts"
 
 describe("a mutation", () => {
   it("still finds every place that it changes", () => {

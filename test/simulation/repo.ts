@@ -1,4 +1,5 @@
 import { type Context, Effect, Layer } from "effect"
+import type { TaskId } from "../../src/domain/Task.ts"
 import { DecisionRepo } from "../../src/task/DecisionRepo.ts"
 import * as DecisionRepoMemory from "../../src/task/DecisionRepoMemory.ts"
 import { MemoryLedger } from "../../src/task/MemoryLedger.ts"
@@ -12,16 +13,28 @@ const DATABASE_TIMEOUT_MS = 15_000
 const lost = (operation: string, detail: string) => new LedgerError({ reason: "Unavailable", operation, detail })
 const late = (operation: string) => new LedgerError({ reason: "Timeout", operation, detail: "no answer" })
 
+const refused = (operation: string) =>
+  new LedgerError({ reason: "Rejected", operation, detail: "a trigger of somebody else says no" })
+
+/** Whether a write changes one of these orders: each of a list has to be written, or none is. */
+const concerns = (operation: string, [what]: ReadonlyArray<unknown>, orders: ReadonlySet<TaskId>): boolean => {
+  if (orders.size === 0 || !["fund", "cancel", "hold", "fail", "release", "retry"].includes(operation)) return false
+  const rows = (Array.isArray(what) ? what : [what]) as ReadonlyArray<{ taskId?: TaskId; task?: { id: TaskId } }>
+  return rows.some(({ taskId, task }) => orders.has(taskId ?? task?.id ?? ""))
+}
+
 /** Work on the ledger over a connection that may be lost before or after the commit. */
 const connected = <A, E, R>(
   world: World,
   process: Process,
   operation: string,
-  work: Effect.Effect<A, E, R>
+  work: Effect.Effect<A, E, R>,
+  args: ReadonlyArray<unknown>
 ): Effect.Effect<A, E, R> =>
   Effect.suspend(() => {
     const { faults } = world
     const fails = (error: LedgerError) => Effect.fail(error) as Effect.Effect<never, E>
+    if (concerns(operation, args, world.unwritable)) return fails(refused(operation))
     if (faults.strikes("ledger lost before commit")) return fails(lost(operation, "connection refused"))
     if (faults.strikes("ledger lost after commit")) {
       return Effect.andThen(work, fails(lost(operation, "connection reset")))
@@ -44,7 +57,7 @@ const reached = <I, S extends object>(
   Layer.effect(
     tag,
     Effect.map(tag, (service) =>
-      interposed(service, (name, work) => process.does(name, connected(world, process, name, work)))
+      interposed(service, (name, work, args) => process.does(name, connected(world, process, name, work, args)))
     )
   ).pipe(Layer.provide(Layer.fresh(real)), Layer.provide(Layer.succeed(MemoryLedger, world.ledger.serviceFor(process))))
 

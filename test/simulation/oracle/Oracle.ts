@@ -11,7 +11,7 @@ import { checkPayment } from "./payments.ts"
 import { type AskedRefund, checkRefundSent, watchRefunds } from "./refunds.ts"
 import { watchTasks } from "./tasks.ts"
 
-export type Invariant = "I1" | "I2" | "I3" | "I4" | "I5" | "I6" | "I7" | "I8" | "I9" | "rows" | "defect"
+export type Invariant = "I1" | "I2" | "I3" | "I4" | "I5" | "I6" | "I7" | "I8" | "I9" | "I10" | "rows" | "defect"
 
 export interface Violation {
   readonly invariant: Invariant

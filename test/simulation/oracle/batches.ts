@@ -3,6 +3,7 @@ import type { Tables } from "../../../src/task/MemoryLedger.ts"
 import { short } from "../Trace.ts"
 import { arrowOf, mayBatchMove } from "./arrows.ts"
 import type { Oracle } from "./Oracle.ts"
+import { checkMayPay } from "./pauses.ts"
 
 export const windowKey = (window: Pick<SignedWindow, "amount" | "payTo" | "validBefore">): string =>
   `${window.amount} to ${window.payTo} until ${window.validBefore}`
@@ -18,7 +19,12 @@ export const watchBatches = (oracle: Oracle, before: Tables, after: Tables): voi
     const old = before.batches.get(key)
     if (old === batch) continue
     if (old === undefined) onCut(oracle, batch, after, before)
-    else onStep(oracle, old, batch)
+    else {
+      onStep(oracle, old, batch)
+      if (old.status === "planned" && batch.status === "signed") {
+        checkMayPay(oracle, nameOf(batch), before, batch.walletId, batch.token)
+      }
+    }
     checkRow(oracle, batch)
     if (batch.window !== undefined && old?.window !== batch.window) onWindow(oracle, batch, batch.window)
   }

@@ -1,4 +1,5 @@
 import type { StoredTask, Tables } from "../../../src/task/MemoryLedger.ts"
+import type { Address } from "../../../src/domain/Address.ts"
 import type { Refund } from "../../../src/domain/Refund.ts"
 import type { MintEvent, Transfer } from "../Chain.ts"
 import type { World } from "../World.ts"
@@ -34,9 +35,41 @@ const isStopped = (tables: Tables, { token }: StoredTask): boolean =>
     return batch.status === "paid" && batch.token === token && owner !== undefined && isHeld(tables, owner)
   })
 
+/** It cannot be written, or what is in its wallet was paid for another order that cannot be. */
+const isBesideUnwritable = ({ unwritable }: World, { tasks }: Tables, { walletId, status }: StoredTask): boolean =>
+  status === "pending_payment" && [...unwritable].some((id) => tasks.get(id)?.walletId === walletId)
+
+/** What a held order of another program may have spent of its wallet is not certain until a person takes that one over. */
+const isBesideForeign = (tables: Tables, { walletId, status }: StoredTask): boolean =>
+  status === "pending_payment" &&
+  [...tables.tasks.values()].some(
+    (other) =>
+      other.walletId === walletId &&
+      (other.status === "processing" || other.status === "funded") &&
+      isHeld(tables, other) &&
+      ![...tables.batches.values()].some(({ taskId }) => taskId === other.id)
+  )
+
+/** A thief took what a held refund keeps: the theft shows, and stops the wallet, once a person has withdrawn the refund. */
+const isBesideRobbedRefund = (
+  { chain, thefts }: World,
+  { refunds }: Tables,
+  { walletId, status }: StoredTask
+): boolean =>
+  status === "pending_payment" &&
+  [...refunds.values()].some(
+    (refund) =>
+      refund.walletId === walletId &&
+      refund.status === "held" &&
+      chain.transfersOf(refund.payer).some((one) => thefts.has(one))
+  )
+
 /** Whether only a person can bring it to its end. */
 const needsPerson = (world: World, tables: Tables, task: StoredTask): boolean =>
   isHeld(tables, task) ||
+  isBesideUnwritable(world, tables, task) ||
+  isBesideForeign(tables, task) ||
+  isBesideRobbedRefund(world, tables, task) ||
   isRobbed(world, tables, task) ||
   isOverdrawn(world, tables, task) ||
   (task.status !== "pending_payment" && isStopped(tables, task))
@@ -49,18 +82,19 @@ export const isOver = (world: World): boolean => {
   const { tables } = world.ledger
   const isOpen = (task: StoredTask) => !isTerminal(task) && !needsPerson(world, tables, task)
   if ([...tables.tasks.values()].some(isOpen)) return false
-  if (openRefunds(tables).length > 0) return false
-  return ![...tables.batches.values()].some(
+  if (openRefunds(world, tables).length > 0) return false
+  const isUnproven = [...tables.batches.values()].some(
     ({ status }) => status === "signed" || status === "accepted" || status === "unknown"
   )
+  return !isUnproven
 }
 
-/** Refunds that an executor still has to bring to their end. A stopped wallet signs nothing. */
-const openRefunds = ({ refunds, walletStates }: Tables): ReadonlyArray<Refund> =>
-  [...refunds.values()].filter(
-    ({ status, walletId }) =>
-      status === "signed" || (status === "planned" && walletStates.get(walletId)?.stoppedReason === undefined)
-  )
+/** Refunds that an executor still has to bring to their end. A stopped wallet signs nothing, and what is stolen is gone. */
+const openRefunds = ({ chain, thefts }: World, { refunds, walletStates }: Tables): ReadonlyArray<Refund> =>
+  [...refunds.values()].filter(({ amount, payer, status, walletId }) => {
+    if (chain.balance(payer) < amount && chain.transfersOf(payer).some((one) => thefts.has(one))) return false
+    return status === "signed" || (status === "planned" && walletStates.get(walletId)?.stoppedReason === undefined)
+  })
 
 /** Looks at everything once more when all is over. Gives how many tasks ended how. */
 export const checkEnd = (world: World): ReadonlyMap<string, number> => {
@@ -78,7 +112,7 @@ export const checkEnd = (world: World): ReadonlyMap<string, number> => {
     }
     checkMints(oracle, tables, task)
   }
-  for (const { id, status, reason } of openRefunds(tables)) {
+  for (const { id, status, reason } of openRefunds(world, tables)) {
     oracle.report("I7", `refund ${id.slice(0, 8)} is still ${status}: ${reason ?? ""}`)
   }
   checkTransfers(oracle)
@@ -90,19 +124,28 @@ export const checkEnd = (world: World): ReadonlyMap<string, number> => {
 const checkMints = (oracle: Oracle, tables: Tables, task: StoredTask): void => {
   const { chain } = oracle.world
   const minted = chain.mints.filter(({ nonce }) => oracle.owners.get(nonce)?.taskId === task.id)
-  const made = [...Map.groupBy(minted, ({ nonce }) => nonce)].reduce((sum, [nonce, ofPayment]) => {
-    const ordered = oracle.owners.get(nonce)?.quantity ?? 0
-    return sum + (oracle.forgotten.has(nonce) ? Math.min(ofPayment.length, ordered) : ofPayment.length)
-  }, 0)
+  const direct = directMints(oracle, task)
+  const made = [...Map.groupBy(minted, ({ nonce }) => nonce)].reduce(
+    (sum, [nonce, ofPayment]) => {
+      const ordered = oracle.owners.get(nonce)?.quantity ?? 0
+      return sum + (oracle.forgotten.has(nonce) ? Math.min(ofPayment.length, ordered) : ofPayment.length)
+    },
+    oracle.world.byV1.counted.get(task.id) ?? 0
+  )
   const name = `task ${task.id.slice(0, 8)}`
   if (isDecided(tables, task)) return checkDecided(oracle, task, minted)
   // After a restore the ledger may have forgotten orders altogether, and mints of theirs may be anybody's.
   if (isHeld(tables, task) || (oracle.restores > 0 && task.status !== "completed")) return
-  if (made !== task.mintsCompleted) {
+  // Where the server names no mints, those that a user made beside it cannot be told from the order's.
+  if (direct > 0 ? task.mintsCompleted > made + direct : made !== task.mintsCompleted) {
     oracle.report("I4", `${name} is ${task.status} and counts ${task.mintsCompleted} mints, ${made} are on chain`)
   }
   if (made > task.quantity) oracle.report("I3", `${made} mints were made for ${name}, ${task.quantity} were ordered`)
 }
+
+/** Mints of its token that its user made by themselves. */
+const directMints = ({ owners, world }: Oracle, { token, userAddress }: StoredTask): number =>
+  world.chain.mintsOf(token as Address, userAddress as Address).filter(({ nonce }) => !owners.has(nonce)).length
 
 /** Whether a person said of a batch what is to be believed of it. */
 const isDecided = ({ batches }: Tables, { id }: StoredTask): boolean =>
@@ -111,22 +154,32 @@ const isDecided = ({ batches }: Tables, { id }: StoredTask): boolean =>
 /** Whatever people said: no more is minted than was ordered, out of what was paid for. */
 const checkDecided = (oracle: Oracle, { id, quantity }: StoredTask, minted: ReadonlyArray<MintEvent>): void => {
   const { chain, thefts } = oracle.world
-  const isPaid = ({ from, nonce }: Transfer) => nonce !== undefined && !thefts.nonces.has(from + nonce)
+  const isPaid = (transfer: Transfer) => transfer.nonce !== undefined && !thefts.has(transfer)
   const paid = new Set(chain.transfers.filter(isPaid).map(({ nonce }) => nonce))
   const bought = minted.filter(({ nonce }) => paid.has(nonce)).length
   if (bought > quantity) oracle.report("I3", `${bought} mints of ${quantity} were made for task ${id.slice(0, 8)}`)
 }
 
+/** By the task that v1.1 paid it for. */
+const paidByV1 = ({ world: { byV1, chain } }: Oracle): Map<string, bigint> => {
+  const paid = new Map<string, bigint>()
+  for (const { nonce, amount } of chain.transfers) {
+    const taskId = nonce && byV1.paid.get(nonce)
+    if (taskId !== undefined) paid.set(taskId, (paid.get(taskId) ?? 0n) + amount)
+  }
+  return paid
+}
+
 /** I1 and I2, from every transfer that left an agent wallet. */
 const checkTransfers = (oracle: Oracle): void => {
-  const { chain, ledger, thefts } = oracle.world
+  const { byV1, chain, ledger, thefts } = oracle.world
   const { tasks, wallets } = ledger.tables
   const payers = new Set([...wallets.values()].map(({ agentAddress }) => agentAddress as string))
-  const paid = new Map<string, bigint>()
+  const paid = paidByV1(oracle)
   const batches = new Set<string>()
   const refunds = new Set<string>()
   for (const { from, to, amount, nonce, tx } of chain.transfers) {
-    if (!payers.has(from) || (nonce !== undefined && thefts.nonces.has(from + nonce))) continue
+    if (!payers.has(from) || thefts.has({ from, nonce, tx }) || (nonce && byV1.paid.has(nonce))) continue
     const refund = nonce && oracle.refunds.get(nonce)
     if (refund !== undefined) {
       if (refunds.has(refund.id)) oracle.report("I1", `refund ${refund.id.slice(0, 8)} is paid twice`)

@@ -22,8 +22,10 @@ const owedFor = (oracle: Oracle, tables: Tables, task: StoredTask): bigint => {
   const { chain } = oracle.world
   const batches = [...tables.batches.values()].filter((batch) => batch.taskId === task.id)
   if (batches.length === 0) {
+    const byV1 = chain.transfers.filter(({ nonce }) => nonce && oracle.world.byV1.paid.get(nonce) === task.id)
+    const due = byV1.reduce((left, { amount }) => left - amount, task.totalCost)
     const paid = chain.transfers.filter(({ nonce }) => nonce && oracle.owners.get(nonce)?.taskId === task.id)
-    const rest = paid.reduce((left, { nonce }) => left - oracle.owners.get(nonce!)!.amount, task.totalCost)
+    const rest = paid.reduce((left, { nonce }) => left - oracle.owners.get(nonce!)!.amount, due)
     return rest > 0n ? rest : 0n
   }
   return batches
@@ -32,9 +34,7 @@ const owedFor = (oracle: Oracle, tables: Tables, task: StoredTask): bigint => {
 }
 
 const stolenFrom = (oracle: Oracle, transfers: ReadonlyArray<Transfer>): bigint =>
-  transfers
-    .filter(({ from, nonce }) => nonce !== undefined && oracle.world.thefts.nonces.has(from + nonce))
-    .reduce((sum, { amount }) => sum + amount, 0n)
+  transfers.filter((transfer) => oracle.world.thefts.has(transfer)).reduce((sum, { amount }) => sum + amount, 0n)
 
 const ofWallet = (
   tables: Tables,

@@ -9,6 +9,7 @@ import { arrowOf, mayRefundMove, refundStep } from "./arrows.ts"
 import { windowKey } from "./batches.ts"
 import { checkOwed } from "./money.ts"
 import type { Oracle } from "./Oracle.ts"
+import { checkMayPay } from "./pauses.ts"
 
 /** A refund as it was asked for, whatever becomes of its row. */
 export interface AskedRefund {
@@ -33,7 +34,12 @@ export const watchRefunds = (oracle: Oracle, before: Tables, after: Tables): voi
     const old = before.refunds.get(id)
     if (old === refund) continue
     if (old === undefined) onAsked(oracle, refund, after)
-    else onStep(oracle, old, refund)
+    else {
+      onStep(oracle, old, refund)
+      if (old.status === "planned" && refund.status === "signed") {
+        checkMayPay(oracle, nameOf(refund), before, refund.walletId)
+      }
+    }
     checkRow(oracle, refund)
     if (refund.window !== undefined && old?.window !== refund.window) onWindow(oracle, refund, refund.window)
   }

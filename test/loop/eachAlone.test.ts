@@ -1,0 +1,63 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { eachAlone } from "../../src/loop/eachAlone.ts"
+import * as Incidents from "../../src/ops/Incidents.ts"
+import { LedgerError } from "../../src/task/TaskRepo.ts"
+
+const refusal = (reason: LedgerError["reason"]) => new LedgerError({ reason, operation: "fund", detail: "a trigger" })
+
+const rowsOf = (count: number) => Array.from({ length: count }, (_, index) => ({ taskId: `task ${index}` }))
+
+/** A ledger that refuses every statement in which one of these rows is. */
+const ledger = (bad: (taskId: string) => boolean, reason: LedgerError["reason"] = "Rejected") => {
+  const statements: Array<number> = []
+  const write = (rows: ReadonlyArray<{ readonly taskId: string }>) => {
+    statements.push(rows.length)
+    const ids = rows.map(({ taskId }) => taskId)
+    return ids.some(bad) ? Effect.fail(refusal(reason)) : Effect.succeed(ids)
+  }
+  return { statements, write }
+}
+
+describe("a sweep that writes many rows at once", () => {
+  it.effect("takes one statement where the ledger refuses none", () =>
+    Effect.gen(function* () {
+      const { statements, write } = ledger(() => false)
+      assert.lengthOf(yield* eachAlone(rowsOf(100), write), 100)
+      assert.deepStrictEqual(statements, [100])
+    })
+  )
+
+  it.effect("writes all but the rows that cannot be written, and an operator hears of those", () =>
+    Effect.gen(function* () {
+      const { statements, write } = ledger((id) => id === "task 17" || id === "task 60")
+      const written = yield* eachAlone(rowsOf(100), write)
+      assert.lengthOf(written, 98)
+      assert.notInclude(written, "task 17")
+      assert.isBelow(statements.length, 40)
+      const open = yield* Incidents.open
+      assert.deepStrictEqual(
+        open.map(({ key }) => key),
+        ["unwritable:task 17", "unwritable:task 60"]
+      )
+      assert.match(open[0]!.words, /^Task task 17 cannot be written, and waits until it can: /)
+    }).pipe(Effect.provide(Incidents.layer))
+  )
+
+  it.effect("gives up where the ledger refuses everything", () =>
+    Effect.gen(function* () {
+      const { statements, write } = ledger(() => true)
+      const error = yield* Effect.flip(eachAlone(rowsOf(5_000), write))
+      assert.strictEqual(error.reason, "Rejected")
+      assert.isBelow(statements.length, 80)
+    }).pipe(Effect.provide(Incidents.layer))
+  )
+
+  it.effect("takes trouble of the whole ledger for that, and no row for bad", () =>
+    Effect.gen(function* () {
+      const { statements, write } = ledger((id) => id === "task 3", "Timeout")
+      assert.strictEqual((yield* Effect.flip(eachAlone(rowsOf(9), write))).reason, "Timeout")
+      assert.deepStrictEqual(statements, [9])
+    })
+  )
+})
