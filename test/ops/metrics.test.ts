@@ -245,7 +245,7 @@ describe("the process", () => {
       assert.include(lines, "ai_mint_start_timestamp_seconds 90")
       assert.include(lines, 'ai_mint_transitions_total{entity="task",to="completed"} 0')
       assert.include(lines, 'ai_mint_transitions_total{entity="refund",to="paid"} 0')
-      assert.strictEqual((yield* linesOf("ai_mint_transitions_total")).length, 18)
+      assert.strictEqual((yield* linesOf("ai_mint_transitions_total")).length, 19)
     }).pipe(alone)
   )
 

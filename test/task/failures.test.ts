@@ -233,6 +233,8 @@ describe("what the ledger says when it cannot", () => {
           yield* sql`ALTER DATABASE ${name} RESET default_transaction_read_only`
           assert.isFalse(yield* watch.takesWrites)
           yield* TestClock.adjust("31 seconds")
+          // A connection that was opened and never used is used once, however old it is.
+          yield* watch.takesWrites
           assert.isTrue(yield* watch.takesWrites)
           assert.deepStrictEqual(yield* fundBy(repo), [id])
         }).pipe(Effect.provide(executor, { local: true }))

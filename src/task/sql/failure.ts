@@ -25,6 +25,7 @@ export const bounded =
     query: Effect.Effect<A, SqlError | MigrationError | Schema.SchemaError, R>
   ): Effect.Effect<A, LedgerError, R> =>
     query.pipe(
+      Effect.catchDefect(asFailure),
       Effect.retry({ schedule: TRY_AGAIN, while: isConflict }),
       Effect.timeout(limit),
       Effect.mapError(
@@ -47,6 +48,13 @@ const explain = (error: Failure, limit: string): Pick<LedgerError, "reason" | "d
       return { reason: reasonOf(error), detail: detailOf(error) }
   }
 }
+
+/**
+ * A transaction whose connection breaks dies of its rollback, which has none to go by. The server has undone it, and it is
+ * a failure like any other. Source: `effect/sql/SqlClient`, `makeWithTransaction`.
+ */
+const asFailure = (defect: unknown): Effect.Effect<never, SqlError> =>
+  isSqlError(defect) ? Effect.fail(defect) : Effect.die(defect)
 
 const isConflict = (error: SqlError | MigrationError | Schema.SchemaError): boolean => {
   const failed = error._tag === "MigrationError" ? error.cause : error
