@@ -64,7 +64,7 @@ export const layerNoDeps = Layer.effect(
     const live = Effect.fnUntraced(function* (walletId: WalletId, mailbox: Mailbox) {
       while (!(yield* Deferred.isDone(stopping))) {
         const { dueMs, inTrouble } = yield* turnOf(walletId)
-        const pauseMs = (dueMs ?? Number.POSITIVE_INFINITY) - (yield* Clock.currentTimeMillis)
+        const pauseMs = pauseUntil(dueMs, yield* Clock.currentTimeMillis)
         const wasWoken = (yield* Queue.size(mailbox)) > 0
         if (pauseMs > LINGER_MS && !wasWoken) return
         if (pauseMs > 0) yield* rest(mailbox, pauseMs, !inTrouble)
@@ -120,6 +120,10 @@ interface Turn {
 }
 
 const ENDED: Turn = { dueMs: undefined, inTrouble: false }
+
+/** Whole milliseconds: what is left of one may be too short for a timer to pass. */
+const pauseUntil = (dueMs: number | undefined, nowMs: number): number =>
+  dueMs === undefined ? Number.POSITIVE_INFINITY : Math.ceil(dueMs - nowMs)
 
 const afterTrouble = (pauseMs: number) =>
   Effect.map(Clock.currentTimeMillis, (nowMs): Turn => ({ dueMs: nowMs + pauseMs, inTrouble: true }))

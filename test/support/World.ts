@@ -75,6 +75,8 @@ export class WorldState {
   /** A node that is behind by so many blocks, and does not know it. */
   lagBlocks = 0n
   readonly calls: Array<string> = []
+  /** Wallets whose balance was asked for, once for each time. */
+  readonly walletsLookedAt: Array<Address> = []
   /** When the server was asked for a price, in milliseconds. */
   readonly quotedAtMs: Array<number> = []
   /** When a payment arrived at the server, in milliseconds. */
@@ -286,11 +288,14 @@ export const chain = Layer.effect(
       }),
       confirmedBlock: read("confirmedBlock", (block) => block),
       readBalances: (wallets) =>
-        read("readBalances", (block) => ({
-          block,
-          usdc: new Map(wallets.map((wallet) => [wallet, world.balance(wallet, block.number)])),
-          isPaused: world.isPaused
-        })),
+        read("readBalances", (block) => {
+          world.walletsLookedAt.push(...wallets)
+          return {
+            block,
+            usdc: new Map(wallets.map((wallet) => [wallet, world.balance(wallet, block.number)])),
+            isPaused: world.isPaused
+          }
+        }),
       usdcCode: read("usdcCode", () => world.codeTold ?? world.usdcCode),
       usdcCodes: read("usdcCodes", () => [world.codeTold ?? world.usdcCode, ...world.codesBeside]),
       usdcState: (accounts) => read("usdcState", () => world.usdcState(accounts)),

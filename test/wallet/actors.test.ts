@@ -169,16 +169,19 @@ layer(Pglite.layer())("the wallets", (it) => {
   it.effect("a wallet with nothing to do is looked at no more than for late payments, once a minute", () =>
     Effect.gen(function* () {
       const world = yield* World
-      const { task } = yield* paidOrder("ann", 5)
+      const { who, task } = yield* paidOrder("ann", 5)
       yield* start
       yield* pass(40)
       assert.strictEqual((yield* readTask(task)).status, "completed")
       const [asked, quoted] = [world.calls.length, world.quotedAtMs.length]
+      world.walletsLookedAt.length = 0
       yield* pass(600)
       assert.deepStrictEqual(
-        world.calls.slice(asked),
-        Array.from({ length: 10 }, () => "readBalances")
+        world.walletsLookedAt,
+        Array.from({ length: 10 }, () => who.agentAddress)
       )
+      // What concerns everybody is looked at by every sweep: the head, whether USDC moves, and the code that it runs.
+      assert.sameMembers([...new Set(world.calls.slice(asked))], ["readBalances", "usdcCode"])
       assert.strictEqual(world.quotedAtMs.length, quoted)
     }).pipe(onWorld())
   )
