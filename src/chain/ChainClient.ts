@@ -77,6 +77,9 @@ export interface Mint {
   readonly block: bigint
 }
 
+/** How a transaction that is in a block ended. One that was reverted did nothing. */
+export type Mined = "succeeded" | "reverted"
+
 /** USDC that left a wallet. */
 export interface Spending {
   readonly wallet: Address
@@ -184,6 +187,11 @@ export class ChainClient extends Context.Service<
       readonly fromBlock: bigint
       readonly portion?: bigint | undefined
     }) => Effect.Effect<ReadonlyArray<Mint>, ChainError>
+    /**
+     * Of these transactions, those that are in a block that counts, and whether they succeeded. One that is missing may
+     * be on its way, or unknown to the node that was asked.
+     */
+    readonly readMined: (txs: ReadonlyArray<Bytes32>) => Effect.Effect<ReadonlyMap<Bytes32, Mined>, ChainError>
     /** USDC transfers into any of `wallets` between two blocks (inclusive), oldest first. */
     readonly findDeposits: (query: TransferQuery) => Effect.Effect<ReadonlyArray<Deposit>, ChainError>
     /** USDC transfers out of any of `wallets` between two blocks (inclusive), oldest first. */

@@ -10,6 +10,7 @@ import { makeEndpoint } from "./endpoint.ts"
 import { makeFindMints, makeReadPortion, makeReadRemainingSupply } from "./mintToken.ts"
 import { makeNodes } from "./nodes.ts"
 import { codeOf } from "./questions.ts"
+import { makeReadMined } from "./receipts.ts"
 import { makeRpc } from "./rpc.ts"
 import { makeSender } from "./sender.ts"
 import { checkEndpoints, checkUsdc, makeVouch } from "./startChecks.ts"
@@ -44,6 +45,7 @@ const make = Effect.gen(function* () {
     readRemainingSupply: makeReadRemainingSupply(rpc, confirmed, mintPortions),
     readPortion: makeReadPortion(rpc, confirmed, mintPortions),
     findMints: makeFindMints(rpc, confirmed, mintStock),
+    readMined: makeReadMined(rpc, confirmed),
     findDeposits: makeFindDeposits(rpc, network),
     findSpending: makeFindSpending(rpc, network),
     codeOf: (account) => rpc.ask("read the code of an account", codeOf(account)),

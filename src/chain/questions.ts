@@ -109,13 +109,22 @@ export const codeOf =
     return code === "0x" ? undefined : code
   }
 
+/** `undefined` where the node knows of no block with it: it may be in none, or in one that this node has not seen. */
+export const findReceipt =
+  (tx: Bytes32): Question<Receipt | undefined> =>
+  async (node) => {
+    const receipt = decodeReceipt(await node.request({ method: "eth_getTransactionReceipt", params: [tx] }))
+    if (receipt === null) return undefined
+    const { transactionHash, blockNumber, status, logs } = receipt
+    return receiptFor(tx, { tx: transactionHash, block: blockNumber, succeeded: status === 1n, logs: logs.map(toLog) })
+  }
+
 export const receiptOf =
   (tx: Bytes32): Question<Receipt> =>
   async (node) => {
-    const receipt = decodeReceipt(await node.request({ method: "eth_getTransactionReceipt", params: [tx] }))
-    if (receipt === null) throw new TransactionReceiptNotFoundError({ hash: tx })
-    const { transactionHash, blockNumber, status, logs } = receipt
-    return receiptFor(tx, { tx: transactionHash, block: blockNumber, succeeded: status === 1n, logs: logs.map(toLog) })
+    const receipt = await findReceipt(tx)(node)
+    if (receipt === undefined) throw new TransactionReceiptNotFoundError({ hash: tx })
+    return receipt
   }
 
 const toLog = (log: typeof RpcLog.Type): SentLog => ({

@@ -48,6 +48,20 @@ export interface SignedWindow {
   readonly block: bigint
 }
 
+/**
+ * Requests for the mints of a batch that no live payment stands behind, of which the server may have carried out any:
+ * one that only asks for the price, or a payment that has lapsed. What it minted is searched before the next one.
+ */
+export interface Asked {
+  /** The confirmed block before the first of them: what they brought is in later blocks. */
+  readonly since: bigint
+  /**
+   * When this block counts, all that they did at once is in sight. `undefined` while one may be on its way, or where a
+   * process died over it.
+   */
+  readonly until: bigint | undefined
+}
+
 /** One payment and the mints that it buys. Written once, when the task is planned; never cut anew. */
 export interface Batch {
   readonly taskId: TaskId
@@ -78,6 +92,14 @@ export interface Batch {
   readonly paymentTx: Bytes32 | undefined
   readonly paymentBlock: bigint | undefined
   readonly paidAmount: Usdc | undefined
+  /** `undefined` where the server has certainly done nothing for it. */
+  readonly asked: Asked | undefined
+  /** When the payment last left, or was last answered: sets the pace of the next send. */
+  readonly triedAtMs: number | undefined
+  /** How often the server has said that its work is done, while the chain shows nothing of it. */
+  readonly claims: number
+  /** What the server said against the present authorization, each text once: the first two and the last. */
+  readonly said: ReadonlyArray<string>
   /** Mint transactions that the server named. */
   readonly mintTxs: ReadonlyArray<Bytes32>
   /** Under which the server can be asked about the payment, where it gave such a handle. */
@@ -205,6 +227,10 @@ const newBatch = (
     window: undefined,
     sends: 0,
     looks: 0,
+    asked: undefined,
+    triedAtMs: undefined,
+    claims: 0,
+    said: [],
     paymentTx: payment?.tx,
     paymentBlock: payment?.block,
     paidAmount: payment?.value,

@@ -29,11 +29,47 @@ export const lookPauseMs = (looks: number): number =>
 /** How long to wait before send number `sends` + 1 of the identical bytes. */
 export const resendPauseMs = (sends: number): number => Math.min(LOOK_MS_MAX, LOOK_MS_FIRST * 2 ** Math.min(sends, 10))
 
+/**
+ * From when on the identical bytes may be sent once more. What the last send brought must be in sight by then:
+ * `confirmMs` is how long a block takes until it counts.
+ */
+export const resendAtMs = (batch: Batch, confirmMs: number): number =>
+  (batch.triedAtMs ?? batch.statusSinceMs) + Math.max(confirmMs, resendPauseMs(batch.sends))
+
+/** As often as this a server may say that it is done with nothing on chain; after that it is not asked again. */
+export const CLAIMS_MAX = 3
+
+/**
+ * Whether a request for this paid batch is for what is missing, and for nothing else: a request is always for all of its
+ * mints. The bytes can be made again only where they were signed by this ledger.
+ */
+export const isForAllOfIt = ({ window, minted }: Batch): boolean => window !== undefined && minted === 0
+
+/** `reason` among what the server said before. */
+const noted = (said: ReadonlyArray<string>, reason: string): ReadonlyArray<string> =>
+  said.includes(reason) ? said : [...said.slice(0, 2), reason]
+
 const step = (batch: Batch, nowMs: number, change: Partial<Batch>): Batch => ({
   ...batch,
   looks: 0,
   ...change,
   statusSinceMs: change.status === undefined || change.status === batch.status ? batch.statusSinceMs : nowMs
+})
+
+/** Write-ahead: from here on the mint server may be at work for the batch, though it is asked for nothing but the price. */
+export const ask = (batch: Batch, block: Block): Batch => ({
+  ...batch,
+  asked: { since: batch.asked?.since ?? block.number, until: undefined }
+})
+
+/** The server asked for money, or never had the request: what was known before is all that may have been done. */
+export const didNothing = (batch: Batch, before: Batch): Batch => ({ ...batch, asked: before.asked })
+
+/** The server may have done what it was asked for: it is searched when block `until` counts. */
+export const mayHaveDone = (batch: Batch, until: bigint, claims: boolean): Batch => ({
+  ...batch,
+  asked: batch.asked && { ...batch.asked, until },
+  claims: batch.claims + (claims ? 1 : 0)
 })
 
 /** Write-ahead: from here on the payment may exist. An answer is awaited until `answerByMs`. */
@@ -42,35 +78,52 @@ export const sign = (batch: Batch, window: SignedWindow, nowMs: number, answerBy
     status: "signed",
     window,
     sends: 1,
+    asked: undefined,
+    triedAtMs: nowMs,
+    claims: 0,
+    said: [],
     nextActionAtMs: answerByMs,
     reason: "the payment is on its way to the mint server"
   })
 
 /** The identical bytes go out once more; the state of knowledge is what it was. */
 export const resend = (batch: Batch, nowMs: number, answerByMs: number): Batch =>
-  step(batch, nowMs, { sends: batch.sends + 1, looks: batch.looks, nextActionAtMs: answerByMs })
+  step(batch, nowMs, { sends: batch.sends + 1, triedAtMs: nowMs, looks: batch.looks, nextActionAtMs: answerByMs })
 
 /** The server says that it was paid. Only the chain makes that true. */
 export const accept = (batch: Batch, mintTxs: ReadonlyArray<Bytes32>, nowMs: number): Batch =>
   step(batch, nowMs, {
     status: batch.status === "paid" ? "paid" : "accepted",
     mintTxs: [...new Set([...batch.mintTxs, ...mintTxs])],
+    triedAtMs: nowMs,
+    claims: batch.claims + 1,
     nextActionAtMs: nowMs + lookPauseMs(0),
     reason: "the mint server accepted the payment, waiting for the chain"
   })
+
+/** Write-ahead for a request about a live or paid batch: nothing else is done for it until it is answered. */
+export const awaitAnswer = (batch: Batch, answerByMs: number): Batch => ({ ...batch, nextActionAtMs: answerByMs })
 
 /** An answer that proves nothing: why, when to look again, and the server's own handle where it gave one. */
 interface Doubt {
   readonly reason: string
   readonly lookAtMs: number
   readonly reference?: string | undefined
+  /** The reason is ours, and no word of the server. */
+  readonly isOurs?: boolean
 }
 
 /** The answer proves nothing. A payment that the chain has shown stays paid. */
-export const doubt = (batch: Batch, { reason, lookAtMs, reference = batch.reference }: Doubt, nowMs: number): Batch =>
+export const doubt = (
+  batch: Batch,
+  { reason, lookAtMs, reference = batch.reference, isOurs = false }: Doubt,
+  nowMs: number
+): Batch =>
   step(batch, nowMs, {
     status: batch.status === "paid" ? "paid" : "unknown",
     looks: batch.looks,
+    triedAtMs: nowMs,
+    said: isOurs ? batch.said : noted(batch.said, reason),
     nextActionAtMs: lookAtMs,
     reason,
     reference
@@ -95,12 +148,23 @@ export const prove = (batch: Batch, used: Extract<AuthorizationOutcome, { _tag: 
     reason: "paid, waiting for the mints"
   })
 
-/** The authorization can never be used any more: the batch may be signed again, with the same nonce. */
-export const release = (batch: Batch, nowMs: number, reason: string): Batch =>
+/**
+ * The authorization can never be used any more: the batch may be signed again, with the same nonce. Up to `block` there
+ * are no mints for it; those that come later are for a payment that was never made.
+ */
+export const release = (
+  batch: Batch,
+  { nowMs, block }: { readonly nowMs: number; readonly block: Block },
+  reason: string
+): Batch =>
   step(batch, nowMs, {
     status: "planned",
     window: undefined,
     sends: 0,
+    asked: { since: block.number, until: block.number },
+    triedAtMs: undefined,
+    claims: 0,
+    said: [],
     mintTxs: [],
     reference: undefined,
     nextActionAtMs: undefined,

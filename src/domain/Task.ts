@@ -114,6 +114,10 @@ export const V1_AUTHORIZATION_MS = 3_600_000
 /** `abc12345`: how a task is named in the log. */
 export const shortId = (id: TaskId): string => id.slice(0, 8)
 
+/** Whether a task is held because this batch of it is paid and not delivered, whatever else the reason tells. */
+export const isHeldUndelivered = (reason: string | undefined, number: number): boolean =>
+  reason?.startsWith(messages.undelivered(number)) ?? false
+
 /** The texts that v1.1 writes to `error_message`, and that people search for. */
 export const messages = {
   retrying: (refusals: number, limit: number, reason: string): string => `Retry ${refusals}/${limit}: ${reason}`,
@@ -127,7 +131,9 @@ export const messages = {
   held: (reason: string): string => `Held for the operator: ${reason}`,
   /** The beginning of every hold for a key. */
   heldForKey: `Held for the operator: ${KEY_OF_WALLET} `,
-  undelivered: (number: number): string => `Held for the operator: batch ${number} is paid and not delivered`,
+  /** What follows `undelivered(number)` tells more of it. */
+  undelivered: (number: number, why: ReadonlyArray<string> = []): string =>
+    [`Held for the operator: batch ${number} is paid and not delivered`, ...why].join("; "),
   stopped: (reason: string): string => `Held for the operator: the agent wallet is stopped: ${reason}`,
   paused: (reason: string): string => `paused: ${reason}`,
   shortOfMoney: (needed: Usdc, balance: Usdc): string =>

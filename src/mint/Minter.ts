@@ -30,8 +30,19 @@ export interface PricedOrder extends MintOrder {
  */
 export class NoOffer extends Schema.TaggedError<NoOffer>()("NoOffer", {
   reason: Schema.Literals(["Unavailable", "Refused", "Unreadable"]),
-  message: Schema.String
+  message: Schema.String,
+  /** Left out, it is not known. */
+  did: Schema.optionalKey(Schema.Literals(["nothing", "unknown", "claims"]))
 }) {}
+
+/**
+ * What a server that was only asked for the price may have done all the same.
+ *
+ * - `nothing`: it asked for money, or never had the request.
+ * - `claims`: it says that the work is done.
+ * - `unknown`: anything else; it may have minted, whatever it says.
+ */
+export type Did = NonNullable<NoOffer["did"]>
 
 /**
  * What the server answered to a payment. Only the chain decides whether money moved; this sets what to look for and
@@ -66,7 +77,10 @@ export type PaymentAnswer =
 export class Minter extends Context.Service<
   Minter,
   {
-    /** Asks what the batch costs, without paying. */
+    /**
+     * Asks what the batch costs, without paying. Where `asksForPrice`, that is a request to the server, which may carry
+     * it out without asking for money.
+     */
     readonly quote: (order: PricedOrder) => Effect.Effect<MintQuote, NoOffer>
     /**
      * Sends the payment with the order. Never fails: whatever happens is an answer. Sending the same authorization
@@ -78,6 +92,7 @@ export class Minter extends Context.Service<
       offer: Offer,
       payment: SignedAuthorization
     ) => Effect.Effect<PaymentAnswer>
+    readonly asksForPrice: boolean
     /** Whether a payment whose outcome is unknown may be sent again. To a server that breaks on it, it never is. */
     readonly takesAgain: boolean
     /**

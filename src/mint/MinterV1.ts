@@ -32,6 +32,7 @@ const make = Effect.gen(function* () {
   return Minter.of({
     // It takes no notice of a nonce that it has seen, and what it cleans up after the revert may be another's mints.
     takesAgain: false,
+    asksForPrice: false,
     reach: makeReach(ask),
     quote: Effect.fn("Minter.quote")((order) => Effect.fromResult(offerV1(order, network))),
     pay: Effect.fn("Minter.pay")(

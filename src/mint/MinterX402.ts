@@ -3,6 +3,7 @@ import { type HttpClient, HttpClientRequest } from "effect/http"
 import type { Settings } from "../config/Settings.ts"
 import { readPaymentAnswer, readQuoteAnswer } from "./answer.ts"
 import { type Header, paymentHeader } from "./challenge.ts"
+import { didOf } from "./did.ts"
 import { explain, httpClient, makeAsk } from "./http.ts"
 import { Minter, type MintOrder, NoOffer } from "./Minter.ts"
 import { makeReach } from "./reach.ts"
@@ -21,13 +22,18 @@ const make = Effect.gen(function* () {
 
   return Minter.of({
     takesAgain: true,
+    asksForPrice: true,
     reach: makeReach(ask),
     follow: () => Effect.succeed(undefined),
     quote: Effect.fn("Minter.quote")(function* (order) {
       const reply = yield* post(order).pipe(
-        Effect.mapError(({ message }) => new NoOffer({ reason: "Unavailable", message: cut(message) }))
+        Effect.mapError(({ message, isSent }) => {
+          return new NoOffer({ reason: "Unavailable", message: cut(message), did: isSent ? "unknown" : "nothing" })
+        })
       )
-      return yield* Effect.fromResult(readQuoteAnswer(reply))
+      return yield* Effect.fromResult(readQuoteAnswer(reply)).pipe(
+        Effect.mapError(({ reason, message }) => new NoOffer({ reason, message, did: didOf(reply) }))
+      )
     }),
     pay: Effect.fn("Minter.pay")(
       function* (order, quote, offer, payment) {

@@ -1,5 +1,6 @@
 import { type Batch, isLive } from "../domain/Batch.ts"
-import { messages, shortId } from "../domain/Task.ts"
+import { isForAllOfIt } from "../domain/BatchLife.ts"
+import { isHeldUndelivered, messages, shortId } from "../domain/Task.ts"
 import { type Facts, next, type Next } from "./explainFacts.ts"
 
 /** What `messages.badOrder` begins with, whatever the faults are. */
@@ -39,9 +40,12 @@ export const unsound = (facts: Facts): Next =>
 const waysOut = (facts: Facts, reason: string): ReadonlyArray<string> => {
   const { story, file } = facts
   const id = shortId(story.task.id)
-  const isLate = ({ status, number }: Batch) => status === "paid" && reason === messages.undelivered(number)
+  const isLate = ({ status, number }: Batch) => status === "paid" && isHeldUndelivered(reason, number)
   const toDecide = story.batches.filter((batch) => batch.status === "held" || isLate(batch))
-  if (toDecide.length > 0) return toDecide.flatMap((batch) => resolveBatch(facts, batch))
+  if (toDecide.length > 0) {
+    const again = toDecide.every((batch) => isLate(batch) && isForAllOfIt(batch)) ? [`retry ${id} --why "…"`] : []
+    return [...again, ...toDecide.flatMap((batch) => resolveBatch(facts, batch))]
+  }
   if (file.task === undefined) return giveUp(facts)
   // A retry would be held again for the same: only a person can tell what v1.1 delivered.
   if (reason.startsWith(V1_PAID) && story.batches.length === 0) {

@@ -1,7 +1,9 @@
 import { Clock, Effect } from "effect"
 import { cover, freeAtLeast } from "../domain/Allocation.ts"
+import { Settings } from "../config/Settings.ts"
 import { type Batch, isInFlight } from "../domain/Batch.ts"
-import { messages, remainingCost, shortId, type Task, type TaskId } from "../domain/Task.ts"
+import { isForAllOfIt } from "../domain/BatchLife.ts"
+import { isHeldUndelivered, remainingCost, shortId, type Task, type TaskId } from "../domain/Task.ts"
 import { format, type Usdc } from "../domain/Usdc.ts"
 import type { Wallet } from "../domain/Wallet.ts"
 import { DecisionRepo, type TaskFile } from "../task/DecisionRepo.ts"
@@ -19,7 +21,10 @@ export interface Retried {
   readonly cost: Usdc
 }
 
-/** Gives a failed order another try, if its wallet has the money; or ends the hold of one that no batch holds. */
+/**
+ * Gives a failed order another try, if its wallet has the money; or ends the hold of one that no batch holds. Where its
+ * mints do not come, the server is asked for them again.
+ */
 export const retry = Effect.fn("operator.retry")(function* (name: string, why: string) {
   const file = yield* findTask(name)
   const { task, wallet } = yield* soundTask(file)
@@ -30,9 +35,11 @@ export const retry = Effect.fn("operator.retry")(function* (name: string, why: s
 })
 
 const release = Effect.fnUntraced(function* (file: TaskFile, task: Task, why: string) {
-  // A hold for mints that do not come would be back with the next look at them.
-  const isLate = ({ status, number }: Batch) => status === "paid" && file.held === messages.undelivered(number)
-  const held = file.batches.find((batch) => batch.status === "held" || isLate(batch))
+  // Where its server cannot be asked again, a hold for mints that do not come would be back with the next look at them.
+  const { mintProtocol } = yield* Settings
+  const isLate = ({ status, number }: Batch) => status === "paid" && isHeldUndelivered(file.held, number)
+  const isAskable = (batch: Batch) => mintProtocol === "x402" && isForAllOfIt(batch)
+  const held = file.batches.find((batch) => batch.status === "held" || (isLate(batch) && !isAskable(batch)))
   if (held !== undefined) return yield* new Refused({ message: stuck(task, held) })
   const decision = { command: "retry", said: `task ${task.id} is no longer held: ${file.held}`, why }
   const write = (yield* DecisionRepo).release({ task }, decision, yield* Clock.currentTimeMillis)

@@ -132,7 +132,8 @@ export class DecisionRepo extends Context.Service<
       nowMs: number
     ) => Effect.Effect<boolean, LedgerError>
     /**
-     * Ends the hold of a task that has no held batch, with its refusals counted from zero. `adopt` takes over a row of
+     * Ends the hold of a task that has no held batch, with its refusals counted from zero, and the sends of its paid
+     * batches: the mint server is asked for their mints anew. `adopt` takes over a row of
      * v1.1, held or not and without a batch, with so many of its mints counted; no further questions are asked of it.
      */
     readonly release: (

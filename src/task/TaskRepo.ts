@@ -118,6 +118,8 @@ export interface WalletWork {
   readonly tasks: ReadonlyArray<Task>
   /** All batches of those tasks, and the batches in flight of any other task of the wallet; by task, then number. */
   readonly batches: ReadonlyArray<Batch>
+  /** Those of these batches' tasks that are held. */
+  readonly held: ReadonlySet<TaskId>
   /** Refunds that are not paid yet, oldest first. */
   readonly refunds: ReadonlyArray<Refund>
   /** Why nothing new is done with this wallet: it is stopped, or paused. What is on its way is looked after. */
@@ -177,7 +179,7 @@ export interface BatchSave {
   /** Where given: nothing is saved unless this task still has its status and is not held. */
   readonly onlyFor?: Task
   readonly mints?: ReadonlyArray<DeliveredMint>
-  /** With mints that it waited for, a hold of the task for this very reason ends. */
+  /** With mints that it waited for, a hold of the task whose reason begins with this ends. */
   readonly endsHold?: string
   /** Done with the batch if the task still has the expected status. */
   readonly task?: { readonly expected: Task; readonly change: TaskChange }

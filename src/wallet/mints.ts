@@ -1,8 +1,6 @@
 import { Effect } from "effect"
 import { ChainClient } from "../chain/ChainClient.ts"
-import { Settings } from "../config/Settings.ts"
 import type { Batch } from "../domain/Batch.ts"
-import { type Block, blockBefore } from "../domain/Block.ts"
 import { mintKey, TaskRepo } from "../task/TaskRepo.ts"
 
 /** How long before its payment a server may have minted for a batch of which nobody knows when it was signed. */
@@ -28,12 +26,9 @@ export const mintsFor = (batch: Batch) => {
   return unclaimedMints(batch, batch.window === undefined ? early : batch.window.block + 1n)
 }
 
-/** Mints that came after the batch's last authorization was void: for a payment that was never made. */
-export const mintsSinceVoid = Effect.fnUntraced(function* (batch: Batch, block: Block) {
-  if (batch.version === 0) return []
-  const { network } = yield* Settings
-  return yield* unclaimedMints(batch, blockBefore(block, batch.statusSinceMs, network.blockSeconds))
-})
+/** Mints that no payment stands behind: the server made them when it was asked for the price, or for a lapsed payment. */
+export const mintsUnpaid = (batch: Batch) =>
+  batch.asked === undefined ? Effect.succeed([]) : unclaimedMints(batch, batch.asked.since + 1n)
 
 export const neverPaidFor = (mints: ReadonlyArray<unknown>): string =>
   `${mints.length} mint(s) were made and never paid for`

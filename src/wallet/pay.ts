@@ -15,7 +15,7 @@ import { Minter, type MintQuote, type NoOffer } from "../mint/Minter.ts"
 import * as Clocks from "../ops/Clocks.ts"
 import * as Log from "../ops/Log.ts"
 import { TaskRepo } from "../task/TaskRepo.ts"
-import { mintsSinceVoid, neverPaidFor } from "./mints.ts"
+import { mintsUnpaid, neverPaidFor } from "./mints.ts"
 import {
   holdForCode,
   holdTask,
@@ -28,6 +28,8 @@ import {
   stallTask
 } from "./outcome.ts"
 import { Outage, STANDSTILL_MS } from "./Outage.ts"
+import { ANSWER_MARGIN_MS, answerByMs } from "./pace.ts"
+import { askPrice, dismiss, lookBack, waitForClaimed } from "./price.ts"
 import { holdWhere, standstillFor, standstillNow } from "./standstill.ts"
 import { UsdcCode } from "./UsdcCode.ts"
 import type { OpenWork } from "./work.ts"
@@ -44,12 +46,9 @@ const UNDELIVERED_PAUSE_MS = 15_000
 /** How soon to ask again where a node has no logs of a nonce that is spent. */
 const UNEXPLAINED_PAUSE_MS = 15_000
 
-/** Time beyond `MINT_TIMEOUT` for the answer to be stored, before anyone looks after the payment. */
-const ANSWER_MARGIN_MS = 5_000
-
 /** Pays for a planned batch: asks the price, checks it against the quote, signs, commits the claim, sends. */
 export const payBatch = Effect.fn("Wallet.payBatch")(function* (work: OpenWork, task: Task, batch: Batch) {
-  const { outcome, state } = yield* lookUp(batch, task)
+  const { outcome, state, seen } = yield* lookUp(batch, task)
   if (outcome._tag !== "Unused") return yield* adopt(batch, outcome, task)
   const codeDoubt = yield* (yield* UsdcCode).doubt
   if (codeDoubt !== undefined) return yield* pauseForOutage(task, codeDoubt)
@@ -58,35 +57,53 @@ export const payBatch = Effect.fn("Wallet.payBatch")(function* (work: OpenWork, 
   const obstacle = yield* obstacleTo(batch)
   if (obstacle?._tag === "Undelivered") return yield* pauseTask(task, UNDELIVERED_PAUSE_MS)
   if (obstacle?._tag === "SoldOut") return yield* refuseTask(task, obstacle.reason, "chain")
-  const quoted = yield* Effect.result((yield* Minter).quote(batch))
+  const waits = yield* lookBack(batch, task, seen)
+  if (waits !== undefined) return waits
+  const priced = yield* askPrice(batch, task, seen)
+  if (priced === undefined) return false
+  const { asking, quoted } = priced
   if (Result.isFailure(quoted)) return yield* withoutOffer(task, quoted.failure)
   const outage = yield* Outage
   yield* outage.serverAnswered(priceOf(task))
   const offer = yield* offerFor(batch, quoted.success)
-  if (Result.isFailure(offer)) return yield* refuseTask(task, offer.failure)
+  if (Result.isFailure(offer)) {
+    yield* dismiss(asking, batch)
+    return yield* refuseTask(task, offer.failure)
+  }
   const barred = standstillOf(state, { payer: batch.payer, payee: offer.success.payTo })
-  if (barred !== undefined) return yield* standAside(work, task, barred)
+  if (barred !== undefined) {
+    yield* dismiss(asking, batch)
+    return yield* standAside(work, task, barred)
+  }
   const block = yield* (yield* ChainClient).confirmedBlock
-  if ((yield* outage.standstillMs(block)) > STANDSTILL_MS)
+  if ((yield* outage.standstillMs(block)) > STANDSTILL_MS) {
+    yield* dismiss(asking, batch)
     return yield* pauseForOutage(task, "the chain makes no blocks")
+  }
   yield* outage.over
-  const minted = yield* mintsSinceVoid(batch, block)
-  if (minted.length > 0) return yield* setAside(batch, neverPaidFor(minted))
+  const minted = yield* mintsUnpaid(batch)
+  if (minted.length > 0) return yield* setAside(asking, neverPaidFor(minted))
   const window = yield* windowFor(offer.success, block)
   const nowMs = yield* Clock.currentTimeMillis
-  const signed = sign(batch, window, nowMs, yield* answerByMs)
+  const signed = sign(asking, window, nowMs, yield* answerByMs)
   const signature = yield* Effect.result(signatureOf(work.wallet, signed))
   if (Result.isFailure(signature)) {
     yield* holdTask(task.id, messages.held(signature.failure.message))
     return true
   }
   // The claim: from here on the payment may exist, whatever happens to this process.
-  if (!(yield* (yield* TaskRepo).saveBatch({ before: batch, after: signed, onlyFor: task }, nowMs))) return false
+  const claim = {
+    before: asking,
+    after: signed,
+    onlyFor: task,
+    task: { expected: task, change: { nextActionAtMs: null } }
+  }
+  if (!(yield* (yield* TaskRepo).saveBatch(claim, nowMs))) return false
   yield* Log.mint(
     `Paying ${format(window.amount)} USDC for ${batch.quantity} mint(s): task ${shortId(task.id)}, batch ${batch.number}`,
     { task: task.id, batch: batch.number, wallet: batch.payer, nonce: batch.nonce }
   )
-  const claimed = { ...signed, version: batch.version + 1 }
+  const claimed = { ...signed, version: asking.version + 1 }
   return yield* send(claimed, quoted.success, offer.success, signature.success, { task, claimedAtMs: nowMs })
 })
 
@@ -102,8 +119,9 @@ const standAside = Effect.fnUntraced(function* (work: OpenWork, task: Task, stan
 })
 
 /** Whose doing it is that there is no offer decides who waits for it. */
-const withoutOffer = Effect.fnUntraced(function* (task: Task, { reason, message }: NoOffer) {
+const withoutOffer = Effect.fnUntraced(function* (task: Task, { reason, message, did }: NoOffer) {
   const outage = yield* Outage
+  if (did === "claims") return yield* waitForClaimed(task, message)
   if (reason === "Unavailable") {
     yield* outage.serverFailed(priceOf(task), message)
     return yield* pauseForOutage(task, message)
@@ -154,10 +172,11 @@ const lookUp = Effect.fnUntraced(function* (batch: Batch, task: Task) {
   const { network, mintPayTo } = yield* Settings
   const chain = yield* ChainClient
   const { payer, nonce, payTo } = batch
-  const fromBlock = blockBefore(yield* chain.confirmedBlock, task.createdAtMs, network.blockSeconds)
+  const seen = yield* chain.confirmedBlock
+  const fromBlock = blockBefore(seen, task.createdAtMs, network.blockSeconds)
   const parties = [payer, payTo, ...mintPayTo]
   const { outcomes, usdc } = yield* chain.readAuthorizations([{ payer, nonce, fromBlock }], parties)
-  return { outcome: outcomes[0] ?? ({ _tag: "Unexplained" } as const), state: usdc }
+  return { outcome: outcomes[0] ?? ({ _tag: "Unexplained" } as const), state: usdc, seen }
 })
 
 /** A payment that was made before the ledger was restored is this batch's payment, and is not made again. */
@@ -208,12 +227,6 @@ export const windowAt = Effect.fnUntraced(function* (block: Block, seconds: numb
     validBefore: chainSeconds + Math.ceil(latestMs / 1000) + Math.floor(seconds),
     block: block.number
   }
-})
-
-/** By when the answer to a payment that is sent now is stored; after that it has to be looked after. */
-export const answerByMs = Effect.gen(function* () {
-  const { mintTimeout } = yield* Settings
-  return (yield* Clock.currentTimeMillis) + Duration.toMillis(mintTimeout) + ANSWER_MARGIN_MS
 })
 
 /** Made anew from the stored fields: the same fields give the same bytes. */

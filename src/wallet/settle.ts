@@ -3,7 +3,7 @@ import { ChainClient } from "../chain/ChainClient.ts"
 import { Settings } from "../config/Settings.ts"
 import type { AuthorizationOutcome } from "../domain/Authorization.ts"
 import { type Batch, isLive, type SignedWindow } from "../domain/Batch.ts"
-import { lookAgain, prove, release, weigh } from "../domain/BatchLife.ts"
+import { CLAIMS_MAX, lookAgain, prove, release, resendAtMs, weigh } from "../domain/BatchLife.ts"
 import { type Block, headTimeMs } from "../domain/Block.ts"
 import { messages, shortId } from "../domain/Task.ts"
 import { format, zero } from "../domain/Usdc.ts"
@@ -14,6 +14,7 @@ import { TaskRepo, type WalletWork } from "../task/TaskRepo.ts"
 import { deliverBatch } from "./deliver.ts"
 import { mintsFor, neverPaidFor } from "./mints.ts"
 import { holdStalled, holdTask, setAside } from "./outcome.ts"
+import { confirmMs } from "./pace.ts"
 import { Outage, STANDSTILL_MS } from "./Outage.ts"
 import { resendPayment } from "./resend.ts"
 import { holdWhere, standstillFor } from "./standstill.ts"
@@ -86,7 +87,7 @@ const settle = Effect.fnUntraced(function* (looked: Looked) {
       if (minted.length > 0) return yield* setAside(batch, neverPaidFor(minted))
       const reason = `not paid in time, signed again: ${batch.reason ?? "no answer"}`
       yield* Log.info(`↩️ Task ${shortId(batch.taskId)}, batch ${batch.number}: ${reason}`, { task: batch.taskId })
-      const saved = yield* save(release(batch, nowMs, reason))
+      const saved = yield* save(release(batch, { nowMs, block }, reason))
       if (saved) yield* holdLapsed(looked.work, batch)
       return saved
     }
@@ -130,7 +131,8 @@ const wait = Effect.fnUntraced(function* ({ work, batch, window, block, standsti
   const isMoving = (yield* (yield* Outage).standstillMs(block)) <= STANDSTILL_MS
   const { takesAgain, follow } = yield* Minter
   const isStill = standstill !== undefined || !isMoving
-  const mayGo = !acceptedLately && !isStill && inTime && task !== undefined && task.retryCount < maxRetryCount
+  const isTime = nowMs >= resendAtMs(batch, yield* confirmMs) && batch.claims < CLAIMS_MAX
+  const mayGo = !acceptedLately && !isStill && inTime && isTime && task !== undefined && task.retryCount < maxRetryCount
   // A server may mint before it settles: what is delivered is not asked for again.
   if (!takesAgain || !mayGo || (yield* mintsFor(batch)).length > 0) {
     const said = batch.reference === undefined ? undefined : yield* follow(batch.reference)

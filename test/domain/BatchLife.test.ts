@@ -51,7 +51,10 @@ const steps: Record<string, Step> = {
   },
   lookAgain: { from: [...LIVE, "paid"], take: (batch, nowMs) => lookAgain(batch, nowMs) },
   prove: { from: ["planned", ...LIVE], take: (batch, nowMs) => prove(batch, used, nowMs) },
-  release: { from: [...LIVE, "held"], take: (batch, nowMs) => release(batch, nowMs, "lapsed") },
+  release: {
+    from: [...LIVE, "held"],
+    take: (batch, nowMs) => release(batch, { nowMs, block: { number: 20n, timeMs: nowMs } }, "lapsed")
+  },
   deliver: {
     from: ["paid"],
     take: (batch, nowMs, n) => deliver(batch, Math.min(1 + n, batch.quantity - batch.minted), nowMs)

@@ -1,5 +1,5 @@
 import { assert, layer } from "@effect/vitest"
-import { Effect } from "effect"
+import { Duration, Effect } from "effect"
 import { retry } from "../../src/operator/retry.ts"
 import { pass, start } from "../support/executor.ts"
 import * as Pglite from "../support/Pglite.ts"
@@ -81,13 +81,36 @@ layer(Pglite.layer())("trying an order again", (it) => {
     }).pipe(atWork())
   )
 
-  it.effect("that is held as its mints do not come is refused: it would be held again", () =>
+  it.effect("that is held as its mints do not come has its server asked for them again, and nothing paid", () =>
     Effect.gen(function* () {
-      const { task } = yield* givenUndelivered()
-      yield* pass(760)
+      const world = yield* World
+      const { who, task } = yield* givenUndelivered()
+      yield* pass(240)
+      assert.include(yield* heldReason(task), "batch 1 is paid and not delivered")
+      const { length } = world.payments
+      delete world.manners.pay
+      yield* pass(60)
+      assert.strictEqual(world.payments.length, length)
+      assert.deepInclude(yield* retry(task, WHY), { did: "released" })
+      yield* pass(20)
+      assert.strictEqual((yield* readTask(task)).status, "completed")
+      assert.strictEqual(world.paidBy(who.agentAddress).length, 1)
+    }).pipe(atWork({ mintTimeout: Duration.seconds(15) }))
+  )
+
+  it.effect("that is held as only some of its mints came is refused: a request is for all of them", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const { task } = yield* paidOrder("ann", 5)
+      world.manners.pay = ({ order: asked, settle }) => {
+        if (settle()) world.mint(asked, 3)
+        return { _tag: "Unclear", reason: "no answer" }
+      }
+      yield* start
+      yield* pass(240)
       assert.include(yield* heldReason(task), "batch 1 is paid and not delivered")
       assert.match(yield* refusal(retry(task, WHY)), /is paid: .*Wait until its mints are there, or decide it/)
-    }).pipe(atWork())
+    }).pipe(atWork({ mintTimeout: Duration.seconds(15) }))
   )
 
   it.effect("that goes on by itself, or that is no order, is refused", () =>

@@ -36,6 +36,7 @@ export const emptyFigures: LedgerFigures = {
 export const sullen: Minter["Service"] = {
   quote: () => new NoOffer({ reason: "Refused", message: "not for sale" }),
   pay: () => Effect.succeed({ _tag: "Refused", reason: "no" }),
+  asksForPrice: true,
   takesAgain: true,
   follow: () => Effect.succeed(undefined),
   reach: Effect.succeed({ tookMs: 1, problem: undefined })

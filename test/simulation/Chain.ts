@@ -69,6 +69,7 @@ export class Chain {
   readonly #mintsOf = new Map<string, Array<MintEvent>>()
   readonly #spent = new Map<string, Spent>()
   readonly #limits = new Map<Address, number>()
+  readonly #mintedIn = new Map<Bytes32, number>()
   #waiting: Array<Tx> = []
   #haltedAt: number | undefined
   #hashes = 0
@@ -237,6 +238,7 @@ export class Chain {
     const tx = this.hash()
     const key = order.token + order.recipient
     const known = this.#mintsOf.get(key) ?? []
+    this.#mintedIn.set(tx, block)
     this.#mintsOf.set(key, known)
     for (let logIndex = 0; logIndex < count; logIndex++) {
       const event = { ...order, tx, logIndex, block }
@@ -256,6 +258,11 @@ export class Chain {
     const limit = this.#limits.get(token)
     if (limit === undefined) return undefined
     return BigInt(limit - this.mints.filter((mint) => mint.token === token && mint.block <= block).length)
+  }
+
+  /** The block of a transaction that minted. */
+  blockOf(tx: Bytes32): number | undefined {
+    return this.#mintedIn.get(tx)
   }
 
   mintsOf(token: Address, recipient: Address): ReadonlyArray<MintEvent> {

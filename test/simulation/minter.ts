@@ -28,6 +28,7 @@ export const minter = (world: World, process: Process): Layer.Layer<Minter> => {
 
   const client = Minter.of({
     takesAgain: server.takesAgain,
+    asksForPrice: true,
     follow: () => Effect.succeed(undefined),
     reach: Effect.succeed({ tookMs: 0, problem: undefined }),
     quote: (order) =>

@@ -242,8 +242,8 @@ export const MUTATIONS: ReadonlyArray<Mutation> = [
     patches: [
       {
         file: "src/wallet/pay.ts",
-        find: "if (!(yield* (yield* TaskRepo).saveBatch({ before: batch, after: signed, onlyFor: task }, nowMs))) return false",
-        replace: "yield* (yield* TaskRepo).saveBatch({ before: batch, after: signed, onlyFor: task }, nowMs)"
+        find: "if (!(yield* (yield* TaskRepo).saveBatch(claim, nowMs))) return false",
+        replace: "yield* (yield* TaskRepo).saveBatch(claim, nowMs)"
       }
     ],
     withinSeeds: 100

@@ -5,6 +5,7 @@ import {
   ChainClient,
   ChainError,
   type ChainErrorReason,
+  type Mined,
   type Mint,
   type TransferQuery
 } from "../../src/chain/ChainClient.ts"
@@ -167,6 +168,11 @@ export const nodes = (world: World, process: Process): Layer.Layer<ChainClient> 
         const told = shown(mints)
         if (told.length >= mints.length) process.looked.set(token + recipient, block)
         return numbered(told)
+      }),
+    readMined: (txs) =>
+      confirmed("look up transactions", (block) => {
+        const isMined = (tx: Bytes32) => (chain.blockOf(tx) ?? Number.POSITIVE_INFINITY) <= block
+        return new Map(txs.filter(isMined).map((tx): readonly [Bytes32, Mined] => [tx, "succeeded"]))
       }),
     findDeposits: ({ wallets, fromBlock, toBlock, atLeast }) =>
       ask("find deposits", () => {

@@ -1,6 +1,6 @@
 import { Clock, Context, Effect, Layer } from "effect"
 import { keccak256, toHex } from "viem"
-import { ChainClient, type ChainError, type Mint } from "../../src/chain/ChainClient.ts"
+import { ChainClient, type ChainError, type Mint, type Mined } from "../../src/chain/ChainClient.ts"
 import { Settings } from "../../src/config/Settings.ts"
 import { type Address, address, type Bytes32, ZERO } from "../../src/domain/Address.ts"
 import type { AuthorizationOutcome, SignedAuthorization } from "../../src/domain/Authorization.ts"
@@ -84,6 +84,8 @@ export class WorldState {
   readonly transfers: Array<Transfer> = []
   readonly mints: Array<Minted> = []
   readonly payments: Array<SignedAuthorization> = []
+  /** Transactions that are in a block and neither mint nor move USDC. */
+  readonly others: Array<{ readonly tx: Bytes32; readonly block: bigint; readonly mined: Mined }> = []
   /** Authorizations that the gas account was given. */
   readonly submitted: Array<SignedAuthorization> = []
   /** Whether what the gas account sends gets into a block. */
@@ -246,6 +248,20 @@ export class WorldState {
     return [tx]
   }
 
+  /** A transaction that brings nothing that counts. */
+  mine(mined: Mined = "succeeded"): Bytes32 {
+    const tx = this.hash()
+    this.others.push({ tx, block: this.nextBlock, mined })
+    return tx
+  }
+
+  /** How each of these ended that is in a block up to this one. */
+  mined(txs: ReadonlyArray<Bytes32>, upTo: bigint): ReadonlyMap<Bytes32, Mined> {
+    const done = [...this.mints, ...this.transfers].map(({ tx, block }) => ({ tx, block, mined: "succeeded" as const }))
+    const all = [...done, ...this.others].filter(({ tx, block }) => block <= upTo && txs.includes(tx))
+    return new Map(all.map(({ tx, mined }) => [tx, mined]))
+  }
+
   /** Mints what this payment has not got yet: sending it again repairs and never doubles. */
   readonly #mintedFor = new Map<string, ReadonlyArray<Bytes32>>()
 
@@ -320,6 +336,7 @@ export const chain = Layer.effect(
             )
             .map((mint) => ({ ...mint, logIndex: mint.logIndex + world.logShift }))
         }),
+      readMined: (txs) => read("readMined", ({ number }) => world.mined(txs, number)),
       findDeposits: ({ wallets, fromBlock, toBlock, atLeast }) =>
         read("findDeposits", () => {
           world.onDepositSearch({ fromBlock, toBlock })
@@ -370,6 +387,7 @@ export const minter = Layer.effect(
     const world = yield* World
     const { network } = yield* Settings
     return Minter.of({
+      asksForPrice: true,
       get takesAgain() {
         return world.takesAgain
       },

@@ -32,7 +32,7 @@ export const saveBatch = (
   if (isClaim && isBarred) return false
   draft.batches.set(batchKey(before), { ...after, version: before.version + 1 })
   if (mints.length > 0 && !recordMints(draft, after, mints, nowMs)) return false
-  if (endsHold !== undefined && taskState(draft, before.taskId).heldReason === endsHold) {
+  if (endsHold !== undefined && taskState(draft, before.taskId).heldReason?.startsWith(endsHold)) {
     setState(draft, before.taskId, { heldAtMs: undefined, heldReason: undefined })
     setTask(draft, before.taskId, { errorMessage: undefined, retryCount: 0 })
   }

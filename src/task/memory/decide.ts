@@ -106,6 +106,10 @@ export const release = (
   touchWallet(draft, task.walletId)
   setTask(draft, task.id, { errorMessage: undefined, retryCount: 0, ...adopt, updatedAtMs: nowMs })
   endHoldOf(draft, task.id)
+  for (const batch of batches.filter(({ status }) => status === "paid")) {
+    const again = { sends: 0, claims: 0, version: batch.version + 1, nextActionAtMs: nowMs }
+    draft.batches.set(batchKey(batch), { ...batch, ...again })
+  }
   if (adopt !== undefined) setState(draft, task.id, { adoptedAtMs: nowMs })
   note(draft, decision, { taskId: task.id, walletId: task.walletId }, nowMs)
   return true

@@ -40,6 +40,9 @@ export const walletWork = (tables: Tables, walletId: WalletId): WalletWork => {
   const { reserved, maybeSpent } = reservations(tables, walletId, true)
   const isOpen = (task: StoredTask | undefined) => task !== undefined && isReserving(task) && !isHeld(tables, task.id)
   const tasks = [...tables.tasks.values()].filter((task) => task.walletId === walletId && isOpen(task))
+  const batches = [...tables.batches.values()]
+    .filter((batch) => batch.walletId === walletId && (isInFlight(batch) || isOpen(tables.tasks.get(batch.taskId))))
+    .toSorted((a, b) => byText(a.taskId, b.taskId) || a.number - b.number)
   return {
     wallet: Result.isSuccess(wallet) ? wallet.success : undefined,
     provenBlock: walletState(tables, walletId).provenBlock,
@@ -52,9 +55,8 @@ export const walletWork = (tables: Tables, walletId: WalletId): WalletWork => {
     reserved,
     maybeSpent,
     ...sorted(tables, tasks, wallet),
-    batches: [...tables.batches.values()]
-      .filter((batch) => batch.walletId === walletId && (isInFlight(batch) || isOpen(tables.tasks.get(batch.taskId))))
-      .toSorted((a, b) => byText(a.taskId, b.taskId) || a.number - b.number)
+    held: new Set(batches.map(({ taskId }) => taskId).filter((id) => isHeld(tables, id))),
+    batches
   }
 }
 

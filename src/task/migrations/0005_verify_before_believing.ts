@@ -81,7 +81,16 @@ const wallets = Effect.gen(function* () {
 })
 
 /** What was asked of the mint server before it is asked again. */
-const requests = Effect.void
+const requests = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  yield* sql`
+    ALTER TABLE ai_agent_batches
+      ADD COLUMN asked_since bigint,
+      ADD COLUMN asked_until bigint,
+      ADD COLUMN tried_at timestamptz,
+      ADD COLUMN claims int NOT NULL DEFAULT 0,
+      ADD COLUMN said text[] NOT NULL DEFAULT '{}'`
+})
 
 /** Since when a mint server refuses for reasons that are not the order's: held, once that has lasted. */
 const stalls = Effect.gen(function* () {

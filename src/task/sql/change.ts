@@ -152,6 +152,8 @@ export const updateBatch = (on: Statements, before: Batch, after: Batch) => {
     valid_before = ${after.window?.validBefore ?? null}::bigint,
     signed_block = ${after.window?.block ?? null}::bigint,
     sends = ${after.sends}::int, looks = ${after.looks}::int,
+    asked_since = ${after.asked?.since ?? null}::bigint, asked_until = ${after.asked?.until ?? null}::bigint,
+    tried_at = ${instantOf(sql, after.triedAtMs ?? null)}, claims = ${after.claims}::int, said = ${after.said}::text[],
     payment_tx = ${after.paymentTx ?? null}::text, payment_block = ${after.paymentBlock ?? null}::bigint,
     paid_amount = ${after.paidAmount ?? null}::bigint, mint_txs = ${after.mintTxs}::text[],
     reference = ${after.reference ?? null}::text,
@@ -227,7 +229,7 @@ export const countMints = ({ sql, time }: Statements, taskId: TaskId, nowMs: num
 const endHold = ({ sql }: Statements, taskId: TaskId, reason: string) => sql`
   WITH released AS (
     UPDATE ai_agent_task_state SET held_at = NULL, held_reason = NULL
-    WHERE task_id = ${taskId}::uuid AND held_reason = ${reason}
+    WHERE task_id = ${taskId}::uuid AND starts_with(held_reason, ${reason}::text)
     RETURNING task_id
   )
   UPDATE ai_agent_tasks SET error_message = NULL, retry_count = 0 FROM released WHERE id = released.task_id`

@@ -112,6 +112,9 @@ export const release = (
         WHERE t.id = ${task.id}::uuid AND ${mayBe}
         RETURNING t.id`)
       yield* endHoldOf(on, task.id)
+      yield* sql`
+        UPDATE ai_agent_batches SET sends = 0, claims = 0, version = version + 1, next_action_at = ${instantOf(sql, nowMs)}
+        WHERE task_id = ${task.id}::uuid AND status = 'paid'`
       if (adopt !== undefined) {
         yield* sql`
           INSERT INTO ai_agent_task_state (task_id, adopted_at) VALUES (${task.id}::uuid, ${instantOf(sql, nowMs)})

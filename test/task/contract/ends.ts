@@ -19,6 +19,7 @@ import {
   type Promises,
   proven,
   saveTask,
+  TIP,
   signed,
   taskOf
 } from "./given.ts"
@@ -34,7 +35,7 @@ const inFlight: ReadonlyArray<readonly [string, ReadonlyArray<(batch: Batch) => 
 
 const settled: ReadonlyArray<readonly [string, ReadonlyArray<(batch: Batch) => Batch>]> = [
   ["planned", []],
-  ["void again", [signed, (batch) => release(batch, NOW_MS, "lapsed")]],
+  ["void again", [signed, (batch) => release(batch, { nowMs: NOW_MS, block: TIP }, "lapsed")]],
   ["held", [signed, (batch) => hold(batch, "cancelled by its key", NOW_MS)]]
 ]
 

@@ -10,15 +10,19 @@ import {
   cost,
   cut,
   evidence,
+  delivered,
   firstPage,
   funding,
   givenFunded,
   givenOrder,
+  givenPaid,
   givenPlanned,
   givenWallet,
+  mintsOf,
   NOW_MS,
   ordersOf,
   type Promises,
+  save,
   signed,
   TIP,
   uuid,
@@ -210,6 +214,36 @@ export const holdingPromises = (promises: Promises): void => {
   )
 
   promises(
+    "a hold for mints that do not come ends with them, whatever more its reason tells, and no other hold does",
+    Effect.fnUntraced(function* () {
+      const repo = yield* TaskRepo
+      const wallet = yield* givenWallet()
+      for (const [reason, isOver] of [
+        [messages.undelivered(1), true],
+        [messages.undelivered(1, ["the server says: sold out_%"]), true],
+        [messages.undelivered(2), false],
+        [messages.undelivered(11), false],
+        [messages.held("a person looks"), false]
+      ] as const) {
+        const task = yield* givenPlanned(wallet)
+        const paid = yield* givenPaid(task, 1)
+        yield* repo.hold([{ taskId: task.id, reason }], NOW_MS)
+        const mints = mintsOf(paid, 2)
+        assert.isTrue(
+          yield* save({ before: paid, after: delivered(2)(paid), mints, endsHold: messages.undelivered(1) })
+        )
+        const { errorMessage } = yield* (yield* LedgerFixture).readTask(task.id)
+        assert.strictEqual(errorMessage, isOver ? undefined : reason)
+        const { tasks } = yield* workOf(wallet)
+        assert.strictEqual(
+          tasks.some(({ id }) => id === task.id),
+          isOver
+        )
+      }
+    })
+  )
+
+  promises(
     "a payment in flight is looked after although its order is held",
     Effect.fnUntraced(function* () {
       const wallet = yield* givenWallet()
@@ -219,6 +253,7 @@ export const holdingPromises = (promises: Promises): void => {
       const work = yield* workOf(wallet)
       assert.deepStrictEqual(work.tasks, [])
       assert.deepStrictEqual(work.batches, [live])
+      assert.deepStrictEqual(work.held, new Set([task.id]))
       const repo = yield* TaskRepo
       assert.deepStrictEqual(yield* repo.dueWallets(live.nextActionAtMs ?? 0, 10), [wallet.id])
     })

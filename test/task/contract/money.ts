@@ -25,6 +25,7 @@ import {
   saveTask,
   signed,
   taskOf,
+  TIP,
   used,
   workOf
 } from "./given.ts"
@@ -64,7 +65,7 @@ const givenFirstBatch = Effect.fnUntraced(function* (...steps: ReadonlyArray<(ba
 
 const doubted = (batch: Batch): Batch =>
   doubt(batch, { reason: "the server did not answer", lookAtMs: NOW_MS + 1_000 }, NOW_MS)
-const released = (batch: Batch): Batch => release(batch, NOW_MS, "it lapsed unused")
+const released = (batch: Batch): Batch => release(batch, { nowMs: NOW_MS, block: TIP }, "it lapsed unused")
 const heldBatch = (batch: Batch): Batch => hold(batch, "its nonce was cancelled", NOW_MS)
 const robbedBatch = (batch: Batch): Batch => hold(batch, "another transfer used its nonce", NOW_MS, used(batch))
 

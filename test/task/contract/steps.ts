@@ -1,6 +1,6 @@
 import { assert } from "@effect/vitest"
 import { Effect } from "effect"
-import { deliver, lookAgain } from "../../../src/domain/BatchLife.ts"
+import { deliver, doubt, lookAgain } from "../../../src/domain/BatchLife.ts"
 import { TaskRepo } from "../../../src/task/TaskRepo.ts"
 import { LedgerFixture } from "../../support/LedgerFixture.ts"
 import {
@@ -36,14 +36,15 @@ export const stepPromises = (promises: Promises): void => {
       const wallet = yield* givenWallet()
       const task = yield* givenPlanned(wallet)
       let batch = yield* batchOf(task, 1)
-      for (const step of [signed, accepted, (b: typeof batch) => lookAgain(b, NOW_MS), proven]) {
+      const doubted = (b: typeof batch) => doubt(b, { reason: "it said 'no', \"never\"", lookAtMs: NOW_MS }, NOW_MS)
+      for (const step of [signed, accepted, doubted, (b: typeof batch) => lookAgain(b, NOW_MS), proven]) {
         const expected = { ...step(batch), version: batch.version + 1 }
         assert.isTrue(yield* save({ before: batch, after: step(batch) }))
         batch = yield* batchOf(task, 1)
         assert.deepStrictEqual(batch, expected)
       }
       const state = yield* (yield* LedgerFixture).readWalletState(wallet.id)
-      assert.deepStrictEqual(state, { version: 5n, provenBlock: TIP.number })
+      assert.deepStrictEqual(state, { version: 6n, provenBlock: TIP.number })
     })
   )
 

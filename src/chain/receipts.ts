@@ -1,0 +1,33 @@
+import { Array as Arr, Effect } from "effect"
+import type { Bytes32 } from "../domain/Address.ts"
+import type { ChainClient, ChainError, Mined } from "./ChainClient.ts"
+import type { Confirmed } from "./confirmed.ts"
+import { REQUESTS_PER_BATCH } from "./endpoint.ts"
+import { CONCURRENT_CALLS } from "./multicall.ts"
+import { findReceipt } from "./questions.ts"
+import type { Rpc } from "./rpc.ts"
+
+const OPERATION = "look up transactions"
+
+/** Which transactions are in a block that counts. */
+export const makeReadMined = (rpc: Rpc, confirmed: Confirmed): ChainClient["Service"]["readMined"] => {
+  const readUpTo = Effect.fnUntraced(function* (
+    txs: ReadonlyArray<Bytes32>,
+    number: bigint
+  ): Effect.fn.Return<ReadonlyMap<Bytes32, Mined>, ChainError> {
+    const receipts = yield* Effect.forEach(
+      Arr.chunksOf(txs, REQUESTS_PER_BATCH),
+      (chunk) => rpc.ask(OPERATION, (node) => Promise.all(chunk.map((tx) => findReceipt(tx)(node)))),
+      { concurrency: CONCURRENT_CALLS }
+    )
+    return new Map(
+      Arr.zip(txs, receipts.flat()).flatMap(([tx, receipt]): ReadonlyArray<readonly [Bytes32, Mined]> =>
+        receipt === undefined || receipt.block > number ? [] : [[tx, receipt.succeeded ? "succeeded" : "reverted"]]
+      )
+    )
+  })
+
+  return Effect.fn("ChainClient.readMined")((txs) =>
+    confirmed.at(OPERATION, (number) => readUpTo(Arr.dedupe(txs), number))
+  )
+}

@@ -1,0 +1,17 @@
+import { Clock, Duration, Effect } from "effect"
+import { Settings } from "../config/Settings.ts"
+
+/** Time beyond `MINT_TIMEOUT` for the answer to be stored, before anyone looks after the request. */
+export const ANSWER_MARGIN_MS = 5_000
+
+/** By when the answer to a request that leaves now is stored; after that it has to be looked after. */
+export const answerByMs = Effect.gen(function* () {
+  const { mintTimeout } = yield* Settings
+  return (yield* Clock.currentTimeMillis) + Duration.toMillis(mintTimeout) + ANSWER_MARGIN_MS
+})
+
+/** How long a block that comes now takes until it counts, one more block for its transaction included. */
+export const confirmMs = Effect.map(
+  Settings,
+  ({ confirmations, network }) => (confirmations + 1) * network.blockSeconds * 1000
+)

@@ -1,0 +1,90 @@
+import { Clock, Duration, Effect, Result } from "effect"
+import { ChainClient } from "../chain/ChainClient.ts"
+import { Settings } from "../config/Settings.ts"
+import type { Batch } from "../domain/Batch.ts"
+import { ask, CLAIMS_MAX, didNothing, mayHaveDone } from "../domain/BatchLife.ts"
+import type { Block } from "../domain/Block.ts"
+import { messages, type Task } from "../domain/Task.ts"
+import { type Did, Minter } from "../mint/Minter.ts"
+import * as Log from "../ops/Log.ts"
+import { TaskRepo } from "../task/TaskRepo.ts"
+import { mintsUnpaid, neverPaidFor } from "./mints.ts"
+import { holdTask, pauseTask, setAside } from "./outcome.ts"
+import { ANSWER_MARGIN_MS, answerByMs, confirmMs } from "./pace.ts"
+
+/**
+ * Asks the server for the price of a planned batch. A server may carry out a request that only asks for the price, so
+ * this is committed before it leaves, and no other executor asks meanwhile. Gives the batch as it is then in the ledger;
+ * `undefined` where another one was first.
+ */
+export const askPrice = Effect.fn("Wallet.askPrice")(function* (batch: Batch, task: Task, block: Block) {
+  const minter = yield* Minter
+  if (!minter.asksForPrice) return { asking: batch, quoted: yield* Effect.result(minter.quote(batch)) }
+  const askedAtMs = yield* Clock.currentTimeMillis
+  const after = ask(batch, block)
+  const change = { nextActionAtMs: yield* answerByMs }
+  const claim = { before: batch, after, onlyFor: task, task: { expected: task, change } }
+  if (!(yield* (yield* TaskRepo).saveBatch(claim, askedAtMs))) return undefined
+  // A process that slept since then must not ask beside another one.
+  if ((yield* Clock.currentTimeMillis) - askedAtMs > ANSWER_MARGIN_MS) return undefined
+  const quoted = yield* Effect.result(minter.quote(batch))
+  const asking = { ...after, version: batch.version + 1 }
+  if (Result.isFailure(quoted)) yield* noteDone(asking, batch, quoted.failure.did ?? "unknown")
+  return { asking, quoted }
+})
+
+/** What the server may have done when it gave no price. */
+const noteDone = Effect.fnUntraced(function* (asking: Batch, before: Batch, did: Did) {
+  if (did === "nothing") return yield* dismiss(asking, before)
+  const after = mayHaveDone(asking, yield* inSightAt, did === "claims")
+  return yield* (yield* TaskRepo).saveBatch({ before: asking, after }, yield* Clock.currentTimeMillis)
+})
+
+/** The server asked for money, and gets none now: there is nothing of this request to be looked for. */
+export const dismiss = Effect.fnUntraced(function* (asking: Batch, before: Batch) {
+  if (asking.version === before.version) return true
+  const after = didNothing(asking, before)
+  return yield* (yield* TaskRepo).saveBatch({ before: asking, after }, yield* Clock.currentTimeMillis)
+})
+
+/** The block that has to count before all that happened until now is in sight. */
+const inSightAt = Effect.gen(function* () {
+  const { confirmations } = yield* Settings
+  return (yield* (yield* ChainClient).confirmedBlock).number + BigInt(confirmations)
+})
+
+/**
+ * Looks for what earlier requests without payment may have brought, before there is another one. Gives what was done
+ * instead of asking, as a turn tells it; `undefined` where the server may be asked.
+ */
+export const lookBack = Effect.fn("Wallet.lookBack")(function* (batch: Batch, task: Task, block: Block) {
+  const { network } = yield* Settings
+  if (batch.asked === undefined) return undefined
+  const { until } = batch.asked
+  if (until === undefined) {
+    const nowMs = yield* Clock.currentTimeMillis
+    const change = { nextActionAtMs: nowMs + (yield* confirmMs) }
+    const save = { before: batch, after: mayHaveDone(batch, yield* inSightAt, false), task: { expected: task, change } }
+    return yield* (yield* TaskRepo).saveBatch(save, nowMs)
+  }
+  if (block.number < until) return yield* pauseTask(task, Number(until - block.number) * network.blockSeconds * 1000)
+  const minted = yield* mintsUnpaid(batch)
+  if (minted.length > 0) return yield* setAside(batch, neverPaidFor(minted))
+  return batch.claims < CLAIMS_MAX ? undefined : yield* holdUnbilled(batch)
+})
+
+/** A server that sells without asking for money is not asked for ever. With a retry it is asked as often again. */
+const holdUnbilled = Effect.fnUntraced(function* (batch: Batch) {
+  const nowMs = yield* Clock.currentTimeMillis
+  if (!(yield* (yield* TaskRepo).saveBatch({ before: batch, after: { ...batch, claims: 0 } }, nowMs))) return false
+  const what = `the mint server answered ${batch.claims} times as if it had minted, asked for no payment, and no mint came`
+  yield* holdTask(batch.taskId, messages.held(`batch ${batch.number}: ${what}`))
+  return true
+})
+
+/** The server says that it is done, without having been paid: its mints get time to come before it is asked again. */
+export const waitForClaimed = Effect.fnUntraced(function* (task: Task, reason: string) {
+  const { mintTimeout } = yield* Settings
+  yield* Log.warnOnce(`claims:${task.id}`, `⚠️ Mints that nobody paid for are looked for: ${reason}`, { task: task.id })
+  return yield* pauseTask(task, Duration.toMillis(mintTimeout))
+})

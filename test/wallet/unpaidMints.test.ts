@@ -1,0 +1,116 @@
+import { assert, layer } from "@effect/vitest"
+import { Duration, Effect } from "effect"
+import { type Did, type MintOrder, NoOffer } from "../../src/mint/Minter.ts"
+import * as Pglite from "../support/Pglite.ts"
+import { launch, onWorld, pass, start } from "../support/executor.ts"
+import { heldReason, paidOrder, readTask } from "../support/orders.ts"
+import { World } from "../support/World.ts"
+
+const NEVER_PAID = "Held for the operator: batch 1: 5 mint(s) were made and never paid for"
+
+const AGAIN = { mintTimeout: Duration.seconds(15), drainTimeout: Duration.zero }
+
+const answers: ReadonlyArray<{ readonly name: string; readonly reason: NoOffer["reason"]; readonly did?: Did }> = [
+  { name: "answers that it is done", reason: "Unreadable", did: "claims" },
+  { name: "does not answer", reason: "Unavailable", did: "unknown" },
+  { name: "refuses", reason: "Refused" }
+]
+
+/** Mints whatever it is asked for, and asks for no money. */
+const givenGenerous = Effect.fnUntraced(function* (reason: NoOffer["reason"], did?: Did) {
+  const world = yield* World
+  world.manners.quote = (order) => {
+    world.mint(order, order.quantity)
+    return new NoOffer({ reason, message: "no offer", ...(did && { did }) })
+  }
+  return world
+})
+
+layer(Pglite.layer())("a mint server that is asked for the price", (it) => {
+  for (const confirmations of [2, 30]) {
+    for (const { name, reason, did } of answers) {
+      it.effect(`and mints, and ${name}, is asked once at ${confirmations} confirmations, and nothing is paid`, () =>
+        Effect.gen(function* () {
+          const world = yield* givenGenerous(reason, did)
+          yield* pass(2 * confirmations)
+          const { who, task } = yield* paidOrder("ann", 5)
+          yield* start
+          yield* pass(60 + 4 * confirmations)
+          assert.strictEqual(yield* heldReason(task), NEVER_PAID)
+          assert.strictEqual(world.quotedAtMs.length, 1)
+          assert.strictEqual(world.paidBy(who.agentAddress).length, 0)
+        }).pipe(onWorld({ confirmations, mintTimeout: Duration.seconds(15) }))
+      )
+    }
+  }
+
+  it.effect("and says three times that it is done while no mint comes is not asked again, and a person is", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const { task } = yield* paidOrder("ann", 5)
+      world.manners.quote = () => new NoOffer({ reason: "Unreadable", message: "no offer", did: "claims" })
+      yield* start
+      yield* pass(200)
+      assert.match((yield* heldReason(task)) ?? "", /^Held for the operator: batch 1: the mint server answered 3 times/)
+      assert.strictEqual(world.quotedAtMs.length, 3)
+      const pauses = world.quotedAtMs.slice(1).map((atMs, index) => atMs - world.quotedAtMs[index]!)
+      for (const pause of pauses) assert.isAtLeast(pause, 15_000, "its mints get MINT_TIMEOUT to come")
+    }).pipe(onWorld({ mintTimeout: Duration.seconds(15) }))
+  )
+
+  it.effect("and mints while we die over it is not asked again after the restart", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const { task } = yield* paidOrder("ann", 5)
+      const mintAndHang = (_: "quote" | "pay", order: MintOrder) => {
+        world.mint(order, order.quantity)
+        return Effect.never
+      }
+      world.manners.delay = mintAndHang
+      yield* pass(6)
+      const first = yield* launch(AGAIN)
+      yield* pass(5)
+      assert.strictEqual(world.quotedAtMs.length, 1)
+      yield* first.kill
+      delete world.manners.delay
+      const second = yield* launch(AGAIN)
+      yield* pass(60)
+      assert.strictEqual(yield* heldReason(task), NEVER_PAID)
+      assert.strictEqual(world.quotedAtMs.length, 1)
+      yield* second.kill
+    }).pipe(onWorld(AGAIN))
+  )
+
+  it.effect("is asked by one executor of two at a time", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const { who, task } = yield* paidOrder("ann", 5)
+      world.manners.delay = (request) => (request === "quote" ? Effect.sleep("8 seconds") : Effect.void)
+      yield* pass(6)
+      const executors = [yield* launch(AGAIN), yield* launch(AGAIN)]
+      yield* pass(60)
+      assert.strictEqual((yield* readTask(task)).status, "completed")
+      assert.strictEqual(world.quotedAtMs.length, 1)
+      assert.strictEqual(world.paidBy(who.agentAddress).length, 1)
+      for (const { kill } of executors) yield* kill
+    }).pipe(onWorld(AGAIN))
+  )
+
+  it.effect("before the same payment is sent again, and mints, is not asked twice", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const { who, task } = yield* paidOrder("ann", 5)
+      world.manners.pay = () => ({ _tag: "Unclear", reason: "no answer" })
+      world.manners.quote = (order) => {
+        if (world.payments.length === 0) return undefined
+        world.mint(order, order.quantity)
+        return new NoOffer({ reason: "Unreadable", message: "no offer", did: "claims" })
+      }
+      yield* start
+      yield* pass(400)
+      assert.strictEqual(yield* heldReason(task), NEVER_PAID)
+      assert.strictEqual(world.mintsTo(who.userAddress), 5)
+      assert.strictEqual(world.paidBy(who.agentAddress).length, 0)
+    }).pipe(onWorld())
+  )
+})
