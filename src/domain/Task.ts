@@ -114,6 +114,15 @@ export const V1_AUTHORIZATION_MS = 3_600_000
 /** `abc12345`: how a task is named in the log. */
 export const shortId = (id: TaskId): string => id.slice(0, 8)
 
+/** What the row of an order says when it goes on after it waited. */
+export const messageAfterWaiting = (task: Task, retriesMax: number): string | null =>
+  task.retryCount > 0 && task.lastRefusal !== undefined
+    ? messages.retrying(task.retryCount, retriesMax, task.lastRefusal)
+    : null
+
+export const isWaiting = ({ errorMessage }: Pick<Task, "errorMessage">): boolean =>
+  errorMessage?.startsWith(messages.waiting("")) ?? false
+
 /** Whether a task is held because this batch of it is paid and not delivered, whatever else the reason tells. */
 export const isHeldUndelivered = (reason: string | undefined, number: number): boolean =>
   reason?.startsWith(messages.undelivered(number)) ?? false
@@ -125,6 +134,7 @@ export const messages = {
     `Refused ${refusals} of ${limit} times, no further try: ${reason}`,
   exceeded: (attempts: number, reason: string): string =>
     `Exceeded retry limit after ${attempts} attempts. Last error: ${reason}`,
+  /** Of an order that is paid for and goes on by itself. */
   waiting: (reason: string): string => `Waiting: ${reason}`,
   timeout: (within: string): string => `Payment timeout: No sufficient balance received within ${within}`,
   badOrder: (faults: ReadonlyArray<string>): string => `Held, this order cannot be carried out: ${faults.join("; ")}`,

@@ -124,8 +124,8 @@ export interface WalletWork {
   readonly refunds: ReadonlyArray<Refund>
   /** Why nothing new is done with this wallet: it is stopped, or paused. What is on its way is looked after. */
   readonly stopped: string | undefined
-  /** Tokens for which nothing new is paid. */
-  readonly pausedTokens: ReadonlySet<string>
+  /** Tokens for which nothing new is paid, and why. */
+  readonly pausedTokens: ReadonlyMap<string, string>
   readonly bad: ReadonlyArray<BadTask>
 }
 
@@ -134,6 +134,8 @@ export interface TaskChange {
   readonly status?: Status
   readonly retryCount?: number
   readonly errorMessage?: string | null
+  /** The message too, and nothing else of v1.1's: `updated_at` tells when an order was last worked on. */
+  readonly waiting?: string | null
   readonly completedAtMs?: number
   readonly nextActionAtMs?: number | null
   /** Why the mint server refused, kept to tell one task's fault from everybody's. */

@@ -11,7 +11,7 @@ import * as Metrics from "../ops/metrics.ts"
 import type { LedgerError, TaskRepo } from "../task/TaskRepo.ts"
 import * as CodeWatch from "./codeWatch.ts"
 import { Outage } from "./Outage.ts"
-import { takeTurn } from "./turn.ts"
+import { noteTrouble, takeTurn } from "./turn.ts"
 import type { UsdcCode } from "./UsdcCode.ts"
 import { Wallets } from "./Wallets.ts"
 
@@ -145,6 +145,7 @@ const waitForRow = Effect.fnUntraced(function* (walletId: WalletId, { message }:
 /** A turn whose trouble ends with it: the environment's costs a pause, a defect parks the wallet. */
 const guardedTurn = (walletId: WalletId) =>
   takeTurn(walletId).pipe(
+    Effect.tapError((error) => (error._tag === "ChainError" ? noteTrouble(walletId, error) : Effect.void)),
     Effect.map((dueMs): Turn => ({ dueMs, inTrouble: false })),
     Effect.catch((error) =>
       Effect.gen(function* () {

@@ -48,18 +48,31 @@ export const failTask = Effect.fnUntraced(function* (task: Task, attempts: numbe
   return failed
 })
 
-/** Nothing happens to the task for a while, and nothing is held against it. */
-export const pauseTask = Effect.fnUntraced(function* (task: Task, pauseMs: number) {
+/** A row is written only where it would say something else. */
+export const noteOf = (task: Task, why: string): Pick<TaskChange, "waiting"> => {
+  const waiting = messages.waiting(why)
+  return task.errorMessage === waiting ? {} : { waiting }
+}
+
+/** Says in the order's row why it waits. */
+export const noteWaiting = Effect.fnUntraced(function* (task: Task, why: string) {
+  const change = noteOf(task, why)
+  if (change.waiting !== undefined) yield* (yield* TaskRepo).saveTask(task, change, yield* Clock.currentTimeMillis)
+})
+
+/** Nothing happens to the task for a while, and nothing is held against it. Its row says why, where that is given. */
+export const pauseTask = Effect.fnUntraced(function* (task: Task, pauseMs: number, why?: string) {
   const repo = yield* TaskRepo
   const nowMs = yield* Clock.currentTimeMillis
-  return yield* repo.saveTask(task, { nextActionAtMs: nowMs + pauseMs }, nowMs)
+  const note = why === undefined ? {} : noteOf(task, why)
+  return yield* repo.saveTask(task, { nextActionAtMs: nowMs + pauseMs, ...note }, nowMs)
 })
 
 /** The environment did not answer: everybody waits, no retry is burnt. */
 export const pauseForOutage = Effect.fnUntraced(function* (task: Task, reason: string) {
   const pauseMs = yield* (yield* Outage).failed
   yield* Log.warnOnce(`outage:${reason}`, `⚠️ Minting is paused for ${Math.ceil(pauseMs / 1000)}s: ${reason}`)
-  return yield* pauseTask(task, pauseMs)
+  return yield* pauseTask(task, pauseMs, reason)
 })
 
 /** How many wallets met this very refusal of late, where they are so many that it is the environment's. */
@@ -82,7 +95,13 @@ export const refusal = Effect.fnUntraced(function* (task: Task, reason: string, 
   if (wallets !== undefined) {
     const pauseMs = yield* (yield* Outage).failed
     yield* Log.warnOnce(`alike:${reason}`, `⚠️ ${wallets} wallets are refused alike, no retry is counted: ${reason}`)
-    return { retryCount: task.retryCount, nextActionAtMs: nowMs + pauseMs, refusal: reason } satisfies TaskChange
+    const nextActionAtMs = nowMs + pauseMs
+    return {
+      retryCount: task.retryCount,
+      nextActionAtMs,
+      refusal: reason,
+      ...noteOf(task, reason)
+    } satisfies TaskChange
   }
   const retryCount = task.retryCount + 1
   const pauseMs = REFUSAL_PAUSES_MS[Math.min(retryCount, REFUSAL_PAUSES_MS.length) - 1] ?? 0

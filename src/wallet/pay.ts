@@ -7,7 +7,7 @@ import { authorizationOf, type Batch, type SignedWindow } from "../domain/Batch.
 import { accept, doubt, prove, resendPauseMs, sign } from "../domain/BatchLife.ts"
 import { type Block, blockBefore, headTimeMs } from "../domain/Block.ts"
 import { type AcceptedOffer, chooseOffer } from "../domain/Offer.ts"
-import { messages, shortId, type Task } from "../domain/Task.ts"
+import { isWaiting, messageAfterWaiting, messages, shortId, type Task } from "../domain/Task.ts"
 import { format } from "../domain/Usdc.ts"
 import { type Standstill, standstillOf } from "../domain/UsdcState.ts"
 import type { Wallet } from "../domain/Wallet.ts"
@@ -54,11 +54,12 @@ export const payBatch = Effect.fn("Wallet.payBatch")(function* (work: OpenWork, 
   if (codeDoubt !== undefined) return yield* pauseForOutage(task, codeDoubt)
   const standstill = yield* standstillFor(state, { payer: batch.payer })
   if (standstill !== undefined) return yield* standAside(work, task, standstill)
-  const obstacle = yield* obstacleTo(batch)
-  if (obstacle?._tag === "Undelivered") return yield* pauseTask(task, UNDELIVERED_PAUSE_MS)
-  if (obstacle?._tag === "SoldOut") return yield* refuseTask(task, obstacle.reason, "chain")
+  // First of all: mints that the server has made already may be all that the token allows.
   const waits = yield* lookBack(batch, task, seen)
   if (waits !== undefined) return waits
+  const obstacle = yield* obstacleTo(batch)
+  if (obstacle?._tag === "Undelivered") return yield* pauseTask(task, UNDELIVERED_PAUSE_MS, obstacle.reason)
+  if (obstacle?._tag === "SoldOut") return yield* refuseTask(task, obstacle.reason, "chain")
   const priced = yield* askPrice(batch, task, seen)
   if (priced === undefined) return false
   const { asking, quoted } = priced
@@ -92,12 +93,10 @@ export const payBatch = Effect.fn("Wallet.payBatch")(function* (work: OpenWork, 
     return true
   }
   // The claim: from here on the payment may exist, whatever happens to this process.
-  const claim = {
-    before: asking,
-    after: signed,
-    onlyFor: task,
-    task: { expected: task, change: { nextActionAtMs: null } }
-  }
+  const { maxRetryCount } = yield* Settings
+  const note = isWaiting(task) ? { waiting: messageAfterWaiting(task, maxRetryCount) } : {}
+  const change = { nextActionAtMs: null, ...note }
+  const claim = { before: asking, after: signed, onlyFor: task, task: { expected: task, change } }
   if (!(yield* (yield* TaskRepo).saveBatch(claim, nowMs))) return false
   yield* Log.mint(
     `Paying ${format(window.amount)} USDC for ${batch.quantity} mint(s): task ${shortId(task.id)}, batch ${batch.number}`,
@@ -139,9 +138,9 @@ const obstacleTo = Effect.fnUntraced(function* (batch: Batch) {
   const stuck = yield* (yield* TaskRepo).undelivered(batch.token, nowMs - Duration.toMillis(mintTimeout))
   if (stuck !== undefined) {
     const where = `task ${shortId(stuck.taskId)}, batch ${stuck.number}`
-    const said = `⚠️ Payments to token ${batch.token} are stopped: ${where} is paid and not delivered`
-    yield* Log.warnOnce(`undelivered:${batch.token}`, said, { token: batch.token })
-    return { _tag: "Undelivered" } as const
+    const reason = `payments to token ${batch.token} are stopped: ${where} is paid and not delivered`
+    yield* Log.warnOnce(`undelivered:${batch.token}`, `⚠️ P${reason.slice(1)}`, { token: batch.token })
+    return { _tag: "Undelivered", reason } as const
   }
   const left = yield* (yield* ChainClient).readRemainingSupply(batch.token)
   if (left === undefined || left >= BigInt(batch.quantity)) return undefined
@@ -185,7 +184,9 @@ const adopt = Effect.fnUntraced(function* (
   outcome: Exclude<AuthorizationOutcome, { readonly _tag: "Unused" }>,
   task: Task
 ) {
-  if (outcome._tag === "Unexplained") return yield* pauseTask(task, UNEXPLAINED_PAUSE_MS)
+  if (outcome._tag === "Unexplained") {
+    return yield* pauseTask(task, UNEXPLAINED_PAUSE_MS, "no node tells how its nonce was spent")
+  }
   if (outcome._tag === "Canceled")
     return yield* setAside(batch, "its nonce was cancelled on chain: it can never be paid")
   const isOurs = [batch.payTo, ...(yield* Settings).mintPayTo].includes(outcome.to) && outcome.value <= batch.amount

@@ -30,10 +30,10 @@ export const planTask = Effect.fn("Wallet.planTask")(function* (
   const done = yield* takeOver(work, task)
   if (done !== undefined) return done
   const { block, usdc } = yield* (yield* ChainClient).readBalances([work.wallet.agentAddress])
-  if (block.number < work.provenBlock) return yield* pauseTask(task, UNCLEAR_PAUSE_MS)
+  if (block.number < work.provenBlock) return yield* waitFor(task, "the node is behind the wallet's last payment")
   // Batch rows exist only where this program planned the task before: a failed task that is tried again.
   const known = existing.length > 0 ? NOTHING_KNOWN : yield* readKnown(work, task, block)
-  if (known === undefined) return yield* pauseTask(task, UNCLEAR_PAUSE_MS)
+  if (known === undefined) return yield* waitFor(task, "no node tells how its nonces were spent")
   const balance = usdc.get(work.wallet.agentAddress) ?? zero
   const cost = costBeyond(task, known)
   const others = minus(work.reserved, ownReservation(task, existing))
@@ -43,12 +43,16 @@ export const planTask = Effect.fn("Wallet.planTask")(function* (
   const coverBeside = (reserved: Usdc) => cover({ balance, reserved, maybeSpent: work.maybeSpent }, cost)
   if (coverBeside(others) === "covered") return yield* start()
   const spent = yield* spentOnOthers(work, task, block)
-  if (spent === undefined) return yield* pauseTask(task, UNCLEAR_PAUSE_MS)
+  if (spent === undefined) return yield* waitFor(task, "no node tells how the wallet's nonces were spent")
   const covered = coverBeside(minus(others, spent))
-  if (covered === "unclear") return yield* pauseTask(task, UNCLEAR_PAUSE_MS)
+  if (covered === "unclear") return yield* waitFor(task, "a payment of its wallet is not proven yet")
   if (covered === "short") return yield* holdAnd(task, messages.shortOfMoney(cost, minus(balance, others)))
   return yield* start()
 })
+
+/** The row that v1.1 left stays as it is: a trigger of v1.1's would take any change of it for v1.1's work. */
+const waitFor = (task: Task, why: string) =>
+  pauseTask(task, UNCLEAR_PAUSE_MS, task.status === "funded" ? why : undefined)
 
 const mintsIn = (payments: ReadonlyArray<KnownPayment>): number =>
   payments.reduce((mints, { quantity = 0 }) => mints + quantity, 0)

@@ -9,7 +9,7 @@ import { type Did, Minter } from "../mint/Minter.ts"
 import * as Log from "../ops/Log.ts"
 import { TaskRepo } from "../task/TaskRepo.ts"
 import { mintsUnpaid, neverPaidFor } from "./mints.ts"
-import { holdTask, pauseTask, setAside } from "./outcome.ts"
+import { holdTask, noteOf, pauseTask, setAside } from "./outcome.ts"
 import { ANSWER_MARGIN_MS, answerByMs, confirmMs } from "./pace.ts"
 
 /**
@@ -47,6 +47,9 @@ export const dismiss = Effect.fnUntraced(function* (asking: Batch, before: Batch
   return yield* (yield* TaskRepo).saveBatch({ before: asking, after }, yield* Clock.currentTimeMillis)
 })
 
+/** Why an order waits whose server may have minted unasked. */
+const LOOKING = "mints that the mint server may have made without payment are looked for"
+
 /** The block that has to count before all that happened until now is in sight. */
 const inSightAt = Effect.gen(function* () {
   const { confirmations } = yield* Settings
@@ -63,11 +66,13 @@ export const lookBack = Effect.fn("Wallet.lookBack")(function* (batch: Batch, ta
   const { until } = batch.asked
   if (until === undefined) {
     const nowMs = yield* Clock.currentTimeMillis
-    const change = { nextActionAtMs: nowMs + (yield* confirmMs) }
+    const change = { nextActionAtMs: nowMs + (yield* confirmMs), ...noteOf(task, LOOKING) }
     const save = { before: batch, after: mayHaveDone(batch, yield* inSightAt, false), task: { expected: task, change } }
     return yield* (yield* TaskRepo).saveBatch(save, nowMs)
   }
-  if (block.number < until) return yield* pauseTask(task, Number(until - block.number) * network.blockSeconds * 1000)
+  if (block.number < until) {
+    return yield* pauseTask(task, Number(until - block.number) * network.blockSeconds * 1000, LOOKING)
+  }
   const minted = yield* mintsUnpaid(batch)
   if (minted.length > 0) return yield* setAside(batch, neverPaidFor(minted))
   return batch.claims < CLAIMS_MAX ? undefined : yield* holdUnbilled(batch)
@@ -86,5 +91,5 @@ const holdUnbilled = Effect.fnUntraced(function* (batch: Batch) {
 export const waitForClaimed = Effect.fnUntraced(function* (task: Task, reason: string) {
   const { mintTimeout } = yield* Settings
   yield* Log.warnOnce(`claims:${task.id}`, `⚠️ Mints that nobody paid for are looked for: ${reason}`, { task: task.id })
-  return yield* pauseTask(task, Duration.toMillis(mintTimeout))
+  return yield* pauseTask(task, Duration.toMillis(mintTimeout), reason)
 })

@@ -1,13 +1,13 @@
 import { Clock, Effect } from "effect"
-import { ChainClient } from "../chain/ChainClient.ts"
+import { ChainClient, type ChainError } from "../chain/ChainClient.ts"
 import { Settings } from "../config/Settings.ts"
 import { type Batch, isFinal, isInFlight } from "../domain/Batch.ts"
 import type { Refund } from "../domain/Refund.ts"
-import { messages, type Task } from "../domain/Task.ts"
+import { messages, shortId, type Task } from "../domain/Task.ts"
 import { sum, zero } from "../domain/Usdc.ts"
 import type { WalletId } from "../domain/Wallet.ts"
 import { TaskRepo, type WalletWork } from "../task/TaskRepo.ts"
-import { completeTask, failTask, holdTask, pauseTask } from "./outcome.ts"
+import { completeTask, failTask, holdTask, noteWaiting, pauseTask } from "./outcome.ts"
 import { payBatch } from "./pay.ts"
 import { planTask } from "./plan.ts"
 import { moveRefund } from "./refund.ts"
@@ -29,6 +29,7 @@ export const takeTurn = Effect.fn("Wallet.takeTurn")(function* (walletId: Wallet
   const nowMs = yield* Clock.currentTimeMillis
   const work = yield* repo.walletWork(walletId)
   for (const { taskId, reason } of work.bad) yield* holdTask(taskId, reason)
+  yield* noteWaits(work)
   const due = work.batches.filter((batch) => isInFlight(batch) && (batch.nextActionAtMs ?? 0) <= nowMs)
   if (due.length > 0) return nextTurnMs(nowMs, yield* settleBatches(work, due))
   const refund = work.refunds.find((candidate) => isOpen(work, candidate) && (candidate.nextActionAtMs ?? 0) <= nowMs)
@@ -40,6 +41,40 @@ export const takeTurn = Effect.fn("Wallet.takeTurn")(function* (walletId: Wallet
 })
 
 const nextTurnMs = (nowMs: number, changed: boolean): number => (changed ? nowMs : nowMs + OUTRUN_PAUSE_MS)
+
+/**
+ * Writes into the rows of orders that this turn passes over why it does. Orders that v1.1 left are passed over in
+ * silence: a trigger of v1.1's would take any change of such a row for v1.1's work.
+ */
+const noteWaits = Effect.fnUntraced(function* (work: WalletWork) {
+  const planned = new Set(work.batches.map(({ taskId }) => taskId))
+  for (const task of work.tasks) {
+    const why = task.status === "funded" || planned.has(task.id) ? waitsFor(work, task) : undefined
+    if (why !== undefined) yield* noteWaiting(task, why)
+  }
+})
+
+/** Why nothing new is done for an order, though nothing of its own is on its way. A stopped wallet's orders say so already. */
+const waitsFor = ({ batches, stopped, pausedTokens }: WalletWork, task: Task): string | undefined => {
+  const flying = batches.filter((batch) => isInFlight(batch))
+  if (flying.some(({ taskId }) => taskId === task.id)) return undefined
+  if (stopped?.startsWith(messages.paused(""))) return stopped
+  const ofToken = pausedTokens.get(task.token)
+  if (ofToken !== undefined) return messages.paused(ofToken)
+  const first = flying.find(({ token }) => token === task.token)
+  return first && `order ${shortId(first.taskId)} of the same wallet and token is paid and minted first`
+}
+
+/** The chain does not answer: the orders of the wallet that would have had their turn say so. */
+export const noteTrouble = (walletId: WalletId, { reason }: ChainError) =>
+  Effect.gen(function* () {
+    const work = yield* (yield* TaskRepo).walletWork(walletId)
+    const planned = new Set(work.batches.map(({ taskId }) => taskId))
+    const waits = work.tasks.filter(
+      (task) => (task.status === "funded" || planned.has(task.id)) && !isOccupied(work, task)
+    )
+    for (const task of waits) yield* noteWaiting(task, `the chain cannot be read (${reason})`)
+  }).pipe(Effect.ignore)
 
 /**
  * While a batch of the same token is in flight for this wallet its other tasks wait: two batches of one token to one
@@ -76,7 +111,9 @@ const giveUp = Effect.fnUntraced(function* (work: OpenWork, task: Task, batches:
   const unpaid = sum(batches.filter((batch) => batch.status === "planned").map((batch) => batch.amount))
   const { block, usdc } = yield* (yield* ChainClient).readBalances([work.wallet.agentAddress])
   // A balance from before the wallet's last proven payment tells neither.
-  if (block.number < work.provenBlock) return yield* pauseTask(task, LAGGING_PAUSE_MS)
+  if (block.number < work.provenBlock) {
+    return yield* pauseTask(task, LAGGING_PAUSE_MS, "the node is behind the wallet's last payment")
+  }
   const balance = usdc.get(work.wallet.agentAddress) ?? zero
   if (balance >= unpaid) return yield* failTask(task, task.retryCount, task.lastRefusal ?? "refused")
   const nowMs = yield* Clock.currentTimeMillis

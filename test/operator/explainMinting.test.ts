@@ -41,7 +41,7 @@ layer(Pglite.layer())("why a paid order is not minted", (it) => {
     }).pipe(atWork())
   )
 
-  it.effect("the mint server is away: it was put off, and until when", () =>
+  it.effect("the mint server is away: that it waits for it, and until when", () =>
     Effect.gen(function* () {
       const world = yield* World
       const { task } = yield* paidOrder("ann", 5)
@@ -49,7 +49,7 @@ layer(Pglite.layer())("why a paid order is not minted", (it) => {
       yield* start
       yield* pass(30)
       const { text, atMs } = yield* nextOf(task)
-      assert.include(text, "Batch 1 is paid next. It was put off until then: the mint server or the chain may be away")
+      assert.strictEqual(text, "Batch 1 is paid next (Waiting: no answer).")
       assert.isAbove(atMs ?? 0, yield* Clock.currentTimeMillis)
     }).pipe(atWork())
   )
@@ -77,7 +77,7 @@ layer(Pglite.layer())("why a paid order is not minted", (it) => {
       yield* executor.stop
       yield* TestClock.adjust("5 minutes")
       const { text, atMs } = yield* nextOf(task)
-      assert.match(text, /^Batch 1 is paid next\. It is due since 4m \d+s: the mint server or the chain may be away/)
+      assert.match(text, /^Batch 1 is paid next \(Waiting: no answer\)\. It is due since 4m \d+s: the mint server or the chain may be away/)
       assert.include(text, "(ai-mint status tells)")
       assert.isUndefined(atMs)
     }).pipe(atWork())

@@ -123,7 +123,8 @@ layer(Pglite.layer())("a mint server that", (it) => {
         yield* start
         yield* pass(3_600)
         for (const { task } of orders) {
-          assert.deepInclude(yield* readTask(task), { status: "processing", retry_count: 0, error_message: null })
+          const error_message = "Waiting: mint server answered 503"
+          assert.deepInclude(yield* readTask(task), { status: "processing", retry_count: 0, error_message })
         }
         assert.isAtMost(world.quotedAtMs.length, 2 * (5 + 60), "5, 10, 20, 40 s and then once a minute, for each")
         assert.isAtLeast(world.quotedAtMs.length, 60)

@@ -98,6 +98,7 @@ const changeTask = (draft: Tables, expected: Task, change: TaskChange, nowMs: nu
   }
   // A pause is ours alone: `updatedAtMs` goes on telling when v1.1 last worked on a task that it left behind.
   if (Object.keys(columns).length > 0) setTask(draft, row.id, { ...columns, updatedAtMs: nowMs })
+  if (change.waiting !== undefined) setTask(draft, row.id, { errorMessage: change.waiting ?? undefined })
   setState(draft, row.id, {
     ...(change.status === "failed" ? { reservedAtBlock: undefined } : {}),
     ...(change.nextActionAtMs === undefined ? {} : { nextActionAtMs: change.nextActionAtMs ?? undefined }),

@@ -48,7 +48,11 @@ export const walletWork = (tables: Tables, walletId: WalletId): WalletWork => {
     provenBlock: walletState(tables, walletId).provenBlock,
     stopped:
       walletState(tables, walletId).stoppedReason ?? (paused === undefined ? undefined : messages.paused(paused)),
-    pausedTokens: new Set([...tables.pauses.keys()].flatMap((scope) => scope.match(/^token:(.+)$/)?.[1] ?? [])),
+    pausedTokens: new Map(
+      [...tables.pauses.values()]
+        .filter(({ scope }) => scope.startsWith("token:"))
+        .map(({ scope, reason }) => [scope.slice("token:".length), reason])
+    ),
     refunds: [...tables.refunds.values()]
       .filter((refund) => refund.walletId === walletId && (refund.status === "planned" || refund.status === "signed"))
       .toSorted((a, b) => a.createdAtMs - b.createdAtMs || byText(a.id, b.id)),

@@ -246,8 +246,10 @@ const updateTask = (on: Statements, expected: Task, change: TaskChange, nowMs: n
     AND NOT ${isHeld(on, sql`t.id`)}`
   const sets = columnsOf(on, change, nowMs)
   // A pause is ours alone: `updated_at` goes on telling when v1.1 last worked on a task that it left behind.
+  const isPause = sets.length === 0
+  if (change.waiting !== undefined) sets.push(sql`error_message = ${change.waiting}::text`)
   if (sets.length === 0) return sql`SELECT t.id FROM ai_agent_tasks t WHERE ${asExpected} FOR NO KEY UPDATE`
-  sets.push(sql`updated_at = ${time.write("ai_agent_tasks", "updated_at", nowMs)}`)
+  if (!isPause) sets.push(sql`updated_at = ${time.write("ai_agent_tasks", "updated_at", nowMs)}`)
   return sql`UPDATE ai_agent_tasks t SET ${sql.csv(sets)} WHERE ${asExpected} RETURNING t.id`
 }
 

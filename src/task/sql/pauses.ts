@@ -1,7 +1,8 @@
 import { Effect, Schema } from "effect"
+import { messages } from "../../domain/Task.ts"
 import type { Decision, Pause, PauseScope } from "../DecisionRepo.ts"
 import { noteDecision } from "./decide.ts"
-import { changePauses } from "./paused.ts"
+import { changePauses, pausesOf } from "./paused.ts"
 import type { Statements } from "./statements.ts"
 import { instantOf } from "./TimeColumns.ts"
 import { orOutrun, transact } from "./transact.ts"
@@ -16,14 +17,41 @@ export const pauses = Effect.fnUntraced(function* ({ sql }: Statements) {
   return rows.map((row): Pause => ({ scope: row.scope as PauseScope, reason: row.reason, sinceMs: row.since_ms }))
 })
 
+/**
+ * The orders that a pause keeps waiting say so, and no longer where none does. The row that v1.1 left stays as it is: a
+ * trigger of v1.1's would take any change of it for v1.1's work. A stopped wallet's orders say that.
+ */
+export const notePauses = Effect.fnUntraced(function* ({ sql }: Statements) {
+  const saying = messages.waiting(messages.paused(""))
+  yield* sql`
+    SELECT id FROM ai_agent_tasks WHERE status IN ('funded', 'processing') ORDER BY id FOR NO KEY UPDATE`
+  yield* sql`
+    UPDATE ai_agent_tasks t SET error_message = n.message
+    FROM (
+      SELECT t.id, ${saying}::text ||
+        (${pausesOf(sql, sql`t.agent_wallet_id`, sql`t.token_address`)} ORDER BY p.scope LIMIT 1) AS message
+      FROM ai_agent_tasks t
+      LEFT JOIN ai_agent_task_state s ON s.task_id = t.id
+      LEFT JOIN ai_agent_wallet_state ws ON ws.wallet_id = t.agent_wallet_id
+      WHERE t.status IN ('funded', 'processing') AND s.held_at IS NULL AND ws.stopped_at IS NULL
+        AND (t.status = 'funded' OR EXISTS (SELECT 1 FROM ai_agent_batches b WHERE b.task_id = t.id))
+        AND NOT EXISTS (SELECT 1 FROM ai_agent_batches b
+          WHERE b.task_id = t.id AND b.status IN ('signed', 'accepted', 'unknown', 'paid'))
+    ) n
+    WHERE n.id = t.id AND CASE WHEN n.message IS NULL THEN starts_with(t.error_message, ${saying}::text)
+      ELSE t.error_message IS DISTINCT FROM n.message END`
+})
+
 export const pause = (on: Statements, { scope, reason, sinceMs }: Pause, decision: Decision) =>
   transact(
     on,
     Effect.gen(function* () {
-      yield* changePauses(on.sql)
       yield* orOutrun(on.sql`
         INSERT INTO ai_agent_pauses (scope, reason, since) VALUES (${scope}, ${reason}, ${instantOf(on.sql, sinceMs)})
         ON CONFLICT DO NOTHING RETURNING scope`)
+      yield* notePauses(on)
+      // Last: a claim has its order's lock when it asks for this one.
+      yield* changePauses(on.sql)
       yield* noteDecision(on, decision, {}, sinceMs)
     })
   )
@@ -33,6 +61,7 @@ export const resume = (on: Statements, scope: PauseScope, decision: Decision, no
     on,
     Effect.gen(function* () {
       yield* orOutrun(on.sql`DELETE FROM ai_agent_pauses WHERE scope = ${scope} RETURNING scope`)
+      yield* notePauses(on)
       yield* noteDecision(on, decision, {}, nowMs)
     })
   )

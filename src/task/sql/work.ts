@@ -30,7 +30,7 @@ const WalletRecords = Schema.Array(
     proven_block: Schema.BigInt,
     stopped_reason: Schema.NullOr(Schema.String),
     paused_reason: Schema.NullOr(Schema.String),
-    paused_tokens: Schema.Array(Schema.String),
+    paused_tokens: Schema.Record(Schema.String, Schema.String),
     reserved_sum: Schema.BigInt,
     maybe_spent: Schema.BigInt
   })
@@ -63,7 +63,8 @@ export const walletWork = Effect.fnUntraced(function* (on: Statements, walletId:
     SELECT ${walletColumns(sql)}, coalesce(ws.proven_block, 0) AS proven_block,
       ws.stopped_reason,
       (${pausesOf(sql, id)} LIMIT 1) AS paused_reason,
-      ARRAY(SELECT substr(p.scope, 7) FROM ai_agent_pauses p WHERE starts_with(p.scope, 'token:')) AS paused_tokens,
+      (SELECT coalesce(jsonb_object_agg(substr(p.scope, 7), p.reason), '{}') FROM ai_agent_pauses p
+        WHERE starts_with(p.scope, 'token:')) AS paused_tokens,
       coalesce(m.reserved_sum, 0) AS reserved_sum, coalesce(m.maybe_spent, 0) AS maybe_spent
     FROM (SELECT ${id} AS id) p
     LEFT JOIN ai_agent_wallets w ON w.id = p.id
@@ -86,7 +87,7 @@ export const walletWork = Effect.fnUntraced(function* (on: Statements, walletId:
     wallet: Result.isSuccess(wallet) ? wallet.success : undefined,
     provenBlock: row?.proven_block ?? 0n,
     stopped: row?.stopped_reason ?? (row?.paused_reason == null ? undefined : messages.paused(row.paused_reason)),
-    pausedTokens: new Set(row?.paused_tokens),
+    pausedTokens: new Map(Object.entries(row?.paused_tokens ?? {})),
     reserved: usdc(row?.reserved_sum ?? 0n),
     maybeSpent: usdc(row?.maybe_spent ?? 0n),
     ...readTasks(yield* Schema.decodeUnknownEffect(Tasks)(tasks), wallet),

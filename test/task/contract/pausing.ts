@@ -8,6 +8,7 @@ import {
   accepted,
   advance,
   batchOf,
+  givenOrder,
   givenPlanned,
   givenWallet,
   NOW_MS,
@@ -73,6 +74,30 @@ export const pausingPromises = (promises: Promises): void => {
     })
   )
 
+  promises("what a pause keeps waiting says so in its row, and no longer where none does", () =>
+    Effect.gen(function* () {
+      const fixture = yield* LedgerFixture
+      const wallet = yield* givenWallet()
+      const [waiting, flying] = [yield* givenPlanned(wallet), yield* givenPlanned(wallet)]
+      yield* advance(yield* batchOf(flying, 1), signed)
+      const leftByV1 = yield* givenOrder(wallet)
+      yield* fixture.editTask(leftByV1, { status: "processing" })
+      const rows = Effect.forEach([waiting.id, flying.id, leftByV1], fixture.readTask)
+      const before = yield* rows
+      yield* pause(`token:${TOKEN}`)
+      yield* pause("all")
+      const message = "Waiting: paused: the server is odd"
+      assert.deepStrictEqual(
+        (yield* rows).map((row) => row?.errorMessage),
+        [message, undefined, undefined]
+      )
+      yield* resume("all")
+      assert.strictEqual((yield* fixture.readTask(waiting.id))?.errorMessage, message)
+      yield* resume(`token:${TOKEN}`)
+      assert.deepStrictEqual(yield* rows, before, "with the times that they had")
+    })
+  )
+
   promises("no payment is signed for what is paused, and its wallet is not woken for it", () =>
     Effect.gen(function* () {
       const wallet = yield* givenWallet()
@@ -83,7 +108,7 @@ export const pausingPromises = (promises: Promises): void => {
         assert.isFalse(yield* save({ before: batch, after: signed(batch) }))
         assert.deepStrictEqual(yield* dueWallets, [])
         const work = yield* workOf(wallet)
-        if (scope.startsWith("token")) assert.deepStrictEqual([...work.pausedTokens], [TOKEN])
+        if (scope.startsWith("token")) assert.deepStrictEqual([...work.pausedTokens], [[TOKEN, "the server is odd"]])
         else assert.strictEqual(work.stopped, "paused: the server is odd")
         yield* resume(scope)
         assert.deepStrictEqual(yield* dueWallets, [wallet.id])

@@ -1,0 +1,110 @@
+import { assert, layer } from "@effect/vitest"
+import { Duration, Effect } from "effect"
+import { SqlClient } from "effect/sql"
+import { ChainError } from "../../src/chain/ChainClient.ts"
+import { usdc } from "../../src/domain/Usdc.ts"
+import { NoOffer, type PaymentAnswer } from "../../src/mint/Minter.ts"
+import { pause, resume } from "../../src/operator/pause.ts"
+import * as Pglite from "../support/Pglite.ts"
+import { onWorld, pass, start } from "../support/executor.ts"
+import { order, paidOrder, readTask, TOKEN } from "../support/orders.ts"
+import { World } from "../support/World.ts"
+
+const lost: PaymentAnswer = { _tag: "Unclear", reason: "no answer" }
+
+/** Which version of the row it is: every write makes another. */
+const versionOf = Effect.fnUntraced(function* (id: string) {
+  const sql = yield* SqlClient.SqlClient
+  const rows = yield* sql<{ readonly version: string }>`
+    SELECT xmin::text AS version FROM ai_agent_tasks WHERE id = ${id}::uuid`
+  return rows[0]?.version
+})
+
+layer(Pglite.layer())("an order that waits says in its row", (it) => {
+  it.effect("which other order keeps its token from being paid for, once, and nothing any more when it goes on", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const ann = yield* paidOrder("ann", 5)
+      world.manners.pay = ({ settle }) => {
+        settle()
+        return lost
+      }
+      yield* start
+      yield* pass(50)
+      const bob = yield* paidOrder("bob", 3)
+      yield* pass(20)
+      const where = `task ${ann.task.slice(0, 8)}, batch 1 is paid and not delivered`
+      const error_message = `Waiting: payments to token ${TOKEN} are stopped: ${where}`
+      assert.deepInclude(yield* readTask(bob.task), { status: "processing", mints_completed: 0, error_message })
+      const before = yield* versionOf(bob.task)
+      yield* pass(40)
+      assert.strictEqual(yield* versionOf(bob.task), before, "it is written once")
+      delete world.manners.pay
+      yield* pass(90)
+      for (const { task } of [ann, bob]) {
+        assert.deepInclude(yield* readTask(task), { status: "completed", error_message: null })
+      }
+    }).pipe(onWorld({ mintTimeout: Duration.seconds(15) }))
+  )
+
+  it.effect("that the mint server is away, or the chain, and the refusal of before again when it goes on", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const { task } = yield* paidOrder("ann", 5)
+      world.manners.quote = () => new NoOffer({ reason: "Refused", message: "not today", did: "nothing" })
+      yield* start
+      yield* pass(12)
+      assert.strictEqual((yield* readTask(task)).error_message, "Retry 1/3: not today")
+      world.manners.quote = () => new NoOffer({ reason: "Unavailable", message: "mint server answered 503" })
+      yield* pass(10)
+      assert.strictEqual((yield* readTask(task)).error_message, "Waiting: mint server answered 503")
+      world.chainFault = new ChainError({ reason: "Timeout", operation: "read", detail: "no answer" })
+      yield* pass(30)
+      assert.strictEqual((yield* readTask(task)).error_message, "Waiting: the chain cannot be read (Timeout)")
+      world.chainFault = undefined
+      world.manners.quote = () => undefined
+      world.manners.pay = () => lost
+      yield* pass(70)
+      assert.strictEqual((yield* readTask(task)).error_message, "Retry 1/3: not today")
+    }).pipe(onWorld())
+  )
+
+  it.effect("that an operator has paused it, and nothing any more when that is over", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const { who, task } = yield* paidOrder("ann", 5)
+      world.manners.quote = () => new NoOffer({ reason: "Unavailable", message: "mint server answered 503" })
+      yield* start
+      yield* pass(15)
+      yield* pause({ token: TOKEN }, "the token is looked at")
+      assert.strictEqual((yield* readTask(task)).error_message, "Waiting: paused: the token is looked at")
+      const next = yield* order(who, 2)
+      world.deposit(who.agentAddress, usdc(2_000_000n))
+      yield* pass(30)
+      assert.deepInclude(yield* readTask(next), {
+        status: "funded",
+        error_message: "Waiting: paused: the token is looked at"
+      })
+      yield* resume({ token: TOKEN }, "it is sound")
+      assert.strictEqual((yield* readTask(task)).error_message, null)
+    }).pipe(onWorld())
+  )
+
+  it.effect("which order of its wallet and token is paid and minted first", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const { who, task } = yield* paidOrder("ann", 5)
+      world.manners.pay = () => lost
+      yield* start
+      yield* pass(12)
+      const next = yield* order(who, 2)
+      world.deposit(who.agentAddress, usdc(2_000_000n))
+      yield* pass(30)
+      const error_message = `Waiting: order ${task.slice(0, 8)} of the same wallet and token is paid and minted first`
+      assert.deepInclude(yield* readTask(next), { status: "funded", error_message })
+      delete world.manners.pay
+      yield* pass(90)
+      assert.deepInclude(yield* readTask(next), { status: "completed", error_message: null })
+    }).pipe(onWorld())
+  )
+})
