@@ -9,13 +9,13 @@ import { type Block, blockBefore, headTimeMs } from "../domain/Block.ts"
 import { type AcceptedOffer, chooseOffer } from "../domain/Offer.ts"
 import { isWaiting, messageAfterWaiting, messages, shortId, type Task } from "../domain/Task.ts"
 import { format } from "../domain/Usdc.ts"
-import { type Standstill, standstillOf } from "../domain/UsdcState.ts"
+import { type Standstill, standstillOf, type UsdcState } from "../domain/UsdcState.ts"
 import type { Wallet } from "../domain/Wallet.ts"
 import { Minter, type MintQuote, type NoOffer } from "../mint/Minter.ts"
 import * as Clocks from "../ops/Clocks.ts"
 import * as Log from "../ops/Log.ts"
 import { TaskRepo } from "../task/TaskRepo.ts"
-import { mintsUnpaid, neverPaidFor } from "./mints.ts"
+import { mintsUnpaid } from "./mints.ts"
 import {
   holdForCode,
   holdTask,
@@ -60,50 +60,64 @@ export const payBatch = Effect.fn("Wallet.payBatch")(function* (work: OpenWork, 
   const obstacle = yield* obstacleTo(batch)
   if (obstacle?._tag === "Undelivered") return yield* pauseTask(task, UNDELIVERED_PAUSE_MS, obstacle.reason)
   if (obstacle?._tag === "SoldOut") return yield* refuseTask(task, obstacle.reason, "chain")
-  const priced = yield* askPrice(batch, task, seen)
-  if (priced === undefined) return false
-  const { asking, quoted } = priced
+  const asked = yield* askPrice(batch, task, seen)
+  if (asked === undefined) return false
+  const { asking, quoted } = asked
   if (Result.isFailure(quoted)) return yield* withoutOffer(task, quoted.failure)
-  const outage = yield* Outage
-  yield* outage.serverAnswered(priceOf(task))
-  const offer = yield* offerFor(batch, quoted.success)
-  if (Result.isFailure(offer)) {
-    yield* dismiss(asking, batch)
-    return yield* refuseTask(task, offer.failure)
-  }
-  const barred = standstillOf(state, { payer: batch.payer, payee: offer.success.payTo })
-  if (barred !== undefined) {
-    yield* dismiss(asking, batch)
-    return yield* standAside(work, task, barred)
-  }
-  const block = yield* (yield* ChainClient).confirmedBlock
-  if ((yield* outage.standstillMs(block)) > STANDSTILL_MS) {
-    yield* dismiss(asking, batch)
-    return yield* pauseForOutage(task, "the chain makes no blocks")
-  }
-  yield* outage.over
-  const minted = yield* mintsUnpaid(batch)
-  if (minted.length > 0) return yield* setAside(asking, neverPaidFor(minted))
-  const window = yield* windowFor(offer.success, block)
-  const nowMs = yield* Clock.currentTimeMillis
-  const signed = sign(asking, window, nowMs, yield* answerByMs)
-  const signature = yield* Effect.result(signatureOf(work.wallet, signed))
-  if (Result.isFailure(signature)) {
-    yield* holdTask(task.id, messages.held(signature.failure.message))
-    return true
-  }
+  yield* (yield* Outage).serverAnswered(priceOf(task))
+  const priced = { work, task, batch, asking, state, quote: quoted.success }
+  // It asked for money: nothing was done yet, whatever keeps the payment from being made now.
+  const unasked = dismiss(asking, batch, task)
+  const ready = yield* prepare(priced).pipe(Effect.tapError(() => Effect.ignore(unasked)))
+  if (Result.isFailure(ready)) return yield* Effect.andThen(unasked, ready.failure)
+  const { signed, accepted, signature, nowMs } = ready.success
   // The claim: from here on the payment may exist, whatever happens to this process.
   const { maxRetryCount } = yield* Settings
   const note = isWaiting(task) ? { waiting: messageAfterWaiting(task, maxRetryCount) } : {}
   const change = { nextActionAtMs: null, ...note }
   const claim = { before: asking, after: signed, onlyFor: task, task: { expected: task, change } }
-  if (!(yield* (yield* TaskRepo).saveBatch(claim, nowMs))) return false
+  if (!(yield* (yield* TaskRepo).saveBatch(claim, nowMs))) return yield* Effect.as(unasked, false)
   yield* Log.mint(
-    `Paying ${format(window.amount)} USDC for ${batch.quantity} mint(s): task ${shortId(task.id)}, batch ${batch.number}`,
+    `Paying ${format(accepted.amount)} USDC for ${batch.quantity} mint(s): task ${shortId(task.id)}, batch ${batch.number}`,
     { task: task.id, batch: batch.number, wallet: batch.payer, nonce: batch.nonce }
   )
   const claimed = { ...signed, version: asking.version + 1 }
-  return yield* send(claimed, quoted.success, offer.success, signature.success, { task, claimedAtMs: nowMs })
+  return yield* send(claimed, priced.quote, accepted, signature, { task, claimedAtMs: nowMs })
+})
+
+/** A planned batch that the server has named its price for. */
+interface Priced {
+  readonly work: OpenWork
+  readonly task: Task
+  readonly batch: Batch
+  /** As it is in the ledger since the price was asked. */
+  readonly asking: Batch
+  readonly state: UsdcState
+  readonly quote: MintQuote
+}
+
+/** What can be claimed and sent; or what is to be done instead, where nothing may be paid now. */
+const prepare = Effect.fnUntraced(function* ({ work, task, batch, asking, state, quote }: Priced) {
+  const offer = yield* offerFor(batch, quote)
+  if (Result.isFailure(offer)) return Result.fail(refuseTask(task, offer.failure))
+  const barred = standstillOf(state, { payer: batch.payer, payee: offer.success.payTo })
+  if (barred !== undefined) return Result.fail(standAside(work, task, barred))
+  const block = yield* (yield* ChainClient).confirmedBlock
+  const outage = yield* Outage
+  if ((yield* outage.standstillMs(block)) > STANDSTILL_MS) {
+    return Result.fail(pauseForOutage(task, "the chain makes no blocks"))
+  }
+  yield* outage.over
+  // Mints that came into sight since it was looked for them: the next look sets the batch aside.
+  if ((yield* mintsUnpaid(batch)).length > 0) return Result.fail(Effect.succeed(true))
+  const window = yield* windowFor(offer.success, block)
+  const nowMs = yield* Clock.currentTimeMillis
+  const signed = sign(asking, window, nowMs, yield* answerByMs)
+  const signature = yield* Effect.result(signatureOf(work.wallet, signed))
+  if (Result.isSuccess(signature)) {
+    return Result.succeed({ signed, accepted: offer.success, signature: signature.success, nowMs })
+  }
+  return Result.fail(Effect.as(holdTask(task.id, messages.held(signature.failure.message)), true))
 })
 
 /** Everybody waits for USDC to move again; a blacklisted wallet has all its orders held, a payee the one it is for. */

@@ -29,22 +29,30 @@ export const askPrice = Effect.fn("Wallet.askPrice")(function* (batch: Batch, ta
   if ((yield* Clock.currentTimeMillis) - askedAtMs > ANSWER_MARGIN_MS) return undefined
   const quoted = yield* Effect.result(minter.quote(batch))
   const asking = { ...after, version: batch.version + 1 }
-  if (Result.isFailure(quoted)) yield* noteDone(asking, batch, quoted.failure.did ?? "unknown")
+  if (Result.isFailure(quoted)) yield* noteDone({ asking, before: batch, task }, quoted.failure.did ?? "unknown")
   return { asking, quoted }
 })
 
+/** A request for the price, in the ledger before it left. */
+interface Asked {
+  readonly asking: Batch
+  readonly before: Batch
+  readonly task: Task
+}
+
 /** What the server may have done when it gave no price. */
-const noteDone = Effect.fnUntraced(function* (asking: Batch, before: Batch, did: Did) {
-  if (did === "nothing") return yield* dismiss(asking, before)
+const noteDone = Effect.fnUntraced(function* ({ asking, before, task }: Asked, did: Did) {
+  if (did === "nothing") return yield* dismiss(asking, before, task)
   const after = mayHaveDone(asking, yield* inSightAt, did === "claims")
   return yield* (yield* TaskRepo).saveBatch({ before: asking, after }, yield* Clock.currentTimeMillis)
 })
 
-/** The server asked for money, and gets none now: there is nothing of this request to be looked for. */
-export const dismiss = Effect.fnUntraced(function* (asking: Batch, before: Batch) {
+/** There is nothing of this request to be looked for, and none to wait for: the server asked for money, and gets none now. */
+export const dismiss = Effect.fnUntraced(function* (asking: Batch, before: Batch, task: Task) {
   if (asking.version === before.version) return true
-  const after = didNothing(asking, before)
-  return yield* (yield* TaskRepo).saveBatch({ before: asking, after }, yield* Clock.currentTimeMillis)
+  const change = { expected: task, change: { nextActionAtMs: null } }
+  const save = { before: asking, after: didNothing(asking, before), task: change }
+  return yield* (yield* TaskRepo).saveBatch(save, yield* Clock.currentTimeMillis)
 })
 
 /** Why an order waits whose server may have minted unasked. */

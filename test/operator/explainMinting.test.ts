@@ -77,7 +77,10 @@ layer(Pglite.layer())("why a paid order is not minted", (it) => {
       yield* executor.stop
       yield* TestClock.adjust("5 minutes")
       const { text, atMs } = yield* nextOf(task)
-      assert.match(text, /^Batch 1 is paid next \(Waiting: no answer\)\. It is due since 4m \d+s: the mint server or the chain may be away/)
+      assert.match(
+        text,
+        /^Batch 1 is paid next \(Waiting: no answer\)\. It is due since 4m \d+s: the mint server or the chain may be away/
+      )
       assert.include(text, "(ai-mint status tells)")
       assert.isUndefined(atMs)
     }).pipe(atWork())

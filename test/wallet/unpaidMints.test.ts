@@ -1,5 +1,6 @@
 import { assert, layer } from "@effect/vitest"
 import { Duration, Effect } from "effect"
+import { ChainError } from "../../src/chain/ChainClient.ts"
 import { type Did, type MintOrder, NoOffer } from "../../src/mint/Minter.ts"
 import * as Pglite from "../support/Pglite.ts"
 import { launch, onWorld, pass, start } from "../support/executor.ts"
@@ -94,6 +95,25 @@ layer(Pglite.layer())("a mint server that is asked for the price", (it) => {
       assert.strictEqual(world.paidBy(who.agentAddress).length, 1)
       for (const { kill } of executors) yield* kill
     }).pipe(onWorld(AGAIN))
+  )
+
+  it.effect("and names it costs an order no time where the chain is away before it can be paid", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const { who, task } = yield* paidOrder("ann", 5)
+      world.manners.quote = () => {
+        world.chainFault = new ChainError({ reason: "Timeout", operation: "read", detail: "no answer" })
+        return undefined
+      }
+      yield* start
+      yield* pass(15)
+      assert.strictEqual(world.quotedAtMs.length, 1)
+      delete world.manners.quote
+      world.chainFault = undefined
+      yield* pass(60)
+      assert.strictEqual((yield* readTask(task)).status, "completed")
+      assert.strictEqual(world.paidBy(who.agentAddress).length, 1)
+    }).pipe(onWorld({ mintTimeout: Duration.minutes(10) }))
   )
 
   it.effect("before the same payment is sent again, and mints, is not asked twice", () =>
