@@ -9,12 +9,12 @@ import { firstTrace, unclaimedMints } from "./unclaimed.ts"
 /**
  * Mints on chain that kept a batch from being paid, and that are not of this order: the person made them, or got them
  * elsewhere. They are set aside for good, and the batch is paid for as it was ordered, under its own nonce. Only where the
- * chain proves that it never was paid and that no signed payment of it is still good.
+ * chain proves that it never was paid and that no signed payment of it is still good; `block` is the block of that proof.
  */
 export const straysOf = Effect.fnUntraced(function* (file: TaskFile, batch: Batch) {
   const named = `Batch ${batch.number} of task ${shortId(batch.taskId)}`
-  yield* provenUnpaid(file, batch, named)
-  return yield* unclaimedMints(file, batch)
+  const block = yield* provenUnpaid(file, batch, named)
+  return { strays: yield* unclaimedMints(file, batch), block }
 })
 
 const provenUnpaid = Effect.fnUntraced(function* (file: TaskFile, batch: Batch, named: string) {
@@ -35,7 +35,7 @@ const provenUnpaid = Effect.fnUntraced(function* (file: TaskFile, batch: Batch, 
         message: `The nonce of ${named} is spent, and the node has no log that says how: try again, or on a node with older logs.`
       })
     case "Unused":
-      if (window === undefined || block.timeMs >= window.validBefore * 1000) return
+      if (window === undefined || block.timeMs >= window.validBefore * 1000) return block
       return yield* new Refused({
         message: `A payment of ${named} was signed and is still good by the clock of the chain: try again in a few minutes.`
       })

@@ -1,6 +1,7 @@
 import { Clock, Effect } from "effect"
 import { type Batch, isInFlight } from "../domain/Batch.ts"
 import { release, resolve as resolveStep } from "../domain/BatchLife.ts"
+import type { Block } from "../domain/Block.ts"
 import { shortId, type TaskId } from "../domain/Task.ts"
 import { type BatchResolution, DecisionRepo, type TaskFile } from "../task/DecisionRepo.ts"
 import { straysOf } from "./again.ts"
@@ -52,10 +53,10 @@ export const resolve = Effect.fn("operator.resolve")(function* (name: string, op
     return yield* new Refused({ message: "--mints goes with --as delivered only." })
   }
   if (batch === undefined) return yield* failTask(file, why)
-  const { minted, ...rest } = yield* consequencesOf(file, batch, options, why)
+  const { minted, unpaidUpTo: block, ...rest } = yield* consequencesOf(file, batch, options, why)
   const nowMs = yield* Clock.currentTimeMillis
   const words = `${options.as}: ${why}`
-  const after = options.as === "again" ? release(batch, nowMs, words) : resolveStep(batch, minted, words, nowMs)
+  const after = block === undefined ? resolveStep(batch, minted, words, nowMs) : release(batch, { nowMs, block }, words)
   const resolution = { before: batch, after, ...rest }
   const said = `batch ${batch.number} of task ${batch.taskId} is ${options.as}`
   const write = (yield* DecisionRepo).resolveBatch(resolution, { command: "resolve", said, why }, nowMs)
@@ -100,7 +101,11 @@ const batchToDecide = Effect.fnUntraced(function* ({ row, batches }: TaskFile, {
 })
 
 /** What the decision changes, beside the batch's own step. */
-type Consequences = Omit<BatchResolution, "before" | "after"> & { readonly minted: number }
+type Consequences = Omit<BatchResolution, "before" | "after"> & {
+  readonly minted: number
+  /** The batch is to be paid after all: up to this block it was not. */
+  readonly unpaidUpTo?: Block
+}
 
 const consequencesOf = Effect.fnUntraced(function* (
   file: TaskFile,
@@ -121,7 +126,8 @@ const consequencesOf = Effect.fnUntraced(function* (
         const named = `Batch ${batch.number} of task ${shortId(batch.taskId)}`
         return yield* new Refused({ message: `${named} was paid: resolve it as delivered, or as failed.` })
       }
-      return { ...nothing, strays: yield* straysOf(file, batch) }
+      const { strays, block } = yield* straysOf(file, batch)
+      return { ...nothing, strays, unpaidUpTo: block }
     }
     case "failed": {
       yield* noneInFlight(file, batch)

@@ -10,7 +10,8 @@ import { migrate } from "../../src/task/migrate.ts"
 import { TaskRepo } from "../../src/task/TaskRepo.ts"
 import * as WalletActors from "../../src/wallet/WalletActors.ts"
 import { settings } from "./settings.ts"
-import { outside, World } from "./World.ts"
+import { outside } from "./outside.ts"
+import { World } from "./World.ts"
 
 /** The lines of a log, as they were written. */
 export class LogLines extends Context.Service<LogLines, { readonly all: ReadonlyArray<string> }>()("test/LogLines") {}

@@ -60,6 +60,8 @@ const replacementOf = (batch: Batch, number: number): Batch => {
   }
 }
 
+const UNPAID_AT = { nowMs: AT_MS, block: { number: 20n, timeMs: AT_MS } }
+
 const rowOf = ({ id }: Task) => Effect.flatMap(LedgerFixture, (fixture) => fixture.readTask(id))
 
 export const decidingBatchPromises = (promises: Promises): void => {
@@ -70,7 +72,7 @@ export const decidingBatchPromises = (promises: Promises): void => {
       const repo = yield* TaskRepo
       const strays = mintsOf(batch, 2)
       assert.strictEqual((yield* repo.attributedMints(batch, strays)).size, 0)
-      const after = release(batch, AT_MS, "again: the person made them")
+      const after = release(batch, UNPAID_AT, "again: the person made them")
       assert.isTrue(yield* decide(batch, 0, { after, strays }))
       assert.deepInclude(yield* batchOf(task, 1), {
         status: "planned",
@@ -95,7 +97,7 @@ export const decidingBatchPromises = (promises: Promises): void => {
       const { task, batch } = yield* givenHeld()
       const other = yield* givenPaid(task, 2)
       yield* advance(other, delivered(2), { mints: mintsOf(other, 2) })
-      const after = release(batch, AT_MS, "again")
+      const after = release(batch, UNPAID_AT, "again")
       assert.isFalse(yield* decide(batch, 0, { after, strays: mintsOf(other, 2) }))
       assert.strictEqual((yield* batchOf(task, 1)).status, "held")
       yield* assertNoted()

@@ -1,0 +1,140 @@
+import { Clock, Effect, Layer } from "effect"
+import { keccak256, toHex } from "viem"
+import { ChainClient } from "../../src/chain/ChainClient.ts"
+import { Settings } from "../../src/config/Settings.ts"
+import type { Block } from "../../src/domain/Block.ts"
+import { sum, times } from "../../src/domain/Usdc.ts"
+import { Minter } from "../../src/mint/Minter.ts"
+import { World } from "./World.ts"
+
+/** The chain, as the executor asks it. */
+const chain = Layer.effect(
+  ChainClient,
+  Effect.map(World, (world) => {
+    const read = <A>(call: string, answer: (block: Block) => A) =>
+      Effect.gen(function* () {
+        world.calls.push(call)
+        yield* world.onChainCall(call)
+        return world.chainFault === undefined ? answer(world.confirmed) : yield* world.chainFault
+      })
+    return ChainClient.of({
+      genesis: keccak256(toHex("genesis")),
+      nodes: Effect.sync(() => {
+        const [head, headTimeMs] = [world.head - world.lagBlocks, world.timeOf(world.head - world.lagBlocks)]
+        const problem = world.chainFault?.message
+        const found = problem === undefined ? { head, headTimeMs } : { head: undefined, headTimeMs: undefined }
+        return [{ host: "node.test", ...found, tookMs: 1, problem }]
+      }),
+      confirmedBlock: read("confirmedBlock", (block) => block),
+      readBalances: (wallets) =>
+        read("readBalances", (block) => {
+          world.walletsLookedAt.push(...wallets)
+          return {
+            block,
+            usdc: new Map(wallets.map((wallet) => [wallet, world.balance(wallet, block.number)])),
+            isPaused: world.isPaused
+          }
+        }),
+      usdcCode: read("usdcCode", () => world.codeTold ?? world.usdcCode),
+      usdcCodes: read("usdcCodes", () => [world.codeTold ?? world.usdcCode, ...world.codesBeside]),
+      usdcState: (accounts) => read("usdcState", () => world.usdcState(accounts)),
+      readAuthorizations: (queries, parties = []) =>
+        read("readAuthorizations", (block) => ({
+          block,
+          usdc: world.usdcState(parties),
+          outcomes: queries.map(({ payer, nonce }) => world.outcome(payer, nonce, block.number))
+        })),
+      readRemainingSupply: () => read("readRemainingSupply", () => world.supply),
+      readPortion: () => read("readPortion", () => world.portion),
+      findMints: ({ token, recipient, fromBlock, portion }) =>
+        read("findMints", (block) => {
+          world.portionsAsked.push(portion)
+          return world.mints
+            .filter(
+              (mint) =>
+                mint.token === token &&
+                mint.recipient === recipient &&
+                mint.block >= fromBlock &&
+                mint.block <= block.number
+            )
+            .map((mint) => ({ ...mint, logIndex: mint.logIndex + world.logShift }))
+        }),
+      readMined: (txs) => read("readMined", ({ number }) => world.mined(txs, number)),
+      findDeposits: ({ wallets, fromBlock, toBlock, atLeast }) =>
+        read("findDeposits", () => {
+          world.onDepositSearch({ fromBlock, toBlock })
+          return world.transfers
+            .filter(({ to }) => !world.firstLacksLogs || atLeast?.has(to))
+            .filter(({ to, block }) => wallets.includes(to) && block >= fromBlock && block <= toBlock)
+            .map(({ from, to, amount, tx, block }) => ({
+              wallet: to,
+              from,
+              amount,
+              tx,
+              logIndex: 0,
+              block: { number: block, timeMs: world.timeOf(block) }
+            }))
+        }),
+      findSpending: ({ wallets, fromBlock, toBlock, atLeast }) =>
+        read("findSpending", () =>
+          world.transfers
+            .filter(({ from }) => !world.firstLacksLogs || atLeast?.has(from))
+            .filter(({ from, block }) => wallets.includes(from) && block >= fromBlock && block <= toBlock)
+            .map(({ from, to, amount, tx, block }) => {
+              return { wallet: from, to, amount, tx, logIndex: 0, block, nonce: world.nonceOf(tx) }
+            })
+        ),
+      codeOf: (account) => read("codeOf", () => world.codes.get(account)),
+      get gasAccount() {
+        return world.gasAccount
+      },
+      gasBalance: read("gasBalance", () => world.gas),
+      sendTransfer: (payment) => read("sendTransfer", () => world.submit(payment)),
+      paidSince: ({ payer, payTo, sinceMs }) =>
+        read("paidSince", () =>
+          sum(
+            world
+              .paidBy(payer)
+              .filter(({ to, block }) => to === payTo && world.timeOf(block) >= sinceMs)
+              .map(({ amount }) => amount)
+          )
+        )
+    })
+  })
+)
+
+/** The mint server, as the executor meets it. */
+const minter = Layer.effect(
+  Minter,
+  Effect.gen(function* () {
+    const world = yield* World
+    const { network } = yield* Settings
+    return Minter.of({
+      asksForPrice: true,
+      get takesAgain() {
+        return world.takesAgain
+      },
+      follow: (reference) => Effect.sync(() => world.follows(reference)),
+      reach: Effect.sync(() => ({ tookMs: 1, problem: world.unreachable })),
+      quote: Effect.fnUntraced(function* (order) {
+        world.quotedAtMs.push(yield* Clock.currentTimeMillis)
+        yield* world.manners.delay?.("quote", order) ?? Effect.void
+        const refused = world.manners.quote?.(order)
+        if (refused !== undefined) return yield* refused
+        const amount = world.manners.price?.(order) ?? times(world.pricePerMint, order.quantity)
+        const offer = { scheme: "exact", network: `eip155:${network.chainId}`, asset: network.usdc.address }
+        const usual = { ...offer, payTo: order.token, amount, maxTimeoutSeconds: 300 }
+        const offers = [world.manners.offer?.(usual) ?? usual]
+        return { offers, challenge: undefined }
+      }),
+      pay: Effect.fnUntraced(function* (order, _quote, _offer, payment) {
+        yield* world.manners.delay?.("pay", order) ?? Effect.void
+        const answer = world.answer(order, payment)
+        return Effect.isEffect(answer) ? yield* answer : answer
+      })
+    })
+  })
+)
+
+/** What the executor sees of a `World`. */
+export const outside = Layer.mergeAll(chain, minter)
