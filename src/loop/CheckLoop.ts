@@ -61,6 +61,7 @@ export const makeCheckTick = Effect.gen(function* () {
   return Effect.fn("CheckLoop.tick")(function* () {
     const ended = yield* startStages
     yield* endKeyHolds
+    yield* notePauses
     const { orders, bad } = yield* readOrders(cursor)
     const checked = orders.reduce((count, { pending }) => count + pending.length, bad.length)
     yield* (checked > 0 ? Log.info : Log.debug)(`🔍 Found ${checked} task(s) to check...`)
@@ -179,6 +180,17 @@ const endKeyHolds = Effect.gen(function* () {
   for (const taskId of yield* repo.endHolds(opening, yield* Clock.currentTimeMillis)) {
     yield* Log.info(`🔓 Task ${shortId(taskId)} is not held any more: the key of its wallet opens`, { task: taskId })
   }
+})
+
+/** So many orders begin or cease to say in a sweep that a pause keeps them waiting. */
+const PAUSE_NOTES_MAX = 2_000
+
+/** A pause is in force at once, whatever row cannot be written; the rows of the orders that it keeps waiting follow. */
+const notePauses = Effect.gen(function* () {
+  const repo = yield* TaskRepo
+  yield* eachAlone(yield* repo.unnotedPauses(PAUSE_NOTES_MAX), (some) =>
+    repo.notePauses(some.map(({ taskId }) => taskId))
+  )
 })
 
 const holdBad = Effect.fnUntraced(function* (bad: ReadonlyArray<BadTask>) {

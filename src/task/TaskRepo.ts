@@ -251,6 +251,10 @@ export class TaskRepo extends Context.Service<
       holds: ReadonlyArray<BadTask>,
       nowMs: number
     ) => Effect.Effect<ReadonlyArray<TaskId>, LedgerError>
+    /** Orders whose row does not say that a pause keeps them waiting, or says so still, `limit` at most. */
+    readonly unnotedPauses: (limit: number) => Effect.Effect<ReadonlyArray<{ readonly taskId: TaskId }>, LedgerError>
+    /** Lets those rows say what they should by then, and leaves their `updated_at`. Gives those that were written. */
+    readonly notePauses: (taskIds: ReadonlyArray<TaskId>) => Effect.Effect<ReadonlyArray<TaskId>, LedgerError>
     /** Some of the newest and of the oldest wallets, `count` at most: enough to tell whether the key is theirs. */
     readonly sampleWallets: (count: number) => Effect.Effect<ReadonlyArray<Wallet>, LedgerError>
     /** Wallets that have something to do by now, the longest overdue first. */

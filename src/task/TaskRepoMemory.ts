@@ -5,6 +5,7 @@ import { plan, saveBatch, saveTask } from "./memory/change.ts"
 import { knownNonces, recordDeposits, stopWallet, unspentDeposits } from "./memory/deposits.ts"
 import { endHolds, heldForKeys, sampleWallets } from "./memory/keyHolds.ts"
 import { idlePage, pendingPage } from "./memory/orders.ts"
+import { notePauses, unnotedPauses } from "./memory/pauses.ts"
 import { saveRefund } from "./memory/refunds.ts"
 import { cancel, fund, hold } from "./memory/sweep.ts"
 import { noteUsdcCode } from "./memory/usdcCode.ts"
@@ -31,6 +32,8 @@ export const layerNoDeps = Layer.effect(
       hold: (tasks, nowMs) => transact((draft) => hold(draft, tasks, nowMs)),
       heldForKeys: (limit) => read((tables) => heldForKeys(tables, limit)),
       endHolds: (holds, nowMs) => transact((draft) => endHolds(draft, holds, nowMs)),
+      unnotedPauses: (limit) => read((tables) => unnotedPauses(tables, limit)),
+      notePauses: (taskIds) => transact((draft) => notePauses(draft, taskIds)),
       sampleWallets: (count) => read((tables) => sampleWallets(tables, count)),
       dueWallets: (nowMs, limit) => read((tables) => dueWallets(tables, nowMs, limit)),
       walletWork: (walletId) => read((tables) => walletWork(tables, walletId)),

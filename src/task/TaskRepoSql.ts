@@ -4,6 +4,7 @@ import { plan, saveBatch, saveTask } from "./sql/change.ts"
 import { knownNonces, recordDeposits, stopWallet, unspentDeposits } from "./sql/deposits.ts"
 import { endHolds, heldForKeys, sampleWallets } from "./sql/keyHolds.ts"
 import { idlePage, pendingPage } from "./sql/orders.ts"
+import { notePauses, unnotedPauses } from "./sql/pauses.ts"
 import { saveRefund } from "./sql/refunds.ts"
 import { openStatements } from "./sql/statements.ts"
 import { cancel, fund, hold } from "./sql/sweep.ts"
@@ -35,6 +36,8 @@ export const layer = Layer.effect(
       hold: (tasks, nowMs) => bound("hold tasks", hold(on, tasks, nowMs)),
       heldForKeys: (limit) => read("read orders held for a key", heldForKeys(on, limit)),
       endHolds: (holds, nowMs) => bound("end holds", endHolds(on, holds, nowMs)),
+      unnotedPauses: (limit) => read("read orders that a pause keeps waiting", unnotedPauses(on, limit)),
+      notePauses: (taskIds) => bound("note pauses", notePauses(on, taskIds)),
       sampleWallets: (count) => read("read a sample of the wallets", sampleWallets(on, count)),
       dueWallets: (nowMs, limit) => read("read due wallets", dueWallets(on, nowMs, limit)),
       walletWork: (walletId) => read("read the work of a wallet", walletWork(on, walletId)),

@@ -242,7 +242,7 @@ export const MUTATIONS: ReadonlyArray<Mutation> = [
     patches: [
       {
         file: "src/wallet/pay.ts",
-        find: "if (!(yield* (yield* TaskRepo).saveBatch(claim, nowMs))) return false",
+        find: "if (!(yield* (yield* TaskRepo).saveBatch(claim, nowMs))) return yield* Effect.as(unasked, false)",
         replace: "yield* (yield* TaskRepo).saveBatch(claim, nowMs)"
       }
     ],

@@ -77,6 +77,7 @@ layer(Pglite.layer())("an order that waits says in its row", (it) => {
       yield* start
       yield* pass(15)
       yield* pause({ token: TOKEN }, "the token is looked at")
+      yield* pass(10)
       assert.strictEqual((yield* readTask(task)).error_message, "Waiting: paused: the token is looked at")
       const next = yield* order(who, 2)
       world.deposit(who.agentAddress, usdc(2_000_000n))
@@ -85,7 +86,9 @@ layer(Pglite.layer())("an order that waits says in its row", (it) => {
         status: "funded",
         error_message: "Waiting: paused: the token is looked at"
       })
+      delete world.manners.quote
       yield* resume({ token: TOKEN }, "it is sound")
+      yield* pass(10)
       assert.strictEqual((yield* readTask(task)).error_message, null)
     }).pipe(onWorld())
   )

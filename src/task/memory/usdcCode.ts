@@ -1,5 +1,4 @@
 import type { Tables } from "../MemoryLedger.ts"
-import { notePauses } from "./pauses.ts"
 import { CODE_DECISION, codeChanged, type CodeLook } from "../usdcCode.ts"
 
 const KEY = "usdc_code"
@@ -19,7 +18,6 @@ const note = (draft: Tables, { code, isSure }: CodeLook, nowMs: number): string 
   const paused = draft.pauses.get("all")
   const reason = paused === undefined ? why : `${paused.reason}; ${why}`
   draft.pauses.set("all", { scope: "all", sinceMs: nowMs, ...paused, reason })
-  notePauses(draft)
   draft.decisions.push({ ...CODE_DECISION, why, decidedAtMs: nowMs, taskId: undefined, walletId: undefined })
   return before
 }

@@ -1,7 +1,6 @@
 import { Effect, Schema } from "effect"
 import { CODE_DECISION, codeChanged, type CodeLook } from "../usdcCode.ts"
 import { noteDecision } from "./decide.ts"
-import { notePauses } from "./pauses.ts"
 import type { Statements } from "./statements.ts"
 import { instantOf } from "./TimeColumns.ts"
 
@@ -28,7 +27,6 @@ const noteLocked = Effect.fnUntraced(function* (on: Statements, { code, isSure }
   yield* sql`
     INSERT INTO ai_agent_pauses AS p (scope, reason, since) VALUES ('all', ${reason}, ${instantOf(sql, nowMs)})
     ON CONFLICT (scope) DO UPDATE SET reason = p.reason || '; ' || excluded.reason`
-  yield* notePauses(on)
   yield* noteDecision(on, { ...CODE_DECISION, why: reason }, {}, nowMs)
   return { before, databaseMs }
 })

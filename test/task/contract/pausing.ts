@@ -21,6 +21,11 @@ import {
   workOf
 } from "./given.ts"
 
+const noteAll = Effect.gen(function* () {
+  const repo = yield* TaskRepo
+  return yield* repo.notePauses((yield* repo.unnotedPauses(10)).map(({ taskId }) => taskId))
+})
+
 const pause = (scope: PauseScope, sinceMs = AT_MS) =>
   Effect.flatMap(DecisionRepo, (repo) => repo.pause({ scope, reason: "the server is odd", sinceMs }, DECISION))
 
@@ -86,14 +91,17 @@ export const pausingPromises = (promises: Promises): void => {
       const before = yield* rows
       yield* pause(`token:${TOKEN}`)
       yield* pause("all")
+      assert.deepStrictEqual(yield* noteAll, [waiting.id])
       const message = "Waiting: paused: the server is odd"
       assert.deepStrictEqual(
         (yield* rows).map((row) => row?.errorMessage),
         [message, undefined, undefined]
       )
       yield* resume("all")
+      assert.deepStrictEqual(yield* noteAll, [], "it waits for the other pause, which was ordered in the same words")
       assert.strictEqual((yield* fixture.readTask(waiting.id))?.errorMessage, message)
       yield* resume(`token:${TOKEN}`)
+      assert.deepStrictEqual(yield* noteAll, [waiting.id])
       assert.deepStrictEqual(yield* rows, before, "with the times that they had")
     })
   )
