@@ -137,6 +137,12 @@ export const lookAgain = (batch: Batch, nowMs: number, said?: string): Batch => 
   reason: said ?? batch.reason
 })
 
+/**
+ * Its mints are on chain, paid for or not: its server is not asked for them again, even where a later answer of a node
+ * lacks them.
+ */
+export const seenMinted = (batch: Batch): Batch => ({ ...batch, claims: CLAIMS_MAX })
+
 /** `AuthorizationUsed` with the matching `Transfer`. The transaction comes from the log, not from the server. */
 export const prove = (batch: Batch, used: Extract<AuthorizationOutcome, { _tag: "Used" }>, nowMs: number): Batch =>
   step(batch, nowMs, {

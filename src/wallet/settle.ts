@@ -3,7 +3,7 @@ import { ChainClient } from "../chain/ChainClient.ts"
 import { Settings } from "../config/Settings.ts"
 import type { AuthorizationOutcome } from "../domain/Authorization.ts"
 import { type Batch, isLive, type SignedWindow } from "../domain/Batch.ts"
-import { CLAIMS_MAX, lookAgain, prove, release, resendAtMs, weigh } from "../domain/BatchLife.ts"
+import { CLAIMS_MAX, lookAgain, prove, release, resendAtMs, seenMinted, weigh } from "../domain/BatchLife.ts"
 import { type Block, headTimeMs } from "../domain/Block.ts"
 import { messages, shortId } from "../domain/Task.ts"
 import { format, zero } from "../domain/Usdc.ts"
@@ -134,9 +134,11 @@ const wait = Effect.fnUntraced(function* ({ work, batch, window, block, standsti
   const isTime = nowMs >= resendAtMs(batch, yield* confirmMs) && batch.claims < CLAIMS_MAX
   const mayGo = !acceptedLately && !isStill && inTime && isTime && task !== undefined && task.retryCount < maxRetryCount
   // A server may mint before it settles: what is delivered is not asked for again.
-  if (!takesAgain || !mayGo || (yield* mintsFor(batch)).length > 0) {
+  const isMinted = takesAgain && mayGo && (yield* mintsFor(batch)).length > 0
+  if (!takesAgain || !mayGo || isMinted) {
     const said = batch.reference === undefined ? undefined : yield* follow(batch.reference)
-    return yield* repo.saveBatch({ before: batch, after: lookAgain(batch, nowMs, said) }, nowMs)
+    const after = lookAgain(isMinted ? seenMinted(batch) : batch, nowMs, said)
+    return yield* repo.saveBatch({ before: batch, after }, nowMs)
   }
   return yield* resendPayment(work, batch, window, task)
 })

@@ -204,8 +204,8 @@ export const MUTATIONS: ReadonlyArray<Mutation> = [
     patches: [
       {
         file: "src/wallet/settle.ts",
-        find: "if (!takesAgain || !mayGo || (yield* mintsFor(batch)).length > 0) {",
-        replace: "if (!takesAgain || !mayGo || ((yield* mintsFor(batch)).length > 0 && mayGo === undefined)) {"
+        find: "if (!takesAgain || !mayGo || isMinted) {",
+        replace: "if (!takesAgain || !mayGo || (isMinted && mayGo === undefined)) {"
       }
     ],
     withinSeeds: 100

@@ -334,4 +334,21 @@ layer(Pglite.layer())("a payment", (it) => {
       assert.isAtMost(world.payments.length, 2, "not asked for again once the mints are seen")
     }).pipe(onWorld())
   )
+
+  it.effect("whose mints were seen is not sent again where the next node lacks their logs", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      yield* paidOrder("ann", 5)
+      world.manners.pay = ({ mint }) => {
+        mint(5)
+        return lost
+      }
+      yield* start
+      yield* pass(60)
+      const sent = world.payments.length
+      world.mints.length = 0
+      yield* pass(120)
+      assert.strictEqual(world.payments.length, sent)
+    }).pipe(onWorld())
+  )
 })
