@@ -95,13 +95,8 @@ export const refusal = Effect.fnUntraced(function* (task: Task, reason: string, 
   if (wallets !== undefined) {
     const pauseMs = yield* (yield* Outage).failed
     yield* Log.warnOnce(`alike:${reason}`, `⚠️ ${wallets} wallets are refused alike, no retry is counted: ${reason}`)
-    const nextActionAtMs = nowMs + pauseMs
-    return {
-      retryCount: task.retryCount,
-      nextActionAtMs,
-      refusal: reason,
-      ...noteOf(task, reason)
-    } satisfies TaskChange
+    const next = { retryCount: task.retryCount, nextActionAtMs: nowMs + pauseMs, refusal: reason }
+    return { ...next, ...noteOf(task, reason) } satisfies TaskChange
   }
   const retryCount = task.retryCount + 1
   const pauseMs = REFUSAL_PAUSES_MS[Math.min(retryCount, REFUSAL_PAUSES_MS.length) - 1] ?? 0
@@ -124,13 +119,8 @@ export const stall = Effect.fnUntraced(function* (task: Task, reason: string) {
   const nowMs = yield* Clock.currentTimeMillis
   const stalledSinceMs = task.stalledSinceMs ?? nowMs
   const pauseMs = Math.min(STALL_PAUSE_MS_MAX, Math.max(STALL_PAUSE_MS_MIN, nowMs - stalledSinceMs))
-  const errorMessage = messages.waiting(reason)
-  return {
-    nextActionAtMs: nowMs + pauseMs,
-    refusal: reason,
-    stalledSinceMs,
-    ...(errorMessage !== task.errorMessage && { errorMessage })
-  } satisfies TaskChange
+  const next = { nextActionAtMs: nowMs + pauseMs, refusal: reason, stalledSinceMs }
+  return { ...next, ...noteOf(task, reason) } satisfies TaskChange
 })
 
 /**
