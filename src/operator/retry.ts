@@ -1,10 +1,10 @@
 import { Clock, Effect } from "effect"
-import { cover, freeAtLeast } from "../domain/Allocation.ts"
+import { type Candidate, cover, freeAtLeast, type WalletMoney } from "../domain/Allocation.ts"
 import { Settings } from "../config/Settings.ts"
 import { type Batch, isInFlight } from "../domain/Batch.ts"
 import { isForAllOfIt } from "../domain/BatchLife.ts"
 import { isHeldUndelivered, remainingCost, shortId, type Task, type TaskId } from "../domain/Task.ts"
-import { format, type Usdc } from "../domain/Usdc.ts"
+import { format, sum, type Usdc } from "../domain/Usdc.ts"
 import type { Wallet } from "../domain/Wallet.ts"
 import { DecisionRepo, type TaskFile } from "../task/DecisionRepo.ts"
 import { findTask, isOpen, soundTask } from "./find.ts"
@@ -22,8 +22,8 @@ export interface Retried {
 }
 
 /**
- * Gives a failed order another try, if its wallet has the money; or ends the hold of one that no batch holds. Where its
- * mints do not come, the server is asked for them again.
+ * Gives a failed order another try, if its wallet has the money for it beside the orders that wait for theirs; or ends the
+ * hold of one that no batch holds. Where its mints do not come, the server is asked for them again.
  */
 export const retry = Effect.fn("operator.retry")(function* (name: string, why: string) {
   const file = yield* findTask(name)
@@ -72,11 +72,23 @@ const fundAgain = Effect.fnUntraced(function* (file: TaskFile, task: Task, walle
           `to ${wallet.agentAddress} and try again.`
     return yield* new Refused({ message })
   }
+  yield* refuseBeside([...orders.pending, ...orders.held], money, cost)
   const decision = { command: "retry", said: `task ${task.id} is funded again, ${format(cost)} USDC are reserved`, why }
   const nowMs = yield* Clock.currentTimeMillis
   const write = (yield* DecisionRepo).retry({ task, version: orders.version }, block, decision, nowMs)
   yield* commit("The order, or its wallet's money,", write)
   return report(task, "funded")
+})
+
+/** What came may have been paid for an order that waits for its money: that one is not to be left without it. */
+const refuseBeside = Effect.fnUntraced(function* (waiting: ReadonlyArray<Candidate>, money: WalletMoney, cost: Usdc) {
+  const promised = sum(waiting.map(({ totalCost }) => totalCost))
+  if (waiting.length === 0 || freeAtLeast(money) >= cost + promised) return
+  const names = waiting.map(({ id }) => shortId(id)).join(", ")
+  const message =
+    `The wallet has an order that waits for its money: ${names}. It holds ${format(freeAtLeast(money))} USDC free, and ` +
+    `${format(promised)} of it may be for that. Wait until it is funded or cancelled, or cancel it first.`
+  return yield* new Refused({ message })
 })
 
 /** Why an order waits for one of its batches, and what helps. */

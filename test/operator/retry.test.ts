@@ -48,6 +48,26 @@ layer(Pglite.layer())("trying an order again", (it) => {
     }).pipe(atWork())
   )
 
+  it.effect("beside an order that waits for its money is refused: what came may be for that one", () =>
+    Effect.gen(function* () {
+      const { world, who, task } = yield* givenFailed()
+      const other = yield* order(who, 7)
+      yield* pass(20)
+      const said = yield* refusal(retry(task, WHY))
+      assert.include(
+        said,
+        `The wallet has an order that waits for its money: ${other.slice(0, 8)}. It holds 5.00 USDC free`
+      )
+      yield* assertUndecided
+      world.deposit(who.agentAddress, units(7))
+      yield* pass(60)
+      assert.strictEqual((yield* readTask(other)).status, "completed")
+      yield* retry(task, WHY)
+      yield* pass(60)
+      assert.strictEqual((yield* readTask(task)).status, "completed")
+    }).pipe(atWork())
+  )
+
   it.effect("that is held for its wallet's want of money releases it", () =>
     Effect.gen(function* () {
       const world = yield* World
