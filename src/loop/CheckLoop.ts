@@ -67,7 +67,7 @@ export const makeCheckTick = Effect.gen(function* () {
     yield* (checked > 0 ? Log.info : Log.debug)(`🔍 Found ${checked} task(s) to check...`)
     const { usable, unusable } = yield* checkKeys(orders)
     yield* holdBad([...bad, ...unusable])
-    const watched = [...usable, ...(yield* idle)]
+    const watched = onceEach([...usable, ...(yield* idle)])
     yield* ended("read")
     // Also where there is no wallet to look at: clocks, the code of USDC and whether it moves are looked at all the same.
     const balances = yield* (yield* ChainClient).readBalances(watched.map(({ wallet }) => wallet.agentAddress))
@@ -149,6 +149,10 @@ const makeIdle = () => {
     return page.wallets
   })
 }
+
+/** The last order of a wallet may end between the two reads: then both have it, and the first has what it owes. */
+const onceEach = (orders: ReadonlyArray<WalletOrders>): ReadonlyArray<WalletOrders> =>
+  [...new Map(orders.toReversed().map((one) => [one.wallet.id, one])).values()].toReversed()
 
 /** A wallet whose key cannot be opened could be paid into and never pay out: its orders wait for a person. */
 const checkKeys = Effect.fnUntraced(function* (orders: ReadonlyArray<WalletOrders>) {

@@ -29,7 +29,8 @@ export const recordDeposits = (
     (a, b) => byText(a.tx, b.tx) || a.logIndex - b.logIndex
   )
   const arrived = distinct.filter((deposit) => recordOne(draft, deposit, distinct))
-  for (const { walletId, version, balance, isWhole } of counted) {
+  const each = new Map(counted.map((wallet) => [wallet.walletId, wallet]))
+  for (const { walletId, version, balance, isWhole } of each.values()) {
     const state = walletState(draft, walletId)
     const isAsRead = state.version === version
     const opens = state.openedBlock === undefined && isAsRead && state.provenBlock <= block.number

@@ -67,6 +67,20 @@ export const booksPromises = (promises: Promises): void => {
   )
 
   promises(
+    "a deposit enters the books once, also where its wallet is named twice",
+    Effect.fnUntraced(function* () {
+      const repo = yield* TaskRepo
+      const wallet = yield* givenWallet()
+      yield* givenOrder(wallet)
+      yield* repo.recordDeposits([], [counted(wallet, 0)], block(12n))
+      const found = [deposit(wallet, 2, 1, 14n)]
+      const twice = [counted(wallet, 2), counted(wallet, 2)]
+      assert.lengthOf(yield* repo.recordDeposits([...found, ...found], twice, block(15n)), 1)
+      assert.deepStrictEqual((yield* ordersOf(wallet)).books, { countedBlock: 15n, balance: cost(2) })
+    })
+  )
+
+  promises(
     "a deposit counts once, whoever finds it and how often",
     Effect.fnUntraced(function* () {
       const repo = yield* TaskRepo
