@@ -3,9 +3,9 @@ import { ChainClient, type Spending } from "../chain/ChainClient.ts"
 import { Settings } from "../config/Settings.ts"
 import { nonceOf, possibleNumbers } from "../domain/Batch.ts"
 import type { Block } from "../domain/Block.ts"
-import type { TaskId } from "../domain/Task.ts"
+import type { Task, TaskId } from "../domain/Task.ts"
 import { format, sum, type Usdc, usdc } from "../domain/Usdc.ts"
-import type { WalletId } from "../domain/Wallet.ts"
+import type { Wallet, WalletId } from "../domain/Wallet.ts"
 import * as Log from "../ops/Log.ts"
 import { type FoundDeposit, TaskRepo, type WalletOrders } from "../task/TaskRepo.ts"
 
@@ -36,9 +36,10 @@ interface Looks {
 
 /**
  * Finds out where money of a wallet went that the books do not know of. A payment of an order that still waits for its
- * money was made by this program before the ledger was restored from a backup: that order was paid. What nobody can
- * explain stops the wallet: somebody else has its key, or its sums do not add up. Nodes whose logs come to less than what
- * is missing are passed over: what stays unexplained is so by the logs of every URL.
+ * money was made by this program before the ledger was restored from a backup: that order was paid. One of an order that
+ * is funded, and has no plan in that backup, comes into the books when it is planned. What nobody can explain stops the
+ * wallet: somebody else has its key, or its sums do not add up. Nodes whose logs come to less than what is missing are
+ * passed over: what stays unexplained is so by the logs of every URL.
  */
 export const makeExplainLoss = () => {
   const looks = new Map<WalletId, Looks>()
@@ -55,8 +56,11 @@ export const makeExplainLoss = () => {
     if (Result.isFailure(read)) return unclear(`money is missing: ${read.failure.message}`)
     const known = yield* (yield* TaskRepo).knownNonces(read.success.flatMap(({ nonce }) => nonce ?? []))
     const unknown = read.success.filter(({ nonce }) => nonce === undefined || !known.has(nonce))
-    const ours = yield* noncesOf(orders)
-    const stray = unknown.find(({ nonce }) => nonce === undefined || !ours.has(nonce))
+    const ours = yield* noncesOf(wallet, orders.pending)
+    const others = unknown.filter(({ nonce }) => nonce === undefined || !ours.has(nonce))
+    const open = others.length === 0 ? [] : (yield* (yield* TaskRepo).walletWork(wallet.id)).tasks
+    const reserved = yield* noncesOf(wallet, open)
+    const stray = others.find(({ nonce }) => nonce === undefined || !reserved.has(nonce))
     if (stray !== undefined) return yield* stop(orders, strayWords(stray))
     const spentOn = new Set(unknown.flatMap(({ nonce }) => (nonce && ours.get(nonce)) ?? []))
     if (spentOn.size > 0) {
@@ -82,10 +86,10 @@ const strayWords = ({ amount, to, tx }: Spending): string =>
   `${format(amount)} USDC went to ${to} in ${tx}, and no order or refund of this ledger explains it`
 
 /** Every nonce that a batch of these orders could have. */
-const noncesOf = Effect.fnUntraced(function* ({ wallet, pending }: WalletOrders) {
+const noncesOf = Effect.fnUntraced(function* (wallet: Wallet, tasks: ReadonlyArray<Task>) {
   const { network } = yield* Settings
   const seed = { chainId: network.chainId, usdc: network.usdc.address, payer: wallet.agentAddress }
-  const numbered = pending.flatMap(({ id, quantity }) =>
+  const numbered = tasks.flatMap(({ id, quantity }) =>
     possibleNumbers(quantity).map((number) => ({ taskId: id, number }))
   )
   return new Map(numbered.map((batch) => [nonceOf({ ...seed, ...batch }), batch.taskId]))

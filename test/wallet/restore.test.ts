@@ -133,6 +133,36 @@ layer(Pglite.layer())("a restored backup", (it) => {
     }).pipe(onWorld(NOW))
   )
 
+  it.effect("of before one order was planned and the next one paid for finds both paid, and stops no wallet", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const sql = yield* SqlClient.SqlClient
+      const { who, task } = yield* paidOrder("ann", 10)
+      const next = yield* order(who, 5)
+      yield* pass(6)
+      const first = yield* launch(NOW, (operation, work) => (operation === "plan" ? Effect.never : work))
+      yield* pass(1)
+      assert.strictEqual((yield* readTask(task)).status, "funded")
+      const restore = yield* backup
+      yield* first.kill
+      const second = yield* launch(NOW)
+      world.deposit(who.agentAddress, usdc(5_000_000n))
+      yield* pass(60)
+      assert.strictEqual((yield* readTask(next)).status, "completed")
+      yield* second.kill
+      yield* restore
+      const third = yield* launch(NOW)
+      yield* pass(120)
+      const [stopped] =
+        yield* sql`SELECT count(*)::int AS count FROM ai_agent_wallet_state WHERE stopped_at IS NOT NULL`
+      assert.deepEqual(stopped, { count: 0 })
+      for (const one of [task, next]) assert.strictEqual((yield* readTask(one)).status, "completed")
+      assert.strictEqual(world.mintsTo(who.userAddress), 15)
+      assert.strictEqual(world.payments.length, 2)
+      yield* third.kill
+    }).pipe(onWorld(NOW))
+  )
+
   it.effect("of before several orders were paid for knows what each has left, and mints the rest of each", () =>
     Effect.gen(function* () {
       const world = yield* World
