@@ -1,11 +1,12 @@
 import { readFileSync } from "node:fs"
 import { assert, describe, it } from "vitest"
+import { SQL_MUTATIONS } from "../deep/sqlMutations.ts"
 import { MUTATIONS } from "./mutations.ts"
 import { patch } from "./patch.ts"
 
 describe("a mutation", () => {
   it("still finds every place that it changes", () => {
-    for (const { name, patches } of MUTATIONS) {
+    for (const { name, patches } of [...MUTATIONS, ...SQL_MUTATIONS]) {
       for (const [file, ofFile] of Map.groupBy(patches, (one) => one.file)) {
         const source = readFileSync(file, "utf8")
         assert.notStrictEqual(ofFile.reduce(patch, source), source, name)

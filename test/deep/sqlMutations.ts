@@ -1,0 +1,90 @@
+import type { Patch } from "../simulation/patch.ts"
+
+/** A mistake in the statements of the ledger, which its tests on a real database have to notice. */
+export interface SqlMutation {
+  readonly name: string
+  readonly patches: ReadonlyArray<Patch>
+}
+
+export const SQL_MUTATIONS: ReadonlyArray<SqlMutation> = [
+  {
+    name: "a batch is written whatever its version is",
+    patches: [
+      {
+        file: "src/task/sql/change.ts",
+        find: "    AND version = ${before.version}::int AND status = ${before.status}\n    AND NOT (",
+        replace: "    AND NOT ("
+      }
+    ]
+  },
+  {
+    name: "a pause is not in the claim",
+    patches: [
+      {
+        file: "src/task/sql/change.ts",
+        find: " OR ${pausedFor(sql, sql`wallet_id`, sql`token`)})`",
+        replace: ")`"
+      }
+    ]
+  },
+  {
+    name: "the stop of a wallet is not in the claim",
+    patches: [
+      {
+        file: "src/task/sql/change.ts",
+        find: "sql`(${isStopped(on, sql`wallet_id`)} OR ",
+        replace: "sql`("
+      }
+    ]
+  },
+  {
+    name: "an order is funded though its wallet has changed",
+    patches: [
+      {
+        file: "src/task/sql/sweep.ts",
+        find: "WHERE ws.version = excluded.version - ${bump ? 1 : 0}::int AND ws.proven_block <=",
+        replace: "WHERE ws.proven_block <="
+      }
+    ]
+  },
+  {
+    name: "an order is cancelled by a balance from before the last payment",
+    patches: [
+      {
+        file: "src/task/sql/sweep.ts",
+        find: " AND ws.proven_block <= ${block.number}::bigint\n      RETURNING ws.wallet_id",
+        replace: "\n      RETURNING ws.wallet_id"
+      }
+    ]
+  },
+  {
+    name: "a deposit that is found again counts again",
+    patches: [
+      {
+        file: "src/task/sql/deposits.ts",
+        find: "FROM matched m WHERE m.known_index IS NULL",
+        replace: "FROM matched m"
+      }
+    ]
+  },
+  {
+    name: "payments do not leave the books",
+    patches: [
+      {
+        file: "src/task/sql/transact.ts",
+        find: "THEN ws.book_balance - ${spent?.amount ?? 0n}::bigint ELSE",
+        replace: "THEN ws.book_balance ELSE"
+      }
+    ]
+  },
+  {
+    name: "a refund is written whatever its version is",
+    patches: [
+      {
+        file: "src/task/sql/refunds.ts",
+        find: "AND version = ${before.version}::int AND status = ${before.status}",
+        replace: ""
+      }
+    ]
+  }
+]
