@@ -71,6 +71,7 @@ export class Operations {
     this.#outage("rpc outage", [20, 120, 700], (untilMs) => (this.#world.rpcOutageUntilMs = untilMs))
     this.#outage("server outage", [20, 90, 400], (untilMs) => (this.#world.serverOutageUntilMs = untilMs))
     this.#outage("gas account is empty", [30, 200, 600], (untilMs) => (this.#world.gasEmptyUntilMs = untilMs))
+    this.#logsStandStill()
     this.#chainHalts()
     this.#circleActs()
     if (!this.#isRestoring) this.#operators.act()
@@ -87,6 +88,16 @@ export class Operations {
     const forSeconds = faults.random(name).pick(seconds)
     trace.say("weather", `${name} for ${forSeconds} s`)
     begin(timeline.nowMs + forSeconds * 1000)
+  }
+
+  /** The logs of new blocks are not there yet, at any node, while their state is. Never for as long as a wallet's stop takes. */
+  #logsStandStill(): void {
+    const { chain, faults, logsTo, timeline, trace } = this.#world
+    const isOver = timeline.nowMs > logsTo.untilMs + MINUTE_MS
+    if (!isOver || !faults.strikes("rpc with logs behind the state")) return
+    const forSeconds = faults.random("rpc with logs behind the state").pick([15, 45, 100])
+    trace.say("weather", `the nodes give no logs of new blocks for ${forSeconds} s`)
+    this.#world.logsTo = { block: chain.head, untilMs: timeline.nowMs + forSeconds * 1000 }
   }
 
   #chainHalts(): void {

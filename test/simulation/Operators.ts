@@ -1,5 +1,6 @@
 import type { Effect } from "effect"
 import type { Batch } from "../../src/domain/Batch.ts"
+import type { Refund } from "../../src/domain/Refund.ts"
 import { usdc } from "../../src/domain/Usdc.ts"
 import type { WalletId } from "../../src/domain/Wallet.ts"
 import { cancel } from "../../src/operator/cancel.ts"
@@ -8,6 +9,7 @@ import { refund } from "../../src/operator/refund.ts"
 import { type Outcome, resolve } from "../../src/operator/resolve.ts"
 import { resolveWallet } from "../../src/operator/resolveWallet.ts"
 import { retry } from "../../src/operator/retry.ts"
+import { withdraw } from "../../src/operator/withdraw.ts"
 import type { PauseScope } from "../../src/task/DecisionRepo.ts"
 import type { StoredTask, Tables } from "../../src/task/MemoryLedger.ts"
 import { command, type Tools } from "./command.ts"
@@ -48,6 +50,7 @@ export class Operators {
     for (const as of ["delivered", "replaced", "failed"] as const) {
       this.#try(`operator resolves as ${as}`, () => this.#resolve(as))
     }
+    this.#try("operator withdraws a refund", () => this.#withdraw())
     this.#try("operator reopens a wallet", () => this.#reopen())
     this.#try("operator pauses", () => this.#pause())
     this.#try("operator resumes", () => this.#resume())
@@ -136,6 +139,16 @@ export class Operators {
     const mints = as === "delivered" && this.#random.chance(0.5) ? { mints: this.#madeFor(batch) } : {}
     const typed = `resolve ${batch.taskId.slice(0, 8)} --batch ${batch.number} --as ${as} ${JSON.stringify(mints)}`
     return { typed, operation: resolve(batch.taskId, { as, batch: batch.number, ...mints }, "looked at it") }
+  }
+
+  #withdraw(): Act | undefined {
+    const { refunds } = this.#world.ledger.tables
+    const isOpen = ({ status, keepsMoney }: Refund) => status === "planned" || (status === "held" && keepsMoney)
+    const chosen = this.#oneOf([...refunds.values()].filter((one) => this.#isCareless() || isOpen(one)))
+    if (chosen === undefined) return undefined
+    const { id, walletId } = chosen
+    const operation = withdraw(walletId, id, "the user changed their mind")
+    return { typed: `refund ${walletId.slice(0, 8)} --withdraw ${id.slice(0, 8)}`, operation }
   }
 
   /** Fails a task that waits for a person with nothing left of it to be decided. */

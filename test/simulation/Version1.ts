@@ -9,7 +9,7 @@ const MINUTE_MS = 60_000
 const BATCH = 10
 
 /** What became of its last payment, of which it counted no mint. */
-const FATES: ReadonlyArray<"none" | "landed" | "in the air"> = ["none"]
+const FATES: ReadonlyArray<"none" | "landed" | "in the air"> = ["none", "landed", "in the air"]
 
 interface Owner {
   readonly walletId: string

@@ -62,6 +62,8 @@ export class World {
   readonly unwritable = new Set<TaskId>()
   readonly logLines: Array<string> = []
   rpcOutageUntilMs = 0
+  /** Up to which block the nodes give logs, and until when they stay there. */
+  logsTo = { block: 0, untilMs: 0 }
   serverOutageUntilMs = 0
   /** Until when the gas account has no gas money. */
   gasEmptyUntilMs = 0

@@ -106,7 +106,11 @@ export const FAULTS = {
   // Asked once for every wallet, token or run.
   "order left behind by v1.1": seldom(0.6),
   "token with few mints left": seldom(0.6),
-  "server never answers": seldom(0.7)
+  "server never answers": seldom(0.7),
+  // Asked once a minute.
+  "rpc with logs behind the state": often(0.08),
+  // Drawn once a minute, and counted where the command was carried out.
+  "operator withdraws a refund": often(0.2)
 } as const satisfies Record<string, Kind>
 
 export type Fault = keyof typeof FAULTS

@@ -300,5 +300,27 @@ export const MUTATIONS: ReadonlyArray<Mutation> = [
     ],
     withinSeeds: 50
   },
+  {
+    name: "deposits never enter the books",
+    patches: [
+      {
+        file: "src/task/memory/deposits.ts",
+        find: ": state.bookBalance + sum(since.map(({ amount }) => amount)),",
+        replace: ": state.bookBalance,"
+      }
+    ],
+    withinSeeds: 20
+  },
+  {
+    name: "the cursor always moves",
+    patches: [
+      {
+        file: "src/loop/deposits.ts",
+        find: 'standing === "even" && whole.has(orders.wallet.id) && (fresh.length > 0 || isBehind(orders, block))',
+        replace: "[orders, standing, fresh].length > 0"
+      }
+    ],
+    withinSeeds: 200
+  },
   ...MUTATIONS_OF_SEVERAL
 ]

@@ -3,6 +3,18 @@ import type { Mutation } from "./mutations.ts"
 /** Mistakes about refunds, and those that production code has more than one guard against. */
 export const MUTATIONS_OF_SEVERAL: ReadonlyArray<Mutation> = [
   {
+    name: "a wallet is stopped at its first unexplained look",
+    patches: [
+      { file: "src/loop/loss.ts", find: "const LOOKS_MAX = 3", replace: "const LOOKS_MAX = 1" },
+      {
+        file: "src/loop/loss.ts",
+        find: "nowMs - looked.sinceMs >= UNEXPLAINED_MS",
+        replace: "nowMs - looked.sinceMs < UNEXPLAINED_MS"
+      }
+    ],
+    withinSeeds: 600
+  },
+  {
     name: "the balance is read before the reservations",
     patches: [
       {

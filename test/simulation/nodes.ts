@@ -114,8 +114,13 @@ export const nodes = (world: World, process: Process): Layer.Layer<ChainClient> 
 
   const hasNoLogs = () => faults.strikes("rpc without logs")
 
+  /** Whether the logs of a block are there, as its state is. */
+  const hasLogsOf = (block: number): boolean =>
+    faults.isHealed || world.timeline.nowMs >= world.logsTo.untilMs || block <= world.logsTo.block
+
   /** What a node gives of the logs: some of them not, or each of them twice, which the client takes for one. */
-  const shown = <A extends Place>(logs: ReadonlyArray<A>): ReadonlyArray<A> => {
+  const shown = <A extends Place>(all: ReadonlyArray<A>): ReadonlyArray<A> => {
+    const logs = all.filter(({ block }) => hasLogsOf(block))
     if (logs.length === 0) return logs
     if (faults.strikes("rpc with a part of the logs")) {
       const random = faults.random("rpc with a part of the logs")
@@ -154,7 +159,8 @@ export const nodes = (world: World, process: Process): Layer.Layer<ChainClient> 
         usdc: chain.usdcState(parties),
         outcomes: queries.map(({ payer, nonce }) => {
           const outcome = chain.outcome(payer, nonce, block)
-          return outcome._tag !== "Unused" && hasNoLogs() ? ({ _tag: "Unexplained" } as const) : outcome
+          const isExplained = !("block" in outcome) || (hasLogsOf(Number(outcome.block)) && !hasNoLogs())
+          return isExplained ? outcome : ({ _tag: "Unexplained" } as const)
         })
       })),
     readRemainingSupply: (token) => confirmed("read the supply", (block) => chain.remaining(token, block)),

@@ -7,11 +7,26 @@ import type { Tables } from "../../../src/task/MemoryLedger.ts"
 import type { Process } from "../Process.ts"
 import type { World } from "../World.ts"
 import { watchBatches } from "./batches.ts"
+import { watchBooks } from "./books.ts"
 import { checkPayment } from "./payments.ts"
 import { type AskedRefund, checkRefundSent, watchRefunds } from "./refunds.ts"
 import { watchTasks } from "./tasks.ts"
 
-export type Invariant = "I1" | "I2" | "I3" | "I4" | "I5" | "I6" | "I7" | "I8" | "I9" | "I10" | "rows" | "defect"
+export type Invariant =
+  | "I1"
+  | "I2"
+  | "I3"
+  | "I4"
+  | "I5"
+  | "I6"
+  | "I7"
+  | "I8"
+  | "I9"
+  | "I10"
+  | "I11"
+  | "I12"
+  | "rows"
+  | "defect"
 
 export interface Violation {
   readonly invariant: Invariant
@@ -69,6 +84,7 @@ export class Oracle {
     watchBatches(this, before, after)
     watchRefunds(this, before, after)
     watchTasks(this, before, after, by)
+    watchBooks(this, before, after)
   }
 
   takeStep(arrow: string): void {

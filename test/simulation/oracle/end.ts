@@ -3,6 +3,7 @@ import type { Address } from "../../../src/domain/Address.ts"
 import type { Refund } from "../../../src/domain/Refund.ts"
 import type { MintEvent, Transfer } from "../Chain.ts"
 import type { World } from "../World.ts"
+import { unsettledBooks } from "./books.ts"
 import type { Oracle } from "./Oracle.ts"
 
 const isTerminal = ({ status }: StoredTask): boolean =>
@@ -86,7 +87,7 @@ export const isOver = (world: World): boolean => {
   const isUnproven = [...tables.batches.values()].some(
     ({ status }) => status === "signed" || status === "accepted" || status === "unknown"
   )
-  return !isUnproven
+  return !isUnproven && unsettledBooks(world).length === 0
 }
 
 /** Refunds that an executor still has to bring to their end. A stopped wallet signs nothing, and what is stolen is gone. */
@@ -115,6 +116,7 @@ export const checkEnd = (world: World): ReadonlyMap<string, number> => {
   for (const { id, status, reason } of openRefunds(world, tables)) {
     oracle.report("I7", `refund ${id.slice(0, 8)} is still ${status}: ${reason ?? ""}`)
   }
+  for (const what of unsettledBooks(world)) oracle.report("I11", what)
   checkTransfers(oracle)
   checkLog(world)
   return ends
