@@ -1,4 +1,9 @@
-import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
-import { app, teardown } from "./App.ts"
+import "./guard.js"
 
-NodeRuntime.runMain(app, { disableErrorReporting: true, teardown })
+// Loaded once the guard has looked: an older Node could not even read all of it.
+const [{ runMain }, { app, teardown }] = await Promise.all([
+  import("@effect/platform-node/NodeRuntime"),
+  import("./App.ts")
+])
+
+runMain(app, { disableErrorReporting: true, teardown })

@@ -88,7 +88,7 @@ const MAY_IMPORT: Readonly<Record<string, ReadonlyArray<string>>> = {
   operator: ["domain", "config", "ops", "contracts"],
   api: ["domain", "config", "ops", "operator", "contracts"],
   doctor: ["domain", "config", "ops", "contracts", "chain", "task", "mint", "sandbox"],
-  cli: ["domain", "config", "ops", "operator", "doctor", "contracts", "App.ts", "sandbox", "api"],
+  cli: ["domain", "config", "ops", "operator", "doctor", "contracts", "App.ts", "sandbox", "api", "guard.js"],
   sandbox: ["domain", "config", "ops", "contracts", "App.ts"],
   page: ["api"],
   "guard.js": []
@@ -187,6 +187,15 @@ describe("what runs in production", () => {
         module.room === "page" && !typeOnly && target(module, from)?.startsWith("page/") !== true
     )
     assert.deepStrictEqual(wrong, [])
+  })
+
+  it("looks at the version of Node before it loads anything else", () => {
+    for (const entry of ["main.ts", "cli/main.ts"]) {
+      const module = modules.get(entry)
+      assert.isDefined(module)
+      const first = module.imports.filter(({ dynamic }) => !dynamic).map(({ from }) => target(module, from))
+      assert.deepStrictEqual(first, ["guard.js"], entry)
+    }
   })
 
   it("imports only packages that a lean install has", () => {

@@ -62,10 +62,13 @@ const inRpcUrl = (text: string): ReadonlyArray<string> => {
   return [...inUserInfo(url), ...parts.filter(isApiKey).flatMap(spellings), ...behindHost]
 }
 
+const inEitherCase = (digits: string): string =>
+  digits.replace(/[a-f]/gi, (letter) => `[${letter.toLowerCase()}${letter.toUpperCase()}]`)
+
 /** 32 bytes of key in hex of either case, and as the number that a library may have made of them. */
 const inKey = (hex: string): ReadonlyArray<string> => {
   const digits = hex.replace(/^0x/, "")
-  return [`(?i:(?:0x)?${digits})`, BigInt(`0x${digits}`).toString()]
+  return [`(?:0[xX])?${inEitherCase(digits)}`, BigInt(`0x${digits}`).toString()]
 }
 
 const patternsOf = (settings: SettingsShape): ReadonlyArray<string> => [
@@ -76,6 +79,15 @@ const patternsOf = (settings: SettingsShape): ReadonlyArray<string> => [
   ...Option.toArray(settings.opsToken).flatMap((token) => spellings(Redacted.value(token)))
 ]
 
+/** What a RegExp says to a pattern that it cannot read is that pattern, with every secret in it. */
+const compile = (patterns: ReadonlyArray<string>): RegExp => {
+  try {
+    return new RegExp(patterns.join("|"), "g")
+  } catch {
+    throw new Error("the secrets of the settings cannot be searched for, so nothing is printed")
+  }
+}
+
 /**
  * Takes the secrets of these settings out of a text, in the spellings in which a library is likely to show them. The
  * second line of defence: the first is that secrets are `Redacted` and that nobody opens them to print them.
@@ -83,6 +95,6 @@ const patternsOf = (settings: SettingsShape): ReadonlyArray<string> => [
 export const makeScrub = (settings: SettingsShape): Scrub => {
   const patterns = [...new Set(patternsOf(settings))].toSorted((a, b) => b.length - a.length)
   if (patterns.length === 0) return (text) => text
-  const secret = new RegExp(patterns.join("|"), "g")
+  const secret = compile(patterns)
   return (text) => text.replace(secret, REDACTED)
 }

@@ -1,0 +1,41 @@
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { Cause, Effect, Exit, Runtime } from "effect"
+import type { Io } from "./io.ts"
+import { run } from "./run.ts"
+import { makeWays } from "./ways.ts"
+
+let isInterruptionExpected = false
+
+const io: Io = {
+  out: (text) => void process.stdout.write(`${text}\n`),
+  err: (text) => void process.stderr.write(`${text}\n`),
+  // Node knows NO_COLOR, FORCE_COLOR and terminals that have none.
+  colour: process.stdout.isTTY && process.stdout.hasColors(),
+  expectInterruption: () => {
+    isInterruptionExpected = true
+  }
+}
+
+// Whoever reads may have seen enough (`| head`): then there is nobody to tell anything, and that is no failure.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error
+  if (isInterruptionExpected) process.kill(process.pid, "SIGINT")
+})
+
+const ways = makeWays(io, Effect.provide(NodeServices.layer))
+
+const command = run(process.argv.slice(2), io, ways).pipe(
+  Effect.provide(NodeServices.layer),
+  Effect.map((code) => {
+    // Not at once: what was written has to be read.
+    process.exitCode = code
+  })
+)
+
+const teardown: Runtime.Teardown = (exit, onExit) =>
+  isInterruptionExpected && Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause)
+    ? onExit(0)
+    : Runtime.defaultTeardown(exit, onExit)
+
+NodeRuntime.runMain(command, { disableErrorReporting: true, teardown })
