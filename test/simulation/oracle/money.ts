@@ -52,16 +52,19 @@ const owedToUser = ({ world }: Oracle, tables: Tables, walletId: WalletId): Read
       world.chain.outcome(refund.payer, refund.nonce)._tag === "Unused"
   )
 
+/** Set to `funded` by another program, for no dollars: before its first batch it is looked whether any are left for it. */
+const isUnreserved = ({ taskStates }: Tables, { id, status }: StoredTask): boolean =>
+  status === "funded" && taskStates.get(id)?.reservedAtBlock === undefined
+
 /** I5: what all funded tasks of a wallet still need is there, and what it refunds beside that. */
 export const checkOwed = (oracle: Oracle, what: string, walletId: WalletId, tables: Tables): void => {
   const { chain } = oracle.world
   const payer = payerOf(tables, { walletId })
   if (payer === undefined) return
   const refunds = owedToUser(oracle, tables, walletId).reduce((sum, { amount }) => sum + amount, 0n)
-  const owed = ofWallet(tables, { walletId }, "funded", "processing").reduce(
-    (sum, open) => sum + owedFor(oracle, tables, open),
-    refunds
-  )
+  const owed = ofWallet(tables, { walletId }, "funded", "processing")
+    .filter((open) => !isUnreserved(tables, open))
+    .reduce((sum, open) => sum + owedFor(oracle, tables, open), refunds)
   const excused = stolenFrom(oracle, chain.transfersOf(payer)) + oracle.forgottenOf(payer, tables)
   const balance = chain.balance(payer)
   if (owed > balance + excused) {
