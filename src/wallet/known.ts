@@ -50,7 +50,8 @@ interface Used {
  * How many mints each payment was for. At the quoted price its value tells, unless more mints came after it and before
  * the wallet's next payment to the same payee (no two batches of one token are ever in flight together): those may be
  * its own, for less, or the next one's, made before it was settled. A value that is no whole number of mints was asked
- * for less for sure: then the mints tell.
+ * for less for sure: then the mints tell, where they are not fewer than such a value pays for at the quoted price, which
+ * is the most that any payment was made at. Else not all of them are there yet.
  */
 const measure = Effect.fnUntraced(function* (work: OpenWork, task: Task, used: ReadonlyArray<Used>, block: Block) {
   const { token, userAddress: recipient } = task
@@ -63,9 +64,9 @@ const measure = Effect.fnUntraced(function* (work: OpenWork, task: Task, used: R
     const next = spending.find((other) => other.to === payment.to && other.block > payment.block)?.block
     const minted = mints.filter((mint) => mint.block >= payment.block && (next === undefined || mint.block < next))
     const isWhole = payment.value % task.pricePerMint === 0n
-    const bought = Number(payment.value / task.pricePerMint)
+    const bought = Number((payment.value + task.pricePerMint - 1n) / task.pricePerMint)
     if (isWhole) return { ...payment, quantity: minted.length > bought ? undefined : bought }
-    return { ...payment, quantity: minted.length === 0 ? undefined : minted.length }
+    return { ...payment, quantity: minted.length < bought ? undefined : minted.length }
   })
   const total = sized.reduce((sum, { quantity = 0 }) => sum + quantity, 0)
   const fits = total <= task.quantity - task.mintsCompleted

@@ -236,6 +236,32 @@ layer(Pglite.layer())("a restored backup", (it) => {
     }).pipe(onWorld(NOW))
   )
 
+  it.effect(
+    "takes no payment for fewer mints than its value pays for at the quoted price, when some are not there yet",
+    () =>
+      Effect.gen(function* () {
+        const world = yield* World
+        const ann = yield* paidOrder("ann", 20)
+        yield* pass(6)
+        const first = yield* launch(NOW, (operation, work) => (operation === "plan" ? Effect.never : work))
+        const restore = yield* backup
+        yield* first.kill
+        world.manners.price = ({ quantity }) => usdc(BigInt(quantity) * 1_000_000n - 1n)
+        world.manners.pay = ({ settle, mint }) => (settle(), mint(4), lost)
+        const second = yield* launch(NOW)
+        yield* pass(8)
+        yield* second.kill
+        delete world.manners.price
+        delete world.manners.pay
+        yield* restore
+        const third = yield* launch(NOW)
+        yield* pass(60)
+        assert.include((yield* readTask(ann.task)).error_message, "nobody can tell for how many mints")
+        assert.strictEqual(world.paidBy(ann.who.agentAddress).length, 1, "the other 16 are not bought beside it")
+        yield* third.kill
+      }).pipe(onWorld(NOW))
+  )
+
   it.effect("that takes payments for still to be made cancels no order whose money is there", () =>
     Effect.gen(function* () {
       const world = yield* World
