@@ -65,11 +65,23 @@ const isBesideRobbedRefund = (
       chain.transfersOf(refund.payer).some((one) => thefts.has(one))
   )
 
+/** After a restore its wallet holds less than a held order needs: whether that was spent on this one, a person decides. */
+const isBesideShort = ({ chain, oracle }: World, tables: Tables, { walletId, status }: StoredTask): boolean => {
+  const wallet = tables.wallets.get(walletId)
+  if (oracle.restores === 0 || wallet === undefined || status !== "pending_payment") return false
+  const owed = [...tables.batches.values()]
+    .filter((batch) => batch.walletId === walletId && batch.status === "planned")
+    .filter(({ taskId }) => isHeld(tables, tables.tasks.get(taskId)!))
+    .reduce((sum, { amount }) => sum + amount, 0n)
+  return chain.balance(wallet.agentAddress as Address) < owed
+}
+
 /** Whether only a person can bring it to its end. */
 const needsPerson = (world: World, tables: Tables, task: StoredTask): boolean =>
   isHeld(tables, task) ||
   isBesideUnwritable(world, tables, task) ||
   isBesideForeign(tables, task) ||
+  isBesideShort(world, tables, task) ||
   isBesideRobbedRefund(world, tables, task) ||
   isRobbed(world, tables, task) ||
   isOverdrawn(world, tables, task) ||
