@@ -30,5 +30,5 @@ export const mintsFor = (batch: Batch) => {
 export const mintsUnpaid = (batch: Batch) =>
   batch.asked === undefined ? Effect.succeed([]) : unclaimedMints(batch, batch.asked.since + 1n)
 
-export const neverPaidFor = (mints: ReadonlyArray<unknown>): string =>
+export const neverPaidFor = (mints: { readonly length: number }): string =>
   `${mints.length} mint(s) were made and never paid for`

@@ -42,13 +42,16 @@ const bookedSince = (world: World, tables: Tables, { id, agentAddress }: StoredW
   const came = [...tables.deposits.values()]
     .filter(({ walletId, block, isWithdrawn }) => walletId === id && !isWithdrawn && block.number > openedBlock)
     .reduce((sum, { amount }) => sum + amount, 0n)
-  return spendingOf(world, agentAddress as Address)
+  const gone = [...world.chain.gone.values()].filter(({ from }) => from === agentAddress)
+  return [...spendingOf(world, agentAddress as Address), ...gone]
     .filter(({ tx, block }) => booked.has(tx) && BigInt(block) > openedBlock)
     .reduce((left, { amount }) => left - amount, came)
 }
 
-const isOnChain = (oracle: Oracle, { wallet, from, amount, tx, block }: StoredDeposit): boolean =>
-  oracle.world.chain
+/** It was on chain when it was looked for, though it may have left since, or moved to another block. */
+const isOnChain = ({ world: { chain } }: Oracle, { wallet, from, amount, tx, block }: StoredDeposit): boolean =>
+  chain.gone.has(tx) ||
+  chain
     .transfersOf(wallet)
     .some(
       (transfer) =>
@@ -56,7 +59,7 @@ const isOnChain = (oracle: Oracle, { wallet, from, amount, tx, block }: StoredDe
         transfer.to === wallet &&
         transfer.from === from &&
         transfer.amount === amount &&
-        BigInt(transfer.block) === block.number
+        (chain.reorganisations > 0 || BigInt(transfer.block) === block.number)
     )
 
 const checkRecorded = (oracle: Oracle, deposit: StoredDeposit): void => {
