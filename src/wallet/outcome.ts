@@ -40,7 +40,8 @@ export const completeTask = Effect.fnUntraced(function* (task: Task) {
 export const failTask = Effect.fnUntraced(function* (task: Task, attempts: number, reason: string) {
   const repo = yield* TaskRepo
   const errorMessage = messages.exceeded(attempts, reason)
-  const change: TaskChange = { status: "failed", retryCount: attempts, errorMessage }
+  // Set to funded again it waits for nothing.
+  const change: TaskChange = { status: "failed", retryCount: attempts, errorMessage, nextActionAtMs: null }
   const failed = yield* repo.saveTask(task, change, yield* Clock.currentTimeMillis)
   if (failed) {
     yield* Log.error(`❌ Task ${shortId(task.id)}: ${task.status} → failed. ${errorMessage}`, { task: task.id })

@@ -37,8 +37,9 @@ const isStopped = (tables: Tables, { token }: StoredTask): boolean =>
   })
 
 /** It cannot be written, or what is in its wallet was paid for another order that cannot be. */
-const isBesideUnwritable = ({ unwritable }: World, { tasks }: Tables, { walletId, status }: StoredTask): boolean =>
-  status === "pending_payment" && [...unwritable].some((id) => tasks.get(id)?.walletId === walletId)
+const isBesideUnwritable = ({ unwritable }: World, { tasks }: Tables, { id, walletId, status }: StoredTask): boolean =>
+  unwritable.has(id) ||
+  (status === "pending_payment" && [...unwritable].some((other) => tasks.get(other)?.walletId === walletId))
 
 /** What a held order of another program may have spent of its wallet is not certain until a person takes that one over. */
 const isBesideForeign = (tables: Tables, { walletId, status }: StoredTask): boolean =>
