@@ -33,6 +33,9 @@ export const layerAs = (who: { readonly applicationName: string; readonly connec
         startupParameters: {
           // The server gives up too, also where this process is gone.
           statement_timeout: String(Duration.toMillis(settings.databaseTimeout)),
+          // A process that is frozen in the middle of a transaction lets go of its rows while those who wait for them
+          // still do.
+          idle_in_transaction_session_timeout: String(Math.ceil(Duration.toMillis(settings.databaseTimeout) / 2)),
           // v1.1's trigger stamps rows with the wall time of whoever changes them: ours is then that of the others.
           ...Option.match(settings.databaseTimezone, { onNone: () => ({}), onSome: (TimeZone) => ({ TimeZone }) })
         }

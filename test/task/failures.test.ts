@@ -136,6 +136,27 @@ describe("what the ledger says when it cannot", () => {
     )
   )
 
+  it.live("a process that freezes in the middle of a transaction lets go of its rows, and the others go on", () =>
+    onDatabase((url) =>
+      Effect.gen(function* () {
+        const databaseUrl = Option.some(Redacted.make(url))
+        const impatient = yield* Layer.build(Database.layer.pipe(Layer.provide(settings({ ...SHORT, databaseUrl }))))
+        const repo = yield* ledgerAt(url)
+        const { id, fundBy } = yield* givenFundable
+        const locked = yield* Deferred.make<void>()
+        const frozen = Effect.gen(function* () {
+          const sql = yield* SqlClient.SqlClient
+          const lock = sql`LOCK TABLE ai_agent_wallet_state IN ACCESS EXCLUSIVE MODE`
+          const freeze = Effect.andThen(Deferred.succeed(locked, undefined), Effect.never)
+          yield* sql.withTransaction(Effect.andThen(lock, freeze))
+        })
+        yield* Effect.forkScoped(Effect.provideContext(frozen, impatient))
+        yield* Deferred.await(locked)
+        assert.deepStrictEqual(yield* fundBy(repo), [id])
+      })
+    )
+  )
+
   it.live("a connection that the server ends in the middle of a write: Unavailable, and nothing is written", () =>
     onDatabase((url) =>
       Effect.gen(function* () {
