@@ -96,6 +96,9 @@ const mentions: ReadonlyArray<Mention> = [
 
 const COMMANDS_AT_ONCE = 1
 
+/** What each of them waits first: the API takes 30 changes from one address in a second. */
+const PAUSE = "60 millis"
+
 /** Carries out each command that anybody is told to type, once. */
 const liesOfCommands = Effect.fnUntraced(function* (network: Network.Network) {
   const said = mentions.flatMap((mention) =>
@@ -111,7 +114,7 @@ const liesOfCommands = Effect.fnUntraced(function* (network: Network.Network) {
     ([first, ...rest]) =>
       first === undefined
         ? Effect.succeed([])
-        : Effect.map(Network.tryCommand(first.argv), (fault) =>
+        : Effect.map(Effect.delay(Network.tryCommand(first.argv), PAUSE), (fault) =>
             fault === undefined
               ? []
               : [first, ...rest].map(({ mention: { file, line }, key }): Lie => {
