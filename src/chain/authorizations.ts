@@ -194,8 +194,7 @@ const paymentsIn =
       const payment = paymentOf(query, spent, events)
       if (payment === undefined)
         throw new DoubtfulAnswer(`the receipt of ${tx} does not say what nonce ${query.nonce} paid`)
-      const hash = event.blockHash && { blockHash: event.blockHash }
-      return [keyOf(query), { _tag: "Used", tx, block, ...hash, to: payment.to, value: payment.value }]
+      return [keyOf(query), { _tag: "Used", tx, block, to: payment.to, value: payment.value }]
     })
   }
 

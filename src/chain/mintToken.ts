@@ -2,7 +2,7 @@ import { Effect, Option } from "effect"
 import { parseAbi } from "viem"
 import type { SettingsShape } from "../config/Settings.ts"
 import type { Address } from "../domain/Address.ts"
-import type { ChainClient } from "./ChainClient.ts"
+import type { ChainClient, ChainError, Mint } from "./ChainClient.ts"
 import type { Confirmed } from "./confirmed.ts"
 import { findLogs } from "./logs.ts"
 import { mintsIn, mintTopics } from "./mintEvents.ts"
@@ -90,13 +90,29 @@ export const makeFindMints = (
   stock: SettingsShape["mintStock"]
 ): ChainClient["Service"]["findMints"] => {
   const operation = "find mints"
-  return Effect.fn("ChainClient.findMints")(({ token, recipient, fromBlock, portion }) =>
-    confirmed.at(operation, (toBlock) =>
-      Effect.forEach(
-        mintTopics(recipient, stock.get(token) ?? []),
-        (topics) => findLogs(rpc, operation, { address: token, fromBlock, toBlock, topics }, (log) => log),
-        { concurrency: "unbounded" }
-      ).pipe(Effect.map((found) => mintsIn(found.flat(), portion)))
-    )
+  return Effect.fn("ChainClient.findMints")(({ token, recipient, fromBlock, portion, everywhere = false }) =>
+    confirmed.at(operation, (toBlock) => {
+      const search = (node: Rpc) =>
+        Effect.forEach(
+          mintTopics(recipient, stock.get(token) ?? []),
+          (topics) => findLogs(node, operation, { address: token, fromBlock, toBlock, topics }, (log) => log),
+          { concurrency: "unbounded" }
+        ).pipe(Effect.map((found) => mintsIn(found.flat(), portion)))
+      return everywhere ? fullest(rpc, search) : search(rpc)
+    })
   )
 }
+
+/** The longest answer of all nodes: that a node lacks a log proves nothing. */
+const fullest = Effect.fnUntraced(function* (
+  rpc: Rpc,
+  search: (node: Rpc) => Effect.Effect<ReadonlyArray<Mint>, ChainError>
+) {
+  let found = yield* search(rpc)
+  const nodes = yield* rpc.apart
+  for (const { rpc: node } of nodes.length > 1 ? nodes : []) {
+    const other = yield* Effect.orElseSucceed(search(node), (): ReadonlyArray<Mint> => [])
+    if (other.length > found.length) found = other
+  }
+  return found
+})

@@ -1,5 +1,4 @@
 import { Clock, Context, Effect, Layer, Ref } from "effect"
-import type { KeptAnchor } from "../domain/Anchor.ts"
 import type { Batch } from "../domain/Batch.ts"
 import type { DepositUse, UnspentDeposit } from "../domain/Deposit.ts"
 import type { Refund, RefundId } from "../domain/Refund.ts"
@@ -101,8 +100,6 @@ export interface Tables {
   /** What is noted of the chain once for all, by column. */
   readonly network: Map<string, string>
   readonly mintRecords: Array<StoredMintRecord>
-  /** By block. */
-  readonly anchors: Map<bigint, KeptAnchor>
 }
 
 export const batchKey = (batch: Pick<Batch, "taskId" | "number">): string => `${batch.taskId}/${batch.number}`
@@ -121,8 +118,7 @@ const emptyTables = (): Tables => ({
   decisions: [],
   pauses: new Map(),
   network: new Map(),
-  mintRecords: [],
-  anchors: new Map()
+  mintRecords: []
 })
 
 const copy = (tables: Tables): Tables => ({
@@ -139,8 +135,7 @@ const copy = (tables: Tables): Tables => ({
   decisions: [...tables.decisions],
   pauses: new Map(tables.pauses),
   network: new Map(tables.network),
-  mintRecords: [...tables.mintRecords],
-  anchors: new Map(tables.anchors)
+  mintRecords: [...tables.mintRecords]
 })
 
 export interface WalletInsert {

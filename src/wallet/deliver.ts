@@ -12,7 +12,6 @@ import { TaskRepo, type WalletWork } from "../task/TaskRepo.ts"
 import { mintsFor } from "./mints.ts"
 import { holdTask } from "./outcome.ts"
 import { confirmMs } from "./pace.ts"
-import { noteProofs } from "./proofs.ts"
 import { resendPayment } from "./resend.ts"
 
 /**
@@ -27,10 +26,13 @@ const SENDS_BEFORE_HOLD = 5
 /** A mined transaction gets so many looks for its mints: a node may have the receipt before it has the logs. */
 const NAMED_LOOKS = 3
 
+/** After so many looks without its mints every node is asked. */
+const LOOKS_AT_ONE_NODE = 2
+
 /** Looks for the mints of a paid batch. A payment is never made again; its bytes may be sent again to a server. */
 export const deliverBatch = Effect.fn("Wallet.deliverBatch")(function* (work: WalletWork, batch: Batch) {
   const repo = yield* TaskRepo
-  const unclaimed = yield* mintsFor(batch)
+  const unclaimed = yield* mintsFor(batch, batch.looks >= LOOKS_AT_ONE_NODE)
   const mints = mintsOf(batch, unclaimed)
   if (mints.length > 0) return yield* record(work, batch, mints)
   const nowMs = yield* Clock.currentTimeMillis
@@ -106,7 +108,6 @@ const record = Effect.fnUntraced(function* (work: WalletWork, batch: Batch, mint
   }
   const endsHold = messages.undelivered(batch.number)
   const save = { before: batch, after, mints: numbered, endsHold, ...(task && { task }) }
-  yield* noteProofs(mints)
   const saved = yield* repo.saveBatch(save, nowMs)
   if (saved) {
     yield* Log.mint(

@@ -137,6 +137,9 @@ const tell = ({ name, fault, hasOther = false, offAfter }: Story) => {
   return withExecutor({ faults, hasOther }, test)
 }
 
+/** Each has an executor of its own in this process, with two sweeps a second. */
+const STORIES_AT_ONCE = 7
+
 const PAYMENT_TIMEOUT = Duration.seconds(4)
 
 /** How far the chain is past the deadline when it is looked whether anything was cancelled. */
@@ -211,7 +214,7 @@ describe("the executor and a node that does it wrong", () => {
           missesTheDeadline({ kind: "rpc-lag", blocks: 12 }),
           freezesInAPayment()
         ],
-        { concurrency: "unbounded" }
+        { concurrency: STORIES_AT_ONCE }
       )
     )
 

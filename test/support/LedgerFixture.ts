@@ -223,9 +223,7 @@ const TABLES = [
   "ai_agent_mint_records",
   "ai_agent_tasks",
   "ai_agent_wallets",
-  "ai_agent_events",
-  "ai_agent_anchors",
-  "ai_agent_reorganisations"
+  "ai_agent_events"
 ]
 
 const COLUMNS: { readonly [K in keyof Required<TaskEdit>]: string } = {

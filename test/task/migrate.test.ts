@@ -21,7 +21,6 @@ const tableNames = Effect.gen(function* () {
 })
 
 const ALL_TABLES = [
-  "ai_agent_anchors",
   "ai_agent_batch_mints",
   "ai_agent_batches",
   "ai_agent_decisions",
@@ -33,7 +32,6 @@ const ALL_TABLES = [
   "ai_agent_network",
   "ai_agent_pauses",
   "ai_agent_refunds",
-  "ai_agent_reorganisations",
   "ai_agent_stray_mints",
   "ai_agent_task_state",
   "ai_agent_tasks",

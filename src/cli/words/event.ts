@@ -37,11 +37,7 @@ const says = (event: Event): string => {
     case "batch":
       return batchSays(to, event)
     case "deposit":
-      return to === "withdrawn"
-        ? `↩️ ${amountOf(event)} from ${text(event, "from")} is no longer on chain`
-        : `💵 ${amountOf(event)} arrived from ${text(event, "from")}`
-    case "chain":
-      return `🔀 the chain was reorganised above block ${text(event, "fork")}`
+      return `💵 ${amountOf(event)} arrived from ${text(event, "from")}`
     case "refund":
       return `↩️ refund ${to}: ${amountOf(event)} to ${shortAddress(text(event, "to"))}${because(event, "reason")}`
     case "wallet":

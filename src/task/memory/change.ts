@@ -19,7 +19,7 @@ export const plan = (draft: Tables, task: Task, batches: ReadonlyArray<Batch>, n
 
 export const saveBatch = (
   draft: Tables,
-  { before, after, onlyFor, mints = [], withdrawsMints = false, endsHold, task }: BatchSave,
+  { before, after, onlyFor, mints = [], endsHold, task }: BatchSave,
   nowMs: number
 ): boolean => {
   // Between two looks nothing is reserved and nothing released.
@@ -31,7 +31,6 @@ export const saveBatch = (
   const isBarred = isStopped(draft, before.walletId) || pausedBy(draft, before.walletId, before.token) !== undefined
   if (isClaim && isBarred) return false
   draft.batches.set(batchKey(before), { ...after, version: before.version + 1 })
-  if (withdrawsMints) withdrawMints(draft, before, nowMs)
   if (mints.length > 0 && !recordMints(draft, after, mints, nowMs)) return false
   if (endsHold !== undefined && taskState(draft, before.taskId).heldReason?.startsWith(endsHold)) {
     setState(draft, before.taskId, { heldAtMs: undefined, heldReason: undefined })
@@ -41,14 +40,9 @@ export const saveBatch = (
   return true
 }
 
-/** The payment that this very step proves, or, below zero, takes back. */
-const paymentOf = (before: Batch, after: Batch): Spent | undefined => {
-  const isTakenBack = before.paymentTx !== undefined && after.paymentTx === undefined
-  const { paidAmount: amount, paymentBlock: block } = isTakenBack ? before : after
-  if (amount === undefined || block === undefined) return undefined
-  if (isTakenBack) return { amount: -amount, block }
-  return before.paymentTx === undefined ? { amount, block } : undefined
-}
+/** The payment that this very step proves. */
+const paymentOf = (before: Batch, { paidAmount: amount, paymentBlock: block }: Batch): Spent | undefined =>
+  before.paymentTx !== undefined || amount === undefined || block === undefined ? undefined : { amount, block }
 
 export const saveTask = (draft: Tables, expected: Task, change: TaskChange, nowMs: number): boolean => {
   if (change.status !== undefined) touchWallet(draft, expected.walletId)
@@ -80,18 +74,6 @@ export const attributeMints = (
     draft.mintRecords.push({ taskId, mintNumber, status: "completed", tx, ...times })
   }
   return [...draft.mints.values()].filter((mint) => mint.taskId === taskId && mint.batchNumber === batchNumber).length
-}
-
-const withdrawMints = (draft: Tables, batch: Batch, nowMs: number): void => {
-  for (const [key, mint] of draft.mints) {
-    if (mint.taskId !== batch.taskId || mint.batchNumber !== batch.number) continue
-    draft.mints.delete(key)
-    const record = draft.mintRecords.findIndex(
-      ({ taskId, mintNumber, tx }) => taskId === mint.taskId && mintNumber === mint.mintNumber && tx === mint.tx
-    )
-    if (record >= 0) draft.mintRecords.splice(record, 1)
-  }
-  countMints(draft, batch.taskId, nowMs)
 }
 
 /** What the order counts follows from its batch rows. */

@@ -42,16 +42,13 @@ const bookedSince = (world: World, tables: Tables, { id, agentAddress }: StoredW
   const came = [...tables.deposits.values()]
     .filter(({ walletId, block, isWithdrawn }) => walletId === id && !isWithdrawn && block.number > openedBlock)
     .reduce((sum, { amount }) => sum + amount, 0n)
-  const gone = [...world.chain.gone.values()].filter(({ from }) => from === agentAddress)
-  return [...spendingOf(world, agentAddress as Address), ...gone]
+  return spendingOf(world, agentAddress as Address)
     .filter(({ tx, block }) => booked.has(tx) && BigInt(block) > openedBlock)
     .reduce((left, { amount }) => left - amount, came)
 }
 
-/** It was on chain when it was looked for, though it may have left since, or moved to another block. */
-const isOnChain = ({ world: { chain } }: Oracle, { wallet, from, amount, tx, block }: StoredDeposit): boolean =>
-  chain.gone.has(tx) ||
-  chain
+const isOnChain = (oracle: Oracle, { wallet, from, amount, tx, block }: StoredDeposit): boolean =>
+  oracle.world.chain
     .transfersOf(wallet)
     .some(
       (transfer) =>
@@ -59,7 +56,7 @@ const isOnChain = ({ world: { chain } }: Oracle, { wallet, from, amount, tx, blo
         transfer.to === wallet &&
         transfer.from === from &&
         transfer.amount === amount &&
-        (chain.reorganisations > 0 || BigInt(transfer.block) === block.number)
+        BigInt(transfer.block) === block.number
     )
 
 const checkRecorded = (oracle: Oracle, deposit: StoredDeposit): void => {

@@ -97,8 +97,6 @@ export const isOver = (world: World): boolean => {
   const isOpen = (task: StoredTask) => !isTerminal(task) && !needsPerson(world, tables, task)
   if ([...tables.tasks.values()].some(isOpen)) return false
   if (openRefunds(world, tables).length > 0) return false
-  // A reorganisation that no sweep has looked into yet.
-  if ([...tables.anchors.values()].some(({ block, hash }) => world.chain.hashAt(Number(block)) !== hash)) return false
   const isUnproven = [...tables.batches.values()].some(
     ({ status }) => status === "signed" || status === "accepted" || status === "unknown"
   )

@@ -65,8 +65,7 @@ export const checkOwed = (oracle: Oracle, what: string, walletId: WalletId, tabl
   const owed = ofWallet(tables, { walletId }, "funded", "processing")
     .filter((open) => !isUnreserved(tables, open))
     .reduce((sum, open) => sum + owedFor(oracle, tables, open), refunds)
-  const lost = chain.lost.get(payer) ?? 0n
-  const excused = lost + stolenFrom(oracle, chain.transfersOf(payer)) + oracle.forgottenOf(payer, tables)
+  const excused = stolenFrom(oracle, chain.transfersOf(payer)) + oracle.forgottenOf(payer, tables)
   const balance = chain.balance(payer)
   if (owed > balance + excused) {
     const toUser = refunds === 0n ? "" : `, ${refunds} of it to its user`
