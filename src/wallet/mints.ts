@@ -29,7 +29,7 @@ export const mintsFor = (batch: Batch, everywhere = false) => {
 
 /** Mints that no payment stands behind: the server made them when it was asked for the price, or for a lapsed payment. */
 export const mintsUnpaid = (batch: Batch) =>
-  batch.asked === undefined ? Effect.succeed([]) : unclaimedMints(batch, batch.asked.since + 1n)
+  batch.asked === undefined ? Effect.succeed([]) : unclaimedMints(batch, batch.asked.since + 1n, true)
 
 export const neverPaidFor = (mints: ReadonlyArray<unknown>): string =>
   `${mints.length} mint(s) were made and never paid for`

@@ -134,7 +134,7 @@ const wait = Effect.fnUntraced(function* ({ work, batch, window, block, standsti
   const isTime = nowMs >= resendAtMs(batch, yield* confirmMs) && batch.claims < CLAIMS_MAX
   const mayGo = !acceptedLately && !isStill && inTime && isTime && task !== undefined && task.retryCount < maxRetryCount
   // A server may mint before it settles: what is delivered is not asked for again.
-  const isMinted = takesAgain && mayGo && (yield* mintsFor(batch)).length > 0
+  const isMinted = takesAgain && mayGo && (yield* mintsFor(batch, true)).length > 0
   if (!takesAgain || !mayGo || isMinted) {
     const said = batch.reference === undefined ? undefined : yield* follow(batch.reference)
     const after = lookAgain(isMinted ? seenMinted(batch) : batch, nowMs, said)
