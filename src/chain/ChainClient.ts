@@ -75,6 +75,8 @@ export interface Mint {
   /** Of the event that told of it, as the node that was asked has it: for people, nodes differ in it. */
   readonly logIndex: number
   readonly block: bigint
+  /** `undefined` where the node left it out. */
+  readonly blockHash?: Bytes32 | undefined
 }
 
 /** How a transaction that is in a block ended. One that was reverted did nothing. */
@@ -134,6 +136,42 @@ export const OnQuestion = Context.Reference<Effect.Effect<void>>("ai-mint-execut
   defaultValue: () => Effect.void
 })
 
+/** What is asked of the list of nodes as one, and of single ones where it must not be believed of one alone. */
+export interface Reads {
+  /** Hashes of blocks, in the order asked. */
+  readonly readHashes: (blocks: ReadonlyArray<bigint>) => Effect.Effect<ReadonlyArray<Bytes32>, ChainError>
+  /** USDC of many wallets, all in the same block. */
+  readonly readBalances: (wallets: ReadonlyArray<Address>) => Effect.Effect<Balances, ChainError>
+  /** What became of nonces, in the order asked, and whether USDC moves and `parties` may move it, all in one block. */
+  readonly readAuthorizations: (
+    queries: ReadonlyArray<AuthorizationQuery>,
+    parties?: ReadonlyArray<Address>
+  ) => Effect.Effect<
+    { readonly block: Block; readonly outcomes: ReadonlyArray<AuthorizationOutcome>; readonly usdc: UsdcState },
+    ChainError
+  >
+  /**
+   * Mints of `token` to `recipient` from `fromBlock` (inclusive) to the confirmed block, oldest first. `portion`: base
+   * units in one mint of an ERC-20; without it each of its events is one mint.
+   */
+  readonly findMints: (query: {
+    readonly token: Address
+    readonly recipient: Address
+    readonly fromBlock: bigint
+    /** Every node is asked, and the fullest answer counts. */
+    readonly everywhere?: boolean
+    readonly portion?: bigint | undefined
+  }) => Effect.Effect<ReadonlyArray<Mint>, ChainError>
+  /** USDC transfers into any of `wallets` between two blocks (inclusive), oldest first. */
+  readonly findDeposits: (query: TransferQuery) => Effect.Effect<ReadonlyArray<Deposit>, ChainError>
+}
+
+/** A single node. */
+export interface Witness extends Reads {
+  /** Host and port. */
+  readonly host: string
+}
+
 /**
  * The chain as the executor needs it. Every read is of the newest block that has `CONFIRMATIONS` blocks (its own
  * included), or of logs up to that block; a node that is behind a block seen before fails with `Lagging`.
@@ -141,7 +179,7 @@ export const OnQuestion = Context.Reference<Effect.Effect<void>>("ai-mint-execut
  */
 export class ChainClient extends Context.Service<
   ChainClient,
-  {
+  Reads & {
     /** Hash of block 0: tells one sandbox chain from the next. */
     readonly genesis: Bytes32
     /**
@@ -149,18 +187,13 @@ export class ChainClient extends Context.Service<
      * money comes from here.
      */
     readonly nodes: Effect.Effect<ReadonlyArray<NodeHealth>>
+    /**
+     * Each node of the list by itself, answering from `block`, not from the newest one that counts: for what must not be
+     * believed of one node alone.
+     */
+    readonly witnesses: (block: bigint) => Effect.Effect<ReadonlyArray<Witness>>
     /** The newest block that counts. */
     readonly confirmedBlock: Effect.Effect<Block, ChainError>
-    /** USDC of many wallets, all in the same block. */
-    readonly readBalances: (wallets: ReadonlyArray<Address>) => Effect.Effect<Balances, ChainError>
-    /** What became of nonces, in the order asked, and whether USDC moves and `parties` may move it, all in one block. */
-    readonly readAuthorizations: (
-      queries: ReadonlyArray<AuthorizationQuery>,
-      parties?: ReadonlyArray<Address>
-    ) => Effect.Effect<
-      { readonly block: Block; readonly outcomes: ReadonlyArray<AuthorizationOutcome>; readonly usdc: UsdcState },
-      ChainError
-    >
     /**
      * The code that USDC runs: the address behind its proxy, `none` where it is no proxy. What a payment does follows
      * from that code.
@@ -178,24 +211,10 @@ export class ChainClient extends Context.Service<
      */
     readonly readPortion: (token: Address) => Effect.Effect<bigint | undefined, ChainError>
     /**
-     * Mints of `token` to `recipient` from `fromBlock` (inclusive) to the confirmed block, oldest first. `portion`: base
-     * units in one mint of an ERC-20; without it each of its events is one mint.
-     */
-    readonly findMints: (query: {
-      readonly token: Address
-      readonly recipient: Address
-      readonly fromBlock: bigint
-      /** Every node is asked, and the fullest answer counts. */
-      readonly everywhere?: boolean
-      readonly portion?: bigint | undefined
-    }) => Effect.Effect<ReadonlyArray<Mint>, ChainError>
-    /**
      * Of these transactions, those that are in a block that counts, and whether they succeeded. One that is missing may
      * be on its way, or unknown to the node that was asked.
      */
     readonly readMined: (txs: ReadonlyArray<Bytes32>) => Effect.Effect<ReadonlyMap<Bytes32, Mined>, ChainError>
-    /** USDC transfers into any of `wallets` between two blocks (inclusive), oldest first. */
-    readonly findDeposits: (query: TransferQuery) => Effect.Effect<ReadonlyArray<Deposit>, ChainError>
     /** USDC transfers out of any of `wallets` between two blocks (inclusive), oldest first. */
     readonly findSpending: (query: TransferQuery) => Effect.Effect<ReadonlyArray<Spending>, ChainError>
     /** USDC that went from `payer` to `payTo` since `sinceMs` (chain time), up to the confirmed block. */

@@ -3,6 +3,7 @@ import { FetchHttpClient } from "effect/http"
 import { Settings } from "../config/Settings.ts"
 import { makeReadAuthorizations } from "./authorizations.ts"
 import { makeReadBalances } from "./balances.ts"
+import { makeReadHashes } from "./blockHashes.ts"
 import { ChainClient, ChainError, type WrongChain } from "./ChainClient.ts"
 import { notingDates } from "./believable.ts"
 import { makeConfirmed, makeConfirmedBlock } from "./confirmed.ts"
@@ -17,6 +18,7 @@ import { checkEndpoints, checkUsdc, makeVouch } from "./startChecks.ts"
 import { makeUsdcCode, makeUsdcCodes } from "./usdcCode.ts"
 import { makeUsdcState } from "./usdcState.ts"
 import { makeFindDeposits, makeFindSpending, makePaidSince } from "./transfers.ts"
+import { makeWitnesses } from "./witnesses.ts"
 
 const make = Effect.gen(function* () {
   const { network, rpcUrls, rpcTimeout, confirmations, aiAgentPrivateKey, mintPortions, mintStock } = yield* Settings
@@ -36,6 +38,8 @@ const make = Effect.gen(function* () {
   return ChainClient.of({
     genesis,
     nodes: makeNodes(endpoints, rpcTimeout),
+    readHashes: makeReadHashes(rpc),
+    witnesses: makeWitnesses(rpc, { network, mintStock }),
     confirmedBlock: makeConfirmedBlock(rpc, confirmed),
     readBalances: makeReadBalances(rpc, confirmed, network.usdc),
     readAuthorizations: makeReadAuthorizations(rpc, confirmed, network.usdc),

@@ -194,7 +194,8 @@ const paymentsIn =
       const payment = paymentOf(query, spent, events)
       if (payment === undefined)
         throw new DoubtfulAnswer(`the receipt of ${tx} does not say what nonce ${query.nonce} paid`)
-      return [keyOf(query), { _tag: "Used", tx, block, to: payment.to, value: payment.value }]
+      const hash = event.blockHash && { blockHash: event.blockHash }
+      return [keyOf(query), { _tag: "Used", tx, block, ...hash, to: payment.to, value: payment.value }]
     })
   }
 

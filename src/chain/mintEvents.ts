@@ -78,10 +78,10 @@ const numbered = (transactions: ReadonlyArray<ReadonlyArray<Counted>>): Readonly
   for (const events of inOrder) {
     let part = 0
     for (const { log, units } of events.toSorted(byPlace)) {
-      const { tx, logIndex, block } = log
+      const { tx, logIndex, block, blockHash } = log
       const most = mints.length < UNITS_MAX ? UNITS_PER_EVENT_MAX : 1
       const last = part + (units < BigInt(most) ? Number(units) : most)
-      for (; part < last; part++) mints.push({ tx, logIndex, block, part })
+      for (; part < last; part++) mints.push({ tx, logIndex, block, part, ...(blockHash && { blockHash }) })
     }
   }
   return mints

@@ -30,6 +30,8 @@ export type AuthorizationOutcome =
       readonly _tag: "Used"
       readonly tx: Bytes32
       readonly block: bigint
+      /** `undefined` where the node left it out. */
+      readonly blockHash?: Bytes32 | undefined
       readonly to: Address
       readonly value: Usdc
     }

@@ -11,7 +11,7 @@ import type { Wallet, WalletId } from "./Wallet.ts"
  * - `accepted`: the server says paid; the chain has not confirmed it yet.
  * - `unknown`: sent, and the answer proves nothing.
  * - `paid`: the chain shows the payment; the mints are not all there.
- * - `delivered`: paid, and every mint is on chain. Final.
+ * - `delivered`: paid, and every mint is on chain. Final, unless the chain is reorganised.
  * - `held`: something that must not happen did; a person decides.
  * - `resolved`: a person has decided. Final, as `minted` has it.
  */

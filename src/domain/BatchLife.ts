@@ -18,6 +18,14 @@ export const BATCH_ARROWS: Record<BatchStatus, ReadonlyArray<BatchStatus>> = {
   resolved: []
 }
 
+/** And these, where the chain was reorganised: what it showed it may take back, and show again. */
+export const REORGANISATION_ARROWS: Partial<Record<BatchStatus, ReadonlyArray<BatchStatus>>> = {
+  paid: ["unknown", "held"],
+  delivered: ["paid", "unknown", "held"],
+  unknown: ["delivered"],
+  held: ["unknown"]
+}
+
 /** The first looks at the chain come at about the pace of its blocks; then ever more slowly. */
 const LOOK_MS_FIRST = 2_000
 const LOOK_MS_MAX = 60_000
@@ -143,15 +151,58 @@ export const lookAgain = (batch: Batch, nowMs: number, said?: string): Batch => 
  */
 export const seenMinted = (batch: Batch): Batch => ({ ...batch, claims: CLAIMS_MAX })
 
-/** `AuthorizationUsed` with the matching `Transfer`. The transaction comes from the log, not from the server. */
+/**
+ * `AuthorizationUsed` with the matching `Transfer`. The transaction comes from the log, not from the server. A payment
+ * that was mined again after a reorganisation may find its mints there already.
+ */
 export const prove = (batch: Batch, used: Extract<AuthorizationOutcome, { _tag: "Used" }>, nowMs: number): Batch =>
   step(batch, nowMs, {
-    status: "paid",
     paymentTx: used.tx,
     paymentBlock: used.block,
     paidAmount: used.value,
+    ...(batch.minted === batch.quantity
+      ? { status: "delivered", nextActionAtMs: undefined, reason: undefined }
+      : { status: "paid", nextActionAtMs: nowMs, reason: "paid, waiting for the mints" })
+  })
+
+/**
+ * The payment was on chain and is not any more. Its authorization may be mined again, so that nothing is known but what
+ * was signed. Where that is not known either, after a restored backup, a person has to look.
+ */
+export const retract = (batch: Batch, nowMs: number, reason: string): Batch =>
+  step(batch, nowMs, {
+    status: batch.window === undefined ? "held" : "unknown",
+    claims: 0,
+    paymentTx: undefined,
+    paymentBlock: undefined,
+    paidAmount: undefined,
+    nextActionAtMs: batch.window === undefined ? undefined : nowMs,
+    reason
+  })
+
+/**
+ * The payment left the chain after a person had decided about the batch, and can never be made again: the decision
+ * stands, and the money is the wallet's again.
+ */
+export const unpay = (batch: Batch, reason: string): Batch => ({
+  ...batch,
+  paymentTx: undefined,
+  paymentBlock: undefined,
+  paidAmount: undefined,
+  reason
+})
+
+/**
+ * A mint of the batch was on chain and is not any more: all of its mints are looked for anew, and the server may be asked
+ * for them, whatever it said before.
+ */
+export const unmint = (batch: Batch, nowMs: number, reason: string): Batch =>
+  step(batch, nowMs, {
+    status: batch.status === "delivered" ? "paid" : batch.status,
+    minted: 0,
+    claims: 0,
     nextActionAtMs: nowMs,
-    reason: "paid, waiting for the mints"
+    reason
   })
 
 /**

@@ -12,7 +12,7 @@ export type RefundId = string
 /**
  * - `planned`: asked for by an operator, and no live authorization exists.
  * - `signed`: an authorization is committed and may be on its way to the chain.
- * - `paid`: the chain shows it. Final.
+ * - `paid`: the chain shows it. Final, unless the chain is reorganised.
  * - `held`: its nonce was used or cancelled by somebody else: it will never be paid, and reserves nothing. Or it gets nowhere
  *   (`keepsMoney`: lapsed unused several times, or on USDC's blacklist): its money stays reserved until a person withdraws it.
  * - `withdrawn`: a person gave it up; its money is credit again. Final.
@@ -156,6 +156,21 @@ export const proveRefund = (refund: Refund, { tx, block }: Spent): Refund => ({
   block,
   nextActionAtMs: undefined,
   reason: undefined
+})
+
+/**
+ * It was on chain and is not any more: its authorization may be mined again. Where that is not known, after a restored
+ * backup, a person has to look, and its money waits for that.
+ */
+export const retractRefund = (refund: Refund, nowMs: number, reason: string): Refund => ({
+  ...refund,
+  status: refund.window === undefined ? "held" : "signed",
+  keepsMoney: refund.window === undefined,
+  tx: undefined,
+  block: undefined,
+  looks: 0,
+  nextActionAtMs: refund.window === undefined ? undefined : nowMs,
+  reason
 })
 
 /** It was sent, or could not be, and why. */

@@ -24,6 +24,7 @@ import { makeHoldBlacklisted } from "./blacklisted.ts"
 import { type Known, makeCountDeposits } from "./deposits.ts"
 import { eachAlone } from "./eachAlone.ts"
 import { every } from "./every.ts"
+import { makeWatchChain } from "./reorganisation.ts"
 
 /** Wallets read in one statement, and in one sweep; the next sweep goes on where this one stopped. */
 const PAGE_WALLETS = 2_000
@@ -58,6 +59,7 @@ export const makeCheckTick = Effect.gen(function* () {
   const countDeposits = makeCountDeposits()
   const usdcCode = yield* UsdcCode
   const holdBlacklisted = makeHoldBlacklisted()
+  const watchChain = yield* makeWatchChain
   return Effect.fn("CheckLoop.tick")(function* () {
     const ended = yield* startStages
     yield* endKeyHolds
@@ -69,14 +71,18 @@ export const makeCheckTick = Effect.gen(function* () {
     yield* holdBad([...bad, ...unusable])
     const watched = onceEach([...usable, ...(yield* idle)])
     yield* ended("read")
-    // Also where there is no wallet to look at: clocks, the code of USDC and whether it moves are looked at all the same.
+    // Also where there is no wallet to look at: clocks, the code of USDC and whether it moves are looked at all the same,
+    // and what is recorded may leave the chain while nobody waits for anything.
     const balances = yield* (yield* ChainClient).readBalances(watched.map(({ wallet }) => wallet.agentAddress))
     yield* ended("balances")
     yield* noteClocks(balances.block)
     yield* warnIfStale(balances.block)
     yield* notePause(balances)
     yield* usdcCode.lookIfPossible
-    if (watched.length === 0) return { checked, funded: [], cancelled: [] } satisfies SweepResult
+    const nothing: SweepResult = { checked, funded: [], cancelled: [] }
+    // While the chain is not the one that was seen, money that moved to another block would look stolen.
+    if (!(yield* watchChain(balances.block))) return nothing
+    if (watched.length === 0) return nothing
     const payable = yield* holdBlacklisted(usable)
     const { known, arrived } = yield* Effect.provideService(countDeposits(watched, balances), OnQuestion, getsOn)
     yield* ended("deposits")

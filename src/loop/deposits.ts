@@ -22,6 +22,9 @@ const CURSOR_BLOCKS_MAX = 2_000n
 /** So many of them at once, those that lag most: as many wallets as one filter of logs may name. */
 const LAGGING_WALLETS_MAX = 1_000
 
+/** So many blocks, five minutes of Base, the logs of a node may be behind its balances. */
+const LOGS_BEHIND_MAX = 150n
+
 /** Money whose transfer no node shows for so long is told to the operator. */
 const UNEXPLAINED_MS = 5 * 60_000
 
@@ -84,8 +87,8 @@ export const makeCountDeposits = () => {
     yield* Effect.forEach(seen, tellUnexplained, { discard: true })
     const losses = new Map<WalletId, Loss>()
     for (const one of seen) {
-      if (one.standing === "less") losses.set(one.orders.wallet.id, yield* explain(one, block))
-      if (one.standing === "even") forget(one.orders.wallet.id)
+      if (isLacking(one)) losses.set(one.orders.wallet.id, yield* explain(one, block))
+      else if (one.standing === "even") forget(one.orders.wallet.id)
     }
     const unspent = yield* readUnspent(seen, losses)
     const known = seen.map((one): [WalletId, Known] => {
@@ -136,6 +139,10 @@ const look = (orders: WalletOrders, balance: Usdc, arrived: ReadonlyArray<FoundD
 const dueOf = ({ orders, fresh }: Seen): bigint =>
   (orders.books?.balance ?? 0n) + sum(fresh.map(({ amount }) => amount))
 
+/** Also where what is reserved would cover it: else a theft would be in sight only once that is spent. */
+const isLacking = (one: Seen): boolean =>
+  one.standing === "less" || (one.standing === "even" && one.orders.foreign === 0n && lacksMore(one))
+
 const lacksMore = (one: Seen): boolean => one.balance + one.orders.maybeSpent - one.orders.foreign < dueOf(one)
 
 /**
@@ -182,16 +189,33 @@ const recordFound = Effect.fnUntraced(function* (
 
 const countedOf = ({ wallet, version }: WalletOrders, balance: Usdc) => ({ walletId: wallet.id, version, balance })
 
-/** Where all is searched and accounted for, the next search begins after this block. */
+/**
+ * Where all is searched and accounted for, the next search begins after this block. While a payment may have been made
+ * the sums would also be even with a deposit of its amount missing: then the newest blocks are searched once more, as a
+ * node's logs may be behind its balances.
+ */
 const moveCursors = Effect.fnUntraced(function* (
   seen: ReadonlyArray<Seen>,
   whole: ReadonlySet<WalletId>,
   block: Block
 ) {
-  const due = seen.filter(
-    ({ orders, standing, fresh }) =>
-      standing === "even" && whole.has(orders.wallet.id) && (fresh.length > 0 || isBehind(orders, block))
+  const isDue = ({ orders, standing, fresh }: Seen) =>
+    standing === "even" && whole.has(orders.wallet.id) && (fresh.length > 0 || isBehind(orders, block))
+  // The transfer that took what is missing is found above the cursor.
+  const due = seen.filter((one) => isDue(one) && !isLacking(one))
+  const isBefore = ({ books }: WalletOrders, { number }: Block) => books !== undefined && books.countedBlock < number
+  const earlier = { ...block, number: block.number - LOGS_BEHIND_MAX }
+  yield* moveTo(
+    block,
+    due.filter(({ orders }) => orders.maybeSpent === 0n)
   )
+  yield* moveTo(
+    earlier,
+    due.filter(({ orders }) => orders.maybeSpent > 0n && isBefore(orders, earlier))
+  )
+})
+
+const moveTo = Effect.fnUntraced(function* (block: Block, due: ReadonlyArray<Seen>) {
   if (due.length === 0) return
   const counted = due.map(({ orders, balance }) => ({ ...countedOf(orders, balance), isWhole: true }))
   yield* (yield* TaskRepo).recordDeposits([], counted, block)

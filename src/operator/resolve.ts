@@ -120,8 +120,10 @@ const consequencesOf = Effect.fnUntraced(function* (
       return { ...nothing, minted, mints: found }
     }
     case "replaced":
+      yield* notCompleted(file, batch)
       return { ...nothing, ...(yield* replacementFor(file, batch)) }
     case "again": {
+      yield* notCompleted(file, batch)
       if (batch.status === "paid" || batch.paymentTx !== undefined) {
         const named = `Batch ${batch.number} of task ${shortId(batch.taskId)}`
         return yield* new Refused({ message: `${named} was paid: resolve it as delivered, or as failed.` })
@@ -135,6 +137,15 @@ const consequencesOf = Effect.fnUntraced(function* (
       return isOpen(file.row.status) ? { ...nothing, failure: failureOf(why) } : nothing
     }
   }
+})
+
+/** A payment may leave the chain after its order was completed: nothing more is bought for an order that is over. */
+const notCompleted = Effect.fnUntraced(function* ({ row }: TaskFile, { number }: Batch) {
+  if (row.status !== "completed") return
+  const message =
+    `Task ${shortId(row.id)} is completed, and nothing more is bought for it. ` +
+    `Resolve batch ${number} as delivered, with --mints for what the person has, or as failed.`
+  return yield* new Refused({ message })
 })
 
 const failureOf = (why: string): string => `Failed by the operator: ${why}`

@@ -80,6 +80,11 @@ export const incidentsNow = (open: ReadonlyArray<{ readonly stopsMoney: boolean 
     { discard: true }
   )
 
+const reorganisations = Metric.counter("ai_mint_chain_reorganisations_total", {
+  description: "Reorganisations of the chain below confirmed blocks",
+  incremental: true
+})
+
 /** All values that the label may have. */
 const STATES: Record<"task" | "batch" | "refund", ReadonlyArray<string>> = {
   task: STATUSES,
@@ -146,6 +151,8 @@ export const turnEnded = (tookMs: number): Effect.Effect<void> => Metric.update(
 export const actorsNow = (count: number): Effect.Effect<void> => Metric.update(actors, count)
 
 export const walletParked = Metric.update(parked, 1)
+
+export const reorganisationSeen = Metric.update(reorganisations, 1)
 
 /** The environment failed and all wallets pause. `isAnother`: not one that a pause was already made for. */
 export const outageSeen = (isAnother: boolean): Effect.Effect<void> =>

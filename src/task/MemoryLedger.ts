@@ -1,4 +1,5 @@
 import { Clock, Context, Effect, Layer, Ref } from "effect"
+import type { KeptAnchor } from "../domain/Anchor.ts"
 import type { Batch } from "../domain/Batch.ts"
 import type { DepositUse, UnspentDeposit } from "../domain/Deposit.ts"
 import type { Refund, RefundId } from "../domain/Refund.ts"
@@ -100,6 +101,8 @@ export interface Tables {
   /** What is noted of the chain once for all, by column. */
   readonly network: Map<string, string>
   readonly mintRecords: Array<StoredMintRecord>
+  /** By block. */
+  readonly anchors: Map<bigint, KeptAnchor>
 }
 
 export const batchKey = (batch: Pick<Batch, "taskId" | "number">): string => `${batch.taskId}/${batch.number}`
@@ -118,7 +121,8 @@ const emptyTables = (): Tables => ({
   decisions: [],
   pauses: new Map(),
   network: new Map(),
-  mintRecords: []
+  mintRecords: [],
+  anchors: new Map()
 })
 
 const copy = (tables: Tables): Tables => ({
@@ -135,7 +139,8 @@ const copy = (tables: Tables): Tables => ({
   decisions: [...tables.decisions],
   pauses: new Map(tables.pauses),
   network: new Map(tables.network),
-  mintRecords: [...tables.mintRecords]
+  mintRecords: [...tables.mintRecords],
+  anchors: new Map(tables.anchors)
 })
 
 export interface WalletInsert {

@@ -1,11 +1,13 @@
 import { Context, type Effect, Schema } from "effect"
 import type { Address, Bytes32 } from "../domain/Address.ts"
 import type { HeldOrder } from "../domain/Allocation.ts"
+import type { Anchor, KeptAnchor } from "../domain/Anchor.ts"
 import type { Batch } from "../domain/Batch.ts"
 import type { Block } from "../domain/Block.ts"
 import type { Books } from "../domain/Books.ts"
 import type { Deposit, DepositUse, UnspentDeposit } from "../domain/Deposit.ts"
 import type { Refund } from "../domain/Refund.ts"
+import type { Spent } from "../domain/Spent.ts"
 import type { Status, Task, TaskId } from "../domain/Task.ts"
 import type { Usdc } from "../domain/Usdc.ts"
 import type { Wallet, WalletId } from "../domain/Wallet.ts"
@@ -120,6 +122,8 @@ export interface WalletWork {
   readonly batches: ReadonlyArray<Batch>
   /** Those of these batches' tasks that are held. */
   readonly held: ReadonlySet<TaskId>
+  /** Orders that were completed before their payment left the chain, with a batch in flight. */
+  readonly completed: ReadonlySet<TaskId>
   /** Refunds that are not paid yet, oldest first. */
   readonly refunds: ReadonlyArray<Refund>
   /** Why nothing new is done with this wallet: it is stopped, or paused. What is on its way is looked after. */
@@ -162,17 +166,29 @@ export type MintsOf = Pick<Batch, "token" | "recipient">
 export interface DeliveredMint extends MintId {
   readonly logIndex: number
   readonly mintNumber: number
-}
-
-/** USDC that left a wallet, as the chain has shown. */
-export interface Spent {
-  readonly amount: Usdc
-  readonly block: bigint
+  /** Where it is known: tells which mints a reorganisation concerns. */
+  readonly block?: bigint | undefined
 }
 
 /** A mint and whose it is. */
 export const mintRowKey = ({ token, recipient }: MintsOf, mint: MintId): string =>
   `${token}/${recipient}/${mintKey(mint)}`
+
+/** What was recorded in blocks above a fork. */
+export interface RecordedAbove {
+  /** Batches whose payment was proven there, whatever they are now. */
+  readonly payments: ReadonlyArray<{ readonly batch: Batch; readonly isCompleted: boolean }>
+  /** Paid ones. */
+  readonly refunds: ReadonlyArray<Refund>
+  readonly deposits: ReadonlyArray<UnspentDeposit & { readonly walletId: WalletId }>
+  /** Batches with mints there, and these mints. */
+  readonly minted: ReadonlyArray<{ readonly batch: Batch; readonly mints: ReadonlyArray<MintId> }>
+}
+
+/** A recorded deposit that no node shows any more, with what its wallet holds by the same nodes. */
+export interface GoneDeposit extends FoundDeposit {
+  readonly balance: Usdc
+}
 
 export interface BatchSave {
   /** As it was read: the row is changed only if it still has this version. */
@@ -181,6 +197,8 @@ export interface BatchSave {
   /** Where given: nothing is saved unless this task still has its status and is not held. */
   readonly onlyFor?: Task
   readonly mints?: ReadonlyArray<DeliveredMint>
+  /** The mints that the batch has are not on chain any more: they belong to it no longer, and the order counts anew. */
+  readonly withdrawsMints?: boolean
   /** With mints that it waited for, a hold of the task whose reason begins with this ends. */
   readonly endsHold?: string
   /** Done with the batch if the task still has the expected status. */
@@ -308,6 +326,34 @@ export class TaskRepo extends Context.Service<
       },
       LedgerError
     >
+    /** Blocks that were seen, newest first. */
+    readonly anchors: Effect.Effect<ReadonlyArray<KeptAnchor>, LedgerError>
+    /**
+     * Blocks in which something was proven between two sweeps: the next one holds them against the chain, as a fork may
+     * begin between its own.
+     */
+    readonly noteProofs: (blocks: ReadonlyArray<Anchor>) => Effect.Effect<void, LedgerError>
+    /** Adds a block that a sweep saw, and forgets those that are not needed any more. */
+    readonly addAnchor: (anchor: Anchor, superfluous: ReadonlyArray<bigint>) => Effect.Effect<void, LedgerError>
+    readonly recordedAbove: (fork: bigint) => Effect.Effect<RecordedAbove, LedgerError>
+    /**
+     * What was looked at above the fork is looked at anew: cursors and the starts of searches go back to it, and books
+     * that were opened above it are opened again. No decision is written that was made from what was read before.
+     */
+    readonly rewind: (fork: bigint) => Effect.Effect<void, LedgerError>
+    /**
+     * Takes deposits out of the history and the books, where the wallet really holds less than its books say. Their rows
+     * stay: found again they are the same deposits. Gives those that were withdrawn.
+     */
+    readonly withdrawDeposits: (
+      gone: ReadonlyArray<GoneDeposit>,
+      nowMs: number
+    ) => Effect.Effect<ReadonlyArray<GoneDeposit>, LedgerError>
+    /** Forgets the blocks above the fork, and notes the reorganisation. */
+    readonly endReorganisation: (
+      at: { readonly fork: bigint; readonly block: bigint },
+      nowMs: number
+    ) => Effect.Effect<void, LedgerError>
     /** How many tasks are open, by status, held ones apart. */
     readonly openTasks: Effect.Effect<OpenTasks, LedgerError>
   }

@@ -7,6 +7,15 @@ import { endHolds, heldForKeys, sampleWallets } from "./memory/keyHolds.ts"
 import { idlePage, pendingPage } from "./memory/orders.ts"
 import { notePauses, unnotedPauses } from "./memory/pauses.ts"
 import { saveRefund } from "./memory/refunds.ts"
+import {
+  addAnchor,
+  anchors,
+  endReorganisation,
+  noteProofs,
+  recordedAbove,
+  rewind,
+  withdrawDeposits
+} from "./memory/reorganisations.ts"
 import { cancel, fund, hold } from "./memory/sweep.ts"
 import { noteUsdcCode } from "./memory/usdcCode.ts"
 import { attributedMints, dueWallets, openTasks, undelivered, walletsRefused, walletWork } from "./memory/work.ts"
@@ -57,6 +66,13 @@ export const layerNoDeps = Layer.effect(
       undelivered: (token, beforeMs) => read((tables) => undelivered(tables, token, beforeMs)),
       walletsRefused: (reason, sinceMs) => read((tables) => walletsRefused(tables, reason, sinceMs)),
       noteUsdcCode: (look, nowMs) => transact((draft) => noteUsdcCode(draft, look, nowMs)),
+      anchors: read(anchors),
+      noteProofs: (blocks) => transact((draft) => noteProofs(draft, blocks)),
+      addAnchor: (anchor, superfluous) => transact((draft) => addAnchor(draft, anchor, superfluous)),
+      recordedAbove: (fork) => read((tables) => recordedAbove(tables, fork)),
+      rewind: (fork) => transact((draft) => rewind(draft, fork)),
+      withdrawDeposits: (gone) => transact((draft) => withdrawDeposits(draft, gone)),
+      endReorganisation: ({ fork }) => transact((draft) => endReorganisation(draft, fork)),
       openTasks: read(openTasks)
     })
   })

@@ -6,6 +6,15 @@ import { endHolds, heldForKeys, sampleWallets } from "./sql/keyHolds.ts"
 import { idlePage, pendingPage } from "./sql/orders.ts"
 import { notePauses, unnotedPauses } from "./sql/pauses.ts"
 import { saveRefund } from "./sql/refunds.ts"
+import {
+  addAnchor,
+  anchors,
+  endReorganisation,
+  noteProofs,
+  recordedAbove,
+  rewind,
+  withdrawDeposits
+} from "./sql/reorganisations.ts"
 import { openStatements } from "./sql/statements.ts"
 import { cancel, fund, hold } from "./sql/sweep.ts"
 import { noteUsdcCode } from "./sql/usdcCode.ts"
@@ -49,6 +58,13 @@ export const layer = Layer.effect(
       undelivered: (token, beforeMs) => read("read undelivered batches", undelivered(on, token, beforeMs)),
       walletsRefused: (reason, sinceMs) => read("count refusals", walletsRefused(on, reason, sinceMs)),
       noteUsdcCode: (look, nowMs) => bound("note the code of USDC", noteUsdcCode(on, look, nowMs)),
+      anchors: read("read anchors", anchors(on)),
+      noteProofs: (blocks) => bound("note proofs", noteProofs(on, blocks)),
+      addAnchor: (anchor, superfluous) => bound("add an anchor", addAnchor(on, anchor, superfluous)),
+      recordedAbove: (fork) => read("read what a reorganisation concerns", recordedAbove(on, fork)),
+      rewind: (fork) => bound("rewind", rewind(on, fork)),
+      withdrawDeposits: (gone, nowMs) => bound("withdraw deposits", withdrawDeposits(on, gone, nowMs)),
+      endReorganisation: (at, nowMs) => bound("end a reorganisation", endReorganisation(on, at, nowMs)),
       openTasks: read("count open tasks", openTasks(on))
     })
   })

@@ -5,6 +5,7 @@ import exactlyOnce from "./migrations/0002_exactly_once.ts"
 import moneyAndDecisions from "./migrations/0003_money_and_decisions.ts"
 import eventsAndPauses from "./migrations/0004_events_and_pauses.ts"
 import verifyBeforeBelieving from "./migrations/0005_verify_before_believing.ts"
+import reorganisations from "./migrations/0006_reorganisations.ts"
 
 /** Any number that no other program uses as an advisory lock. */
 const LOCK = 8_453_402_101n
@@ -17,7 +18,8 @@ const MIGRATIONS = {
   "0002_exactly_once": exactlyOnce,
   "0003_money_and_decisions": moneyAndDecisions,
   "0004_events_and_pauses": eventsAndPauses,
-  "0005_verify_before_believing": verifyBeforeBelieving
+  "0005_verify_before_believing": verifyBeforeBelieving,
+  "0006_reorganisations": reorganisations
 }
 
 /**

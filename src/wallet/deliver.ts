@@ -12,6 +12,7 @@ import { TaskRepo, type WalletWork } from "../task/TaskRepo.ts"
 import { mintsFor } from "./mints.ts"
 import { holdTask } from "./outcome.ts"
 import { confirmMs } from "./pace.ts"
+import { noteProofs } from "./proofs.ts"
 import { resendPayment } from "./resend.ts"
 
 /**
@@ -108,6 +109,7 @@ const record = Effect.fnUntraced(function* (work: WalletWork, batch: Batch, mint
   }
   const endsHold = messages.undelivered(batch.number)
   const save = { before: batch, after, mints: numbered, endsHold, ...(task && { task }) }
+  yield* noteProofs(mints)
   const saved = yield* repo.saveBatch(save, nowMs)
   if (saved) {
     yield* Log.mint(

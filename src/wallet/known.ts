@@ -6,6 +6,7 @@ import { type Block, blockBefore } from "../domain/Block.ts"
 import type { Task } from "../domain/Task.ts"
 import type { Usdc } from "../domain/Usdc.ts"
 import { unclaimedMints } from "./mints.ts"
+import { noteProofs } from "./proofs.ts"
 import type { OpenWork } from "./work.ts"
 
 /** What the chain knows of an order that the ledger has never cut into batches. */
@@ -27,6 +28,7 @@ export const readKnown = Effect.fn("Wallet.readKnown")(function* (work: OpenWork
   const numbers = possibleNumbers(task.quantity - task.mintsCompleted)
   const queries = numbers.map((number) => ({ payer, nonce: nonceOf({ ...seed, number }), fromBlock }))
   const { outcomes } = yield* (yield* ChainClient).readAuthorizations(queries)
+  yield* noteProofs(outcomes)
   const used: Array<Used> = []
   const dead = new Set<number>()
   for (const [index, outcome] of outcomes.entries()) {

@@ -31,5 +31,5 @@ export const mintsFor = (batch: Batch, everywhere = false) => {
 export const mintsUnpaid = (batch: Batch) =>
   batch.asked === undefined ? Effect.succeed([]) : unclaimedMints(batch, batch.asked.since + 1n, true)
 
-export const neverPaidFor = (mints: ReadonlyArray<unknown>): string =>
+export const neverPaidFor = (mints: { readonly length: number }): string =>
   `${mints.length} mint(s) were made and never paid for`

@@ -30,6 +30,7 @@ import {
 import { Outage, STANDSTILL_MS } from "./Outage.ts"
 import { ANSWER_MARGIN_MS, answerByMs } from "./pace.ts"
 import { askPrice, dismiss, lookBack, waitForClaimed } from "./price.ts"
+import { noteProofs } from "./proofs.ts"
 import { holdWhere, standstillFor, standstillNow } from "./standstill.ts"
 import { UsdcCode } from "./UsdcCode.ts"
 import type { OpenWork } from "./work.ts"
@@ -189,6 +190,7 @@ const lookUp = Effect.fnUntraced(function* (batch: Batch, task: Task) {
   const fromBlock = blockBefore(seen, task.createdAtMs, network.blockSeconds)
   const parties = [payer, payTo, ...mintPayTo]
   const { outcomes, usdc } = yield* chain.readAuthorizations([{ payer, nonce, fromBlock }], parties)
+  yield* noteProofs(outcomes)
   return { outcome: outcomes[0] ?? ({ _tag: "Unexplained" } as const), state: usdc, seen }
 })
 

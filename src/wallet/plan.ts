@@ -135,12 +135,12 @@ const takeOver = Effect.fnUntraced(function* (work: OpenWork, task: Task) {
   if (work.batches.some((batch) => batch.taskId === task.id)) return undefined
   const byV1 = task.status === "processing" || task.startedAtMs !== undefined || task.mintsCompleted > 0
   if (!byV1 || task.adopted) return undefined
-  const quietMs = (yield* Clock.currentTimeMillis) - task.updatedAtMs
-  if (task.status === "processing" && quietMs < V1_AUTHORIZATION_MS) {
+  const flightMs = task.status === "processing" ? yield* inFlightMs(task) : 0
+  if (flightMs > 0) {
     yield* Log.info(`⏳ Task ${shortId(task.id)} was left by v1.1, its payments may still be in flight`, {
       task: task.id
     })
-    return yield* pauseTask(task, V1_AUTHORIZATION_MS - quietMs)
+    return yield* pauseTask(task, flightMs)
   }
   const paid = yield* (yield* ChainClient).paidSince({
     payer: work.wallet.agentAddress,
@@ -150,4 +150,16 @@ const takeOver = Effect.fnUntraced(function* (work: OpenWork, task: Task) {
   const counted = times(task.pricePerMint, task.mintsCompleted)
   if (paid <= counted) return undefined
   return yield* holdAnd(task, `v1.1 paid ${format(paid)} USDC for this order and counted mints for ${format(counted)}`)
+})
+
+/**
+ * How long a payment of v1.1 may still be in flight. It ends by the time of the chain, which stands still where no blocks
+ * are made.
+ */
+const inFlightMs = Effect.fnUntraced(function* ({ updatedAtMs }: Task) {
+  const endsAtMs = updatedAtMs + V1_AUTHORIZATION_MS
+  const leftMs = endsAtMs - (yield* Clock.currentTimeMillis)
+  if (leftMs > 0) return leftMs
+  const { timeMs } = yield* (yield* ChainClient).confirmedBlock
+  return timeMs < endsAtMs ? UNCLEAR_PAUSE_MS : 0
 })

@@ -22,6 +22,7 @@ import type { UsdcState } from "../domain/UsdcState.ts"
 import * as Log from "../ops/Log.ts"
 import { TaskRepo, type WalletWork } from "../task/TaskRepo.ts"
 import { windowAt } from "./pay.ts"
+import { noteProofs } from "./proofs.ts"
 import { standstillFor } from "./standstill.ts"
 import { UsdcCode } from "./UsdcCode.ts"
 
@@ -46,6 +47,7 @@ export const moveRefund = Effect.fn("Wallet.moveRefund")(function* (work: Wallet
   const { payer, nonce, payTo, amount } = refund
   const query = { payer, nonce, fromBlock, expected: { to: payTo, value: amount } }
   const { block, outcomes, usdc } = yield* chain.readAuthorizations([query], [payer, payTo])
+  yield* noteProofs(outcomes)
   const outcome = outcomes[0] ?? ({ _tag: "Unexplained" } as const)
   // Without a window of its own only the amount and the payee can be held against what the chain shows.
   const window = refund.window ?? {

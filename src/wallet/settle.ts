@@ -15,12 +15,15 @@ import { deliverBatch } from "./deliver.ts"
 import { mintsFor, neverPaidFor } from "./mints.ts"
 import { holdStalled, holdTask, setAside } from "./outcome.ts"
 import { confirmMs } from "./pace.ts"
+import { noteProofs } from "./proofs.ts"
 import { Outage, STANDSTILL_MS } from "./Outage.ts"
 import { resendPayment } from "./resend.ts"
 import { holdWhere, standstillFor } from "./standstill.ts"
 
 /** So many looks an accepted payment gets before the bytes are sent again: two minutes. */
 const ACCEPTED_LOOKS = 7
+
+const GONE_FOR_EVER = "its order was completed, and its payment left the chain and can never be made again"
 
 /** Bytes that could no longer be settled in time are not sent again. */
 const RESEND_MARGIN_MS = 15_000
@@ -42,6 +45,7 @@ export const settleBatches = Effect.fn("Wallet.settleBatches")(function* (work: 
       })),
       live.flatMap(({ batch, window }) => [batch.payer, window.payTo])
     )
+    yield* noteProofs(outcomes)
     for (const [index, { batch, window }] of live.entries()) {
       const outcome = outcomes[index] ?? { _tag: "Unexplained" }
       const standstill = yield* standstillFor(usdc, { payer: batch.payer, payee: window.payTo })
@@ -67,7 +71,7 @@ interface Looked {
 }
 
 const settle = Effect.fnUntraced(function* (looked: Looked) {
-  const { batch, window, outcome, block } = looked
+  const { work, batch, window, outcome, block } = looked
   const repo = yield* TaskRepo
   const nowMs = yield* Clock.currentTimeMillis
   const save = (after: Batch) => repo.saveBatch({ before: batch, after }, nowMs)
@@ -84,7 +88,11 @@ const settle = Effect.fnUntraced(function* (looked: Looked) {
       return yield* setAside(batch, "its nonce was cancelled on chain: it can never be paid")
     case "void": {
       const minted = yield* mintsFor(batch, true)
-      if (minted.length > 0) return yield* setAside(batch, neverPaidFor(minted))
+      // Those that it had before its payment left the chain stay with it.
+      const made = minted.length + batch.minted
+      if (made > 0) return yield* setAside(batch, neverPaidFor({ length: made }))
+      // An order that is over is not bought anew: a person has to know that its payment never came back.
+      if (work.completed.has(batch.taskId)) return yield* setAside(batch, GONE_FOR_EVER)
       const reason = `not paid in time, signed again: ${batch.reason ?? "no answer"}`
       yield* Log.info(`↩️ Task ${shortId(batch.taskId)}, batch ${batch.number}: ${reason}`, { task: batch.taskId })
       const saved = yield* save(release(batch, { nowMs, block }, reason))
@@ -134,7 +142,7 @@ const wait = Effect.fnUntraced(function* ({ work, batch, window, block, standsti
   const isTime = nowMs >= resendAtMs(batch, yield* confirmMs) && batch.claims < CLAIMS_MAX
   const mayGo = !acceptedLately && !isStill && inTime && isTime && task !== undefined && task.retryCount < maxRetryCount
   // A server may mint before it settles: what is delivered is not asked for again.
-  const isMinted = takesAgain && mayGo && (yield* mintsFor(batch, true)).length > 0
+  const isMinted = takesAgain && mayGo && (batch.minted > 0 || (yield* mintsFor(batch, true)).length > 0)
   if (!takesAgain || !mayGo || isMinted) {
     const said = batch.reference === undefined ? undefined : yield* follow(batch.reference)
     const after = lookAgain(isMinted ? seenMinted(batch) : batch, nowMs, said)

@@ -124,7 +124,7 @@ layer(services, { timeout: "30 seconds", excludeTestServices: true })("on a real
   describe("authorizations", () => {
     it.effect("are used, cancelled or unused, and a payment is known by its transaction, payee and amount", () =>
       Effect.gen(function* () {
-        const { readAuthorizations, confirmedBlock } = yield* ChainClient
+        const { readAuthorizations, readHashes, confirmedBlock } = yield* ChainClient
         const wallet = walletOf(3)
         const payer = wallet.agentAddress
         yield* pay(payer, 10_000_000n)
@@ -134,10 +134,11 @@ layer(services, { timeout: "30 seconds", excludeTestServices: true })("on a real
         const { outcomes } = yield* readAuthorizations(
           [33, 32, 31].map((nonce) => ({ payer, nonce: bytes32(nonce), fromBlock }))
         )
+        const [blockHash] = yield* readHashes([paid.block])
         assert.deepStrictEqual(outcomes, [
           { _tag: "Unused" },
           { _tag: "Canceled", ...canceled },
-          { _tag: "Used", ...paid, to: Contracts.TOKEN, value: usdc(4_000_000n) }
+          { _tag: "Used", ...paid, blockHash, to: Contracts.TOKEN, value: usdc(4_000_000n) }
         ])
       })
     )
@@ -209,16 +210,17 @@ layer(services, { timeout: "30 seconds", excludeTestServices: true })("on a real
   describe("mints", () => {
     it.effect("are the token's own events where it has them", () =>
       Effect.gen(function* () {
-        const { findMints } = yield* ChainClient
+        const { findMints, readHashes } = yield* ChainClient
         const recipient = addressOf(person(7))
         const ids = [71, 72, 73].map(bytes32)
         const data = encodeFunctionData({ abi: mintTokenAbi, functionName: "mint", args: [recipient, ids] })
         const { tx, block } = yield* act(roles.mintServer, Contracts.TOKEN, data)
         const mints = yield* findMints({ token: Contracts.TOKEN, recipient, fromBlock: block })
+        const [blockHash] = yield* readHashes([block])
         // Each mint logs a Transfer first and then TokensMinted.
         assert.deepStrictEqual(
           mints,
-          [1, 3, 5].map((logIndex, part) => ({ tx, part, logIndex, block }))
+          [1, 3, 5].map((logIndex, part) => ({ tx, part, logIndex, block, blockHash }))
         )
         assert.deepStrictEqual(yield* findMints({ token: Contracts.TOKEN, recipient, fromBlock: block + 1n }), [])
       })
@@ -304,6 +306,34 @@ layer(services, { timeout: "30 seconds", excludeTestServices: true })("on a real
         const query = { payer: addressOf(payer), payTo }
         assert.strictEqual(yield* paidSince({ ...query, sinceMs }), usdc(6n))
         assert.strictEqual(yield* paidSince({ ...query, sinceMs: 0 }), usdc(7n))
+      })
+    )
+  })
+
+  describe("a reorganisation", () => {
+    it.effect("shows in the hashes of its blocks, and each node by itself says what is not on the chain any more", () =>
+      Effect.gen(function* () {
+        const { client } = yield* Chain
+        const { readAuthorizations, readHashes, witnesses, confirmedBlock } = yield* ChainClient
+        const wallet = walletOf(41)
+        yield* pay(wallet.agentAddress, 5_000_000n)
+        const { number: before } = yield* confirmedBlock
+        const paid = yield* submit(wallet, authorizationOf(wallet, Contracts.TOKEN, 4_000_000n, 41))
+        const query = { payer: wallet.agentAddress, nonce: bytes32(41), fromBlock: before }
+        const [used] = (yield* readAuthorizations([query])).outcomes
+        const hashes = yield* readHashes([before, paid.block])
+        assert.deepInclude(used, { _tag: "Used", tx: paid.tx, blockHash: hashes[1] })
+        const head = yield* Effect.promise(() => client.getBlockNumber())
+        const params = [Number(head - paid.block) + 1, []]
+        yield* Effect.promise(() => client.request({ method: "anvil_reorg", params } as never))
+        const [kept, other] = yield* readHashes([before, paid.block])
+        assert.strictEqual(kept, hashes[0])
+        assert.notStrictEqual(other, hashes[1])
+        for (const witness of yield* witnesses(paid.block)) {
+          const { block, outcomes } = yield* witness.readAuthorizations([query])
+          assert.deepStrictEqual([block.number, outcomes], [paid.block, [{ _tag: "Unused" }]])
+          assert.strictEqual((yield* witness.readHashes([before]))[0], kept)
+        }
       })
     )
   })

@@ -5,6 +5,7 @@ import { type Batch, type BatchStatus, isInFlight, isLive, type SignedWindow } f
 import {
   accept,
   BATCH_ARROWS,
+  REORGANISATION_ARROWS,
   deliver,
   doubt,
   hold,
@@ -164,6 +165,7 @@ describe("the life of a batch", () => {
   it("ends where it is delivered or resolved; what is held waits for a person", () => {
     assert.deepStrictEqual([BATCH_ARROWS.delivered, BATCH_ARROWS.resolved], [[], []])
     assert.deepStrictEqual(BATCH_ARROWS.held, ["resolved", "planned"])
+    assert.deepStrictEqual(Object.keys(REORGANISATION_ARROWS), ["paid", "delivered", "unknown", "held"])
   })
 })
 

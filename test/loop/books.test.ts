@@ -4,26 +4,15 @@ import { SqlClient } from "effect/sql"
 import { TestClock } from "effect/testing"
 import { ChainError } from "../../src/chain/ChainClient.ts"
 import { address } from "../../src/domain/Address.ts"
-import { usdc } from "../../src/domain/Usdc.ts"
 import * as Incidents from "../../src/ops/Incidents.ts"
 import { launch, LogLines, onWorld, pass } from "../support/executor.ts"
 import * as Pglite from "../support/Pglite.ts"
 import { order, paidOrder, person, readTask } from "../support/orders.ts"
+import { NoOffer } from "../../src/mint/Minter.ts"
 import { World } from "../support/World.ts"
+import { books, units } from "./given.ts"
 
 const THIEF = address(`0x${"bad0".repeat(10)}`)
-
-const units = (amount: number) => usdc(BigInt(amount * 1_000_000))
-
-interface BooksView {
-  readonly book_balance: bigint | null
-  readonly stopped_reason: string | null
-}
-
-const books = Effect.flatMap(
-  SqlClient.SqlClient,
-  (sql) => sql<BooksView>`SELECT book_balance, stopped_reason FROM ai_agent_wallet_state`
-).pipe(Effect.map((rows) => rows[0]))
 
 const unprovable = new ChainError({ reason: "Unavailable", operation: "look up authorizations", detail: "503" })
 
@@ -58,6 +47,40 @@ layer(Pglite.layer())("the books of a wallet", (it) => {
       world.spend(who.agentAddress, THIEF, units(5))
       yield* pass(90)
       assert.include((yield* books)?.stopped_reason, `5.00 USDC went to ${THIEF}`)
+    }).pipe(onWorld())
+  )
+
+  it.effect("find a deposit whose log came late, while a payment of its amount was not proven", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      hidesPayments(world)
+      const { who } = yield* paidOrder("ann", 5)
+      yield* launch()
+      yield* pass(60)
+      assert.strictEqual(world.payments.length, 1)
+      world.deposit(who.agentAddress, units(1))
+      world.logsTo = world.nextBlock
+      yield* pass(4)
+      world.deposit(who.agentAddress, units(5))
+      yield* pass(60)
+      world.logsTo = undefined
+      world.onChainCall = () => Effect.void
+      yield* pass(180)
+      assert.deepStrictEqual(yield* books, { book_balance: 6_000_000n, stopped_reason: null })
+    }).pipe(onWorld())
+  )
+
+  it.effect("show a theft though what is reserved would cover it", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      world.manners.quote = () => new NoOffer({ reason: "Unavailable", message: "the mint server is down" })
+      const { who } = yield* paidOrder("ann", 5)
+      yield* launch()
+      yield* pass(60)
+      yield* order(who, 2)
+      world.spend(who.agentAddress, THIEF, units(3))
+      yield* pass(30)
+      assert.include((yield* books)?.stopped_reason, `3.00 USDC went to ${THIEF}`)
     }).pipe(onWorld())
   )
 

@@ -3,15 +3,13 @@ import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
 import { ChainError } from "../../src/chain/ChainClient.ts"
 import { address } from "../../src/domain/Address.ts"
-import { usdc } from "../../src/domain/Usdc.ts"
 import { LogLines, onWorld, pass, start } from "../support/executor.ts"
 import * as Pglite from "../support/Pglite.ts"
 import { order, paidOrder, person, readTask } from "../support/orders.ts"
 import { World } from "../support/World.ts"
+import { books, units } from "./given.ts"
 
 const THIEF = address(`0x${"bad0".repeat(10)}`)
-
-const units = (amount: number) => usdc(BigInt(amount * 1_000_000))
 
 interface DepositView {
   readonly amount: bigint
@@ -27,16 +25,6 @@ const deposits = Effect.flatMap(
 const history = Effect.map(deposits, (rows) =>
   rows.map(({ amount, remaining }) => [Number(amount) / 1e6, Number(remaining) / 1e6])
 )
-
-interface BooksView {
-  readonly book_balance: bigint | null
-  readonly stopped_reason: string | null
-}
-
-const books = Effect.flatMap(
-  SqlClient.SqlClient,
-  (sql) => sql<BooksView>`SELECT book_balance, stopped_reason FROM ai_agent_wallet_state`
-).pipe(Effect.map((rows) => rows[0]))
 
 const said = Effect.map(LogLines, ({ all }) => all.filter((line) => line.includes("💵")))
 
@@ -109,7 +97,8 @@ layer(Pglite.layer())("the deposits of a wallet", (it) => {
       const asked = world.calls.length
       yield* pass(60)
       const calls = new Set(world.calls.slice(asked))
-      assert.deepStrictEqual(calls, new Set(["readBalances", "usdcCode", "readAuthorizations"] as const))
+      const questions = ["readBalances", "usdcCode", "readAuthorizations", "readHashes"] as const
+      assert.deepStrictEqual(calls, new Set(questions))
     }).pipe(onWorld())
   )
 

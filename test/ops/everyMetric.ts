@@ -56,6 +56,7 @@ export const everyMetric = Effect.gen(function* () {
   yield* Metrics.turnEnded(10)
   yield* Metrics.actorsNow(1)
   yield* Metrics.walletParked
+  yield* Metrics.reorganisationSeen
   yield* Metrics.outageSeen(true)
   yield* Metrics.outageOver
   yield* Metrics.incidentsNow([])

@@ -34,6 +34,8 @@ export interface MintEvent {
 }
 
 interface Spent {
+  /** When it would have been too late. */
+  readonly untilMs: number | undefined
   readonly outcome: Exclude<AuthorizationOutcome, { readonly _tag: "Unused" | "Unexplained" }>
   readonly block: number
 }
@@ -62,6 +64,11 @@ export class Chain {
   readonly blacklisted = new Set<Address>()
   /** Signatures of the authorizations that moved money, as the calldata shows them. */
   readonly settled = new Set<string>()
+  /** USDC that came to an account in blocks that are no more, and did not come again. */
+  readonly lost = new Map<Address, bigint>()
+  /** What left the chain for good, by transaction. */
+  readonly gone = new Map<Bytes32, Transfer>()
+  reorganisations = 0
   readonly #timeline: Timeline
   readonly #isSigned: (payment: SignedAuthorization) => boolean
   readonly #stretches: Array<Stretch>
@@ -70,6 +77,8 @@ export class Chain {
   readonly #spent = new Map<string, Spent>()
   readonly #limits = new Map<Address, number>()
   readonly #mintedIn = new Map<Bytes32, number>()
+  /** The first block of each fork that the chain went over to. */
+  readonly #forks: Array<number> = []
   #waiting: Array<Tx> = []
   #haltedAt: number | undefined
   #hashes = 0
@@ -137,6 +146,75 @@ export class Chain {
     )
   }
 
+  /** Another one where the chain went over to a fork below. */
+  hashAt(number: number): Bytes32 {
+    return digest(`block ${number}, fork ${this.forksBelow(number)}`)
+  }
+
+  /** How many forks a block is above: nodes number the logs of each anew. */
+  forksBelow(number: number): number {
+    return this.#forks.filter((from) => from <= number).length
+  }
+
+  /**
+   * Transfers of the last `depth` blocks without which the chain would still be one: no wallet would have spent what it
+   * had not.
+   */
+  losable(depth: number): ReadonlyArray<Transfer> {
+    const fork = this.head - depth
+    return this.transfers.filter((transfer) => {
+      if (transfer.block <= fork) return false
+      let balance = 0n
+      return this.transfersOf(transfer.to).every((one) => {
+        if (one !== transfer) balance += one.to === transfer.to ? one.amount : -one.amount
+        return balance >= 0n
+      })
+    })
+  }
+
+  /**
+   * The chain goes over to a fork that leaves it `depth` blocks ago. What was in those blocks comes `shift` blocks later
+   * in the new ones, where every authorization is still good then, and in the same ones else. What is `lost` does not
+   * come at all, nor what was minted for it.
+   */
+  reorganise(depth: number, shift: number, lost: ReadonlySet<Transfer>, lostMints: ReadonlySet<Bytes32>): void {
+    const { head } = this
+    const fork = head - depth
+    this.#forks.push(fork + 1)
+    const later = (by: number) => (block: number) => (block <= fork ? block : Math.min(head, block + by))
+    const isGood = [...this.#spent.values()].every(
+      ({ block, untilMs }) => untilMs === undefined || this.timeOf(later(shift)(block)) < untilMs
+    )
+    const move = later(isGood ? shift : 0)
+    const moved = new Map<Transfer, Transfer>()
+    const carry = (transfer: Transfer): ReadonlyArray<Transfer> => {
+      if (lost.has(transfer)) return []
+      const block = move(transfer.block)
+      const now = moved.get(transfer) ?? { ...transfer, block, timeMs: this.timeOf(block) }
+      moved.set(transfer, now)
+      return [transfer.block <= fork ? transfer : now]
+    }
+    for (const list of [this.transfers, ...this.#transfersOf.values()])
+      list.splice(0, list.length, ...list.flatMap(carry))
+    const txs = new Set([...lost].map(({ tx }) => tx))
+    for (const [key, { block, outcome, ...spent }] of this.#spent) {
+      if (txs.has(outcome.tx)) this.#spent.delete(key)
+      else this.#spent.set(key, { ...spent, block: move(block), outcome: { ...outcome, block: BigInt(move(block)) } })
+    }
+    for (const [tx, block] of this.#mintedIn) this.#mintedIn.set(tx, move(block))
+    for (const { tx, block, nonce } of this.mints) if (block > fork && lostMints.has(nonce)) this.#mintedIn.delete(tx)
+    for (const list of [this.mints, ...this.#mintsOf.values()]) {
+      const left = list.filter(({ block, nonce }) => block <= fork || !lostMints.has(nonce))
+      list.splice(0, list.length, ...left.map((mint) => ({ ...mint, block: move(mint.block) })))
+    }
+    for (const transfer of lost) {
+      const { to, amount, nonce, tx } = transfer
+      this.gone.set(tx, transfer)
+      if (nonce === undefined) this.lost.set(to, (this.lost.get(to) ?? 0n) + amount)
+    }
+    this.reorganisations++
+  }
+
   hash(): Bytes32 {
     return digest(`hash ${++this.#hashes}`)
   }
@@ -157,13 +235,17 @@ export class Chain {
 
   transfer(move: Omit<Transfer, "tx" | "timeMs">): Bytes32 {
     const done: Transfer = { ...move, tx: this.hash(), timeMs: this.timeOf(move.block) }
+    this.#add(done)
+    return done.tx
+  }
+
+  #add(done: Transfer): void {
     this.transfers.push(done)
-    for (const account of new Set([move.from, move.to])) {
+    for (const account of new Set([done.from, done.to])) {
       const known = this.#transfersOf.get(account)
       if (known === undefined) this.#transfersOf.set(account, [done])
       else known.push(done)
     }
-    return done.tx
   }
 
   /** USDC's `transferWithAuthorization`. */
@@ -191,9 +273,10 @@ export class Chain {
     return undefined
   }
 
-  #spend({ from, to, value, nonce }: Authorization, block: number): Bytes32 {
+  #spend({ from, to, value, nonce, validBefore }: Authorization, block: number): Bytes32 {
     const tx = this.transfer({ from, to, amount: value, block, nonce })
-    this.#spent.set(from + nonce, { block, outcome: { _tag: "Used", tx, block: BigInt(block), to, value } })
+    const outcome = { _tag: "Used", tx, block: BigInt(block), to, value } as const
+    this.#spent.set(from + nonce, { block, outcome, untilMs: validBefore * 1000 })
     return tx
   }
 
@@ -213,7 +296,7 @@ export class Chain {
   cancelAuthorization(payer: Address, nonce: Bytes32, block: number): boolean {
     if (this.#spent.has(payer + nonce)) return false
     const outcome = { _tag: "Canceled", tx: this.hash(), block: BigInt(block) } as const
-    this.#spent.set(payer + nonce, { block, outcome })
+    this.#spent.set(payer + nonce, { block, outcome, untilMs: undefined })
     return true
   }
 

@@ -74,6 +74,7 @@ export class Operations {
     this.#logsStandStill()
     this.#chainHalts()
     this.#circleActs()
+    this.#reorganise()
     if (!this.#isRestoring) this.#operators.act()
     for (const process of this.#processes) this.#touch(process)
     this.#goDown()
@@ -107,6 +108,27 @@ export class Operations {
     trace.say("weather", `the chain makes no blocks for ${forSeconds} s`)
     chain.halt()
     timeline.after(forSeconds * 1000, () => this.#chainGoesOn())
+  }
+
+  /** Deeper than `CONFIRMATIONS`. Most of what was in the old blocks comes again in the new ones, a little later. */
+  #reorganise(): void {
+    const { byV1, chain, faults, server, thefts, trace } = this.#world
+    if (chain.isHalted || !faults.strikes("chain is reorganised")) return
+    const random = faults.random("chain is reorganised")
+    const depth = random.pick([4, 8, 20, 60])
+    const mayBeLost = chain.losable(depth).filter((transfer) => {
+      if (thefts.has(transfer) || (transfer.nonce !== undefined && byV1.paid.has(transfer.nonce))) return false
+      return faults.draws(transfer.nonce ? "payment does not come again" : "deposit does not come again")
+    })
+    // Each was found to be losable with all the others there.
+    const lost = new Set(mayBeLost.slice(0, 1))
+    for (const { nonce } of lost) faults.count(nonce ? "payment does not come again" : "deposit does not come again")
+    const unpaid = [...lost].flatMap(({ nonce }) => nonce ?? [])
+    const fresh = chain.mints.filter(({ block }) => block > chain.head - depth).map(({ nonce }) => nonce)
+    const unminted = [...new Set(fresh)].filter(() => faults.strikes("mints do not come again"))
+    chain.reorganise(depth, random.pick([0, 1, 5]), lost, new Set([...unpaid, ...unminted]))
+    for (const nonce of [...unpaid, ...unminted]) server.forget(nonce, unpaid.includes(nonce))
+    trace.say("weather", `the chain is reorganised, ${depth} blocks deep; ${lost.size} transfer(s) are lost`)
   }
 
   /** Circle stops USDC altogether, or one account: a wallet, its user, or a token that is paid. */

@@ -32,7 +32,7 @@ interface Known {
   isBusy: boolean
   isSettled: boolean
   minted: number
-  readonly mintTxs: Array<Bytes32>
+  mintTxs: Array<Bytes32>
 }
 
 type Reply = (answer: PaymentAnswer) => void
@@ -170,6 +170,19 @@ export class MintServer {
       mintTxs: this.#traits.namesMints ? [...known.mintTxs] : [],
       paymentTx: outcome._tag === "Used" ? outcome.tx : undefined
     })
+  }
+
+  /** Its transactions left the chain, and it sees that. */
+  forget(nonce: Bytes32, isUnpaid: boolean): void {
+    const { chain } = this.#world
+    const left = chain.mints.filter((mint) => mint.nonce === nonce)
+    for (const known of this.#known.values()) {
+      if (known.payment.nonce !== nonce) continue
+      if (isUnpaid) known.isSettled = false
+      if (isUnpaid) chain.settled.delete(known.payment.signature)
+      known.minted = left.length
+      known.mintTxs = known.mintTxs.filter((tx) => left.some((mint) => mint.tx === tx))
+    }
   }
 
   /** Trouble is over: mints whatever was paid, by any way, and never minted. */

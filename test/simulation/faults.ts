@@ -110,7 +110,13 @@ export const FAULTS = {
   // Asked once a minute.
   "rpc with logs behind the state": often(0.08),
   // Drawn once a minute, and counted where the command was carried out.
-  "operator withdraws a refund": often(0.2)
+  "operator withdraws a refund": often(0.2),
+  // Asked once a minute.
+  "chain is reorganised": often(0.06),
+  // Asked for what a reorganisation concerns.
+  "deposit does not come again": usual(0.3),
+  "payment does not come again": usual(0.3),
+  "mints do not come again": usual(0.2)
 } as const satisfies Record<string, Kind>
 
 export type Fault = keyof typeof FAULTS

@@ -220,7 +220,7 @@ export const MUTATIONS: ReadonlyArray<Mutation> = [
     patches: [
       {
         file: "src/wallet/settle.ts",
-        find: "if (minted.length > 0) return yield* setAside(batch, neverPaidFor(minted))",
+        find: "if (made > 0) return yield* setAside(batch, neverPaidFor({ length: made }))",
         replace: "if (minted.length < 0) return yield* setAside(batch, neverPaidFor(minted))"
       }
     ],

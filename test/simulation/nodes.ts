@@ -7,9 +7,11 @@ import {
   type ChainErrorReason,
   type Mined,
   type Mint,
+  type Reads,
   type TransferQuery
 } from "../../src/chain/ChainClient.ts"
 import { type Bytes32, ZERO } from "../../src/domain/Address.ts"
+import type { AuthorizationOutcome } from "../../src/domain/Authorization.ts"
 import { sum, usdc } from "../../src/domain/Usdc.ts"
 import type { MintEvent, Transfer } from "./Chain.ts"
 import { type Sender, sender } from "./gas.ts"
@@ -140,45 +142,42 @@ export const nodes = (world: World, process: Process): Layer.Layer<ChainClient> 
     return other.length > told.length ? other : told
   }
 
-  const reads: Omit<ChainClient["Service"], keyof Sender> = {
-    genesis: GENESIS,
-    nodes: Effect.succeed([]),
-    confirmedBlock: confirmed("read the confirmed block", (block) => chain.blockAt(block)),
+  const withHash = (outcome: AuthorizationOutcome): AuthorizationOutcome =>
+    outcome._tag === "Used" ? { ...outcome, blockHash: chain.hashAt(Number(outcome.block)) } : outcome
+
+  /** `at`: in which block is read. */
+  const readsOf = (at: typeof confirmed): Reads => ({
+    readHashes: (blocks) =>
+      ask("read block hashes", () =>
+        blocks.some((block) => block > chain.head)
+          ? fail("Lagging", "read block hashes", `the node is at block ${chain.head}`)
+          : Effect.succeed(blocks.map((block) => chain.hashAt(Number(block))))
+      ),
     readBalances: (wallets) =>
-      confirmed("read balances", (block) => ({
+      at("read balances", (block) => ({
         block: chain.blockAt(block),
         usdc: new Map(wallets.map((wallet) => [wallet, usdc(chain.balance(wallet, block))])),
         isPaused: chain.isPaused
       })),
-    usdcCode: confirmed("read the code of USDC", () => chain.usdcCode),
-    usdcCodes: confirmed("read the code of USDC", () => [chain.usdcCode]),
-    usdcState: (accounts) => ask("ask whether USDC moves", () => Effect.succeed(chain.usdcState(accounts))),
     readAuthorizations: (queries, parties = []) =>
-      confirmed("look up authorizations", (block) => ({
+      at("look up authorizations", (block) => ({
         block: chain.blockAt(block),
         usdc: chain.usdcState(parties),
         outcomes: queries.map(({ payer, nonce }) => {
-          const outcome = chain.outcome(payer, nonce, block)
+          const outcome = withHash(chain.outcome(payer, nonce, block))
           const isExplained = !("block" in outcome) || (hasLogsOf(Number(outcome.block)) && !hasNoLogs())
           return isExplained ? outcome : ({ _tag: "Unexplained" } as const)
         })
       })),
-    readRemainingSupply: (token) => confirmed("read the supply", (block) => chain.remaining(token, block)),
-    readPortion: () => confirmed("read the portion of a mint", () => undefined),
     findMints: ({ token, recipient, fromBlock }) =>
-      confirmed("find mints", (block) => {
+      at("find mints", (block) => {
         if (hasNoLogs()) return fail("Rejected", "find mints", "the range is too large")
         const mints = chain
           .mintsOf(token, recipient)
           .filter((mint) => BigInt(mint.block) >= fromBlock && mint.block <= block)
         const told = shown(mints)
         if (told.length >= mints.length) process.looked.set(token + recipient, block)
-        return numbered(told)
-      }),
-    readMined: (txs) =>
-      confirmed("look up transactions", (block) => {
-        const isMined = (tx: Bytes32) => (chain.blockOf(tx) ?? Number.POSITIVE_INFINITY) <= block
-        return new Map(txs.filter(isMined).map((tx): readonly [Bytes32, Mined] => [tx, "succeeded"]))
+        return numbered(told).map((mint) => ({ ...mint, blockHash: chain.hashAt(Number(mint.block)) }))
       }),
     findDeposits: ({ wallets, fromBlock, toBlock, atLeast }) =>
       ask("find deposits", () => {
@@ -198,11 +197,40 @@ export const nodes = (world: World, process: Process): Layer.Layer<ChainClient> 
             from,
             amount: usdc(amount),
             tx,
-            logIndex: 0,
+            logIndex: chain.forksBelow(block),
             block: chain.blockAt(block)
           }))
         )
+      })
+  })
+
+  /** A single node, with a lag and faults of its own. */
+  const from =
+    (number: number): typeof confirmed =>
+    (operation, answer) =>
+      ask(operation, () => {
+        const head = chain.head - lagOf(world, process)
+        if (head < number) return fail("Lagging", operation, `the node is at block ${head}`)
+        const answered = answer(number)
+        return Effect.isEffect(answered) ? (answered as Effect.Effect<never, ChainError>) : Effect.succeed(answered)
+      })
+
+  const reads: Omit<ChainClient["Service"], keyof Sender> = {
+    ...readsOf(confirmed),
+    witnesses: (block) => Effect.succeed(["one", "two"].map((host) => ({ host, ...readsOf(from(Number(block))) }))),
+    genesis: GENESIS,
+    nodes: Effect.succeed([]),
+    confirmedBlock: confirmed("read the confirmed block", (block) => chain.blockAt(block)),
+    readMined: (txs) =>
+      confirmed("look up transactions", (block) => {
+        const isMined = (tx: Bytes32) => (chain.blockOf(tx) ?? Number.POSITIVE_INFINITY) <= block
+        return new Map(txs.filter(isMined).map((tx): readonly [Bytes32, Mined] => [tx, "succeeded"]))
       }),
+    usdcCode: confirmed("read the code of USDC", () => chain.usdcCode),
+    usdcCodes: confirmed("read the code of USDC", () => [chain.usdcCode]),
+    usdcState: (accounts) => ask("ask whether USDC moves", () => Effect.succeed(chain.usdcState(accounts))),
+    readRemainingSupply: (token) => confirmed("read the supply", (block) => chain.remaining(token, block)),
+    readPortion: () => confirmed("read the portion of a mint", () => undefined),
     findSpending: ({ wallets, fromBlock, toBlock, atLeast }) =>
       ask("find spending", () => {
         if (hasNoLogs()) return fail("Rejected", "find spending", "the range is too large")

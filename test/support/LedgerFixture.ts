@@ -223,7 +223,9 @@ const TABLES = [
   "ai_agent_mint_records",
   "ai_agent_tasks",
   "ai_agent_wallets",
-  "ai_agent_events"
+  "ai_agent_events",
+  "ai_agent_anchors",
+  "ai_agent_reorganisations"
 ]
 
 const COLUMNS: { readonly [K in keyof Required<TaskEdit>]: string } = {

@@ -19,6 +19,8 @@ interface Transfer {
   readonly amount: Usdc
   readonly tx: Bytes32
   readonly block: bigint
+  /** Zero where left out. */
+  readonly logIndex?: number
 }
 
 interface Spent {
@@ -70,6 +72,13 @@ export class WorldState {
   chainFault: ChainError | undefined
   /** What a question to the chain waits for, or fails with. */
   onChainCall: (call: string) => Effect.Effect<void, ChainError> = () => Effect.void
+  /** A node that shows other blocks than the chain has. */
+  onHash: ((block: bigint, host: string) => Bytes32 | undefined) | undefined
+  /** The node of two that has none of the logs, or that answers nothing. */
+  withoutLogs: string | undefined
+  silent: string | undefined
+  /** The last block whose transfers the nodes have logs of: those of later ones are not there yet. */
+  logsTo: bigint | undefined
   /** Hears of every search for deposits. */
   onDepositSearch: (range: { readonly fromBlock: bigint; readonly toBlock: bigint }) => void = () => {}
   /** A node that is behind by so many blocks, and does not know it. */
@@ -123,6 +132,8 @@ export class WorldState {
   readonly codes = new Map<Address, `0x${string}`>()
   pricePerMint = usdc(1_000_000n)
   readonly #spent = new Map<string, Spent>()
+  /** The first block of each fork that the chain went over to. */
+  readonly #forks: Array<bigint> = []
   readonly #nowMs: () => number
   readonly #confirmations: number
   #haltedAtMs: number | undefined
@@ -160,6 +171,38 @@ export class WorldState {
   /** The timestamp of a block, in milliseconds. */
   timeOf(number: bigint): number {
     return Number(number) * BLOCK_MS - this.behindMs
+  }
+
+  hashAt(block: bigint): Bytes32 {
+    return keccak256(toHex(`block ${block}, fork ${this.#forks.filter((from) => from <= block).length}`))
+  }
+
+  /**
+   * The chain goes over to a fork that leaves it `depth` blocks ago. What was in those blocks is gone, or, where it is
+   * mined again, in the next block, under other indexes. `only`: of these alone it is gone.
+   */
+  reorganise(
+    depth: bigint,
+    { isMinedAgain, only }: { readonly isMinedAgain: boolean; readonly only?: "mints" | "deposits" }
+  ): void {
+    const fork = this.head - depth
+    const block = this.nextBlock
+    this.#forks.push(fork + 1n)
+    const isGone = (one: { readonly block: bigint }) => one.block > fork
+    const again = (what: "mints" | "deposits") => isMinedAgain || (only !== undefined && only !== what)
+    for (const list of [this.transfers, this.mints] as Array<Array<Transfer | Minted>>) {
+      const gone = list.filter(isGone)
+      list.splice(0, list.length, ...list.filter((one) => !isGone(one)))
+      if (again(list === this.mints ? "mints" : "deposits"))
+        list.push(...gone.map((one) => ({ ...one, block, logIndex: (one.logIndex ?? 0) + 7 })))
+    }
+    for (const [key, { outcome, block: spentIn }] of this.#spent) {
+      if (spentIn <= fork) continue
+      if (isMinedAgain || only !== undefined)
+        this.#spent.set(key, { block, outcome: { ...outcome, block } as AuthorizationOutcome })
+      else this.#spent.delete(key)
+    }
+    if (!again("mints")) this.#mintedFor.clear()
   }
 
   hash(): Bytes32 {

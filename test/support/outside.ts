@@ -1,16 +1,92 @@
 import { Clock, Effect, Layer } from "effect"
 import { keccak256, toHex } from "viem"
-import { ChainClient } from "../../src/chain/ChainClient.ts"
+import { ChainClient, ChainError, type Reads } from "../../src/chain/ChainClient.ts"
 import { Settings } from "../../src/config/Settings.ts"
+import type { AuthorizationOutcome } from "../../src/domain/Authorization.ts"
 import type { Block } from "../../src/domain/Block.ts"
 import { sum, times } from "../../src/domain/Usdc.ts"
 import { Minter } from "../../src/mint/Minter.ts"
-import { World } from "./World.ts"
+import { World, type WorldState } from "./World.ts"
+
+/** The node that is asked first, and one that is asked where one node's word is not enough. */
+export const FIRST = "node.test"
+export const SECOND = "other.test"
+
+/** What a node answers from a block. */
+const readsOf = (world: WorldState, host: string, at: () => Block): Reads => {
+  const read = <A>(call: string, answer: (block: Block) => A) =>
+    Effect.gen(function* () {
+      world.calls.push(call)
+      yield* world.onChainCall(call)
+      if (world.silent === host) return yield* silence(call)
+      return world.chainFault === undefined ? answer(at()) : yield* world.chainFault
+    })
+  return {
+    readHashes: (blocks) =>
+      read("readHashes", () => blocks.map((block) => world.onHash?.(block, host) ?? world.hashAt(block))),
+    readBalances: (wallets) =>
+      read("readBalances", (block) => {
+        world.walletsLookedAt.push(...wallets)
+        return {
+          block,
+          usdc: new Map(wallets.map((wallet) => [wallet, world.balance(wallet, block.number)])),
+          isPaused: world.isPaused
+        }
+      }),
+    readAuthorizations: (queries, parties = []) =>
+      read("readAuthorizations", (block) => ({
+        block,
+        usdc: world.usdcState(parties),
+        outcomes: queries.map(({ payer, nonce }) => withHash(world, world.outcome(payer, nonce, block.number)))
+      })),
+    findMints: ({ token, recipient, fromBlock, portion }) =>
+      read("findMints", (block) => {
+        world.portionsAsked.push(portion)
+        return world.mints
+          .filter(() => world.withoutLogs !== host)
+          .filter(
+            (mint) =>
+              mint.token === token &&
+              mint.recipient === recipient &&
+              mint.block >= fromBlock &&
+              mint.block <= block.number
+          )
+          .map((mint) => ({
+            ...mint,
+            logIndex: mint.logIndex + world.logShift,
+            blockHash: world.hashAt(mint.block)
+          }))
+      }),
+    findDeposits: ({ wallets, fromBlock, toBlock, atLeast }) =>
+      read("findDeposits", () => {
+        world.onDepositSearch({ fromBlock, toBlock })
+        return world.transfers
+          .filter(() => world.withoutLogs !== host)
+          .filter(({ to }) => !world.firstLacksLogs || atLeast?.has(to))
+          .filter(({ block }) => world.logsTo === undefined || block <= world.logsTo)
+          .filter(({ to, block }) => wallets.includes(to) && block >= fromBlock && block <= toBlock)
+          .map(({ from, to, amount, tx, block, logIndex = 0 }) => ({
+            wallet: to,
+            from,
+            amount,
+            tx,
+            logIndex,
+            block: { number: block, timeMs: world.timeOf(block) }
+          }))
+      })
+  }
+}
+
+const silence = (operation: string) => new ChainError({ reason: "Unavailable", operation, detail: "no answer" })
+
+const withHash = (world: WorldState, outcome: AuthorizationOutcome): AuthorizationOutcome =>
+  outcome._tag === "Used" ? { ...outcome, blockHash: world.hashAt(outcome.block) } : outcome
 
 /** The chain, as the executor asks it. */
 const chain = Layer.effect(
   ChainClient,
   Effect.map(World, (world) => {
+    const ofList = readsOf(world, FIRST, () => world.confirmed)
     const read = <A>(call: string, answer: (block: Block) => A) =>
       Effect.gen(function* () {
         world.calls.push(call)
@@ -23,58 +99,23 @@ const chain = Layer.effect(
         const [head, headTimeMs] = [world.head - world.lagBlocks, world.timeOf(world.head - world.lagBlocks)]
         const problem = world.chainFault?.message
         const found = problem === undefined ? { head, headTimeMs } : { head: undefined, headTimeMs: undefined }
-        return [{ host: "node.test", ...found, tookMs: 1, problem }]
+        return [{ host: FIRST, ...found, tookMs: 1, problem }]
       }),
+      ...ofList,
+      witnesses: (number) =>
+        Effect.succeed(
+          [FIRST, SECOND].map((host) => ({
+            host,
+            ...readsOf(world, host, () => ({ number, timeMs: world.timeOf(number) }))
+          }))
+        ),
       confirmedBlock: read("confirmedBlock", (block) => block),
-      readBalances: (wallets) =>
-        read("readBalances", (block) => {
-          world.walletsLookedAt.push(...wallets)
-          return {
-            block,
-            usdc: new Map(wallets.map((wallet) => [wallet, world.balance(wallet, block.number)])),
-            isPaused: world.isPaused
-          }
-        }),
+      readMined: (txs) => read("readMined", ({ number }) => world.mined(txs, number)),
       usdcCode: read("usdcCode", () => world.codeTold ?? world.usdcCode),
       usdcCodes: read("usdcCodes", () => [world.codeTold ?? world.usdcCode, ...world.codesBeside]),
       usdcState: (accounts) => read("usdcState", () => world.usdcState(accounts)),
-      readAuthorizations: (queries, parties = []) =>
-        read("readAuthorizations", (block) => ({
-          block,
-          usdc: world.usdcState(parties),
-          outcomes: queries.map(({ payer, nonce }) => world.outcome(payer, nonce, block.number))
-        })),
       readRemainingSupply: () => read("readRemainingSupply", () => world.supply),
       readPortion: () => read("readPortion", () => world.portion),
-      findMints: ({ token, recipient, fromBlock, portion }) =>
-        read("findMints", (block) => {
-          world.portionsAsked.push(portion)
-          return world.mints
-            .filter(
-              (mint) =>
-                mint.token === token &&
-                mint.recipient === recipient &&
-                mint.block >= fromBlock &&
-                mint.block <= block.number
-            )
-            .map((mint) => ({ ...mint, logIndex: mint.logIndex + world.logShift }))
-        }),
-      readMined: (txs) => read("readMined", ({ number }) => world.mined(txs, number)),
-      findDeposits: ({ wallets, fromBlock, toBlock, atLeast }) =>
-        read("findDeposits", () => {
-          world.onDepositSearch({ fromBlock, toBlock })
-          return world.transfers
-            .filter(({ to }) => !world.firstLacksLogs || atLeast?.has(to))
-            .filter(({ to, block }) => wallets.includes(to) && block >= fromBlock && block <= toBlock)
-            .map(({ from, to, amount, tx, block }) => ({
-              wallet: to,
-              from,
-              amount,
-              tx,
-              logIndex: 0,
-              block: { number: block, timeMs: world.timeOf(block) }
-            }))
-        }),
       findSpending: ({ wallets, fromBlock, toBlock, atLeast }) =>
         read("findSpending", () =>
           world.transfers

@@ -8,6 +8,7 @@ import { decidingPromises } from "./contract/deciding.ts"
 import { decidingMoneyPromises } from "./contract/decidingMoney.ts"
 import { decidingBatchPromises } from "./contract/decidingBatch.ts"
 import { booksPromises } from "./contract/books.ts"
+import { reorganisingPromises } from "./contract/reorganising.ts"
 import { endPromises } from "./contract/ends.ts"
 import { fundingPromises } from "./contract/funding.ts"
 import type { Promises } from "./contract/given.ts"
@@ -26,6 +27,7 @@ const rooms: ReadonlyArray<readonly [string, (promises: Promises) => void]> = [
   ["setting aside", holdingPromises],
   ["what is reserved", moneyPromises],
   ["the books of a wallet", booksPromises],
+  ["what a reorganised chain takes back", reorganisingPromises],
   ["planning", planningPromises],
   ["steps of a batch", stepPromises],
   ["ends of an order", endPromises],

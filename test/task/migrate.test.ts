@@ -21,6 +21,7 @@ const tableNames = Effect.gen(function* () {
 })
 
 const ALL_TABLES = [
+  "ai_agent_anchors",
   "ai_agent_batch_mints",
   "ai_agent_batches",
   "ai_agent_decisions",
@@ -32,6 +33,7 @@ const ALL_TABLES = [
   "ai_agent_network",
   "ai_agent_pauses",
   "ai_agent_refunds",
+  "ai_agent_reorganisations",
   "ai_agent_stray_mints",
   "ai_agent_task_state",
   "ai_agent_tasks",
@@ -42,7 +44,7 @@ const ALL_TABLES = [
 describe("migrate", () => {
   it.live("makes every table at the first start, and does nothing at the second", () =>
     Effect.gen(function* () {
-      assert.lengthOf(yield* migrate, 5)
+      assert.lengthOf(yield* migrate, 6)
       assert.deepStrictEqual(yield* tableNames, ALL_TABLES)
       const before = yield* describeV11
       assert.deepStrictEqual(yield* migrate, [])
@@ -68,7 +70,7 @@ describe("migrate", () => {
         const done = yield* Effect.all([program, program], { concurrency: "unbounded" })
         assert.sameMembers(
           done.map((migrations) => migrations.length),
-          [5, 0]
+          [6, 0]
         )
         const tables = yield* Effect.provide(tableNames, clientAt(url, 1), { local: true })
         assert.deepStrictEqual(tables, ALL_TABLES)
@@ -91,7 +93,7 @@ describe("migrate", () => {
       }
       yield* sql`INSERT INTO ai_agent_mint_records (task_id, mint_number) SELECT id, 1 FROM ai_agent_tasks`
       const before = yield* describeV11
-      assert.lengthOf(yield* migrate, 5)
+      assert.lengthOf(yield* migrate, 6)
       assert.deepStrictEqual(yield* describeV11, before)
       assert.deepStrictEqual(yield* tableNames, ALL_TABLES)
     }).pipe(Effect.provide(Postgres.layer()))

@@ -181,7 +181,7 @@ layer(Pglite.layer())("the wallets", (it) => {
         Array.from({ length: 10 }, () => who.agentAddress)
       )
       // What concerns everybody is looked at by every sweep: the head, whether USDC moves, and the code that it runs.
-      assert.sameMembers([...new Set(world.calls.slice(asked))], ["readBalances", "usdcCode"])
+      assert.sameMembers([...new Set(world.calls.slice(asked))], ["readBalances", "readHashes", "usdcCode"])
       assert.strictEqual(world.quotedAtMs.length, quoted)
     }).pipe(onWorld())
   )

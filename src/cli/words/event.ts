@@ -37,7 +37,11 @@ const says = (event: Event): string => {
     case "batch":
       return batchSays(to, event)
     case "deposit":
-      return `💵 ${amountOf(event)} arrived from ${text(event, "from")}`
+      return to === "withdrawn"
+        ? `↩️ ${amountOf(event)} from ${text(event, "from")} is no longer on chain`
+        : `💵 ${amountOf(event)} arrived from ${text(event, "from")}`
+    case "chain":
+      return `🔀 the chain was reorganised above block ${text(event, "fork")}`
     case "refund":
       return `↩️ refund ${to}: ${amountOf(event)} to ${shortAddress(text(event, "to"))}${because(event, "reason")}`
     case "wallet":

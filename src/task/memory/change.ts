@@ -1,7 +1,8 @@
 import { type Batch, isFinal, isInFlight } from "../../domain/Batch.ts"
+import { movesMoney, paymentIn } from "../../domain/Spent.ts"
 import type { Task, TaskId } from "../../domain/Task.ts"
 import { type StoredTask, type Tables, type TaskEdit, batchKey } from "../MemoryLedger.ts"
-import { type BatchSave, type DeliveredMint, mintRowKey, type Spent, type TaskChange } from "../TaskRepo.ts"
+import { type BatchSave, type DeliveredMint, mintRowKey, type TaskChange } from "../TaskRepo.ts"
 import { batchesOf, isHeld, isStopped, pausedBy, setState, setTask, taskState, touchWallet } from "./state.ts"
 
 export const plan = (draft: Tables, task: Task, batches: ReadonlyArray<Batch>, nowMs: number): boolean => {
@@ -19,11 +20,11 @@ export const plan = (draft: Tables, task: Task, batches: ReadonlyArray<Batch>, n
 
 export const saveBatch = (
   draft: Tables,
-  { before, after, onlyFor, mints = [], endsHold, task }: BatchSave,
+  { before, after, onlyFor, mints = [], withdrawsMints = false, endsHold, task }: BatchSave,
   nowMs: number
 ): boolean => {
   // Between two looks nothing is reserved and nothing released.
-  if (after.status !== before.status) touchWallet(draft, before.walletId, paymentOf(before, after))
+  if (movesMoney(before, after)) touchWallet(draft, before.walletId, paymentIn(before, after))
   if (onlyFor !== undefined && (!hasStatus(draft, onlyFor) || isHeld(draft, onlyFor.id))) return false
   const stored = draft.batches.get(batchKey(before))
   if (stored?.version !== before.version || stored.status !== before.status) return false
@@ -31,6 +32,7 @@ export const saveBatch = (
   const isBarred = isStopped(draft, before.walletId) || pausedBy(draft, before.walletId, before.token) !== undefined
   if (isClaim && isBarred) return false
   draft.batches.set(batchKey(before), { ...after, version: before.version + 1 })
+  if (withdrawsMints) withdrawMints(draft, before, nowMs)
   if (mints.length > 0 && !recordMints(draft, after, mints, nowMs)) return false
   if (endsHold !== undefined && taskState(draft, before.taskId).heldReason?.startsWith(endsHold)) {
     setState(draft, before.taskId, { heldAtMs: undefined, heldReason: undefined })
@@ -39,10 +41,6 @@ export const saveBatch = (
   if (task !== undefined) changeTask(draft, task.expected, task.change, nowMs)
   return true
 }
-
-/** The payment that this very step proves. */
-const paymentOf = (before: Batch, { paidAmount: amount, paymentBlock: block }: Batch): Spent | undefined =>
-  before.paymentTx !== undefined || amount === undefined || block === undefined ? undefined : { amount, block }
 
 export const saveTask = (draft: Tables, expected: Task, change: TaskChange, nowMs: number): boolean => {
   if (change.status !== undefined) touchWallet(draft, expected.walletId)
@@ -74,6 +72,18 @@ export const attributeMints = (
     draft.mintRecords.push({ taskId, mintNumber, status: "completed", tx, ...times })
   }
   return [...draft.mints.values()].filter((mint) => mint.taskId === taskId && mint.batchNumber === batchNumber).length
+}
+
+const withdrawMints = (draft: Tables, batch: Batch, nowMs: number): void => {
+  for (const [key, mint] of draft.mints) {
+    if (mint.taskId !== batch.taskId || mint.batchNumber !== batch.number) continue
+    draft.mints.delete(key)
+    const record = draft.mintRecords.findIndex(
+      ({ taskId, mintNumber, tx }) => taskId === mint.taskId && mintNumber === mint.mintNumber && tx === mint.tx
+    )
+    if (record >= 0) draft.mintRecords.splice(record, 1)
+  }
+  countMints(draft, batch.taskId, nowMs)
 }
 
 /** What the order counts follows from its batch rows. */

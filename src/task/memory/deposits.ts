@@ -108,7 +108,7 @@ export const stopWallet = (
 export const useDeposits = (draft: Tables, uses: ReadonlyArray<DepositUse>): void => {
   for (const use of uses) {
     const deposit = draft.deposits.get(placeKey(use))
-    if (deposit === undefined || deposit.left < use.amount) continue
+    if (deposit === undefined || deposit.isWithdrawn || deposit.left < use.amount) continue
     draft.deposits.set(placeKey(use), { ...deposit, left: usdc(deposit.left - use.amount) })
   }
 }

@@ -1,6 +1,6 @@
 import type { Refund } from "../../domain/Refund.ts"
 import type { Tables } from "../MemoryLedger.ts"
-import type { Spent } from "../TaskRepo.ts"
+import type { Spent } from "../../domain/Spent.ts"
 import { isStopped, pausedBy, touchWallet } from "./state.ts"
 
 export const saveRefund = (

@@ -4,7 +4,7 @@ import type { Batch } from "../../domain/Batch.ts"
 import type { TaskId, TaskRow } from "../../domain/Task.ts"
 import type { Wallet, WalletId } from "../../domain/Wallet.ts"
 import type { StoredTask, StoredTaskState, StoredWalletState, Tables, TaskEdit } from "../MemoryLedger.ts"
-import type { Spent } from "../TaskRepo.ts"
+import type { Spent } from "../../domain/Spent.ts"
 import { readWallet, sortTasks } from "../sql/rows.ts"
 
 const UNTOUCHED_WALLET: StoredWalletState = {

@@ -60,7 +60,13 @@ export const walletWork = (tables: Tables, walletId: WalletId): WalletWork => {
     maybeSpent,
     ...sorted(tables, tasks, wallet),
     held: new Set(batches.map(({ taskId }) => taskId).filter((id) => isHeld(tables, id))),
-    batches
+    batches,
+    completed: new Set(
+      [...tables.batches.values()]
+        .filter(({ walletId: of, taskId }) => of === walletId && tables.tasks.get(taskId)?.status === "completed")
+        .filter(isInFlight)
+        .map(({ taskId }) => taskId)
+    )
   }
 }
 

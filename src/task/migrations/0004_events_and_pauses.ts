@@ -65,7 +65,7 @@ const indexTheirs = Effect.gen(function* () {
 })
 
 /** The table with its schema, for a function that must find this one and no other of the name. */
-const qualified = Effect.fnUntraced(function* (table: string) {
+export const qualified = Effect.fnUntraced(function* (table: string) {
   const sql = yield* SqlClient.SqlClient
   const [row] = yield* sql<{ readonly name: string }>`
     SELECT format('%I.%I', n.nspname, c.relname) AS name
@@ -80,7 +80,7 @@ const qualified = Effect.fnUntraced(function* (table: string) {
  * also makes it work where `search_path` is empty, as while a backup is restored. No one else may hang it on a table of
  * his own and so write history.
  */
-const noting = Effect.fnUntraced(function* (name: string, statement: Fragment) {
+export const noting = Effect.fnUntraced(function* (name: string, statement: Fragment) {
   const sql = yield* SqlClient.SqlClient
   yield* sql`
     CREATE FUNCTION ${sql(name)}() RETURNS trigger

@@ -6,7 +6,7 @@ import { SqlClient } from "effect/sql"
  * and what was held to be true when they were recorded.
  */
 export default Effect.gen(function* () {
-  yield* reorganisations
+  yield* withdrawals
   yield* unitsOfMints
   yield* usdcImplementation
   yield* wallets
@@ -14,8 +14,8 @@ export default Effect.gen(function* () {
   yield* stalls
 })
 
-/** Anchors of the chain, and what is withdrawn when the chain takes it back. */
-const reorganisations = Effect.gen(function* () {
+/** What is withdrawn when the chain takes it back. */
+const withdrawals = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
   // A row stays when its transfer leaves the chain: mined again it is the same deposit, with what it paid for.
   yield* sql`ALTER TABLE ai_agent_deposits ADD COLUMN withdrawn_at timestamptz`

@@ -32,6 +32,10 @@ export const attention = Effect.fnUntraced(function* ({ sql }: Statements, limit
       FROM ai_agent_tasks t JOIN ai_agent_task_state s ON s.task_id = t.id
       WHERE s.held_at IS NOT NULL AND t.status IN ('pending_payment', 'funded', 'processing')
       UNION ALL
+      SELECT 'held', b.task_id, b.wallet_id, b.number, b.status_since, b.reason
+      FROM ai_agent_batches b JOIN ai_agent_tasks t ON t.id = b.task_id
+      WHERE b.status = 'held' AND t.status = 'completed'
+      UNION ALL
       SELECT CASE WHEN b.status = 'paid' THEN 'undelivered' ELSE 'unknown' END, b.task_id, b.wallet_id, b.number,
         b.status_since, b.reason
       FROM ai_agent_batches b WHERE b.status IN ('unknown', 'paid')

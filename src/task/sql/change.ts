@@ -1,8 +1,9 @@
 import { Effect } from "effect"
 import type { Fragment } from "effect/sql/Statement"
 import type { Batch } from "../../domain/Batch.ts"
+import { movesMoney, paymentIn } from "../../domain/Spent.ts"
 import { mayMove, type Task, type TaskId } from "../../domain/Task.ts"
-import { type BatchSave, type DeliveredMint, mintRowKey, type Spent, type TaskChange } from "../TaskRepo.ts"
+import { type BatchSave, type DeliveredMint, mintRowKey, type TaskChange } from "../TaskRepo.ts"
 import { keepPauses, pausedFor } from "./paused.ts"
 import type { Statements } from "./statements.ts"
 import { instantOf } from "./TimeColumns.ts"
@@ -39,21 +40,18 @@ const stillUncounted = (on: Statements, { id, walletId, mintsCompleted }: Task) 
   WHERE t.id = ${id}::uuid AND coalesce(t.mints_completed, 0) = ${mintsCompleted}::int
     AND NOT ${isStopped(on, on.sql`${walletId}::uuid`)}`
 
-/** The payment that this very step proves. */
-const paymentOf = (before: Batch, { paidAmount: amount, paymentBlock: block }: Batch): Spent | undefined =>
-  before.paymentTx !== undefined || amount === undefined || block === undefined ? undefined : { amount, block }
-
 export const saveBatch = Effect.fnUntraced(function* (on: Statements, save: BatchSave, nowMs: number) {
   const { before, after, mints = [] } = save
   return yield* transact(
     on,
     Effect.gen(function* () {
       // Between two looks nothing is reserved and nothing released.
-      if (after.status !== before.status) yield* touchWallet(on, before.walletId, paymentOf(before, after))
+      if (movesMoney(before, after)) yield* touchWallet(on, before.walletId, paymentIn(before, after))
       if (touchesTask(save)) yield* lockTask(on, before.taskId)
       if (isClaim(before, after)) yield* keepPauses(on.sql)
       if (save.onlyFor !== undefined) yield* orOutrun(stillOpen(on, save.onlyFor))
       yield* orOutrun(updateBatch(on, before, after))
+      if (save.withdrawsMints === true) yield* withdrawMints(on, before, nowMs)
       if (mints.length > 0) yield* recordMints(on, after, mints, nowMs)
       if (save.endsHold !== undefined) yield* endHold(on, before.taskId, save.endsHold)
       if (save.task !== undefined) {
@@ -65,8 +63,8 @@ export const saveBatch = Effect.fnUntraced(function* (on: Statements, save: Batc
   )
 })
 
-const touchesTask = ({ onlyFor, task, mints = [], endsHold }: BatchSave): boolean =>
-  onlyFor !== undefined || task !== undefined || mints.length > 0 || endsHold !== undefined
+const touchesTask = ({ onlyFor, task, mints = [], withdrawsMints, endsHold }: BatchSave): boolean =>
+  onlyFor !== undefined || task !== undefined || mints.length > 0 || withdrawsMints === true || endsHold !== undefined
 
 /** From this step on a payment may exist. */
 const isClaim = (before: Batch, after: Batch): boolean => before.status === "planned" && after.status === "signed"
@@ -177,6 +175,17 @@ const recordMints = Effect.fnUntraced(function* (
   yield* countMints(on, batch.taskId, nowMs)
 })
 
+const withdrawMints = Effect.fnUntraced(function* (on: Statements, { taskId, number }: Batch, nowMs: number) {
+  yield* on.sql`
+    WITH gone AS (
+      DELETE FROM ai_agent_batch_mints WHERE task_id = ${taskId}::uuid AND batch_number = ${number}::int
+      RETURNING task_id, mint_number, tx_hash
+    )
+    DELETE FROM ai_agent_mint_records r USING gone
+    WHERE r.task_id = gone.task_id AND r.mint_number = gone.mint_number AND r.tx_hash = gone.tx_hash`
+  yield* countMints(on, taskId, nowMs)
+})
+
 /** Marks mints as this batch's, and writes v1.1's record of each. Those that another batch has stay with it, and what a person
  * set aside is no batch's. */
 export const attributeMints = (
@@ -191,16 +200,19 @@ export const attributeMints = (
       tx: m.tx,
       part: m.part,
       log_index: m.logIndex,
-      mint_number: m.mintNumber
+      mint_number: m.mintNumber,
+      block: m.block?.toString() ?? null
     }))
   )
   const task = sql`${batch.taskId}::uuid`
   return sql`
     WITH taken AS (
       INSERT INTO ai_agent_batch_mints
-        (tx_hash, token, recipient, part, log_index, task_id, batch_number, mint_number)
-      SELECT x.tx, ${batch.token}, ${batch.recipient}, x.part, x.log_index, ${task}, ${batch.number}::int, x.mint_number
-      FROM jsonb_to_recordset(${rows}::text::jsonb) AS x(key text, tx text, part int, log_index int, mint_number int)
+        (tx_hash, token, recipient, part, log_index, task_id, batch_number, mint_number, block)
+      SELECT x.tx, ${batch.token}, ${batch.recipient}, x.part, x.log_index, ${task}, ${batch.number}::int, x.mint_number,
+        x.block
+      FROM jsonb_to_recordset(${rows}::text::jsonb)
+        AS x(key text, tx text, part int, log_index int, mint_number int, block bigint)
       WHERE NOT EXISTS (SELECT 1 FROM ai_agent_stray_mints stray WHERE stray.mint_key = x.key)
       ORDER BY x.tx, x.part
       ON CONFLICT DO NOTHING

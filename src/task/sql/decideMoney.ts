@@ -55,6 +55,7 @@ const useDeposits = ({ sql }: Statements, refund: Refund, uses: ReadonlyArray<De
     ), spent AS (
       UPDATE ai_agent_deposits d SET remaining = d.remaining - use.amount
       FROM use WHERE d.tx_hash = use.tx AND d.log_index = use.log_index AND d.remaining >= use.amount
+        AND d.withdrawn_at IS NULL
       RETURNING d.tx_hash, d.log_index, use.amount
     )
     INSERT INTO ai_agent_deposit_uses (tx_hash, log_index, refund_id, amount)

@@ -9,7 +9,7 @@ import type { CountedWallet, FoundDeposit } from "../TaskRepo.ts"
 import type { Statements } from "./statements.ts"
 import { instantOf } from "./TimeColumns.ts"
 
-const Keys = Schema.Array(Schema.Struct({ tx_hash: Schema.String, log_index: Schema.Number }))
+export const Keys = Schema.Array(Schema.Struct({ tx_hash: Schema.String, log_index: Schema.Number }))
 
 export const DepositFields = {
   wallet_id: Schema.String,

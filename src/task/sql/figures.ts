@@ -94,7 +94,8 @@ const sumsOf = ({ sql }: Statements) => sql`
     (SELECT count(*) FROM ai_agent_wallet_state WHERE stopped_at IS NOT NULL) AS stopped,
     (SELECT (extract(epoch FROM min(stopped_at)) * 1000)::float8 FROM ai_agent_wallet_state) AS stopped_ms
   FROM (SELECT ${capped(sql, sql`coalesce(sum(amount), 0)`)} AS deposited,
-    ${capped(sql, sql`coalesce(sum(remaining), 0)`)} AS credit FROM ai_agent_deposits) d`
+    ${capped(sql, sql`coalesce(sum(remaining), 0)`)} AS credit FROM ai_agent_deposits
+    WHERE withdrawn_at IS NULL) d`
 
 const Funnels = Schema.Array(
   Schema.Struct({

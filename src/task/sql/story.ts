@@ -114,7 +114,7 @@ const readWalletStory = Effect.fnUntraced(function* (on: Statements, id: WalletI
     LEFT JOIN (${reservations(sql, sql`SELECT ${walletId}`, false)}) m ON m.wallet_id = p.id`
   const deposits = yield* sql`
     SELECT ${depositColumns(on)} FROM ai_agent_deposits d LEFT JOIN ai_agent_wallets w ON w.id = d.wallet_id
-    WHERE d.wallet_id = ${walletId} ORDER BY d.block DESC, d.log_index DESC LIMIT ${HISTORY_MAX}::int`
+    WHERE d.wallet_id = ${walletId} AND d.withdrawn_at IS NULL ORDER BY d.block DESC, d.log_index DESC LIMIT ${HISTORY_MAX}::int`
   const refunds = yield* sql`
     SELECT ${refundColumns(on)} FROM ai_agent_refunds r
     WHERE r.wallet_id = ${walletId} ORDER BY r.created_at DESC LIMIT ${HISTORY_MAX}::int`

@@ -101,6 +101,7 @@ const fundLocked = Effect.fnUntraced(function* (
       UPDATE ai_agent_deposits d SET remaining = d.remaining - total.amount
       FROM (SELECT tx, log_index, sum(amount)::bigint AS amount FROM use GROUP BY 1, 2) total
       WHERE d.tx_hash = total.tx AND d.log_index = total.log_index AND d.remaining >= total.amount
+        AND d.withdrawn_at IS NULL
       RETURNING d.tx_hash, d.log_index
     ), noted AS (
       INSERT INTO ai_agent_deposit_uses (tx_hash, log_index, task_id, amount)

@@ -3,7 +3,7 @@ import type { SqlError } from "effect/sql/SqlError"
 import type { Fragment } from "effect/sql/Statement"
 import type { TaskId } from "../../domain/Task.ts"
 import type { WalletId } from "../../domain/Wallet.ts"
-import type { Spent } from "../TaskRepo.ts"
+import type { Spent } from "../../domain/Spent.ts"
 import type { Statements } from "./statements.ts"
 
 /** Somebody else changed the row first: the transaction is undone and nothing has happened. */

@@ -37,6 +37,7 @@ const WalletRecords = Schema.Array(
 )
 const Holds = Schema.Array(Schema.Struct({ task_id: Schema.String, held: Schema.Boolean }))
 const Counts = Schema.Array(Schema.Struct({ status: Schema.String, held: Schema.Boolean, count: Schema.BigInt }))
+const Ends = Schema.Array(Schema.Struct({ task_id: Schema.String, is_completed: Schema.Boolean }))
 const One = Schema.Array(Schema.Struct({ count: Schema.BigInt }))
 const Strays = Schema.Array(Schema.Struct({ mint_key: Schema.String }))
 const MintIds = Schema.Array(Schema.Struct({ tx_hash: Schema.String, part: Schema.Number }))
@@ -71,7 +72,8 @@ export const walletWork = Effect.fnUntraced(function* (on: Statements, walletId:
     LEFT JOIN ai_agent_wallet_state ws ON ws.wallet_id = p.id
     LEFT JOIN (${reservations(sql, sql`SELECT ${id}`, true)}) m ON m.wallet_id = p.id`
   const batches = yield* sql`
-    SELECT ${batchColumns(sql)}, s.held_at IS NOT NULL AS held
+    SELECT ${batchColumns(sql)}, s.held_at IS NOT NULL AS held,
+      coalesce(t.status = 'completed', false) AS is_completed
     FROM ai_agent_batches b
     LEFT JOIN ai_agent_task_state s ON s.task_id = b.task_id
     JOIN ai_agent_tasks t ON t.id = b.task_id
@@ -93,6 +95,9 @@ export const walletWork = Effect.fnUntraced(function* (on: Statements, walletId:
     ...readTasks(yield* Schema.decodeUnknownEffect(Tasks)(tasks), wallet),
     batches: (yield* Schema.decodeUnknownEffect(BatchRecords)(batches)).map(batchOf),
     held: new Set((yield* Schema.decodeUnknownEffect(Holds)(batches)).flatMap((row) => (row.held ? row.task_id : []))),
+    completed: new Set(
+      (yield* Schema.decodeUnknownEffect(Ends)(batches)).flatMap((end) => (end.is_completed ? [end.task_id] : []))
+    ),
     refunds: (yield* Schema.decodeUnknownEffect(RefundRecords)(refunds)).map(refundOf)
   } satisfies WalletWork
 })

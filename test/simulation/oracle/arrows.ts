@@ -1,5 +1,5 @@
 import type { BatchStatus } from "../../../src/domain/Batch.ts"
-import { BATCH_ARROWS } from "../../../src/domain/BatchLife.ts"
+import { BATCH_ARROWS, REORGANISATION_ARROWS } from "../../../src/domain/BatchLife.ts"
 import { REFUND_ARROWS, type RefundStatus } from "../../../src/domain/Refund.ts"
 import type { Status } from "../../../src/domain/Task.ts"
 
@@ -16,9 +16,10 @@ const TASK_ARROWS: Record<Status, ReadonlyArray<Status>> = {
 export const mayTaskMove = (from: Status, to: Status): boolean => from === to || TASK_ARROWS[from].includes(to)
 
 export const mayBatchMove = (from: BatchStatus, to: BatchStatus): boolean =>
-  BATCH_ARROWS[from].includes(to) || from === to
+  BATCH_ARROWS[from].includes(to) || from === to || REORGANISATION_ARROWS[from]?.includes(to) === true
 
-export const mayRefundMove = (from: RefundStatus, to: RefundStatus): boolean => REFUND_ARROWS[from].includes(to)
+export const mayRefundMove = (from: RefundStatus, to: RefundStatus): boolean =>
+  REFUND_ARROWS[from].includes(to) || from === to || (from === "paid" && (to === "signed" || to === "held"))
 
 export const arrowOf = (from: string, to: string): string => `${from} → ${to}`
 
@@ -28,5 +29,6 @@ export const refundStep = (from: RefundStatus, to: RefundStatus): string => `ref
 /** Every arrow that executors and operators take: those of batches, and those of refunds. */
 export const STEPS: ReadonlyArray<string> = [
   ...Object.entries(BATCH_ARROWS).flatMap(([from, ways]) => ways.map((to) => arrowOf(from, to))),
+  ...Object.entries(REORGANISATION_ARROWS).flatMap(([from, ways]) => ways.map((to) => arrowOf(from, to))),
   ...Object.entries(REFUND_ARROWS).flatMap(([from, ways]) => ways.map((to) => refundStep(from as RefundStatus, to)))
 ]

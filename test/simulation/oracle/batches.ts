@@ -72,12 +72,16 @@ const onStep = (oracle: Oracle, old: Batch, batch: Batch): void => {
   if (!mayBatchMove(old.status, batch.status)) oracle.report("I8", `${nameOf(batch)} goes ${arrow}`)
   const changed = FIXED.filter((field) => old[field] !== batch[field])
   if (changed.length > 0) oracle.report("I2", `${nameOf(batch)} has another ${changed.join(", ")}`)
-  if (batch.minted < old.minted) oracle.report("I4", `${nameOf(batch)} has fewer mints than before`)
+  const { reorganisations } = oracle.world.chain
+  if (batch.minted < old.minted && reorganisations === 0)
+    oracle.report("I4", `${nameOf(batch)} has fewer mints than before`)
   if (batch.status === "paid" && old.status !== "paid") checkPaid(oracle, batch)
   if (batch.status === "planned" && old.status !== "planned") checkVoid(oracle, old)
 }
 
 const checkPaid = (oracle: Oracle, batch: Batch): void => {
+  // It was on chain when it was looked for.
+  if (batch.paymentTx !== undefined && oracle.world.chain.gone.has(batch.paymentTx)) return
   const outcome = oracle.world.chain.outcome(batch.payer, batch.nonce)
   if (outcome._tag !== "Used") oracle.report("I2", `${nameOf(batch)} counts as paid, and its nonce is ${outcome._tag}`)
   else if (outcome.tx !== batch.paymentTx) oracle.report("I2", `${nameOf(batch)} counts as paid by ${batch.paymentTx}`)

@@ -42,13 +42,16 @@ const bookedSince = (world: World, tables: Tables, { id, agentAddress }: StoredW
   const came = [...tables.deposits.values()]
     .filter(({ walletId, block, isWithdrawn }) => walletId === id && !isWithdrawn && block.number > openedBlock)
     .reduce((sum, { amount }) => sum + amount, 0n)
-  return spendingOf(world, agentAddress as Address)
+  const gone = [...world.chain.gone.values()].filter(({ from }) => from === agentAddress)
+  return [...spendingOf(world, agentAddress as Address), ...gone]
     .filter(({ tx, block }) => booked.has(tx) && BigInt(block) > openedBlock)
     .reduce((left, { amount }) => left - amount, came)
 }
 
-const isOnChain = (oracle: Oracle, { wallet, from, amount, tx, block }: StoredDeposit): boolean =>
-  oracle.world.chain
+/** It was on chain when it was looked for, though it may have left since, or moved to another block. */
+const isOnChain = ({ world: { chain } }: Oracle, { wallet, from, amount, tx, block }: StoredDeposit): boolean =>
+  chain.gone.has(tx) ||
+  chain
     .transfersOf(wallet)
     .some(
       (transfer) =>
@@ -56,7 +59,7 @@ const isOnChain = (oracle: Oracle, { wallet, from, amount, tx, block }: StoredDe
         transfer.to === wallet &&
         transfer.from === from &&
         transfer.amount === amount &&
-        BigInt(transfer.block) === block.number
+        (chain.reorganisations > 0 || BigInt(transfer.block) === block.number)
     )
 
 const checkRecorded = (oracle: Oracle, deposit: StoredDeposit): void => {
@@ -80,9 +83,15 @@ const isForOpenOrder = ({ owners, world }: Oracle, { tasks }: Tables, { nonce }:
   return status === "pending_payment" || status === "funded" || status === "processing"
 }
 
+/** v1.1 paid for an order that was taken over already: the ledger cannot know of it. */
+const isLateByV1 = ({ world }: Oracle, { batches }: Tables, { nonce, block }: Transfer): boolean => {
+  const order = nonce && world.byV1.paid.get(nonce)
+  return [...batches.values()].some(({ taskId, window }) => taskId === order && window && window.block < block)
+}
+
 /** What a person has to find: a theft, and what was signed before a restore and landed when its order had failed since. */
 const isStray = (oracle: Oracle, tables: Tables, known: ReadonlySet<string>, transfer: Transfer): boolean => {
-  if (oracle.world.thefts.has(transfer)) return true
+  if (oracle.world.thefts.has(transfer) || isLateByV1(oracle, tables, transfer)) return true
   if (isForOpenOrder(oracle, tables, transfer)) return false
   const { nonce } = transfer
   return nonce === undefined || oracle.forgotten.has(nonce) || !known.has(nonce)

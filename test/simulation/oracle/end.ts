@@ -4,6 +4,7 @@ import type { Refund } from "../../../src/domain/Refund.ts"
 import type { MintEvent, Transfer } from "../Chain.ts"
 import type { World } from "../World.ts"
 import { unsettledBooks } from "./books.ts"
+import { isReorganised } from "./money.ts"
 import type { Oracle } from "./Oracle.ts"
 
 const isTerminal = ({ status }: StoredTask): boolean =>
@@ -41,14 +42,17 @@ const isBesideUnwritable = ({ unwritable }: World, { tasks }: Tables, { id, wall
   unwritable.has(id) ||
   (status === "pending_payment" && [...unwritable].some((other) => tasks.get(other)?.walletId === walletId))
 
-/** What a held order of another program may have spent of its wallet is not certain until a person takes that one over. */
+/**
+ * What an order of another program may have spent of its wallet is not certain until it is taken over: by a person where
+ * it is held, or when its token is not stopped any more.
+ */
 const isBesideForeign = (tables: Tables, { walletId, status }: StoredTask): boolean =>
   status === "pending_payment" &&
   [...tables.tasks.values()].some(
     (other) =>
       other.walletId === walletId &&
       (other.status === "processing" || other.status === "funded") &&
-      isHeld(tables, other) &&
+      (isHeld(tables, other) || isStopped(tables, other)) &&
       ![...tables.batches.values()].some(({ taskId }) => taskId === other.id)
   )
 
@@ -97,6 +101,7 @@ export const isOver = (world: World): boolean => {
   const isOpen = (task: StoredTask) => !isTerminal(task) && !needsPerson(world, tables, task)
   if ([...tables.tasks.values()].some(isOpen)) return false
   if (openRefunds(world, tables).length > 0) return false
+  if (isReorganised(world, tables)) return false
   const isUnproven = [...tables.batches.values()].some(
     ({ status }) => status === "signed" || status === "accepted" || status === "unknown"
   )
@@ -151,8 +156,9 @@ const checkMints = (oracle: Oracle, tables: Tables, task: StoredTask): void => {
   if (isDecided(tables, task)) return checkDecided(oracle, task, minted)
   // After a restore the ledger may have forgotten orders altogether, and mints of theirs may be anybody's.
   if (isHeld(tables, task) || (oracle.restores > 0 && task.status !== "completed")) return
-  // Where the server names no mints, those that a user made beside it cannot be told from the order's.
-  if (direct > 0 ? task.mintsCompleted > made + direct : made !== task.mintsCompleted) {
+  // Those cannot be told from the order's.
+  const others = direct + lateMints(oracle, tables, task)
+  if (others > 0 ? task.mintsCompleted > made + others : made !== task.mintsCompleted) {
     oracle.report("I4", `${name} is ${task.status} and counts ${task.mintsCompleted} mints, ${made} are on chain`)
   }
   if (made > task.quantity) oracle.report("I3", `${made} mints were made for ${name}, ${task.quantity} were ordered`)
@@ -161,6 +167,13 @@ const checkMints = (oracle: Oracle, tables: Tables, task: StoredTask): void => {
 /** Mints of its token that its user made by themselves. */
 const directMints = ({ owners, world }: Oracle, { token, userAddress }: StoredTask): number =>
   world.chain.mintsOf(token as Address, userAddress as Address).filter(({ nonce }) => !owners.has(nonce)).length
+
+/** Mints for the same person that came when a person had decided already that there would be none. */
+const lateMints = ({ owners, world }: Oracle, { batches }: Tables, { token, userAddress }: StoredTask): number =>
+  world.chain.mintsOf(token as Address, userAddress as Address).filter(({ nonce }) => {
+    const owner = owners.get(nonce)
+    return owner !== undefined && batches.get(`${owner.taskId}/${owner.number}`)?.status === "resolved"
+  }).length
 
 /** Whether a person said of a batch what is to be believed of it. */
 const isDecided = ({ batches }: Tables, { id }: StoredTask): boolean =>

@@ -70,7 +70,8 @@ const onStep = (oracle: Oracle, old: Refund, refund: Refund): void => {
   if (!mayRefundMove(old.status, refund.status)) oracle.report("I8", `${nameOf(refund)} goes ${arrow}`)
   const changed = FIXED.filter((field) => old[field] !== refund[field])
   if (changed.length > 0) oracle.report("I2", `${nameOf(refund)} has another ${changed.join(", ")}`)
-  if (refund.status === "paid" && chain.outcome(refund.payer, refund.nonce)._tag !== "Used") {
+  const isGone = refund.tx !== undefined && chain.gone.has(refund.tx)
+  if (refund.status === "paid" && !isGone && chain.outcome(refund.payer, refund.nonce)._tag !== "Used") {
     oracle.report("I2", `${nameOf(refund)} counts as paid, and its nonce is unused`)
   }
   if (refund.status === "planned" && old.status === "signed") checkVoid(oracle, old)
