@@ -17,14 +17,16 @@ import * as Metrics from "../ops/metrics.ts"
 import * as Progress from "../ops/Progress.ts"
 import { notePause } from "../ops/usdcPause.ts"
 import { type BadTask, type Funding, TaskRepo, type WalletOrders } from "../task/TaskRepo.ts"
+import { eachAlone } from "../wallet/eachAlone.ts"
+import { holdTasks } from "../wallet/outcome.ts"
 import { UsdcCode } from "../wallet/UsdcCode.ts"
 import { Wallets } from "../wallet/Wallets.ts"
 import { type Looked, makeReport, reportDeposits } from "./checkReport.ts"
 import { makeHoldBlacklisted } from "./blacklisted.ts"
 import { type Known, makeCountDeposits } from "./deposits.ts"
-import { eachAlone } from "./eachAlone.ts"
 import { every } from "./every.ts"
 import { makeWatchChain } from "./reorganisation.ts"
+import { makeTellUndone } from "./undone.ts"
 
 /** Wallets read in one statement, and in one sweep; the next sweep goes on where this one stopped. */
 const PAGE_WALLETS = 2_000
@@ -60,6 +62,7 @@ export const makeCheckTick = Effect.gen(function* () {
   const usdcCode = yield* UsdcCode
   const holdBlacklisted = makeHoldBlacklisted()
   const watchChain = yield* makeWatchChain
+  const tellUndone = makeTellUndone()
   return Effect.fn("CheckLoop.tick")(function* () {
     const ended = yield* startStages
     yield* endKeyHolds
@@ -68,7 +71,7 @@ export const makeCheckTick = Effect.gen(function* () {
     const checked = orders.reduce((count, { pending }) => count + pending.length, bad.length)
     yield* (checked > 0 ? Log.info : Log.debug)(`🔍 Found ${checked} task(s) to check...`)
     const { usable, unusable } = yield* checkKeys(orders)
-    yield* holdBad([...bad, ...unusable])
+    yield* holdTasks([...bad, ...unusable])
     const watched = onceEach([...usable, ...(yield* idle)])
     yield* ended("read")
     // Also where there is no wallet to look at: clocks, the code of USDC and whether it moves are looked at all the same,
@@ -90,6 +93,8 @@ export const makeCheckTick = Effect.gen(function* () {
     yield* ended("decide")
     const funded = yield* fundPaid(looked, balances.block, known)
     const cancelled = yield* cancelOverdue(looked, balances.block)
+    const due = looked.filter(({ verdict }) => verdict === "fund" || verdict === "cancel").map(({ task }) => task.id)
+    yield* tellUndone(due, [...funded, ...cancelled])
     yield* ended("write")
     yield* report(looked, balances.block, { funded, cancelled })
     yield* reportDeposits(arrived, usable)
@@ -201,16 +206,6 @@ const notePauses = Effect.gen(function* () {
   yield* eachAlone(yield* repo.unnotedPauses(PAUSE_NOTES_MAX), (some) =>
     repo.notePauses(some.map(({ taskId }) => taskId))
   )
-})
-
-const holdBad = Effect.fnUntraced(function* (bad: ReadonlyArray<BadTask>) {
-  if (bad.length === 0) return
-  const repo = yield* TaskRepo
-  const nowMs = yield* Clock.currentTimeMillis
-  const held = new Set(yield* eachAlone(bad, (some) => repo.hold(some, nowMs)))
-  for (const { taskId, reason } of bad) {
-    if (held.has(taskId)) yield* Log.warn(`⚠️ Task ${shortId(taskId)} is held: ${reason}`, { task: taskId })
-  }
 })
 
 /** What this look tells of how far the clocks are apart. */

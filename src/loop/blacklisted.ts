@@ -1,9 +1,9 @@
 import { Clock, Effect } from "effect"
 import { ChainClient } from "../chain/ChainClient.ts"
-import { messages, shortId, type TaskId } from "../domain/Task.ts"
+import { messages } from "../domain/Task.ts"
 import { standstillOf } from "../domain/UsdcState.ts"
-import * as Log from "../ops/Log.ts"
-import { TaskRepo, type WalletOrders } from "../task/TaskRepo.ts"
+import type { WalletOrders } from "../task/TaskRepo.ts"
+import { holdTasks } from "../wallet/outcome.ts"
 
 /** Wallets with an order that waits for money are looked at this often: long before a deadline is over. */
 const EVERY_MS = 60_000
@@ -31,10 +31,7 @@ export const makeHoldBlacklisted = () => {
         : one.pending.map(({ id }) => ({ taskId: id, reason: messages.held(standstill.reason) }))
     })
     if (barred.length === 0) return all
-    const held: ReadonlyArray<TaskId> = yield* (yield* TaskRepo).hold(barred, nowMs)
-    for (const { taskId, reason } of barred) {
-      if (held.includes(taskId)) yield* Log.warn(`⚠️ Task ${shortId(taskId)} is held: ${reason}`, { task: taskId })
-    }
+    yield* holdTasks(barred)
     return all.filter((one) => reasonOf(one) === undefined)
   })
 }

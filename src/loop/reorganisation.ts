@@ -88,7 +88,8 @@ const tell = (words: string) =>
  */
 const compare = Effect.fnUntraced(function* (block: Block) {
   const repo = yield* TaskRepo
-  const anchors = (yield* repo.anchors).filter((anchor) => anchor.block <= block.number)
+  const all = yield* repo.anchors
+  const anchors = all.filter((anchor) => anchor.block <= block.number)
   const [seen, proofs] = [anchors.filter(({ isProof }) => !isProof), anchors.filter(({ isProof }) => isProof)]
   const newest = seen[0]
   const asked = [...proofs.toReversed().slice(0, PROOFS_MAX), ...(newest === undefined ? [] : [newest])]
@@ -98,7 +99,9 @@ const compare = Effect.fnUntraced(function* (block: Block) {
   ])
   const strange = asked.filter(({ hash }, index) => there[index] !== hash).toSorted(byHeight)
   const isNew = newest?.block !== block.number || proofs.length > 0
-  if (strange.length === 0 && here !== undefined && isNew) {
+  // Below one that this node has not reached it says nothing: the chain may have left that one, and have forked below both.
+  const isHighest = all.every((anchor) => anchor.block <= block.number)
+  if (strange.length === 0 && here !== undefined && isNew && isHighest) {
     const covered = asked.filter(({ isProof }) => isProof).map((anchor) => anchor.block)
     yield* repo.addAnchor({ block: block.number, hash: here }, [...superfluous(seen), ...covered])
   }

@@ -60,6 +60,13 @@ const note = Effect.fnUntraced(function* (incident: Omit<Incident, "sinceMs">, a
 export const close = (key: string): Effect.Effect<boolean> =>
   Effect.map(CurrentIncidents, (incidents) => incidents.delete(key))
 
+/** When the condition was last raised; `undefined` where it does not hold. */
+export const lastRaisedMs = Effect.fnUntraced(function* (key: string) {
+  const seenAtMs = (yield* CurrentIncidents).get(key)?.seenAtMs
+  const nowMs = yield* Clock.currentTimeMillis
+  return seenAtMs !== undefined && nowMs - seenAtMs <= FORGOTTEN_MS ? seenAtMs : undefined
+})
+
 /** What holds now and has lasted long enough to be shown, the oldest first. */
 export const open: Effect.Effect<ReadonlyArray<Incident>> = Effect.gen(function* () {
   const incidents = yield* CurrentIncidents

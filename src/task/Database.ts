@@ -33,6 +33,8 @@ export const layerAs = (who: { readonly applicationName: string; readonly connec
         startupParameters: {
           // The server gives up too, also where this process is gone.
           statement_timeout: String(Duration.toMillis(settings.databaseTimeout)),
+          // A row that another program holds is tried again later, long before the time of the whole statement is up.
+          lock_timeout: String(Math.ceil(Duration.toMillis(settings.databaseTimeout) / 10)),
           // A process that is frozen in the middle of a transaction lets go of its rows while those who wait for them
           // still do.
           idle_in_transaction_session_timeout: String(Math.ceil(Duration.toMillis(settings.databaseTimeout) / 2)),

@@ -37,6 +37,11 @@ export interface BadTask {
   readonly reason: string
 }
 
+export interface HoldOptions {
+  /** Whether the row of the task says why it is held. `false` where that row cannot be written. */
+  readonly inRow?: boolean
+}
+
 /** An order that waits until the key of its wallet opens. */
 export interface HeldForKey extends BadTask {
   readonly wallet: Wallet
@@ -261,7 +266,11 @@ export class TaskRepo extends Context.Service<
       nowMs: number
     ) => Effect.Effect<ReadonlyArray<TaskId>, LedgerError>
     /** Sets tasks aside with a reason. Returns those that were not held before. */
-    readonly hold: (tasks: ReadonlyArray<BadTask>, nowMs: number) => Effect.Effect<ReadonlyArray<TaskId>, LedgerError>
+    readonly hold: (
+      tasks: ReadonlyArray<BadTask>,
+      nowMs: number,
+      options?: HoldOptions
+    ) => Effect.Effect<ReadonlyArray<TaskId>, LedgerError>
     /** Orders that are held because of the key of their wallet, `limit` at most, the longest held first. */
     readonly heldForKeys: (limit: number) => Effect.Effect<ReadonlyArray<HeldForKey>, LedgerError>
     /** Ends the holds of tasks that are still held for this very reason. Gives those that were. */

@@ -38,7 +38,7 @@ export const layerNoDeps = Layer.effect(
       knownNonces: (nonces) => read((tables) => knownNonces(tables, nonces)),
       fund: (fundings, block, nowMs) => transact((draft) => fund(draft, fundings, block, nowMs)),
       cancel: (cancellations, block, nowMs) => transact((draft) => cancel(draft, cancellations, block, nowMs)),
-      hold: (tasks, nowMs) => transact((draft) => hold(draft, tasks, nowMs)),
+      hold: (tasks, nowMs, options) => transact((draft) => hold(draft, tasks, nowMs, options)),
       heldForKeys: (limit) => read((tables) => heldForKeys(tables, limit)),
       endHolds: (holds, nowMs) => transact((draft) => endHolds(draft, holds, nowMs)),
       unnotedPauses: (limit) => read((tables) => unnotedPauses(tables, limit)),

@@ -8,7 +8,8 @@ import { hold } from "../domain/BatchLife.ts"
 import { messages, shortId, type Task, type TaskId } from "../domain/Task.ts"
 import * as Incidents from "../ops/Incidents.ts"
 import * as Log from "../ops/Log.ts"
-import { type TaskChange, TaskRepo } from "../task/TaskRepo.ts"
+import { type BadTask, type TaskChange, TaskRepo } from "../task/TaskRepo.ts"
+import { eachAlone } from "./eachAlone.ts"
 import { Outage } from "./Outage.ts"
 
 /** Pauses after the first, second, … refusal in a row; the last one is for all that follow. */
@@ -18,12 +19,19 @@ const REFUSAL_PAUSES_MS = [5_000, 30_000, 120_000]
 const WALLETS_REFUSED_ALIKE = 3
 const REFUSED_ALIKE_WITHIN_MS = 300_000
 
-/** Sets a task aside for a person. */
-export const holdTask = Effect.fnUntraced(function* (taskId: TaskId, reason: string) {
+/** Sets tasks aside for a person. Those whose rows cannot be written are held all the same, and their rows do not say so. */
+export const holdTasks = Effect.fnUntraced(function* (bad: ReadonlyArray<BadTask>) {
   const repo = yield* TaskRepo
-  const held = yield* repo.hold([{ taskId, reason }], yield* Clock.currentTimeMillis)
-  if (held.length > 0) yield* Log.warn(`⚠️ Task ${shortId(taskId)} is held: ${reason}`, { task: taskId })
+  const nowMs = yield* Clock.currentTimeMillis
+  const held = yield* eachAlone(bad, (some) => repo.hold(some, nowMs))
+  const left = bad.filter(({ taskId }) => !held.includes(taskId))
+  const all = new Set([...held, ...(left.length === 0 ? [] : yield* repo.hold(left, nowMs, { inRow: false }))])
+  for (const { taskId, reason } of bad) {
+    if (all.has(taskId)) yield* Log.warn(`⚠️ Task ${shortId(taskId)} is held: ${reason}`, { task: taskId })
+  }
 })
+
+export const holdTask = (taskId: TaskId, reason: string) => holdTasks([{ taskId, reason }])
 
 export const completeTask = Effect.fnUntraced(function* (task: Task) {
   const repo = yield* TaskRepo

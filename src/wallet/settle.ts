@@ -12,6 +12,7 @@ import { Minter } from "../mint/Minter.ts"
 import * as Log from "../ops/Log.ts"
 import { TaskRepo, type WalletWork } from "../task/TaskRepo.ts"
 import { deliverBatch } from "./deliver.ts"
+import { alone } from "./eachAlone.ts"
 import { mintsFor, neverPaidFor } from "./mints.ts"
 import { holdStalled, holdTask, setAside } from "./outcome.ts"
 import { confirmMs } from "./pace.ts"
@@ -50,13 +51,21 @@ export const settleBatches = Effect.fn("Wallet.settleBatches")(function* (work: 
       const outcome = outcomes[index] ?? { _tag: "Unexplained" }
       const standstill = yield* standstillFor(usdc, { payer: batch.payer, payee: window.payTo })
       if (standstill !== undefined && outcome._tag === "Unused") yield* holdWhere(standstill, [batch.taskId])
-      changed = (yield* settle({ work, batch, window, outcome, block, standstill })) || changed
+      const settling = settle({ work, batch, window, outcome, block, standstill })
+      changed = (yield* alone(batch.taskId, settling, postpone(batch))) || changed
     }
   }
   for (const batch of due) {
-    if (batch.status === "paid") changed = (yield* deliverBatch(work, batch)) || changed
+    if (batch.status !== "paid") continue
+    changed = (yield* alone(batch.taskId, deliverBatch(work, batch), postpone(batch))) || changed
   }
   return changed
+})
+
+/** Its order's row cannot be written: what the chain shows is looked at again. */
+const postpone = Effect.fnUntraced(function* (before: Batch) {
+  const nowMs = yield* Clock.currentTimeMillis
+  return yield* (yield* TaskRepo).saveBatch({ before, after: lookAgain(before, nowMs) }, nowMs)
 })
 
 /** A payment in flight, and what the chain showed of it in one block. */

@@ -7,6 +7,7 @@ import { messages, shortId, type Task } from "../domain/Task.ts"
 import { sum, zero } from "../domain/Usdc.ts"
 import type { WalletId } from "../domain/Wallet.ts"
 import { TaskRepo, type WalletWork } from "../task/TaskRepo.ts"
+import { alone } from "./eachAlone.ts"
 import { completeTask, failTask, holdTask, noteWaiting, pauseTask } from "./outcome.ts"
 import { payBatch } from "./pay.ts"
 import { planTask } from "./plan.ts"
@@ -16,6 +17,9 @@ import { withWallet, type OpenWork } from "./work.ts"
 
 /** Another program was first: leave it a moment before looking again. */
 const OUTRUN_PAUSE_MS = 1_000
+
+/** How soon to try again an order of which a row cannot be written. A pause is ours alone, and no change of that row. */
+const UNWRITABLE_PAUSE_MS = 60_000
 
 /** How soon to look again where the node is behind what was proven before. */
 const LAGGING_PAUSE_MS = 5_000
@@ -36,7 +40,10 @@ export const takeTurn = Effect.fn("Wallet.takeTurn")(function* (walletId: Wallet
   if (refund !== undefined) return nextTurnMs(nowMs, yield* moveRefund(work, refund))
   const open = work.stopped === undefined ? withWallet(work) : undefined
   const task = open?.tasks.find((candidate) => (candidate.nextActionAtMs ?? 0) <= nowMs && !isOccupied(work, candidate))
-  if (open !== undefined && task !== undefined) return nextTurnMs(nowMs, yield* moveTask(open, task))
+  if (open !== undefined && task !== undefined) {
+    const later = pauseTask(task, UNWRITABLE_PAUSE_MS)
+    return nextTurnMs(nowMs, yield* alone(task.id, moveTask(open, task), later))
+  }
   return nextDueMs(work)
 })
 
@@ -50,7 +57,7 @@ const noteWaits = Effect.fnUntraced(function* (work: WalletWork) {
   const planned = new Set(work.batches.map(({ taskId }) => taskId))
   for (const task of work.tasks) {
     const why = task.status === "funded" || planned.has(task.id) ? waitsFor(work, task) : undefined
-    if (why !== undefined) yield* noteWaiting(task, why)
+    if (why !== undefined) yield* alone(task.id, noteWaiting(task, why), Effect.void)
   }
 })
 

@@ -189,6 +189,29 @@ layer(Pglite.layer())("what a reorganised chain no longer shows", (it) => {
     }).pipe(onWorld())
   )
 
+  it.effect("a look at a node that lags behind what was seen hides no part of it", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const ann = yield* person("ann")
+      yield* order(ann, 5)
+      yield* start
+      yield* pass(60)
+      const sql = yield* SqlClient.SqlClient
+      const [seen] = yield* sql<{ readonly block: bigint }>`SELECT max(block) AS block FROM ai_agent_anchors`
+      const fork = seen?.block ?? 0n
+      world.deposit(ann.agentAddress, units(3))
+      yield* pass(10)
+      world.reorganise(world.head - fork, { isMinedAgain: false })
+      // In ten seconds it shows blocks above the fork, and not yet the one that the last sweep saw.
+      world.lagBlocks = world.confirmed.number + 2n - fork
+      yield* pass(10)
+      world.lagBlocks = 0n
+      yield* pass(90)
+      assert.strictEqual(yield* told("deposit.withdrawn"), 1)
+      assert.deepStrictEqual(yield* books, { book_balance: 0n, stopped_reason: null })
+    }).pipe(onWorld())
+  )
+
   it.effect("a node that stays silent for minutes is not waited for any longer", () =>
     Effect.gen(function* () {
       const world = yield* World

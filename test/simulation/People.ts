@@ -1,4 +1,5 @@
 import { type Address, address, ZERO } from "../../src/domain/Address.ts"
+import type { TaskId } from "../../src/domain/Task.ts"
 import { digest } from "./Chain.ts"
 import { PAYMENT_TIMEOUT_MS } from "./oracle/money.ts"
 import type { Random } from "./random.ts"
@@ -83,9 +84,19 @@ export class People {
     const order = { id, walletId, userAddress, token, quantity, pricePerMint: price, totalCost }
     ledger.insertOrder({ ...order, createdAtMs: timeline.nowMs })
     if (faults.strikes("order set to funded by another program")) this.#setFunded(id)
-    if (faults.strikes("row that cannot be written")) this.#world.unwritable.add(id)
+    if (faults.strikes("row that cannot be written")) this.#lock(id)
     if (faults.strikes("user mints without us")) this.#mintDirectly(person, token)
     trace.say("people", `order ${id.slice(0, 8)} of ${walletId.slice(0, 8)}: ${quantity} for ${totalCost}`)
+  }
+
+  /** A trigger of somebody else keeps the row as it is: for ever, or for some minutes of its life. */
+  #lock(id: TaskId): void {
+    const { faults, timeline, unwritable } = this.#world
+    const random = faults.random("row that cannot be written")
+    if (random.chance(0.5)) return void unwritable.add(id)
+    const fromMs = random.pick([5, 60, 300]) * 1000
+    timeline.after(fromMs, () => unwritable.add(id))
+    timeline.after(fromMs + random.pick([30, 300, 900]) * 1000, () => unwritable.delete(id))
   }
 
   #payFor(person: Person, atMs: number, cost: bigint): void {

@@ -1,9 +1,9 @@
 import { type Context, Effect, Layer } from "effect"
-import type { TaskId } from "../../src/domain/Task.ts"
+import type { Task, TaskId } from "../../src/domain/Task.ts"
 import { DecisionRepo } from "../../src/task/DecisionRepo.ts"
 import * as DecisionRepoMemory from "../../src/task/DecisionRepoMemory.ts"
 import { MemoryLedger } from "../../src/task/MemoryLedger.ts"
-import { LedgerError, TaskRepo } from "../../src/task/TaskRepo.ts"
+import { type BatchSave, type HoldOptions, LedgerError, type TaskChange, TaskRepo } from "../../src/task/TaskRepo.ts"
 import * as TaskRepoMemory from "../../src/task/TaskRepoMemory.ts"
 import { interposed, type Process } from "./Process.ts"
 import type { World } from "./World.ts"
@@ -16,11 +16,44 @@ const late = (operation: string) => new LedgerError({ reason: "Timeout", operati
 const refused = (operation: string) =>
   new LedgerError({ reason: "Rejected", operation, detail: "a trigger of somebody else says no" })
 
-/** Whether a write changes one of these orders: each of a list has to be written, or none is. */
-const concerns = (operation: string, [what]: ReadonlyArray<unknown>, orders: ReadonlySet<TaskId>): boolean => {
-  if (orders.size === 0 || !["fund", "cancel", "hold", "fail", "release", "retry"].includes(operation)) return false
-  const rows = (Array.isArray(what) ? what : [what]) as ReadonlyArray<{ taskId?: TaskId; task?: { id: TaskId } }>
-  return rows.some(({ taskId, task }) => orders.has(taskId ?? task?.id ?? ""))
+/** Columns of a change that are ours, beside the row of the order. */
+const OURS = new Set(["nextActionAtMs", "refusal", "stalledSinceMs"])
+
+const isOfRow = (change: TaskChange): boolean => Object.keys(change).some((column) => !OURS.has(column))
+
+const batchChangesRow = ({ mints = [], withdrawsMints, endsHold, task }: BatchSave): boolean =>
+  mints.length > 0 || withdrawsMints === true || endsHold !== undefined || (task !== undefined && isOfRow(task.change))
+
+interface Named {
+  readonly taskId?: TaskId
+  readonly task?: { readonly id: TaskId }
+}
+
+const idOf = (one: Named | TaskId): TaskId => (typeof one === "string" ? one : (one.taskId ?? one.task?.id ?? ""))
+
+/** The orders whose rows a write changes: each of a list has to be written, or none is. */
+const rowsOf = (operation: string, [what, how, options]: ReadonlyArray<unknown>): ReadonlyArray<TaskId> => {
+  const listed = () => (Array.isArray(what) ? what : [what]).map((one: Named | TaskId) => idOf(one))
+  switch (operation) {
+    case "fund":
+    case "cancel":
+    case "fail":
+    case "release":
+    case "retry":
+    case "notePauses":
+    case "endHolds":
+      return listed()
+    case "hold":
+      return (options as HoldOptions | undefined)?.inRow === false ? [] : listed()
+    case "plan":
+      return [(what as Task).id]
+    case "saveTask":
+      return isOfRow(how as TaskChange) ? [(what as Task).id] : []
+    case "saveBatch":
+      return batchChangesRow(what as BatchSave) ? [(what as BatchSave).before.taskId] : []
+    default:
+      return []
+  }
 }
 
 /** Work on the ledger over a connection that may be lost before or after the commit. */
@@ -34,7 +67,7 @@ const connected = <A, E, R>(
   Effect.suspend(() => {
     const { faults } = world
     const fails = (error: LedgerError) => Effect.fail(error) as Effect.Effect<never, E>
-    if (concerns(operation, args, world.unwritable)) return fails(refused(operation))
+    if (rowsOf(operation, args).some((id) => world.unwritable.has(id))) return fails(refused(operation))
     if (faults.strikes("ledger lost before commit")) return fails(lost(operation, "connection refused"))
     if (faults.strikes("ledger lost after commit")) {
       return Effect.andThen(work, fails(lost(operation, "connection reset")))

@@ -129,9 +129,26 @@ describe("what the ledger says when it cannot", () => {
           // Patient itself: only the server gives up.
           Effect.provide(ledger().pipe(Layer.provide(limited)), { local: true })
         )
-        const failure = yield* whileLocked(failing)
+        const sql = yield* SqlClient.SqlClient
+        yield* sql`CREATE FUNCTION sleep() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(10); RETURN NEW; END'`
+        yield* sql`CREATE TRIGGER sleep BEFORE UPDATE ON ai_agent_tasks FOR EACH ROW EXECUTE FUNCTION sleep()`
+        const failure = yield* failing
         assert.deepInclude(failure, { _tag: "LedgerError", reason: "Timeout" })
         assert.include(failure.message, "canceling statement due to statement timeout")
+      })
+    )
+  )
+
+  it.live("a lock that another program keeps is Contended long before the statement's own time is up", () =>
+    onDatabase((url) =>
+      Effect.gen(function* () {
+        const databaseUrl = Option.some(Redacted.make(url))
+        const limited = Database.layer.pipe(Layer.provide(settings({ ...SHORT, databaseUrl })))
+        const { fundBy } = yield* givenFundable
+        const failing = Effect.flip(Effect.flatMap(TaskRepo, fundBy)).pipe(
+          Effect.provide(ledger().pipe(Layer.provide(limited)), { local: true })
+        )
+        assert.deepInclude(yield* whileLocked(failing), { _tag: "LedgerError", reason: "Contended" })
       })
     )
   )

@@ -70,9 +70,9 @@ const someoneWaits = ({ sql }: Program) =>
  * What `second` comes to where it begins while `first` is done and not committed: it waits for the first one's locks, or
  * ends before.
  */
-const beside = Effect.fnUntraced(function* <A, B, E, R>(
+const beside = Effect.fnUntraced(function* <A, B, E, E2, R>(
   first: (program: Program) => Effect.Effect<A, E, R>,
-  second: (program: Program) => Effect.Effect<B, E, R>
+  second: (program: Program) => Effect.Effect<B, E2, R>
 ) {
   const [one, other] = yield* Programs
   const [isDone, mayCommit] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
@@ -125,6 +125,55 @@ describe("what is decided on PostgreSQL beside another program that is about to 
       const claim = ({ tasks }: Program) => tasks.saveBatch({ before, after: signed(before), onlyFor: task }, NOW_MS)
       return { wallet, task, claim, version: yield* versionOf(wallet) }
     })
+
+    races(
+      "an order whose row another program keeps is left out, and the others are funded, cancelled and held",
+      Effect.gen(function* () {
+        const wallet = yield* givenWallet()
+        const [kept, paid, late, odd] = [
+          yield* givenOrder(wallet),
+          yield* givenOrder(wallet),
+          yield* givenOrder(wallet),
+          yield* givenOrder(wallet)
+        ]
+        const keep = ({ sql }: Program) => sql`SELECT 1 FROM ai_agent_tasks WHERE id = ${kept}::uuid FOR UPDATE`
+        const before = yield* ordersOf(wallet)
+        const fund = ({ tasks }: Program) =>
+          tasks.fund(
+            [kept, paid].map((id) => funding(before, id)),
+            TIP,
+            NOW_MS
+          )
+        assert.deepStrictEqual((yield* beside(keep, fund)).second, [paid])
+        const now = yield* ordersOf(wallet)
+        const cancel = ({ tasks }: Program) =>
+          tasks.cancel(
+            [kept, late].map((id) => ({ ...evidence(now, id), message: "not paid" })),
+            TIP,
+            NOW_MS
+          )
+        assert.deepStrictEqual((yield* beside(keep, cancel)).second, [late])
+        const hold = ({ tasks }: Program) =>
+          tasks.hold(
+            [kept, odd].map((taskId) => ({ taskId, reason: "a person looks" })),
+            NOW_MS
+          )
+        assert.deepStrictEqual((yield* beside(keep, hold)).second, [odd])
+      })
+    )
+
+    races(
+      "a wallet is stopped though another program keeps the row of an order of it",
+      Effect.gen(function* () {
+        const wallet = yield* givenWallet()
+        const [kept, other] = [(yield* givenFunded(wallet)).id, yield* givenOrder(wallet)]
+        const keep = ({ sql }: Program) => sql`SELECT 1 FROM ai_agent_tasks WHERE id = ${kept}::uuid FOR UPDATE`
+        assert.isTrue((yield* beside(keep, stop(wallet.id, yield* versionOf(wallet)))).second)
+        const fixture = yield* LedgerFixture
+        assert.include((yield* fixture.readTask(other)).errorMessage, "money is missing")
+        assert.isUndefined((yield* fixture.readTask(kept)).errorMessage)
+      })
+    )
 
     races(
       "a payment is not claimed for an order that is being held",

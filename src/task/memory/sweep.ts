@@ -1,7 +1,7 @@
 import type { Block } from "../../domain/Block.ts"
 import type { TaskId } from "../../domain/Task.ts"
 import type { Tables } from "../MemoryLedger.ts"
-import type { BadTask, Cancellation, Funding } from "../TaskRepo.ts"
+import type { BadTask, Cancellation, Funding, HoldOptions } from "../TaskRepo.ts"
 import { useDeposits } from "./deposits.ts"
 import { isHeld, setState, setTask, setWallet, touchWallet, walletState } from "./state.ts"
 
@@ -48,14 +48,19 @@ export const cancel = (
   return unpaid.map(({ taskId }) => taskId)
 }
 
-export const hold = (draft: Tables, tasks: ReadonlyArray<BadTask>, nowMs: number): ReadonlyArray<TaskId> => {
+export const hold = (
+  draft: Tables,
+  tasks: ReadonlyArray<BadTask>,
+  nowMs: number,
+  { inRow = true }: HoldOptions = {}
+): ReadonlyArray<TaskId> => {
   const held: Array<TaskId> = []
   for (const { taskId, reason } of tasks) {
     const status = draft.tasks.get(taskId)?.status
     const isOpen = status === "pending_payment" || status === "funded" || status === "processing"
     if (!isOpen || isHeld(draft, taskId)) continue
     setState(draft, taskId, { heldAtMs: nowMs, heldReason: reason })
-    setTask(draft, taskId, { errorMessage: reason, updatedAtMs: nowMs })
+    if (inRow) setTask(draft, taskId, { errorMessage: reason, updatedAtMs: nowMs })
     held.push(taskId)
   }
   return held

@@ -168,27 +168,41 @@ export const unspentDeposits = Effect.fnUntraced(function* (on: Statements, wall
 })
 
 export const stopWallet = Effect.fnUntraced(function* (
-  { sql, time }: Statements,
+  on: Statements,
   stop: { readonly walletId: WalletId; readonly version: bigint; readonly reason: string },
   nowMs: number
 ) {
-  const rows = yield* sql`
-    WITH stopped AS (
-      UPDATE ai_agent_wallet_state SET version = version + 1, stopped_at = ${instantOf(sql, nowMs)},
-        stopped_reason = ${stop.reason}
-      WHERE wallet_id = ${stop.walletId}::uuid AND version = ${stop.version}::bigint AND stopped_at IS NULL
-      RETURNING wallet_id
-    ), open AS (
-      SELECT t.id FROM ai_agent_tasks t JOIN stopped ON t.agent_wallet_id = stopped.wallet_id
-      WHERE t.status IN ('pending_payment', 'funded', 'processing')
-      ORDER BY t.id FOR NO KEY UPDATE OF t
-    ), told AS (
-      UPDATE ai_agent_tasks t SET error_message = ${messages.stopped(stop.reason)},
+  const { sql } = on
+  return yield* sql.withTransaction(
+    Effect.gen(function* () {
+      const stopped = yield* sql`
+        UPDATE ai_agent_wallet_state SET version = version + 1, stopped_at = ${instantOf(sql, nowMs)},
+          stopped_reason = ${stop.reason}
+        WHERE wallet_id = ${stop.walletId}::uuid AND version = ${stop.version}::bigint AND stopped_at IS NULL
+        RETURNING wallet_id`
+      if (stopped.length > 0) yield* tellStopped(on, stop, nowMs)
+      return stopped.length > 0
+    })
+  )
+})
+
+/** The stop holds whether or not its orders can say so: a row that cannot be written, or that another program has, does not. */
+const tellStopped = Effect.fnUntraced(function* (
+  { sql, time }: Statements,
+  { walletId, reason }: { readonly walletId: WalletId; readonly reason: string },
+  nowMs: number
+) {
+  const tell = (ids: ReadonlyArray<string>) =>
+    sql.withTransaction(sql`
+      UPDATE ai_agent_tasks t SET error_message = ${messages.stopped(reason)},
         updated_at = ${time.write("ai_agent_tasks", "updated_at", nowMs)}
-      FROM open WHERE t.id = open.id
-    )
-    SELECT wallet_id FROM stopped`
-  return rows.length > 0
+      WHERE t.id = ANY(${ids}::uuid[])`)
+  const rows = yield* sql<{ readonly id: string }>`
+    SELECT t.id FROM ai_agent_tasks t
+    WHERE t.agent_wallet_id = ${walletId}::uuid AND t.status IN ('pending_payment', 'funded', 'processing')
+    ORDER BY t.id FOR NO KEY UPDATE OF t SKIP LOCKED`
+  const ids = rows.map(({ id }) => id)
+  yield* Effect.catch(tell(ids), () => Effect.forEach(ids, (id) => Effect.ignore(tell([id])), { discard: true }))
 })
 
 const Nonces = Schema.Array(Schema.Struct({ nonce: Schema.String }))

@@ -1,7 +1,7 @@
 import { Effect, Schema } from "effect"
 import type { Block } from "../../domain/Block.ts"
 import type { TaskId } from "../../domain/Task.ts"
-import type { BadTask, Cancellation, Funding } from "../TaskRepo.ts"
+import type { BadTask, Cancellation, Funding, HoldOptions } from "../TaskRepo.ts"
 import type { Statements } from "./statements.ts"
 import { instantOf } from "./TimeColumns.ts"
 import { isHeld } from "./transact.ts"
@@ -10,7 +10,7 @@ const Ids = Schema.Array(Schema.Struct({ id: Schema.String }))
 
 /**
  * Wallets are locked before tasks, tasks before what is kept beside them, and several of a kind by id: here and in every
- * other write. So programs that work on the same rows at once wait for one another and never in a circle. What says
+ * other write. So programs that work on the same rows at once wait for one another, and never in a circle. What says
  * whether a task may be funded or cancelled is tested by the next statement, when all of it is locked.
  */
 export const fund = (on: Statements, fundings: ReadonlyArray<Funding>, block: Block, nowMs: number) =>
@@ -40,7 +40,8 @@ export const cancel = (
 
 /**
  * The tasks that still wait for money, locked, of wallets that are still as they were read: of one that is stopped since,
- * or of which money moved, none. With `bump` those wallets get a new version.
+ * or of which money moved, none. With `bump` those wallets get a new version. A task that another program holds is left
+ * out, as the others are not to wait for it.
  */
 const lockWaiting = Effect.fnUntraced(function* (
   { sql }: Statements,
@@ -64,7 +65,7 @@ const lockWaiting = Effect.fnUntraced(function* (
     )
     SELECT t.id FROM ai_agent_tasks t JOIN want ON want.task_id = t.id JOIN unchanged USING (wallet_id)
     WHERE t.status = 'pending_payment'
-    ORDER BY t.id FOR NO KEY UPDATE OF t`
+    ORDER BY t.id FOR NO KEY UPDATE OF t SKIP LOCKED`
   return new Set(yield* taskIds(raw))
 })
 
@@ -136,7 +137,8 @@ const cancelLocked = Effect.fnUntraced(function* (
 export const hold = Effect.fnUntraced(function* (
   { sql, time }: Statements,
   tasks: ReadonlyArray<BadTask>,
-  nowMs: number
+  nowMs: number,
+  { inRow = true }: HoldOptions = {}
 ) {
   const rows = tasks.map((task) => ({ task_id: task.taskId, reason: task.reason }))
   const raw = yield* sql`
@@ -147,18 +149,19 @@ export const hold = Effect.fnUntraced(function* (
       SELECT t.id, want.reason
       FROM ai_agent_tasks t JOIN want ON want.task_id = t.id
       WHERE t.status IN ('pending_payment', 'funded', 'processing')
-      ORDER BY t.id FOR NO KEY UPDATE OF t
+      ORDER BY t.id FOR NO KEY UPDATE OF t SKIP LOCKED
     ), held AS (
       INSERT INTO ai_agent_task_state AS s (task_id, held_at, held_reason)
       SELECT id, ${instantOf(sql, nowMs)}, reason FROM open
       ON CONFLICT (task_id) DO UPDATE SET held_at = excluded.held_at, held_reason = excluded.held_reason
       WHERE s.held_at IS NULL
       RETURNING s.task_id, s.held_reason
+    ), told AS (
+      UPDATE ai_agent_tasks t SET error_message = held.held_reason,
+        updated_at = ${time.write("ai_agent_tasks", "updated_at", nowMs)}
+      FROM held WHERE t.id = held.task_id AND ${inRow}::boolean
     )
-    UPDATE ai_agent_tasks t SET error_message = held.held_reason,
-      updated_at = ${time.write("ai_agent_tasks", "updated_at", nowMs)}
-    FROM held WHERE t.id = held.task_id
-    RETURNING t.id`
+    SELECT task_id AS id FROM held`
   return yield* taskIds(raw)
 })
 

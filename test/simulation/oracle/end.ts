@@ -37,10 +37,18 @@ const isStopped = (tables: Tables, { token }: StoredTask): boolean =>
     return batch.status === "paid" && batch.token === token && owner !== undefined && isHeld(tables, owner)
   })
 
-/** It cannot be written, or what is in its wallet was paid for another order that cannot be. */
-const isBesideUnwritable = ({ unwritable }: World, { tasks }: Tables, { id, walletId, status }: StoredTask): boolean =>
-  unwritable.has(id) ||
-  (status === "pending_payment" && [...unwritable].some((other) => tasks.get(other)?.walletId === walletId))
+/**
+ * It cannot be written, or waits for one of its wallet that cannot be: what is there was paid for that one, or mints of
+ * the same token cannot be counted for it.
+ */
+const isBesideUnwritable = ({ unwritable }: World, { batches, tasks }: Tables, task: StoredTask): boolean =>
+  unwritable.has(task.id) ||
+  [...unwritable].some((id) => {
+    const isUndelivered = [...batches.values()].some(
+      ({ taskId, status, token }) => taskId === id && status === "paid" && token === task.token
+    )
+    return tasks.get(id)?.walletId === task.walletId && (task.status === "pending_payment" || isUndelivered)
+  })
 
 /**
  * What an order of another program may have spent of its wallet is not certain until it is taken over: by a person where
@@ -158,7 +166,8 @@ const checkMints = (oracle: Oracle, tables: Tables, task: StoredTask): void => {
   if (isHeld(tables, task) || (oracle.restores > 0 && task.status !== "completed")) return
   // Those cannot be told from the order's.
   const others = direct + lateMints(oracle, tables, task)
-  if (others > 0 ? task.mintsCompleted > made + others : made !== task.mintsCompleted) {
+  const isCounted = others > 0 ? task.mintsCompleted <= made + others : made === task.mintsCompleted
+  if (!isCounted && !oracle.world.unwritable.has(task.id)) {
     oracle.report("I4", `${name} is ${task.status} and counts ${task.mintsCompleted} mints, ${made} are on chain`)
   }
   if (made > task.quantity) oracle.report("I3", `${made} mints were made for ${name}, ${task.quantity} were ordered`)

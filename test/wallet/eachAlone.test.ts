@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { eachAlone } from "../../src/loop/eachAlone.ts"
+import { eachAlone } from "../../src/wallet/eachAlone.ts"
 import * as Incidents from "../../src/ops/Incidents.ts"
 import { LedgerError } from "../../src/task/TaskRepo.ts"
 
@@ -59,5 +59,33 @@ describe("a sweep that writes many rows at once", () => {
       assert.strictEqual((yield* Effect.flip(eachAlone(rowsOf(9), write))).reason, "Timeout")
       assert.deepStrictEqual(statements, [9])
     })
+  )
+
+  it.effect("finds out more bad rows than it looks for at once in several goes, while the others are written", () =>
+    Effect.gen(function* () {
+      const isBad = (id: string) => Number(id.slice(5)) % 2 === 0 && Number(id.slice(5)) < 100
+      const { write } = ledger(isBad)
+      const left = new Set(rowsOf(200).map(({ taskId }) => taskId))
+      for (let sweep = 0; sweep < 3; sweep++) {
+        const rows = [...left].map((taskId) => ({ taskId }))
+        for (const id of yield* eachAlone(rows, write)) left.delete(id)
+      }
+      assert.lengthOf([...left], 50)
+      assert.isTrue([...left].every(isBad))
+    }).pipe(Effect.provide(Incidents.layer))
+  )
+
+  it.effect("tries a row that was refused by itself, and writes it when it can be", () =>
+    Effect.gen(function* () {
+      let isRefused = true
+      const { statements, write } = ledger((id) => isRefused && id === "task 3")
+      yield* eachAlone(rowsOf(8), write)
+      statements.length = 0
+      yield* eachAlone(rowsOf(8), write)
+      assert.deepStrictEqual(statements, [7, 1])
+      isRefused = false
+      assert.lengthOf(yield* eachAlone(rowsOf(8), write), 8)
+      assert.deepStrictEqual(yield* Incidents.open, [])
+    }).pipe(Effect.provide(Incidents.layer))
   )
 })

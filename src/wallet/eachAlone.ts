@@ -1,0 +1,93 @@
+import { Effect } from "effect"
+import { shortId, type TaskId } from "../domain/Task.ts"
+import * as Incidents from "../ops/Incidents.ts"
+import * as Log from "../ops/Log.ts"
+import { LedgerError } from "../task/TaskRepo.ts"
+
+/** So many rows are found out in one go. Where none of the others can be written either, the ledger refuses everything. */
+const REFUSED_MAX = 20
+
+/** So many of those that were refused before are tried again in one go, those first that were not for longest. */
+const AGAIN_MAX = 20
+
+interface Row {
+  readonly taskId: TaskId
+}
+
+type Write<A, R> = (rows: ReadonlyArray<A>) => Effect.Effect<ReadonlyArray<TaskId>, LedgerError, R>
+
+/**
+ * Writes many rows in one statement. Where the ledger refuses it, each half is tried alone, down to the row that cannot
+ * be written: that one stops itself, an operator is told, and the others go on. From then on it is tried by itself, so
+ * that it costs the others nothing. Any other failure is everybody's.
+ */
+export const eachAlone = Effect.fnUntraced(function* <A extends Row, R>(rows: ReadonlyArray<A>, write: Write<A, R>) {
+  if (rows.length === 0) return []
+  const { fresh, again } = yield* sorted(rows)
+  const written = [...(yield* inHalves(fresh, write))]
+  for (const row of again) {
+    const done = yield* alone(row.taskId, write([row]), Effect.succeed<ReadonlyArray<TaskId>>([]))
+    if (done.length > 0) yield* Incidents.close(keyOf(row.taskId))
+    written.push(...done)
+  }
+  return written
+})
+
+/** Rows that nothing is known against, and of the others those whose turn it is. */
+const sorted = Effect.fnUntraced(function* <A extends Row>(rows: ReadonlyArray<A>) {
+  const raised = yield* Effect.forEach(rows, ({ taskId }) => Incidents.lastRaisedMs(keyOf(taskId)))
+  const refused = rows.flatMap((row, index) => {
+    const atMs = raised[index]
+    return atMs === undefined ? [] : [{ row, atMs }]
+  })
+  const again = refused.toSorted((a, b) => a.atMs - b.atMs).slice(0, AGAIN_MAX)
+  return { fresh: rows.filter((_, index) => raised[index] === undefined), again: again.map(({ row }) => row) }
+})
+
+const inHalves = Effect.fnUntraced(function* <A extends Row, R>(rows: ReadonlyArray<A>, write: Write<A, R>) {
+  const written: Array<TaskId> = []
+  let refused = 0
+  const attempt = (some: ReadonlyArray<A>): Effect.Effect<void, LedgerError, R> =>
+    some.length === 0 || refused >= REFUSED_MAX
+      ? Effect.void
+      : write(some).pipe(
+          Effect.map((ids) => void written.push(...ids)),
+          Effect.catchIf(isRefusal, (error) => apart(some, error))
+        )
+  const apart = Effect.fnUntraced(function* (some: ReadonlyArray<A>, error: LedgerError) {
+    const [only, ...others] = some
+    if (only !== undefined && others.length === 0) {
+      yield* tell(only.taskId, error)
+      if (++refused === REFUSED_MAX && written.length === 0) return yield* error
+      return
+    }
+    const middle = Math.ceil(some.length / 2)
+    yield* attempt(some.slice(0, middle))
+    yield* attempt(some.slice(middle))
+  })
+  yield* attempt(rows)
+  return written
+})
+
+/**
+ * Does something for one order. Where the ledger refuses to write a row of it, that order alone waits, an operator is told,
+ * and `instead` is done, which writes only what is ours.
+ */
+export const alone = <A, E, R, B, E2, R2>(
+  taskId: TaskId,
+  work: Effect.Effect<A, E | LedgerError, R>,
+  instead: Effect.Effect<B, E2, R2>
+): Effect.Effect<A | B, E | LedgerError | E2, R | R2> =>
+  Effect.catchIf(work, isRefused, (error) => Effect.andThen(tell(taskId, error), instead))
+
+const keyOf = (taskId: TaskId): string => `unwritable:${taskId}`
+
+const tell = Effect.fnUntraced(function* (taskId: TaskId, { message }: LedgerError) {
+  const words = `Task ${shortId(taskId)} cannot be written, and waits until it can: ${message}`
+  yield* Log.warnOnce(keyOf(taskId), `⚠️ ${words}`, { task: taskId })
+  yield* Incidents.raise(keyOf(taskId), words)
+})
+
+const isRefused = (error: unknown): error is LedgerError => error instanceof LedgerError && isRefusal(error)
+
+const isRefusal = ({ reason }: LedgerError): boolean => reason === "Rejected"
