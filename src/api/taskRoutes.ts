@@ -34,7 +34,7 @@ export const layer = HttpApiBuilder.group(
           asking(
             Effect.map(listTasks(query), ({ tasks, next }) => ({
               tasks: tasks.map((task) => taskOf(task, timeoutMs)),
-              next: next && `${next.createdAtMs}_${next.id}`
+              next: next && `${next.placedAtMs}_${next.id}`
             }))
           )
         ),
@@ -67,8 +67,9 @@ const isStatus = (text: string): boolean => StatusText.literals.some((status) =>
 
 /** A cursor that nobody gave out leads to the beginning. */
 const placeOf = (cursor: string | undefined): TaskPlace | undefined => {
-  const [, ms, id] = /^(\d{1,15}(?:\.\d{1,6})?)_([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/.exec(cursor ?? "") ?? []
-  return ms === undefined || id === undefined ? undefined : { createdAtMs: Number(ms), id }
+  const [, ms, id] =
+    /^(-?(?:\d{1,17}(?:\.\d{1,6})?|Infinity))_([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/.exec(cursor ?? "") ?? []
+  return ms === undefined || id === undefined ? undefined : { placedAtMs: Number(ms), id }
 }
 
 const showTask = Effect.fnUntraced(function* (name: string) {

@@ -2,8 +2,8 @@ import { Clock, Effect } from "effect"
 import { ChainClient } from "../chain/ChainClient.ts"
 import { messages } from "../domain/Task.ts"
 import { standstillOf } from "../domain/UsdcState.ts"
+import { holdTasks } from "../ops/hold.ts"
 import type { WalletOrders } from "../task/TaskRepo.ts"
-import { holdTasks } from "../wallet/outcome.ts"
 
 /** Wallets with an order that waits for money are looked at this often: long before a deadline is over. */
 const EVERY_MS = 60_000

@@ -85,7 +85,8 @@ export interface TaskFilter {
 
 /** The place behind a task in a list that begins with the newest. Orders without a time come last, as if from 1970. */
 export interface TaskPlace {
-  readonly createdAtMs: number
+  /** As the column has it, which may be infinite. */
+  readonly placedAtMs: number
   readonly id: TaskId
 }
 

@@ -1,4 +1,4 @@
-import { Effect, Schema } from "effect"
+import { Effect, Schedule, Schema } from "effect"
 import { Migrator, SqlClient } from "effect/sql"
 import v1Tables from "./migrations/0001_v1_tables.ts"
 import exactlyOnce from "./migrations/0002_exactly_once.ts"
@@ -6,6 +6,8 @@ import moneyAndDecisions from "./migrations/0003_money_and_decisions.ts"
 import eventsAndPauses from "./migrations/0004_events_and_pauses.ts"
 import verifyBeforeBelieving from "./migrations/0005_verify_before_believing.ts"
 import reorganisations from "./migrations/0006_reorganisations.ts"
+import { isConflict } from "./sql/failure.ts"
+import { indexTheirTables } from "./theirIndexes.ts"
 
 /** Any number that no other program uses as an advisory lock. */
 const LOCK = 8_453_402_101n
@@ -22,20 +24,38 @@ const MIGRATIONS = {
   "0006_reorganisations": reorganisations
 }
 
+/** A statement that waits for a table keeps everyone out who comes after it: so long, and no longer. */
+const LOCK_WAIT = "2s"
+
+/** Between two tries the others get on with what they were kept from. */
+const TRY_AGAIN = Schedule.spaced("5 seconds")
+
 /**
  * Brings the database up to date, in one transaction; where it has orders already, it tells so before. Safe to run again
  * and by two programs at once: the second waits for the lock and finds nothing left to do. Tables of v1.1 that exist stay
- * as they are.
+ * as they are. Where another program holds one of them, nothing waits for it: all is tried again later, and it is told who
+ * that is.
  */
 export const migrateTelling = Effect.fnUntraced(function* (
   tell: (pending: ReadonlyArray<string>) => Effect.Effect<void>
 ) {
+  const done = yield* inTransaction(tell).pipe(
+    Effect.tapError((error) => (isConflict(error) ? tellBlockers : Effect.void)),
+    Effect.retry({ schedule: TRY_AGAIN, while: isConflict })
+  )
+  yield* indexTheirTables
+  return done
+})
+
+const inTransaction = Effect.fnUntraced(function* (tell: (pending: ReadonlyArray<string>) => Effect.Effect<void>) {
   const sql = yield* SqlClient.SqlClient
   return yield* sql.withTransaction(
     Effect.gen(function* () {
-      // The limit of a question: to build an index on a large table takes longer, and so may the wait for the lock.
+      // The limit of a question: what is done for every row of a large table takes longer, and so may the wait for the lock.
       yield* sql`SET LOCAL statement_timeout = 0`
+      yield* sql`SET LOCAL lock_timeout = 0`
       yield* sql`SELECT pg_advisory_xact_lock(${LOCK}::bigint)`
+      yield* sql`SET LOCAL lock_timeout = ${sql.literal(`'${LOCK_WAIT}'`)}`
       const { pending } = yield* pendingMigrations
       if (pending.length === 0) return []
       // In a new database it is done before anybody could wonder.
@@ -47,6 +67,28 @@ export const migrateTelling = Effect.fnUntraced(function* (
     })
   )
 })
+
+const Blockers = Schema.Array(
+  Schema.Struct({ pid: Schema.Number, name: Schema.String, state: Schema.NullOr(Schema.String) })
+)
+
+/** Who has the tables of orders and wallets at this moment, those first that have had them for longest. */
+const tellBlockers = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  const raw = yield* sql`
+    SELECT a.pid, coalesce(nullif(a.application_name, ''), a.usename, '') AS name, a.state
+    FROM pg_stat_activity a
+    WHERE a.pid <> pg_backend_pid() AND a.pid IN (SELECT l.pid FROM pg_locks l WHERE l.granted
+      AND l.relation IN (to_regclass('ai_agent_tasks'), to_regclass('ai_agent_wallets'), to_regclass('ai_agent_mint_records')))
+    ORDER BY a.xact_start LIMIT 3`
+  const who = (yield* Schema.decodeUnknownEffect(Blockers)(raw)).map(
+    ({ pid, name, state }) => `${name} (pid ${pid}, ${state ?? "unknown"})`
+  )
+  const by = who.length === 0 ? "another program" : who.join(", ")
+  yield* Effect.logWarning(
+    `⏳ The database is not brought up to date yet: its tables are held by ${by}. Trying again in 5s`
+  )
+}).pipe(Effect.ignore)
 
 /** The same without a word. */
 export const migrate = Effect.suspend(() => migrateTelling(() => Effect.void))

@@ -5,11 +5,11 @@ import type { Address } from "../domain/Address.ts"
 import type { AuthorizationOutcome } from "../domain/Authorization.ts"
 import type { Batch } from "../domain/Batch.ts"
 import { hold } from "../domain/BatchLife.ts"
-import { messages, shortId, type Task, type TaskId } from "../domain/Task.ts"
+import { messages, shortId, type Task } from "../domain/Task.ts"
+import { holdTask } from "../ops/hold.ts"
 import * as Incidents from "../ops/Incidents.ts"
 import * as Log from "../ops/Log.ts"
-import { type BadTask, type TaskChange, TaskRepo } from "../task/TaskRepo.ts"
-import { eachAlone } from "./eachAlone.ts"
+import { type TaskChange, TaskRepo } from "../task/TaskRepo.ts"
 import { Outage } from "./Outage.ts"
 
 /** Pauses after the first, second, … refusal in a row; the last one is for all that follow. */
@@ -18,20 +18,6 @@ const REFUSAL_PAUSES_MS = [5_000, 30_000, 120_000]
 /** The same refusal by this many wallets within this time is the environment, and nobody's fault. */
 const WALLETS_REFUSED_ALIKE = 3
 const REFUSED_ALIKE_WITHIN_MS = 300_000
-
-/** Sets tasks aside for a person. Those whose rows cannot be written are held all the same, and their rows do not say so. */
-export const holdTasks = Effect.fnUntraced(function* (bad: ReadonlyArray<BadTask>) {
-  const repo = yield* TaskRepo
-  const nowMs = yield* Clock.currentTimeMillis
-  const held = yield* eachAlone(bad, (some) => repo.hold(some, nowMs))
-  const left = bad.filter(({ taskId }) => !held.includes(taskId))
-  const all = new Set([...held, ...(left.length === 0 ? [] : yield* repo.hold(left, nowMs, { inRow: false }))])
-  for (const { taskId, reason } of bad) {
-    if (all.has(taskId)) yield* Log.warn(`⚠️ Task ${shortId(taskId)} is held: ${reason}`, { task: taskId })
-  }
-})
-
-export const holdTask = (taskId: TaskId, reason: string) => holdTasks([{ taskId, reason }])
 
 export const completeTask = Effect.fnUntraced(function* (task: Task) {
   const repo = yield* TaskRepo

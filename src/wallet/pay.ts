@@ -13,20 +13,11 @@ import { type Standstill, standstillOf, type UsdcState } from "../domain/UsdcSta
 import type { Wallet } from "../domain/Wallet.ts"
 import { Minter, type MintQuote, type NoOffer } from "../mint/Minter.ts"
 import * as Clocks from "../ops/Clocks.ts"
+import { holdTask } from "../ops/hold.ts"
 import * as Log from "../ops/Log.ts"
 import { TaskRepo } from "../task/TaskRepo.ts"
 import { mintsUnpaid } from "./mints.ts"
-import {
-  holdForCode,
-  holdTask,
-  pauseForOutage,
-  pauseTask,
-  refusal,
-  refuseTask,
-  setAside,
-  stall,
-  stallTask
-} from "./outcome.ts"
+import { holdForCode, pauseForOutage, pauseTask, refusal, refuseTask, setAside, stall, stallTask } from "./outcome.ts"
 import { Outage, STANDSTILL_MS } from "./Outage.ts"
 import { ANSWER_MARGIN_MS, answerByMs } from "./pace.ts"
 import { askPrice, dismiss, lookBack, waitForClaimed } from "./price.ts"

@@ -7,10 +7,11 @@ import { type Batch, type KnownPayment, planBatches } from "../domain/Batch.ts"
 import { type Block, blockBefore } from "../domain/Block.ts"
 import { messages, remainingCost, shortId, type Task, V1_AUTHORIZATION_MS } from "../domain/Task.ts"
 import { format, minus, sum, times, type Usdc, zero } from "../domain/Usdc.ts"
+import { holdTask } from "../ops/hold.ts"
 import * as Log from "../ops/Log.ts"
 import { TaskRepo } from "../task/TaskRepo.ts"
 import { type Known, NOTHING_KNOWN, readKnown } from "./known.ts"
-import { completeTask, holdTask, pauseTask } from "./outcome.ts"
+import { completeTask, pauseTask } from "./outcome.ts"
 import type { OpenWork } from "./work.ts"
 
 /** How soon to look again where the chain cannot tell yet. */

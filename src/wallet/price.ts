@@ -6,10 +6,11 @@ import { ask, CLAIMS_MAX, didNothing, mayHaveDone } from "../domain/BatchLife.ts
 import type { Block } from "../domain/Block.ts"
 import { messages, type Task } from "../domain/Task.ts"
 import { type Did, Minter } from "../mint/Minter.ts"
+import { holdTask } from "../ops/hold.ts"
 import * as Log from "../ops/Log.ts"
 import { TaskRepo } from "../task/TaskRepo.ts"
 import { mintsUnpaid, neverPaidFor } from "./mints.ts"
-import { holdTask, noteOf, pauseTask, setAside } from "./outcome.ts"
+import { noteOf, pauseTask, setAside } from "./outcome.ts"
 import { ANSWER_MARGIN_MS, answerByMs, confirmMs } from "./pace.ts"
 
 /**

@@ -52,6 +52,25 @@ describe("migrate", () => {
     }).pipe(Effect.provide(Postgres.layer()))
   )
 
+  it.live("builds an index that is missing, and one that was left half done", () =>
+    Effect.gen(function* () {
+      const sql = yield* SqlClient.SqlClient
+      yield* migrate
+      const sound = Effect.map(
+        sql<{ readonly name: string }>`
+          SELECT indexrelid::regclass::text AS name FROM pg_index
+          WHERE indrelid IN ('ai_agent_tasks'::regclass, 'ai_agent_wallets'::regclass) AND indisvalid ORDER BY 1`,
+        (rows) => rows.map(({ name }) => name)
+      )
+      const before = yield* sound
+      assert.includeMembers(before, ["ai_agent_tasks_open", "ai_agent_tasks_newest", "ai_agent_wallets_by_id"])
+      yield* sql`DROP INDEX ai_agent_tasks_open`
+      yield* sql`UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'ai_agent_tasks_newest'::regclass`
+      yield* migrate
+      assert.deepStrictEqual(yield* sound, before)
+    }).pipe(Effect.provide(Postgres.layer()))
+  )
+
   it.live("leaves nothing behind where it fails half-way", () =>
     Effect.gen(function* () {
       const sql = yield* SqlClient.SqlClient

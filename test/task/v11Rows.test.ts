@@ -83,7 +83,7 @@ describe("rows that v1.1 left behind", () => {
       })
     )
 
-    for (const time of ["NULL", "'infinity'", "'-infinity'"]) {
+    for (const time of ["NULL", "'infinity'", "'-infinity'", "'294000-01-01'"]) {
       promises(
         `an order whose created_at is ${time} is bad, and no deadline is reckoned from it`,
         Effect.fnUntraced(function* () {

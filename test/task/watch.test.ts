@@ -154,6 +154,48 @@ layer(
     })
   )
 
+  it.effect("shows times that no clock can show as none, and has those orders on some page", () =>
+    Effect.gen(function* () {
+      const sql = yield* emptied
+      const watch = yield* WatchRepo
+      for (const id of [1, 2, 3, 4, 5]) yield* placed({ id })
+      const strange = ["infinity", "-infinity", "294000-01-01"]
+      for (const [index, time] of strange.entries()) {
+        yield* sql`
+          UPDATE ai_agent_tasks SET created_at = ${time}::timestamp, updated_at = ${time}::timestamp,
+            started_at = ${time}::timestamp, completed_at = ${time}::timestamp, funding_received_at = ${time}::timestamp
+          WHERE id = ${uuid(index + 1)}::uuid`
+      }
+      const seen: Array<string> = []
+      let after: TaskPlace | undefined
+      do {
+        const page = yield* watch.listTasks({ statuses: [] }, { after, limit: 1 })
+        seen.push(...page.tasks.map(({ id }) => id))
+        after = page.next
+      } while (after !== undefined)
+      assert.deepStrictEqual(seen, [1, 3, 5, 4, 2].map(uuid))
+      const story = yield* watch.storyOf(uuid(3))
+      assert.isTrue(Number.isNaN(story?.task.createdAtMs))
+      const view = yield* watch.viewTask(uuid(1))
+      assert.deepStrictEqual(
+        [view?.startedAtMs, view?.completedAtMs, view?.fundingReceivedAtMs],
+        [undefined, undefined, undefined]
+      )
+      assert.strictEqual((yield* watch.figures(NOW_MS)).tasks.length, 1)
+    })
+  )
+
+  it.effect("cuts what another program wrote into a text, however long that is", () =>
+    Effect.gen(function* () {
+      const sql = yield* emptied
+      const watch = yield* WatchRepo
+      yield* placed({ id: 1, status: "failed" })
+      yield* sql`
+        UPDATE ai_agent_tasks SET error_message = repeat('x', 20000000)`
+      assert.lengthOf((yield* watch.viewTask(uuid(1)))?.errorMessage ?? "", 4_000)
+    })
+  )
+
   it.effect("is due since the last step of its wallet, where an order waits for no time", () =>
     Effect.gen(function* () {
       yield* emptied

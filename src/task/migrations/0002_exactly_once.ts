@@ -74,10 +74,6 @@ export default Effect.gen(function* () {
       usdc text NOT NULL,
       genesis text NOT NULL
     )`
-  // The loops ask for open tasks every few seconds, beside ever more closed ones.
-  yield* sql`
-    CREATE INDEX ai_agent_tasks_open ON ai_agent_tasks (agent_wallet_id)
-    WHERE status IN ('pending_payment', 'funded', 'processing')`
   yield* sql`
     CREATE INDEX ai_agent_batches_due ON ai_agent_batches (next_action_at)
     WHERE status IN ('signed', 'accepted', 'unknown', 'paid')`

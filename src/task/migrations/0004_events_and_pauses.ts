@@ -9,8 +9,7 @@ import type { Fragment } from "effect/sql/Statement"
 export default Effect.gen(function* () {
   yield* makeTables
   yield* indexOurs
-  yield* indexTheirs
-  // The locks of the indexes and of the triggers keep writers out until the end: what takes long comes first.
+  // The locks of the triggers keep writers of orders out until the end: what takes long comes first.
   const events = yield* qualified("ai_agent_events")
   yield* noteTasks(events)
   yield* noteHolds(events, yield* qualified("ai_agent_tasks"))
@@ -49,19 +48,6 @@ const indexOurs = Effect.gen(function* () {
     CREATE INDEX ai_agent_deposit_uses_of_task ON ai_agent_deposit_uses (task_id) WHERE task_id IS NOT NULL`
   yield* sql`CREATE INDEX ai_agent_refunds_of_wallet ON ai_agent_refunds (wallet_id, created_at DESC)`
   yield* sql`CREATE INDEX ai_agent_decisions_of_wallet ON ai_agent_decisions (wallet_id, id DESC)`
-})
-
-/** Wallets are found by any of their names. Lists begin with the newest order, and are read page by page. */
-const indexTheirs = Effect.gen(function* () {
-  const sql = yield* SqlClient.SqlClient
-  yield* sql`CREATE INDEX ai_agent_wallets_by_id ON ai_agent_wallets ((id::text))`
-  yield* sql`CREATE INDEX ai_agent_wallets_by_user ON ai_agent_wallets (lower(user_address))`
-  yield* sql`CREATE INDEX ai_agent_wallets_by_agent ON ai_agent_wallets (lower(agent_address))`
-  // v1.1's column may be null: such an order has a place in every list too, behind all others.
-  const newest = sql`coalesce(created_at, 'epoch') DESC, id DESC`
-  yield* sql`CREATE INDEX ai_agent_tasks_newest ON ai_agent_tasks (${newest})`
-  yield* sql`CREATE INDEX ai_agent_tasks_of_user ON ai_agent_tasks (lower(user_address), ${newest})`
-  yield* sql`CREATE INDEX ai_agent_tasks_of_wallet ON ai_agent_tasks (agent_wallet_id, ${newest})`
 })
 
 /** The table with its schema, for a function that must find this one and no other of the name. */

@@ -12,8 +12,13 @@ type Table = (typeof TABLES)[number]
  * in that zone, and so the zone of this process never matters.
  */
 export interface TimeColumns {
-  /** The column as milliseconds, for a select list: `read("ai_agent_tasks", "created_at", "t")`. */
+  /**
+   * The column as milliseconds, for a select list: `read("ai_agent_tasks", "created_at", "t")`. Null where that is no time
+   * that a clock can show: `infinity`, or a year that JavaScript has not (ECMA-262: 8.64e15 ms about 1970).
+   */
   readonly read: (table: Table, column: string, alias: string) => Fragment
+  /** The same with such times as they are, for what is sorted by them. */
+  readonly readAny: (table: Table, column: string, alias: string) => Fragment
   /** A time in milliseconds (a parameter or an expression) as a value of the column. */
   readonly write: (table: Table, column: string, ms: number | Fragment) => Fragment
 }
@@ -32,12 +37,15 @@ export const detect = Effect.fnUntraced(function* (sql: SqlClient.SqlClient, zon
   const settings = yield* sql<ColumnRow>`SELECT reset_val AS name FROM pg_settings WHERE name = 'TimeZone'`
   const wallZone = Option.getOrElse(zone, () => settings[0]?.name ?? "UTC")
   const isZoneless = (table: Table, column: string) => zoneless.has(`${table}.${column}`)
+  const readAny = (table: Table, column: string, alias: string): Fragment => {
+    const value = sql(`${alias}.${column}`)
+    const instant = isZoneless(table, column) ? sql`(${value} AT TIME ZONE ${wallZone}::text)` : value
+    return sql`(extract(epoch FROM ${instant})::float8 * 1000)`
+  }
   return {
-    read: (table, column, alias) => {
-      const value = sql(`${alias}.${column}`)
-      const instant = isZoneless(table, column) ? sql`(${value} AT TIME ZONE ${wallZone}::text)` : value
-      return sql`(extract(epoch FROM ${instant}) * 1000)::float8`
-    },
+    readAny,
+    read: (table, column, alias) =>
+      sql`(SELECT CASE WHEN abs(e.ms) <= 8.64e15::float8 THEN e.ms END FROM (SELECT ${readAny(table, column, alias)} AS ms) AS e)`,
     write: (table, column, ms) => {
       const instant = instantOf(sql, ms)
       return isZoneless(table, column) ? sql`(${instant} AT TIME ZONE ${wallZone}::text)` : instant

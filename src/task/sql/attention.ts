@@ -1,5 +1,6 @@
 import { Effect, Schema } from "effect"
 import type { AttentionItem } from "../WatchRepo.ts"
+import { agentAddress } from "./rows.ts"
 import type { Statements } from "./statements.ts"
 import { instantOf } from "./TimeColumns.ts"
 
@@ -24,7 +25,7 @@ const REFUND_MS = 10 * 60_000
  */
 export const attention = Effect.fnUntraced(function* ({ sql }: Statements, limit: number, nowMs: number) {
   const raw = yield* sql`
-    SELECT a.kind, a.task_id, a.wallet_id, w.agent_address, a.batch,
+    SELECT a.kind, a.task_id, a.wallet_id, ${agentAddress(sql)} AS agent_address, a.batch,
       (extract(epoch FROM a.since) * 1000)::float8 AS since_ms, a.reason
     FROM (
       SELECT 'held' AS kind, t.id AS task_id, t.agent_wallet_id AS wallet_id, NULL::int AS batch, s.held_at AS since,

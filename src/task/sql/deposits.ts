@@ -6,6 +6,7 @@ import { messages } from "../../domain/Task.ts"
 import { usdc } from "../../domain/Usdc.ts"
 import type { WalletId } from "../../domain/Wallet.ts"
 import type { CountedWallet, FoundDeposit } from "../TaskRepo.ts"
+import { agentAddress } from "./rows.ts"
 import type { Statements } from "./statements.ts"
 import { instantOf } from "./TimeColumns.ts"
 
@@ -27,7 +28,7 @@ type DepositRecord = (typeof DepositRecords.Type)[number]
 
 /** Select list for `ai_agent_deposits d LEFT JOIN ai_agent_wallets w`. */
 export const depositColumns = ({ sql }: Statements) => sql`
-  d.wallet_id, w.agent_address, d.tx_hash, d.log_index, d.sender, d.amount, d.remaining, d.block,
+  d.wallet_id, ${agentAddress(sql)} AS agent_address, d.tx_hash, d.log_index, d.sender, d.amount, d.remaining, d.block,
   (extract(epoch FROM d.block_at) * 1000)::float8 AS block_ms`
 
 /** Our own rows: their texts are of the right form. */

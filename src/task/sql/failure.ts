@@ -56,7 +56,8 @@ const explain = (error: Failure, limit: string): Pick<LedgerError, "reason" | "d
 const asFailure = (defect: unknown): Effect.Effect<never, SqlError> =>
   isSqlError(defect) ? Effect.fail(defect) : Effect.die(defect)
 
-const isConflict = (error: SqlError | MigrationError | Schema.SchemaError): boolean => {
+/** Whether another transaction was in the way: the same may be tried again. */
+export const isConflict = (error: SqlError | MigrationError | Schema.SchemaError): boolean => {
   const failed = error._tag === "MigrationError" ? error.cause : error
   return isSqlError(failed) && CONFLICTS.has(codeOf(failed))
 }

@@ -38,16 +38,32 @@ export const TaskFields = {
 const TaskRecord = Schema.Struct(TaskFields)
 export type TaskRecord = typeof TaskRecord.Type
 
+/** More than a column of these holds where it holds what it should. */
+const ADDRESS_CHARS = 100
+const MESSAGE_CHARS = 4_000
+const KEY_CHARS = 10_000
+
+/** Texts of other programs may be of any length: what is longer than it can be is cut before it leaves the database. */
+const cut = (sql: SqlClient.SqlClient, column: string, chars: number) => sql`left(${sql(column)}, ${chars}::int)`
+
 /** Select list for `ai_agent_tasks t LEFT JOIN ai_agent_task_state s`. */
 export const taskColumns = (sql: SqlClient.SqlClient, time: TimeColumns) => sql`
-  t.id, t.user_address, t.agent_wallet_id, t.token_address, t.quantity, t.price_per_mint, t.total_cost, t.status,
-  coalesce(t.mints_completed, 0) AS mints_completed, coalesce(t.retry_count, 0) AS retry_count, t.error_message,
+  t.id, ${cut(sql, "t.user_address", ADDRESS_CHARS)} AS user_address, t.agent_wallet_id,
+  ${cut(sql, "t.token_address", ADDRESS_CHARS)} AS token_address, t.quantity, t.price_per_mint, t.total_cost, t.status,
+  coalesce(t.mints_completed, 0) AS mints_completed, coalesce(t.retry_count, 0) AS retry_count,
+  ${cut(sql, "t.error_message", MESSAGE_CHARS)} AS error_message,
   s.refusal, (extract(epoch FROM s.stalled_since) * 1000)::float8 AS stalled_ms,
   ${time.read("ai_agent_tasks", "created_at", "t")} AS created_ms,
   ${time.read("ai_agent_tasks", "started_at", "t")} AS started_ms,
   ${time.read("ai_agent_tasks", "updated_at", "t")} AS updated_ms,
   s.reserved_at_block IS NOT NULL AS reserved, s.adopted_at IS NOT NULL AS adopted,
   (extract(epoch FROM s.next_action_at) * 1000)::float8 AS next_action_ms`
+
+/** Of the wallet `w`. */
+export const agentAddress = (sql: SqlClient.SqlClient) => cut(sql, "w.agent_address", ADDRESS_CHARS)
+
+/** How it was funded, by the row. */
+export const fundingTx = (sql: SqlClient.SqlClient) => cut(sql, "t.funding_tx_hash", ADDRESS_CHARS)
 
 /** Another program's column may hold anything. Of `t`, rows whose status is none are left out of all that is shown. */
 export const hasStatus = (sql: SqlClient.SqlClient) => sql`t.status = ANY(${STATUSES}::text[])`
@@ -66,8 +82,9 @@ type WalletRecord = { readonly [K in keyof typeof WalletFields]: string | null }
 
 /** Select list for `ai_agent_wallets w`. */
 export const walletColumns = (sql: SqlClient.SqlClient) => sql`
-  w.id AS wallet_id, w.user_address AS wallet_user, w.agent_address AS wallet_address,
-  w.encrypted_private_key AS wallet_key`
+  w.id AS wallet_id, ${cut(sql, "w.user_address", ADDRESS_CHARS)} AS wallet_user,
+  ${cut(sql, "w.agent_address", ADDRESS_CHARS)} AS wallet_address,
+  ${cut(sql, "w.encrypted_private_key", KEY_CHARS)} AS wallet_key`
 
 export const MoneyFields = {
   version: Schema.BigInt,

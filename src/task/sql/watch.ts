@@ -4,6 +4,7 @@ import type { Address } from "../../domain/Address.ts"
 import type { TaskId } from "../../domain/Task.ts"
 import type { TaskFilter, TaskPage, TaskPlace, TaskView } from "../WatchRepo.ts"
 import {
+  fundingTx,
   hasStatus,
   placedAt,
   readWallet,
@@ -23,6 +24,7 @@ const Views = Schema.Array(
     ...WalletFields,
     mints_failed: Schema.Number,
     funding_tx: Schema.NullOr(Schema.String),
+    placed_ms: Schema.Number,
     funded_ms: Ms,
     completed_ms: Ms,
     held_ms: Ms,
@@ -33,7 +35,7 @@ const Views = Schema.Array(
 /** Tasks that this holds of, with all that is shown of them, out of `t`, `s` and `w`. */
 const selectViews = ({ sql, time }: Statements, which: Fragment, rest: Fragment) => sql`
   SELECT ${taskColumns(sql, time)}, ${walletColumns(sql)}, coalesce(t.mints_failed, 0) AS mints_failed,
-    t.funding_tx_hash AS funding_tx,
+    ${fundingTx(sql)} AS funding_tx, coalesce(${time.readAny("ai_agent_tasks", "created_at", "t")}, 0) AS placed_ms,
     ${time.read("ai_agent_tasks", "funding_received_at", "t")} AS funded_ms,
     ${time.read("ai_agent_tasks", "completed_at", "t")} AS completed_ms,
     (extract(epoch FROM s.held_at) * 1000)::float8 AS held_ms, s.held_reason
@@ -45,18 +47,18 @@ const selectViews = ({ sql, time }: Statements, which: Fragment, rest: Fragment)
 
 const newestFirst = ({ sql }: Statements) => sql`ORDER BY ${placedAt(sql)} DESC, t.id DESC`
 
+const viewOf = (row: (typeof Views.Type)[number]): TaskView => ({
+  ...taskRow(row),
+  mintsFailed: row.mints_failed,
+  fundingTx: row.funding_tx ?? undefined,
+  fundingReceivedAtMs: row.funded_ms ?? undefined,
+  completedAtMs: row.completed_ms ?? undefined,
+  held: row.held_ms === null ? undefined : { reason: row.held_reason ?? "", sinceMs: row.held_ms },
+  agentAddress: Result.getOrUndefined(readWallet(row.agent_wallet_id, row))?.agentAddress
+})
+
 const readViews = (raw: unknown): Effect.Effect<ReadonlyArray<TaskView>, Schema.SchemaError> =>
-  Effect.map(Schema.decodeUnknownEffect(Views)(raw), (rows) =>
-    rows.map((row) => ({
-      ...taskRow(row),
-      mintsFailed: row.mints_failed,
-      fundingTx: row.funding_tx ?? undefined,
-      fundingReceivedAtMs: row.funded_ms ?? undefined,
-      completedAtMs: row.completed_ms ?? undefined,
-      held: row.held_ms === null ? undefined : { reason: row.held_reason ?? "", sinceMs: row.held_ms },
-      agentAddress: Result.getOrUndefined(readWallet(row.agent_wallet_id, row))?.agentAddress
-    }))
-  )
+  Effect.map(Schema.decodeUnknownEffect(Views)(raw), (rows) => rows.map(viewOf))
 
 /** By key and not by offset: a page costs the same however far down it is, and a new order shifts nothing. */
 export const listTasks = Effect.fnUntraced(function* (
@@ -74,23 +76,17 @@ export const listTasks = Effect.fnUntraced(function* (
   if (filter.held === false) conditions.push(sql`s.held_at IS NULL`)
   if (after !== undefined) {
     const createdAt =
-      after.createdAtMs === 0 ? sql`'epoch'` : time.write("ai_agent_tasks", "created_at", after.createdAtMs)
+      after.placedAtMs === 0 ? sql`'epoch'` : time.write("ai_agent_tasks", "created_at", after.placedAtMs)
     conditions.push(sql`(${placedAt(sql)}, t.id) < (${createdAt}, ${after.id}::uuid)`)
   }
   const raw = yield* selectViews(on, sql.and(conditions), sql`${newestFirst(on)} LIMIT ${limit + 1}::int`)
-  const tasks = yield* readViews(raw)
-  const last = tasks[limit - 1]
+  const rows = yield* Schema.decodeUnknownEffect(Views)(raw)
+  const last = rows[limit - 1]
   return {
-    tasks: tasks.slice(0, limit),
-    next: tasks.length > limit ? placeOf(last) : undefined
+    tasks: rows.slice(0, limit).map(viewOf),
+    next: last === undefined || rows.length <= limit ? undefined : { placedAtMs: last.placed_ms, id: last.id }
   } satisfies TaskPage
 })
-
-/** Orders without a time are as if from 1970. No place leads behind one of `infinity`. */
-const placeOf = (last: TaskView | undefined): TaskPlace | undefined => {
-  const createdAtMs = Number.isNaN(last?.createdAtMs) ? 0 : (last?.createdAtMs ?? 0)
-  return last === undefined || !Number.isFinite(createdAtMs) ? undefined : { createdAtMs, id: last.id }
-}
 
 const Counts = Schema.Array(Schema.Struct({ count: Schema.BigInt }))
 

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { eachAlone } from "../../src/wallet/eachAlone.ts"
+import { eachAlone } from "../../src/ops/eachAlone.ts"
 import * as Incidents from "../../src/ops/Incidents.ts"
 import { LedgerError } from "../../src/task/TaskRepo.ts"
 

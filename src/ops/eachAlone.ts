@@ -1,8 +1,8 @@
 import { Effect } from "effect"
 import { shortId, type TaskId } from "../domain/Task.ts"
-import * as Incidents from "../ops/Incidents.ts"
-import * as Log from "../ops/Log.ts"
 import { LedgerError } from "../task/TaskRepo.ts"
+import * as Incidents from "./Incidents.ts"
+import * as Log from "./Log.ts"
 
 /** So many rows are found out in one go. Where none of the others can be written either, the ledger refuses everything. */
 const REFUSED_MAX = 20

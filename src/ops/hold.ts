@@ -1,0 +1,19 @@
+import { Clock, Effect } from "effect"
+import { shortId, type TaskId } from "../domain/Task.ts"
+import { type BadTask, TaskRepo } from "../task/TaskRepo.ts"
+import { eachAlone } from "./eachAlone.ts"
+import * as Log from "./Log.ts"
+
+/** Sets tasks aside for a person. Those whose rows cannot be written are held all the same, and their rows do not say so. */
+export const holdTasks = Effect.fnUntraced(function* (bad: ReadonlyArray<BadTask>) {
+  const repo = yield* TaskRepo
+  const nowMs = yield* Clock.currentTimeMillis
+  const held = yield* eachAlone(bad, (some) => repo.hold(some, nowMs))
+  const left = bad.filter(({ taskId }) => !held.includes(taskId))
+  const all = new Set([...held, ...(left.length === 0 ? [] : yield* repo.hold(left, nowMs, { inRow: false }))])
+  for (const { taskId, reason } of bad) {
+    if (all.has(taskId)) yield* Log.warn(`⚠️ Task ${shortId(taskId)} is held: ${reason}`, { task: taskId })
+  }
+})
+
+export const holdTask = (taskId: TaskId, reason: string) => holdTasks([{ taskId, reason }])
