@@ -4,6 +4,7 @@ import type { SettingsShape } from "../config/Settings.ts"
 import { duration } from "../domain/time.ts"
 import { hostOf } from "../ops/Banner.ts"
 import { CONNECTIONS_MAX, EXECUTOR } from "../task/Database.ts"
+import { readSoundness } from "../task/soundness.ts"
 import { type Finding, sayerOf } from "./Finding.ts"
 
 const say = sayerOf("database")
@@ -34,7 +35,8 @@ export const server = Effect.fnUntraced(function* (settings: SettingsShape) {
   return [
     say.ok({ what: "connects", detail: `PostgreSQL ${version} at ${at} (${ms} ms)` }),
     encryption(settings, tls),
-    ...(read_only ? [readOnly] : [])
+    ...(read_only ? [readOnly] : []),
+    ...(yield* readSoundness).map(say.fail)
   ]
 })
 

@@ -1,6 +1,7 @@
 import { PgClient } from "@effect/sql-pg"
 import { Duration, Effect, Layer, Option, Redacted } from "effect"
 import { Settings, type SettingsShape } from "../config/Settings.ts"
+import { saslPrepUrl } from "./saslPrep.ts"
 
 /** Enough for the wallets that take turns at once; a small part of what a server allows by default (100). */
 export const CONNECTIONS_MAX = 10
@@ -24,7 +25,7 @@ export const layerAs = (who: { readonly applicationName: string; readonly connec
       const settings = yield* Settings
       const url = Option.getOrThrow(settings.databaseUrl)
       return PgClient.layer({
-        url,
+        url: Redacted.make(saslPrepUrl(Redacted.value(url))),
         ...tls(settings, Redacted.value(url)),
         applicationName: who.applicationName,
         connectTimeout: CONNECT_TIMEOUT,

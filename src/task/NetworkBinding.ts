@@ -2,7 +2,7 @@ import { Effect, Runtime, Schema } from "effect"
 import { SqlClient } from "effect/sql"
 import type { Address, Bytes32 } from "../domain/Address.ts"
 
-/** The database belongs to another chain. The executor must not start: its ledger would be compared with the wrong money. */
+/** The database belongs to another chain, or cannot hold or show what the ledger needs. The executor must not start. */
 export class WrongDatabase extends Schema.TaggedError<WrongDatabase>()("WrongDatabase", { message: Schema.String }) {
   /** `EX_CONFIG`: pm2 does not restart what the same settings would only stop again. */
   override readonly [Runtime.errorExitCode] = 78

@@ -3,7 +3,8 @@ import { Settings } from "../config/Settings.ts"
 import { bringUpToDate } from "./bringUpToDate.ts"
 import * as DecisionRepoSql from "./DecisionRepoSql.ts"
 import { migrateTelling } from "./migrate.ts"
-import { bindToChain, type ChainIdentity } from "./NetworkBinding.ts"
+import { bindToChain, type ChainIdentity, WrongDatabase } from "./NetworkBinding.ts"
+import { readSoundness } from "./soundness.ts"
 import { bounded } from "./sql/failure.ts"
 import * as TaskRepoSql from "./TaskRepoSql.ts"
 import * as WatchRepoSql from "./WatchRepoSql.ts"
@@ -22,5 +23,9 @@ const prepared = (chain: ChainIdentity) =>
       yield* bringUpToDate(migrateTelling(tell))
       const wrong = yield* bounded(databaseTimeout)("read the chain of the database", bindToChain(chain))
       if (wrong !== undefined) return yield* wrong
+      const [unsound] = yield* bounded(databaseTimeout)("look at what the database hides", readSoundness)
+      if (unsound === undefined) return
+      const { detail, remedy } = unsound
+      return yield* new WrongDatabase({ message: `${detail[0]?.toUpperCase()}${detail.slice(1)}. ${remedy}` })
     })
   )

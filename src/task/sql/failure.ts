@@ -80,5 +80,21 @@ const codeOf = (error: SqlError): string => String(serverSays(error).code ?? "")
 
 const detailOf = (error: SqlError): string => {
   const { code, message } = serverSays(error)
-  return [error.reason._tag, code, message].filter((part) => part !== undefined && part !== "").join(" ")
+  const said = [error.reason._tag, code, message].filter((part) => part !== undefined && part !== "").join(" ")
+  const hint = poolerHint(said)
+  return hint === undefined ? said : `${said}. ${hint}`
+}
+
+/**
+ * What to set where a pooler stands before the server. Sources: pgbouncer's documentation, "ignore_startup_parameters" and
+ * "max_prepared_statements"; SQLSTATE 26000 and 42P05 are about prepared statements of another connection.
+ */
+const poolerHint = (said: string): string | undefined => {
+  if (said.includes("unsupported startup parameter")) {
+    return "A pooler refuses settings of this program: in pgbouncer.ini set ignore_startup_parameters = statement_timeout, lock_timeout, idle_in_transaction_session_timeout, TimeZone, or let DATABASE_URL lead past the pooler"
+  }
+  if (/\b(26000|42P05)\b/.test(said)) {
+    return "A pooler gives each transaction another connection: set pool_mode = session for this database, or let DATABASE_URL lead past the pooler"
+  }
+  return undefined
 }
