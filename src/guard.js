@@ -1,17 +1,60 @@
-// Runs before everything else (`node --import ./src/guard.js …`) and says in words that this Node is too old, where
-// an old Node would otherwise trip over the first piece of newer syntax. Hence plain JavaScript that Node 12 can read.
+import { spawn } from "child_process"
+import { existsSync, realpathSync } from "fs"
+import { constants } from "os"
+import { relative } from "path"
+import { fileURLToPath } from "url"
+
+// Runs before everything else (`node --import ./src/guard.js …`, and as the first import of each entry), where an older
+// Node would trip over the first piece of newer syntax. Hence plain JavaScript that Node 16 can read.
+// A command goes on in the Node that came with the packages. The executor does not: the process that a supervisor
+// started has to be the one that it stops, and so one line says how to start it.
 
 var NEEDED_MAJOR = 24
 
+/** The Node of the package `node`, beside src/ as beside dist/. */
+var OWN = fileURLToPath(new URL("../node_modules/node/bin/node", import.meta.url))
+
 if (Number(process.versions.node.split(".")[0]) < NEEDED_MAJOR) {
-  console.error(
-    [
-      "AI Mint Executor needs Node " + NEEDED_MAJOR + " or newer, and this is Node " + process.versions.node + ".",
-      "The right one comes with the packages: run `npm ci`, then start through npm (`npm start`, `npm run …`),",
-      "or call node_modules/.bin/node directly.",
-      "Started through npm already? Then npm did not run the install script of the package `node`, which puts the",
-      "binary in place: `allowScripts` in package.json must list it. `npm rebuild node` makes up for it."
-    ].join("\n")
-  )
-  process.exit(1)
+  if (isThere() && isCommand()) await goOnInOwn()
+  else {
+    console.error(
+      "AI Mint Executor needs Node " + NEEDED_MAJOR + " or newer, and this is Node " + process.versions.node + ". " + advice()
+    )
+    process.exit(1)
+  }
+}
+
+/** Not where this is the one that came with the packages. */
+function isThere() {
+  return existsSync(OWN) && realpathSync(OWN) !== realpathSync(process.execPath)
+}
+
+function isCommand() {
+  return process.argv[1] !== undefined && /[\\/]cli[\\/]main\.[jt]s$/.test(realpathSync(process.argv[1]))
+}
+
+/** Never ends: the other process does, and this one with it. */
+function goOnInOwn() {
+  var child = spawn(OWN, process.execArgv.concat(process.argv.slice(1)), { stdio: "inherit" })
+  var signals = ["SIGINT", "SIGTERM", "SIGHUP"]
+  signals.forEach(function (signal) {
+    process.on(signal, function () {
+      // Ctrl-C of a terminal reaches both by itself.
+      if (signal !== "SIGINT" || !process.stdin.isTTY) child.kill(signal)
+    })
+  })
+  child.on("exit", function (code, signal) {
+    process.exit(signal === null ? code : 128 + constants.signals[signal])
+  })
+  return new Promise(function () {})
+}
+
+function advice() {
+  if (!isThere())
+    return "The right one comes with the packages: run npm ci, and if that leaves none in place, npm rebuild node."
+  var own = relative(process.cwd(), OWN)
+  var rest = process.argv.slice(1).map(function (part, index) {
+    return index === 0 ? relative(process.cwd(), part) : part
+  })
+  return "Start it with the one of its packages: npm start, or " + [own].concat(rest).join(" ")
 }

@@ -1,0 +1,49 @@
+import { spawnSync } from "node:child_process"
+import { accessSync, constants } from "node:fs"
+import { delimiter, join } from "node:path"
+
+/** Folders of programs without those of packages, which bring a Node of their own. */
+const machinePath = (process.env["PATH"] ?? "")
+  .split(delimiter)
+  .filter((folder) => !folder.includes("node_modules"))
+  .join(delimiter)
+
+const isProgram = (path: string): boolean => {
+  try {
+    accessSync(path, constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** What a command left behind. */
+export interface Outcome {
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/**
+ * A shell of the machine, in which `node` is the machine's own. README allows any from 20 on; CI has Node 20.
+ * `major` is 0 where the machine has none: then the commands that begin with `node` cannot be tried, and the test fails.
+ */
+export const machineNode = () => {
+  const path = machinePath
+    .split(delimiter)
+    .map((folder) => join(folder, "node"))
+    .find(isProgram)
+  const version = path === undefined ? "" : spawnSync(path, ["--version"], { encoding: "utf8" }).stdout
+  return { path, major: Number(/^v(\d+)/.exec(version)?.[1] ?? 0) }
+}
+
+/** Types a line into a shell of the machine. */
+export const type = (line: string, cwd: string, env: Readonly<Record<string, string>>): Outcome => {
+  const { status, stdout, stderr } = spawnSync("sh", ["-c", line], {
+    cwd,
+    env: { PATH: machinePath, HOME: cwd, ...env },
+    encoding: "utf8",
+    timeout: 60_000
+  })
+  return { code: status, stdout, stderr }
+}
