@@ -1,8 +1,8 @@
-import { spawn } from "child_process"
-import { existsSync, realpathSync } from "fs"
-import { constants } from "os"
-import { relative } from "path"
-import { fileURLToPath } from "url"
+import { spawn } from "node:child_process"
+import { existsSync, realpathSync } from "node:fs"
+import { constants } from "node:os"
+import { relative } from "node:path"
+import { fileURLToPath } from "node:url"
 
 // Runs before everything else (`node --import ./src/guard.js …`, and as the first import of each entry), where an older
 // Node would trip over the first piece of newer syntax. Hence plain JavaScript that Node 16 can read.
@@ -18,7 +18,12 @@ if (Number(process.versions.node.split(".")[0]) < NEEDED_MAJOR) {
   if (isThere() && isCommand()) await goOnInOwn()
   else {
     console.error(
-      "AI Mint Executor needs Node " + NEEDED_MAJOR + " or newer, and this is Node " + process.versions.node + ". " + advice()
+      "AI Mint Executor needs Node " +
+        NEEDED_MAJOR +
+        " or newer, and this is Node " +
+        process.versions.node +
+        ". " +
+        advice()
     )
     process.exit(1)
   }
@@ -36,17 +41,21 @@ function isCommand() {
 /** Never ends: the other process does, and this one with it. */
 function goOnInOwn() {
   var child = spawn(OWN, process.execArgv.concat(process.argv.slice(1)), { stdio: "inherit" })
-  var signals = ["SIGINT", "SIGTERM", "SIGHUP"]
-  signals.forEach(function (signal) {
-    process.on(signal, function () {
-      // Ctrl-C of a terminal reaches both by itself.
-      if (signal !== "SIGINT" || !process.stdin.isTTY) child.kill(signal)
-    })
+  process.on("SIGTERM", pass)
+  process.on("SIGHUP", pass)
+  process.on("SIGINT", function (signal) {
+    // Ctrl-C of a terminal reaches both by itself.
+    if (!process.stdin.isTTY) pass(signal)
   })
   child.on("exit", function (code, signal) {
-    process.exit(signal === null ? code : 128 + constants.signals[signal])
+    process.exit(signal === null ? code : 128 + (constants.signals[signal] || 0))
   })
   return new Promise(function () {})
+
+  /** @param {NodeJS.Signals} signal */
+  function pass(signal) {
+    child.kill(signal)
+  }
 }
 
 function advice() {

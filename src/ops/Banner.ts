@@ -7,7 +7,23 @@ import { words } from "../domain/time.ts"
 /** Host and port only: user, path and query of an RPC URL may be an API key. */
 export const hostOf = (url: string): string => URL.parse(url)?.host ?? "unreadable URL"
 
-const inWords = (duration: Duration.Duration): string => words(Duration.toMillis(duration))
+/** Columns between the walls of the box. */
+const BOX_COLUMNS = 58
+
+/** An icon takes two columns, and no other character of the title more than one. */
+const columnsOf = (title: string): number => [...title].length + [...title.matchAll(/\p{Emoji_Presentation}/gu)].length
+
+/** As v1.1's operators know it. */
+const box = (title: string): ReadonlyArray<string> => {
+  const room = Math.max(BOX_COLUMNS, columnsOf(title) + 2)
+  const left = Math.floor((room - columnsOf(title)) / 2)
+  const right = room - columnsOf(title) - left
+  const bar = "═".repeat(room)
+  return [`╔${bar}╗`, `║${" ".repeat(left)}${title}${" ".repeat(right)}║`, `╚${bar}╝`]
+}
+
+/** `5s`, `0.5s`: as v1.1 shows its intervals. */
+const inSeconds = (duration: Duration.Duration): string => `${Duration.toMillis(duration) / 1000}s`
 
 const account = (settings: SettingsShape): string =>
   Option.match(settings.aiAgentPrivateKey, {
@@ -20,7 +36,11 @@ export const bannerLines = (settings: SettingsShape, build: { readonly version: 
   const sandbox = "the sandbox's own"
   const endpoints = settings.rpcUrls.map((url, index) => `   ${index + 1}. ${hostOf(Redacted.value(url))}`)
   return [
-    `🤖 AI Mint Executor v${build.version}`,
+    ...box(`🤖 AI Mint Executor v${build.version} Initialized`),
+    "🔧 Configuration:",
+    `   Mint Interval: ${inSeconds(settings.mintInterval)}`,
+    `   Check Interval: ${inSeconds(settings.checkInterval)}`,
+    `   Payment Timeout: ${words(Duration.toMillis(settings.paymentTimeout))}`,
     `   Network: ${settings.network.name} (chain ${settings.network.chainId})`,
     `   Server URL: ${Option.getOrElse(settings.serverUrl, () => sandbox)}`,
     ...(settings.mintProtocol === "v1" ? ["   Mint Protocol: v1"] : []),
@@ -28,9 +48,6 @@ export const bannerLines = (settings: SettingsShape, build: { readonly version: 
     ...endpoints.map((line) => `   ${line}`),
     `   AI Agent Account: ${account(settings)}`,
     `   USDC: ${getAddress(settings.network.usdc.address)}`,
-    `   Mint Interval: ${inWords(settings.mintInterval)}`,
-    `   Check Interval: ${inWords(settings.checkInterval)}`,
-    `   Payment Timeout: ${inWords(settings.paymentTimeout)}`,
     `   Max Retry Count: ${settings.maxRetryCount}`
   ]
 }

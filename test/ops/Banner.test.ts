@@ -9,7 +9,13 @@ describe("the start banner", () => {
     Effect.gen(function* () {
       const known = yield* loadFrom({ ...fullOnBase, CHECK_INTERVAL: "90s" })
       assert.deepStrictEqual(bannerLines(known, { version: "2.0.0" }), [
-        "🤖 AI Mint Executor v2.0.0",
+        "╔══════════════════════════════════════════════════════════╗",
+        "║          🤖 AI Mint Executor v2.0.0 Initialized          ║",
+        "╚══════════════════════════════════════════════════════════╝",
+        "🔧 Configuration:",
+        "   Mint Interval: 5s",
+        "   Check Interval: 90s",
+        "   Payment Timeout: 10 minutes",
         "   Network: base (chain 8453)",
         "   Server URL: http://localhost:4021",
         "   RPC Endpoints: 2",
@@ -17,9 +23,6 @@ describe("the start banner", () => {
         "      2. rpc.example.org",
         "   AI Agent Account: 0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266",
         "   USDC: 0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913",
-        "   Mint Interval: 5 seconds",
-        "   Check Interval: 90 seconds",
-        "   Payment Timeout: 10 minutes",
         "   Max Retry Count: 3"
       ])
     })
@@ -38,6 +41,18 @@ describe("the start banner", () => {
     const lines = bannerLines({ ...settings, mintProtocol: "v1" }, { version: "2.0.0" })
     assert.strictEqual(lines[lines.indexOf("   Server URL: http://localhost:4021") + 1], "   Mint Protocol: v1")
     assert.isUndefined(bannerLines(settings, { version: "2.0.0" }).find((line) => line.includes("Protocol")))
+  })
+
+  it("shows intervals as v1.1 did, and a box as wide as its title", () => {
+    const odd = { ...settings, mintInterval: Duration.millis(1500), checkInterval: Duration.minutes(2) }
+    const lines = bannerLines(odd, { version: "2.3.1-rc.1+build.of.a.very.long.name.and.a.half" })
+    assert.include(lines, "   Mint Interval: 1.5s")
+    assert.include(lines, "   Check Interval: 120s")
+    // The icon of the title takes two columns.
+    assert.deepStrictEqual(
+      lines.slice(0, 3).map((line) => [...line].length),
+      [84, 83, 84]
+    )
   })
 
   it.effect("holds no secret", () =>
