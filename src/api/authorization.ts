@@ -2,24 +2,33 @@ import { Effect, Layer, Option, Redacted } from "effect"
 import { HttpServerRequest } from "effect/http"
 import { createHash, timingSafeEqual } from "node:crypto"
 import { Settings, type SettingsShape } from "../config/Settings.ts"
-import { Authorization } from "./contract/Api.ts"
-import { Forbidden, Unauthorized } from "./contract/problems.ts"
-import { makeWrongTokens } from "./rates.ts"
+import * as Log from "../ops/Log.ts"
+import { tokenRefused } from "../ops/metrics.ts"
+import { type Api, Authorization } from "./contract/Api.ts"
+import { Forbidden, TooMany, Unauthorized } from "./contract/problems.ts"
+import { GUESSES_MAX, makeGuesses } from "./guesses.ts"
+import { whoAsks } from "./rates.ts"
 
 const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[?::1\]?)$/
 
 export const isLoopback = (host: string): boolean => LOOPBACK.test(host)
 
-/** What tells whether somebody may come in. */
+/** What tells whether somebody may come in: any of these tokens, no token, or nothing. */
 export type Door =
-  | { readonly _tag: "Token"; readonly token: Redacted.Redacted }
+  | { readonly _tag: "Token"; readonly tokens: ReadonlyArray<Redacted.Redacted> }
   | { readonly _tag: "Open" }
   | { readonly _tag: "Closed" }
 
 /** Without a token only the local network is open, and only to this machine. */
 export const doorOf = ({ opsToken, opsHost, network }: SettingsShape): Door => {
-  if (Option.isSome(opsToken)) return { _tag: "Token", token: opsToken.value }
+  if (Option.isSome(opsToken)) return { _tag: "Token", tokens: [opsToken.value] }
   return network.name === "local" && isLoopback(opsHost) ? { _tag: "Open" } : { _tag: "Closed" }
+}
+
+/** The door of v1.1's routes: `V1_TOKEN` opens them and nothing else, and `OPS_TOKEN` opens them too. */
+const v1DoorOf = (settings: SettingsShape): Door => {
+  const tokens = [settings.v1Token, settings.opsToken].flatMap((token) => Option.toArray(token))
+  return Option.isSome(settings.v1Token) ? { _tag: "Token", tokens } : doorOf(settings)
 }
 
 const digest = (text: string): Buffer => createHash("sha256").update(text).digest()
@@ -41,23 +50,51 @@ const FOREIGN = new Forbidden({
   detail: "Without OPS_TOKEN this answers this machine alone, and no page of another site."
 })
 const WRONG = new Unauthorized({ detail: "Send the token of OPS_TOKEN: `Authorization: Bearer <token>`." })
+const GUESSING = new TooMany({
+  detail: `${GUESSES_MAX} wrong tokens came from this address within a minute: no token of it is looked at until that minute is over.`
+})
+
+/** The one group that `V1_TOKEN` opens. */
+const V1_GROUP: keyof (typeof Api)["groups"] = "v1"
 
 export const layer = Layer.effect(
   Authorization,
   Effect.gen(function* () {
-    const door = doorOf(yield* Settings)
-    const countWrong = yield* makeWrongTokens
+    const settings = yield* Settings
+    const doors = { ops: doorOf(settings), v1: v1DoorOf(settings) }
+    const checkToken = yield* makeCheckToken
     return Authorization.of({
-      bearer: Effect.fnUntraced(function* (route, { credential }) {
+      bearer: Effect.fnUntraced(function* (route, { credential, group }) {
+        const door = group.identifier === V1_GROUP ? doors.v1 : doors.ops
         if (door._tag === "Closed") return yield* CLOSED
         if (door._tag === "Open") {
           const { headers } = yield* HttpServerRequest.HttpServerRequest
           return isForeign(headers) ? yield* FOREIGN : yield* route
         }
-        if (isSame(Redacted.value(credential), Redacted.value(door.token))) return yield* route
-        if (Redacted.value(credential) !== "") yield* countWrong
-        return yield* WRONG
+        yield* checkToken(Redacted.value(credential), door.tokens)
+        return yield* route
       })
     })
+  })
+)
+
+/** Refuses a wrong token; notes it in metrics and log, and looks at no further one of an address that guesses. */
+const makeCheckToken = Effect.map(makeGuesses, (guesses) =>
+  Effect.fnUntraced(function* (token: string, right: ReadonlyArray<Redacted.Redacted>) {
+    if (token === "") return yield* WRONG
+    const who = yield* whoAsks
+    const mayTry = yield* guesses.mayTry(who)
+    // All of them are compared, so that the time tells nothing.
+    const matches = right.filter((one) => isSame(token, Redacted.value(one)))
+    if (mayTry && matches.length > 0) return
+    yield* tokenRefused
+    if (!mayTry) return yield* GUESSING
+    yield* Log.warnOnce(`token ${who}`, `⚠️ A wrong token came from ${who}: nothing was answered`)
+    if (yield* guesses.wrong(who, token))
+      yield* Log.errorOnce(
+        `guess ${who}`,
+        `🚨 ${GUESSES_MAX} wrong tokens came from ${who} within a minute: it may be guessing. No token of it is looked at until that minute is over`
+      )
+    return yield* WRONG
   })
 )

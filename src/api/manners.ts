@@ -10,6 +10,7 @@ import {
 } from "effect/http"
 import * as Log from "../ops/Log.ts"
 import { makeRateLimit } from "./rates.ts"
+import { isPlainTarget } from "./rawPath.ts"
 
 /** An order is some 200 bytes, a reason 500 characters at most. */
 const BODY_MAX = ByteSize.kibibytes(16)
@@ -22,7 +23,7 @@ export const layer = HttpRouter.middleware(
   Effect.map(
     makeRateLimit,
     (rateLimit) => (route) =>
-      Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) => (isHostless(request) ? HOSTLESS : route)).pipe(
+      Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) => refusalOf(request) ?? route).pipe(
         rateLimit,
         Effect.catchCause(answerTo),
         Effect.map(withProblem),
@@ -41,17 +42,23 @@ const withHeaders = (response: HttpServerResponse.HttpServerResponse): HttpServe
     ...(response.status === 401 ? { "www-authenticate": "Bearer" } : {})
   })
 
-/** RFC 9112, section 3.2: a request of HTTP/1.1 names the host. */
-const isHostless = (request: HttpServerRequest.HttpServerRequest): boolean =>
-  request.headers["host"] === undefined && NodeHttpServerRequest.toIncomingMessage(request).httpVersion === "1.1"
+/** What is wrong with a request before its route is looked at. The target is judged as it came: the framework has changed it. */
+const refusalOf = (request: HttpServerRequest.HttpServerRequest) => {
+  const { httpVersion, url = "" } = NodeHttpServerRequest.toIncomingMessage(request)
+  // RFC 9112, section 3.2: a request of HTTP/1.1 names the host.
+  if (request.headers["host"] === undefined && httpVersion === "1.1") return HOSTLESS
+  return isPlainTarget(url) ? undefined : NOT_PLAIN
+}
 
-const HOSTLESS = Effect.succeed(
-  ProblemDetails.toResponse({
-    type: ProblemDetails.blankType,
-    status: 400,
-    title: "Bad Request",
-    detail: "HTTP/1.1 needs the header Host."
-  })
+const badRequest = (detail: string) =>
+  Effect.succeed(
+    ProblemDetails.toResponse({ type: ProblemDetails.blankType, status: 400, title: "Bad Request", detail })
+  )
+
+const HOSTLESS = badRequest("HTTP/1.1 needs the header Host.")
+
+const NOT_PLAIN = badRequest(
+  "The path is not in its plain form: it may have no empty or dot segment, no ; # or \\, and no escape of what needs none."
 )
 
 /** What ends a route without an answer of its own. Whoever asked is gone where it was interrupted. */

@@ -7,19 +7,16 @@ import { TooMany } from "./contract/problems.ts"
 export const READS_MAX = 300
 export const CHANGES_MAX = 30
 
-/** Wrong tokens of one address in a minute: a person who mistypes needs fewer, and nobody guesses one with as many. */
-const WRONG_MAX = 20
-
 const makeLimit = Effect.map(
   RateLimiter.RateLimiter,
-  (limiter) => (key: string, most: number, window: "1 second" | "1 minute") =>
+  (limiter) => (key: string, most: number, window: "1 second") =>
     limiter
       .consume({ key, limit: most, window, onExceeded: "fail" })
       .pipe(Effect.mapError(() => new TooMany({ detail: `More than ${most} requests in ${window}: wait a moment.` })))
 )
 
 /** Who asks, as the socket has it: a header may say anything. */
-const whoAsks = Effect.map(HttpServerRequest.HttpServerRequest, ({ remoteAddress }) =>
+export const whoAsks = Effect.map(HttpServerRequest.HttpServerRequest, ({ remoteAddress }) =>
   Option.getOrElse(remoteAddress, () => "?")
 )
 
@@ -34,9 +31,4 @@ export const makeRateLimit = Effect.map(
         yield* limit(`${isRead ? "read" : "change"} ${yield* whoAsks}`, isRead ? READS_MAX : CHANGES_MAX, "1 second")
         return yield* route
       })
-)
-
-/** Counts wrong tokens, until they are too many. */
-export const makeWrongTokens = Effect.map(makeLimit, (limit) =>
-  Effect.flatMap(whoAsks, (who) => limit(`wrong ${who}`, WRONG_MAX, "1 minute"))
 )

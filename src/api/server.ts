@@ -41,9 +41,12 @@ const behind = EventFeed.layer.pipe(
   Layer.provide([NodeCrypto.layerSecureRandom])
 )
 
+/** Paths mean what they say: a proxy that lets `/api/ai-agent/` pass and nothing else compares them so too. */
+const EXACT = { caseSensitive: true, ignoreDuplicateSlashes: false }
+
 /** The API, the page, the metrics and the documents, at `OPS_HOST` and `OPS_PORT`, until the scope closes. */
 export const layer = hangingUp.pipe(
-  Layer.provideMerge(HttpRouter.serve(routes, { disableLogger: true, disableListenLog: true })),
+  Layer.provideMerge(HttpRouter.serve(routes, { routerConfig: EXACT, disableLogger: true, disableListenLog: true })),
   Layer.provideMerge(Listening.layer),
   Layer.provide(behind),
   Layer.provide(NodeCrypto.layerSecureRandom),

@@ -51,6 +51,8 @@ export interface SettingsShape {
   readonly opsPort: number
   /** Secret. Without it, what it protects answers on the `local` network alone, and on a loopback address alone. */
   readonly opsToken: Option.Option<Redacted.Redacted>
+  /** Secret. Opens the routes of v1.1 (`/api/ai-agent/…`) and nothing else. Never the same as `opsToken`. */
+  readonly v1Token: Option.Option<Redacted.Redacted>
   /** Where traces go (OTLP over HTTP). Without it none are made. Without a trailing slash. */
   readonly tracesUrl: Option.Option<string>
   readonly logLevel: LogLevel.LogLevel

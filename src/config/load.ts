@@ -1,4 +1,4 @@
-import { Console, Duration, Effect, type FileSystem, Layer, Option, Redacted } from "effect"
+import { Console, Duration, Effect, Equal, type FileSystem, Layer, Option, Redacted } from "effect"
 import * as DotEnv from "./dotEnv.ts"
 import * as Field from "./fields.ts"
 import { base, local, type Network } from "./Network.ts"
@@ -120,10 +120,15 @@ const readTimeouts = Effect.fnUntraced(function* (reader: Reader) {
 })
 
 const readOps = Effect.fnUntraced(function* (reader: Reader) {
+  const opsToken = yield* reader.readSecret("OPS_TOKEN", Field.token)
+  const v1Token = yield* reader.readSecret("V1_TOKEN", Field.token)
+  if (Option.isSome(v1Token) && Equal.equals(Option.map(opsToken, Redacted.value), Option.map(v1Token, Redacted.value)))
+    reader.report("V1_TOKEN is the same as OPS_TOKEN: it would open everything to who may ask for v1.1's routes alone")
   return {
     opsHost: yield* reader.readOr("OPS_HOST", Field.host, "127.0.0.1"),
     opsPort: yield* reader.readOr("OPS_PORT", Field.count({ min: 0, max: 65_535 }), 4022),
-    opsToken: yield* reader.readSecret("OPS_TOKEN", Field.token),
+    opsToken,
+    v1Token,
     tracesUrl: yield* reader.read("OTEL_EXPORTER_OTLP_ENDPOINT", Field.serverUrl)
   }
 })

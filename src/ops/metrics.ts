@@ -85,6 +85,14 @@ const reorganisations = Metric.counter("ai_mint_chain_reorganisations_total", {
   incremental: true
 })
 
+const tokens = Metric.counter("ai_mint_refused_tokens_total", {
+  description: "Requests to the API with a token that was wrong, or that came from an address that guesses",
+  incremental: true
+})
+
+/** A request had a token, and was refused for it. */
+export const tokenRefused: Effect.Effect<void> = Metric.update(tokens, 1)
+
 /** All values that the label may have. */
 const STATES: Record<"task" | "batch" | "refund", ReadonlyArray<string>> = {
   task: STATUSES,
@@ -118,6 +126,7 @@ export const processBegan: Effect.Effect<void, never, Settings> = Effect.gen(fun
   yield* Metric.update(Metric.withAttributes(buildInfo, labels), 1)
   yield* Metric.update(startedAt, (yield* Clock.currentTimeMillis) / 1000)
   yield* zeroTransitions
+  yield* Metric.update(tokens, 0)
 })
 
 /** Tells what runs here as soon as the settings are known. */

@@ -76,7 +76,9 @@ const patternsOf = (settings: SettingsShape): ReadonlyArray<string> => [
   ...settings.rpcUrls.flatMap((url) => inRpcUrl(Redacted.value(url))),
   ...Option.toArray(settings.aiAgentPrivateKey).flatMap((key) => inKey(Redacted.value(key))),
   ...Option.toArray(settings.agentEncryptionKey).flatMap((key) => inKey(Redacted.value(key))),
-  ...Option.toArray(settings.opsToken).flatMap((token) => spellings(Redacted.value(token)))
+  ...[settings.opsToken, settings.v1Token]
+    .flatMap((token) => Option.toArray(token))
+    .flatMap((token) => spellings(Redacted.value(token)))
 ]
 
 /** What a RegExp says to a pattern that it cannot read is that pattern, with every secret in it. */

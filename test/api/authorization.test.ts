@@ -1,5 +1,5 @@
 import { assert, layer } from "@effect/vitest"
-import { Effect, Option } from "effect"
+import { Effect, Option, Redacted } from "effect"
 import { TestClock } from "effect/testing"
 import { request } from "node:http"
 import { doorOf } from "../../src/api/authorization.ts"
@@ -7,7 +7,18 @@ import { baseSepolia } from "../../src/config/Network.ts"
 import { atWork } from "../operator/given.ts"
 import { defaults } from "../support/settings.ts"
 import * as Pglite from "../support/Pglite.ts"
+import { LogLines } from "../support/executor.ts"
+import { order, person } from "../support/orders.ts"
 import { serving, TOKEN, withToken } from "./served.ts"
+
+const V1_TOKEN = "another-token-of-more-than-16-chars"
+
+const withV1Token = { v1Token: Option.some(Redacted.make(V1_TOKEN)) }
+
+/** How many tokens were refused since the process began. */
+const refusedTokens = (metrics: string): number => Number(/^ai_mint_refused_tokens_total (\d+)$/m.exec(metrics)?.[1])
+
+const grep = (lines: ReadonlyArray<string>, text: string) => lines.filter((line) => line.includes(text))
 
 /** Every route of the API that is not for everybody, with something in place of its parameters. */
 const protectedRoutes = Effect.fnUntraced(function* (ask: Effect.Success<ReturnType<typeof serving>>["ask"]) {
@@ -20,11 +31,12 @@ const protectedRoutes = Effect.fnUntraced(function* (ask: Effect.Success<ReturnT
 })
 
 /** A request with headers that `fetch` does not let through. */
-const askAs = (url: string, headers: Record<string, string>) =>
+const askAs = (url: string, headers: Record<string, string>, path = "/api/tasks") =>
   Effect.promise(
     () =>
       new Promise<number>((resolve, reject) => {
-        request(`${url}/api/tasks`, { headers }, (response) => {
+        const { hostname, port } = new URL(url)
+        request({ hostname, port, path, headers }, (response) => {
           response.resume()
           resolve(response.statusCode ?? 0)
         })
@@ -95,13 +107,85 @@ layer(Pglite.layer())("who may come in", (it) => {
     }).pipe(atWork())
   )
 
-  it.effect("nobody who tries one token after the other", () =>
+  it.effect("nobody who tries one token after the other, even with the right one, until a minute is over", () =>
     Effect.gen(function* () {
       const { ask } = yield* serving(withToken)
+      assert.strictEqual((yield* ask("/api/tasks", { token: "wrong-0" })).status, 401)
+      const refused = refusedTokens((yield* ask("/metrics")).text)
       const statuses: Array<number> = []
       for (let n = 0; n < 25; n++) statuses.push((yield* ask("/api/tasks", { token: `wrong-${n}` })).status)
       assert.deepStrictEqual(statuses, [...Array(20).fill(401), ...Array(5).fill(429)])
+      assert.strictEqual((yield* ask("/api/tasks")).status, 429)
+      assert.strictEqual((yield* ask("/healthz", { token: null })).status, 200)
+      yield* TestClock.adjust("1 minute")
       assert.strictEqual((yield* ask("/api/tasks")).status, 200)
+      assert.strictEqual(refusedTokens((yield* ask("/metrics")).text) - refused, 26)
+      const { all: lines } = yield* LogLines
+      assert.lengthOf(grep(lines, "A wrong token came from 127.0.0.1"), 1)
+      assert.lengthOf(grep(lines, "20 wrong tokens came from 127.0.0.1 within a minute: it may be guessing"), 1)
+      assert.isEmpty(grep(lines, "wrong-"))
+    }).pipe(atWork())
+  )
+
+  it.effect("nobody is shut out by one who asks again and again with the same old token", () =>
+    Effect.gen(function* () {
+      const { ask } = yield* serving(withToken)
+      for (let n = 0; n < 50; n++) {
+        assert.strictEqual((yield* ask("/api/tasks", { token: "the-token-of-last-month" })).status, 401)
+      }
+      assert.strictEqual((yield* ask("/api/tasks")).status, 200)
+    }).pipe(atWork())
+  )
+
+  it.effect("to v1.1's routes with a token of their own, which opens nothing else", () =>
+    Effect.gen(function* () {
+      const { ask } = yield* serving({ ...withToken, ...withV1Token })
+      const task = yield* order(yield* person("ann"), 5)
+      assert.strictEqual((yield* ask(`/api/ai-agent/task/${task}`, { token: V1_TOKEN })).status, 200)
+      assert.strictEqual((yield* ask(`/api/ai-agent/task/${task}`)).status, 200)
+      assert.strictEqual((yield* ask(`/api/ai-agent/task/${task}`, { token: null })).status, 401)
+      for (const { path, method } of yield* protectedRoutes(ask)) {
+        if (path.startsWith("/api/ai-agent/")) continue
+        const body = method === "POST" ? { why: "because" } : undefined
+        assert.deepStrictEqual([path, (yield* ask(path, { method, body, token: V1_TOKEN })).status], [path, 401])
+        yield* TestClock.adjust("1 second")
+      }
+    }).pipe(atWork())
+  )
+
+  it.effect("to v1.1's routes alone, where only they have a token", () =>
+    Effect.gen(function* () {
+      const { ask } = yield* serving({ network: baseSepolia, ...withV1Token })
+      const task = yield* order(yield* person("ann"), 5)
+      assert.strictEqual((yield* ask(`/api/ai-agent/task/${task}`, { token: V1_TOKEN })).status, 200)
+      assert.strictEqual((yield* ask("/api/tasks", { token: V1_TOKEN })).status, 403)
+    }).pipe(atWork())
+  )
+
+  it.effect("by the path as it is written, and by no other spelling of it", () =>
+    Effect.gen(function* () {
+      const { url, ask } = yield* serving({ ...withToken, ...withV1Token })
+      const task = yield* order(yield* person("ann"), 5)
+      const spellings = [
+        ["/api/overview", 200],
+        [`/api/overview;/../ai-agent/task/${task}`, 400],
+        [`/api/overview#/../ai-agent/task/${task}`, 400],
+        ["/api/ai-agent/../overview", 400],
+        ["/api/ai-agent/%2e%2e/overview", 400],
+        ["/api//overview", 400],
+        ["//api/overview", 400],
+        ["/api\\overview", 400],
+        ["/api%2foverview", 400],
+        ["/%61pi/overview", 400],
+        [`http://x/api/ai-agent/../overview`, 400],
+        ["/API/overview", 404],
+        ["/api/Overview", 404],
+        [`/api/ai-agent/TASK/${task}`, 404]
+      ] as const
+      for (const [path, status] of spellings) {
+        assert.deepStrictEqual([path, yield* askAs(url, { authorization: `Bearer ${TOKEN}` }, path)], [path, status])
+      }
+      assert.strictEqual((yield* ask("/API/Overview", { token: null })).status, 404)
     }).pipe(atWork())
   )
 })

@@ -55,11 +55,11 @@ export const GARBAGE: ReadonlyArray<Garbage> = [
   { name: "OPTIONS *", bytes: head("OPTIONS * HTTP/1.1", CLOSE), statuses: [404] },
   { name: "CONNECT", bytes: head("CONNECT 10.0.0.1:22 HTTP/1.1"), statuses: [] },
   { name: "a proxy's path", bytes: head("GET http://evil.example/api/tasks HTTP/1.1", CLOSE), statuses: [401] },
-  { name: "a path that is a host", bytes: head("GET //evil.example/api/tasks HTTP/1.1", CLOSE), statuses: [404] },
+  { name: "a path that is a host", bytes: head("GET //evil.example/api/tasks HTTP/1.1", CLOSE), statuses: [400] },
   { name: "a long path", bytes: head(`GET /${"a".repeat(10_000)} HTTP/1.1`, CLOSE), statuses: [404] },
   { name: "a path too long", bytes: head(`GET /${"a".repeat(100_000)} HTTP/1.1`, CLOSE), statuses: [431] },
   { name: "a path of no text", bytes: Buffer.from(head("GET /\xff\xfe HTTP/1.1"), "latin1"), statuses: [400] },
-  { name: "a path that becomes no text", bytes: head("GET /%ff%fe%00 HTTP/1.1", CLOSE), statuses: [404] },
+  { name: "a path that becomes no text", bytes: head("GET /%ff%fe%00 HTTP/1.1", CLOSE), statuses: [400] },
   { name: "one header too large", bytes: head("GET /healthz HTTP/1.1", `X: ${"y".repeat(70_000)}`), statuses: [431] },
   {
     name: "headers without an end",

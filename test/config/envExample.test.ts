@@ -9,7 +9,7 @@ import { disk, loadFrom, onBase } from "./fixtures.ts"
 const examples = Effect.gen(function* () {
   const files = yield* FileSystem.FileSystem
   const content = yield* files.readFileString(".env.example")
-  return [...content.matchAll(/^(#?) ?([A-Z_]+)=(.*)$/gm)].map(([, mark, key = "", value = ""]) => ({
+  return [...content.matchAll(/^(#?) ?([A-Z][A-Z0-9_]*)=(.*)$/gm)].map(([, mark, key = "", value = ""]) => ({
     mark,
     key,
     value

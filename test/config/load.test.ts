@@ -312,6 +312,18 @@ describe("a start that the settings do not allow", () => {
     })
   )
 
+  it.effect("is one with the same token for operators and for v1.1's routes", () =>
+    Effect.gen(function* () {
+      const token = "a-token-of-more-than-16-chars"
+      assert.deepStrictEqual(yield* problemsOf({ OPS_TOKEN: token, V1_TOKEN: token }), [
+        "V1_TOKEN is the same as OPS_TOKEN: it would open everything to who may ask for v1.1's routes alone"
+      ])
+      assert.deepStrictEqual(yield* problemsOf({ V1_TOKEN: "short" }), [
+        "V1_TOKEN: expected 16 to 256 characters out of A-Z a-z 0-9 - . _ ~ + / and = at the end, such as openssl rand -hex 32 makes"
+      ])
+    })
+  )
+
   it.effect("never shows a value, even where it stands under the wrong key", () =>
     Effect.gen(function* () {
       const keys = ["DATABASE_URL", "BASE_RPC_URL", "AI_AGENT_PRIVATE_KEY", "AGENT_ENCRYPTION_KEY", "LOG_LEVEL"]

@@ -57,6 +57,7 @@ export const everyMetric = Effect.gen(function* () {
   yield* Metrics.actorsNow(1)
   yield* Metrics.walletParked
   yield* Metrics.reorganisationSeen
+  yield* Metrics.tokenRefused
   yield* Metrics.outageSeen(true)
   yield* Metrics.outageOver
   yield* Metrics.incidentsNow([])

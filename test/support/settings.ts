@@ -34,6 +34,7 @@ export const defaults: SettingsShape = {
   opsHost: "127.0.0.1",
   opsPort: 4022,
   opsToken: Option.none(),
+  v1Token: Option.none(),
   tracesUrl: Option.none(),
   logLevel: "Debug",
   logFormat: "text"
