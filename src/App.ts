@@ -14,6 +14,7 @@ import * as Log from "./ops/Log.ts"
 import * as Logger from "./ops/Logger.ts"
 import * as Metrics from "./ops/metrics.ts"
 import * as Clocks from "./ops/Clocks.ts"
+import { endWords } from "./ops/ending.ts"
 import * as Incidents from "./ops/Incidents.ts"
 import * as Progress from "./ops/Progress.ts"
 import { notifyReady } from "./ops/ready.ts"
@@ -107,7 +108,7 @@ const sayEnd = (exit: Exit.Exit<unknown, { readonly message: string }>): Effect.
   const end =
     failure === undefined
       ? Log.error("🚨 AI Mint Executor ended in a defect", { cause: exit.cause })
-      : Log.error(`❌ AI Mint Executor cannot go on: ${failure.message}`)
+      : Log.error(`❌ ${endWords(failure)}`)
   // Whatever is silenced: nobody must have to guess why it is gone.
   return Effect.provideService(end, References.MinimumLogLevel, "All")
 }

@@ -6,7 +6,7 @@ import type * as System from "./contract/system.ts"
 import type * as Tasks from "./contract/tasks.ts"
 import type * as Wallets from "./contract/wallets.ts"
 import type { Incident } from "../ops/Incidents.ts"
-import { shortId } from "../domain/Task.ts"
+import { causeOf, shortId } from "../domain/Task.ts"
 
 const sound = (ms: number): number | undefined => (Number.isFinite(ms) ? ms : undefined)
 
@@ -21,6 +21,7 @@ export const taskOf = (task: TaskView, paymentTimeoutMs: number): Tasks.Task => 
   quantity: task.quantity,
   pricePerMint: task.pricePerMint,
   totalCost: task.totalCost,
+  received: task.received,
   mintsCompleted: task.mintsCompleted,
   mintsFailed: task.mintsFailed,
   retryCount: task.retryCount,
@@ -113,7 +114,7 @@ export const attentionOf = (item: AttentionItem): System.Attention => ({
   wallet: item.agentAddress ?? item.walletId,
   batch: item.batch,
   since: item.sinceMs,
-  text: item.reason === "" ? ABOUT[item.kind] : item.reason,
+  text: item.reason === "" ? ABOUT[item.kind] : causeOf(item.reason),
   command:
     item.taskId === undefined
       ? `wallets show ${item.agentAddress ?? item.walletId}`

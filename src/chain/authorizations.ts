@@ -2,6 +2,7 @@ import { Array as Arr, Effect } from "effect"
 import type { UsdcContract } from "../config/Network.ts"
 import type { Address } from "../domain/Address.ts"
 import type { AuthorizationOutcome } from "../domain/Authorization.ts"
+import { counted } from "../domain/counted.ts"
 import * as Incidents from "../ops/Incidents.ts"
 import * as Log from "../ops/Log.ts"
 import { DoubtfulAnswer, type Log as EventLog } from "./answers.ts"
@@ -87,7 +88,11 @@ const explainAll = Effect.fnUntraced(function* (
 })
 
 const tellShort = (host: string, count: number) =>
-  Log.warnOnce(`unexplained ${host}`, `⚠️ ${host} has no log of how ${count} spent nonce(s) were spent`, { host })
+  Log.warnOnce(
+    `unexplained ${host}`,
+    `⚠️ ${host} has no log of how ${counted(count, "spent nonce was", "spent nonces were")} spent`,
+    { host }
+  )
 
 const noteUnexplained = ([{ payer, nonce }, { _tag }]: readonly [AuthorizationQuery, AuthorizationOutcome]) => {
   const key = `nonce-unexplained ${payer} ${nonce}`

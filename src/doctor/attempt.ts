@@ -12,13 +12,14 @@ export interface Look {
 export type Findings = ReadonlyArray<Finding>
 
 /** What was seen, or why nothing could be seen: a broken look is a finding, and never the end of the others. */
-export const attempt = <E extends { readonly message: string }, R>(
+export const attempt = <E extends { readonly message: string; readonly remedy?: string }, R>(
   { say, what, remedy }: Look,
   look: Effect.Effect<Findings, E, R>
 ): Effect.Effect<Findings, never, R> => {
-  const failed = (detail: string): Findings => [say.fail({ what, detail, remedy })]
+  // The error may know better what to do.
+  const failed = (error: E): Findings => [say.fail({ what, detail: error.message, remedy: error.remedy ?? remedy })]
   return look.pipe(
-    Effect.catch((error) => Effect.succeed(failed(error.message))),
+    Effect.catch((error) => Effect.succeed(failed(error))),
     Effect.catchDefect((defect) => Effect.succeed([broken({ say, what }, defect)]))
   )
 }

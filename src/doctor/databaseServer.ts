@@ -1,6 +1,7 @@
 import { Clock, Effect, Option, Redacted, Schema } from "effect"
 import { SqlClient } from "effect/sql"
 import type { SettingsShape } from "../config/Settings.ts"
+import { counted } from "../domain/counted.ts"
 import { duration } from "../domain/time.ts"
 import { hostOf } from "../ops/Banner.ts"
 import { CONNECTIONS_MAX, EXECUTOR } from "../task/Database.ts"
@@ -101,8 +102,8 @@ export const sessions = Effect.gen(function* () {
   const what = "executors"
   const executors = Math.max(machines, Math.ceil(connections / CONNECTIONS_MAX))
   if (executors === 0) return [say.ok({ what, detail: "none is connected" })]
-  if (executors === 1) return [say.ok({ what, detail: `one is connected (${connections} connection(s))` })]
-  const detail = `${executors} or more are connected (${connections} connections from ${machines} machine(s))`
+  if (executors === 1) return [say.ok({ what, detail: `one is connected (${counted(connections, "connection")})` })]
+  const detail = `${executors} or more are connected (${connections} connections from ${counted(machines, "machine")})`
   const remedy = "Two are safe and share the work. If you meant one: pm2 list on each machine, and stop the other."
   return [say.warn({ what, detail, remedy })]
 })

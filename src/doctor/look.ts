@@ -2,6 +2,7 @@ import { Duration, Effect, type Schema } from "effect"
 import type { SqlError } from "effect/sql/SqlError"
 import type { MigrationError } from "effect/sql/Migrator"
 import type { SettingsShape } from "../config/Settings.ts"
+import { databaseAdvice } from "../ops/databaseAdvice.ts"
 import { bounded } from "../task/sql/failure.ts"
 import { attempt, type Findings, type Look } from "./attempt.ts"
 
@@ -17,7 +18,8 @@ export const boundedBy = ({ databaseTimeout }: SettingsShape) => bounded(Duratio
 export const lookAt = <R>(settings: SettingsShape, look: Look, query: Query<Findings, R>) =>
   attempt(
     look,
-    Effect.mapError(boundedBy(settings)(look.what, query), ({ reason, detail }) => ({
-      message: `${reason}: ${detail}`
-    }))
+    Effect.mapError(boundedBy(settings)(look.what, query), ({ reason, detail }) => {
+      const remedy = databaseAdvice(detail)
+      return { message: `${reason}: ${detail}`, ...(remedy === undefined ? {} : { remedy }) }
+    })
   )

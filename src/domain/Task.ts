@@ -76,10 +76,10 @@ export const readTask = (
   if (row.quantity < 1 || row.quantity > QUANTITY_MAX) {
     faults.push(`quantity is ${row.quantity}, it must be 1 to ${QUANTITY_MAX}`)
   }
-  if (row.pricePerMint <= 0n) faults.push(`price_per_mint is ${row.pricePerMint}, it must be more than 0`)
+  if (row.pricePerMint <= 0n) faults.push(`price_per_mint is ${inUsdc(row.pricePerMint)}, it must be more than 0`)
   if (row.totalCost !== row.pricePerMint * BigInt(row.quantity)) {
     faults.push(
-      `total_cost is ${row.totalCost}, price_per_mint × quantity is ${row.pricePerMint * BigInt(row.quantity)}`
+      `total_cost is ${inUsdc(row.totalCost)}, price_per_mint × quantity is ${inUsdc(row.pricePerMint * BigInt(row.quantity))}`
     )
   }
   if (row.mintsCompleted < 0 || row.mintsCompleted > row.quantity) {
@@ -102,6 +102,9 @@ const recipient = (text: string): Address | undefined => {
   return parsed === ZERO ? undefined : parsed
 }
 
+/** Of a row that may hold any number. */
+const inUsdc = (baseUnits: bigint): string => `${format(baseUnits)} USDC`
+
 /** Another program's text, made short enough for a message. */
 const quote = (text: string): string => JSON.stringify(text.length > 44 ? `${text.slice(0, 44)}…` : text)
 
@@ -119,6 +122,9 @@ export const messageAfterWaiting = (task: Task, retriesMax: number): string | nu
   task.retryCount > 0 && task.lastRefusal !== undefined
     ? messages.retrying(task.retryCount, retriesMax, task.lastRefusal)
     : null
+
+/** Why an order is held, without the words that say that it is held: for where these are said already. */
+export const causeOf = (reason: string): string => reason.replace(/^Held(?: for the operator: |, )/, "")
 
 export const isWaiting = ({ errorMessage }: Pick<Task, "errorMessage">): boolean =>
   errorMessage?.startsWith(messages.waiting("")) ?? false

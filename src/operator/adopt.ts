@@ -1,5 +1,6 @@
 import { Clock, Effect } from "effect"
 import { ChainClient } from "../chain/ChainClient.ts"
+import { counted } from "../domain/counted.ts"
 import { remainingCost, shortId, type TaskId } from "../domain/Task.ts"
 import type { Usdc } from "../domain/Usdc.ts"
 import { DecisionRepo } from "../task/DecisionRepo.ts"
@@ -46,7 +47,11 @@ export const adopt = Effect.fn("operator.adopt")(function* (
   const { agentAddress: payer } = wallet
   const sinceMs = task.startedAtMs ?? task.createdAtMs
   const paid = yield* (yield* ChainClient).paidSince({ payer, payTo: task.token, sinceMs })
-  const decision = { command: "adopt", said: `task ${task.id} goes on with ${delivered} mint(s) delivered`, why }
+  const decision = {
+    command: "adopt",
+    said: `task ${task.id} goes on with ${counted(delivered, "mint")} delivered`,
+    why
+  }
   const write = (yield* DecisionRepo).release(
     { task, adopt: { mintsCompleted: delivered } },
     decision,

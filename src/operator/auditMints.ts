@@ -1,5 +1,6 @@
 import type { Address } from "../domain/Address.ts"
 import type { Batch } from "../domain/Batch.ts"
+import { counted } from "../domain/counted.ts"
 import { shortId } from "../domain/Task.ts"
 import type { Account } from "../task/DecisionRepo.ts"
 import { mintKey } from "../task/TaskRepo.ts"
@@ -76,7 +77,7 @@ export const auditMints = (group: MintGroup, accounts: ReadonlyArray<Account>, o
       .filter(({ status }) => status !== "resolved")
       .map((batch) => ({ batch, has: ofBatch.get(nameOf(batch))?.length ?? 0 }))
       .filter(({ batch, has }) => has !== batch.minted)
-      .map(({ batch, has }) => ({ batch, what: `counts ${batch.minted} mint(s) and has ${has} on chain` }))
+      .map(({ batch, has }) => ({ batch, what: `counts ${counted(batch.minted, "mint")} and has ${has} on chain` }))
   ]
   return {
     totals: { mints: owned.length - missing.length },

@@ -1,5 +1,6 @@
 import { Effect } from "effect"
 import type { Batch } from "../domain/Batch.ts"
+import { counted } from "../domain/counted.ts"
 import { mintsOf } from "../domain/Delivery.ts"
 import { shortId } from "../domain/Task.ts"
 import type { TaskFile } from "../task/DecisionRepo.ts"
@@ -23,7 +24,7 @@ export const deliveredMints = Effect.fnUntraced(function* (file: TaskFile, batch
   }))
   const onChain = batch.minted + found.length
   const minted = attested ?? onChain
-  const shown = `The chain shows ${onChain} of the ${batch.quantity} mint(s) of batch ${batch.number} of task ${shortId(batch.taskId)}`
+  const shown = `The chain shows ${onChain} of the ${counted(batch.quantity, "mint")} of batch ${batch.number} of task ${shortId(batch.taskId)}`
   if (minted < onChain || minted > batch.quantity) {
     return yield* new Refused({
       message: `${shown}: --mints ${minted} is not between ${onChain} and ${batch.quantity}.`

@@ -4,10 +4,11 @@ import { isInFlight, isLive } from "../domain/Batch.ts"
 import type { Task } from "../domain/Task.ts"
 import { type Usdc, usdc, zero } from "../domain/Usdc.ts"
 import { DecisionRepo, type Pause } from "../task/DecisionRepo.ts"
+import * as Clocks from "../ops/Clocks.ts"
 import { TaskRepo } from "../task/TaskRepo.ts"
 import { type TaskStory, type TaskView, WatchRepo } from "../task/WatchRepo.ts"
 import type { Facts, Next } from "./explainFacts.ts"
-import { lookAtMoney } from "./explainMoney.ts"
+import { type Claim, claimOf, lookAtMoney, missingBy } from "./explainMoney.ts"
 import { nextOf, summaryOf } from "./explainNext.ts"
 import { type Step, stepsOf } from "./explainSteps.ts"
 import { findTask, isOpen } from "./find.ts"
@@ -22,7 +23,10 @@ export interface Explanation {
     readonly onChain: Usdc | undefined
     readonly block: bigint | undefined
     readonly reserved: Usdc
+    /** Of an order that waits: what the person still has to pay, or its cost where nobody can say. Of others: what its mints may still cost. */
     readonly needed: Usdc
+    /** Of an order that waits: the part of its cost that is there for it; `undefined` where nobody can say, and of others. */
+    readonly received: Usdc | undefined
   }
   readonly steps: ReadonlyArray<Step>
   readonly batches: TaskStory["batches"]
@@ -41,9 +45,10 @@ export const explain = Effect.fn("operator.explain")(function* (name: string) {
       onChain: money?.chain?.balance,
       block: money?.chain?.block.number,
       reserved: wallet?.reserved ?? zero,
-      needed: facts.needed
+      needed: facts.needed,
+      received: facts.received
     },
-    steps: stepsOf(story, wallet, facts.paymentTimeoutMs),
+    steps: stepsOf(story, wallet, facts),
     batches: story.batches,
     next: nextOf(facts)
   } satisfies Explanation as Explanation
@@ -55,18 +60,27 @@ const gather = Effect.fnUntraced(function* (name: string) {
   const story = yield* watch.storyOf(row.id)
   if (story === undefined) return yield* missing(`There is no task ${name}.`)
   const { paymentTimeout, maxRetryCount } = yield* Settings
+  const paymentTimeoutMs = Duration.toMillis(paymentTimeout)
   const pauses = yield* (yield* DecisionRepo).pauses
+  const money = wallet === undefined ? undefined : yield* lookAtMoney(wallet)
+  const waits = task?.status === "pending_payment" ? task : undefined
+  const claim: Claim | undefined =
+    waits && (money === undefined ? { _tag: "Away" } : claimOf(money, waits, paymentTimeoutMs))
+  const lacking = claim && missingBy(claim)
   return {
     story,
     file: { task, faults },
     wallet: wallet === undefined ? undefined : yield* watch.walletStory(wallet.id),
-    money: wallet === undefined ? undefined : yield* lookAtMoney(wallet),
+    money,
+    claim,
+    ledgerAheadMs: yield* Clocks.ledgerAheadMs,
     pauses: pauses.filter(covers(story.task)),
     ...(yield* obstaclesTo(task)),
-    paymentTimeoutMs: Duration.toMillis(paymentTimeout),
+    paymentTimeoutMs,
     maxRetryCount,
     nowMs: yield* Clock.currentTimeMillis,
-    needed: neededFor(story)
+    needed: lacking ?? neededFor(story),
+    received: waits && lacking !== undefined ? positive(waits.totalCost - lacking) : undefined
   } satisfies Facts as Facts
 })
 

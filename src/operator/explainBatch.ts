@@ -1,4 +1,5 @@
 import { DateTime } from "effect"
+import { counted } from "../domain/counted.ts"
 import { format } from "../domain/Usdc.ts"
 import type { LedgerEvent } from "../task/WatchRepo.ts"
 
@@ -16,24 +17,24 @@ export const batchWords = (event: LedgerEvent): string =>
 /** What was written when the order was cut: one event for all batches that began in the same state. */
 const planWords = (event: LedgerEvent): string => {
   const { kind, detail } = event
-  const quantity = `${text(detail["quantity"])} mint(s)`
-  const payments = `Found on the chain: ${text(detail["batches"])} payment(s) were made before`
+  const quantity = counted(text(detail["quantity"]), "mint")
+  const payments = `Found on the chain: ${counted(text(detail["batches"]), "payment was", "payments were")} made before`
   switch (kind) {
     case "batch.planned":
-      return `Cut into ${text(detail["batches"])} batch(es) for ${quantity}, at most ${amountOf(event)}`
+      return `Cut into ${counted(text(detail["batches"]), "batch", "batches")} for ${quantity}, at most ${amountOf(event)}`
     case "batch.paid":
       return `${payments}, for ${quantity}`
     case "batch.held":
       return `${payments}, and nobody can tell for how many mints: held for a person`
     default:
-      return `${text(detail["batches"])} batch(es) are ${kind.slice(6)}`
+      return `${counted(text(detail["batches"]), "batch is", "batches are")} ${kind.slice(6)}`
   }
 }
 
 const stepWords = (event: LedgerEvent): string => {
   const { kind, batch, detail } = event
   const name = `Batch ${batch}`
-  const quantity = `${text(detail["quantity"])} mint(s)`
+  const quantity = counted(text(detail["quantity"]), "mint")
   const reason = because(detail["reason"])
   switch (kind) {
     case "batch.planned":

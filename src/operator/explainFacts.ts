@@ -3,7 +3,7 @@ import { duration } from "../domain/time.ts"
 import type { Usdc } from "../domain/Usdc.ts"
 import type { TaskFile } from "../task/DecisionRepo.ts"
 import type { TaskStory, WalletStory } from "../task/WatchRepo.ts"
-import type { MoneyLook } from "./explainMoney.ts"
+import type { Claim, MoneyLook } from "./explainMoney.ts"
 
 /** What the words about an order are made of. */
 export interface Facts {
@@ -12,6 +12,10 @@ export interface Facts {
   readonly file: Pick<TaskFile, "task" | "faults">
   readonly wallet: WalletStory | undefined
   readonly money: MoneyLook | undefined
+  /** How a sound order that waits for its money stands to it; `undefined` of every other order. */
+  readonly claim: Claim | undefined
+  /** How far the ledger's clock is ahead of the chain's, in milliseconds. */
+  readonly ledgerAheadMs: number
   /** Pauses that hold this order back. */
   readonly pauses: ReadonlyArray<{ readonly scope: string; readonly reason: string }>
   /** A batch of any order that is paid and undelivered for so long that nobody pays for its token. */
@@ -22,6 +26,8 @@ export interface Facts {
   readonly maxRetryCount: number
   readonly nowMs: number
   readonly needed: Usdc
+  /** Of an order that waits: the part of its cost that is there for it. `undefined` where nobody can say. */
+  readonly received: Usdc | undefined
 }
 
 /** What happens next and when, or why nothing does, and what a person can do. */

@@ -1,6 +1,6 @@
 import { type Batch, isLive } from "../domain/Batch.ts"
 import { isForAllOfIt } from "../domain/BatchLife.ts"
-import { isHeldUndelivered, messages, shortId } from "../domain/Task.ts"
+import { causeOf, isHeldUndelivered, messages, shortId } from "../domain/Task.ts"
 import { type Facts, next, type Next } from "./explainFacts.ts"
 
 /** What `messages.badOrder` begins with, whatever the faults are. */
@@ -17,7 +17,7 @@ export const held = (facts: Facts): Next => {
   const { story, file } = facts
   const reason = story.task.held?.reason ?? ""
   const repair = file.task === undefined ? repairWords(file.faults, reason) : repairedWords(reason)
-  return next(`Nothing until a person decides: ${reason}${repair}`, undefined, waysOut(facts, reason))
+  return next(`Nothing until a person decides: ${causeOf(reason)}${repair}`, undefined, waysOut(facts, reason))
 }
 
 const repairWords = (faults: ReadonlyArray<string>, reason: string): string => {

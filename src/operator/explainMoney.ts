@@ -116,6 +116,19 @@ export const claimOf = ({ orders, chain, deposits }: MoneyLook, task: Task, time
   return isThere && maybeSpent > 0n ? { _tag: foreign > 0n ? "Foreign" : "Unproven" } : shortOf(one)
 }
 
+/** What is still to be paid in for the order; `undefined` where nobody can say. */
+export const missingBy = (claim: Claim): Usdc | undefined => {
+  switch (claim._tag) {
+    case "Paid":
+      return zero
+    case "Short":
+    case "Shared":
+      return claim.missing
+    default:
+      return undefined
+  }
+}
+
 const verdictsOf = ({ money, pending, held, block, timeoutMs, deposits }: Case): ReadonlyMap<Candidate, Verdict> =>
   judge(money, [...pending, ...held], block, timeoutMs, deposits)
 

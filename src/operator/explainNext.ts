@@ -1,5 +1,6 @@
 import { type Batch, isInFlight } from "../domain/Batch.ts"
 import { freeAtLeast } from "../domain/Allocation.ts"
+import { counted } from "../domain/counted.ts"
 import { shortId } from "../domain/Task.ts"
 import { format, type Usdc, zero } from "../domain/Usdc.ts"
 import { type Facts, next, type Next } from "./explainFacts.ts"
@@ -66,10 +67,12 @@ const freeOf = ({ orders, chain }: NonNullable<Facts["money"]>): Usdc => {
 }
 
 /** In one sentence. Of a payment only where the ledger has batches: what v1.1 paid it does not know. */
-export const summaryOf = ({ story: { task, batches } }: Pick<Facts, "story">): string => {
+export const summaryOf = ({ story: { task, batches }, received = zero }: Pick<Facts, "story" | "received">): string => {
   const paid = batches.reduce((total, { paidAmount = 0n }) => total + paidAmount, 0n)
-  const payment = batches.length === 0 ? "" : `, ${format(paid)} of ${format(task.totalCost)} USDC paid`
+  const cost = `${format(task.totalCost)} USDC`
+  const part = received > 0n && received < task.totalCost ? `, ${format(received)} of ${cost} received` : ""
+  const payment = batches.length === 0 ? part : `, ${format(paid)} of ${cost} paid`
   const state = task.status === "pending_payment" ? "waits for its money" : `is ${task.status}`
   const isHeld = task.held === undefined ? "" : ", and is held for a person"
-  return `Order ${shortId(task.id)} ${state}${isHeld}: ${task.mintsCompleted} of ${task.quantity} mint(s) delivered${payment}.`
+  return `Order ${shortId(task.id)} ${state}${isHeld}: ${task.mintsCompleted} of ${counted(task.quantity, "mint")} delivered${payment}.`
 }

@@ -1,4 +1,7 @@
 import type { Batch } from "../domain/Batch.ts"
+import { counted } from "../domain/counted.ts"
+import { onLedgerTime } from "../domain/ledgerTime.ts"
+import { causeOf } from "../domain/Task.ts"
 import { words } from "../domain/time.ts"
 import { format } from "../domain/Usdc.ts"
 import type { LedgerEvent, TaskStory, WalletStory } from "../task/WatchRepo.ts"
@@ -14,6 +17,8 @@ export interface Step {
   readonly txs: ReadonlyArray<string>
 }
 
+const SECOND_MS = 1_000
+
 const step = (atMs: number | undefined, kind: string, text: string, more: Partial<Step> = {}): Step => ({
   atMs,
   kind,
@@ -27,11 +32,11 @@ const step = (atMs: number | undefined, kind: string, text: string, more: Partia
 export const stepsOf = (
   story: TaskStory,
   wallet: WalletStory | undefined,
-  paymentTimeoutMs: number
+  { paymentTimeoutMs, ledgerAheadMs }: { readonly paymentTimeoutMs: number; readonly ledgerAheadMs: number }
 ): ReadonlyArray<Step> => {
   const told = story.events.flatMap((event) => tell(event, story))
   const happened = [
-    ...deposits(story, wallet),
+    ...deposits(story, wallet, ledgerAheadMs),
     ...told,
     ...untold(story),
     ...story.decisions.map(({ atMs, command, said, why }) => step(atMs, "decision", `${command}: ${said}. "${why}"`))
@@ -42,7 +47,7 @@ export const stepsOf = (
 
 const ordered = ({ task }: TaskStory, paymentTimeoutMs: number): Step => {
   const where = task.agentAddress === undefined ? "" : `, to be paid to ${task.agentAddress}`
-  const price = `${task.quantity} mint(s) of ${task.token} at ${format(task.pricePerMint)} USDC`
+  const price = `${counted(task.quantity, "mint")} of ${task.token} at ${format(task.pricePerMint)} USDC`
   const within = ` within ${words(paymentTimeoutMs)}`
   return step(
     Number.isFinite(task.createdAtMs) ? task.createdAtMs : undefined,
@@ -51,26 +56,42 @@ const ordered = ({ task }: TaskStory, paymentTimeoutMs: number): Step => {
   )
 }
 
-/** The money that was used for it; and what came meanwhile and was not. */
-const deposits = (story: TaskStory, wallet: WalletStory | undefined): ReadonlyArray<Step> => {
+/**
+ * The money that was used for it; what came meanwhile and was not; and, as long as it waits, what was there before and
+ * is not used yet. On the time line of the ledger, where the order has its own times from.
+ */
+const deposits = (story: TaskStory, wallet: WalletStory | undefined, aheadMs: number): ReadonlyArray<Step> => {
   const used = story.deposits.map((deposit) => {
     const part = deposit.used === deposit.amount ? "" : `, ${format(deposit.used)} of it pay for this order`
-    return arrived(deposit, part)
+    return arrived(onLedgerTime(deposit, aheadMs), part)
   })
+  const isPending = story.task.status === "pending_payment"
+  // Blocks have whole seconds.
+  const since = Math.floor(story.task.createdAtMs / SECOND_MS) * SECOND_MS
   const usedKeys = new Set(story.deposits.map(({ tx, logIndex }) => `${tx}:${logIndex}`))
   const until = story.task.completedAtMs ?? Number.POSITIVE_INFINITY
   const isLate = (atMs: number) => story.task.status === "cancelled" && atMs > until
   const others = (wallet?.deposits ?? [])
     .filter(({ tx, logIndex }) => !usedKeys.has(`${tx}:${logIndex}`))
-    .filter(({ block }) => block.timeMs >= story.task.createdAtMs)
+    .map((deposit) => onLedgerTime(deposit, aheadMs))
+    .filter(({ block, left }) => block.timeMs >= since || (isPending && left > 0n))
     .filter(({ block }) => block.timeMs <= until || story.task.status === "cancelled")
     .map((deposit) => {
+      if (isPending && deposit.left > 0n) return arrived(deposit, waitsThere(deposit, since))
       const late = isLate(deposit.block.timeMs) ? ", after the order was cancelled" : ""
       const rest =
         deposit.left === 0n ? ", used for something else" : `: ${format(deposit.left)} of it are the wallet's credit`
       return arrived(deposit, `${late}${rest}`)
     })
   return [...used, ...others]
+}
+
+/** Not enough to pay for an order of the wallet, or kept for another one. */
+const waitsThere = ({ amount, left, block }: WalletStory["deposits"][number], since: number): string => {
+  const before = block.timeMs < since ? ", before this order" : ""
+  return left === amount
+    ? `${before}: it is in the wallet, and no order has used it yet`
+    : `${before}: ${format(left)} of it are in the wallet, and no order has used them yet`
 }
 
 const arrived = (deposit: TaskStory["deposits"][number] | WalletStory["deposits"][number], and: string): Step =>
@@ -94,7 +115,7 @@ const tell = (event: LedgerEvent, story: TaskStory): ReadonlyArray<Step> => {
     case "task.processing":
       return say("processing", "Minting began")
     case "task.completed":
-      return say("completed", `Completed: ${text(detail["minted"])} of ${text(detail["quantity"])} mint(s)`)
+      return say("completed", `Completed: ${text(detail["minted"])} of ${counted(text(detail["quantity"]), "mint")}`)
     case "task.failed":
       return say("failed", `Failed${because(detail["message"])}`)
     case "task.cancelled":
@@ -102,9 +123,9 @@ const tell = (event: LedgerEvent, story: TaskStory): ReadonlyArray<Step> => {
     case "task.refused":
       return say("refused", `Refused${because(detail["message"])}`)
     case "task.held":
-      return say("held", `Set aside for a person${because(detail["reason"])}`)
+      return say("held", `Held for a person${because(causeOf(text(detail["reason"])))}`)
     case "task.released":
-      return say("released", "No longer set aside")
+      return say("released", "No longer held")
     default:
       return kind.startsWith("batch.") ? say(kind.slice(6), batchWords(event), ofBatch(event, story)) : []
   }
@@ -149,7 +170,7 @@ const untold = ({ task, batches, events }: TaskStory): ReadonlyArray<Step> => {
 const asItIs = ({ number, status, statusSinceMs, quantity, minted, paidAmount, paymentTx, mintTxs }: Batch): Step => {
   const paid = paidAmount === undefined ? "" : `, ${format(paidAmount)} USDC paid`
   const txs = [...(paymentTx === undefined ? [] : [paymentTx]), ...mintTxs]
-  return step(statusSinceMs, status, `Batch ${number}: ${status}, ${minted} of ${quantity} mint(s)${paid}`, {
+  return step(statusSinceMs, status, `Batch ${number}: ${status}, ${minted} of ${counted(quantity, "mint")}${paid}`, {
     batch: number,
     txs
   })

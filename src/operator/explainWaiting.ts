@@ -3,12 +3,12 @@ import { duration } from "../domain/time.ts"
 import { format } from "../domain/Usdc.ts"
 import { deadlineMs } from "../domain/Verdict.ts"
 import { type Facts, next, type Next } from "./explainFacts.ts"
-import { type Claim, claimOf } from "./explainMoney.ts"
+import type { Claim } from "./explainMoney.ts"
 
 /** An order that waits for its money: what the next checks make of it, and what is still to be paid. */
 export const waiting = (facts: Facts, task: Task): Next => {
-  const { money, paymentTimeoutMs, nowMs, wallet } = facts
-  const claim: Claim = money === undefined ? { _tag: "Away" } : claimOf(money, task, paymentTimeoutMs)
+  const { nowMs, wallet } = facts
+  const claim: Claim = facts.claim ?? { _tag: "Away" }
   const address = wallet?.wallet.agentAddress ?? facts.story.task.agentAddress ?? "its wallet"
   const show = [`wallets show ${address}`]
   switch (claim._tag) {

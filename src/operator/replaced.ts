@@ -4,6 +4,7 @@ import { Settings } from "../config/Settings.ts"
 import { cover, freeAtLeast } from "../domain/Allocation.ts"
 import type { AuthorizationOutcome } from "../domain/Authorization.ts"
 import { type Batch, nonceOf } from "../domain/Batch.ts"
+import { counted } from "../domain/counted.ts"
 import { shortId } from "../domain/Task.ts"
 import { format, minus, times, usdc, zero } from "../domain/Usdc.ts"
 import type { TaskFile } from "../task/DecisionRepo.ts"
@@ -26,8 +27,8 @@ export const replacementFor = Effect.fnUntraced(function* (file: TaskFile, batch
   const stray = yield* unclaimedMints(file, batch)
   if (stray.length > 0) {
     const message =
-      `${stray.length} mint(s) on chain belong to no batch and may be those of ${named}: ` +
-      "they would be bought twice. Resolve it as delivered."
+      `${counted(stray.length, "mint")} on chain may be of ${named} and of no other batch: ` +
+      "a replacement would buy them twice. Resolve it as delivered."
     return yield* new Refused({ message })
   }
   const number = Math.max(...file.batches.map((sibling) => sibling.number)) + 1

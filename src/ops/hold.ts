@@ -1,8 +1,8 @@
 import { Clock, Effect } from "effect"
-import { shortId, type TaskId } from "../domain/Task.ts"
+import type { TaskId } from "../domain/Task.ts"
 import { type BadTask, TaskRepo } from "../task/TaskRepo.ts"
 import { eachAlone } from "./eachAlone.ts"
-import * as Log from "./Log.ts"
+import { tellHeld } from "./held.ts"
 
 /** Sets tasks aside for a person. Those whose rows cannot be written are held all the same, and their rows do not say so. */
 export const holdTasks = Effect.fnUntraced(function* (bad: ReadonlyArray<BadTask>) {
@@ -12,7 +12,7 @@ export const holdTasks = Effect.fnUntraced(function* (bad: ReadonlyArray<BadTask
   const left = bad.filter(({ taskId }) => !held.includes(taskId))
   const all = new Set([...held, ...(left.length === 0 ? [] : yield* repo.hold(left, nowMs, { inRow: false }))])
   for (const { taskId, reason } of bad) {
-    if (all.has(taskId)) yield* Log.warn(`⚠️ Task ${shortId(taskId)} is held: ${reason}`, { task: taskId })
+    if (all.has(taskId)) yield* tellHeld(taskId, reason)
   }
 })
 

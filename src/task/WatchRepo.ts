@@ -64,6 +64,8 @@ export interface LedgerEvent {
 
 /** A row of `ai_agent_tasks` with all that v1.1's front end shows of it, sound or not. */
 export interface TaskView extends TaskRow {
+  /** Of an order that waits for its money: the deposits of its wallet that are not used yet, at most its cost. */
+  readonly received: bigint | undefined
   readonly mintsFailed: number
   readonly fundingTx: string | undefined
   readonly fundingReceivedAtMs: number | undefined

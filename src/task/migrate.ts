@@ -1,4 +1,4 @@
-import { Effect, Schedule, Schema } from "effect"
+import { Effect, LogLevel, References, Schedule, Schema } from "effect"
 import { Migrator, SqlClient } from "effect/sql"
 import v1Tables from "./migrations/0001_v1_tables.ts"
 import exactlyOnce from "./migrations/0002_exactly_once.ts"
@@ -60,10 +60,12 @@ const inTransaction = Effect.fnUntraced(function* (tell: (pending: ReadonlyArray
       if (pending.length === 0) return []
       // In a new database it is done before anybody could wonder.
       if (yield* isThere("ai_agent_tasks")) yield* tell(pending)
-      return yield* Migrator.make({})({
-        loader: Migrator.fromRecord(MIGRATIONS),
-        table: TABLE
-      })
+      // Its own lines, "Running migration", say nothing that was not told.
+      return yield* Effect.updateService(
+        Migrator.make({})({ loader: Migrator.fromRecord(MIGRATIONS), table: TABLE }),
+        References.MinimumLogLevel,
+        (level) => (LogLevel.isLessThan(level, "Info") ? "Info" : level)
+      )
     })
   )
 })

@@ -2,8 +2,7 @@
 const SPACES = /[\u{00a0}\u{1680}\u{2000}-\u{200b}\u{202f}\u{205f}\u{3000}]/gu
 
 /** RFC 3454, table B.1: these count as nothing. */
-const NOTHING =
-  /\u{ad}|\u{34f}|\u{1806}|[\u{180b}-\u{180d}]|\u{200c}|\u{200d}|\u{2060}|[\u{fe00}-\u{fe0f}]|\u{feff}/gu
+const NOTHING = /\u{ad}|\u{34f}|\u{1806}|[\u{180b}-\u{180d}]|\u{200c}|\u{200d}|\u{2060}|[\u{fe00}-\u{fe0f}]|\u{feff}/gu
 
 /** RFC 4013, section 2.3, as far as a password can have it: controls, private use, surrogates and what is no character. */
 const PROHIBITED =

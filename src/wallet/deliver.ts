@@ -4,6 +4,7 @@ import { Settings } from "../config/Settings.ts"
 import type { Bytes32 } from "../domain/Address.ts"
 import type { Batch } from "../domain/Batch.ts"
 import { CLAIMS_MAX, deliver, isForAllOfIt, lookAgain, resendAtMs } from "../domain/BatchLife.ts"
+import { counted } from "../domain/counted.ts"
 import { mintsOf } from "../domain/Delivery.ts"
 import { messages, shortId } from "../domain/Task.ts"
 import { Minter } from "../mint/Minter.ts"
@@ -113,7 +114,7 @@ const record = Effect.fnUntraced(function* (work: WalletWork, batch: Batch, mint
   const saved = yield* repo.saveBatch(save, nowMs)
   if (saved) {
     yield* Log.mint(
-      `Task ${shortId(batch.taskId)}, batch ${batch.number}: ${after.minted}/${batch.quantity} mint(s) delivered`,
+      `Task ${shortId(batch.taskId)}, batch ${batch.number}: ${after.minted}/${counted(batch.quantity, "mint")} delivered`,
       { task: batch.taskId, batch: batch.number, tx: mints[0]?.tx }
     )
   }

@@ -1,6 +1,7 @@
 import { Effect } from "effect"
 import { ChainClient } from "../chain/ChainClient.ts"
 import type { Batch } from "../domain/Batch.ts"
+import { counted } from "../domain/counted.ts"
 import { mintKey, TaskRepo } from "../task/TaskRepo.ts"
 
 /** How long before its payment a server may have minted for a batch of which nobody knows when it was signed. */
@@ -32,4 +33,4 @@ export const mintsUnpaid = (batch: Batch) =>
   batch.asked === undefined ? Effect.succeed([]) : unclaimedMints(batch, batch.asked.since + 1n, true)
 
 export const neverPaidFor = (mints: { readonly length: number }): string =>
-  `${mints.length} mint(s) were made and never paid for`
+  `${counted(mints.length, "mint was", "mints were")} made and never paid for`

@@ -5,6 +5,7 @@ import type { Address } from "../domain/Address.ts"
 import type { AuthorizationOutcome } from "../domain/Authorization.ts"
 import type { Batch } from "../domain/Batch.ts"
 import { hold } from "../domain/BatchLife.ts"
+import { counted } from "../domain/counted.ts"
 import { messages, shortId, type Task } from "../domain/Task.ts"
 import { holdTask } from "../ops/hold.ts"
 import * as Incidents from "../ops/Incidents.ts"
@@ -25,7 +26,9 @@ export const completeTask = Effect.fnUntraced(function* (task: Task) {
   const change: TaskChange = { status: "completed", completedAtMs: nowMs, errorMessage: null }
   const done = yield* repo.saveTask(task, change, nowMs)
   if (done) {
-    yield* Log.success(`Task ${shortId(task.id)}: processing → completed, ${task.quantity} mint(s)`, { task: task.id })
+    yield* Log.success(`Task ${shortId(task.id)}: processing → completed, ${counted(task.quantity, "mint")}`, {
+      task: task.id
+    })
   }
   return done
 })

@@ -6,6 +6,7 @@ import type { AuthorizationOutcome } from "../domain/Authorization.ts"
 import { authorizationOf, type Batch, type SignedWindow } from "../domain/Batch.ts"
 import { accept, doubt, prove, resendPauseMs, sign } from "../domain/BatchLife.ts"
 import { type Block, blockBefore, headTimeMs } from "../domain/Block.ts"
+import { counted } from "../domain/counted.ts"
 import { type AcceptedOffer, chooseOffer } from "../domain/Offer.ts"
 import { isWaiting, messageAfterWaiting, messages, shortId, type Task } from "../domain/Task.ts"
 import { format } from "../domain/Usdc.ts"
@@ -70,7 +71,7 @@ export const payBatch = Effect.fn("Wallet.payBatch")(function* (work: OpenWork, 
   const claim = { before: asking, after: signed, onlyFor: task, task: { expected: task, change } }
   if (!(yield* (yield* TaskRepo).saveBatch(claim, nowMs))) return yield* Effect.as(unasked, false)
   yield* Log.mint(
-    `Paying ${format(accepted.amount)} USDC for ${batch.quantity} mint(s): task ${shortId(task.id)}, batch ${batch.number}`,
+    `Paying ${format(accepted.amount)} USDC for ${counted(batch.quantity, "mint")}: task ${shortId(task.id)}, batch ${batch.number}`,
     { task: task.id, batch: batch.number, wallet: batch.payer, nonce: batch.nonce }
   )
   const claimed = { ...signed, version: asking.version + 1 }
@@ -152,7 +153,7 @@ const obstacleTo = Effect.fnUntraced(function* (batch: Batch) {
   if (left === undefined || left >= BigInt(batch.quantity)) return undefined
   return {
     _tag: "SoldOut",
-    reason: `the token allows ${left} more mint(s), this batch needs ${batch.quantity}`
+    reason: `the token allows ${counted(left, "more mint")}, this batch needs ${batch.quantity}`
   } as const
 })
 

@@ -5,6 +5,7 @@ import { Settings } from "../config/Settings.ts"
 import { cover } from "../domain/Allocation.ts"
 import { type Batch, type KnownPayment, planBatches } from "../domain/Batch.ts"
 import { type Block, blockBefore } from "../domain/Block.ts"
+import { counted } from "../domain/counted.ts"
 import { messages, remainingCost, shortId, type Task, V1_AUTHORIZATION_MS } from "../domain/Task.ts"
 import { format, minus, sum, times, type Usdc, zero } from "../domain/Usdc.ts"
 import { holdTask } from "../ops/hold.ts"
@@ -120,8 +121,10 @@ const startProcessing = Effect.fnUntraced(function* (task: Task, batches: Readon
   const repo = yield* TaskRepo
   const planned = yield* repo.plan(task, batches, yield* Clock.currentTimeMillis)
   if (planned) {
-    const cut = batches.length === 0 ? "" : `, ${batches.length} batch(es)`
-    yield* Log.info(`🚀 Task ${shortId(task.id)}: ${task.status} → processing${cut}`, { task: task.id })
+    const cut = batches.length === 0 ? "" : `, ${counted(batches.length, "batch", "batches")}`
+    // An order that v1.1 was minting is processing already.
+    const what = task.status === "processing" ? "taken over from v1.1" : `${task.status} → processing`
+    yield* Log.info(`🚀 Task ${shortId(task.id)}: ${what}${cut}`, { task: task.id })
   }
   return planned
 })

@@ -52,7 +52,7 @@ layer(Pglite.layer())("orders over the API", (it) => {
       yield* pass(40)
       const { status, json } = yield* ask(`/api/tasks/${task}/explain`)
       assert.strictEqual(status, 200)
-      assert.include(json.summary, "is completed: 5 of 5 mint(s) delivered, 5.00 of 5.00 USDC paid")
+      assert.include(json.summary, "is completed: 5 of 5 mints delivered, 5.00 of 5.00 USDC paid")
       const kinds = json.steps.map(({ kind }: { kind: string }) => kind)
       for (const kind of ["created", "deposit", "funded", "planned", "signed", "paid", "delivered", "completed"]) {
         assert.include(kinds, kind)

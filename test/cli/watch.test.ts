@@ -59,11 +59,11 @@ describe("ai-mint watch", () => {
         ])
         assert.deepStrictEqual(said, [
           "👀 Watching what happens. Ctrl-C ends it.",
-          "00:00:00 UTC  b3319f58         💰 funded, 1 mint(s) to be made",
-          "00:00:00 UTC  b3319f58         💰 funded, 2 mint(s) to be made",
+          "00:00:00 UTC  b3319f58         💰 funded, 1 mint to be made",
+          "00:00:00 UTC  b3319f58         💰 funded, 2 mints to be made",
           "🔌 The connection to the executor is lost. Waiting until it is back...",
           "🔌 The executor is back.",
-          "00:00:00 UTC  b3319f58         💰 funded, 3 mint(s) to be made"
+          "00:00:00 UTC  b3319f58         💰 funded, 3 mints to be made"
         ])
       })
     )

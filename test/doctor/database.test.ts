@@ -145,7 +145,7 @@ describe("what the doctor says about the database", () => {
         yield* connections(1)
         return yield* examineDatabase(settings)
       }).pipe(Effect.scoped, Effect.provide(one, { local: true }))
-      assert.include(about(seen.findings, "executors"), "ok one is connected (1 connection(s))")
+      assert.include(about(seen.findings, "executors"), "ok one is connected (1 connection)")
       const two = yield* Effect.gen(function* () {
         yield* connections(6).pipe(Effect.provide(yield* Layer.build(Layer.fresh(one))))
         yield* connections(6).pipe(Effect.provide(yield* Layer.build(Layer.fresh(one))))

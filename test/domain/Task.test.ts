@@ -67,9 +67,9 @@ describe("a row that is read", () => {
     [{ token: account("0") }, `token_address "${account("0")}" is not an address`],
     [{ quantity: 0, totalCost: 0n }, "quantity is 0, it must be 1 to 1000"],
     [{ quantity: 1001, totalCost: 1_501_500_000n }, "quantity is 1001, it must be 1 to 1000"],
-    [{ pricePerMint: 0n, totalCost: 0n }, "price_per_mint is 0, it must be more than 0"],
-    [{ pricePerMint: -1n, totalCost: -4n }, "price_per_mint is -1, it must be more than 0"],
-    [{ totalCost: 5_999_999n }, "total_cost is 5999999, price_per_mint × quantity is 6000000"],
+    [{ pricePerMint: 0n, totalCost: 0n }, "price_per_mint is 0.00 USDC, it must be more than 0"],
+    [{ pricePerMint: -1n, totalCost: -4n }, "price_per_mint is -0.000001 USDC, it must be more than 0"],
+    [{ totalCost: 5_999_999n }, "total_cost is 5.999999 USDC, price_per_mint × quantity is 6.00 USDC"],
     [{ mintsCompleted: -1 }, "mints_completed is -1, it must be 0 to quantity"],
     [{ mintsCompleted: 5 }, "mints_completed is 5, it must be 0 to quantity"],
     [{ createdAtMs: Number.NaN }, "created_at is not a time"],
@@ -85,7 +85,7 @@ describe("a row that is read", () => {
       Result.fail([
         "the wallet is unknown",
         'token_address "?" is not an address',
-        "total_cost is 1, price_per_mint × quantity is 6000000"
+        "total_cost is 0.000001 USDC, price_per_mint × quantity is 6.00 USDC"
       ])
     )
   })

@@ -87,7 +87,7 @@ export const v11Orders: Readonly<Record<string, V11Order>> = {
     ...{ quantity: 2, status: "funded", age: "1 minute", total: 1n, paidFor: 2 },
     outcome: {
       ...{ ...untouched, status: "funded", held: true },
-      error: messages.badOrder(["total_cost is 1, price_per_mint × quantity is 2000000"])
+      error: messages.badOrder(["total_cost is 0.000001 USDC, price_per_mint × quantity is 2.00 USDC"])
     }
   },
   completed: {

@@ -1,6 +1,7 @@
 import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
+import { ChainError } from "../../src/chain/ChainClient.ts"
 import { explain } from "../../src/operator/explain.ts"
 import { pause } from "../../src/operator/pause.ts"
 import { pass, start } from "../support/executor.ts"
@@ -26,8 +27,64 @@ layer(Pglite.layer())("why an order is where it is", (it) => {
       yield* pass(20)
       const text = yield* said(task)
       assert.include(text, "2.00 USDC arrived from")
-      assert.include(text, "2.00 of it are the wallet's credit")
+      assert.include(text, "it is in the wallet, and no order has used it yet")
+      assert.include(text, "waits for its money: 0 of 5 mints delivered, 2.00 of 5.00 USDC received.")
       assert.include(text, `waits for 3.00 USDC more in ${ann.agentAddress}`)
+      const { money, task: view } = yield* explain(task)
+      assert.deepInclude(money, { needed: units(3), received: units(2) })
+      assert.strictEqual(view.received, units(2))
+    }).pipe(atWork())
+  )
+
+  for (const behindMs of [120_000, -120_000, 999])
+    it.effect(
+      `too little money in time, with the chain's clock ${behindMs} ms behind the database's: it is listed`,
+      () =>
+        Effect.gen(function* () {
+          const world = yield* World
+          world.behindMs = behindMs
+          yield* start
+          yield* pass(40)
+          const ann = yield* person("ann")
+          const task = yield* order(ann, 7)
+          yield* pass(1)
+          world.deposit(ann.agentAddress, units(3.5))
+          yield* pass(30)
+          const { money, steps, next } = yield* explain(task)
+          assert.deepStrictEqual(
+            steps.map(({ kind }) => kind),
+            ["created", "deposit"]
+          )
+          assert.include(next.text, "It waits for 3.50 USDC more")
+          assert.deepInclude(money, { needed: units(3.5), received: units(3.5) })
+        }).pipe(atWork())
+    )
+
+  it.effect("credit from before it that is not enough: it is listed, and counts", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      yield* start
+      const ann = yield* person("ann")
+      const first = yield* order(ann, 7)
+      world.deposit(ann.agentAddress, units(3))
+      yield* pass(700)
+      assert.include(yield* said(first), "Cancelled: Payment timeout")
+      const second = yield* order(ann, 7)
+      yield* pass(20)
+      const text = yield* said(second)
+      assert.include(text, "3.00 USDC arrived from")
+      assert.include(text, ", before this order: it is in the wallet, and no order has used it yet")
+      assert.include(text, "3.00 of 7.00 USDC received")
+      assert.deepInclude((yield* explain(second)).money, { needed: units(4), received: units(3) })
+    }).pipe(atWork())
+  )
+
+  it.effect("where the chain does not answer, nobody says what was received", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const task = yield* order(yield* person("ann"), 5)
+      world.chainFault = new ChainError({ reason: "Unavailable", operation: "ask", detail: "down" })
+      assert.deepInclude((yield* explain(task)).money, { needed: units(5), received: undefined })
     }).pipe(atWork())
   )
 
@@ -77,7 +134,7 @@ layer(Pglite.layer())("why an order is where it is", (it) => {
       yield* pass(100)
       const text = yield* said(task)
       assert.include(text, "the identical payment was sent again (2 times in all)")
-      assert.match(text, /signed and sent for 5 mint\(s\), valid until 1970-01-01 \d\d:\d\d:\d\d UTC, nonce 0x/)
+      assert.match(text, /signed and sent for 5 mints, valid until 1970-01-01 \d\d:\d\d:\d\d UTC, nonce 0x/)
       assert.include(text, "was not taken and can never be: it may be signed again")
     }).pipe(atWork())
   )
@@ -87,7 +144,7 @@ layer(Pglite.layer())("why an order is where it is", (it) => {
       const ann = yield* person("ann")
       const task = yield* order(ann, 5, { status: "completed", mints_completed: 5 })
       const { summary } = yield* explain(task)
-      assert.match(summary, /is completed: 5 of 5 mint\(s\) delivered\.$/)
+      assert.match(summary, /is completed: 5 of 5 mints delivered\.$/)
     }).pipe(atWork())
   )
 

@@ -60,7 +60,10 @@ layer(Pglite.layer())("what ends the hold of an order", (it) => {
       yield* pass(20)
       assert.isDefined(yield* heldReason(task))
       const bad = yield* nextOf(task)
-      assert.include(bad.text, "price_per_mint × quantity is 0. To go on with it, repair its row, and then retry.")
+      assert.include(
+        bad.text,
+        "price_per_mint × quantity is 0.00 USDC. To go on with it, repair its row, and then retry."
+      )
       assert.deepStrictEqual(bad.commands, [`resolve ${short(task)} --as failed --why "…"`])
       yield* editTask(task, { price_per_mint: 1_000_000n })
       const sound = yield* nextOf(task)

@@ -148,7 +148,7 @@ layer(Pglite.layer())("comparing ledger and chain", (it) => {
     [
       "a count of mints that nothing stands for",
       (sql: SqlClient.SqlClient) => sql`DELETE FROM ai_agent_batch_mints WHERE mint_number = 12`,
-      /batch 2 of task \S+ counts 2 mint\(s\) and has 1 on chain/
+      /batch 2 of task \S+ counts 2 mints and has 1 on chain/
     ],
     [
       "a deposit that was never recorded",

@@ -33,7 +33,7 @@ layer(Pglite.layer())("deciding about a batch", (it) => {
         }
         yield* start
         yield* pass(70)
-        assert.include(yield* heldReason(task), "5 mint(s) were made and never paid for")
+        assert.include(yield* heldReason(task), "5 mints were made and never paid for")
         assert.include(yield* refusal(resolve(task, { as: "replaced" }, WHY)), "nothing proves that it is dead")
         const report = yield* resolve(task, { as: "again" }, WHY)
         assert.deepInclude(report, { batch: 1, minted: 0, setAside: 5, failed: false })
@@ -70,7 +70,7 @@ layer(Pglite.layer())("deciding about a batch", (it) => {
     Effect.gen(function* () {
       const { task } = yield* givenUndelivered()
       const said = yield* refusal(resolve(task, { as: "delivered" }, WHY))
-      assert.match(said, /The chain shows 0 of the 5 mint\(s\) of batch 1.*--mints 5/)
+      assert.match(said, /The chain shows 0 of the 5 mints of batch 1.*--mints 5/)
       assert.include(yield* refusal(resolve(task, { as: "delivered", mints: 6 }, WHY)), "is not between 0 and 5")
       yield* assertUndecided
       assert.deepInclude(yield* resolve(task, { as: "delivered", mints: 5 }, WHY), { minted: 5, onChain: 0 })
@@ -161,7 +161,7 @@ layer(Pglite.layer())("deciding about a batch", (it) => {
       const { world, who, task } = yield* givenHeld("cancelled")
       world.mint({ token: TOKEN, recipient: who.userAddress, quantity: 2 } as never, 2)
       yield* pass(10)
-      assert.include(yield* refusal(resolve(task, { as: "replaced" }, WHY)), "2 mint(s) on chain belong to no batch")
+      assert.include(yield* refusal(resolve(task, { as: "replaced" }, WHY)), "2 mints on chain may be of batch")
     }).pipe(atWork())
   )
 

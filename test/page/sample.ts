@@ -23,6 +23,7 @@ export const task = (first: string, change: Partial<TaskJson> = {}): TaskJson =>
   quantity: 10,
   pricePerMint: "1000000",
   totalCost: "10000000",
+  received: null,
   mintsCompleted: 0,
   mintsFailed: 0,
   retryCount: 0,
@@ -141,7 +142,7 @@ export const explanation = (of: TaskJson, change: Partial<ExplanationJson> = {})
   command: "explain",
   task: of,
   summary: `${of.mintsCompleted} of ${of.quantity} mints are delivered; the next batch is on its way to the mint server.`,
-  money: { onChain: "8000000", block: "24518811", reserved: "8000000", needed: "8000000" },
+  money: { onChain: "8000000", block: "24518811", reserved: "8000000", needed: "8000000", received: null },
   steps: [
     { at: at(-135), kind: "created", text: `Ordered: ${of.quantity} mints at 1.00 USDC.`, batch: null, txs: [] },
     {

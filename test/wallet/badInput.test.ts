@@ -51,12 +51,12 @@ const badOrders: ReadonlyArray<BadOrder> = [
   {
     name: "whose cost is not price times quantity",
     columns: { total_cost: 4_999_999n },
-    says: `${ORDER}total_cost is 4999999, price_per_mint × quantity is 5000000`
+    says: `${ORDER}total_cost is 4.999999 USDC, price_per_mint × quantity is 5.00 USDC`
   },
   {
     name: "at no price",
     columns: { price_per_mint: 0n, total_cost: 0n },
-    says: `${ORDER}price_per_mint is 0, it must be more than 0`
+    says: `${ORDER}price_per_mint is 0.00 USDC, it must be more than 0`
   },
   {
     name: "of a wallet that does not exist",
@@ -84,8 +84,8 @@ const badKeys = [
 /** A line break or a terminal code in a log would let a stranger write lines of their own. */
 const isClean = (line: string): boolean => !/[\u0000-\u001f\u007f-\u009f]/.test(line)
 
-const warnings = (lines: ReadonlyArray<string>, task: string) =>
-  lines.filter((line) => line.includes("[WARN]") && line.includes(task.slice(0, 8)))
+const errors = (lines: ReadonlyArray<string>, task: string) =>
+  lines.filter((line) => line.includes("[ERROR] 🚨 Task") && line.includes(task.slice(0, 8)))
 
 /** Each order is held, told once, and costs nothing; everybody else's goes on. */
 const areHeldAlone = Effect.fnUntraced(function* (
@@ -105,7 +105,7 @@ const areHeldAlone = Effect.fnUntraced(function* (
     assert.strictEqual(held.status, status)
     says(held.error_message)
     assert.strictEqual(yield* heldReason(task), held.error_message)
-    assert.strictEqual(warnings(all, task).length, 1, "warned of once, and not at every tick")
+    assert.strictEqual(errors(all, task).length, 1, "told once, and not at every tick")
   }
   assert.isTrue(all.every(isClean))
   assert.strictEqual((yield* readTask(bob.task)).status, "completed")

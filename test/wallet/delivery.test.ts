@@ -218,7 +218,7 @@ layer(Pglite.layer())("a payment that was taken", (it) => {
             )
           : Effect.void
       yield* pass(500)
-      const says = "Held for the operator: batch 1: 5 mint(s) were made and never paid for"
+      const says = "Held for the operator: batch 1: 5 mints were made and never paid for"
       assert.strictEqual(yield* heldReason(task), says)
       assert.strictEqual(new Set(world.payments.map(({ signature }) => signature)).size, 1)
       assert.strictEqual(world.paidBy(who.agentAddress).length, 0)

@@ -103,7 +103,7 @@ layer(Pglite.layer())("a mint server that", (it) => {
       const fits = yield* paidOrder("kim", 4)
       yield* pass(6)
       yield* start
-      const says = "the token allows 4 more mint(s), this batch needs 5"
+      const says = "the token allows 4 more mints, this batch needs 5"
       yield* pass(60)
       for (const { task } of orders) {
         const error_message = `Exceeded retry limit after 3 attempts. Last error: ${says}`

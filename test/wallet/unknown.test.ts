@@ -327,7 +327,7 @@ layer(Pglite.layer())("a payment", (it) => {
       }
       yield* start
       yield* pass(600)
-      const says = "Held for the operator: batch 1: 5 mint(s) were made and never paid for"
+      const says = "Held for the operator: batch 1: 5 mints were made and never paid for"
       assert.deepInclude(yield* readTask(task), { status: "processing", error_message: says })
       assert.strictEqual(world.mintsTo(who.userAddress), 5)
       assert.strictEqual(world.paidBy(who.agentAddress).length, 0)

@@ -7,7 +7,7 @@ import { launch, onWorld, pass, start } from "../support/executor.ts"
 import { heldReason, paidOrder, readTask } from "../support/orders.ts"
 import { World } from "../support/World.ts"
 
-const NEVER_PAID = "Held for the operator: batch 1: 5 mint(s) were made and never paid for"
+const NEVER_PAID = "Held for the operator: batch 1: 5 mints were made and never paid for"
 
 const AGAIN = { mintTimeout: Duration.seconds(15), drainTimeout: Duration.zero }
 

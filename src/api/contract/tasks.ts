@@ -19,6 +19,11 @@ export const Task = Schema.Struct({
   quantity: Schema.Int,
   pricePerMint: Whole,
   totalCost: Whole,
+  /**
+   * Of an order that waits for its money: what came into its wallet and is not used yet, at most its cost. Where several
+   * orders of the wallet wait, it may be for another of them.
+   */
+  received: orNull(Whole),
   mintsCompleted: Schema.Int,
   mintsFailed: Schema.Int,
   /** Refusals in a row since the last progress. */
@@ -126,7 +131,9 @@ export const Explanation = Schema.Struct({
     block: orNull(Whole),
     reserved: Amount,
     /** What is still to be paid for this order. */
-    needed: Amount
+    needed: Amount,
+    /** Of an order that waits for its money: the part of its cost that is there for it. `null` where nobody can say. */
+    received: orNull(Amount)
   }),
   /** In order of time. */
   steps: Schema.Array(Step),

@@ -7,6 +7,7 @@ import type { Resolved } from "../../operator/resolve.ts"
 import type { Reopened } from "../../operator/resolveWallet.ts"
 import type { Retried } from "../../operator/retry.ts"
 import type { Withdrawn } from "../../operator/withdraw.ts"
+import { counted } from "../../domain/counted.ts"
 import { shortId } from "../../domain/Task.ts"
 import { format } from "../../domain/Usdc.ts"
 import { usdcOf } from "./text.ts"
@@ -53,7 +54,7 @@ const created = ({
   agentAddress
 }: Created): ReadonlyArray<string> => [
   isNew ? `✅ Task ${taskId} is ordered` : `✅ Task ${taskId} was ordered before: this is the same order`,
-  `   ${quantity} mint(s) at ${usdcOf(pricePerMint)}, ${usdcOf(totalCost)} in all`,
+  `   ${counted(quantity, "mint")} at ${usdcOf(pricePerMint)}, ${usdcOf(totalCost)} in all`,
   `   To be paid to ${agentAddress}`
 ]
 
@@ -66,13 +67,13 @@ const cancelled = ({ taskId, message, credit }: Cancelled): ReadonlyArray<string
 
 const retried = ({ taskId, did, mints, cost }: Retried): ReadonlyArray<string> => [
   did === "funded" ? `✅ Task ${taskId} is funded again` : `✅ Task ${taskId} is no longer held`,
-  `   ${mints} mint(s) are left to be made, for at most ${usdcOf(cost)}`
+  `   ${counted(mints, "mint is", "mints are")} left to be made, for at most ${usdcOf(cost)}`
 ]
 
 const adopted = ({ taskId, delivered, mints, cost, paid }: Adopted): ReadonlyArray<string> => [
-  `✅ Task ${taskId} is taken over from v1.1, with ${delivered} mint(s) delivered`,
+  `✅ Task ${taskId} is taken over from v1.1, with ${counted(delivered, "mint")} delivered`,
   `   The chain shows ${usdcOf(paid)} paid to the token since the order began`,
-  `   ${mints} mint(s) are left to be made, for at most ${usdcOf(cost)}`
+  `   ${counted(mints, "mint is", "mints are")} left to be made, for at most ${usdcOf(cost)}`
 ]
 
 const resolved = (report: Resolved): ReadonlyArray<string> => {
@@ -80,13 +81,15 @@ const resolved = (report: Resolved): ReadonlyArray<string> => {
   if (as === "again") {
     return [
       `✅ Batch ${batch} of task ${taskId} is paid for as it was ordered`,
-      ...(setAside === 0 ? [] : [`   ${setAside} mint(s) on chain count for no order from now on`])
+      ...(setAside === 0
+        ? []
+        : [`   ${counted(setAside, "mint on chain counts", "mints on chain count")} for no order from now on`])
     ]
   }
   const what =
     batch === undefined ? `Task ${taskId} is given up` : `Batch ${batch} of task ${taskId} is resolved as ${as}`
   return [
-    `✅ ${what}: ${minted} of ${quantity} mint(s)${onChain === minted ? "" : `, ${onChain} of them on chain`}`,
+    `✅ ${what}: ${minted} of ${counted(quantity, "mint")}${onChain === minted ? "" : `, ${onChain} of them on chain`}`,
     ...(replacement === undefined ? [] : [`   The missing ones are bought again as batch ${replacement}`]),
     ...(failed ? ["   The task has failed. What it did not spend is the wallet's credit"] : [])
   ]
@@ -123,10 +126,18 @@ const etherOf = (wei: bigint): string => format(wei / 10n ** 12n)
 
 /** What a report without differences says nothing about. */
 const exempt = ({ beforeBooks, earlierDeposits, newer, unseenMints }: Audited["totals"]): ReadonlyArray<string> => [
-  ...(beforeBooks === 0 ? [] : [`${beforeBooks} transfer(s) out of wallets from before their books were opened`]),
-  ...(earlierDeposits === 0 ? [] : [`${earlierDeposits} deposit(s) from before the books were opened, not recorded`]),
-  ...(newer === 0 ? [] : [`${newer} deposit(s) and payment(s) that are newer than this block`]),
-  ...(unseenMints === 0 ? [] : [`${unseenMints} mint(s) that are known by word alone, or too old to look for`])
+  ...(beforeBooks === 0
+    ? []
+    : [`${counted(beforeBooks, "transfer")} out of wallets from before their books were opened`]),
+  ...(earlierDeposits === 0
+    ? []
+    : [`${counted(earlierDeposits, "deposit")} from before the books were opened, not recorded`]),
+  ...(newer === 0
+    ? []
+    : [`${counted(newer, "deposit or payment that is", "deposits and payments that are")} newer than this block`]),
+  ...(unseenMints === 0
+    ? []
+    : [`${counted(unseenMints, "mint that is", "mints that are")} known by word alone, or too old to look for`])
 ]
 
 const reconciled = ({ block, totals, differences }: Audited): ReadonlyArray<string> => [
@@ -137,5 +148,5 @@ const reconciled = ({ block, totals, differences }: Audited): ReadonlyArray<stri
   `   Mints:    ${totals.mints} agree`,
   ...exempt(totals).map((line) => `   Not compared: ${line}`),
   ...differences.map(({ wallet, what }) => `❌ ${wallet}: ${what}`),
-  differences.length === 0 ? "✅ No difference" : `${differences.length} difference(s)`
+  differences.length === 0 ? "✅ No difference" : counted(differences.length, "difference")
 ]

@@ -1,5 +1,6 @@
 import type { Event } from "../../api/contract/system.ts"
-import { shortId } from "../../domain/Task.ts"
+import { counted } from "../../domain/counted.ts"
+import { causeOf, shortId } from "../../domain/Task.ts"
 import type { Look, Paint } from "./paint.ts"
 import { clip, clock, COLUMNS, shortAddress, usdcOf } from "./text.ts"
 
@@ -57,13 +58,13 @@ const taskSays = (to: string, event: Event): string => {
   const quantity = text(event, "quantity")
   switch (to) {
     case "created":
-      return `🛒 ordered: ${quantity} mint(s) for ${usdcOf(whole(event, "cost"))}`
+      return `🛒 ordered: ${counted(quantity, "mint")} for ${usdcOf(whole(event, "cost"))}`
     case "funded":
-      return `💰 funded, ${quantity} mint(s) to be made`
+      return `💰 funded, ${counted(quantity, "mint")} to be made`
     case "processing":
       return "minting begins"
     case "completed":
-      return `✅ completed: ${text(event, "minted")} of ${quantity} mint(s)`
+      return `✅ completed: ${text(event, "minted")} of ${counted(quantity, "mint")}`
     case "refused":
       return `refused${because(event, "message")}`
     case "held":
@@ -77,17 +78,18 @@ const taskSays = (to: string, event: Event): string => {
 
 const batchSays = (to: string, event: Event): string => {
   const quantity = text(event, "quantity")
-  if (event.batch === undefined) return `cut into ${text(event, "batches")} batch(es), ${quantity} mint(s) in all`
+  if (event.batch === undefined)
+    return `cut into ${counted(text(event, "batches"), "batch", "batches")}, ${counted(quantity, "mint")} in all`
   const name = `batch ${event.batch}`
   switch (to) {
     case "signed":
-      return `${name}: ${amountOf(event)} signed and sent for ${quantity} mint(s)`
+      return `${name}: ${amountOf(event)} signed and sent for ${counted(quantity, "mint")}`
     case "paid":
       return `${name}: ${amountOf(event)} paid, in block ${text(event, "block")}`
     case "minted":
-      return `${name}: ${text(event, "minted")} of ${quantity} mint(s) are there`
+      return `${name}: ${text(event, "minted")} of ${counted(quantity, "mint")} are there`
     case "delivered":
-      return `🪙 ${name}: delivered, ${text(event, "minted")} of ${quantity} mint(s)`
+      return `🪙 ${name}: delivered, ${text(event, "minted")} of ${counted(quantity, "mint")}`
     case "resent":
       return `${name}: the identical payment was sent again, ${text(event, "sends")} times so far`
     case "noted":
@@ -101,7 +103,7 @@ const text = ({ detail }: Event, key: string): string => String(detail[key] ?? "
 
 const because = ({ detail }: Event, key: string): string => {
   const value = detail[key]
-  return value === null || value === undefined || value === "" ? "" : `: ${value}`
+  return value === null || value === undefined || value === "" ? "" : `: ${causeOf(String(value))}`
 }
 
 /** Zero where it is no whole number: a line that is not told is worse. */

@@ -16,7 +16,7 @@ export const explanationWords = (explanation: Explanation, { paint }: Look): Rea
     ...timeline(steps, paint),
     ...(batches.length === 0 ? [] : ["", paint.strong("Batches"), ...batchTable(batches, paint)]),
     "",
-    ...moneyLines(explanation.money, paint),
+    ...moneyLines(explanation, paint),
     "",
     paint.strong("What happens next"),
     ...hang("   ", next.text),
@@ -74,7 +74,7 @@ const STATUS_PAINT: Readonly<Record<string, keyof Paint>> = {
 }
 
 const moneyLines = (
-  { onChain, block, reserved, needed }: Explanation["money"],
+  { money: { onChain, block, reserved, needed, received }, task }: Explanation,
   paint: Paint
 ): ReadonlyArray<string> => [
   paint.strong("Money of its wallet"),
@@ -82,5 +82,10 @@ const moneyLines = (
     ? "   On chain:     not known: the chain does not answer, or there is no wallet"
     : `   On chain:     ${usdcOf(onChain)}${block === undefined ? "" : `, in block ${block}`}`,
   `   Reserved:     ${usdcOf(reserved)}`,
-  `   Still needed: ${usdcOf(needed)} for this order`
+  ...(received === undefined
+    ? []
+    : [`   Received:     ${format(received)} of ${usdcOf(task.totalCost)} for this order`]),
+  task.status === "pending_payment" && received === undefined
+    ? `   Still needed: at most ${usdcOf(needed)} for this order`
+    : `   Still needed: ${usdcOf(needed)} for this order`
 ]

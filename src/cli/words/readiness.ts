@@ -1,4 +1,5 @@
 import type { Readiness } from "../../api/contract/system.ts"
+import { counted } from "../../domain/counted.ts"
 import { duration } from "../../domain/time.ts"
 import type { Look } from "./paint.ts"
 import { ageOf, hang } from "./text.ts"
@@ -20,7 +21,7 @@ const figures = ({ database, rpc, mintServer, sweep }: Readiness, { nowMs }: Loo
   const swept = sweep.last === undefined ? "none yet" : `${ageOf(sweep.last.at, nowMs)} ago`
   return [
     `database ${took(database)}`,
-    `${well.length} of ${rpc.length} node(s)${block}`,
+    `${well.length} of ${counted(rpc.length, "node")}${block}`,
     `mint server ${took(mintServer)}`,
     `last sweep ${swept}`
   ].join(", ")

@@ -1,5 +1,5 @@
 import type { Task, TaskPage } from "../../api/contract/tasks.ts"
-import { shortId } from "../../domain/Task.ts"
+import { causeOf, shortId } from "../../domain/Task.ts"
 import { duration } from "../../domain/time.ts"
 import { format } from "../../domain/Usdc.ts"
 import type { Look, Paint } from "./paint.ts"
@@ -40,12 +40,20 @@ const paintOf = ({ status, held }: Task): keyof Paint => {
   return status === "cancelled" ? "faint" : "strong"
 }
 
-const noteOf = ({ held, errorMessage, status, deadline }: Task, nowMs: number): string => {
-  if (held !== undefined) return `held: ${held.reason}`
+const noteOf = (task: Task, nowMs: number): string => {
+  const { held, errorMessage, status, deadline } = task
+  if (held !== undefined) return `held: ${causeOf(held.reason)}`
   if (errorMessage !== undefined) return errorMessage
   if (status !== "pending_payment" || deadline === undefined) return ""
-  return deadline > nowMs ? `${duration(deadline - nowMs)} left to pay` : "its time to pay is over"
+  const left = deadline > nowMs ? `${duration(deadline - nowMs)} left to pay` : "its time to pay is over"
+  return isPaidInPart(task) ? `${receivedOf(task)}, ${left}` : left
 }
+
+const isPaidInPart = ({ received = 0n }: Task): boolean => received > 0n
+
+/** `3.50 of 7.00 USDC received`. */
+const receivedOf = ({ received = 0n, totalCost }: Task): string =>
+  `${format(received)} of ${usdcOf(totalCost)} received`
 
 /** `ai-mint tasks show`. */
 export const taskWords = (task: Task, look: Look): ReadonlyArray<string> => {
@@ -60,9 +68,10 @@ export const taskWords = (task: Task, look: Look): ReadonlyArray<string> => {
     `Order ${paint.strong(task.id)} is ${paint[paintOf(task)](task.status)}`,
     ...(task.held === undefined
       ? []
-      : hang("⚠️ ", `Held for a person since ${utc(task.held.since)}: ${task.held.reason}`)),
+      : hang("⚠️ ", `Held for a person since ${utc(task.held.since)}: ${causeOf(task.held.reason)}`)),
     ...field("Minted", `${task.mintsCompleted} of ${task.quantity} at ${usdcOf(task.pricePerMint)}`),
     ...field("Cost", usdcOf(task.totalCost)),
+    ...(isPaidInPart(task) ? field("Paid in part", receivedOf(task)) : []),
     ...field("User", task.userAddress),
     ...field("Pays to", task.agentAddress ?? `unknown: there is no agent wallet ${task.agentWalletId}`),
     ...field("Token", task.tokenAddress),
@@ -72,7 +81,9 @@ export const taskWords = (task: Task, look: Look): ReadonlyArray<string> => {
       ? field("To be paid by", utc(task.deadline))
       : []),
     ...(task.retryCount === 0 ? [] : field("Refusals", `${task.retryCount} since the last progress`)),
-    ...(task.errorMessage === undefined ? [] : field("Message", task.errorMessage))
+    ...(task.errorMessage === undefined || task.errorMessage === task.held?.reason
+      ? []
+      : field("Message", task.errorMessage))
   ]
 }
 

@@ -4,7 +4,7 @@ import { count, duration, relative, shortId, usdc } from "../format.ts"
 import type { Opened } from "../state.ts"
 import { ago, clockTime, command, copyButton, heldChip, shortened, stateChip, transaction } from "./bits.ts"
 import { batchTable } from "./batches.ts"
-import { mintProgress } from "./orders.ts"
+import { mintProgress, received } from "./orders.ts"
 import { timeline } from "./timeline.ts"
 
 const fact = (name: string, ...value: ReadonlyArray<Child>): HTMLElement =>
@@ -23,7 +23,12 @@ const facts = (task: TaskJson, explorer: string | null, nowMs: number): HTMLElem
     "dl",
     { class: "facts" },
     fact("Mints", mintProgress(task)),
-    fact("Cost", amount(task.totalCost), el("span", { class: "muted" }, ` ${usdc(task.pricePerMint)} each`)),
+    fact(
+      "Cost",
+      received(task),
+      amount(task.totalCost),
+      el("span", { class: "muted" }, ` ${usdc(task.pricePerMint)} each`)
+    ),
     fact("User", shortened(task.userAddress, "the user's address")),
     fact("Pays to", task.agentAddress === null ? "?" : shortened(task.agentAddress, "the agent wallet's address")),
     fact("Token", shortened(task.tokenAddress, "the token's address")),
@@ -43,6 +48,7 @@ const wallet = ({ money }: ExplanationJson): HTMLElement =>
       money.block === null ? null : el("span", { class: "muted" }, ` block ${count(Number(money.block))}`)
     ),
     fact("Reserved", amount(money.reserved)),
+    money.received === null ? null : fact("Received", amount(money.received)),
     fact("Still to be paid", amount(money.needed))
   )
 

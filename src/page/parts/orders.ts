@@ -49,6 +49,10 @@ const timing = (task: TaskJson, nowMs: number): Child => {
   return [since(task, nowMs), retries]
 }
 
+/** `3.50 of `, where a part of an order that waits is there. */
+export const received = ({ received: part }: TaskJson): string | null =>
+  part === null || part === "0" ? null : `${usdc(part)} of `
+
 const HEADS = ["Order", "State", "User", "Mints", "Time", "USDC"]
 
 const row = (task: TaskJson, nowMs: number): HTMLElement => {
@@ -58,7 +62,7 @@ const row = (task: TaskJson, nowMs: number): HTMLElement => {
     shortened(task.userAddress, "the user's address"),
     mintProgress(task),
     timing(task, nowMs),
-    el("span", { class: "amount" }, usdc(task.totalCost))
+    el("span", { class: "amount" }, received(task), usdc(task.totalCost))
   ]
   return el(
     "tr",

@@ -28,7 +28,8 @@ const Views = Schema.Array(
     funded_ms: Ms,
     completed_ms: Ms,
     held_ms: Ms,
-    held_reason: Schema.NullOr(Schema.String)
+    held_reason: Schema.NullOr(Schema.String),
+    received: Schema.NullOr(Schema.BigInt)
   })
 )
 
@@ -38,7 +39,10 @@ const selectViews = ({ sql, time }: Statements, which: Fragment, rest: Fragment)
     ${fundingTx(sql)} AS funding_tx, coalesce(${time.readAny("ai_agent_tasks", "created_at", "t")}, 0) AS placed_ms,
     ${time.read("ai_agent_tasks", "funding_received_at", "t")} AS funded_ms,
     ${time.read("ai_agent_tasks", "completed_at", "t")} AS completed_ms,
-    (extract(epoch FROM s.held_at) * 1000)::float8 AS held_ms, s.held_reason
+    (extract(epoch FROM s.held_at) * 1000)::float8 AS held_ms, s.held_reason,
+    CASE WHEN t.status = 'pending_payment' THEN (
+      SELECT least(coalesce(sum(d.remaining), 0), greatest(t.total_cost, 0))::bigint FROM ai_agent_deposits d
+      WHERE d.wallet_id = t.agent_wallet_id AND d.remaining > 0 AND d.withdrawn_at IS NULL) END AS received
   FROM ai_agent_tasks t
   LEFT JOIN ai_agent_task_state s ON s.task_id = t.id
   LEFT JOIN ai_agent_wallets w ON w.id = t.agent_wallet_id
@@ -50,6 +54,7 @@ const newestFirst = ({ sql }: Statements) => sql`ORDER BY ${placedAt(sql)} DESC,
 const viewOf = (row: (typeof Views.Type)[number]): TaskView => ({
   ...taskRow(row),
   mintsFailed: row.mints_failed,
+  received: row.received ?? undefined,
   fundingTx: row.funding_tx ?? undefined,
   fundingReceivedAtMs: row.funded_ms ?? undefined,
   completedAtMs: row.completed_ms ?? undefined,

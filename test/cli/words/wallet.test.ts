@@ -84,13 +84,13 @@ describe("an event", () => {
   const event = { id: 1, at: NOW, taskId: ID, walletId: ID, batch: undefined, detail: {} }
 
   it.each([
-    ["task.created", { quantity: 5, cost: "5000000" }, "🛒 ordered: 5 mint(s) for 5.00 USDC"],
+    ["task.created", { quantity: 5, cost: "5000000" }, "🛒 ordered: 5 mints for 5.00 USDC"],
     ["task.refused", { message: "Retry 1/3: sold out" }, "refused: Retry 1/3: sold out"],
     ["task.cancelled", { message: null }, "cancelled"],
-    ["batch.planned", { batches: 2, quantity: 12 }, "cut into 2 batch(es), 12 mint(s) in all"],
+    ["batch.planned", { batches: 2, quantity: 12 }, "cut into 2 batches, 12 mints in all"],
     ["refund.paid", { amount: "1", to: ADDRESS }, "↩️ refund paid: 0.000001 USDC to 0xabab…abab"],
     ["decision.made", { command: "retry", said: "so", why: "y" }, '👤 retry: "y" (so)'],
-    ["task.funded", {}, "💰 funded, ? mint(s) to be made"],
+    ["task.funded", {}, "💰 funded, ? mints to be made"],
     ["moon.full", {}, "moon.full"]
   ] as const)("%s is a line of words", (kind, detail, words) => {
     assert.strictEqual(eventWords({ ...event, kind, detail }, LOOK), `12:00:00 UTC  b3319f58         ${words}`)
@@ -98,7 +98,7 @@ describe("an event", () => {
 
   it("of a batch or a wallet says which", () => {
     const batch = { ...event, kind: "batch.delivered", batch: 3, detail: { minted: 10, quantity: 10 } }
-    assert.include(eventWords(batch, LOOK), "🪙 batch 3: delivered, 10 of 10 mint(s)")
+    assert.include(eventWords(batch, LOOK), "🪙 batch 3: delivered, 10 of 10 mints")
     const wallet = { ...event, taskId: undefined, kind: "wallet.stopped", detail: { reason: "theft" } }
     assert.strictEqual(eventWords(wallet, LOOK), "12:00:00 UTC  wallet b3319f58  🛑 stopped: theft")
   })

@@ -37,17 +37,17 @@ const faults: ReadonlyArray<{ readonly name: string; readonly order: Partial<Ord
   {
     name: "at no price",
     order: { pricePerMint: 0n },
-    says: "price_per_mint is 0, it must be more than 0"
+    says: "price_per_mint is 0.00 USDC, it must be more than 0"
   },
   {
     name: "at another cost than quantity times price",
     order: { totalCost: cost(4) + 1n },
-    says: "total_cost is 6000001, price_per_mint × quantity is 6000000"
+    says: "total_cost is 6.000001 USDC, price_per_mint × quantity is 6.00 USDC"
   },
   {
     name: "at a cost that no wallet can hold",
     order: { pricePerMint: 2n ** 63n - 1n, quantity: 1000, totalCost: 2n ** 63n - 1n },
-    says: "total_cost is 9223372036854775807, price_per_mint × quantity is 9223372036854775807000"
+    says: "total_cost is 9223372036854.775807 USDC, price_per_mint × quantity is 9223372036854775.807 USDC"
   }
 ]
 
@@ -74,7 +74,7 @@ export const badRowPromises = (promises: Promises): void => {
       yield* givenOrder(yield* givenWallet(), { token: "?", quantity: 0, pricePerMint: -2n, totalCost: 7n })
       const reason =
         'token_address "?" is not an address; quantity is 0, it must be 1 to 1000; ' +
-        "price_per_mint is -2, it must be more than 0; total_cost is 7, price_per_mint × quantity is 0"
+        "price_per_mint is -0.000002 USDC, it must be more than 0; total_cost is 0.000007 USDC, price_per_mint × quantity is 0.00 USDC"
       assert.deepStrictEqual(
         (yield* firstPage).bad.map((bad) => bad.reason),
         [HELD + reason]
