@@ -16,6 +16,7 @@ import * as Metrics from "./ops/metrics.ts"
 import * as Clocks from "./ops/Clocks.ts"
 import { endWords } from "./ops/ending.ts"
 import * as Incidents from "./ops/Incidents.ts"
+import { warnOfOverridden } from "./ops/overridden.ts"
 import * as Progress from "./ops/Progress.ts"
 import { notifyReady } from "./ops/ready.ts"
 import * as Tracing from "./ops/tracing.ts"
@@ -75,6 +76,7 @@ export const executor = <E, R>(afterStart: Effect.Effect<void, E, R>) =>
 /** The executor against a chain, a mint server and a database that exist already. */
 const deployed = Effect.gen(function* () {
   yield* Log.startup(bannerLines(yield* Settings, { version }))
+  yield* warnOfOverridden
   return yield* Effect.provide(executor(notifyReady), core.pipe(Layer.provideMerge(outside), Layer.provide(database)))
 })
 

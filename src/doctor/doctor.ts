@@ -13,7 +13,7 @@ import { examineExecutor } from "./executor.ts"
 import { type Area, type Diagnosis, type Finding, sayerOf } from "./Finding.ts"
 import { complete, embeddedDatabase } from "./local.ts"
 import { examineMintServer } from "./mintServer.ts"
-import { badSettings, examineSettings } from "./settings.ts"
+import { badSettings, examineSettings, overriddenSettings } from "./settings.ts"
 import { codeFinding } from "./usdcCode.ts"
 
 /** For all looks of one area, one after another. Each has a shorter limit of its own: at most 10 s. */
@@ -25,7 +25,10 @@ const AREA_LIMIT = Duration.seconds(90)
  */
 export const examine: Effect.Effect<Diagnosis, never, FileSystem.FileSystem> = Effect.gen(function* () {
   const loaded = yield* Effect.result(load({ terminal: false }).pipe(Effect.provide(DotEnv.layer)))
-  const findings = Result.isSuccess(loaded) ? yield* examineWith(loaded.success) : badSettings(loaded.failure.problems)
+  const findings = [
+    ...overriddenSettings(yield* DotEnv.overridden),
+    ...(Result.isSuccess(loaded) ? yield* examineWith(loaded.success) : badSettings(loaded.failure.problems))
+  ]
   return { command: "doctor", findings } satisfies Diagnosis
 })
 

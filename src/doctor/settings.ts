@@ -21,6 +21,18 @@ export const badSettings = (problems: ReadonlyArray<string>): ReadonlyArray<Find
   })
 ]
 
+/** Keys of `.env` that the environment overrides. */
+export const overriddenSettings = (keys: ReadonlyArray<string>): ReadonlyArray<Finding> =>
+  keys.length === 0
+    ? []
+    : [
+        say.warn({
+          what: ".env",
+          detail: `the environment says something else than .env, and counts: ${keys.join(", ")}`,
+          remedy: "Take them out of the environment, or out of .env. What pm2 has in its own: pm2 env 0."
+        })
+      ]
+
 /** Settings that are sound one by one, and may still not be what the operator wants. */
 export const examineSettings = (settings: SettingsShape): ReadonlyArray<Finding> => {
   const { network } = settings

@@ -5,6 +5,7 @@ import { shortId } from "../domain/Task.ts"
 import { format } from "../domain/Usdc.ts"
 import { bannerLines } from "../ops/Banner.ts"
 import * as Log from "../ops/Log.ts"
+import { warnOfOverridden } from "../ops/overridden.ts"
 import { notifyReady } from "../ops/ready.ts"
 import { version } from "../ops/version.ts"
 import { roleKeys } from "./DevChain.ts"
@@ -23,6 +24,7 @@ export const run = Effect.gen(function* () {
   const sandbox = yield* openFor(asked)
   const settings = complete(asked, sandbox)
   yield* Log.startup(bannerLines(settings, { version }))
+  yield* warnOfOverridden
   yield* Log.startup(introduction(asked, sandbox))
   const afterStart = isWhole(asked) ? Effect.andThen(notifyReady, sampleOrder(sandbox)) : notifyReady
   return yield* executor(afterStart).pipe(

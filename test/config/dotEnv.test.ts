@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { ConfigProvider, Effect, Layer, Option, Redacted } from "effect"
 import { TestConsole } from "effect/testing"
+import { overridden } from "../../src/config/dotEnv.ts"
 import { layer } from "../../src/config/load.ts"
 import { Settings } from "../../src/config/Settings.ts"
 import { disk, type Env, onBase } from "./fixtures.ts"
@@ -35,6 +36,19 @@ describe("a .env file in the working directory", () => {
   it.effect("is heard where the environment has the key and nothing in it", () =>
     Effect.gen(function* () {
       assert.strictEqual((yield* start({ MAX_RETRY_COUNT: "" }, { ".env": "MAX_RETRY_COUNT=8" })).maxRetryCount, 8)
+    })
+  )
+
+  it.effect("that the environment contradicts is named by its keys, and by no value", () =>
+    Effect.gen(function* () {
+      const env = { OPS_TOKEN: "old", MAX_BATCH_SIZE: "7", MAX_RETRY_COUNT: "", LOG_LEVEL: "INFO", HOME: "/root" }
+      const text =
+        '# OPS_PORT=1\nOPS_TOKEN=new\nexport MAX_BATCH_SIZE="7"\nMAX_RETRY_COUNT=4\nLOG_LEVEL=debug\nSERVER_URL=x\n'
+      const keys = (files: Record<string, string | undefined>) =>
+        Effect.provide(overridden, [ConfigProvider.layer(ConfigProvider.fromEnvRecord(env)), disk(files)])
+      assert.deepStrictEqual(yield* keys({ ".env": text }), ["OPS_TOKEN", "LOG_LEVEL"])
+      assert.deepStrictEqual(yield* keys({}), [])
+      assert.deepStrictEqual(yield* keys({ ".env": undefined }), [])
     })
   )
 

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
-import { writeFileSync } from "node:fs"
+import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { vi } from "vitest"
 import { isRunning } from "../../src/sandbox/sandboxFile.ts"
@@ -12,7 +12,7 @@ import { type BaseSepolia, deployment, openBaseSepolia, pay, placeOrder, PRICE, 
 import { type Gate, gateTo } from "./gate.ts"
 import { addAllPackages, install } from "./installation.ts"
 import { APP, type Pm2, pm2In } from "./pm2.ts"
-import { mintsTo, paymentsFrom, TIMEOUT_MS, until, untilGone } from "./support.ts"
+import { mintsTo, paymentsFrom, ROOT, TIMEOUT_MS, until, untilGone } from "./support.ts"
 
 vi.mock(import("../../src/config/Network.ts"), async (original) => {
   const networks = await original()
@@ -103,6 +103,28 @@ const finishesAfterRestart = Effect.fnUntraced(function* (pm2: Pm2, world: BaseS
   assert.strictEqual(payments.came(), 1, "what was accepted is not sent again")
 })
 
+/** What the runbook has an operator type who moves from v1.1, but for what needs a machine of their own. */
+const moveCommands = (): ReadonlyArray<ReadonlyArray<string>> => {
+  const [, section = ""] = readFileSync(join(ROOT, "docs/runbook.md"), "utf8").split("## Moving from v1.1\n")
+  return [...section.matchAll(/^pm2 (.*?)\s*(?:#.*)?$/gm)]
+    .map(([, typed = ""]) => typed.split(" "))
+    .filter(([command]) => command !== "startup")
+}
+
+/** v1.1 runs under the same name, and pm2 would start it again whatever the file of the new version says. */
+const takesOverFromV11 = Effect.fnUntraced(function* (pm2: Pm2, directory: string) {
+  const old = join(directory, "v1.1.cjs")
+  writeFileSync(old, "setInterval(() => {}, 60_000)\n")
+  yield* pm2.run("start", old, "--name", APP)
+  assert.strictEqual((yield* pm2.app).status, "online")
+  const commands = moveCommands()
+  assert.deepStrictEqual(
+    commands.map(([command]) => command),
+    ["delete", "start", "save"]
+  )
+  for (const command of commands) yield* pm2.run(...command)
+})
+
 describe("the executor under pm2", () => {
   it.live(
     "is not restarted with bad settings, is online when it is ready, and stops without losing a payment",
@@ -121,21 +143,23 @@ describe("the executor under pm2", () => {
         const pm2 = yield* pm2In(directory)
 
         writeSettings(directory, { ...settings, MAX_BATCH_SIZE: "lots" })
-        yield* pm2.run("start", "ecosystem.config.cjs")
+        yield* takesOverFromV11(pm2, directory)
         assert.deepInclude(yield* pm2.app, { name: APP, pid: 0, exit_code: 78 })
         assert.include(pm2.errorLog(), "  - MAX_BATCH_SIZE: expected a whole number from 1 to 100\n")
 
-        writeSettings(directory, { ...settings, OPS_PORT: "0" })
+        // pm2 goes on with the environment of its start, as the ecosystem file set it.
+        writeSettings(directory, { ...settings, OPS_PORT: "0", NODE_ENV: "test" })
         yield* rpc.close
         yield* comesOnlineWhenReady(pm2, rpc)
+        assert.include(pm2.log(), "⚠️ The environment says something else than .env, and counts: NODE_ENV.")
         yield* servesThePage(pm2)
         yield* Effect.provide(finishesAfterRestart(pm2, world, payments), clientAt(databaseUrl))
         assert.match(pm2.log(), /^\[\d{4}-\S+Z\] \[INFO\] 🔍 Found 1 task\(s\) to check\.\.\.$/m)
         assert.match(pm2.log(), /^\[\d{4}-\S+Z\] \[INFO\] 💰 Checking pending_payment task [0-9a-f]{8}\.\.\.$/m)
         assert.strictEqual(
           count(pm2.daemonLog(), `App [${APP}:0] starting in -fork mode-`),
-          3,
-          "as often as it was told"
+          4,
+          "as often as it was told, v1.1's start included"
         )
       }),
     TIMEOUT_MS
