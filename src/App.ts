@@ -49,8 +49,8 @@ export const core = WalletActors.layer.pipe(Layer.provideMerge(ledger))
 /** The real chain, keys and mint server, as the settings name them. */
 export const outside = Layer.mergeAll(ChainClientViem.layer, KeyCustodyAes.layer, MinterLayer.layer)
 
-/** What people's commands work with: the ledger, the chain and the keys, and no loop. */
-export const tools = ledger.pipe(Layer.provideMerge(Layer.merge(ChainClientViem.layer, KeyCustodyAes.layer)))
+/** What people's commands work with: the ledger and what is outside, and no loop. */
+export const tools = ledger.pipe(Layer.provideMerge(outside))
 
 /** The operator's database, as `DATABASE_URL` names it. */
 export const database = Database.layer

@@ -41,6 +41,11 @@ export class Overview extends Context.Service<
   )
 }
 
+/** The same without an executor: its loops have not moved yet, and everything else is looked at. */
+export const overviewOnce = Effect.flatMap(Overview, ({ now }) => now).pipe(
+  Effect.provide(Overview.layer.pipe(Layer.provide(Readiness.layer)))
+)
+
 const versionNow = Effect.gen(function* () {
   const { network } = yield* Settings
   const { startedAtMs } = yield* Progress.state

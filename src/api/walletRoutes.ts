@@ -1,26 +1,22 @@
-import { Duration, Effect } from "effect"
+import { Effect } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
-import { Settings } from "../config/Settings.ts"
 import { refund } from "../operator/refund.ts"
 import { Refused } from "../operator/Refused.ts"
 import { resolveWallet } from "../operator/resolveWallet.ts"
-import { showWallet } from "../operator/showWallet.ts"
 import { withdraw } from "../operator/withdraw.ts"
 import { asking, deciding } from "./answers.ts"
 import { Api } from "./contract/Api.ts"
 import type { RefundBody } from "./contract/decisions.ts"
+import { walletReport } from "./questions.ts"
 import { inside } from "./Tools.ts"
-import { walletOf } from "./views.ts"
 
 export const layer = HttpApiBuilder.group(
   Api,
   "wallets",
   Effect.fnUntraced(function* (handlers) {
-    const { paymentTimeout } = yield* Settings
-    const timeoutMs = Duration.toMillis(paymentTimeout)
     const use = yield* inside
     return handlers.handleAll({
-      show: ({ params }) => use(asking(Effect.map(showWallet(params.wallet), (report) => walletOf(report, timeoutMs)))),
+      show: ({ params }) => use(asking(walletReport(params.wallet))),
       resolve: ({ params, payload }) => use(deciding(resolveWallet(params.wallet, payload.why))),
       refund: ({ params, payload }) => use(deciding(refundTo(params.wallet, payload))),
       withdraw: ({ params, payload }) => use(deciding(withdraw(params.wallet, payload.refund, payload.why)))

@@ -8,6 +8,7 @@ import { ChainClient, ChainError, type WrongChain } from "./ChainClient.ts"
 import { notingDates } from "./believable.ts"
 import { makeConfirmed, makeConfirmedBlock } from "./confirmed.ts"
 import { makeEndpoint } from "./endpoint.ts"
+import { began } from "./metrics.ts"
 import { makeFindMints, makeReadPortion, makeReadRemainingSupply } from "./mintToken.ts"
 import { makeNodes } from "./nodes.ts"
 import { codeOf } from "./questions.ts"
@@ -30,6 +31,7 @@ const make = Effect.gen(function* () {
     return yield* new ChainError({ reason: "Unavailable", operation: "find a node", detail })
   }
 
+  yield* began(endpoints.map(({ host }) => host))
   const { genesis, answering } = yield* checkEndpoints(endpoints, network, rpcTimeout)
   const rpc = yield* makeRpc({ endpoints, vouch: makeVouch(network, genesis, answering), rpcTimeout })
   yield* checkUsdc(rpc, network)

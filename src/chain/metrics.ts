@@ -1,5 +1,5 @@
 import { Cause, type Clock, Effect, type Exit, Metric } from "effect"
-import { OnQuestion } from "./ChainClient.ts"
+import { ChainErrorReason, OnQuestion } from "./ChainClient.ts"
 import type { Fault } from "./classify.ts"
 
 /** Seconds. A request in time answers within one; `RPC_TIMEOUT` is ten, shared by the URLs. */
@@ -19,6 +19,16 @@ const retries = Metric.counter("ai_mint_rpc_retries_total", {
   description: "Rounds over the list of RPC URLs that were tried again after a passing fault",
   incremental: true
 })
+
+/** Every outcome of these hosts is there with zero from the start: else its first time would be no increase. */
+export const began = (hosts: ReadonlyArray<string>): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    yield* Metric.update(retries, 0)
+    for (const host of new Set(hosts)) {
+      for (const outcome of ["ok", ...ChainErrorReason.literals])
+        yield* Metric.update(Metric.withAttributes(requests, { host, outcome }), 0)
+    }
+  })
 
 /** `Interrupted` is a question that was given up: its caller had no time left, or the process stops. */
 const outcomeOf = (exit: Exit.Exit<unknown, Fault>): string => {

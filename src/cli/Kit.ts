@@ -7,7 +7,9 @@ import type { Diagnosis } from "../doctor/Finding.ts"
 import type { MigrationReport } from "../doctor/migrations.ts"
 import type { Usdc } from "../domain/Usdc.ts"
 import type { DecisionRepo } from "../task/DecisionRepo.ts"
+import type { WatchRepo } from "../task/WatchRepo.ts"
 import type { TaskRepo } from "../task/TaskRepo.ts"
+import type { Minter } from "../mint/Minter.ts"
 import type { Terms } from "./client/ask.ts"
 import type { Executor } from "./client/Executor.ts"
 import type { AskError, Failed } from "./client/Failed.ts"
@@ -16,7 +18,7 @@ import type { Tell } from "./tell.ts"
 import type { SandboxPayment } from "./words/sandbox.ts"
 
 /** What decisions work with where no executor carries them out. */
-export type Tools = TaskRepo | DecisionRepo | ChainClient | KeyCustody | Settings | SecureRandom
+export type Tools = TaskRepo | DecisionRepo | WatchRepo | ChainClient | KeyCustody | Minter | Settings | SecureRandom
 
 /** The ways to what commands are about. Each is opened only when the command is understood. */
 export interface Ways<E> {

@@ -1,6 +1,6 @@
 import { Effect, Layer } from "effect"
 import { type MintProtocol, Settings } from "../config/Settings.ts"
-import { type Kind, measured } from "./metrics.ts"
+import { began, type Kind, measured } from "./metrics.ts"
 import { Minter } from "./Minter.ts"
 import * as MinterV1 from "./MinterV1.ts"
 import * as MinterX402 from "./MinterX402.ts"
@@ -15,7 +15,7 @@ const protocols = {
 export const layer: Layer.Layer<Minter, never, Settings> = Layer.unwrap(
   Effect.map(Settings, ({ mintProtocol }) => {
     const { layer, asks } = protocols[mintProtocol]
-    const watched = Effect.map(Minter, (minter) => measured(minter, asks))
+    const watched = Effect.map(Effect.andThen(began(asks), Minter), (minter) => measured(minter, asks))
     return Layer.effect(Minter, watched).pipe(Layer.provide(layer))
   })
 )

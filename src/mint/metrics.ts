@@ -1,5 +1,5 @@
 import { Cause, type Clock, Effect, type Exit, Metric } from "effect"
-import type { Minter, NoOffer } from "./Minter.ts"
+import { type Minter, NoOffer } from "./Minter.ts"
 
 /** What a mint server is asked. */
 export type Kind = "quote" | "pay" | "follow"
@@ -16,6 +16,21 @@ const durations = Metric.histogram("ai_mint_mint_server_duration_seconds", {
   description: "How long the mint server took for a request, whatever it answered",
   boundaries: BOUNDARIES
 })
+
+/** What may come of each kind of request, but for a defect or an interruption. */
+const OUTCOMES: Readonly<Record<Kind, ReadonlyArray<string>>> = {
+  quote: ["offer", ...NoOffer.fields.reason.literals],
+  pay: ["Accepted", "Refused", "Unclear"],
+  follow: ["said", "nothing", "Unavailable"]
+}
+
+/** Each is there with zero from the start: else the first refusal would be no increase to whoever scrapes. */
+export const began = (asks: ReadonlyArray<Kind>): Effect.Effect<void> =>
+  Effect.forEach(
+    asks.flatMap((kind) => OUTCOMES[kind].map((outcome) => ({ kind, outcome }))),
+    (labels) => Metric.update(Metric.withAttributes(requests, labels), 0),
+    { discard: true }
+  )
 
 /** How a request ended: `said` names what came back; else why there was no offer, or that it was given up. */
 const outcomeOf = <A>(exit: Exit.Exit<A, NoOffer>, said: (answer: A) => string): string => {

@@ -126,7 +126,13 @@ export const processBegan: Effect.Effect<void, never, Settings> = Effect.gen(fun
   yield* Metric.update(Metric.withAttributes(buildInfo, labels), 1)
   yield* Metric.update(startedAt, (yield* Clock.currentTimeMillis) / 1000)
   yield* zeroTransitions
+  // What is rare is there with zero from the start: else its first time would be no increase to whoever scrapes.
   yield* Metric.update(tokens, 0)
+  yield* Metric.update(parked, 0)
+  yield* Metric.update(pauses, 0)
+  yield* Metric.update(outage, 0)
+  yield* Metric.update(reorganisations, 0)
+  yield* incidentsNow([])
 })
 
 /** Tells what runs here as soon as the settings are known. */

@@ -1,7 +1,7 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, layer } from "@effect/vitest"
 import { Effect } from "effect"
-import { AUDIT, CHANGE, DECIDE, LOOK } from "../../src/cli/client/ask.ts"
+import { AUDIT, CHANGE, DECIDE, LOOK, LOOK_OR_DIRECT } from "../../src/cli/client/ask.ts"
 import { Failed } from "../../src/cli/client/Failed.ts"
 import { usdc } from "../../src/domain/Usdc.ts"
 import { straight, typed } from "./fakes.ts"
@@ -48,11 +48,17 @@ const WHY = ["--why", "so"] as const
 describe("ai-mint", () => {
   layer(NodeServices.layer)((it) => {
     it.effect.each([
-      [["status"], "control.overview", overviewOf(), undefined, LOOK],
-      [["tasks", "show", "abc12345"], "tasks.show", taskOf(), { params: { task: "abc12345" } }, LOOK],
-      [["tasks", "explain", "abc12345"], "tasks.explain", explanationOf(), { params: { task: "abc12345" } }, LOOK],
-      [["explain", "abc12345"], "tasks.explain", explanationOf(), { params: { task: "abc12345" } }, LOOK],
-      [["wallets", "show", ADDRESS], "wallets.show", walletOf(), { params: { wallet: ADDRESS } }, LOOK],
+      [["status"], "control.overview", overviewOf(), undefined, LOOK_OR_DIRECT],
+      [["tasks", "show", "abc12345"], "tasks.show", taskOf(), { params: { task: "abc12345" } }, LOOK_OR_DIRECT],
+      [
+        ["tasks", "explain", "abc12345"],
+        "tasks.explain",
+        explanationOf(),
+        { params: { task: "abc12345" } },
+        LOOK_OR_DIRECT
+      ],
+      [["explain", "abc12345"], "tasks.explain", explanationOf(), { params: { task: "abc12345" } }, LOOK_OR_DIRECT],
+      [["wallets", "show", ADDRESS], "wallets.show", walletOf(), { params: { wallet: ADDRESS } }, LOOK_OR_DIRECT],
       [["pauses"], "control.pauses", { ...PAUSED, command: "pauses" }, undefined, LOOK],
       [["pause", ...WHY], "control.pause", PAUSED, { payload: { why: "so" } }, CHANGE],
       [
@@ -68,7 +74,7 @@ describe("ai-mint", () => {
         "tasks.list",
         { tasks: [taskOf()], next: undefined },
         { query: { status: "funded,failed", held: "true", limit: 5, user: ADDRESS, cursor: "1_a" } },
-        LOOK
+        LOOK_OR_DIRECT
       ],
       [
         ["tasks", "create", "--user", ADDRESS, "--token", ADDRESS, "--quantity", "3", "--price", "1.5", "--id", ID],
@@ -164,6 +170,21 @@ describe("ai-mint", () => {
         assert.deepStrictEqual(JSON.parse(through.stdout), report)
       })
     )
+
+    for (const [args, about, answer] of [
+      [["explain", ID], "tasks.explain", explanationOf()],
+      [["tasks", "show", ID], "tasks.show", taskOf()],
+      [["tasks", "list"], "tasks.list", { tasks: [taskOf()], next: undefined }],
+      [["status"], "control.overview", overviewOf()]
+    ] as const)
+      it.effect(`prints the same for ${args[0]} ${args[1] ?? ""}, whichever way it was looked up`, () =>
+        Effect.gen(function* () {
+          const through = yield* typed(args, { [about]: answer })
+          const direct = yield* typed([...args, "--direct"], {}, { direct: straight(answer) })
+          assert.deepStrictEqual([direct.code, direct.asked, direct.stdout], [0, [], through.stdout])
+          assert.strictEqual(direct.stderr !== "", args[0] === "status", "that it is not the executor's is said")
+        })
+      )
 
     it.effect("prints what the executor answers as the API has it: times as text, what is not known as null", () =>
       Effect.gen(function* () {
@@ -282,7 +303,7 @@ describe("ai-mint", () => {
       [["tasks", "list", "--status", "open"], "statuses with commas between them"],
       [["tasks", "list", "--limit", "201"], "1 to 200"],
       [["tasks", "create", "--user", ADDRESS, "--token", ADDRESS, "--quantity", "1", "--id", "1"], "a UUID"],
-      [["status", "--direct"], "--direct"],
+      [["watch", "--direct"], "--direct"],
       [["undo"], 'Unknown subcommand "undo"']
     ] as const)("does not take %j for a command, and ends with 2", ([args, words]) =>
       Effect.gen(function* () {

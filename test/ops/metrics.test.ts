@@ -9,6 +9,8 @@ import { makeRpc } from "../../src/chain/rpc.ts"
 import { usdc } from "../../src/domain/Usdc.ts"
 import { every } from "../../src/loop/every.ts"
 import { NoOffer, type PaymentAnswer } from "../../src/mint/Minter.ts"
+import * as ChainMetrics from "../../src/chain/metrics.ts"
+import * as MintMetrics from "../../src/mint/metrics.ts"
 import { measured } from "../../src/mint/metrics.ts"
 import { showFigures } from "../../src/ops/ledgerGauges.ts"
 import { countEvent } from "../../src/ops/transitions.ts"
@@ -246,6 +248,22 @@ describe("the process", () => {
       assert.include(lines, 'ai_mint_transitions_total{entity="task",to="completed"} 0')
       assert.include(lines, 'ai_mint_transitions_total{entity="refund",to="paid"} 0')
       assert.strictEqual((yield* linesOf("ai_mint_transitions_total")).length, 19)
+      for (const rare of ["wallet_parked", "outage_pauses", "chain_reorganisations", "refused_tokens"])
+        assert.include(lines, `ai_mint_${rare}_total 0`)
+      assert.include(lines, "ai_mint_outage 0")
+      assert.include(lines, 'ai_mint_incidents{stops="true"} 0')
+    }).pipe(alone)
+  )
+
+  it.effect("has what its nodes and its mint server may answer at zero from the start", () =>
+    Effect.gen(function* () {
+      yield* ChainMetrics.began(["rpc.example.org", "rpc.example.org"])
+      yield* MintMetrics.began(["quote", "pay"])
+      const lines = yield* scraped
+      assert.include(lines, 'ai_mint_rpc_requests_total{host="rpc.example.org",outcome="Unavailable"} 0')
+      assert.include(lines, "ai_mint_rpc_retries_total 0")
+      assert.include(lines, 'ai_mint_mint_server_requests_total{kind="quote",outcome="Refused"} 0')
+      assert.include(lines, 'ai_mint_mint_server_requests_total{kind="pay",outcome="Refused"} 0')
     }).pipe(alone)
   )
 

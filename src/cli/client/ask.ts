@@ -12,6 +12,9 @@ export interface Terms extends Advice {
 /** What only looks at the ledger. */
 export const LOOK: Terms = { within: "15 seconds", orDirect: false, changes: false }
 
+/** The same where it can be read without an executor. */
+export const LOOK_OR_DIRECT: Terms = { ...LOOK, orDirect: true }
+
 /** Goes through all the logs of the chain. */
 export const AUDIT: Terms = { within: "2 minutes", orDirect: true, changes: false }
 

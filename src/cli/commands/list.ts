@@ -2,7 +2,8 @@ import { Effect, Option } from "effect"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import { PAGE_MAX, Status, type TaskPage, type TaskQuery } from "../../api/contract/tasks.ts"
-import { LOOK } from "../client/ask.ts"
+import { listTasks } from "../../api/questions.ts"
+import { LOOK_OR_DIRECT } from "../client/ask.ts"
 import * as Input from "../flags.ts"
 import * as Form from "../forms.ts"
 import type { Kit } from "../Kit.ts"
@@ -46,6 +47,7 @@ const input = {
     Flag.withDefault(false),
     Flag.withDescription(`All pages, up to ${ALL_MAX} orders, instead of one`)
   ),
+  direct: Input.direct,
   json: Input.json
 }
 
@@ -53,8 +55,8 @@ export const listCommand = <E>(kit: Kit<E>) =>
   Command.make(
     "list",
     input,
-    Effect.fnUntraced(function* ({ all, json, ...filter }) {
-      const { next } = yield* kit.tell(pages(kit, queryOf(filter), all), Form.taskList, json)
+    Effect.fnUntraced(function* ({ all, json, direct, ...filter }) {
+      const { next } = yield* kit.tell(pages(readerOf(kit, direct), queryOf(filter), all), Form.taskList, json)
       if (next !== undefined && !json) kit.io.err(`There are more. The next page: --cursor ${next}`)
     })
   ).pipe(
@@ -84,9 +86,20 @@ type Filter = { readonly held: boolean; readonly limit: Option.Option<number> } 
 const given = <K extends string, A>(key: K, value: Option.Option<A>): { readonly [P in K]?: A } =>
   Option.isSome(value) ? ({ [key]: value.value } as { readonly [P in K]: A }) : {}
 
+/** Reads a page, through the running executor or straight from the database. */
+const readerOf = <E>({ ways }: Kit<E>, direct: boolean) => {
+  const through = (query: Query) => ways.ask(({ tasks }) => tasks.list({ query }), LOOK_OR_DIRECT)
+  const straight = (query: Query) => ways.direct(listTasks(query))
+  return (query: Query): Effect.Effect<TaskPage, Effect.Error<ReturnType<typeof through | typeof straight>>> =>
+    direct ? straight(query) : through(query)
+}
+
 /** One page, or all of them as one. */
-const pages = Effect.fnUntraced(function* <E>({ ways }: Kit<E>, query: Query, all: boolean) {
-  const ask = (page: Query) => ways.ask(({ tasks }) => tasks.list({ query: page }), LOOK)
+const pages = Effect.fnUntraced(function* <E>(
+  ask: (query: Query) => Effect.Effect<TaskPage, E>,
+  query: Query,
+  all: boolean
+) {
   if (!all) return yield* ask(query)
   const tasks: Array<TaskPage["tasks"][number]> = []
   let next = query.cursor

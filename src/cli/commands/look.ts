@@ -1,39 +1,46 @@
 import { Effect } from "effect"
 import * as Command from "effect/cli/Command"
-import { LOOK } from "../client/ask.ts"
+import { overviewOnce } from "../../api/overview.ts"
+import { explainTask, showTask, walletReport } from "../../api/questions.ts"
 import * as Input from "../flags.ts"
 import * as Form from "../forms.ts"
 import type { Kit } from "../Kit.ts"
+import { look } from "./decide.ts"
 
-export const statusCommand = <E>({ ways, tell }: Kit<E>) =>
-  Command.make("status", { json: Input.json }, ({ json }) =>
-    Effect.asVoid(
-      tell(
-        ways.ask(({ control }) => control.overview(), LOOK),
-        Form.status,
-        json
-      )
-    )
+const how = { direct: Input.direct, json: Input.json }
+
+const DIRECT = "Straight from database and chain: whether an executor runs is not looked at (ai-mint doctor does)."
+
+export const statusCommand = <E>(kit: Kit<E>) =>
+  Command.make(
+    "status",
+    how,
+    Effect.fnUntraced(function* (asked) {
+      yield* look(kit, asked, { through: ({ control }) => control.overview(), straight: overviewOnce }, Form.status)
+      if (asked.direct) kit.io.err(DIRECT)
+    })
   ).pipe(Command.withDescription("What runs now: is all well, orders and money by state, and what needs a look."))
 
-export const showTaskCommand = <E>({ ways, tell }: Kit<E>) =>
-  Command.make("show", { task: Input.task, json: Input.json }, ({ task, json }) =>
+export const showTaskCommand = <E>(kit: Kit<E>) =>
+  Command.make("show", { task: Input.task, ...how }, ({ task, ...asked }) =>
     Effect.asVoid(
-      tell(
-        ways.ask(({ tasks }) => tasks.show({ params: { task } }), LOOK),
-        Form.task,
-        json
+      look(
+        kit,
+        asked,
+        { through: ({ tasks }) => tasks.show({ params: { task } }), straight: showTask(task) },
+        Form.task
       )
     )
   ).pipe(Command.withDescription("The row of an order."))
 
-export const explainCommand = <E>({ ways, tell }: Kit<E>) =>
-  Command.make("explain", { task: Input.task, json: Input.json }, ({ task, json }) =>
+export const explainCommand = <E>(kit: Kit<E>) =>
+  Command.make("explain", { task: Input.task, ...how }, ({ task, ...asked }) =>
     Effect.asVoid(
-      tell(
-        ways.ask(({ tasks }) => tasks.explain({ params: { task } }), LOOK),
-        Form.explanation,
-        json
+      look(
+        kit,
+        asked,
+        { through: ({ tasks }) => tasks.explain({ params: { task } }), straight: explainTask(task) },
+        Form.explanation
       )
     )
   ).pipe(
@@ -43,13 +50,14 @@ export const explainCommand = <E>({ ways, tell }: Kit<E>) =>
     Command.withExamples([{ command: "ai-mint explain abc12345" }])
   )
 
-const showWalletCommand = <E>({ ways, tell }: Kit<E>) =>
-  Command.make("show", { wallet: Input.wallet, json: Input.json }, ({ wallet, json }) =>
+const showWalletCommand = <E>(kit: Kit<E>) =>
+  Command.make("show", { wallet: Input.wallet, ...how }, ({ wallet, ...asked }) =>
     Effect.asVoid(
-      tell(
-        ways.ask(({ wallets }) => wallets.show({ params: { wallet } }), LOOK),
-        Form.wallet,
-        json
+      look(
+        kit,
+        asked,
+        { through: ({ wallets }) => wallets.show({ params: { wallet } }), straight: walletReport(wallet) },
+        Form.wallet
       )
     )
   ).pipe(
