@@ -26,8 +26,8 @@ export const layer = HttpApiBuilder.group(
 
 const refundTo = Effect.fnUntraced(function* (
   wallet: string,
-  { amount, confirm = false, why }: typeof RefundBody.Type
+  { amount, to, confirm = false, why }: typeof RefundBody.Type
 ) {
   if (confirm && why === undefined) return yield* new Refused({ message: "With confirm, a reason is needed: why." })
-  return yield* refund(wallet, { amount, confirm }, why ?? "")
+  return yield* refund(wallet, { amount, to, confirm }, why ?? "")
 })

@@ -51,6 +51,15 @@ export const withdraw = Flag.String("withdraw").pipe(
   Flag.withDescription("Instead: gives up the refund of this id (or its first eight digits) that does not get on chain")
 )
 
+export const to = Flag.String("to").pipe(
+  Flag.filter(
+    (text) => parse(text) !== undefined,
+    () => "an address: 0x and 40 hex digits"
+  ),
+  Flag.optional,
+  Flag.withDescription("Who gets it, as was shown: the wallet's user, and nobody else")
+)
+
 const count = (name: string, most: string) =>
   Flag.Int(name).pipe(
     Flag.filter(

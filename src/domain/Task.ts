@@ -72,6 +72,10 @@ export const readTask = (
   const userAddress = recipient(row.userAddress)
   const token = recipient(row.token)
   if (userAddress === undefined) faults.push(`user_address ${quote(row.userAddress)} is not an address`)
+  else if (Result.isSuccess(wallet) && isOfAnother(row, wallet.success)) {
+    const { id, userAddress: owner } = wallet.success
+    faults.push(`user_address is ${userAddress}, and agent wallet ${id} is that of ${owner}`)
+  }
   if (token === undefined) faults.push(`token_address ${quote(row.token)} is not an address`)
   if (row.quantity < 1 || row.quantity > QUANTITY_MAX) {
     faults.push(`quantity is ${row.quantity}, it must be 1 to ${QUANTITY_MAX}`)
@@ -95,6 +99,10 @@ export const readTask = (
     totalCost: usdc(row.totalCost)
   })
 }
+
+/** Whose order it is decides who gets the mints; whose wallet it is, who pays for them. They are one person. */
+export const isOfAnother = ({ userAddress }: Pick<TaskRow, "userAddress">, wallet: Wallet): boolean =>
+  parse(userAddress) !== wallet.userAddress
 
 /** The zero address can neither receive a mint nor be a token. */
 const recipient = (text: string): Address | undefined => {

@@ -25,6 +25,7 @@ import { type Looked, makeReport, reportDeposits } from "./checkReport.ts"
 import { makeHoldBlacklisted } from "./blacklisted.ts"
 import { type Known, makeCountDeposits } from "./deposits.ts"
 import { every } from "./every.ts"
+import { makeCheckWallets } from "./identity.ts"
 import { makeWatchChain } from "./reorganisation.ts"
 import { makeTellUndone } from "./undone.ts"
 
@@ -63,10 +64,12 @@ export const makeCheckTick = Effect.gen(function* () {
   const holdBlacklisted = makeHoldBlacklisted()
   const watchChain = yield* makeWatchChain
   const tellUndone = makeTellUndone()
+  const checkWallets = yield* makeCheckWallets
   return Effect.fn("CheckLoop.tick")(function* () {
     const ended = yield* startStages
     yield* endKeyHolds
     yield* notePauses
+    yield* checkWallets
     const { orders, bad } = yield* readOrders(cursor)
     const checked = orders.reduce((count, { pending }) => count + pending.length, bad.length)
     yield* (checked > 0 ? Log.info : Log.debug)(`🔍 Found ${checked} task(s) to check...`)

@@ -31,9 +31,18 @@ export const soundTask = Effect.fnUntraced(function* ({ row, task, wallet, fault
 
 /** The wallet of an id, of its user's address, or of its own. */
 export const findWallet = Effect.fnUntraced(function* (name: string) {
-  const wallet = yield* (yield* DecisionRepo).findWallet(name)
-  const message = `There is no agent wallet "${name.trim()}": give its id, its user's address, or its own.`
-  return wallet ?? (yield* missing(message))
+  const named = yield* (yield* DecisionRepo).findWallets(name)
+  const ids = named.map(({ id }) => id).join(", ")
+  const wallet = named[0]?.wallet
+  if (named.length === 1 && wallet !== undefined) return wallet
+  if (named.length === 1) return yield* missing(`Agent wallet ${ids} has an address that is none: repair its row.`)
+  if (named.length === 0) {
+    return yield* missing(`There is no agent wallet "${name.trim()}": give its id, its user's address, or its own.`)
+  }
+  const message =
+    `Several rows of ai_agent_wallets are named by ${name.trim()}: ${ids}. ` +
+    "A person has one wallet, and an account is that of one: repair the rows first. Until then give an id."
+  return yield* new Refused({ message })
 })
 
 export const isOpen = (status: Status): boolean =>

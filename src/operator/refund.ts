@@ -4,7 +4,7 @@ import { ChainClient } from "../chain/ChainClient.ts"
 import { KeyCustody } from "../chain/KeyCustody.ts"
 import { Settings } from "../config/Settings.ts"
 import { freeAtLeast, freeAtMost, type WalletMoney } from "../domain/Allocation.ts"
-import { type Address, ZERO } from "../domain/Address.ts"
+import { type Address, parse, ZERO } from "../domain/Address.ts"
 import { depositsFor, type UnspentDeposit } from "../domain/Deposit.ts"
 import { planRefund, type RefundId } from "../domain/Refund.ts"
 import { shortId } from "../domain/Task.ts"
@@ -39,16 +39,19 @@ export interface RefundReport {
 }
 
 export interface RefundOptions {
-  /** All that is free where left out. */
+  /** All that is free where left out, which a confirmation may not. */
   readonly amount?: Usdc | undefined
+  /** Whom the person who confirms expects to get it. */
+  readonly to?: string | undefined
   /** Without it nothing is done, and only told. */
   readonly confirm: boolean
 }
 
 /** Sends free credit of a wallet back to its own user. Written down here, and sent by the executor's wallet actor. */
 export const refund = Effect.fn("operator.refund")(function* (name: string, options: RefundOptions, why: string) {
-  const wallet = yield* findWallet(name)
-  const { orders, block, money } = yield* readMoney(wallet)
+  const { orders, block, money } = yield* readMoney(yield* findWallet(name))
+  // Read in one statement with what was noted of it: whose it is cannot change in between.
+  const { wallet } = orders
   const unspent = yield* (yield* TaskRepo).unspentDeposits([wallet.id])
   const chain = yield* ChainClient
   const gasBalance = yield* chain.gasBalance
@@ -59,7 +62,7 @@ export const refund = Effect.fn("operator.refund")(function* (name: string, opti
   const against = [
     ...obstacles(orders, money, amount),
     ...(Result.isFailure(key) ? [`${key.failure.message}.`] : []),
-    ...(options.confirm ? noGasKey : [])
+    ...(options.confirm ? [...noGasKey, ...unconfirmed(wallet, options)] : [])
   ]
   const report: RefundReport = {
     command: "refund",
@@ -87,6 +90,15 @@ export const refund = Effect.fn("operator.refund")(function* (name: string, opti
 })
 
 const NO_GAS_KEY = "AI_AGENT_PRIVATE_KEY is not set: there is no account that pays the gas of a refund."
+
+/** What is sent is what a person has read: neither of the two may have become another one since. */
+const unconfirmed = ({ userAddress }: Wallet, { to, amount }: RefundOptions): ReadonlyArray<string> => {
+  if (to === undefined || amount === undefined)
+    return ["A confirmation repeats the recipient and the amount that were shown without it: --to 0x… --amount n."]
+  return parse(to) === userAddress
+    ? []
+    : [`It would go to ${userAddress}, and the recipient that was confirmed is another.`]
+}
 
 /** Whatever the settings are. */
 const obstacles = (orders: WalletOrders, money: WalletMoney, amount: Usdc): ReadonlyArray<string> => {

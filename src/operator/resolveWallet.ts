@@ -22,9 +22,13 @@ export interface Reopened {
 export const resolveWallet = Effect.fn("operator.resolveWallet")(function* (name: string, why: string) {
   const wallet = yield* findWallet(name)
   const { orders, block, money } = yield* readMoney(wallet)
-  const { stopped, version } = orders
+  const { stopped, twin, version, wallet: seen } = orders
   if (stopped === undefined) return yield* new Refused({ message: `Wallet ${wallet.agentAddress} is not stopped.` })
-  const opening = { walletId: wallet.id, balance: money.balance, version }
+  if (twin !== undefined) {
+    const message = `Agent wallet ${twin} has the same agent_address: two rows may not spend one account's money. Take one of them out first.`
+    return yield* new Refused({ message })
+  }
+  const opening = { walletId: wallet.id, balance: money.balance, version, seen }
   const decision = { command: "resolve", said: `wallet ${wallet.agentAddress} goes on: ${stopped}`, why }
   const nowMs = yield* Clock.currentTimeMillis
   const write = (yield* DecisionRepo).reopenBooks(opening, block, decision, nowMs)

@@ -91,6 +91,21 @@ export interface Pause {
   readonly sinceMs: number
 }
 
+/** A row of `ai_agent_wallets` that a name fits. */
+export interface NamedWallet {
+  readonly id: WalletId
+  /** `undefined` where the row cannot be read. */
+  readonly wallet: Wallet | undefined
+}
+
+/** What a person has seen of a wallet whose stop ends. */
+export interface Opening {
+  readonly walletId: WalletId
+  readonly balance: Usdc
+  readonly version: bigint
+  readonly seen: Pick<Wallet, "userAddress" | "agentAddress">
+}
+
 /** An order that a person places by command. */
 export interface NewOrder {
   readonly id: TaskId
@@ -110,8 +125,8 @@ export class DecisionRepo extends Context.Service<
     /** Tasks whose id begins with this text, any case: the log names them by the first eight digits. At most three. */
     readonly taskIdsLike: (start: string) => Effect.Effect<ReadonlyArray<TaskId>, LedgerError>
     readonly findTask: (id: TaskId) => Effect.Effect<TaskFile | undefined, LedgerError>
-    /** By `ai_agent_wallets.id`, by the user's address or by the wallet's own. */
-    readonly findWallet: (name: string) => Effect.Effect<Wallet | undefined, LedgerError>
+    /** By `ai_agent_wallets.id`, by the user's address or by the wallet's own, in any case: all that the name fits, three at most. */
+    readonly findWallets: (name: string) => Effect.Effect<ReadonlyArray<NamedWallet>, LedgerError>
     /** What the wallet owes and is asked for, with orders that wait for money or without. */
     readonly walletOrders: (walletId: WalletId) => Effect.Effect<WalletOrders | undefined, LedgerError>
     /** `pending_payment → cancelled`, for a held task too, if the wallet is as it was and the block new enough. */
@@ -174,9 +189,12 @@ export class DecisionRepo extends Context.Service<
       decision: Decision,
       nowMs: number
     ) => Effect.Effect<boolean, LedgerError>
-    /** Ends the stop of a wallet: its books begin anew with what the chain shows in this block. */
+    /**
+     * Ends the stop of a wallet: its books begin anew with what the chain shows in this block, and it is that of the user
+     * and the account that the person has seen.
+     */
     readonly reopenBooks: (
-      opening: { readonly walletId: WalletId; readonly balance: Usdc; readonly version: bigint },
+      opening: Opening,
       block: Block,
       decision: Decision,
       nowMs: number

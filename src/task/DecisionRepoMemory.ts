@@ -12,7 +12,7 @@ import {
   retry,
   withdrawRefund
 } from "./memory/decide.ts"
-import { accounts, findTask, findWallet, taskIdsLike } from "./memory/files.ts"
+import { accounts, findTask, findWallets, taskIdsLike } from "./memory/files.ts"
 import { MemoryLedger } from "./MemoryLedger.ts"
 import { pause, pauses, resume } from "./memory/pauses.ts"
 import { walletOrders } from "./memory/orders.ts"
@@ -25,7 +25,7 @@ export const layerNoDeps = Layer.effect(
     return DecisionRepo.of({
       taskIdsLike: (start) => read((tables) => taskIdsLike(tables, start)),
       findTask: (id) => read((tables) => findTask(tables, id)),
-      findWallet: (name) => read((tables) => findWallet(tables, name)),
+      findWallets: (name) => read((tables) => findWallets(tables, name)),
       walletOrders: (walletId) => read((tables) => walletOrders(tables, walletId)),
       cancel: (cancellation, block, decision, nowMs) =>
         transact((draft) => cancel(draft, cancellation, { block, decision, nowMs })),

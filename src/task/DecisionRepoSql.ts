@@ -4,7 +4,7 @@ import { createTask } from "./sql/create.ts"
 import { cancel, fail, release, retry } from "./sql/decide.ts"
 import { resolveBatch } from "./sql/decideBatch.ts"
 import { askRefund, refundsOf, reopenBooks, withdrawRefund } from "./sql/decideMoney.ts"
-import { accounts, findTask, findWallet, firstBlock, taskIdsLike } from "./sql/decideReads.ts"
+import { accounts, findTask, findWallets, firstBlock, taskIdsLike } from "./sql/decideReads.ts"
 import { walletOrders } from "./sql/orders.ts"
 import { pause, pauses, resume } from "./sql/pauses.ts"
 import { openStatements } from "./sql/statements.ts"
@@ -17,7 +17,7 @@ export const layer = Layer.effect(
     return DecisionRepo.of({
       taskIdsLike: (start) => bound("look up a task", taskIdsLike(on, start)),
       findTask: (id) => bound("read a task", findTask(on, id)),
-      findWallet: (name) => bound("read a wallet", findWallet(on, name)),
+      findWallets: (name) => bound("read a wallet", findWallets(on, name)),
       walletOrders: (walletId) => bound("read the orders of a wallet", walletOrders(on, walletId)),
       cancel: (cancellation, block, decision, nowMs) =>
         bound("cancel a task", cancel(on, cancellation, { block, decision, nowMs })),

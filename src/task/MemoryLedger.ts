@@ -1,4 +1,5 @@
 import { Clock, Context, Effect, Layer, Ref } from "effect"
+import { parse } from "../domain/Address.ts"
 import type { KeptAnchor } from "../domain/Anchor.ts"
 import type { Batch } from "../domain/Batch.ts"
 import type { DepositUse, UnspentDeposit } from "../domain/Deposit.ts"
@@ -25,6 +26,12 @@ export interface StoredWallet {
   readonly userAddress: string
   readonly agentAddress: string
   readonly encryptedPrivateKey: string
+}
+
+/** A row of `ai_agent_wallet_pins`. */
+export interface StoredPin {
+  readonly userAddress: string
+  readonly agentAddress: string
 }
 
 /** A row of `ai_agent_mint_records`. */
@@ -82,6 +89,7 @@ export interface StoredMint extends MintsOf, DeliveredMint {
 /** All that the database would hold. Rows are values: a change of a row is another row in its place. */
 export interface Tables {
   readonly wallets: Map<WalletId, StoredWallet>
+  readonly pins: Map<WalletId, StoredPin>
   readonly tasks: Map<TaskId, StoredTask>
   readonly walletStates: Map<WalletId, StoredWalletState>
   readonly taskStates: Map<TaskId, StoredTaskState>
@@ -109,6 +117,7 @@ export const batchKey = (batch: Pick<Batch, "taskId" | "number">): string => `${
 
 const emptyTables = (): Tables => ({
   wallets: new Map(),
+  pins: new Map(),
   tasks: new Map(),
   walletStates: new Map(),
   taskStates: new Map(),
@@ -127,6 +136,7 @@ const emptyTables = (): Tables => ({
 
 const copy = (tables: Tables): Tables => ({
   wallets: new Map(tables.wallets),
+  pins: new Map(tables.pins),
   tasks: new Map(tables.tasks),
   walletStates: new Map(tables.walletStates),
   taskStates: new Map(tables.taskStates),
@@ -150,6 +160,9 @@ export interface WalletInsert {
   readonly agentAddress: string
   readonly encryptedPrivateKey?: string
 }
+
+/** Columns of a wallet that another program changes. */
+export type WalletEdit = Partial<Pick<StoredWallet, "userAddress" | "agentAddress">>
 
 /** The columns without a default, as another program writes them. */
 export interface OrderInsert {
@@ -178,6 +191,7 @@ export class MemoryLedger extends Context.Service<
     /** All or nothing: what `change` did to its copy of the tables counts, unless it gives `false`. */
     readonly transact: <A>(change: (draft: Tables) => A) => Effect.Effect<A>
     readonly insertWallet: (wallet: WalletInsert) => Effect.Effect<WalletId>
+    readonly editWallet: (id: WalletId, edit: WalletEdit) => Effect.Effect<void>
     readonly insertOrder: (order: OrderInsert) => Effect.Effect<TaskId>
     readonly editTask: (id: TaskId, edit: TaskEdit) => Effect.Effect<void>
     readonly readTask: (id: TaskId) => Effect.Effect<StoredTask | undefined>
@@ -206,9 +220,20 @@ export class MemoryLedger extends Context.Service<
         transact,
         insertWallet: Effect.fnUntraced(function* (wallet) {
           const row = { encryptedPrivateKey: "", ...wallet, id: wallet.id ?? (yield* nextId) }
-          yield* transact((draft) => draft.wallets.set(row.id, row))
+          yield* transact((draft) => {
+            draft.wallets.set(row.id, row)
+            // At the first look the tables say the same.
+            pin(draft, row)
+          })
           return row.id
         }),
+        editWallet: (id, edit) =>
+          Effect.asVoid(
+            transact((draft) => {
+              const row = draft.wallets.get(id)
+              if (row !== undefined) draft.wallets.set(id, { ...row, ...edit })
+            })
+          ),
         insertOrder: Effect.fnUntraced(function* (order) {
           const createdAtMs = order.createdAtMs ?? (yield* Clock.currentTimeMillis)
           const row = newTask({ ...order, id: order.id ?? (yield* nextId), createdAtMs })
@@ -228,6 +253,13 @@ export class MemoryLedger extends Context.Service<
       })
     })
   )
+}
+
+/** Notes a wallet that is seen for the first time. */
+const pin = (draft: Tables, { id, userAddress, agentAddress }: StoredWallet): void => {
+  const [user, agent] = [parse(userAddress), parse(agentAddress)]
+  if (user === undefined || agent === undefined || draft.pins.has(id)) return
+  draft.pins.set(id, { userAddress: user, agentAddress: agent })
 }
 
 /** The count comes first: people and logs name a task by the first eight digits. */

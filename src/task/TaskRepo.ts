@@ -63,12 +63,22 @@ export interface WalletOrders {
   readonly books: Books | undefined
   /** v1.1 may still pay from this wallet: what it pays is in nobody's books. */
   readonly isShared: boolean
-  /** Why nothing new is done with this wallet. */
+  /** Why nothing new is done with this wallet: it was stopped, or its row is not what it was when it was first seen. */
   readonly stopped: string | undefined
+  /** Another row with its agent address: while there is one, no stop of this wallet ends. */
+  readonly twin: WalletId | undefined
   /** Tasks that wait for money, oldest first. */
   readonly pending: ReadonlyArray<Task>
   /** Those that are held: they are neither funded nor cancelled, and keep what was paid for them. */
   readonly held: ReadonlyArray<HeldOrder>
+}
+
+/** A wallet that was stopped for what its row says. */
+export interface StoppedWallet {
+  readonly walletId: WalletId
+  /** As it was noted. */
+  readonly agentAddress: string
+  readonly reason: string
 }
 
 export interface PendingPage {
@@ -248,6 +258,11 @@ export class TaskRepo extends Context.Service<
       stop: { readonly walletId: WalletId; readonly version: bigint; readonly reason: string },
       nowMs: number
     ) => Effect.Effect<boolean, LedgerError>
+    /**
+     * Notes user and agent address of wallets that are seen for the first time, and stops wallets whose row says something
+     * else than was noted of it, or that share an agent address. Gives those that were stopped.
+     */
+    readonly checkWallets: (nowMs: number) => Effect.Effect<ReadonlyArray<StoppedWallet>, LedgerError>
     /** Which of these EIP-3009 nonces are a batch's or a refund's of this ledger. */
     readonly knownNonces: (nonces: ReadonlyArray<Bytes32>) => Effect.Effect<ReadonlySet<Bytes32>, LedgerError>
     /**

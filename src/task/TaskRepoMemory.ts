@@ -6,6 +6,7 @@ import { knownNonces, recordDeposits, stopWallet, unspentDeposits } from "./memo
 import { endHolds, heldForKeys, sampleWallets } from "./memory/keyHolds.ts"
 import { idlePage, pendingPage } from "./memory/orders.ts"
 import { notePauses, unnotedPauses } from "./memory/pauses.ts"
+import { checkWallets } from "./memory/pins.ts"
 import { saveRefund } from "./memory/refunds.ts"
 import {
   addAnchor,
@@ -35,6 +36,7 @@ export const layerNoDeps = Layer.effect(
       recordDeposits: (found, counted, block) => transact((draft) => recordDeposits(draft, found, counted, block)),
       unspentDeposits: (walletIds) => read((tables) => unspentDeposits(tables, walletIds)),
       stopWallet: (stop, nowMs) => transact((draft) => stopWallet(draft, stop, nowMs)),
+      checkWallets: (nowMs) => transact((draft) => checkWallets(draft, nowMs)),
       knownNonces: (nonces) => read((tables) => knownNonces(tables, nonces)),
       fund: (fundings, block, nowMs) => transact((draft) => fund(draft, fundings, block, nowMs)),
       cancel: (cancellations, block, nowMs) => transact((draft) => cancel(draft, cancellations, block, nowMs)),

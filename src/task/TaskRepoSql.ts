@@ -5,6 +5,7 @@ import { knownNonces, recordDeposits, stopWallet, unspentDeposits } from "./sql/
 import { endHolds, heldForKeys, sampleWallets } from "./sql/keyHolds.ts"
 import { idlePage, pendingPage } from "./sql/orders.ts"
 import { notePauses, unnotedPauses } from "./sql/pauses.ts"
+import { checkWallets } from "./sql/pins.ts"
 import { saveRefund } from "./sql/refunds.ts"
 import {
   addAnchor,
@@ -39,6 +40,7 @@ export const layer = Layer.effect(
       recordDeposits: (found, counted, block) => bound("record deposits", recordDeposits(on, found, counted, block)),
       unspentDeposits: (walletIds) => read("read unspent deposits", unspentDeposits(on, walletIds)),
       stopWallet: (stop, nowMs) => bound("stop a wallet", stopWallet(on, stop, nowMs)),
+      checkWallets: (nowMs) => bound("check the wallets", checkWallets(on, nowMs)),
       knownNonces: (nonces) => read("look up nonces", knownNonces(on, nonces)),
       fund: (fundings, block, nowMs) => bound("fund tasks", fund(on, fundings, block, nowMs)),
       cancel: (cancellations, block, nowMs) => bound("cancel tasks", cancel(on, cancellations, block, nowMs)),

@@ -6,6 +6,7 @@ import moneyAndDecisions from "./migrations/0003_money_and_decisions.ts"
 import eventsAndPauses from "./migrations/0004_events_and_pauses.ts"
 import verifyBeforeBelieving from "./migrations/0005_verify_before_believing.ts"
 import reorganisations from "./migrations/0006_reorganisations.ts"
+import contain from "./migrations/0007_contain.ts"
 import { isConflict } from "./sql/failure.ts"
 import { indexTheirTables } from "./theirIndexes.ts"
 
@@ -21,7 +22,8 @@ const MIGRATIONS = {
   "0003_money_and_decisions": moneyAndDecisions,
   "0004_events_and_pauses": eventsAndPauses,
   "0005_verify_before_believing": verifyBeforeBelieving,
-  "0006_reorganisations": reorganisations
+  "0006_reorganisations": reorganisations,
+  "0007_contain": contain
 }
 
 /** A statement that waits for a table keeps everyone out who comes after it: so long, and no longer. */

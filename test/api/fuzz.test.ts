@@ -40,6 +40,7 @@ const TABLES = [
   "ai_agent_tasks",
   "ai_agent_mint_records",
   "ai_agent_wallet_state",
+  "ai_agent_wallet_pins",
   "ai_agent_task_state",
   "ai_agent_batches",
   "ai_agent_batch_mints",

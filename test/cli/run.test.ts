@@ -140,10 +140,10 @@ describe("ai-mint", () => {
         DECIDE
       ],
       [
-        ["refund", ADDRESS, "--amount", "2.5", "--confirm", ...WHY],
+        ["refund", ADDRESS, "--to", ADDRESS, "--amount", "2.5", "--confirm", ...WHY],
         "wallets.refund",
         REFUND,
-        { params: { wallet: ADDRESS }, payload: { confirm: true, amount: usdc(2_500_000n), why: "so" } },
+        { params: { wallet: ADDRESS }, payload: { confirm: true, amount: usdc(2_500_000n), to: ADDRESS, why: "so" } },
         DECIDE
       ],
       [["reconcile"], "control.reconcile", RECONCILED, undefined, AUDIT]
@@ -297,6 +297,8 @@ describe("ai-mint", () => {
       [["cancel", "abcd1234", "--why", " "], "a reason, in words"],
       [["resolve", "abcd1234", ...WHY], "Give a task with --as, or --wallet alone."],
       [["refund", "abcd1234", "--confirm"], "--confirm needs a reason"],
+      [["refund", "abcd1234", "--confirm", ...WHY], "--confirm repeats the recipient and the amount"],
+      [["refund", "abcd1234", "--to", "0x1"], "an address: 0x and 40 hex digits"],
       [["refund", "abcd1234", "--amount", "1.1234567"], "an amount of USDC like 2.5"],
       [["pause", "--token", ADDRESS, "--wallet", "w", ...WHY], "Give --token or --wallet, not both."],
       [["pause", "--token", "0x1", ...WHY], "an address: 0x and 40 hex digits"],

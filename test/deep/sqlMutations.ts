@@ -22,7 +22,7 @@ export const SQL_MUTATIONS: ReadonlyArray<SqlMutation> = [
     patches: [
       {
         file: "src/task/sql/change.ts",
-        find: " OR ${pausedFor(sql, sql`wallet_id`, sql`token`)})`",
+        find: " OR ${pausedFor(sql, sql`b.wallet_id`, sql`b.token`)})`",
         replace: ")`"
       }
     ]
@@ -32,7 +32,7 @@ export const SQL_MUTATIONS: ReadonlyArray<SqlMutation> = [
     patches: [
       {
         file: "src/task/sql/change.ts",
-        find: "sql`(${isStopped(on, sql`wallet_id`)} OR ",
+        find: "sql`(${isStopped(on, sql`b.wallet_id`)} OR ",
         replace: "sql`("
       }
     ]

@@ -88,7 +88,7 @@ layer(Pglite.layer())("what people decided in a reorganised chain", (it) => {
       yield* start
       world.deposit(ann.agentAddress, units(6))
       yield* pass(60)
-      yield* refund(ann.walletId, { amount: units(4), confirm: true }, "the person asked")
+      yield* refund(ann.walletId, { amount: units(4), to: ann.userAddress, confirm: true }, "the person asked")
       yield* pass(30)
       assert.strictEqual(yield* told("refund.paid"), 1)
       assert.deepStrictEqual(yield* books, { book_balance: 1_000_000n, stopped_reason: null })

@@ -21,7 +21,7 @@ const givenHistory = Effect.gen(function* () {
   world.deposit(who.agentAddress, units(15))
   yield* pass(60)
   assert.strictEqual((yield* readTask(task)).status, "completed")
-  yield* refund(who.agentAddress, { confirm: true, amount: units(1) }, WHY)
+  yield* refund(who.agentAddress, { confirm: true, to: who.userAddress, amount: units(1) }, WHY)
   yield* pass(60)
   return { world, who, task }
 })

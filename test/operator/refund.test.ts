@@ -1,11 +1,13 @@
 import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
+import { create } from "../../src/operator/create.ts"
+import { pause } from "../../src/operator/pause.ts"
 import { refund } from "../../src/operator/refund.ts"
 import { DecisionRepo } from "../../src/task/DecisionRepo.ts"
-import { pass, start } from "../support/executor.ts"
+import { LogLines, pass, start } from "../support/executor.ts"
 import * as Pglite from "../support/Pglite.ts"
-import { order, person, readTask } from "../support/orders.ts"
+import { order, type Person, person, readTask, TOKEN } from "../support/orders.ts"
 import { World } from "../support/World.ts"
 import { assertDecided, assertUndecided, atWork, interrupted, refusal, STRANGER, units, WHY } from "./given.ts"
 
@@ -17,7 +19,13 @@ const asked = Effect.flatMap(
 )
 
 const DRY = { confirm: false }
-const CONFIRMED = { confirm: true }
+
+/** The confirmation of a refund of so much to this person. */
+const confirmed = ({ userAddress }: Person, amount: number) => ({
+  confirm: true,
+  to: userAddress,
+  amount: units(amount)
+})
 
 /** A person with so much credit, which the ledger knows. */
 const givenCredit = Effect.fnUntraced(function* (amount: number) {
@@ -53,7 +61,7 @@ layer(Pglite.layer())("a refund that an operator asks for", (it) => {
       })
       assert.deepStrictEqual(yield* asked, [])
       yield* assertUndecided
-      const done = yield* refund(who.userAddress, CONFIRMED, WHY)
+      const done = yield* refund(who.userAddress, confirmed(who, 4), WHY)
       assert.deepStrictEqual(yield* asked, [{ id: done.refundId ?? "", status: "planned", amount: 4_000_000n }])
       yield* assertDecided("refund", null)
       yield* pass(60)
@@ -69,9 +77,9 @@ layer(Pglite.layer())("a refund that an operator asks for", (it) => {
   it.effect("of a part leaves the rest, and of more than is free is refused", () =>
     Effect.gen(function* () {
       const { world, who } = yield* givenCredit(4)
-      const said = yield* refusal(refund(who.agentAddress, { ...CONFIRMED, amount: units(4.5) }, WHY))
+      const said = yield* refusal(refund(who.agentAddress, confirmed(who, 4.5), WHY))
       assert.strictEqual(said, "4.00 USDC are free, and 4.50 are more than that.")
-      yield* refund(who.agentAddress, { ...CONFIRMED, amount: units(1.5) }, WHY)
+      yield* refund(who.agentAddress, confirmed(who, 1.5), WHY)
       yield* pass(60)
       assert.strictEqual(world.balance(who.agentAddress), 2_500_000n)
       assert.deepInclude(yield* refund(who.agentAddress, DRY, WHY), { free: units(2.5), unspentDeposits: units(2.5) })
@@ -82,7 +90,10 @@ layer(Pglite.layer())("a refund that an operator asks for", (it) => {
     Effect.gen(function* () {
       const { who } = yield* givenCredit(4)
       yield* order(who, 9)
-      assert.match(yield* refusal(refund(who.agentAddress, CONFIRMED, WHY)), /has an order that waits for its money: /)
+      assert.match(
+        yield* refusal(refund(who.agentAddress, confirmed(who, 4), WHY)),
+        /has an order that waits for its money: /
+      )
       yield* assertUndecided
     }).pipe(atWork())
   )
@@ -93,7 +104,7 @@ layer(Pglite.layer())("a refund that an operator asks for", (it) => {
       yield* order(who, 3)
       world.manners.pay = () => ({ _tag: "Unclear", reason: "no answer" })
       yield* pass(20)
-      const said = yield* refusal(refund(who.agentAddress, { ...CONFIRMED, amount: units(3) }, WHY))
+      const said = yield* refusal(refund(who.agentAddress, confirmed(who, 3), WHY))
       assert.include(said, "A payment of the wallet is not proven yet: 1.00 USDC are free for sure")
       assert.deepInclude(yield* refund(who.agentAddress, DRY, WHY), {
         reserved: units(3),
@@ -103,18 +114,88 @@ layer(Pglite.layer())("a refund that an operator asks for", (it) => {
     }).pipe(atWork())
   )
 
+  it.effect("is confirmed with the recipient and the amount that were shown, or not at all", () =>
+    Effect.gen(function* () {
+      const { who } = yield* givenCredit(4)
+      const repeat = "A confirmation repeats the recipient and the amount"
+      for (const [options, words] of [
+        [{ confirm: true }, repeat],
+        [{ confirm: true, amount: units(4) }, repeat],
+        [{ confirm: true, to: who.userAddress }, repeat],
+        [
+          { ...confirmed(who, 4), to: STRANGER },
+          `It would go to ${who.userAddress}, and the recipient that was confirmed`
+        ],
+        [{ ...confirmed(who, 4), to: "nobody" }, `It would go to ${who.userAddress}`],
+        [confirmed(who, 5), "4.00 USDC are free, and 5.00 are more than that."]
+      ] as const) {
+        assert.include(yield* refusal(refund(who.agentAddress, options, WHY)), words)
+      }
+      assert.deepStrictEqual(yield* asked, [])
+      yield* refund(
+        who.agentAddress,
+        { ...confirmed(who, 4), to: who.userAddress.toUpperCase().replace("X", "x") },
+        WHY
+      )
+      assert.lengthOf(yield* asked, 1)
+    }).pipe(atWork())
+  )
+
+  it.effect("goes to nobody when the row of its wallet names another user than it did, whoever confirms that", () =>
+    Effect.gen(function* () {
+      const sql = yield* SqlClient.SqlClient
+      const { world, who } = yield* givenCredit(4)
+      assert.deepStrictEqual((yield* refund(who.walletId, DRY, WHY)).against, [])
+      yield* sql`UPDATE ai_agent_wallets SET user_address = ${STRANGER}`
+      const stopped = `The wallet is stopped: its user_address was ${who.userAddress} and is ${STRANGER}.`
+      for (const to of [who.userAddress, STRANGER]) {
+        assert.include(yield* refusal(refund(who.walletId, { ...confirmed(who, 4), to }, WHY)), stopped)
+      }
+      yield* pass(30)
+      assert.include(yield* refusal(refund(who.walletId, { ...confirmed(who, 4), to: STRANGER }, WHY)), stopped)
+      assert.deepStrictEqual(yield* asked, [])
+      assert.strictEqual(world.balance(who.agentAddress), units(4))
+      const { all } = yield* LogLines
+      assert.lengthOf(
+        all.filter((line) => line.includes(`🚨 Wallet ${who.agentAddress} is stopped`)),
+        1
+      )
+    }).pipe(atWork())
+  )
+
+  it.effect("of a person that two wallets name is refused, and so is every other command about that person", () =>
+    Effect.gen(function* () {
+      const sql = yield* SqlClient.SqlClient
+      const { who } = yield* givenCredit(4)
+      const bob = yield* person("bob")
+      const again = `0x${who.userAddress.slice(2).toUpperCase()}`
+      yield* sql`UPDATE ai_agent_wallets SET user_address = ${again} WHERE id = ${bob.walletId}::uuid`
+      const words = `Several rows of ai_agent_wallets are named by ${who.userAddress}`
+      const wish = {
+        id: "00000000-0000-4000-8000-00000000abcd",
+        userAddress: who.userAddress,
+        token: TOKEN,
+        quantity: 1,
+        pricePerMint: units(1)
+      }
+      assert.include(yield* refusal(refund(who.userAddress, DRY, WHY)), words)
+      assert.include(yield* refusal(pause({ wallet: who.userAddress }, WHY)), words)
+      assert.include(yield* refusal(create(wish, WHY)), words)
+    }).pipe(atWork())
+  )
+
   it.effect("of a stopped wallet is refused", () =>
     Effect.gen(function* () {
       const { world, who } = yield* givenCredit(4)
       world.spend(who.agentAddress, STRANGER, units(1))
       yield* pass(5)
       assert.include(
-        yield* refusal(refund(who.agentAddress, CONFIRMED, WHY)),
+        yield* refusal(refund(who.agentAddress, confirmed(who, 4), WHY)),
         "Money left the wallet that no order explains"
       )
       yield* pass(90)
       assert.include(
-        yield* refusal(refund(who.agentAddress, CONFIRMED, WHY)),
+        yield* refusal(refund(who.agentAddress, confirmed(who, 4), WHY)),
         "The wallet is stopped: 1.00 USDC went to"
       )
     }).pipe(atWork())
@@ -129,7 +210,10 @@ layer(Pglite.layer())("a refund that an operator asks for", (it) => {
       const { against, warnings } = yield* refund(who.agentAddress, DRY, WHY)
       assert.deepStrictEqual(against, [])
       assert.match(warnings[0] ?? "", /AI_AGENT_PRIVATE_KEY is not set/)
-      assert.include(yield* refusal(refund(who.agentAddress, CONFIRMED, WHY)), "AI_AGENT_PRIVATE_KEY is not set")
+      assert.include(
+        yield* refusal(refund(who.agentAddress, confirmed(who, 4), WHY)),
+        "AI_AGENT_PRIVATE_KEY is not set"
+      )
     }).pipe(atWork())
   )
 
@@ -142,7 +226,7 @@ layer(Pglite.layer())("a refund that an operator asks for", (it) => {
         [`0x${"0".repeat(40)}`, "The wallet's user is the zero address"]
       ] as const) {
         yield* sql`UPDATE ai_agent_wallets SET user_address = ${user}`
-        assert.include(yield* refusal(refund(who.agentAddress, CONFIRMED, WHY)), words)
+        assert.include(yield* refusal(refund(who.agentAddress, confirmed(who, 4), WHY)), words)
       }
     }).pipe(atWork())
   )
@@ -163,7 +247,7 @@ layer(Pglite.layer())("a refund that an operator asks for", (it) => {
       const repo = yield* DecisionRepo
       const ordered = Effect.andThen(order(who, 3), pass(30))
       const late = { ...repo, askRefund: yield* interrupted(repo.askRefund, ordered) }
-      const asking = refund(who.agentAddress, CONFIRMED, WHY).pipe(Effect.provideService(DecisionRepo, late))
+      const asking = refund(who.agentAddress, confirmed(who, 4), WHY).pipe(Effect.provideService(DecisionRepo, late))
       assert.include(yield* refusal(asking), "The wallet's money changed meanwhile")
       assert.deepStrictEqual(yield* asked, [])
     }).pipe(atWork())

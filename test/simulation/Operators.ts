@@ -1,4 +1,4 @@
-import type { Effect } from "effect"
+import { Effect } from "effect"
 import type { Batch } from "../../src/domain/Batch.ts"
 import type { Refund } from "../../src/domain/Refund.ts"
 import { usdc } from "../../src/domain/Usdc.ts"
@@ -99,7 +99,11 @@ export class Operators {
     const holds = chain.balance(wallet.agentAddress as Batch["payer"])
     const amount = part === 1n ? {} : { amount: usdc(holds / part) }
     const typed = `refund ${wallet.id.slice(0, 8)}${part === 1n ? "" : ` --amount ${holds / part}`}`
-    return { typed, operation: refund(wallet.id, { confirm: true, ...amount }, "the user asked for it") }
+    // Asked first, and confirmed as it was shown.
+    const operation = Effect.flatMap(refund(wallet.id, { confirm: false, ...amount }, ""), (shown) =>
+      refund(wallet.id, { confirm: true, to: shown.to, amount: shown.amount }, "the user asked for it")
+    )
+    return { typed, operation }
   }
 
   /** As a dry run would tell. */

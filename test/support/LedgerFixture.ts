@@ -12,6 +12,7 @@ import {
   type StoredTask,
   type StoredWalletState,
   type TaskEdit,
+  type WalletEdit,
   type WalletInsert
 } from "../../src/task/MemoryLedger.ts"
 import { batchesOf, walletState } from "../../src/task/memory/state.ts"
@@ -29,6 +30,7 @@ export class LedgerFixture extends Context.Service<
     /** Every table of the ledger empty again. */
     readonly clear: Effect.Effect<void, Fails>
     readonly insertWallet: (wallet: WalletInsert) => Effect.Effect<WalletId, Fails>
+    readonly editWallet: (id: WalletId, edit: WalletEdit) => Effect.Effect<void, Fails>
     readonly insertOrder: (order: OrderInsert) => Effect.Effect<TaskId, Fails>
     readonly editTask: (id: TaskId, edit: TaskEdit) => Effect.Effect<void, Fails>
     readonly readTask: (id: TaskId) => Effect.Effect<StoredTask, Fails>
@@ -47,6 +49,7 @@ export class LedgerFixture extends Context.Service<
       return LedgerFixture.of({
         clear: ledger.restore(empty),
         insertWallet: ledger.insertWallet,
+        editWallet: ledger.editWallet,
         insertOrder: ledger.insertOrder,
         editTask: ledger.editTask,
         readTask: (id) => Effect.flatMap(ledger.readTask(id), Effect.fromNullishOr).pipe(Effect.orDie),
@@ -137,6 +140,12 @@ function overSql(sql: SqlClient.SqlClient): LedgerFixture["Service"] {
         RETURNING id`
       return (yield* Schema.decodeUnknownEffect(Ids)(rows))[0].id
     }),
+    editWallet: Effect.fnUntraced(function* (id, { userAddress, agentAddress }) {
+      yield* sql`
+        UPDATE ai_agent_wallets SET user_address = coalesce(${userAddress ?? null}, user_address),
+          agent_address = coalesce(${agentAddress ?? null}, agent_address)
+        WHERE id = ${id}::uuid`
+    }),
     insertOrder: Effect.fnUntraced(function* (order) {
       const given = {
         agent_wallet_id: order.walletId,
@@ -220,6 +229,7 @@ const TABLES = [
   "ai_agent_batches",
   "ai_agent_task_state",
   "ai_agent_wallet_state",
+  "ai_agent_wallet_pins",
   "ai_agent_mint_records",
   "ai_agent_tasks",
   "ai_agent_wallets",

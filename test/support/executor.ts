@@ -32,7 +32,7 @@ const freshStart = Effect.gen(function* () {
   yield* sql`TRUNCATE ai_agent_tasks, ai_agent_wallets, ai_agent_mint_records, ai_agent_wallet_state,
     ai_agent_task_state, ai_agent_batches, ai_agent_batch_mints, ai_agent_network, ai_agent_deposits,
     ai_agent_deposit_uses, ai_agent_stray_mints, ai_agent_refunds, ai_agent_decisions, ai_agent_pauses, ai_agent_events, ai_agent_anchors,
-     ai_agent_reorganisations`
+     ai_agent_reorganisations, ai_agent_wallet_pins`
 })
 
 /**

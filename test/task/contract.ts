@@ -15,6 +15,7 @@ import type { Promises } from "./contract/given.ts"
 import { holdingPromises } from "./contract/holding.ts"
 import { moneyPromises } from "./contract/money.ts"
 import { pausingPromises } from "./contract/pausing.ts"
+import { pinPromises } from "./contract/pins.ts"
 import { planningPromises } from "./contract/planning.ts"
 import { questionPromises } from "./contract/questions.ts"
 import { readingPromises } from "./contract/reading.ts"
@@ -28,6 +29,7 @@ const rooms: ReadonlyArray<readonly [string, (promises: Promises) => void]> = [
   ["what is reserved", moneyPromises],
   ["the books of a wallet", booksPromises],
   ["what a reorganised chain takes back", reorganisingPromises],
+  ["whose a wallet is", pinPromises],
   ["planning", planningPromises],
   ["steps of a batch", stepPromises],
   ["ends of an order", endPromises],

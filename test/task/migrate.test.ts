@@ -37,6 +37,7 @@ const ALL_TABLES = [
   "ai_agent_stray_mints",
   "ai_agent_task_state",
   "ai_agent_tasks",
+  "ai_agent_wallet_pins",
   "ai_agent_wallet_state",
   "ai_agent_wallets"
 ]
@@ -44,7 +45,7 @@ const ALL_TABLES = [
 describe("migrate", () => {
   it.live("makes every table at the first start, and does nothing at the second", () =>
     Effect.gen(function* () {
-      assert.lengthOf(yield* migrate, 6)
+      assert.lengthOf(yield* migrate, 7)
       assert.deepStrictEqual(yield* tableNames, ALL_TABLES)
       const before = yield* describeV11
       assert.deepStrictEqual(yield* migrate, [])
@@ -89,7 +90,7 @@ describe("migrate", () => {
         const done = yield* Effect.all([program, program], { concurrency: "unbounded" })
         assert.sameMembers(
           done.map((migrations) => migrations.length),
-          [6, 0]
+          [7, 0]
         )
         const tables = yield* Effect.provide(tableNames, clientAt(url, 1), { local: true })
         assert.deepStrictEqual(tables, ALL_TABLES)
@@ -112,7 +113,7 @@ describe("migrate", () => {
       }
       yield* sql`INSERT INTO ai_agent_mint_records (task_id, mint_number) SELECT id, 1 FROM ai_agent_tasks`
       const before = yield* describeV11
-      assert.lengthOf(yield* migrate, 6)
+      assert.lengthOf(yield* migrate, 7)
       assert.deepStrictEqual(yield* describeV11, before)
       assert.deepStrictEqual(yield* tableNames, ALL_TABLES)
     }).pipe(Effect.provide(Postgres.layer()))

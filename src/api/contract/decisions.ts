@@ -15,8 +15,10 @@ export const ResolveBody = Schema.Struct({
   mints: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 1000 })))
 })
 export const RefundBody = Schema.Struct({
-  /** Default: all that is free. */
+  /** Default: all that is free. With `confirm` it must be there. */
   amount: Schema.optionalKey(Amount),
+  /** With `confirm` it must be there, and be the wallet's user: who confirms has read who gets it. */
+  to: Schema.optionalKey(Name),
   /** Without it, it is only told what would be done. */
   confirm: Schema.optionalKey(Schema.Boolean),
   why: Schema.optionalKey(Why)

@@ -9,11 +9,14 @@ import { badUsage, Ended, EXIT } from "../io.ts"
 import type { Kit } from "../Kit.ts"
 import { decide } from "./decide.ts"
 
-const WITHDRAW_ALONE = '--withdraw goes with a reason, --why "…", and with neither --amount nor --confirm.'
+const WITHDRAW_ALONE = '--withdraw goes with a reason, --why "…", and with neither --amount, --to nor --confirm.'
+
+const REPEAT = "--confirm repeats the recipient and the amount that were shown without it: --to 0x… --amount n."
 
 const refundInput = {
   wallet: Input.wallet,
   amount: Input.amount,
+  to: Input.to,
   confirm: Input.confirm,
   withdraw: Input.withdraw,
   why: Input.whyWhereConfirmed,
@@ -25,9 +28,18 @@ export const refundCommand = <E>(kit: Kit<E>) =>
   Command.make(
     "refund",
     refundInput,
-    Effect.fnUntraced(function* ({ wallet, amount: text, confirm, withdraw: refundId, why: given, ...asked }) {
+    Effect.fnUntraced(function* ({
+      wallet,
+      amount: text,
+      to: recipient,
+      confirm,
+      withdraw: refundId,
+      why: given,
+      ...asked
+    }) {
       if (Option.isSome(refundId)) {
-        if (confirm || Option.isSome(text) || Option.isNone(given)) return yield* badUsage(WITHDRAW_ALONE)
+        if (confirm || Option.isSome(text) || Option.isSome(recipient) || Option.isNone(given))
+          return yield* badUsage(WITHDRAW_ALONE)
         const payload = { refund: refundId.value, why: given.value }
         yield* decide(kit, asked, {
           through: ({ wallets }) => wallets.withdraw({ params: { wallet }, payload }),
@@ -38,20 +50,26 @@ export const refundCommand = <E>(kit: Kit<E>) =>
       if (confirm && Option.isNone(given)) return yield* badUsage('--confirm needs a reason: --why "…"')
       const amount = Option.getOrUndefined(Option.map(text, Input.parseAmount))
       const why = Option.getOrUndefined(given)
-      const said = { ...(amount === undefined ? {} : { amount }), ...(why === undefined ? {} : { why }) }
+      const to = Option.getOrUndefined(recipient)
+      if (confirm && (amount === undefined || to === undefined)) return yield* badUsage(REPEAT)
+      const said = {
+        ...(amount === undefined ? {} : { amount }),
+        ...(to === undefined ? {} : { to }),
+        ...(why === undefined ? {} : { why })
+      }
       const report = yield* decide(kit, asked, {
         through: ({ wallets }) => wallets.refund({ params: { wallet }, payload: { confirm, ...said } }),
-        straight: refund(wallet, { confirm, amount }, why ?? "")
+        straight: refund(wallet, { confirm, amount, to }, why ?? "")
       })
       if (report.against.length > 0) return yield* new Ended({ code: EXIT.refused })
     })
   ).pipe(
     Command.withDescription(
-      "Sends free credit of an agent wallet back to its own user. Tells what it would do, and does it with --confirm."
+      "Sends free credit of an agent wallet back to its own user. Tells what it would do, and does it with --confirm, --to and --amount."
     ),
     Command.withExamples([
       { command: "ai-mint refund 0x…", description: "What would be sent, and what is against it" },
-      { command: 'ai-mint refund 0x… --amount 2.5 --confirm --why "paid too much"', description: "Does it" },
+      { command: 'ai-mint refund 0x… --to 0x… --amount 2.5 --confirm --why "paid too much"', description: "Does it" },
       {
         command: 'ai-mint refund 0x… --withdraw 4ebde527 --why "the user is on the blacklist of USDC"',
         description: "Gives up a refund that does not get on chain"

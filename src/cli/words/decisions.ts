@@ -101,7 +101,7 @@ const reopened = ({ wallet, stopped, balance, block }: Reopened): ReadonlyArray<
 ]
 
 const refunded = (report: RefundReport): ReadonlyArray<string> => {
-  const { refundId, against, warnings, amount, to } = report
+  const { against, warnings, amount, to } = report
   return [
     `↩️ Refund of ${usdcOf(amount)} to ${to}`,
     `   Agent wallet:     ${report.wallet}`,
@@ -112,13 +112,14 @@ const refunded = (report: RefundReport): ReadonlyArray<string> => {
     `   Gas account:      ${report.gasAccount === undefined ? "none" : `${report.gasAccount}, ${etherOf(report.gasBalance)} ETH`}`,
     ...against.map((line) => `❌ ${line}`),
     ...warnings.map((line) => `⚠️ ${line}`),
-    ending(refundId, against.length > 0)
+    ending(report)
   ]
 }
 
-const ending = (refundId: string | undefined, isHindered: boolean): string => {
+const ending = ({ refundId, against, wallet, to, amount }: RefundReport): string => {
   if (refundId !== undefined) return `✅ Asked for as refund ${shortId(refundId)}: the executor sends it`
-  return isHindered ? "Nothing was done, and nothing would be." : "Nothing was done yet: --confirm does it."
+  if (against.length > 0) return "Nothing was done, and nothing would be."
+  return `Nothing was done yet. This does it: ai-mint refund ${wallet} --to ${to} --amount ${format(amount)} --confirm --why "…"`
 }
 
 /** To six decimals, cut. */

@@ -3,9 +3,9 @@ import type { Block } from "../../domain/Block.ts"
 import type { DepositUse } from "../../domain/Deposit.ts"
 import type { Refund } from "../../domain/Refund.ts"
 import { type Task, type TaskId, type TaskRow, messages } from "../../domain/Task.ts"
-import { times, type Usdc, usdc } from "../../domain/Usdc.ts"
+import { times, usdc } from "../../domain/Usdc.ts"
 import type { WalletId } from "../../domain/Wallet.ts"
-import type { BatchResolution, Decision, NewOrder } from "../DecisionRepo.ts"
+import type { BatchResolution, Decision, NewOrder, Opening } from "../DecisionRepo.ts"
 import { type StoredTask, type Tables, batchKey, newTask } from "../MemoryLedger.ts"
 import { type Cancellation, mintRowKey, placeKey } from "../TaskRepo.ts"
 import { attributeMints, countMints } from "./change.ts"
@@ -225,7 +225,7 @@ export const withdrawRefund = (
 
 export const reopenBooks = (
   draft: Tables,
-  { walletId, version, balance }: { readonly walletId: WalletId; readonly balance: Usdc; readonly version: bigint },
+  { walletId, version, balance, seen }: Opening,
   { block, decision, nowMs }: On
 ): boolean => {
   const { stoppedReason } = walletState(draft, walletId)
@@ -233,6 +233,7 @@ export const reopenBooks = (
   touchWallet(draft, walletId)
   const opened = { openedBlock: block.number, countedBlock: block.number, bookBalance: balance }
   setWallet(draft, walletId, { ...opened, stoppedReason: undefined })
+  draft.pins.set(walletId, seen)
   for (const row of draft.tasks.values()) {
     const isTold = row.walletId === walletId && isOpen(row) && row.errorMessage === messages.stopped(stoppedReason)
     if (isTold) setTask(draft, row.id, { errorMessage: taskState(draft, row.id).heldReason, updatedAtMs: nowMs })

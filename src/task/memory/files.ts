@@ -1,7 +1,7 @@
 import { Result } from "effect"
 import { type TaskId, readTask } from "../../domain/Task.ts"
 import type { Wallet, WalletId } from "../../domain/Wallet.ts"
-import type { Account, AccountPage, TaskFile } from "../DecisionRepo.ts"
+import type { Account, AccountPage, TaskFile, NamedWallet } from "../DecisionRepo.ts"
 import type { Tables } from "../MemoryLedger.ts"
 import { batchesOf, byText, isHeld, taskRow, taskState, walletOf, walletState } from "./state.ts"
 
@@ -27,12 +27,14 @@ export const findTask = (tables: Tables, id: TaskId): TaskFile | undefined => {
   }
 }
 
-export const findWallet = (tables: Tables, name: string): Wallet | undefined => {
+export const findWallets = (tables: Tables, name: string): ReadonlyArray<NamedWallet> => {
   const wanted = name.trim().toLowerCase()
-  const row = [...tables.wallets.values()].find(({ id, userAddress, agentAddress }) =>
-    [id, userAddress.toLowerCase(), agentAddress.toLowerCase()].includes(wanted)
-  )
-  return row && Result.getOrUndefined(walletOf(tables, row.id))
+  return [...tables.wallets.values()]
+    .filter(({ id, userAddress, agentAddress }) =>
+      [id, userAddress.toLowerCase(), agentAddress.toLowerCase()].includes(wanted)
+    )
+    .toSorted((a, b) => byText(a.id, b.id))
+    .map(({ id }) => ({ id, wallet: Result.getOrUndefined(walletOf(tables, id)) }))
 }
 
 export const accounts = (

@@ -4,6 +4,7 @@ import type { StoredTask, Tables } from "../MemoryLedger.ts"
 import type { PendingPage, WalletOrders } from "../TaskRepo.ts"
 import { heldOrders } from "../sql/rows.ts"
 import { reservations } from "./money.ts"
+import { faultOf, twinOf } from "./pins.ts"
 import { batchesOf, byText, isHeld, sorted, taskRow, walletOf, walletState } from "./state.ts"
 
 /** The twin of `readOrders` of the SQL side. */
@@ -25,13 +26,15 @@ const ordersOf = (
     isShared: [...tables.tasks.values()].some(
       (task) => task.walletId === id && task.status === "processing" && batchesOf(tables, task.id).length === 0
     ),
-    stopped: stoppedReason,
+    stopped: stoppedReason ?? faultOf(tables, id),
+    twin: twinOf(tables, id),
     pending: read.tasks,
     held: heldOrders(
       [...tables.tasks.values()]
         .filter((task) => task.walletId === id && task.status === "pending_payment" && isHeld(tables, task.id))
         .toSorted((a, b) => a.createdAtMs - b.createdAtMs || byText(a.id, b.id))
-        .map((task) => taskRow(tables, task))
+        .map((task) => taskRow(tables, task)),
+      wallet
     )
   }
   return { orders, bad: read.bad }

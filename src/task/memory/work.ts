@@ -6,6 +6,7 @@ import type { WalletId } from "../../domain/Wallet.ts"
 import type { StoredTask, Tables } from "../MemoryLedger.ts"
 import { type MintId, type MintsOf, type OpenTasks, type WalletWork, mintKey, mintRowKey } from "../TaskRepo.ts"
 import { reservations } from "./money.ts"
+import { faultOf } from "./pins.ts"
 import { byText, isHeld, isReserving, pausedBy, taskState, walletOf, walletState, sorted } from "./state.ts"
 
 export const dueWallets = (tables: Tables, nowMs: number, limit: number): ReadonlyArray<WalletId> => {
@@ -47,7 +48,9 @@ export const walletWork = (tables: Tables, walletId: WalletId): WalletWork => {
     wallet: Result.isSuccess(wallet) ? wallet.success : undefined,
     provenBlock: walletState(tables, walletId).provenBlock,
     stopped:
-      walletState(tables, walletId).stoppedReason ?? (paused === undefined ? undefined : messages.paused(paused)),
+      walletState(tables, walletId).stoppedReason ??
+      faultOf(tables, walletId) ??
+      (paused === undefined ? undefined : messages.paused(paused)),
     pausedTokens: new Map(
       [...tables.pauses.values()]
         .filter(({ scope }) => scope.startsWith("token:"))

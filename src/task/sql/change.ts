@@ -141,9 +141,9 @@ const stillOpen = (on: Statements, task: Task) => on.sql`
  */
 export const updateBatch = (on: Statements, before: Batch, after: Batch) => {
   const { sql } = on
-  const barred = sql`(${isStopped(on, sql`wallet_id`)} OR ${pausedFor(sql, sql`wallet_id`, sql`token`)})`
+  const barred = sql`(${isStopped(on, sql`b.wallet_id`)} OR ${pausedFor(sql, sql`b.wallet_id`, sql`b.token`)})`
   return sql`
-  UPDATE ai_agent_batches SET
+  UPDATE ai_agent_batches b SET
     status = ${after.status}, version = version + 1,
     signed_amount = ${after.window?.amount ?? null}::bigint, signed_pay_to = ${after.window?.payTo ?? null}::text,
     valid_after = ${after.window?.validAfter ?? null}::bigint,

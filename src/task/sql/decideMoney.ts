@@ -3,10 +3,10 @@ import type { Block } from "../../domain/Block.ts"
 import type { DepositUse } from "../../domain/Deposit.ts"
 import type { Refund } from "../../domain/Refund.ts"
 import { messages } from "../../domain/Task.ts"
-import type { Usdc } from "../../domain/Usdc.ts"
 import type { WalletId } from "../../domain/Wallet.ts"
-import type { Decision } from "../DecisionRepo.ts"
+import type { Decision, Opening } from "../DecisionRepo.ts"
 import { claimWallet, noteDecision } from "./decide.ts"
+import { repin } from "./pins.ts"
 import { refundColumns, refundOf, RefundRecords, updateRefund } from "./refunds.ts"
 import type { Statements } from "./statements.ts"
 import { instantOf } from "./TimeColumns.ts"
@@ -100,7 +100,7 @@ const Reasons = Schema.Array(Schema.Struct({ stopped_reason: Schema.NullOr(Schem
 
 export const reopenBooks = (
   on: Statements,
-  opening: { readonly walletId: WalletId; readonly balance: Usdc; readonly version: bigint },
+  opening: Opening,
   { block, decision, nowMs }: { readonly block: Block; readonly decision: Decision; readonly nowMs: number }
 ) => {
   const { sql, time } = on
@@ -127,6 +127,7 @@ export const reopenBooks = (
             WHERE s.task_id = t.id AND s.held_at IS NOT NULL)
         WHERE t.agent_wallet_id = ${walletId}::uuid AND t.status IN ('pending_payment', 'funded', 'processing')
           AND t.error_message = ${messages.stopped(stopped[0]?.stopped_reason ?? "")}`
+      yield* repin(on, walletId, opening.seen)
       yield* noteDecision(on, decision, { walletId }, nowMs)
     })
   )

@@ -2,7 +2,7 @@ import { Effect, Result, Schema } from "effect"
 import type { Bytes32 } from "../../domain/Address.ts"
 import { readTask, type TaskId } from "../../domain/Task.ts"
 import type { Wallet, WalletId } from "../../domain/Wallet.ts"
-import type { Account, AccountPage, AttributedMint, TaskFile } from "../DecisionRepo.ts"
+import type { Account, AccountPage, AttributedMint, NamedWallet, TaskFile } from "../DecisionRepo.ts"
 import { depositColumns, DepositFields, depositOf } from "./deposits.ts"
 import { refundColumns, refundOf, RefundRecords } from "./refunds.ts"
 import {
@@ -73,13 +73,16 @@ export const findTask = Effect.fnUntraced(function* ({ sql, time }: Statements, 
   } satisfies TaskFile as TaskFile
 })
 
-export const findWallet = Effect.fnUntraced(function* ({ sql }: Statements, name: string) {
+export const findWallets = Effect.fnUntraced(function* ({ sql }: Statements, name: string) {
   const raw = yield* sql`
     SELECT ${walletColumns(sql)} FROM ai_agent_wallets w
-    WHERE ${name.trim().toLowerCase()} IN (w.id::text, lower(w.user_address), lower(w.agent_address))
-    ORDER BY w.id LIMIT 1`
-  const [row] = yield* Schema.decodeUnknownEffect(WalletRecords)(raw)
-  return Result.getOrUndefined(readWallet(name, row))
+    WHERE ${name.trim().toLowerCase()} IN (w.id::text, lower(btrim(w.user_address)), lower(btrim(w.agent_address)))
+    ORDER BY w.id LIMIT ${ALIKE_MAX}::int`
+  const rows = yield* Schema.decodeUnknownEffect(WalletRecords)(raw)
+  return rows.map((row): NamedWallet => {
+    const id = row.wallet_id ?? ""
+    return { id, wallet: Result.getOrUndefined(readWallet(id, row)) }
+  })
 })
 
 const AccountRecords = Schema.Array(

@@ -1,11 +1,14 @@
 import { Effect, Result, Schema } from "effect"
 import type { Fragment } from "effect/sql/Statement"
 import { usdc } from "../../domain/Usdc.ts"
-import type { WalletId } from "../../domain/Wallet.ts"
+import { identityFault, type WalletId } from "../../domain/Wallet.ts"
 import type { BadTask, PendingPage, WalletOrders } from "../TaskRepo.ts"
 import { reservations } from "./money.ts"
+import { identities, pinWallets } from "./pins.ts"
 import {
   heldOrders,
+  IdentityFields,
+  identityOf,
   MoneyFields,
   readTasks,
   readWallet,
@@ -17,18 +20,33 @@ import {
 } from "./rows.ts"
 import type { Statements } from "./statements.ts"
 
-const WalletRecords = Schema.Array(Schema.Struct({ page_wallet: Schema.String, ...WalletFields, ...MoneyFields }))
+const WalletRecords = Schema.Array(
+  Schema.Struct({ page_wallet: Schema.String, ...WalletFields, ...IdentityFields, ...MoneyFields })
+)
 type WalletRecord = (typeof WalletRecords.Type)[number]
 
 const TaskRecords = Schema.Array(Schema.Struct({ ...TaskFields, is_held: Schema.Boolean }))
 
 /** The wallets of a query that gives `wallet_id`, with those of their tasks that wait for money. */
-const readOrders = Effect.fnUntraced(function* ({ sql, time }: Statements, page: Page, wallets: Fragment) {
+const readOrders = Effect.fnUntraced(function* (on: Statements, page: Page, wallets: Fragment) {
+  const read = yield* readPage(on, wallets)
+  if (read.wallets.every(isKnown)) return toPage(read.wallets, read.tasks, page.walletsMax)
+  yield* pinWallets(on, on.sql`SELECT wallet_id FROM (${wallets}) page`)
+  const again = yield* readPage(on, wallets)
+  return toPage(again.wallets, again.tasks, page.walletsMax)
+})
+
+/** Seen before; or with no row that can be read, and then nothing is done for it. */
+const isKnown = (row: WalletRecord): boolean =>
+  row.pinned_user !== null || Result.isFailure(readWallet(row.page_wallet, row))
+
+const readPage = Effect.fnUntraced(function* ({ sql, time }: Statements, wallets: Fragment) {
   // Orders, wallet, version, books and reservations come out of one statement, and so of one moment.
   const raw = yield* sql<{ readonly id: string | null }>`
-    WITH page AS (${wallets}), money AS (${reservations(sql, sql`SELECT wallet_id FROM page`, false)})
+    WITH page AS (${wallets}), money AS (${reservations(sql, sql`SELECT wallet_id FROM page`, false)}),
+      pins AS (${identities(sql, sql`SELECT wallet_id FROM page`)})
     SELECT p.wallet_id AS page_wallet, ${taskColumns(sql, time)}, s.held_at IS NOT NULL AS is_held,
-      ${walletColumns(sql)},
+      ${walletColumns(sql)}, pins.pinned_user, pins.pinned_agent, pins.twin,
       coalesce(ws.version, 0) AS version, coalesce(ws.proven_block, 0) AS proven_block,
       ws.counted_block, ws.book_balance, ws.stopped_reason,
       coalesce(m.reserved_sum, 0) AS reserved_sum, coalesce(m.maybe_spent, 0) AS maybe_spent,
@@ -41,12 +59,12 @@ const readOrders = Effect.fnUntraced(function* ({ sql, time }: Statements, page:
     LEFT JOIN ai_agent_wallets w ON w.id = p.wallet_id
     LEFT JOIN ai_agent_wallet_state ws ON ws.wallet_id = p.wallet_id
     LEFT JOIN money m ON m.wallet_id = p.wallet_id
+    LEFT JOIN pins ON pins.wallet_id = p.wallet_id
     ORDER BY p.wallet_id, t.created_at, t.id`
-  return toPage(
-    yield* Schema.decodeUnknownEffect(WalletRecords)(raw),
-    yield* Schema.decodeUnknownEffect(TaskRecords)(raw.filter((row) => row.id !== null)),
-    page.walletsMax
-  )
+  return {
+    wallets: yield* Schema.decodeUnknownEffect(WalletRecords)(raw),
+    tasks: yield* Schema.decodeUnknownEffect(TaskRecords)(raw.filter((row) => row.id !== null))
+  }
 })
 
 interface Page {
@@ -94,7 +112,7 @@ const toPage = (rows: ReadonlyArray<WalletRecord>, tasks: typeof TaskRecords.Typ
     const wallet = readWallet(walletId, row)
     const ofThis = tasksOf.get(walletId) ?? []
     const waiting = ofThis.filter(({ is_held }) => !is_held)
-    const held = heldOrders(ofThis.filter(({ is_held }) => is_held).map(taskRow))
+    const held = heldOrders(ofThis.filter(({ is_held }) => is_held).map(taskRow), wallet)
     const read = readTasks(waiting, wallet)
     bad.push(...read.bad)
     // Whose every order is bad has nothing to be paid.
@@ -112,5 +130,6 @@ const moneyOf = (row: WalletRecord): Omit<WalletOrders, "wallet" | "pending" | "
   foreign: usdc(row.foreign_sum),
   books: row.book_balance === null ? undefined : { countedBlock: row.counted_block ?? 0n, balance: row.book_balance },
   isShared: row.is_shared,
-  stopped: row.stopped_reason ?? undefined
+  stopped: row.stopped_reason ?? identityFault(identityOf(row)),
+  twin: row.twin ?? undefined
 })

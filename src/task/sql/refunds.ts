@@ -93,7 +93,7 @@ const isClaim = (before: Refund, after: Refund): boolean => before.status === "p
 export const updateRefund = (on: Statements, before: Refund, after: Refund, nowMs: number) => {
   const { sql } = on
   return sql`
-    UPDATE ai_agent_refunds SET status = ${after.status}, version = version + 1,
+    UPDATE ai_agent_refunds r SET status = ${after.status}, version = version + 1,
       valid_after = ${after.window?.validAfter ?? null}::bigint,
       valid_before = ${after.window?.validBefore ?? null}::bigint,
       signed_block = ${after.window?.block ?? null}::bigint,
@@ -103,6 +103,6 @@ export const updateRefund = (on: Statements, before: Refund, after: Refund, nowM
       reason = ${after.reason ?? null}::text, updated_at = ${instantOf(sql, nowMs)}
     WHERE id = ${before.id}::uuid AND version = ${before.version}::int AND status = ${before.status}
       AND NOT (${isClaim(before, after)}::boolean
-        AND (${isStopped(on, sql`wallet_id`)} OR ${pausedFor(sql, sql`wallet_id`)}))
+        AND (${isStopped(on, sql`r.wallet_id`)} OR ${pausedFor(sql, sql`r.wallet_id`)}))
     RETURNING id`
 }

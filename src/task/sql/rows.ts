@@ -3,9 +3,9 @@ import type { SqlClient } from "effect/sql"
 import { type Address, parse } from "../../domain/Address.ts"
 import type { HeldOrder } from "../../domain/Allocation.ts"
 import { type Batch, BATCH_STATUSES } from "../../domain/Batch.ts"
-import { messages, readTask, STATUSES, type Task, type TaskRow } from "../../domain/Task.ts"
+import { isOfAnother, messages, readTask, STATUSES, type Task, type TaskRow } from "../../domain/Task.ts"
 import { usdc } from "../../domain/Usdc.ts"
-import type { Wallet, WalletId } from "../../domain/Wallet.ts"
+import type { Wallet, WalletId, WalletIdentity } from "../../domain/Wallet.ts"
 import type { BadTask } from "../TaskRepo.ts"
 import type { TimeColumns } from "./TimeColumns.ts"
 
@@ -86,6 +86,25 @@ export const walletColumns = (sql: SqlClient.SqlClient) => sql`
   ${cut(sql, "w.agent_address", ADDRESS_CHARS)} AS wallet_address,
   ${cut(sql, "w.encrypted_private_key", KEY_CHARS)} AS wallet_key`
 
+/** What was noted of a wallet when it was first seen, as `identities` gives it. */
+export const IdentityFields = {
+  pinned_user: Schema.NullOr(Schema.String),
+  pinned_agent: Schema.NullOr(Schema.String),
+  twin: Schema.NullOr(Schema.String)
+}
+type IdentityRecord = { readonly [K in keyof typeof IdentityFields]: string | null }
+
+/** Whose wallet it is, by its row and by what was noted of it. */
+export const identityOf = (row: WalletRecord & IdentityRecord): WalletIdentity => ({
+  userAddress: row.wallet_user ?? "",
+  agentAddress: row.wallet_address ?? "",
+  pinned:
+    row.pinned_user === null || row.pinned_agent === null
+      ? undefined
+      : { userAddress: row.pinned_user, agentAddress: row.pinned_agent },
+  twin: row.twin ?? undefined
+})
+
 export const MoneyFields = {
   version: Schema.BigInt,
   proven_block: Schema.BigInt,
@@ -149,9 +168,13 @@ export const sortTasks = (rows: ReadonlyArray<TaskRow>, wallet: Result.Result<Wa
   return { tasks, bad }
 }
 
-/** What held orders keep. A row whose cost or time makes no sense keeps nothing. */
-export const heldOrders = (rows: ReadonlyArray<TaskRow>): ReadonlyArray<HeldOrder> =>
+/** What held orders keep. A row whose cost or time makes no sense keeps nothing, nor does another person's. */
+export const heldOrders = (
+  rows: ReadonlyArray<TaskRow>,
+  wallet: Result.Result<Wallet, string>
+): ReadonlyArray<HeldOrder> =>
   rows
+    .filter((row) => Result.isFailure(wallet) || !isOfAnother(row, wallet.success))
     .filter(({ totalCost, createdAtMs }) => totalCost > 0n && Number.isFinite(createdAtMs))
     .map(({ id, totalCost, createdAtMs }) => ({ id, totalCost: usdc(totalCost), createdAtMs, isHeld: true }))
 

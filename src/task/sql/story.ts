@@ -4,7 +4,7 @@ import { type TaskId } from "../../domain/Task.ts"
 import { usdc } from "../../domain/Usdc.ts"
 import type { WalletId } from "../../domain/Wallet.ts"
 import type { DecidedEvent, TaskStory, WalletStory } from "../WatchRepo.ts"
-import { findWallet } from "./decideReads.ts"
+import { findWallets } from "./decideReads.ts"
 import { depositColumns, DepositFields, depositOf } from "./deposits.ts"
 import { eventsWhere } from "./events.ts"
 import { reservations } from "./money.ts"
@@ -102,7 +102,7 @@ export const walletStory = (on: Statements, id: WalletId) => on.sql.withTransact
 const readWalletStory = Effect.fnUntraced(function* (on: Statements, id: WalletId) {
   const { sql } = on
   yield* sql`SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY`
-  const wallet = yield* findWallet(on, id)
+  const wallet = (yield* findWallets(on, id)).find((named) => named.id === id)?.wallet
   if (wallet === undefined) return undefined
   const walletId = sql`${id}::uuid`
   const states = yield* sql`

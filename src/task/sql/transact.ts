@@ -48,7 +48,10 @@ export const lockWallet = ({ sql }: Statements, walletId: WalletId) => sql`
 export const isHeld = ({ sql }: Statements, taskId: Fragment): Fragment =>
   sql`EXISTS (SELECT 1 FROM ai_agent_task_state held WHERE held.task_id = ${taskId} AND held.held_at IS NOT NULL)`
 
-/** Tested after the row of the wallet of this id was locked. */
+/**
+ * Tested after the row of the wallet of this id was locked. A column must come with its table: a bare `wallet_id` would be
+ * the one in here, and any stopped wallet would stop all.
+ */
 export const isStopped = ({ sql }: Statements, walletId: Fragment): Fragment => sql`
   EXISTS (SELECT 1 FROM ai_agent_wallet_state stopped
     WHERE stopped.wallet_id = ${walletId} AND stopped.stopped_at IS NOT NULL)`

@@ -2,16 +2,19 @@ import { Effect, Result, Schema } from "effect"
 import { type Address, parse } from "../../domain/Address.ts"
 import { messages } from "../../domain/Task.ts"
 import { usdc } from "../../domain/Usdc.ts"
-import type { WalletId } from "../../domain/Wallet.ts"
+import { identityFault, type WalletId } from "../../domain/Wallet.ts"
 import { type MintId, mintKey, mintRowKey, type MintsOf, type OpenTasks, type WalletWork } from "../TaskRepo.ts"
 import { dueWork } from "./due.ts"
 import { reservations } from "./money.ts"
 import { pausesOf } from "./paused.ts"
+import { identities, pinWallets } from "./pins.ts"
 import { refundColumns, refundOf, RefundRecords } from "./refunds.ts"
 import {
   batchColumns,
   batchOf,
   BatchRecords,
+  IdentityFields,
+  identityOf,
   readTasks,
   readWallet,
   taskColumns,
@@ -27,6 +30,7 @@ const Tasks = Schema.Array(Schema.Struct(TaskFields))
 const WalletRecords = Schema.Array(
   Schema.Struct({
     ...WalletFields,
+    ...IdentityFields,
     proven_block: Schema.BigInt,
     stopped_reason: Schema.NullOr(Schema.String),
     paused_reason: Schema.NullOr(Schema.String),
@@ -52,6 +56,13 @@ export const dueWallets = Effect.fnUntraced(function* ({ sql }: Statements, nowM
 })
 
 export const walletWork = Effect.fnUntraced(function* (on: Statements, walletId: WalletId) {
+  const { work, isNew } = yield* readWork(on, walletId)
+  if (!isNew) return work
+  yield* pinWallets(on, on.sql`SELECT ${walletId}::uuid`)
+  return (yield* readWork(on, walletId)).work
+})
+
+const readWork = Effect.fnUntraced(function* (on: Statements, walletId: WalletId) {
   const { sql, time } = on
   const id = sql`${walletId}::uuid`
   const tasks = yield* sql`
@@ -61,7 +72,7 @@ export const walletWork = Effect.fnUntraced(function* (on: Statements, walletId:
     WHERE t.agent_wallet_id = ${id} AND t.status IN ('funded', 'processing') AND s.held_at IS NULL
     ORDER BY t.created_at, t.id`
   const wallets = yield* sql`
-    SELECT ${walletColumns(sql)}, coalesce(ws.proven_block, 0) AS proven_block,
+    SELECT ${walletColumns(sql)}, pins.pinned_user, pins.pinned_agent, pins.twin, coalesce(ws.proven_block, 0) AS proven_block,
       ws.stopped_reason,
       (${pausesOf(sql, id)} LIMIT 1) AS paused_reason,
       (SELECT coalesce(jsonb_object_agg(substr(p.scope, 7), p.reason), '{}') FROM ai_agent_pauses p
@@ -70,6 +81,7 @@ export const walletWork = Effect.fnUntraced(function* (on: Statements, walletId:
     FROM (SELECT ${id} AS id) p
     LEFT JOIN ai_agent_wallets w ON w.id = p.id
     LEFT JOIN ai_agent_wallet_state ws ON ws.wallet_id = p.id
+    LEFT JOIN (${identities(sql, sql`SELECT ${id}`)}) pins ON pins.wallet_id = p.id
     LEFT JOIN (${reservations(sql, sql`SELECT ${id}`, true)}) m ON m.wallet_id = p.id`
   const batches = yield* sql`
     SELECT ${batchColumns(sql)}, s.held_at IS NOT NULL AS held,
@@ -85,10 +97,12 @@ export const walletWork = Effect.fnUntraced(function* (on: Statements, walletId:
     WHERE r.wallet_id = ${id} AND r.status IN ('planned', 'signed') ORDER BY r.created_at, r.id`
   const [row] = yield* Schema.decodeUnknownEffect(WalletRecords)(wallets)
   const wallet = readWallet(walletId, row)
-  return {
+  const fault = row && identityFault(identityOf(row))
+  const work: WalletWork = {
     wallet: Result.isSuccess(wallet) ? wallet.success : undefined,
     provenBlock: row?.proven_block ?? 0n,
-    stopped: row?.stopped_reason ?? (row?.paused_reason == null ? undefined : messages.paused(row.paused_reason)),
+    stopped:
+      row?.stopped_reason ?? fault ?? (row?.paused_reason == null ? undefined : messages.paused(row.paused_reason)),
     pausedTokens: new Map(Object.entries(row?.paused_tokens ?? {})),
     reserved: usdc(row?.reserved_sum ?? 0n),
     maybeSpent: usdc(row?.maybe_spent ?? 0n),
@@ -99,7 +113,8 @@ export const walletWork = Effect.fnUntraced(function* (on: Statements, walletId:
       (yield* Schema.decodeUnknownEffect(Ends)(batches)).flatMap((end) => (end.is_completed ? [end.task_id] : []))
     ),
     refunds: (yield* Schema.decodeUnknownEffect(RefundRecords)(refunds)).map(refundOf)
-  } satisfies WalletWork
+  }
+  return { work, isNew: Result.isSuccess(wallet) && row?.pinned_user === null }
 })
 
 export const attributedMints = Effect.fnUntraced(function* (

@@ -292,6 +292,26 @@ export const booksPromises = (promises: Promises): void => {
   )
 
   promises(
+    "a stop of one wallet keeps no other wallet from paying or refunding",
+    Effect.fnUntraced(function* () {
+      const repo = yield* TaskRepo
+      const [stopped, sound] = [yield* givenWallet(1), yield* givenWallet(2)]
+      const task = yield* givenPlanned(sound)
+      const refund = planRefund({ id: uuid(1), wallet: sound, amount: usdc(1n), ...CHAIN, nowMs: NOW_MS })
+      const { version } = yield* (yield* LedgerFixture).readWalletState(sound.id)
+      assert.isTrue(yield* (yield* DecisionRepo).askRefund(refund, { version, uses: [] }, TIP, DECISION))
+      yield* givenPlanned(stopped)
+      const read = yield* (yield* LedgerFixture).readWalletState(stopped.id)
+      const stop = { walletId: stopped.id, version: read.version, reason: "money left it" }
+      assert.isTrue(yield* repo.stopWallet(stop, NOW_MS))
+      const before = yield* batchOf(task, 1)
+      assert.isTrue(yield* repo.saveBatch({ before, after: signed(before), onlyFor: task }, NOW_MS))
+      const window = { amount: refund.amount, payTo: refund.payTo, validAfter: 1, validBefore: 2, block: 1n }
+      assert.isTrue(yield* repo.saveRefund({ before: refund, after: signRefund(refund, window, NOW_MS) }, NOW_MS))
+    })
+  )
+
+  promises(
     "wallets whose orders are all closed are found, and those with an order that waits are not",
     Effect.fnUntraced(function* () {
       const repo = yield* TaskRepo

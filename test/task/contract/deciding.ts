@@ -20,7 +20,6 @@ import {
   givenPaid,
   givenPlanned,
   givenWallet,
-  inCapitals,
   NOW_MS,
   ordersOf,
   type Promises,
@@ -119,18 +118,6 @@ const lookingPromises = (promises: Promises): void => {
       const id = yield* givenOrder({ ...(yield* givenWallet()), id: uuid(0xffff_0404) }, { quantity: 0 })
       const { row, task, wallet, faults } = yield* fileOf(id)
       assert.deepStrictEqual([row.quantity, task, wallet, faults.length], [0, undefined, undefined, 2])
-    })
-  )
-
-  promises(
-    "a wallet is found by its id, its user or its own address, in any case",
-    Effect.fnUntraced(function* () {
-      const wallet = yield* givenWallet()
-      const repo = yield* DecisionRepo
-      for (const name of [wallet.id, wallet.userAddress, inCapitals(wallet.agentAddress)]) {
-        assert.strictEqual((yield* repo.findWallet(name))?.id, wallet.id)
-      }
-      assert.isUndefined(yield* repo.findWallet("nobody"))
     })
   )
 

@@ -159,7 +159,7 @@ export const decidingMoneyPromises = (promises: Promises): void => {
       yield* holdTask(held)
       const version = yield* stop(wallet)
       const repo = yield* DecisionRepo
-      const opening = { walletId: wallet.id, balance: usdc(4_000_000n), version }
+      const opening = { walletId: wallet.id, balance: usdc(4_000_000n), version, seen: wallet }
       const at = block(TIP.number + 50n)
       assert.isFalse(yield* repo.reopenBooks({ ...opening, version: version - 1n }, at, DECISION, AT_MS))
       assert.isTrue(yield* repo.reopenBooks(opening, at, DECISION, AT_MS))

@@ -1,5 +1,6 @@
 import { assert } from "@effect/vitest"
 import { Effect, Redacted } from "effect"
+import { address } from "../../../src/domain/Address.ts"
 import { zero } from "../../../src/domain/Usdc.ts"
 import { TaskRepo } from "../../../src/task/TaskRepo.ts"
 import { LedgerFixture } from "../../support/LedgerFixture.ts"
@@ -68,7 +69,8 @@ export const readingPromises = (promises: Promises): void => {
   promises(
     "a wallet that is stored in capitals is the same wallet, and its key is not printed",
     Effect.fnUntraced(function* () {
-      const { userAddress, agentAddress, ...wallet } = yield* givenWallet()
+      const { agentAddress, ...wallet } = yield* givenWallet()
+      const userAddress = address(`0x${"ab".repeat(20)}`)
       const other = yield* (yield* LedgerFixture).insertWallet({
         userAddress: inCapitals(`0x${"ab".repeat(20)}`),
         agentAddress: inCapitals(`0x${"cd".repeat(20)}`),
@@ -105,12 +107,9 @@ export const readingPromises = (promises: Promises): void => {
       const ids = Array.from({ length: 7 }, (_, index) => uuid(index))
       const fixture = yield* LedgerFixture
       for (const [index, id] of ids.entries()) {
-        const wallet = yield* givenWallet(index)
-        yield* fixture.insertWallet({
-          id,
-          userAddress: `0x${index}`.padEnd(42, "e"),
-          agentAddress: `0x${index}`.padEnd(42, "f")
-        })
+        const userAddress = address(`0x${index}`.padEnd(42, "e"))
+        const wallet = { ...(yield* givenWallet(index)), userAddress }
+        yield* fixture.insertWallet({ id, userAddress, agentAddress: `0x${index}`.padEnd(42, "f") })
         yield* givenOrder({ ...wallet, id })
         yield* givenOrder({ ...wallet, id })
       }
@@ -122,9 +121,10 @@ export const readingPromises = (promises: Promises): void => {
     "a walk meets the wallet whose id comes before all others",
     Effect.fnUntraced(function* () {
       const id = "00000000-0000-0000-0000-000000000000"
-      const wallet = yield* givenWallet()
+      const userAddress = address(`0x${"e".repeat(40)}`)
+      const wallet = { ...(yield* givenWallet()), userAddress }
       const fixture = yield* LedgerFixture
-      yield* fixture.insertWallet({ id, userAddress: `0x${"e".repeat(40)}`, agentAddress: `0x${"f".repeat(40)}` })
+      yield* fixture.insertWallet({ id, userAddress, agentAddress: `0x${"f".repeat(40)}` })
       yield* givenOrder({ ...wallet, id })
       assert.deepStrictEqual(yield* walk(1), [id])
     })
