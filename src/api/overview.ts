@@ -8,7 +8,7 @@ import type { LedgerError } from "../task/TaskRepo.ts"
 import { type LedgerFigures, WatchRepo } from "../task/WatchRepo.ts"
 import type * as System from "./contract/system.ts"
 import { Readiness } from "./readiness.ts"
-import { attentionOf, incidentOf, taskOf } from "./views.ts"
+import { attentionOf, eventOf, incidentOf, taskOf } from "./views.ts"
 
 /** Every page asks at every event: they share an answer. */
 const KEPT = "1 second"
@@ -52,6 +52,17 @@ const versionNow = Effect.gen(function* () {
   return { name: "ai-mint-executor", version, network: network.name, chainId: network.chainId, startedAt: startedAtMs }
 })
 
+const LATELY_MAX = 12
+
+/** Numbers that the sequence left out are no events: a few more are asked for. */
+const LATELY_NUMBERS = 60
+
+const latelyOf = Effect.fnUntraced(function* (watch: WatchRepo["Service"]) {
+  const last = yield* watch.lastEvent
+  const events = yield* watch.eventsAfter(Math.max(0, last - LATELY_NUMBERS), { limit: LATELY_NUMBERS })
+  return events.slice(-LATELY_MAX).toReversed().map(eventOf)
+})
+
 const OPEN = ["pending_payment", "funded", "processing"] as const
 
 const gather = Effect.fnUntraced(function* (figuresNow: Effect.Effect<LedgerFigures, LedgerError>) {
@@ -75,6 +86,7 @@ const gather = Effect.fnUntraced(function* (figuresNow: Effect.Effect<LedgerFigu
     tasks: figures.tasks,
     batches: figures.batches,
     money: figures.money,
+    moneySince: figures.beganMs,
     funnel: { since: sinceMs, ...(yield* watch.funnel(sinceMs)) },
     open: open.tasks.map((task) => taskOf(task, timeoutMs)),
     openCount: figures.tasks
@@ -83,6 +95,7 @@ const gather = Effect.fnUntraced(function* (figuresNow: Effect.Effect<LedgerFigu
     attention: [...incidents.map(incidentOf), ...attention.map(attentionOf)].slice(0, ATTENTION_MAX),
     attentionCount:
       incidents.length + Math.max(attention.length, figures.held.count + figures.undelivered.count + unknown + stopped),
+    lately: yield* latelyOf(watch),
     readiness: yield* (yield* Readiness).now,
     pauses: (yield* (yield* DecisionRepo).pauses).map(({ scope, reason, sinceMs: since }) => ({ scope, reason, since }))
   } satisfies System.Overview as System.Overview

@@ -114,6 +114,7 @@ export const attentionOf = (item: AttentionItem): System.Attention => ({
   wallet: item.agentAddress ?? item.walletId,
   batch: item.batch,
   since: item.sinceMs,
+  alike: item.alike,
   text: item.reason === "" ? ABOUT[item.kind] : causeOf(item.reason),
   command:
     item.taskId === undefined
@@ -129,6 +130,7 @@ export const incidentOf = ({ words, sinceMs }: Incident): System.Attention => ({
   batch: undefined,
   since: sinceMs,
   text: words,
+  alike: 1,
   command: "doctor"
 })
 

@@ -19,16 +19,21 @@ export const complete = Effect.fnUntraced(function* (settings: SettingsShape, da
   if (settings.network.name !== "local" || isWhole(settings)) return { settings, findings: [] } satisfies Completed
   const sandbox = yield* Effect.option(running(dataDir))
   if (Option.isNone(sandbox)) return { settings, findings: [nothingRuns(settings)] } satisfies Completed
-  const { pid, rpcUrl, serverUrl, databaseUrl } = sandbox.value
+  const { pid, rpcUrl, executorRpcUrl = rpcUrl, serverUrl, databaseUrl } = sandbox.value
   const brought = databaseUrl === "embedded" ? Option.none() : Option.some(databaseUrl)
   return {
     settings: {
       ...settings,
       databaseUrl: Option.orElse(settings.databaseUrl, () => brought),
-      rpcUrls: settings.rpcUrls.length > 0 ? settings.rpcUrls : [Redacted.make(rpcUrl)],
+      rpcUrls: settings.rpcUrls.length > 0 ? settings.rpcUrls : [Redacted.make(executorRpcUrl)],
       serverUrl: Option.orElse(settings.serverUrl, () => Option.some(serverUrl))
     },
-    findings: [say.ok({ what: "runs", detail: `process ${pid}, chain at ${rpcUrl}, mint server at ${serverUrl}` })]
+    findings: [
+      say.ok({
+        what: "runs",
+        detail: `process ${pid}, chain at ${rpcUrl} (asked by way of ${executorRpcUrl}), mint server at ${serverUrl}`
+      })
+    ]
   } satisfies Completed
 })
 

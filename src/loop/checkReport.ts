@@ -56,6 +56,8 @@ export const makeReport = () => {
       const fields = { task: id, wallet: one.orders.wallet.agentAddress }
       yield* (isNews ? Log.info : Log.debug)(blockLines(one, block, timeoutMs, done), fields)
       if (done.funded) yield* Log.success(`Task ${shortId(id)}: pending_payment → funded`, fields)
+      if (done.cancelled)
+        yield* Log.info(`⏰ Task ${shortId(id)}: pending_payment → cancelled, payment timeout`, fields)
     }
     shown = shownNow
   })

@@ -30,7 +30,7 @@ export interface State {
   readonly isStreaming: boolean
   /** Why the last request did not bring an overview; `isAnswer` where the executor itself said so. */
   readonly problem: { readonly detail: string; readonly isAnswer: boolean } | undefined
-  /** What happened while the page was open, newest first. */
+  /** What happened last, newest first. */
   readonly lately: ReadonlyArray<EventJson>
   readonly filter: Filter
   readonly opened: Opened | undefined
@@ -65,13 +65,19 @@ export const connection = (state: State, nowMs: number): Connection => {
 export const isStale = (state: State, nowMs: number): boolean =>
   state.seenAtMs !== undefined && (state.problem !== undefined || nowMs - state.seenAtMs > STALE_AFTER_MS)
 
+const LATELY_MAX = 12
+
+const newestFirst = (events: ReadonlyArray<EventJson>): ReadonlyArray<EventJson> =>
+  [...new Map(events.map((event) => [event.id, event])).values()].toSorted((a, b) => b.id - a.id).slice(0, LATELY_MAX)
+
 export const withOverview = (state: State, overview: OverviewJson, nowMs: number): State => ({
   ...state,
   gate: { kind: "open" },
   overview,
   seenAtMs: nowMs,
   skewMs: Date.parse(overview.now) - nowMs,
-  problem: undefined
+  problem: undefined,
+  lately: newestFirst([...state.lately, ...overview.lately])
 })
 
 /** A request for the overview failed. A status of 0: nobody answered. */
@@ -80,8 +86,6 @@ export const withProblem = (state: State, status: number, detail: string, hadTok
   if (status === 403) return { ...state, gate: { kind: "closed", detail }, problem: undefined }
   return { ...state, problem: { detail, isAnswer: status !== 0 } }
 }
-
-const LATELY_MAX = 12
 
 /** An event may come twice; the one that is there already stays where it is. */
 export const withEvent = (state: State, event: EventJson): State =>
@@ -128,6 +132,23 @@ export const waitingTotal = ({ attention, attentionCount }: OverviewJson): numbe
 /** What tells one thing that waits for a person from all others. */
 export const attentionKey = ({ kind, taskId, wallet, batch, since, text }: AttentionJson): string =>
   [kind, taskId, wallet, batch, ...(kind === "incident" ? [since, text] : [])].join(" ")
+
+/** So many of one cause are shown one by one. */
+const ALONE_MAX = 3
+
+/** What two things that wait for the same have in common: neither names nor numbers. */
+const causeOf = ({ kind, text }: AttentionJson): string =>
+  `${kind} ${text.slice(0, 200).replaceAll(/0x[0-9a-f]+|[0-9]+/gi, "#")}`
+
+/** Things that wait for a person, those of one cause together where they are many. */
+export const grouped = (items: ReadonlyArray<AttentionJson>): ReadonlyArray<ReadonlyArray<AttentionJson>> => {
+  const groups = new Map<string, Array<AttentionJson>>()
+  for (const item of items) {
+    const key = item.alike > ALONE_MAX ? causeOf(item) : attentionKey(item)
+    groups.set(key, [...(groups.get(key) ?? []), item])
+  }
+  return [...groups.values()]
+}
 
 /** What waits for a person now and did not a moment ago. */
 export const newAttention = (before: OverviewJson | undefined, after: OverviewJson): ReadonlyArray<AttentionJson> => {

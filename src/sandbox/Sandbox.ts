@@ -99,6 +99,8 @@ export const open = Effect.fn("Sandbox.open")(function* <E = never, R = never>(o
     pid: process.pid,
     startedAt: new Date(yield* Clock.currentTimeMillis),
     rpcUrl,
+    // A chain that the operator names is asked straight.
+    ...(options.rpcUrl === undefined ? { executorRpcUrl: faultyRpcUrl } : {}),
     serverUrl: servers.controlUrl,
     usdc: local.usdc.address,
     token: Contracts.TOKEN,

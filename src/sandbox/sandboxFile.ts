@@ -21,6 +21,8 @@ export const SandboxInfo = Schema.Struct({
   pid: Schema.Int.check(Schema.isGreaterThan(0)),
   startedAt: Schema.Date,
   rpcUrl: Schema.String,
+  /** The way on which the executor asks the chain, where faults can be put in. */
+  executorRpcUrl: Schema.optionalKey(Schema.String),
   /** The mint server, with the control endpoints under `/sandbox`. Without a trailing slash. */
   serverUrl: Schema.String,
   usdc: Address,

@@ -41,6 +41,8 @@ export interface LedgerFigures {
     readonly refunded: Usdc
     readonly credit: Usdc
   }
+  /** When this ledger began, where orders were minted before that: their money is in none of the sums. */
+  readonly beganMs?: number | undefined
   /** Since when the longest overdue row has been due; `undefined` where nothing is overdue. */
   readonly dueSinceMs: number | undefined
 }
@@ -153,6 +155,8 @@ export interface AttentionItem {
   readonly batch: number | undefined
   readonly sinceMs: number | undefined
   readonly reason: string
+  /** How many wait for the same cause, this one included: what names and numbers tell apart is one cause. */
+  readonly alike: number
 }
 
 /** What became of orders that were created since some moment: how far each of them came. */
@@ -201,7 +205,7 @@ export class WatchRepo extends Context.Service<
     readonly lastEvent: Effect.Effect<number, LedgerError>
     /**
      * Held tasks, undelivered and unknown batches, stopped wallets, refunds that are held or unpaid for ten minutes: the
-     * oldest first, `limit` at most.
+     * oldest first, `limit` at most; where many wait for one cause, only the first few of them before those of others.
      */
     readonly attention: (limit: number) => Effect.Effect<ReadonlyArray<AttentionItem>, LedgerError>
   }

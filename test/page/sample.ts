@@ -108,6 +108,7 @@ export const overview = (change: Partial<OverviewJson> = {}): OverviewJson => ({
     { status: "held", count: 1, amount: "10000000" }
   ],
   money: { deposited: "43218750000", paid: "42007500000", refunded: "318000000", credit: "612350001" },
+  moneySince: null,
   funnel: { since: at(-86_400), created: 248, funded: 201, minting: 199, completed: 193, failed: 2, cancelled: 41 },
   open: OPEN,
   openCount: OPEN.length,
@@ -119,6 +120,7 @@ export const overview = (change: Partial<OverviewJson> = {}): OverviewJson => ({
       batch: 4,
       since: at(-3900),
       text: "batch 4 of this order: its nonce was cancelled. Somebody else may have the wallet's key.",
+      alike: 1,
       command: "tasks explain b3319f58"
     },
     {
@@ -128,10 +130,12 @@ export const overview = (change: Partial<OverviewJson> = {}): OverviewJson => ({
       batch: 1,
       since: at(-31),
       text: "the mint server's answer proves nothing; the chain is asked until the payment is used or its window has passed",
+      alike: 1,
       command: "tasks explain 42aa90f1"
     }
   ],
   attentionCount: 2,
+  lately: [],
   readiness: READINESS,
   pauses: [],
   ...change

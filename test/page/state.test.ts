@@ -63,6 +63,30 @@ describe("what is known of the orders", () => {
     )
   })
 
+  it("shows what happened before it was opened, and what it heard of itself once", () => {
+    const event = { id: 7, at: "", kind: "task.funded", taskId: null, walletId: null, batch: null, detail: {} }
+    const lately = [event, { ...event, id: 5 }]
+    const opened = state.withOverview(state.initial, overview({ lately }), NOW)
+    const later = state.withOverview(state.withEvent(opened, { ...event, id: 8 }), overview({ lately }), NOW)
+    assert.deepStrictEqual(
+      later.lately.map(({ id }) => id),
+      [8, 7, 5]
+    )
+  })
+
+  it("puts together what is held for one cause, where that is many", () => {
+    const [one] = overview().attention
+    const alike = (n: number, text: string, many: number) => ({
+      ...one!,
+      taskId: taskId(`0000000${n}`),
+      text,
+      alike: many
+    })
+    const keys = [1, 2, 3, 4].map((n) => alike(n, `the key of agent wallet 0xab${n} does not decrypt`, 1199))
+    const few = [5, 6].map((n) => alike(n, `batch ${n}: its nonce was cancelled`, 2))
+    assert.deepStrictEqual(state.grouped([...keys, ...few]), [keys, ...few.map((item) => [item])])
+  })
+
   it("filters by what a row is, held or not", () => {
     const held = minting("0000000b", { held: { reason: "r", since: overview().now } })
     const tasks = [task("0000000a"), held]

@@ -238,6 +238,40 @@ layer(
     })
   )
 
+  it.effect(
+    "puts few of many that are held for one cause first, so that they hide no other, and says how many they are",
+    () =>
+      Effect.gen(function* () {
+        yield* emptied
+        const sql = yield* SqlClient.SqlClient
+        const held = Effect.fnUntraced(function* (id: number, reason: string) {
+          yield* placed({ id })
+          yield* sql`
+          INSERT INTO ai_agent_task_state (task_id, held_at, held_reason)
+          VALUES (${uuid(id)}::uuid, to_timestamp(${NOW_MS + id}::float8 / 1000), ${reason})`
+        })
+        for (let id = 1; id <= 30; id++) yield* held(id, `the key of agent wallet 0xab${id} does not decrypt (${id})`)
+        yield* held(31, "its nonce was cancelled")
+        const items = yield* (yield* WatchRepo).attention(10)
+        assert.deepStrictEqual(
+          items.map(({ taskId, alike }) => [taskId, alike]),
+          [...[1, 2, 3, 4, 5].map((id) => [uuid(id), 30]), [uuid(31), 1], ...[6, 7, 8, 9].map((id) => [uuid(id), 30])]
+        )
+      })
+  )
+
+  it.effect("says since when its sums count, where v1.1 minted before", () =>
+    Effect.gen(function* () {
+      yield* emptied
+      const sql = yield* SqlClient.SqlClient
+      const watch = yield* WatchRepo
+      yield* placed({ id: 1, status: "completed" })
+      assert.isUndefined((yield* watch.figures(NOW_MS)).beganMs, "an order that minted nothing is left out of nothing")
+      yield* sql`UPDATE ai_agent_tasks SET mints_completed = 1`
+      assert.isAbove((yield* watch.figures(NOW_MS)).beganMs ?? 0, NOW_MS)
+    })
+  )
+
   it.effect("asks for attention to refunds that are held or take too long, until another is asked for", () =>
     Effect.gen(function* () {
       yield* emptied

@@ -71,6 +71,20 @@ export const Version = Schema.Struct({
   startedAt: Instant
 })
 
+/** One step of an order, a payment, a deposit, a refund or a decision. */
+export const Event = Schema.Struct({
+  id: Schema.Int,
+  at: Instant,
+  /** `task.funded`, `batch.paid`, `deposit.arrived`, `refund.signed`, `decision.made`, `wallet.stopped`, … */
+  kind: Schema.String,
+  taskId: orNull(Schema.String),
+  walletId: orNull(Schema.String),
+  batch: orNull(Schema.Int),
+  detail: Schema.Record(Schema.String, Schema.Union([Schema.String, Schema.Number, Schema.Null]))
+})
+export type Event = typeof Event.Type
+export type EventJson = typeof Event.Encoded
+
 /** Something that waits for a person, or might soon. */
 export const Attention = Schema.Struct({
   kind: Schema.Literals(["held", "undelivered", "unknown", "stopped", "refund", "incident"]),
@@ -79,6 +93,8 @@ export const Attention = Schema.Struct({
   batch: orNull(Schema.Int),
   since: orNull(Instant),
   text: Schema.String,
+  /** How many wait for the same cause, this one included. */
+  alike: Schema.Int,
   /** What to type behind `ai-mint` to learn more. */
   command: Schema.String
 })
@@ -95,6 +111,8 @@ export const Overview = Schema.Struct({
   tasks: Schema.Array(Schema.Struct({ status: Status, held: Schema.Boolean, count: Schema.Int, cost: Amount })),
   batches: Schema.Array(Schema.Struct({ status: Schema.String, count: Schema.Int, amount: Amount })),
   money: Schema.Struct({ deposited: Amount, paid: Amount, refunded: Amount, credit: Amount }),
+  /** When this ledger began, where v1.1 minted orders before that: their money is not in `money` or `batches`. Else `null`. */
+  moneySince: orNull(Instant),
   /** Orders that were created since then, and how far they came. */
   funnel: Schema.Struct({
     since: Instant,
@@ -111,22 +129,10 @@ export const Overview = Schema.Struct({
   /** At most 100. */
   attention: Schema.Array(Attention),
   attentionCount: Schema.Int,
+  /** The newest events, newest first, at most 12. */
+  lately: Schema.Array(Event),
   readiness: Readiness,
   pauses: Schema.Array(Pause)
 })
 export type Overview = typeof Overview.Type
 export type OverviewJson = typeof Overview.Encoded
-
-/** One step of an order, a payment, a deposit, a refund or a decision. */
-export const Event = Schema.Struct({
-  id: Schema.Int,
-  at: Instant,
-  /** `task.funded`, `batch.paid`, `deposit.arrived`, `refund.signed`, `decision.made`, `wallet.stopped`, … */
-  kind: Schema.String,
-  taskId: orNull(Schema.String),
-  walletId: orNull(Schema.String),
-  batch: orNull(Schema.Int),
-  detail: Schema.Record(Schema.String, Schema.Union([Schema.String, Schema.Number, Schema.Null]))
-})
-export type Event = typeof Event.Type
-export type EventJson = typeof Event.Encoded

@@ -1,4 +1,5 @@
 import type { Attention, Overview } from "../../api/contract/system.ts"
+import { counted } from "../../domain/counted.ts"
 import { shortId } from "../../domain/Task.ts"
 import { duration } from "../../domain/time.ts"
 import { format } from "../../domain/Usdc.ts"
@@ -8,7 +9,7 @@ import { readinessWords } from "./readiness.ts"
 import { section } from "./section.ts"
 import { type Cell, table } from "./table.ts"
 import { taskTable } from "./tasks.ts"
-import { ageOf, hang, usdcOf } from "./text.ts"
+import { ageOf, hang, usdcOf, utc } from "./text.ts"
 
 /** A screen, and not a list: the rest is in `tasks list`. */
 const OPEN_SHOWN = 10
@@ -43,7 +44,7 @@ const orderTable = ({ tasks }: Overview, paint: Paint): ReadonlyArray<string> =>
   return table({ columns, rows }, paint)
 }
 
-const moneyLines = ({ money, funnel, now }: Overview): ReadonlyArray<string> => {
+const moneyLines = ({ money, moneySince, funnel, now }: Overview): ReadonlyArray<string> => {
   const { deposited, paid, refunded, credit } = money
   const { created, funded, completed, failed, cancelled } = funnel
   const ends = `${completed} completed, ${failed} failed, ${cancelled} cancelled`
@@ -52,6 +53,9 @@ const moneyLines = ({ money, funnel, now }: Overview): ReadonlyArray<string> => 
       "Money: ",
       `${usdcOf(deposited)} came in, ${usdcOf(paid)} paid for mints, ${usdcOf(refunded)} refunded, ${usdcOf(credit)} credit of wallets`
     ),
+    ...(moneySince === undefined
+      ? []
+      : hang("       ", `since ${utc(moneySince)}: what v1.1 paid before is not in these sums`)),
     ...hang(`Last ${duration(now - funnel.since)}: `, `${created} ordered, ${funded} paid, ${ends}`)
   ]
 }
@@ -65,11 +69,12 @@ const attentionLines = ({ attention, attentionCount }: Overview, look: Look): Re
   ])
 }
 
-const attentionItem = ({ taskId, wallet, batch, since, text, command }: Attention, { nowMs }: Look) => {
+const attentionItem = ({ taskId, wallet, batch, since, text, alike, command }: Attention, { nowMs }: Look) => {
   const what = taskId !== undefined ? `Task ${shortId(taskId)}` : wallet !== undefined ? `Wallet ${wallet}` : "All"
   const which = batch === undefined ? "" : `, batch ${batch}`
   const age = since === undefined ? "" : ` (${ageOf(since, nowMs)})`
-  return [...hang("⚠️ ", `${what}${which}${age}: ${text}`), ...hang("   → ", `ai-mint ${command}`)]
+  const others = alike > 1 ? ` (${counted(alike, "such case")} in all)` : ""
+  return [...hang("⚠️ ", `${what}${which}${age}: ${text}${others}`), ...hang("   → ", `ai-mint ${command}`)]
 }
 
 const openLines = ({ open, openCount }: Overview, look: Look): ReadonlyArray<string> => {

@@ -1,7 +1,7 @@
 import type { OverviewJson } from "../../api/contract/system.ts"
 import { el } from "../dom.ts"
 import { count } from "../format.ts"
-import { type AttentionJson, attentionKey, waitingTotal } from "../state.ts"
+import { type AttentionJson, attentionKey, grouped, waitingTotal } from "../state.ts"
 import { ago, command, orderLink, shortened } from "./bits.ts"
 
 const NAMES: Readonly<Record<string, string>> = {
@@ -35,16 +35,50 @@ const item = (one: AttentionJson, nowMs: number): HTMLElement =>
     command(one.command)
   )
 
+/** Of a group, so many are named. */
+const NAMED_MAX = 5
+
+/** Many that wait for the same cause, as one: how many, the cause, the first of them, and how all are listed. */
+const group = (items: ReadonlyArray<AttentionJson>, nowMs: number): HTMLElement | null => {
+  const [first] = items
+  if (first === undefined) return null
+  if (items.length === 1) return item(first, nowMs)
+  const named = items.flatMap(({ taskId }) => (taskId === null ? [] : [taskId])).slice(0, NAMED_MAX)
+  return el(
+    "li",
+    { class: "alert", "data-kind": first.kind, "data-key": `group ${attentionKey(first)}` },
+    el(
+      "p",
+      { class: "alert-head" },
+      el("strong", { class: "alert-kind" }, nameOf(first.kind)),
+      el("span", {}, `${count(first.alike)} for the same cause`),
+      first.since === null ? null : el("span", { class: "muted" }, "the first ", ago(first.since, nowMs))
+    ),
+    el("p", { class: "alert-text" }, first.text),
+    named.length === 0
+      ? null
+      : el(
+          "p",
+          {},
+          named.flatMap((taskId) => [orderLink(taskId), " "]),
+          first.alike > named.length ? `and ${count(first.alike - named.length)} more` : null
+        ),
+    command(first.kind === "held" ? "tasks list --held" : first.command)
+  )
+}
+
 /** Everything that waits for a person, or a line that says that nothing does. */
 export const attention = (overview: OverviewJson, nowMs: number): ReadonlyArray<HTMLElement> => {
   const { attention: items } = overview
   if (items.length === 0) return [el("p", { class: "calm" }, "Nothing right now.")]
-  const rest = waitingTotal(overview) - items.length
+  const groups = grouped(items)
+  const shown = groups.reduce((sum, [first, ...more]) => sum + (more.length > 0 ? (first?.alike ?? 1) : 1), 0)
+  const rest = waitingTotal(overview) - shown
   return [
     el(
       "ul",
       { class: "alerts" },
-      items.map((one) => item(one, nowMs))
+      groups.map((one) => group(one, nowMs))
     ),
     ...(rest > 0 ? [el("p", { class: "muted" }, `and ${count(rest)} more`)] : [])
   ]

@@ -21,7 +21,7 @@ const item = (event: EventJson): HTMLElement =>
     el("span", {}, words(event))
   )
 
-/** What the ledger did while the page was open, newest first. */
+/** What the ledger did last, newest first. */
 export const lately = (events: ReadonlyArray<EventJson>): ReadonlyArray<HTMLElement> =>
   events.length === 0
     ? [el("li", { class: "muted", "data-key": "none" }, "What happens is listed here.")]

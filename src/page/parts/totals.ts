@@ -1,6 +1,6 @@
 import type { OverviewJson } from "../../api/contract/system.ts"
 import { el } from "../dom.ts"
-import { count, usdc } from "../format.ts"
+import { count, dayOfYear, usdc } from "../format.ts"
 import { stateChip } from "./bits.ts"
 
 interface Line {
@@ -88,10 +88,21 @@ const tile = (name: string, amount: string, note: string): HTMLElement =>
     el("dd", { class: "muted" }, note)
   )
 
+/** What the sums leave out, where v1.1 was at work before. */
+const since = (began: string): HTMLElement =>
+  el(
+    "div",
+    { class: "tile", "data-key": "since" },
+    el("dt", {}, "Since"),
+    el("dd", {}, dayOfYear(Date.parse(began))),
+    el("dd", { class: "muted" }, "what v1.1 paid before is not in these sums")
+  )
+
 /** The money of all wallets since the ledger was opened. */
-export const moneyTiles = ({ money }: OverviewJson): ReadonlyArray<HTMLElement> => [
+export const moneyTiles = ({ money, moneySince }: OverviewJson): ReadonlyArray<HTMLElement> => [
   tile("Deposited", money.deposited, "arrived in agent wallets"),
   tile("Paid", money.paid, "to mint servers, by the chain"),
   tile("Refunded", money.refunded, "sent back to users"),
-  tile("Credit", money.credit, "free, and the users' own")
+  tile("Credit", money.credit, "free, and the users' own"),
+  ...(moneySince === null ? [] : [since(moneySince)])
 ]

@@ -1,4 +1,5 @@
 import { Effect, Schema } from "effect"
+import type { SqlClient } from "effect/sql"
 import type { AttentionItem } from "../WatchRepo.ts"
 import { agentAddress } from "./rows.ts"
 import type { Statements } from "./statements.ts"
@@ -12,12 +13,20 @@ const Items = Schema.Array(
     agent_address: Schema.NullOr(Schema.String),
     batch: Schema.NullOr(Schema.Number),
     since_ms: Schema.NullOr(Schema.Number),
-    reason: Schema.NullOr(Schema.String)
+    reason: Schema.NullOr(Schema.String),
+    alike: Schema.BigInt
   })
 )
 
 /** A refund is on chain within a minute or two, where there is gas and its wallet may pay. */
 const REFUND_MS = 10 * 60_000
+
+/** So many of one cause come before those of others: an outage of one thing must not hide everything else. */
+const ALIKE_FIRST = 5
+
+/** Of a reason, what two orders that are held for the same have in common: neither names nor numbers. */
+const causeIn = (sql: SqlClient.SqlClient) =>
+  sql`a.kind, regexp_replace(left(coalesce(a.reason, ''), 200), '0x[0-9a-fA-F]+|[0-9]+', '#', 'g')`
 
 /**
  * A held refund that keeps its money waits until it is withdrawn. Another one is final, and has been dealt with where its
@@ -26,8 +35,9 @@ const REFUND_MS = 10 * 60_000
 export const attention = Effect.fnUntraced(function* ({ sql }: Statements, limit: number, nowMs: number) {
   const raw = yield* sql`
     SELECT a.kind, a.task_id, a.wallet_id, ${agentAddress(sql)} AS agent_address, a.batch,
-      (extract(epoch FROM a.since) * 1000)::float8 AS since_ms, a.reason
-    FROM (
+      (extract(epoch FROM a.since) * 1000)::float8 AS since_ms, a.reason, a.alike
+    FROM (SELECT a.*, count(*) OVER (PARTITION BY ${causeIn(sql)}) AS alike,
+      row_number() OVER (PARTITION BY ${causeIn(sql)} ORDER BY a.since, a.task_id, a.batch) AS nth FROM (
       SELECT 'held' AS kind, t.id AS task_id, t.agent_wallet_id AS wallet_id, NULL::int AS batch, s.held_at AS since,
         s.held_reason AS reason
       FROM ai_agent_tasks t JOIN ai_agent_task_state s ON s.task_id = t.id
@@ -52,8 +62,8 @@ export const attention = Effect.fnUntraced(function* ({ sql }: Statements, limit
       FROM ai_agent_refunds r
       WHERE r.status = 'held' AND (r.keeps_money OR NOT EXISTS (SELECT 1 FROM ai_agent_refunds newer
         WHERE newer.wallet_id = r.wallet_id AND newer.created_at > r.created_at))
-    ) a LEFT JOIN ai_agent_wallets w ON w.id = a.wallet_id
-    ORDER BY a.since, a.task_id, a.batch LIMIT ${limit}::int`
+    ) a) a LEFT JOIN ai_agent_wallets w ON w.id = a.wallet_id
+    ORDER BY a.nth > ${ALIKE_FIRST}::int, a.since, a.task_id, a.batch LIMIT ${limit}::int`
   return (yield* Schema.decodeUnknownEffect(Items)(raw)).map((row): AttentionItem => ({
     kind: row.kind,
     taskId: row.task_id ?? undefined,
@@ -61,6 +71,7 @@ export const attention = Effect.fnUntraced(function* ({ sql }: Statements, limit
     agentAddress: row.agent_address ?? undefined,
     batch: row.batch ?? undefined,
     sinceMs: row.since_ms ?? undefined,
-    reason: row.reason ?? ""
+    reason: row.reason ?? "",
+    alike: Number(row.alike)
   }))
 })

@@ -74,6 +74,7 @@ export const figures = Effect.fnUntraced(function* (on: Statements, nowMs: numbe
       refunded: sound(sums?.refunded ?? 0n),
       credit: sound(sums?.credit ?? 0n)
     },
+    beganMs: yield* beganMs(on),
     dueSinceMs: yield* dueSince(on, nowMs)
   } satisfies LedgerFigures as LedgerFigures
 })
@@ -96,6 +97,21 @@ const sumsOf = ({ sql }: Statements) => sql`
   FROM (SELECT ${capped(sql, sql`coalesce(sum(amount), 0)`)} AS deposited,
     ${capped(sql, sql`coalesce(sum(remaining), 0)`)} AS credit FROM ai_agent_deposits
     WHERE withdrawn_at IS NULL) d`
+
+const Began = Schema.Array(Schema.Struct({ began_ms: Ms }))
+const Earlier = Schema.Array(Schema.Struct({ is_there: Schema.Boolean }))
+
+/** When the ledger began, where orders were minted before that, by v1.1. */
+const beganMs = Effect.fnUntraced(function* ({ sql, time }: Statements) {
+  const began = yield* sql`
+    SELECT (extract(epoch FROM min(created_at)) * 1000)::float8 AS began_ms FROM ai_agent_migrations`
+  const at = (yield* Schema.decodeUnknownEffect(Began)(began))[0]?.began_ms ?? null
+  if (at === null) return undefined
+  const earlier = yield* sql`
+    SELECT EXISTS (SELECT 1 FROM ai_agent_tasks t
+      WHERE ${placedAt(sql)} < ${time.write("ai_agent_tasks", "created_at", at)} AND t.mints_completed > 0) AS is_there`
+  return (yield* Schema.decodeUnknownEffect(Earlier)(earlier))[0]?.is_there === true ? at : undefined
+})
 
 const Funnels = Schema.Array(
   Schema.Struct({

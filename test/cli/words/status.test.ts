@@ -46,8 +46,8 @@ describe("the status", () => {
 
   it("shows what needs a look with the command to type, and says how much more there is", () => {
     const item = { kind: "held", taskId: ID, wallet: ADDRESS, batch: 4, since: NOW - 60_000, text: LONG } as const
-    const stopped = { ...item, taskId: undefined, batch: undefined, command: `wallets show ${ADDRESS}` }
-    const many = Array.from({ length: 12 }, () => ({ ...item, command: "tasks explain b3319f58" }))
+    const stopped = { ...item, taskId: undefined, batch: undefined, alike: 1, command: `wallets show ${ADDRESS}` }
+    const many = Array.from({ length: 12 }, () => ({ ...item, alike: 1, command: "tasks explain b3319f58" }))
     const lines = statusWords(overviewOf({ attention: [stopped, ...many], attentionCount: 40 }), LOOK)
     assertFits(lines)
     const text = textOf(lines)
@@ -66,6 +66,7 @@ describe("the status", () => {
       batch: undefined,
       since: NOW - 60_000,
       text: "USDC is paused",
+      alike: 1,
       command: "doctor"
     } as const
     const { readiness } = overviewOf()

@@ -35,6 +35,37 @@ const only = (order: ReturnType<typeof task>) =>
   overview({ open: [order], openCount: 1, attention: [], attentionCount: 0, explorer: null })
 
 describe("the page", () => {
+  it("shows at once what happened last, a payment in part, and many that are held for one cause as one", async () => {
+    const part = task(FIRST, { totalCost: "7000000", received: "3500000" })
+    const [held] = overview().attention
+    const attention = Array.from({ length: 100 }, (_, n) => ({
+      ...held!,
+      taskId: taskId(`0000${1000 + n}`),
+      text: `the key of agent wallet 0x${1000 + n} does not decrypt`,
+      alike: 1199
+    }))
+    const event = {
+      id: 7,
+      at: overview().now,
+      kind: "task.funded",
+      taskId: ID,
+      walletId: null,
+      batch: null,
+      detail: {}
+    }
+    const shown = { ...only(part), attention, attentionCount: 1199, lately: [event], moneySince: overview().now }
+    const { page } = await tabAt((await fakeOf({ overview: shown })).url)
+    await untilLive(page)
+    assert.match(await page.innerText("#lately"), /5c2d9e10\s+order funded/)
+    assert.match(await page.innerText(`tr[data-key="${ID}"]`), /3\.50 of 7\.00/)
+    assert.strictEqual(await page.locator(".alert").count(), 1)
+    const alert = await page.innerText(".alert")
+    assert.match(alert, /1,199 for the same cause[\s\S]*does not decrypt[\s\S]*and 1,194 more[\s\S]*tasks list --held/)
+    assert.notInclude(await page.innerText("#attention"), "and 1,099 more")
+    assert.include(await page.innerText("#money"), "what v1.1 paid before is not in these sums")
+    assert.isBelow((await page.locator("#attention").boundingBox())?.height ?? 0, 400)
+  })
+
   it("shows an order on its way from payment to its last mint, while it happens", async () => {
     const waiting = task(FIRST)
     const fake = await fakeOf({ overview: only(waiting), explanations: [explanation(waiting)] })
