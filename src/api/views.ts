@@ -1,4 +1,5 @@
 import type { Batch } from "../domain/Batch.ts"
+import { isOffered } from "../domain/offered.ts"
 import type { Explanation } from "../operator/explain.ts"
 import type { WalletReport } from "../operator/showWallet.ts"
 import type { AttentionItem, LedgerEvent, TaskView } from "../task/WatchRepo.ts"
@@ -57,7 +58,11 @@ export const explanationOf = (explanation: Explanation, paymentTimeoutMs: number
   task: taskOf(explanation.task, paymentTimeoutMs),
   steps: explanation.steps.map(({ atMs, kind, text, batch, txs }) => ({ at: atMs, kind, text, batch, txs })),
   batches: explanation.batches.map(batchOf),
-  next: { text: explanation.next.text, at: explanation.next.atMs, commands: explanation.next.commands }
+  next: {
+    text: explanation.next.text,
+    at: explanation.next.atMs,
+    commands: explanation.next.commands.filter(isOffered)
+  }
 })
 
 export const walletOf = (
@@ -108,6 +113,12 @@ const ABOUT = {
   refund: "A refund is not sent"
 }
 
+/** Where a name is none that may be typed, the way to all that waits. */
+const commandFor = ({ taskId, agentAddress, walletId }: AttentionItem): string => {
+  const command = taskId === undefined ? `wallets show ${agentAddress ?? walletId}` : `tasks explain ${shortId(taskId)}`
+  return isOffered(command) ? command : "status"
+}
+
 export const attentionOf = (item: AttentionItem): System.Attention => ({
   kind: item.kind,
   taskId: item.taskId,
@@ -116,10 +127,7 @@ export const attentionOf = (item: AttentionItem): System.Attention => ({
   since: item.sinceMs,
   alike: item.alike,
   text: item.reason === "" ? ABOUT[item.kind] : causeOf(item.reason),
-  command:
-    item.taskId === undefined
-      ? `wallets show ${item.agentAddress ?? item.walletId}`
-      : `tasks explain ${shortId(item.taskId)}`
+  command: commandFor(item)
 })
 
 /** What keeps everybody's work waiting, and belongs to no order. */

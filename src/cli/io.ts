@@ -1,4 +1,5 @@
 import { Effect, Runtime, Schema } from "effect"
+import { UNSEEN } from "../domain/unseen.ts"
 
 /** Where a command writes: the report, and what is no report. Whole texts without a line end. */
 export interface Io {
@@ -8,6 +9,20 @@ export interface Io {
   readonly colour: boolean
   /** From now on an interruption (Ctrl-C) is how the command is meant to end. */
   readonly expectInterruption: () => void
+}
+
+const COLOUR_OR_UNSEEN = new RegExp(`(\u001b\\[[0-9;]*m)|${UNSEEN.source}`, "g")
+
+/**
+ * The same, with nothing on it that a terminal would do something at, but our own colours: reports and refusals tell what
+ * strangers wrote.
+ */
+export const fitForTerminal = (io: Io): Io => {
+  const fit = (text: string, colour: boolean): string =>
+    text.replaceAll(COLOUR_OR_UNSEEN, (found, ours: string | undefined) =>
+      found === "\n" || found === "\t" || (ours !== undefined && colour) ? found : " "
+    )
+  return { ...io, out: (text) => io.out(fit(text, io.colour)), err: (text) => io.err(fit(text, false)) }
 }
 
 /** The stable exit codes. 78 comes with the errors that know of it: settings, chain, database, a missing sandbox. */

@@ -6,7 +6,7 @@ import * as Completions from "effect/cli/Completions"
 import * as GlobalFlag from "effect/cli/GlobalFlag"
 import { version } from "../ops/version.ts"
 import { makeCommands } from "./commands.ts"
-import { EXIT, type Io } from "./io.ts"
+import { EXIT, fitForTerminal, type Io } from "./io.ts"
 import type { Ways } from "./Kit.ts"
 import { makeTell } from "./tell.ts"
 
@@ -41,6 +41,9 @@ const completionsTo = ({ out }: Io): typeof GlobalFlag.Completions =>
 
 /** Carries out what was typed. Gives the exit code; a failure is told in words, and never with a stack. */
 export const run = <E extends { readonly message: string }>(args: ReadonlyArray<string>, io: Io, ways: Ways<E>) =>
+  runOn(args, fitForTerminal(io), ways)
+
+const runOn = <E extends { readonly message: string }>(args: ReadonlyArray<string>, io: Io, ways: Ways<E>) =>
   Command.runWith(makeCommands({ ways, io, tell: makeTell(io) }), { version })(args).pipe(
     Effect.provide(
       Layer.merge(

@@ -2,6 +2,7 @@ import { Duration, Effect, type FileSystem, Option, Result } from "effect"
 import * as DotEnv from "../config/dotEnv.ts"
 import { load } from "../config/load.ts"
 import type { SettingsShape } from "../config/Settings.ts"
+import { seen } from "../domain/unseen.ts"
 import { httpClient } from "../mint/http.ts"
 import { makeScrub, type Scrub } from "../ops/scrub.ts"
 import { broken, type Findings } from "./attempt.ts"
@@ -90,7 +91,7 @@ const inTime = <A, R>(area: Area, exam: Effect.Effect<A, never, R>, orElse: (fin
  * cursor of a terminal.
  */
 const fitToShow = (scrub: Scrub) => {
-  const text = (said: string): string => scrub(said).replaceAll(/[\u0000-\u001f\u007f-\u009f]+/g, " ")
+  const text = (said: string): string => seen(scrub(said))
   return (finding: Finding): Finding => ({
     ...finding,
     detail: text(finding.detail),

@@ -9,8 +9,9 @@ import type { Claim } from "./explainMoney.ts"
 export const waiting = (facts: Facts, task: Task): Next => {
   const { nowMs, wallet } = facts
   const claim: Claim = facts.claim ?? { _tag: "Away" }
-  const address = wallet?.wallet.agentAddress ?? facts.story.task.agentAddress ?? "its wallet"
-  const show = [`wallets show ${address}`]
+  const known = wallet?.wallet.agentAddress ?? facts.story.task.agentAddress
+  const address = known ?? "its wallet"
+  const show = known === undefined ? [] : [`wallets show ${known}`]
   switch (claim._tag) {
     case "Away":
       return next("It waits for its money; the chain does not answer now, and nothing is cancelled until it does.")

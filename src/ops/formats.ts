@@ -1,5 +1,6 @@
 import { styleText } from "node:util"
 import type { LogFormat } from "../config/Settings.ts"
+import { UNSEEN } from "../domain/unseen.ts"
 import type { Kind } from "./Log.ts"
 import type { Plain, PlainFields } from "./plain.ts"
 
@@ -22,16 +23,11 @@ export interface Entry {
 /** The lines that an entry becomes, without line ends. */
 export type Format = (entry: Entry) => ReadonlyArray<string>
 
-/**
- * What could end a line, move the cursor or turn the direction of reading: C0, DEL and C1, the line and paragraph
- * separators, and the bidirectional controls. Tasks are written by strangers: none may forge a line of this log.
- */
-const CONTROLS = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g
 const SHORT: Record<string, string> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" }
 
 /** Shows control characters as the escapes that they have in JSON. */
 export const visible = (text: string): string =>
-  text.replace(CONTROLS, (char) => SHORT[char] ?? `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`)
+  text.replace(UNSEEN, (char) => SHORT[char] ?? `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`)
 
 /** The lines of an entry with its cause behind the last one, as it says why the block ended so. */
 const withCause = (entry: Entry, cause: string | undefined): ReadonlyArray<string> =>

@@ -2,6 +2,7 @@ import { assert, layer } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import { SqlClient } from "effect/sql"
 import { address } from "../../src/domain/Address.ts"
+import { attentionOf } from "../../src/api/views.ts"
 import { migrate } from "../../src/task/migrate.ts"
 import * as WatchRepoSql from "../../src/task/WatchRepoSql.ts"
 import { type TaskPlace, WatchRepo } from "../../src/task/WatchRepo.ts"
@@ -269,6 +270,22 @@ layer(
       assert.isUndefined((yield* watch.figures(NOW_MS)).beganMs, "an order that minted nothing is left out of nothing")
       yield* sql`UPDATE ai_agent_tasks SET mints_completed = 1`
       assert.isAbove((yield* watch.figures(NOW_MS)).beganMs ?? 0, NOW_MS)
+    })
+  )
+
+  it.effect("names a wallet by its id where another program's text stands for its address", () =>
+    Effect.gen(function* () {
+      const sql = yield* emptied
+      yield* sql`
+        INSERT INTO ai_agent_wallets (id, user_address, agent_address, encrypted_private_key)
+        VALUES (${WALLET}::uuid, ${USER}, '$(id>/tmp/x)', '')`
+      yield* sql`
+        INSERT INTO ai_agent_wallet_state (wallet_id, stopped_at, stopped_reason)
+        VALUES (${WALLET}::uuid, now(), 'money is missing')`
+      const [item] = yield* (yield* WatchRepo).attention(10)
+      assert.deepInclude(item, { kind: "stopped", walletId: WALLET, agentAddress: undefined })
+      const offered = item && attentionOf(item)
+      assert.deepInclude(offered, { wallet: WALLET, command: `wallets show ${WALLET}` })
     })
   )
 

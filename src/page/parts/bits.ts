@@ -40,18 +40,31 @@ export const copyButton = (text: string, what: string): HTMLElement =>
     copyIcon()
   )
 
+/** What a shell reads as it stands: `$`, backticks, `;` and the like are in no command of ours. */
+const TYPEABLE = /^[A-Za-z0-9 ._,:=/|"…-]+$/
+
 /** A command as it is typed, and a button that copies all of it. */
 export const command = (behindAiMint: string): HTMLElement =>
   el(
     "span",
     { class: "command" },
     el("code", {}, `ai-mint ${behindAiMint}`),
-    copyButton(`npm run -s ai-mint -- ${behindAiMint}`, `the command ai-mint ${behindAiMint}`)
+    TYPEABLE.test(behindAiMint)
+      ? copyButton(`npm run -s ai-mint -- ${behindAiMint}`, `the command ai-mint ${behindAiMint}`)
+      : null
   )
+
+/** Addresses, hashes and ids. A column of another program may hold anything, and what is copied is pasted into a shell. */
+const NAME = /^(?:0x(?:[0-9a-f]{40}|[0-9a-f]{64})|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/i
 
 /** An address or another long name, short to the eye and whole to the clipboard. */
 export const shortened = (text: string, what: string): HTMLElement =>
-  el("span", { class: "hash" }, el("span", { class: "mono", title: text }, shortHash(text)), copyButton(text, what))
+  el(
+    "span",
+    { class: "hash" },
+    el("span", { class: "mono", title: text }, shortHash(text)),
+    NAME.test(text) ? copyButton(text, what) : null
+  )
 
 const isTransaction = (text: string): boolean => /^0x[0-9a-f]{64}$/i.test(text)
 

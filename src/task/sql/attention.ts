@@ -1,5 +1,6 @@
 import { Effect, Schema } from "effect"
 import type { SqlClient } from "effect/sql"
+import { parse } from "../../domain/Address.ts"
 import type { AttentionItem } from "../WatchRepo.ts"
 import { agentAddress } from "./rows.ts"
 import type { Statements } from "./statements.ts"
@@ -68,7 +69,7 @@ export const attention = Effect.fnUntraced(function* ({ sql }: Statements, limit
     kind: row.kind,
     taskId: row.task_id ?? undefined,
     walletId: row.wallet_id ?? undefined,
-    agentAddress: row.agent_address ?? undefined,
+    agentAddress: parse(row.agent_address ?? ""),
     batch: row.batch ?? undefined,
     sinceMs: row.since_ms ?? undefined,
     reason: row.reason ?? "",
