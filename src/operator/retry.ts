@@ -3,7 +3,7 @@ import { type Candidate, cover, freeAtLeast, type WalletMoney } from "../domain/
 import { Settings } from "../config/Settings.ts"
 import { type Batch, isInFlight } from "../domain/Batch.ts"
 import { isForAllOfIt } from "../domain/BatchLife.ts"
-import { isHeldUndelivered, remainingCost, shortId, type Task, type TaskId } from "../domain/Task.ts"
+import { causeOf, isHeldUndelivered, remainingCost, shortId, type Task, type TaskId } from "../domain/Task.ts"
 import { format, sum, type Usdc } from "../domain/Usdc.ts"
 import type { Wallet } from "../domain/Wallet.ts"
 import { DecisionRepo, type TaskFile } from "../task/DecisionRepo.ts"
@@ -41,7 +41,7 @@ const release = Effect.fnUntraced(function* (file: TaskFile, task: Task, why: st
   const isAskable = (batch: Batch) => mintProtocol === "x402" && isForAllOfIt(batch)
   const held = file.batches.find((batch) => batch.status === "held" || (isLate(batch) && !isAskable(batch)))
   if (held !== undefined) return yield* new Refused({ message: stuck(task, held) })
-  const decision = { command: "retry", said: `task ${task.id} is no longer held: ${file.held}`, why }
+  const decision = { command: "retry", said: `task ${task.id} is no longer held: ${causeOf(file.held ?? "")}`, why }
   const write = (yield* DecisionRepo).release({ task }, decision, yield* Clock.currentTimeMillis)
   yield* commit(`Task ${shortId(task.id)}`, write)
   return report(task, "released")
