@@ -20,6 +20,7 @@ export const complete = Effect.fnUntraced(function* (settings: SettingsShape, da
   const sandbox = yield* Effect.option(running(dataDir))
   if (Option.isNone(sandbox)) return { settings, findings: [nothingRuns(settings)] } satisfies Completed
   const { pid, rpcUrl, executorRpcUrl = rpcUrl, serverUrl, databaseUrl } = sandbox.value
+  const way = executorRpcUrl === rpcUrl ? "" : ` (asked by way of ${executorRpcUrl})`
   const brought = databaseUrl === "embedded" ? Option.none() : Option.some(databaseUrl)
   return {
     settings: {
@@ -31,7 +32,7 @@ export const complete = Effect.fnUntraced(function* (settings: SettingsShape, da
     findings: [
       say.ok({
         what: "runs",
-        detail: `process ${pid}, chain at ${rpcUrl} (asked by way of ${executorRpcUrl}), mint server at ${serverUrl}`
+        detail: `process ${pid}, chain at ${rpcUrl}${way}, mint server at ${serverUrl}`
       })
     ]
   } satisfies Completed

@@ -46,6 +46,19 @@ describe("the doctor on the local network", () => {
     })
   )
 
+  it.effect("asks the chain on the way on which the executor asks it, where faults can be put in", () =>
+    Effect.gen(function* () {
+      const dataDir = yield* folder
+      const executorRpcUrl = "http://127.0.0.1:42607"
+      yield* publish(dataDir, { ...info, executorRpcUrl })
+      const { settings, findings } = yield* complete(defaults, dataDir)
+      assert.deepStrictEqual(settings.rpcUrls.map(Redacted.value), [executorRpcUrl])
+      assert.include(about(findings, "runs"), `chain at ${info.rpcUrl} (asked by way of ${executorRpcUrl})`)
+      const named = { ...defaults, rpcUrls: [Redacted.make("http://127.0.0.1:9")] }
+      assert.deepStrictEqual((yield* complete(named, dataDir)).settings.rpcUrls, named.rpcUrls)
+    })
+  )
+
   it.effect("looks at the sandbox's database where that is a server", () =>
     Effect.gen(function* () {
       const dataDir = yield* folder
