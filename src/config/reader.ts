@@ -68,6 +68,10 @@ export const makeReader = (): Reader => {
       report(`${key} and ${fileKey} are both set: keep one`)
       return Option.none<A>()
     }
+    if (yield* othersMayWrite(path.value)) {
+      report(`${fileKey}: everybody on this machine may write the file that it names: chmod o-w`)
+      return Option.none<A>()
+    }
     const content = yield* readFile(path.value)
     if (Option.isSome(content)) return yield* decode(fileKey, field, content.value)
     report(`${fileKey}: the file that it names is empty or cannot be read`)
@@ -87,6 +91,15 @@ export const makeReader = (): Reader => {
     readSecret
   }
 }
+
+/** Whoever writes the file decides which key is used. Where the disk says nothing about modes there is nothing to find. */
+const othersMayWrite = Effect.fnUntraced(function* (path: string) {
+  const files = yield* FileSystem.FileSystem
+  return yield* files.stat(path).pipe(
+    Effect.map(({ mode }) => (mode & 0o002) !== 0),
+    Effect.orElseSucceed(() => false)
+  )
+})
 
 const readFile = Effect.fnUntraced(function* (path: string) {
   const files = yield* FileSystem.FileSystem

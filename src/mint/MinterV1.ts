@@ -3,6 +3,7 @@ import { type HttpClient, HttpClientRequest } from "effect/http"
 import { Settings } from "../config/Settings.ts"
 import type { SignedAuthorization } from "../domain/Authorization.ts"
 import { isReference, readFollowed, readPaymentAnswerV1 } from "./answerV1.ts"
+import { withoutEcho } from "./echo.ts"
 import { explain, httpClient, makeAsk } from "./http.ts"
 import { Minter, type MintOrder } from "./Minter.ts"
 import { offerV1 } from "./quoteV1.ts"
@@ -40,7 +41,7 @@ const make = Effect.gen(function* () {
         const request = HttpClientRequest.post(`/api/mint/${order.token}`).pipe(
           HttpClientRequest.bodyJsonUnsafe(bodyOf(order, payment))
         )
-        return readPaymentAnswerV1(yield* ask(request))
+        return withoutEcho(readPaymentAnswerV1(yield* ask(request)), [payment.signature.slice(2)])
       },
       // An interrupted fiber does not come by here; an interruption that is seen is one that leaked from the client.
       Effect.catchCause((cause) => Effect.succeed(explain(cause)))

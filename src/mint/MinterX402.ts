@@ -4,6 +4,7 @@ import type { Settings } from "../config/Settings.ts"
 import { readPaymentAnswer, readQuoteAnswer } from "./answer.ts"
 import { type Header, paymentHeader } from "./challenge.ts"
 import { didOf } from "./did.ts"
+import { withoutEcho } from "./echo.ts"
 import { explain, httpClient, makeAsk } from "./http.ts"
 import { Minter, type MintOrder, NoOffer } from "./Minter.ts"
 import { makeReach } from "./reach.ts"
@@ -39,7 +40,7 @@ const make = Effect.gen(function* () {
       function* (order, quote, offer, payment) {
         const header = paymentHeader(quote, offer, payment)
         if (header === undefined) return unclear("the quote has no such offer, nothing was sent")
-        return readPaymentAnswer(yield* post(order, header))
+        return withoutEcho(readPaymentAnswer(yield* post(order, header)), [payment.signature.slice(2), header.value])
       },
       // An interrupted fiber does not come by here; an interruption that is seen is one that leaked from the client.
       Effect.catchCause((cause) => Effect.succeed(explain(cause)))

@@ -5,7 +5,7 @@ import { type Address, address, parse, ZERO } from "../domain/Address.ts"
 import { QUANTITY_MAX, shortId, type TaskId } from "../domain/Task.ts"
 import { format, type Usdc, usdc, zero } from "../domain/Usdc.ts"
 import * as Log from "../ops/Log.ts"
-import { isLoopback, readBody, refuse } from "./controlAnswers.ts"
+import { isLoopback, isOfPage, readBody, refuse } from "./controlAnswers.ts"
 import { faultRoutes } from "./faultRoutes.ts"
 import type { Faults } from "./faults.ts"
 import { type DeskError, MintRecord, Order, OrderDesk, type PlacedOrder } from "./OrderDesk.ts"
@@ -160,9 +160,12 @@ export const controlRoutes = Effect.fnUntraced(function* (
   const pay = payFor(desk)
 
   return (app) => {
-    app.use("/sandbox/*", (c, next) =>
-      isLoopback(c) ? next() : Promise.resolve(refuse(c, 403, { error: "the sandbox answers only its own machine" }))
-    )
+    app.use("/sandbox/*", (c, next) => {
+      if (!isLoopback(c)) return Promise.resolve(refuse(c, 403, { error: "the sandbox answers only its own machine" }))
+      return isOfPage(c)
+        ? Promise.resolve(refuse(c, 403, { error: "the sandbox answers no page of a browser" }))
+        : next()
+    })
     const tooLong = (c: Context) => refuse(c, 413, { error: `an order has at most ${BODY_BYTES_MAX} bytes` })
     const limit = bodyLimit({ maxSize: BODY_BYTES_MAX, onError: tooLong })
     app.post("/sandbox/orders", limit, (c) => answer(c, place(c)))

@@ -116,11 +116,18 @@ interface Running {
   isStopping: boolean
 }
 
+/** What programs need to run at all. Ours has keys and passwords in its own, and every child would hold them too. */
+const PASSED_ON = ["PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "TZ", "USER"]
+
+const plainEnvironment = (): NodeJS.ProcessEnv =>
+  Object.fromEntries(PASSED_ON.flatMap((key) => (process.env[key] === undefined ? [] : [[key, process.env[key]]])))
+
 const start = (command: GuardedCommand, died: Deferred.Deferred<never, ProcessDied>): Running => {
   const { program, args, pidFile = "", scratchFolder = "" } = command
   const guard = spawn("sh", ["-c", GUARD, "guard", pidFile, scratchFolder, program, ...args], {
     detached: true,
-    stdio: ["pipe", "ignore", "pipe"]
+    stdio: ["pipe", "ignore", "pipe"],
+    env: plainEnvironment()
   })
   const running: Running = { guard, isStopping: false }
   let said = ""

@@ -19,6 +19,12 @@ export const isLoopback = (c: Context): boolean => {
   return /^(?:127\.|::1$|::ffff:127\.)/.test(incoming?.socket.remoteAddress ?? "")
 }
 
+/** A browser says which page asks. None of ours does: any other one would play the person who pays, or break things. */
+export const isOfPage = (c: Context): boolean => {
+  const site = c.req.header("sec-fetch-site")
+  return c.req.header("origin") !== undefined || (site !== undefined && site !== "none")
+}
+
 const problemsOf = SchemaIssue.makeFormatterStandardSchemaV1()
 
 /** The body as `schema` has it, or all that is wrong with it. */

@@ -35,6 +35,9 @@ const absent = (path: string) =>
 /** A disk that holds these files. A file without content is there and cannot be read. */
 export const disk = (files: Record<string, string | undefined> = {}): Layer.Layer<FileSystem.FileSystem> =>
   FileSystem.layerNoop({
+    // A name tells the mode of its file: `/run/key.666`.
+    stat: (path) =>
+      Effect.succeed({ mode: Number.parseInt(/\.([0-7]{3})$/.exec(path)?.[1] ?? "600", 8) } as FileSystem.File.Info),
     readFileString: (path) => {
       if (!Object.hasOwn(files, path)) return Effect.fail(absent(path))
       const content = files[path]

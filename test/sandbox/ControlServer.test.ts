@@ -36,7 +36,7 @@ const world = desk.pipe(Layer.provideMerge(Layer.effectDiscard(migrate)), Layer.
 const sentTo = (wallet: string): ReadonlyArray<Usdc> => sent.filter(([to]) => to === wallet).map(([, amount]) => amount)
 
 /** The control endpoints, as a caller at `from` sees them; `nowhere` is one without a socket. */
-const open = Effect.fnUntraced(function* (from = "127.0.0.1") {
+const open = Effect.fnUntraced(function* (from = "127.0.0.1", headers: Record<string, string> = {}) {
   const addRoutes = yield* controlRoutes({
     token: TOKEN,
     pricePerMint: PRICE,
@@ -49,7 +49,7 @@ const open = Effect.fnUntraced(function* (from = "127.0.0.1") {
   const env = from === "nowhere" ? {} : { incoming: { socket: { remoteAddress: from } } }
   return Effect.fnUntraced(function* (method: string, path: string, body?: unknown) {
     const text = typeof body === "string" ? body : JSON.stringify(body)
-    const init = { method, ...(text === undefined ? {} : { body: text }) }
+    const init = { method, headers, ...(text === undefined ? {} : { body: text }) }
     const response = yield* Effect.promise(async () => app.request(`/sandbox${path}`, init, env))
     return { status: response.status, json: yield* Effect.promise((): Promise<unknown> => response.json()) }
   })
@@ -294,6 +294,19 @@ describe("the control server", () => {
         ] as const) {
           assert.strictEqual((yield* request(method, path)).status, 403)
         }
+      })
+    )
+
+    it.effect.each([
+      { origin: "https://evil.example" },
+      { origin: "null" },
+      { "sec-fetch-site": "cross-site" },
+      { "sec-fetch-site": "same-origin" }
+    ])("answers no page of a browser: %j", (headers) =>
+      Effect.gen(function* () {
+        const request = yield* open("127.0.0.1", headers)
+        assert.strictEqual((yield* request("POST", "/orders", { quantity: 1, pay: "now" })).status, 403)
+        assert.strictEqual((yield* request("PUT", "/faults")).status, 403)
       })
     )
 
