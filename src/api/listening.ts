@@ -4,6 +4,7 @@ import { createServer, type Server } from "node:http"
 import type { Socket } from "node:net"
 import { Settings } from "../config/Settings.ts"
 import { refuse, refuseExpectation, REQUEST_MS_MAX } from "./refusals.ts"
+import { keepPlaces } from "./sockets.ts"
 
 /** Requests that are under way at a stop are few and short; listeners are told at once. */
 const STOP_WITHIN = "1 second"
@@ -14,17 +15,18 @@ const STOP_WITHIN = "1 second"
  */
 const SILENT_SOCKET_MS = 150_000
 
-/** Sockets at once: pages and listeners, and what a scraper and a proxy keep open. */
-const CONNECTIONS_MAX = 2_000
+/** How often Node looks for requests that take too long: without it they would be cut up to half a minute late. */
+const CHECK_MS = 1_000
 
 const makeServer = (): Server => {
   const server = createServer({
     requestTimeout: REQUEST_MS_MAX,
     headersTimeout: REQUEST_MS_MAX,
+    connectionsCheckingInterval: CHECK_MS,
     // Node would refuse it without a word: `manners` does it with one.
     requireHostHeader: false
   })
-  server.maxConnections = CONNECTIONS_MAX
+  keepPlaces(server)
   server.setTimeout(SILENT_SOCKET_MS)
   server.on("clientError", (error, socket) => refuse(error, socket as Socket))
   server.on("checkExpectation", refuseExpectation)

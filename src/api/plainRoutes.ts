@@ -58,19 +58,26 @@ const docs = HttpApiScalar.layer(Api, { path: "/docs", scalar: { withDefaultFont
   Layer.provide(HttpRouter.middleware(Effect.map(HttpServerResponse.setHeaders(DOCS_HEADERS))).layer)
 )
 
-const unknown = HttpRouter.add(
-  "*",
-  // As "/*" it would win over "/" where it is registered first.
-  "*",
-  Effect.map(HttpServerRequest.HttpServerRequest, ({ method }) =>
-    ProblemDetails.toResponse({
-      type: ProblemDetails.blankType,
-      status: 404,
-      title: "Not Found",
-      detail: `There is nothing at this path for ${method}. See /docs.`
-    })
+/** HEAD is not among them: where nothing answers it, the router asks what answers GET. */
+const METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const
+
+const unknown = HttpRouter.use((router) =>
+  Effect.forEach(
+    METHODS,
+    (method) =>
+      // As "/*" it would win over "/" where it is registered first.
+      router.add(method, "*", Effect.map(HttpServerRequest.HttpServerRequest, nothingHere)),
+    { discard: true }
   )
 )
+
+const nothingHere = ({ method }: HttpServerRequest.HttpServerRequest) =>
+  ProblemDetails.toResponse({
+    type: ProblemDetails.blankType,
+    status: 404,
+    title: "Not Found",
+    detail: `There is nothing at this path for ${method}. See /docs.`
+  })
 
 /** What is beside the API's definition. */
 export const layer = Layer.mergeAll(metrics, page, docs, unknown)
