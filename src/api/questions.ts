@@ -49,11 +49,17 @@ const readTasks = Effect.fnUntraced(function* (query: typeof TaskQuery.Type) {
 
 const isStatus = (text: string): boolean => StatusText.literals.some((status) => status === text)
 
+/** Beyond these PostgreSQL has no finite times: 4713 BC and 294276 AD ("Date/Time Types"). */
+const PLACED_MS_MIN = -210_866_803_200_000
+const PLACED_MS_MAX = 9_224_318_016_000_000
+
 /** A cursor that nobody gave out leads to the beginning. */
 const placeOf = (cursor: string | undefined): TaskPlace | undefined => {
   const [, ms, id] =
     /^(-?(?:\d{1,17}(?:\.\d{1,6})?|Infinity))_([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/.exec(cursor ?? "") ?? []
-  return ms === undefined || id === undefined ? undefined : { placedAtMs: Number(ms), id }
+  const placedAtMs = Number(ms)
+  const isTime = !Number.isFinite(placedAtMs) || (placedAtMs > PLACED_MS_MIN && placedAtMs < PLACED_MS_MAX)
+  return ms === undefined || id === undefined || !isTime ? undefined : { placedAtMs, id }
 }
 
 const readTask = Effect.fnUntraced(function* (name: string) {

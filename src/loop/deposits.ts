@@ -87,8 +87,8 @@ export const makeCountDeposits = () => {
     yield* Effect.forEach(seen, tellUnexplained, { discard: true })
     const losses = new Map<WalletId, Loss>()
     for (const one of seen) {
-      if (isLacking(one)) losses.set(one.orders.wallet.id, yield* explain(one, block))
-      else if (one.standing === "even") forget(one.orders.wallet.id)
+      if (one.standing === "less") losses.set(one.orders.wallet.id, yield* explain(one, block))
+      if (one.standing === "even") forget(one.orders.wallet.id)
     }
     const unspent = yield* readUnspent(seen, losses)
     const known = seen.map((one): [WalletId, Known] => {
@@ -139,25 +139,26 @@ const look = (orders: WalletOrders, balance: Usdc, arrived: ReadonlyArray<FoundD
 const dueOf = ({ orders, fresh }: Seen): bigint =>
   (orders.books?.balance ?? 0n) + sum(fresh.map(({ amount }) => amount))
 
-/** Also where what is reserved would cover it: else a theft would be in sight only once that is spent. */
-const isLacking = (one: Seen): boolean =>
-  one.standing === "less" || (one.standing === "even" && one.orders.foreign === 0n && lacksMore(one))
+/** Money that is missing is covered by what is reserved: paid before a backup was restored, or gone. */
+const isCovered = (one: Seen): boolean =>
+  one.standing === "even" && one.orders.books !== undefined && one.orders.foreign === 0n && lacksMore(one)
 
 const lacksMore = (one: Seen): boolean => one.balance + one.orders.maybeSpent - one.orders.foreign < dueOf(one)
 
 /**
- * Money that is there while no transfer shows how it came. Books below zero are more than that: payments were proven
+ * Money that is there while no transfer shows how it came, or missing where what is reserved would cover it. Books below zero are more than that: payments were proven
  * whose money never came by them, so that a theft of as much would not be seen.
  */
 const tellUnexplained = Effect.fnUntraced(function* (one: Seen) {
   const { agentAddress } = one.orders.wallet
   const due = dueOf(one)
   const key = `books:${agentAddress}`
-  if (due >= 0n && one.standing !== "more") return yield* Incidents.close(key)
+  if (due >= 0n && one.standing !== "more" && !isCovered(one)) return yield* Incidents.close(key)
+  const explained = isCovered(one) ? "its recorded deposits and payments come to" : "its recorded deposits explain"
   const words =
     due < 0n
       ? `the books of ${agentAddress} come to ${format(due)} USDC: a deposit of it is not recorded`
-      : `${agentAddress} holds ${format(one.balance)} USDC, and its recorded deposits explain ${format(due)}`
+      : `${agentAddress} holds ${format(one.balance)} USDC, and ${explained} ${format(due)}`
   const remedy = "see that the nodes serve all logs of USDC, and compare with: ai-mint reconcile"
   yield* Incidents.raise(key, `${words}; ${remedy}`, due < 0n && one.standing !== "unread" ? 0 : UNEXPLAINED_MS)
   if (due < 0n) yield* Log.errorOnce(key, `🚨 ${words}`, { wallet: agentAddress })
@@ -202,7 +203,7 @@ const moveCursors = Effect.fnUntraced(function* (
   const isDue = ({ orders, standing, fresh }: Seen) =>
     standing === "even" && whole.has(orders.wallet.id) && (fresh.length > 0 || isBehind(orders, block))
   // The transfer that took what is missing is found above the cursor.
-  const due = seen.filter((one) => isDue(one) && !isLacking(one))
+  const due = seen.filter((one) => isDue(one) && !isCovered(one))
   const isBefore = ({ books }: WalletOrders, { number }: Block) => books !== undefined && books.countedBlock < number
   const earlier = { ...block, number: block.number - LOGS_BEHIND_MAX }
   yield* moveTo(

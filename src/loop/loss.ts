@@ -46,7 +46,6 @@ export const makeExplainLoss = () => {
   const explain = Effect.fn("CheckLoop.explainLoss")(function* ({ orders, balance, fresh }: Lacking, block: Block) {
     const { wallet, books } = orders
     const due = (books?.balance ?? 0n) + sum(fresh.map(({ amount }) => amount))
-    // What is reserved may be spent already, where the ledger was restored from a backup.
     const missing = due - balance - orders.reserved
     const query = {
       wallets: [wallet.agentAddress],
@@ -64,7 +63,7 @@ export const makeExplainLoss = () => {
     const stray = others.find(({ nonce }) => nonce === undefined || !reserved.has(nonce))
     if (stray !== undefined) return yield* stop(orders, strayWords(stray))
     const spentOn = new Set(unknown.flatMap(({ nonce }) => (nonce && ours.get(nonce)) ?? []))
-    if (spentOn.size > 0 || missing <= 0n) {
+    if (spentOn.size > 0) {
       looks.delete(wallet.id)
       return { unclear: undefined, spentOn } satisfies Loss as Loss
     }

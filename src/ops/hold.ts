@@ -4,7 +4,7 @@ import { type BadTask, TaskRepo } from "../task/TaskRepo.ts"
 import { eachAlone } from "./eachAlone.ts"
 import { tellHeld } from "./held.ts"
 
-/** Sets tasks aside for a person. Those whose rows cannot be written are held all the same, and their rows do not say so. */
+/** Sets tasks aside for a person, and gives those that were not before. Those whose rows cannot be written are held all the same, and their rows do not say so. */
 export const holdTasks = Effect.fnUntraced(function* (bad: ReadonlyArray<BadTask>) {
   const repo = yield* TaskRepo
   const nowMs = yield* Clock.currentTimeMillis
@@ -14,6 +14,7 @@ export const holdTasks = Effect.fnUntraced(function* (bad: ReadonlyArray<BadTask
   for (const { taskId, reason } of bad) {
     if (all.has(taskId)) yield* tellHeld(taskId, reason)
   }
+  return all
 })
 
 export const holdTask = (taskId: TaskId, reason: string) => holdTasks([{ taskId, reason }])

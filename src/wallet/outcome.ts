@@ -173,9 +173,9 @@ export const setAside = Effect.fnUntraced(function* (batch: Batch, what: string,
   const reason = `batch ${batch.number}: ${what}`
   const spent = outcome?._tag === "Used" ? outcome : undefined
   const saved = yield* repo.saveBatch({ before: batch, after: hold(batch, reason, nowMs, spent) }, nowMs)
-  if (saved) {
-    yield* Log.error(`🚨 Task ${shortId(batch.taskId)}, ${reason}`, { task: batch.taskId, nonce: batch.nonce })
-    yield* holdTask(batch.taskId, messages.held(reason))
-  }
-  return saved
+  if (!saved) return false
+  const held = yield* holdTask(batch.taskId, messages.held(reason))
+  // An order that has ended is not held any more: nothing else would tell of it.
+  if (!held.has(batch.taskId)) yield* Log.error(`🚨 Task ${shortId(batch.taskId)}, ${reason}`, { task: batch.taskId })
+  return true
 })

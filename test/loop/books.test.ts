@@ -9,6 +9,8 @@ import { launch, LogLines, onWorld, pass } from "../support/executor.ts"
 import * as Pglite from "../support/Pglite.ts"
 import { order, paidOrder, person, readTask } from "../support/orders.ts"
 import { NoOffer } from "../../src/mint/Minter.ts"
+import { resolve } from "../../src/operator/resolve.ts"
+import { atWork } from "../operator/given.ts"
 import { World } from "../support/World.ts"
 import { books, units } from "./given.ts"
 
@@ -70,18 +72,26 @@ layer(Pglite.layer())("the books of a wallet", (it) => {
     }).pipe(onWorld())
   )
 
-  it.effect("show a theft though what is reserved would cover it", () =>
+  it.effect("keep a theft in sight though what is reserved would cover it", () =>
     Effect.gen(function* () {
       const world = yield* World
       world.manners.quote = () => new NoOffer({ reason: "Unavailable", message: "the mint server is down" })
-      const { who } = yield* paidOrder("ann", 5)
+      const { who, task } = yield* paidOrder("ann", 5)
       yield* launch()
       yield* pass(60)
       yield* order(who, 2)
       world.spend(who.agentAddress, THIEF, units(3))
+      world.deposit(who.agentAddress, units(1))
+      yield* pass(330)
+      assert.strictEqual((yield* books)?.stopped_reason, null)
+      const open = yield* Incidents.open
+      assert.isTrue(
+        open.some(({ words }) => words.includes("holds 3.00 USDC, and its recorded deposits and payments come to 6.00"))
+      )
+      yield* resolve(task, { as: "failed" }, "the money is gone")
       yield* pass(30)
       assert.include((yield* books)?.stopped_reason, `3.00 USDC went to ${THIEF}`)
-    }).pipe(onWorld())
+    }).pipe(atWork())
   )
 
   it.effect("are searched page by page after weeks, while orders that can be paid are", () =>

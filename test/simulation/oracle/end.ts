@@ -65,6 +65,18 @@ const isBesideForeign = (tables: Tables, { walletId, status }: StoredTask): bool
       ![...tables.batches.values()].some(({ taskId }) => taskId === other.id)
   )
 
+/** A thief took what orders that wait for their token keep: the theft stops the wallet once that is spent or free. */
+const isBesideCoveredTheft = ({ chain, thefts }: World, tables: Tables, { walletId, status }: StoredTask): boolean => {
+  const agent = tables.wallets.get(walletId)?.agentAddress as Address
+  return (
+    status === "pending_payment" &&
+    chain.transfersOf(agent).some((one) => thefts.has(one)) &&
+    [...tables.tasks.values()].some(
+      (other) => other.walletId === walletId && (other.status === "funded" || other.status === "processing")
+    )
+  )
+}
+
 /** A thief took what a held refund keeps: the theft shows, and stops the wallet, once a person has withdrawn the refund. */
 const isBesideRobbedRefund = (
   { chain, thefts }: World,
@@ -97,6 +109,7 @@ const needsPerson = (world: World, tables: Tables, task: StoredTask): boolean =>
   isBesideForeign(tables, task) ||
   isBesideShort(world, tables, task) ||
   isBesideRobbedRefund(world, tables, task) ||
+  isBesideCoveredTheft(world, tables, task) ||
   isRobbed(world, tables, task) ||
   isOverdrawn(world, tables, task) ||
   (task.status !== "pending_payment" && isStopped(tables, task))
