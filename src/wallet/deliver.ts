@@ -34,10 +34,12 @@ const LOOKS_AT_ONE_NODE = 2
 /** Looks for the mints of a paid batch. A payment is never made again; its bytes may be sent again to a server. */
 export const deliverBatch = Effect.fn("Wallet.deliverBatch")(function* (work: WalletWork, batch: Batch) {
   const repo = yield* TaskRepo
-  const unclaimed = yield* mintsFor(batch, batch.looks >= LOOKS_AT_ONE_NODE)
+  const nowMs = yield* Clock.currentTimeMillis
+  const isTime = nowMs >= resendAtMs(batch, yield* confirmMs)
+  // Before the bytes go out again no node may have them: one whose logs are short proves nothing.
+  const unclaimed = yield* mintsFor(batch, batch.looks >= LOOKS_AT_ONE_NODE || (isTime && (yield* isAskable(batch))))
   const mints = mintsOf(batch, unclaimed)
   if (mints.length > 0) return yield* record(work, batch, mints)
-  const nowMs = yield* Clock.currentTimeMillis
   yield* warnWhenLate(batch, nowMs)
   // What is there is not asked for again, though it is not in the transactions that the server named.
   if (unclaimed.length === 0 && !work.held.has(batch.taskId)) {
@@ -46,7 +48,7 @@ export const deliverBatch = Effect.fn("Wallet.deliverBatch")(function* (work: Wa
     const why = yield* whyHeld(batch, { mined, mayAsk, nowMs })
     if (why !== undefined && work.tasks.some(({ id }) => id === batch.taskId)) {
       yield* holdTask(batch.taskId, messages.undelivered(batch.number, why))
-    } else if (mayAsk && batch.window !== undefined && nowMs >= resendAtMs(batch, yield* confirmMs)) {
+    } else if (mayAsk && batch.window !== undefined && isTime) {
       return yield* resendPayment(work, batch, batch.window, undefined)
     }
   }
