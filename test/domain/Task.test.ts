@@ -52,7 +52,8 @@ describe("a row that is read", () => {
 
   it("is an order where all is well, its addresses in lower case", () => {
     const shouted = { ...row, userAddress: `0x${"A".repeat(40)}`, token: ` 0X${"B".repeat(40)} ` }
-    const read = readTask(shouted, aWallet)
+    const hers = Result.succeed({ ...wallet, userAddress: account("a") })
+    const read = readTask(shouted, hers)
     assert.deepStrictEqual(read, Result.succeed({ ...taskOf(), userAddress: account("a"), token: account("b") }))
   })
 
