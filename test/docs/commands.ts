@@ -55,7 +55,7 @@ const GROUPS = new Set(["tasks", "wallets", "sandbox"])
 
 /** Flags that a value follows. */
 const VALUED =
-  /^--(why|as|batch|mints|wallet|token|user|amount|price|quantity|status|limit|cursor|id|completions|log-level)$/
+  /^--(why|as|batch|mints|wallet|token|to|user|amount|price|quantity|status|limit|cursor|id|completions|log-level)$/
 
 /** Commands that are started and ended, and those that are not carried out. */
 export const isEndless = ([first]: ReadonlyArray<string>): boolean => first === "watch"
@@ -109,7 +109,8 @@ const TEMPLATE = /^(?:tasks explain|wallets show|cancel|retry|adopt|resolve|refu
 const filledIn = (text: string): string =>
   text.replaceAll(/\$\{([^}]*)\}/g, (_, code: string) => {
     if (/flagsOf/.test(code)) return ""
-    if (/address|wallet/i.test(code)) return "<wallet>"
+    if (/address|wallet|^to$/i.test(code)) return "<wallet>"
+    if (/amount/i.test(code)) return "1.00"
     return /number|quantity/i.test(code) ? "1" : "<task>"
   })
 
