@@ -146,8 +146,9 @@ const isCovered = (one: Seen): boolean =>
 const lacksMore = (one: Seen): boolean => one.balance + one.orders.maybeSpent - one.orders.foreign < dueOf(one)
 
 /**
- * Money that is there while no transfer shows how it came, or missing where what is reserved would cover it. Books below zero are more than that: payments were proven
- * whose money never came by them, so that a theft of as much would not be seen.
+ * Money that is there while no transfer shows how it came, or missing where what is reserved would cover it. Books below
+ * zero are more than that: payments were proven whose money never came by them, so that a theft of as much would not be
+ * seen.
  */
 const tellUnexplained = Effect.fnUntraced(function* (one: Seen) {
   const { agentAddress } = one.orders.wallet

@@ -13,7 +13,8 @@ const SWEEPS_MAX = 6
 export const makeTellUndone = () => {
   let sweeps = new Map<TaskId, number>()
   return Effect.fnUntraced(function* (wanted: ReadonlyArray<TaskId>, done: ReadonlyArray<TaskId>) {
-    const undone = wanted.filter((id) => !done.includes(id))
+    const changed = new Set(done)
+    const undone = wanted.filter((id) => !changed.has(id))
     sweeps = new Map(undone.map((id) => [id, (sweeps.get(id) ?? 0) + 1]))
     for (const [id, count] of sweeps) {
       if (count < SWEEPS_MAX) continue

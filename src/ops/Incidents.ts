@@ -60,11 +60,14 @@ const note = Effect.fnUntraced(function* (incident: Omit<Incident, "sinceMs">, a
 export const close = (key: string): Effect.Effect<boolean> =>
   Effect.map(CurrentIncidents, (incidents) => incidents.delete(key))
 
-/** When the condition was last raised; `undefined` where it does not hold. */
-export const lastRaisedMs = Effect.fnUntraced(function* (key: string) {
-  const seenAtMs = (yield* CurrentIncidents).get(key)?.seenAtMs
+/** Tells when a condition was last raised; `undefined` where it does not hold. */
+export const lastRaised = Effect.gen(function* () {
+  const incidents = yield* CurrentIncidents
   const nowMs = yield* Clock.currentTimeMillis
-  return seenAtMs !== undefined && nowMs - seenAtMs <= FORGOTTEN_MS ? seenAtMs : undefined
+  return (key: string): number | undefined => {
+    const seenAtMs = incidents.get(key)?.seenAtMs
+    return seenAtMs !== undefined && nowMs - seenAtMs <= FORGOTTEN_MS ? seenAtMs : undefined
+  }
 })
 
 /** What holds now and has lasted long enough to be shown, the oldest first. */

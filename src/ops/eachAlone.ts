@@ -35,7 +35,8 @@ export const eachAlone = Effect.fnUntraced(function* <A extends Row, R>(rows: Re
 
 /** Rows that nothing is known against, and of the others those whose turn it is. */
 const sorted = Effect.fnUntraced(function* <A extends Row>(rows: ReadonlyArray<A>) {
-  const raised = yield* Effect.forEach(rows, ({ taskId }) => Incidents.lastRaisedMs(keyOf(taskId)))
+  const lastRaisedMs = yield* Incidents.lastRaised
+  const raised = rows.map(({ taskId }) => lastRaisedMs(keyOf(taskId)))
   const refused = rows.flatMap((row, index) => {
     const atMs = raised[index]
     return atMs === undefined ? [] : [{ row, atMs }]

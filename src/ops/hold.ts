@@ -8,8 +8,8 @@ import { tellHeld } from "./held.ts"
 export const holdTasks = Effect.fnUntraced(function* (bad: ReadonlyArray<BadTask>) {
   const repo = yield* TaskRepo
   const nowMs = yield* Clock.currentTimeMillis
-  const held = yield* eachAlone(bad, (some) => repo.hold(some, nowMs))
-  const left = bad.filter(({ taskId }) => !held.includes(taskId))
+  const held = new Set(yield* eachAlone(bad, (some) => repo.hold(some, nowMs)))
+  const left = bad.filter(({ taskId }) => !held.has(taskId))
   const all = new Set([...held, ...(left.length === 0 ? [] : yield* repo.hold(left, nowMs, { inRow: false }))])
   for (const { taskId, reason } of bad) {
     if (all.has(taskId)) yield* tellHeld(taskId, reason)

@@ -36,15 +36,16 @@ export const deliverBatch = Effect.fn("Wallet.deliverBatch")(function* (work: Wa
   const repo = yield* TaskRepo
   const nowMs = yield* Clock.currentTimeMillis
   const isTime = nowMs >= resendAtMs(batch, yield* confirmMs)
+  const askable = yield* isAskable(batch)
   // Before the bytes go out again no node may have them: one whose logs are short proves nothing.
-  const unclaimed = yield* mintsFor(batch, batch.looks >= LOOKS_AT_ONE_NODE || (isTime && (yield* isAskable(batch))))
+  const unclaimed = yield* mintsFor(batch, batch.looks >= LOOKS_AT_ONE_NODE || (isTime && askable))
   const mints = mintsOf(batch, unclaimed)
   if (mints.length > 0) return yield* record(work, batch, mints)
   yield* warnWhenLate(batch, nowMs)
   // What is there is not asked for again, though it is not in the transactions that the server named.
   if (unclaimed.length === 0 && !work.held.has(batch.taskId)) {
     const mined = yield* namedAndMined(batch)
-    const mayAsk = mined.length === 0 && (yield* isAskable(batch))
+    const mayAsk = mined.length === 0 && askable
     const why = yield* whyHeld(batch, { mined, mayAsk, nowMs })
     if (why !== undefined && work.tasks.some(({ id }) => id === batch.taskId)) {
       yield* holdTask(batch.taskId, messages.undelivered(batch.number, why))

@@ -188,7 +188,7 @@ export const stopWallet = Effect.fnUntraced(function* (
 })
 
 /** The stop holds whether or not its orders can say so: a row that cannot be written, or that another program has, does not. */
-const tellStopped = Effect.fnUntraced(function* (
+export const tellStopped = Effect.fnUntraced(function* (
   { sql, time }: Statements,
   { walletId, reason }: { readonly walletId: WalletId; readonly reason: string },
   nowMs: number

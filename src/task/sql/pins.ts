@@ -1,9 +1,9 @@
 import { Effect, Schema } from "effect"
 import type { SqlClient } from "effect/sql"
 import type { Fragment } from "effect/sql/Statement"
-import { messages } from "../../domain/Task.ts"
 import { identityFault, type WalletId } from "../../domain/Wallet.ts"
 import type { StoppedWallet } from "../TaskRepo.ts"
+import { tellStopped } from "./deposits.ts"
 import { IdentityFields, identityOf, WalletFields } from "./rows.ts"
 import type { Statements } from "./statements.ts"
 import { instantOf } from "./TimeColumns.ts"
@@ -92,16 +92,9 @@ const stopNow = Effect.fnUntraced(function* (on: Statements, { walletId, reason 
     RETURNING wallet_id`
   if (rows.length === 0) return false
   // The wallet is stopped, whether or not the rows of its orders can be written.
-  yield* Effect.ignore(tellOrders(on, { walletId, reason }, nowMs))
+  yield* Effect.ignore(sql.withTransaction(tellStopped(on, { walletId, reason }, nowMs)))
   return true
 })
-
-const tellOrders = ({ sql, time }: Statements, { walletId, reason }: Stop, nowMs: number) => sql`
-  UPDATE ai_agent_tasks t SET error_message = ${messages.stopped(reason)},
-    updated_at = ${time.write("ai_agent_tasks", "updated_at", nowMs)}
-  FROM (SELECT id FROM ai_agent_tasks WHERE agent_wallet_id = ${walletId}::uuid
-    AND status IN ('pending_payment', 'funded', 'processing') ORDER BY id FOR NO KEY UPDATE) open
-  WHERE t.id = open.id`
 
 /** What was noted of a wallet becomes what a person has looked at. */
 export const repin = (
