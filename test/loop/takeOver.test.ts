@@ -4,7 +4,7 @@ import { SqlClient } from "effect/sql"
 import { usdc } from "../../src/domain/Usdc.ts"
 import * as Pglite from "../support/Pglite.ts"
 import { onWorld, pass, start } from "../support/executor.ts"
-import { heldReason, order, person, readTask, TOKEN } from "../support/orders.ts"
+import { heldReason, order, person, readBatches, readTask, TOKEN } from "../support/orders.ts"
 import { World } from "../support/World.ts"
 import { adopt } from "../../src/operator/adopt.ts"
 import { cancel } from "../../src/operator/cancel.ts"
@@ -55,6 +55,20 @@ layer(Pglite.layer())("an order that v1.1 left in processing", (it) => {
       assert.deepInclude(yield* readTask(task), { status: "completed", mints_completed: 20 })
       assert.strictEqual(world.mintsTo(who.userAddress), 20)
       assert.strictEqual(world.balance(who.agentAddress), 0n)
+    }).pipe(onWorld())
+  )
+
+  it.effect("is not taken over while the chain stands still: a payment of v1.1's may still get into a block", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const { task } = yield* leftBehind({ counted: 10, paid: 10, left: 10 }, minutesAgo(50))
+      yield* start
+      world.halt(true)
+      yield* pass(900)
+      assert.lengthOf(yield* readBatches(task), 0)
+      world.halt(false)
+      yield* pass(60)
+      assert.deepInclude(yield* readTask(task), { status: "completed", mints_completed: 20 })
     }).pipe(onWorld())
   )
 
