@@ -22,26 +22,22 @@ import { notifyReady } from "./ops/ready.ts"
 import * as Tracing from "./ops/tracing.ts"
 import { version } from "./ops/version.ts"
 import * as Database from "./task/Database.ts"
-import { layerFor } from "./task/prepare.ts"
+import { layerAsIs, layerFor } from "./task/prepare.ts"
 import { TaskRepo } from "./task/TaskRepo.ts"
 import { checkKeySample } from "./wallet/keySample.ts"
 import { UsdcCode } from "./wallet/UsdcCode.ts"
 import * as WalletActors from "./wallet/WalletActors.ts"
 
+/** The chain that is given, by what tells it from others. */
+const chainIdentity = Effect.gen(function* () {
+  const { network } = yield* Settings
+  const chain = yield* ChainClient
+  const { number: confirmedBlock } = yield* chain.confirmedBlock
+  return { chainId: network.chainId, usdc: network.usdc.address, genesis: chain.genesis, confirmedBlock }
+})
+
 /** The ledger in the database that is given, bound to the chain that is given. */
-const ledger = Layer.unwrap(
-  Effect.gen(function* () {
-    const { network } = yield* Settings
-    const chain = yield* ChainClient
-    const { number: confirmedBlock } = yield* chain.confirmedBlock
-    return layerFor({
-      chainId: network.chainId,
-      usdc: network.usdc.address,
-      genesis: chain.genesis,
-      confirmedBlock
-    })
-  })
-)
+const ledger = Layer.unwrap(Effect.map(chainIdentity, layerFor))
 
 /** What the loops work with, over any chain, mint server and database. The actors end before the ledger closes. */
 export const core = WalletActors.layer.pipe(Layer.provideMerge(ledger))
@@ -49,8 +45,8 @@ export const core = WalletActors.layer.pipe(Layer.provideMerge(ledger))
 /** The real chain, keys and mint server, as the settings name them. */
 export const outside = Layer.mergeAll(ChainClientViem.layer, KeyCustodyAes.layer, MinterLayer.layer)
 
-/** What people's commands work with: the ledger and what is outside, and no loop. */
-export const tools = ledger.pipe(Layer.provideMerge(outside))
+/** What people's commands work with: the ledger as it is and what is outside, and no loop. */
+export const tools = Layer.unwrap(Effect.map(chainIdentity, layerAsIs)).pipe(Layer.provideMerge(outside))
 
 /** The operator's database, as `DATABASE_URL` names it. */
 export const database = Database.layer

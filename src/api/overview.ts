@@ -5,7 +5,7 @@ import * as Progress from "../ops/Progress.ts"
 import { version } from "../ops/version.ts"
 import { DecisionRepo } from "../task/DecisionRepo.ts"
 import type { LedgerError } from "../task/TaskRepo.ts"
-import { type LedgerFigures, WatchRepo } from "../task/WatchRepo.ts"
+import { type AttentionItem, type LedgerFigures, WatchRepo } from "../task/WatchRepo.ts"
 import type * as System from "./contract/system.ts"
 import { Readiness } from "./readiness.ts"
 import { attentionOf, eventOf, incidentOf, taskOf } from "./views.ts"
@@ -41,9 +41,9 @@ export class Overview extends Context.Service<
   )
 }
 
-/** The same without an executor: its loops have not moved yet, and everything else is looked at. */
+/** The same without an executor: a process that has just begun, with loops that have not moved yet. */
 export const overviewOnce = Effect.flatMap(Overview, ({ now }) => now).pipe(
-  Effect.provide(Overview.layer.pipe(Layer.provide(Readiness.layer)))
+  Effect.provide(Overview.layer.pipe(Layer.provide(Readiness.layer), Layer.provideMerge(Progress.layer)))
 )
 
 const versionNow = Effect.gen(function* () {
@@ -75,8 +75,6 @@ const gather = Effect.fnUntraced(function* (figuresNow: Effect.Effect<LedgerFigu
   const open = yield* watch.listTasks({ statuses: OPEN }, { after: undefined, limit: OPEN_MAX })
   const incidents = yield* Incidents.open
   const attention = yield* watch.attention(ATTENTION_MAX)
-  const { count: stopped } = figures.stoppedWallets
-  const { count: unknown } = figures.batches.find(({ status }) => status === "unknown") ?? { count: 0 }
   return {
     command: "status",
     now: nowMs,
@@ -93,10 +91,17 @@ const gather = Effect.fnUntraced(function* (figuresNow: Effect.Effect<LedgerFigu
       .filter(({ status }) => OPEN.some((one) => one === status))
       .reduce((n, { count }) => n + count, 0),
     attention: [...incidents.map(incidentOf), ...attention.map(attentionOf)].slice(0, ATTENTION_MAX),
-    attentionCount:
-      incidents.length + Math.max(attention.length, figures.held.count + figures.undelivered.count + unknown + stopped),
+    attentionCount: incidents.length + countOf(attention, figures),
     lately: yield* latelyOf(watch),
     readiness: yield* (yield* Readiness).now,
     pauses: (yield* (yield* DecisionRepo).pauses).map(({ scope, reason, sinceMs: since }) => ({ scope, reason, since }))
   } satisfies System.Overview as System.Overview
 })
+
+/** All that need a look: where the list is cut, the sums tell how many there are. */
+const countOf = (attention: ReadonlyArray<AttentionItem>, figures: LedgerFigures): number => {
+  if (attention.length < ATTENTION_MAX) return attention.length
+  const { count: unknown } = figures.batches.find(({ status }) => status === "unknown") ?? { count: 0 }
+  const { held, undelivered, stoppedWallets } = figures
+  return Math.max(attention.length, held.count + undelivered.count + unknown + stoppedWallets.count)
+}

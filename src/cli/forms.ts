@@ -7,7 +7,7 @@ import { type Report, wordsOf } from "./words/decisions.ts"
 import { explanationWords } from "./words/explain.ts"
 import type { Look } from "./words/paint.ts"
 import { pausedWords } from "./words/pauses.ts"
-import { statusWords } from "./words/status.ts"
+import { directStatusWords, statusWords } from "./words/status.ts"
 import { taskListWords, taskWords } from "./words/tasks.ts"
 import { walletWords } from "./words/wallet.ts"
 
@@ -21,6 +21,7 @@ const answer = <S extends Schema.ConstraintEncoder<unknown>>(
 ): Form<S["Type"]> => ({ words, json: Schema.encodeSync(schema) })
 
 export const status = answer(System.Overview, statusWords)
+export const directStatus = answer(System.Overview, directStatusWords)
 export const taskList = answer(Tasks.TaskPage, taskListWords)
 export const task = answer(Tasks.Task, taskWords)
 export const explanation = answer(Tasks.Explanation, explanationWords)

@@ -33,7 +33,11 @@ const ask = Effect.fnUntraced(function* (settings: SettingsShape, url: string) {
     [Effect.result(get(`${url}/version`, LIMIT)), Effect.option(get(`${url}/healthz`, LIMIT))],
     { concurrency: "unbounded" }
   )
-  if (Result.isSuccess(told)) return [runs(settings, url, told.success), ...healthOf(health)]
+  if (Result.isSuccess(told)) {
+    const running = runs(settings, url, told.success)
+    const token = running.level === "ok" ? yield* lookAtToken(settings, url) : []
+    return [running, ...healthOf(health), ...token]
+  }
   const detail = `none answers at ${url} (${told.failure.message})`
   return [say.warn({ what: "running", detail, remedy: "Start it: pm2 start ecosystem.config.cjs (or npm start)." })]
 })
@@ -79,3 +83,25 @@ const deadLoops = (body: string): ReadonlyArray<string> =>
     onNone: () => [],
     onSome: ({ loops }) => loops.filter(({ alive }) => !alive).map(({ name }) => name)
   })
+
+/** A token that was changed here and not where the executor has it from ends every command and page in a refusal. */
+const lookAtToken = Effect.fnUntraced(function* ({ opsToken }: SettingsShape, url: string) {
+  const token = Option.getOrUndefined(opsToken)
+  const answer = Option.getOrUndefined(yield* Effect.option(get(`${url}/api/pauses`, LIMIT, token)))
+  const what = "token"
+  if (answer?.status === 401) {
+    const detail = token === undefined ? "the executor asks for one, and OPS_TOKEN is not set here" : NOT_TAKEN
+    return [say.warn({ what, detail, remedy: SAME_TOKEN })]
+  }
+  if (answer?.status === 403) {
+    const detail = "the executor has none: page, API and commands are off"
+    return [say.warn({ what, detail, remedy: "Set OPS_TOKEN (openssl rand -hex 32), and restart it." })]
+  }
+  return answer?.status === 200 && token !== undefined ? [say.ok({ what, detail: "OPS_TOKEN is taken" })] : []
+})
+
+const NOT_TAKEN = "the executor does not take the OPS_TOKEN of these settings"
+
+const SAME_TOKEN =
+  "Set the same one here and there. Under pm2 the executor may have an old one of its first start: pm2 delete " +
+  "ai-mint-executor, then env -u OPS_TOKEN pm2 start ecosystem.config.cjs."

@@ -1,4 +1,4 @@
-import { ByteSize, Clock, Duration, Effect, Option, Schema } from "effect"
+import { ByteSize, Clock, Duration, Effect, Option, Redacted, Schema } from "effect"
 import { HttpClient, HttpClientRequest, HttpIncomingMessage } from "effect/http"
 
 /** Nobody answered. The message tells how: a system code such as `ECONNREFUSED`, or the limit that ran out. */
@@ -15,10 +15,12 @@ export interface HttpAnswer {
 const BODY_SIZE_MAX = ByteSize.kibibytes(64)
 
 /** Asks once. Whatever the status is, it is an answer; a redirect is one too, and not followed. */
-export const get = Effect.fnUntraced(function* (url: string, limit: Duration.Duration) {
+export const get = Effect.fnUntraced(function* (url: string, limit: Duration.Duration, token?: Redacted.Redacted) {
   const http = yield* HttpClient.HttpClient
   const startMs = yield* Clock.currentTimeMillis
-  const { status, body } = yield* http.execute(HttpClientRequest.get(url)).pipe(
+  const request = HttpClientRequest.get(url)
+  const asked = token === undefined ? request : HttpClientRequest.bearerToken(request, Redacted.value(token))
+  const { status, body } = yield* http.execute(asked).pipe(
     Effect.mapError(({ cause, reason }) => new NoAnswer({ message: codeOf(cause) ?? reason._tag })),
     Effect.flatMap(({ status, text }) => Effect.map(Effect.option(text), (body) => ({ status, body }))),
     Effect.provideService(HttpIncomingMessage.MaxBodySize, BODY_SIZE_MAX),

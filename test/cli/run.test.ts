@@ -181,7 +181,10 @@ describe("ai-mint", () => {
         Effect.gen(function* () {
           const through = yield* typed(args, { [about]: answer })
           const direct = yield* typed([...args, "--direct"], {}, { direct: straight(answer) })
-          assert.deepStrictEqual([direct.code, direct.asked, direct.stdout], [0, [], through.stdout])
+          assert.deepStrictEqual([direct.code, direct.asked], [0, []])
+          // Of a status, what is said of the executor itself is left out.
+          const same = (text: string) => (args[0] === "status" ? text.slice(text.indexOf("\n\n")) : text)
+          assert.strictEqual(same(direct.stdout), same(through.stdout))
           assert.strictEqual(direct.stderr !== "", args[0] === "status", "that it is not the executor's is said")
         })
       )

@@ -1,9 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Option, Redacted } from "effect"
+import { Effect, Layer, Option, Redacted } from "effect"
 import { SqlClient } from "effect/sql"
 import { migrateDatabase, migrateHere, migrationWords } from "../../src/doctor/migrations.ts"
 import { createV11Tables, describeV11 } from "../support/LedgerV11.ts"
-import { clientAt } from "../support/LedgerSql.ts"
+import { layerAsIs } from "../../src/task/prepare.ts"
+import { TaskRepo } from "../../src/task/TaskRepo.ts"
+import { CHAIN, clientAt } from "../support/LedgerSql.ts"
 import * as Postgres from "../support/Postgres.ts"
 import { settings } from "../support/settings.ts"
 
@@ -63,6 +65,26 @@ describe("ai-mint migrate", () => {
       assert.deepStrictEqual([report.unknown, report.did], [["9001_from_the_future"], false])
       assert.include(migrationWords(report).join("\n"), "install that version again")
     }).pipe(Effect.provide(Postgres.layer()))
+  )
+
+  it.live(
+    "is asked for by commands that go straight to a database that is not up to date, and they leave it as it is",
+    () =>
+      Effect.gen(function* () {
+        yield* createV11Tables()
+        const before = yield* describeV11
+        const look = Effect.provide(TaskRepo, layerAsIs(CHAIN).pipe(Layer.provide(settings())), { local: true })
+        const refusal = yield* Effect.flip(look)
+        assert.strictEqual(refusal._tag, "Outdated")
+        assert.match(
+          refusal.message,
+          /^The database is not up to date, and nothing was done: 0001_v1_tables, .* ai-mint migrate/
+        )
+        assert.strictEqual(yield* tableCount, 3)
+        assert.deepStrictEqual(yield* describeV11, before)
+        yield* migrateHere({ dryRun: false })
+        yield* look
+      }).pipe(Effect.provide(Postgres.layer()))
   )
 
   it.effect("says whose the embedded database is", () =>

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Option, Redacted } from "effect"
 import { examineExecutor } from "../../src/doctor/executor.ts"
 import { examineMintServer } from "../../src/doctor/mintServer.ts"
 import { httpClient } from "../../src/mint/http.ts"
@@ -98,6 +98,27 @@ describe("what the doctor says about the executor", () => {
       const findings = yield* lookAt(url)
       assert.deepStrictEqual(troubles(findings), [["health", "warn"]])
       assert.include(about(findings, "health"), "(HTTP 503: check stands still)")
+    })
+  )
+
+  it.live("is whether it takes the token of the settings", () =>
+    Effect.gen(function* () {
+      const tells = executor({ version, network: "base" })
+      const guarded =
+        (status: number): Script =>
+        (response, request) =>
+          (request.url === "/api/pauses" ? answers(status) : tells)(response, request)
+      const opsToken = Option.some(Redacted.make("ab".repeat(16)))
+      const look = Effect.fnUntraced(function* (status: number, token: typeof opsToken | Option.None<never>) {
+        const { url } = yield* scriptedServer(guarded(status))
+        const place = { ...sound, opsToken: token, opsPort: Number(new URL(url).port) }
+        return about(yield* Effect.provide(examineExecutor(place), httpClient), "token")
+      })
+      assert.include(yield* look(200, opsToken), "ok OPS_TOKEN is taken")
+      assert.match(yield* look(401, opsToken), /^warn the executor does not take .* → .*env -u OPS_TOKEN pm2 start/)
+      assert.include(yield* look(401, Option.none()), "warn the executor asks for one, and OPS_TOKEN is not set here")
+      assert.include(yield* look(403, opsToken), "warn the executor has none: page, API and commands are off")
+      assert.strictEqual(yield* look(500, opsToken), "")
     })
   )
 

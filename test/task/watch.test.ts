@@ -109,6 +109,42 @@ layer(
     })
   )
 
+  it.effect("counts as credit what the books of a wallet have, whatever seems to be left of its deposits", () =>
+    Effect.gen(function* () {
+      const sql = yield* emptied
+      const watch = yield* WatchRepo
+      const credit = Effect.map(watch.figures(NOW_MS), ({ money }) => money.credit)
+      yield* sql`
+        INSERT INTO ai_agent_deposits (tx_hash, log_index, wallet_id, sender, amount, remaining, block, block_at)
+        VALUES ('0x1', 1, ${WALLET}::uuid, '0xaa', 5, 5, 1, now()), ('0x1', 2, ${WALLET}::uuid, '0xaa', 3, 2, 1, now())`
+      assert.strictEqual(yield* credit, 7n, "its books are not opened yet")
+      yield* sql`INSERT INTO ai_agent_wallet_state (wallet_id, book_balance) VALUES (${WALLET}::uuid, 4)`
+      assert.strictEqual(yield* credit, 4n)
+      yield* sql`UPDATE ai_agent_wallet_state SET book_balance = -1`
+      assert.strictEqual(yield* credit, 0n)
+    })
+  )
+
+  it.effect("asks for attention to payments that are unproven or undelivered for a minute", () =>
+    Effect.gen(function* () {
+      const sql = yield* emptied
+      for (const id of [1, 2, 3, 4]) yield* paying(id, { inMs: MINUTE })
+      yield* sql`
+        UPDATE ai_agent_batches SET status_since = now() - CASE WHEN task_id IN (${uuid(1)}::uuid, ${uuid(2)}::uuid)
+          THEN interval '61 seconds' ELSE interval '1 second' END,
+          status = CASE WHEN task_id IN (${uuid(1)}::uuid, ${uuid(3)}::uuid) THEN 'unknown' ELSE 'paid' END,
+          payment_tx = '0x1', payment_block = 1, paid_amount = 1`
+      const items = yield* (yield* WatchRepo).attention(10)
+      assert.sameDeepMembers(
+        items.map(({ kind, taskId }) => [kind, taskId]),
+        [
+          ["unknown", uuid(1)],
+          ["undelivered", uuid(2)]
+        ]
+      )
+    })
+  )
+
   it.effect("leaves out orders whose state is none of ours", () =>
     Effect.gen(function* () {
       yield* emptied

@@ -16,7 +16,8 @@ export const statusCommand = <E>(kit: Kit<E>) =>
     "status",
     how,
     Effect.fnUntraced(function* (asked) {
-      yield* look(kit, asked, { through: ({ control }) => control.overview(), straight: overviewOnce }, Form.status)
+      const form = asked.direct ? Form.directStatus : Form.status
+      yield* look(kit, asked, { through: ({ control }) => control.overview(), straight: overviewOnce }, form)
       if (asked.direct) kit.io.err(DIRECT)
     })
   ).pipe(Command.withDescription("What runs now: is all well, orders and money by state, and what needs a look."))

@@ -5,26 +5,34 @@ import type { Look } from "./paint.ts"
 import { ageOf, hang } from "./text.ts"
 
 /** Whether everything that is needed answers: in one line where it does, else what does not. */
-export const readinessWords = (readiness: Readiness, look: Look): ReadonlyArray<string> => {
+export const readinessWords = (
+  readiness: Readiness,
+  look: Look,
+  { sweeps }: { readonly sweeps: boolean } = { sweeps: true }
+): ReadonlyArray<string> => {
   const { paint } = look
   const lead = readiness.ready ? paint.good("✅ Ready") : paint.bad("❌ Not ready")
-  const [first = "", ...more] = hang(readiness.ready ? "✅ Ready: " : "❌ Not ready: ", figures(readiness, look))
+  const [first = "", ...more] = hang(
+    readiness.ready ? "✅ Ready: " : "❌ Not ready: ",
+    [...figures(readiness), ...(sweeps ? [lastSweep(readiness, look)] : [])].join(", ")
+  )
   const head = first.replace(readiness.ready ? "✅ Ready" : "❌ Not ready", () => lead)
   return [head, ...more, ...problems(readiness).flatMap((problem) => hang("   ❌ ", problem))]
 }
 
-const figures = ({ database, rpc, mintServer, sweep }: Readiness, { nowMs }: Look): string => {
+const lastSweep = ({ sweep }: Readiness, { nowMs }: Look): string =>
+  `last sweep ${sweep.last === undefined ? "none yet" : `${ageOf(sweep.last.at, nowMs)} ago`}`
+
+const figures = ({ database, rpc, mintServer }: Readiness): ReadonlyArray<string> => {
   const well = rpc.filter(({ ok }) => ok)
   const heads = rpc.flatMap(({ head, headAgeMs }) => (head === undefined ? [] : [{ head, ageMs: headAgeMs ?? 0 }]))
   const newest = heads.toSorted((a, b) => (a.head < b.head ? 1 : -1))[0]
   const block = newest === undefined ? "" : ` (block ${newest.head}, ${duration(newest.ageMs)} old)`
-  const swept = sweep.last === undefined ? "none yet" : `${ageOf(sweep.last.at, nowMs)} ago`
   return [
     `database ${took(database)}`,
     `${well.length} of ${counted(rpc.length, "node")}${block}`,
-    `mint server ${took(mintServer)}`,
-    `last sweep ${swept}`
-  ].join(", ")
+    `mint server ${took(mintServer)}`
+  ]
 }
 
 const took = ({ ok, tookMs }: { readonly ok: boolean; readonly tookMs: number }): string =>

@@ -1,5 +1,4 @@
 import type { Attention, Overview } from "../../api/contract/system.ts"
-import { counted } from "../../domain/counted.ts"
 import { shortId } from "../../domain/Task.ts"
 import { duration } from "../../domain/time.ts"
 import { format } from "../../domain/Usdc.ts"
@@ -16,9 +15,23 @@ const OPEN_SHOWN = 10
 const ATTENTION_SHOWN = 10
 
 /** `ai-mint status`. */
-export const statusWords = (overview: Overview, look: Look): ReadonlyArray<string> => [
-  heading(overview, look.paint),
-  ...readinessWords(overview.readiness, look),
+export const statusWords = (overview: Overview, look: Look): ReadonlyArray<string> => {
+  const { startedAt } = overview.version
+  return [
+    `${heading(overview, look.paint)}, up for ${duration(overview.now - startedAt)}`,
+    ...readinessWords(overview.readiness, look),
+    ...figuresWords(overview, look)
+  ]
+}
+
+/** `ai-mint status --direct`: of no executor, so that nothing is said of how long it is up and when it swept. */
+export const directStatusWords = (overview: Overview, look: Look): ReadonlyArray<string> => [
+  `${heading(overview, look.paint)}, without an executor`,
+  ...readinessWords(overview.readiness, look, { sweeps: false }),
+  ...figuresWords(overview, look)
+]
+
+const figuresWords = (overview: Overview, look: Look): ReadonlyArray<string> => [
   "",
   ...orderTable(overview, look.paint),
   "",
@@ -28,9 +41,9 @@ export const statusWords = (overview: Overview, look: Look): ReadonlyArray<strin
   ...openLines(overview, look)
 ]
 
-const heading = ({ version, now }: Overview, paint: Paint): string => {
-  const { name, network, chainId, startedAt } = version
-  return `${paint.strong(`${name} ${version.version}`)} on ${paint.strong(network)} (chain ${chainId}), up for ${duration(now - startedAt)}`
+const heading = ({ version }: Overview, paint: Paint): string => {
+  const { name, network, chainId } = version
+  return `${paint.strong(`${name} ${version.version}`)} on ${paint.strong(network)} (chain ${chainId})`
 }
 
 const orderTable = ({ tasks }: Overview, paint: Paint): ReadonlyArray<string> => {
@@ -62,18 +75,21 @@ const moneyLines = ({ money, moneySince, funnel, now }: Overview): ReadonlyArray
 
 const attentionLines = ({ attention, attentionCount }: Overview, look: Look): ReadonlyArray<string> => {
   const shown = attention.slice(0, ATTENTION_SHOWN)
+  const isCut = attentionCount > shown.length
   const more = attentionCount - shown.length
   return section(look.paint, `Needs a look (${attentionCount})`, [
-    ...shown.flatMap((item) => attentionItem(item, look)),
+    ...shown.flatMap((item) => attentionItem(item, look, isCut)),
     ...(more > 0 ? [`   and ${more} more: ai-mint tasks list --held`] : [])
   ])
 }
 
-const attentionItem = ({ taskId, wallet, batch, since, text, alike, command }: Attention, { nowMs }: Look) => {
+/** How many there are of its cause is said where not all of them are shown. */
+const attentionItem = (item: Attention, { nowMs }: Look, isCut: boolean) => {
+  const { taskId, wallet, batch, since, text, alike, command } = item
   const what = taskId !== undefined ? `Task ${shortId(taskId)}` : wallet !== undefined ? `Wallet ${wallet}` : "All"
   const which = batch === undefined ? "" : `, batch ${batch}`
   const age = since === undefined ? "" : ` (${ageOf(since, nowMs)})`
-  const others = alike > 1 ? ` (${counted(alike, "such case")} in all)` : ""
+  const others = isCut && alike > 1 ? ` (${alike} like it in all)` : ""
   return [...hang("⚠️ ", `${what}${which}${age}: ${text}${others}`), ...hang("   → ", `ai-mint ${command}`)]
 }
 

@@ -22,6 +22,9 @@ const Items = Schema.Array(
 /** A refund is on chain within a minute or two, where there is gas and its wallet may pay. */
 const REFUND_MS = 10 * 60_000
 
+/** A payment is proven and its mints are found within seconds: what takes longer may need a person. */
+const BATCH_MS = 60_000
+
 /** So many of one cause come before those of others: an outage of one thing must not hide everything else. */
 const ALIKE_FIRST = 5
 
@@ -50,7 +53,8 @@ export const attention = Effect.fnUntraced(function* ({ sql }: Statements, limit
       UNION ALL
       SELECT CASE WHEN b.status = 'paid' THEN 'undelivered' ELSE 'unknown' END, b.task_id, b.wallet_id, b.number,
         b.status_since, b.reason
-      FROM ai_agent_batches b WHERE b.status IN ('unknown', 'paid')
+      FROM ai_agent_batches b
+      WHERE b.status IN ('unknown', 'paid') AND b.status_since < ${instantOf(sql, nowMs - BATCH_MS)}
       UNION ALL
       SELECT 'stopped', NULL, ws.wallet_id, NULL, ws.stopped_at, ws.stopped_reason
       FROM ai_agent_wallet_state ws WHERE ws.stopped_at IS NOT NULL

@@ -89,14 +89,30 @@ const all = (rows: ReadonlyArray<{ readonly count: bigint; readonly since_ms: nu
   }
 }
 
-const sumsOf = ({ sql }: Statements) => sql`
-  SELECT d.deposited, d.credit,
+/**
+ * A wallet has at most what its books expect: v1.1 paid for its orders out of deposits without noting it, so that more seems
+ * to be left of them.
+ */
+const creditOf = ({ sql }: Statements) => sql`
+  SELECT ${capped(
+    sql,
+    sql`coalesce(sum(CASE WHEN ws.book_balance IS NULL THEN u.amount
+      ELSE least(u.amount, greatest(ws.book_balance, 0)) END), 0)`
+  )} FROM (
+    SELECT wallet_id, sum(remaining) AS amount FROM ai_agent_deposits
+    WHERE remaining > 0 AND withdrawn_at IS NULL GROUP BY wallet_id
+  ) u LEFT JOIN ai_agent_wallet_state ws ON ws.wallet_id = u.wallet_id`
+
+const sumsOf = (on: Statements) => {
+  const { sql } = on
+  return sql`
+  SELECT d.deposited, (${creditOf(on)}) AS credit,
     (SELECT ${capped(sql, sql`coalesce(sum(amount), 0)`)} FROM ai_agent_refunds WHERE status = 'paid') AS refunded,
     (SELECT count(*) FROM ai_agent_wallet_state WHERE stopped_at IS NOT NULL) AS stopped,
     (SELECT (extract(epoch FROM min(stopped_at)) * 1000)::float8 FROM ai_agent_wallet_state) AS stopped_ms
-  FROM (SELECT ${capped(sql, sql`coalesce(sum(amount), 0)`)} AS deposited,
-    ${capped(sql, sql`coalesce(sum(remaining), 0)`)} AS credit FROM ai_agent_deposits
+  FROM (SELECT ${capped(sql, sql`coalesce(sum(amount), 0)`)} AS deposited FROM ai_agent_deposits
     WHERE withdrawn_at IS NULL) d`
+}
 
 const Began = Schema.Array(Schema.Struct({ began_ms: Ms }))
 const Earlier = Schema.Array(Schema.Struct({ is_there: Schema.Boolean }))

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { statusWords } from "../../../src/cli/words/status.ts"
+import { directStatusWords, statusWords } from "../../../src/cli/words/status.ts"
 import { coloured } from "../../../src/cli/words/paint.ts"
 import { ADDRESS, assertFits, ID, LOOK, LONG, NOW, overviewOf, taskOf } from "./given.ts"
 
@@ -20,6 +20,20 @@ describe("the status", () => {
     assert.match(text, /^completed +1842 +41967\.50$/m)
     assert.match(text.replaceAll(/\s+/g, " "), /42007\.50 USDC paid for mints, 318\.00 USDC refunded/)
     assert.notMatch(text, /Needs a look|Paused|Open orders/)
+  })
+
+  it("says nothing of an executor where none was asked", () => {
+    const text = textOf(directStatusWords(overviewOf(), LOOK))
+    assert.match(text, /^ai-mint-executor \S+ on base \(chain 8453\), without an executor$/m)
+    assert.match(text, /^✅ Ready: database 3 ms, [^]*mint server 24 ms$/m)
+    assert.notMatch(text, /up for|last sweep/)
+  })
+
+  it("says how many are alike where not all of them are shown", () => {
+    const item = { kind: "held", taskId: ID, wallet: ADDRESS, batch: 4, since: NOW, text: "no key", alike: 3 } as const
+    const all = { attention: Array.from({ length: 3 }, () => ({ ...item, command: "doctor" })), attentionCount: 3 }
+    assert.notInclude(textOf(statusWords(overviewOf(all), LOOK)), "like it")
+    assert.include(textOf(statusWords(overviewOf({ ...all, attentionCount: 4 }), LOOK)), "no key (3 like it in all)")
   })
 
   it("names every part that is not well", () => {
