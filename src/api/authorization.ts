@@ -4,7 +4,8 @@ import { createHash, timingSafeEqual } from "node:crypto"
 import { Settings, type SettingsShape } from "../config/Settings.ts"
 import * as Log from "../ops/Log.ts"
 import { tokenRefused } from "../ops/metrics.ts"
-import { type Api, Authorization } from "./contract/Api.ts"
+import { actorWords, CurrentActor } from "../operator/Actor.ts"
+import { type Api, Authorization, OPERATOR_HEADER } from "./contract/Api.ts"
 import { Forbidden, TooMany, Unauthorized } from "./contract/problems.ts"
 import { GUESSES_MAX, makeGuesses } from "./guesses.ts"
 import { whoAsks } from "./rates.ts"
@@ -13,22 +14,32 @@ const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[?::1\]?)$/
 
 export const isLoopback = (host: string): boolean => LOOPBACK.test(host)
 
+/** A token, and the setting that it is of. */
+interface Token {
+  readonly key: "OPS_TOKEN" | "V1_TOKEN"
+  readonly value: Redacted.Redacted
+}
+
 /** What tells whether somebody may come in: any of these tokens, no token, or nothing. */
 export type Door =
-  | { readonly _tag: "Token"; readonly tokens: ReadonlyArray<Redacted.Redacted> }
+  | { readonly _tag: "Token"; readonly tokens: ReadonlyArray<Token> }
   | { readonly _tag: "Open" }
   | { readonly _tag: "Closed" }
 
 /** Without a token only the local network is open, and only to this machine. */
 export const doorOf = ({ opsToken, opsHost, network }: SettingsShape): Door => {
-  if (Option.isSome(opsToken)) return { _tag: "Token", tokens: [opsToken.value] }
+  if (Option.isSome(opsToken)) return { _tag: "Token", tokens: [{ key: "OPS_TOKEN", value: opsToken.value }] }
   return network.name === "local" && isLoopback(opsHost) ? { _tag: "Open" } : { _tag: "Closed" }
 }
 
 /** The door of v1.1's routes: `V1_TOKEN` opens them and nothing else, and `OPS_TOKEN` opens them too. */
 const v1DoorOf = (settings: SettingsShape): Door => {
-  const tokens = [settings.v1Token, settings.opsToken].flatMap((token) => Option.toArray(token))
-  return Option.isSome(settings.v1Token) ? { _tag: "Token", tokens } : doorOf(settings)
+  const { v1Token, opsToken } = settings
+  const tokens: ReadonlyArray<Token> = [
+    ...Option.toArray(v1Token).map((value) => ({ key: "V1_TOKEN" as const, value })),
+    ...Option.toArray(opsToken).map((value) => ({ key: "OPS_TOKEN" as const, value }))
+  ]
+  return Option.isSome(v1Token) ? { _tag: "Token", tokens } : doorOf(settings)
 }
 
 const digest = (text: string): Buffer => createHash("sha256").update(text).digest()
@@ -65,28 +76,29 @@ export const layer = Layer.effect(
     const checkToken = yield* makeCheckToken
     return Authorization.of({
       bearer: Effect.fnUntraced(function* (route, { credential, group }) {
-        const door = group.identifier === V1_GROUP ? doors.v1 : doors.ops
+        const isV1 = group.identifier === V1_GROUP
+        const door = isV1 ? doors.v1 : doors.ops
         if (door._tag === "Closed") return yield* CLOSED
-        if (door._tag === "Open") {
-          const { headers } = yield* HttpServerRequest.HttpServerRequest
-          return isForeign(headers) ? yield* FOREIGN : yield* route
-        }
-        yield* checkToken(Redacted.value(credential), door.tokens)
-        return yield* route
+        const { headers } = yield* HttpServerRequest.HttpServerRequest
+        if (door._tag === "Open" && isForeign(headers)) return yield* FOREIGN
+        const token = door._tag === "Open" ? "no token" : yield* checkToken(Redacted.value(credential), door.tokens)
+        const how = `${token} from ${yield* whoAsks}${isV1 ? ", by the routes of v1.1" : ""}`
+        return yield* Effect.provideService(route, CurrentActor, actorWords(headers[OPERATOR_HEADER] ?? "", how))
       })
     })
   })
 )
 
-/** Refuses a wrong token; notes it in metrics and log, and looks at no further one of an address that guesses. */
+/** The key of the right token. Refuses a wrong one; notes it in metrics and log, and looks at no further one of an address that guesses. */
 const makeCheckToken = Effect.map(makeGuesses, (guesses) =>
-  Effect.fnUntraced(function* (token: string, right: ReadonlyArray<Redacted.Redacted>) {
+  Effect.fnUntraced(function* (token: string, right: ReadonlyArray<Token>) {
     if (token === "") return yield* WRONG
     const who = yield* whoAsks
     const mayTry = yield* guesses.mayTry(who)
     // All of them are compared, so that the time tells nothing.
-    const matches = right.filter((one) => isSame(token, Redacted.value(one)))
-    if (mayTry && matches.length > 0) return
+    const compared = right.map(({ key, value }) => ({ key, isSame: isSame(token, Redacted.value(value)) }))
+    const match = compared.find((one) => one.isSame)
+    if (mayTry && match !== undefined) return match.key
     yield* tokenRefused
     if (!mayTry) return yield* GUESSING
     yield* Log.warnOnce(`token ${who}`, `⚠️ A wrong token came from ${who}: nothing was answered`)

@@ -101,7 +101,7 @@ export const walletOf = (
     reason,
     createdAt: createdAtMs
   })),
-  decisions: story.decisions.map(({ atMs, command, said, why }) => ({ at: atMs, command, said, why }))
+  decisions: story.decisions.map(({ atMs: at, ...decided }) => ({ at, ...decided }))
 })
 
 /** What is said where no reason is noted. */

@@ -2,9 +2,11 @@ import * as NodeCrypto from "@effect/platform-node/NodeCrypto"
 import { Effect, Layer, Option } from "effect"
 import { database, tools } from "../App.ts"
 import { Settings, type SettingsShape } from "../config/Settings.ts"
+import { CurrentActor } from "../operator/Actor.ts"
 import { layerTo } from "../ops/Logger.ts"
 import { type Io, NotHere } from "./io.ts"
 import type { Tools } from "./Kit.ts"
+import { directActor } from "./osUser.ts"
 
 /** Lines of the log are no report. */
 const logTo = ({ err }: Io) => layerTo({ write: (lines) => err(lines.trimEnd()), colour: false })
@@ -16,7 +18,7 @@ export const performDirectly =
     Effect.andThen(
       Effect.flatMap(Settings, checkReach),
       Effect.provide(
-        operation,
+        Effect.provideService(operation, CurrentActor, directActor()),
         Layer.merge(tools.pipe(Layer.provide(database)), NodeCrypto.layerSecureRandom).pipe(
           Layer.provideMerge(logTo(io))
         )

@@ -5,7 +5,8 @@ import { remainingCost, shortId, type TaskId } from "../domain/Task.ts"
 import type { Usdc } from "../domain/Usdc.ts"
 import { DecisionRepo } from "../task/DecisionRepo.ts"
 import { findTask, soundTask } from "./find.ts"
-import { commit, Refused } from "./Refused.ts"
+import { commit } from "./commit.ts"
+import { Refused } from "./Refused.ts"
 
 export interface Adopted {
   readonly command: "adopt"
@@ -52,12 +53,11 @@ export const adopt = Effect.fn("operator.adopt")(function* (
     said: `task ${task.id} goes on with ${counted(delivered, "mint")} delivered`,
     why
   }
-  const write = (yield* DecisionRepo).release(
-    { task, adopt: { mintsCompleted: delivered } },
-    decision,
-    yield* Clock.currentTimeMillis
+  const repo = yield* DecisionRepo
+  const nowMs = yield* Clock.currentTimeMillis
+  yield* commit(`Task ${short}`, decision, (made) =>
+    repo.release({ task, adopt: { mintsCompleted: delivered } }, made, nowMs)
   )
-  yield* commit(`Task ${short}`, write)
   const cost = remainingCost({ ...task, mintsCompleted: delivered })
   return {
     command: "adopt",

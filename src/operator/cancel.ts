@@ -12,7 +12,8 @@ import { DecisionRepo, type TaskFile } from "../task/DecisionRepo.ts"
 import { TaskRepo } from "../task/TaskRepo.ts"
 import { findTask } from "./find.ts"
 import { readMoney, standing } from "./money.ts"
-import { commit, Refused } from "./Refused.ts"
+import { commit } from "./commit.ts"
+import { Refused } from "./Refused.ts"
 
 export interface Cancelled {
   readonly command: "cancel"
@@ -31,8 +32,11 @@ export const cancel = Effect.fn("operator.cancel")(function* (name: string, why:
   const evidence = wallet === undefined ? yield* withoutWallet : yield* unpaid(file, wallet)
   const cancellation = { taskId: row.id, walletId: row.walletId, version: evidence.version, message }
   const decision = { command: "cancel", said: `task ${row.id} is cancelled`, why }
-  const write = (yield* DecisionRepo).cancel(cancellation, evidence.block, decision, yield* Clock.currentTimeMillis)
-  yield* commit(`The order, or its wallet's money,`, write)
+  const repo = yield* DecisionRepo
+  const nowMs = yield* Clock.currentTimeMillis
+  yield* commit(`The order, or its wallet's money,`, decision, (made) =>
+    repo.cancel(cancellation, evidence.block, made, nowMs)
+  )
   return { command: "cancel", taskId: row.id, message, credit: evidence.credit } satisfies Cancelled as Cancelled
 })
 

@@ -4,7 +4,7 @@ import { onLedgerTime } from "../domain/ledgerTime.ts"
 import { causeOf } from "../domain/Task.ts"
 import { words } from "../domain/time.ts"
 import { format } from "../domain/Usdc.ts"
-import type { LedgerEvent, TaskStory, WalletStory } from "../task/WatchRepo.ts"
+import type { DecidedEvent, LedgerEvent, TaskStory, WalletStory } from "../task/WatchRepo.ts"
 import { batchWords, because, text } from "./explainBatch.ts"
 
 /** One thing that happened to an order, in words. */
@@ -39,11 +39,15 @@ export const stepsOf = (
     ...deposits(story, wallet, ledgerAheadMs),
     ...told,
     ...untold(story),
-    ...story.decisions.map(({ atMs, command, said, why }) => step(atMs, "decision", `${command}: ${said}. "${why}"`))
+    ...story.decisions.map((decided) => step(decided.atMs, "decision", decisionWords(decided)))
   ]
   // Blocks have whole seconds: what was paid within the second of the order seems older than it.
   return [ordered(story, paymentTimeoutMs), ...happened.toSorted((a, b) => (a.atMs ?? 0) - (b.atMs ?? 0))]
 }
+
+/** `retry: task … is funded again. "the server is well again" (by alice with OPS_TOKEN from 10.0.0.7)` */
+const decisionWords = ({ command, said, why, by }: DecidedEvent): string =>
+  `${command}: ${said}. "${why}"${by === undefined ? "" : ` (by ${by})`}`
 
 const ordered = ({ task }: TaskStory, paymentTimeoutMs: number): Step => {
   const where = task.agentAddress === undefined ? "" : `, to be paid to ${task.agentAddress}`

@@ -1,6 +1,7 @@
 import { Clock, Effect } from "effect"
 import { parse } from "../domain/Address.ts"
 import { DecisionRepo, type Pause, type PauseScope } from "../task/DecisionRepo.ts"
+import { decide } from "./commit.ts"
 import { findWallet } from "./find.ts"
 import { Refused } from "./Refused.ts"
 
@@ -39,7 +40,8 @@ export const pause = Effect.fn("operator.pause")(function* (target: PauseTarget,
   const scope = yield* scopeOf(target)
   const repo = yield* DecisionRepo
   const sinceMs = yield* Clock.currentTimeMillis
-  const did = yield* repo.pause({ scope, reason: why, sinceMs }, { command: "pause", said: `${scope} is paused`, why })
+  const decision = { command: "pause", said: `${scope} is paused`, why }
+  const did = yield* decide(decision, (made) => repo.pause({ scope, reason: why, sinceMs }, made))
   return { command: "pause", scope, did, pauses: yield* repo.pauses } satisfies Paused as Paused
 })
 
@@ -47,7 +49,8 @@ export const resume = Effect.fn("operator.resume")(function* (target: PauseTarge
   const scope = yield* scopeOf(target)
   const repo = yield* DecisionRepo
   const decision = { command: "resume", said: `${scope} goes on`, why }
-  const did = yield* repo.resume(scope, decision, yield* Clock.currentTimeMillis)
+  const nowMs = yield* Clock.currentTimeMillis
+  const did = yield* decide(decision, (made) => repo.resume(scope, made, nowMs))
   return { command: "resume", scope, did, pauses: yield* repo.pauses } satisfies Paused as Paused
 })
 

@@ -14,7 +14,8 @@ import { DecisionRepo } from "../task/DecisionRepo.ts"
 import { TaskRepo, type WalletOrders } from "../task/TaskRepo.ts"
 import { findWallet } from "./find.ts"
 import { readMoney, standing } from "./money.ts"
-import { commit, Refused } from "./Refused.ts"
+import { commit } from "./commit.ts"
+import { Refused } from "./Refused.ts"
 
 export interface RefundReport {
   readonly command: "refund"
@@ -84,8 +85,10 @@ export const refund = Effect.fn("operator.refund")(function* (name: string, opti
   const planned = yield* plan(wallet, amount)
   const evidence = { version: orders.version, uses: usesOf(amount, unspent) }
   const said = `refund ${planned.id}: ${format(amount)} USDC go back to ${wallet.userAddress}`
-  const write = (yield* DecisionRepo).askRefund(planned, evidence, block, { command: "refund", said, why })
-  yield* commit("The wallet's money", write)
+  const repo = yield* DecisionRepo
+  yield* commit("The wallet's money", { command: "refund", said, why }, (made) =>
+    repo.askRefund(planned, evidence, block, made)
+  )
   return { ...report, refundId: planned.id }
 })
 

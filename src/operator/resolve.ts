@@ -7,7 +7,8 @@ import { type BatchResolution, DecisionRepo, type TaskFile } from "../task/Decis
 import { straysOf } from "./again.ts"
 import { deliveredMints } from "./delivered.ts"
 import { findTask, isOpen } from "./find.ts"
-import { commit, Refused } from "./Refused.ts"
+import { commit } from "./commit.ts"
+import { Refused } from "./Refused.ts"
 import { replacementFor } from "./replaced.ts"
 
 /**
@@ -59,8 +60,10 @@ export const resolve = Effect.fn("operator.resolve")(function* (name: string, op
   const after = block === undefined ? resolveStep(batch, minted, words, nowMs) : release(batch, { nowMs, block }, words)
   const resolution = { before: batch, after, ...rest }
   const said = `batch ${batch.number} of task ${batch.taskId} is ${options.as}`
-  const write = (yield* DecisionRepo).resolveBatch(resolution, { command: "resolve", said, why }, nowMs)
-  yield* commit(`Task ${shortId(batch.taskId)}`, write)
+  const repo = yield* DecisionRepo
+  yield* commit(`Task ${shortId(batch.taskId)}`, { command: "resolve", said, why }, (made) =>
+    repo.resolveBatch(resolution, made, nowMs)
+  )
   return {
     command: "resolve",
     taskId: batch.taskId,
@@ -170,8 +173,9 @@ const failTask = Effect.fnUntraced(function* (file: TaskFile, why: string) {
   yield* noneInFlight(file)
   const decision = { command: "resolve", said: `task ${row.id} is failed`, why }
   const failed = { task: row, failure: failureOf(why) }
-  const write = (yield* DecisionRepo).fail(failed, decision, yield* Clock.currentTimeMillis)
-  yield* commit(`Task ${short}`, write)
+  const repo = yield* DecisionRepo
+  const nowMs = yield* Clock.currentTimeMillis
+  yield* commit(`Task ${short}`, decision, (made) => repo.fail(failed, made, nowMs))
   const counts = { minted: row.mintsCompleted, onChain: row.mintsCompleted, quantity: row.quantity }
   return {
     command: "resolve",

@@ -5,7 +5,8 @@ import type { WalletId } from "../domain/Wallet.ts"
 import { DecisionRepo } from "../task/DecisionRepo.ts"
 import { findWallet } from "./find.ts"
 import { readMoney } from "./money.ts"
-import { commit, Refused } from "./Refused.ts"
+import { commit } from "./commit.ts"
+import { Refused } from "./Refused.ts"
 
 export interface Reopened {
   readonly command: "resolve"
@@ -31,8 +32,8 @@ export const resolveWallet = Effect.fn("operator.resolveWallet")(function* (name
   const opening = { walletId: wallet.id, balance: money.balance, version, seen }
   const decision = { command: "resolve", said: `wallet ${wallet.agentAddress} goes on: ${stopped}`, why }
   const nowMs = yield* Clock.currentTimeMillis
-  const write = (yield* DecisionRepo).reopenBooks(opening, block, decision, nowMs)
-  yield* commit(`The wallet's money`, write)
+  const repo = yield* DecisionRepo
+  yield* commit(`The wallet's money`, decision, (made) => repo.reopenBooks(opening, block, made, nowMs))
   return {
     command: "resolve",
     walletId: wallet.id,

@@ -9,7 +9,8 @@ import type { Wallet } from "../domain/Wallet.ts"
 import { DecisionRepo, type TaskFile } from "../task/DecisionRepo.ts"
 import { findTask, isOpen, soundTask } from "./find.ts"
 import { readMoney } from "./money.ts"
-import { commit, Refused } from "./Refused.ts"
+import { commit } from "./commit.ts"
+import { Refused } from "./Refused.ts"
 
 export interface Retried {
   readonly command: "retry"
@@ -42,8 +43,9 @@ const release = Effect.fnUntraced(function* (file: TaskFile, task: Task, why: st
   const held = file.batches.find((batch) => batch.status === "held" || (isLate(batch) && !isAskable(batch)))
   if (held !== undefined) return yield* new Refused({ message: stuck(task, held) })
   const decision = { command: "retry", said: `task ${task.id} is no longer held: ${causeOf(file.held ?? "")}`, why }
-  const write = (yield* DecisionRepo).release({ task }, decision, yield* Clock.currentTimeMillis)
-  yield* commit(`Task ${shortId(task.id)}`, write)
+  const repo = yield* DecisionRepo
+  const nowMs = yield* Clock.currentTimeMillis
+  yield* commit(`Task ${shortId(task.id)}`, decision, (made) => repo.release({ task }, made, nowMs))
   return report(task, "released")
 })
 
@@ -75,8 +77,11 @@ const fundAgain = Effect.fnUntraced(function* (file: TaskFile, task: Task, walle
   yield* refuseBeside([...orders.pending, ...orders.held], money, cost)
   const decision = { command: "retry", said: `task ${task.id} is funded again, ${format(cost)} USDC are reserved`, why }
   const nowMs = yield* Clock.currentTimeMillis
-  const write = (yield* DecisionRepo).retry({ task, version: orders.version }, block, decision, nowMs)
-  yield* commit("The order, or its wallet's money,", write)
+  const repo = yield* DecisionRepo
+  const { version } = orders
+  yield* commit("The order, or its wallet's money,", decision, (made) =>
+    repo.retry({ task, version }, block, made, nowMs)
+  )
   return report(task, "funded")
 })
 

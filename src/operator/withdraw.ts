@@ -8,7 +8,8 @@ import { shortId } from "../domain/Task.ts"
 import { format, type Usdc } from "../domain/Usdc.ts"
 import { DecisionRepo } from "../task/DecisionRepo.ts"
 import { findWallet } from "./find.ts"
-import { commit, missing, Refused } from "./Refused.ts"
+import { commit } from "./commit.ts"
+import { missing, Refused } from "./Refused.ts"
 
 export interface Withdrawn {
   readonly command: "withdraw"
@@ -29,12 +30,10 @@ export const withdraw = Effect.fn("operator.withdraw")(function* (name: string, 
   yield* mayBeWithdrawn(refund)
   const said = `refund ${refund.id} is withdrawn: ${format(refund.amount)} USDC stay in the wallet`
   const nowMs = yield* Clock.currentTimeMillis
-  const write = (yield* DecisionRepo).withdrawRefund(
-    { before: refund, after: withdrawRefund(refund, why) },
-    { command: "refund", said, why },
-    nowMs
+  const repo = yield* DecisionRepo
+  yield* commit("The refund", { command: "refund", said, why }, (made) =>
+    repo.withdrawRefund({ before: refund, after: withdrawRefund(refund, why) }, made, nowMs)
   )
-  yield* commit("The refund", write)
   const { id: refundId, payTo: to, amount } = refund
   return { command: "withdraw", refundId, wallet: wallet.agentAddress, to, amount } satisfies Withdrawn as Withdrawn
 })

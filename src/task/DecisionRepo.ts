@@ -10,7 +10,7 @@ import type { Usdc } from "../domain/Usdc.ts"
 import type { Wallet, WalletId } from "../domain/Wallet.ts"
 import type { Cancellation, DeliveredMint, LedgerError, MintId, WalletOrders } from "./TaskRepo.ts"
 
-/** What a person decided, and why: kept for ever, in the transaction of the decision. */
+/** What a person decided, why, and who it was: kept for ever, in the transaction of the decision. */
 export interface Decision {
   /** The command, as it is typed: `resolve`. */
   readonly command: string
@@ -18,6 +18,8 @@ export interface Decision {
   readonly said: string
   /** The person's own words. */
   readonly why: string
+  /** By what the decision came, and the name that was given: `alice with OPS_TOKEN from 10.0.0.7`. */
+  readonly by: string
 }
 
 /** All that the ledger knows of one task. */

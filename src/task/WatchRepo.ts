@@ -111,6 +111,8 @@ export interface DecidedEvent {
   readonly command: string
   readonly said: string
   readonly why: string
+  /** `undefined` for decisions from before it was noted. */
+  readonly by: string | undefined
 }
 
 /** All that is written about one task. */

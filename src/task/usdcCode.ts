@@ -10,4 +10,8 @@ export const codeChanged = (before: string, after: string): string =>
   "then ai-mint resume accepts it"
 
 /** Who paused, among the decisions of people: the program itself. */
-export const CODE_DECISION = { command: "pause", said: "everything is paused by the executor" } as const
+export const CODE_DECISION = {
+  command: "pause",
+  said: "everything is paused by the executor",
+  by: "the executor"
+} as const

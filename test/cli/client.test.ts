@@ -2,9 +2,12 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Option, Redacted } from "effect"
 import { TestClock } from "effect/testing"
 import { createServer, type IncomingMessage } from "node:http"
+import { hostname, userInfo } from "node:os"
 import { CHANGE, DECIDE, LOOK, makeAsk } from "../../src/cli/client/ask.ts"
 import { type Executor, type Place, urlOf } from "../../src/cli/client/Executor.ts"
 import { Failed } from "../../src/cli/client/Failed.ts"
+import { directActor } from "../../src/cli/osUser.ts"
+import { actorWords, operatorName } from "../../src/operator/Actor.ts"
 import { usdc } from "../../src/domain/Usdc.ts"
 import { closedPort } from "../e2e/support.ts"
 
@@ -61,6 +64,23 @@ describe("where the executor is", () => {
     ["ops.example.org", "http://ops.example.org:4022"]
   ])("%s is asked at %s", (opsHost, url) => {
     assert.strictEqual(urlOf({ opsHost, opsPort: 4022, opsToken: Option.none() }), url)
+  })
+})
+
+describe("who decides", () => {
+  it.live("is told with every request: the user of the shell", () =>
+    Effect.gen(function* () {
+      const { seen, place } = yield* serverSaying(problem(409, "Refused"))
+      yield* Effect.flip(makeAsk(place)(cancel, DECIDE))
+      assert.deepStrictEqual(
+        seen.map(({ headers }) => headers["x-operator"]),
+        [operatorName(userInfo().username)]
+      )
+    })
+  )
+
+  it("is the same user, and this machine, straight on the database", () => {
+    assert.strictEqual(directActor(), actorWords(userInfo().username, `--direct on ${hostname()}`))
   })
 })
 

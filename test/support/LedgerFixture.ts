@@ -109,6 +109,7 @@ const Decisions = Schema.Array(
     command: Schema.String,
     said: Schema.String,
     why: Schema.String,
+    by: Schema.String,
     taskId: Schema.NullOr(Schema.String),
     walletId: Schema.NullOr(Schema.String),
     decidedAtMs: Schema.Number
@@ -200,7 +201,8 @@ function overSql(sql: SqlClient.SqlClient): LedgerFixture["Service"] {
     }),
     readDecisions: Effect.gen(function* () {
       const rows = yield* sql`
-        SELECT command, said, why, task_id AS "taskId", wallet_id AS "walletId", ${millis("decided_at")} AS "decidedAtMs"
+        SELECT command, said, why, made_by AS by, task_id AS "taskId", wallet_id AS "walletId",
+          ${millis("decided_at")} AS "decidedAtMs"
         FROM ai_agent_decisions ORDER BY id`
       const decisions = yield* Schema.decodeUnknownEffect(Decisions)(rows)
       return decisions.map((row) => ({

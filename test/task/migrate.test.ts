@@ -20,6 +20,9 @@ const tableNames = Effect.gen(function* () {
   return rows.map(({ name }) => name)
 })
 
+/** How many there are. */
+const MIGRATIONS = 8
+
 const ALL_TABLES = [
   "ai_agent_anchors",
   "ai_agent_batch_mints",
@@ -45,7 +48,7 @@ const ALL_TABLES = [
 describe("migrate", () => {
   it.live("makes every table at the first start, and does nothing at the second", () =>
     Effect.gen(function* () {
-      assert.lengthOf(yield* migrate, 7)
+      assert.lengthOf(yield* migrate, MIGRATIONS)
       assert.deepStrictEqual(yield* tableNames, ALL_TABLES)
       const before = yield* describeV11
       assert.deepStrictEqual(yield* migrate, [])
@@ -90,7 +93,7 @@ describe("migrate", () => {
         const done = yield* Effect.all([program, program], { concurrency: "unbounded" })
         assert.sameMembers(
           done.map((migrations) => migrations.length),
-          [7, 0]
+          [MIGRATIONS, 0]
         )
         const tables = yield* Effect.provide(tableNames, clientAt(url, 1), { local: true })
         assert.deepStrictEqual(tables, ALL_TABLES)
@@ -113,7 +116,7 @@ describe("migrate", () => {
       }
       yield* sql`INSERT INTO ai_agent_mint_records (task_id, mint_number) SELECT id, 1 FROM ai_agent_tasks`
       const before = yield* describeV11
-      assert.lengthOf(yield* migrate, 7)
+      assert.lengthOf(yield* migrate, MIGRATIONS)
       assert.deepStrictEqual(yield* describeV11, before)
       assert.deepStrictEqual(yield* tableNames, ALL_TABLES)
     }).pipe(Effect.provide(Postgres.layer()))

@@ -23,6 +23,9 @@ export class Authorization extends HttpApiMiddleware.Service<Authorization>()(
   { security: { bearer: HttpApiSecurity.bearer }, error: [Unauthorized, Forbidden, TooMany], requiredForClient: true }
 ) {}
 
+/** The name of who asks, as the one with the token says: `ai-mint` gives that of the shell's user, a proxy whom it let in. */
+export const OPERATOR_HEADER = "x-operator"
+
 /** A task's id, or the first eight digits of it. */
 const taskParam = { task: Name }
 

@@ -50,7 +50,14 @@ export const WalletView = Schema.Struct({
   ),
   /** Newest first. */
   decisions: Schema.Array(
-    Schema.Struct({ at: Instant, command: Schema.String, said: Schema.String, why: Schema.String })
+    Schema.Struct({
+      at: Instant,
+      command: Schema.String,
+      said: Schema.String,
+      why: Schema.String,
+      /** By what it came, and the name that was given. */
+      by: orNull(Schema.String)
+    })
   )
 })
 export type WalletView = typeof WalletView.Type

@@ -3,9 +3,11 @@ import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as HttpApiClient from "effect/http-api/HttpApiClient"
 import * as HttpApiMiddleware from "effect/http-api/HttpApiMiddleware"
-import { Api, Authorization } from "../../api/contract/Api.ts"
+import { Api, Authorization, OPERATOR_HEADER } from "../../api/contract/Api.ts"
 import type { SettingsShape } from "../../config/Settings.ts"
+import { operatorName } from "../../operator/Actor.ts"
 import { httpClient } from "../../ops/fetch.ts"
+import { osUser } from "../osUser.ts"
 
 /** The running executor, as its contract has it. */
 export type Executor = HttpApiClient.ForApi<typeof Api>
@@ -26,7 +28,10 @@ export const urlOf = ({ opsHost, opsPort }: Place): string => {
 export const makeExecutor = (place: Place, onAsk: () => void): Effect.Effect<Executor> =>
   HttpApiClient.make(Api, {
     baseUrl: urlOf(place),
-    transformClient: HttpClient.tapRequest(() => Effect.sync(onAsk))
+    transformClient: (client) =>
+      HttpClient.mapRequest(client, HttpClientRequest.setHeader(OPERATOR_HEADER, operatorName(osUser()))).pipe(
+        HttpClient.tapRequest(() => Effect.sync(onAsk))
+      )
   }).pipe(Effect.provide(Layer.merge(httpClient, withToken(place))))
 
 const withToken = ({ opsToken }: Place) =>

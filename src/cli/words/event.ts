@@ -48,7 +48,7 @@ const says = (event: Event): string => {
     case "wallet":
       return to === "stopped" ? `🛑 stopped${because(event, "reason")}` : "the wallet goes on"
     case "decision":
-      return `👤 ${text(event, "command")}: "${text(event, "why")}" (${text(event, "said")})`
+      return `👤 ${text(event, "command")}${actor(event)}: "${text(event, "why")}" (${text(event, "said")})`
     default:
       return event.kind
   }
@@ -100,6 +100,9 @@ const batchSays = (to: string, event: Event): string => {
 }
 
 const text = ({ detail }: Event, key: string): string => String(detail[key] ?? "?")
+
+/** Events from before it was noted have none. */
+const actor = ({ detail }: Event): string => (typeof detail["by"] === "string" ? ` by ${detail["by"]}` : "")
 
 const because = ({ detail }: Event, key: string): string => {
   const value = detail[key]

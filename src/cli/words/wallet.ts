@@ -66,4 +66,6 @@ const refundLines = ({ refunds }: WalletView, paint: Paint): ReadonlyArray<strin
   ])
 
 const decisionLines = ({ decisions }: WalletView): ReadonlyArray<string> =>
-  decisions.flatMap(({ at, command, said, why }) => hang("   ", `${utc(at)}: ${command}: ${said}. "${why}"`))
+  decisions.flatMap(({ at, command, said, why, by }) =>
+    hang("   ", `${utc(at)}: ${command}: ${said}. "${why}"${by === undefined ? "" : ` (by ${by})`}`)
+  )

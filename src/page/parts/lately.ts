@@ -3,9 +3,13 @@ import { el } from "../dom.ts"
 import { stateName, usdc } from "../format.ts"
 import { clockTime, orderLink } from "./bits.ts"
 
-/** `batch.paid` with its amount becomes `batch 2 paid, 9.50 USDC`. */
+/** `batch.paid` with its amount becomes `batch 2 paid, 9.50 USDC`; a decision says what, who and why. */
 const words = ({ kind, batch, detail }: EventJson): string => {
   const [what = "", became = ""] = kind.split(".")
+  if (kind === "decision.made") {
+    const by = typeof detail["by"] === "string" ? ` by ${detail["by"]}` : ""
+    return `${detail["command"] ?? "decision"}${by}: "${detail["why"] ?? ""}"`
+  }
   const { amount } = detail
   const name = what === "task" ? "order" : what
   const money = typeof amount === "string" && /^\d+$/.test(amount) ? `, ${usdc(amount)} USDC` : ""

@@ -19,9 +19,9 @@ export const noteDecision = (
   about: { readonly taskId?: TaskId; readonly walletId?: WalletId },
   nowMs: number
 ) => sql`
-  INSERT INTO ai_agent_decisions (decided_at, command, task_id, wallet_id, said, why)
+  INSERT INTO ai_agent_decisions (decided_at, command, task_id, wallet_id, said, why, made_by)
   VALUES (${instantOf(sql, nowMs)}, ${decision.command}, ${about.taskId ?? null}::uuid, ${about.walletId ?? null}::uuid,
-    ${decision.said}, ${decision.why})`
+    ${decision.said}, ${decision.why}, ${decision.by})`
 
 /**
  * A new version for a wallet that is still as it was read, not stopped, and of which no payment was proven after the

@@ -29,7 +29,13 @@ const Mints = Schema.Array(
 )
 const Uses = Schema.Array(Schema.Struct({ ...DepositFields, used: Schema.BigInt }))
 const Decisions = Schema.Array(
-  Schema.Struct({ at_ms: Schema.Number, command: Schema.String, said: Schema.String, why: Schema.String })
+  Schema.Struct({
+    at_ms: Schema.Number,
+    command: Schema.String,
+    said: Schema.String,
+    why: Schema.String,
+    made_by: Schema.NullOr(Schema.String)
+  })
 )
 const Deposits = Schema.Array(Schema.Struct(DepositFields))
 
@@ -78,10 +84,10 @@ const decisionsWhere = Effect.fnUntraced(function* (
   id: TaskId | WalletId
 ) {
   const raw = yield* sql`
-    SELECT (extract(epoch FROM decided_at) * 1000)::float8 AS at_ms, command, said, why FROM ai_agent_decisions
+    SELECT (extract(epoch FROM decided_at) * 1000)::float8 AS at_ms, command, said, why, made_by FROM ai_agent_decisions
     WHERE ${sql(column)} = ${id}::uuid ORDER BY id DESC LIMIT ${HISTORY_MAX}::int`
   const rows = yield* Schema.decodeUnknownEffect(Decisions)(raw)
-  return rows.map((row): DecidedEvent => ({ atMs: row.at_ms, command: row.command, said: row.said, why: row.why }))
+  return rows.map(({ at_ms: atMs, made_by: by, ...row }): DecidedEvent => ({ ...row, atMs, by: by ?? undefined }))
 })
 
 const States = Schema.Array(

@@ -36,7 +36,7 @@ describe("a wallet", () => {
         tasks: [taskOf()],
         deposits: [deposit],
         refunds: [refund],
-        decisions: [{ at: NOW, command: "retry", said: LONG, why: LONG }]
+        decisions: [{ at: NOW, command: "retry", said: LONG, why: LONG, by: LONG }]
       }),
       LOOK
     )
@@ -90,6 +90,7 @@ describe("an event", () => {
     ["batch.planned", { batches: 2, quantity: 12 }, "cut into 2 batches, 12 mints in all"],
     ["refund.paid", { amount: "1", to: ADDRESS }, "↩️ refund paid: 0.000001 USDC to 0xabab…abab"],
     ["decision.made", { command: "retry", said: "so", why: "y" }, '👤 retry: "y" (so)'],
+    ["decision.made", { command: "retry", said: "so", why: "y", by: "me" }, '👤 retry by me: "y" (so)'],
     ["task.funded", {}, "💰 funded, ? mints to be made"],
     ["moon.full", {}, "moon.full"]
   ] as const)("%s is a line of words", (kind, detail, words) => {

@@ -31,7 +31,7 @@ import {
   workOf
 } from "./given.ts"
 
-export const DECISION: Decision = { command: "a command", said: "what was decided", why: "because" }
+export const DECISION: Decision = { command: "a command", said: "what was decided", why: "because", by: "alice" }
 
 export const AT_MS = NOW_MS + 5
 
@@ -47,7 +47,7 @@ export const assertNoted = Effect.fnUntraced(function* (
     noted.map(({ taskId, walletId }) => ({ taskId, walletId })),
     about.map(({ taskId, walletId }) => ({ taskId, walletId }))
   )
-  for (const { command, said, why } of noted) assert.deepStrictEqual({ command, said, why }, DECISION)
+  for (const { command, said, why, by } of noted) assert.deepStrictEqual({ command, said, why, by }, DECISION)
 })
 
 export const holdTask = (taskId: string) =>

@@ -84,7 +84,7 @@ export const pinPromises = (promises: Promises): void => {
         yield* fixture.editTask(pending, { userAddress: wallet.userAddress })
         const { stopped, version } = yield* ordersOf(wallet)
         assert.strictEqual(stopped, reason, "what was stopped stays so")
-        const decision = { command: "resolve", said: "looked at", why: "the row is repaired" }
+        const decision = { command: "resolve", said: "looked at", why: "the row is repaired", by: "me" }
         assert.isTrue(yield* (yield* DecisionRepo).reopenBooks(resolution(wallet, version), TIP, decision, NOW_MS))
         assert.isUndefined((yield* ordersOf(wallet)).stopped)
         assert.deepStrictEqual(yield* check, [])
@@ -102,7 +102,7 @@ export const pinPromises = (promises: Promises): void => {
       yield* check
       yield* givenOrder(moved)
       const { version } = yield* ordersOf(wallet)
-      const decision = { command: "resolve", said: "looked at", why: "the person has another account" }
+      const decision = { command: "resolve", said: "looked at", why: "the person has another account", by: "me" }
       assert.isTrue(yield* (yield* DecisionRepo).reopenBooks(resolution(moved, version), TIP, decision, NOW_MS))
       assert.isUndefined((yield* ordersOf(wallet)).stopped)
       yield* editWallet(wallet, { userAddress: wallet.userAddress })
