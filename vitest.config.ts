@@ -1,20 +1,51 @@
-import { defineConfig } from "vitest/config"
+import { defineConfig, type TestUserConfig } from "vitest/config"
+
+/** What goes for every test. */
+export const rules: TestUserConfig = {
+  // Starting a database or a chain takes seconds on a busy machine. No test waits for time to pass.
+  testTimeout: 60_000,
+  hookTimeout: 60_000,
+  // A test that passes at the second try is a bug that nobody looks at.
+  retry: 0,
+  // Frames of Effect's run loop say nothing about the fault.
+  onStackTrace: (_error, frame) => !frame.file.includes("/node_modules/effect/")
+}
+
+/** What a test on PostgreSQL needs. */
+export const database = { globalSetup: "./test/support/globalSetup.ts" }
+
+/** Tests that start other programs or a chain: `npm run test:process`. */
+export const ofProcesses = [
+  "test/e2e/**/*.test.ts",
+  "test/sandbox/**/*.test.ts",
+  "test/chain/{anvil,kinds,spending}.test.ts",
+  "test/cli/local.test.ts",
+  "test/config/start.test.ts",
+  "test/doctor/usdc.test.ts",
+  "test/mint/v1Server.test.ts",
+  "test/ops/stdout.test.ts",
+  "test/task/timeZones.test.ts"
+]
+
+/** Tests on PostgreSQL. A run of any others starts none. */
+const onPostgres = [
+  "test/{defects,scenarios}.test.ts",
+  "test/{api,loop,operator,task,wallet}/**/*.test.ts",
+  "test/docs/greps.test.ts",
+  "test/doctor/{database,doctor,migrations}.test.ts",
+  "test/ops/metrics.test.ts"
+]
+
+const elsewhere = ["test/deep/**", "test/page/browser/**", ...ofProcesses]
+
+/** The files of one worker share its process and its modules: no test leaves anything behind for the next. */
+const shared = { ...rules, pool: "forks", isolate: false, maxWorkers: 2 } as const
 
 export default defineConfig({
   test: {
-    include: ["test/**/*.test.ts"],
-    exclude: ["test/deep/**", "test/page/browser/**"],
-    globalSetup: "./test/support/globalSetup.ts",
-    // A process for each file: embedded databases and chains are heavy, and must not share a heap or die together.
-    pool: "forks",
-    // One more than the cores that the suite is measured on: tests of real processes wait for blocks most of the time.
-    maxWorkers: 3,
-    // Starting an embedded database takes seconds on a busy machine. No test waits for time to pass.
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
-    // A test that passes at the second try is a bug that nobody looks at.
-    retry: 0,
-    // Frames of Effect's run loop say nothing about the fault.
-    onStackTrace: (_error, frame) => !frame.file.includes("/node_modules/effect/")
+    projects: [
+      { test: { ...shared, name: "rules", include: ["test/**/*.test.ts"], exclude: [...elsewhere, ...onPostgres] } },
+      { test: { ...shared, ...database, name: "postgres", include: onPostgres, exclude: elsewhere } }
+    ]
   }
 })

@@ -4,7 +4,7 @@ import { SqlClient } from "effect/sql"
 import { ChainError } from "../src/chain/ChainClient.ts"
 import { usdc } from "../src/domain/Usdc.ts"
 import { NoOffer } from "../src/mint/Minter.ts"
-import * as Pglite from "./support/Pglite.ts"
+import * as Postgres from "./support/Postgres.ts"
 import { onWorld, pass, start } from "./support/executor.ts"
 import { editTask, order, paidOrder, person, readTask, TOKEN } from "./support/orders.ts"
 import { World } from "./support/World.ts"
@@ -12,7 +12,7 @@ import { World } from "./support/World.ts"
 const rpcDown = new ChainError({ reason: "Unavailable", operation: "read balances", detail: "503" })
 
 /** What executor v1.1 did to people and their money (L4 to L26), and must never happen again. */
-layer(Pglite.layer())("defects of v1.1", (it) => {
+layer(Postgres.session())("defects of v1.1", (it) => {
   it.effect("money that a running order still needs pays for no other order of the wallet", () =>
     Effect.gen(function* () {
       const world = yield* World

@@ -1,12 +1,12 @@
 import { assert, layer } from "@effect/vitest"
 import { Clock, Effect } from "effect"
 import { usdc } from "../src/domain/Usdc.ts"
-import * as Pglite from "./support/Pglite.ts"
+import * as Postgres from "./support/Postgres.ts"
 import { LogLines, onWorld, pass, start } from "./support/executor.ts"
 import { order, person, readTask } from "./support/orders.ts"
 import { World } from "./support/World.ts"
 
-layer(Pglite.layer())("the three scenarios, on the production wiring", (it) => {
+layer(Postgres.session())("the three scenarios, on the production wiring", (it) => {
   it.effect("an order paid after 5 s is funded at 10 s, starts at once and is completed by 20 s", () =>
     Effect.gen(function* () {
       const t0 = yield* Clock.currentTimeMillis

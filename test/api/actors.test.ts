@@ -4,7 +4,7 @@ import { SqlClient } from "effect/sql"
 import { actorWords } from "../../src/operator/Actor.ts"
 import { LogLines } from "../support/executor.ts"
 import { order, person } from "../support/orders.ts"
-import * as Pglite from "../support/Pglite.ts"
+import * as Postgres from "../support/Postgres.ts"
 import { atWorkWithToken, serving, withToken } from "./served.ts"
 
 const V1_TOKEN = "another-token-of-more-than-16-chars"
@@ -15,7 +15,7 @@ const madeBy = Effect.flatMap(
     SELECT command, made_by FROM ai_agent_decisions ORDER BY id`
 )
 
-layer(Pglite.layer())("a decision", (it) => {
+layer(Postgres.session())("a decision", (it) => {
   it.effect("is written down, logged and told with the token, the address and the name that it came with", () =>
     Effect.gen(function* () {
       const { ask } = yield* serving({ ...withToken, v1Token: Option.some(Redacted.make(V1_TOKEN)) })

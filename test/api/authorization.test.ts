@@ -6,7 +6,7 @@ import { doorOf } from "../../src/api/authorization.ts"
 import { baseSepolia } from "../../src/config/Network.ts"
 import { atWork } from "../operator/given.ts"
 import { defaults } from "../support/settings.ts"
-import * as Pglite from "../support/Pglite.ts"
+import * as Postgres from "../support/Postgres.ts"
 import { LogLines } from "../support/executor.ts"
 import { order, person } from "../support/orders.ts"
 import { serving, TOKEN, withToken } from "./served.ts"
@@ -45,7 +45,7 @@ const askAs = (url: string, headers: Record<string, string>, path = "/api/tasks"
       })
   )
 
-layer(Pglite.layer())("who may come in", (it) => {
+layer(Postgres.session())("who may come in", (it) => {
   it.effect("to every route but health, metrics and documents: only who has the token", () =>
     Effect.gen(function* () {
       const { ask } = yield* serving(withToken)

@@ -5,7 +5,6 @@ import { TestClock } from "effect/testing"
 import { units } from "../operator/given.ts"
 import { pass, start } from "../support/executor.ts"
 import { order, person } from "../support/orders.ts"
-import * as Pglite from "../support/Pglite.ts"
 import * as Postgres from "../support/Postgres.ts"
 import { World } from "../support/World.ts"
 import { listen, type Listener, type Told, toldToTheEnd, toldUntil } from "./listening.ts"
@@ -54,7 +53,7 @@ const stoppable = Effect.fnUntraced(function* (port = 0) {
   return { url, stop: Scope.close(scope, Exit.void) }
 })
 
-layer(Pglite.layer())("whoever listens", (it) => {
+layer(Postgres.session())("whoever listens", (it) => {
   it.effect("hears of an order when it is placed, and of what becomes of it", () =>
     Effect.gen(function* () {
       const { url } = yield* serving(withToken)
@@ -183,7 +182,7 @@ layer(Pglite.layer())("whoever listens", (it) => {
   )
 })
 
-layer(Pglite.layer())("a stop of the server", (it) => {
+layer(Postgres.session())("a stop of the server", (it) => {
   it.effect("ends every listener at once, whether it reads or not", () =>
     Effect.gen(function* () {
       const { url, stop } = yield* stoppable()
@@ -294,7 +293,7 @@ const workBeside = (audience: number) =>
     return { statements, calls: world.calls.toSorted(), mints: world.mints.length }
   }).pipe(Effect.scoped, atWorkWithToken())
 
-layer(Pglite.layer())("the work of the executor", (it) => {
+layer(Postgres.session())("the work of the executor", (it) => {
   it.effect("is the same whether nobody listens or 200 do", () =>
     Effect.gen(function* () {
       const alone = yield* workBeside(0)

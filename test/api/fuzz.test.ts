@@ -7,7 +7,7 @@ import { runInNewContext } from "node:vm"
 import { CHANGES_MAX, READS_MAX } from "../../src/api/rates.ts"
 import { units } from "../operator/given.ts"
 import { order, person } from "../support/orders.ts"
-import * as Pglite from "../support/Pglite.ts"
+import * as Postgres from "../support/Postgres.ts"
 import { World } from "../support/World.ts"
 import { BEARER, CRLF, exchange, GARBAGE, head, repliesIn, stalled } from "./garbage.ts"
 import { faultOf, type Known, type Reply, requestsTo, type Route, routes, SEED, send } from "./requests.ts"
@@ -106,7 +106,7 @@ const heapUsed = Effect.sync(() => {
   return process.memoryUsage().heapUsed
 })
 
-layer(Pglite.layer())("requests out of the contract, sound and not", (it) => {
+layer(Postgres.session())("requests out of the contract, sound and not", (it) => {
   it.effect("are each answered, and no error is the server's own or without a word", () =>
     Effect.gen(function* () {
       const { url, ask } = yield* serving(withToken)
@@ -157,7 +157,7 @@ layer(Pglite.layer())("requests out of the contract, sound and not", (it) => {
   )
 })
 
-layer(Pglite.layer())("bytes that no client sends", (it) => {
+layer(Postgres.session())("bytes that no client sends", (it) => {
   it.effect("are answered like everything else, and nothing is smuggled in behind them", () =>
     Effect.gen(function* () {
       const { url, ask } = yield* serving(withToken)

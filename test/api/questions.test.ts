@@ -4,11 +4,11 @@ import { overviewOnce } from "../../src/api/overview.ts"
 import { explainTask, listTasks, showTask, walletReport } from "../../src/api/questions.ts"
 import { onWorld, pass, start } from "../support/executor.ts"
 import { order, person } from "../support/orders.ts"
-import * as Pglite from "../support/Pglite.ts"
+import * as Postgres from "../support/Postgres.ts"
 import { World } from "../support/World.ts"
 import { units } from "../operator/given.ts"
 
-layer(Pglite.layer())("what is asked straight, with no executor", (it) => {
+layer(Postgres.session())("what is asked straight, with no executor", (it) => {
   it.effect("is answered as the API has it: status, list, order, wallet", () =>
     Effect.gen(function* () {
       const world = yield* World

@@ -2,14 +2,14 @@ import { assert, layer } from "@effect/vitest"
 import { Deferred, Effect } from "effect"
 import { connect, type Socket } from "node:net"
 import { start } from "../support/executor.ts"
-import * as Pglite from "../support/Pglite.ts"
+import * as Postgres from "../support/Postgres.ts"
 import { atWorkWithToken, serving, withToken } from "./served.ts"
 
 /** More than are kept for one address. */
 const HALF_OPEN = 260
 const KEPT = 200
 
-layer(Pglite.layer())("the sockets of the API", (it) => {
+layer(Postgres.session())("the sockets of the API", (it) => {
   it.effect("half-open requests of one address keep nobody out: the newest have the places", () =>
     Effect.gen(function* () {
       const { url, ask } = yield* serving(withToken)

@@ -8,7 +8,7 @@ import * as Incidents from "../../src/ops/Incidents.ts"
 import * as Progress from "../../src/ops/Progress.ts"
 import { atWork } from "../operator/given.ts"
 import { pass, start } from "../support/executor.ts"
-import * as Pglite from "../support/Pglite.ts"
+import * as Postgres from "../support/Postgres.ts"
 import { World } from "../support/World.ts"
 import { serving, withToken } from "./served.ts"
 
@@ -28,7 +28,7 @@ const raw = (url: string, bytes: string) =>
 const fresh = <A, E, R>(test: Effect.Effect<A, E, R>) =>
   test.pipe(Effect.provide(Layer.merge(Progress.layer, Incidents.layer)), atWork(withToken))
 
-layer(Pglite.layer())("how the executor is", (it) => {
+layer(Postgres.session())("how the executor is", (it) => {
   it.effect("alive while its loops go round, and ready while everything answers", () =>
     Effect.gen(function* () {
       const { ask } = yield* serving(withToken)

@@ -3,14 +3,14 @@ import { Effect } from "effect"
 import { ChainError } from "../../src/chain/ChainClient.ts"
 import { givenHeld, units } from "../operator/given.ts"
 import { pass, start } from "../support/executor.ts"
-import * as Pglite from "../support/Pglite.ts"
+import * as Postgres from "../support/Postgres.ts"
 import { order, person, readTask } from "../support/orders.ts"
 import { World } from "../support/World.ts"
 import { atWorkWithToken, serving, withToken } from "./served.ts"
 
 const WHY = { why: "the user asked" }
 
-layer(Pglite.layer())("orders over the API", (it) => {
+layer(Postgres.session())("orders over the API", (it) => {
   it.effect("are listed newest first, page by page, by what is asked for", () =>
     Effect.gen(function* () {
       const { ask } = yield* serving(withToken)

@@ -2,13 +2,13 @@ import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
 import { TestClock } from "effect/testing"
 import { start } from "../support/executor.ts"
-import * as Pglite from "../support/Pglite.ts"
+import * as Postgres from "../support/Postgres.ts"
 import { editTask, order, person } from "../support/orders.ts"
 import { atWorkWithToken, serving, withToken } from "./served.ts"
 
 const V1 = "/api/ai-agent"
 
-layer(Pglite.layer())("what v1.1's front end asks", (it) => {
+layer(Postgres.session())("what v1.1's front end asks", (it) => {
   it.effect("one order, in the fields that it knows and no others", () =>
     Effect.gen(function* () {
       const { ask } = yield* serving(withToken)

@@ -1,7 +1,7 @@
 import { assert, layer } from "@effect/vitest"
 import { Duration, Effect } from "effect"
 import { SqlClient } from "effect/sql"
-import * as Pglite from "../support/Pglite.ts"
+import * as Postgres from "../support/Postgres.ts"
 import { type Around, launch, onWorld, pass } from "../support/executor.ts"
 import { paidOrder, type Person, readBatches, readTask } from "../support/orders.ts"
 import { World } from "../support/World.ts"
@@ -67,7 +67,7 @@ const live = (nth: number, moment: "before" | "after", downSeconds: number) =>
     return state.crashed === ""
   }).pipe(onWorld(SETTINGS))
 
-layer(Pglite.layer())("an executor that dies", (it) => {
+layer(Postgres.session())("an executor that dies", (it) => {
   for (const moment of ["before", "after"] as const) {
     for (const [name, downSeconds] of [
       ["at once", 0],

@@ -2,7 +2,7 @@ import { assert, layer } from "@effect/vitest"
 import { Duration, Effect } from "effect"
 import { ChainError } from "../../src/chain/ChainClient.ts"
 import type { PaymentAnswer } from "../../src/mint/Minter.ts"
-import * as Pglite from "../support/Pglite.ts"
+import * as Postgres from "../support/Postgres.ts"
 import { LedgerError } from "../../src/task/TaskRepo.ts"
 import { type Around, launch, LogLines, onWorld, pass } from "../support/executor.ts"
 import { paidOrder, type Person, readTask } from "../support/orders.ts"
@@ -62,7 +62,7 @@ const tricks: Record<
   }
 }
 
-layer(Pglite.layer())("an order is paid and minted once where", (it) => {
+layer(Postgres.session())("an order is paid and minted once where", (it) => {
   for (const moment of ["before", "after"] as const) {
     const name = moment === "before" ? "does not hear" : "does not answer, though it did what it was told,"
     it.effect(`the database ${name} any one question`, () =>

@@ -1,7 +1,7 @@
 import { resolve } from "node:path"
 import type { Plugin } from "vite"
 import { defineConfig } from "vitest/config"
-import config from "../../vitest.config.ts"
+import { database, rules } from "../../vitest.config.ts"
 import { patch } from "../simulation/patch.ts"
 import { SQL_MUTATIONS } from "./sqlMutations.ts"
 
@@ -17,4 +17,4 @@ const mistake: Plugin = {
 }
 
 /** Tests of one process with a mistake in what they test. What is compiled so is kept for no other run. */
-export default defineConfig({ test: { ...config.test, fsModuleCache: false }, plugins: [mistake] })
+export default defineConfig({ test: { ...rules, ...database, fsModuleCache: false }, plugins: [mistake] })

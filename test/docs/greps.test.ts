@@ -4,7 +4,7 @@ import { SqlClient } from "effect/sql"
 import { readFileSync } from "node:fs"
 import { LogLines, onWorld, pass, start } from "../support/executor.ts"
 import { order, paidOrder, person } from "../support/orders.ts"
-import * as Pglite from "../support/Pglite.ts"
+import * as Postgres from "../support/Postgres.ts"
 import { World } from "../support/World.ts"
 import { lost } from "../operator/given.ts"
 
@@ -15,7 +15,7 @@ const greps = [...readFileSync(OPERATING, "utf8").matchAll(/^pm2 logs ai-mint-ex
   ([, pattern = ""]) => pattern
 )
 
-layer(Pglite.layer())("the searches of the log that docs/operating.md shows", (it) => {
+layer(Postgres.session())("the searches of the log that docs/operating.md shows", (it) => {
   it.effect("find what they say, and nothing else", () =>
     Effect.gen(function* () {
       const world = yield* World

@@ -12,7 +12,6 @@ import { bindToChain } from "../../src/task/NetworkBinding.ts"
 import { createV11Tables } from "../support/LedgerV11.ts"
 import { clientAt } from "../support/LedgerSql.ts"
 import { encrypt, order, person } from "../support/orders.ts"
-import * as Pglite from "../support/Pglite.ts"
 import * as Postgres from "../support/Postgres.ts"
 import { ENCRYPTION_KEY } from "../support/settings.ts"
 import { about, sound, troubles } from "./given.ts"
@@ -166,7 +165,7 @@ describe("the doctor and clocks", () => {
         const behind = yield* examineConnected(sound)
         yield* TestClock.setTime((yield* now) + 20_000)
         return [behind, yield* examineConnected(sound)]
-      }).pipe(Effect.provide(Pglite.layer()))
+      }).pipe(Effect.provide(Postgres.session()))
       const clocks = seen.map(({ findings }) => findings.find(({ what }) => what === "clock"))
       assert.deepStrictEqual(
         clocks.map((finding) => finding?.level),

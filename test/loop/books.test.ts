@@ -6,7 +6,7 @@ import { ChainError } from "../../src/chain/ChainClient.ts"
 import { address } from "../../src/domain/Address.ts"
 import * as Incidents from "../../src/ops/Incidents.ts"
 import { launch, LogLines, onWorld, pass } from "../support/executor.ts"
-import * as Pglite from "../support/Pglite.ts"
+import * as Postgres from "../support/Postgres.ts"
 import { order, paidOrder, person, readTask } from "../support/orders.ts"
 import { NoOffer } from "../../src/mint/Minter.ts"
 import { resolve } from "../../src/operator/resolve.ts"
@@ -27,7 +27,7 @@ const hidesPayments = (world: World["Service"]) => {
     })
 }
 
-layer(Pglite.layer())("the books of a wallet", (it) => {
+layer(Postgres.session())("the books of a wallet", (it) => {
   it.effect("find a deposit that hides a payment of the same amount, however long the executor was down", () =>
     Effect.gen(function* () {
       const world = yield* World

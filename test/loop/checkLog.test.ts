@@ -2,7 +2,7 @@ import { assert, layer } from "@effect/vitest"
 import { Cause, Duration, Effect, Exit, Fiber } from "effect"
 import { ChainError } from "../../src/chain/ChainClient.ts"
 import { usdc } from "../../src/domain/Usdc.ts"
-import * as Pglite from "../support/Pglite.ts"
+import * as Postgres from "../support/Postgres.ts"
 import { launch, LogLines, onWorld, pass, start } from "../support/executor.ts"
 import { editTask, order, paidOrder, person, readTask } from "../support/orders.ts"
 import { World } from "../support/World.ts"
@@ -15,7 +15,7 @@ const said = Effect.map(LogLines, ({ all }) => all.map((line) => line.replace(/^
 const blocksOf = (lines: ReadonlyArray<string>, task: string) =>
   lines.filter((line) => line.includes(`💰 Checking pending_payment task ${task.slice(0, 8)}...`))
 
-layer(Pglite.layer())("the log of a sweep", (it) => {
+layer(Postgres.session())("the log of a sweep", (it) => {
   it.effect("says in v1.1's words what it looks at and why an order waits", () =>
     Effect.gen(function* () {
       const world = yield* World

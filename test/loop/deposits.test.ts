@@ -4,7 +4,7 @@ import { SqlClient } from "effect/sql"
 import { ChainError } from "../../src/chain/ChainClient.ts"
 import { address } from "../../src/domain/Address.ts"
 import { LogLines, onWorld, pass, start } from "../support/executor.ts"
-import * as Pglite from "../support/Pglite.ts"
+import * as Postgres from "../support/Postgres.ts"
 import { order, paidOrder, person, readTask } from "../support/orders.ts"
 import { World } from "../support/World.ts"
 import { books, units } from "./given.ts"
@@ -28,7 +28,7 @@ const history = Effect.map(deposits, (rows) =>
 
 const said = Effect.map(LogLines, ({ all }) => all.filter((line) => line.includes("💵")))
 
-layer(Pglite.layer())("the deposits of a wallet", (it) => {
+layer(Postgres.session())("the deposits of a wallet", (it) => {
   it.effect("are remembered, with what each order was paid with", () =>
     Effect.gen(function* () {
       const world = yield* World
@@ -119,7 +119,7 @@ layer(Pglite.layer())("the deposits of a wallet", (it) => {
   )
 })
 
-layer(Pglite.layer())("a wallet from which money went that nobody here sent", (it) => {
+layer(Postgres.session())("a wallet from which money went that nobody here sent", (it) => {
   it.effect("is stopped, says so on its orders, and pays nobody", () =>
     Effect.gen(function* () {
       const world = yield* World
@@ -159,7 +159,7 @@ layer(Pglite.layer())("a wallet from which money went that nobody here sent", (i
   )
 })
 
-layer(Pglite.layer())("the deposits after a restored backup", (it) => {
+layer(Postgres.session())("the deposits after a restored backup", (it) => {
   it.effect("are counted once each, and an order that is not paid is cancelled in time", () =>
     Effect.gen(function* () {
       const world = yield* World

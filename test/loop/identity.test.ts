@@ -5,12 +5,12 @@ import { resolveWallet } from "../../src/operator/resolveWallet.ts"
 import { atWork, refusal, STRANGER, units, WHY } from "../operator/given.ts"
 import { LogLines, pass, start } from "../support/executor.ts"
 import { heldReason, order, person, readTask } from "../support/orders.ts"
-import * as Pglite from "../support/Pglite.ts"
+import * as Postgres from "../support/Postgres.ts"
 import { World } from "../support/World.ts"
 
 const inCapitals = (address: string) => `0x${address.slice(2).toUpperCase()}`
 
-layer(Pglite.layer())("whose money it is", (it) => {
+layer(Postgres.session())("whose money it is", (it) => {
   it.effect(
     "is not decided by an order: one of another person on a wallet is held, and takes nothing from its user",
     () =>

@@ -4,13 +4,13 @@ import { SqlClient } from "effect/sql"
 import { NoOffer } from "../../src/mint/Minter.ts"
 import * as Incidents from "../../src/ops/Incidents.ts"
 import { LogLines, onWorld, pass, start } from "../support/executor.ts"
-import * as Pglite from "../support/Pglite.ts"
+import * as Postgres from "../support/Postgres.ts"
 import { heldReason, order, person, readBatches, readTask } from "../support/orders.ts"
 import { FIRST, SECOND } from "../support/outside.ts"
 import { World } from "../support/World.ts"
 import { books, told, units } from "./given.ts"
 
-layer(Pglite.layer())("what a reorganised chain no longer shows", (it) => {
+layer(Postgres.session())("what a reorganised chain no longer shows", (it) => {
   it.effect("a deposit that is mined again counts once, and no wallet is stopped", () =>
     Effect.gen(function* () {
       const world = yield* World

@@ -6,12 +6,12 @@ import { resolve } from "../../src/operator/resolve.ts"
 import { WatchRepo } from "../../src/task/WatchRepo.ts"
 import { atWork, refusal } from "../operator/given.ts"
 import { LogLines, onWorld, pass, start } from "../support/executor.ts"
-import * as Pglite from "../support/Pglite.ts"
+import * as Postgres from "../support/Postgres.ts"
 import { heldReason, order, person, readBatches, readTask } from "../support/orders.ts"
 import { World } from "../support/World.ts"
 import { books, told, units } from "./given.ts"
 
-layer(Pglite.layer())("what people decided in a reorganised chain", (it) => {
+layer(Postgres.session())("what people decided in a reorganised chain", (it) => {
   it.effect("the payment of a batch that a person resolved leaves the books when it can never come back", () =>
     Effect.gen(function* () {
       const world = yield* World

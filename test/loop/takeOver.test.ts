@@ -2,7 +2,7 @@ import { assert, layer } from "@effect/vitest"
 import { Clock, Effect } from "effect"
 import { SqlClient } from "effect/sql"
 import { usdc } from "../../src/domain/Usdc.ts"
-import * as Pglite from "../support/Pglite.ts"
+import * as Postgres from "../support/Postgres.ts"
 import { onWorld, pass, start } from "../support/executor.ts"
 import { heldReason, order, person, readBatches, readTask, TOKEN } from "../support/orders.ts"
 import { World } from "../support/World.ts"
@@ -42,7 +42,7 @@ const leftBehind = Effect.fnUntraced(function* (
 
 const minutesAgo = (minutes: number) => (nowMs: number) => ({ updated_at: new Date(nowMs - minutes * 60_000) })
 
-layer(Pglite.layer())("an order that v1.1 left in processing", (it) => {
+layer(Postgres.session())("an order that v1.1 left in processing", (it) => {
   it.effect("is not touched before an hour of quiet, and then finished from where it was", () =>
     Effect.gen(function* () {
       const world = yield* World

@@ -2,7 +2,7 @@ import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
 import { adopt } from "../../src/operator/adopt.ts"
 import { pass, start } from "../support/executor.ts"
-import * as Pglite from "../support/Pglite.ts"
+import * as Postgres from "../support/Postgres.ts"
 import { heldReason, order, paidOrder, person, readTask, TOKEN } from "../support/orders.ts"
 import { World } from "../support/World.ts"
 import { assertDecided, assertUndecided, atWork, refusal, units, WHY } from "./given.ts"
@@ -20,7 +20,7 @@ const givenLeft = Effect.fnUntraced(function* () {
   return { world, who, task }
 })
 
-layer(Pglite.layer())("taking over an order of v1.1", (it) => {
+layer(Postgres.session())("taking over an order of v1.1", (it) => {
   it.effect("at once buys the mints that the operator says are missing, and no others", () =>
     Effect.gen(function* () {
       const { world, who, task } = yield* givenLeft()

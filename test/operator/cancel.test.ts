@@ -4,12 +4,12 @@ import { TestClock } from "effect/testing"
 import { cancel } from "../../src/operator/cancel.ts"
 import { DecisionRepo } from "../../src/task/DecisionRepo.ts"
 import { pass, start } from "../support/executor.ts"
-import * as Pglite from "../support/Pglite.ts"
+import * as Postgres from "../support/Postgres.ts"
 import { editTask, heldReason, order, person, readTask } from "../support/orders.ts"
 import { World } from "../support/World.ts"
 import { assertDecided, assertUndecided, atWork, interrupted, refusal, STRANGER, units, WHY } from "./given.ts"
 
-layer(Pglite.layer())("cancelling an order", (it) => {
+layer(Postgres.session())("cancelling an order", (it) => {
   it.effect("that nobody paid for ends it, by the first digits of its id, and says why", () =>
     Effect.gen(function* () {
       const world = yield* World

@@ -3,7 +3,7 @@ import { Effect } from "effect"
 import { NoOffer } from "../../src/mint/Minter.ts"
 import { create } from "../../src/operator/create.ts"
 import { serving, withToken } from "../api/served.ts"
-import * as Pglite from "../support/Pglite.ts"
+import * as Postgres from "../support/Postgres.ts"
 import { editTask, person, TOKEN } from "../support/orders.ts"
 import { World } from "../support/World.ts"
 import { assertUndecided, atWork, refusal, units, WHY } from "./given.ts"
@@ -12,7 +12,7 @@ const id = "33333333-3333-4333-8333-333333333333"
 
 const away = new NoOffer({ reason: "Unavailable", message: "no answer" })
 
-layer(Pglite.layer())("placing an order", (it) => {
+layer(Postgres.session())("placing an order", (it) => {
   it.effect("twice makes one, though the price is another by now or the mint server is away", () =>
     Effect.gen(function* () {
       const world = yield* World

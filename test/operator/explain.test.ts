@@ -5,7 +5,7 @@ import { ChainError } from "../../src/chain/ChainClient.ts"
 import { explain } from "../../src/operator/explain.ts"
 import { pause } from "../../src/operator/pause.ts"
 import { pass, start } from "../support/executor.ts"
-import * as Pglite from "../support/Pglite.ts"
+import * as Postgres from "../support/Postgres.ts"
 import { order, paidOrder, person } from "../support/orders.ts"
 import { World } from "../support/World.ts"
 import { atWork, givenFailed, givenUndelivered, lost, refusal, units } from "./given.ts"
@@ -16,7 +16,7 @@ const said = (id: string) =>
     [summary, ...steps.map(({ text }) => text), next.text, ...next.commands].join("\n")
   )
 
-layer(Pglite.layer())("why an order is where it is", (it) => {
+layer(Postgres.session())("why an order is where it is", (it) => {
   it.effect("too little money: what came, what is missing, and until when", () =>
     Effect.gen(function* () {
       const world = yield* World

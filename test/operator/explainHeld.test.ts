@@ -5,7 +5,7 @@ import { explain } from "../../src/operator/explain.ts"
 import { resolve } from "../../src/operator/resolve.ts"
 import { retry } from "../../src/operator/retry.ts"
 import { pass, start } from "../support/executor.ts"
-import * as Pglite from "../support/Pglite.ts"
+import * as Postgres from "../support/Postgres.ts"
 import { editTask, heldReason, order, paidOrder, person, readTask, TOKEN } from "../support/orders.ts"
 import { World } from "../support/World.ts"
 import { atWork, givenFailed, givenHeld, givenUndelivered, units, WHY } from "./given.ts"
@@ -23,7 +23,7 @@ const held = (task: string, reason: string) =>
       ON CONFLICT (task_id) DO UPDATE SET held_at = excluded.held_at, held_reason = excluded.held_reason`
   )
 
-layer(Pglite.layer())("what ends the hold of an order", (it) => {
+layer(Postgres.session())("what ends the hold of an order", (it) => {
   it.effect("of which a batch is held: a decision about that batch", () =>
     Effect.gen(function* () {
       const { task } = yield* givenHeld("cancelled")
@@ -93,7 +93,7 @@ layer(Pglite.layer())("what ends the hold of an order", (it) => {
   )
 })
 
-layer(Pglite.layer())("what is left of a failed order", (it) => {
+layer(Postgres.session())("what is left of a failed order", (it) => {
   it.effect("all of it: a retry, and then what was reserved again", () =>
     Effect.gen(function* () {
       const { task } = yield* givenFailed()

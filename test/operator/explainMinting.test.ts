@@ -5,7 +5,7 @@ import { NoOffer } from "../../src/mint/Minter.ts"
 import { explain } from "../../src/operator/explain.ts"
 import { pause } from "../../src/operator/pause.ts"
 import { launch, pass, start } from "../support/executor.ts"
-import * as Pglite from "../support/Pglite.ts"
+import * as Postgres from "../support/Postgres.ts"
 import { order, paidOrder, person, readTask, TOKEN } from "../support/orders.ts"
 import { World } from "../support/World.ts"
 import { atWork, givenUndelivered, units, WHY } from "./given.ts"
@@ -14,7 +14,7 @@ const short = (id: string): string => id.slice(0, 8)
 
 const nextOf = (id: string) => Effect.map(explain(id), ({ next }) => next)
 
-layer(Pglite.layer())("why a paid order is not minted", (it) => {
+layer(Postgres.session())("why a paid order is not minted", (it) => {
   it.effect("another order is paid and not delivered: which one stops payments to the token", () =>
     Effect.gen(function* () {
       const { task: stuck } = yield* givenUndelivered()

@@ -5,7 +5,7 @@ import { TestClock } from "effect/testing"
 import { ChainError } from "../../src/chain/ChainClient.ts"
 import { explain } from "../../src/operator/explain.ts"
 import { pass, start } from "../support/executor.ts"
-import * as Pglite from "../support/Pglite.ts"
+import * as Postgres from "../support/Postgres.ts"
 import { order, paidOrder, person, readTask } from "../support/orders.ts"
 import { World } from "../support/World.ts"
 import { atWork, lost, STRANGER, units } from "./given.ts"
@@ -29,7 +29,7 @@ const givenOlder = Effect.fnUntraced(function* (cost: number) {
   return { world, who, older, newer }
 })
 
-layer(Pglite.layer())("why an order waits for its money", (it) => {
+layer(Postgres.session())("why an order waits for its money", (it) => {
   it.effect("what is there was paid before it, and is kept for an older one: how much each of them needs", () =>
     Effect.gen(function* () {
       const { world, who, older, newer } = yield* givenOlder(5)

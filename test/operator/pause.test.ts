@@ -2,14 +2,14 @@ import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
 import { pause, resume } from "../../src/operator/pause.ts"
 import { launch, pass } from "../support/executor.ts"
-import * as Pglite from "../support/Pglite.ts"
+import * as Postgres from "../support/Postgres.ts"
 import { order, person, readTask, TOKEN } from "../support/orders.ts"
 import { World } from "../support/World.ts"
 import { assertDecided, atWork, refusal, units, WHY } from "./given.ts"
 
 const OTHER_TOKEN = `0x${"7f".repeat(20)}`
 
-layer(Pglite.layer())("a pause", (it) => {
+layer(Postgres.session())("a pause", (it) => {
   it.effect("of everything holds payments back across a restart, sees money all the same, and ends by command", () =>
     Effect.gen(function* () {
       const world = yield* World

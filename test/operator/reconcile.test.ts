@@ -5,7 +5,7 @@ import { reconcile } from "../../src/operator/reconcile.ts"
 import { refund } from "../../src/operator/refund.ts"
 import { resolveWallet } from "../../src/operator/resolveWallet.ts"
 import { pass, start } from "../support/executor.ts"
-import * as Pglite from "../support/Pglite.ts"
+import * as Postgres from "../support/Postgres.ts"
 import { order, paidOrder, person, readTask } from "../support/orders.ts"
 import { World } from "../support/World.ts"
 import { atWork, givenHeld, givenUndelivered, STRANGER, units, WHY } from "./given.ts"
@@ -31,7 +31,7 @@ const edit = (statement: (sql: SqlClient.SqlClient) => Effect.Effect<unknown, un
 
 const said = Effect.map(reconcile(), ({ differences }) => differences.map(({ what }) => what))
 
-layer(Pglite.layer())("comparing ledger and chain", (it) => {
+layer(Postgres.session())("comparing ledger and chain", (it) => {
   it.effect("finds no difference where all was done by this program, and counts what it compared", () =>
     Effect.gen(function* () {
       const { world } = yield* givenHistory

@@ -6,7 +6,7 @@ import { pause } from "../../src/operator/pause.ts"
 import { refund } from "../../src/operator/refund.ts"
 import { DecisionRepo } from "../../src/task/DecisionRepo.ts"
 import { LogLines, pass, start } from "../support/executor.ts"
-import * as Pglite from "../support/Pglite.ts"
+import * as Postgres from "../support/Postgres.ts"
 import { order, type Person, person, readTask, TOKEN } from "../support/orders.ts"
 import { World } from "../support/World.ts"
 import { assertDecided, assertUndecided, atWork, interrupted, refusal, STRANGER, units, WHY } from "./given.ts"
@@ -40,7 +40,7 @@ const givenCredit = Effect.fnUntraced(function* (amount: number) {
   return { world, who }
 })
 
-layer(Pglite.layer())("a refund that an operator asks for", (it) => {
+layer(Postgres.session())("a refund that an operator asks for", (it) => {
   it.effect("is told first, and done only when it is confirmed: the wallet's user gets what is free", () =>
     Effect.gen(function* () {
       const { world, who } = yield* givenCredit(4)

@@ -3,7 +3,7 @@ import { Effect } from "effect"
 import { resolve } from "../../src/operator/resolve.ts"
 import { DecisionRepo } from "../../src/task/DecisionRepo.ts"
 import { pass, start } from "../support/executor.ts"
-import * as Pglite from "../support/Pglite.ts"
+import * as Postgres from "../support/Postgres.ts"
 import { editTask, heldReason, order, paidOrder, readBatches, readTask, TOKEN } from "../support/orders.ts"
 import { World } from "../support/World.ts"
 import {
@@ -19,7 +19,7 @@ import {
   WHY
 } from "./given.ts"
 
-layer(Pglite.layer())("deciding about a batch", (it) => {
+layer(Postgres.session())("deciding about a batch", (it) => {
   it.effect(
     "that the person minted for themselves meanwhile is no delivery: it is paid for, and its own mints count",
     () =>
@@ -210,7 +210,7 @@ layer(Pglite.layer())("deciding about a batch", (it) => {
   )
 })
 
-layer(Pglite.layer())("giving a task up", (it) => {
+layer(Postgres.session())("giving a task up", (it) => {
   it.effect("without a held batch fails it, where no payment of it is in flight", () =>
     Effect.gen(function* () {
       const world = yield* World

@@ -2,12 +2,12 @@ import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
 import { resolveWallet } from "../../src/operator/resolveWallet.ts"
 import { pass, start } from "../support/executor.ts"
-import * as Pglite from "../support/Pglite.ts"
+import * as Postgres from "../support/Postgres.ts"
 import { order, person, readTask } from "../support/orders.ts"
 import { World } from "../support/World.ts"
 import { assertDecided, atWork, refusal, STRANGER, units, WHY } from "./given.ts"
 
-layer(Pglite.layer())("a stopped wallet", (it) => {
+layer(Postgres.session())("a stopped wallet", (it) => {
   it.effect("goes on with what the chain shows, when a person says so", () =>
     Effect.gen(function* () {
       const world = yield* World

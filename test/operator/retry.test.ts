@@ -2,7 +2,7 @@ import { assert, layer } from "@effect/vitest"
 import { Duration, Effect } from "effect"
 import { retry } from "../../src/operator/retry.ts"
 import { pass, start } from "../support/executor.ts"
-import * as Pglite from "../support/Pglite.ts"
+import * as Postgres from "../support/Postgres.ts"
 import { editTask, heldReason, order, paidOrder, person, readTask } from "../support/orders.ts"
 import { World } from "../support/World.ts"
 import {
@@ -17,7 +17,7 @@ import {
   WHY
 } from "./given.ts"
 
-layer(Pglite.layer())("trying an order again", (it) => {
+layer(Postgres.session())("trying an order again", (it) => {
   it.effect("that failed funds it from what its wallet holds, and it is minted once", () =>
     Effect.gen(function* () {
       const { world, who, task } = yield* givenFailed()

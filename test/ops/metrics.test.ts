@@ -21,7 +21,7 @@ import { version } from "../../src/ops/version.ts"
 import { order, payment } from "../mint/fixtures.ts"
 import { log, onWorld, pass, start } from "../support/executor.ts"
 import { paidOrder } from "../support/orders.ts"
-import * as Pglite from "../support/Pglite.ts"
+import * as Postgres from "../support/Postgres.ts"
 import { settings } from "../support/settings.ts"
 import { alone, emptyFigures, everyMetric, namedInSources, sullen } from "./everyMetric.ts"
 
@@ -362,7 +362,7 @@ describe("the figures of the ledger", () => {
   )
 })
 
-layer(Pglite.layer())("the executor", (it) => {
+layer(Postgres.session())("the executor", (it) => {
   it.effect(
     "measures its loops, the stages of its sweeps and the turns of its wallets while an order goes through",
     () =>

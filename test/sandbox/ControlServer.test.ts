@@ -8,7 +8,7 @@ import { type Usdc, usdc } from "../../src/domain/Usdc.ts"
 import { controlRoutes, OrderDetails, OrderList, OrderPlaced } from "../../src/sandbox/ControlServer.ts"
 import * as Faults from "../../src/sandbox/faults.ts"
 import * as OrderDesk from "../../src/sandbox/OrderDesk.ts"
-import * as Pglite from "../support/Pglite.ts"
+import * as Postgres from "../support/Postgres.ts"
 import { migrate } from "../../src/task/migrate.ts"
 
 const TOKEN = address(`0x${"70".repeat(20)}`)
@@ -31,7 +31,7 @@ const desk = OrderDesk.layer({
       : Effect.sync(() => sent.push([to, amount]))
 })
 
-const world = desk.pipe(Layer.provideMerge(Layer.effectDiscard(migrate)), Layer.provideMerge(Pglite.layer()))
+const world = desk.pipe(Layer.provideMerge(Layer.effectDiscard(migrate)), Layer.provideMerge(Postgres.session()))
 
 const sentTo = (wallet: string): ReadonlyArray<Usdc> => sent.filter(([to]) => to === wallet).map(([, amount]) => amount)
 

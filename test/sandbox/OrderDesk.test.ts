@@ -12,7 +12,7 @@ import { Settings, type SettingsShape } from "../../src/config/Settings.ts"
 import { type Address, address } from "../../src/domain/Address.ts"
 import { usdc, type Usdc } from "../../src/domain/Usdc.ts"
 import { encryptKey, layer as deskLayer, OrderDesk } from "../../src/sandbox/OrderDesk.ts"
-import * as Pglite from "../support/Pglite.ts"
+import * as Postgres from "../support/Postgres.ts"
 import { migrate } from "../../src/task/migrate.ts"
 
 const ENCRYPTION_KEY = Redacted.make("ab".repeat(32))
@@ -32,7 +32,7 @@ const world = Layer.mergeAll(
       amount === usdc(666n) ? Effect.fail({ message: "USDC is paused" }) : Effect.sync(() => sent.push([to, amount]))
   }),
   KeyCustodyAes.layer.pipe(Layer.provide(Layer.succeed(Settings, settings)))
-).pipe(Layer.provideMerge(Layer.effectDiscard(migrate)), Layer.provideMerge(Pglite.layer()))
+).pipe(Layer.provideMerge(Layer.effectDiscard(migrate)), Layer.provideMerge(Postgres.session()))
 
 const someone = () => address(privateKeyToAddress(generatePrivateKey()))
 

@@ -10,14 +10,21 @@ const client = (url: string) => PgClient.layer({ url: Redacted.make(url), maxCon
 const onServer = <A, E>(work: Effect.Effect<A, E, SqlClient.SqlClient>) =>
   work.pipe(Effect.provide(client(inject("postgresUrl")), { local: true }), Effect.orDie)
 
-/** A new database on the real server, dropped when the scope closes. `timezone` becomes its default zone. */
-export const freshDatabase = Effect.fnUntraced(function* (options: { readonly timezone?: string } = {}) {
+interface DatabaseOptions {
+  /** Its default zone. */
+  readonly timezone?: string
+  /** What it begins with: nothing, unless it is a copy of this database. */
+  readonly template?: string
+}
+
+/** A new database on the server of the run, dropped when the scope closes. */
+export const freshDatabase = Effect.fnUntraced(function* (options: DatabaseOptions = {}) {
   const name = `test_${process.pid}_${++databases}`
   yield* Effect.acquireRelease(
     onServer(
       Effect.gen(function* () {
         const sql = yield* SqlClient.SqlClient
-        yield* sql`CREATE DATABASE ${sql(name)}`
+        yield* sql`CREATE DATABASE ${sql(name)} TEMPLATE ${sql(options.template ?? "template1")}`
         if (options.timezone !== undefined) {
           yield* sql`ALTER DATABASE ${sql(name)} SET timezone TO ${sql.literal(`'${options.timezone}'`)}`
         }
@@ -36,6 +43,13 @@ export const freshDatabase = Effect.fnUntraced(function* (options: { readonly ti
   return url.toString()
 })
 
-/** A client of a new database on the real server. */
-export const layer = (options: { readonly timezone?: string } = {}) =>
-  Layer.unwrap(Effect.map(freshDatabase(options), client))
+/** A client of a new, empty database. */
+export const layer = (options: DatabaseOptions = {}) => Layer.unwrap(Effect.map(freshDatabase(options), client))
+
+/** One connection to a new database that is up to date: it answers in the order asked. */
+export const session = () =>
+  Layer.unwrap(
+    Effect.map(freshDatabase({ template: inject("upToDate") }), (url) =>
+      PgClient.layer({ url: Redacted.make(url), minConnections: 1, maxConnections: 1 })
+    )
+  )

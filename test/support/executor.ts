@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises"
 import { Clock, Context, Effect, Exit, Fiber, Layer, Scope, Tracer } from "effect"
 import { SqlClient } from "effect/sql"
 import { TestClock } from "effect/testing"
@@ -9,6 +10,7 @@ import { layerTo } from "../../src/ops/Logger.ts"
 import { migrate } from "../../src/task/migrate.ts"
 import { TaskRepo } from "../../src/task/TaskRepo.ts"
 import * as WalletActors from "../../src/wallet/WalletActors.ts"
+import { clear } from "./LedgerFixture.ts"
 import { settings } from "./settings.ts"
 import { outside } from "./outside.ts"
 import { World } from "./World.ts"
@@ -26,13 +28,10 @@ export const log = Layer.unwrap(
 
 /** Tests that share a database share a clock too: each starts at a full minute, on empty tables. */
 const freshStart = Effect.gen(function* () {
-  const sql = yield* SqlClient.SqlClient
   yield* TestClock.setTime(Math.ceil(((yield* Clock.currentTimeMillis) + 1) / 60_000) * 60_000)
   yield* migrate
-  yield* sql`TRUNCATE ai_agent_tasks, ai_agent_wallets, ai_agent_mint_records, ai_agent_wallet_state,
-    ai_agent_task_state, ai_agent_batches, ai_agent_batch_mints, ai_agent_network, ai_agent_deposits,
-    ai_agent_deposit_uses, ai_agent_stray_mints, ai_agent_refunds, ai_agent_decisions, ai_agent_pauses, ai_agent_events, ai_agent_anchors,
-     ai_agent_reorganisations, ai_agent_wallet_pins`
+  yield* clear
+  yield* Effect.flatMap(SqlClient.SqlClient, (sql) => sql`DELETE FROM ai_agent_network`)
 })
 
 /**
@@ -57,36 +56,49 @@ export const onWorld =
       )
     )
 
-/** Counts what the executor begins, by the spans that it opens: every statement and every tick is one. */
-class Activity extends Context.Service<Activity, { begun: number }>()("test/Activity") {}
+/** What the executor does, by the spans that it opens: every statement and every tick is one. */
+class Activity extends Context.Service<Activity, { begun: number; open: number; heard: () => void }>()(
+  "test/Activity"
+) {}
 
 const activity = Layer.unwrap(
   Effect.sync(() => {
-    const counter = { begun: 0 }
+    const seen = { begun: 0, open: 0, heard: () => {} }
     const tracer = Tracer.make({
       span: (options) => {
-        counter.begun++
-        return new Tracer.NativeSpan(options)
+        seen.begun++
+        const span = new Tracer.NativeSpan(options)
+        return options.kind === "client" || options.name === "sql.transaction" ? counted(span, seen) : span
       }
     })
-    return Layer.merge(Layer.succeed(Activity, counter), Layer.succeed(Tracer.Tracer, tracer))
+    return Layer.merge(Layer.succeed(Activity, seen), Layer.succeed(Tracer.Tracer, tracer))
   })
 )
 
+/** Of a question to the database, which answers whatever the clock says. Tells when the database has answered all that it was asked. */
+const counted = (span: Tracer.Span, seen: Activity["Service"]): Tracer.Span => {
+  seen.open++
+  const end = span.end.bind(span)
+  span.end = (...args) => {
+    end(...args)
+    seen.open--
+    if (seen.open === 0) seen.heard()
+  }
+  return span
+}
+
 /**
- * Waits until the executor has nothing left to do at this moment: nothing was begun while the database, which answers
- * in the order asked, answered three questions. What waits for the clock waits on.
+ * Waits until the executor has nothing left to do at this moment: the database has answered all that it was asked, and
+ * nothing more came of that. What waits for the clock waits on.
  */
 export const settled = Effect.gen(function* () {
-  const sql = yield* SqlClient.SqlClient
-  const counter = yield* Activity
+  const seen = yield* Activity
   let before: number
   do {
-    before = counter.begun
-    for (let question = 0; question < 3; question++) {
-      yield* Effect.withTracerEnabled(sql`SELECT 1`, false)
-    }
-  } while (counter.begun !== before)
+    before = seen.begun
+    if (seen.open > 0) yield* Effect.promise(() => new Promise<void>((resolve) => void (seen.heard = resolve)))
+    for (let turn = 0; turn < 3; turn++) yield* Effect.promise(() => setImmediate())
+  } while (seen.begun !== before || seen.open > 0)
 })
 
 /** Starts both loops, as `main` does; they end with the test. */

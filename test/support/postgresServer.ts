@@ -24,6 +24,19 @@ kill $watcher 2>/dev/null
 rm -rf "$FOLDER"
 `
 
+/** Nothing of it outlives the run, and no table grows so large that it needs tending. */
+const SETTINGS = {
+  listen_addresses: "127.0.0.1",
+  unix_socket_directories: "",
+  fsync: "off",
+  synchronous_commit: "off",
+  full_page_writes: "off",
+  wal_level: "minimal",
+  max_wal_senders: "0",
+  autovacuum: "off",
+  jit: "off"
+}
+
 export interface PostgresServer {
   readonly url: string
   readonly stop: () => Promise<void>
@@ -40,7 +53,7 @@ export const startPostgres = async (): Promise<PostgresServer> => {
   const cluster = ["-D", data, "-U", "postgres", "--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C"]
   await run(join(native, "bin", "initdb"), cluster, options)
   const port = await freePort()
-  const settings = ["-c", "fsync=off", "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="]
+  const settings = Object.entries(SETTINGS).flatMap(([name, value]) => ["-c", `${name}=${value}`])
   const command = [join(native, "bin", "postgres"), "-D", data, "-p", String(port), ...settings]
   const server = spawn("sh", ["-c", WATCHDOG, "sh", ...command], { ...options, stdio: ["pipe", "ignore", "pipe"] })
   const ended = new Promise<void>((resolve) => server.once("exit", () => resolve()))

@@ -5,7 +5,7 @@ import { usdc, zero } from "../../src/domain/Usdc.ts"
 import { migrate } from "../../src/task/migrate.ts"
 import * as WatchRepoSql from "../../src/task/WatchRepoSql.ts"
 import { type TaskPlace, WatchRepo } from "../../src/task/WatchRepo.ts"
-import * as Pglite from "../support/Pglite.ts"
+import * as Postgres from "../support/Postgres.ts"
 import { settings } from "../support/settings.ts"
 
 const WALLET = "11111111-1111-4111-8111-111111111111"
@@ -31,7 +31,7 @@ const kinds = Effect.gen(function* () {
 layer(
   WatchRepoSql.layer.pipe(
     Layer.provideMerge(Layer.effectDiscard(migrate)),
-    Layer.provideMerge(Pglite.layer()),
+    Layer.provideMerge(Postgres.session()),
     Layer.provide(settings())
   )
 )("what the database writes down by itself", (it) => {
@@ -131,7 +131,7 @@ describe("its reader", () => {
   layer(
     WatchRepoSql.layer.pipe(
       Layer.provideMerge(Layer.effectDiscard(migrate)),
-      Layer.provideMerge(Pglite.layer()),
+      Layer.provideMerge(Postgres.session()),
       Layer.provide(settings())
     )
   )("of lists", (it) => {

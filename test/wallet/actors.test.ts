@@ -2,7 +2,7 @@ import { assert, layer } from "@effect/vitest"
 import { Clock, Deferred, Duration, Effect } from "effect"
 import { SqlClient } from "effect/sql"
 import { address } from "../../src/domain/Address.ts"
-import * as Pglite from "../support/Pglite.ts"
+import * as Postgres from "../support/Postgres.ts"
 import { launch, LogLines, onWorld, pass, start } from "../support/executor.ts"
 import { order, paidOrder, readBatches, readTask } from "../support/orders.ts"
 import { World } from "../support/World.ts"
@@ -10,7 +10,7 @@ import { World } from "../support/World.ts"
 const NOW = { drainTimeout: Duration.zero }
 const names = (count: number) => Array.from({ length: count }, (_, index) => `person ${index}`)
 
-layer(Pglite.layer())("the wallets", (it) => {
+layer(Postgres.session())("the wallets", (it) => {
   it.effect("a wallet that just became funded starts at once, however long the mint loop sleeps", () =>
     Effect.gen(function* () {
       const world = yield* World
@@ -187,7 +187,7 @@ layer(Pglite.layer())("the wallets", (it) => {
   )
 })
 
-layer(Pglite.layer())("an executor that is told to stop", (it) => {
+layer(Postgres.session())("an executor that is told to stop", (it) => {
   it.effect("finishes the payment that it is in the middle of, begins no other, and ends", () =>
     Effect.gen(function* () {
       const world = yield* World

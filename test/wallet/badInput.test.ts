@@ -2,7 +2,7 @@ import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
 import { usdc } from "../../src/domain/Usdc.ts"
-import * as Pglite from "../support/Pglite.ts"
+import * as Postgres from "../support/Postgres.ts"
 import { LogLines, onWorld, pass, start } from "../support/executor.ts"
 import {
   editTask,
@@ -118,7 +118,7 @@ const inEach = <E, R>(statuses: ReadonlyArray<string>, place: (status: string) =
     (tasks) => new Map(tasks)
   )
 
-layer(Pglite.layer())("an order that cannot be carried out", (it) => {
+layer(Postgres.session())("an order that cannot be carried out", (it) => {
   for (const { name, columns, says } of badOrders) {
     it.effect(`${name} is held and explained in whatever status, and all others go on`, () =>
       Effect.gen(function* () {

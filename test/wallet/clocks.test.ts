@@ -2,11 +2,11 @@ import { assert, layer } from "@effect/vitest"
 import { Clock, Effect } from "effect"
 import { usdc } from "../../src/domain/Usdc.ts"
 import { onWorld, pass, start } from "../support/executor.ts"
-import * as Pglite from "../support/Pglite.ts"
+import * as Postgres from "../support/Postgres.ts"
 import { order, paidOrder, person, readTask } from "../support/orders.ts"
 import { World } from "../support/World.ts"
 
-layer(Pglite.layer())("where the chain's clock is two minutes behind", (it) => {
+layer(Postgres.session())("where the chain's clock is two minutes behind", (it) => {
   it.effect("an exact payment pays the newer of two orders at the next look", () =>
     Effect.gen(function* () {
       const world = yield* World
@@ -44,7 +44,7 @@ layer(Pglite.layer())("where the chain's clock is two minutes behind", (it) => {
   )
 })
 
-layer(Pglite.layer())("where the chain's clock is two minutes ahead", (it) => {
+layer(Postgres.session())("where the chain's clock is two minutes ahead", (it) => {
   it.effect("an order has its ten minutes all the same, and is cancelled then", () =>
     Effect.gen(function* () {
       const world = yield* World

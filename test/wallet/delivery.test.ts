@@ -4,14 +4,14 @@ import { SqlClient } from "effect/sql"
 import { address } from "../../src/domain/Address.ts"
 import { usdc } from "../../src/domain/Usdc.ts"
 import type { PaymentAnswer } from "../../src/mint/Minter.ts"
-import * as Pglite from "../support/Pglite.ts"
+import * as Postgres from "../support/Postgres.ts"
 import { LogLines, onWorld, pass, start } from "../support/executor.ts"
 import { editTask, heldReason, paidOrder, readBatches, readTask, TOKEN } from "../support/orders.ts"
 import { World } from "../support/World.ts"
 
 const lost: PaymentAnswer = { _tag: "Unclear", reason: "no answer: the connection was reset" }
 
-layer(Pglite.layer())("a payment that was taken", (it) => {
+layer(Postgres.session())("a payment that was taken", (it) => {
   it.effect("and not delivered is visible, sent again unchanged, never made again, and delivered in the end", () =>
     Effect.gen(function* () {
       const world = yield* World

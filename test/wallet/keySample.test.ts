@@ -4,12 +4,12 @@ import { SqlClient } from "effect/sql"
 import { checkKeySample } from "../../src/wallet/keySample.ts"
 import { onWorld, pass, start } from "../support/executor.ts"
 import { encrypt, heldReason, paidOrder, person, readTask } from "../support/orders.ts"
-import * as Pglite from "../support/Pglite.ts"
+import * as Postgres from "../support/Postgres.ts"
 
 /** As a wallet's key looks that was encrypted with another AGENT_ENCRYPTION_KEY. */
 const foreign = encrypt("7".repeat(64), "f".repeat(64))
 
-layer(Pglite.layer())("AGENT_ENCRYPTION_KEY", (it) => {
+layer(Postgres.session())("AGENT_ENCRYPTION_KEY", (it) => {
   it.effect("that opens no wallet of a sample is refused at the start, with the remedy and exit code 78", () =>
     Effect.gen(function* () {
       yield* person("ann", { key: foreign })

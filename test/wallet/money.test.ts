@@ -3,14 +3,14 @@ import { Effect } from "effect"
 import { ChainError } from "../../src/chain/ChainClient.ts"
 import { usdc } from "../../src/domain/Usdc.ts"
 import { NoOffer } from "../../src/mint/Minter.ts"
-import * as Pglite from "../support/Pglite.ts"
+import * as Postgres from "../support/Postgres.ts"
 import { LogLines, onWorld, pass, start } from "../support/executor.ts"
 import { heldReason, order, paidOrder, person, readBatches, readTask } from "../support/orders.ts"
 import { World } from "../support/World.ts"
 
 const dollars = (amount: number) => usdc(BigInt(Math.round(amount * 1_000_000)))
 
-layer(Pglite.layer())("money", (it) => {
+layer(Postgres.session())("money", (it) => {
   it.effect("too little is no payment, and is there for the next order when the first one was cancelled", () =>
     Effect.gen(function* () {
       const world = yield* World

@@ -7,7 +7,7 @@ import { planRefund, type Refund } from "../../src/domain/Refund.ts"
 import { usdc } from "../../src/domain/Usdc.ts"
 import { withdraw } from "../../src/operator/withdraw.ts"
 import { onWorld, pass, start } from "../support/executor.ts"
-import * as Pglite from "../support/Pglite.ts"
+import * as Postgres from "../support/Postgres.ts"
 import { order, person, type Person, readTask } from "../support/orders.ts"
 import { World } from "../support/World.ts"
 
@@ -57,7 +57,7 @@ const inCredit = Effect.fnUntraced(function* (amount: number) {
   return { world, who }
 })
 
-layer(Pglite.layer())("a refund", (it) => {
+layer(Postgres.session())("a refund", (it) => {
   it.effect("that never gets on chain is held after three lapses, keeps its money, and can be withdrawn", () =>
     Effect.gen(function* () {
       const { world, who } = yield* inCredit(5)

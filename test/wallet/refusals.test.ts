@@ -6,7 +6,7 @@ import { address } from "../../src/domain/Address.ts"
 import type { Offer } from "../../src/domain/Offer.ts"
 import { usdc } from "../../src/domain/Usdc.ts"
 import { NoOffer } from "../../src/mint/Minter.ts"
-import * as Pglite from "../support/Pglite.ts"
+import * as Postgres from "../support/Postgres.ts"
 import { LogLines, onWorld, pass, start } from "../support/executor.ts"
 import { order, paidOrder, readBatches, readTask, TOKEN } from "../support/orders.ts"
 import { World } from "../support/World.ts"
@@ -49,7 +49,7 @@ const badOffers: ReadonlyArray<{ readonly name: string; readonly change: Partial
 
 const seconds = (times: ReadonlyArray<number>, since: number) => times.map((atMs) => (atMs - since) / 1000)
 
-layer(Pglite.layer())("a mint server that", (it) => {
+layer(Postgres.session())("a mint server that", (it) => {
   for (const { name, change, says } of badOffers) {
     it.effect(`sells ${name} gets no signature, is asked again after 5 s and 30 s, and then the order fails`, () =>
       Effect.gen(function* () {

@@ -4,7 +4,7 @@ import { SqlClient } from "effect/sql"
 import { ChainError } from "../../src/chain/ChainClient.ts"
 import { usdc } from "../../src/domain/Usdc.ts"
 import type { PaymentAnswer } from "../../src/mint/Minter.ts"
-import * as Pglite from "../support/Pglite.ts"
+import * as Postgres from "../support/Postgres.ts"
 import { launch, LogLines, onWorld, pass } from "../support/executor.ts"
 import { order, paidOrder, person, type Person, readBatches, readTask } from "../support/orders.ts"
 import { World } from "../support/World.ts"
@@ -49,7 +49,7 @@ const isDoneOnce = Effect.fnUntraced(function* ({ who, task }: { who: Person; ta
   assert.strictEqual(world.balance(who.agentAddress), 0n, "paid once, and in full")
 })
 
-layer(Pglite.layer())("a restored backup", (it) => {
+layer(Postgres.session())("a restored backup", (it) => {
   for (const batchSize of [10, 4, 25]) {
     it.effect(
       `of before an order was planned imports what was paid since, with batches of ${batchSize} from now on`,

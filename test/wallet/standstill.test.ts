@@ -6,7 +6,7 @@ import { address } from "../../src/domain/Address.ts"
 import { usdc } from "../../src/domain/Usdc.ts"
 import type { PaymentAnswer } from "../../src/mint/Minter.ts"
 import * as Incidents from "../../src/ops/Incidents.ts"
-import * as Pglite from "../support/Pglite.ts"
+import * as Postgres from "../support/Postgres.ts"
 import { launch, LogLines, onWorld, pass, start } from "../support/executor.ts"
 import { heldReason, order, paidOrder, person, readBatches, readTask, TOKEN } from "../support/orders.ts"
 import { World } from "../support/World.ts"
@@ -18,7 +18,7 @@ const incidents = Effect.map(Incidents.open, (open) => open.map(({ key, stopsMon
 const onWorldWithIncidents = <A, E, R>(test: Effect.Effect<A, E, R>) =>
   test.pipe(onWorld({ logLevel: "Info" }), Effect.provide(Incidents.layer))
 
-layer(Pglite.layer())("while USDC is paused", (it) => {
+layer(Postgres.session())("while USDC is paused", (it) => {
   it.effect("paid orders wait without a try burnt, an operator is told, and they go on by themselves", () =>
     Effect.gen(function* () {
       const world = yield* World
@@ -86,7 +86,7 @@ layer(Pglite.layer())("while USDC is paused", (it) => {
   )
 })
 
-layer(Pglite.layer())("on USDC's blacklist", (it) => {
+layer(Postgres.session())("on USDC's blacklist", (it) => {
   it.effect("a wallet has all its paid orders held at once with the reason, and others are paid", () =>
     Effect.gen(function* () {
       const world = yield* World
@@ -173,7 +173,7 @@ layer(Pglite.layer())("on USDC's blacklist", (it) => {
   )
 })
 
-layer(Pglite.layer())("when the code behind USDC changes", (it) => {
+layer(Postgres.session())("when the code behind USDC changes", (it) => {
   it.effect("nothing is paid until a person has accepted it, and the log says so once", () =>
     Effect.gen(function* () {
       const world = yield* World

@@ -4,7 +4,7 @@ import { SqlClient } from "effect/sql"
 import { TaskRepo } from "../../src/task/TaskRepo.ts"
 import { onWorld, pass, start } from "../support/executor.ts"
 import { paidOrder, readBatches } from "../support/orders.ts"
-import * as Pglite from "../support/Pglite.ts"
+import * as Postgres from "../support/Postgres.ts"
 import { World } from "../support/World.ts"
 
 const stop = (walletId: string) =>
@@ -19,7 +19,7 @@ const stop = (walletId: string) =>
 const hold = (taskId: string) =>
   Effect.flatMap(TaskRepo, (repo) => repo.hold([{ taskId, reason: "a person looks" }], 1))
 
-layer(Pglite.layer())("while the price of a payment is asked", (it) => {
+layer(Postgres.session())("while the price of a payment is asked", (it) => {
   for (const [what, bar] of [
     ["a wallet that is stopped", ({ walletId }: { walletId: string }) => stop(walletId)],
     ["an order that is held", ({ task }: { task: string }) => hold(task)]

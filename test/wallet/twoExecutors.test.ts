@@ -2,7 +2,7 @@ import { assert, layer } from "@effect/vitest"
 import { Deferred, Duration, Effect } from "effect"
 import { SqlClient } from "effect/sql"
 import { usdc } from "../../src/domain/Usdc.ts"
-import * as Pglite from "../support/Pglite.ts"
+import * as Postgres from "../support/Postgres.ts"
 import { launch, LogLines, onWorld, pass } from "../support/executor.ts"
 import { order, paidOrder, type Person, person, readTask } from "../support/orders.ts"
 import { World } from "../support/World.ts"
@@ -16,7 +16,7 @@ const isDoneOnce = Effect.fnUntraced(function* ({ who, task }: { who: Person; ta
   assert.strictEqual(world.balance(who.agentAddress), 0n)
 })
 
-layer(Pglite.layer())("two executors on one database", (it) => {
+layer(Postgres.session())("two executors on one database", (it) => {
   for (const [name, seconds] of [
     ["answers at once", 0],
     ["takes its time", 7],

@@ -2,7 +2,7 @@ import { assert, layer } from "@effect/vitest"
 import { Duration, Effect } from "effect"
 import type { Bytes32 } from "../../src/domain/Address.ts"
 import type { PaymentAnswer } from "../../src/mint/Minter.ts"
-import * as Pglite from "../support/Pglite.ts"
+import * as Postgres from "../support/Postgres.ts"
 import { launch, onWorld, pass, start } from "../support/executor.ts"
 import { heldReason, paidOrder, readTask } from "../support/orders.ts"
 import { World } from "../support/World.ts"
@@ -26,7 +26,7 @@ const AGAIN = { ...QUICK, drainTimeout: Duration.zero }
 const sendsAfter = ({ sentAtMs }: { readonly sentAtMs: ReadonlyArray<number> }) =>
   sentAtMs.slice(1).map((atMs) => (atMs - sentAtMs[0]!) / 1000)
 
-layer(Pglite.layer())("a payment that was taken and brings nothing that counts", (it) => {
+layer(Postgres.session())("a payment that was taken and brings nothing that counts", (it) => {
   it.effect("is sent again after pauses that double to a minute, and not at all while its order is held", () =>
     Effect.gen(function* () {
       const world = yield* World

@@ -5,7 +5,7 @@ import { local } from "../../src/config/Network.ts"
 import { address, type Bytes32 } from "../../src/domain/Address.ts"
 import { usdc } from "../../src/domain/Usdc.ts"
 import { NoOffer, type PaymentAnswer } from "../../src/mint/Minter.ts"
-import * as Pglite from "../support/Pglite.ts"
+import * as Postgres from "../support/Postgres.ts"
 import { LogLines, onWorld, pass, start } from "../support/executor.ts"
 import { heldReason, order, paidOrder, type Person, readBatches, readTask } from "../support/orders.ts"
 import { World } from "../support/World.ts"
@@ -39,7 +39,7 @@ const nonceOf = (task: string) =>
     return rows[0]!.nonce
   })
 
-layer(Pglite.layer())("a payment", (it) => {
+layer(Postgres.session())("a payment", (it) => {
   for (const [name, answer] of [
     ["is lost", lost],
     ["is a refusal", refused]

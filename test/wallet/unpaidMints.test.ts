@@ -2,7 +2,7 @@ import { assert, layer } from "@effect/vitest"
 import { Duration, Effect } from "effect"
 import { ChainError } from "../../src/chain/ChainClient.ts"
 import { type Did, type MintOrder, NoOffer } from "../../src/mint/Minter.ts"
-import * as Pglite from "../support/Pglite.ts"
+import * as Postgres from "../support/Postgres.ts"
 import { launch, onWorld, pass, start } from "../support/executor.ts"
 import { heldReason, paidOrder, readTask } from "../support/orders.ts"
 import { World } from "../support/World.ts"
@@ -27,7 +27,7 @@ const givenGenerous = Effect.fnUntraced(function* (reason: NoOffer["reason"], di
   return world
 })
 
-layer(Pglite.layer())("a mint server that is asked for the price", (it) => {
+layer(Postgres.session())("a mint server that is asked for the price", (it) => {
   for (const confirmations of [2, 30]) {
     for (const { name, reason, did } of answers) {
       it.effect(`and mints, and ${name}, is asked once at ${confirmations} confirmations, and nothing is paid`, () =>

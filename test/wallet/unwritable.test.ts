@@ -7,7 +7,7 @@ import { usdc } from "../../src/domain/Usdc.ts"
 import * as Incidents from "../../src/ops/Incidents.ts"
 import { onWorld, pass, start } from "../support/executor.ts"
 import { editTask, heldReason, order, person, readBatches, readTask } from "../support/orders.ts"
-import * as Pglite from "../support/Pglite.ts"
+import * as Postgres from "../support/Postgres.ts"
 import { World } from "../support/World.ts"
 
 const OTHER_TOKEN = address(`0x${"70ce".repeat(10)}`)
@@ -31,7 +31,7 @@ const isTold = (id: TaskId) =>
     open.some(({ words }) => words.startsWith(`Task ${shortId(id)} cannot be written`))
   )
 
-layer(Pglite.layer())("an order whose row cannot be written", (it) => {
+layer(Postgres.session())("an order whose row cannot be written", (it) => {
   it.effect("waits alone to be funded, is told of, and goes on when it can be", () =>
     Effect.gen(function* () {
       const world = yield* World

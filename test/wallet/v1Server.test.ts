@@ -1,14 +1,14 @@
 import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
 import type { PaymentAnswer } from "../../src/mint/Minter.ts"
-import * as Pglite from "../support/Pglite.ts"
+import * as Postgres from "../support/Postgres.ts"
 import { onWorld, pass, start } from "../support/executor.ts"
 import { paidOrder, readBatches, readTask } from "../support/orders.ts"
 import { World } from "../support/World.ts"
 
 const late: PaymentAnswer = { _tag: "Unclear", reason: "mint server answered 408", reference: "payment-7" }
 
-layer(Pglite.layer())("a mint server that breaks on a payment that comes twice", (it) => {
+layer(Postgres.session())("a mint server that breaks on a payment that comes twice", (it) => {
   it.effect("is sent each payment once, and asked about it by the reference that it gave", () =>
     Effect.gen(function* () {
       const world = yield* World

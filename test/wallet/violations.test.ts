@@ -2,7 +2,7 @@ import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
 import type { PaymentAnswer } from "../../src/mint/Minter.ts"
 import { times, usdc } from "../../src/domain/Usdc.ts"
-import * as Pglite from "../support/Pglite.ts"
+import * as Postgres from "../support/Postgres.ts"
 import { onWorld, pass, start } from "../support/executor.ts"
 import { heldReason, order, paidOrder, readTask } from "../support/orders.ts"
 import { World } from "../support/World.ts"
@@ -12,7 +12,7 @@ const dollars = (amount: number) => usdc(BigInt(Math.round(amount * 1_000_000)))
 const lost: PaymentAnswer = { _tag: "Unclear", reason: "no answer" }
 
 /** What the simulation found, each as a story that must not happen again. */
-layer(Pglite.layer())("money of a wallet", (it) => {
+layer(Postgres.session())("money of a wallet", (it) => {
   it.effect("that a payment below the quote left over pays for no other order before that payment is proven", () =>
     Effect.gen(function* () {
       const world = yield* World
@@ -61,7 +61,7 @@ layer(Pglite.layer())("money of a wallet", (it) => {
   }
 })
 
-layer(Pglite.layer())("a payment that is taken and not delivered", (it) => {
+layer(Postgres.session())("a payment that is taken and not delivered", (it) => {
   it.effect("is held for a person after a while, and goes on by itself when the mints come", () =>
     Effect.gen(function* () {
       const world = yield* World

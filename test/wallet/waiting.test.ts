@@ -5,7 +5,7 @@ import { ChainError } from "../../src/chain/ChainClient.ts"
 import { usdc } from "../../src/domain/Usdc.ts"
 import { NoOffer, type PaymentAnswer } from "../../src/mint/Minter.ts"
 import { pause, resume } from "../../src/operator/pause.ts"
-import * as Pglite from "../support/Pglite.ts"
+import * as Postgres from "../support/Postgres.ts"
 import { onWorld, pass, start } from "../support/executor.ts"
 import { order, paidOrder, readTask, TOKEN } from "../support/orders.ts"
 import { World } from "../support/World.ts"
@@ -20,7 +20,7 @@ const versionOf = Effect.fnUntraced(function* (id: string) {
   return rows[0]?.version
 })
 
-layer(Pglite.layer())("an order that waits says in its row", (it) => {
+layer(Postgres.session())("an order that waits says in its row", (it) => {
   it.effect("which other order keeps its token from being paid for, once, and nothing any more when it goes on", () =>
     Effect.gen(function* () {
       const world = yield* World

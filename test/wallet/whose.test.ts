@@ -6,7 +6,7 @@ import { NoOffer, type PaymentAnswer } from "../../src/mint/Minter.ts"
 import * as Incidents from "../../src/ops/Incidents.ts"
 import { LogLines, onWorld, pass, start } from "../support/executor.ts"
 import { order, paidOrder, readTask, TOKEN } from "../support/orders.ts"
-import * as Pglite from "../support/Pglite.ts"
+import * as Postgres from "../support/Postgres.ts"
 import { World } from "../support/World.ts"
 
 const answered = (reason: string) => `mint server answered 402: ${reason}`
@@ -16,7 +16,7 @@ const not = (whose: "wallet" | "ours" | "unknown", reason: string): PaymentAnswe
 /** Windows of a minute: what has lasted for one is held. */
 const SHORT = { authorizationWindow: Duration.minutes(1), logLevel: "Info" } as const
 
-layer(Pglite.layer())("a mint server that refuses", (it) => {
+layer(Postgres.session())("a mint server that refuses", (it) => {
   it.effect(
     "for a reason that nobody knows never fails the order: it says what it waits for, and is held in the end",
     () =>
