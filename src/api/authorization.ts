@@ -1,4 +1,4 @@
-import { Effect, Layer, Option, Redacted } from "effect"
+import { Context, Effect, Layer, Option, Redacted } from "effect"
 import { HttpServerRequest } from "effect/http"
 import { createHash, timingSafeEqual } from "node:crypto"
 import { Settings, type SettingsShape } from "../config/Settings.ts"
@@ -65,28 +65,51 @@ const GUESSING = new TooMany({
   detail: `${GUESSES_MAX} wrong tokens came from this address within a minute: no token of it is looked at until that minute is over.`
 })
 
+/** Who may come in: one for all routes, so that a guess at one counts at every other. */
+export class Admission extends Context.Service<
+  Admission,
+  {
+    /** By what the request comes in, in words: `OPS_TOKEN from 10.0.0.7`. */
+    readonly admit: (
+      routes: "ops" | "v1",
+      token: string
+    ) => Effect.Effect<string, Unauthorized | Forbidden | TooMany, HttpServerRequest.HttpServerRequest>
+  }
+>()("ai-mint-executor/api/authorization/Admission") {
+  static readonly layer = Layer.effect(
+    Admission,
+    Effect.gen(function* () {
+      const settings = yield* Settings
+      const doors = { ops: doorOf(settings), v1: v1DoorOf(settings) }
+      const checkToken = yield* makeCheckToken
+      return Admission.of({
+        admit: Effect.fnUntraced(function* (routes, given) {
+          const door = doors[routes]
+          if (door._tag === "Closed") return yield* CLOSED
+          const { headers } = yield* HttpServerRequest.HttpServerRequest
+          if (door._tag === "Open" && isForeign(headers)) return yield* FOREIGN
+          const token = door._tag === "Open" ? "no token" : yield* checkToken(given, door.tokens)
+          return `${token} from ${yield* whoAsks}${routes === "v1" ? ", by the routes of v1.1" : ""}`
+        })
+      })
+    })
+  )
+}
+
 /** The one group that `V1_TOKEN` opens. */
 const V1_GROUP: keyof (typeof Api)["groups"] = "v1"
 
 export const layer = Layer.effect(
   Authorization,
-  Effect.gen(function* () {
-    const settings = yield* Settings
-    const doors = { ops: doorOf(settings), v1: v1DoorOf(settings) }
-    const checkToken = yield* makeCheckToken
-    return Authorization.of({
+  Effect.map(Admission, ({ admit }) =>
+    Authorization.of({
       bearer: Effect.fnUntraced(function* (route, { credential, group }) {
-        const isV1 = group.identifier === V1_GROUP
-        const door = isV1 ? doors.v1 : doors.ops
-        if (door._tag === "Closed") return yield* CLOSED
+        const how = yield* admit(group.identifier === V1_GROUP ? "v1" : "ops", Redacted.value(credential))
         const { headers } = yield* HttpServerRequest.HttpServerRequest
-        if (door._tag === "Open" && isForeign(headers)) return yield* FOREIGN
-        const token = door._tag === "Open" ? "no token" : yield* checkToken(Redacted.value(credential), door.tokens)
-        const how = `${token} from ${yield* whoAsks}${isV1 ? ", by the routes of v1.1" : ""}`
         return yield* Effect.provideService(route, CurrentActor, actorWords(headers[OPERATOR_HEADER] ?? "", how))
       })
     })
-  })
+  )
 )
 
 /** The key of the right token. Refuses a wrong one; notes it in metrics and log, and looks at no further one of an address that guesses. */

@@ -1,13 +1,12 @@
 import { Clock, Effect, Layer, Option } from "effect"
 import { HttpRouter, HttpServerRequest, HttpServerResponse, ProblemDetails } from "effect/http"
-import { HttpApiScalar } from "effect/http-api"
 import { PrometheusMetrics } from "effect/observability"
 import * as Incidents from "../ops/Incidents.ts"
 import { showFigures } from "../ops/ledgerGauges.ts"
 import { incidentsNow } from "../ops/metrics.ts"
-import { Api } from "./contract/Api.ts"
 import { Overview } from "./overview.ts"
 import { type PageFile, pageHeaders, readPageFiles } from "./pageFiles.ts"
+import * as Reference from "./reference.ts"
 
 /** Prometheus' text format. Without the database it still tells how the process is. */
 const metrics = HttpRouter.use((router) =>
@@ -44,20 +43,6 @@ const serveFile = (file: PageFile) =>
     })
   })
 
-/** Its script comes with it and is inline; it asks nobody but this server, and is in nobody's frame. */
-const DOCS_HEADERS = {
-  "content-security-policy":
-    "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; " +
-    "img-src 'self' data:; font-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-  "referrer-policy": "no-referrer",
-  // Three megabytes that change with a release: no reason to send them twice in an hour.
-  "cache-control": "private, max-age=3600"
-}
-
-const docs = HttpApiScalar.layer(Api, { path: "/docs", scalar: { withDefaultFonts: false } }).pipe(
-  Layer.provide(HttpRouter.middleware(Effect.map(HttpServerResponse.setHeaders(DOCS_HEADERS))).layer)
-)
-
 /** HEAD is not among them: where nothing answers it, the router asks what answers GET. */
 const METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] as const
 
@@ -80,4 +65,4 @@ const nothingHere = ({ method }: HttpServerRequest.HttpServerRequest) =>
   })
 
 /** What is beside the API's definition. */
-export const layer = Layer.mergeAll(metrics, page, docs, unknown)
+export const layer = Layer.mergeAll(metrics, page, Reference.layer, unknown)

@@ -1,6 +1,6 @@
-import { Cause, Duration, Effect, Schedule } from "effect"
+import { Cause, Duration, Effect, Option, Schedule } from "effect"
 import { HttpServer, type HttpServerError } from "effect/http"
-import { Settings } from "../config/Settings.ts"
+import { Settings, type SettingsShape } from "../config/Settings.ts"
 import * as Log from "../ops/Log.ts"
 import { type Door, doorOf } from "./authorization.ts"
 import { layer } from "./server.ts"
@@ -14,8 +14,8 @@ const AGAIN_AFTER = Duration.seconds(10)
  */
 export const serve = Effect.gen(function* () {
   const server = yield* HttpServer.HttpServer
-  const door = doorOf(yield* Settings)._tag
-  yield* Log.startup(`🖥️ Page and API: ${HttpServer.formatAddress(server.address)}/ (${DOORS[door]})`)
+  const settings = yield* Settings
+  yield* Log.startup(`🖥️ Page and API: ${HttpServer.formatAddress(server.address)}/ (${doorWords(settings)})`)
   return yield* Effect.never
 }).pipe(
   Effect.provide(layer, { local: true }),
@@ -40,6 +40,15 @@ const DOORS: Readonly<Record<Door["_tag"], string>> = {
   Token: "asks for OPS_TOKEN",
   Open: "open to this machine",
   Closed: "health and metrics only: OPS_TOKEN is not set"
+}
+
+/** To whom it opens. */
+export const doorWords = (settings: SettingsShape): string => {
+  const door = doorOf(settings)._tag
+  if (Option.isNone(settings.v1Token)) return DOORS[door]
+  return door === "Closed"
+    ? "health, metrics and, with V1_TOKEN, the routes of v1.1: OPS_TOKEN is not set"
+    : `${DOORS[door]}; the routes of v1.1 ask for V1_TOKEN${door === "Token" ? " or it" : ""}`
 }
 
 const codeOf = ({ cause }: HttpServerError.ServeError): string =>

@@ -30,7 +30,7 @@ const api = HttpApiBuilder.layer(Api, { openapiPath: "/openapi.json" }).pipe(
   Layer.provide([Authorization.layer, HttpApiMiddleware.layerProblemDetails({ includeDetails: true })])
 )
 
-const routes = Layer.mergeAll(api, PlainRoutes.layer, Manners.layer)
+const routes = Layer.mergeAll(api, PlainRoutes.layer, Manners.layer).pipe(Layer.provide(Authorization.Admission.layer))
 
 /** Built last, and so the first to go at a stop: the server waits for answers that are under way, and listening has no end. */
 const hangingUp = Layer.effectDiscard(Effect.flatMap(EventFeed, ({ close }) => Effect.addFinalizer(() => close)))

@@ -9,6 +9,7 @@ import { aheadOfOurs, server, sessions, skew } from "./databaseServer.ts"
 import { shapeFindings } from "./databaseShape.ts"
 import { readTables, type Tables } from "./databaseTables.ts"
 import { times } from "./databaseTimes.ts"
+import { changedWallets, twins } from "./databaseWallets.ts"
 import { work } from "./databaseWork.ts"
 import { sayerOf } from "./Finding.ts"
 import { keys } from "./keys.ts"
@@ -110,6 +111,10 @@ const looksAt = (settings: SettingsShape, found: Tables) => {
   return [
     lookHere("executors", sessions),
     ...(isReadable(found, "ai_agent_tasks") ? [lookHere("time zone", times(settings, found))] : []),
+    ...(isReadable(found, "ai_agent_wallets") ? [lookHere("twin wallets", twins)] : []),
+    ...(isReadable(found, "ai_agent_wallets", "ai_agent_wallet_pins")
+      ? [lookHere("changed wallets", changedWallets)]
+      : []),
     ...(hasLedger(found) ? [lookHere("open orders", work(settings))] : [])
   ]
 }

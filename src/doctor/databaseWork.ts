@@ -1,5 +1,6 @@
 import { Clock, Effect, Schema } from "effect"
 import { SqlClient } from "effect/sql"
+import { counted } from "../domain/counted.ts"
 import { duration } from "../domain/time.ts"
 import { dueSince } from "../task/sql/due.ts"
 import { detect } from "../task/sql/TimeColumns.ts"
@@ -44,7 +45,10 @@ export const work = Effect.fnUntraced(function* (settings: SettingsShape) {
   const nowMs = yield* Clock.currentTimeMillis
   const found = yield* readWork
   return [
-    say.ok({ what: "open orders", detail: `${found.open}, ${found.held} of them held` }),
+    say.ok({
+      what: "open orders",
+      detail: found.held === 0 ? `${found.open}` : `${found.open}, ${found.held} of them held`
+    }),
     ...overdue(nowMs - ((yield* readDue(settings, nowMs)) ?? nowMs)),
     ...held(found.held),
     ...stopped(found.stopped),
@@ -61,14 +65,14 @@ const overdue = (ms: number): ReadonlyArray<Finding> => {
 const held = (count: number): ReadonlyArray<Finding> => {
   if (count === 0) return []
   const remedy = "ai-mint tasks list --held tells which and why; docs/runbook.md tells what to do."
-  return [say.warn({ what: "held orders", detail: `${count} wait for a person`, remedy })]
+  return [say.warn({ what: "held orders", detail: `${counted(count, "order")}, until a person decides`, remedy })]
 }
 
 const stopped = (count: number): ReadonlyArray<Finding> => {
   if (count === 0) return []
-  const detail = `${count}: money left them that no order explains, and nothing of theirs goes on`
+  const detail = `${counted(count, "wallet")}: nothing is funded, paid or refunded`
   const remedy =
-    'ai-mint reconcile tells where it went. When that is clear: ai-mint resolve --wallet <wallet> --why "…".'
+    'ai-mint status says why each is stopped. When that is clear: ai-mint resolve --wallet <wallet> --why "…".'
   return [say.warn({ what: "stopped wallets", detail, remedy })]
 }
 

@@ -249,6 +249,62 @@ describe("the doctor and work that waits", () => {
   )
 })
 
+describe("the doctor and the rows of wallets", () => {
+  it.live("names accounts that several rows have, in a database of v1.1 too", () =>
+    Effect.gen(function* () {
+      const twin = (id: string) =>
+        Effect.gen(function* () {
+          const sql = yield* SqlClient.SqlClient
+          const { agentAddress, walletId } = yield* person("ada")
+          yield* person("bob")
+          yield* sql`INSERT INTO ai_agent_wallets (id, user_address, agent_address, encrypted_private_key)
+          VALUES (${id}::uuid, ${`0x${"cc".repeat(20)}`}, ${`0x${agentAddress.slice(2).toUpperCase()}`}, 'a copy')`
+          return { agentAddress, walletId }
+        })
+      const id = "77777777-7777-4777-8777-777777777777"
+      for (const tables of [createV11Tables(), migrate]) {
+        const { findings } = yield* after(Effect.andThen(tables, twin(id)))
+        const text = about(findings, "twin wallets")
+        assert.match(
+          text,
+          /^warn 1 account with several rows of ai_agent_wallets: 0x[0-9a-f]{40} is that of \S+ and \S+ → /
+        )
+        assert.include(text, id)
+        assert.include(text, "ai-mint resolve --wallet")
+      }
+    })
+  )
+
+  it.live("names rows whose user or agent address is another than it was", () =>
+    Effect.gen(function* () {
+      const { findings } = yield* after(
+        Effect.gen(function* () {
+          yield* migrate
+          const sql = yield* SqlClient.SqlClient
+          for (const name of ["ada", "bob", "cyd"]) yield* person(name)
+          yield* sql`INSERT INTO ai_agent_wallet_pins (wallet_id, user_address, agent_address)
+            SELECT id, lower(user_address), lower(agent_address) FROM ai_agent_wallets`
+          yield* sql`UPDATE ai_agent_wallets SET user_address = ${`0x${"dd".repeat(20)}`}
+            WHERE id = (SELECT id FROM ai_agent_wallets ORDER BY id LIMIT 1)`
+        })
+      )
+      const text = about(findings, "changed wallets")
+      assert.match(
+        text,
+        /^warn 1 row of ai_agent_wallets changed since first seen: of wallet [0-9a-f-]{36}, its user_address was 0x[0-9a-f]{40} and is 0x(dd){20} → /
+      )
+      assert.deepStrictEqual(troubles(findings), [["changed wallets", "warn"]])
+    })
+  )
+
+  it.live("says nothing where all is as it was", () =>
+    Effect.gen(function* () {
+      const { findings } = yield* after(Effect.andThen(migrate, person("ada")))
+      assert.deepStrictEqual(troubles(findings), [])
+    })
+  )
+})
+
 describe("the doctor and keys", () => {
   const ordered = Effect.gen(function* () {
     yield* migrate

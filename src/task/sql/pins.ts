@@ -15,7 +15,8 @@ const STOPS_MAX = 500
 const TEXT_MAX = 100
 
 /** An address as every program would compare it. */
-const plain = (sql: SqlClient.SqlClient, column: Fragment) => sql`lower(btrim(left(${column}, ${TEXT_MAX}::int)))`
+export const plainAddress = (sql: SqlClient.SqlClient, column: Fragment) =>
+  sql`lower(btrim(left(${column}, ${TEXT_MAX}::int)))`
 
 const FORM = "^0x[0-9a-f]{40}$"
 
@@ -29,7 +30,7 @@ export const identities = (sql: SqlClient.SqlClient, wallets: Fragment): Fragmen
 
 /** Notes the addresses of those wallets that are seen for the first time. What is no address is noted when it is one. */
 export const pinWallets = ({ sql }: Statements, wallets: Fragment) => {
-  const [user, agent] = [plain(sql, sql`w.user_address`), plain(sql, sql`w.agent_address`)]
+  const [user, agent] = [plainAddress(sql, sql`w.user_address`), plainAddress(sql, sql`w.agent_address`)]
   return sql`
     INSERT INTO ai_agent_wallet_pins (wallet_id, user_address, agent_address)
     SELECT w.id, ${user}, ${agent} FROM ai_agent_wallets w
@@ -43,7 +44,7 @@ const Faulty = Schema.Array(Schema.Struct({ ...WalletFields, ...IdentityFields }
 
 /** Rows that say something else than was noted, or that share an account, of wallets that are not stopped yet. */
 const faulty = Effect.fnUntraced(function* ({ sql }: Statements) {
-  const [user, agent] = [plain(sql, sql`w.user_address`), plain(sql, sql`w.agent_address`)]
+  const [user, agent] = [plainAddress(sql, sql`w.user_address`), plainAddress(sql, sql`w.agent_address`)]
   const raw = yield* sql`
     WITH present AS (
       SELECT w.id, ${user} AS user_address, ${agent} AS agent_address FROM ai_agent_wallets w
