@@ -3,7 +3,7 @@ import { Cause, Duration, Effect, Exit, Fiber } from "effect"
 import { ChainError } from "../../src/chain/ChainClient.ts"
 import { usdc } from "../../src/domain/Usdc.ts"
 import * as Postgres from "../support/Postgres.ts"
-import { launch, LogLines, onWorld, pass, start } from "../support/executor.ts"
+import { launch, LogLines, inMemory, onWorld, pass, start } from "../support/executor.ts"
 import { editTask, order, paidOrder, person, readTask } from "../support/orders.ts"
 import { World } from "../support/World.ts"
 
@@ -32,7 +32,7 @@ layer(Postgres.session())("the log of a sweep", (it) => {
         "[INFO]    Task age: 2m 14s / 10m timeout",
         "[INFO]    ⏳ Insufficient balance, will check again..."
       ])
-    }).pipe(onWorld())
+    }).pipe(inMemory())
   )
 
   it.effect("says that a payment was received, and what else of the wallet's money is spoken for", () =>
@@ -52,7 +52,7 @@ layer(Postgres.session())("the log of a sweep", (it) => {
         "[INFO]    Reserved for other tasks: 10.00 USDC",
         "[INFO]    Required: 5.00 USDC"
       ])
-    }).pipe(onWorld())
+    }).pipe(inMemory())
   )
 
   it.effect("does not call money insufficient that is kept for an older order", () =>
@@ -67,7 +67,7 @@ layer(Postgres.session())("the log of a sweep", (it) => {
       const lines = yield* said
       const block = lines.slice(lines.findIndex((line) => line.includes(`task ${newer.slice(0, 8)}...`)))
       assert.strictEqual(block[4], "[INFO]    ⏳ The balance was paid towards an older task, will check again...")
-    }).pipe(onWorld())
+    }).pipe(inMemory())
   )
 
   it.effect("at INFO repeats an order's block once a minute, and at once when something about it changed", () =>
@@ -87,7 +87,7 @@ layer(Postgres.session())("the log of a sweep", (it) => {
       assert.strictEqual(blocksOf(yield* said, task).length, 5, "the balance is another")
       yield* pass(59)
       assert.strictEqual(blocksOf(yield* said, task).length, 5)
-    }).pipe(onWorld({ logLevel: "Info" }))
+    }).pipe(inMemory({ logLevel: "Info" }))
   )
 
   it.effect("at DEBUG has an order's block in every sweep", () =>
@@ -96,7 +96,7 @@ layer(Postgres.session())("the log of a sweep", (it) => {
       yield* start
       yield* pass(179)
       assert.strictEqual(blocksOf(yield* said, task).length, 18)
-    }).pipe(onWorld({ logLevel: "Debug" }))
+    }).pipe(inMemory({ logLevel: "Debug" }))
   )
 
   it.effect("is silent at INFO while nobody waits for anything", () =>
@@ -105,7 +105,7 @@ layer(Postgres.session())("the log of a sweep", (it) => {
       const before = (yield* said).length
       yield* pass(600)
       assert.strictEqual((yield* said).length, before)
-    }).pipe(onWorld({ logLevel: "Info" }))
+    }).pipe(inMemory({ logLevel: "Info" }))
   )
 
   it.effect("tells of an outage of the chain once a minute, cancels nothing meanwhile, and goes on", () =>
@@ -150,7 +150,7 @@ layer(Postgres.session())("the log of a sweep", (it) => {
       assert.strictEqual((yield* readTask(unpaid)).status, "cancelled")
       yield* pass(30)
       assert.strictEqual((yield* readTask(task)).status, "completed", "it was paid in time")
-    }).pipe(onWorld())
+    }).pipe(inMemory())
   )
 
   it.effect("a node behind the wallet's last payment funds and cancels nothing by the old balance", () =>
@@ -170,7 +170,7 @@ layer(Postgres.session())("the log of a sweep", (it) => {
       yield* pass(10)
       assert.strictEqual((yield* readTask(next)).status, "pending_payment")
       assert.strictEqual((yield* readTask(overdue)).status, "cancelled")
-    }).pipe(onWorld())
+    }).pipe(inMemory())
   )
 
   it.effect(
@@ -192,7 +192,7 @@ layer(Postgres.session())("the log of a sweep", (it) => {
         yield* pass(400)
         assert.strictEqual((yield* readTask(waiting)).status, "completed", "the payment was never made")
         assert.strictEqual(world.paidBy(who.agentAddress).length, 1)
-      }).pipe(onWorld())
+      }).pipe(inMemory())
   )
 
   it.effect("ten sweeps in a row that end in a defect end the whole executor", () =>

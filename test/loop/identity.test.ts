@@ -2,7 +2,7 @@ import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
 import { resolveWallet } from "../../src/operator/resolveWallet.ts"
-import { atWork, refusal, STRANGER, units, WHY } from "../operator/given.ts"
+import { atWorkInMemory, atWork, refusal, STRANGER, units, WHY } from "../operator/given.ts"
 import { LogLines, pass, start } from "../support/executor.ts"
 import { heldReason, order, person, readTask } from "../support/orders.ts"
 import * as Postgres from "../support/Postgres.ts"
@@ -37,7 +37,7 @@ layer(Postgres.session())("whose money it is", (it) => {
           )
         }
         assert.deepStrictEqual([world.mintsTo(mallory.userAddress), world.mintsTo(ann.userAddress)], [0, 5])
-      }).pipe(atWork())
+      }).pipe(atWorkInMemory())
   )
 
   it.effect("is not decided by a change of its row: the wallet stops, and a person ends that", () =>

@@ -3,7 +3,7 @@ import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
 import { NoOffer } from "../../src/mint/Minter.ts"
 import * as Incidents from "../../src/ops/Incidents.ts"
-import { LogLines, onWorld, pass, start } from "../support/executor.ts"
+import { LogLines, inMemory, onWorld, pass, start } from "../support/executor.ts"
 import * as Postgres from "../support/Postgres.ts"
 import { heldReason, order, person, readBatches, readTask } from "../support/orders.ts"
 import { FIRST, SECOND } from "../support/outside.ts"
@@ -268,7 +268,7 @@ layer(Postgres.session())("what a reorganised chain no longer shows", (it) => {
       assert.deepInclude((yield* readBatches(task))[0], { status: "delivered", minted: 5, paid_amount: 5_000_000n })
       assert.deepInclude(yield* readTask(task), { status: "completed", mints_completed: 5 })
       assert.strictEqual(world.paidBy(ann.agentAddress).length, 1)
-    }).pipe(onWorld())
+    }).pipe(inMemory())
   )
 
   it.effect("a payment of an order at work that is gone is made again under its nonce, and once", () =>

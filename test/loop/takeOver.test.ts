@@ -3,7 +3,7 @@ import { Clock, Effect } from "effect"
 import { SqlClient } from "effect/sql"
 import { usdc } from "../../src/domain/Usdc.ts"
 import * as Postgres from "../support/Postgres.ts"
-import { onWorld, pass, start } from "../support/executor.ts"
+import { inMemory, onWorld, pass, start } from "../support/executor.ts"
 import { heldReason, order, person, readBatches, readTask, TOKEN } from "../support/orders.ts"
 import { World } from "../support/World.ts"
 import { adopt } from "../../src/operator/adopt.ts"
@@ -55,7 +55,7 @@ layer(Postgres.session())("an order that v1.1 left in processing", (it) => {
       assert.deepInclude(yield* readTask(task), { status: "completed", mints_completed: 20 })
       assert.strictEqual(world.mintsTo(who.userAddress), 20)
       assert.strictEqual(world.balance(who.agentAddress), 0n)
-    }).pipe(onWorld())
+    }).pipe(inMemory())
   )
 
   it.effect("is not taken over while the chain stands still: a payment of v1.1's may still get into a block", () =>
@@ -69,7 +69,7 @@ layer(Postgres.session())("an order that v1.1 left in processing", (it) => {
       world.halt(false)
       yield* pass(60)
       assert.deepInclude(yield* readTask(task), { status: "completed", mints_completed: 20 })
-    }).pipe(onWorld())
+    }).pipe(inMemory())
   )
 
   it.effect("cancels no order whose money may be in what it has reserved, before it is taken over", () =>
@@ -89,7 +89,7 @@ layer(Postgres.session())("an order that v1.1 left in processing", (it) => {
       assert.strictEqual((yield* readTask(next)).status, "completed")
       assert.deepInclude(yield* readTask(task), { status: "completed", mints_completed: 20 })
       assert.strictEqual(world.balance(who.agentAddress), 0n)
-    }).pipe(onWorld())
+    }).pipe(inMemory())
   )
 
   it.effect("cancels an order that its whole wallet could not pay for", () =>
@@ -99,7 +99,7 @@ layer(Postgres.session())("an order that v1.1 left in processing", (it) => {
       yield* start
       yield* pass(620)
       assert.strictEqual((yield* readTask(next)).status, "cancelled")
-    }).pipe(onWorld())
+    }).pipe(inMemory())
   )
 
   it.effect("is taken over at once where the hour has passed already", () =>
@@ -110,7 +110,7 @@ layer(Postgres.session())("an order that v1.1 left in processing", (it) => {
       yield* pass(40)
       assert.strictEqual((yield* readTask(task)).status, "completed")
       assert.strictEqual(world.paidBy(who.agentAddress).length, 2)
-    }).pipe(onWorld())
+    }).pipe(inMemory())
   )
 
   it.effect("waits its hour too where v1.1 died before it wrote when it started", () =>
@@ -126,7 +126,7 @@ layer(Postgres.session())("an order that v1.1 left in processing", (it) => {
       assert.strictEqual(world.payments.length, 0, "a payment of v1.1 may be in flight")
       yield* pass(60)
       assert.strictEqual((yield* readTask(task)).status, "completed")
-    }).pipe(onWorld())
+    }).pipe(inMemory())
   )
 
   it.effect("waits its hour too where it was funded by us and snatched by a v1.1 that still ran", () =>
@@ -155,7 +155,7 @@ layer(Postgres.session())("an order that v1.1 left in processing", (it) => {
       assert.deepInclude(yield* readTask(task), { status: "processing", error_message: says })
       assert.strictEqual(yield* heldReason(task), says)
       assert.strictEqual(world.payments.length, 0)
-    }).pipe(onWorld())
+    }).pipe(inMemory())
   )
 
   it.effect("is held where its money is gone", () =>
@@ -167,7 +167,7 @@ layer(Postgres.session())("an order that v1.1 left in processing", (it) => {
       const says = "Held for the operator: the agent wallet holds 4.00 USDC and this order needs 10.00"
       assert.strictEqual((yield* readTask(task)).error_message, says)
       assert.strictEqual(world.payments.length, 0)
-    }).pipe(onWorld())
+    }).pipe(inMemory())
   )
 
   it.effect("keeps its money from the wallet's other orders while it waits", () =>
@@ -182,7 +182,7 @@ layer(Postgres.session())("an order that v1.1 left in processing", (it) => {
       assert.strictEqual((yield* readTask(next)).status, "cancelled")
       assert.strictEqual((yield* readTask(task)).status, "completed")
       assert.strictEqual(world.mintsTo(who.userAddress), 20)
-    }).pipe(onWorld())
+    }).pipe(inMemory())
   )
 
   it.effect("and set back to funded by an operator is compared with its payments, and finished", () =>
@@ -193,6 +193,6 @@ layer(Postgres.session())("an order that v1.1 left in processing", (it) => {
       yield* pass(30)
       assert.strictEqual((yield* readTask(sound.task)).status, "completed")
       assert.strictEqual(world.mintsTo(sound.who.userAddress), 20)
-    }).pipe(onWorld())
+    }).pipe(inMemory())
   )
 })

@@ -1,11 +1,10 @@
-import { assert, layer } from "@effect/vitest"
+import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { adopt } from "../../src/operator/adopt.ts"
 import { pass, start } from "../support/executor.ts"
-import * as Postgres from "../support/Postgres.ts"
 import { heldReason, order, paidOrder, person, readTask, TOKEN } from "../support/orders.ts"
 import { World } from "../support/World.ts"
-import { assertDecided, assertUndecided, atWork, refusal, units, WHY } from "./given.ts"
+import { assertDecided, assertUndecided, atWorkInMemory, refusal, units, WHY } from "./given.ts"
 
 /** An order of ten that v1.1 was minting: four were paid for and minted, and two of them counted. */
 const givenLeft = Effect.fnUntraced(function* () {
@@ -20,7 +19,7 @@ const givenLeft = Effect.fnUntraced(function* () {
   return { world, who, task }
 })
 
-layer(Postgres.session())("taking over an order of v1.1", (it) => {
+describe("taking over an order of v1.1", () => {
   it.effect("at once buys the mints that the operator says are missing, and no others", () =>
     Effect.gen(function* () {
       const { world, who, task } = yield* givenLeft()
@@ -34,7 +33,7 @@ layer(Postgres.session())("taking over an order of v1.1", (it) => {
       assert.deepInclude(yield* readTask(task), { status: "completed", mints_completed: 10 })
       assert.strictEqual(world.mintsTo(who.userAddress), 10)
       assert.strictEqual(world.balance(who.agentAddress), 0n)
-    }).pipe(atWork())
+    }).pipe(atWorkInMemory())
   )
 
   it.effect("that is held, as v1.1 paid more than it counted, ends the hold", () =>
@@ -46,7 +45,7 @@ layer(Postgres.session())("taking over an order of v1.1", (it) => {
       yield* adopt(task, { mints: 4 }, WHY)
       yield* pass(120)
       assert.strictEqual((yield* readTask(task)).status, "completed")
-    }).pipe(atWork())
+    }).pipe(atWorkInMemory())
   )
 
   it.effect("whose mints are all there completes it", () =>
@@ -57,7 +56,7 @@ layer(Postgres.session())("taking over an order of v1.1", (it) => {
       yield* pass(60)
       assert.deepInclude(yield* readTask(task), { status: "completed", mints_completed: 10 })
       assert.strictEqual(world.payments.length, 0)
-    }).pipe(atWork())
+    }).pipe(atWorkInMemory())
   )
 
   it.effect("is refused for one of this program's own, for one that is no work, and for a count that cannot be", () =>
@@ -70,6 +69,6 @@ layer(Postgres.session())("taking over an order of v1.1", (it) => {
       yield* pass(60)
       assert.include(yield* refusal(adopt(ours.task, {}, WHY)), "was planned by this program")
       yield* assertUndecided
-    }).pipe(atWork())
+    }).pipe(atWorkInMemory())
   )
 })

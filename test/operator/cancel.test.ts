@@ -7,7 +7,17 @@ import { pass, start } from "../support/executor.ts"
 import * as Postgres from "../support/Postgres.ts"
 import { editTask, heldReason, order, person, readTask } from "../support/orders.ts"
 import { World } from "../support/World.ts"
-import { assertDecided, assertUndecided, atWork, interrupted, refusal, STRANGER, units, WHY } from "./given.ts"
+import {
+  assertDecided,
+  assertUndecided,
+  atWorkInMemory,
+  atWork,
+  interrupted,
+  refusal,
+  STRANGER,
+  units,
+  WHY
+} from "./given.ts"
 
 layer(Postgres.session())("cancelling an order", (it) => {
   it.effect("that nobody paid for ends it, by the first digits of its id, and says why", () =>
@@ -27,7 +37,7 @@ layer(Postgres.session())("cancelling an order", (it) => {
       world.deposit(ann.agentAddress, units(3))
       yield* pass(60)
       assert.strictEqual((yield* readTask(task)).status, "cancelled")
-    }).pipe(atWork())
+    }).pipe(atWorkInMemory())
   )
 
   it.effect("that is paid, and not seen yet, is refused", () =>
@@ -44,7 +54,7 @@ layer(Postgres.session())("cancelling an order", (it) => {
       yield* pass(40)
       assert.strictEqual((yield* readTask(task)).status, "completed")
       assert.include(yield* refusal(cancel(task, WHY)), "has ended already: it is completed")
-    }).pipe(atWork())
+    }).pipe(atWorkInMemory())
   )
 
   it.effect("that is being minted is refused, and told what gives it up", () =>
@@ -72,7 +82,7 @@ layer(Postgres.session())("cancelling an order", (it) => {
         assert.strictEqual((yield* cancel(older, WHY)).taskId, older)
         yield* pass(40)
         assert.strictEqual((yield* readTask(newer)).status, "completed")
-      }).pipe(atWork())
+      }).pipe(atWorkInMemory())
   )
 
   it.effect("while a payment of its wallet is unproven is refused where the money may be there", () =>
@@ -88,7 +98,7 @@ layer(Postgres.session())("cancelling an order", (it) => {
       const [small, large] = [yield* order(ann, 2), yield* order(ann, 9)]
       assert.include(yield* refusal(cancel(small, WHY)), "is not proven yet")
       assert.strictEqual((yield* cancel(large, WHY)).taskId, large)
-    }).pipe(atWork())
+    }).pipe(atWorkInMemory())
   )
 
   it.effect("by a node that is behind the wallet's last payment is refused", () =>
@@ -102,7 +112,7 @@ layer(Postgres.session())("cancelling an order", (it) => {
       const next = yield* order(ann, 1)
       world.lagBlocks = 100n
       assert.include(yield* refusal(cancel(next, WHY)), "The node is behind the last payment")
-    }).pipe(atWork())
+    }).pipe(atWorkInMemory())
   )
 
   it.effect("of a stopped wallet takes any money that would do for paid", () =>
@@ -118,7 +128,7 @@ layer(Postgres.session())("cancelling an order", (it) => {
       const [small, large] = [yield* order(ann, 2), yield* order(ann, 6)]
       assert.include(yield* refusal(cancel(small, WHY)), "already paid")
       assert.strictEqual((yield* cancel(large, WHY)).credit, 4_000_000n)
-    }).pipe(atWork())
+    }).pipe(atWorkInMemory())
   )
 
   it.effect("that is funded between the look and the decision is refused, and may be tried again", () =>
@@ -142,7 +152,7 @@ layer(Postgres.session())("cancelling an order", (it) => {
       yield* pass(30)
       assert.strictEqual((yield* readTask(task)).status, "completed")
       yield* assertUndecided
-    }).pipe(atWork())
+    }).pipe(atWorkInMemory())
   )
 
   it.effect("that is held, as it is no order at all, ends it", () =>
@@ -159,7 +169,7 @@ layer(Postgres.session())("cancelling an order", (it) => {
         assert.strictEqual((yield* readTask(task)).status, "cancelled")
         assert.isUndefined(yield* heldReason(task))
       }
-    }).pipe(atWork())
+    }).pipe(atWorkInMemory())
   )
 
   it.effect("that is not there, or is named by too little, is refused", () =>
@@ -172,6 +182,6 @@ layer(Postgres.session())("cancelling an order", (it) => {
       assert.include(yield* refusal(cancel("00000000-0000-4000-8000-000000000404", WHY)), "There is no task")
       yield* editTask(one, { status: "failed" })
       assert.include(yield* refusal(cancel(one, WHY)), "has ended already: it is failed")
-    }).pipe(atWork())
+    }).pipe(atWorkInMemory())
   )
 })

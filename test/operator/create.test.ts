@@ -6,7 +6,7 @@ import { serving, withToken } from "../api/served.ts"
 import * as Postgres from "../support/Postgres.ts"
 import { editTask, person, TOKEN } from "../support/orders.ts"
 import { World } from "../support/World.ts"
-import { assertUndecided, atWork, refusal, units, WHY } from "./given.ts"
+import { assertUndecided, atWork, atWorkInMemory, refusal, units, WHY } from "./given.ts"
 
 const id = "33333333-3333-4333-8333-333333333333"
 
@@ -29,7 +29,7 @@ layer(Postgres.session())("placing an order", (it) => {
       }
       yield* editTask(id, { price_per_mint: 0n })
       assert.include(yield* refusal(create(wish, WHY)), "There is another order with the id")
-    }).pipe(atWork())
+    }).pipe(atWorkInMemory())
   )
 
   it.effect("while the mint server is away is no refusal: the same may be asked again", () =>
@@ -47,7 +47,7 @@ layer(Postgres.session())("placing an order", (it) => {
       assert.strictEqual((yield* Effect.flip(create(wish, WHY)))._tag, "Refused")
       yield* assertUndecided
       assert.isTrue((yield* create({ ...wish, pricePerMint: units(1) }, WHY)).isNew)
-    }).pipe(atWork())
+    }).pipe(atWorkInMemory())
   )
 
   it.effect("over the API is a 503 while the mint server is away, and a 409 where it will not sell", () =>

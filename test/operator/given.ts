@@ -1,13 +1,14 @@
 import * as NodeCrypto from "@effect/platform-node/NodeCrypto"
 import { assert } from "@effect/vitest"
-import { Duration, Effect } from "effect"
+import { Duration, Effect, Option } from "effect"
 import { SqlClient } from "effect/sql"
 import type { SettingsShape } from "../../src/config/Settings.ts"
 import { address } from "../../src/domain/Address.ts"
 import type { TaskId } from "../../src/domain/Task.ts"
 import { usdc } from "../../src/domain/Usdc.ts"
 import { NoOffer, type PaymentAnswer } from "../../src/mint/Minter.ts"
-import { onWorld, pass, start } from "../support/executor.ts"
+import { MemoryLedger } from "../../src/task/MemoryLedger.ts"
+import { inMemory, onWorld, pass, start } from "../support/executor.ts"
 import { paidOrder, readTask } from "../support/orders.ts"
 import { World } from "../support/World.ts"
 
@@ -26,6 +27,12 @@ export const atWork =
   <A, E, R>(test: Effect.Effect<A, E, R>) =>
     test.pipe(Effect.provide(NodeCrypto.layerSecureRandom), onWorld({ ...SHORT, ...changes }))
 
+/** The same with the ledger in memory. */
+export const atWorkInMemory =
+  (changes: Partial<SettingsShape> = {}) =>
+  <A, E, R>(test: Effect.Effect<A, E, R>) =>
+    test.pipe(Effect.provide(NodeCrypto.layerSecureRandom), inMemory({ ...SHORT, ...changes }))
+
 /** The words with which a command was refused. */
 export const refusal = <A, E extends { readonly message: string }, R>(command: Effect.Effect<A, E, R>) =>
   Effect.map(Effect.flip(command), ({ message }) => message)
@@ -40,10 +47,15 @@ interface DecisionView {
   readonly why: string
 }
 
-export const decisions = Effect.flatMap(
-  SqlClient.SqlClient,
-  (sql) => sql<DecisionView>`SELECT command, task_id, said, why FROM ai_agent_decisions ORDER BY id`
-)
+export const decisions = Effect.gen(function* () {
+  const memory = yield* Effect.serviceOption(MemoryLedger)
+  if (Option.isSome(memory)) {
+    const made = yield* memory.value.read((tables) => tables.decisions)
+    return made.map(({ command, taskId = null, said, why }): DecisionView => ({ command, task_id: taskId, said, why }))
+  }
+  const sql = yield* SqlClient.SqlClient
+  return yield* sql<DecisionView>`SELECT command, task_id, said, why FROM ai_agent_decisions ORDER BY id`
+})
 
 /** One decision was made, by this command. */
 export const assertDecided = Effect.fnUntraced(function* (command: string, taskId: TaskId | null) {

@@ -5,7 +5,7 @@ import { launch, pass } from "../support/executor.ts"
 import * as Postgres from "../support/Postgres.ts"
 import { order, person, readTask, TOKEN } from "../support/orders.ts"
 import { World } from "../support/World.ts"
-import { assertDecided, atWork, refusal, units, WHY } from "./given.ts"
+import { assertDecided, atWorkInMemory, atWork, refusal, units, WHY } from "./given.ts"
 
 const OTHER_TOKEN = `0x${"7f".repeat(20)}`
 
@@ -62,6 +62,6 @@ layer(Postgres.session())("a pause", (it) => {
       assert.include(yield* refusal(pause({ wallet: "nobody" }, WHY)), "There is no agent wallet")
       assert.include(yield* refusal(pause({ token: "0x1" }, WHY)), "is no address")
       assert.include(yield* refusal(pause({ token: TOKEN, wallet: "x" }, WHY)), "not both")
-    }).pipe(atWork())
+    }).pipe(atWorkInMemory())
   )
 })

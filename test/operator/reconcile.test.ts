@@ -8,7 +8,7 @@ import { pass, start } from "../support/executor.ts"
 import * as Postgres from "../support/Postgres.ts"
 import { order, paidOrder, person, readTask } from "../support/orders.ts"
 import { World } from "../support/World.ts"
-import { atWork, givenHeld, givenUndelivered, STRANGER, units, WHY } from "./given.ts"
+import { atWorkInMemory, atWork, givenHeld, givenUndelivered, STRANGER, units, WHY } from "./given.ts"
 
 /** Two people: one with an order of two batches that is minted and with credit that went back, one who never paid. */
 const givenHistory = Effect.gen(function* () {
@@ -51,7 +51,7 @@ layer(Postgres.session())("comparing ledger and chain", (it) => {
         unseenMints: 0,
         held: 0
       })
-    }).pipe(atWork())
+    }).pipe(atWorkInMemory())
   )
 
   it.effect("finds none at any moment of an order's life, and asks the chain few questions for many wallets", () =>
@@ -70,7 +70,7 @@ layer(Postgres.session())("comparing ledger and chain", (it) => {
         assert.deepStrictEqual(yield* said, [])
         assert.isAtMost(world.calls.slice(before).filter((call) => call !== "findMints").length, 4)
       }
-    }).pipe(atWork())
+    }).pipe(atWorkInMemory())
   )
 
   it.effect("finds none while payments are unknown or undelivered, and counts them", () =>
@@ -83,7 +83,7 @@ layer(Postgres.session())("comparing ledger and chain", (it) => {
       const { differences, totals } = yield* reconcile()
       assert.deepStrictEqual(differences, [])
       assert.deepInclude(totals, { payments: 1, unproven: 1 })
-    }).pipe(atWork())
+    }).pipe(atWorkInMemory())
   )
 
   it.effect("tells a transfer out of a wallet that nothing explains, until a person has opened its books anew", () =>
@@ -107,7 +107,7 @@ layer(Postgres.session())("comparing ledger and chain", (it) => {
       const { differences, totals } = yield* reconcile()
       assert.deepStrictEqual(differences, [])
       assert.deepInclude(totals, { held: 1, payments: 1 })
-    }).pipe(atWork())
+    }).pipe(atWorkInMemory())
   )
 
   it.effect("counts money that no sweep has seen yet, and tells of it no more", () =>

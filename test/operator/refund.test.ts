@@ -9,7 +9,17 @@ import { LogLines, pass, start } from "../support/executor.ts"
 import * as Postgres from "../support/Postgres.ts"
 import { order, type Person, person, readTask, TOKEN } from "../support/orders.ts"
 import { World } from "../support/World.ts"
-import { assertDecided, assertUndecided, atWork, interrupted, refusal, STRANGER, units, WHY } from "./given.ts"
+import {
+  assertDecided,
+  assertUndecided,
+  atWorkInMemory,
+  atWork,
+  interrupted,
+  refusal,
+  STRANGER,
+  units,
+  WHY
+} from "./given.ts"
 
 const asked = Effect.flatMap(
   SqlClient.SqlClient,
@@ -83,7 +93,7 @@ layer(Postgres.session())("a refund that an operator asks for", (it) => {
       yield* pass(60)
       assert.strictEqual(world.balance(who.agentAddress), 2_500_000n)
       assert.deepInclude(yield* refund(who.agentAddress, DRY, WHY), { free: units(2.5), unspentDeposits: units(2.5) })
-    }).pipe(atWork())
+    }).pipe(atWorkInMemory())
   )
 
   it.effect("while an order waits for money is refused", () =>
@@ -95,7 +105,7 @@ layer(Postgres.session())("a refund that an operator asks for", (it) => {
         /has an order that waits for its money: /
       )
       yield* assertUndecided
-    }).pipe(atWork())
+    }).pipe(atWorkInMemory())
   )
 
   it.effect("of money that may be spent already is refused until that is proven", () =>
@@ -111,7 +121,7 @@ layer(Postgres.session())("a refund that an operator asks for", (it) => {
         amount: units(1),
         against: []
       })
-    }).pipe(atWork())
+    }).pipe(atWorkInMemory())
   )
 
   it.effect("is confirmed with the recipient and the amount that were shown, or not at all", () =>
@@ -198,7 +208,7 @@ layer(Postgres.session())("a refund that an operator asks for", (it) => {
         yield* refusal(refund(who.agentAddress, confirmed(who, 4), WHY)),
         "The wallet is stopped: 1.00 USDC went to"
       )
-    }).pipe(atWork())
+    }).pipe(atWorkInMemory())
   )
 
   it.effect("without an account that pays the gas is only warned of, until it is confirmed", () =>
@@ -214,7 +224,7 @@ layer(Postgres.session())("a refund that an operator asks for", (it) => {
         yield* refusal(refund(who.agentAddress, confirmed(who, 4), WHY)),
         "AI_AGENT_PRIVATE_KEY is not set"
       )
-    }).pipe(atWork())
+    }).pipe(atWorkInMemory())
   )
 
   it.effect("to nobody, or to the wallet itself, is refused", () =>
@@ -238,7 +248,7 @@ layer(Postgres.session())("a refund that an operator asks for", (it) => {
       world.deposit(who.agentAddress, units(4))
       yield* pass(10)
       assert.include((yield* refund(who.agentAddress, DRY, WHY)).against[0], "the key of agent wallet")
-    }).pipe(atWork())
+    }).pipe(atWorkInMemory())
   )
 
   it.effect("of money that an order takes between the look and the decision is refused", () =>

@@ -9,6 +9,7 @@ import { World } from "../support/World.ts"
 import {
   assertDecided,
   assertUndecided,
+  atWorkInMemory,
   atWork,
   givenHeld,
   givenUndelivered,
@@ -42,7 +43,7 @@ layer(Postgres.session())("deciding about a batch", (it) => {
         assert.deepInclude(yield* readTask(task), { status: "completed", mints_completed: 5, error_message: null })
         assert.strictEqual(world.mintsTo(who.userAddress), 10)
         assert.strictEqual(world.paidBy(who.agentAddress).length, 1)
-      }).pipe(atWork())
+      }).pipe(atWorkInMemory())
   )
 
   it.effect("whose nonce was used or cancelled, or whose payment may still come, is not paid for again under it", () =>
@@ -50,7 +51,7 @@ layer(Postgres.session())("deciding about a batch", (it) => {
       const { task } = yield* givenHeld("cancelled")
       assert.include(yield* refusal(resolve(task, { as: "again" }, WHY)), "resolve it as replaced")
       yield* assertUndecided
-    }).pipe(atWork())
+    }).pipe(atWorkInMemory())
   )
 
   it.effect("that was minted and never paid: as delivered, with the mints that the chain shows", () =>
@@ -63,7 +64,7 @@ layer(Postgres.session())("deciding about a batch", (it) => {
       assert.deepInclude(yield* readTask(task), { status: "completed", mints_completed: 5, error_message: null })
       assert.strictEqual(world.paidBy(who.agentAddress).length, 0)
       assert.deepInclude((yield* readBatches(task))[0], { status: "resolved", reason: `delivered: ${WHY}` })
-    }).pipe(atWork())
+    }).pipe(atWorkInMemory())
   )
 
   it.effect("whose mints the chain cannot show: as delivered, by the operator's word for so many", () =>
@@ -76,7 +77,7 @@ layer(Postgres.session())("deciding about a batch", (it) => {
       assert.deepInclude(yield* resolve(task, { as: "delivered", mints: 5 }, WHY), { minted: 5, onChain: 0 })
       yield* pass(60)
       assert.deepInclude(yield* readTask(task), { status: "completed", mints_completed: 5 })
-    }).pipe(atWork())
+    }).pipe(atWorkInMemory())
   )
 
   it.effect("beside another one of its token that is in flight waits: the mints on chain may be the other's", () =>
@@ -98,7 +99,7 @@ layer(Postgres.session())("deciding about a batch", (it) => {
       yield* pass(60)
       assert.strictEqual((yield* readTask(other)).status, "completed")
       assert.deepInclude(yield* resolve(task, { as: "replaced" }, WHY), { replacement: 2 })
-    }).pipe(atWork())
+    }).pipe(atWorkInMemory())
   )
 
   it.effect("whose nonce is dead: replaced, and bought once under another one", () =>
@@ -118,7 +119,7 @@ layer(Postgres.session())("deciding about a batch", (it) => {
           [2, "delivered"]
         ]
       )
-    }).pipe(atWork())
+    }).pipe(atWorkInMemory())
   )
 
   it.effect("whose nonce paid somebody else: replaced when the wallet has the money again", () =>
@@ -135,7 +136,7 @@ layer(Postgres.session())("deciding about a batch", (it) => {
         world.paidBy(who.agentAddress).map(({ to }) => to),
         [STRANGER, TOKEN]
       )
-    }).pipe(atWork())
+    }).pipe(atWorkInMemory())
   )
 
   it.effect("whose nonce is not dead, or that is paid, is never replaced", () =>
@@ -146,14 +147,14 @@ layer(Postgres.session())("deciding about a batch", (it) => {
         "is unused: nothing proves that it is dead"
       )
       yield* assertUndecided
-    }).pipe(atWork())
+    }).pipe(atWorkInMemory())
   )
 
   it.effect("that is paid is never replaced, whatever the operator says", () =>
     Effect.gen(function* () {
       const { task } = yield* givenUndelivered()
       assert.include(yield* refusal(resolve(task, { as: "replaced" }, WHY)), "What is paid is never paid again")
-    }).pipe(atWork())
+    }).pipe(atWorkInMemory())
   )
 
   it.effect("while somebody has minted for it: not replaced, as the mints would be bought twice", () =>
@@ -162,7 +163,7 @@ layer(Postgres.session())("deciding about a batch", (it) => {
       world.mint({ token: TOKEN, recipient: who.userAddress, quantity: 2 } as never, 2)
       yield* pass(10)
       assert.include(yield* refusal(resolve(task, { as: "replaced" }, WHY)), "2 mints on chain may be of batch")
-    }).pipe(atWork())
+    }).pipe(atWorkInMemory())
   )
 
   it.effect("as failed: the task fails with it, and what it did not spend pays for the next order", () =>
@@ -180,7 +181,7 @@ layer(Postgres.session())("deciding about a batch", (it) => {
       assert.isUndefined(yield* heldReason(task))
       yield* pass(60)
       assert.strictEqual((yield* readTask(next)).status, "completed")
-    }).pipe(atWork())
+    }).pipe(atWorkInMemory())
   )
 
   it.effect("of a task that was failed by hand keeps its end, and frees it for another try", () =>
@@ -189,7 +190,7 @@ layer(Postgres.session())("deciding about a batch", (it) => {
       yield* editTask(task, { status: "failed", error_message: "by hand" })
       assert.deepInclude(yield* resolve(task, { as: "replaced" }, WHY), { replacement: 2, failed: false })
       assert.deepInclude(yield* readTask(task), { status: "failed", error_message: "by hand" })
-    }).pipe(atWork())
+    }).pipe(atWorkInMemory())
   )
 
   it.effect("that somebody else moves meanwhile is refused", () =>
@@ -206,7 +207,7 @@ layer(Postgres.session())("deciding about a batch", (it) => {
       assert.strictEqual((yield* readTask(task)).status, "completed")
       assert.match(yield* refusal(resolve(task, { as: "failed", batch: 1 }, WHY)), /Batch 1 of task \S+ is delivered/)
       yield* assertUndecided
-    }).pipe(atWork())
+    }).pipe(atWorkInMemory())
   )
 })
 
@@ -226,7 +227,7 @@ layer(Postgres.session())("giving a task up", (it) => {
       assert.deepInclude(yield* resolve(task, { as: "failed" }, WHY), { batch: undefined, failed: true })
       assert.strictEqual((yield* readTask(task)).status, "failed")
       assert.include(yield* refusal(resolve(task, { as: "failed" }, WHY)), "has ended already: it is failed")
-    }).pipe(atWork({ maxRetryCount: 50 }))
+    }).pipe(atWorkInMemory({ maxRetryCount: 50 }))
   )
 
   it.effect("that nobody paid for is refused, and told to cancel it", () =>

@@ -1,13 +1,12 @@
-import { assert, layer } from "@effect/vitest"
+import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { resolveWallet } from "../../src/operator/resolveWallet.ts"
 import { pass, start } from "../support/executor.ts"
-import * as Postgres from "../support/Postgres.ts"
 import { order, person, readTask } from "../support/orders.ts"
 import { World } from "../support/World.ts"
-import { assertDecided, atWork, refusal, STRANGER, units, WHY } from "./given.ts"
+import { assertDecided, atWorkInMemory, refusal, STRANGER, units, WHY } from "./given.ts"
 
-layer(Postgres.session())("a stopped wallet", (it) => {
+describe("a stopped wallet", () => {
   it.effect("goes on with what the chain shows, when a person says so", () =>
     Effect.gen(function* () {
       const world = yield* World
@@ -30,6 +29,6 @@ layer(Postgres.session())("a stopped wallet", (it) => {
       yield* pass(60)
       assert.deepInclude(yield* readTask(task), { status: "completed", error_message: null })
       assert.include(yield* refusal(resolveWallet("nobody", WHY)), 'There is no agent wallet "nobody"')
-    }).pipe(atWork())
+    }).pipe(atWorkInMemory())
   )
 })

@@ -8,6 +8,7 @@ import { World } from "../support/World.ts"
 import {
   assertDecided,
   assertUndecided,
+  atWorkInMemory,
   atWork,
   givenFailed,
   givenHeld,
@@ -28,7 +29,7 @@ layer(Postgres.session())("trying an order again", (it) => {
       assert.deepInclude(yield* readTask(task), { status: "completed", retry_count: 0, mints_failed: 0 })
       assert.strictEqual(world.mintsTo(who.userAddress), 5)
       assert.include(yield* refusal(retry(task, WHY)), "is completed. Nothing is to be retried")
-    }).pipe(atWork())
+    }).pipe(atWorkInMemory())
   )
 
   it.effect("whose money went to another order is refused until enough is paid in", () =>
@@ -45,7 +46,7 @@ layer(Postgres.session())("trying an order again", (it) => {
       yield* retry(task, WHY)
       yield* pass(60)
       assert.strictEqual((yield* readTask(task)).status, "completed")
-    }).pipe(atWork())
+    }).pipe(atWorkInMemory())
   )
 
   it.effect("beside an order that waits for its money is refused: what came may be for that one", () =>
@@ -65,7 +66,7 @@ layer(Postgres.session())("trying an order again", (it) => {
       yield* retry(task, WHY)
       yield* pass(60)
       assert.strictEqual((yield* readTask(task)).status, "completed")
-    }).pipe(atWork())
+    }).pipe(atWorkInMemory())
   )
 
   it.effect("that is held for its wallet's want of money releases it", () =>
@@ -81,7 +82,7 @@ layer(Postgres.session())("trying an order again", (it) => {
       assert.deepInclude(yield* retry(task, WHY), { did: "released" })
       yield* pass(60)
       assert.strictEqual((yield* readTask(task)).status, "completed")
-    }).pipe(atWork())
+    }).pipe(atWorkInMemory())
   )
 
   it.effect("with a held batch is refused, and told what decides it", () =>
@@ -98,7 +99,7 @@ layer(Postgres.session())("trying an order again", (it) => {
       const { task } = yield* givenUndelivered()
       yield* editTask(task, { status: "failed" })
       assert.match(yield* refusal(retry(task, WHY)), /is paid: .*Wait until its mints are there, or decide it/)
-    }).pipe(atWork())
+    }).pipe(atWorkInMemory())
   )
 
   it.effect("that is held as its mints do not come has its server asked for them again, and nothing paid", () =>
@@ -115,7 +116,7 @@ layer(Postgres.session())("trying an order again", (it) => {
       yield* pass(20)
       assert.strictEqual((yield* readTask(task)).status, "completed")
       assert.strictEqual(world.paidBy(who.agentAddress).length, 1)
-    }).pipe(atWork({ mintTimeout: Duration.seconds(15) }))
+    }).pipe(atWorkInMemory({ mintTimeout: Duration.seconds(15) }))
   )
 
   it.effect("that is held as only some of its mints came is refused: a request is for all of them", () =>
@@ -130,7 +131,7 @@ layer(Postgres.session())("trying an order again", (it) => {
       yield* pass(240)
       assert.include(yield* heldReason(task), "batch 1 is paid and not delivered")
       assert.match(yield* refusal(retry(task, WHY)), /is paid: .*Wait until its mints are there, or decide it/)
-    }).pipe(atWork({ mintTimeout: Duration.seconds(15) }))
+    }).pipe(atWorkInMemory({ mintTimeout: Duration.seconds(15) }))
   )
 
   it.effect("that goes on by itself, or that is no order, is refused", () =>
@@ -139,6 +140,6 @@ layer(Postgres.session())("trying an order again", (it) => {
       assert.include(yield* refusal(retry(task, WHY)), "is pending_payment and not held: it goes on by itself")
       const bad = yield* order(who, 5, { quantity: 0, status: "failed" })
       assert.match(yield* refusal(retry(bad, WHY)), /cannot be carried out: quantity is 0.*Repair its row first/)
-    }).pipe(atWork())
+    }).pipe(atWorkInMemory())
   )
 })

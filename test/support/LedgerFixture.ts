@@ -245,7 +245,8 @@ export const clear = Effect.flatMap(SqlClient.SqlClient, (sql) => {
   return Effect.asVoid(sql`WITH ${sql.literal(emptied.join(", "))} SELECT`)
 })
 
-const COLUMNS: { readonly [K in keyof Required<TaskEdit>]: string } = {
+/** The columns of an order, by the names that the ledger in memory has for them. */
+export const COLUMNS: { readonly [K in keyof Required<TaskEdit>]: string } = {
   walletId: "agent_wallet_id",
   userAddress: "user_address",
   token: "token_address",

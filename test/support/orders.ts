@@ -1,10 +1,13 @@
 import { createCipheriv, createHash } from "node:crypto"
-import { Clock, Effect } from "effect"
+import { Clock, Effect, Option } from "effect"
 import { SqlClient } from "effect/sql"
+import type { SqlError } from "effect/sql/SqlError"
 import { privateKeyToAccount } from "viem/accounts"
 import { type Address, address } from "../../src/domain/Address.ts"
 import type { TaskId } from "../../src/domain/Task.ts"
 import { usdc } from "../../src/domain/Usdc.ts"
+import { MemoryLedger } from "../../src/task/MemoryLedger.ts"
+import { rowsOf } from "./memoryRows.ts"
 import { ENCRYPTION_KEY } from "./settings.ts"
 import { World } from "./World.ts"
 
@@ -30,19 +33,67 @@ export const encrypt = (plain: string, keyHex = ENCRYPTION_KEY): string => {
   return [iv, cipher.getAuthTag(), text].map((part) => part.toString("hex")).join(":")
 }
 
+interface WalletRow {
+  readonly id: string
+  readonly user_address: string
+  readonly agent_address: string
+  readonly encrypted_private_key: string
+}
+
+/** What other programs and operators write and read in the tables. */
+export interface Rows {
+  readonly insertWallet: (row: WalletRow) => Effect.Effect<unknown, SqlError>
+  readonly insertOrder: (row: OrderColumns & { readonly id: string }) => Effect.Effect<unknown, SqlError>
+  readonly editTask: (id: TaskId, columns: Readonly<Record<string, unknown>>) => Effect.Effect<unknown, SqlError>
+  readonly readTask: (id: TaskId) => Effect.Effect<TaskView | undefined, SqlError>
+  readonly readBatches: (id: TaskId) => Effect.Effect<ReadonlyArray<BatchView>, SqlError>
+  /** `undefined` where it is not held. */
+  readonly heldReason: (id: TaskId) => Effect.Effect<string | undefined, SqlError>
+}
+
+const overSql = (sql: SqlClient.SqlClient): Rows => ({
+  insertWallet: (row) => sql`INSERT INTO ai_agent_wallets ${sql.insert({ ...row })}`,
+  insertOrder: (row) => sql`INSERT INTO ai_agent_tasks ${sql.insert(row)}`,
+  editTask: (id, columns) => sql`UPDATE ai_agent_tasks SET ${sql.update(columns)} WHERE id = ${id}::uuid`,
+  readTask: (id) =>
+    Effect.map(
+      sql<TaskView>`
+        SELECT status, mints_completed, mints_failed, retry_count, funding_tx_hash, error_message,
+          (extract(epoch FROM funding_received_at) * 1000)::float8 AS funded_ms,
+          (extract(epoch FROM started_at) * 1000)::float8 AS started_ms,
+          (extract(epoch FROM completed_at) * 1000)::float8 AS completed_ms
+        FROM ai_agent_tasks WHERE id = ${id}::uuid`,
+      ([row]) => row
+    ),
+  readBatches: (id) => sql<BatchView>`
+    SELECT number, quantity, status, minted, sends, paid_amount, reason
+    FROM ai_agent_batches WHERE task_id = ${id}::uuid ORDER BY number`,
+  heldReason: (id) =>
+    Effect.map(
+      sql<{ readonly held_reason: string }>`
+        SELECT held_reason FROM ai_agent_task_state WHERE task_id = ${id}::uuid AND held_at IS NOT NULL`,
+      ([row]) => row?.held_reason
+    )
+})
+
+/** Of the ledger in memory where the test runs on it, else of the database. */
+const rows = Effect.gen(function* () {
+  const memory = yield* Effect.serviceOption(MemoryLedger)
+  return Option.isSome(memory) ? rowsOf(memory.value) : overSql(yield* SqlClient.SqlClient)
+})
+
 /** Registers a person with a wallet, as the platform's server does. */
 export const person = Effect.fnUntraced(function* (name: string, options: { readonly key?: string } = {}) {
-  const sql = yield* SqlClient.SqlClient
   const privateKey = digest(`agent ${name}`)
   const agentAddress = address(privateKeyToAccount(`0x${privateKey}`).address)
   const userAddress = address(privateKeyToAccount(`0x${digest(`user ${name}`)}`).address)
   const walletId = uuid(`wallet ${name}`)
-  yield* sql`INSERT INTO ai_agent_wallets ${sql.insert({
+  yield* (yield* rows).insertWallet({
     id: walletId,
     user_address: userAddress,
     agent_address: agentAddress,
     encrypted_private_key: options.key ?? encrypt(privateKey)
-  })}`
+  })
   return { walletId, userAddress, agentAddress } satisfies Person
 })
 
@@ -60,7 +111,6 @@ let orders = 0
 
 /** Places an order now, by the test's clock, as the AI agent does. */
 export const order = Effect.fnUntraced(function* (who: Person, quantity: number, columns: OrderColumns = {}) {
-  const sql = yield* SqlClient.SqlClient
   const nowMs = yield* Clock.currentTimeMillis
   const row = {
     id: uuid(`order ${++orders}`),
@@ -74,7 +124,7 @@ export const order = Effect.fnUntraced(function* (who: Person, quantity: number,
     updated_at: new Date(nowMs),
     ...columns
   }
-  yield* sql`INSERT INTO ai_agent_tasks ${sql.insert(row)}`
+  yield* (yield* rows).insertOrder(row)
   return row.id as TaskId
 })
 
@@ -92,21 +142,12 @@ export interface TaskView {
 }
 
 export const readTask = Effect.fnUntraced(function* (id: TaskId) {
-  const sql = yield* SqlClient.SqlClient
-  const rows = yield* sql<TaskView>`
-    SELECT status, mints_completed, mints_failed, retry_count, funding_tx_hash, error_message,
-      (extract(epoch FROM funding_received_at) * 1000)::float8 AS funded_ms,
-      (extract(epoch FROM started_at) * 1000)::float8 AS started_ms,
-      (extract(epoch FROM completed_at) * 1000)::float8 AS completed_ms
-    FROM ai_agent_tasks WHERE id = ${id}::uuid`
-  return rows[0] ?? (yield* Effect.die(new Error(`there is no task ${id}`)))
+  return (yield* (yield* rows).readTask(id)) ?? (yield* Effect.die(new Error(`there is no task ${id}`)))
 })
 
 /** What other programs and operators do to a task with SQL: the given columns get these values. */
-export const editTask = Effect.fnUntraced(function* (id: TaskId, columns: Readonly<Record<string, unknown>>) {
-  const sql = yield* SqlClient.SqlClient
-  yield* sql`UPDATE ai_agent_tasks SET ${sql.update(columns)} WHERE id = ${id}::uuid`
-})
+export const editTask = (id: TaskId, columns: Readonly<Record<string, unknown>>) =>
+  Effect.flatMap(rows, ({ editTask: edit }) => edit(id, columns))
 
 /** A payment of a task, as an operator sees it. */
 export interface BatchView {
@@ -119,20 +160,10 @@ export interface BatchView {
   readonly reason: string | null
 }
 
-export const readBatches = Effect.fnUntraced(function* (id: TaskId) {
-  const sql = yield* SqlClient.SqlClient
-  return yield* sql<BatchView>`
-    SELECT number, quantity, status, minted, sends, paid_amount, reason
-    FROM ai_agent_batches WHERE task_id = ${id}::uuid ORDER BY number`
-})
+export const readBatches = (id: TaskId) => Effect.flatMap(rows, ({ readBatches: read }) => read(id))
 
 /** Why a task waits for a person; `undefined` where it does not. */
-export const heldReason = Effect.fnUntraced(function* (id: TaskId) {
-  const sql = yield* SqlClient.SqlClient
-  const rows = yield* sql<{ readonly held_reason: string }>`
-    SELECT held_reason FROM ai_agent_task_state WHERE task_id = ${id}::uuid AND held_at IS NOT NULL`
-  return rows[0]?.held_reason
-})
+export const heldReason = (id: TaskId) => Effect.flatMap(rows, ({ heldReason: read }) => read(id))
 
 /** Person, wallet and an order of theirs that is paid for: what most stories begin with. */
 export const paidOrder = Effect.fnUntraced(function* (name: string, quantity: number, columns: OrderColumns = {}) {

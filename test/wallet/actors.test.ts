@@ -3,7 +3,7 @@ import { Clock, Deferred, Duration, Effect } from "effect"
 import { SqlClient } from "effect/sql"
 import { address } from "../../src/domain/Address.ts"
 import * as Postgres from "../support/Postgres.ts"
-import { launch, LogLines, onWorld, pass, start } from "../support/executor.ts"
+import { launch, LogLines, inMemory, onWorld, pass, start } from "../support/executor.ts"
 import { order, paidOrder, readBatches, readTask } from "../support/orders.ts"
 import { World } from "../support/World.ts"
 
@@ -22,7 +22,7 @@ layer(Postgres.session())("the wallets", (it) => {
       assert.strictEqual(world.payments.length, 1)
       yield* pass(20)
       assert.strictEqual((yield* readTask(task)).status, "completed")
-    }).pipe(onWorld({ mintInterval: Duration.hours(1) }))
+    }).pipe(inMemory({ mintInterval: Duration.hours(1) }))
   )
 
   it.effect("the next batch of an order starts MINT_INTERVAL after the last one was delivered", () =>
@@ -38,7 +38,7 @@ layer(Postgres.session())("the wallets", (it) => {
       for (const pause of pauses) assert.oneOf(pause, [34_000, 35_000, 36_000])
       const done = yield* readTask(task)
       assert.isAtMost(done.completed_ms! - world.sentAtMs.at(-1)!, 6_000, "the end of an order waits for nothing")
-    }).pipe(onWorld({ mintInterval: Duration.seconds(30) }))
+    }).pipe(inMemory({ mintInterval: Duration.seconds(30) }))
   )
 
   it.effect("rows that another program holds keep their own wallet waiting, and no other", () =>
@@ -85,7 +85,7 @@ layer(Postgres.session())("the wallets", (it) => {
       for (const { task } of orders) assert.strictEqual((yield* readTask(task)).status, "completed")
       assert.strictEqual(busy.most, 16)
       assert.strictEqual(world.payments.length, 40)
-    }).pipe(onWorld())
+    }).pipe(inMemory())
   )
 
   it.effect("a wallet whose server does not answer keeps no other one waiting", () =>
@@ -106,7 +106,7 @@ layer(Postgres.session())("the wallets", (it) => {
       yield* Deferred.succeed(answered, undefined)
       yield* pass(30)
       assert.strictEqual((yield* readTask(ann.task)).status, "completed")
-    }).pipe(onWorld())
+    }).pipe(inMemory())
   )
 
   it.effect("a wallet that meets a defect is left alone for a minute, alarmed each time, and all others go on", () =>
@@ -130,7 +130,7 @@ layer(Postgres.session())("the wallets", (it) => {
       delete world.manners.quote
       yield* pass(70)
       assert.deepInclude(yield* readTask(ann.task), { status: "completed", retry_count: 0 })
-    }).pipe(onWorld())
+    }).pipe(inMemory())
   )
 
   it.effect("two orders of one token take turns, so that each one's mints can be told apart", () =>

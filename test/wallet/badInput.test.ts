@@ -3,7 +3,7 @@ import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
 import { usdc } from "../../src/domain/Usdc.ts"
 import * as Postgres from "../support/Postgres.ts"
-import { LogLines, onWorld, pass, start } from "../support/executor.ts"
+import { LogLines, inMemory, onWorld, pass, start } from "../support/executor.ts"
 import {
   editTask,
   encrypt,
@@ -161,7 +161,7 @@ layer(Postgres.session())("an order that cannot be carried out", (it) => {
       assert.strictEqual(held.error_message, `${ORDER}user_address "moved" is not an address`)
       assert.strictEqual(world.paidBy(who.agentAddress).length, 1)
       assert.strictEqual(world.mintsTo(who.userAddress), 10)
-    }).pipe(onWorld())
+    }).pipe(inMemory())
   )
 
   it.effect("whose key breaks in the middle is held before the next payment", () =>

@@ -5,7 +5,7 @@ import { address } from "../../src/domain/Address.ts"
 import { usdc } from "../../src/domain/Usdc.ts"
 import type { PaymentAnswer } from "../../src/mint/Minter.ts"
 import * as Postgres from "../support/Postgres.ts"
-import { LogLines, onWorld, pass, start } from "../support/executor.ts"
+import { LogLines, inMemory, onWorld, pass, start } from "../support/executor.ts"
 import { editTask, heldReason, paidOrder, readBatches, readTask, TOKEN } from "../support/orders.ts"
 import { World } from "../support/World.ts"
 
@@ -56,7 +56,7 @@ layer(Postgres.session())("a payment that was taken", (it) => {
       assert.deepInclude(yield* readTask(task), { status: "completed", mints_completed: 5 })
       assert.strictEqual(world.paidBy(who.agentAddress).length, 1)
       for (const payment of world.payments) assert.deepStrictEqual(payment, world.payments[0])
-    }).pipe(onWorld())
+    }).pipe(inMemory())
   )
 
   it.effect("and refused ever since costs its order no retry: it is not failed over money that is gone", () =>
@@ -76,7 +76,7 @@ layer(Postgres.session())("a payment that was taken", (it) => {
       yield* pass(90)
       assert.deepInclude(yield* readTask(task), { status: "completed", error_message: null, retry_count: 0 })
       assert.strictEqual(world.paidBy(who.agentAddress).length, 1)
-    }).pipe(onWorld())
+    }).pipe(inMemory())
   )
 
   it.effect("and not delivered stops all payments to that token after MINT_TIMEOUT, no other's, and until it is", () =>
@@ -106,7 +106,7 @@ layer(Postgres.session())("a payment that was taken", (it) => {
         assert.strictEqual((yield* readTask(task)).status, "completed")
         assert.strictEqual(world.paidBy(who.agentAddress).length, 1)
       }
-    }).pipe(onWorld())
+    }).pipe(inMemory())
   )
 
   it.effect("and delivered in parts is counted as the parts come", () =>
@@ -123,7 +123,7 @@ layer(Postgres.session())("a payment that was taken", (it) => {
       world.mint({ token: TOKEN, recipient: who.userAddress, quantity: 2 }, 2)
       yield* pass(60)
       assert.deepInclude(yield* readTask(task), { status: "completed", mints_completed: 5 })
-    }).pipe(onWorld())
+    }).pipe(inMemory())
   )
 
   it.effect("and delivered counts no mint a second time where another node has its log at another index", () =>
@@ -140,7 +140,7 @@ layer(Postgres.session())("a payment that was taken", (it) => {
       assert.deepInclude(yield* readTask(task), { status: "processing", mints_completed: 10 })
       const [, second] = yield* readBatches(task)
       assert.deepInclude(second, { status: "paid", minted: 0 })
-    }).pipe(onWorld())
+    }).pipe(inMemory())
   )
 
   it.effect("is counted in the portions that its token had when the order was planned", () =>
@@ -178,7 +178,7 @@ layer(Postgres.session())("a payment that was taken", (it) => {
         assert.deepInclude(yield* readTask(task), { status: "completed", mints_completed: 5 })
         assert.strictEqual(world.mintsTo(who.userAddress), 5)
         assert.strictEqual(world.payments.length, 1)
-      }).pipe(onWorld())
+      }).pipe(inMemory())
   )
 
   it.effect("and minted before it was settled is delivered, and not asked for again", () =>
@@ -198,7 +198,7 @@ layer(Postgres.session())("a payment that was taken", (it) => {
       assert.deepInclude(yield* readTask(task), { status: "completed", mints_completed: 5 })
       assert.strictEqual(world.mintsTo(who.userAddress), 5)
       assert.strictEqual(world.payments.length, 1)
-    }).pipe(onWorld())
+    }).pipe(inMemory())
   )
 
   it.effect("and whose mints come after the window is void and before the next one is held, not minted twice", () =>
@@ -222,7 +222,7 @@ layer(Postgres.session())("a payment that was taken", (it) => {
       assert.strictEqual(yield* heldReason(task), says)
       assert.strictEqual(new Set(world.payments.map(({ signature }) => signature)).size, 1)
       assert.strictEqual(world.paidBy(who.agentAddress).length, 0)
-    }).pipe(onWorld())
+    }).pipe(inMemory())
   )
 
   it.effect("for an order that its person cancels meanwhile is still delivered to them", () =>
@@ -241,7 +241,7 @@ layer(Postgres.session())("a payment that was taken", (it) => {
       assert.deepInclude(yield* readTask(task), { status: "cancelled", mints_completed: 10 })
       assert.strictEqual(world.mintsTo(who.userAddress), 10)
       assert.strictEqual(world.paidBy(who.agentAddress).length, 1)
-    }).pipe(onWorld())
+    }).pipe(inMemory())
   )
 
   it.effect("and delivered, on an order whose count somebody changed, is held and not looked at for ever", () =>
@@ -259,6 +259,6 @@ layer(Postgres.session())("a payment that was taken", (it) => {
       yield* pass(60)
       const says = "Held for the operator: every batch is delivered, but mints_completed is 5, quantity is 6"
       assert.deepInclude(yield* readTask(task), { status: "processing", error_message: says })
-    }).pipe(onWorld())
+    }).pipe(inMemory())
   )
 })

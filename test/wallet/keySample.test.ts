@@ -2,7 +2,7 @@ import { assert, layer } from "@effect/vitest"
 import { Effect, Exit, Runtime } from "effect"
 import { SqlClient } from "effect/sql"
 import { checkKeySample } from "../../src/wallet/keySample.ts"
-import { onWorld, pass, start } from "../support/executor.ts"
+import { inMemory, onWorld, pass, start } from "../support/executor.ts"
 import { encrypt, heldReason, paidOrder, person, readTask } from "../support/orders.ts"
 import * as Postgres from "../support/Postgres.ts"
 
@@ -18,7 +18,7 @@ layer(Postgres.session())("AGENT_ENCRYPTION_KEY", (it) => {
       assert.deepInclude(error, { _tag: "WrongKey" })
       assert.include(error.message, "opens none of 2 agent wallets")
       assert.strictEqual(error[Runtime.errorExitCode], 78)
-    }).pipe(onWorld())
+    }).pipe(inMemory())
   )
 
   it.effect("that opens one wallet is taken, as is one about which broken rows say nothing", () =>
@@ -29,7 +29,7 @@ layer(Postgres.session())("AGENT_ENCRYPTION_KEY", (it) => {
       yield* person("ben", { key: foreign })
       yield* person("cyd")
       assert.isTrue(Exit.isSuccess(yield* Effect.exit(checkKeySample)))
-    }).pipe(onWorld())
+    }).pipe(inMemory())
   )
 
   it.effect("that is the right one again ends the holds that the wrong one made, and the orders go on", () =>

@@ -1,16 +1,15 @@
-import { assert, layer } from "@effect/vitest"
+import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { ChainError } from "../../src/chain/ChainClient.ts"
 import { usdc } from "../../src/domain/Usdc.ts"
 import { NoOffer } from "../../src/mint/Minter.ts"
-import * as Postgres from "../support/Postgres.ts"
-import { LogLines, onWorld, pass, start } from "../support/executor.ts"
+import { LogLines, inMemory, pass, start } from "../support/executor.ts"
 import { heldReason, order, paidOrder, person, readBatches, readTask } from "../support/orders.ts"
 import { World } from "../support/World.ts"
 
 const dollars = (amount: number) => usdc(BigInt(Math.round(amount * 1_000_000)))
 
-layer(Postgres.session())("money", (it) => {
+describe("money", () => {
   it.effect("too little is no payment, and is there for the next order when the first one was cancelled", () =>
     Effect.gen(function* () {
       const world = yield* World
@@ -24,7 +23,7 @@ layer(Postgres.session())("money", (it) => {
       yield* pass(40)
       assert.strictEqual((yield* readTask(next)).status, "completed")
       assert.strictEqual(world.balance(ann.agentAddress), dollars(0.99))
-    }).pipe(onWorld())
+    }).pipe(inMemory())
   )
 
   it.effect("several transfers that add up are a payment", () =>
@@ -40,7 +39,7 @@ layer(Postgres.session())("money", (it) => {
       const last = world.deposit(ann.agentAddress, dollars(2))
       yield* pass(40)
       assert.deepInclude(yield* readTask(task), { status: "completed", funding_tx_hash: last })
-    }).pipe(onWorld())
+    }).pipe(inMemory())
   )
 
   it.effect("too much pays for the order, and the rest for the next one without another transfer", () =>
@@ -56,7 +55,7 @@ layer(Postgres.session())("money", (it) => {
       const next = yield* order(ann, 3)
       yield* pass(40)
       assert.deepInclude(yield* readTask(next), { status: "completed", mints_completed: 3 })
-    }).pipe(onWorld())
+    }).pipe(inMemory())
   )
 
   it.effect("that comes after the deadline revives nothing and pays for the next order", () =>
@@ -74,7 +73,7 @@ layer(Postgres.session())("money", (it) => {
       assert.strictEqual((yield* readTask(next)).status, "completed")
       assert.strictEqual((yield* readTask(first)).status, "cancelled")
       assert.strictEqual(world.mintsTo(ann.userAddress), 5)
-    }).pipe(onWorld())
+    }).pipe(inMemory())
   )
 
   it.effect("that comes late, while the order is still open, counts", () =>
@@ -86,7 +85,7 @@ layer(Postgres.session())("money", (it) => {
       yield* pass(30)
       assert.strictEqual((yield* readTask(task)).status, "completed")
       assert.strictEqual(world.payments.length, 1)
-    }).pipe(onWorld())
+    }).pipe(inMemory())
   )
 
   it.effect("one transfer pays for two orders, the third waits", () =>
@@ -107,7 +106,7 @@ layer(Postgres.session())("money", (it) => {
         ]
       )
       assert.strictEqual(world.balance(ann.agentAddress), dollars(0.5))
-    }).pipe(onWorld())
+    }).pipe(inMemory())
   )
 
   it.effect("of two transfers in the same moment each pays the order that it is exactly for", () =>
@@ -128,7 +127,7 @@ layer(Postgres.session())("money", (it) => {
           ["completed", six]
         ]
       )
-    }).pipe(onWorld())
+    }).pipe(inMemory())
   )
 
   it.effect("that is exactly for a newer order pays it, whatever small change lies in the wallet", () =>
@@ -145,7 +144,7 @@ layer(Postgres.session())("money", (it) => {
       yield* pass(40)
       assert.strictEqual((yield* readTask(older)).status, "pending_payment")
       assert.deepInclude(yield* readTask(newer), { status: "completed", funding_tx_hash: tx })
-    }).pipe(onWorld())
+    }).pipe(inMemory())
   )
 
   it.effect("that was paid towards an open order is not taken by one that was placed after", () =>
@@ -165,7 +164,7 @@ layer(Postgres.session())("money", (it) => {
       assert.strictEqual((yield* readTask(newer)).status, "pending_payment")
       yield* pass(560)
       assert.strictEqual((yield* readTask(newer)).status, "cancelled")
-    }).pipe(onWorld())
+    }).pipe(inMemory())
   )
 
   it.effect("that a cancelled order left pays the newer one that waited for it, also after a long outage", () =>
@@ -181,7 +180,7 @@ layer(Postgres.session())("money", (it) => {
       yield* pass(60)
       assert.strictEqual((yield* readTask(older)).status, "cancelled")
       assert.strictEqual((yield* readTask(newer)).status, "completed")
-    }).pipe(onWorld())
+    }).pipe(inMemory())
   )
 
   it.effect("a lower price is paid as asked, told as paid, and the rest pays for the next order", () =>
@@ -202,7 +201,7 @@ layer(Postgres.session())("money", (it) => {
       const next = yield* order(who, 1)
       yield* pass(40)
       assert.strictEqual((yield* readTask(next)).status, "completed")
-    }).pipe(onWorld())
+    }).pipe(inMemory())
   )
 
   it.effect("of a failed order pays for the wallet's next one", () =>
@@ -219,7 +218,7 @@ layer(Postgres.session())("money", (it) => {
       assert.strictEqual((yield* readTask(next)).status, "completed")
       assert.strictEqual((yield* readTask(task)).status, "failed")
       assert.strictEqual(world.paidBy(who.agentAddress).length, 1)
-    }).pipe(onWorld())
+    }).pipe(inMemory())
   )
 
   it.effect("counts when it is CONFIRMATIONS blocks deep, and not one block before", () =>
@@ -231,7 +230,7 @@ layer(Postgres.session())("money", (it) => {
       assert.strictEqual((yield* readTask(task)).status, "pending_payment")
       yield* pass(1)
       assert.notStrictEqual((yield* readTask(task)).status, "pending_payment")
-    }).pipe(onWorld({ confirmations: 15 }))
+    }).pipe(inMemory({ confirmations: 15 }))
   )
 
   it.effect("is not given to the wrong order while a payment of the wallet is made and not yet proven", () =>
@@ -257,7 +256,7 @@ layer(Postgres.session())("money", (it) => {
       yield* pass(60)
       assert.strictEqual((yield* readTask(older)).status, "pending_payment")
       assert.strictEqual((yield* readTask(newer)).status, "completed")
-    }).pipe(onWorld())
+    }).pipe(inMemory())
   )
 
   it.effect("is not given to the wrong order by a sweep in which the transfers could not be read", () =>
@@ -282,7 +281,7 @@ layer(Postgres.session())("money", (it) => {
       yield* pass(30)
       assert.strictEqual((yield* readTask(older)).status, "pending_payment")
       assert.deepInclude(yield* readTask(newer), { status: "completed", funding_tx_hash: tx })
-    }).pipe(onWorld())
+    }).pipe(inMemory())
   )
 
   it.effect("pays the oldest order first where the transfers can never be read", () =>
@@ -301,7 +300,7 @@ layer(Postgres.session())("money", (it) => {
       yield* start
       yield* pass(70)
       for (const id of [older, newer]) assert.strictEqual((yield* readTask(id)).status, "completed")
-    }).pipe(onWorld())
+    }).pipe(inMemory())
   )
 
   it.effect("an order is recorded as auto_funded where the transfers cannot be read, and minted all the same", () =>
@@ -316,7 +315,7 @@ layer(Postgres.session())("money", (it) => {
       yield* start
       yield* pass(30)
       assert.deepInclude(yield* readTask(task), { status: "completed", funding_tx_hash: "auto_funded" })
-    }).pipe(onWorld())
+    }).pipe(inMemory())
   )
 
   it.effect("a funded order that nobody paid for is held, and one whose money is there is minted", () =>
@@ -337,6 +336,6 @@ layer(Postgres.session())("money", (it) => {
       assert.strictEqual((yield* readTask(paid)).status, "completed")
       assert.strictEqual(yield* heldReason(second), reason, "the same dollars do not pay twice")
       assert.strictEqual(world.payments.length, 1)
-    }).pipe(onWorld())
+    }).pipe(inMemory())
   )
 })

@@ -7,7 +7,7 @@ import type { Offer } from "../../src/domain/Offer.ts"
 import { usdc } from "../../src/domain/Usdc.ts"
 import { NoOffer } from "../../src/mint/Minter.ts"
 import * as Postgres from "../support/Postgres.ts"
-import { LogLines, onWorld, pass, start } from "../support/executor.ts"
+import { LogLines, inMemory, onWorld, pass, start } from "../support/executor.ts"
 import { order, paidOrder, readBatches, readTask, TOKEN } from "../support/orders.ts"
 import { World } from "../support/World.ts"
 
@@ -76,7 +76,7 @@ layer(Postgres.session())("a mint server that", (it) => {
         assert.strictEqual(world.quotedAtMs.length, 3)
         assert.strictEqual(world.payments.length, 0)
         assert.strictEqual(world.balance(who.agentAddress), 5_000_000n)
-      }).pipe(onWorld())
+      }).pipe(inMemory())
     )
   }
 
@@ -92,7 +92,7 @@ layer(Postgres.session())("a mint server that", (it) => {
         world.paidBy(who.agentAddress).map(({ to }) => to),
         [THIEF]
       )
-    }).pipe(onWorld({ mintPayTo: [THIEF] }))
+    }).pipe(inMemory({ mintPayTo: [THIEF] }))
   )
 
   it.effect("sells a token that is sold out is not asked, and the order fails however many share its fate", () =>
@@ -111,7 +111,7 @@ layer(Postgres.session())("a mint server that", (it) => {
       }
       assert.strictEqual((yield* readTask(fits.task)).status, "completed")
       assert.strictEqual(world.payments.length, 1)
-    }).pipe(onWorld())
+    }).pipe(inMemory())
   )
 
   for (const reason of ["Unavailable"] as const) {
@@ -156,7 +156,7 @@ layer(Postgres.session())("a mint server that", (it) => {
       world.manners.quote = () => undefined
       yield* pass(90)
       for (const { task } of orders) assert.strictEqual((yield* readTask(task)).status, "completed")
-    }).pipe(onWorld({ logLevel: "Info" }))
+    }).pipe(inMemory({ logLevel: "Info" }))
   )
 
   it.effect("refuses the payments of three wallets alike fails none of them and is not asked in a frenzy", () =>
@@ -178,7 +178,7 @@ layer(Postgres.session())("a mint server that", (it) => {
         assert.strictEqual((yield* readTask(task)).status, "completed")
         assert.strictEqual(world.paidBy(who.agentAddress).length, 1)
       }
-    }).pipe(onWorld({ logLevel: "Info" }))
+    }).pipe(inMemory({ logLevel: "Info" }))
   )
 
   it.effect(
@@ -225,7 +225,7 @@ layer(Postgres.session())("a mint server that", (it) => {
         (yield* readBatches(task)).map(({ minted }) => minted),
         [10, 10, 10]
       )
-    }).pipe(onWorld({ logLevel: "Info" }))
+    }).pipe(inMemory({ logLevel: "Info" }))
   )
 
   it.effect("refuses one order lets the wallet's other order through", () =>
@@ -244,6 +244,6 @@ layer(Postgres.session())("a mint server that", (it) => {
       assert.strictEqual((yield* readTask(task)).status, "processing")
       yield* pass(40)
       assert.strictEqual((yield* readTask(task)).status, "failed")
-    }).pipe(onWorld())
+    }).pipe(inMemory())
   )
 })

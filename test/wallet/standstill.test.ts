@@ -7,7 +7,7 @@ import { usdc } from "../../src/domain/Usdc.ts"
 import type { PaymentAnswer } from "../../src/mint/Minter.ts"
 import * as Incidents from "../../src/ops/Incidents.ts"
 import * as Postgres from "../support/Postgres.ts"
-import { launch, LogLines, onWorld, pass, start } from "../support/executor.ts"
+import { launch, LogLines, inMemory, onWorld, pass, start } from "../support/executor.ts"
 import { heldReason, order, paidOrder, person, readBatches, readTask, TOKEN } from "../support/orders.ts"
 import { World } from "../support/World.ts"
 
@@ -151,7 +151,7 @@ layer(Postgres.session())("on USDC's blacklist", (it) => {
       yield* start
       yield* pass(40)
       assert.strictEqual((yield* readTask(task)).status, "completed")
-    }).pipe(onWorld({ mintPayTo: [OTHER] }), Effect.provide(Incidents.layer))
+    }).pipe(inMemory({ mintPayTo: [OTHER] }), Effect.provide(Incidents.layer))
   )
 
   it.effect("a wallet whose payment is in the air has the order held, and the payment is followed to its end", () =>

@@ -3,7 +3,7 @@ import { Duration, Effect } from "effect"
 import type { Bytes32 } from "../../src/domain/Address.ts"
 import type { PaymentAnswer } from "../../src/mint/Minter.ts"
 import * as Postgres from "../support/Postgres.ts"
-import { launch, onWorld, pass, start } from "../support/executor.ts"
+import { launch, inMemory, onWorld, pass, start } from "../support/executor.ts"
 import { heldReason, paidOrder, readTask } from "../support/orders.ts"
 import { World } from "../support/World.ts"
 
@@ -47,7 +47,7 @@ layer(Postgres.session())("a payment that was taken and brings nothing that coun
       const { length } = world.payments
       yield* pass(240)
       assert.strictEqual(world.payments.length, length)
-    }).pipe(onWorld(QUICK))
+    }).pipe(inMemory(QUICK))
   )
 
   it.effect("is not asked for again once the server has said three times that it is done", () =>
@@ -87,7 +87,7 @@ layer(Postgres.session())("a payment that was taken and brings nothing that coun
       world.mint({ token: world.payments[0]!.to, recipient: who.userAddress, quantity: 5 }, 5)
       yield* pass(75)
       assert.deepInclude(yield* readTask(task), { status: "completed", mints_completed: 5, error_message: null })
-    }).pipe(onWorld(QUICK))
+    }).pipe(inMemory(QUICK))
   )
 
   it.effect("is sent again where the transaction that the server named was reverted or is in no block", () =>
@@ -104,7 +104,7 @@ layer(Postgres.session())("a payment that was taken and brings nothing that coun
       assert.deepInclude(yield* readTask(task), { status: "completed", mints_completed: 5 })
       assert.strictEqual(world.payments.length, 3)
       assert.strictEqual(world.paidBy(who.agentAddress).length, 1)
-    }).pipe(onWorld(QUICK))
+    }).pipe(inMemory(QUICK))
   )
 
   it.effect("is held in the words that the server gave to it, the first and the last of them", () =>
@@ -115,7 +115,7 @@ layer(Postgres.session())("a payment that was taken and brings nothing that coun
       yield* start
       yield* pass(240)
       assert.strictEqual(yield* heldReason(task), `${UNDELIVERED}; ${soldOut.reason}; ${spent.reason}`)
-    }).pipe(onWorld(QUICK))
+    }).pipe(inMemory(QUICK))
   )
 
   it.effect("and is delivered in part is not asked for again: that would be for all of it", () =>
@@ -133,7 +133,7 @@ layer(Postgres.session())("a payment that was taken and brings nothing that coun
       world.mint({ token: world.payments[0]!.to, recipient: who.userAddress, quantity: 5 }, 2)
       yield* pass(75)
       assert.deepInclude(yield* readTask(task), { status: "completed", mints_completed: 5, error_message: null })
-    }).pipe(onWorld(QUICK))
+    }).pipe(inMemory(QUICK))
   )
 
   it.effect("while we were down for long is asked for before its order is held", () =>

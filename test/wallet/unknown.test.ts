@@ -6,7 +6,7 @@ import { address, type Bytes32 } from "../../src/domain/Address.ts"
 import { usdc } from "../../src/domain/Usdc.ts"
 import { NoOffer, type PaymentAnswer } from "../../src/mint/Minter.ts"
 import * as Postgres from "../support/Postgres.ts"
-import { LogLines, onWorld, pass, start } from "../support/executor.ts"
+import { LogLines, inMemory, onWorld, pass, start } from "../support/executor.ts"
 import { heldReason, order, paidOrder, type Person, readBatches, readTask } from "../support/orders.ts"
 import { World } from "../support/World.ts"
 
@@ -212,7 +212,7 @@ layer(Postgres.session())("a payment", (it) => {
       yield* pass(40)
       assert.strictEqual((yield* readTask(other)).status, "completed")
       assert.strictEqual(world.paidBy(who.agentAddress).length, 1)
-    }).pipe(onWorld())
+    }).pipe(inMemory())
   )
 
   it.effect("that is settled after three refusals completes its order", () =>
@@ -267,7 +267,7 @@ layer(Postgres.session())("a payment", (it) => {
       const { all } = yield* LogLines
       assert.strictEqual(all.filter((line) => line.includes("[ERROR] 🚨")).length, 1)
       assert.strictEqual(world.paidBy(who.agentAddress).length, 0)
-    }).pipe(onWorld())
+    }).pipe(inMemory())
   )
 
   it.effect("whose nonce was used for another transfer is held for a person, alarmed and not made again", () =>
@@ -290,7 +290,7 @@ layer(Postgres.session())("a payment", (it) => {
         world.paidBy(who.agentAddress).map(({ to }) => to),
         [THIEF]
       )
-    }).pipe(onWorld())
+    }).pipe(inMemory())
   )
 
   for (const [name, misuse, says] of [
@@ -332,7 +332,7 @@ layer(Postgres.session())("a payment", (it) => {
       assert.strictEqual(world.mintsTo(who.userAddress), 5)
       assert.strictEqual(world.paidBy(who.agentAddress).length, 0)
       assert.isAtMost(world.payments.length, 2, "not asked for again once the mints are seen")
-    }).pipe(onWorld())
+    }).pipe(inMemory())
   )
 
   it.effect("whose mints were seen is not sent again where the next node lacks their logs", () =>
@@ -349,6 +349,6 @@ layer(Postgres.session())("a payment", (it) => {
       world.mints.length = 0
       yield* pass(120)
       assert.strictEqual(world.payments.length, sent)
-    }).pipe(onWorld())
+    }).pipe(inMemory())
   )
 })

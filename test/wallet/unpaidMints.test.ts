@@ -3,7 +3,7 @@ import { Duration, Effect } from "effect"
 import { ChainError } from "../../src/chain/ChainClient.ts"
 import { type Did, type MintOrder, NoOffer } from "../../src/mint/Minter.ts"
 import * as Postgres from "../support/Postgres.ts"
-import { launch, onWorld, pass, start } from "../support/executor.ts"
+import { launch, inMemory, onWorld, pass, start } from "../support/executor.ts"
 import { heldReason, paidOrder, readTask } from "../support/orders.ts"
 import { World } from "../support/World.ts"
 
@@ -40,7 +40,7 @@ layer(Postgres.session())("a mint server that is asked for the price", (it) => {
           assert.strictEqual(yield* heldReason(task), NEVER_PAID)
           assert.strictEqual(world.quotedAtMs.length, 1)
           assert.strictEqual(world.paidBy(who.agentAddress).length, 0)
-        }).pipe(onWorld({ confirmations, mintTimeout: Duration.seconds(15) }))
+        }).pipe(inMemory({ confirmations, mintTimeout: Duration.seconds(15) }))
       )
     }
   }
@@ -56,7 +56,7 @@ layer(Postgres.session())("a mint server that is asked for the price", (it) => {
       assert.strictEqual(world.quotedAtMs.length, 3)
       const pauses = world.quotedAtMs.slice(1).map((atMs, index) => atMs - world.quotedAtMs[index]!)
       for (const pause of pauses) assert.isAtLeast(pause, 15_000, "its mints get MINT_TIMEOUT to come")
-    }).pipe(onWorld({ mintTimeout: Duration.seconds(15) }))
+    }).pipe(inMemory({ mintTimeout: Duration.seconds(15) }))
   )
 
   it.effect("and mints while we die over it is not asked again after the restart", () =>
@@ -113,7 +113,7 @@ layer(Postgres.session())("a mint server that is asked for the price", (it) => {
       yield* pass(60)
       assert.strictEqual((yield* readTask(task)).status, "completed")
       assert.strictEqual(world.paidBy(who.agentAddress).length, 1)
-    }).pipe(onWorld({ mintTimeout: Duration.minutes(10) }))
+    }).pipe(inMemory({ mintTimeout: Duration.minutes(10) }))
   )
 
   it.effect("before the same payment is sent again, and mints, is not asked twice", () =>
@@ -131,6 +131,6 @@ layer(Postgres.session())("a mint server that is asked for the price", (it) => {
       assert.strictEqual(yield* heldReason(task), NEVER_PAID)
       assert.strictEqual(world.mintsTo(who.userAddress), 5)
       assert.strictEqual(world.paidBy(who.agentAddress).length, 0)
-    }).pipe(onWorld())
+    }).pipe(inMemory())
   )
 })

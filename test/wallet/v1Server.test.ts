@@ -1,14 +1,13 @@
-import { assert, layer } from "@effect/vitest"
+import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import type { PaymentAnswer } from "../../src/mint/Minter.ts"
-import * as Postgres from "../support/Postgres.ts"
-import { onWorld, pass, start } from "../support/executor.ts"
+import { inMemory, pass, start } from "../support/executor.ts"
 import { paidOrder, readBatches, readTask } from "../support/orders.ts"
 import { World } from "../support/World.ts"
 
 const late: PaymentAnswer = { _tag: "Unclear", reason: "mint server answered 408", reference: "payment-7" }
 
-layer(Postgres.session())("a mint server that breaks on a payment that comes twice", (it) => {
+describe("a mint server that breaks on a payment that comes twice", () => {
   it.effect("is sent each payment once, and asked about it by the reference that it gave", () =>
     Effect.gen(function* () {
       const world = yield* World
@@ -30,7 +29,7 @@ layer(Postgres.session())("a mint server that breaks on a payment that comes twi
       assert.deepInclude(yield* readTask(task), { status: "completed", mints_completed: 5 })
       assert.strictEqual(world.payments.length, 1)
       assert.strictEqual(world.paidBy(who.agentAddress).length, 1)
-    }).pipe(onWorld({ logLevel: "Info" }))
+    }).pipe(inMemory({ logLevel: "Info" }))
   )
 
   it.effect("is paid again only when the first payment can never be made any more", () =>
@@ -47,7 +46,7 @@ layer(Postgres.session())("a mint server that breaks on a payment that comes twi
       assert.deepInclude(yield* readTask(task), { status: "completed", mints_completed: 5 })
       assert.strictEqual(world.paidBy(who.agentAddress).length, 1)
       assert.strictEqual(new Set(world.payments.map(({ nonce }) => nonce)).size, 1, "with the same nonce")
-    }).pipe(onWorld({ logLevel: "Info" }))
+    }).pipe(inMemory({ logLevel: "Info" }))
   )
 
   it.effect("that mints fewer than were paid for leaves the order open at what the chain shows", () =>
@@ -66,6 +65,6 @@ layer(Postgres.session())("a mint server that breaks on a payment that comes twi
       const [batch] = yield* readBatches(task)
       assert.deepInclude(batch, { status: "paid", minted: 3, reason: "paid, 3 of 5 mints are on chain" })
       assert.strictEqual(world.payments.length, 1)
-    }).pipe(onWorld({ logLevel: "Info" }))
+    }).pipe(inMemory({ logLevel: "Info" }))
   )
 })

@@ -1,9 +1,8 @@
-import { assert, layer } from "@effect/vitest"
+import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import type { PaymentAnswer } from "../../src/mint/Minter.ts"
 import { times, usdc } from "../../src/domain/Usdc.ts"
-import * as Postgres from "../support/Postgres.ts"
-import { onWorld, pass, start } from "../support/executor.ts"
+import { inMemory, pass, start } from "../support/executor.ts"
 import { heldReason, order, paidOrder, readTask } from "../support/orders.ts"
 import { World } from "../support/World.ts"
 
@@ -12,7 +11,7 @@ const dollars = (amount: number) => usdc(BigInt(Math.round(amount * 1_000_000)))
 const lost: PaymentAnswer = { _tag: "Unclear", reason: "no answer" }
 
 /** What the simulation found, each as a story that must not happen again. */
-layer(Postgres.session())("money of a wallet", (it) => {
+describe("money of a wallet", () => {
   it.effect("that a payment below the quote left over pays for no other order before that payment is proven", () =>
     Effect.gen(function* () {
       const world = yield* World
@@ -29,7 +28,7 @@ layer(Postgres.session())("money of a wallet", (it) => {
       yield* pass(260)
       assert.deepInclude(yield* readTask(task), { status: "completed", mints_completed: 10 })
       assert.strictEqual(world.balance(who.agentAddress), 0n)
-    }).pipe(onWorld({ logLevel: "Info" }))
+    }).pipe(inMemory({ logLevel: "Info" }))
   )
 
   for (const [what, harm] of [
@@ -56,12 +55,12 @@ layer(Postgres.session())("money of a wallet", (it) => {
         world.deposit(who.agentAddress, dollars(2))
         yield* pass(60)
         assert.strictEqual((yield* readTask(paid)).status, "completed")
-      }).pipe(onWorld({ logLevel: "Info" }))
+      }).pipe(inMemory({ logLevel: "Info" }))
     )
   }
 })
 
-layer(Postgres.session())("a payment that is taken and not delivered", (it) => {
+describe("a payment that is taken and not delivered", () => {
   it.effect("is held for a person after a while, and goes on by itself when the mints come", () =>
     Effect.gen(function* () {
       const world = yield* World
@@ -85,6 +84,6 @@ layer(Postgres.session())("a payment that is taken and not delivered", (it) => {
       yield* pass(180)
       assert.deepInclude(yield* readTask(task), { status: "completed", mints_completed: 15, error_message: null })
       assert.strictEqual(world.paidBy(who.agentAddress).length, 2)
-    }).pipe(onWorld({ logLevel: "Info" }))
+    }).pipe(inMemory({ logLevel: "Info" }))
   )
 })

@@ -6,7 +6,7 @@ import { usdc } from "../../src/domain/Usdc.ts"
 import { NoOffer, type PaymentAnswer } from "../../src/mint/Minter.ts"
 import { pause, resume } from "../../src/operator/pause.ts"
 import * as Postgres from "../support/Postgres.ts"
-import { onWorld, pass, start } from "../support/executor.ts"
+import { inMemory, onWorld, pass, start } from "../support/executor.ts"
 import { order, paidOrder, readTask, TOKEN } from "../support/orders.ts"
 import { World } from "../support/World.ts"
 
@@ -66,7 +66,7 @@ layer(Postgres.session())("an order that waits says in its row", (it) => {
       world.manners.pay = () => lost
       yield* pass(70)
       assert.strictEqual((yield* readTask(task)).error_message, "Retry 1/3: not today")
-    }).pipe(onWorld())
+    }).pipe(inMemory())
   )
 
   it.effect("that an operator has paused it, and nothing any more when that is over", () =>
@@ -90,7 +90,7 @@ layer(Postgres.session())("an order that waits says in its row", (it) => {
       yield* resume({ token: TOKEN }, "it is sound")
       yield* pass(10)
       assert.strictEqual((yield* readTask(task)).error_message, null)
-    }).pipe(onWorld())
+    }).pipe(inMemory())
   )
 
   it.effect("which order of its wallet and token is paid and minted first", () =>
@@ -108,6 +108,6 @@ layer(Postgres.session())("an order that waits says in its row", (it) => {
       delete world.manners.pay
       yield* pass(90)
       assert.deepInclude(yield* readTask(next), { status: "completed", error_message: null })
-    }).pipe(onWorld())
+    }).pipe(inMemory())
   )
 })

@@ -1,12 +1,11 @@
-import { assert, layer } from "@effect/vitest"
+import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect } from "effect"
 import { address } from "../../src/domain/Address.ts"
 import { usdc } from "../../src/domain/Usdc.ts"
 import { NoOffer, type PaymentAnswer } from "../../src/mint/Minter.ts"
 import * as Incidents from "../../src/ops/Incidents.ts"
-import { LogLines, onWorld, pass, start } from "../support/executor.ts"
+import { LogLines, inMemory, pass, start } from "../support/executor.ts"
 import { order, paidOrder, readTask, TOKEN } from "../support/orders.ts"
-import * as Postgres from "../support/Postgres.ts"
 import { World } from "../support/World.ts"
 
 const answered = (reason: string) => `mint server answered 402: ${reason}`
@@ -16,7 +15,7 @@ const not = (whose: "wallet" | "ours" | "unknown", reason: string): PaymentAnswe
 /** Windows of a minute: what has lasted for one is held. */
 const SHORT = { authorizationWindow: Duration.minutes(1), logLevel: "Info" } as const
 
-layer(Postgres.session())("a mint server that refuses", (it) => {
+describe("a mint server that refuses", () => {
   it.effect(
     "for a reason that nobody knows never fails the order: it says what it waits for, and is held in the end",
     () =>
@@ -43,7 +42,7 @@ layer(Postgres.session())("a mint server that refuses", (it) => {
         yield* pass(600)
         assert.strictEqual(world.payments.length, sent, "and never while it is held")
         assert.strictEqual(world.balance(who.agentAddress), 5_000_000n)
-      }).pipe(onWorld(SHORT))
+      }).pipe(inMemory(SHORT))
   )
 
   it.effect("for a reason that nobody knows, and then no more, is paid without a person", () =>
@@ -57,7 +56,7 @@ layer(Postgres.session())("a mint server that refuses", (it) => {
       yield* pass(60)
       assert.deepInclude(yield* readTask(task), { status: "completed", retry_count: 0, error_message: null })
       assert.strictEqual(world.transfers.filter(({ to }) => to === TOKEN).length, 1)
-    }).pipe(onWorld(SHORT))
+    }).pipe(inMemory(SHORT))
   )
 
   it.effect("many wallets alike holds none of them, and is on the attention list", () =>
@@ -76,7 +75,7 @@ layer(Postgres.session())("a mint server that refuses", (it) => {
       delete world.manners.pay
       yield* pass(130)
       for (const { task } of orders) assert.strictEqual((yield* readTask(task)).status, "completed")
-    }).pipe(onWorld(SHORT))
+    }).pipe(inMemory(SHORT))
   )
 
   it.effect("the signature of a wallet that has code holds its order at once, and names the code", () =>
@@ -96,7 +95,7 @@ layer(Postgres.session())("a mint server that refuses", (it) => {
       assert.include(String(error_message), "invalid_exact_evm_signature")
       yield* pass(300)
       assert.strictEqual(world.payments.length, 1)
-    }).pipe(onWorld(SHORT))
+    }).pipe(inMemory(SHORT))
   )
 
   it.effect("a wallet whose money is gone leaves the order to a person as soon as the payment has lapsed", () =>
@@ -111,7 +110,7 @@ layer(Postgres.session())("a mint server that refuses", (it) => {
       const { status, error_message } = yield* readTask(task)
       assert.strictEqual(status, "processing")
       assert.include(String(error_message), "Held for the operator")
-    }).pipe(onWorld(SHORT))
+    }).pipe(inMemory(SHORT))
   )
 
   it.effect("one token with a challenge that cannot be read says so on its order, and keeps no one else waiting", () =>
@@ -132,7 +131,7 @@ layer(Postgres.session())("a mint server that refuses", (it) => {
       assert.deepInclude(yield* readTask(task), { status: "processing", retry_count: 0, error_message })
       const { all } = yield* LogLines
       assert.isFalse(all.some((line) => line.includes("Minting is paused")))
-    }).pipe(onWorld(SHORT))
+    }).pipe(inMemory(SHORT))
   )
 
   it.effect(
@@ -153,7 +152,7 @@ layer(Postgres.session())("a mint server that refuses", (it) => {
         assert.strictEqual((yield* readTask(task)).status, "completed")
         const after = (yield* Incidents.open).map((incident) => incident.key)
         assert.notInclude(after, `mint-server:${message}`)
-      }).pipe(onWorld(SHORT))
+      }).pipe(inMemory(SHORT))
   )
 
   it.effect("for the last time does not announce another try", () =>
@@ -170,6 +169,6 @@ layer(Postgres.session())("a mint server that refuses", (it) => {
       assert.include(all.join("\n"), `Retry 2/3: ${says}`)
       assert.notInclude(all.join("\n"), "Retry 3/3")
       assert.deepInclude(yield* readTask(task), { error_message: `Refused 3 of 3 times, no further try: ${says}` })
-    }).pipe(onWorld({ logLevel: "Info" }))
+    }).pipe(inMemory({ logLevel: "Info" }))
   )
 })
