@@ -3,22 +3,11 @@ import { Effect } from "effect"
 import { existsSync } from "node:fs"
 import { join } from "node:path"
 import { addProductionPackages, install } from "./installation.ts"
-import { machineNode, type } from "./oldNode.ts"
+import { machineNode, SECRET_PARTS, SECRETS, TOO_OLD, type } from "./oldNode.ts"
 import { closedPort, start, TIMEOUT_MS } from "./support.ts"
 
 /** Without the option a link to a package would lead back to where all packages are. */
 const NODE = ["--preserve-symlinks", "--preserve-symlinks-main", "--import", "./dist/guard.js", "dist/main.js"]
-
-/** None of these is anybody's; each has parts that a pattern of a search would show. */
-const SECRETS = {
-  DATABASE_URL: "postgres://executor:Tr0ub4dor.and+3@127.0.0.1:1/mints",
-  BASE_SEPOLIA_RPC_URL: "http://127.0.0.1:1/v2/aBcD3fGh1JkLmN0p",
-  AGENT_ENCRYPTION_KEY: "5f".repeat(32),
-  AI_AGENT_PRIVATE_KEY: `0x${"7e".repeat(32)}`,
-  OPS_TOKEN: "a-token-of.operators+0123456789"
-}
-
-const SECRET_PARTS = ["Tr0ub4dor", "aBcD3fGh1JkLmN0p", "5f5f5f5f", "5[fF]5", "7e7e7e7e", "7[eE]7", "operators+012"]
 
 interface Typed {
   readonly line: string
@@ -36,10 +25,6 @@ const DOCUMENTED: ReadonlyArray<Typed> = [
   { line: "node dist/cli/main.js reconcile --direct", code: 1, says: /❌/ },
   { line: "node dist/cli/main.js retry abc12345", code: 2, says: /--why/ }
 ]
-
-/** One line, with what to type. */
-const TOO_OLD =
-  /^AI Mint Executor needs Node 24 or newer, and this is Node \d+\.\d+\.\d+\. Start it with the one of its packages: npm start, or node_modules\/node\/bin\/node dist\/main\.js\n$/
 
 /** Types what is documented into a shell of the machine, whose own Node is an older one in CI. */
 const carriesOutWhatIsDocumented = Effect.fnUntraced(function* (directory: string) {

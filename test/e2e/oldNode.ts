@@ -47,3 +47,27 @@ export const type = (line: string, cwd: string, env: Readonly<Record<string, str
   })
   return { code: status, stdout, stderr }
 }
+
+/** None of these is anybody's; each has parts that a pattern of a search would show. */
+export const SECRETS = {
+  DATABASE_URL: "postgres://executor:Tr0ub4dor.and+3@127.0.0.1:1/mints",
+  BASE_SEPOLIA_RPC_URL: "http://127.0.0.1:1/v2/aBcD3fGh1JkLmN0p",
+  AGENT_ENCRYPTION_KEY: "5f".repeat(32),
+  AI_AGENT_PRIVATE_KEY: `0x${"7e".repeat(32)}`,
+  OPS_TOKEN: "a-token-of.operators+0123456789"
+}
+
+/** Parts of them, as they are and as a pattern has them. */
+export const SECRET_PARTS = [
+  "Tr0ub4dor",
+  "aBcD3fGh1JkLmN0p",
+  "5f5f5f5f",
+  "5[fF]5",
+  "7e7e7e7e",
+  "7[eE]7",
+  "operators+012"
+]
+
+/** One line, with what to type. */
+export const TOO_OLD =
+  /^AI Mint Executor needs Node 24 or newer, and this is Node \d+\.\d+\.\d+\. Start it with the one of its packages: npm start, or node_modules\/node\/bin\/node \S.*\n$/
