@@ -55,7 +55,8 @@ const isForeign = ({ host = "", origin, "sec-fetch-site": site }: HttpServerRequ
 }
 
 const CLOSED = new Forbidden({
-  detail: "This is off: set OPS_TOKEN and restart the executor, and send it as Bearer token."
+  detail:
+    "Page, API and commands are off: set OPS_TOKEN where the executor runs, restart it, and send the token as Bearer token."
 })
 const FOREIGN = new Forbidden({
   detail: "Without OPS_TOKEN this answers this machine alone, and no page of another site."

@@ -58,7 +58,7 @@ export const work = Effect.fnUntraced(function* (settings: SettingsShape) {
 
 const overdue = (ms: number): ReadonlyArray<Finding> => {
   if (ms <= OVERDUE_MS) return []
-  const detail = `the oldest that is due has waited for ${duration(ms)}: nobody works, or somebody is stuck`
+  const detail = `the oldest that is due has waited for ${duration(ms)}: no executor works on it, or it is stuck`
   return [say.warn({ what: "work", detail, remedy: "See below whether an executor runs, and look at its log." })]
 }
 
@@ -83,5 +83,5 @@ const paused = (pauses: ReadonlyArray<string>): ReadonlyArray<Finding> => {
   if (pauses.length === 0) return []
   const more = pauses.length > PAUSES_MAX ? `, and ${pauses.length - PAUSES_MAX} more` : ""
   const detail = `nothing is paid for ${pauses.slice(0, PAUSES_MAX).join(", ")}${more}`
-  return [say.warn({ what: "paused", detail, remedy: "Somebody decided that. ai-mint resume ends it." })]
+  return [say.warn({ what: "paused", detail, remedy: "A person decided that, and ai-mint resume ends it." })]
 }

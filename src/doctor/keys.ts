@@ -51,6 +51,9 @@ export const keys = Effect.fnUntraced(function* (settings: SettingsShape) {
   )
 })
 
+const openable = (wallets: number, whose: string): string =>
+  wallets === 1 ? `that of the one wallet ${whose}` : `those of all ${wallets} wallets ${whose}`
+
 /** `reasons`: of each wallet, why its key cannot be used; empty where it can. */
 const judge = (whose: string, reasons: ReadonlyArray<string>): ReadonlyArray<Finding> => {
   const what = "wallet keys"
@@ -59,8 +62,7 @@ const judge = (whose: string, reasons: ReadonlyArray<string>): ReadonlyArray<Fin
     reasons.filter((reason) => reason !== ""),
     (reason) => reason
   )
-  if (broken.size === 0)
-    return [say.ok({ what, detail: `those of all ${reasons.length} wallets ${whose} can be opened` })]
+  if (broken.size === 0) return [say.ok({ what, detail: `${openable(reasons.length, whose)} can be opened` })]
   const told = [...broken].slice(0, REASONS_MAX)
   return told.map(([reason, all]) =>
     say.fail({

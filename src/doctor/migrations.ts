@@ -62,5 +62,8 @@ export const migrationWords = ({ applied, pending, unknown, did }: MigrationRepo
   }
   if (pending.length === 0) return [`✅ The database is up to date: ${applied.at(-1) ?? "no migration"}`]
   if (did) return [...pending.map((name) => `✅ ${name} applied`), "The database is up to date."]
-  return [...pending.map((name) => `   ${name} to do`), "Nothing was done: without --dry-run it is."]
+  return [
+    ...pending.map((name) => `   ${name} to do`),
+    "Nothing was done. ai-mint migrate does all of it, and so does the next start of the executor."
+  ]
 }

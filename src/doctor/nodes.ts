@@ -1,6 +1,7 @@
 import { Option } from "effect"
 import type { Fault } from "../chain/classify.ts"
 import type { Network } from "../config/Network.ts"
+import { counted } from "../domain/counted.ts"
 import { duration } from "../domain/time.ts"
 import { type Finding, sayerOf } from "./Finding.ts"
 import type { Probe } from "./probe.ts"
@@ -95,7 +96,7 @@ const age: Look = ({ what, host, probe: { head, headAgeMs }, network }) => {
 const behind: Look = ({ what, host, probe: { head }, highest, network }) => {
   const blocks = highest - head.number
   if (blocks <= BEHIND_MAX) return []
-  const detail = `${host} is ${blocks} blocks behind the highest of the others`
+  const detail = `${host} is ${counted(blocks, "block")} behind the highest of the others`
   return [
     say.warn({ what, detail, remedy: `What it says is not believed. Take it out of ${network.rpcKey} if it stays.` })
   ]

@@ -20,7 +20,7 @@ export const auditBooks = (account: Account, view: ChainView): Finding => {
   const said = [
     ...lost.map(
       ({ amount, tx }) =>
-        `${format(amount)} USDC came in ${tx}, and the ledger has counted past it: tell whoever keeps this program`
+        `${format(amount)} USDC came in ${tx}, and the ledger has counted past it: tell the maintainers of this program`
     ),
     ...changed.map(
       ([row, shown]) => `${told(row)} came in ${row.tx} says the ledger, and the chain shows ${told(shown)} there`

@@ -56,7 +56,7 @@ const stepWords = (event: LedgerEvent): string => {
     case "batch.resolved":
       return `${name}: resolved by a person, with ${text(detail["minted"])} of ${quantity}`
     case "batch.resent":
-      return `${name}: the identical payment was sent again (${text(detail["sends"])} times in all)${reason}`
+      return `${name}: the identical payment was sent again (${counted(text(detail["sends"]), "time")} in all)${reason}`
     default:
       return `${name}${reason}`
   }

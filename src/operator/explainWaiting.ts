@@ -18,13 +18,13 @@ export const waiting = (facts: Facts, task: Task): Next => {
     case "Lagging":
       return next(
         `It waits for a node that is up to date: the one that answers is at block ${claim.block}, and the wallet is ` +
-          `known up to block ${claim.needed}. Until then nothing is decided, and nobody can say what is missing.`
+          `known up to block ${claim.needed}. Until then nothing is decided, and what is missing is not known.`
       )
     case "Lost":
       return next(
         `It waits until it is known where money of its wallet went: by the books it should hold ` +
           `${format(claim.expected)} USDC, and it holds ${format(claim.balance)}. Until then it is not cancelled, and ` +
-          "nobody can say what is missing.",
+          "what is missing is not known.",
         undefined,
         show
       )
@@ -37,14 +37,14 @@ export const waiting = (facts: Facts, task: Task): Next => {
       )
     case "Unproven":
       return next(
-        `It waits until a payment of its wallet is proven on the chain: before that nobody can say whether its ` +
+        `It waits until a payment of its wallet is proven on the chain: before that it is not known whether its ` +
           `${format(task.totalCost)} USDC are free or missing, and it is not cancelled.`,
         undefined,
         show
       )
     case "Foreign":
       return next(
-        `It waits until an order of its wallet that another program funded is taken over: before that nobody can say ` +
+        `It waits until an order of its wallet that another program funded is taken over: before that it is not known ` +
           `whether its ${format(task.totalCost)} USDC are free or missing, and it is not cancelled.`,
         undefined,
         show

@@ -128,8 +128,8 @@ describe("the executor's answer", () => {
       const wrong = problem(401, "Unauthorized", { detail: "Send the token" })
       assert.match((yield* failure(wrong)).message, /asks for a token: set OPS_TOKEN here/)
       assert.match((yield* failure(wrong, "t".repeat(32))).message, /does not take this token: OPS_TOKEN here is not/)
-      const closed = problem(403, "Forbidden", { detail: "This is off: set OPS_TOKEN and restart the executor." })
-      assert.match((yield* failure(closed)).message, /lets nobody in\. This is off: set OPS_TOKEN/)
+      const closed = problem(403, "Forbidden", { detail: "Page, API and commands are off: set OPS_TOKEN." })
+      assert.match((yield* failure(closed)).message, /refuses this\. Page, API and commands are off: set OPS_TOKEN/)
     })
   )
 

@@ -53,10 +53,7 @@ export const failedOf = (error: AskError, place: Place, advice: Advice): Failed 
     case "Unauthorized":
       return failed("Refused", unauthorized(place, url))
     case "Forbidden":
-      return failed(
-        "Refused",
-        `The executor at ${url} lets nobody in. ${error.detail ?? "See OPS_TOKEN and OPS_HOST."}`
-      )
+      return failed("Refused", `The executor at ${url} refuses this. ${error.detail ?? "See OPS_TOKEN and OPS_HOST."}`)
     case "BadRequestProblem":
       return failed("BadRequest", badRequest(error))
     case "InternalServerErrorProblem":

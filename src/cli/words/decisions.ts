@@ -118,7 +118,7 @@ const refunded = (report: RefundReport): ReadonlyArray<string> => {
 
 const ending = ({ refundId, against, wallet, to, amount }: RefundReport): string => {
   if (refundId !== undefined) return `✅ Asked for as refund ${shortId(refundId)}: the executor sends it`
-  if (against.length > 0) return "Nothing was done, and nothing would be."
+  if (against.length > 0) return "Nothing was done, and with --confirm it would be refused."
   return `Nothing was done yet. This does it: ai-mint refund ${wallet} --to ${to} --amount ${format(amount)} --confirm --why "…"`
 }
 

@@ -91,7 +91,7 @@ const batchSays = (to: string, event: Event): string => {
     case "delivered":
       return `🪙 ${name}: delivered, ${text(event, "minted")} of ${counted(quantity, "mint")}`
     case "resent":
-      return `${name}: the identical payment was sent again, ${text(event, "sends")} times so far`
+      return `${name}: the identical payment was sent again, ${counted(text(event, "sends"), "time")} so far`
     case "noted":
       return `${name}${because(event, "reason")}`
     default:

@@ -12,10 +12,9 @@ export const pausedWords = ({ command, scope, did, pauses }: Paused, look: Look)
 const DID = {
   pause: (name: string, did: boolean) =>
     did
-      ? `⏸️ No new payment is signed for ${name}. What is on its way is followed.`
-      : `⏸️ There was a pause for ${name} already.`,
-  resume: (name: string, did: boolean) =>
-    did ? `▶️ Payments go on for ${name}.` : `▶️ There was no pause for ${name}.`
+      ? `⏸️ Paused: ${name}. No new payment is signed; what is on its way is followed.`
+      : `⏸️ Paused already: ${name}.`,
+  resume: (name: string, did: boolean) => (did ? `▶️ Payments go on: ${name}.` : `▶️ Not paused: ${name}.`)
 }
 
 const nameOf = (scope: string): string => {

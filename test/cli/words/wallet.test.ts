@@ -57,7 +57,7 @@ describe("pauses", () => {
   it("are told after what was done", () => {
     const lines = pausedWords({ command: "pause", scope: "all", did: true, pauses: [pause] }, LOOK)
     assertFits(lines)
-    assert.match(lines[0] ?? "", /^⏸️ No new payment is signed for all orders\./)
+    assert.match(lines[0] ?? "", /^⏸️ Paused: all orders\. No new payment is signed;/)
     assert.match(lines.join("\n"), /^all orders {2}2026-11-28 12:00:00 UTC {2}the facilitator said:/m)
   })
 
@@ -71,7 +71,7 @@ describe("pauses", () => {
   it("say where nothing changed, and where nothing is paused", () => {
     const scope = `wallet:${ID}`
     assert.deepStrictEqual(pausedWords({ command: "resume", scope, did: false, pauses: [] }, LOOK), [
-      `▶️ There was no pause for wallet ${ID}.`,
+      `▶️ Not paused: wallet ${ID}.`,
       "Nothing is paused."
     ])
     assert.deepStrictEqual(pausedWords({ command: "pauses", scope: undefined, did: false, pauses: [] }, LOOK), [
