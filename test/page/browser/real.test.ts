@@ -54,7 +54,7 @@ const offeredOn = (page: Page): Promise<ReadonlyArray<string>> =>
   page.locator("[data-copy]").evaluateAll((all) => all.map((one) => one.getAttribute("data-copy") ?? ""))
 
 /** A command of words that mean themselves to a shell, or the hex or the id of something. */
-const HARMLESS = /^(?:npm run -s ai-mint --(?: (?:[A-Za-z0-9._,:=\/-]+|"…"))+|(?:0x)?[0-9a-f-]+)$/
+const HARMLESS = /^(?:npm run -s ai-mint --(?: (?:[A-Za-z0-9._,:=/-]+|"…"))+|(?:0x)?[0-9a-f-]+)$/
 
 const STORY = ["Ordered: 3 mint", "3.00 USDC arrived", "Batch 1: 3.00 USDC paid", "Completed: 3 of 3"]
 
