@@ -55,6 +55,13 @@ export const rowsOf = (ledger: MemoryLedger["Service"]): Rows => ({
         return { number, quantity, status, minted, sends, paid_amount: paidAmount ?? null, reason: reason ?? null }
       })
     ),
+  mintNumbers: (id) =>
+    ledger.read(({ mintRecords }) =>
+      mintRecords
+        .filter(({ taskId }) => taskId === id)
+        .map(({ mintNumber }) => mintNumber)
+        .toSorted((one, other) => one - other)
+    ),
   heldReason: (id) =>
     ledger.read(({ taskStates }) => {
       const state = taskStates.get(id)

@@ -47,6 +47,7 @@ export interface Rows {
   readonly editTask: (id: TaskId, columns: Readonly<Record<string, unknown>>) => Effect.Effect<unknown, SqlError>
   readonly readTask: (id: TaskId) => Effect.Effect<TaskView | undefined, SqlError>
   readonly readBatches: (id: TaskId) => Effect.Effect<ReadonlyArray<BatchView>, SqlError>
+  readonly mintNumbers: (id: TaskId) => Effect.Effect<ReadonlyArray<number>, SqlError>
   /** `undefined` where it is not held. */
   readonly heldReason: (id: TaskId) => Effect.Effect<string | undefined, SqlError>
 }
@@ -68,6 +69,12 @@ const overSql = (sql: SqlClient.SqlClient): Rows => ({
   readBatches: (id) => sql<BatchView>`
     SELECT number, quantity, status, minted, sends, paid_amount, reason
     FROM ai_agent_batches WHERE task_id = ${id}::uuid ORDER BY number`,
+  mintNumbers: (id) =>
+    Effect.map(
+      sql<{ readonly n: number }>`
+        SELECT mint_number AS n FROM ai_agent_mint_records WHERE task_id = ${id}::uuid ORDER BY 1`,
+      (records) => records.map(({ n }) => n)
+    ),
   heldReason: (id) =>
     Effect.map(
       sql<{ readonly held_reason: string }>`
@@ -161,6 +168,9 @@ export interface BatchView {
 }
 
 export const readBatches = (id: TaskId) => Effect.flatMap(rows, ({ readBatches: read }) => read(id))
+
+/** The numbers of the mints that the table of v1.1 has for an order, in their order. */
+export const mintNumbers = (id: TaskId) => Effect.flatMap(rows, ({ mintNumbers: read }) => read(id))
 
 /** Why a task waits for a person; `undefined` where it does not. */
 export const heldReason = (id: TaskId) => Effect.flatMap(rows, ({ heldReason: read }) => read(id))

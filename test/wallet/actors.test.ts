@@ -163,7 +163,7 @@ layer(Postgres.session())("the wallets", (it) => {
         assert.deepInclude(yield* readTask(task), { status: "completed", mints_completed: quantity })
       }
       assert.strictEqual(world.payments.length, 3)
-    }).pipe(onWorld())
+    }).pipe(inMemory())
   )
 
   it.effect("a wallet with nothing to do is looked at no more than for late payments, once a minute", () =>
@@ -183,7 +183,7 @@ layer(Postgres.session())("the wallets", (it) => {
       // What concerns everybody is looked at by every sweep: the head, whether USDC moves, and the code that it runs.
       assert.sameMembers([...new Set(world.calls.slice(asked))], ["readBalances", "readHashes", "usdcCode"])
       assert.strictEqual(world.quotedAtMs.length, quoted)
-    }).pipe(onWorld())
+    }).pipe(inMemory())
   )
 })
 

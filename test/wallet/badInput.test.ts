@@ -131,7 +131,7 @@ layer(Postgres.session())("an order that cannot be carried out", (it) => {
         yield* areHeldAlone(tasks, (message) => assert.strictEqual(message, says))
         assert.strictEqual((yield* readTask(ann.task)).status, "completed", "the wallet's other order")
         assert.strictEqual(world.payments.length, 2)
-      }).pipe(onWorld())
+      }).pipe(inMemory())
     )
   }
 
@@ -144,7 +144,7 @@ layer(Postgres.session())("an order that cannot be carried out", (it) => {
         world.deposit(ann.agentAddress, usdc(10_000_000n))
         yield* areHeldAlone(tasks, (message) => assert.match(message ?? "", says))
         assert.strictEqual(world.paidBy(ann.agentAddress).length, 0)
-      }).pipe(onWorld())
+      }).pipe(inMemory())
     )
   }
 

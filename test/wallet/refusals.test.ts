@@ -134,7 +134,7 @@ layer(Postgres.session())("a mint server that", (it) => {
         world.manners.quote = () => undefined
         yield* pass(90)
         for (const { task } of orders) assert.strictEqual((yield* readTask(task)).status, "completed")
-      }).pipe(onWorld({ logLevel: "Info" }))
+      }).pipe(inMemory({ logLevel: "Info" }))
     )
   }
 

@@ -15,6 +15,9 @@ const OTHER = address(`0x${"70".repeat(20)}`)
 
 const incidents = Effect.map(Incidents.open, (open) => open.map(({ key, stopsMoney }) => ({ key, stopsMoney })))
 
+const inMemoryWithIncidents = <A, E, R>(test: Effect.Effect<A, E, R>) =>
+  test.pipe(inMemory({ logLevel: "Info" }), Effect.provide(Incidents.layer))
+
 const onWorldWithIncidents = <A, E, R>(test: Effect.Effect<A, E, R>) =>
   test.pipe(onWorld({ logLevel: "Info" }), Effect.provide(Incidents.layer))
 
@@ -38,7 +41,7 @@ layer(Postgres.session())("while USDC is paused", (it) => {
       assert.deepStrictEqual(yield* incidents, [])
       const { all } = yield* LogLines
       assert.isTrue(all.some((line) => line.includes("USDC moves again")))
-    }).pipe(onWorldWithIncidents)
+    }).pipe(inMemoryWithIncidents)
   )
 
   it.effect.each<Exclude<PaymentAnswer, { readonly _tag: "Accepted" }>>([
@@ -67,7 +70,7 @@ layer(Postgres.session())("while USDC is paused", (it) => {
       yield* pass(120)
       assert.strictEqual((yield* readTask(task)).status, "completed")
       assert.strictEqual(world.paidBy(who.agentAddress).length, 1)
-    }).pipe(onWorldWithIncidents)
+    }).pipe(inMemoryWithIncidents)
   )
 
   it.effect("no order is cancelled that nobody could pay", () =>
@@ -82,7 +85,7 @@ layer(Postgres.session())("while USDC is paused", (it) => {
       world.isPaused = false
       yield* pass(20)
       assert.strictEqual((yield* readTask(unpaid)).status, "cancelled")
-    }).pipe(onWorldWithIncidents)
+    }).pipe(inMemoryWithIncidents)
   )
 })
 
@@ -108,7 +111,7 @@ layer(Postgres.session())("on USDC's blacklist", (it) => {
       assert.strictEqual((yield* readTask(free.task)).status, "completed")
       assert.strictEqual(world.paidBy(who.agentAddress).length, 0)
       assert.deepStrictEqual(yield* incidents, [])
-    }).pipe(onWorldWithIncidents)
+    }).pipe(inMemoryWithIncidents)
   )
 
   it.effect("a wallet has its unpaid order held too, which nobody could pay, and not cancelled", () =>
@@ -122,7 +125,7 @@ layer(Postgres.session())("on USDC's blacklist", (it) => {
       assert.include(yield* heldReason(task), `${who.agentAddress} is on USDC's blacklist`)
       yield* pass(700)
       assert.strictEqual((yield* readTask(task)).status, "pending_payment")
-    }).pipe(onWorldWithIncidents)
+    }).pipe(inMemoryWithIncidents)
   )
 
   it.effect("a payee has the order held that would pay it, and the wallet's other order is paid", () =>
@@ -139,7 +142,7 @@ layer(Postgres.session())("on USDC's blacklist", (it) => {
       assert.include(yield* heldReason(task), `${TOKEN} is on USDC's blacklist`)
       assert.strictEqual((yield* readTask(second)).status, "completed")
       assert.strictEqual(world.payments.length, 1)
-    }).pipe(onWorldWithIncidents)
+    }).pipe(inMemoryWithIncidents)
   )
 
   it.effect("a payee that the server does not ask to be paid at is no obstacle", () =>
@@ -169,7 +172,7 @@ layer(Postgres.session())("on USDC's blacklist", (it) => {
       assert.strictEqual((yield* readBatches(task))[0]?.status, "planned")
       assert.deepInclude(yield* readTask(task), { status: "processing", retry_count: 0 })
       assert.strictEqual(world.payments.length, 1)
-    }).pipe(onWorldWithIncidents)
+    }).pipe(inMemoryWithIncidents)
   )
 })
 
@@ -226,7 +229,7 @@ layer(Postgres.session())("when the code behind USDC changes", (it) => {
       world.codeTold = undefined
       yield* pass(20)
       assert.deepStrictEqual(yield* incidents, [])
-    }).pipe(onWorldWithIncidents)
+    }).pipe(inMemoryWithIncidents)
   )
 
   it.effect("one wrong answer of the only node pauses nobody", () =>
@@ -260,7 +263,7 @@ layer(Postgres.session())("when the code behind USDC changes", (it) => {
       world.onChainCall = () => Effect.void
       yield* pass(120)
       assert.strictEqual((yield* readTask(task)).status, "completed")
-    }).pipe(onWorldWithIncidents)
+    }).pipe(inMemoryWithIncidents)
   )
 
   it.effect("it is seen while there is no wallet to look at", () =>

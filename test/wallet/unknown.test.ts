@@ -7,7 +7,7 @@ import { usdc } from "../../src/domain/Usdc.ts"
 import { NoOffer, type PaymentAnswer } from "../../src/mint/Minter.ts"
 import * as Postgres from "../support/Postgres.ts"
 import { LogLines, inMemory, onWorld, pass, start } from "../support/executor.ts"
-import { heldReason, order, paidOrder, type Person, readBatches, readTask } from "../support/orders.ts"
+import { heldReason, mintNumbers, order, paidOrder, type Person, readBatches, readTask } from "../support/orders.ts"
 import { World } from "../support/World.ts"
 
 const THIEF = address(`0x${"bad".padStart(40, "0")}`)
@@ -23,11 +23,8 @@ const isDoneOnce = Effect.fnUntraced(function* ({ who, task }: { who: Person; ta
   const batches = yield* readBatches(task)
   assert.strictEqual(world.paidBy(who.agentAddress).length, batches.length)
   assert.deepStrictEqual(new Set(world.payments.map(({ nonce }) => nonce)).size, batches.length)
-  const sql = yield* SqlClient.SqlClient
-  const records = yield* sql<{ n: number }>`
-    SELECT mint_number AS n FROM ai_agent_mint_records WHERE task_id = ${task}::uuid ORDER BY 1`
   assert.deepStrictEqual(
-    records.map(({ n }) => n),
+    yield* mintNumbers(task),
     Array.from({ length: quantity }, (_, index) => index + 1)
   )
 })
@@ -57,7 +54,7 @@ layer(Postgres.session())("a payment", (it) => {
         yield* pass(40)
         yield* isDoneOnce(ann, 5)
         assert.strictEqual(world.payments.length, 1)
-      }).pipe(onWorld())
+      }).pipe(inMemory())
     )
   }
 
@@ -85,7 +82,7 @@ layer(Postgres.session())("a payment", (it) => {
         const last = world.payments.at(-1)!
         assert.strictEqual(last.nonce, first!.nonce)
         assert.isAbove(last.validBefore, first!.validBefore)
-      }).pipe(onWorld())
+      }).pipe(inMemory())
   )
 
   for (const confirmations of [1, 2, 40, 100]) {
@@ -113,7 +110,7 @@ layer(Postgres.session())("a payment", (it) => {
           isDown = false
           yield* pass(600)
           yield* isDoneOnce(ann, 5)
-        }).pipe(onWorld({ confirmations, network: { ...local, blockSeconds: 2 } }))
+        }).pipe(inMemory({ confirmations, network: { ...local, blockSeconds: 2 } }))
     )
   }
 
@@ -146,7 +143,7 @@ layer(Postgres.session())("a payment", (it) => {
         world.manners.quote = () => undefined
         yield* pass(300)
         yield* isDoneOnce(ann, 5)
-      }).pipe(onWorld())
+      }).pipe(inMemory())
     )
   }
 
@@ -165,7 +162,7 @@ layer(Postgres.session())("a payment", (it) => {
       delete world.manners.pay
       yield* pass(90)
       yield* isDoneOnce(ann, 5)
-    }).pipe(onWorld())
+    }).pipe(inMemory())
   )
 
   it.effect("that is settled in the last second of its window, long after it was given up, is found", () =>
@@ -183,7 +180,7 @@ layer(Postgres.session())("a payment", (it) => {
       assert.isTrue(Boolean(settleLate()))
       yield* pass(60)
       yield* isDoneOnce(ann, 5)
-    }).pipe(onWorld())
+    }).pipe(inMemory())
   )
 
   it.effect("that is refused three times fails its order only when it can never be settled any more", () =>
@@ -231,7 +228,7 @@ layer(Postgres.session())("a payment", (it) => {
       settleLate()
       yield* pass(140)
       yield* isDoneOnce(ann, 5)
-    }).pipe(onWorld())
+    }).pipe(inMemory())
   )
 
   it.effect("whose server says accepted and never settles is made in the next window", () =>
@@ -248,7 +245,7 @@ layer(Postgres.session())("a payment", (it) => {
       delete world.manners.pay
       yield* pass(180)
       yield* isDoneOnce(ann, 5)
-    }).pipe(onWorld())
+    }).pipe(inMemory())
   )
 
   it.effect("whose nonce somebody cancelled is held for a person, alarmed and never made", () =>
