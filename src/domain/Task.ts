@@ -134,6 +134,12 @@ export const messageAfterWaiting = (task: Task, retriesMax: number): string | nu
 /** Why an order is held, without the words that say that it is held: for where these are said already. */
 export const causeOf = (reason: string): string => reason.replace(/^Held(?: for the operator: |, )/, "")
 
+/** How an order ended and why, with the word for it once: a reason of ours may begin with that word. */
+export const endOf = (word: string, reason: string): string => {
+  if (reason === "") return word
+  return reason.toLowerCase().startsWith(word.toLowerCase()) ? word + reason.slice(word.length) : `${word}: ${reason}`
+}
+
 export const isWaiting = ({ errorMessage }: Pick<Task, "errorMessage">): boolean =>
   errorMessage?.startsWith(messages.waiting("")) ?? false
 

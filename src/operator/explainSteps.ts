@@ -1,7 +1,7 @@
 import type { Batch } from "../domain/Batch.ts"
 import { counted } from "../domain/counted.ts"
 import { onLedgerTime } from "../domain/ledgerTime.ts"
-import { causeOf } from "../domain/Task.ts"
+import { causeOf, endOf } from "../domain/Task.ts"
 import { words } from "../domain/time.ts"
 import { format } from "../domain/Usdc.ts"
 import type { DecidedEvent, LedgerEvent, TaskStory, WalletStory } from "../task/WatchRepo.ts"
@@ -121,9 +121,9 @@ const tell = (event: LedgerEvent, story: TaskStory): ReadonlyArray<Step> => {
     case "task.completed":
       return say("completed", `Completed: ${text(detail["minted"])} of ${counted(text(detail["quantity"]), "mint")}`)
     case "task.failed":
-      return say("failed", `Failed${because(detail["message"])}`)
+      return say("failed", endOf("Failed", causeOf(text(detail["message"]))))
     case "task.cancelled":
-      return say("cancelled", `Cancelled${because(detail["message"])}`)
+      return say("cancelled", endOf("Cancelled", causeOf(text(detail["message"]))))
     case "task.refused":
       return say("refused", `Refused${because(detail["message"])}`)
     case "task.held":
@@ -166,10 +166,12 @@ const untold = ({ task, batches, events }: TaskStory): ReadonlyArray<Step> => {
     if (!isTold && batch.status !== "planned") steps.push(asItIs(batch))
   }
   if (task.completedAtMs !== undefined && !has(`task.${task.status}`)) {
-    steps.push(step(task.completedAtMs, task.status, `${task.status}${because(task.errorMessage)}`))
+    steps.push(step(task.completedAtMs, task.status, endOf(ENDED[task.status] ?? task.status, task.errorMessage ?? "")))
   }
   return steps
 }
+
+const ENDED: Readonly<Record<string, string>> = { completed: "Completed", failed: "Failed", cancelled: "Cancelled" }
 
 const asItIs = ({ number, status, statusSinceMs, quantity, minted, paidAmount, paymentTx, mintTxs }: Batch): Step => {
   const paid = paidAmount === undefined ? "" : `, ${format(paidAmount)} USDC paid`

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Result } from "effect"
 import {
+  endOf,
   mayMove,
   messages,
   readTask,
@@ -118,5 +119,17 @@ describe("the messages of a held order", () => {
     ]
   ])("%s", (said, expected) => {
     assert.strictEqual(said, expected)
+  })
+})
+
+describe("how an order ended", () => {
+  it.each([
+    ["Cancelled", "Cancelled: the user asked", "Cancelled: the user asked"],
+    ["cancelled", "Cancelled: the user asked", "cancelled: the user asked"],
+    ["Cancelled", "Payment timeout: too late", "Cancelled: Payment timeout: too late"],
+    ["Failed", "Failed by the operator: no more", "Failed by the operator: no more"],
+    ["Failed", "", "Failed"]
+  ])("%s, %s", (word, reason, expected) => {
+    assert.strictEqual(endOf(word, reason), expected)
   })
 })

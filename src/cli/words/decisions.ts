@@ -8,7 +8,7 @@ import type { Reopened } from "../../operator/resolveWallet.ts"
 import type { Retried } from "../../operator/retry.ts"
 import type { Withdrawn } from "../../operator/withdraw.ts"
 import { counted } from "../../domain/counted.ts"
-import { shortId } from "../../domain/Task.ts"
+import { endOf, shortId } from "../../domain/Task.ts"
 import { format } from "../../domain/Usdc.ts"
 import { usdcOf } from "./text.ts"
 
@@ -59,7 +59,7 @@ const created = ({
 ]
 
 const cancelled = ({ taskId, message, credit }: Cancelled): ReadonlyArray<string> => [
-  `✅ Task ${taskId} is cancelled. ${message}`,
+  `✅ Task ${taskId} is ${endOf("cancelled", message)}`,
   ...(credit === undefined || credit === 0n
     ? []
     : [`   Its wallet keeps ${usdcOf(credit)} as credit: ai-mint refund sends it back`])

@@ -1,6 +1,6 @@
 import type { Event } from "../../api/contract/system.ts"
 import { counted } from "../../domain/counted.ts"
-import { causeOf, shortId } from "../../domain/Task.ts"
+import { causeOf, endOf, shortId } from "../../domain/Task.ts"
 import type { Look, Paint } from "./paint.ts"
 import { clip, clock, COLUMNS, shortAddress, usdcOf } from "./text.ts"
 
@@ -72,7 +72,7 @@ const taskSays = (to: string, event: Event): string => {
     case "released":
       return "no longer held"
     default:
-      return `${to}${because(event, "message")}`
+      return endOf(to, causeOf(String(event.detail["message"] ?? "")))
   }
 }
 
