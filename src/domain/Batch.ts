@@ -96,6 +96,11 @@ export interface Batch {
   readonly asked: Asked | undefined
   /** When the payment last left, or was last answered: sets the pace of the next send. */
   readonly triedAtMs: number | undefined
+  /**
+   * A request about it is on its way to the mint server, and is answered by then or never: until then no other one
+   * leaves. `undefined` where none is on its way.
+   */
+  readonly answerByMs: number | undefined
   /** How often the server has said that its work is done, while the chain shows nothing of it. */
   readonly claims: number
   /** What the server said against the present authorization, each text once: the first two and the last. */
@@ -229,6 +234,7 @@ const newBatch = (
     looks: 0,
     asked: undefined,
     triedAtMs: undefined,
+    answerByMs: undefined,
     claims: 0,
     said: [],
     paymentTx: payment?.tx,

@@ -39,10 +39,17 @@ export const resendPauseMs = (sends: number): number => Math.min(LOOK_MS_MAX, LO
 
 /**
  * From when on the identical bytes may be sent once more. What the last send brought must be in sight by then:
- * `confirmMs` is how long a block takes until it counts.
+ * `confirmMs` is how long a block takes until it counts. While a request may be on its way, no other one leaves.
  */
 export const resendAtMs = (batch: Batch, confirmMs: number): number =>
-  (batch.triedAtMs ?? batch.statusSinceMs) + Math.max(confirmMs, resendPauseMs(batch.sends))
+  Math.max(
+    batch.answerByMs ?? 0,
+    (batch.triedAtMs ?? batch.statusSinceMs) + Math.max(confirmMs, resendPauseMs(batch.sends))
+  )
+
+/** Whether a request about it may be on its way to the mint server. */
+export const isAwaited = ({ answerByMs }: Batch, nowMs: number): boolean =>
+  answerByMs !== undefined && nowMs < answerByMs
 
 /** As often as this a server may say that it is done with nothing on chain; after that it is not asked again. */
 export const CLAIMS_MAX = 3
@@ -65,22 +72,28 @@ const step = (batch: Batch, nowMs: number, change: Partial<Batch>): Batch => ({
 })
 
 /** Write-ahead: from here on the mint server may be at work for the batch, though it is asked for nothing but the price. */
-export const ask = (batch: Batch, block: Block): Batch => ({
+export const ask = (batch: Batch, block: Block, answerByMs: number): Batch => ({
   ...batch,
+  answerByMs,
   asked: { since: batch.asked?.since ?? block.number, until: undefined }
 })
 
 /** The server asked for money, or never had the request: what was known before is all that may have been done. */
-export const didNothing = (batch: Batch, before: Batch): Batch => ({ ...batch, asked: before.asked })
+export const didNothing = (batch: Batch, before: Batch): Batch => ({
+  ...batch,
+  answerByMs: undefined,
+  asked: before.asked
+})
 
 /** The server may have done what it was asked for: it is searched when block `until` counts. */
 export const mayHaveDone = (batch: Batch, until: bigint, claims: boolean): Batch => ({
   ...batch,
+  answerByMs: undefined,
   asked: batch.asked && { ...batch.asked, until },
   claims: batch.claims + (claims ? 1 : 0)
 })
 
-/** Write-ahead: from here on the payment may exist. An answer is awaited until `answerByMs`. */
+/** Write-ahead: from here on the payment may exist, and the chain is looked at for it, whether it is answered or not. */
 export const sign = (batch: Batch, window: SignedWindow, nowMs: number, answerByMs: number): Batch =>
   step(batch, nowMs, {
     status: "signed",
@@ -88,15 +101,21 @@ export const sign = (batch: Batch, window: SignedWindow, nowMs: number, answerBy
     sends: 1,
     asked: undefined,
     triedAtMs: nowMs,
+    answerByMs,
     claims: 0,
     said: [],
-    nextActionAtMs: answerByMs,
+    nextActionAtMs: nowMs + lookPauseMs(0),
     reason: "the payment is on its way to the mint server"
   })
 
-/** The identical bytes go out once more; the state of knowledge is what it was. */
+/** The identical bytes go out once more; what is known is what was known, and the chain is looked at as after the first. */
 export const resend = (batch: Batch, nowMs: number, answerByMs: number): Batch =>
-  step(batch, nowMs, { sends: batch.sends + 1, triedAtMs: nowMs, looks: batch.looks, nextActionAtMs: answerByMs })
+  step(batch, nowMs, {
+    sends: batch.sends + 1,
+    triedAtMs: nowMs,
+    answerByMs,
+    nextActionAtMs: nowMs + lookPauseMs(0)
+  })
 
 /** The server says that it was paid. Only the chain makes that true. */
 export const accept = (batch: Batch, mintTxs: ReadonlyArray<Bytes32>, nowMs: number): Batch =>
@@ -104,13 +123,21 @@ export const accept = (batch: Batch, mintTxs: ReadonlyArray<Bytes32>, nowMs: num
     status: batch.status === "paid" ? "paid" : "accepted",
     mintTxs: [...new Set([...batch.mintTxs, ...mintTxs])],
     triedAtMs: nowMs,
+    answerByMs: undefined,
     claims: batch.claims + 1,
     nextActionAtMs: nowMs + lookPauseMs(0),
     reason: "the mint server accepted the payment, waiting for the chain"
   })
 
-/** Write-ahead for a request about a live or paid batch: nothing else is done for it until it is answered. */
-export const awaitAnswer = (batch: Batch, answerByMs: number): Batch => ({ ...batch, nextActionAtMs: answerByMs })
+/** Write-ahead for a request about a live or paid batch: no other one leaves until it is answered. The chain is looked at. */
+export const awaitAnswer = (batch: Batch, nowMs: number, answerByMs: number): Batch => ({
+  ...batch,
+  answerByMs,
+  nextActionAtMs: nowMs + lookPauseMs(batch.looks)
+})
+
+/** The request was answered, or never left: another one may leave. */
+export const answered = (batch: Batch): Batch => ({ ...batch, answerByMs: undefined })
 
 /** An answer that proves nothing: why, when to look again, and the server's own handle where it gave one. */
 interface Doubt {
@@ -131,6 +158,7 @@ export const doubt = (
     status: batch.status === "paid" ? "paid" : "unknown",
     looks: batch.looks,
     triedAtMs: nowMs,
+    answerByMs: undefined,
     said: isOurs ? batch.said : noted(batch.said, reason),
     nextActionAtMs: lookAtMs,
     reason,
@@ -220,6 +248,7 @@ export const release = (
     sends: 0,
     asked: { since: block.number, until: block.number },
     triedAtMs: undefined,
+    answerByMs: undefined,
     claims: 0,
     said: [],
     mintTxs: [],

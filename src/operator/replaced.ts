@@ -49,6 +49,7 @@ export const replacementFor = Effect.fnUntraced(function* (file: TaskFile, batch
     looks: 0,
     asked: undefined,
     triedAtMs: undefined,
+    answerByMs: undefined,
     claims: 0,
     said: [],
     paymentTx: undefined,

@@ -7,6 +7,7 @@ import eventsAndPauses from "./migrations/0004_events_and_pauses.ts"
 import verifyBeforeBelieving from "./migrations/0005_verify_before_believing.ts"
 import reorganisations from "./migrations/0006_reorganisations.ts"
 import contain from "./migrations/0007_contain.ts"
+import answers from "./migrations/0008_answers.ts"
 import actors from "./migrations/0009_actors.ts"
 import { isConflict } from "./sql/failure.ts"
 import { indexTheirTables } from "./theirIndexes.ts"
@@ -25,6 +26,7 @@ const MIGRATIONS = {
   "0005_verify_before_believing": verifyBeforeBelieving,
   "0006_reorganisations": reorganisations,
   "0007_contain": contain,
+  "0008_answers": answers,
   "0009_actors": actors
 }
 

@@ -1,18 +1,15 @@
-import { Cause, Clock, Deferred, Duration, Effect, FiberSet, Layer, Queue, Semaphore } from "effect"
-import type { ChainClient } from "../chain/ChainClient.ts"
-import type { KeyCustody } from "../chain/KeyCustody.ts"
+import { Clock, Deferred, Duration, Effect, FiberSet, Layer, Queue, Semaphore } from "effect"
 import { Settings } from "../config/Settings.ts"
 import { words } from "../domain/time.ts"
 import type { WalletId } from "../domain/Wallet.ts"
-import type { Minter } from "../mint/Minter.ts"
-import * as Incidents from "../ops/Incidents.ts"
 import * as Log from "../ops/Log.ts"
 import * as Metrics from "../ops/metrics.ts"
-import type { LedgerError, TaskRepo } from "../task/TaskRepo.ts"
 import * as CodeWatch from "./codeWatch.ts"
 import { Outage } from "./Outage.ts"
-import { noteTrouble, takeTurn } from "./turn.ts"
-import type { UsdcCode } from "./UsdcCode.ts"
+import { OUTRUN_PAUSE_MS } from "./pace.ts"
+import { ServerRequests, type WalletServices } from "./ServerRequests.ts"
+import { ENDED, guarded, pauseUntil } from "./trouble.ts"
+import { takeTurn } from "./turn.ts"
 import { Wallets } from "./Wallets.ts"
 
 /** Wallets that take a turn at the same moment. With real block times this is what buys speed; the rest waits. */
@@ -24,78 +21,104 @@ const ACTORS_MAX = 1_000
 /** An actor whose next work is further away ends; the mint loop wakes the wallet when the time has come. */
 const LINGER_MS = 60_000
 
-/** A wallet whose turn ended in a defect is left alone for so long: nothing is sent before the chain was read again. */
-const PARKED_MS = 60_000
-
-/** How soon a wallet tries again to get rows that another program holds. */
-const CONTENDED_MS = 5_000
-
-type Mailbox = Queue.Queue<void>
-
-type Services = ChainClient | KeyCustody | Minter | Outage | Settings | TaskRepo | UsdcCode
+interface Actor {
+  readonly mailbox: Queue.Queue<void>
+  /** Until when it leaves everything alone: after trouble, or where a request changed nothing. */
+  restUntilMs: number
+}
 
 /**
- * One fiber for each wallet with work, with a mailbox that holds at most one wake-up. When the layer closes, actors
- * that wait end at once and those in the middle of a turn get `DRAIN_TIMEOUT` to finish it; what is cut off after that
- * is looked after at the next start, as a payment is committed before it is sent.
+ * One fiber for each wallet with work, with a mailbox that holds at most one wake-up, and one for each request to the
+ * mint server. When the layer closes, actors that wait end at once; those in the middle of a turn, and requests that are
+ * on their way, get `DRAIN_TIMEOUT`. What is cut off after that is looked after at the next start, as a payment is
+ * committed before it is sent.
  */
 export const layerNoDeps = Layer.effect(
   Wallets,
   Effect.gen(function* () {
     const { drainTimeout } = yield* Settings
-    const services = yield* Effect.context<Services>()
-    const actors = yield* FiberSet.make<void>()
-    const mailboxes = new Map<WalletId, Mailbox>()
+    const outside = yield* Effect.context<Exclude<WalletServices, ServerRequests>>()
+    const actors = new Map<WalletId, Actor>()
+    const fibers = yield* FiberSet.make<void>()
+    const requests = yield* FiberSet.make<void>()
     const turns = yield* Semaphore.make(TURNS_AT_ONCE)
     const stopping = yield* Deferred.make<void>()
 
-    // The mint loop wakes whoever is due: a pause after trouble would be none if that ended it.
-    const rest = (mailbox: Mailbox, ms: number, wakesUp: boolean) =>
+    const run = <E>(
+      fibersOf: FiberSet.FiberSet<void, E>,
+      walletId: WalletId,
+      work: Effect.Effect<void, E, WalletServices>
+    ) =>
+      work.pipe(
+        Effect.annotateLogs("wallet", walletId),
+        Effect.provideService(ServerRequests, serverRequests),
+        Effect.provideContext(outside),
+        FiberSet.run(fibersOf)
+      )
+
+    const serverRequests = ServerRequests.of({
+      start: (walletId, request) =>
+        guarded(walletId, Effect.flatMap(request, afterRequest)).pipe(
+          Effect.flatMap(({ dueMs = 0 }) => {
+            const actor = actors.get(walletId)
+            if (actor !== undefined) actor.restUntilMs = Math.max(actor.restUntilMs, dueMs)
+            return wake(walletId)
+          }),
+          (work) => Effect.asVoid(run(requests, walletId, work))
+        )
+    })
+
+    const rest = ({ mailbox }: Actor, ms: number, wakesUp: boolean) =>
       Effect.raceAllFirst([Effect.sleep(ms), wakesUp ? Queue.take(mailbox) : Effect.never, Deferred.await(stopping)])
 
     // Who waited for its turn while the others were told to stop begins nothing any more.
     const turnOf = (walletId: WalletId) =>
       turns.withPermit(
         Effect.flatMap(Deferred.isDone(stopping), (isStopping) =>
-          isStopping ? Effect.succeed(ENDED) : timed(guardedTurn(walletId))
+          isStopping ? Effect.succeed(ENDED) : timed(guarded(walletId, takeTurn(walletId)))
         )
       )
 
-    const live = Effect.fnUntraced(function* (walletId: WalletId, mailbox: Mailbox) {
+    const live = Effect.fnUntraced(function* (walletId: WalletId, actor: Actor) {
       while (!(yield* Deferred.isDone(stopping))) {
+        // The mint loop wakes whoever is due: a pause after trouble would be none if that ended it.
+        const troubleMs = pauseUntil(actor.restUntilMs, yield* Clock.currentTimeMillis)
+        if (troubleMs > 0) yield* rest(actor, troubleMs, false)
         const { dueMs, inTrouble } = yield* turnOf(walletId)
+        if (inTrouble) actor.restUntilMs = dueMs ?? 0
         const pauseMs = pauseUntil(dueMs, yield* Clock.currentTimeMillis)
-        const wasWoken = (yield* Queue.size(mailbox)) > 0
+        const wasWoken = (yield* Queue.size(actor.mailbox)) > 0
         if (pauseMs > LINGER_MS && !wasWoken) return
-        if (pauseMs > 0) yield* rest(mailbox, pauseMs, !inTrouble)
+        if (pauseMs > 0 && !inTrouble) yield* rest(actor, pauseMs, true)
       }
     })
 
     const start = Effect.fnUntraced(function* (walletId: WalletId) {
-      const mailbox = yield* Queue.sliding<void>(1)
-      mailboxes.set(walletId, mailbox)
-      yield* FiberSet.run(
-        actors,
-        live(walletId, mailbox).pipe(
-          Effect.ensuring(
-            Effect.suspend(() => {
-              mailboxes.delete(walletId)
-              return Metrics.actorsNow(mailboxes.size)
-            })
-          ),
-          Effect.annotateLogs("wallet", walletId),
-          Effect.provideContext(services)
-        )
-      )
-      yield* Metrics.actorsNow(mailboxes.size)
+      const actor: Actor = { mailbox: yield* Queue.sliding<void>(1), restUntilMs: 0 }
+      actors.set(walletId, actor)
+      const ended = Effect.suspend(() => {
+        actors.delete(walletId)
+        return Metrics.actorsNow(actors.size)
+      })
+      yield* run(fibers, walletId, Effect.ensuring(live(walletId, actor), ended))
+      yield* Metrics.actorsNow(actors.size)
     })
 
-    const drained = FiberSet.awaitEmpty(actors).pipe(Effect.interruptible, Effect.timeoutOption(drainTimeout))
+    const wake = Effect.fnUntraced(function* (walletId: WalletId) {
+      const actor = actors.get(walletId)
+      if (actor !== undefined) return void (yield* Queue.offer(actor.mailbox, undefined))
+      if (actors.size < ACTORS_MAX && !(yield* Deferred.isDone(stopping))) yield* start(walletId)
+    })
+
+    const drained = Effect.andThen(FiberSet.awaitEmpty(fibers), FiberSet.awaitEmpty(requests)).pipe(
+      Effect.interruptible,
+      Effect.timeoutOption(drainTimeout)
+    )
 
     yield* Effect.addFinalizer(() =>
       Effect.gen(function* () {
         yield* Deferred.succeed(stopping, undefined)
-        if (mailboxes.size > 0) {
+        if (actors.size + (yield* FiberSet.size(requests)) > 0) {
           const limit = words(Duration.toMillis(drainTimeout))
           yield* Log.startup(`⏳ Stopping: what is in the middle of a payment may finish, for at most ${limit}...`)
         }
@@ -103,72 +126,13 @@ export const layerNoDeps = Layer.effect(
       })
     )
 
-    return Wallets.of({
-      wake: Effect.fnUntraced(function* (walletId) {
-        const mailbox = mailboxes.get(walletId)
-        if (mailbox !== undefined) return void (yield* Queue.offer(mailbox, undefined))
-        if (mailboxes.size < ACTORS_MAX && !(yield* Deferred.isDone(stopping))) yield* start(walletId)
-      })
-    })
+    return Wallets.of({ wake })
   })
 )
 
-/** What a turn leaves: when there is something to do again, and whether it ended in trouble. */
-interface Turn {
-  readonly dueMs: number | undefined
-  readonly inTrouble: boolean
-}
-
-const ENDED: Turn = { dueMs: undefined, inTrouble: false }
-
-/** Whole milliseconds: what is left of one may be too short for a timer to pass. */
-const pauseUntil = (dueMs: number | undefined, nowMs: number): number =>
-  dueMs === undefined ? Number.POSITIVE_INFINITY : Math.ceil(dueMs - nowMs)
-
-const afterTrouble = (pauseMs: number) =>
-  Effect.map(Clock.currentTimeMillis, (nowMs): Turn => ({ dueMs: nowMs + pauseMs, inTrouble: true }))
-
-/** Rows that another transaction holds are this wallet's alone: it waits, and the others go on. */
-const waitForRows = Effect.fnUntraced(function* (walletId: WalletId, { message }: LedgerError) {
-  yield* Log.warnOnce(`contended:${walletId}`, `⚠️ A wallet waits for rows that another program holds: ${message}`)
-  return yield* afterTrouble(CONTENDED_MS)
-})
-
-/** What the ledger refuses to write is a row of this wallet: it stops itself, and nobody else. */
-const waitForRow = Effect.fnUntraced(function* (walletId: WalletId, { message }: LedgerError) {
-  const words = `A row of wallet ${walletId} cannot be written, and its work waits until it can: ${message}`
-  yield* Log.warnOnce(`unwritable:${walletId}`, `⚠️ ${words}`)
-  yield* Incidents.raise(`unwritable:${walletId}`, words)
-  return yield* afterTrouble(PARKED_MS)
-})
-
-/** A turn whose trouble ends with it: the environment's costs a pause, a defect parks the wallet. */
-const guardedTurn = (walletId: WalletId) =>
-  takeTurn(walletId).pipe(
-    Effect.tapError((error) => (error._tag === "ChainError" ? noteTrouble(walletId, error) : Effect.void)),
-    Effect.map((dueMs): Turn => ({ dueMs, inTrouble: false })),
-    Effect.catch((error) =>
-      Effect.gen(function* () {
-        if (error._tag === "LedgerError" && error.reason === "Contended") return yield* waitForRows(walletId, error)
-        if (error._tag === "LedgerError" && error.reason === "Rejected") return yield* waitForRow(walletId, error)
-        const pauseMs = yield* (yield* Outage).failed
-        yield* Log.warnOnce(
-          `turn:${error.operation}`,
-          `⚠️ Wallets pause for ${Math.ceil(pauseMs / 1000)}s: ${error.message}`
-        )
-        return yield* afterTrouble(pauseMs)
-      })
-    ),
-    Effect.catchCause((cause) =>
-      Cause.hasInterruptsOnly(cause)
-        ? Effect.failCause(cause)
-        : Effect.gen(function* () {
-            yield* Metrics.walletParked
-            yield* Log.error(`🚨 Wallet ${walletId} is parked after a defect`, { wallet: walletId, cause })
-            return yield* afterTrouble(PARKED_MS)
-          })
-    )
-  )
+/** Another program was first, or the answer came too late: what there is to do is looked at in a moment. */
+const afterRequest = (changed: boolean) =>
+  changed ? Effect.undefined : Effect.map(Clock.currentTimeMillis, (nowMs) => nowMs + OUTRUN_PAUSE_MS)
 
 const timed = <A, E, R>(turn: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.flatMap(Effect.timed(turn), ([took, left]) => Effect.as(Metrics.turnEnded(Duration.toMillis(took)), left))

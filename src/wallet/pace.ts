@@ -15,3 +15,9 @@ export const confirmMs = Effect.map(
   Settings,
   ({ confirmations, network }) => (confirmations + 1) * network.blockSeconds * 1000
 )
+
+/** How soon to try again an order of which a row cannot be written. A pause is ours alone, and no change of that row. */
+export const UNWRITABLE_PAUSE_MS = 60_000
+
+/** Another program was first: leave it a moment before looking again. */
+export const OUTRUN_PAUSE_MS = 1_000

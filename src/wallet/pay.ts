@@ -4,7 +4,7 @@ import { KeyCustody } from "../chain/KeyCustody.ts"
 import { Settings } from "../config/Settings.ts"
 import type { AuthorizationOutcome } from "../domain/Authorization.ts"
 import { authorizationOf, type Batch, type SignedWindow } from "../domain/Batch.ts"
-import { accept, doubt, prove, resendPauseMs, sign } from "../domain/BatchLife.ts"
+import { prove, sign } from "../domain/BatchLife.ts"
 import { type Block, blockBefore, headTimeMs } from "../domain/Block.ts"
 import { counted } from "../domain/counted.ts"
 import { type AcceptedOffer, chooseOffer } from "../domain/Offer.ts"
@@ -14,16 +14,19 @@ import { type Standstill, standstillOf, type UsdcState } from "../domain/UsdcSta
 import type { Wallet } from "../domain/Wallet.ts"
 import { Minter, type MintQuote, type NoOffer } from "../mint/Minter.ts"
 import * as Clocks from "../ops/Clocks.ts"
+import { alone } from "../ops/eachAlone.ts"
 import { holdTask } from "../ops/hold.ts"
 import * as Log from "../ops/Log.ts"
 import { TaskRepo } from "../task/TaskRepo.ts"
 import { mintsUnpaid } from "./mints.ts"
-import { holdForCode, pauseForOutage, pauseTask, refusal, refuseTask, setAside, stall, stallTask } from "./outcome.ts"
+import { pauseForOutage, pauseTask, refuseTask, setAside, stallTask } from "./outcome.ts"
 import { Outage, STANDSTILL_MS } from "./Outage.ts"
-import { ANSWER_MARGIN_MS, answerByMs } from "./pace.ts"
-import { askPrice, dismiss, lookBack, waitForClaimed } from "./price.ts"
+import { answerByMs, UNWRITABLE_PAUSE_MS } from "./pace.ts"
+import { type Asking, askFor, askPrice, dismiss, lookBack, waitForClaimed } from "./price.ts"
 import { noteProofs } from "./proofs.ts"
-import { holdWhere, standstillFor, standstillNow } from "./standstill.ts"
+import { send } from "./send.ts"
+import { ServerRequests } from "./ServerRequests.ts"
+import { holdWhere, standstillFor } from "./standstill.ts"
 import { UsdcCode } from "./UsdcCode.ts"
 import type { OpenWork } from "./work.ts"
 
@@ -39,7 +42,10 @@ const UNDELIVERED_PAUSE_MS = 15_000
 /** How soon to ask again where a node has no logs of a nonce that is spent. */
 const UNEXPLAINED_PAUSE_MS = 15_000
 
-/** Pays for a planned batch: asks the price, checks it against the quote, signs, commits the claim, sends. */
+/**
+ * Begins to pay for a planned batch: what the chain and the ledger have to say is heard, and the price is asked. What
+ * follows from that waits for the server, and is done beside the turns of the wallet.
+ */
 export const payBatch = Effect.fn("Wallet.payBatch")(function* (work: OpenWork, task: Task, batch: Batch) {
   const { outcome, state, seen } = yield* lookUp(batch, task)
   if (outcome._tag !== "Unused") return yield* adopt(batch, outcome, task)
@@ -53,15 +59,26 @@ export const payBatch = Effect.fn("Wallet.payBatch")(function* (work: OpenWork, 
   const obstacle = yield* obstacleTo(batch)
   if (obstacle?._tag === "Undelivered") return yield* pauseTask(task, UNDELIVERED_PAUSE_MS, obstacle.reason)
   if (obstacle?._tag === "SoldOut") return yield* refuseTask(task, obstacle.reason, "chain")
-  const asked = yield* askPrice(batch, task, seen)
-  if (asked === undefined) return false
-  const { asking, quoted } = asked
+  const { asksForPrice } = yield* Minter
+  const planned = { work, task, batch, state }
+  if (!asksForPrice) return yield* payAtPrice({ ...planned, asking: batch })
+  const asking = yield* askFor(batch, task, seen)
+  if (asking === undefined) return false
+  const unwritable = pauseTask(task, UNWRITABLE_PAUSE_MS)
+  yield* (yield* ServerRequests).start(batch.walletId, alone(task.id, payAtPrice({ ...planned, asking }), unwritable))
+  return true
+})
+
+/** Asks what a batch costs, checks that against the quote, signs, commits the claim, and sends it. */
+const payAtPrice = Effect.fn("Wallet.payAtPrice")(function* (planned: Planned) {
+  const { task, batch, asking } = planned
+  const quoted = yield* askPrice(planned)
+  if (quoted === undefined) return false
   if (Result.isFailure(quoted)) return yield* withoutOffer(task, quoted.failure)
   yield* (yield* Outage).serverAnswered(priceOf(task))
-  const priced = { work, task, batch, asking, state, quote: quoted.success }
   // It asked for money: nothing was done yet, whatever keeps the payment from being made now.
-  const unasked = dismiss(asking, batch, task)
-  const ready = yield* prepare(priced).pipe(Effect.tapError(() => Effect.ignore(unasked)))
+  const unasked = dismiss(planned)
+  const ready = yield* prepare(planned, quoted.success).pipe(Effect.tapError(() => Effect.ignore(unasked)))
   if (Result.isFailure(ready)) return yield* Effect.andThen(unasked, ready.failure)
   const { signed, accepted, signature, nowMs } = ready.success
   // The claim: from here on the payment may exist, whatever happens to this process.
@@ -75,22 +92,19 @@ export const payBatch = Effect.fn("Wallet.payBatch")(function* (work: OpenWork, 
     { task: task.id, batch: batch.number, wallet: batch.payer, nonce: batch.nonce }
   )
   const claimed = { ...signed, version: asking.version + 1 }
-  return yield* send(claimed, priced.quote, accepted, signature, { task, claimedAtMs: nowMs })
+  const sending = send(claimed, quoted.success, accepted, signature, { task, claimedAtMs: nowMs })
+  yield* (yield* ServerRequests).start(batch.walletId, alone(task.id, sending, Effect.succeed(false)))
+  return true
 })
 
-/** A planned batch that the server has named its price for. */
-interface Priced {
+/** A planned batch that may be paid. */
+interface Planned extends Asking {
   readonly work: OpenWork
-  readonly task: Task
-  readonly batch: Batch
-  /** As it is in the ledger since the price was asked. */
-  readonly asking: Batch
   readonly state: UsdcState
-  readonly quote: MintQuote
 }
 
 /** What can be claimed and sent; or what is to be done instead, where nothing may be paid now. */
-const prepare = Effect.fnUntraced(function* ({ work, task, batch, asking, state, quote }: Priced) {
+const prepare = Effect.fnUntraced(function* ({ work, task, batch, asking, state }: Planned, quote: MintQuote) {
   const offer = yield* offerFor(batch, quote)
   if (Result.isFailure(offer)) return Result.fail(refuseTask(task, offer.failure))
   const barred = standstillOf(state, { payer: batch.payer, payee: offer.success.payTo })
@@ -243,58 +257,4 @@ export const signatureOf = Effect.fnUntraced(function* (wallet: Wallet, batch: B
   if (batch.window === undefined) return yield* Effect.die(new Error("a batch without a window is not signed"))
   const authorization = authorizationOf(batch, batch.window)
   return { ...authorization, signature: yield* (yield* KeyCustody).sign(wallet, authorization) }
-})
-
-/**
- * Sends a claimed payment and stores what the server says to it. Nothing here decides about money: the chain is asked
- * next. A refusal counts against the task, unless the batch is paid already.
- */
-export const send = Effect.fnUntraced(function* (
-  batch: Batch,
-  quote: MintQuote,
-  { offer }: AcceptedOffer,
-  payment: Effect.Success<ReturnType<typeof signatureOf>>,
-  { task, claimedAtMs }: { readonly task: Task | undefined; readonly claimedAtMs: number }
-) {
-  const repo = yield* TaskRepo
-  // A process that slept since its claim leaves the payment to whoever looks after it: that may be over by now.
-  if ((yield* Clock.currentTimeMillis) - claimedAtMs > ANSWER_MARGIN_MS) return false
-  const answer = yield* (yield* Minter).pay(batch, quote, offer, payment)
-  const nowMs = yield* Clock.currentTimeMillis
-  const said = { task: batch.taskId, batch: batch.number, wallet: batch.payer, attempt: batch.sends }
-  const outage = yield* Outage
-  const request = `payment:${batch.taskId}`
-  const isEnvironment = answer._tag === "Unclear" && answer.whose === undefined
-  if (!isEnvironment) yield* outage.serverAnswered(request)
-  if (answer._tag === "Accepted") {
-    yield* Log.debug(`The mint server accepted batch ${batch.number} of task ${shortId(batch.taskId)}`, said)
-    return yield* repo.saveBatch({ before: batch, after: accept(batch, answer.mintTxs, nowMs) }, nowMs)
-  }
-  yield* Log.warn(`⚠️ Task ${shortId(batch.taskId)}, batch ${batch.number}: ${answer.reason}`, said)
-  const lookAtMs = nowMs + resendPauseMs(batch.sends)
-  const unpaidFor = batch.status === "paid" ? undefined : task
-  // A paused USDC looks like anything to a server: a transfer that failed in its simulation, or words of its own.
-  const standstill = unpaidFor && (yield* standstillNow(batch, { isRefusal: !isEnvironment }))
-  if (unpaidFor !== undefined && standstill !== undefined) {
-    const reason = `${standstill.reason} (${answer.reason})`
-    const saved = yield* repo.saveBatch(
-      { before: batch, after: doubt(batch, { ...answer, reason, lookAtMs }, nowMs) },
-      nowMs
-    )
-    yield* holdWhere(standstill, [unpaidFor.id])
-    return saved
-  }
-  if (isEnvironment) yield* outage.serverFailed(request, answer.reason)
-  if (isEnvironment || unpaidFor === undefined)
-    return yield* repo.saveBatch({ before: batch, after: doubt(batch, { lookAtMs, ...answer }, nowMs) }, nowMs)
-  if (answer._tag === "Refused") {
-    const change = yield* refusal(unpaidFor, answer.reason)
-    const after = doubt(batch, { reason: answer.reason, lookAtMs: change.nextActionAtMs }, nowMs)
-    return yield* repo.saveBatch({ before: batch, after, task: { expected: unpaidFor, change } }, nowMs)
-  }
-  const change = yield* stall(unpaidFor, answer.reason)
-  const after = doubt(batch, { lookAtMs, ...answer }, nowMs)
-  const saved = yield* repo.saveBatch({ before: batch, after, task: { expected: unpaidFor, change } }, nowMs)
-  if (saved && answer.whose === "wallet") yield* holdForCode(unpaidFor, batch.payer, answer.reason)
-  return saved
 })

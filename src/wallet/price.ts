@@ -11,48 +11,57 @@ import * as Log from "../ops/Log.ts"
 import { TaskRepo } from "../task/TaskRepo.ts"
 import { mintsUnpaid, neverPaidFor } from "./mints.ts"
 import { noteOf, pauseTask, setAside } from "./outcome.ts"
-import { ANSWER_MARGIN_MS, answerByMs, confirmMs } from "./pace.ts"
+import { answerByMs, confirmMs } from "./pace.ts"
+
+/** A planned batch about which the server is asked for its price. */
+export interface Asking {
+  readonly task: Task
+  /** As it was before. */
+  readonly batch: Batch
+  /** As it is in the ledger now. */
+  readonly asking: Batch
+}
 
 /**
- * Asks the server for the price of a planned batch. A server may carry out a request that only asks for the price, so
+ * Claims the request for the price of a planned batch: a server may carry out a request that only asks for the price, so
  * this is committed before it leaves, and no other executor asks meanwhile. Gives the batch as it is then in the ledger;
  * `undefined` where another one was first.
  */
-export const askPrice = Effect.fn("Wallet.askPrice")(function* (batch: Batch, task: Task, block: Block) {
-  const minter = yield* Minter
-  if (!minter.asksForPrice) return { asking: batch, quoted: yield* Effect.result(minter.quote(batch)) }
-  const askedAtMs = yield* Clock.currentTimeMillis
-  const after = ask(batch, block)
-  const change = { nextActionAtMs: yield* answerByMs }
-  const claim = { before: batch, after, onlyFor: task, task: { expected: task, change } }
-  if (!(yield* (yield* TaskRepo).saveBatch(claim, askedAtMs))) return undefined
-  // A process that slept since then must not ask beside another one.
-  if ((yield* Clock.currentTimeMillis) - askedAtMs > ANSWER_MARGIN_MS) return undefined
-  const quoted = yield* Effect.result(minter.quote(batch))
-  const asking = { ...after, version: batch.version + 1 }
-  if (Result.isFailure(quoted)) yield* noteDone({ asking, before: batch, task }, quoted.failure.did ?? "unknown")
-  return { asking, quoted }
+export const askFor = Effect.fn("Wallet.askFor")(function* (batch: Batch, task: Task, block: Block) {
+  const answerBy = yield* answerByMs
+  const after = ask(batch, block, answerBy)
+  const claim = { before: batch, after, onlyFor: task, task: { expected: task, change: { nextActionAtMs: answerBy } } }
+  const nowMs = yield* Clock.currentTimeMillis
+  if (!(yield* (yield* TaskRepo).saveBatch(claim, nowMs))) return undefined
+  return { ...after, version: batch.version + 1 }
 })
 
-/** A request for the price, in the ledger before it left. */
-interface Asked {
-  readonly asking: Batch
-  readonly before: Batch
-  readonly task: Task
-}
+/** The server's price, or why there is none. `undefined` where it is too late to ask. */
+export const askPrice = Effect.fn("Wallet.askPrice")(function* (asked: Asking) {
+  const { batch, asking } = asked
+  // A process that slept since the claim must not ask beside another one.
+  const { mintTimeout } = yield* Settings
+  const leavesMs = (asking.answerByMs ?? Number.POSITIVE_INFINITY) - Duration.toMillis(mintTimeout)
+  if ((yield* Clock.currentTimeMillis) > leavesMs) return undefined
+  const quoted = yield* Effect.result((yield* Minter).quote(batch))
+  if (Result.isFailure(quoted)) yield* noteDone(asked, quoted.failure.did ?? "unknown")
+  return quoted
+})
 
 /** What the server may have done when it gave no price. */
-const noteDone = Effect.fnUntraced(function* ({ asking, before, task }: Asked, did: Did) {
-  if (did === "nothing") return yield* dismiss(asking, before, task)
+const noteDone = Effect.fnUntraced(function* (asked: Asking, did: Did) {
+  if (did === "nothing") return yield* dismiss(asked)
+  const { asking } = asked
+  if (asking.answerByMs === undefined) return false
   const after = mayHaveDone(asking, yield* inSightAt, did === "claims")
   return yield* (yield* TaskRepo).saveBatch({ before: asking, after }, yield* Clock.currentTimeMillis)
 })
 
 /** There is nothing of this request to be looked for, and none to wait for: the server asked for money, and gets none now. */
-export const dismiss = Effect.fnUntraced(function* (asking: Batch, before: Batch, task: Task) {
-  if (asking.version === before.version) return true
+export const dismiss = Effect.fnUntraced(function* ({ asking, batch, task }: Asking) {
+  if (asking.version === batch.version) return true
   const change = { expected: task, change: { nextActionAtMs: null } }
-  const save = { before: asking, after: didNothing(asking, before), task: change }
+  const save = { before: asking, after: didNothing(asking, batch), task: change }
   return yield* (yield* TaskRepo).saveBatch(save, yield* Clock.currentTimeMillis)
 })
 

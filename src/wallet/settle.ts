@@ -3,7 +3,17 @@ import { ChainClient } from "../chain/ChainClient.ts"
 import { Settings } from "../config/Settings.ts"
 import type { AuthorizationOutcome } from "../domain/Authorization.ts"
 import { type Batch, isLive, type SignedWindow } from "../domain/Batch.ts"
-import { CLAIMS_MAX, lookAgain, prove, release, resendAtMs, seenMinted, weigh } from "../domain/BatchLife.ts"
+import {
+  answered,
+  CLAIMS_MAX,
+  isAwaited,
+  lookAgain,
+  prove,
+  release,
+  resendAtMs,
+  seenMinted,
+  weigh
+} from "../domain/BatchLife.ts"
 import { type Block, headTimeMs } from "../domain/Block.ts"
 import { messages, shortId } from "../domain/Task.ts"
 import { format, zero } from "../domain/Usdc.ts"
@@ -13,13 +23,15 @@ import { alone } from "../ops/eachAlone.ts"
 import { holdTask } from "../ops/hold.ts"
 import * as Log from "../ops/Log.ts"
 import { TaskRepo, type WalletWork } from "../task/TaskRepo.ts"
+import { saveAnswer } from "./answered.ts"
 import { deliverBatch } from "./deliver.ts"
 import { mintsFor, neverPaidFor } from "./mints.ts"
 import { holdStalled, setAside } from "./outcome.ts"
-import { confirmMs } from "./pace.ts"
+import { answerByMs, confirmMs } from "./pace.ts"
 import { noteProofs } from "./proofs.ts"
 import { Outage, STANDSTILL_MS } from "./Outage.ts"
 import { resendPayment } from "./resend.ts"
+import { ServerRequests } from "./ServerRequests.ts"
 import { holdWhere, standstillFor } from "./standstill.ts"
 
 /** So many looks an accepted payment gets before the bytes are sent again: two minutes. */
@@ -97,6 +109,8 @@ const settle = Effect.fnUntraced(function* (looked: Looked) {
     case "canceled":
       return yield* setAside(batch, "its nonce was cancelled on chain: it can never be paid")
     case "void": {
+      // A request that is on its way carries what has lapsed: until it is answered, what it has done cannot be told.
+      if (isAwaited(batch, nowMs)) return yield* save(lookAgain(batch, nowMs))
       const minted = yield* mintsFor(batch, true)
       // Those that it had before its payment left the chain stay with it.
       const made = minted.length + batch.minted
@@ -147,16 +161,29 @@ const wait = Effect.fnUntraced(function* ({ work, batch, window, block, standsti
   const headMs = headTimeMs(block, { confirmations, blockSeconds })
   const inTime = headMs + RESEND_MARGIN_MS < window.validBefore * 1000
   const isMoving = (yield* (yield* Outage).standstillMs(block)) <= STANDSTILL_MS
-  const { takesAgain, follow } = yield* Minter
+  const { takesAgain } = yield* Minter
   const isStill = standstill !== undefined || !isMoving
   const isTime = nowMs >= resendAtMs(batch, yield* confirmMs) && batch.claims < CLAIMS_MAX
   const mayGo = !acceptedLately && !isStill && inTime && isTime && task !== undefined && task.retryCount < maxRetryCount
   // A server may mint before it settles: what is delivered is not asked for again.
   const isMinted = takesAgain && mayGo && (batch.minted > 0 || (yield* mintsFor(batch, true)).length > 0)
-  if (!takesAgain || !mayGo || isMinted) {
-    const said = batch.reference === undefined ? undefined : yield* follow(batch.reference)
-    const after = lookAgain(isMinted ? seenMinted(batch) : batch, nowMs, said)
-    return yield* repo.saveBatch({ before: batch, after }, nowMs)
+  if (takesAgain && mayGo && !isMinted) return yield* resendPayment(work, batch, window, task)
+  const looked = lookAgain(isMinted ? seenMinted(batch) : batch, nowMs)
+  if (batch.reference === undefined || isAwaited(batch, nowMs)) {
+    return yield* repo.saveBatch({ before: batch, after: looked }, nowMs)
   }
-  return yield* resendPayment(work, batch, window, task)
+  return yield* followUp(batch, looked, batch.reference)
+})
+
+/** The server is asked what became of the payment: it has a word that decides nothing. */
+const followUp = Effect.fnUntraced(function* (before: Batch, looked: Batch, reference: string) {
+  const after = { ...looked, answerByMs: yield* answerByMs }
+  if (!(yield* (yield* TaskRepo).saveBatch({ before, after }, yield* Clock.currentTimeMillis))) return false
+  const asking = Effect.gen(function* () {
+    const said = yield* (yield* Minter).follow(reference)
+    const sent = { ...after, version: before.version + 1 }
+    return yield* saveAnswer(sent, (now) => ({ before: now, after: { ...answered(now), reason: said ?? now.reason } }))
+  })
+  yield* (yield* ServerRequests).start(before.walletId, asking)
+  return true
 })

@@ -2,6 +2,7 @@ import { Clock, Effect } from "effect"
 import { ChainClient, type ChainError } from "../chain/ChainClient.ts"
 import { Settings } from "../config/Settings.ts"
 import { type Batch, isFinal, isInFlight } from "../domain/Batch.ts"
+import { isAwaited } from "../domain/BatchLife.ts"
 import type { Refund } from "../domain/Refund.ts"
 import { messages, shortId, type Task } from "../domain/Task.ts"
 import { sum, zero } from "../domain/Usdc.ts"
@@ -10,17 +11,12 @@ import { alone } from "../ops/eachAlone.ts"
 import { holdTask } from "../ops/hold.ts"
 import { TaskRepo, type WalletWork } from "../task/TaskRepo.ts"
 import { completeTask, failTask, noteWaiting, pauseTask } from "./outcome.ts"
+import { OUTRUN_PAUSE_MS, UNWRITABLE_PAUSE_MS } from "./pace.ts"
 import { payBatch } from "./pay.ts"
 import { planTask } from "./plan.ts"
 import { moveRefund } from "./refund.ts"
 import { settleBatches } from "./settle.ts"
 import { withWallet, type OpenWork } from "./work.ts"
-
-/** Another program was first: leave it a moment before looking again. */
-const OUTRUN_PAUSE_MS = 1_000
-
-/** How soon to try again an order of which a row cannot be written. A pause is ours alone, and no change of that row. */
-const UNWRITABLE_PAUSE_MS = 60_000
 
 /** How soon to look again where the node is behind what was proven before. */
 const LAGGING_PAUSE_MS = 5_000
@@ -34,18 +30,20 @@ export const takeTurn = Effect.fn("Wallet.takeTurn")(function* (walletId: Wallet
   const nowMs = yield* Clock.currentTimeMillis
   const work = yield* repo.walletWork(walletId)
   for (const { taskId, reason } of work.bad) yield* holdTask(taskId, reason)
-  yield* noteWaits(work)
+  yield* noteWaits(work, nowMs)
   const due = work.batches.filter((batch) => isInFlight(batch) && (batch.nextActionAtMs ?? 0) <= nowMs)
   if (due.length > 0) return nextTurnMs(nowMs, yield* settleBatches(work, due))
   const refund = work.refunds.find((candidate) => isOpen(work, candidate) && (candidate.nextActionAtMs ?? 0) <= nowMs)
   if (refund !== undefined) return nextTurnMs(nowMs, yield* moveRefund(work, refund))
   const open = work.stopped === undefined ? withWallet(work) : undefined
-  const task = open?.tasks.find((candidate) => (candidate.nextActionAtMs ?? 0) <= nowMs && !isOccupied(work, candidate))
+  const task = open?.tasks.find(
+    (candidate) => (candidate.nextActionAtMs ?? 0) <= nowMs && !isOccupied(work, candidate, nowMs)
+  )
   if (open !== undefined && task !== undefined) {
     const later = pauseTask(task, UNWRITABLE_PAUSE_MS)
     return nextTurnMs(nowMs, yield* alone(task.id, moveTask(open, task), later))
   }
-  return nextDueMs(work)
+  return nextDueMs(work, nowMs)
 })
 
 const nextTurnMs = (nowMs: number, changed: boolean): number => (changed ? nowMs : nowMs + OUTRUN_PAUSE_MS)
@@ -54,17 +52,17 @@ const nextTurnMs = (nowMs: number, changed: boolean): number => (changed ? nowMs
  * Writes into the rows of orders that this turn passes over why it does. Orders that v1.1 left are passed over in
  * silence: a trigger of v1.1's would take any change of such a row for v1.1's work.
  */
-const noteWaits = Effect.fnUntraced(function* (work: WalletWork) {
+const noteWaits = Effect.fnUntraced(function* (work: WalletWork, nowMs: number) {
   const planned = new Set(work.batches.map(({ taskId }) => taskId))
   for (const task of work.tasks) {
-    const why = task.status === "funded" || planned.has(task.id) ? waitsFor(work, task) : undefined
+    const why = task.status === "funded" || planned.has(task.id) ? waitsFor(work, task, nowMs) : undefined
     if (why !== undefined) yield* alone(task.id, noteWaiting(task, why), Effect.void)
   }
 })
 
 /** Why nothing new is done for an order, though nothing of its own is on its way. A stopped wallet's orders say so already. */
-const waitsFor = ({ batches, stopped, pausedTokens }: WalletWork, task: Task): string | undefined => {
-  const flying = batches.filter((batch) => isInFlight(batch))
+const waitsFor = ({ batches, stopped, pausedTokens }: WalletWork, task: Task, nowMs: number): string | undefined => {
+  const flying = batches.filter((batch) => isBusy(batch, nowMs))
   if (flying.some(({ taskId }) => taskId === task.id)) return undefined
   if (stopped?.startsWith(messages.paused(""))) return stopped
   const ofToken = pausedTokens.get(task.token)
@@ -77,29 +75,36 @@ const waitsFor = ({ batches, stopped, pausedTokens }: WalletWork, task: Task): s
 export const noteTrouble = (walletId: WalletId, { reason }: ChainError) =>
   Effect.gen(function* () {
     const work = yield* (yield* TaskRepo).walletWork(walletId)
+    const nowMs = yield* Clock.currentTimeMillis
     const planned = new Set(work.batches.map(({ taskId }) => taskId))
     const waits = work.tasks.filter(
-      (task) => (task.status === "funded" || planned.has(task.id)) && !isOccupied(work, task)
+      (task) => (task.status === "funded" || planned.has(task.id)) && !isOccupied(work, task, nowMs)
     )
     for (const task of waits) yield* noteWaiting(task, `the chain cannot be read (${reason})`)
   }).pipe(Effect.ignore)
 
 /**
- * While a batch of the same token is in flight for this wallet its other tasks wait: two batches of one token to one
- * person could not be told apart on chain. So do those whose token is paused.
+ * While a batch of the same token is in flight for this wallet, or its price is asked, its tasks wait: two batches of one
+ * token to one person could not be told apart on chain. So do those whose token is paused.
  */
-const isOccupied = (work: WalletWork, task: Task): boolean =>
-  work.pausedTokens.has(task.token) || work.batches.some((batch) => isInFlight(batch) && batch.token === task.token)
+const isOccupied = (work: WalletWork, task: Task, nowMs: number): boolean =>
+  work.pausedTokens.has(task.token) || work.batches.some((batch) => isBusy(batch, nowMs) && batch.token === task.token)
+
+const isBusy = (batch: Batch, nowMs: number): boolean =>
+  isInFlight(batch) || (batch.status === "planned" && isAwaited(batch, nowMs))
 
 /** A stopped wallet pays nobody; what may be on its way already is looked after. */
 const isOpen = ({ stopped }: WalletWork, refund: Refund): boolean => stopped === undefined || refund.status === "signed"
 
-const nextDueMs = (work: WalletWork): number | undefined => {
-  const tasks = work.stopped === undefined ? work.tasks.filter((task) => !isOccupied(work, task)) : []
+const nextDueMs = (work: WalletWork, nowMs: number): number | undefined => {
+  const tasks = work.stopped === undefined ? work.tasks.filter((task) => !isOccupied(work, task, nowMs)) : []
   const refunds = work.refunds.filter((refund) => isOpen(work, refund))
-  return [...work.batches.filter(isInFlight), ...refunds, ...tasks]
-    .map((one) => one.nextActionAtMs ?? 0)
-    .toSorted((a, b) => a - b)[0]
+  const due = [...work.batches.filter(isInFlight), ...refunds, ...tasks].map((one) => one.nextActionAtMs ?? 0)
+  // A price that is asked brings news at its answer. Where that never comes, from then on it is looked for what it did.
+  const asked = work.batches.flatMap((batch) =>
+    batch.status === "planned" && isAwaited(batch, nowMs) ? [batch.answerByMs ?? 0] : []
+  )
+  return [...due, ...asked].toSorted((a, b) => a - b)[0]
 }
 
 const moveTask = Effect.fnUntraced(function* (work: OpenWork, task: Task) {

@@ -204,15 +204,17 @@ export const MUTATIONS: ReadonlyArray<Mutation> = [
     patches: [
       {
         file: "src/wallet/settle.ts",
-        find: "if (!takesAgain || !mayGo || isMinted) {",
-        replace: "if (!takesAgain || !mayGo || (isMinted && mayGo === undefined)) {"
+        find: "if (takesAgain && mayGo && !isMinted)",
+        replace: "if (takesAgain && mayGo && (!isMinted || mayGo))"
       }
     ],
     withinSeeds: 100
   },
   {
     name: "a payment is sent again to a server that breaks on it",
-    patches: [{ file: "src/wallet/settle.ts", find: "if (!takesAgain || !mayGo ||", replace: "if (!mayGo ||" }],
+    patches: [
+      { file: "src/wallet/settle.ts", find: "if (takesAgain && mayGo", replace: "if ((takesAgain || mayGo) && mayGo" }
+    ],
     withinSeeds: 50
   },
   {
@@ -271,9 +273,9 @@ export const MUTATIONS: ReadonlyArray<Mutation> = [
     patches: [
       {
         file: "src/wallet/turn.ts",
-        find: "work.batches.some((batch) => isInFlight(batch) && batch.token === task.token)",
+        find: "work.batches.some((batch) => isBusy(batch, nowMs) && batch.token === task.token)",
         replace:
-          "work.batches.some((batch) => isInFlight(batch) && batch.token === task.token && batch.taskId === task.id)"
+          "work.batches.some((batch) => isBusy(batch, nowMs) && batch.token === task.token && batch.taskId === task.id)"
       }
     ],
     withinSeeds: 200

@@ -107,9 +107,9 @@ export const MUTATIONS_OF_SEVERAL: ReadonlyArray<Mutation> = [
     patches: [
       {
         file: "src/wallet/turn.ts",
-        find: "work.batches.some((batch) => isInFlight(batch) && batch.token === task.token)",
+        find: "work.batches.some((batch) => isBusy(batch, nowMs) && batch.token === task.token)",
         replace:
-          "task.retryCount === 0 && work.batches.some((batch) => isInFlight(batch) && batch.token === task.token)"
+          "task.retryCount === 0 && work.batches.some((batch) => isBusy(batch, nowMs) && batch.token === task.token)"
       },
       {
         file: "src/wallet/turn.ts",

@@ -2,9 +2,10 @@ import { assert, layer } from "@effect/vitest"
 import { Clock, Deferred, Duration, Effect } from "effect"
 import { SqlClient } from "effect/sql"
 import { address } from "../../src/domain/Address.ts"
+import { usdc } from "../../src/domain/Usdc.ts"
 import * as Postgres from "../support/Postgres.ts"
 import { launch, LogLines, inMemory, onWorld, pass, start } from "../support/executor.ts"
-import { order, paidOrder, readBatches, readTask } from "../support/orders.ts"
+import { order, paidOrder, PRICE, readBatches, readTask } from "../support/orders.ts"
 import { World } from "../support/World.ts"
 
 const NOW = { drainTimeout: Duration.zero }
@@ -66,7 +67,7 @@ layer(Postgres.session())("the wallets", (it) => {
     }).pipe(onWorld())
   )
 
-  it.effect("many wallets are served side by side, sixteen at the same moment and never more", () =>
+  it.effect("many wallets are served side by side, and none waits for an answer that another one gets", () =>
     Effect.gen(function* () {
       const world = yield* World
       const busy = { now: 0, most: 0 }
@@ -83,9 +84,51 @@ layer(Postgres.session())("the wallets", (it) => {
       yield* start
       yield* pass(30)
       for (const { task } of orders) assert.strictEqual((yield* readTask(task)).status, "completed")
-      assert.strictEqual(busy.most, 16)
+      assert.strictEqual(busy.most, 40)
       assert.strictEqual(world.payments.length, 40)
     }).pipe(inMemory())
+  )
+
+  it.effect("payments that are never answered complete as soon as the chain shows them, and keep no other one waiting", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const silent = address(`0x${"51".repeat(20)}`)
+      world.manners.pay = ({ order: { token, quantity }, settle, mint }) => {
+        settle()
+        mint(quantity)
+        return token === silent ? Effect.never : undefined
+      }
+      const unanswered = yield* Effect.forEach(names(20), (name) => paidOrder(name, 5, { token_address: silent }))
+      const answered = yield* Effect.forEach(["ann", "ben", "cid", "dan", "eve"], (name) => paidOrder(name, 5))
+      yield* pass(6)
+      yield* start
+      yield* pass(20)
+      for (const { task } of answered) assert.strictEqual((yield* readTask(task)).status, "completed")
+      yield* pass(10)
+      for (const { task } of unanswered) assert.strictEqual((yield* readTask(task)).status, "completed")
+      assert.strictEqual(world.payments.length, 25)
+    }).pipe(inMemory(NOW))
+  )
+
+  it.effect("a wallet whose price is never told looks after its other payments meanwhile", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const silent = address(`0x${"51".repeat(20)}`)
+      world.manners.delay = (_request, { token }) => (token === silent ? Effect.never : Effect.void)
+      const { who, task: first } = yield* paidOrder("ann", 5)
+      yield* pass(6)
+      yield* start
+      yield* pass(2)
+      const second = yield* order(who, 5, { token_address: silent })
+      world.deposit(who.agentAddress, usdc(5n * PRICE))
+      yield* pass(15)
+      assert.strictEqual((yield* readTask(second)).status, "processing")
+      assert.strictEqual((yield* readTask(first)).status, "completed")
+      const third = yield* order(who, 5)
+      world.deposit(who.agentAddress, usdc(5n * PRICE))
+      yield* pass(30)
+      assert.strictEqual((yield* readTask(third)).status, "completed")
+    }).pipe(inMemory(NOW))
   )
 
   it.effect("a wallet whose server does not answer keeps no other one waiting", () =>
@@ -201,9 +244,9 @@ layer(Postgres.session())("an executor that is told to stop", (it) => {
       assert.isUndefined(stopping.pollUnsafe())
       yield* pass(2)
       assert.isDefined(stopping.pollUnsafe())
-      assert.strictEqual(world.payments.length, 16, "those that had their turn, and none that waited for it")
+      assert.strictEqual(world.payments.length, 20)
       const batches = yield* Effect.forEach(orders, ({ task }) => readBatches(task))
-      assert.strictEqual(batches.flat().filter(({ status }) => status === "accepted").length, 16)
+      assert.strictEqual(batches.flat().filter(({ status }) => status === "accepted").length, 20)
       assert.strictEqual(batches.flat().filter(({ status }) => status === "signed").length, 0)
       world.manners.delay = () => Effect.void
       const again = yield* launch(NOW)

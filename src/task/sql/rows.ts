@@ -210,6 +210,7 @@ const BatchRecord = Schema.Struct({
   asked_since: Schema.NullOr(Schema.BigInt),
   asked_until: Schema.NullOr(Schema.BigInt),
   tried_ms: Ms,
+  answer_by_ms: Ms,
   claims: Schema.Number,
   said: Schema.Array(Schema.String),
   mint_txs: Schema.Array(Schema.String),
@@ -230,6 +231,7 @@ export const batchColumns = (sql: SqlClient.SqlClient) => sql`
   b.sends, b.looks, b.payment_tx, b.payment_block, b.paid_amount, b.mint_txs, b.reference, b.minted,
   b.reason, b.claims, b.said, b.asked_since, b.asked_until,
   (extract(epoch FROM b.tried_at) * 1000)::float8 AS tried_ms,
+  (extract(epoch FROM b.answer_by) * 1000)::float8 AS answer_by_ms,
   (extract(epoch FROM b.next_action_at) * 1000)::float8 AS next_action_ms,
   (extract(epoch FROM b.status_since) * 1000)::float8 AS status_since_ms`
 
@@ -259,6 +261,7 @@ export const batchOf = (row: BatchRecord): Batch => ({
   paidAmount: row.paid_amount === null ? undefined : usdc(row.paid_amount),
   asked: row.asked_since === null ? undefined : { since: row.asked_since, until: row.asked_until ?? undefined },
   triedAtMs: row.tried_ms ?? undefined,
+  answerByMs: row.answer_by_ms ?? undefined,
   claims: row.claims,
   said: row.said,
   mintTxs: row.mint_txs as ReadonlyArray<Hex>,
