@@ -22,7 +22,7 @@ import { mintsUnpaid } from "./mints.ts"
 import { pauseForOutage, pauseTask, refuseTask, setAside, stallTask } from "./outcome.ts"
 import { Outage, STANDSTILL_MS } from "./Outage.ts"
 import { answerByMs, UNWRITABLE_PAUSE_MS } from "./pace.ts"
-import { type Asking, askFor, askPrice, dismiss, lookBack, waitForClaimed } from "./price.ts"
+import { type Asking, askFor, askPrice, dismiss, lookBack, noteDone, waitForClaimed } from "./price.ts"
 import { noteProofs } from "./proofs.ts"
 import { send } from "./send.ts"
 import { ServerRequests } from "./ServerRequests.ts"
@@ -74,12 +74,12 @@ const payAtPrice = Effect.fn("Wallet.payAtPrice")(function* (planned: Planned) {
   const { task, batch, asking } = planned
   const quoted = yield* askPrice(planned)
   if (quoted === undefined) return false
-  if (Result.isFailure(quoted)) return yield* withoutOffer(task, quoted.failure)
+  if (Result.isFailure(quoted)) return yield* withoutOffer(planned, quoted.failure)
   yield* (yield* Outage).serverAnswered(priceOf(task))
   // It asked for money: nothing was done yet, whatever keeps the payment from being made now.
   const unasked = dismiss(planned)
   const ready = yield* prepare(planned, quoted.success).pipe(Effect.tapError(() => Effect.ignore(unasked)))
-  if (Result.isFailure(ready)) return yield* Effect.andThen(unasked, ready.failure)
+  if (Result.isFailure(ready)) return yield* Effect.tap(ready.failure, () => unasked)
   const { signed, accepted, signature, nowMs } = ready.success
   // The claim: from here on the payment may exist, whatever happens to this process.
   const { maxRetryCount } = yield* Settings
@@ -99,6 +99,7 @@ const payAtPrice = Effect.fn("Wallet.payAtPrice")(function* (planned: Planned) {
 
 /** A planned batch that may be paid. */
 interface Planned extends Asking {
+  readonly task: Task
   readonly work: OpenWork
   readonly state: UsdcState
 }
@@ -138,8 +139,14 @@ const standAside = Effect.fnUntraced(function* (work: OpenWork, task: Task, stan
   return true
 })
 
+/** The order waits or is refused, and only then may the price be asked again. */
+const withoutOffer = Effect.fnUntraced(function* (planned: Planned, noOffer: NoOffer) {
+  const changed = yield* waitForOffer(planned.task, noOffer)
+  return (yield* noteDone(planned, noOffer.did ?? "unknown")) || changed
+})
+
 /** Whose doing it is that there is no offer decides who waits for it. */
-const withoutOffer = Effect.fnUntraced(function* (task: Task, { reason, message, did }: NoOffer) {
+const waitForOffer = Effect.fnUntraced(function* (task: Task, { reason, message, did }: NoOffer) {
   const outage = yield* Outage
   if (did === "claims") return yield* waitForClaimed(task, message)
   if (reason === "Unavailable") {

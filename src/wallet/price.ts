@@ -1,4 +1,4 @@
-import { Clock, Duration, Effect, Result } from "effect"
+import { Clock, Duration, Effect } from "effect"
 import { ChainClient } from "../chain/ChainClient.ts"
 import { Settings } from "../config/Settings.ts"
 import type { Batch } from "../domain/Batch.ts"
@@ -15,7 +15,6 @@ import { answerByMs, confirmMs } from "./pace.ts"
 
 /** A planned batch about which the server is asked for its price. */
 export interface Asking {
-  readonly task: Task
   /** As it was before. */
   readonly batch: Batch
   /** As it is in the ledger now. */
@@ -28,40 +27,36 @@ export interface Asking {
  * `undefined` where another one was first.
  */
 export const askFor = Effect.fn("Wallet.askFor")(function* (batch: Batch, task: Task, block: Block) {
-  const answerBy = yield* answerByMs
-  const after = ask(batch, block, answerBy)
-  const claim = { before: batch, after, onlyFor: task, task: { expected: task, change: { nextActionAtMs: answerBy } } }
-  const nowMs = yield* Clock.currentTimeMillis
-  if (!(yield* (yield* TaskRepo).saveBatch(claim, nowMs))) return undefined
+  const after = ask(batch, block, yield* answerByMs)
+  const claim = { before: batch, after, onlyFor: task }
+  if (!(yield* (yield* TaskRepo).saveBatch(claim, yield* Clock.currentTimeMillis))) return undefined
   return { ...after, version: batch.version + 1 }
 })
 
 /** The server's price, or why there is none. `undefined` where it is too late to ask. */
-export const askPrice = Effect.fn("Wallet.askPrice")(function* (asked: Asking) {
-  const { batch, asking } = asked
+export const askPrice = Effect.fn("Wallet.askPrice")(function* ({ batch, asking }: Asking) {
   // A process that slept since the claim must not ask beside another one.
   const { mintTimeout } = yield* Settings
   const leavesMs = (asking.answerByMs ?? Number.POSITIVE_INFINITY) - Duration.toMillis(mintTimeout)
   if ((yield* Clock.currentTimeMillis) > leavesMs) return undefined
-  const quoted = yield* Effect.result((yield* Minter).quote(batch))
-  if (Result.isFailure(quoted)) yield* noteDone(asked, quoted.failure.did ?? "unknown")
-  return quoted
+  return yield* Effect.result((yield* Minter).quote(batch))
 })
 
-/** What the server may have done when it gave no price. */
-const noteDone = Effect.fnUntraced(function* (asked: Asking, did: Did) {
-  if (did === "nothing") return yield* dismiss(asked)
-  const { asking } = asked
-  if (asking.answerByMs === undefined) return false
+/**
+ * Notes what the server may have done when it gave no price. From here on it may be asked again: whatever its order waits
+ * for is written before.
+ */
+export const noteDone = Effect.fnUntraced(function* (asked: Asking, did: Did) {
+  const { batch, asking } = asked
+  if (did === "nothing" || asking.version === batch.version) return yield* dismiss(asked)
   const after = mayHaveDone(asking, yield* inSightAt, did === "claims")
   return yield* (yield* TaskRepo).saveBatch({ before: asking, after }, yield* Clock.currentTimeMillis)
 })
 
 /** There is nothing of this request to be looked for, and none to wait for: the server asked for money, and gets none now. */
-export const dismiss = Effect.fnUntraced(function* ({ asking, batch, task }: Asking) {
+export const dismiss = Effect.fnUntraced(function* ({ asking, batch }: Asking) {
   if (asking.version === batch.version) return true
-  const change = { expected: task, change: { nextActionAtMs: null } }
-  const save = { before: asking, after: didNothing(asking, batch), task: change }
+  const save = { before: asking, after: didNothing(asking, batch) }
   return yield* (yield* TaskRepo).saveBatch(save, yield* Clock.currentTimeMillis)
 })
 

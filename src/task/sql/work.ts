@@ -65,6 +65,16 @@ export const walletWork = Effect.fnUntraced(function* (on: Statements, walletId:
 const readWork = Effect.fnUntraced(function* (on: Statements, walletId: WalletId) {
   const { sql, time } = on
   const id = sql`${walletId}::uuid`
+  // Batches come first: what an order waits for is written before its batch is free again for the next request.
+  const batches = yield* sql`
+    SELECT ${batchColumns(sql)}, s.held_at IS NOT NULL AS held,
+      coalesce(t.status = 'completed', false) AS is_completed
+    FROM ai_agent_batches b
+    LEFT JOIN ai_agent_task_state s ON s.task_id = b.task_id
+    JOIN ai_agent_tasks t ON t.id = b.task_id
+    WHERE b.wallet_id = ${id} AND (b.status IN ('signed', 'accepted', 'unknown', 'paid')
+      OR (t.status IN ('funded', 'processing') AND s.held_at IS NULL))
+    ORDER BY b.task_id, b.number`
   const tasks = yield* sql`
     SELECT ${taskColumns(sql, time)}
     FROM ai_agent_tasks t
@@ -83,15 +93,6 @@ const readWork = Effect.fnUntraced(function* (on: Statements, walletId: WalletId
     LEFT JOIN ai_agent_wallet_state ws ON ws.wallet_id = p.id
     LEFT JOIN (${identities(sql, sql`SELECT ${id}`)}) pins ON pins.wallet_id = p.id
     LEFT JOIN (${reservations(sql, sql`SELECT ${id}`, true)}) m ON m.wallet_id = p.id`
-  const batches = yield* sql`
-    SELECT ${batchColumns(sql)}, s.held_at IS NOT NULL AS held,
-      coalesce(t.status = 'completed', false) AS is_completed
-    FROM ai_agent_batches b
-    LEFT JOIN ai_agent_task_state s ON s.task_id = b.task_id
-    JOIN ai_agent_tasks t ON t.id = b.task_id
-    WHERE b.wallet_id = ${id} AND (b.status IN ('signed', 'accepted', 'unknown', 'paid')
-      OR (t.status IN ('funded', 'processing') AND s.held_at IS NULL))
-    ORDER BY b.task_id, b.number`
   const refunds = yield* sql`
     SELECT ${refundColumns(on)} FROM ai_agent_refunds r
     WHERE r.wallet_id = ${id} AND r.status IN ('planned', 'signed') ORDER BY r.created_at, r.id`
