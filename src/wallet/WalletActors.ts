@@ -6,9 +6,9 @@ import * as Log from "../ops/Log.ts"
 import * as Metrics from "../ops/metrics.ts"
 import * as CodeWatch from "./codeWatch.ts"
 import { Outage } from "./Outage.ts"
-import { OUTRUN_PAUSE_MS } from "./pace.ts"
+import { makeRequests } from "./requests.ts"
 import { ServerRequests, type WalletServices } from "./ServerRequests.ts"
-import { ENDED, guarded, pauseUntil } from "./trouble.ts"
+import { ENDED, guarded, pauseUntil, type Turn } from "./trouble.ts"
 import { takeTurn } from "./turn.ts"
 import { Wallets } from "./Wallets.ts"
 
@@ -25,6 +25,8 @@ interface Actor {
   readonly mailbox: Queue.Queue<void>
   /** Until when it leaves everything alone: after trouble, or where a request changed nothing. */
   restUntilMs: number
+  /** Done once nothing new may begin. */
+  readonly stopping: Deferred.Deferred<void>
 }
 
 /**
@@ -40,36 +42,14 @@ export const layerNoDeps = Layer.effect(
     const outside = yield* Effect.context<Exclude<WalletServices, ServerRequests>>()
     const actors = new Map<WalletId, Actor>()
     const fibers = yield* FiberSet.make<void>()
-    const requests = yield* FiberSet.make<void>()
     const turns = yield* Semaphore.make(TURNS_AT_ONCE)
     const stopping = yield* Deferred.make<void>()
 
-    const run = <E>(
-      fibersOf: FiberSet.FiberSet<void, E>,
-      walletId: WalletId,
-      work: Effect.Effect<void, E, WalletServices>
-    ) =>
-      work.pipe(
-        Effect.annotateLogs("wallet", walletId),
-        Effect.provideService(ServerRequests, serverRequests),
-        Effect.provideContext(outside),
-        FiberSet.run(fibersOf)
-      )
-
-    const serverRequests = ServerRequests.of({
-      start: (walletId, request) =>
-        guarded(walletId, Effect.flatMap(request, afterRequest)).pipe(
-          Effect.flatMap(({ dueMs = 0 }) => {
-            const actor = actors.get(walletId)
-            if (actor !== undefined) actor.restUntilMs = Math.max(actor.restUntilMs, dueMs)
-            return wake(walletId)
-          }),
-          (work) => Effect.asVoid(run(requests, walletId, work))
-        )
+    const requests = yield* makeRequests(outside, (walletId, restUntilMs): Effect.Effect<void> => {
+      const actor = actors.get(walletId)
+      if (actor !== undefined) actor.restUntilMs = Math.max(actor.restUntilMs, restUntilMs)
+      return wake(walletId)
     })
-
-    const rest = ({ mailbox }: Actor, ms: number, wakesUp: boolean) =>
-      Effect.raceAllFirst([Effect.sleep(ms), wakesUp ? Queue.take(mailbox) : Effect.never, Deferred.await(stopping)])
 
     // Who waited for its turn while the others were told to stop begins nothing any more.
     const turnOf = (walletId: WalletId) =>
@@ -79,28 +59,20 @@ export const layerNoDeps = Layer.effect(
         )
       )
 
-    const live = Effect.fnUntraced(function* (walletId: WalletId, actor: Actor) {
-      while (!(yield* Deferred.isDone(stopping))) {
-        // The mint loop wakes whoever is due: a pause after trouble would be none if that ended it.
-        const troubleMs = pauseUntil(actor.restUntilMs, yield* Clock.currentTimeMillis)
-        if (troubleMs > 0) yield* rest(actor, troubleMs, false)
-        const { dueMs, inTrouble } = yield* turnOf(walletId)
-        if (inTrouble) actor.restUntilMs = dueMs ?? 0
-        const pauseMs = pauseUntil(dueMs, yield* Clock.currentTimeMillis)
-        const wasWoken = (yield* Queue.size(actor.mailbox)) > 0
-        if (pauseMs > LINGER_MS && !wasWoken) return
-        if (pauseMs > 0 && !inTrouble) yield* rest(actor, pauseMs, true)
-      }
-    })
-
     const start = Effect.fnUntraced(function* (walletId: WalletId) {
-      const actor: Actor = { mailbox: yield* Queue.sliding<void>(1), restUntilMs: 0 }
+      const actor: Actor = { mailbox: yield* Queue.sliding<void>(1), restUntilMs: 0, stopping }
       actors.set(walletId, actor)
       const ended = Effect.suspend(() => {
         actors.delete(walletId)
         return Metrics.actorsNow(actors.size)
       })
-      yield* run(fibers, walletId, Effect.ensuring(live(walletId, actor), ended))
+      yield* live(actor, turnOf(walletId)).pipe(
+        Effect.ensuring(ended),
+        Effect.annotateLogs("wallet", walletId),
+        Effect.provideService(ServerRequests, requests.service),
+        Effect.provideContext(outside),
+        FiberSet.run(fibers)
+      )
       yield* Metrics.actorsNow(actors.size)
     })
 
@@ -110,19 +82,16 @@ export const layerNoDeps = Layer.effect(
       if (actors.size < ACTORS_MAX && !(yield* Deferred.isDone(stopping))) yield* start(walletId)
     })
 
-    const drained = Effect.andThen(FiberSet.awaitEmpty(fibers), FiberSet.awaitEmpty(requests)).pipe(
-      Effect.interruptible,
-      Effect.timeoutOption(drainTimeout)
-    )
-
     yield* Effect.addFinalizer(() =>
       Effect.gen(function* () {
         yield* Deferred.succeed(stopping, undefined)
-        if (actors.size + (yield* FiberSet.size(requests)) > 0) {
+        if (actors.size + (yield* requests.size) > 0) {
           const limit = words(Duration.toMillis(drainTimeout))
           yield* Log.startup(`⏳ Stopping: what is in the middle of a payment may finish, for at most ${limit}...`)
         }
-        yield* drained
+        // A turn may begin a request, and no request a turn any more.
+        const drained = Effect.andThen(FiberSet.awaitEmpty(fibers), requests.ended)
+        yield* drained.pipe(Effect.interruptible, Effect.timeoutOption(drainTimeout))
       })
     )
 
@@ -130,9 +99,23 @@ export const layerNoDeps = Layer.effect(
   })
 )
 
-/** Another program was first, or the answer came too late: what there is to do is looked at in a moment. */
-const afterRequest = (changed: boolean) =>
-  changed ? Effect.undefined : Effect.map(Clock.currentTimeMillis, (nowMs) => nowMs + OUTRUN_PAUSE_MS)
+/** One turn after the other, for as long as there is something to do before long. */
+const live = Effect.fnUntraced(function* <R>(actor: Actor, turn: Effect.Effect<Turn, never, R>) {
+  while (!(yield* Deferred.isDone(actor.stopping))) {
+    // The mint loop wakes whoever is due: a pause after trouble would be none if that ended it.
+    const troubleMs = pauseUntil(actor.restUntilMs, yield* Clock.currentTimeMillis)
+    if (troubleMs > 0) yield* rest(actor, troubleMs, false)
+    const { dueMs, inTrouble } = yield* turn
+    if (inTrouble) actor.restUntilMs = dueMs ?? 0
+    const pauseMs = pauseUntil(dueMs, yield* Clock.currentTimeMillis)
+    const wasWoken = (yield* Queue.size(actor.mailbox)) > 0
+    if (pauseMs > LINGER_MS && !wasWoken) return
+    if (pauseMs > 0 && !inTrouble) yield* rest(actor, pauseMs, true)
+  }
+})
+
+const rest = ({ mailbox, stopping }: Actor, ms: number, wakesUp: boolean) =>
+  Effect.raceAllFirst([Effect.sleep(ms), wakesUp ? Queue.take(mailbox) : Effect.never, Deferred.await(stopping)])
 
 const timed = <A, E, R>(turn: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.flatMap(Effect.timed(turn), ([took, left]) => Effect.as(Metrics.turnEnded(Duration.toMillis(took)), left))

@@ -1,9 +1,8 @@
 import { Clock, Duration, Effect, Result } from "effect"
 import { ChainClient } from "../chain/ChainClient.ts"
-import { KeyCustody } from "../chain/KeyCustody.ts"
 import { Settings } from "../config/Settings.ts"
 import type { AuthorizationOutcome } from "../domain/Authorization.ts"
-import { authorizationOf, type Batch, type SignedWindow } from "../domain/Batch.ts"
+import type { Batch, SignedWindow } from "../domain/Batch.ts"
 import { prove, sign } from "../domain/BatchLife.ts"
 import { type Block, blockBefore, headTimeMs } from "../domain/Block.ts"
 import { counted } from "../domain/counted.ts"
@@ -11,7 +10,6 @@ import { type AcceptedOffer, chooseOffer } from "../domain/Offer.ts"
 import { isWaiting, messageAfterWaiting, messages, shortId, type Task } from "../domain/Task.ts"
 import { format } from "../domain/Usdc.ts"
 import { type Standstill, standstillOf, type UsdcState } from "../domain/UsdcState.ts"
-import type { Wallet } from "../domain/Wallet.ts"
 import { Minter, type MintQuote, type NoOffer } from "../mint/Minter.ts"
 import * as Clocks from "../ops/Clocks.ts"
 import { alone } from "../ops/eachAlone.ts"
@@ -24,7 +22,7 @@ import { Outage, STANDSTILL_MS } from "./Outage.ts"
 import { answerByMs, UNWRITABLE_PAUSE_MS } from "./pace.ts"
 import { type Asking, askFor, askPrice, dismiss, lookBack, noteDone, waitForClaimed } from "./price.ts"
 import { noteProofs } from "./proofs.ts"
-import { send } from "./send.ts"
+import { send, signatureOf } from "./send.ts"
 import { ServerRequests } from "./ServerRequests.ts"
 import { holdWhere, standstillFor } from "./standstill.ts"
 import { UsdcCode } from "./UsdcCode.ts"
@@ -257,11 +255,4 @@ export const windowAt = Effect.fnUntraced(function* (block: Block, seconds: numb
     validBefore: chainSeconds + Math.ceil(latestMs / 1000) + Math.floor(seconds),
     block: block.number
   }
-})
-
-/** Made anew from the stored fields: the same fields give the same bytes. */
-export const signatureOf = Effect.fnUntraced(function* (wallet: Wallet, batch: Batch) {
-  if (batch.window === undefined) return yield* Effect.die(new Error("a batch without a window is not signed"))
-  const authorization = authorizationOf(batch, batch.window)
-  return { ...authorization, signature: yield* (yield* KeyCustody).sign(wallet, authorization) }
 })

@@ -13,8 +13,7 @@ import { TaskRepo, type WalletWork } from "../task/TaskRepo.ts"
 import { saveAnswer } from "./answered.ts"
 import { Outage } from "./Outage.ts"
 import { ANSWER_MARGIN_MS, answerByMs } from "./pace.ts"
-import { signatureOf } from "./pay.ts"
-import { send } from "./send.ts"
+import { send, signatureOf } from "./send.ts"
 import { ServerRequests } from "./ServerRequests.ts"
 
 /**

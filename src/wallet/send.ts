@@ -1,8 +1,10 @@
 import { Clock, Effect } from "effect"
-import type { Batch } from "../domain/Batch.ts"
+import { KeyCustody } from "../chain/KeyCustody.ts"
+import { authorizationOf, type Batch } from "../domain/Batch.ts"
 import { accept, doubt, resendPauseMs } from "../domain/BatchLife.ts"
 import type { AcceptedOffer } from "../domain/Offer.ts"
 import { shortId, type Task } from "../domain/Task.ts"
+import type { Wallet } from "../domain/Wallet.ts"
 import { Minter, type MintQuote, type PaymentAnswer } from "../mint/Minter.ts"
 import * as Log from "../ops/Log.ts"
 import type { BatchSave } from "../task/TaskRepo.ts"
@@ -10,8 +12,14 @@ import { saveAnswer } from "./answered.ts"
 import { holdForCode, refusal, stall } from "./outcome.ts"
 import { Outage } from "./Outage.ts"
 import { ANSWER_MARGIN_MS } from "./pace.ts"
-import type { signatureOf } from "./pay.ts"
 import { holdWhere, standstillNow } from "./standstill.ts"
+
+/** Made anew from the stored fields: the same fields give the same bytes. */
+export const signatureOf = Effect.fnUntraced(function* (wallet: Wallet, batch: Batch) {
+  if (batch.window === undefined) return yield* Effect.die(new Error("a batch without a window is not signed"))
+  const authorization = authorizationOf(batch, batch.window)
+  return { ...authorization, signature: yield* (yield* KeyCustody).sign(wallet, authorization) }
+})
 
 interface Claimed {
   /** The order that a refusal counts against. */

@@ -22,8 +22,8 @@ export const SQL_MUTATIONS: ReadonlyArray<SqlMutation> = [
     patches: [
       {
         file: "src/task/sql/change.ts",
-        find: " OR ${pausedFor(sql, sql`b.wallet_id`, sql`b.token`)})`",
-        replace: ")`"
+        find: " OR ${pausedFor(sql, sql`b.wallet_id`, sql`b.token`)} OR ${another}",
+        replace: " OR ${another}"
       }
     ]
   },

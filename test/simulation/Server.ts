@@ -64,7 +64,8 @@ export class MintServer {
   /** A paid order has arrived. */
   receive(order: MintOrder, payment: SignedAuthorization, told: Reply): void {
     const { faults, timeline } = this.#world
-    const reply: Reply = this.#isMute && !faults.isHealed ? () => {} : told
+    const isMute = (this.#isMute && !faults.isHealed) || faults.strikes("payment is never answered")
+    const reply: Reply = isMute ? () => {} : told
     if (timeline.nowMs < this.#world.serverOutageUntilMs) return reply(unclear("the server answered 503"))
     if (faults.strikes("server refuses")) return reply(refused("the server answered 400: order refused"))
     const key = this.#traits.knowsByNonce ? payment.nonce : payment.signature

@@ -116,7 +116,10 @@ export const FAULTS = {
   // Asked for what a reorganisation concerns.
   "deposit does not come again": usual(0.3),
   "payment does not come again": usual(0.3),
-  "mints do not come again": usual(0.2)
+  "mints do not come again": usual(0.2),
+  // Asked at every payment, and at every price.
+  "payment is never answered": often(0.25),
+  "price is never named": often(0.06)
 } as const satisfies Record<string, Kind>
 
 export type Fault = keyof typeof FAULTS

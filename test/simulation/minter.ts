@@ -38,6 +38,10 @@ export const minter = (world: World, process: Process): Layer.Layer<Minter> => {
           const waitMs = faults.random("server outage").pick([0, 500, MINT_TIMEOUT_MS])
           return Effect.andThen(process.wait(waitMs), noOffer("Unavailable", "the server does not answer"))
         }
+        if (faults.strikes("price is never named")) {
+          const message = "no answer from the mint server within 60 seconds"
+          return Effect.andThen(process.wait(MINT_TIMEOUT_MS), noOffer("Unavailable", message))
+        }
         if (isInMood("server refuses", order)) return noOffer("Refused", "the server answered 409: not for sale")
         const price = world.priceOf(order.token) * BigInt(order.quantity)
         let [amount, payTo] = [price, order.token as string]

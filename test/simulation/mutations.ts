@@ -276,6 +276,11 @@ export const MUTATIONS: ReadonlyArray<Mutation> = [
         find: "work.batches.some((batch) => isBusy(batch, nowMs) && batch.token === task.token)",
         replace:
           "work.batches.some((batch) => isBusy(batch, nowMs) && batch.token === task.token && batch.taskId === task.id)"
+      },
+      {
+        file: "src/task/memory/change.ts",
+        find: "isAnotherInFlight(draft, before)",
+        replace: "false"
       }
     ],
     withinSeeds: 200

@@ -11,6 +11,7 @@ import {
   cut,
   evidence,
   funding,
+  givenFoundPaid,
   givenFunded,
   givenOrder,
   givenPaid,
@@ -154,8 +155,8 @@ describe("two executors on one database", () => {
         Effect.gen(function* () {
           const [one, other] = yield* Executors
           const wallet = yield* givenWallet()
-          const tasks = [yield* givenPlanned(wallet), yield* givenPlanned(wallet)] as const
-          const batches = [yield* givenPaid(tasks[0], 1), yield* givenPaid(tasks[1], 1)] as const
+          const tasks = [yield* givenFoundPaid(wallet), yield* givenFoundPaid(wallet)] as const
+          const batches = [yield* batchOf(tasks[0], 1), yield* batchOf(tasks[1], 1)] as const
           // The same two mints, looked at from both ends.
           const mints = [hash(1), hash(2)].map((tx, index) => ({ tx, part: 0, logIndex: 0, mintNumber: index + 1 }))
           const won = yield* atOnce([

@@ -21,7 +21,7 @@ const tableNames = Effect.gen(function* () {
 })
 
 /** How many there are. */
-const MIGRATIONS = 8
+const MIGRATIONS = 9
 
 const ALL_TABLES = [
   "ai_agent_anchors",

@@ -16,9 +16,9 @@ import {
   cut,
   evidence,
   funding,
+  givenFoundPaid,
   givenFunded,
   givenOrder,
-  givenPaid,
   givenPlanned,
   givenWallet,
   NOW_MS,
@@ -306,10 +306,10 @@ describe("what is decided on PostgreSQL beside another program that is about to 
     )
 
     races(
-      "mints of two batches of one order that come at once are all counted",
+      "mints of two payments of one order, found after a restore, are all counted where they come at once",
       Effect.gen(function* () {
-        const task = yield* givenPlanned(yield* givenWallet())
-        const [one, two] = [yield* givenPaid(task, 1), yield* givenPaid(task, 2)]
+        const task = yield* givenFoundPaid(yield* givenWallet())
+        const [one, two] = [yield* batchOf(task, 1), yield* batchOf(task, 2)]
         const first = [{ tx: one.nonce, part: 0, logIndex: 0, mintNumber: one.firstMint }]
         const second = [{ tx: two.nonce, part: 0, logIndex: 0, mintNumber: two.firstMint }]
         yield* beside(

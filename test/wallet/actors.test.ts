@@ -89,25 +89,27 @@ layer(Postgres.session())("the wallets", (it) => {
     }).pipe(inMemory())
   )
 
-  it.effect("payments that are never answered complete as soon as the chain shows them, and keep no other one waiting", () =>
-    Effect.gen(function* () {
-      const world = yield* World
-      const silent = address(`0x${"51".repeat(20)}`)
-      world.manners.pay = ({ order: { token, quantity }, settle, mint }) => {
-        settle()
-        mint(quantity)
-        return token === silent ? Effect.never : undefined
-      }
-      const unanswered = yield* Effect.forEach(names(20), (name) => paidOrder(name, 5, { token_address: silent }))
-      const answered = yield* Effect.forEach(["ann", "ben", "cid", "dan", "eve"], (name) => paidOrder(name, 5))
-      yield* pass(6)
-      yield* start
-      yield* pass(20)
-      for (const { task } of answered) assert.strictEqual((yield* readTask(task)).status, "completed")
-      yield* pass(10)
-      for (const { task } of unanswered) assert.strictEqual((yield* readTask(task)).status, "completed")
-      assert.strictEqual(world.payments.length, 25)
-    }).pipe(inMemory(NOW))
+  it.effect(
+    "payments that are never answered complete as soon as the chain shows them, and keep no other one waiting",
+    () =>
+      Effect.gen(function* () {
+        const world = yield* World
+        const silent = address(`0x${"51".repeat(20)}`)
+        world.manners.pay = ({ order: { token, quantity }, settle, mint }) => {
+          settle()
+          mint(quantity)
+          return token === silent ? Effect.never : undefined
+        }
+        const unanswered = yield* Effect.forEach(names(20), (name) => paidOrder(name, 5, { token_address: silent }))
+        const answered = yield* Effect.forEach(["ann", "ben", "cid", "dan", "eve"], (name) => paidOrder(name, 5))
+        yield* pass(6)
+        yield* start
+        yield* pass(20)
+        for (const { task } of answered) assert.strictEqual((yield* readTask(task)).status, "completed")
+        yield* pass(10)
+        for (const { task } of unanswered) assert.strictEqual((yield* readTask(task)).status, "completed")
+        assert.strictEqual(world.payments.length, 25)
+      }).pipe(inMemory(NOW))
   )
 
   it.effect("a wallet whose price is never told looks after its other payments meanwhile", () =>

@@ -29,7 +29,10 @@ export const saveBatch = (
   const stored = draft.batches.get(batchKey(before))
   if (stored?.version !== before.version || stored.status !== before.status) return false
   const isClaim = before.status === "planned" && after.status === "signed"
-  const isBarred = isStopped(draft, before.walletId) || pausedBy(draft, before.walletId, before.token) !== undefined
+  const isBarred =
+    isStopped(draft, before.walletId) ||
+    pausedBy(draft, before.walletId, before.token) !== undefined ||
+    isAnotherInFlight(draft, before)
   if (isClaim && isBarred) return false
   draft.batches.set(batchKey(before), { ...after, version: before.version + 1 })
   if (withdrawsMints) withdrawMints(draft, before, nowMs)
@@ -41,6 +44,16 @@ export const saveBatch = (
   if (task !== undefined) changeTask(draft, task.expected, task.change, nowMs)
   return true
 }
+
+/** Mints of two payments of one wallet and token could not be told apart. */
+const isAnotherInFlight = (draft: Tables, { walletId, token, taskId, number }: Batch): boolean =>
+  [...draft.batches.values()].some(
+    (other) =>
+      isInFlight(other) &&
+      other.walletId === walletId &&
+      other.token === token &&
+      (other.taskId !== taskId || other.number !== number)
+  )
 
 export const saveTask = (draft: Tables, expected: Task, change: TaskChange, nowMs: number): boolean => {
   if (change.status !== undefined) touchWallet(draft, expected.walletId)

@@ -136,12 +136,16 @@ const stillOpen = (on: Statements, task: Task) => on.sql`
   WHERE t.id = ${task.id}::uuid AND t.status = ${task.status} AND NOT ${isHeld(on, on.sql`t.id`)}`
 
 /**
- * The row of `before` becomes `after`, if nobody changed it. Gives nothing where somebody did, or where it would be signed
- * while its wallet is stopped or it is paused: the locks of both are taken before.
+ * The row of `before` becomes `after`, if it is still as it was read. Gives nothing where it is not, or where it would be
+ * signed while its wallet is stopped, it is paused, or another payment of this wallet and token is in flight, whose mints
+ * could not be told from its own: the locks of wallet and pauses are taken before.
  */
 export const updateBatch = (on: Statements, before: Batch, after: Batch) => {
   const { sql } = on
-  const barred = sql`(${isStopped(on, sql`b.wallet_id`)} OR ${pausedFor(sql, sql`b.wallet_id`, sql`b.token`)})`
+  const another = sql`EXISTS (SELECT 1 FROM ai_agent_batches o
+    WHERE o.wallet_id = b.wallet_id AND o.token = b.token AND (o.task_id, o.number) <> (b.task_id, b.number)
+      AND o.status IN ('signed', 'accepted', 'unknown', 'paid'))`
+  const barred = sql`(${isStopped(on, sql`b.wallet_id`)} OR ${pausedFor(sql, sql`b.wallet_id`, sql`b.token`)} OR ${another})`
   return sql`
   UPDATE ai_agent_batches b SET
     status = ${after.status}, version = version + 1,

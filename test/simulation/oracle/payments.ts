@@ -1,7 +1,5 @@
 import type { SignedAuthorization } from "../../../src/domain/Authorization.ts"
-import type { Batch } from "../../../src/domain/Batch.ts"
 import type { MintOrder } from "../../../src/mint/Minter.ts"
-import type { MintEvent } from "../Chain.ts"
 import type { Process } from "../Process.ts"
 import { short } from "../Trace.ts"
 import { windowKey } from "./batches.ts"
@@ -31,17 +29,8 @@ export const checkPayment = (
   }
   const seen = process.looked.get(order.token + order.recipient) ?? 0
   const made = chain.mintsOf(order.token, order.recipient).filter((mint) => mint.nonce === payment.nonce)
-  const isSeen = made.filter((mint) => mint.block <= seen && !isAnothers(oracle, owner, mint)).length >= order.quantity
+  const isSeen = made.filter((mint) => mint.block <= seen).length >= order.quantity
   if (isSeen && !oracle.forgotten.has(payment.nonce)) {
     oracle.report("I3", `${name} asks again for mints that the sender has seen on chain`)
   }
-}
-
-/**
- * Two executors may claim payments of one wallet and token in the same moment: what was made for the one counts for the
- * other then, and comes for it later.
- */
-const isAnothers = ({ world }: Oracle, owner: Pick<Batch, "taskId" | "number">, { tx }: MintEvent): boolean => {
-  const taken = [...world.ledger.tables.mints.values()].filter((mint) => mint.tx === tx)
-  return taken.some(({ taskId, batchNumber }) => taskId !== owner.taskId || batchNumber !== owner.number)
 }

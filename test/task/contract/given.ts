@@ -29,6 +29,8 @@ export const cost = (mints: number): Usdc => times(PRICE, mints)
 
 export const TOKEN = address(`0x${"7c".repeat(20)}`)
 
+export const OTHER_TOKEN = address(`0x${"0b".repeat(20)}`)
+
 export const block = (number: bigint): Block => ({ number, timeMs: NOW_MS })
 
 /** A block that is new enough for everything. */
@@ -169,6 +171,16 @@ export const proven = (batch: Batch): Batch => prove(batch, used(batch), NOW_MS)
 /** Signed, then shown by the chain. */
 export const givenPaid = Effect.fnUntraced(function* (task: Task, number: number) {
   return yield* advance(yield* advance(yield* batchOf(task, number), signed), proven)
+})
+
+/** A funded order whose payments, for two mints each, were found on chain after a restore. */
+export const givenFoundPaid = Effect.fnUntraced(function* (wallet: Wallet) {
+  const task = yield* givenFunded(wallet)
+  const known = [1, 2].map((number) => {
+    return { number, quantity: 2, tx: hash(number), block: 10n, value: cost(2), to: TOKEN }
+  })
+  yield* (yield* TaskRepo).plan(task, cut(task, wallet, 2, known), NOW_MS)
+  return task
 })
 
 /** The next `count` mints of a batch, as the chain shows them: all in one transaction. */

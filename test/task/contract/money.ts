@@ -93,9 +93,9 @@ export const moneyPromises = (promises: Promises): void => {
     Effect.fnUntraced(function* () {
       const wallet = yield* givenWallet()
       const task = yield* givenPlanned(wallet)
-      yield* givenPaid(task, 1)
+      yield* givenDelivered(task, 1)
       assert.deepStrictEqual(yield* moneyOf(wallet), both(cost(2)))
-      yield* givenDelivered(task, 2)
+      yield* givenPaid(task, 2)
       assert.deepStrictEqual(yield* moneyOf(wallet), both(0n))
     })
   )

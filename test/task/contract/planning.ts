@@ -14,6 +14,7 @@ import {
   givenWallet,
   hash,
   NOW_MS,
+  OTHER_TOKEN,
   type Promises,
   saveTask,
   signed,
@@ -189,7 +190,7 @@ export const planningPromises = (promises: Promises): void => {
       const cancelled = yield* givenPlanned(wallet)
       const live = yield* advance(yield* batchOf(cancelled, 2), signed)
       yield* fixture.editTask(cancelled.id, { status: "cancelled" })
-      const failed = yield* givenPlanned(wallet)
+      const failed = yield* givenPlanned(wallet, { token: OTHER_TOKEN })
       const paid = yield* givenPaid(failed, 1)
       yield* fixture.editTask(failed.id, { status: "failed" })
       const open = yield* givenPlanned(wallet)

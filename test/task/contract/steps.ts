@@ -1,6 +1,7 @@
 import { assert } from "@effect/vitest"
 import { Effect } from "effect"
 import { deliver, doubt, lookAgain } from "../../../src/domain/BatchLife.ts"
+import type { Task } from "../../../src/domain/Task.ts"
 import { TaskRepo } from "../../../src/task/TaskRepo.ts"
 import { LedgerFixture } from "../../support/LedgerFixture.ts"
 import {
@@ -19,6 +20,7 @@ import {
   hash,
   mintsOf,
   NOW_MS,
+  OTHER_TOKEN,
   type Promises,
   proven,
   save,
@@ -265,6 +267,26 @@ export const stepPromises = (promises: Promises): void => {
   )
 
   promises(
+    "no payment is claimed while another one of its wallet and token is in flight",
+    Effect.fnUntraced(function* () {
+      const repo = yield* TaskRepo
+      const wallet = yield* givenWallet()
+      const task = yield* givenPlanned(wallet)
+      const [sameToken, otherToken] = [yield* givenPlanned(wallet), yield* givenPlanned(wallet, { token: OTHER_TOKEN })]
+      const claim = Effect.fnUntraced(function* (of: Task, number: number) {
+        const before = yield* batchOf(of, number)
+        return yield* repo.saveBatch({ before, after: signed(before) }, NOW_MS)
+      })
+      const paid = yield* givenPaid(task, 1)
+      assert.isFalse(yield* claim(sameToken, 1))
+      assert.isFalse(yield* claim(task, 2))
+      assert.isTrue(yield* claim(otherToken, 1))
+      yield* advance(paid, delivered(2), { mints: mintsOf(paid, 2) })
+      assert.isTrue(yield* claim(sameToken, 1))
+    })
+  )
+
+  promises(
     "the newest block with a proven payment is kept, in whatever order they are proven",
     Effect.fnUntraced(function* () {
       const wallet = yield* givenWallet()
@@ -274,7 +296,8 @@ export const stepPromises = (promises: Promises): void => {
         [2, 40n]
       ] as const) {
         const live = yield* advance(yield* batchOf(task, number), signed)
-        yield* advance(live, (batch) => ({ ...proven(batch), paymentBlock: block }))
+        const paid = yield* advance(live, (batch) => ({ ...proven(batch), paymentBlock: block }))
+        yield* advance(paid, delivered(2), { mints: mintsOf(paid, 2) })
       }
       assert.strictEqual((yield* (yield* LedgerFixture).readWalletState(wallet.id)).provenBlock, 60n)
       assert.strictEqual((yield* workOf(wallet)).provenBlock, 60n)
