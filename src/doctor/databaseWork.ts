@@ -27,7 +27,8 @@ const readWork = Effect.gen(function* () {
     yield* sql`
     SELECT count(*)::int AS open, (count(*) FILTER (WHERE s.held_at IS NOT NULL))::int AS held,
       (SELECT count(*) FROM ai_agent_wallet_state WHERE stopped_at IS NOT NULL)::int AS stopped,
-      ARRAY(SELECT p.scope || ' (' || p.reason || ')' FROM ai_agent_pauses p ORDER BY p.since, p.scope) AS paused
+      ARRAY(SELECT CASE p.scope WHEN 'all' THEN 'anything' ELSE p.scope END || ' (' || p.reason || ')'
+        FROM ai_agent_pauses p ORDER BY p.since, p.scope) AS paused
     FROM ai_agent_tasks t LEFT JOIN ai_agent_task_state s ON s.task_id = t.id
     WHERE t.status IN ('pending_payment', 'funded', 'processing')`
   )

@@ -32,6 +32,9 @@ const scopeOf = Effect.fnUntraced(function* ({ token, wallet }: PauseTarget) {
     : (`token:${address}` as const)
 })
 
+/** `everything`, `token 0x…`, `wallet …`. */
+const nameOf = (scope: PauseScope): string => (scope === "all" ? "everything" : scope.replace(":", " "))
+
 /**
  * No new payment is signed from here on, for everything, a token or a wallet, until it is resumed; a restart changes
  * nothing about it. Money is still seen, orders are still funded and cancelled, and what is on its way is followed.
@@ -40,7 +43,7 @@ export const pause = Effect.fn("operator.pause")(function* (target: PauseTarget,
   const scope = yield* scopeOf(target)
   const repo = yield* DecisionRepo
   const sinceMs = yield* Clock.currentTimeMillis
-  const decision = { command: "pause", said: `${scope} is paused`, why }
+  const decision = { command: "pause", said: `${nameOf(scope)} is paused`, why }
   const did = yield* decide(decision, (made) => repo.pause({ scope, reason: why, sinceMs }, made))
   return { command: "pause", scope, did, pauses: yield* repo.pauses } satisfies Paused as Paused
 })
@@ -48,7 +51,7 @@ export const pause = Effect.fn("operator.pause")(function* (target: PauseTarget,
 export const resume = Effect.fn("operator.resume")(function* (target: PauseTarget, why: string) {
   const scope = yield* scopeOf(target)
   const repo = yield* DecisionRepo
-  const decision = { command: "resume", said: `${scope} goes on`, why }
+  const decision = { command: "resume", said: `${nameOf(scope)} goes on`, why }
   const nowMs = yield* Clock.currentTimeMillis
   const did = yield* decide(decision, (made) => repo.resume(scope, made, nowMs))
   return { command: "resume", scope, did, pauses: yield* repo.pauses } satisfies Paused as Paused
