@@ -32,7 +32,7 @@ const say = (text) => { document.getElementById("said").textContent = text }
 const show = async () => {
   const token = sessionStorage.getItem(key)
   const headers = token === null ? {} : { authorization: "Bearer " + token }
-  const response = await fetch("/api/reference", { headers }).catch(() => undefined)
+  const response = await fetch("/api/reference", { headers, redirect: "error" }).catch(() => undefined)
   if (response === undefined) return say("The executor does not answer.")
   if (response.ok) {
     const page = await response.text()

@@ -24,12 +24,12 @@ const at = (url: string, changes: Partial<SettingsShape> = {}): SettingsShape =>
   ...changes
 })
 
-/** A new database after `work`, as the doctor sees it. */
+/** A database that is up to date after `work`, as the doctor sees it. */
 const after = Effect.fnUntraced(function* <E>(
   work: Effect.Effect<unknown, E, SqlClient.SqlClient>,
-  options: { readonly timezone?: string; readonly changes?: Partial<SettingsShape> } = {}
+  options: { readonly timezone?: string; readonly isUpToDate?: boolean; readonly changes?: Partial<SettingsShape> } = {}
 ) {
-  const url = yield* Postgres.freshDatabase(options)
+  const url = yield* Postgres.freshDatabase({ isUpToDate: true, ...options })
   yield* Effect.provide(work, clientAt(url, 1), { local: true })
   return yield* examineDatabase(at(url, options.changes))
 })
@@ -54,10 +54,10 @@ describe("what the doctor says about the database", () => {
 
   it.live("is that migrations wait, in a new one and in one of v1.1, which it leaves as it is", () =>
     Effect.gen(function* () {
-      const empty = yield* after(Effect.void)
+      const empty = yield* after(Effect.void, { isUpToDate: false })
       assert.deepStrictEqual(troubles(empty.findings), [["migrations", "warn"]])
       assert.include(about(empty.findings, "migrations"), "0001_v1_tables, 0002_exactly_once")
-      const v11 = yield* after(createV11Tables(), { timezone: "Asia/Shanghai" })
+      const v11 = yield* after(createV11Tables(), { timezone: "Asia/Shanghai", isUpToDate: false })
       assert.deepStrictEqual(troubles(v11.findings), [["migrations", "warn"]])
       assert.include(about(v11.findings, "tables"), "made by v1.1")
       assert.include(about(v11.findings, "time zone"), "read as Asia/Shanghai, the database's own")
@@ -263,7 +263,7 @@ describe("the doctor and the rows of wallets", () => {
         })
       const id = "77777777-7777-4777-8777-777777777777"
       for (const tables of [createV11Tables(), migrate]) {
-        const { findings } = yield* after(Effect.andThen(tables, twin(id)))
+        const { findings } = yield* after(Effect.andThen(tables, twin(id)), { isUpToDate: false })
         const text = about(findings, "twin wallets")
         assert.match(
           text,

@@ -13,8 +13,8 @@ const onServer = <A, E>(work: Effect.Effect<A, E, SqlClient.SqlClient>) =>
 interface DatabaseOptions {
   /** Its default zone. */
   readonly timezone?: string
-  /** What it begins with: nothing, unless it is a copy of this database. */
-  readonly template?: string
+  /** Whether it has the tables of this version already: that takes a tenth of the time of making them. */
+  readonly isUpToDate?: boolean
 }
 
 /** A new database on the server of the run, dropped when the scope closes. */
@@ -24,7 +24,7 @@ export const freshDatabase = Effect.fnUntraced(function* (options: DatabaseOptio
     onServer(
       Effect.gen(function* () {
         const sql = yield* SqlClient.SqlClient
-        yield* sql`CREATE DATABASE ${sql(name)} TEMPLATE ${sql(options.template ?? "template1")}`
+        yield* sql`CREATE DATABASE ${sql(name)} TEMPLATE ${sql(options.isUpToDate ? inject("upToDate") : "template1")}`
         if (options.timezone !== undefined) {
           yield* sql`ALTER DATABASE ${sql(name)} SET timezone TO ${sql.literal(`'${options.timezone}'`)}`
         }
@@ -49,7 +49,7 @@ export const layer = (options: DatabaseOptions = {}) => Layer.unwrap(Effect.map(
 /** One connection to a new database that is up to date: it answers in the order asked. */
 export const session = () =>
   Layer.unwrap(
-    Effect.map(freshDatabase({ template: inject("upToDate") }), (url) =>
+    Effect.map(freshDatabase({ isUpToDate: true }), (url) =>
       PgClient.layer({ url: Redacted.make(url), minConnections: 1, maxConnections: 1 })
     )
   )

@@ -34,7 +34,7 @@ type Repo = TaskRepo["Service"]
 class Executors extends Context.Service<Executors, readonly [Repo, Repo]>()("test/Executors") {}
 
 const executors = Layer.unwrap(
-  Effect.map(Postgres.freshDatabase(), (url) =>
+  Effect.map(Postgres.freshDatabase({ isUpToDate: true }), (url) =>
     Layer.effect(Executors, Effect.all([ledgerAt(url), ledgerAt(url)])).pipe(
       Layer.merge(ledgerAndFixture().pipe(Layer.provide(clientAt(url, 2))))
     )

@@ -54,7 +54,7 @@ const busySessions = Effect.gen(function* () {
 
 /** On a database with the ledger's tables, and with the other programs' access to it. */
 const onDatabase = <A, E, R>(test: (url: string) => Effect.Effect<A, E, R>) =>
-  Effect.flatMap(Postgres.freshDatabase(), (url) =>
+  Effect.flatMap(Postgres.freshDatabase({ isUpToDate: true }), (url) =>
     Effect.provide(test(url), ledgerAndFixture().pipe(Layer.provideMerge(clientAt(url))), { local: true })
   )
 
@@ -193,7 +193,9 @@ describe("what the ledger says when it cannot", () => {
     )
   )
 
-  layer(ledgerAndFixture().pipe(Layer.provideMerge(Postgres.layer())), { excludeTestServices: true })((it) => {
+  layer(ledgerAndFixture().pipe(Layer.provideMerge(Postgres.layer({ isUpToDate: true }))), {
+    excludeTestServices: true
+  })((it) => {
     for (const [trouble, code, reason] of [
       ["a server that shuts down", "57P01", "Unavailable"],
       ["a server that is not up yet", "57P03", "Unavailable"],

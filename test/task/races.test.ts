@@ -48,7 +48,7 @@ const programAt = Effect.fnUntraced(function* (url: string) {
 })
 
 const programs = Layer.unwrap(
-  Effect.map(Postgres.freshDatabase(), (url) =>
+  Effect.map(Postgres.freshDatabase({ isUpToDate: true }), (url) =>
     Layer.effect(Programs, Effect.all([programAt(url), programAt(url)])).pipe(
       Layer.merge(ledgerAndFixture().pipe(Layer.provide(clientAt(url, 2))))
     )

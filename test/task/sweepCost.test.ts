@@ -71,7 +71,7 @@ const rowsScanned = Effect.gen(function* () {
 describe("a sweep over a thousand wallets", () => {
   it.live("takes twelve statements, however many wallets, and reads no order that has ended", () =>
     Effect.gen(function* () {
-      const url = new URL(yield* Postgres.freshDatabase())
+      const url = new URL(yield* Postgres.freshDatabase({ isUpToDate: true }))
       let statements = 0
       const client = PgClient.layer({
         stream: () => countStatements(connect(Number(url.port), url.hostname), () => void statements++),
