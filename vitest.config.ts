@@ -2,8 +2,9 @@ import { defineConfig, type TestUserConfig } from "vitest/config"
 
 /** What goes for every test. */
 export const rules: TestUserConfig = {
-  // Starting a database or a chain takes seconds on a busy machine. No test waits for time to pass.
-  testTimeout: 60_000,
+  // For what hangs. Starting a database or a chain takes seconds on a busy machine, and thousands of requests take a
+  // minute on one that is very busy. No test waits for time to pass.
+  testTimeout: 180_000,
   hookTimeout: 60_000,
   // A test that passes at the second try is a bug that nobody looks at.
   retry: 0,

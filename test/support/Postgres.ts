@@ -5,10 +5,17 @@ import { inject } from "vitest"
 
 let databases = 0
 
+/** The server of the run. */
+const server = (): string => {
+  const url: string | undefined = inject("postgresUrl")
+  if (url === undefined) throw new Error("a test on PostgreSQL has to be in `onPostgres` of vitest.config.ts")
+  return url
+}
+
 const client = (url: string) => PgClient.layer({ url: Redacted.make(url), maxConnections: 10 })
 
 const onServer = <A, E>(work: Effect.Effect<A, E, SqlClient.SqlClient>) =>
-  work.pipe(Effect.provide(client(inject("postgresUrl")), { local: true }), Effect.orDie)
+  work.pipe(Effect.provide(client(server()), { local: true }), Effect.orDie)
 
 interface DatabaseOptions {
   /** Its default zone. */
@@ -38,7 +45,7 @@ export const freshDatabase = Effect.fnUntraced(function* (options: DatabaseOptio
         })
       )
   )
-  const url = new URL(inject("postgresUrl"))
+  const url = new URL(server())
   url.pathname = `/${name}`
   return url.toString()
 })

@@ -102,7 +102,7 @@ const activity = Layer.unwrap(
   })
 )
 
-/** Of a question to the database, which answers whatever the clock says. Tells when the database has answered all that it was asked. */
+/** Of a question to the database, which answers whatever the clock says. Tells when all of them are answered. */
 const counted = (span: Tracer.Span, seen: Activity["Service"]): Tracer.Span => {
   seen.open++
   const end = span.end.bind(span)
