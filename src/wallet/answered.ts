@@ -20,7 +20,8 @@ export const saveAnswer = Effect.fn("Wallet.saveAnswer")(function* (sent: Batch,
   return false
 })
 
-const asItIsNow = Effect.fnUntraced(function* (sent: Batch) {
+/** The batch as it is by now; `undefined` where an answer to what was sent has come too late to matter. */
+export const asItIsNow = Effect.fnUntraced(function* (sent: Batch) {
   const { batches } = yield* (yield* TaskRepo).walletWork(sent.walletId)
   const now = batches.find(({ taskId, number }) => taskId === sent.taskId && number === sent.number)
   return now !== undefined && isInFlight(now) && isSameSend(sent, now) ? now : undefined

@@ -8,7 +8,7 @@ import type { Wallet } from "../domain/Wallet.ts"
 import { Minter, type MintQuote, type PaymentAnswer } from "../mint/Minter.ts"
 import * as Log from "../ops/Log.ts"
 import type { BatchSave } from "../task/TaskRepo.ts"
-import { saveAnswer } from "./answered.ts"
+import { asItIsNow, saveAnswer } from "./answered.ts"
 import { holdForCode, refusal, stall } from "./outcome.ts"
 import { Outage } from "./Outage.ts"
 import { ANSWER_MARGIN_MS } from "./pace.ts"
@@ -42,18 +42,27 @@ export const send = Effect.fn("Wallet.send")(function* (
   if ((yield* Clock.currentTimeMillis) - claimedAtMs > ANSWER_MARGIN_MS) return false
   const answer = yield* (yield* Minter).pay(batch, quote, offer, payment)
   const said = { task: batch.taskId, batch: batch.number, wallet: batch.payer, attempt: batch.sends }
-  const request = `payment:${batch.taskId}`
-  if (!isEnvironment(answer)) yield* (yield* Outage).serverAnswered(request)
+  const which = `batch ${batch.number} of task ${shortId(batch.taskId)}`
+  const outage = yield* Outage
   if (answer._tag === "Accepted") {
-    yield* Log.debug(`The mint server accepted batch ${batch.number} of task ${shortId(batch.taskId)}`, said)
+    yield* outage.serverAnswered(requestOf(batch))
+    yield* Log.debug(`The mint server accepted ${which}`, said)
     const nowMs = yield* Clock.currentTimeMillis
     return yield* saveAnswer(batch, (now) => ({ before: now, after: accept(now, answer.mintTxs, nowMs) }))
   }
+  const now = yield* asItIsNow(batch)
+  if (now === undefined || !isEnvironment(answer)) yield* outage.serverAnswered(requestOf(batch))
+  if (now === undefined) {
+    yield* Log.debug(`An answer to ${which} came when the chain had decided: ${answer.reason}`, said)
+    return false
+  }
   yield* Log.warn(`⚠️ Task ${shortId(batch.taskId)}, batch ${batch.number}: ${answer.reason}`, said)
-  if (task !== undefined && batch.status !== "paid") return yield* refused(batch, answer, task)
-  if (isEnvironment(answer)) yield* (yield* Outage).serverFailed(request, answer.reason)
-  return yield* saveDoubt(batch, answer)
+  if (task !== undefined && now.status !== "paid") return yield* refused(now, answer, task)
+  if (isEnvironment(answer)) yield* outage.serverFailed(requestOf(batch), answer.reason)
+  return yield* saveDoubt(now, answer)
 })
+
+const requestOf = ({ taskId }: Batch): string => `payment:${taskId}`
 
 type Refusal = Exclude<PaymentAnswer, { readonly _tag: "Accepted" }>
 
@@ -74,7 +83,7 @@ const refused = Effect.fnUntraced(function* (batch: Batch, answer: Refusal, task
     return yield* saveDoubt(batch, { ...answer, lookAtMs: change.nextActionAtMs }, { expected: task, change })
   }
   if (answer.whose === undefined) {
-    yield* (yield* Outage).serverFailed(`payment:${batch.taskId}`, answer.reason)
+    yield* (yield* Outage).serverFailed(requestOf(batch), answer.reason)
     return yield* saveDoubt(batch, answer)
   }
   const saved = yield* saveDoubt(batch, answer, { expected: task, change: yield* stall(task, answer.reason) })
