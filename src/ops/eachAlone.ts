@@ -71,8 +71,8 @@ const inHalves = Effect.fnUntraced(function* <A extends Row, R>(rows: ReadonlyAr
 })
 
 /**
- * Does something for one order. Where the ledger refuses to write a row of it, that order alone waits, an operator is told,
- * and `instead` is done, which writes only what is ours.
+ * Does something for one order. Where the ledger refuses to write a row of it, or another program holds one, that order
+ * alone waits, an operator is told, and `instead` is done, which writes only what is ours.
  */
 export const alone = <A, E, R, B, E2, R2>(
   taskId: TaskId,
@@ -89,6 +89,7 @@ const tell = Effect.fnUntraced(function* (taskId: TaskId, { message }: LedgerErr
   yield* Incidents.raise(keyOf(taskId), words)
 })
 
-const isRefused = (error: unknown): error is LedgerError => error instanceof LedgerError && isRefusal(error)
+const isRefused = (error: unknown): error is LedgerError =>
+  error instanceof LedgerError && (isRefusal(error) || error.reason === "Contended")
 
 const isRefusal = ({ reason }: LedgerError): boolean => reason === "Rejected"

@@ -9,7 +9,7 @@ import { sum, zero } from "../domain/Usdc.ts"
 import type { WalletId } from "../domain/Wallet.ts"
 import { alone } from "../ops/eachAlone.ts"
 import { holdTask } from "../ops/hold.ts"
-import { TaskRepo, type WalletWork } from "../task/TaskRepo.ts"
+import { LedgerError, TaskRepo, type WalletWork } from "../task/TaskRepo.ts"
 import { completeTask, failTask, noteWaiting, pauseTask } from "./outcome.ts"
 import { OUTRUN_PAUSE_MS, UNWRITABLE_PAUSE_MS } from "./pace.ts"
 import { payBatch } from "./pay.ts"
@@ -17,6 +17,9 @@ import { planTask } from "./plan.ts"
 import { moveRefund } from "./refund.ts"
 import { settleBatches } from "./settle.ts"
 import { withWallet, type OpenWork } from "./work.ts"
+
+/** How soon to try again where every order that may move has a row that another program holds. */
+const LOCKED_PAUSE_MS = 5_000
 
 /** How soon to look again where the node is behind what was proven before. */
 const LAGGING_PAUSE_MS = 5_000
@@ -36,15 +39,20 @@ export const takeTurn = Effect.fn("Wallet.takeTurn")(function* (walletId: Wallet
   const refund = work.refunds.find((candidate) => isOpen(work, candidate) && (candidate.nextActionAtMs ?? 0) <= nowMs)
   if (refund !== undefined) return nextTurnMs(nowMs, yield* moveRefund(work, refund))
   const open = work.stopped === undefined ? withWallet(work) : undefined
-  const task = open?.tasks.find(
-    (candidate) => (candidate.nextActionAtMs ?? 0) <= nowMs && !isOccupied(work, candidate, nowMs)
-  )
-  if (open !== undefined && task !== undefined) {
-    const later = pauseTask(task, UNWRITABLE_PAUSE_MS)
-    return nextTurnMs(nowMs, yield* alone(task.id, moveTask(open, task), later))
+  if (open === undefined) return nextDueMs(work, nowMs)
+  const movable = open.tasks.filter((task) => (task.nextActionAtMs ?? 0) <= nowMs && !isOccupied(work, task, nowMs))
+  for (const task of movable) {
+    const changed = yield* unlessLocked(alone(task.id, moveTask(open, task), pauseTask(task, UNWRITABLE_PAUSE_MS)))
+    if (changed !== undefined) return nextTurnMs(nowMs, changed)
   }
-  return nextDueMs(work, nowMs)
+  return movable.length > 0 ? nowMs + LOCKED_PAUSE_MS : nextDueMs(work, nowMs)
 })
+
+/** Where another program holds the order's row, not even a pause can be noted: the next order has its turn. */
+const unlessLocked = <A, E, R>(work: Effect.Effect<A, E | LedgerError, R>) =>
+  Effect.catchIf(work, isLocked, () => Effect.undefined)
+
+const isLocked = (error: unknown): error is LedgerError => error instanceof LedgerError && error.reason === "Contended"
 
 const nextTurnMs = (nowMs: number, changed: boolean): number => (changed ? nowMs : nowMs + OUTRUN_PAUSE_MS)
 

@@ -42,10 +42,12 @@ layer(Postgres.session())("the wallets", (it) => {
     }).pipe(inMemory({ mintInterval: Duration.seconds(30) }))
   )
 
-  it.effect("rows that another program holds keep their own wallet waiting, and no other", () =>
+  it.effect("a row that another program holds keeps its own order waiting, and no other of its wallet either", () =>
     Effect.gen(function* () {
       const sql = yield* SqlClient.SqlClient
       const [ann, ben] = [yield* paidOrder("ann", 5), yield* paidOrder("ben", 5)]
+      const younger = yield* order(ann.who, 3)
+      ;(yield* World).deposit(ann.who.agentAddress, usdc(3n * PRICE))
       const held = sql.literal(`'${ann.task}'`)
       yield* sql`
         CREATE OR REPLACE FUNCTION hold_row() RETURNS trigger LANGUAGE plpgsql
@@ -55,11 +57,11 @@ layer(Postgres.session())("the wallets", (it) => {
         WHEN (NEW.task_id = ${held}) EXECUTE FUNCTION hold_row()`
       yield* pass(6)
       yield* start
-      yield* pass(30)
-      assert.strictEqual((yield* readTask(ben.task)).status, "completed")
+      yield* pass(40)
+      for (const task of [ben.task, younger]) assert.strictEqual((yield* readTask(task)).status, "completed")
       assert.deepInclude(yield* readTask(ann.task), { status: "funded", retry_count: 0 })
       const { all } = yield* LogLines
-      assert.isTrue(all.some((line) => line.includes("waits for rows that another program holds")))
+      assert.isTrue(all.some((line) => line.includes("cannot be written, and waits until it can")))
       assert.isFalse(all.some((line) => line.includes("Wallets pause")))
       yield* sql`DROP TRIGGER held ON ai_agent_batches`
       yield* pass(30)
