@@ -26,7 +26,7 @@ export const eachAlone = Effect.fnUntraced(function* <A extends Row, R>(rows: Re
   const { fresh, again } = yield* sorted(rows)
   const written = [...(yield* inHalves(fresh, write))]
   for (const row of again) {
-    const done = yield* alone(row.taskId, write([row]), Effect.succeed<ReadonlyArray<TaskId>>([]))
+    const done = yield* alone(row.taskId, write([row]), () => Effect.succeed<ReadonlyArray<TaskId>>([]))
     if (done.length > 0) yield* Incidents.close(keyOf(row.taskId))
     written.push(...done)
   }
@@ -77,9 +77,9 @@ const inHalves = Effect.fnUntraced(function* <A extends Row, R>(rows: ReadonlyAr
 export const alone = <A, E, R, B, E2, R2>(
   taskId: TaskId,
   work: Effect.Effect<A, E | LedgerError, R>,
-  instead: Effect.Effect<B, E2, R2>
+  instead: (error: LedgerError) => Effect.Effect<B, E2, R2>
 ): Effect.Effect<A | B, E | LedgerError | E2, R | R2> =>
-  Effect.catchIf(work, isRefused, (error) => Effect.andThen(tell(taskId, error), instead))
+  Effect.catchIf(work, isRefused, (error) => Effect.andThen(tell(taskId, error), instead(error)))
 
 const keyOf = (taskId: TaskId): string => `unwritable:${taskId}`
 

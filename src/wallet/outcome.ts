@@ -10,8 +10,9 @@ import { messages, shortId, type Task } from "../domain/Task.ts"
 import { holdTask } from "../ops/hold.ts"
 import * as Incidents from "../ops/Incidents.ts"
 import * as Log from "../ops/Log.ts"
-import { type TaskChange, TaskRepo } from "../task/TaskRepo.ts"
+import { type LedgerError, type TaskChange, TaskRepo } from "../task/TaskRepo.ts"
 import { Outage } from "./Outage.ts"
+import { LOCKED_PAUSE_MS, UNWRITABLE_PAUSE_MS } from "./pace.ts"
 
 /** Pauses after the first, second, … refusal in a row; the last one is for all that follow. */
 const REFUSAL_PAUSES_MS = [5_000, 30_000, 120_000]
@@ -65,6 +66,10 @@ export const pauseTask = Effect.fnUntraced(function* (task: Task, pauseMs: numbe
   const note = why === undefined ? {} : noteOf(task, why)
   return yield* repo.saveTask(task, { nextActionAtMs: nowMs + pauseMs, ...note }, nowMs)
 })
+
+/** A row of the order cannot be written: a pause is ours alone, and no change of that row. */
+export const pauseUnwritable = (task: Task) => (error: LedgerError) =>
+  pauseTask(task, error.reason === "Contended" ? LOCKED_PAUSE_MS : UNWRITABLE_PAUSE_MS)
 
 /** The environment did not answer: everybody waits, no retry is burnt. */
 export const pauseForOutage = Effect.fnUntraced(function* (task: Task, reason: string) {

@@ -16,6 +16,9 @@ export const confirmMs = Effect.map(
   ({ confirmations, network }) => (confirmations + 1) * network.blockSeconds * 1000
 )
 
+/** How soon to try again where another program holds a row. */
+export const LOCKED_PAUSE_MS = 5_000
+
 /** How soon to try again an order of which a row cannot be written. A pause is ours alone, and no change of that row. */
 export const UNWRITABLE_PAUSE_MS = 60_000
 

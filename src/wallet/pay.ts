@@ -17,9 +17,9 @@ import { holdTask } from "../ops/hold.ts"
 import * as Log from "../ops/Log.ts"
 import { TaskRepo } from "../task/TaskRepo.ts"
 import { mintsUnpaid } from "./mints.ts"
-import { pauseForOutage, pauseTask, refuseTask, setAside, stallTask } from "./outcome.ts"
+import { pauseForOutage, pauseTask, pauseUnwritable, refuseTask, setAside, stallTask } from "./outcome.ts"
 import { Outage, STANDSTILL_MS } from "./Outage.ts"
-import { answerByMs, UNWRITABLE_PAUSE_MS } from "./pace.ts"
+import { answerByMs } from "./pace.ts"
 import { type Asking, askFor, askPrice, dismiss, lookBack, noteDone, waitForClaimed } from "./price.ts"
 import { noteProofs } from "./proofs.ts"
 import { send, signatureOf } from "./send.ts"
@@ -62,8 +62,8 @@ export const payBatch = Effect.fn("Wallet.payBatch")(function* (work: OpenWork, 
   if (!asksForPrice) return yield* payAtPrice({ ...planned, asking: batch })
   const asking = yield* askFor(batch, task, seen)
   if (asking === undefined) return false
-  const unwritable = pauseTask(task, UNWRITABLE_PAUSE_MS)
-  yield* (yield* ServerRequests).start(batch.walletId, alone(task.id, payAtPrice({ ...planned, asking }), unwritable))
+  const paying = alone(task.id, payAtPrice({ ...planned, asking }), pauseUnwritable(task))
+  yield* (yield* ServerRequests).start(batch.walletId, paying)
   return true
 })
 
@@ -91,7 +91,10 @@ const payAtPrice = Effect.fn("Wallet.payAtPrice")(function* (planned: Planned) {
   )
   const claimed = { ...signed, version: asking.version + 1 }
   const sending = send(claimed, quoted.success, accepted, signature, { task, claimedAtMs: nowMs })
-  yield* (yield* ServerRequests).start(batch.walletId, alone(task.id, sending, Effect.succeed(false)))
+  yield* (yield* ServerRequests).start(
+    batch.walletId,
+    alone(task.id, sending, () => Effect.succeed(false))
+  )
   return true
 })
 

@@ -33,7 +33,10 @@ export const resendPayment = Effect.fn("Wallet.resendPayment")(function* (
   if (!(yield* (yield* TaskRepo).saveBatch({ before: batch, after: awaiting }, nowMs))) return false
   const asking = { ...awaiting, version: batch.version + 1 }
   const request = askAndSend({ wallet: work.wallet, asking, window, task, askedAtMs: nowMs })
-  yield* (yield* ServerRequests).start(batch.walletId, alone(batch.taskId, request, Effect.succeed(false)))
+  yield* (yield* ServerRequests).start(
+    batch.walletId,
+    alone(batch.taskId, request, () => Effect.succeed(false))
+  )
   return true
 })
 

@@ -65,12 +65,12 @@ export const settleBatches = Effect.fn("Wallet.settleBatches")(function* (work: 
       const standstill = yield* standstillFor(usdc, { payer: batch.payer, payee: window.payTo })
       if (standstill !== undefined && outcome._tag === "Unused") yield* holdWhere(standstill, [batch.taskId])
       const settling = settle({ work, batch, window, outcome, block, standstill })
-      changed = (yield* alone(batch.taskId, settling, postpone(batch))) || changed
+      changed = (yield* alone(batch.taskId, settling, () => postpone(batch))) || changed
     }
   }
   for (const batch of due) {
     if (batch.status !== "paid") continue
-    changed = (yield* alone(batch.taskId, deliverBatch(work, batch), postpone(batch))) || changed
+    changed = (yield* alone(batch.taskId, deliverBatch(work, batch), () => postpone(batch))) || changed
   }
   return changed
 })

@@ -6,13 +6,11 @@ import * as Log from "../ops/Log.ts"
 import * as Metrics from "../ops/metrics.ts"
 import type { LedgerError, TaskRepo } from "../task/TaskRepo.ts"
 import { Outage } from "./Outage.ts"
+import { LOCKED_PAUSE_MS } from "./pace.ts"
 import { noteTrouble } from "./turn.ts"
 
 /** A wallet that met a defect is left alone for so long: nothing is sent before the chain was read again. */
 const PARKED_MS = 60_000
-
-/** How soon a wallet tries again to get rows that another program holds. */
-const CONTENDED_MS = 5_000
 
 /** What a turn leaves: when there is something to do again, and whether it ended in trouble. */
 export interface Turn {
@@ -32,7 +30,7 @@ const afterTrouble = (pauseMs: number) =>
 /** Rows that another transaction holds are this wallet's alone: it waits, and the others go on. */
 const waitForRows = Effect.fnUntraced(function* (walletId: WalletId, { message }: LedgerError) {
   yield* Log.warnOnce(`contended:${walletId}`, `⚠️ A wallet waits for rows that another program holds: ${message}`)
-  return yield* afterTrouble(CONTENDED_MS)
+  return yield* afterTrouble(LOCKED_PAUSE_MS)
 })
 
 /** What the ledger refuses to write is a row of this wallet: it stops itself, and nobody else. */

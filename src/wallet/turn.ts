@@ -10,16 +10,13 @@ import type { WalletId } from "../domain/Wallet.ts"
 import { alone } from "../ops/eachAlone.ts"
 import { holdTask } from "../ops/hold.ts"
 import { LedgerError, TaskRepo, type WalletWork } from "../task/TaskRepo.ts"
-import { completeTask, failTask, noteWaiting, pauseTask } from "./outcome.ts"
-import { OUTRUN_PAUSE_MS, UNWRITABLE_PAUSE_MS } from "./pace.ts"
+import { completeTask, failTask, noteWaiting, pauseTask, pauseUnwritable } from "./outcome.ts"
+import { LOCKED_PAUSE_MS, OUTRUN_PAUSE_MS } from "./pace.ts"
 import { payBatch } from "./pay.ts"
 import { planTask } from "./plan.ts"
 import { moveRefund } from "./refund.ts"
 import { settleBatches } from "./settle.ts"
 import { withWallet, type OpenWork } from "./work.ts"
-
-/** How soon to try again where every order that may move has a row that another program holds. */
-const LOCKED_PAUSE_MS = 5_000
 
 /** How soon to look again where the node is behind what was proven before. */
 const LAGGING_PAUSE_MS = 5_000
@@ -42,7 +39,7 @@ export const takeTurn = Effect.fn("Wallet.takeTurn")(function* (walletId: Wallet
   if (open === undefined) return nextDueMs(work, nowMs)
   const movable = open.tasks.filter((task) => (task.nextActionAtMs ?? 0) <= nowMs && !isOccupied(work, task, nowMs))
   for (const task of movable) {
-    const changed = yield* unlessLocked(alone(task.id, moveTask(open, task), pauseTask(task, UNWRITABLE_PAUSE_MS)))
+    const changed = yield* unlessLocked(alone(task.id, moveTask(open, task), pauseUnwritable(task)))
     if (changed !== undefined) return nextTurnMs(nowMs, changed)
   }
   return movable.length > 0 ? nowMs + LOCKED_PAUSE_MS : nextDueMs(work, nowMs)
@@ -64,7 +61,7 @@ const noteWaits = Effect.fnUntraced(function* (work: WalletWork, nowMs: number) 
   const planned = new Set(work.batches.map(({ taskId }) => taskId))
   for (const task of work.tasks) {
     const why = task.status === "funded" || planned.has(task.id) ? waitsFor(work, task, nowMs) : undefined
-    if (why !== undefined) yield* alone(task.id, noteWaiting(task, why), Effect.void)
+    if (why !== undefined) yield* alone(task.id, noteWaiting(task, why), () => Effect.void)
   }
 })
 
