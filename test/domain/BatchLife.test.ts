@@ -8,12 +8,15 @@ import {
   REORGANISATION_ARROWS,
   deliver,
   doubt,
+  awaitAnswer,
   hold,
+  isAwaited,
   lookAgain,
   lookPauseMs,
   prove,
   release,
   resend,
+  resendAtMs,
   resendPauseMs,
   resolve,
   sign,
@@ -187,6 +190,29 @@ describe("the pace of looks and sends", () => {
       [2_000, 2_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000]
     )
     assert.deepStrictEqual([1, 2, 3, 4, 5, 6].map(resendPauseMs), [4_000, 8_000, 16_000, 32_000, 60_000, 60_000])
+  })
+
+  it("looks at the chain from the claim on, and sends nothing more until the request is answered or lost", () => {
+    const signed = sign(plannedBatch(), window, NOW_MS, NOW_MS + 65_000)
+    const looked = lookAgain(lookAgain(signed, NOW_MS + 2_000), NOW_MS + 4_000)
+    const paid = prove(looked, used, NOW_MS + 6_000)
+    assert.strictEqual(signed.nextActionAtMs, NOW_MS + 2_000)
+    for (const batch of [signed, looked, paid]) {
+      assert.strictEqual(resendAtMs(batch, 4_000), NOW_MS + 65_000)
+      assert.isTrue(isAwaited(batch, NOW_MS + 64_999))
+      assert.isFalse(isAwaited(batch, NOW_MS + 65_000))
+    }
+    const answers = [
+      accept(looked, [], NOW_MS + 6_000),
+      doubt(paid, { reason: "no", lookAtMs: NOW_MS }, NOW_MS + 6_000)
+    ]
+    for (const answered of answers) {
+      assert.isFalse(isAwaited(answered, NOW_MS + 6_000))
+      assert.strictEqual(resendAtMs(answered, 4_000), NOW_MS + 10_000)
+    }
+    const asked = awaitAnswer(answers[0] ?? looked, NOW_MS + 10_000, NOW_MS + 75_000)
+    assert.strictEqual(asked.nextActionAtMs, NOW_MS + 12_000)
+    assert.strictEqual(resendAtMs(asked, 4_000), NOW_MS + 75_000)
   })
 })
 

@@ -106,7 +106,8 @@ const finishesAfterRestart = Effect.fnUntraced(function* (pm2: Pm2, world: BaseS
 /** What the runbook has an operator type who moves from v1.1, but for what needs a machine of their own. */
 const moveCommands = (): ReadonlyArray<ReadonlyArray<string>> => {
   const [, section = ""] = readFileSync(join(ROOT, "docs/runbook.md"), "utf8").split("## Moving from v1.1\n")
-  return [...section.matchAll(/^pm2 (.*?)\s*(?:#.*)?$/gm)]
+  const [forward = ""] = section.split("To go back:")
+  return [...forward.matchAll(/^pm2 (.*?)\s*(?:#.*)?$/gm)]
     .map(([, typed = ""]) => typed.split(" "))
     .filter(([command]) => command !== "startup")
 }
