@@ -1,6 +1,6 @@
 import type { Bytes32 } from "./Address.ts"
 import type { AuthorizationOutcome } from "./Authorization.ts"
-import type { Batch, BatchStatus, SignedWindow } from "./Batch.ts"
+import { type Batch, type BatchStatus, isInFlight, type SignedWindow } from "./Batch.ts"
 import type { Block } from "./Block.ts"
 
 /**
@@ -50,6 +50,10 @@ export const resendAtMs = (batch: Batch, confirmMs: number): number =>
 /** Whether a request about it may be on its way to the mint server. */
 export const isAwaited = ({ answerByMs }: Batch, nowMs: number): boolean =>
   answerByMs !== undefined && nowMs < answerByMs
+
+/** In flight, or its price is asked: nothing else of its order, its wallet and its token is begun meanwhile. */
+export const isBusy = (batch: Batch, nowMs: number): boolean =>
+  isInFlight(batch) || (batch.status === "planned" && isAwaited(batch, nowMs))
 
 /** As often as this a server may say that it is done with nothing on chain; after that it is not asked again. */
 export const CLAIMS_MAX = 3

@@ -1,6 +1,7 @@
 import { Clock, Duration, Effect } from "effect"
 import { Settings } from "../config/Settings.ts"
-import { isInFlight, isLive } from "../domain/Batch.ts"
+import { isLive } from "../domain/Batch.ts"
+import { isBusy } from "../domain/BatchLife.ts"
 import type { Task } from "../domain/Task.ts"
 import { type Usdc, usdc, zero } from "../domain/Usdc.ts"
 import { DecisionRepo, type Pause } from "../task/DecisionRepo.ts"
@@ -94,11 +95,11 @@ const obstaclesTo = Effect.fnUntraced(function* (task: Task | undefined) {
   if (task === undefined || (task.status !== "funded" && task.status !== "processing")) return NO_OBSTACLES
   const { mintTimeout } = yield* Settings
   const repo = yield* TaskRepo
-  const beforeMs = (yield* Clock.currentTimeMillis) - Duration.toMillis(mintTimeout)
+  const nowMs = yield* Clock.currentTimeMillis
   const { batches } = yield* repo.walletWork(task.walletId)
   return {
-    stuck: yield* repo.undelivered(task.token, beforeMs),
-    beside: batches.find((batch) => isInFlight(batch) && batch.token === task.token && batch.taskId !== task.id)
+    stuck: yield* repo.undelivered(task.token, nowMs - Duration.toMillis(mintTimeout)),
+    beside: batches.find((batch) => isBusy(batch, nowMs) && batch.token === task.token && batch.taskId !== task.id)
   } satisfies Pick<Facts, "stuck" | "beside">
 })
 

@@ -1,4 +1,5 @@
 import { type Batch, isInFlight } from "../domain/Batch.ts"
+import { isAwaited } from "../domain/BatchLife.ts"
 import { shortId, type Task, V1_AUTHORIZATION_MS } from "../domain/Task.ts"
 import { type Facts, next, type Next, whenDue } from "./explainFacts.ts"
 import { resolveBatch } from "./explainHeld.ts"
@@ -12,6 +13,9 @@ export const minting = (facts: Facts, task: Task): Next => {
   if (facts.beside !== undefined) return behind(facts, facts.beside)
   if (isLeftByV1(facts, task)) return leftByV1(facts, task)
   const planned = batches.find(({ status }) => status === "planned")
+  if (planned !== undefined && isAwaited(planned, facts.nowMs)) {
+    return next(`Batch ${planned.number}: the mint server is asked what it costs.`, planned.answerByMs)
+  }
   if (planned === undefined) {
     return soon(facts, task, batches.length === 0 ? "It is planned next" : "It is closed at its next turn")
   }
@@ -48,8 +52,8 @@ const latest = (times: ReadonlyArray<number | undefined>): number =>
   Math.max(...times.map((ms) => (ms !== undefined && Number.isFinite(ms) ? ms : 0)))
 
 /** Two batches of one token to one person could not be told apart on chain: one is paid after the other. */
-const behind = ({ nowMs }: Facts, { taskId, number, status, nextActionAtMs }: Batch): Next => {
-  const { atMs, late } = whenDue(nextActionAtMs ?? nowMs, nowMs)
+const behind = ({ nowMs }: Facts, { taskId, number, status, nextActionAtMs, answerByMs }: Batch): Next => {
+  const { atMs, late } = whenDue(nextActionAtMs ?? answerByMs ?? nowMs, nowMs)
   const text =
     `It waits for batch ${number} of order ${shortId(taskId)}, which is of the same token and wallet and is ${status}: ` +
     "one is paid after the other."

@@ -2,7 +2,7 @@ import { Clock, Effect } from "effect"
 import { ChainClient, type ChainError } from "../chain/ChainClient.ts"
 import { Settings } from "../config/Settings.ts"
 import { type Batch, isFinal, isInFlight } from "../domain/Batch.ts"
-import { isAwaited } from "../domain/BatchLife.ts"
+import { isAwaited, isBusy } from "../domain/BatchLife.ts"
 import type { Refund } from "../domain/Refund.ts"
 import { messages, shortId, type Task } from "../domain/Task.ts"
 import { sum, zero } from "../domain/Usdc.ts"
@@ -94,9 +94,6 @@ export const noteTrouble = (walletId: WalletId, { reason }: ChainError) =>
  */
 const isOccupied = (work: WalletWork, task: Task, nowMs: number): boolean =>
   work.pausedTokens.has(task.token) || work.batches.some((batch) => isBusy(batch, nowMs) && batch.token === task.token)
-
-const isBusy = (batch: Batch, nowMs: number): boolean =>
-  isInFlight(batch) || (batch.status === "planned" && isAwaited(batch, nowMs))
 
 /** A stopped wallet pays nobody; what may be on its way already is looked after. */
 const isOpen = ({ stopped }: WalletWork, refund: Refund): boolean => stopped === undefined || refund.status === "signed"

@@ -1,5 +1,5 @@
 import { assert, layer } from "@effect/vitest"
-import { Clock, Effect } from "effect"
+import { Clock, Duration, Effect } from "effect"
 import { TestClock } from "effect/testing"
 import { NoOffer } from "../../src/mint/Minter.ts"
 import { explain } from "../../src/operator/explain.ts"
@@ -52,6 +52,22 @@ layer(Postgres.session())("why a paid order is not minted", (it) => {
       assert.strictEqual(text, "Batch 1 is paid next (Waiting: no answer).")
       assert.isAbove(atMs ?? 0, yield* Clock.currentTimeMillis)
     }).pipe(atWork())
+  )
+
+  it.effect("its price is asked: that, until when an answer may come, and that another order waits for it", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      world.manners.delay = () => Effect.never
+      const { who, task } = yield* paidOrder("ann", 5)
+      const other = yield* order(who, 3)
+      world.deposit(who.agentAddress, units(3))
+      yield* start
+      yield* pass(20)
+      const { text, atMs } = yield* nextOf(task)
+      assert.strictEqual(text, "Batch 1: the mint server is asked what it costs.")
+      assert.isAbove(atMs ?? 0, yield* Clock.currentTimeMillis)
+      assert.include((yield* nextOf(other)).text, `It waits for batch 1 of order ${short(task)}`)
+    }).pipe(atWork({ drainTimeout: Duration.zero }))
   )
 
   it.effect("it was refused: why, and when it is tried again", () =>

@@ -1,22 +1,26 @@
 import { Result } from "effect"
 import { type Address, parse } from "../../domain/Address.ts"
 import { type Batch, isInFlight } from "../../domain/Batch.ts"
+import { isBusy } from "../../domain/BatchLife.ts"
 import { messages } from "../../domain/Task.ts"
 import type { WalletId } from "../../domain/Wallet.ts"
 import type { StoredTask, Tables } from "../MemoryLedger.ts"
 import { type MintId, type MintsOf, type OpenTasks, type WalletWork, mintKey, mintRowKey } from "../TaskRepo.ts"
 import { reservations } from "./money.ts"
 import { faultOf } from "./pins.ts"
-import { byText, isHeld, isReserving, pausedBy, taskState, walletOf, walletState, sorted } from "./state.ts"
+import { batchesOf, byText, isHeld, isReserving, pausedBy, taskState, walletOf, walletState, sorted } from "./state.ts"
 
 export const dueWallets = (tables: Tables, nowMs: number, limit: number): ReadonlyArray<WalletId> => {
-  const inFlight = [...tables.batches.values()].filter(isInFlight)
-  const occupied = new Set(inFlight.flatMap(({ taskId, walletId, token }) => [taskId, `${walletId} ${token}`]))
+  const batches = [...tables.batches.values()]
+  const busy = batches.filter((batch) => isBusy(batch, nowMs))
+  const occupied = new Set(busy.flatMap(({ taskId, walletId, token }) => [taskId, `${walletId} ${token}`]))
   const dueMs = new Map<WalletId, number>()
   const note = (walletId: WalletId, atMs: number) => {
     if (atMs <= nowMs) dueMs.set(walletId, Math.min(atMs, dueMs.get(walletId) ?? atMs))
   }
-  for (const batch of inFlight) if (batch.nextActionAtMs !== undefined) note(batch.walletId, batch.nextActionAtMs)
+  for (const batch of batches.filter(isInFlight)) {
+    if (batch.nextActionAtMs !== undefined) note(batch.walletId, batch.nextActionAtMs)
+  }
   const isStopped = (id: WalletId, token?: Address) =>
     walletState(tables, id).stoppedReason !== undefined || pausedBy(tables, id, token) !== undefined
   for (const { walletId, status, nextActionAtMs } of tables.refunds.values()) {
@@ -27,7 +31,8 @@ export const dueWallets = (tables: Tables, nowMs: number, limit: number): Readon
     if (!isReserving(task) || isHeld(tables, task.id) || occupied.has(task.id)) continue
     if (occupied.has(`${task.walletId} ${task.token.toLowerCase()}`)) continue
     if (isStopped(task.walletId, parse(task.token))) continue
-    note(task.walletId, taskState(tables, task.id).nextActionAtMs ?? 0)
+    const asked = batchesOf(tables, task.id).map((batch) => (batch.status === "planned" ? (batch.answerByMs ?? 0) : 0))
+    note(task.walletId, Math.max(taskState(tables, task.id).nextActionAtMs ?? 0, ...asked))
   }
   return [...dueMs]
     .toSorted(([a, aMs], [b, bMs]) => aMs - bMs || byText(a, b))

@@ -7,13 +7,16 @@ import { instantOf } from "./TimeColumns.ts"
 
 /**
  * All that an executor may do now, as rows of `wallet_id, at, is_order`. `at` is null where nothing was ever put off. A
- * batch that is in flight gives its order nothing else to do, nor any other order of the same token and wallet: those
- * wait for it, as do orders that are held, and payments of what is stopped or paused.
+ * batch that is in flight, or whose price is asked, gives its order nothing else to do, nor any other order of the same
+ * token and wallet: those wait for it, as do orders that are held, and payments of what is stopped or paused.
  */
 export const dueWork = (sql: SqlClient.SqlClient, nowMs: number): Fragment => {
   const now = instantOf(sql, nowMs)
-  const flying = (which: Fragment) => sql`
-    EXISTS (SELECT 1 FROM ai_agent_batches b WHERE b.status IN ('signed', 'accepted', 'unknown', 'paid') AND ${which})`
+  const busy = (which: Fragment) => sql`
+    EXISTS (SELECT 1 FROM ai_agent_batches b WHERE (b.status IN ('signed', 'accepted', 'unknown', 'paid')
+      OR (b.status = 'planned' AND b.answer_by > ${now})) AND ${which})`
+  const answered = sql`
+    (SELECT max(b.answer_by) FROM ai_agent_batches b WHERE b.task_id = t.id AND b.status = 'planned')`
   return sql`
     SELECT b.wallet_id, b.next_action_at AS at, false AS is_order
     FROM ai_agent_batches b
@@ -24,14 +27,14 @@ export const dueWork = (sql: SqlClient.SqlClient, nowMs: number): Fragment => {
     WHERE r.status IN ('planned', 'signed') AND r.next_action_at <= ${now}
       AND (r.status = 'signed' OR (ws.stopped_at IS NULL AND NOT ${pausedFor(sql, sql`r.wallet_id`)}))
     UNION ALL
-    SELECT t.agent_wallet_id, s.next_action_at, true
+    SELECT t.agent_wallet_id, greatest(s.next_action_at, ${answered}), true
     FROM ai_agent_tasks t
     LEFT JOIN ai_agent_task_state s ON s.task_id = t.id
     LEFT JOIN ai_agent_wallet_state ws ON ws.wallet_id = t.agent_wallet_id
     WHERE t.status IN ('funded', 'processing') AND s.held_at IS NULL AND ws.stopped_at IS NULL
       AND (s.next_action_at IS NULL OR s.next_action_at <= ${now})
-      AND NOT ${flying(sql`b.task_id = t.id`)}
-      AND NOT ${flying(sql`b.wallet_id = t.agent_wallet_id AND lower(b.token) = lower(t.token_address)`)}
+      AND NOT ${busy(sql`b.task_id = t.id`)}
+      AND NOT ${busy(sql`b.wallet_id = t.agent_wallet_id AND lower(b.token) = lower(t.token_address)`)}
       AND NOT ${pausedFor(sql, sql`t.agent_wallet_id`, sql`t.token_address`)}`
 }
 

@@ -1,6 +1,6 @@
 import { assert } from "@effect/vitest"
 import { Effect } from "effect"
-import { lookAgain } from "../../../src/domain/BatchLife.ts"
+import { ask, didNothing, lookAgain } from "../../../src/domain/BatchLife.ts"
 import { TaskRepo } from "../../../src/task/TaskRepo.ts"
 import { LedgerFixture } from "../../support/LedgerFixture.ts"
 import {
@@ -20,6 +20,7 @@ import {
   saveTask,
   signed,
   taskOf,
+  TIP,
   TOKEN,
   workOf
 } from "./given.ts"
@@ -73,6 +74,22 @@ export const questionPromises = (promises: Promises): void => {
       const dueMs = live.nextActionAtMs ?? 0
       assert.deepStrictEqual(yield* repo.dueWallets(dueMs - 1, 10), [])
       assert.deepStrictEqual(yield* repo.dueWallets(dueMs, 10), [wallet.id])
+    })
+  )
+
+  promises(
+    "an order whose price is asked is due when no answer can come any more, and not before",
+    Effect.fnUntraced(function* () {
+      const repo = yield* TaskRepo
+      const wallet = yield* givenWallet()
+      const task = yield* givenPlanned(wallet)
+      const [answered, answerByMs] = [NOW_MS + 1_000, NOW_MS + 65_000]
+      const asked = yield* advance(yield* batchOf(task, 1), (batch) => ask(batch, TIP, answerByMs))
+      yield* givenFunded(wallet)
+      assert.deepStrictEqual(yield* repo.dueWallets(answered, 10), [])
+      assert.deepStrictEqual(yield* repo.dueWallets(answerByMs, 10), [wallet.id])
+      yield* advance(asked, (batch) => didNothing(batch, batch))
+      assert.deepStrictEqual(yield* repo.dueWallets(answered, 10), [wallet.id])
     })
   )
 
