@@ -130,7 +130,7 @@ export const accept = (batch: Batch, mintTxs: ReadonlyArray<Bytes32>, nowMs: num
     answerByMs: undefined,
     claims: batch.claims + 1,
     nextActionAtMs: nowMs + lookPauseMs(0),
-    reason: "the mint server accepted the payment, waiting for the chain"
+    reason: batch.status === "paid" ? batch.reason : "the mint server accepted the payment, waiting for the chain"
   })
 
 /** Write-ahead for a request about a live or paid batch: no other one leaves until it is answered. The chain is looked at. */
@@ -152,6 +152,10 @@ interface Doubt {
   readonly isOurs?: boolean
 }
 
+/** An answer to what was sent before the chain showed the payment: what that showed goes on as it is. */
+const isLate = ({ status, statusSinceMs, triedAtMs }: Batch): boolean =>
+  status === "paid" && triedAtMs !== undefined && triedAtMs <= statusSinceMs
+
 /** The answer proves nothing. A payment that the chain has shown stays paid. */
 export const doubt = (
   batch: Batch,
@@ -164,8 +168,8 @@ export const doubt = (
     triedAtMs: nowMs,
     answerByMs: undefined,
     said: isOurs ? batch.said : noted(batch.said, reason),
-    nextActionAtMs: lookAtMs,
-    reason,
+    nextActionAtMs: isLate(batch) ? Math.max(nowMs, batch.nextActionAtMs ?? nowMs) : lookAtMs,
+    reason: isLate(batch) ? batch.reason : reason,
     reference
   })
 

@@ -83,10 +83,11 @@ export const alone = <A, E, R, B, E2, R2>(
 
 const keyOf = (taskId: TaskId): string => `unwritable:${taskId}`
 
-const tell = Effect.fnUntraced(function* (taskId: TaskId, { message }: LedgerError) {
-  const words = `Task ${shortId(taskId)} cannot be written, and waits until it can: ${message}`
+/** Of a lock only the log tells: most of them are gone in a moment. */
+const tell = Effect.fnUntraced(function* (taskId: TaskId, error: LedgerError) {
+  const words = `Task ${shortId(taskId)} cannot be written, and waits until it can: ${error.message}`
   yield* Log.warnOnce(keyOf(taskId), `⚠️ ${words}`, { task: taskId })
-  yield* Incidents.raise(keyOf(taskId), words)
+  if (isRefusal(error)) yield* Incidents.raise(keyOf(taskId), words)
 })
 
 const isRefused = (error: unknown): error is LedgerError =>

@@ -21,10 +21,25 @@ const ACTORS_MAX = 1_000
 /** An actor whose next work is further away ends; the mint loop wakes the wallet when the time has come. */
 const LINGER_MS = 60_000
 
+/** Until when a wallet leaves everything alone: after trouble, or where a request changed nothing. It outlives its actor. */
+interface Rest {
+  untilMs: number
+}
+
+const prolong = (rest: Rest, untilMs: number): void => void (rest.untilMs = Math.max(rest.untilMs, untilMs))
+
+const restOf = (rests: Map<WalletId, Rest>, walletId: WalletId): Rest => {
+  const rest = rests.get(walletId) ?? { untilMs: 0 }
+  rests.set(walletId, rest)
+  return rest
+}
+
+/** No rest is longer, even where the clock was set back meanwhile. */
+const REST_MS_MAX = 60_000
+
 interface Actor {
   readonly mailbox: Queue.Queue<void>
-  /** Until when it leaves everything alone: after trouble, or where a request changed nothing. */
-  restUntilMs: number
+  readonly rest: Rest
   /** Done once nothing new may begin. */
   readonly stopping: Deferred.Deferred<void>
 }
@@ -41,13 +56,13 @@ export const layerNoDeps = Layer.effect(
     const { drainTimeout } = yield* Settings
     const outside = yield* Effect.context<Exclude<WalletServices, ServerRequests>>()
     const actors = new Map<WalletId, Actor>()
+    const rests = new Map<WalletId, Rest>()
     const fibers = yield* FiberSet.make<void>()
     const turns = yield* Semaphore.make(TURNS_AT_ONCE)
     const stopping = yield* Deferred.make<void>()
 
     const requests = yield* makeRequests(outside, (walletId, restUntilMs): Effect.Effect<void> => {
-      const actor = actors.get(walletId)
-      if (actor !== undefined) actor.restUntilMs = Math.max(actor.restUntilMs, restUntilMs)
+      prolong(restOf(rests, walletId), restUntilMs)
       return wake(walletId)
     })
 
@@ -60,7 +75,7 @@ export const layerNoDeps = Layer.effect(
       )
 
     const start = Effect.fnUntraced(function* (walletId: WalletId) {
-      const actor: Actor = { mailbox: yield* Queue.sliding<void>(1), restUntilMs: 0, stopping }
+      const actor: Actor = { mailbox: yield* Queue.sliding<void>(1), rest: restOf(rests, walletId), stopping }
       actors.set(walletId, actor)
       const ended = Effect.suspend(() => {
         actors.delete(walletId)
@@ -103,10 +118,11 @@ export const layerNoDeps = Layer.effect(
 const live = Effect.fnUntraced(function* <R>(actor: Actor, turn: Effect.Effect<Turn, never, R>) {
   while (!(yield* Deferred.isDone(actor.stopping))) {
     // The mint loop wakes whoever is due: a pause after trouble would be none if that ended it.
-    const troubleMs = pauseUntil(actor.restUntilMs, yield* Clock.currentTimeMillis)
-    if (troubleMs > 0) yield* rest(actor, troubleMs, false)
+    const restMs = Math.min(pauseUntil(actor.rest.untilMs, yield* Clock.currentTimeMillis), REST_MS_MAX)
+    actor.rest.untilMs = 0
+    if (restMs > 0) yield* rest(actor, restMs, false)
     const { dueMs, inTrouble } = yield* turn
-    if (inTrouble) actor.restUntilMs = dueMs ?? 0
+    if (inTrouble) prolong(actor.rest, dueMs ?? 0)
     const pauseMs = pauseUntil(dueMs, yield* Clock.currentTimeMillis)
     const wasWoken = (yield* Queue.size(actor.mailbox)) > 0
     if (pauseMs > LINGER_MS && !wasWoken) return

@@ -28,4 +28,4 @@ export const asItIsNow = Effect.fnUntraced(function* (sent: Batch) {
 })
 
 const isSameSend = (sent: Batch, now: Batch): boolean =>
-  now.sends === sent.sends && now.window?.validBefore === sent.window?.validBefore
+  now.sends === sent.sends && now.answerByMs === sent.answerByMs && now.window?.validBefore === sent.window?.validBefore

@@ -3,7 +3,7 @@ import { ChainClient, type Mint } from "../chain/ChainClient.ts"
 import { Settings } from "../config/Settings.ts"
 import type { Bytes32 } from "../domain/Address.ts"
 import type { Batch } from "../domain/Batch.ts"
-import { CLAIMS_MAX, deliver, isForAllOfIt, lookAgain, resendAtMs } from "../domain/BatchLife.ts"
+import { CLAIMS_MAX, deliver, isAwaited, isForAllOfIt, lookAgain, resendAtMs } from "../domain/BatchLife.ts"
 import { counted } from "../domain/counted.ts"
 import { mintsOf } from "../domain/Delivery.ts"
 import { messages, shortId } from "../domain/Task.ts"
@@ -43,7 +43,7 @@ export const deliverBatch = Effect.fn("Wallet.deliverBatch")(function* (work: Wa
   if (mints.length > 0) return yield* record(work, batch, mints)
   yield* warnWhenLate(batch, nowMs)
   // What is there is not asked for again, though it is not in the transactions that the server named.
-  if (unclaimed.length === 0 && !work.held.has(batch.taskId)) {
+  if (unclaimed.length === 0 && !work.held.has(batch.taskId) && !isAwaited(batch, nowMs)) {
     const mined = yield* namedAndMined(batch)
     const mayAsk = mined.length === 0 && askable
     const why = yield* whyHeld(batch, { mined, mayAsk, nowMs })

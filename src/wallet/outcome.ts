@@ -10,7 +10,7 @@ import { messages, shortId, type Task } from "../domain/Task.ts"
 import { holdTask } from "../ops/hold.ts"
 import * as Incidents from "../ops/Incidents.ts"
 import * as Log from "../ops/Log.ts"
-import { type LedgerError, type TaskChange, TaskRepo } from "../task/TaskRepo.ts"
+import { LedgerError, type TaskChange, TaskRepo } from "../task/TaskRepo.ts"
 import { Outage } from "./Outage.ts"
 import { LOCKED_PAUSE_MS, UNWRITABLE_PAUSE_MS } from "./pace.ts"
 
@@ -70,6 +70,15 @@ export const pauseTask = Effect.fnUntraced(function* (task: Task, pauseMs: numbe
 /** A row of the order cannot be written: a pause is ours alone, and no change of that row. */
 export const pauseUnwritable = (task: Task) => (error: LedgerError) =>
   pauseTask(task, error.reason === "Contended" ? LOCKED_PAUSE_MS : UNWRITABLE_PAUSE_MS)
+
+/** Holds an order. `false` where another program holds its row, or it has ended: it is looked at again. */
+export const holdOrder = ({ id }: Task, reason: string) => Effect.map(holdTask(id, reason), (held) => held.has(id))
+
+/** Where another program holds the order's row, not even a pause can be noted: others have their turn. */
+export const unlessLocked = <A, E, R>(work: Effect.Effect<A, E | LedgerError, R>) =>
+  Effect.catchIf(work, isLocked, () => Effect.undefined)
+
+const isLocked = (error: unknown): error is LedgerError => error instanceof LedgerError && error.reason === "Contended"
 
 /** The environment did not answer: everybody waits, no retry is burnt. */
 export const pauseForOutage = Effect.fnUntraced(function* (task: Task, reason: string) {

@@ -1,5 +1,7 @@
 import { Clock, Duration, Effect } from "effect"
 import { Settings } from "../config/Settings.ts"
+import type { SignedWindow } from "../domain/Batch.ts"
+import { type Block, headTimeMs } from "../domain/Block.ts"
 
 /** Time beyond `MINT_TIMEOUT` for the answer to be stored, before anyone looks after the request. */
 export const ANSWER_MARGIN_MS = 5_000
@@ -15,6 +17,19 @@ export const confirmMs = Effect.map(
   Settings,
   ({ confirmations, network }) => (confirmations + 1) * network.blockSeconds * 1000
 )
+
+/** The time of the chain's newest block, by one that counts. */
+export const headMs = (block: Block) =>
+  Effect.map(Settings, ({ confirmations, network: { blockSeconds } }) =>
+    headTimeMs(block, { confirmations, blockSeconds })
+  )
+
+/** Bytes that could no longer be settled in time are not sent again. */
+const RESEND_MARGIN_MS = 15_000
+
+/** Whether a payment that leaves now can still be settled, by the chain's time. */
+export const canBeSettled = ({ validBefore }: SignedWindow, chainMs: number): boolean =>
+  chainMs + RESEND_MARGIN_MS < validBefore * 1000
 
 /** How soon to try again where another program holds a row. */
 export const LOCKED_PAUSE_MS = 5_000

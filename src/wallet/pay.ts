@@ -13,11 +13,19 @@ import { type Standstill, standstillOf, type UsdcState } from "../domain/UsdcSta
 import { Minter, type MintQuote, type NoOffer } from "../mint/Minter.ts"
 import * as Clocks from "../ops/Clocks.ts"
 import { alone } from "../ops/eachAlone.ts"
-import { holdTask } from "../ops/hold.ts"
 import * as Log from "../ops/Log.ts"
 import { TaskRepo } from "../task/TaskRepo.ts"
 import { mintsUnpaid } from "./mints.ts"
-import { pauseForOutage, pauseTask, pauseUnwritable, refuseTask, setAside, stallTask } from "./outcome.ts"
+import {
+  holdOrder,
+  pauseForOutage,
+  pauseTask,
+  pauseUnwritable,
+  unlessLocked,
+  refuseTask,
+  setAside,
+  stallTask
+} from "./outcome.ts"
 import { Outage, STANDSTILL_MS } from "./Outage.ts"
 import { answerByMs } from "./pace.ts"
 import { type Asking, askFor, askPrice, dismiss, lookBack, noteDone, waitForClaimed } from "./price.ts"
@@ -62,8 +70,11 @@ export const payBatch = Effect.fn("Wallet.payBatch")(function* (work: OpenWork, 
   if (!asksForPrice) return yield* payAtPrice({ ...planned, asking: batch })
   const asking = yield* askFor(batch, task, seen)
   if (asking === undefined) return false
-  const paying = alone(task.id, payAtPrice({ ...planned, asking }), pauseUnwritable(task))
-  yield* (yield* ServerRequests).start(batch.walletId, paying)
+  const request = unlessLocked(alone(task.id, payAtPrice({ ...planned, asking }), pauseUnwritable(task)))
+  yield* (yield* ServerRequests).start(
+    batch.walletId,
+    Effect.map(request, (changed) => changed === true)
+  )
   return true
 })
 
@@ -126,7 +137,7 @@ const prepare = Effect.fnUntraced(function* ({ work, task, batch, asking, state 
   if (Result.isSuccess(signature)) {
     return Result.succeed({ signed, accepted: offer.success, signature: signature.success, nowMs })
   }
-  return Result.fail(Effect.as(holdTask(task.id, messages.held(signature.failure.message)), true))
+  return Result.fail(holdOrder(task, messages.held(signature.failure.message)))
 })
 
 /** Everybody waits for USDC to move again; a blacklisted wallet has all its orders held, a payee the one it is for. */
@@ -137,7 +148,8 @@ const standAside = Effect.fnUntraced(function* (work: OpenWork, task: Task, stan
     standstill,
     tasks.map(({ id }) => id)
   )
-  return true
+  // What could not be held is looked at again in a moment, and not at once.
+  return false
 })
 
 /** The order waits or is refused, and only then may the price be asked again. */

@@ -8,11 +8,10 @@ import { type Block, blockBefore } from "../domain/Block.ts"
 import { counted } from "../domain/counted.ts"
 import { messages, remainingCost, shortId, type Task, V1_AUTHORIZATION_MS } from "../domain/Task.ts"
 import { format, minus, sum, times, type Usdc, zero } from "../domain/Usdc.ts"
-import { holdTask } from "../ops/hold.ts"
 import * as Log from "../ops/Log.ts"
 import { TaskRepo } from "../task/TaskRepo.ts"
 import { type Known, NOTHING_KNOWN, readKnown } from "./known.ts"
-import { completeTask, pauseTask } from "./outcome.ts"
+import { completeTask, holdOrder, pauseTask } from "./outcome.ts"
 import type { OpenWork } from "./work.ts"
 
 /** How soon to look again where the chain cannot tell yet. */
@@ -115,7 +114,7 @@ const cut = Effect.fnUntraced(function* (work: OpenWork, task: Task, { payments,
   })
 })
 
-const holdAnd = (task: Task, reason: string) => Effect.as(holdTask(task.id, messages.held(reason)), true)
+const holdAnd = (task: Task, reason: string) => holdOrder(task, messages.held(reason))
 
 const startProcessing = Effect.fnUntraced(function* (task: Task, batches: ReadonlyArray<Batch>) {
   const repo = yield* TaskRepo

@@ -1,4 +1,5 @@
 import { Clock, Effect, Result } from "effect"
+import { ChainClient } from "../chain/ChainClient.ts"
 import { Settings } from "../config/Settings.ts"
 import type { Batch, SignedWindow } from "../domain/Batch.ts"
 import { answered, awaitAnswer, doubt, resend, resendPauseMs } from "../domain/BatchLife.ts"
@@ -11,8 +12,9 @@ import { alone } from "../ops/eachAlone.ts"
 import * as Log from "../ops/Log.ts"
 import { TaskRepo, type WalletWork } from "../task/TaskRepo.ts"
 import { saveAnswer } from "./answered.ts"
+import { mintsFor } from "./mints.ts"
 import { Outage } from "./Outage.ts"
-import { ANSWER_MARGIN_MS, answerByMs } from "./pace.ts"
+import { ANSWER_MARGIN_MS, answerByMs, canBeSettled, headMs } from "./pace.ts"
 import { send, signatureOf } from "./send.ts"
 import { ServerRequests } from "./ServerRequests.ts"
 
@@ -60,6 +62,7 @@ const askAndSend = Effect.fn("Wallet.askAndSend")(function* (resending: Resendin
   if (Result.isFailure(offer)) return yield* sendLater(asking, offer.failure)
   const signature = yield* Effect.result(signatureOf(wallet, asking))
   if (Result.isFailure(signature)) return yield* sendLater(asking, signature.failure.message)
+  if (!(yield* isWorthSending(resending))) return yield* saveAnswer(asking, stopAsking)
   const claimed = yield* claim(asking)
   if (claimed === undefined) return false
   yield* Log.info(`🔁 Sending the same payment again: task ${shortId(asking.taskId)}, batch ${asking.number}`, {
@@ -69,6 +72,15 @@ const askAndSend = Effect.fn("Wallet.askAndSend")(function* (resending: Resendin
   })
   const claimedAtMs = claimed.triedAtMs ?? askedAtMs
   return yield* send(claimed, quoted.success, offer.success, signature.success, { task, claimedAtMs })
+})
+
+const stopAsking = (now: Batch) => ({ before: now, after: answered(now) })
+
+/** While the server thought about its offer a payment may have lapsed, or its mints have come. */
+const isWorthSending = Effect.fnUntraced(function* ({ asking, window }: Resending) {
+  if (asking.status === "paid") return true
+  const isInTime = canBeSettled(window, yield* headMs(yield* (yield* ChainClient).confirmedBlock))
+  return isInTime && (yield* mintsFor(asking, true)).length === 0
 })
 
 /** An offer that the payment fits as it was signed. */

@@ -14,7 +14,7 @@ import {
   seenMinted,
   weigh
 } from "../domain/BatchLife.ts"
-import { type Block, headTimeMs } from "../domain/Block.ts"
+import type { Block } from "../domain/Block.ts"
 import { messages, shortId } from "../domain/Task.ts"
 import { format, zero } from "../domain/Usdc.ts"
 import type { Standstill } from "../domain/UsdcState.ts"
@@ -27,7 +27,7 @@ import { saveAnswer } from "./answered.ts"
 import { deliverBatch } from "./deliver.ts"
 import { mintsFor, neverPaidFor } from "./mints.ts"
 import { holdStalled, setAside } from "./outcome.ts"
-import { answerByMs, confirmMs } from "./pace.ts"
+import { answerByMs, canBeSettled, confirmMs, headMs } from "./pace.ts"
 import { noteProofs } from "./proofs.ts"
 import { Outage, STANDSTILL_MS } from "./Outage.ts"
 import { resendPayment } from "./resend.ts"
@@ -38,9 +38,6 @@ import { holdWhere, standstillFor } from "./standstill.ts"
 const ACCEPTED_LOOKS = 7
 
 const GONE_FOR_EVER = "its order was completed, and its payment left the chain and can never be made again"
-
-/** Bytes that could no longer be settled in time are not sent again. */
-const RESEND_MARGIN_MS = 15_000
 
 /**
  * Looks after payments in flight: one question to the chain for all of them, then each by what was proven. The same
@@ -152,14 +149,12 @@ const logPaid = (batch: Batch, { tx, value }: Extract<AuthorizationOutcome, { _t
 
 /** Nothing is proven: look again, or send the identical bytes once more. */
 const wait = Effect.fnUntraced(function* ({ work, batch, window, block, standstill }: Looked) {
-  const { maxRetryCount, confirmations, network } = yield* Settings
-  const { blockSeconds } = network
+  const { maxRetryCount } = yield* Settings
   const repo = yield* TaskRepo
   const nowMs = yield* Clock.currentTimeMillis
   const task = work.tasks.find((candidate) => candidate.id === batch.taskId)
   const acceptedLately = batch.status === "accepted" && batch.looks < ACCEPTED_LOOKS
-  const headMs = headTimeMs(block, { confirmations, blockSeconds })
-  const inTime = headMs + RESEND_MARGIN_MS < window.validBefore * 1000
+  const inTime = canBeSettled(window, yield* headMs(block))
   const isMoving = (yield* (yield* Outage).standstillMs(block)) <= STANDSTILL_MS
   const { takesAgain } = yield* Minter
   const isStill = standstill !== undefined || !isMoving
@@ -175,6 +170,12 @@ const wait = Effect.fnUntraced(function* ({ work, batch, window, block, standsti
   return yield* followUp(batch, looked, batch.reference)
 })
 
+/** What the server says of a payment that the chain has not shown. */
+const noted = (now: Batch, said: string | undefined): Batch => ({
+  ...answered(now),
+  reason: now.status === "paid" ? now.reason : (said ?? now.reason)
+})
+
 /** The server is asked what became of the payment: it has a word that decides nothing. */
 const followUp = Effect.fnUntraced(function* (before: Batch, looked: Batch, reference: string) {
   const after = { ...looked, answerByMs: yield* answerByMs }
@@ -182,7 +183,7 @@ const followUp = Effect.fnUntraced(function* (before: Batch, looked: Batch, refe
   const asking = Effect.gen(function* () {
     const said = yield* (yield* Minter).follow(reference)
     const sent = { ...after, version: before.version + 1 }
-    return yield* saveAnswer(sent, (now) => ({ before: now, after: { ...answered(now), reason: said ?? now.reason } }))
+    return yield* saveAnswer(sent, (now) => ({ before: now, after: noted(now, said) }))
   })
   yield* (yield* ServerRequests).start(before.walletId, asking)
   return true

@@ -1,6 +1,7 @@
 import { Clock, Effect } from "effect"
 import { ChainClient, type ChainError } from "../chain/ChainClient.ts"
 import { Settings } from "../config/Settings.ts"
+import type { Address } from "../domain/Address.ts"
 import { type Batch, isFinal, isInFlight } from "../domain/Batch.ts"
 import { isAwaited, isBusy } from "../domain/BatchLife.ts"
 import type { Refund } from "../domain/Refund.ts"
@@ -9,8 +10,8 @@ import { sum, zero } from "../domain/Usdc.ts"
 import type { WalletId } from "../domain/Wallet.ts"
 import { alone } from "../ops/eachAlone.ts"
 import { holdTask } from "../ops/hold.ts"
-import { LedgerError, TaskRepo, type WalletWork } from "../task/TaskRepo.ts"
-import { completeTask, failTask, noteWaiting, pauseTask, pauseUnwritable } from "./outcome.ts"
+import { TaskRepo, type WalletWork } from "../task/TaskRepo.ts"
+import { completeTask, failTask, holdOrder, noteWaiting, pauseTask, pauseUnwritable, unlessLocked } from "./outcome.ts"
 import { LOCKED_PAUSE_MS, OUTRUN_PAUSE_MS } from "./pace.ts"
 import { payBatch } from "./pay.ts"
 import { planTask } from "./plan.ts"
@@ -38,18 +39,16 @@ export const takeTurn = Effect.fn("Wallet.takeTurn")(function* (walletId: Wallet
   const open = work.stopped === undefined ? withWallet(work) : undefined
   if (open === undefined) return nextDueMs(work, nowMs)
   const movable = open.tasks.filter((task) => (task.nextActionAtMs ?? 0) <= nowMs && !isOccupied(work, task, nowMs))
+  const outrun = new Set<Address>()
   for (const task of movable) {
+    if (outrun.has(task.token)) continue
     const changed = yield* unlessLocked(alone(task.id, moveTask(open, task), pauseUnwritable(task)))
-    if (changed !== undefined) return nextTurnMs(nowMs, changed)
+    if (changed === true) return nowMs
+    if (changed === false) outrun.add(task.token)
   }
+  if (outrun.size > 0) return nextTurnMs(nowMs, false)
   return movable.length > 0 ? nowMs + LOCKED_PAUSE_MS : nextDueMs(work, nowMs)
 })
-
-/** Where another program holds the order's row, not even a pause can be noted: the next order has its turn. */
-const unlessLocked = <A, E, R>(work: Effect.Effect<A, E | LedgerError, R>) =>
-  Effect.catchIf(work, isLocked, () => Effect.undefined)
-
-const isLocked = (error: unknown): error is LedgerError => error instanceof LedgerError && error.reason === "Contended"
 
 const nextTurnMs = (nowMs: number, changed: boolean): number => (changed ? nowMs : nowMs + OUTRUN_PAUSE_MS)
 
@@ -117,8 +116,7 @@ const moveTask = Effect.fnUntraced(function* (work: OpenWork, task: Task) {
   const planned = batches.find((batch) => batch.status === "planned")
   if (planned !== undefined) return yield* payBatch(work, task, planned)
   if (batches.every(isFinal)) return yield* finish(task)
-  yield* holdTask(task.id, batches.find((batch) => batch.status === "held")?.reason ?? "a batch is held")
-  return true
+  return yield* holdOrder(task, batches.find((batch) => batch.status === "held")?.reason ?? "a batch is held")
 })
 
 /** Refused too often. Where that was for want of money, which is no fault of the order, a person has to find it. */
@@ -133,14 +131,12 @@ const giveUp = Effect.fnUntraced(function* (work: OpenWork, task: Task, batches:
   if (balance >= unpaid) return yield* failTask(task, task.retryCount, task.lastRefusal ?? "refused")
   const nowMs = yield* Clock.currentTimeMillis
   if (!(yield* (yield* TaskRepo).saveTask(task, { retryCount: 0 }, nowMs))) return false
-  yield* holdTask(task.id, messages.held(messages.shortOfMoney(unpaid, balance)))
-  return true
+  return yield* holdOrder(task, messages.held(messages.shortOfMoney(unpaid, balance)))
 })
 
 /** All is delivered. Where the count of the order says otherwise, somebody has changed it. */
 const finish = Effect.fnUntraced(function* (task: Task) {
   if (yield* completeTask(task)) return true
   const counted = `mints_completed is ${task.mintsCompleted}, quantity is ${task.quantity}`
-  yield* holdTask(task.id, messages.held(`every batch is delivered, but ${counted}`))
-  return true
+  return yield* holdOrder(task, messages.held(`every batch is delivered, but ${counted}`))
 })

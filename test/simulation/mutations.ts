@@ -206,6 +206,11 @@ export const MUTATIONS: ReadonlyArray<Mutation> = [
         file: "src/wallet/settle.ts",
         find: "if (takesAgain && mayGo && !isMinted)",
         replace: "if (takesAgain && mayGo && (!isMinted || mayGo))"
+      },
+      {
+        file: "src/wallet/resend.ts",
+        find: "return isInTime && (yield* mintsFor(asking, true)).length === 0",
+        replace: "return isInTime"
       }
     ],
     withinSeeds: 100
@@ -290,8 +295,8 @@ export const MUTATIONS: ReadonlyArray<Mutation> = [
     patches: [
       {
         file: "src/domain/BatchLife.ts",
-        find: "nextActionAtMs: lookAtMs,",
-        replace: "nextActionAtMs: lookAtMs > 0 ? undefined : lookAtMs,"
+        find: "batch.nextActionAtMs ?? nowMs) : lookAtMs,",
+        replace: "batch.nextActionAtMs ?? nowMs) : lookAtMs > 0 ? undefined : lookAtMs,"
       }
     ],
     withinSeeds: 20

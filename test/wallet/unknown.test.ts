@@ -1,5 +1,5 @@
 import { assert, layer } from "@effect/vitest"
-import { Effect } from "effect"
+import { Duration, Effect } from "effect"
 import { SqlClient } from "effect/sql"
 import { local } from "../../src/config/Network.ts"
 import { address, type Bytes32 } from "../../src/domain/Address.ts"
@@ -347,5 +347,25 @@ layer(Postgres.session())("a payment", (it) => {
       yield* pass(120)
       assert.strictEqual(world.payments.length, sent)
     }).pipe(inMemory())
+  )
+
+  it.effect("that lapsed while the server thought about its offer is not sent any more", () =>
+    Effect.gen(function* () {
+      const world = yield* World
+      const ann = yield* paidOrder("ann", 5)
+      const sentMs: Array<readonly [number, number]> = []
+      world.manners.pay = ({ payment }) => {
+        sentMs.push([world.sentAtMs.at(-1) ?? 0, payment.validBefore * 1000])
+        if (sentMs.length > 1) delete world.manners.delay
+        return sentMs.length > 1 ? undefined : lost
+      }
+      yield* start
+      yield* pass(12)
+      assert.strictEqual(sentMs.length, 1)
+      world.manners.delay = (request) => (request === "quote" ? Effect.sleep("50 seconds") : Effect.void)
+      yield* pass(300)
+      for (const [atMs, validBeforeMs] of sentMs) assert.isBelow(atMs, validBeforeMs)
+      yield* isDoneOnce(ann, 5)
+    }).pipe(inMemory({ authorizationWindow: Duration.seconds(45) }))
   )
 })

@@ -65,21 +65,24 @@ export const walletWork = Effect.fnUntraced(function* (on: Statements, walletId:
 const readWork = Effect.fnUntraced(function* (on: Statements, walletId: WalletId) {
   const { sql, time } = on
   const id = sql`${walletId}::uuid`
-  // Batches come first: what an order waits for is written before its batch is free again for the next request.
+  // Each statement sees the ledger of its own moment. Batches come first: what an order waits for is written before its
+  // batch is free again for the next request. An order whose batches were not to be seen yet is left for the next turn.
   const batches = yield* sql`
     SELECT ${batchColumns(sql)}, s.held_at IS NOT NULL AS held,
       coalesce(t.status = 'completed', false) AS is_completed
     FROM ai_agent_batches b
     LEFT JOIN ai_agent_task_state s ON s.task_id = b.task_id
-    JOIN ai_agent_tasks t ON t.id = b.task_id
+    LEFT JOIN ai_agent_tasks t ON t.id = b.task_id
     WHERE b.wallet_id = ${id} AND (b.status IN ('signed', 'accepted', 'unknown', 'paid')
       OR (t.status IN ('funded', 'processing') AND s.held_at IS NULL))
     ORDER BY b.task_id, b.number`
+  const seen = (yield* Schema.decodeUnknownEffect(Holds)(batches)).map((row) => row.task_id)
   const tasks = yield* sql`
     SELECT ${taskColumns(sql, time)}
     FROM ai_agent_tasks t
     LEFT JOIN ai_agent_task_state s ON s.task_id = t.id
-    WHERE t.agent_wallet_id = ${id} AND t.status IN ('funded', 'processing') AND s.held_at IS NULL
+    WHERE (t.id = ANY(${seen}::uuid[]) OR NOT EXISTS (SELECT 1 FROM ai_agent_batches b WHERE b.task_id = t.id))
+      AND t.agent_wallet_id = ${id} AND t.status IN ('funded', 'processing') AND s.held_at IS NULL
     ORDER BY t.created_at, t.id`
   const wallets = yield* sql`
     SELECT ${walletColumns(sql)}, pins.pinned_user, pins.pinned_agent, pins.twin, coalesce(ws.proven_block, 0) AS proven_block,

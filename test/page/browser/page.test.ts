@@ -166,7 +166,7 @@ describe("the page", () => {
     assert.match(await page.innerText("#announcer"), /^Held, order b3319f58: batch 4 /)
     assert.match(await page.title(), /^\(2\) 7 open orders · base/)
     await page.click(".alert .copy")
-    await page.waitForFunction("document.getElementById('announcer').textContent === 'Copied'")
+    await page.waitForSelector("#announcer:text-is('Copied')", { state: "attached" })
     const copied = await page.evaluate("navigator.clipboard.readText()")
     assert.strictEqual(copied, "npm run -s ai-mint -- tasks explain b3319f58")
     await context.clearPermissions()
@@ -310,7 +310,7 @@ describe("the dialog of an order", () => {
     await page.keyboard.press("Escape")
     await page.waitForSelector("dialog:not([open])", { state: "attached" })
     assert.strictEqual(await active(), "named")
-    await page.waitForFunction("location.hash === ''")
+    await page.waitForURL((url) => url.hash === "")
   })
 
   it("goes and comes with the browser's way back and forth", async () => {
@@ -326,7 +326,7 @@ describe("the dialog of an order", () => {
     await page.goForward()
     await page.waitForSelector("dialog[open] .timeline")
     await page.click("#explain-close")
-    await page.waitForFunction("location.hash === ''")
+    await page.waitForURL((url) => url.hash === "")
   })
 
   it("leaves an address without the order where it was opened by a link", async () => {
@@ -334,7 +334,7 @@ describe("the dialog of an order", () => {
     const { page } = await tabAt(`${fake.url}/#task=${ID}`)
     await page.waitForSelector("dialog[open] .timeline")
     await page.keyboard.press("Escape")
-    await page.waitForFunction("location.hash === ''")
+    await page.waitForURL((url) => url.hash === "")
     assert.isTrue(await page.isHidden("dialog"))
   })
 
