@@ -51,6 +51,13 @@ export const resendAtMs = (batch: Batch, confirmMs: number): number =>
 export const isAwaited = ({ answerByMs }: Batch, nowMs: number): boolean =>
   answerByMs !== undefined && nowMs < answerByMs
 
+/** No look is put off for so long: a later time was written by a clock that was ahead, and counts for nothing. */
+export const LOOK_FAR_MS = 600_000
+
+/** When a batch in flight is looked at next. */
+export const lookDueMs = ({ nextActionAtMs = 0 }: Batch, nowMs: number): number =>
+  nextActionAtMs - nowMs > LOOK_FAR_MS ? nowMs : nextActionAtMs
+
 /** In flight, or its price is asked: nothing else of its order, its wallet and its token is begun meanwhile. */
 export const isBusy = (batch: Batch, nowMs: number): boolean =>
   isInFlight(batch) || (batch.status === "planned" && isAwaited(batch, nowMs))

@@ -52,7 +52,8 @@ export class Outage extends Context.Service<
     return Outage.of({
       // Many wallets fail in the same moment: only a failure after the pause makes the next one longer.
       failed: Effect.flatMap(Clock.currentTimeMillis, (nowMs) => {
-        const isAnother = nowMs >= untilMs
+        // No pause is longer: the clock was set back since that one was made.
+        const isAnother = nowMs >= untilMs || untilMs - nowMs > PAUSE_MS_MAX
         if (isAnother) untilMs = nowMs + Math.min(PAUSE_MS_MAX, PAUSE_MS_FIRST * 2 ** pauses++)
         return Effect.as(Metrics.outageSeen(isAnother), untilMs - nowMs)
       }),

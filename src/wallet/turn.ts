@@ -3,7 +3,7 @@ import { ChainClient, type ChainError } from "../chain/ChainClient.ts"
 import { Settings } from "../config/Settings.ts"
 import type { Address } from "../domain/Address.ts"
 import { type Batch, isFinal, isInFlight } from "../domain/Batch.ts"
-import { isAwaited, isBusy } from "../domain/BatchLife.ts"
+import { isAwaited, isBusy, lookDueMs } from "../domain/BatchLife.ts"
 import type { Refund } from "../domain/Refund.ts"
 import { messages, shortId, type Task } from "../domain/Task.ts"
 import { sum, zero } from "../domain/Usdc.ts"
@@ -32,7 +32,7 @@ export const takeTurn = Effect.fn("Wallet.takeTurn")(function* (walletId: Wallet
   const work = yield* repo.walletWork(walletId)
   for (const { taskId, reason } of work.bad) yield* holdTask(taskId, reason)
   yield* noteWaits(work, nowMs)
-  const due = work.batches.filter((batch) => isInFlight(batch) && (batch.nextActionAtMs ?? 0) <= nowMs)
+  const due = work.batches.filter((batch) => isInFlight(batch) && lookDueMs(batch, nowMs) <= nowMs)
   if (due.length > 0) return nextTurnMs(nowMs, yield* settleBatches(work, due))
   const refund = work.refunds.find((candidate) => isOpen(work, candidate) && (candidate.nextActionAtMs ?? 0) <= nowMs)
   if (refund !== undefined) return nextTurnMs(nowMs, yield* moveRefund(work, refund))
@@ -100,12 +100,13 @@ const isOpen = ({ stopped }: WalletWork, refund: Refund): boolean => stopped ===
 const nextDueMs = (work: WalletWork, nowMs: number): number | undefined => {
   const tasks = work.stopped === undefined ? work.tasks.filter((task) => !isOccupied(work, task, nowMs)) : []
   const refunds = work.refunds.filter((refund) => isOpen(work, refund))
-  const due = [...work.batches.filter(isInFlight), ...refunds, ...tasks].map((one) => one.nextActionAtMs ?? 0)
+  const looks = work.batches.filter(isInFlight).map((batch) => lookDueMs(batch, nowMs))
+  const due = [...refunds, ...tasks].map((one) => one.nextActionAtMs ?? 0)
   // A price that is asked brings news at its answer. Where that never comes, from then on it is looked for what it did.
   const asked = work.batches.flatMap((batch) =>
     batch.status === "planned" && isAwaited(batch, nowMs) ? [batch.answerByMs ?? 0] : []
   )
-  return [...due, ...asked].toSorted((a, b) => a - b)[0]
+  return [...looks, ...due, ...asked].toSorted((a, b) => a - b)[0]
 }
 
 const moveTask = Effect.fnUntraced(function* (work: OpenWork, task: Task) {

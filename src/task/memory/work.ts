@@ -1,7 +1,7 @@
 import { Result } from "effect"
 import { type Address, parse } from "../../domain/Address.ts"
 import { type Batch, isInFlight } from "../../domain/Batch.ts"
-import { isBusy } from "../../domain/BatchLife.ts"
+import { isBusy, lookDueMs } from "../../domain/BatchLife.ts"
 import { messages } from "../../domain/Task.ts"
 import type { WalletId } from "../../domain/Wallet.ts"
 import type { StoredTask, Tables } from "../MemoryLedger.ts"
@@ -19,7 +19,7 @@ export const dueWallets = (tables: Tables, nowMs: number, limit: number): Readon
     if (atMs <= nowMs) dueMs.set(walletId, Math.min(atMs, dueMs.get(walletId) ?? atMs))
   }
   for (const batch of batches.filter(isInFlight)) {
-    if (batch.nextActionAtMs !== undefined) note(batch.walletId, batch.nextActionAtMs)
+    if (batch.nextActionAtMs !== undefined) note(batch.walletId, lookDueMs(batch, nowMs))
   }
   const isStopped = (id: WalletId, token?: Address) =>
     walletState(tables, id).stoppedReason !== undefined || pausedBy(tables, id, token) !== undefined

@@ -1,6 +1,7 @@
 import { Effect, Schema } from "effect"
 import type { SqlClient } from "effect/sql"
 import type { Fragment } from "effect/sql/Statement"
+import { LOOK_FAR_MS } from "../../domain/BatchLife.ts"
 import { pausedFor } from "./paused.ts"
 import type { Statements } from "./statements.ts"
 import { instantOf } from "./TimeColumns.ts"
@@ -18,9 +19,10 @@ export const dueWork = (sql: SqlClient.SqlClient, nowMs: number): Fragment => {
   const answered = sql`
     (SELECT max(b.answer_by) FROM ai_agent_batches b WHERE b.task_id = t.id AND b.status = 'planned')`
   return sql`
-    SELECT b.wallet_id, b.next_action_at AS at, false AS is_order
+    SELECT b.wallet_id, least(b.next_action_at, ${now}) AS at, false AS is_order
     FROM ai_agent_batches b
-    WHERE b.status IN ('signed', 'accepted', 'unknown', 'paid') AND b.next_action_at <= ${now}
+    WHERE b.status IN ('signed', 'accepted', 'unknown', 'paid')
+      AND (b.next_action_at <= ${now} OR b.next_action_at > ${instantOf(sql, nowMs + LOOK_FAR_MS)})
     UNION ALL
     SELECT r.wallet_id, r.next_action_at, false
     FROM ai_agent_refunds r LEFT JOIN ai_agent_wallet_state ws USING (wallet_id)

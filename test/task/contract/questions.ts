@@ -1,6 +1,6 @@
 import { assert } from "@effect/vitest"
 import { Effect } from "effect"
-import { ask, didNothing, lookAgain } from "../../../src/domain/BatchLife.ts"
+import { ask, didNothing, LOOK_FAR_MS, lookAgain } from "../../../src/domain/BatchLife.ts"
 import { TaskRepo } from "../../../src/task/TaskRepo.ts"
 import { LedgerFixture } from "../../support/LedgerFixture.ts"
 import {
@@ -74,6 +74,18 @@ export const questionPromises = (promises: Promises): void => {
       const dueMs = live.nextActionAtMs ?? 0
       assert.deepStrictEqual(yield* repo.dueWallets(dueMs - 1, 10), [])
       assert.deepStrictEqual(yield* repo.dueWallets(dueMs, 10), [wallet.id])
+    })
+  )
+
+  promises(
+    "a payment that a clock far ahead has put off is due now",
+    Effect.fnUntraced(function* () {
+      const repo = yield* TaskRepo
+      const wallet = yield* givenWallet()
+      const live = yield* advance(yield* batchOf(yield* givenPlanned(wallet), 1), signed)
+      const dueMs = live.nextActionAtMs ?? 0
+      assert.deepStrictEqual(yield* repo.dueWallets(dueMs - LOOK_FAR_MS, 10), [])
+      assert.deepStrictEqual(yield* repo.dueWallets(dueMs - LOOK_FAR_MS - 1, 10), [wallet.id])
     })
   )
 
