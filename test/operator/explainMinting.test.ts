@@ -59,6 +59,7 @@ layer(Postgres.session())("why a paid order is not minted", (it) => {
       const world = yield* World
       world.manners.delay = () => Effect.never
       const { who, task } = yield* paidOrder("ann", 5)
+      yield* pass(1)
       const other = yield* order(who, 3)
       world.deposit(who.agentAddress, units(3))
       yield* start
