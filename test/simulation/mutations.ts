@@ -76,7 +76,7 @@ export const MUTATIONS: ReadonlyArray<Mutation> = [
         replace: "return state.provenBlock <= block.number"
       }
     ],
-    withinSeeds: 600
+    withinSeeds: 800
   },
   {
     name: "a batch is written whatever its version is",
