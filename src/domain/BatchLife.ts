@@ -47,16 +47,19 @@ export const resendAtMs = (batch: Batch, confirmMs: number): number =>
     (batch.triedAtMs ?? batch.statusSinceMs) + Math.max(confirmMs, resendPauseMs(batch.sends))
   )
 
+/**
+ * No answer is awaited and no look put off for longer, as `MINT_TIMEOUT` is ten minutes at the most: a later time was
+ * written by a clock that was ahead, and counts for nothing.
+ */
+export const FAR_MS = 660_000
+
 /** Whether a request about it may be on its way to the mint server. */
 export const isAwaited = ({ answerByMs }: Batch, nowMs: number): boolean =>
-  answerByMs !== undefined && nowMs < answerByMs
+  answerByMs !== undefined && nowMs < answerByMs && answerByMs <= nowMs + FAR_MS
 
-/** No look is put off for so long: a later time was written by a clock that was ahead, and counts for nothing. */
-export const LOOK_FAR_MS = 600_000
-
-/** When a batch in flight is looked at next. */
-export const lookDueMs = ({ nextActionAtMs = 0 }: Batch, nowMs: number): number =>
-  nextActionAtMs - nowMs > LOOK_FAR_MS ? nowMs : nextActionAtMs
+/** When what is in flight, a batch or a refund, is looked at next. */
+export const lookDueMs = ({ nextActionAtMs = 0 }: Pick<Batch, "nextActionAtMs">, nowMs: number): number =>
+  nextActionAtMs > nowMs + FAR_MS ? nowMs : nextActionAtMs
 
 /** In flight, or its price is asked: nothing else of its order, its wallet and its token is begun meanwhile. */
 export const isBusy = (batch: Batch, nowMs: number): boolean =>

@@ -79,6 +79,7 @@ export const layerNoDeps = Layer.effect(
       actors.set(walletId, actor)
       const ended = Effect.suspend(() => {
         actors.delete(walletId)
+        if (actor.rest.untilMs === 0) rests.delete(walletId)
         return Metrics.actorsNow(actors.size)
       })
       yield* live(actor, turnOf(walletId)).pipe(

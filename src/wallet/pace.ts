@@ -1,15 +1,21 @@
 import { Clock, Duration, Effect } from "effect"
 import { Settings } from "../config/Settings.ts"
-import type { SignedWindow } from "../domain/Batch.ts"
+import type { Batch, SignedWindow } from "../domain/Batch.ts"
 import { type Block, headTimeMs } from "../domain/Block.ts"
 
 /** Time beyond `MINT_TIMEOUT` for the answer to be stored, before anyone looks after the request. */
-export const ANSWER_MARGIN_MS = 5_000
+const ANSWER_MARGIN_MS = 5_000
 
 /** By when the answer to a request that leaves now is stored; after that it has to be looked after. */
 export const answerByMs = Effect.gen(function* () {
   const { mintTimeout } = yield* Settings
   return (yield* Clock.currentTimeMillis) + Duration.toMillis(mintTimeout) + ANSWER_MARGIN_MS
+})
+
+/** Whether a claimed request has not left by now, as its process slept: it must not leave beside the next one. */
+export const isTooLate = Effect.fnUntraced(function* ({ answerByMs = Number.POSITIVE_INFINITY }: Batch) {
+  const { mintTimeout } = yield* Settings
+  return (yield* Clock.currentTimeMillis) > answerByMs - Duration.toMillis(mintTimeout)
 })
 
 /** How long a block that comes now takes until it counts, one more block for its transaction included. */

@@ -4,7 +4,7 @@ import { Settings } from "../config/Settings.ts"
 import type { AuthorizationOutcome } from "../domain/Authorization.ts"
 import type { Batch, SignedWindow } from "../domain/Batch.ts"
 import { prove, sign } from "../domain/BatchLife.ts"
-import { type Block, blockBefore, headTimeMs } from "../domain/Block.ts"
+import { type Block, blockBefore } from "../domain/Block.ts"
 import { counted } from "../domain/counted.ts"
 import { type AcceptedOffer, chooseOffer } from "../domain/Offer.ts"
 import { isWaiting, messageAfterWaiting, messages, shortId, type Task } from "../domain/Task.ts"
@@ -27,7 +27,7 @@ import {
   stallTask
 } from "./outcome.ts"
 import { Outage, STANDSTILL_MS } from "./Outage.ts"
-import { answerByMs } from "./pace.ts"
+import { answerByMs, headMs } from "./pace.ts"
 import { type Asking, askFor, askPrice, dismiss, lookBack, noteDone, waitForClaimed } from "./price.ts"
 import { noteProofs } from "./proofs.ts"
 import { send, signatureOf } from "./send.ts"
@@ -101,7 +101,7 @@ const payAtPrice = Effect.fn("Wallet.payAtPrice")(function* (planned: Planned) {
     { task: task.id, batch: batch.number, wallet: batch.payer, nonce: batch.nonce }
   )
   const claimed = { ...signed, version: asking.version + 1 }
-  const sending = send(claimed, quoted.success, accepted, signature, { task, claimedAtMs: nowMs })
+  const sending = send(claimed, quoted.success, accepted, signature, task)
   yield* (yield* ServerRequests).start(
     batch.walletId,
     alone(task.id, sending, () => Effect.succeed(false))
@@ -260,10 +260,9 @@ const windowFor = Effect.fnUntraced(function* ({ amount, payTo, offer }: Accepte
  * window and what the fastest clock is ahead of the chain, ten minutes at the most.
  */
 export const windowAt = Effect.fnUntraced(function* (block: Block, seconds: number) {
-  const { confirmations, network } = yield* Settings
-  const headMs = headTimeMs(block, { confirmations, blockSeconds: network.blockSeconds })
-  const chainSeconds = Math.floor(headMs / 1000)
-  yield* Clocks.noteHead({ number: block.number, timeMs: headMs })
+  const timeMs = yield* headMs(block)
+  const chainSeconds = Math.floor(timeMs / 1000)
+  yield* Clocks.noteHead({ number: block.number, timeMs })
   const { earliestMs, latestMs } = yield* Clocks.spread
   return {
     validAfter: Math.max(0, chainSeconds + Math.floor(earliestMs / 1000) - VALID_AFTER_BACK_SECONDS),

@@ -11,7 +11,7 @@ import * as Log from "../ops/Log.ts"
 import { TaskRepo } from "../task/TaskRepo.ts"
 import { mintsUnpaid, neverPaidFor } from "./mints.ts"
 import { noteOf, pauseTask, setAside } from "./outcome.ts"
-import { answerByMs, confirmMs } from "./pace.ts"
+import { answerByMs, confirmMs, isTooLate } from "./pace.ts"
 
 /** A planned batch about which the server is asked for its price. */
 export interface Asking {
@@ -35,10 +35,7 @@ export const askFor = Effect.fn("Wallet.askFor")(function* (batch: Batch, task: 
 
 /** The server's price, or why there is none. `undefined` where it is too late to ask. */
 export const askPrice = Effect.fn("Wallet.askPrice")(function* ({ batch, asking }: Asking) {
-  // A process that slept since the claim must not ask beside another one.
-  const { mintTimeout } = yield* Settings
-  const leavesMs = (asking.answerByMs ?? Number.POSITIVE_INFINITY) - Duration.toMillis(mintTimeout)
-  if ((yield* Clock.currentTimeMillis) > leavesMs) return undefined
+  if (yield* isTooLate(asking)) return undefined
   return yield* Effect.result((yield* Minter).quote(batch))
 })
 

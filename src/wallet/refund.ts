@@ -4,7 +4,7 @@ import { KeyCustody } from "../chain/KeyCustody.ts"
 import { Settings } from "../config/Settings.ts"
 import type { AuthorizationOutcome } from "../domain/Authorization.ts"
 import { lookPauseMs, weigh } from "../domain/BatchLife.ts"
-import { type Block, blockBefore, headTimeMs } from "../domain/Block.ts"
+import { type Block, blockBefore } from "../domain/Block.ts"
 import {
   delayRefund,
   holdRefund,
@@ -21,6 +21,7 @@ import { format } from "../domain/Usdc.ts"
 import type { UsdcState } from "../domain/UsdcState.ts"
 import * as Log from "../ops/Log.ts"
 import { TaskRepo, type WalletWork } from "../task/TaskRepo.ts"
+import { canBeSettled, headMs } from "./pace.ts"
 import { windowAt } from "./pay.ts"
 import { noteProofs } from "./proofs.ts"
 import { standstillFor } from "./standstill.ts"
@@ -28,9 +29,6 @@ import { UsdcCode } from "./UsdcCode.ts"
 
 /** How soon to try again where the gas account is missing or the chain does not take it. */
 const RETRY_MS = 30_000
-
-/** Bytes that could no longer get into a block in time are not sent again. */
-const RESEND_MARGIN_MS = 15_000
 
 /** After so many looks for its transfer the identical bytes are sent again, with every look. */
 const LOOKS_BEFORE_RESEND = 2
@@ -158,10 +156,8 @@ const send = Effect.fnUntraced(function* (work: WalletWork, refund: Refund) {
 })
 
 const wait = Effect.fnUntraced(function* (work: WalletWork, refund: Refund, block: Block, state: UsdcState) {
-  const { confirmations, network } = yield* Settings
   const nowMs = yield* Clock.currentTimeMillis
-  const headMs = headTimeMs(block, { confirmations, blockSeconds: network.blockSeconds })
-  const inTime = headMs + RESEND_MARGIN_MS < (refund.window?.validBefore ?? 0) * 1000
+  const inTime = refund.window !== undefined && canBeSettled(refund.window, yield* headMs(block))
   const standstill = yield* standstillFor(state, { payer: refund.payer, payee: refund.payTo })
   if (refund.looks < LOOKS_BEFORE_RESEND || !inTime || standstill !== undefined) {
     const reason = standstill?.reason ?? refund.reason ?? "waiting for the chain"

@@ -14,7 +14,7 @@ import { TaskRepo, type WalletWork } from "../task/TaskRepo.ts"
 import { saveAnswer } from "./answered.ts"
 import { mintsFor } from "./mints.ts"
 import { Outage } from "./Outage.ts"
-import { ANSWER_MARGIN_MS, answerByMs, canBeSettled, headMs } from "./pace.ts"
+import { answerByMs, canBeSettled, headMs, isTooLate } from "./pace.ts"
 import { send, signatureOf } from "./send.ts"
 import { ServerRequests } from "./ServerRequests.ts"
 
@@ -34,7 +34,7 @@ export const resendPayment = Effect.fn("Wallet.resendPayment")(function* (
   const awaiting = awaitAnswer(batch, nowMs, yield* answerByMs)
   if (!(yield* (yield* TaskRepo).saveBatch({ before: batch, after: awaiting }, nowMs))) return false
   const asking = { ...awaiting, version: batch.version + 1 }
-  const request = askAndSend({ wallet: work.wallet, asking, window, task, askedAtMs: nowMs })
+  const request = askAndSend({ wallet: work.wallet, asking, window, task })
   yield* (yield* ServerRequests).start(
     batch.walletId,
     alone(batch.taskId, request, () => Effect.succeed(false))
@@ -50,12 +50,11 @@ interface Resending {
   readonly window: SignedWindow
   /** The order that a refusal counts against. */
   readonly task: Task | undefined
-  readonly askedAtMs: number
 }
 
 const askAndSend = Effect.fn("Wallet.askAndSend")(function* (resending: Resending) {
-  const { wallet, asking, task, askedAtMs } = resending
-  if ((yield* Clock.currentTimeMillis) - askedAtMs > ANSWER_MARGIN_MS) return false
+  const { wallet, asking, task } = resending
+  if (yield* isTooLate(asking)) return false
   const quoted = yield* Effect.result((yield* Minter).quote(asking))
   if (Result.isFailure(quoted)) return yield* noOffer(asking, quoted.failure)
   const offer = yield* offerAgain(resending, quoted.success)
@@ -70,8 +69,7 @@ const askAndSend = Effect.fn("Wallet.askAndSend")(function* (resending: Resendin
     batch: asking.number,
     attempt: claimed.sends
   })
-  const claimedAtMs = claimed.triedAtMs ?? askedAtMs
-  return yield* send(claimed, quoted.success, offer.success, signature.success, { task, claimedAtMs })
+  return yield* send(claimed, quoted.success, offer.success, signature.success, task)
 })
 
 const stopAsking = (now: Batch) => ({ before: now, after: answered(now) })

@@ -11,7 +11,7 @@ import type { BatchSave } from "../task/TaskRepo.ts"
 import { asItIsNow, saveAnswer } from "./answered.ts"
 import { holdForCode, refusal, stall } from "./outcome.ts"
 import { Outage } from "./Outage.ts"
-import { ANSWER_MARGIN_MS } from "./pace.ts"
+import { isTooLate } from "./pace.ts"
 import { holdWhere, standstillNow } from "./standstill.ts"
 
 /** Made anew from the stored fields: the same fields give the same bytes. */
@@ -21,25 +21,18 @@ export const signatureOf = Effect.fnUntraced(function* (wallet: Wallet, batch: B
   return { ...authorization, signature: yield* (yield* KeyCustody).sign(wallet, authorization) }
 })
 
-interface Claimed {
-  /** The order that a refusal counts against. */
-  readonly task: Task | undefined
-  readonly claimedAtMs: number
-}
-
 /**
  * Sends a claimed payment and stores what the server says to it, whenever that comes. Nothing here decides about money:
- * the chain is looked at from the claim on. A refusal counts against the task, unless the batch is paid already.
+ * the chain is looked at from the claim on. A refusal counts against `task`, unless the batch is paid already.
  */
 export const send = Effect.fn("Wallet.send")(function* (
   batch: Batch,
   quote: MintQuote,
   { offer }: AcceptedOffer,
   payment: Effect.Success<ReturnType<typeof signatureOf>>,
-  { task, claimedAtMs }: Claimed
+  task: Task | undefined
 ) {
-  // A process that slept since its claim leaves the payment to whoever looks after it: that may be over by now.
-  if ((yield* Clock.currentTimeMillis) - claimedAtMs > ANSWER_MARGIN_MS) return false
+  if (yield* isTooLate(batch)) return false
   const answer = yield* (yield* Minter).pay(batch, quote, offer, payment)
   const said = { task: batch.taskId, batch: batch.number, wallet: batch.payer, attempt: batch.sends }
   const which = `batch ${batch.number} of task ${shortId(batch.taskId)}`

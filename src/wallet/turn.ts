@@ -34,7 +34,7 @@ export const takeTurn = Effect.fn("Wallet.takeTurn")(function* (walletId: Wallet
   yield* noteWaits(work, nowMs)
   const due = work.batches.filter((batch) => isInFlight(batch) && lookDueMs(batch, nowMs) <= nowMs)
   if (due.length > 0) return nextTurnMs(nowMs, yield* settleBatches(work, due))
-  const refund = work.refunds.find((candidate) => isOpen(work, candidate) && (candidate.nextActionAtMs ?? 0) <= nowMs)
+  const refund = work.refunds.find((candidate) => isOpen(work, candidate) && lookDueMs(candidate, nowMs) <= nowMs)
   if (refund !== undefined) return nextTurnMs(nowMs, yield* moveRefund(work, refund))
   const open = work.stopped === undefined ? withWallet(work) : undefined
   if (open === undefined) return nextDueMs(work, nowMs)
@@ -100,8 +100,8 @@ const isOpen = ({ stopped }: WalletWork, refund: Refund): boolean => stopped ===
 const nextDueMs = (work: WalletWork, nowMs: number): number | undefined => {
   const tasks = work.stopped === undefined ? work.tasks.filter((task) => !isOccupied(work, task, nowMs)) : []
   const refunds = work.refunds.filter((refund) => isOpen(work, refund))
-  const looks = work.batches.filter(isInFlight).map((batch) => lookDueMs(batch, nowMs))
-  const due = [...refunds, ...tasks].map((one) => one.nextActionAtMs ?? 0)
+  const looks = [...work.batches.filter(isInFlight), ...refunds].map((one) => lookDueMs(one, nowMs))
+  const due = tasks.map((task) => task.nextActionAtMs ?? 0)
   // A price that is asked brings news at its answer. Where that never comes, from then on it is looked for what it did.
   const asked = work.batches.flatMap((batch) =>
     batch.status === "planned" && isAwaited(batch, nowMs) ? [batch.answerByMs ?? 0] : []

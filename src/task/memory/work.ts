@@ -23,16 +23,19 @@ export const dueWallets = (tables: Tables, nowMs: number, limit: number): Readon
   }
   const isStopped = (id: WalletId, token?: Address) =>
     walletState(tables, id).stoppedReason !== undefined || pausedBy(tables, id, token) !== undefined
-  for (const { walletId, status, nextActionAtMs } of tables.refunds.values()) {
+  for (const refund of tables.refunds.values()) {
+    const { walletId, status, nextActionAtMs } = refund
     const isOpen = status === "signed" || (status === "planned" && !isStopped(walletId))
-    if (isOpen && nextActionAtMs !== undefined) note(walletId, nextActionAtMs)
+    if (isOpen && nextActionAtMs !== undefined) note(walletId, lookDueMs(refund, nowMs))
   }
   for (const task of tables.tasks.values()) {
     if (!isReserving(task) || isHeld(tables, task.id) || occupied.has(task.id)) continue
     if (occupied.has(`${task.walletId} ${task.token.toLowerCase()}`)) continue
     if (isStopped(task.walletId, parse(task.token))) continue
-    const asked = batchesOf(tables, task.id).map((batch) => (batch.status === "planned" ? (batch.answerByMs ?? 0) : 0))
-    note(task.walletId, Math.max(taskState(tables, task.id).nextActionAtMs ?? 0, ...asked))
+    const answered = batchesOf(tables, task.id).flatMap(({ status, answerByMs = 0 }) =>
+      status === "planned" && answerByMs <= nowMs ? [answerByMs] : []
+    )
+    note(task.walletId, Math.max(taskState(tables, task.id).nextActionAtMs ?? 0, ...answered))
   }
   return [...dueMs]
     .toSorted(([a, aMs], [b, bMs]) => aMs - bMs || byText(a, b))

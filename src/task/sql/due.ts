@@ -1,7 +1,7 @@
 import { Effect, Schema } from "effect"
 import type { SqlClient } from "effect/sql"
 import type { Fragment } from "effect/sql/Statement"
-import { LOOK_FAR_MS } from "../../domain/BatchLife.ts"
+import { FAR_MS } from "../../domain/BatchLife.ts"
 import { pausedFor } from "./paused.ts"
 import type { Statements } from "./statements.ts"
 import { instantOf } from "./TimeColumns.ts"
@@ -13,20 +13,22 @@ import { instantOf } from "./TimeColumns.ts"
  */
 export const dueWork = (sql: SqlClient.SqlClient, nowMs: number): Fragment => {
   const now = instantOf(sql, nowMs)
+  const far = instantOf(sql, nowMs + FAR_MS)
   const busy = (which: Fragment) => sql`
     EXISTS (SELECT 1 FROM ai_agent_batches b WHERE (b.status IN ('signed', 'accepted', 'unknown', 'paid')
-      OR (b.status = 'planned' AND b.answer_by > ${now})) AND ${which})`
+      OR (b.status = 'planned' AND b.answer_by > ${now} AND b.answer_by <= ${far})) AND ${which})`
   const answered = sql`
-    (SELECT max(b.answer_by) FROM ai_agent_batches b WHERE b.task_id = t.id AND b.status = 'planned')`
+    (SELECT max(b.answer_by) FROM ai_agent_batches b
+      WHERE b.task_id = t.id AND b.status = 'planned' AND b.answer_by <= ${now})`
   return sql`
     SELECT b.wallet_id, least(b.next_action_at, ${now}) AS at, false AS is_order
     FROM ai_agent_batches b
     WHERE b.status IN ('signed', 'accepted', 'unknown', 'paid')
-      AND (b.next_action_at <= ${now} OR b.next_action_at > ${instantOf(sql, nowMs + LOOK_FAR_MS)})
+      AND (b.next_action_at <= ${now} OR b.next_action_at > ${far})
     UNION ALL
-    SELECT r.wallet_id, r.next_action_at, false
+    SELECT r.wallet_id, least(r.next_action_at, ${now}), false
     FROM ai_agent_refunds r LEFT JOIN ai_agent_wallet_state ws USING (wallet_id)
-    WHERE r.status IN ('planned', 'signed') AND r.next_action_at <= ${now}
+    WHERE r.status IN ('planned', 'signed') AND (r.next_action_at <= ${now} OR r.next_action_at > ${far})
       AND (r.status = 'signed' OR (ws.stopped_at IS NULL AND NOT ${pausedFor(sql, sql`r.wallet_id`)}))
     UNION ALL
     SELECT t.agent_wallet_id, greatest(s.next_action_at, ${answered}), true

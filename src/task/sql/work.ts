@@ -39,9 +39,10 @@ const WalletRecords = Schema.Array(
     maybe_spent: Schema.BigInt
   })
 )
-const Holds = Schema.Array(Schema.Struct({ task_id: Schema.String, held: Schema.Boolean }))
+const OrdersOfBatches = Schema.Array(
+  Schema.Struct({ task_id: Schema.String, held: Schema.Boolean, is_completed: Schema.Boolean })
+)
 const Counts = Schema.Array(Schema.Struct({ status: Schema.String, held: Schema.Boolean, count: Schema.BigInt }))
-const Ends = Schema.Array(Schema.Struct({ task_id: Schema.String, is_completed: Schema.Boolean }))
 const One = Schema.Array(Schema.Struct({ count: Schema.BigInt }))
 const Strays = Schema.Array(Schema.Struct({ mint_key: Schema.String }))
 const MintIds = Schema.Array(Schema.Struct({ tx_hash: Schema.String, part: Schema.Number }))
@@ -76,7 +77,8 @@ const readWork = Effect.fnUntraced(function* (on: Statements, walletId: WalletId
     WHERE b.wallet_id = ${id} AND (b.status IN ('signed', 'accepted', 'unknown', 'paid')
       OR (t.status IN ('funded', 'processing') AND s.held_at IS NULL))
     ORDER BY b.task_id, b.number`
-  const seen = (yield* Schema.decodeUnknownEffect(Holds)(batches)).map((row) => row.task_id)
+  const orders = yield* Schema.decodeUnknownEffect(OrdersOfBatches)(batches)
+  const seen = orders.map((row) => row.task_id)
   const tasks = yield* sql`
     SELECT ${taskColumns(sql, time)}
     FROM ai_agent_tasks t
@@ -112,10 +114,8 @@ const readWork = Effect.fnUntraced(function* (on: Statements, walletId: WalletId
     maybeSpent: usdc(row?.maybe_spent ?? 0n),
     ...readTasks(yield* Schema.decodeUnknownEffect(Tasks)(tasks), wallet),
     batches: (yield* Schema.decodeUnknownEffect(BatchRecords)(batches)).map(batchOf),
-    held: new Set((yield* Schema.decodeUnknownEffect(Holds)(batches)).flatMap((row) => (row.held ? row.task_id : []))),
-    completed: new Set(
-      (yield* Schema.decodeUnknownEffect(Ends)(batches)).flatMap((end) => (end.is_completed ? [end.task_id] : []))
-    ),
+    held: new Set(orders.flatMap((row) => (row.held ? [row.task_id] : []))),
+    completed: new Set(orders.flatMap((row) => (row.is_completed ? [row.task_id] : []))),
     refunds: (yield* Schema.decodeUnknownEffect(RefundRecords)(refunds)).map(refundOf)
   }
   return { work, isNew: Result.isSuccess(wallet) && row?.pinned_user === null }
