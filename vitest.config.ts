@@ -22,18 +22,18 @@ export const ofProcesses = [
   "test/chain/{anvil,kinds,spending}.test.ts",
   "test/cli/local.test.ts",
   "test/config/start.test.ts",
-  "test/doctor/usdc.test.ts",
+  "test/checks/usdc.test.ts",
   "test/mint/v1Server.test.ts",
   "test/ops/stdout.test.ts",
-  "test/task/timeZones.test.ts"
+  "test/ledger/timeZones.test.ts"
 ]
 
 /** Tests on PostgreSQL. A run of any others starts none. */
 const onPostgres = [
   "test/{defects,scenarios}.test.ts",
-  "test/{api,loop,operator,task,wallet}/**/*.test.ts",
+  "test/{api,executor,ledger,operator}/**/*.test.ts",
   "test/docs/greps.test.ts",
-  "test/doctor/{database,doctor,migrations}.test.ts",
+  "test/checks/{database,doctor,migrations}.test.ts",
   "test/ops/metrics.test.ts"
 ]
 

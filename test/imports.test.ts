@@ -27,7 +27,7 @@ const importsOf = (source: string): ReadonlyArray<Import> => {
 }
 
 interface Module {
-  /** Below `src/`: `task/TaskRepo.ts`. */
+  /** Below `src/`: `ledger/TaskRepo.ts`. */
   readonly path: string
   readonly room: string
   readonly source: string
@@ -57,7 +57,7 @@ const target = (module: Module, from: string): string | undefined =>
 const SERVICE = /extends Context\.Service</
 
 /** The rooms that have a contract beside one or more implementations of it. */
-const CAPABILITIES = ["task", "chain", "mint", "wallet"]
+const CAPABILITIES = ["ledger", "chain", "mint", "executor"]
 
 /** A contract declares a service and depends on nothing but Effect, the pure rooms and its like. */
 const isContract = (path: string, asked: ReadonlyArray<string> = []): boolean => {
@@ -79,16 +79,15 @@ const isContract = (path: string, asked: ReadonlyArray<string> = []): boolean =>
 const MAY_IMPORT: Readonly<Record<string, ReadonlyArray<string>>> = {
   domain: [],
   config: ["domain"],
-  task: ["domain", "config"],
+  ledger: ["domain", "config"],
   chain: ["domain", "config", "ops"],
   mint: ["domain", "config", "ops"],
   ops: ["domain", "config", "contracts"],
-  wallet: ["domain", "config", "ops", "contracts"],
-  loop: ["domain", "config", "ops", "contracts"],
+  executor: ["domain", "config", "ops", "contracts"],
   operator: ["domain", "config", "ops", "contracts"],
   api: ["domain", "config", "ops", "operator", "contracts"],
-  doctor: ["domain", "config", "ops", "contracts", "chain", "task", "mint", "sandbox"],
-  cli: ["domain", "config", "ops", "operator", "doctor", "contracts", "App.ts", "sandbox", "api", "guard.js"],
+  checks: ["domain", "config", "ops", "contracts", "chain", "ledger", "mint", "sandbox"],
+  cli: ["domain", "config", "ops", "operator", "checks", "contracts", "App.ts", "sandbox", "api", "guard.js"],
   sandbox: ["domain", "config", "ops", "contracts", "App.ts"],
   page: ["api"],
   "guard.js": []

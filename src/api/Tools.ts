@@ -4,9 +4,9 @@ import { ChainClient } from "../chain/ChainClient.ts"
 import { KeyCustody } from "../chain/KeyCustody.ts"
 import { Settings } from "../config/Settings.ts"
 import { Minter } from "../mint/Minter.ts"
-import { DecisionRepo } from "../task/DecisionRepo.ts"
-import { TaskRepo } from "../task/TaskRepo.ts"
-import { WatchRepo } from "../task/WatchRepo.ts"
+import { DecisionRepo } from "../ledger/DecisionRepo.ts"
+import { TaskRepo } from "../ledger/TaskRepo.ts"
+import { WatchRepo } from "../ledger/WatchRepo.ts"
 
 /** What people's questions and decisions work with. */
 export type Tools = Settings | TaskRepo | DecisionRepo | WatchRepo | ChainClient | KeyCustody | Minter | SecureRandom

@@ -2,7 +2,7 @@ import { Effect } from "effect"
 import type { ChainError } from "../chain/ChainClient.ts"
 import type { NoOffer } from "../mint/Minter.ts"
 import type { Refused } from "../operator/Refused.ts"
-import type { LedgerError } from "../task/TaskRepo.ts"
+import type { LedgerError } from "../ledger/TaskRepo.ts"
 import { Conflict, NotFound, Unavailable } from "./contract/problems.ts"
 
 const unavailable = ({ message }: { readonly message: string }) => Effect.fail(new Unavailable({ detail: message }))

@@ -6,7 +6,7 @@ import { explain } from "../operator/explain.ts"
 import { findTask, findWallet } from "../operator/find.ts"
 import { missing } from "../operator/Refused.ts"
 import { showWallet } from "../operator/showWallet.ts"
-import { type TaskPlace, WatchRepo } from "../task/WatchRepo.ts"
+import { type TaskPlace, WatchRepo } from "../ledger/WatchRepo.ts"
 import { Status as StatusText, type TaskQuery } from "./contract/tasks.ts"
 import { explanationOf, taskOf, walletOf } from "./views.ts"
 

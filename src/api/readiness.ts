@@ -7,7 +7,7 @@ import * as Clocks from "../ops/Clocks.ts"
 import * as Incidents from "../ops/Incidents.ts"
 import * as Progress from "../ops/Progress.ts"
 import { makeScrub, type Scrub } from "../ops/scrub.ts"
-import { WatchRepo } from "../task/WatchRepo.ts"
+import { WatchRepo } from "../ledger/WatchRepo.ts"
 import type { Readiness as Answer } from "./contract/system.ts"
 
 /** For one look at everything. Whoever asks in between gets the same answer: a thousand questions cost one. */

@@ -44,14 +44,14 @@ export const makeWays = (
     ),
   examine: provide(
     Effect.flatMap(
-      Effect.promise(() => import("../doctor/doctor.ts")),
+      Effect.promise(() => import("../checks/doctor.ts")),
       ({ examine }) => examine
     )
   ),
   migrate: (options) =>
     provide(
       Effect.flatMap(
-        Effect.promise(() => import("../doctor/migrations.ts")),
+        Effect.promise(() => import("../checks/migrations.ts")),
         ({ migrateDatabase }) => migrateDatabase(options)
       ).pipe(Effect.provide(settings))
     ),

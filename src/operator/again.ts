@@ -2,7 +2,7 @@ import { Effect } from "effect"
 import { ChainClient } from "../chain/ChainClient.ts"
 import type { Batch } from "../domain/Batch.ts"
 import { shortId } from "../domain/Task.ts"
-import type { TaskFile } from "../task/DecisionRepo.ts"
+import type { TaskFile } from "../ledger/DecisionRepo.ts"
 import { Refused } from "./Refused.ts"
 import { firstTrace, unclaimedMints } from "./unclaimed.ts"
 

@@ -2,7 +2,7 @@ import type { Balances, Mint, Spending } from "../chain/ChainClient.ts"
 import type { Address } from "../domain/Address.ts"
 import type { Block } from "../domain/Block.ts"
 import type { Deposit } from "../domain/Deposit.ts"
-import type { Account } from "../task/DecisionRepo.ts"
+import type { Account } from "../ledger/DecisionRepo.ts"
 
 /** What the chain shows of some wallets, from a first block to the block of their balances. */
 export interface ChainView {

@@ -1,6 +1,6 @@
 import type { Deposit } from "../domain/Deposit.ts"
 import { format, sum } from "../domain/Usdc.ts"
-import type { Account } from "../task/DecisionRepo.ts"
+import type { Account } from "../ledger/DecisionRepo.ts"
 import { type ChainView, type Finding, isInBooks } from "./audit.ts"
 import { claimsOf } from "./auditPayments.ts"
 

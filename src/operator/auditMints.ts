@@ -2,8 +2,8 @@ import type { Address } from "../domain/Address.ts"
 import type { Batch } from "../domain/Batch.ts"
 import { counted } from "../domain/counted.ts"
 import { shortId } from "../domain/Task.ts"
-import type { Account } from "../task/DecisionRepo.ts"
-import { mintKey } from "../task/TaskRepo.ts"
+import type { Account } from "../ledger/DecisionRepo.ts"
+import { mintKey } from "../ledger/TaskRepo.ts"
 import type { Finding, MintsOnChain } from "./audit.ts"
 
 /** How long before its payment a server may have minted for a batch of which nobody knows when it was signed. */

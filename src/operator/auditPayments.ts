@@ -4,7 +4,7 @@ import { type Batch, isLive } from "../domain/Batch.ts"
 import type { Refund } from "../domain/Refund.ts"
 import { shortId } from "../domain/Task.ts"
 import { format, type Usdc } from "../domain/Usdc.ts"
-import type { Account } from "../task/DecisionRepo.ts"
+import type { Account } from "../ledger/DecisionRepo.ts"
 import { type ChainView, type Difference, type Finding, isAnsweredFor } from "./audit.ts"
 
 /** A row that can explain a transfer: a batch or a refund. */

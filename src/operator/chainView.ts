@@ -1,6 +1,6 @@
 import { Effect } from "effect"
 import { ChainClient, type ChainError } from "../chain/ChainClient.ts"
-import type { Account } from "../task/DecisionRepo.ts"
+import type { Account } from "../ledger/DecisionRepo.ts"
 import type { ChainView } from "./audit.ts"
 
 /** Blocks of one search of logs: what the chain client takes is four times as many. */

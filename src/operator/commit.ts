@@ -1,6 +1,6 @@
 import { Effect } from "effect"
 import * as Log from "../ops/Log.ts"
-import type { Decision } from "../task/DecisionRepo.ts"
+import type { Decision } from "../ledger/DecisionRepo.ts"
 import { CurrentActor } from "./Actor.ts"
 import { Refused } from "./Refused.ts"
 

@@ -1,7 +1,7 @@
 import { DateTime } from "effect"
 import { counted } from "../domain/counted.ts"
 import { format } from "../domain/Usdc.ts"
-import type { LedgerEvent } from "../task/WatchRepo.ts"
+import type { LedgerEvent } from "../ledger/WatchRepo.ts"
 
 /** A value of an event's detail, as it is. */
 export const text = (value: string | number | null | undefined): string => String(value ?? "")

@@ -1,8 +1,8 @@
 import type { Batch } from "../domain/Batch.ts"
 import { duration } from "../domain/time.ts"
 import type { Usdc } from "../domain/Usdc.ts"
-import type { TaskFile } from "../task/DecisionRepo.ts"
-import type { TaskStory, WalletStory } from "../task/WatchRepo.ts"
+import type { TaskFile } from "../ledger/DecisionRepo.ts"
+import type { TaskStory, WalletStory } from "../ledger/WatchRepo.ts"
 import type { Claim, MoneyLook } from "./explainMoney.ts"
 
 /** What the words about an order are made of. */

@@ -10,8 +10,8 @@ import { minus, sum, type Usdc, usdc, zero } from "../domain/Usdc.ts"
 import { deadlineMs, judge, type Verdict } from "../domain/Verdict.ts"
 import type { Wallet } from "../domain/Wallet.ts"
 import * as Clocks from "../ops/Clocks.ts"
-import { DecisionRepo } from "../task/DecisionRepo.ts"
-import { TaskRepo, type WalletOrders } from "../task/TaskRepo.ts"
+import { DecisionRepo } from "../ledger/DecisionRepo.ts"
+import { TaskRepo, type WalletOrders } from "../ledger/TaskRepo.ts"
 import { standing } from "./money.ts"
 
 /** What a wallet owes, and what the chain shows of it. */

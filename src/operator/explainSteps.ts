@@ -4,7 +4,7 @@ import { onLedgerTime } from "../domain/ledgerTime.ts"
 import { causeOf, endOf } from "../domain/Task.ts"
 import { words } from "../domain/time.ts"
 import { format } from "../domain/Usdc.ts"
-import type { DecidedEvent, LedgerEvent, TaskStory, WalletStory } from "../task/WatchRepo.ts"
+import type { DecidedEvent, LedgerEvent, TaskStory, WalletStory } from "../ledger/WatchRepo.ts"
 import { batchWords, because, text } from "./explainBatch.ts"
 
 /** One thing that happened to an order, in words. */

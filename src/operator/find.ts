@@ -1,7 +1,7 @@
 import { Effect } from "effect"
 import { shortId, type Status, type Task } from "../domain/Task.ts"
 import type { Wallet } from "../domain/Wallet.ts"
-import { DecisionRepo, type TaskFile } from "../task/DecisionRepo.ts"
+import { DecisionRepo, type TaskFile } from "../ledger/DecisionRepo.ts"
 import { missing, Refused } from "./Refused.ts"
 
 const ID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i

@@ -4,8 +4,8 @@ import type { WalletMoney } from "../domain/Allocation.ts"
 import { type Standing, standingOf } from "../domain/Books.ts"
 import { zero } from "../domain/Usdc.ts"
 import type { Wallet } from "../domain/Wallet.ts"
-import { DecisionRepo } from "../task/DecisionRepo.ts"
-import type { WalletOrders } from "../task/TaskRepo.ts"
+import { DecisionRepo } from "../ledger/DecisionRepo.ts"
+import type { WalletOrders } from "../ledger/TaskRepo.ts"
 import { Refused } from "./Refused.ts"
 
 /**

@@ -1,6 +1,6 @@
 import { Clock, Effect } from "effect"
 import { parse } from "../domain/Address.ts"
-import { DecisionRepo, type Pause, type PauseScope } from "../task/DecisionRepo.ts"
+import { DecisionRepo, type Pause, type PauseScope } from "../ledger/DecisionRepo.ts"
 import { decide } from "./commit.ts"
 import { findWallet } from "./find.ts"
 import { Refused } from "./Refused.ts"

@@ -2,7 +2,7 @@ import { Effect, Result } from "effect"
 import { ChainClient } from "../chain/ChainClient.ts"
 import type { Block } from "../domain/Block.ts"
 import { minus, type Usdc, zero } from "../domain/Usdc.ts"
-import { type TaskView, type WalletStory, WatchRepo } from "../task/WatchRepo.ts"
+import { type TaskView, type WalletStory, WatchRepo } from "../ledger/WatchRepo.ts"
 import { findWallet } from "./find.ts"
 import { missing } from "./Refused.ts"
 

@@ -4,8 +4,8 @@ import { Settings } from "../config/Settings.ts"
 import { type Batch, isInFlight } from "../domain/Batch.ts"
 import { blockBefore } from "../domain/Block.ts"
 import { shortId } from "../domain/Task.ts"
-import type { TaskFile } from "../task/DecisionRepo.ts"
-import { mintKey, TaskRepo } from "../task/TaskRepo.ts"
+import type { TaskFile } from "../ledger/DecisionRepo.ts"
+import { mintKey, TaskRepo } from "../ledger/TaskRepo.ts"
 import { Refused } from "./Refused.ts"
 
 /** No trace of a batch is older: the block in which it was signed, or that of its order. */

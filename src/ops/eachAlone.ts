@@ -1,6 +1,6 @@
 import { Effect } from "effect"
 import { shortId, type TaskId } from "../domain/Task.ts"
-import { LedgerError } from "../task/TaskRepo.ts"
+import { LedgerError } from "../ledger/TaskRepo.ts"
 import * as Incidents from "./Incidents.ts"
 import * as Log from "./Log.ts"
 

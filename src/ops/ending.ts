@@ -1,5 +1,5 @@
 import { ChainError } from "../chain/ChainClient.ts"
-import { LedgerError } from "../task/TaskRepo.ts"
+import { LedgerError } from "../ledger/TaskRepo.ts"
 import { databaseAdvice } from "./databaseAdvice.ts"
 
 /** The last line of a run that could not go on: first what is wrong and what to do, then what was met. */

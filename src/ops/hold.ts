@@ -1,6 +1,6 @@
 import { Clock, Effect } from "effect"
 import type { TaskId } from "../domain/Task.ts"
-import { type BadTask, TaskRepo } from "../task/TaskRepo.ts"
+import { type BadTask, TaskRepo } from "../ledger/TaskRepo.ts"
 import { eachAlone } from "./eachAlone.ts"
 import { tellHeld } from "./held.ts"
 

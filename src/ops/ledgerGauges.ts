@@ -1,7 +1,7 @@
 import { Clock, Effect, Metric } from "effect"
 import { BATCH_STATUSES } from "../domain/Batch.ts"
 import { STATUSES } from "../domain/Task.ts"
-import type { LedgerFigures, Waiting } from "../task/WatchRepo.ts"
+import type { LedgerFigures, Waiting } from "../ledger/WatchRepo.ts"
 
 const tasks = Metric.gauge("ai_mint_tasks", { description: "Orders by status, and whether they wait for a person" })
 

@@ -1,5 +1,5 @@
 import type { Effect } from "effect"
-import type { LedgerEvent } from "../task/WatchRepo.ts"
+import type { LedgerEvent } from "../ledger/WatchRepo.ts"
 import { countTransitions } from "./metrics.ts"
 
 /** What an event of the ledger is to the counters. `task.funded`: one task more that was funded. */

@@ -1,7 +1,7 @@
 import { assert, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Logger } from "effect"
 import { SqlClient } from "effect/sql"
-import { migrate } from "../../src/task/migrate.ts"
+import { migrate } from "../../src/ledger/migrate.ts"
 import { clientAt } from "../support/LedgerSql.ts"
 import { createV11Tables } from "../support/LedgerV11.ts"
 import * as Postgres from "../support/Postgres.ts"

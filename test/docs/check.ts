@@ -30,7 +30,7 @@ const docs: ReadonlyArray<Doc> = [
 
 /** Where programs tell operators what to type. */
 const SOURCES = [
-  ...filesIn("src/doctor", ".ts"),
+  ...filesIn("src/checks", ".ts"),
   ...filesIn("src/operator", ".ts"),
   ...filesIn("src/cli/words", ".ts"),
   "src/api/views.ts"

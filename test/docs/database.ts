@@ -17,7 +17,7 @@ export const namesOf = Effect.gen(function* () {
 /** An id that nobody has, for what the reader fills in. */
 const NOBODY = "00000000-0000-0000-0000-000000000000"
 
-/** EXPLAIN knows none of these. test/task/roles.test.ts types what the documents have of them. */
+/** EXPLAIN knows none of these. test/ledger/roles.test.ts types what the documents have of them. */
 const OF_ROLES = /^(?:CREATE ROLE|GRANT)\b/
 
 /** What a statement would do, without doing it. */

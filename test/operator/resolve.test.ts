@@ -1,7 +1,7 @@
 import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
 import { resolve } from "../../src/operator/resolve.ts"
-import { DecisionRepo } from "../../src/task/DecisionRepo.ts"
+import { DecisionRepo } from "../../src/ledger/DecisionRepo.ts"
 import { pass, start } from "../support/executor.ts"
 import * as Postgres from "../support/Postgres.ts"
 import { editTask, heldReason, order, paidOrder, readBatches, readTask, TOKEN } from "../support/orders.ts"

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { eachAlone } from "../../src/ops/eachAlone.ts"
 import * as Incidents from "../../src/ops/Incidents.ts"
-import { LedgerError } from "../../src/task/TaskRepo.ts"
+import { LedgerError } from "../../src/ledger/TaskRepo.ts"
 
 const refusal = (reason: LedgerError["reason"]) => new LedgerError({ reason, operation: "fund", detail: "a trigger" })
 

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { ChainError } from "../../src/chain/ChainClient.ts"
 import { databaseAdvice } from "../../src/ops/databaseAdvice.ts"
 import { endWords } from "../../src/ops/ending.ts"
-import { LedgerError } from "../../src/task/TaskRepo.ts"
+import { LedgerError } from "../../src/ledger/TaskRepo.ts"
 
 const operation = "bring the database of DATABASE_URL up to date"
 

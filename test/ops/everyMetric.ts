@@ -6,7 +6,7 @@ import { type Minter, NoOffer } from "../../src/mint/Minter.ts"
 import * as MintMetrics from "../../src/mint/metrics.ts"
 import { showFigures } from "../../src/ops/ledgerGauges.ts"
 import * as Metrics from "../../src/ops/metrics.ts"
-import type { LedgerFigures } from "../../src/task/WatchRepo.ts"
+import type { LedgerFigures } from "../../src/ledger/WatchRepo.ts"
 import { order, payment } from "../mint/fixtures.ts"
 import { settings } from "../support/settings.ts"
 

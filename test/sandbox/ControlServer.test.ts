@@ -9,7 +9,7 @@ import { controlRoutes, OrderDetails, OrderList, OrderPlaced } from "../../src/s
 import * as Faults from "../../src/sandbox/faults.ts"
 import * as OrderDesk from "../../src/sandbox/OrderDesk.ts"
 import * as Postgres from "../support/Postgres.ts"
-import { migrate } from "../../src/task/migrate.ts"
+import { migrate } from "../../src/ledger/migrate.ts"
 
 const TOKEN = address(`0x${"70".repeat(20)}`)
 const USER = "0xAbCdEf0000000000000000000000000000000001"

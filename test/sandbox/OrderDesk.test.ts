@@ -13,7 +13,7 @@ import { type Address, address } from "../../src/domain/Address.ts"
 import { usdc, type Usdc } from "../../src/domain/Usdc.ts"
 import { encryptKey, layer as deskLayer, OrderDesk } from "../../src/sandbox/OrderDesk.ts"
 import * as Postgres from "../support/Postgres.ts"
-import { migrate } from "../../src/task/migrate.ts"
+import { migrate } from "../../src/ledger/migrate.ts"
 
 const ENCRYPTION_KEY = Redacted.make("ab".repeat(32))
 const TOKEN = address(`0x${"70".repeat(20)}`)

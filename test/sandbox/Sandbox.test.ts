@@ -16,7 +16,7 @@ import type { DevChain } from "../../src/sandbox/DevChain.ts"
 import * as Sandbox from "../../src/sandbox/Sandbox.ts"
 import { findSandbox } from "../../src/sandbox/sandboxFile.ts"
 import { USDC, usdcAbi } from "../../src/sandbox/usdcDeployment.ts"
-import { migrate } from "../../src/task/migrate.ts"
+import { migrate } from "../../src/ledger/migrate.ts"
 import { freshDatabase } from "../support/Postgres.ts"
 
 const newFolder = Effect.acquireRelease(

@@ -6,7 +6,7 @@ import {
   type Tables,
   type TaskEdit,
   type WalletInsert
-} from "../../src/task/MemoryLedger.ts"
+} from "../support/memory/MemoryLedger.ts"
 import type { Process } from "./Process.ts"
 
 type Watch = (before: Tables, after: Tables, by: Process) => void

@@ -1,5 +1,5 @@
 import type { Address } from "../../src/domain/Address.ts"
-import type { Tables } from "../../src/task/MemoryLedger.ts"
+import type { Tables } from "../support/memory/MemoryLedger.ts"
 import type { Fault } from "./faults.ts"
 import { launch } from "./launch.ts"
 import { Operators } from "./Operators.ts"

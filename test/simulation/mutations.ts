@@ -49,7 +49,7 @@ export const MUTATIONS: ReadonlyArray<Mutation> = [
     name: "mints are counted before they are there",
     patches: [
       {
-        file: "src/task/memory/change.ts",
+        file: "test/support/memory/change.ts",
         find: "batches.reduce((total, sibling) => total + sibling.minted, countedBefore)",
         replace: "batches.reduce((total, sibling) => total + sibling.quantity, countedBefore)"
       }
@@ -71,7 +71,7 @@ export const MUTATIONS: ReadonlyArray<Mutation> = [
     name: "an order is funded though its wallet has changed",
     patches: [
       {
-        file: "src/task/memory/sweep.ts",
+        file: "test/support/memory/sweep.ts",
         find: "return state.version === version && state.provenBlock <= block.number",
         replace: "return state.provenBlock <= block.number"
       }
@@ -82,7 +82,7 @@ export const MUTATIONS: ReadonlyArray<Mutation> = [
     name: "a batch is written whatever its version is",
     patches: [
       {
-        file: "src/task/memory/change.ts",
+        file: "test/support/memory/change.ts",
         find: "  const stored = draft.batches.get(batchKey(before))\n  if (stored?.version !== before.version || stored.status !== before.status) return false",
         replace: "  const stored = draft.batches.get(batchKey(before))\n  if (stored === undefined) return false"
       }
@@ -104,7 +104,7 @@ export const MUTATIONS: ReadonlyArray<Mutation> = [
     name: "a window lapses by this process's clock",
     patches: [
       {
-        file: "src/wallet/settle.ts",
+        file: "src/executor/settle.ts",
         find: "switch (weigh(window, outcome, block)) {",
         replace: "switch (weigh(window, outcome, { ...block, timeMs: nowMs })) {"
       }
@@ -137,7 +137,7 @@ export const MUTATIONS: ReadonlyArray<Mutation> = [
     name: "a balance from before the last payment counts",
     patches: [
       {
-        file: "src/task/memory/state.ts",
+        file: "test/support/memory/state.ts",
         find: "provenBlock: spent !== undefined && spent.block > provenBlock ? spent.block : provenBlock,",
         replace: "provenBlock,"
       }
@@ -148,7 +148,7 @@ export const MUTATIONS: ReadonlyArray<Mutation> = [
     name: "signed payments are not reserved",
     patches: [
       {
-        file: "src/task/memory/money.ts",
+        file: "test/support/memory/money.ts",
         find: "if (isFinal(batch) || batch.paymentTx !== undefined) return nothing",
         replace: "if (isFinal(batch) || isLive(batch) || batch.paymentTx !== undefined) return nothing"
       }
@@ -159,7 +159,7 @@ export const MUTATIONS: ReadonlyArray<Mutation> = [
     name: "planned payments are not reserved",
     patches: [
       {
-        file: "src/task/memory/money.ts",
+        file: "test/support/memory/money.ts",
         find: "if (isFinal(batch) || batch.paymentTx !== undefined) return nothing",
         replace: 'if (isFinal(batch) || batch.status === "planned" || batch.paymentTx !== undefined) return nothing'
       }
@@ -192,7 +192,7 @@ export const MUTATIONS: ReadonlyArray<Mutation> = [
     name: "a mint may belong to two batches",
     patches: [
       {
-        file: "src/wallet/mints.ts",
+        file: "src/executor/mints.ts",
         find: "return mints.filter((mint) => !claimed.has(mintKey(mint)))",
         replace: "return mints.filter((mint) => !claimed.has(mintKey(mint)) || mint)"
       }
@@ -203,12 +203,12 @@ export const MUTATIONS: ReadonlyArray<Mutation> = [
     name: "a payment is sent again without a look for its mints",
     patches: [
       {
-        file: "src/wallet/settle.ts",
+        file: "src/executor/settle.ts",
         find: "if (takesAgain && mayGo && !isMinted)",
         replace: "if (takesAgain && mayGo && (!isMinted || mayGo))"
       },
       {
-        file: "src/wallet/resend.ts",
+        file: "src/executor/resend.ts",
         find: "return isInTime && (yield* mintsFor(asking, true)).length === 0",
         replace: "return isInTime"
       }
@@ -218,7 +218,7 @@ export const MUTATIONS: ReadonlyArray<Mutation> = [
   {
     name: "a payment is sent again to a server that breaks on it",
     patches: [
-      { file: "src/wallet/settle.ts", find: "if (takesAgain && mayGo", replace: "if ((takesAgain || mayGo) && mayGo" }
+      { file: "src/executor/settle.ts", find: "if (takesAgain && mayGo", replace: "if ((takesAgain || mayGo) && mayGo" }
     ],
     withinSeeds: 50
   },
@@ -226,7 +226,7 @@ export const MUTATIONS: ReadonlyArray<Mutation> = [
     name: "a lapsed batch is signed anew without a look for its mints",
     patches: [
       {
-        file: "src/wallet/settle.ts",
+        file: "src/executor/settle.ts",
         find: "if (made > 0) return yield* setAside(batch, neverPaidFor({ length: made }))",
         replace: "if (minted.length < 0) return yield* setAside(batch, neverPaidFor(minted))"
       }
@@ -237,7 +237,7 @@ export const MUTATIONS: ReadonlyArray<Mutation> = [
     name: "payments of before a restore are not imported",
     patches: [
       {
-        file: "src/wallet/plan.ts",
+        file: "src/executor/plan.ts",
         find: "const known = existing.length > 0 ? NOTHING_KNOWN : yield* readKnown(work, task, block)",
         replace: "const known = existing.length >= 0 ? NOTHING_KNOWN : yield* readKnown(work, task, block)"
       }
@@ -248,7 +248,7 @@ export const MUTATIONS: ReadonlyArray<Mutation> = [
     name: "a lost claim does not stop the payment",
     patches: [
       {
-        file: "src/wallet/pay.ts",
+        file: "src/executor/pay.ts",
         find: "if (!(yield* (yield* TaskRepo).saveBatch(claim, nowMs))) return yield* Effect.as(unasked, false)",
         replace: "yield* (yield* TaskRepo).saveBatch(claim, nowMs)"
       }
@@ -277,13 +277,13 @@ export const MUTATIONS: ReadonlyArray<Mutation> = [
     name: "an order of the same token does not wait for the one in flight",
     patches: [
       {
-        file: "src/wallet/turn.ts",
+        file: "src/executor/turn.ts",
         find: "work.batches.some((batch) => isBusy(batch, nowMs) && batch.token === task.token)",
         replace:
           "work.batches.some((batch) => isBusy(batch, nowMs) && batch.token === task.token && batch.taskId === task.id)"
       },
       {
-        file: "src/task/memory/change.ts",
+        file: "test/support/memory/change.ts",
         find: "isAnotherInFlight(draft, before)",
         replace: "false"
       }
@@ -305,7 +305,7 @@ export const MUTATIONS: ReadonlyArray<Mutation> = [
     name: "the log shows a signature",
     patches: [
       {
-        file: "src/wallet/pay.ts",
+        file: "src/executor/pay.ts",
         find: "{ task: task.id, batch: batch.number, wallet: batch.payer, nonce: batch.nonce }",
         replace: "{ task: task.id, batch: batch.number, wallet: batch.payer, nonce: signature.success.signature }"
       }
@@ -316,7 +316,7 @@ export const MUTATIONS: ReadonlyArray<Mutation> = [
     name: "deposits never enter the books",
     patches: [
       {
-        file: "src/task/memory/deposits.ts",
+        file: "test/support/memory/deposits.ts",
         find: ": state.bookBalance + sum(since.map(({ amount }) => amount)),",
         replace: ": state.bookBalance,"
       }
@@ -327,7 +327,7 @@ export const MUTATIONS: ReadonlyArray<Mutation> = [
     name: "the cursor always moves",
     patches: [
       {
-        file: "src/loop/deposits.ts",
+        file: "src/executor/deposits.ts",
         find: 'standing === "even" && whole.has(orders.wallet.id) && (fresh.length > 0 || isBehind(orders, block))',
         replace: "[orders, standing, fresh].length > 0"
       }

@@ -5,9 +5,9 @@ export const MUTATIONS_OF_SEVERAL: ReadonlyArray<Mutation> = [
   {
     name: "a wallet is stopped at its first unexplained look",
     patches: [
-      { file: "src/loop/loss.ts", find: "const LOOKS_MAX = 3", replace: "const LOOKS_MAX = 1" },
+      { file: "src/executor/loss.ts", find: "const LOOKS_MAX = 3", replace: "const LOOKS_MAX = 1" },
       {
-        file: "src/loop/loss.ts",
+        file: "src/executor/loss.ts",
         find: "nowMs - looked.sinceMs >= UNEXPLAINED_MS",
         replace: "nowMs - looked.sinceMs < UNEXPLAINED_MS"
       }
@@ -18,7 +18,7 @@ export const MUTATIONS_OF_SEVERAL: ReadonlyArray<Mutation> = [
     name: "the balance is read before the reservations",
     patches: [
       {
-        file: "src/loop/CheckLoop.ts",
+        file: "src/executor/CheckLoop.ts",
         find: "const balances = yield* (yield* ChainClient).readBalances(watched.map(({ wallet }) => wallet.agentAddress))",
         replace:
           "const balances = yield* (yield* ChainClient).readBalances(watched.map(({ wallet }) => wallet.agentAddress))\n" +
@@ -26,12 +26,12 @@ export const MUTATIONS_OF_SEVERAL: ReadonlyArray<Mutation> = [
           "    for (const list of [usable, watched]) list.forEach((one, at) => { list[at] = anew.get(one.wallet.id) ?? one })"
       },
       {
-        file: "src/loop/CheckLoop.ts",
+        file: "src/executor/CheckLoop.ts",
         find: "const mustWait = stopped !== undefined || block.number < provenBlock || isUnread",
         replace: "const mustWait = stopped !== undefined || isUnread"
       },
       {
-        file: "src/task/memory/sweep.ts",
+        file: "test/support/memory/sweep.ts",
         find: "return state.version === version && state.provenBlock <= block.number",
         replace: "return state.version === version"
       }
@@ -42,12 +42,12 @@ export const MUTATIONS_OF_SEVERAL: ReadonlyArray<Mutation> = [
     name: "the money of a refund is not reserved",
     patches: [
       {
-        file: "src/task/memory/money.ts",
+        file: "test/support/memory/money.ts",
         find: "...refunds.map((refund) => refund.amount),",
         replace: ""
       },
       {
-        file: "src/task/memory/money.ts",
+        file: "test/support/memory/money.ts",
         find: '...refunds.filter(({ status }) => status === "signed").map((refund) => refund.amount)',
         replace: ""
       }
@@ -70,7 +70,7 @@ export const MUTATIONS_OF_SEVERAL: ReadonlyArray<Mutation> = [
     name: "a refund is signed again before its window has passed",
     patches: [
       {
-        file: "src/wallet/refund.ts",
+        file: "src/executor/refund.ts",
         find: "switch (weigh(window, outcome, block)) {",
         replace: "switch (weigh({ ...window, validBefore: 0 }, outcome, block)) {"
       }
@@ -81,7 +81,7 @@ export const MUTATIONS_OF_SEVERAL: ReadonlyArray<Mutation> = [
     name: "a task is planned again with another batch size after a restart",
     patches: [
       {
-        file: "src/wallet/turn.ts",
+        file: "src/executor/turn.ts",
         find: "  const { maxRetryCount } = yield* Settings\n  const batches = work.batches.filter((batch) => batch.taskId === task.id)\n",
         replace:
           "  const { maxRetryCount, maxBatchSize } = yield* Settings\n" +
@@ -90,12 +90,12 @@ export const MUTATIONS_OF_SEVERAL: ReadonlyArray<Mutation> = [
           "    return yield* planTask(work, task, batches)\n  }\n"
       },
       {
-        file: "src/wallet/plan.ts",
+        file: "src/executor/plan.ts",
         find: "existing.length > 0 ? [] : yield* cut(work, task, known)",
         replace: "yield* cut(work, task, known)"
       },
       {
-        file: "src/task/memory/change.ts",
+        file: "test/support/memory/change.ts",
         find: "if (batches.length > 0 && batchesOf(draft, task.id).length > 0) return false",
         replace: ""
       }
@@ -106,18 +106,18 @@ export const MUTATIONS_OF_SEVERAL: ReadonlyArray<Mutation> = [
     name: "a task fails while a batch is live",
     patches: [
       {
-        file: "src/wallet/turn.ts",
+        file: "src/executor/turn.ts",
         find: "work.batches.some((batch) => isBusy(batch, nowMs) && batch.token === task.token)",
         replace:
           "task.retryCount === 0 && work.batches.some((batch) => isBusy(batch, nowMs) && batch.token === task.token)"
       },
       {
-        file: "src/wallet/turn.ts",
+        file: "src/executor/turn.ts",
         find: "if (task.retryCount >= maxRetryCount) return yield* giveUp",
         replace: "if (task.retryCount > 0) return yield* giveUp"
       },
       {
-        file: "src/task/memory/change.ts",
+        file: "test/support/memory/change.ts",
         find: "return !batches.some(isInFlight)",
         replace: "return true"
       }

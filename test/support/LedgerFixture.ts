@@ -14,9 +14,9 @@ import {
   type TaskEdit,
   type WalletEdit,
   type WalletInsert
-} from "../../src/task/MemoryLedger.ts"
-import { batchesOf, walletState } from "../../src/task/memory/state.ts"
-import { batchColumns, batchOf, BatchRecords } from "../../src/task/sql/rows.ts"
+} from "./memory/MemoryLedger.ts"
+import { batchesOf, walletState } from "./memory/state.ts"
+import { batchColumns, batchOf, BatchRecords } from "../../src/ledger/sql/rows.ts"
 
 type Fails = SqlError | Schema.SchemaError
 

@@ -1,7 +1,7 @@
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
 import type { TestProject } from "vitest/node"
-import { migrate } from "../../src/task/migrate.ts"
+import { migrate } from "../../src/ledger/migrate.ts"
 import { clientAt } from "./LedgerSql.ts"
 import { startPostgres } from "./postgresServer.ts"
 

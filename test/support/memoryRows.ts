@@ -1,5 +1,5 @@
-import type { MemoryLedger, OrderInsert, TaskEdit } from "../../src/task/MemoryLedger.ts"
-import { batchesOf } from "../../src/task/memory/state.ts"
+import type { MemoryLedger, OrderInsert, TaskEdit } from "./memory/MemoryLedger.ts"
+import { batchesOf } from "./memory/state.ts"
 import { Effect } from "effect"
 import { COLUMNS } from "./LedgerFixture.ts"
 import type { Rows } from "./orders.ts"

@@ -97,7 +97,7 @@ const wallets = HttpApiGroup.make("wallets")
       success: Decision.Reopened,
       error: deciding
     }),
-    HttpApiEndpoint.post("refund", "/:wallet/refund", {
+    HttpApiEndpoint.post("refund", "/:executor/refund", {
       params: walletParam,
       payload: Decision.RefundBody,
       success: Decision.Refunding,

@@ -1,8 +1,8 @@
 import { Effect } from "effect"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
-import { worst } from "../../doctor/Finding.ts"
-import { doctorWords } from "../../doctor/words.ts"
+import { worst } from "../../checks/Finding.ts"
+import { doctorWords } from "../../checks/words.ts"
 import * as Input from "../flags.ts"
 import { Ended, EXIT } from "../io.ts"
 import type { Kit } from "../Kit.ts"
@@ -34,7 +34,7 @@ export const migrateCommand = <E>({ ways, tell }: Kit<E>) =>
     },
     Effect.fnUntraced(function* ({ dryRun, json }) {
       // It brings the whole of the database's client: only who migrates waits for that.
-      const { migrationWords } = yield* Effect.promise(() => import("../../doctor/migrations.ts"))
+      const { migrationWords } = yield* Effect.promise(() => import("../../checks/migrations.ts"))
       const form = { words: migrationWords, json: (report: unknown) => report }
       const { unknown } = yield* tell(ways.migrate({ dryRun }), form, json)
       if (unknown.length > 0) return yield* new Ended({ code: EXIT.refused })

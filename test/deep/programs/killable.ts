@@ -5,8 +5,8 @@ import { core, database, monitor, outside, teardown } from "../../../src/App.ts"
 import * as LoadSettings from "../../../src/config/load.ts"
 import { Minter } from "../../../src/mint/Minter.ts"
 import * as Logger from "../../../src/ops/Logger.ts"
-import { TaskRepo } from "../../../src/task/TaskRepo.ts"
-import * as WalletActors from "../../../src/wallet/WalletActors.ts"
+import { TaskRepo } from "../../../src/ledger/TaskRepo.ts"
+import * as WalletActors from "../../../src/executor/WalletActors.ts"
 import { withPoints } from "./killPoints.ts"
 
 // The executor as `App.ts` wires it for a network that is there already, which kills itself at one of the points that

@@ -1,5 +1,5 @@
 import type { Batch, SignedWindow } from "../../../src/domain/Batch.ts"
-import type { Tables } from "../../../src/task/MemoryLedger.ts"
+import type { Tables } from "../../support/memory/MemoryLedger.ts"
 import { short } from "../Trace.ts"
 import { arrowOf, mayBatchMove } from "./arrows.ts"
 import type { Oracle } from "./Oracle.ts"

@@ -1,5 +1,5 @@
 import type { Address } from "../../../src/domain/Address.ts"
-import type { StoredDeposit, StoredWallet, Tables } from "../../../src/task/MemoryLedger.ts"
+import type { StoredDeposit, StoredWallet, Tables } from "../../support/memory/MemoryLedger.ts"
 import type { Transfer } from "../Chain.ts"
 import { short } from "../Trace.ts"
 import type { World } from "../World.ts"

@@ -1,5 +1,5 @@
-import { batchesOf } from "../../../src/task/memory/state.ts"
-import type { StoredTask, Tables } from "../../../src/task/MemoryLedger.ts"
+import { batchesOf } from "../../support/memory/state.ts"
+import type { StoredTask, Tables } from "../../support/memory/MemoryLedger.ts"
 import type { Address } from "../../../src/domain/Address.ts"
 import type { Refund } from "../../../src/domain/Refund.ts"
 import type { MintEvent, Transfer } from "../Chain.ts"

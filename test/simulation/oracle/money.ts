@@ -1,7 +1,7 @@
 import { parse } from "../../../src/domain/Address.ts"
 import type { Refund } from "../../../src/domain/Refund.ts"
 import type { WalletId } from "../../../src/domain/Wallet.ts"
-import type { StoredTask, Tables } from "../../../src/task/MemoryLedger.ts"
+import type { StoredTask, Tables } from "../../support/memory/MemoryLedger.ts"
 import type { Transfer } from "../Chain.ts"
 import type { Process } from "../Process.ts"
 import type { World } from "../World.ts"

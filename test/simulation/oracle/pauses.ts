@@ -1,5 +1,5 @@
 import type { WalletId } from "../../../src/domain/Wallet.ts"
-import type { Tables } from "../../../src/task/MemoryLedger.ts"
+import type { Tables } from "../../support/memory/MemoryLedger.ts"
 import type { Oracle } from "./Oracle.ts"
 
 /** I10: while a pause covers it, or its wallet is stopped, nothing new is signed. */

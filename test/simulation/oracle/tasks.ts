@@ -1,5 +1,5 @@
 import type { TaskId } from "../../../src/domain/Task.ts"
-import type { StoredTask, Tables } from "../../../src/task/MemoryLedger.ts"
+import type { StoredTask, Tables } from "../../support/memory/MemoryLedger.ts"
 import type { Process } from "../Process.ts"
 import { mayTaskMove } from "./arrows.ts"
 import { checkCancelled, checkOwed } from "./money.ts"

@@ -1,0 +1,88 @@
+import { Clock, Effect, Schema } from "effect"
+import { SqlClient } from "effect/sql"
+import { counted } from "../domain/counted.ts"
+import { duration } from "../domain/time.ts"
+import { dueSince } from "../ledger/sql/due.ts"
+import { detect } from "../ledger/sql/TimeColumns.ts"
+import type { SettingsShape } from "../config/Settings.ts"
+import { type Finding, sayerOf } from "./Finding.ts"
+
+const say = sayerOf("database")
+
+/** Work that is due is begun within seconds. After this nobody is at it, or somebody is stuck. */
+const OVERDUE_MS = 5 * 60_000
+
+const Counts = Schema.Tuple([
+  Schema.Struct({
+    open: Schema.Int,
+    held: Schema.Int,
+    stopped: Schema.Int,
+    paused: Schema.Array(Schema.String)
+  })
+])
+
+const readWork = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  const [found] = yield* Schema.decodeUnknownEffect(Counts)(
+    yield* sql`
+    SELECT count(*)::int AS open, (count(*) FILTER (WHERE s.held_at IS NOT NULL))::int AS held,
+      (SELECT count(*) FROM ai_agent_wallet_state WHERE stopped_at IS NOT NULL)::int AS stopped,
+      ARRAY(SELECT CASE p.scope WHEN 'all' THEN 'anything' ELSE p.scope END || ' (' || p.reason || ')'
+        FROM ai_agent_pauses p ORDER BY p.since, p.scope) AS paused
+    FROM ai_agent_tasks t LEFT JOIN ai_agent_task_state s ON s.task_id = t.id
+    WHERE t.status IN ('pending_payment', 'funded', 'processing')`
+  )
+  return found
+})
+
+/** Due is what the ledger would give to an executor, and since when. */
+const readDue = Effect.fnUntraced(function* (settings: SettingsShape, nowMs: number) {
+  const sql = yield* SqlClient.SqlClient
+  return yield* dueSince({ sql, time: yield* detect(sql, settings.databaseTimezone) }, nowMs)
+})
+
+/** What waits: for the executor, and for a person. Needs the tables of ours. */
+export const work = Effect.fnUntraced(function* (settings: SettingsShape) {
+  const nowMs = yield* Clock.currentTimeMillis
+  const found = yield* readWork
+  return [
+    say.ok({
+      what: "open orders",
+      detail: found.held === 0 ? `${found.open}` : `${found.open}, ${found.held} of them held`
+    }),
+    ...overdue(nowMs - ((yield* readDue(settings, nowMs)) ?? nowMs)),
+    ...held(found.held),
+    ...stopped(found.stopped),
+    ...paused(found.paused)
+  ]
+})
+
+const overdue = (ms: number): ReadonlyArray<Finding> => {
+  if (ms <= OVERDUE_MS) return []
+  const detail = `the oldest that is due has waited for ${duration(ms)}: no executor works on it, or it is stuck`
+  return [say.warn({ what: "work", detail, remedy: "See below whether an executor runs, and look at its log." })]
+}
+
+const held = (count: number): ReadonlyArray<Finding> => {
+  if (count === 0) return []
+  const remedy = "ai-mint tasks list --held tells which and why; docs/runbook.md tells what to do."
+  return [say.warn({ what: "held orders", detail: `${counted(count, "order")}, until a person decides`, remedy })]
+}
+
+const stopped = (count: number): ReadonlyArray<Finding> => {
+  if (count === 0) return []
+  const detail = `${counted(count, "wallet")}: nothing is funded, paid or refunded`
+  const remedy =
+    'ai-mint status says why each is stopped. When that is clear: ai-mint resolve --wallet <wallet> --why "…".'
+  return [say.warn({ what: "stopped wallets", detail, remedy })]
+}
+
+/** More than these are not read at three in the morning. */
+const PAUSES_MAX = 5
+
+const paused = (pauses: ReadonlyArray<string>): ReadonlyArray<Finding> => {
+  if (pauses.length === 0) return []
+  const more = pauses.length > PAUSES_MAX ? `, and ${pauses.length - PAUSES_MAX} more` : ""
+  const detail = `nothing is paid for ${pauses.slice(0, PAUSES_MAX).join(", ")}${more}`
+  return [say.warn({ what: "paused", detail, remedy: "A person decided that, and ai-mint resume ends it." })]
+}

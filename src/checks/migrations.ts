@@ -1,0 +1,69 @@
+import { Effect, Option, Runtime, Schema } from "effect"
+import { Settings } from "../config/Settings.ts"
+import { bringUpToDate } from "../ledger/bringUpToDate.ts"
+import { layerAs } from "../ledger/Database.ts"
+import { migrate, pendingMigrations } from "../ledger/migrate.ts"
+import { bounded } from "../ledger/sql/failure.ts"
+
+/** The report of `ai-mint migrate`. */
+export interface MigrationReport {
+  readonly command: "migrate"
+  /** What the database had been through before. */
+  readonly applied: ReadonlyArray<string>
+  /** What it lacked. */
+  readonly pending: ReadonlyArray<string>
+  /** What it has and this program does not know: a newer one has been at it, and an older one must not run on it. */
+  readonly unknown: ReadonlyArray<string>
+  /** Whether the pending ones have been applied now. */
+  readonly did: boolean
+}
+
+/** There is no database that could be migrated from here. The message says what to do. */
+export class NoDatabase extends Schema.TaggedError<NoDatabase>()("NoDatabase", {}) {
+  override readonly [Runtime.errorExitCode] = 78
+  override get message(): string {
+    return (
+      "DATABASE_URL is not set: the embedded database belongs to the sandbox, which brings it up to date at its " +
+      "start (npm start)."
+    )
+  }
+}
+
+/** Brings the database of `DATABASE_URL` up to date, or only tells what that would do. Needs no chain. */
+export const migrateDatabase = Effect.fn("doctor.migrate")(function* (options: { readonly dryRun: boolean }) {
+  const settings = yield* Settings
+  if (Option.isNone(settings.databaseUrl)) return yield* new NoDatabase()
+  const looking = bounded(settings.databaseTimeout)
+  return yield* options.dryRun
+    ? looking("read how far the database of DATABASE_URL is", Effect.provide(migrateHere(options), connection))
+    : bringUpToDate(Effect.provide(migrateHere(options), connection))
+})
+
+const connection = layerAs({ applicationName: "ai-mint-migrate", connectionsMax: 1 })
+
+/**
+ * The same in a database that is given. `pending` is what was seen a moment before: where another program migrates at
+ * that moment, it has done what is told here as done.
+ */
+export const migrateHere = Effect.fnUntraced(function* ({ dryRun }: { readonly dryRun: boolean }) {
+  const before = yield* pendingMigrations
+  const did = !dryRun && before.pending.length > 0 && before.unknown.length === 0
+  if (did) yield* migrate
+  return { command: "migrate", ...before, did } satisfies MigrationReport
+})
+
+/** `ai-mint migrate` for people. */
+export const migrationWords = ({ applied, pending, unknown, did }: MigrationReport): ReadonlyArray<string> => {
+  if (unknown.length > 0) {
+    return [
+      ...unknown.map((name) => `❌ ${name} is not known here`),
+      "A newer program has been at this database: install that version again. Nothing was done."
+    ]
+  }
+  if (pending.length === 0) return [`✅ The database is up to date: ${applied.at(-1) ?? "no migration"}`]
+  if (did) return [...pending.map((name) => `✅ ${name} applied`), "The database is up to date."]
+  return [
+    ...pending.map((name) => `   ${name} to do`),
+    "Nothing was done. ai-mint migrate does all of it, and so does the next start of the executor."
+  ]
+}

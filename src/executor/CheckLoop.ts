@@ -1,0 +1,324 @@
+import { Clock, Duration, Effect, Ref } from "effect"
+import { type Balances, ChainClient, OnQuestion } from "../chain/ChainClient.ts"
+import { KeyCustody } from "../chain/KeyCustody.ts"
+import { Settings } from "../config/Settings.ts"
+import { type Block, headTimeMs } from "../domain/Block.ts"
+import { depositsFor } from "../domain/Deposit.ts"
+import { messages, shortId, type TaskId } from "../domain/Task.ts"
+import { words } from "../domain/time.ts"
+import { notAheadOf, onLedgerTime } from "../domain/ledgerTime.ts"
+import { zero } from "../domain/Usdc.ts"
+import { USDC_PAUSED } from "../domain/UsdcState.ts"
+import { deadlineMs, judge } from "../domain/Verdict.ts"
+import type { WalletId } from "../domain/Wallet.ts"
+import * as Clocks from "../ops/Clocks.ts"
+import { eachAlone } from "../ops/eachAlone.ts"
+import { holdTasks } from "../ops/hold.ts"
+import * as Log from "../ops/Log.ts"
+import * as Metrics from "../ops/metrics.ts"
+import * as Progress from "../ops/Progress.ts"
+import { notePause } from "../ops/usdcPause.ts"
+import { type BadTask, type Funding, TaskRepo, type WalletOrders } from "../ledger/TaskRepo.ts"
+import { UsdcCode } from "./UsdcCode.ts"
+import { Wallets } from "./Wallets.ts"
+import { type Looked, makeReport, reportDeposits } from "./checkReport.ts"
+import { makeHoldBlacklisted } from "./blacklisted.ts"
+import { type Known, makeCountDeposits } from "./deposits.ts"
+import { every } from "./every.ts"
+import { makeCheckWallets } from "./identity.ts"
+import { makeWatchChain } from "./reorganisation.ts"
+import { makeTellUndone } from "./undone.ts"
+
+/** Wallets read in one statement, and in one sweep; the next sweep goes on where this one stopped. */
+const PAGE_WALLETS = 2_000
+const SWEEP_WALLETS_MAX = 20_000
+
+/** Wallets without an order that waits: so many are looked at in a sweep, and each of them about this often. */
+const IDLE_WALLETS = 500
+const IDLE_EVERY_MS = 60_000
+
+/** So many sweeps in a row without the deposits are no hiccup: orders are then paid by the balance alone. */
+const SWEEPS_UNREAD_MAX = 3
+
+/** A chain whose newest confirmed block is older than this makes no blocks: nothing is cancelled until it does. */
+const CHAIN_STALE_MS = 120_000
+
+export interface SweepResult {
+  readonly checked: number
+  readonly funded: ReadonlyArray<TaskId>
+  readonly cancelled: ReadonlyArray<TaskId>
+}
+
+/**
+ * The sweep: all pending tasks with their wallets' reservations, then all balances in one confirmed block and the
+ * deposits that are new, then the verdicts, written in one transaction each. A wallet that just became funded is woken at
+ * once. Wallets whose orders are closed are looked at in turn: what arrives late is their credit.
+ */
+export const makeCheckTick = Effect.gen(function* () {
+  const report = makeReport()
+  const cursor = yield* Ref.make<WalletId | undefined>(undefined)
+  const idle = makeIdle()
+  const mayGuess = makePatience()
+  const countDeposits = makeCountDeposits()
+  const usdcCode = yield* UsdcCode
+  const holdBlacklisted = makeHoldBlacklisted()
+  const watchChain = yield* makeWatchChain
+  const tellUndone = makeTellUndone()
+  const checkWallets = yield* makeCheckWallets
+  return Effect.fn("CheckLoop.tick")(function* () {
+    const ended = yield* startStages
+    yield* endKeyHolds
+    yield* notePauses
+    yield* checkWallets
+    const { orders, bad } = yield* readOrders(cursor)
+    const checked = orders.reduce((count, { pending }) => count + pending.length, bad.length)
+    yield* (checked > 0 ? Log.info : Log.debug)(`🔍 Found ${checked} task(s) to check...`)
+    const { usable, unusable } = yield* checkKeys(orders)
+    yield* holdTasks([...bad, ...unusable])
+    const watched = onceEach([...usable, ...(yield* idle)])
+    yield* ended("read")
+    // Also where there is no wallet to look at: clocks, the code of USDC and whether it moves are looked at all the same,
+    // and what is recorded may leave the chain while nobody waits for anything.
+    const balances = yield* (yield* ChainClient).readBalances(watched.map(({ wallet }) => wallet.agentAddress))
+    yield* ended("balances")
+    yield* noteClocks(balances.block)
+    yield* warnIfStale(balances.block)
+    yield* notePause(balances)
+    yield* usdcCode.lookIfPossible
+    const nothing: SweepResult = { checked, funded: [], cancelled: [] }
+    // While the chain is not the one that was seen, money that moved to another block would look stolen.
+    if (!(yield* watchChain(balances.block))) return nothing
+    if (watched.length === 0) return nothing
+    const payable = yield* holdBlacklisted(usable)
+    const { known, arrived } = yield* Effect.provideService(countDeposits(watched, balances), OnQuestion, getsOn)
+    yield* ended("deposits")
+    const looked = yield* look(payable, balances, known, mayGuess)
+    yield* ended("decide")
+    const funded = yield* fundPaid(looked, balances.block, known)
+    const cancelled = yield* cancelOverdue(looked, balances.block)
+    const due = looked.filter(({ verdict }) => verdict === "fund" || verdict === "cancel").map(({ task }) => task.id)
+    yield* tellUndone(due, [...funded, ...cancelled])
+    yield* ended("write")
+    yield* report(looked, balances.block, { funded, cancelled })
+    yield* reportDeposits(arrived, usable)
+    return { checked, funded, cancelled } satisfies SweepResult
+  })
+})
+
+export const checkLoop = Effect.gen(function* () {
+  const { checkInterval } = yield* Settings
+  const tick = yield* makeCheckTick
+  return yield* every("Check", checkInterval, noted(tick()))
+})
+
+/** A sweep that tells what it did to whoever watches the process. */
+const noted = Effect.fnUntraced(function* <E, R>(sweep: Effect.Effect<SweepResult, E, R>) {
+  const [took, { checked, funded, cancelled }] = yield* Effect.timed(sweep)
+  yield* Metrics.sweepChecked(checked)
+  const counts = { checked, funded: funded.length, cancelled: cancelled.length }
+  yield* Progress.sweepEnded({ ...counts, tookMs: Duration.toMillis(took) })
+})
+
+/**
+ * The sweep got a step further. Steps are pages, stages, and the questions that look for deposits: after a long pause
+ * those search a day of logs, and a sweep that is at it must not be taken for one that hangs.
+ */
+const getsOn = Progress.moved("check")
+
+/** Measures the stages of a sweep: what is told to have ended began when the one before it did. */
+const startStages = Effect.map(Clock.monotonicTimeNanos, (startNanos) => {
+  let sinceNanos = startNanos
+  return Effect.fnUntraced(function* (stage: Metrics.Stage) {
+    const nowNanos = yield* Clock.monotonicTimeNanos
+    yield* Metrics.stageEnded(stage, Number(nowNanos - sinceNanos) / 1e6)
+    yield* getsOn
+    sinceNanos = nowNanos
+  })
+})
+
+const readOrders = Effect.fnUntraced(function* (cursor: Ref.Ref<WalletId | undefined>) {
+  const repo = yield* TaskRepo
+  const orders: Array<WalletOrders> = []
+  const bad: Array<BadTask> = []
+  do {
+    const page = yield* repo.pendingPage({ cursor: yield* Ref.get(cursor), walletsMax: PAGE_WALLETS })
+    orders.push(...page.wallets)
+    bad.push(...page.bad)
+    yield* Ref.set(cursor, page.cursor)
+    yield* getsOn
+  } while ((yield* Ref.get(cursor)) !== undefined && orders.length < SWEEP_WALLETS_MAX)
+  return { orders, bad }
+})
+
+/** The next wallets without an order that waits for money, one page a sweep, each round a minute after the last one. */
+const makeIdle = () => {
+  let cursor: WalletId | undefined
+  let nextRoundMs = 0
+  return Effect.gen(function* () {
+    const nowMs = yield* Clock.currentTimeMillis
+    if (cursor === undefined && nowMs < nextRoundMs) return []
+    if (cursor === undefined) nextRoundMs = nowMs + IDLE_EVERY_MS
+    const page = yield* (yield* TaskRepo).idlePage({ cursor, walletsMax: IDLE_WALLETS })
+    cursor = page.cursor
+    return page.wallets
+  })
+}
+
+/** The last order of a wallet may end between the two reads: then both have it, and the first has what it owes. */
+const onceEach = (orders: ReadonlyArray<WalletOrders>): ReadonlyArray<WalletOrders> =>
+  [...new Map(orders.toReversed().map((one) => [one.wallet.id, one])).values()].toReversed()
+
+/** A wallet whose key cannot be opened could be paid into and never pay out: its orders wait for a person. */
+const checkKeys = Effect.fnUntraced(function* (orders: ReadonlyArray<WalletOrders>) {
+  const custody = yield* KeyCustody
+  const usable: Array<WalletOrders> = []
+  const unusable: Array<BadTask> = []
+  for (const ofWallet of orders) {
+    yield* custody.check(ofWallet.wallet).pipe(
+      Effect.match({
+        onSuccess: () => void usable.push(ofWallet),
+        onFailure: ({ message }) =>
+          void unusable.push(...ofWallet.pending.map(({ id }) => ({ taskId: id, reason: messages.held(message) })))
+      })
+    )
+  }
+  return { usable, unusable }
+})
+
+/** So many orders that wait for a key are looked at in a sweep. */
+const KEY_HOLDS_MAX = 1_000
+
+/** A hold for a key that does not open ends when it opens: under the right setting, or when its row is restored. */
+const endKeyHolds = Effect.gen(function* () {
+  const repo = yield* TaskRepo
+  const custody = yield* KeyCustody
+  const held = yield* repo.heldForKeys(KEY_HOLDS_MAX)
+  const opening = yield* Effect.filter(held, ({ wallet }) => Effect.isSuccess(custody.check(wallet)))
+  if (opening.length === 0) return
+  for (const taskId of yield* repo.endHolds(opening, yield* Clock.currentTimeMillis)) {
+    yield* Log.info(`🔓 Task ${shortId(taskId)} is not held any more: the key of its wallet opens`, { task: taskId })
+  }
+})
+
+/** So many orders begin or cease to say in a sweep that a pause keeps them waiting. */
+const PAUSE_NOTES_MAX = 2_000
+
+/** A pause is in force at once, whatever row cannot be written; the rows of the orders that it keeps waiting follow. */
+const notePauses = Effect.gen(function* () {
+  const repo = yield* TaskRepo
+  yield* eachAlone(yield* repo.unnotedPauses(PAUSE_NOTES_MAX), (some) =>
+    repo.notePauses(some.map(({ taskId }) => taskId))
+  )
+})
+
+/** What this look tells of how far the clocks are apart. */
+const noteClocks = Effect.fnUntraced(function* (block: Block) {
+  const { confirmations, network } = yield* Settings
+  const pace = { confirmations, blockSeconds: network.blockSeconds }
+  yield* Clocks.noteHead({ number: block.number, timeMs: headTimeMs(block, pace) })
+  yield* Clocks.tellDifferences
+})
+
+const warnIfStale = Effect.fnUntraced(function* (block: Block) {
+  const behindMs = (yield* Clock.currentTimeMillis) - (yield* Clocks.oursAheadMs) - block.timeMs
+  if (behindMs < CHAIN_STALE_MS) return
+  const behind = words(Math.round(behindMs / 1000) * 1000)
+  yield* Log.warnOnce(
+    "stale",
+    `⚠️ The newest confirmed block ${block.number} is ${behind} old: no task is cancelled by it`
+  )
+})
+
+/** Whether a wallet's deposits have been unreadable so long that its orders are paid by the balance alone. */
+const makePatience = () => {
+  const unread = new Map<WalletId, number>()
+  return (walletId: WalletId, isRead: boolean): boolean => {
+    const sweeps = isRead ? 0 : (unread.get(walletId) ?? 0) + 1
+    if (isRead) unread.delete(walletId)
+    else unread.set(walletId, sweeps)
+    return sweeps > SWEEPS_UNREAD_MAX
+  }
+}
+
+const look = Effect.fnUntraced(function* (
+  orders: ReadonlyArray<WalletOrders>,
+  { block, usdc, isPaused }: Balances,
+  known: ReadonlyMap<WalletId, Known>,
+  mayGuess: ReturnType<typeof makePatience>
+) {
+  const { paymentTimeout } = yield* Settings
+  const timeoutMs = Duration.toMillis(paymentTimeout)
+  const ledgerAheadMs = yield* Clocks.ledgerAheadMs
+  const asOf = notAheadOf(block, ledgerAheadMs)
+  return orders.flatMap((ofWallet): ReadonlyArray<Looked> => {
+    const { wallet, pending, held, stopped, provenBlock } = ofWallet
+    const balance = usdc.get(wallet.agentAddress) ?? zero
+    const { unspent, unclear, mayBeRestored, spentOn } = known.get(wallet.id) ?? UNKNOWN
+    // Which of several orders the money was meant for, and whether one was paid after all, is worth waiting for.
+    const isOpenQuestion =
+      pending.length + held.length > 1 || pending.some((task) => asOf.timeMs > deadlineMs(task, timeoutMs))
+    const isUnread = !mayGuess(wallet.id, unspent !== undefined) && unspent === undefined && isOpenQuestion
+    // A balance from before the wallet's last proven payment is not its balance.
+    const mustWait = stopped !== undefined || block.number < provenBlock || isUnread || unclear !== undefined
+    const deposits = unspent?.map((deposit) => onLedgerTime({ ...deposit, amount: deposit.left }, ledgerAheadMs))
+    const verdicts = judge({ ...ofWallet, balance }, [...pending, ...held], asOf, timeoutMs, deposits)
+    const kept = held.filter((one) => verdicts.get(one) === "keep")
+    return pending.map((task) => {
+      const judged = spentOn.size === 0 ? (verdicts.get(task) ?? "wait") : spentOn.has(task.id) ? "fund" : "wait"
+      const isTooSoon = judged === "cancel" && (mayBeRestored || isPaused)
+      const tooSoon = mayBeRestored ? "more was paid than the ledger knows of" : USDC_PAUSED
+      const why = unclear ?? (isTooSoon ? tooSoon : undefined)
+      return { task, orders: ofWallet, kept, balance, verdict: mustWait || isTooSoon ? "wait" : judged, unclear: why }
+    })
+  })
+})
+
+const UNKNOWN: Known = { unspent: undefined, unclear: undefined, mayBeRestored: false, spentOn: new Set() }
+
+const evidence = ({ task, orders }: Looked) => ({
+  taskId: task.id,
+  walletId: orders.wallet.id,
+  version: orders.version
+})
+
+const fundPaid = Effect.fnUntraced(function* (
+  looked: ReadonlyArray<Looked>,
+  block: Block,
+  known: ReadonlyMap<WalletId, Known>
+) {
+  const paid = looked.filter(({ verdict }) => verdict === "fund")
+  if (paid.length === 0) return []
+  const repo = yield* TaskRepo
+  const wallets = yield* Wallets
+  const fundings = [...Map.groupBy(paid, ({ orders }) => orders)].flatMap(([{ wallet }, ofWallet]) => {
+    // What held orders keep is not taken for these.
+    const paidWith = depositsFor(
+      [...(ofWallet[0]?.kept ?? []), ...ofWallet.map(({ task }) => task)],
+      known.get(wallet.id)?.unspent ?? []
+    )
+    return ofWallet.map((one): Funding => {
+      const { uses = [], last } = paidWith.get(one.task.id) ?? {}
+      const received = {
+        fundingTx: last?.tx ?? "auto_funded",
+        receivedAtMs: last?.block.timeMs ?? block.timeMs
+      } as const
+      return { ...evidence(one), ...received, uses }
+    })
+  })
+  const nowMs = yield* Clock.currentTimeMillis
+  const funded = yield* eachAlone(fundings, (some) => repo.fund(some, block, nowMs))
+  const woken = new Set(paid.filter(({ task }) => funded.includes(task.id)).map(({ orders }) => orders.wallet.id))
+  yield* Effect.forEach(woken, wallets.wake, { discard: true })
+  return funded
+})
+
+const cancelOverdue = Effect.fnUntraced(function* (looked: ReadonlyArray<Looked>, block: Block) {
+  const overdue = looked.filter(({ verdict }) => verdict === "cancel")
+  if (overdue.length === 0) return []
+  const repo = yield* TaskRepo
+  const { paymentTimeout } = yield* Settings
+  const message = messages.timeout(words(Duration.toMillis(paymentTimeout)))
+  const cancellations = overdue.map((one) => ({ ...evidence(one), message }))
+  const nowMs = yield* Clock.currentTimeMillis
+  return yield* eachAlone(cancellations, (some) => repo.cancel(some, block, nowMs))
+})

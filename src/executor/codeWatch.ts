@@ -1,0 +1,85 @@
+import { Clock, Effect, Layer } from "effect"
+import { ChainClient } from "../chain/ChainClient.ts"
+import * as Clocks from "../ops/Clocks.ts"
+import * as Incidents from "../ops/Incidents.ts"
+import * as Log from "../ops/Log.ts"
+import { TaskRepo } from "../ledger/TaskRepo.ts"
+import { UsdcCode } from "./UsdcCode.ts"
+
+/** Where one node alone can be asked, it must say the same again after so long: one answer may be a mistake. */
+const SECOND_LOOK_MS = 4_000
+
+const KEY = "usdc-code"
+
+/** What is known of the code since the start. */
+interface Known {
+  /** Whether the last look found what the ledger has noted: before that nothing is signed. */
+  isSame: boolean
+  /** Another code, which one node alone has told, and since when. */
+  suspect: { readonly code: string; readonly sinceMs: number } | undefined
+}
+
+const make = Effect.gen(function* () {
+  const chain = yield* ChainClient
+  const repo = yield* TaskRepo
+  const known: Known = { isSame: false, suspect: undefined }
+
+  /** One node's word is not enough to stop everybody: another node says the same, or the same one later. */
+  const isSure = Effect.fnUntraced(function* (code: string, before: string) {
+    const told = yield* chain.usdcCodes
+    const agreeing = told.filter((one) => one === code).length
+    if (agreeing > 1) return true
+    if (told.includes(before)) {
+      known.suspect = undefined
+      known.isSame = true
+      yield* tellContradiction(code, before)
+      return false
+    }
+    known.isSame = false
+    const nowMs = yield* Clock.currentTimeMillis
+    if (known.suspect?.code !== code) known.suspect = { code, sinceMs: nowMs }
+    return agreeing === 1 && nowMs - known.suspect.sinceMs >= SECOND_LOOK_MS
+  })
+
+  const look = Effect.gen(function* () {
+    const nowMs = yield* Clock.currentTimeMillis
+    const code = yield* chain.usdcCode
+    const { before, databaseMs } = yield* repo.noteUsdcCode({ code, isSure: false }, nowMs)
+    if (databaseMs !== undefined) yield* Clocks.note(Clocks.DATABASE, databaseMs)
+    if (before !== undefined && !(yield* isSure(code, before))) return
+    known.suspect = undefined
+    if (before === undefined) {
+      known.isSame = true
+      return void (yield* Incidents.close(KEY))
+    }
+    const change = yield* repo.noteUsdcCode({ code, isSure: true }, nowMs)
+    known.isSame = true
+    if (change.before !== undefined) yield* tellChange(change.before, code)
+  }).pipe(Effect.withSpan("UsdcCode.look"))
+
+  const lookIfPossible = Effect.catch(look, ({ message }) =>
+    Log.warnOnce(KEY, `⚠️ The code of USDC is not known: ${message}`)
+  )
+
+  const doubt = Effect.gen(function* () {
+    if (!known.isSame && known.suspect === undefined) yield* lookIfPossible
+    if (known.isSame) return undefined
+    if (known.suspect === undefined) return "the code of USDC could not be looked at since the start"
+    return `a node says that USDC runs other code (${known.suspect.code}), and nobody else has said so yet`
+  })
+
+  return UsdcCode.of({ look, lookIfPossible, doubt })
+})
+
+const tellChange = (before: string, code: string) =>
+  Log.error(`🚨 The code of USDC changed from ${before} to ${code}: nothing is paid until ai-mint resume accepts it`)
+
+const tellContradiction = Effect.fnUntraced(function* (code: string, before: string) {
+  const words =
+    `One node says that USDC runs the code ${code}, another that it still runs ${before}, which payments go by. ` +
+    "Look which is right, and take the other out of the list of RPC URLs."
+  yield* Incidents.raise(KEY, words)
+  yield* Log.warnOnce(KEY, `⚠️ ${words}`)
+})
+
+export const layer = Layer.effect(UsdcCode, make)

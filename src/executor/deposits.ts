@@ -1,0 +1,235 @@
+import { Duration, Effect } from "effect"
+import type { Balances, ChainClient } from "../chain/ChainClient.ts"
+import { Settings } from "../config/Settings.ts"
+import type { Block } from "../domain/Block.ts"
+import { type Standing, standingOf } from "../domain/Books.ts"
+import type { Deposit, UnspentDeposit } from "../domain/Deposit.ts"
+import { notAheadOf } from "../domain/ledgerTime.ts"
+import type { Task, TaskId } from "../domain/Task.ts"
+import { format, sum, type Usdc, zero } from "../domain/Usdc.ts"
+import { deadlineMs } from "../domain/Verdict.ts"
+import type { WalletId } from "../domain/Wallet.ts"
+import * as Clocks from "../ops/Clocks.ts"
+import * as Incidents from "../ops/Incidents.ts"
+import * as Log from "../ops/Log.ts"
+import { type FoundDeposit, type LedgerError, TaskRepo, type WalletOrders } from "../ledger/TaskRepo.ts"
+import { makeSearch } from "./depositSearch.ts"
+import { type Loss, makeExplainLoss } from "./loss.ts"
+
+/** A cursor that lags so far behind is searched for though nothing seems to have come: the next search is then short. */
+const CURSOR_BLOCKS_MAX = 2_000n
+
+/** So many of them at once, those that lag most: as many wallets as one filter of logs may name. */
+const LAGGING_WALLETS_MAX = 1_000
+
+/** So many blocks, five minutes of Base, the logs of a node may be behind its balances. */
+const LOGS_BEHIND_MAX = 150n
+
+/** Money whose transfer no node shows for so long is told to the operator. */
+const UNEXPLAINED_MS = 5 * 60_000
+
+/** What is known of a wallet's money after a look at the chain. */
+export interface Known {
+  /** Deposits with something left, oldest first; `undefined` where nobody can tell when the money came. */
+  readonly unspent: ReadonlyArray<UnspentDeposit> | undefined
+  /** Money is missing, and why nobody can say yet where it went: nothing is decided. */
+  readonly unclear: string | undefined
+  /**
+   * More is missing than unproven payments explain. After a restored backup the ledger takes payments for still to be
+   * made that were made: then no order is certainly unpaid.
+   */
+  readonly mayBeRestored: boolean
+  /** Orders that were paid for and spent on before the ledger was restored from a backup. */
+  readonly spentOn: ReadonlySet<TaskId>
+}
+
+/** A wallet beside what the chain shows of it. */
+export interface Seen {
+  readonly orders: WalletOrders
+  readonly balance: Usdc
+  /** Deposits that nobody knew before. */
+  readonly fresh: ReadonlyArray<FoundDeposit>
+  readonly standing: Standing | "unread"
+}
+
+/** What is known after a look, by wallet, and the deposits that nobody knew before. */
+export interface Counted {
+  readonly known: ReadonlyMap<WalletId, Known>
+  readonly arrived: ReadonlyArray<FoundDeposit>
+}
+
+/**
+ * Brings the history of deposits up to the block of the balances, and holds the books of each wallet against them.
+ * Only wallets whose balance is not what their books say are searched for; those with an order that is about to be
+ * cancelled, as after a restored backup it may be paid, and its money spent on it; and those whose cursor lags, as a
+ * payment and a deposit of one amount leave the balance as it was. Worth having and never needed for safety: where the
+ * transfers cannot be read, orders are paid by the balance alone.
+ */
+export const makeCountDeposits = () => {
+  const { explain, forget } = makeExplainLoss()
+  const search = makeSearch()
+  return Effect.fn("CheckLoop.countDeposits")(function* (
+    all: ReadonlyArray<WalletOrders>,
+    { block, usdc }: Balances
+  ): Effect.fn.Return<Counted, LedgerError, TaskRepo | ChainClient | Settings> {
+    const orders = all.filter((one) => isCountable(one, block))
+    const balanceOf = ({ wallet }: WalletOrders): Usdc => usdc.get(wallet.agentAddress) ?? zero
+    const { paymentTimeout } = yield* Settings
+    const asOf = notAheadOf(block, yield* Clocks.ledgerAheadMs)
+    const isOverdue = (task: Task) => asOf.timeMs > deadlineMs(task, Duration.toMillis(paymentTimeout))
+    const moved = orders.filter((one) => one.books?.balance !== balanceOf(one) || one.pending.some(isOverdue))
+    const wanted = [...moved, ...lagging(orders, new Set(moved), block)]
+    const { deposits, whole } = yield* search(wanted, block, balanceOf)
+    const arrived = yield* recordFound(wanted, deposits, { block, balanceOf, whole })
+    const isUnread = (one: WalletOrders) => moved.includes(one) && !whole.has(one.wallet.id)
+    const seen = orders.map((one) => look(one, balanceOf(one), arrived, isUnread(one)))
+    yield* moveCursors(seen, whole, block)
+    yield* Effect.forEach(seen, tellUnexplained, { discard: true })
+    const losses = new Map<WalletId, Loss>()
+    for (const one of seen) {
+      if (one.standing === "less") losses.set(one.orders.wallet.id, yield* explain(one, block))
+      if (one.standing === "even") forget(one.orders.wallet.id)
+    }
+    const unspent = yield* readUnspent(seen, losses)
+    const known = seen.map((one): [WalletId, Known] => {
+      const { id } = one.orders.wallet
+      const isKnown = one.standing === "even" || one.standing === "less"
+      return [
+        id,
+        {
+          unspent: isKnown ? (unspent.get(id) ?? []) : undefined,
+          unclear: losses.get(id)?.unclear,
+          mayBeRestored: lacksMore(one),
+          spentOn: losses.get(id)?.spentOn ?? new Set()
+        }
+      ]
+    })
+    return { known: new Map(known), arrived }
+  })
+}
+
+/** Wallets that were not searched for so long that the next search would be a long one, those first that lag most. */
+const lagging = (
+  orders: ReadonlyArray<WalletOrders>,
+  moved: ReadonlySet<WalletOrders>,
+  block: Block
+): ReadonlyArray<WalletOrders> =>
+  orders
+    .filter((one) => isBehind(one, block) && !moved.has(one))
+    .toSorted((a, b) => Number((a.books?.countedBlock ?? 0n) - (b.books?.countedBlock ?? 0n)))
+    .slice(0, LAGGING_WALLETS_MAX)
+
+const isBehind = ({ books }: WalletOrders, block: Block): boolean =>
+  books !== undefined && block.number - books.countedBlock > CURSOR_BLOCKS_MAX
+
+/** A balance from before money of the wallet moved, or beside payments of v1.1, proves nothing about the books. */
+const isCountable = ({ stopped, isShared, provenBlock, books }: WalletOrders, block: Block): boolean =>
+  stopped === undefined && !isShared && block.number >= provenBlock && block.number >= (books?.countedBlock ?? 0n)
+
+const look = (orders: WalletOrders, balance: Usdc, arrived: ReadonlyArray<FoundDeposit>, isUnread: boolean): Seen => {
+  const fresh = arrived.filter(({ walletId }) => walletId === orders.wallet.id)
+  if (isUnread) return { orders, balance, fresh, standing: "unread" }
+  // Books that this very look opens begin with what is there.
+  if (orders.books === undefined) return { orders, balance, fresh, standing: "even" }
+  const standing = standingOf(orders.books, { balance, reserved: orders.reserved }, sum(fresh.map((d) => d.amount)))
+  return { orders, balance, fresh, standing }
+}
+
+/** What the books say with the deposits of this look. */
+const dueOf = ({ orders, fresh }: Seen): bigint =>
+  (orders.books?.balance ?? 0n) + sum(fresh.map(({ amount }) => amount))
+
+/** Money that is missing is covered by what is reserved: paid before a backup was restored, or gone. */
+const isCovered = (one: Seen): boolean =>
+  one.standing === "even" && one.orders.books !== undefined && one.orders.foreign === 0n && lacksMore(one)
+
+const lacksMore = (one: Seen): boolean => one.balance + one.orders.maybeSpent - one.orders.foreign < dueOf(one)
+
+/**
+ * Money that is there while no transfer shows how it came, or missing where what is reserved would cover it. Books below
+ * zero are more than that: payments were proven whose money never came by them, so that a theft of as much would not be
+ * seen.
+ */
+const tellUnexplained = Effect.fnUntraced(function* (one: Seen) {
+  const { agentAddress } = one.orders.wallet
+  const due = dueOf(one)
+  const key = `books:${agentAddress}`
+  if (due >= 0n && one.standing !== "more" && !isCovered(one)) return yield* Incidents.close(key)
+  const explained = isCovered(one) ? "its recorded deposits and payments come to" : "its recorded deposits explain"
+  const words =
+    due < 0n
+      ? `the books of ${agentAddress} come to ${format(due)} USDC: a deposit of it is not recorded`
+      : `${agentAddress} holds ${format(one.balance)} USDC, and ${explained} ${format(due)}`
+  const remedy = "see that the nodes serve all logs of USDC, and compare with: ai-mint reconcile"
+  yield* Incidents.raise(key, `${words}; ${remedy}`, due < 0n && one.standing !== "unread" ? 0 : UNEXPLAINED_MS)
+  if (due < 0n) yield* Log.errorOnce(key, `🚨 ${words}`, { wallet: agentAddress })
+})
+
+/** What is found again is recorded already, and gives nothing new. Opens the books of wallets that have none. */
+const recordFound = Effect.fnUntraced(function* (
+  wanted: ReadonlyArray<WalletOrders>,
+  found: ReadonlyArray<Deposit>,
+  {
+    block,
+    balanceOf,
+    whole
+  }: {
+    readonly block: Block
+    readonly balanceOf: (orders: WalletOrders) => Usdc
+    readonly whole: ReadonlySet<WalletId>
+  }
+) {
+  const byAddress = Map.groupBy(found, ({ wallet }) => wallet)
+  const deposits = wanted.flatMap(({ wallet }) =>
+    (byAddress.get(wallet.agentAddress) ?? []).map((deposit) => ({ ...deposit, walletId: wallet.id }))
+  )
+  const counted = wanted
+    .filter(({ books, wallet }) => (books === undefined ? whole.has(wallet.id) : byAddress.has(wallet.agentAddress)))
+    .map((one) => ({ ...countedOf(one, balanceOf(one)), isWhole: one.books === undefined }))
+  return counted.length === 0 ? [] : yield* (yield* TaskRepo).recordDeposits(deposits, counted, block)
+})
+
+const countedOf = ({ wallet, version }: WalletOrders, balance: Usdc) => ({ walletId: wallet.id, version, balance })
+
+/**
+ * Where all is searched and accounted for, the next search begins after this block. While a payment may have been made
+ * the sums would also be even with a deposit of its amount missing: then the newest blocks are searched once more, as a
+ * node's logs may be behind its balances.
+ */
+const moveCursors = Effect.fnUntraced(function* (
+  seen: ReadonlyArray<Seen>,
+  whole: ReadonlySet<WalletId>,
+  block: Block
+) {
+  const isDue = ({ orders, standing, fresh }: Seen) =>
+    standing === "even" && whole.has(orders.wallet.id) && (fresh.length > 0 || isBehind(orders, block))
+  // The transfer that took what is missing is found above the cursor.
+  const due = seen.filter((one) => isDue(one) && !isCovered(one))
+  const isBefore = ({ books }: WalletOrders, { number }: Block) => books !== undefined && books.countedBlock < number
+  const earlier = { ...block, number: block.number - LOGS_BEHIND_MAX }
+  yield* moveTo(
+    block,
+    due.filter(({ orders }) => orders.maybeSpent === 0n)
+  )
+  yield* moveTo(
+    earlier,
+    due.filter(({ orders }) => orders.maybeSpent > 0n && isBefore(orders, earlier))
+  )
+})
+
+const moveTo = Effect.fnUntraced(function* (block: Block, due: ReadonlyArray<Seen>) {
+  if (due.length === 0) return
+  const counted = due.map(({ orders, balance }) => ({ ...countedOf(orders, balance), isWhole: true }))
+  yield* (yield* TaskRepo).recordDeposits([], counted, block)
+})
+
+/** Of the wallets with an order that the balance could pay for, or has paid for. */
+const readUnspent = Effect.fnUntraced(function* (seen: ReadonlyArray<Seen>, losses: ReadonlyMap<WalletId, Loss>) {
+  const inFunds = seen.filter(
+    ({ orders, balance, standing }) =>
+      standing !== "unread" &&
+      (losses.has(orders.wallet.id) || orders.pending.some(({ totalCost }) => totalCost <= balance))
+  )
+  const unspent = yield* (yield* TaskRepo).unspentDeposits(inFunds.map(({ orders }) => orders.wallet.id))
+  return Map.groupBy(unspent, ({ walletId }) => walletId)
+})

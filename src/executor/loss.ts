@@ -1,0 +1,107 @@
+import { Clock, Effect, Result } from "effect"
+import { ChainClient, type Spending } from "../chain/ChainClient.ts"
+import { Settings } from "../config/Settings.ts"
+import { nonceOf, possibleNumbers } from "../domain/Batch.ts"
+import type { Block } from "../domain/Block.ts"
+import type { Task, TaskId } from "../domain/Task.ts"
+import { format, sum, type Usdc, usdc } from "../domain/Usdc.ts"
+import type { Wallet, WalletId } from "../domain/Wallet.ts"
+import * as Log from "../ops/Log.ts"
+import { type FoundDeposit, TaskRepo, type WalletOrders } from "../ledger/TaskRepo.ts"
+
+/** So many looks in a row that explain nothing, at every URL and over so long, are no lagging node: the wallet stops. */
+const LOOKS_MAX = 3
+const UNEXPLAINED_MS = 2 * 60_000
+
+/** What is known of money that left a wallet and is in nobody's books. */
+export interface Loss {
+  /** Why nothing may be decided about the wallet's orders. */
+  readonly unclear: string | undefined
+  readonly spentOn: ReadonlySet<TaskId>
+}
+
+/** A wallet that holds less than it should. */
+interface Lacking {
+  readonly orders: WalletOrders
+  readonly balance: Usdc
+  /** Deposits that the books do not hold yet. */
+  readonly fresh: ReadonlyArray<FoundDeposit>
+}
+
+/** Looks in a row that explained nothing. */
+interface Looks {
+  readonly count: number
+  readonly sinceMs: number
+}
+
+/**
+ * Finds out where money of a wallet went that the books do not know of. A payment of an order that still waits for its
+ * money was made by this program before the ledger was restored from a backup: that order was paid. One of an order that
+ * is funded, and has no plan in that backup, comes into the books when it is planned. What nobody can explain stops the
+ * wallet: somebody else has its key, or its sums do not add up. Nodes whose logs come to less than what is missing are
+ * passed over: what stays unexplained is so by the logs of every URL.
+ */
+export const makeExplainLoss = () => {
+  const looks = new Map<WalletId, Looks>()
+  const explain = Effect.fn("CheckLoop.explainLoss")(function* ({ orders, balance, fresh }: Lacking, block: Block) {
+    const { wallet, books } = orders
+    const due = (books?.balance ?? 0n) + sum(fresh.map(({ amount }) => amount))
+    const missing = due - balance - orders.reserved
+    const query = {
+      wallets: [wallet.agentAddress],
+      fromBlock: (books?.countedBlock ?? block.number) + 1n,
+      atLeast: new Map([[wallet.agentAddress, usdc(missing > 0n ? missing : 0n)]])
+    }
+    const read = yield* Effect.result((yield* ChainClient).findSpending({ ...query, toBlock: block.number }))
+    if (Result.isFailure(read)) return unclear(`money is missing: ${read.failure.message}`)
+    const known = yield* (yield* TaskRepo).knownNonces(read.success.flatMap(({ nonce }) => nonce ?? []))
+    const unknown = read.success.filter(({ nonce }) => nonce === undefined || !known.has(nonce))
+    const ours = yield* noncesOf(wallet, orders.pending)
+    const others = unknown.filter(({ nonce }) => nonce === undefined || !ours.has(nonce))
+    const open = others.length === 0 ? [] : (yield* (yield* TaskRepo).walletWork(wallet.id)).tasks
+    const reserved = yield* noncesOf(wallet, open)
+    const stray = others.find(({ nonce }) => nonce === undefined || !reserved.has(nonce))
+    if (stray !== undefined) return yield* stop(orders, strayWords(stray))
+    const spentOn = new Set(unknown.flatMap(({ nonce }) => (nonce && ours.get(nonce)) ?? []))
+    if (spentOn.size > 0) {
+      looks.delete(wallet.id)
+      return { unclear: undefined, spentOn } satisfies Loss as Loss
+    }
+    const nowMs = yield* Clock.currentTimeMillis
+    const before = looks.get(wallet.id) ?? { count: 0, sinceMs: nowMs }
+    const looked = { ...before, count: before.count + 1 }
+    looks.set(wallet.id, looked)
+    const words = `it should hold ${format(due)} USDC and holds ${format(balance)}, and no transfer explains it`
+    const isLasting = looked.count >= LOOKS_MAX && nowMs - looked.sinceMs >= UNEXPLAINED_MS
+    return isLasting ? yield* stop(orders, words) : unclear(words)
+  })
+  /** Its sums add up again: what comes later is not in a row with what was. */
+  const forget = (walletId: WalletId): void => void looks.delete(walletId)
+  return { explain, forget }
+}
+
+const unclear = (words: string): Loss => ({ unclear: words, spentOn: new Set() })
+
+const strayWords = ({ amount, to, tx }: Spending): string =>
+  `${format(amount)} USDC went to ${to} in ${tx}, and no order or refund of this ledger explains it`
+
+/** Every nonce that a batch of these orders could have. */
+const noncesOf = Effect.fnUntraced(function* (wallet: Wallet, tasks: ReadonlyArray<Task>) {
+  const { network } = yield* Settings
+  const seed = { chainId: network.chainId, usdc: network.usdc.address, payer: wallet.agentAddress }
+  const numbered = tasks.flatMap(({ id, quantity }) =>
+    possibleNumbers(quantity).map((number) => ({ taskId: id, number }))
+  )
+  return new Map(numbered.map((batch) => [nonceOf({ ...seed, ...batch }), batch.taskId]))
+})
+
+const stop = Effect.fnUntraced(function* ({ wallet, version }: WalletOrders, reason: string) {
+  const stopped = yield* (yield* TaskRepo).stopWallet(
+    { walletId: wallet.id, version, reason },
+    yield* Clock.currentTimeMillis
+  )
+  if (stopped) {
+    yield* Log.error(`🚨 Wallet ${wallet.agentAddress} is stopped: ${reason}`, { wallet: wallet.agentAddress })
+  }
+  return unclear(reason)
+})

@@ -1,0 +1,272 @@
+import { Clock, Duration, Effect, Result } from "effect"
+import { ChainClient } from "../chain/ChainClient.ts"
+import { Settings } from "../config/Settings.ts"
+import type { AuthorizationOutcome } from "../domain/Authorization.ts"
+import type { Batch, SignedWindow } from "../domain/Batch.ts"
+import { prove, sign } from "../domain/BatchLife.ts"
+import { type Block, blockBefore } from "../domain/Block.ts"
+import { counted } from "../domain/counted.ts"
+import { type AcceptedOffer, chooseOffer } from "../domain/Offer.ts"
+import { isWaiting, messageAfterWaiting, messages, shortId, type Task } from "../domain/Task.ts"
+import { format } from "../domain/Usdc.ts"
+import { type Standstill, standstillOf, type UsdcState } from "../domain/UsdcState.ts"
+import { Minter, type MintQuote, type NoOffer } from "../mint/Minter.ts"
+import * as Clocks from "../ops/Clocks.ts"
+import { alone } from "../ops/eachAlone.ts"
+import * as Log from "../ops/Log.ts"
+import { TaskRepo } from "../ledger/TaskRepo.ts"
+import { mintsUnpaid } from "./mints.ts"
+import {
+  holdOrder,
+  pauseForOutage,
+  pauseTask,
+  pauseUnwritable,
+  unlessLocked,
+  refuseTask,
+  setAside,
+  stallTask
+} from "./outcome.ts"
+import { Outage, STANDSTILL_MS } from "./Outage.ts"
+import { answerByMs, headMs } from "./pace.ts"
+import { type Asking, askFor, askPrice, dismiss, lookBack, noteDone, waitForClaimed } from "./price.ts"
+import { noteProofs } from "./proofs.ts"
+import { send, signatureOf } from "./send.ts"
+import { ServerRequests } from "./ServerRequests.ts"
+import { holdWhere, standstillFor } from "./standstill.ts"
+import { UsdcCode } from "./UsdcCode.ts"
+import type { OpenWork } from "./work.ts"
+
+/** The chain's clock may be behind ours and behind the signer's: a payment is valid from ten minutes ago. */
+const VALID_AFTER_BACK_SECONDS = 600
+
+/** A server that claims to need less would have payments lapse on their way: facilitators refuse the last 6 seconds. */
+const WINDOW_SECONDS_MIN = 30
+
+/** While a payment for a token is undelivered, no other wallet pays for it. */
+const UNDELIVERED_PAUSE_MS = 15_000
+
+/** How soon to ask again where a node has no logs of a nonce that is spent. */
+const UNEXPLAINED_PAUSE_MS = 15_000
+
+/**
+ * Begins to pay for a planned batch: what the chain and the ledger have to say is heard, and the price is asked. What
+ * follows from that waits for the server, and is done beside the turns of the wallet.
+ */
+export const payBatch = Effect.fn("Wallet.payBatch")(function* (work: OpenWork, task: Task, batch: Batch) {
+  const { outcome, state, seen } = yield* lookUp(batch, task)
+  if (outcome._tag !== "Unused") return yield* adopt(batch, outcome, task)
+  const codeDoubt = yield* (yield* UsdcCode).doubt
+  if (codeDoubt !== undefined) return yield* pauseForOutage(task, codeDoubt)
+  const standstill = yield* standstillFor(state, { payer: batch.payer })
+  if (standstill !== undefined) return yield* standAside(work, task, standstill)
+  // First of all: mints that the server has made already may be all that the token allows.
+  const waits = yield* lookBack(batch, task, seen)
+  if (waits !== undefined) return waits
+  const obstacle = yield* obstacleTo(batch)
+  if (obstacle?._tag === "Undelivered") return yield* pauseTask(task, UNDELIVERED_PAUSE_MS, obstacle.reason)
+  if (obstacle?._tag === "SoldOut") return yield* refuseTask(task, obstacle.reason, "chain")
+  const { asksForPrice } = yield* Minter
+  const planned = { work, task, batch, state }
+  if (!asksForPrice) return yield* payAtPrice({ ...planned, asking: batch })
+  const asking = yield* askFor(batch, task, seen)
+  if (asking === undefined) return false
+  const request = unlessLocked(alone(task.id, payAtPrice({ ...planned, asking }), pauseUnwritable(task)))
+  yield* (yield* ServerRequests).start(
+    batch.walletId,
+    Effect.map(request, (changed) => changed === true)
+  )
+  return true
+})
+
+/** Asks what a batch costs, checks that against the quote, signs, commits the claim, and sends it. */
+const payAtPrice = Effect.fn("Wallet.payAtPrice")(function* (planned: Planned) {
+  const { task, batch, asking } = planned
+  const quoted = yield* askPrice(planned)
+  if (quoted === undefined) return false
+  if (Result.isFailure(quoted)) return yield* withoutOffer(planned, quoted.failure)
+  yield* (yield* Outage).serverAnswered(priceOf(task))
+  // It asked for money: nothing was done yet, whatever keeps the payment from being made now.
+  const unasked = dismiss(planned)
+  const ready = yield* prepare(planned, quoted.success).pipe(Effect.tapError(() => Effect.ignore(unasked)))
+  if (Result.isFailure(ready)) return yield* Effect.tap(ready.failure, () => unasked)
+  const { signed, accepted, signature, nowMs } = ready.success
+  // The claim: from here on the payment may exist, whatever happens to this process.
+  const { maxRetryCount } = yield* Settings
+  const note = isWaiting(task) ? { waiting: messageAfterWaiting(task, maxRetryCount) } : {}
+  const change = { nextActionAtMs: null, ...note }
+  const claim = { before: asking, after: signed, onlyFor: task, task: { expected: task, change } }
+  if (!(yield* (yield* TaskRepo).saveBatch(claim, nowMs))) return yield* Effect.as(unasked, false)
+  yield* Log.mint(
+    `Paying ${format(accepted.amount)} USDC for ${counted(batch.quantity, "mint")}: task ${shortId(task.id)}, batch ${batch.number}`,
+    { task: task.id, batch: batch.number, wallet: batch.payer, nonce: batch.nonce }
+  )
+  const claimed = { ...signed, version: asking.version + 1 }
+  const sending = send(claimed, quoted.success, accepted, signature, task)
+  yield* (yield* ServerRequests).start(
+    batch.walletId,
+    alone(task.id, sending, () => Effect.succeed(false))
+  )
+  return true
+})
+
+/** A planned batch that may be paid. */
+interface Planned extends Asking {
+  readonly task: Task
+  readonly work: OpenWork
+  readonly state: UsdcState
+}
+
+/** What can be claimed and sent; or what is to be done instead, where nothing may be paid now. */
+const prepare = Effect.fnUntraced(function* ({ work, task, batch, asking, state }: Planned, quote: MintQuote) {
+  const offer = yield* offerFor(batch, quote)
+  if (Result.isFailure(offer)) return Result.fail(refuseTask(task, offer.failure))
+  const barred = standstillOf(state, { payer: batch.payer, payee: offer.success.payTo })
+  if (barred !== undefined) return Result.fail(standAside(work, task, barred))
+  const block = yield* (yield* ChainClient).confirmedBlock
+  const outage = yield* Outage
+  if ((yield* outage.standstillMs(block)) > STANDSTILL_MS) {
+    return Result.fail(pauseForOutage(task, "the chain makes no blocks"))
+  }
+  yield* outage.over
+  // Mints that came into sight since it was looked for them: the next look sets the batch aside.
+  if ((yield* mintsUnpaid(batch)).length > 0) return Result.fail(Effect.succeed(true))
+  const window = yield* windowFor(offer.success, block)
+  const nowMs = yield* Clock.currentTimeMillis
+  const signed = sign(asking, window, nowMs, yield* answerByMs)
+  const signature = yield* Effect.result(signatureOf(work.wallet, signed))
+  if (Result.isSuccess(signature)) {
+    return Result.succeed({ signed, accepted: offer.success, signature: signature.success, nowMs })
+  }
+  return Result.fail(holdOrder(task, messages.held(signature.failure.message)))
+})
+
+/** Everybody waits for USDC to move again; a blacklisted wallet has all its orders held, a payee the one it is for. */
+const standAside = Effect.fnUntraced(function* (work: OpenWork, task: Task, standstill: Standstill) {
+  if (standstill._tag === "Paused") return yield* pauseForOutage(task, standstill.reason)
+  const tasks = standstill._tag === "Payer" ? work.tasks : [task]
+  yield* holdWhere(
+    standstill,
+    tasks.map(({ id }) => id)
+  )
+  // What could not be held is looked at again in a moment, and not at once.
+  return false
+})
+
+/** The order waits or is refused, and only then may the price be asked again. */
+const withoutOffer = Effect.fnUntraced(function* (planned: Planned, noOffer: NoOffer) {
+  const changed = yield* waitForOffer(planned.task, noOffer)
+  return (yield* noteDone(planned, noOffer.did ?? "unknown")) || changed
+})
+
+/** Whose doing it is that there is no offer decides who waits for it. */
+const waitForOffer = Effect.fnUntraced(function* (task: Task, { reason, message, did }: NoOffer) {
+  const outage = yield* Outage
+  if (did === "claims") return yield* waitForClaimed(task, message)
+  if (reason === "Unavailable") {
+    yield* outage.serverFailed(priceOf(task), message)
+    return yield* pauseForOutage(task, message)
+  }
+  yield* outage.serverAnswered(priceOf(task))
+  return yield* reason === "Refused" ? refuseTask(task, message) : stallTask(task, message)
+})
+
+const priceOf = ({ id }: Task): string => `price:${id}`
+
+/** What stands against paying for this batch now, whatever the server would ask. */
+const obstacleTo = Effect.fnUntraced(function* (batch: Batch) {
+  const { mintTimeout } = yield* Settings
+  const nowMs = yield* Clock.currentTimeMillis
+  const stuck = yield* (yield* TaskRepo).undelivered(batch.token, nowMs - Duration.toMillis(mintTimeout))
+  if (stuck !== undefined) {
+    const where = `task ${shortId(stuck.taskId)}, batch ${stuck.number}`
+    const reason = `payments to token ${batch.token} are stopped: ${where} is paid and not delivered`
+    yield* Log.warnOnce(`undelivered:${batch.token}`, `⚠️ P${reason.slice(1)}`, { token: batch.token })
+    return { _tag: "Undelivered", reason } as const
+  }
+  const left = yield* (yield* ChainClient).readRemainingSupply(batch.token)
+  if (left === undefined || left >= BigInt(batch.quantity)) return undefined
+  return {
+    _tag: "SoldOut",
+    reason: `the token allows ${counted(left, "more mint")}, this batch needs ${batch.quantity}`
+  } as const
+})
+
+/** The quote binds: at most the quoted price, in USDC on this chain, to the token or an address of `MINT_PAY_TO`. */
+const offerFor = Effect.fnUntraced(function* (batch: Batch, quote: MintQuote) {
+  const { network, mintPayTo } = yield* Settings
+  return chooseOffer(quote.offers, {
+    chainId: network.chainId,
+    asset: network.usdc.address,
+    domain: network.usdc,
+    maxAmount: batch.amount,
+    payees: [batch.payTo, ...mintPayTo],
+    quantity: batch.quantity
+  })
+})
+
+/**
+ * What the chain knows of the nonce before anything else is asked: after a restored backup it may know more than the
+ * ledger, and a batch that is paid must be neither refused nor signed. And whether USDC moves between those it is for.
+ */
+const lookUp = Effect.fnUntraced(function* (batch: Batch, task: Task) {
+  const { network, mintPayTo } = yield* Settings
+  const chain = yield* ChainClient
+  const { payer, nonce, payTo } = batch
+  const seen = yield* chain.confirmedBlock
+  const fromBlock = blockBefore(seen, task.createdAtMs, network.blockSeconds)
+  const parties = [payer, payTo, ...mintPayTo]
+  const { outcomes, usdc } = yield* chain.readAuthorizations([{ payer, nonce, fromBlock }], parties)
+  yield* noteProofs(outcomes)
+  return { outcome: outcomes[0] ?? ({ _tag: "Unexplained" } as const), state: usdc, seen }
+})
+
+/** A payment that was made before the ledger was restored is this batch's payment, and is not made again. */
+const adopt = Effect.fnUntraced(function* (
+  batch: Batch,
+  outcome: Exclude<AuthorizationOutcome, { readonly _tag: "Unused" }>,
+  task: Task
+) {
+  if (outcome._tag === "Unexplained") {
+    return yield* pauseTask(task, UNEXPLAINED_PAUSE_MS, "no node tells how its nonce was spent")
+  }
+  if (outcome._tag === "Canceled")
+    return yield* setAside(batch, "its nonce was cancelled on chain: it can never be paid")
+  const isOurs = [batch.payTo, ...(yield* Settings).mintPayTo].includes(outcome.to) && outcome.value <= batch.amount
+  if (!isOurs) return yield* setAside(batch, "its nonce was used for another transfer than it is for", outcome)
+  if (outcome.value !== batch.amount) {
+    const paid = `it was paid ${format(outcome.value)} USDC before the ledger was restored, and is worth ${format(batch.amount)}`
+    return yield* setAside(batch, `${paid}: nobody can tell for how many mints`, outcome)
+  }
+  const nowMs = yield* Clock.currentTimeMillis
+  yield* Log.warn(`⚠️ Task ${shortId(task.id)}, batch ${batch.number} was paid before: the ledger is from a backup`, {
+    task: task.id,
+    batch: batch.number,
+    tx: outcome.tx
+  })
+  return yield* (yield* TaskRepo).saveBatch({ before: batch, after: prove(batch, outcome, nowMs) }, nowMs)
+})
+
+/** Not much longer than the server says that it may need. */
+const windowFor = Effect.fnUntraced(function* ({ amount, payTo, offer }: AcceptedOffer, block: Block) {
+  const { authorizationWindow } = yield* Settings
+  const needed = Math.max(WINDOW_SECONDS_MIN, offer.maxTimeoutSeconds ?? Number.POSITIVE_INFINITY)
+  const seconds = Math.min(Duration.toSeconds(authorizationWindow), needed)
+  return { amount, payTo, ...(yield* windowAt(block, seconds)) } satisfies SignedWindow
+})
+
+/**
+ * Valid by every clock that whoever settles may go by: from ten minutes before the slowest, for so many seconds from
+ * the fastest on. The proof that it is void stays the chain's, so that an outcome is unknown for no longer than the
+ * window and what the fastest clock is ahead of the chain, ten minutes at the most.
+ */
+export const windowAt = Effect.fnUntraced(function* (block: Block, seconds: number) {
+  const timeMs = yield* headMs(block)
+  const chainSeconds = Math.floor(timeMs / 1000)
+  yield* Clocks.noteHead({ number: block.number, timeMs })
+  const { earliestMs, latestMs } = yield* Clocks.spread
+  return {
+    validAfter: Math.max(0, chainSeconds + Math.floor(earliestMs / 1000) - VALID_AFTER_BACK_SECONDS),
+    validBefore: chainSeconds + Math.ceil(latestMs / 1000) + Math.floor(seconds),
+    block: block.number
+  }
+})

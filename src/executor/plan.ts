@@ -1,0 +1,168 @@
+import { Clock, Effect, Result } from "effect"
+import { ChainClient } from "../chain/ChainClient.ts"
+import { KeyCustody } from "../chain/KeyCustody.ts"
+import { Settings } from "../config/Settings.ts"
+import { cover } from "../domain/Allocation.ts"
+import { type Batch, type KnownPayment, planBatches } from "../domain/Batch.ts"
+import { type Block, blockBefore } from "../domain/Block.ts"
+import { counted } from "../domain/counted.ts"
+import { messages, remainingCost, shortId, type Task, V1_AUTHORIZATION_MS } from "../domain/Task.ts"
+import { format, minus, sum, times, type Usdc, zero } from "../domain/Usdc.ts"
+import * as Log from "../ops/Log.ts"
+import { TaskRepo } from "../ledger/TaskRepo.ts"
+import { type Known, NOTHING_KNOWN, readKnown } from "./known.ts"
+import { completeTask, holdOrder, pauseTask } from "./outcome.ts"
+import type { OpenWork } from "./work.ts"
+
+/** How soon to look again where the chain cannot tell yet. */
+const UNCLEAR_PAUSE_MS = 5_000
+
+/**
+ * `funded → processing`: cuts the task into batches, once and for all. Before that the wallet must hold the money,
+ * and the chain must not know more of this task than the ledger does.
+ */
+export const planTask = Effect.fn("Wallet.planTask")(function* (
+  work: OpenWork,
+  task: Task,
+  existing: ReadonlyArray<Batch>
+) {
+  const key = yield* Effect.result((yield* KeyCustody).check(work.wallet))
+  if (Result.isFailure(key)) return yield* holdAnd(task, key.failure.message)
+  const done = yield* takeOver(work, task)
+  if (done !== undefined) return done
+  const { block, usdc } = yield* (yield* ChainClient).readBalances([work.wallet.agentAddress])
+  if (block.number < work.provenBlock) return yield* waitFor(task, "the node is behind the wallet's last payment")
+  // Batch rows exist only where this program planned the task before: a failed task that is tried again.
+  const known = existing.length > 0 ? NOTHING_KNOWN : yield* readKnown(work, task, block)
+  if (known === undefined) return yield* waitFor(task, "no node tells how its nonces were spent")
+  const balance = usdc.get(work.wallet.agentAddress) ?? zero
+  const cost = costBeyond(task, known)
+  const others = minus(work.reserved, ownReservation(task, existing))
+  const start = Effect.fnUntraced(function* () {
+    return yield* startProcessing(task, existing.length > 0 ? [] : yield* cut(work, task, known))
+  })
+  const coverBeside = (reserved: Usdc) => cover({ balance, reserved, maybeSpent: work.maybeSpent }, cost)
+  if (coverBeside(others) === "covered") return yield* start()
+  const spent = yield* spentOnOthers(work, task, block)
+  if (spent === undefined) return yield* waitFor(task, "no node tells how the wallet's nonces were spent")
+  const covered = coverBeside(minus(others, spent))
+  if (covered === "unclear") return yield* waitFor(task, "a payment of its wallet is not proven yet")
+  if (covered === "short") return yield* holdAnd(task, messages.shortOfMoney(cost, minus(balance, others)))
+  return yield* start()
+})
+
+/** The row that v1.1 left stays as it is: a trigger of v1.1's would take any change of it for v1.1's work. */
+const waitFor = (task: Task, why: string) =>
+  pauseTask(task, UNCLEAR_PAUSE_MS, task.status === "funded" ? why : undefined)
+
+const mintsIn = (payments: ReadonlyArray<KnownPayment>): number =>
+  payments.reduce((mints, { quantity = 0 }) => mints + quantity, 0)
+
+/** What is still to be paid. Where nobody can tell what was paid for, nothing more is before a person has decided. */
+const costBeyond = (task: Task, { payments }: Known): Usdc =>
+  payments.some(({ quantity }) => quantity === undefined)
+    ? zero
+    : minus(remainingCost(task), times(task.pricePerMint, mintsIn(payments)))
+
+/**
+ * What of the reservations of the wallet's other tasks is paid already: a ledger from a backup takes payments for still
+ * to be made that were made. `undefined` where a node cannot tell yet.
+ */
+const spentOnOthers = Effect.fnUntraced(function* (work: OpenWork, task: Task, block: Block) {
+  const { network } = yield* Settings
+  const createdAt = new Map(work.tasks.map(({ id, createdAtMs }) => [id, createdAtMs]))
+  const planned = work.batches.filter(({ status, taskId }) => status === "planned" && taskId !== task.id)
+  const { outcomes } = yield* (yield* ChainClient).readAuthorizations(
+    planned.map(({ payer, nonce, taskId }) => {
+      const sinceMs = createdAt.get(taskId) ?? block.timeMs
+      return { payer, nonce, fromBlock: blockBefore(block, sinceMs, network.blockSeconds) }
+    })
+  )
+  if (outcomes.some(({ _tag }) => _tag === "Unexplained")) return undefined
+  const amounts = planned.filter((_, index) => outcomes[index]?._tag === "Used").map(({ amount }) => amount)
+  const unplanned = work.tasks.filter(
+    ({ id, reserved }) => reserved && id !== task.id && !work.batches.some(({ taskId }) => taskId === id)
+  )
+  for (const other of unplanned) {
+    const known = yield* readKnown(work, other, block)
+    if (known === undefined) return undefined
+    amounts.push(minus(remainingCost(other), costBeyond(other, known)))
+  }
+  return sum(amounts)
+})
+
+/** What of the wallet's reservations is this task's. */
+const ownReservation = (task: Task, existing: ReadonlyArray<Batch>): Usdc => {
+  if (existing.length === 0) return task.reserved ? remainingCost(task) : zero
+  return sum(existing.filter((batch) => batch.status === "planned").map((batch) => batch.amount))
+}
+
+const cut = Effect.fnUntraced(function* (work: OpenWork, task: Task, { payments, dead }: Known) {
+  const { network, maxBatchSize } = yield* Settings
+  const portion = yield* (yield* ChainClient).readPortion(task.token)
+  const nowMs = yield* Clock.currentTimeMillis
+  return planBatches({
+    task,
+    wallet: work.wallet,
+    chainId: network.chainId,
+    usdc: network.usdc.address,
+    batchSizeMax: maxBatchSize,
+    known: payments,
+    dead,
+    portion,
+    nowMs
+  })
+})
+
+const holdAnd = (task: Task, reason: string) => holdOrder(task, messages.held(reason))
+
+const startProcessing = Effect.fnUntraced(function* (task: Task, batches: ReadonlyArray<Batch>) {
+  const repo = yield* TaskRepo
+  const planned = yield* repo.plan(task, batches, yield* Clock.currentTimeMillis)
+  if (planned) {
+    const cut = batches.length === 0 ? "" : `, ${counted(batches.length, "batch", "batches")}`
+    // An order that v1.1 was minting is processing already.
+    const what = task.status === "processing" ? "taken over from v1.1" : `${task.status} → processing`
+    yield* Log.info(`🚀 Task ${shortId(task.id)}: ${what}${cut}`, { task: task.id })
+  }
+  return planned
+})
+
+/**
+ * A task that v1.1 was minting. It is taken over when v1.1's payments can no longer be in flight and no more was paid
+ * than v1.1 counted. `undefined` where nothing stands in the way; else what was done instead, as a turn tells it.
+ */
+const takeOver = Effect.fnUntraced(function* (work: OpenWork, task: Task) {
+  if (task.status === "processing" && task.mintsCompleted === task.quantity) return yield* completeTask(task)
+  // Whatever this program starts has batches from then on.
+  if (work.batches.some((batch) => batch.taskId === task.id)) return undefined
+  const byV1 = task.status === "processing" || task.startedAtMs !== undefined || task.mintsCompleted > 0
+  if (!byV1 || task.adopted) return undefined
+  const flightMs = task.status === "processing" ? yield* inFlightMs(task) : 0
+  if (flightMs > 0) {
+    yield* Log.info(`⏳ Task ${shortId(task.id)} was left by v1.1, its payments may still be in flight`, {
+      task: task.id
+    })
+    return yield* pauseTask(task, flightMs)
+  }
+  const paid = yield* (yield* ChainClient).paidSince({
+    payer: work.wallet.agentAddress,
+    payTo: task.token,
+    sinceMs: task.startedAtMs ?? task.createdAtMs
+  })
+  const counted = times(task.pricePerMint, task.mintsCompleted)
+  if (paid <= counted) return undefined
+  return yield* holdAnd(task, `v1.1 paid ${format(paid)} USDC for this order and counted mints for ${format(counted)}`)
+})
+
+/**
+ * How long a payment of v1.1 may still be in flight. It ends by the time of the chain, which stands still where no blocks
+ * are made.
+ */
+const inFlightMs = Effect.fnUntraced(function* ({ updatedAtMs }: Task) {
+  const endsAtMs = updatedAtMs + V1_AUTHORIZATION_MS
+  const leftMs = endsAtMs - (yield* Clock.currentTimeMillis)
+  if (leftMs > 0) return leftMs
+  const { timeMs } = yield* (yield* ChainClient).confirmedBlock
+  return timeMs < endsAtMs ? UNCLEAR_PAUSE_MS : 0
+})

@@ -1,0 +1,137 @@
+import { Clock, Effect, Result } from "effect"
+import { ChainClient } from "../chain/ChainClient.ts"
+import { Settings } from "../config/Settings.ts"
+import type { Batch, SignedWindow } from "../domain/Batch.ts"
+import { answered, awaitAnswer, doubt, resend, resendPauseMs } from "../domain/BatchLife.ts"
+import { chooseOffer } from "../domain/Offer.ts"
+import { shortId, type Task } from "../domain/Task.ts"
+import { usdc } from "../domain/Usdc.ts"
+import type { Wallet } from "../domain/Wallet.ts"
+import { Minter, type MintQuote, type NoOffer } from "../mint/Minter.ts"
+import { alone } from "../ops/eachAlone.ts"
+import * as Log from "../ops/Log.ts"
+import { TaskRepo, type WalletWork } from "../ledger/TaskRepo.ts"
+import { saveAnswer } from "./answered.ts"
+import { mintsFor } from "./mints.ts"
+import { Outage } from "./Outage.ts"
+import { answerByMs, canBeSettled, headMs, isTooLate } from "./pace.ts"
+import { send, signatureOf } from "./send.ts"
+import { ServerRequests } from "./ServerRequests.ts"
+
+/**
+ * Sends the identical authorization again, wrapped in the server's present offer as x402 wants it. Where the server
+ * now asks for something else, nothing is sent: a live authorization has no successor until it is void. What is paid
+ * already is sent at any price: it can move no money, and the server may know it by its nonce.
+ */
+export const resendPayment = Effect.fn("Wallet.resendPayment")(function* (
+  work: WalletWork,
+  batch: Batch,
+  window: SignedWindow,
+  task: Task | undefined
+) {
+  if (work.wallet === undefined) return yield* sendLater(batch, "the row of the agent wallet cannot be read")
+  const nowMs = yield* Clock.currentTimeMillis
+  const awaiting = awaitAnswer(batch, nowMs, yield* answerByMs)
+  if (!(yield* (yield* TaskRepo).saveBatch({ before: batch, after: awaiting }, nowMs))) return false
+  const asking = { ...awaiting, version: batch.version + 1 }
+  const request = askAndSend({ wallet: work.wallet, asking, window, task })
+  yield* (yield* ServerRequests).start(
+    batch.walletId,
+    alone(batch.taskId, request, () => Effect.succeed(false))
+  )
+  return true
+})
+
+/** The server's present offer is asked for, to send a payment again. */
+interface Resending {
+  readonly wallet: Wallet
+  /** As it is in the ledger since the request was claimed. */
+  readonly asking: Batch
+  readonly window: SignedWindow
+  /** The order that a refusal counts against. */
+  readonly task: Task | undefined
+}
+
+const askAndSend = Effect.fn("Wallet.askAndSend")(function* (resending: Resending) {
+  const { wallet, asking, task } = resending
+  if (yield* isTooLate(asking)) return false
+  const quoted = yield* Effect.result((yield* Minter).quote(asking))
+  if (Result.isFailure(quoted)) return yield* noOffer(asking, quoted.failure)
+  const offer = yield* offerAgain(resending, quoted.success)
+  if (Result.isFailure(offer)) return yield* sendLater(asking, offer.failure)
+  const signature = yield* Effect.result(signatureOf(wallet, asking))
+  if (Result.isFailure(signature)) return yield* sendLater(asking, signature.failure.message)
+  if (!(yield* isWorthSending(resending))) return yield* saveAnswer(asking, stopAsking)
+  const claimed = yield* claim(asking)
+  if (claimed === undefined) return false
+  yield* Log.info(`🔁 Sending the same payment again: task ${shortId(asking.taskId)}, batch ${asking.number}`, {
+    task: asking.taskId,
+    batch: asking.number,
+    attempt: claimed.sends
+  })
+  return yield* send(claimed, quoted.success, offer.success, signature.success, task)
+})
+
+const stopAsking = (now: Batch) => ({ before: now, after: answered(now) })
+
+/** While the server thought about its offer a payment may have lapsed, or its mints have come. */
+const isWorthSending = Effect.fnUntraced(function* ({ asking, window }: Resending) {
+  if (asking.status === "paid") return true
+  const isInTime = canBeSettled(window, yield* headMs(yield* (yield* ChainClient).confirmedBlock))
+  return isInTime && (yield* mintsFor(asking, true)).length === 0
+})
+
+/** An offer that the payment fits as it was signed. */
+const offerAgain = Effect.fnUntraced(function* ({ asking, window }: Resending, { offers }: MintQuote) {
+  const { network } = yield* Settings
+  const fitting = asking.status === "paid" ? offers : offers.filter(({ amount }) => amount === window.amount)
+  if (fitting.length === 0) return Result.fail("the server does not offer any more what was signed")
+  return chooseOffer(fitting, {
+    chainId: network.chainId,
+    asset: network.usdc.address,
+    domain: network.usdc,
+    maxAmount: usdc(fitting.reduce((most, { amount }) => (amount > most ? amount : most), 0n)),
+    payees: [window.payTo],
+    quantity: asking.quantity
+  })
+})
+
+/**
+ * Claims the next send. Where the chain has shown something of the batch since the server was asked, nothing is sent: by
+ * that it is decided anew. Gives the batch as it is then in the ledger.
+ */
+const claim = Effect.fnUntraced(function* (asking: Batch) {
+  const nowMs = yield* Clock.currentTimeMillis
+  const answerBy = yield* answerByMs
+  let claimed: Batch | undefined
+  const saved = yield* saveAnswer(asking, (now) => {
+    const isUnchanged = now.status === asking.status && now.minted === asking.minted && now.claims === asking.claims
+    const after = isUnchanged ? resend(now, nowMs, answerBy) : answered(now)
+    claimed = isUnchanged ? { ...after, version: now.version + 1 } : undefined
+    return { before: now, after }
+  })
+  return saved ? claimed : undefined
+})
+
+/** Nothing was sent, for a reason of ours; it counts as a try. */
+const sendLater = Effect.fnUntraced(function* (batch: Batch, reason: string) {
+  const nowMs = yield* Clock.currentTimeMillis
+  const lookAtMs = nowMs + resendPauseMs(batch.sends)
+  return yield* saveAnswer(batch, (now) => ({
+    before: now,
+    after: doubt({ ...now, sends: now.sends + 1 }, { reason, lookAtMs, isOurs: true }, nowMs)
+  }))
+})
+
+/** The server made no offer. One that was never reached is left alone like by everybody, and its batch is not held for that. */
+const noOffer = Effect.fnUntraced(function* (asking: Batch, { message, did }: NoOffer) {
+  const nowMs = yield* Clock.currentTimeMillis
+  const isUnreached = did === "nothing"
+  const pauseMs = isUnreached ? yield* (yield* Outage).failed : 0
+  const told = { reason: message, lookAtMs: nowMs + Math.max(pauseMs, resendPauseMs(asking.sends)) }
+  return yield* saveAnswer(asking, (now) => {
+    const sends = now.sends + (isUnreached ? 0 : 1)
+    const claims = now.claims + (did === "claims" ? 1 : 0)
+    return { before: now, after: doubt({ ...now, sends, claims }, told, nowMs) }
+  })
+})

@@ -1,0 +1,73 @@
+import { Cause, Clock, Effect } from "effect"
+import type { ChainError } from "../chain/ChainClient.ts"
+import type { WalletId } from "../domain/Wallet.ts"
+import * as Incidents from "../ops/Incidents.ts"
+import * as Log from "../ops/Log.ts"
+import * as Metrics from "../ops/metrics.ts"
+import type { LedgerError, TaskRepo } from "../ledger/TaskRepo.ts"
+import { Outage } from "./Outage.ts"
+import { LOCKED_PAUSE_MS } from "./pace.ts"
+import { noteTrouble } from "./turn.ts"
+
+/** A wallet that met a defect is left alone for so long: nothing is sent before the chain was read again. */
+const PARKED_MS = 60_000
+
+/** What a turn leaves: when there is something to do again, and whether it ended in trouble. */
+export interface Turn {
+  readonly dueMs: number | undefined
+  readonly inTrouble: boolean
+}
+
+export const ENDED: Turn = { dueMs: undefined, inTrouble: false }
+
+/** Whole milliseconds: what is left of one may be too short for a timer to pass. */
+export const pauseUntil = (dueMs: number | undefined, nowMs: number): number =>
+  dueMs === undefined ? Number.POSITIVE_INFINITY : Math.ceil(dueMs - nowMs)
+
+const afterTrouble = (pauseMs: number) =>
+  Effect.map(Clock.currentTimeMillis, (nowMs): Turn => ({ dueMs: nowMs + pauseMs, inTrouble: true }))
+
+/** Rows that another transaction holds are this wallet's alone: it waits, and the others go on. */
+const waitForRows = Effect.fnUntraced(function* (walletId: WalletId, { message }: LedgerError) {
+  yield* Log.warnOnce(`contended:${walletId}`, `⚠️ A wallet waits for rows that another program holds: ${message}`)
+  return yield* afterTrouble(LOCKED_PAUSE_MS)
+})
+
+/** What the ledger refuses to write is a row of this wallet: it stops itself, and nobody else. */
+const waitForRow = Effect.fnUntraced(function* (walletId: WalletId, { message }: LedgerError) {
+  const words = `A row of wallet ${walletId} cannot be written, and its work waits until it can: ${message}`
+  yield* Log.warnOnce(`unwritable:${walletId}`, `⚠️ ${words}`)
+  yield* Incidents.raise(`unwritable:${walletId}`, words)
+  return yield* afterTrouble(PARKED_MS)
+})
+
+/** Work of a wallet whose trouble ends with it: the environment's costs a pause, a defect parks the wallet. */
+export const guarded = <R>(
+  walletId: WalletId,
+  work: Effect.Effect<number | undefined, ChainError | LedgerError, R>
+): Effect.Effect<Turn, never, R | Outage | TaskRepo> =>
+  work.pipe(
+    Effect.tapError((error) => (error._tag === "ChainError" ? noteTrouble(walletId, error) : Effect.void)),
+    Effect.map((dueMs): Turn => ({ dueMs, inTrouble: false })),
+    Effect.catch((error) =>
+      Effect.gen(function* () {
+        if (error._tag === "LedgerError" && error.reason === "Contended") return yield* waitForRows(walletId, error)
+        if (error._tag === "LedgerError" && error.reason === "Rejected") return yield* waitForRow(walletId, error)
+        const pauseMs = yield* (yield* Outage).failed
+        yield* Log.warnOnce(
+          `turn:${error.operation}`,
+          `⚠️ Wallets pause for ${Math.ceil(pauseMs / 1000)}s: ${error.message}`
+        )
+        return yield* afterTrouble(pauseMs)
+      })
+    ),
+    Effect.catchCause((cause) =>
+      Cause.hasInterruptsOnly(cause)
+        ? Effect.failCause(cause)
+        : Effect.gen(function* () {
+            yield* Metrics.walletParked
+            yield* Log.error(`🚨 Wallet ${walletId} is parked after a defect`, { wallet: walletId, cause })
+            return yield* afterTrouble(PARKED_MS)
+          })
+    )
+  )

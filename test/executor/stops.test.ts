@@ -1,0 +1,46 @@
+import { assert, layer } from "@effect/vitest"
+import { Effect } from "effect"
+import { SqlClient } from "effect/sql"
+import { TaskRepo } from "../../src/ledger/TaskRepo.ts"
+import { onWorld, pass, start } from "../support/executor.ts"
+import { paidOrder, readBatches } from "../support/orders.ts"
+import * as Postgres from "../support/Postgres.ts"
+import { World } from "../support/World.ts"
+
+const stop = (walletId: string) =>
+  Effect.gen(function* () {
+    const sql = yield* SqlClient.SqlClient
+    const rows = yield* sql<{ readonly version: bigint }>`
+      SELECT version FROM ai_agent_wallet_state WHERE wallet_id = ${walletId}::uuid`
+    const reason = "money is missing"
+    assert.isTrue(yield* (yield* TaskRepo).stopWallet({ walletId, version: rows[0]?.version ?? 0n, reason }, 1))
+  })
+
+const hold = (taskId: string) =>
+  Effect.flatMap(TaskRepo, (repo) => repo.hold([{ taskId, reason: "a person looks" }], 1))
+
+layer(Postgres.session())("while the price of a payment is asked", (it) => {
+  for (const [what, bar] of [
+    ["a wallet that is stopped", ({ walletId }: { walletId: string }) => stop(walletId)],
+    ["an order that is held", ({ task }: { task: string }) => hold(task)]
+  ] as const) {
+    it.effect(`${what} pays nothing`, () =>
+      Effect.gen(function* () {
+        const world = yield* World
+        const { who, task } = yield* paidOrder("ann", 5)
+        const services = yield* Effect.context<TaskRepo | SqlClient.SqlClient>()
+        let barred = false
+        world.manners.delay = (request) => {
+          if (request !== "quote" || barred) return Effect.void
+          barred = true
+          return bar({ walletId: who.walletId, task }).pipe(Effect.provideContext(services), Effect.orDie)
+        }
+        yield* start
+        yield* pass(60)
+        assert.isTrue(barred)
+        assert.deepStrictEqual(world.payments, [])
+        assert.deepInclude((yield* readBatches(task))[0], { status: "planned", sends: 0 })
+      }).pipe(onWorld())
+    )
+  }
+})
