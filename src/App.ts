@@ -14,13 +14,11 @@ import * as Log from "./ops/Log.ts"
 import * as Logger from "./ops/Logger.ts"
 import * as Metrics from "./ops/metrics.ts"
 import * as Clocks from "./ops/Clocks.ts"
-import { endWords } from "./ops/ending.ts"
+import { fatalMessage } from "./ops/advice.ts"
 import * as Incidents from "./ops/Incidents.ts"
-import { warnOfOverridden } from "./ops/overridden.ts"
+import { notifyReady, version, warnOfOverridden } from "./ops/process.ts"
 import * as Progress from "./ops/Progress.ts"
-import { notifyReady } from "./ops/ready.ts"
 import * as Tracing from "./ops/tracing.ts"
-import { version } from "./ops/version.ts"
 import * as Database from "./ledger/Database.ts"
 import { layerAsIs, layerFor } from "./ledger/prepare.ts"
 import { TaskRepo } from "./ledger/TaskRepo.ts"
@@ -106,7 +104,7 @@ const sayEnd = (exit: Exit.Exit<unknown, { readonly message: string }>): Effect.
   const end =
     failure === undefined
       ? Log.error("🚨 AI Mint Executor ended in a defect", { cause: exit.cause })
-      : Log.error(`❌ ${endWords(failure)}`)
+      : Log.error(`❌ ${fatalMessage(failure)}`)
   // Whatever is silenced: nobody must have to guess why it is gone.
   return Effect.provideService(end, References.MinimumLogLevel, "All")
 }

@@ -1,6 +1,6 @@
 import { type Cause, Clock, Context, Effect, Layer, Queue, Schedule, Schema, type Scope, Stream } from "effect"
 import * as Log from "../ops/Log.ts"
-import { countEvent } from "../ops/transitions.ts"
+import { countEvent } from "../ops/metrics.ts"
 import type { LedgerError } from "../ledger/TaskRepo.ts"
 import { type LedgerEvent, WatchRepo } from "../ledger/WatchRepo.ts"
 import { TooMany } from "./contract/problems.ts"

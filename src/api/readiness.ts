@@ -6,7 +6,7 @@ import { Minter } from "../mint/Minter.ts"
 import * as Clocks from "../ops/Clocks.ts"
 import * as Incidents from "../ops/Incidents.ts"
 import * as Progress from "../ops/Progress.ts"
-import { makeScrub, type Scrub } from "../ops/scrub.ts"
+import { makeRedact, type Redact } from "../ops/redact.ts"
 import { WatchRepo } from "../ledger/WatchRepo.ts"
 import type { Readiness as Answer } from "./contract/system.ts"
 
@@ -41,7 +41,7 @@ export class Readiness extends Context.Service<Readiness, { readonly now: Effect
 }
 
 const look = Effect.gen(function* () {
-  const scrub = makeScrub(yield* Settings)
+  const redact = makeRedact(yield* Settings)
   const checkedAt = yield* Clock.currentTimeMillis
   const parts = yield* Effect.all(
     { database: lookAtDatabase, nodes: (yield* ChainClient).nodes, mintServer: (yield* Minter).reach },
@@ -51,20 +51,20 @@ const look = Effect.gen(function* () {
   const database = {
     ok: parts.database.problem === undefined,
     tookMs: parts.database.tookMs,
-    problem: clean(scrub, parts.database.problem)
+    problem: clean(redact, parts.database.problem)
   }
   yield* Clocks.noteHeads(parts.nodes.flatMap(({ headTimeMs }) => headTimeMs ?? []))
   const times = { nowMs: checkedAt, aheadMs: yield* Clocks.oursAheadMs, latestMs: yield* Clocks.latestBelievableMs }
-  const rpc = parts.nodes.map((node) => nodeOf(node, times, scrub))
+  const rpc = parts.nodes.map((node) => nodeOf(node, times, redact))
   const mintServer = {
     ok: parts.mintServer.problem === undefined,
     tookMs: Math.round(parts.mintServer.tookMs),
-    problem: clean(scrub, parts.mintServer.problem)
+    problem: clean(redact, parts.mintServer.problem)
   }
   const due = dueOf(parts.database.since, checkedAt)
   const incidents = (yield* Incidents.open).map(({ words, sinceMs, stopsMoney }) => ({
     ok: !stopsMoney,
-    problem: scrub(words),
+    problem: redact(words),
     since: sinceMs
   }))
   const isWell = database.ok && rpc.some(({ ok }) => ok) && mintServer.ok && sweep.ok && due.ok
@@ -72,7 +72,7 @@ const look = Effect.gen(function* () {
   return { ready, checkedAt, database, rpc, mintServer, sweep, due, incidents } satisfies Answer as Answer
 })
 
-const clean = (scrub: Scrub, problem: string | undefined) => (problem === undefined ? undefined : scrub(problem))
+const clean = (redact: Redact, problem: string | undefined) => (problem === undefined ? undefined : redact(problem))
 
 const READ_ONLY =
   "it is read only: a standby, or set so (default_transaction_read_only). Let DATABASE_URL lead to the primary"
@@ -95,7 +95,7 @@ const lookAtDatabase = Effect.gen(function* () {
 const nodeOf = (
   { host, head, headTimeMs, tookMs, problem }: NodeHealth,
   { nowMs, aheadMs, latestMs }: { readonly nowMs: number; readonly aheadMs: number; readonly latestMs: number },
-  scrub: Scrub
+  redact: Redact
 ): Answer["rpc"][number] => {
   // By the chain's clock: ours may be minutes from it, and its blocks come all the same.
   const headAgeMs = headTimeMs === undefined ? undefined : Math.max(0, nowMs - aheadMs - headTimeMs)
@@ -103,7 +103,7 @@ const nodeOf = (
   const isTooLate = headTimeMs !== undefined && headTimeMs > latestMs
   const odd = isOld ? `its newest block is ${duration(headAgeMs)} old` : undefined
   const why = problem ?? (isTooLate ? "its newest block is later than every clock that can be asked" : odd)
-  return { host, ok: why === undefined, tookMs: Math.round(tookMs), problem: clean(scrub, why), head, headAgeMs }
+  return { host, ok: why === undefined, tookMs: Math.round(tookMs), problem: clean(redact, why), head, headAgeMs }
 }
 
 const lookAtSweep = Effect.fnUntraced(function* (nowMs: number) {

@@ -4,7 +4,7 @@ import { load } from "../config/load.ts"
 import type { SettingsShape } from "../config/Settings.ts"
 import { seen } from "../domain/unseen.ts"
 import { httpClient } from "../mint/http.ts"
-import { makeScrub, type Scrub } from "../ops/scrub.ts"
+import { makeRedact, type Redact } from "../ops/redact.ts"
 import { broken, type Findings } from "./attempt.ts"
 import { bindingFinding } from "./binding.ts"
 import { examineChain, unknown as unknownChain } from "./chain.ts"
@@ -57,7 +57,7 @@ export const examineWith = Effect.fn("doctor.examine")(function* (asked: Setting
     ...clocksFinding(database.aheadMs, chain.behindMs),
     ...mintServer,
     ...executor
-  ].map(fitToShow(makeScrub(settings)))
+  ].map(fitToShow(makeRedact(settings)))
 })
 
 const databaseOf = (settings: SettingsShape, sandbox: Findings): Effect.Effect<DatabaseExam> => {
@@ -90,8 +90,8 @@ const inTime = <A, R>(area: Area, exam: Effect.Effect<A, never, R>, orElse: (fin
  * The second line of defence: no finding is made of a secret, but what others say may hold one; or what would move the
  * cursor of a terminal.
  */
-const fitToShow = (scrub: Scrub) => {
-  const text = (said: string): string => seen(scrub(said))
+const fitToShow = (redact: Redact) => {
+  const text = (said: string): string => seen(redact(said))
   return (finding: Finding): Finding => ({
     ...finding,
     detail: text(finding.detail),

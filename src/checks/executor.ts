@@ -1,6 +1,6 @@
 import { Duration, Effect, Option, Result, Schema } from "effect"
 import type { SettingsShape } from "../config/Settings.ts"
-import { version as ours } from "../ops/version.ts"
+import { version as ours } from "../ops/process.ts"
 import { attempt } from "./attempt.ts"
 import { sayerOf } from "./Finding.ts"
 import { get, type HttpAnswer } from "./http.ts"

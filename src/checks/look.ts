@@ -2,7 +2,7 @@ import { Duration, Effect, type Schema } from "effect"
 import type { SqlError } from "effect/sql/SqlError"
 import type { MigrationError } from "effect/sql/Migrator"
 import type { SettingsShape } from "../config/Settings.ts"
-import { databaseAdvice } from "../ops/databaseAdvice.ts"
+import { databaseAdvice } from "../ops/advice.ts"
 import { bounded } from "../ledger/sql/failure.ts"
 import { attempt, type Findings, type Look } from "./attempt.ts"
 

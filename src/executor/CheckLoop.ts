@@ -13,11 +13,11 @@ import { deadlineMs, judge } from "../domain/Verdict.ts"
 import type { WalletId } from "../domain/Wallet.ts"
 import * as Clocks from "../ops/Clocks.ts"
 import { eachAlone } from "../ops/eachAlone.ts"
-import { holdTasks } from "../ops/hold.ts"
+import { holdTasks } from "../ops/holdTasks.ts"
+import * as Incidents from "../ops/Incidents.ts"
 import * as Log from "../ops/Log.ts"
 import * as Metrics from "../ops/metrics.ts"
 import * as Progress from "../ops/Progress.ts"
-import { notePause } from "../ops/usdcPause.ts"
 import { type BadTask, type Funding, TaskRepo, type WalletOrders } from "../ledger/TaskRepo.ts"
 import { UsdcCode } from "./UsdcCode.ts"
 import { Wallets } from "./Wallets.ts"
@@ -83,7 +83,7 @@ export const makeCheckTick = Effect.gen(function* () {
     yield* ended("balances")
     yield* noteClocks(balances.block)
     yield* warnIfStale(balances.block)
-    yield* notePause(balances)
+    yield* Incidents.noteUsdcPause(balances)
     yield* usdcCode.lookIfPossible
     const nothing: SweepResult = { checked, funded: [], cancelled: [] }
     // While the chain is not the one that was seen, money that moved to another block would look stolen.

@@ -2,7 +2,7 @@ import { Clock, Effect } from "effect"
 import { ChainClient } from "../chain/ChainClient.ts"
 import { messages } from "../domain/Task.ts"
 import { standstillOf } from "../domain/UsdcState.ts"
-import { holdTasks } from "../ops/hold.ts"
+import { holdTasks } from "../ops/holdTasks.ts"
 import type { WalletOrders } from "../ledger/TaskRepo.ts"
 
 /** Wallets with an order that waits for money are looked at this often: long before a deadline is over. */

@@ -6,7 +6,7 @@ import { ask, CLAIMS_MAX, didNothing, mayHaveDone } from "../domain/BatchLife.ts
 import type { Block } from "../domain/Block.ts"
 import { messages, type Task } from "../domain/Task.ts"
 import { type Did, Minter } from "../mint/Minter.ts"
-import { holdTask } from "../ops/hold.ts"
+import { holdTask } from "../ops/holdTasks.ts"
 import * as Log from "../ops/Log.ts"
 import { TaskRepo } from "../ledger/TaskRepo.ts"
 import { mintsUnpaid, neverPaidFor } from "./mints.ts"

@@ -3,15 +3,15 @@ import { ChainClient } from "../chain/ChainClient.ts"
 import type { Batch } from "../domain/Batch.ts"
 import { messages, type TaskId } from "../domain/Task.ts"
 import { type Standstill, standstillOf, type UsdcState } from "../domain/UsdcState.ts"
-import { holdTask } from "../ops/hold.ts"
-import { notePause } from "../ops/usdcPause.ts"
+import { holdTask } from "../ops/holdTasks.ts"
+import * as Incidents from "../ops/Incidents.ts"
 
 /** What keeps this very payment from being made, by what a look at the chain showed. */
 export const standstillFor = Effect.fnUntraced(function* (
   state: UsdcState,
   parties: Parameters<typeof standstillOf>[1]
 ) {
-  yield* notePause(state)
+  yield* Incidents.noteUsdcPause(state)
   return standstillOf(state, parties)
 })
 

@@ -1,4 +1,6 @@
 import { Clock, Context, Effect, Layer } from "effect"
+import { USDC_PAUSED, type UsdcState } from "../domain/UsdcState.ts"
+import * as Log from "./Log.ts"
 
 /**
  * Something outside this program that keeps its work waiting: USDC is paused, clocks disagree, no node explains a
@@ -86,3 +88,14 @@ const dropForgotten = (incidents: Map<string, Noted>, nowMs: number): void => {
     if (nowMs - seenAtMs > FORGOTTEN_MS) incidents.delete(key)
   }
 }
+
+const USDC_PAUSE = "usdc-paused"
+
+/** Reports that USDC is paused, and that it moves again. */
+export const noteUsdcPause = Effect.fnUntraced(function* ({ isPaused }: Pick<UsdcState, "isPaused">) {
+  if (isPaused) {
+    yield* raiseStop(USDC_PAUSE, `${USDC_PAUSED}. All orders wait, and go on by themselves.`)
+    return yield* Log.warnOnce(USDC_PAUSE, `⚠️ ${USDC_PAUSED}`)
+  }
+  if (yield* close(USDC_PAUSE)) yield* Log.info("USDC moves again")
+})

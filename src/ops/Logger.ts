@@ -1,10 +1,10 @@
 import { Effect, Layer, Logger, type LogLevel, References } from "effect"
 import { Settings, type SettingsShape } from "../config/Settings.ts"
-import { brief, frames } from "./causes.ts"
+import { formatCause, framesOf } from "./formatCause.ts"
 import { type Entry, formatOf, type Level } from "./formats.ts"
 import { CurrentKind, CurrentRepeats, type Kind, makeRepeats } from "./Log.ts"
-import { cut, makePlain } from "./plain.ts"
-import { makeScrub } from "./scrub.ts"
+import { cut, makeToLoggable } from "./toLoggable.ts"
+import { makeRedact } from "./redact.ts"
 
 /** Where the log goes. */
 export interface Sink {
@@ -27,19 +27,19 @@ const LEVELS: Record<LogLevel.LogLevel, Level> = {
 
 const KINDS: Record<Level, Kind> = { DEBUG: "debug", INFO: "info", WARN: "warn", ERROR: "error" }
 
-/** Makes an entry of what Effect hands to a logger. Whatever leaves here has been through the scrub. */
+/** Makes an entry of what Effect hands to a logger, with every secret redacted. */
 const makeRead = (settings: SettingsShape): ((options: Logger.Options<unknown>) => Entry) => {
-  const scrub = makeScrub(settings)
-  const { plain, fields } = makePlain(scrub)
-  const clean = (text: string): string => cut(scrub(text))
-  const word = (part: unknown): string => (typeof part === "string" ? part : JSON.stringify(plain(part)))
+  const redact = makeRedact(settings)
+  const { toLoggable, toFields } = makeToLoggable(redact)
+  const clean = (text: string): string => cut(redact(text))
+  const word = (part: unknown): string => (typeof part === "string" ? part : JSON.stringify(toLoggable(part)))
 
   const fieldsOf = ({ fiber, date }: Logger.Options<unknown>): Entry["fields"] => {
     const given = Object.entries(fiber.getRef(References.CurrentLogAnnotations))
     const spans = fiber
       .getRef(References.CurrentLogSpans)
       .map(([label, since]) => [`${label}_ms`, date.getTime() - since])
-    return fields(Object.fromEntries([...given.filter(([, value]) => value !== undefined), ...spans]))
+    return toFields(Object.fromEntries([...given.filter(([, value]) => value !== undefined), ...spans]))
   }
 
   return (options) => {
@@ -47,7 +47,7 @@ const makeRead = (settings: SettingsShape): ((options: Logger.Options<unknown>) 
     const level = LEVELS[logLevel]
     const kind = fiber.getRef(CurrentKind)
     const parts = (Array.isArray(message) ? message : [message]).map(word)
-    const summary = brief(cause, plain)
+    const summary = formatCause(cause, toLoggable)
     return {
       date,
       level,
@@ -55,7 +55,7 @@ const makeRead = (settings: SettingsShape): ((options: Logger.Options<unknown>) 
       lines: (kind === undefined ? [parts.join(" ")] : parts).map(clean),
       fields: fieldsOf(options),
       cause: summary === undefined ? undefined : clean(summary),
-      stack: frames(cause).map(clean)
+      stack: framesOf(cause).map(clean)
     }
   }
 }
@@ -77,7 +77,7 @@ export const layerTo = (sink: Sink): Layer.Layer<never, never, Settings> =>
         try {
           return format(read(options))
         } catch {
-          // An error whose message cannot even be asked for. It must not become a defect of whoever logs it.
+          // An error whose message cannot even be asked for. It must not become a defect of the code that logs it.
           return format(unprintable(options))
         }
       }
@@ -92,14 +92,14 @@ export const layerTo = (sink: Sink): Layer.Layer<never, never, Settings> =>
     })
   )
 
-const nobodyReads = (): void => {}
+const ignoreError = (): void => {}
 
 /**
  * stdout, which pm2 puts into its log file. A reader that went away (`| head`, a full disk) costs the log and not the
  * executor, which may just be paying for something: without a listener, Node would end the process on the error.
  */
 const stdout: Effect.Effect<Sink> = Effect.sync(() => {
-  if (!process.stdout.listeners("error").includes(nobodyReads)) process.stdout.on("error", nobodyReads)
+  if (!process.stdout.listeners("error").includes(ignoreError)) process.stdout.on("error", ignoreError)
   return {
     write: (lines) => {
       process.stdout.write(lines)

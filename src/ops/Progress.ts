@@ -12,7 +12,7 @@ export interface LoopState {
   /** When a tick last ended; `undefined` before the first end. */
   readonly endedAtMs: number | undefined
   readonly outcome: Outcome | undefined
-  /** Why the last tick did not end well. As it was raised: whoever shows it puts it through the scrub. */
+  /** Why the last tick did not end well. As it was raised: it is redacted where it is shown. */
   readonly problem: string | undefined
 }
 

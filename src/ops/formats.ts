@@ -2,7 +2,7 @@ import { styleText } from "node:util"
 import type { LogFormat } from "../config/Settings.ts"
 import { UNSEEN } from "../domain/unseen.ts"
 import type { Kind } from "./Log.ts"
-import type { Plain, PlainFields } from "./plain.ts"
+import type { Loggable, LoggableFields } from "./toLoggable.ts"
 
 export type Level = "DEBUG" | "INFO" | "WARN" | "ERROR"
 
@@ -13,7 +13,7 @@ export interface Entry {
   readonly kind: Kind
   /** Never empty. */
   readonly lines: ReadonlyArray<string>
-  readonly fields: PlainFields
+  readonly fields: LoggableFields
   /** What went wrong, on one line. */
   readonly cause: string | undefined
   /** Where a defect came from. Empty where nothing broke that was thought to be unbreakable. */
@@ -64,8 +64,8 @@ const pretty =
 /** Names that the line itself needs; a field of such a name steps aside. */
 const RESERVED = new Set(["ts", "level", "kind", "message", "cause", "stack"])
 
-const structured = (entry: Entry, message: string): PlainFields => {
-  const line: Record<string, Plain> = { ts: entry.date.toISOString(), level: entry.level, kind: entry.kind, message }
+const structured = (entry: Entry, message: string): LoggableFields => {
+  const line: Record<string, Loggable> = { ts: entry.date.toISOString(), level: entry.level, kind: entry.kind, message }
   for (const [name, value] of Object.entries(entry.fields)) line[RESERVED.has(name) ? `${name}_` : name] = value
   if (entry.cause !== undefined) line["cause"] = entry.cause
   if (entry.stack.length > 0) line["stack"] = entry.stack.join("\n")
@@ -74,7 +74,7 @@ const structured = (entry: Entry, message: string): PlainFields => {
 
 const json: Format = (entry) => entry.lines.map((message) => visible(JSON.stringify(structured(entry, message))))
 
-const pairOf = (name: string, value: Plain): string => {
+const pairOf = (name: string, value: Loggable): string => {
   const shown = typeof value === "string" ? value : JSON.stringify(value)
   const quoted = shown === "" || /[\s="\\]/.test(shown) ? JSON.stringify(shown) : shown
   return visible(`${name.replace(/[\s="\\]/g, "_")}=${quoted}`)

@@ -3,10 +3,11 @@ import { Settings } from "../config/Settings.ts"
 import { BATCH_STATUSES } from "../domain/Batch.ts"
 import { REFUND_ARROWS } from "../domain/Refund.ts"
 import { STATUSES } from "../domain/Task.ts"
+import type { LedgerEvent } from "../ledger/WatchRepo.ts"
 import type { Outcome } from "./Progress.ts"
-import { version } from "./version.ts"
+import { version } from "./process.ts"
 
-// No label has an address, a task, a transaction or a token: what has no bound would end the memory of whoever keeps it.
+// No label has an address, a task, a transaction or a token: an unbounded label fills the memory of the system that stores it.
 
 /** Seconds. A sweep of ten pages is done in one; RPC and database time out at 10 and 15. */
 const TICK_BOUNDARIES = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60]
@@ -106,13 +107,21 @@ type Entity = keyof typeof STATES
 const addTransitions = (entity: Entity, to: string, count: number): Effect.Effect<void> =>
   Metric.update(Metric.withAttributes(transitions, { entity, to }), count)
 
-/** More tasks, batches or refunds entered the state `to`; what is no state is nothing that is counted. */
-export const countTransitions = (entity: string, to: string, count: number): Effect.Effect<void> =>
+/** Counts the transition that an event of the ledger reports; an event of no known state is not counted. `task.funded`: one task more that was funded. */
+export const countEvent = ({ kind, batch, detail }: LedgerEvent): Effect.Effect<void> => {
+  const [entity = "", to = ""] = kind.split(".")
+  if (kind === "task.created") return countTransitions("task", String(detail["status"]), 1)
+  // A plan, or what was found on the chain: all batches of it are one event.
+  const count = entity === "batch" && batch === undefined ? Number(detail["batches"] ?? 1) : 1
+  return countTransitions(entity, to, count)
+}
+
+const countTransitions = (entity: string, to: string, count: number): Effect.Effect<void> =>
   isEntity(entity) && STATES[entity].includes(to) ? addTransitions(entity, to, count) : Effect.void
 
 const isEntity = (text: string): text is Entity => Object.hasOwn(STATES, text)
 
-/** Before the first transition each is zero: else the first one would be no increase to whoever scrapes. */
+/** Each is zero before the first transition: else a scrape would not see the first one as an increase. */
 const zeroTransitions = Effect.forEach(
   Object.entries(STATES) as ReadonlyArray<[Entity, ReadonlyArray<string>]>,
   ([entity, states]) => Effect.forEach(states, (to) => addTransitions(entity, to, 0), { discard: true }),
@@ -126,7 +135,7 @@ export const processBegan: Effect.Effect<void, never, Settings> = Effect.gen(fun
   yield* Metric.update(Metric.withAttributes(buildInfo, labels), 1)
   yield* Metric.update(startedAt, (yield* Clock.currentTimeMillis) / 1000)
   yield* zeroTransitions
-  // What is rare is there with zero from the start: else its first time would be no increase to whoever scrapes.
+  // Rare ones too are zero from the start: else a scrape would not see the first one as an increase.
   yield* Metric.update(tokens, 0)
   yield* Metric.update(parked, 0)
   yield* Metric.update(pauses, 0)

@@ -3,8 +3,8 @@ import { HttpBody, HttpClient, HttpClientError } from "effect/http"
 import { OtlpSerialization, OtlpTracer } from "effect/observability"
 import { Settings, type SettingsShape } from "../config/Settings.ts"
 import { httpClient } from "./fetch.ts"
-import { makeScrub } from "./scrub.ts"
-import { version } from "./version.ts"
+import { makeRedact } from "./redact.ts"
+import { version } from "./process.ts"
 
 /** How often what has ended is sent. */
 const EXPORT_INTERVAL = "5 seconds"
@@ -32,17 +32,17 @@ const client = Layer.effect(HttpClient.HttpClient, Effect.map(HttpClient.HttpCli
 )
 
 /**
- * JSON, through the scrub: a span that failed carries the error with its causes, which come from drivers. The second
+ * JSON, redacted: a span that failed carries the error with its causes, which come from drivers. The second
  * line of defence, as in the log: no span is given a secret, RPC requests (viem's) make no HTTP span at all, and those
  * to the mint server carry no headers.
  */
 const serialization = (settings: SettingsShape) => {
-  const scrub = makeScrub(settings)
+  const redact = makeRedact(settings)
   return Layer.effect(
     OtlpSerialization.OtlpSerialization,
     Effect.map(OtlpSerialization.OtlpSerialization, (json) => ({
       ...json,
-      traces: (spans) => HttpBody.text(scrub(JSON.stringify(spans)), "application/json")
+      traces: (spans) => HttpBody.text(redact(JSON.stringify(spans)), "application/json")
     }))
   ).pipe(Layer.provide(OtlpSerialization.layerJson))
 }
@@ -63,7 +63,7 @@ const exporter = (settings: SettingsShape, url: string) =>
     Layer.provide(ConfigProvider.layer(ConfigProvider.fromUnknown({})))
   )
 
-/** A payment travels in a header, and whoever has it can send it: no header is ever part of a span. */
+/** A payment travels in a header, and anyone who has it can send it: no header is ever part of a span. */
 const withoutHeaders = Layer.succeed(HttpClient.TracerHeaderFilter, () => false)
 
 /**

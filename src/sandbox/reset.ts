@@ -6,7 +6,7 @@ import * as CliError from "effect/cli/CliError"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as GlobalFlag from "effect/cli/GlobalFlag"
-import { version } from "../ops/version.ts"
+import { version } from "../ops/process.ts"
 import { clear } from "./clear.ts"
 import { DATA_DIR } from "./sandboxFile.ts"
 

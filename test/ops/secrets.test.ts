@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, type LogLevel, Option, Redacted, Schema } from "effect"
 import * as Log from "../../src/ops/Log.ts"
-import { makeScrub, REDACTED } from "../../src/ops/scrub.ts"
+import { makeRedact, REDACTED } from "../../src/ops/redact.ts"
 import { fullOnBase, loadFrom, secrets } from "../config/fixtures.ts"
 import { formats, outputOf, settings } from "./fixtures.ts"
 
@@ -68,9 +68,9 @@ describe("a secret of the settings", () => {
 
   it.effect("is taken out from between any other text", () =>
     Effect.gen(function* () {
-      const scrub = makeScrub(yield* loadFrom(fullOnBase))
+      const redact = makeRedact(yield* loadFrom(fullOnBase))
       for (const secret of Object.values(secrets)) {
-        assert.strictEqual(scrub(`a${secret}b ${secret}${secret}`), `a${REDACTED}b ${REDACTED}${REDACTED}`)
+        assert.strictEqual(redact(`a${secret}b ${secret}${secret}`), `a${REDACTED}b ${REDACTED}${REDACTED}`)
       }
     })
   )
@@ -78,9 +78,9 @@ describe("a secret of the settings", () => {
   it.effect("is taken out where a provider has the key for a user name, also from an HTTP header", () =>
     Effect.gen(function* () {
       const key = secrets.rpcKey
-      const scrub = makeScrub(yield* loadFrom({ ...fullOnBase, BASE_RPC_URL: `https://${key}@rpc.example.org` }))
+      const redact = makeRedact(yield* loadFrom({ ...fullOnBase, BASE_RPC_URL: `https://${key}@rpc.example.org` }))
       const header = Buffer.from(`${key}:`).toString("base64")
-      assert.strictEqual(scrub(`${key} Basic ${header}`), `${REDACTED} Basic ${REDACTED}`)
+      assert.strictEqual(redact(`${key} Basic ${header}`), `${REDACTED} Basic ${REDACTED}`)
     })
   )
 
@@ -137,13 +137,13 @@ describe("a field that is called like a secret", () => {
 describe("what is no secret", () => {
   it.effect("stays readable: hosts, names of networks, hashes and addresses", () =>
     Effect.gen(function* () {
-      const scrub = makeScrub(
+      const redact = makeRedact(
         yield* loadFrom({ ...fullOnBase, BASE_RPC_URL: "https://lb.example.org/base-sepolia/AbCdEfGh12345678" })
       )
       const line = `base-sepolia db.example.com lb.example.org 0x${"ab".repeat(32)} executor mint`
-      assert.strictEqual(scrub(line), line)
+      assert.strictEqual(redact(line), line)
       assert.strictEqual(
-        scrub("https://lb.example.org/base-sepolia/AbCdEfGh12345678"),
+        redact("https://lb.example.org/base-sepolia/AbCdEfGh12345678"),
         `https://lb.example.org/${REDACTED}`
       )
     })

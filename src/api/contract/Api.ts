@@ -8,7 +8,7 @@ import {
   HttpApiSecurity,
   OpenApi
 } from "effect/http-api"
-import { version } from "../../ops/version.ts"
+import { version } from "../../ops/process.ts"
 import * as Decision from "./decisions.ts"
 import { Conflict, Forbidden, NotFound, TooMany, Unauthorized, Unavailable } from "./problems.ts"
 import * as System from "./system.ts"

@@ -1,10 +1,13 @@
 import { Clock, Effect } from "effect"
-import type { TaskId } from "../domain/Task.ts"
+import { causeOf, shortId, type TaskId } from "../domain/Task.ts"
 import { type BadTask, TaskRepo } from "../ledger/TaskRepo.ts"
 import { eachAlone } from "./eachAlone.ts"
-import { tellHeld } from "./held.ts"
+import * as Log from "./Log.ts"
 
-/** Sets tasks aside for a person, and gives those that were not before. Those whose rows cannot be written are held all the same, and their rows do not say so. */
+/**
+ * Holds tasks for a person, and returns those that were not held before. A task whose row cannot be written is held all
+ * the same; only its row does not show it.
+ */
 export const holdTasks = Effect.fnUntraced(function* (bad: ReadonlyArray<BadTask>) {
   const repo = yield* TaskRepo
   const nowMs = yield* Clock.currentTimeMillis
@@ -12,9 +15,15 @@ export const holdTasks = Effect.fnUntraced(function* (bad: ReadonlyArray<BadTask
   const left = bad.filter(({ taskId }) => !held.has(taskId))
   const all = new Set([...held, ...(left.length === 0 ? [] : yield* repo.hold(left, nowMs, { inRow: false }))])
   for (const { taskId, reason } of bad) {
-    if (all.has(taskId)) yield* tellHeld(taskId, reason)
+    if (all.has(taskId)) yield* logHeld(taskId, reason)
   }
   return all
 })
 
 export const holdTask = (taskId: TaskId, reason: string) => holdTasks([{ taskId, reason }])
+
+/** An error, as only a person ends it. */
+const logHeld = (taskId: TaskId, reason: string): Effect.Effect<void> =>
+  Log.error(`🚨 Task ${shortId(taskId)} is held: ${causeOf(reason)}. See: ai-mint explain ${shortId(taskId)}`, {
+    task: taskId
+  })

@@ -4,7 +4,7 @@ import type { SettingsShape } from "../config/Settings.ts"
 export const REDACTED = "<redacted>"
 
 /** Puts `<redacted>` in place of every secret in a text. */
-export type Scrub = (text: string) => string
+export type Redact = (text: string) => string
 
 /** A shorter password is taken out only where it stands as one: elsewhere it would be part of words and numbers. */
 const PASSWORD_CHARS_MIN = 4
@@ -52,7 +52,7 @@ const inDatabaseUrl = (text: string): ReadonlyArray<string> => {
   return [...inUserInfo(url), ...parameters.filter((value) => value !== "").flatMap(spellings)]
 }
 
-/** What looks like a key, wherever it stands; and whatever follows the host, where it does. */
+/** Every part that may be an API key, at any place in a text; and all that follows the host, behind that host. */
 const inRpcUrl = (text: string): ReadonlyArray<string> => {
   const url = URL.parse(text)
   if (url === null) return [literal(text)]
@@ -81,7 +81,7 @@ const patternsOf = (settings: SettingsShape): ReadonlyArray<string> => [
     .flatMap((token) => spellings(Redacted.value(token)))
 ]
 
-/** What a RegExp says to a pattern that it cannot read is that pattern, with every secret in it. */
+/** The error that a RegExp throws for a bad pattern quotes the pattern, with every secret in it. */
 const compile = (patterns: ReadonlyArray<string>): RegExp => {
   try {
     return new RegExp(patterns.join("|"), "g")
@@ -92,9 +92,9 @@ const compile = (patterns: ReadonlyArray<string>): RegExp => {
 
 /**
  * Takes the secrets of these settings out of a text, in the spellings in which a library is likely to show them. The
- * second line of defence: the first is that secrets are `Redacted` and that nobody opens them to print them.
+ * second line of defence: the first is that secrets are `Redacted` and are never unwrapped to be printed.
  */
-export const makeScrub = (settings: SettingsShape): Scrub => {
+export const makeRedact = (settings: SettingsShape): Redact => {
   const patterns = [...new Set(patternsOf(settings))].toSorted((a, b) => b.length - a.length)
   if (patterns.length === 0) return (text) => text
   const secret = compile(patterns)

@@ -1,12 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import { ChainError } from "../../src/chain/ChainClient.ts"
-import { databaseAdvice } from "../../src/ops/databaseAdvice.ts"
-import { endWords } from "../../src/ops/ending.ts"
+import { databaseAdvice, fatalMessage } from "../../src/ops/advice.ts"
 import { LedgerError } from "../../src/ledger/TaskRepo.ts"
 
 const operation = "bring the database of DATABASE_URL up to date"
 
-const ledger = (detail: string): string => endWords(new LedgerError({ reason: "Unavailable", operation, detail }))
+const ledger = (detail: string): string => fatalMessage(new LedgerError({ reason: "Unavailable", operation, detail }))
 
 describe("a start that could not go on", () => {
   for (const [detail, begins] of [
@@ -39,10 +38,10 @@ describe("a start that could not go on", () => {
   it("names the nodes where none answers, and says any other reason as it is", () => {
     const fault = { operation: "ask the nodes of BASE_RPC_URL", detail: "rpc.example.com: Unavailable (fetch failed)" }
     assert.match(
-      endWords(new ChainError({ reason: "Unavailable", ...fault })),
+      fatalMessage(new ChainError({ reason: "Unavailable", ...fault })),
       /^No node of the RPC URLs answers: put nodes there .* \(ask the nodes of BASE_RPC_URL: /
     )
-    assert.strictEqual(endWords({ message: "no" }), "AI Mint Executor cannot go on: no")
+    assert.strictEqual(fatalMessage({ message: "no" }), "AI Mint Executor cannot go on: no")
   })
 
   it("takes no word of a message for a code", () => {

@@ -1,6 +1,8 @@
+import { ChainError } from "../chain/ChainClient.ts"
+import { LedgerError } from "../ledger/TaskRepo.ts"
+
 /**
- * What an operator does about a database that does not do what it is asked, by SQLSTATE or by the system's name of an
- * error of the network. Source: PostgreSQL, appendix "Error Codes"; Node.js, "Common system errors".
+ * What an operator does about an error of the database, by SQLSTATE or by the system's name of a network error. Source: PostgreSQL, appendix "Error Codes"; Node.js, "Common system errors".
  */
 const ADVICE: ReadonlyArray<readonly [code: RegExp, advice: string]> = [
   [/^28P01$/, "The database refuses the password of DATABASE_URL: correct it there, or set it anew in the database."],
@@ -30,12 +32,12 @@ const ADVICE: ReadonlyArray<readonly [code: RegExp, advice: string]> = [
   ]
 ]
 
-/** How the client ends where something else than PostgreSQL answers, such as a web server. */
+/** The client's error where something other than PostgreSQL answers, such as a web server. */
 const NO_POSTGRES = "maxMessageSize"
 
 /**
- * One sentence that begins with what is wrong and says what to do, out of what `LedgerError` and the doctor tell of a
- * fault; `undefined` where that names no such cause.
+ * One sentence that begins with what is wrong and says what to do, from the detail of a `LedgerError` or of the
+ * doctor; `undefined` where it names no known cause.
  */
 export const databaseAdvice = (detail: string): string | undefined => {
   if (detail.includes(NO_POSTGRES))
@@ -43,4 +45,22 @@ export const databaseAdvice = (detail: string): string | undefined => {
   // The code comes behind the name of the error; a message may hold anything.
   const [, code = ""] = /^\w+ (\w+)/.exec(detail) ?? []
   return ADVICE.find(([pattern]) => pattern.test(code))?.[1]
+}
+
+/** The last line of a run that could not go on: first what is wrong and what to do, then the error itself. */
+export const fatalMessage = (failure: { readonly message: string }): string => {
+  const advice = adviceFor(failure)
+  return advice === undefined
+    ? `AI Mint Executor cannot go on: ${failure.message}`
+    : `${advice} AI Mint Executor cannot go on (${failure.message})`
+}
+
+const adviceFor = (failure: unknown): string | undefined => {
+  if (failure instanceof LedgerError) {
+    return databaseAdvice(failure.detail) ?? "The database does not do what is needed: run ai-mint doctor."
+  }
+  if (failure instanceof ChainError && failure.reason === "Unavailable") {
+    return "No node of the RPC URLs answers: put nodes there that do, or repair the way to them; ai-mint doctor asks each."
+  }
+  return undefined
 }
