@@ -2,7 +2,7 @@ import { encodeAbiParameters, keccak256 } from "viem"
 import type { Address, Bytes32 } from "./Address.ts"
 import type { Authorization, AuthorizationOutcome } from "./Authorization.ts"
 import type { SignedWindow } from "./Batch.ts"
-import { lookPauseMs } from "./BatchLife.ts"
+import { lookPauseMs } from "./transferTransitions.ts"
 import type { Usdc } from "./Usdc.ts"
 import type { Wallet, WalletId } from "./Wallet.ts"
 

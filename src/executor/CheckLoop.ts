@@ -21,9 +21,9 @@ import * as Progress from "../ops/Progress.ts"
 import { type BadTask, type Funding, TaskRepo, type WalletOrders } from "../ledger/TaskRepo.ts"
 import { UsdcCode } from "./UsdcCode.ts"
 import { Wallets } from "./Wallets.ts"
-import { type Looked, makeReport, reportDeposits } from "./checkReport.ts"
+import { type Looked, makeSweepLog, logDeposits } from "./sweepLog.ts"
 import { makeHoldBlacklisted } from "./blacklisted.ts"
-import { type Known, makeCountDeposits } from "./deposits.ts"
+import { type WalletFunds, makeSyncDeposits } from "./syncDeposits.ts"
 import { every } from "./every.ts"
 import { makeCheckWallets } from "./identity.ts"
 import { makeWatchChain } from "./reorganisation.ts"
@@ -55,11 +55,11 @@ export interface SweepResult {
  * once. Wallets whose orders are closed are looked at in turn: what arrives late is their credit.
  */
 export const makeCheckTick = Effect.gen(function* () {
-  const report = makeReport()
+  const logSweep = makeSweepLog()
   const cursor = yield* Ref.make<WalletId | undefined>(undefined)
   const idle = makeIdle()
   const mayGuess = makePatience()
-  const countDeposits = makeCountDeposits()
+  const syncDeposits = makeSyncDeposits()
   const usdcCode = yield* UsdcCode
   const holdBlacklisted = makeHoldBlacklisted()
   const watchChain = yield* makeWatchChain
@@ -90,7 +90,7 @@ export const makeCheckTick = Effect.gen(function* () {
     if (!(yield* watchChain(balances.block))) return nothing
     if (watched.length === 0) return nothing
     const payable = yield* holdBlacklisted(usable)
-    const { known, arrived } = yield* Effect.provideService(countDeposits(watched, balances), OnQuestion, getsOn)
+    const { known, arrived } = yield* Effect.provideService(syncDeposits(watched, balances), OnQuestion, getsOn)
     yield* ended("deposits")
     const looked = yield* look(payable, balances, known, mayGuess)
     yield* ended("decide")
@@ -99,8 +99,8 @@ export const makeCheckTick = Effect.gen(function* () {
     const due = looked.filter(({ verdict }) => verdict === "fund" || verdict === "cancel").map(({ task }) => task.id)
     yield* tellUndone(due, [...funded, ...cancelled])
     yield* ended("write")
-    yield* report(looked, balances.block, { funded, cancelled })
-    yield* reportDeposits(arrived, usable)
+    yield* logSweep(looked, balances.block, { funded, cancelled })
+    yield* logDeposits(arrived, usable)
     return { checked, funded, cancelled } satisfies SweepResult
   })
 })
@@ -243,7 +243,7 @@ const makePatience = () => {
 const look = Effect.fnUntraced(function* (
   orders: ReadonlyArray<WalletOrders>,
   { block, usdc, isPaused }: Balances,
-  known: ReadonlyMap<WalletId, Known>,
+  known: ReadonlyMap<WalletId, WalletFunds>,
   mayGuess: ReturnType<typeof makePatience>
 ) {
   const { paymentTimeout } = yield* Settings
@@ -273,7 +273,7 @@ const look = Effect.fnUntraced(function* (
   })
 })
 
-const UNKNOWN: Known = { unspent: undefined, unclear: undefined, mayBeRestored: false, spentOn: new Set() }
+const UNKNOWN: WalletFunds = { unspent: undefined, unclear: undefined, mayBeRestored: false, spentOn: new Set() }
 
 const evidence = ({ task, orders }: Looked) => ({
   taskId: task.id,
@@ -284,7 +284,7 @@ const evidence = ({ task, orders }: Looked) => ({
 const fundPaid = Effect.fnUntraced(function* (
   looked: ReadonlyArray<Looked>,
   block: Block,
-  known: ReadonlyMap<WalletId, Known>
+  known: ReadonlyMap<WalletId, WalletFunds>
 ) {
   const paid = looked.filter(({ verdict }) => verdict === "fund")
   if (paid.length === 0) return []

@@ -3,7 +3,7 @@ import { ChainClient, type Mint } from "../chain/ChainClient.ts"
 import { Settings } from "../config/Settings.ts"
 import type { Bytes32 } from "../domain/Address.ts"
 import type { Batch } from "../domain/Batch.ts"
-import { CLAIMS_MAX, deliver, isAwaited, isForAllOfIt, lookAgain, resendAtMs } from "../domain/BatchLife.ts"
+import { CLAIMS_MAX, deliver, isAwaited, isForAllOfIt, recheck, resendAtMs } from "../domain/transferTransitions.ts"
 import { counted } from "../domain/counted.ts"
 import { mintsOf } from "../domain/Delivery.ts"
 import { messages, shortId } from "../domain/Task.ts"
@@ -53,7 +53,7 @@ export const deliverBatch = Effect.fn("Wallet.deliverBatch")(function* (work: Wa
       return yield* resendPayment(work, batch, batch.window, undefined)
     }
   }
-  return yield* repo.saveBatch({ before: batch, after: lookAgain(batch, nowMs) }, nowMs)
+  return yield* repo.saveBatch({ before: batch, after: recheck(batch, nowMs) }, nowMs)
 })
 
 const warnWhenLate = Effect.fnUntraced(function* (batch: Batch, nowMs: number) {

@@ -4,7 +4,7 @@ import { Settings } from "../config/Settings.ts"
 import type { Address } from "../domain/Address.ts"
 import type { AuthorizationOutcome } from "../domain/Authorization.ts"
 import type { Batch } from "../domain/Batch.ts"
-import { hold } from "../domain/BatchLife.ts"
+import { hold } from "../domain/transferTransitions.ts"
 import { counted } from "../domain/counted.ts"
 import { messages, shortId, type Task } from "../domain/Task.ts"
 import { holdTask } from "../ops/holdTasks.ts"
@@ -181,7 +181,7 @@ export const refuseTask = Effect.fnUntraced(function* (task: Task, reason: strin
 })
 
 /** Stops the batch and its task for a person: what happened must not happen, and no rule decides it. */
-export const setAside = Effect.fnUntraced(function* (batch: Batch, what: string, outcome?: AuthorizationOutcome) {
+export const holdBatch = Effect.fnUntraced(function* (batch: Batch, what: string, outcome?: AuthorizationOutcome) {
   const repo = yield* TaskRepo
   const nowMs = yield* Clock.currentTimeMillis
   const reason = `batch ${batch.number}: ${what}`

@@ -3,7 +3,7 @@ import { ChainClient } from "../chain/ChainClient.ts"
 import { Settings } from "../config/Settings.ts"
 import type { AuthorizationOutcome } from "../domain/Authorization.ts"
 import type { Batch, SignedWindow } from "../domain/Batch.ts"
-import { prove, sign } from "../domain/BatchLife.ts"
+import { confirm, sign } from "../domain/transferTransitions.ts"
 import { type Block, blockBefore } from "../domain/Block.ts"
 import { counted } from "../domain/counted.ts"
 import { type AcceptedOffer, chooseOffer } from "../domain/Offer.ts"
@@ -23,7 +23,7 @@ import {
   pauseUnwritable,
   unlessLocked,
   refuseTask,
-  setAside,
+  holdBatch,
   stallTask
 } from "./outcome.ts"
 import { Outage, STANDSTILL_MS } from "./Outage.ts"
@@ -230,12 +230,12 @@ const adopt = Effect.fnUntraced(function* (
     return yield* pauseTask(task, UNEXPLAINED_PAUSE_MS, "no node tells how its nonce was spent")
   }
   if (outcome._tag === "Canceled")
-    return yield* setAside(batch, "its nonce was cancelled on chain: it can never be paid")
+    return yield* holdBatch(batch, "its nonce was cancelled on chain: it can never be paid")
   const isOurs = [batch.payTo, ...(yield* Settings).mintPayTo].includes(outcome.to) && outcome.value <= batch.amount
-  if (!isOurs) return yield* setAside(batch, "its nonce was used for another transfer than it is for", outcome)
+  if (!isOurs) return yield* holdBatch(batch, "its nonce was used for another transfer than it is for", outcome)
   if (outcome.value !== batch.amount) {
     const paid = `it was paid ${format(outcome.value)} USDC before the ledger was restored, and is worth ${format(batch.amount)}`
-    return yield* setAside(batch, `${paid}: nobody can tell for how many mints`, outcome)
+    return yield* holdBatch(batch, `${paid}: nobody can tell for how many mints`, outcome)
   }
   const nowMs = yield* Clock.currentTimeMillis
   yield* Log.warn(`⚠️ Task ${shortId(task.id)}, batch ${batch.number} was paid before: the ledger is from a backup`, {
@@ -243,7 +243,7 @@ const adopt = Effect.fnUntraced(function* (
     batch: batch.number,
     tx: outcome.tx
   })
-  return yield* (yield* TaskRepo).saveBatch({ before: batch, after: prove(batch, outcome, nowMs) }, nowMs)
+  return yield* (yield* TaskRepo).saveBatch({ before: batch, after: confirm(batch, outcome, nowMs) }, nowMs)
 })
 
 /** Not much longer than the server says that it may need. */

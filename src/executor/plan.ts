@@ -10,7 +10,7 @@ import { messages, remainingCost, shortId, type Task, V1_AUTHORIZATION_MS } from
 import { format, minus, sum, times, type Usdc, zero } from "../domain/Usdc.ts"
 import * as Log from "../ops/Log.ts"
 import { TaskRepo } from "../ledger/TaskRepo.ts"
-import { type Known, NOTHING_KNOWN, readKnown } from "./known.ts"
+import { type RecoveredPayments, NOTHING_RECOVERED, recoverPayments } from "./recoverPayments.ts"
 import { completeTask, holdOrder, pauseTask } from "./outcome.ts"
 import type { OpenWork } from "./work.ts"
 
@@ -33,7 +33,7 @@ export const planTask = Effect.fn("Wallet.planTask")(function* (
   const { block, usdc } = yield* (yield* ChainClient).readBalances([work.wallet.agentAddress])
   if (block.number < work.provenBlock) return yield* waitFor(task, "the node is behind the wallet's last payment")
   // Batch rows exist only where this program planned the task before: a failed task that is tried again.
-  const known = existing.length > 0 ? NOTHING_KNOWN : yield* readKnown(work, task, block)
+  const known = existing.length > 0 ? NOTHING_RECOVERED : yield* recoverPayments(work, task, block)
   if (known === undefined) return yield* waitFor(task, "no node tells how its nonces were spent")
   const balance = usdc.get(work.wallet.agentAddress) ?? zero
   const cost = costBeyond(task, known)
@@ -59,7 +59,7 @@ const mintsIn = (payments: ReadonlyArray<KnownPayment>): number =>
   payments.reduce((mints, { quantity = 0 }) => mints + quantity, 0)
 
 /** What is still to be paid. Where nobody can tell what was paid for, nothing more is before a person has decided. */
-const costBeyond = (task: Task, { payments }: Known): Usdc =>
+const costBeyond = (task: Task, { payments }: RecoveredPayments): Usdc =>
   payments.some(({ quantity }) => quantity === undefined)
     ? zero
     : minus(remainingCost(task), times(task.pricePerMint, mintsIn(payments)))
@@ -84,7 +84,7 @@ const spentOnOthers = Effect.fnUntraced(function* (work: OpenWork, task: Task, b
     ({ id, reserved }) => reserved && id !== task.id && !work.batches.some(({ taskId }) => taskId === id)
   )
   for (const other of unplanned) {
-    const known = yield* readKnown(work, other, block)
+    const known = yield* recoverPayments(work, other, block)
     if (known === undefined) return undefined
     amounts.push(minus(remainingCost(other), costBeyond(other, known)))
   }
@@ -97,7 +97,7 @@ const ownReservation = (task: Task, existing: ReadonlyArray<Batch>): Usdc => {
   return sum(existing.filter((batch) => batch.status === "planned").map((batch) => batch.amount))
 }
 
-const cut = Effect.fnUntraced(function* (work: OpenWork, task: Task, { payments, dead }: Known) {
+const cut = Effect.fnUntraced(function* (work: OpenWork, task: Task, { payments, dead }: RecoveredPayments) {
   const { network, maxBatchSize } = yield* Settings
   const portion = yield* (yield* ChainClient).readPortion(task.token)
   const nowMs = yield* Clock.currentTimeMillis

@@ -2,7 +2,7 @@ import { Clock, Duration, Effect } from "effect"
 import { ChainClient } from "../chain/ChainClient.ts"
 import { Settings } from "../config/Settings.ts"
 import type { Batch } from "../domain/Batch.ts"
-import { ask, CLAIMS_MAX, didNothing, mayHaveDone } from "../domain/BatchLife.ts"
+import { ask, CLAIMS_MAX, didNothing, mayHaveDone } from "../domain/transferTransitions.ts"
 import type { Block } from "../domain/Block.ts"
 import { messages, type Task } from "../domain/Task.ts"
 import { type Did, Minter } from "../mint/Minter.ts"
@@ -10,7 +10,7 @@ import { holdTask } from "../ops/holdTasks.ts"
 import * as Log from "../ops/Log.ts"
 import { TaskRepo } from "../ledger/TaskRepo.ts"
 import { mintsUnpaid, neverPaidFor } from "./mints.ts"
-import { noteOf, pauseTask, setAside } from "./outcome.ts"
+import { noteOf, pauseTask, holdBatch } from "./outcome.ts"
 import { answerByMs, confirmMs, isTooLate } from "./pace.ts"
 
 /** A planned batch about which the server is asked for its price. */
@@ -84,7 +84,7 @@ export const lookBack = Effect.fn("Wallet.lookBack")(function* (batch: Batch, ta
     return yield* pauseTask(task, Number(until - block.number) * network.blockSeconds * 1000, LOOKING)
   }
   const minted = yield* mintsUnpaid(batch)
-  if (minted.length > 0) return yield* setAside(batch, neverPaidFor(minted))
+  if (minted.length > 0) return yield* holdBatch(batch, neverPaidFor(minted))
   return batch.claims < CLAIMS_MAX ? undefined : yield* holdUnbilled(batch)
 })
 

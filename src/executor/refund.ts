@@ -3,7 +3,7 @@ import { ChainClient } from "../chain/ChainClient.ts"
 import { KeyCustody } from "../chain/KeyCustody.ts"
 import { Settings } from "../config/Settings.ts"
 import type { AuthorizationOutcome } from "../domain/Authorization.ts"
-import { lookPauseMs, weigh } from "../domain/BatchLife.ts"
+import { lookPauseMs, classifyEvidence } from "../domain/transferTransitions.ts"
 import { type Block, blockBefore } from "../domain/Block.ts"
 import {
   delayRefund,
@@ -55,7 +55,7 @@ export const moveRefund = Effect.fn("Wallet.moveRefund")(function* (work: Wallet
     validBefore: 0,
     block: 0n
   }
-  switch (weigh(window, outcome, block)) {
+  switch (classifyEvidence(window, outcome, block)) {
     case "paid":
       return yield* settle(refund, outcome)
     case "misused":

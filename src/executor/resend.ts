@@ -2,7 +2,7 @@ import { Clock, Effect, Result } from "effect"
 import { ChainClient } from "../chain/ChainClient.ts"
 import { Settings } from "../config/Settings.ts"
 import type { Batch, SignedWindow } from "../domain/Batch.ts"
-import { answered, awaitAnswer, doubt, resend, resendPauseMs } from "../domain/BatchLife.ts"
+import { answered, awaitAnswer, markUnknown, resend, resendPauseMs } from "../domain/transferTransitions.ts"
 import { chooseOffer } from "../domain/Offer.ts"
 import { shortId, type Task } from "../domain/Task.ts"
 import { usdc } from "../domain/Usdc.ts"
@@ -119,7 +119,7 @@ const sendLater = Effect.fnUntraced(function* (batch: Batch, reason: string) {
   const lookAtMs = nowMs + resendPauseMs(batch.sends)
   return yield* saveAnswer(batch, (now) => ({
     before: now,
-    after: doubt({ ...now, sends: now.sends + 1 }, { reason, lookAtMs, isOurs: true }, nowMs)
+    after: markUnknown({ ...now, sends: now.sends + 1 }, { reason, lookAtMs, isOurs: true }, nowMs)
   }))
 })
 
@@ -132,6 +132,6 @@ const noOffer = Effect.fnUntraced(function* (asking: Batch, { message, did }: No
   return yield* saveAnswer(asking, (now) => {
     const sends = now.sends + (isUnreached ? 0 : 1)
     const claims = now.claims + (did === "claims" ? 1 : 0)
-    return { before: now, after: doubt({ ...now, sends, claims }, told, nowMs) }
+    return { before: now, after: markUnknown({ ...now, sends, claims }, told, nowMs) }
   })
 })

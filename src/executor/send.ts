@@ -1,7 +1,7 @@
 import { Clock, Effect } from "effect"
 import { KeyCustody } from "../chain/KeyCustody.ts"
 import { authorizationOf, type Batch } from "../domain/Batch.ts"
-import { accept, doubt, resendPauseMs } from "../domain/BatchLife.ts"
+import { accept, markUnknown, resendPauseMs } from "../domain/transferTransitions.ts"
 import type { AcceptedOffer } from "../domain/Offer.ts"
 import { shortId, type Task } from "../domain/Task.ts"
 import type { Wallet } from "../domain/Wallet.ts"
@@ -52,7 +52,7 @@ export const send = Effect.fn("Wallet.send")(function* (
   yield* Log.warn(`⚠️ Task ${shortId(batch.taskId)}, batch ${batch.number}: ${answer.reason}`, said)
   if (task !== undefined && now.status !== "paid") return yield* refused(now, answer, task)
   if (isEnvironment(answer)) yield* outage.serverFailed(requestOf(batch), answer.reason)
-  return yield* saveDoubt(now, answer)
+  return yield* saveUnknown(now, answer)
 })
 
 const requestOf = ({ taskId }: Batch): string => `payment:${taskId}`
@@ -67,24 +67,24 @@ const refused = Effect.fnUntraced(function* (batch: Batch, answer: Refusal, task
   // A paused USDC looks like anything to a server: a transfer that failed in its simulation, or words of its own.
   const standstill = yield* standstillNow(batch, { isRefusal: !isEnvironment(answer) })
   if (standstill !== undefined) {
-    const saved = yield* saveDoubt(batch, { ...answer, reason: `${standstill.reason} (${answer.reason})` })
+    const saved = yield* saveUnknown(batch, { ...answer, reason: `${standstill.reason} (${answer.reason})` })
     yield* holdWhere(standstill, [task.id])
     return saved
   }
   if (answer._tag === "Refused") {
     const change = yield* refusal(task, answer.reason)
-    return yield* saveDoubt(batch, { ...answer, lookAtMs: change.nextActionAtMs }, { expected: task, change })
+    return yield* saveUnknown(batch, { ...answer, lookAtMs: change.nextActionAtMs }, { expected: task, change })
   }
   if (answer.whose === undefined) {
     yield* (yield* Outage).serverFailed(requestOf(batch), answer.reason)
-    return yield* saveDoubt(batch, answer)
+    return yield* saveUnknown(batch, answer)
   }
-  const saved = yield* saveDoubt(batch, answer, { expected: task, change: yield* stall(task, answer.reason) })
+  const saved = yield* saveUnknown(batch, answer, { expected: task, change: yield* stall(task, answer.reason) })
   if (saved && answer.whose === "wallet") yield* holdForCode(task, batch.payer, answer.reason)
   return saved
 })
 
-interface Doubtful {
+interface UnclearAnswer {
   readonly reason: string
   readonly reference?: string
   /** Left out: when the bytes may be sent again. */
@@ -92,12 +92,16 @@ interface Doubtful {
 }
 
 /** What has been paid meanwhile costs its order nothing. */
-const saveDoubt = Effect.fnUntraced(function* (batch: Batch, answer: Doubtful, task?: NonNullable<BatchSave["task"]>) {
+const saveUnknown = Effect.fnUntraced(function* (
+  batch: Batch,
+  answer: UnclearAnswer,
+  task?: NonNullable<BatchSave["task"]>
+) {
   const nowMs = yield* Clock.currentTimeMillis
   const told = { lookAtMs: nowMs + resendPauseMs(batch.sends), ...answer }
   return yield* saveAnswer(batch, (now) => ({
     before: now,
-    after: doubt(now, told, nowMs),
+    after: markUnknown(now, told, nowMs),
     ...(task !== undefined && now.status !== "paid" && { task })
   }))
 })

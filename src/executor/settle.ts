@@ -7,13 +7,13 @@ import {
   answered,
   CLAIMS_MAX,
   isAwaited,
-  lookAgain,
-  prove,
-  release,
+  recheck,
+  confirm,
+  expire,
   resendAtMs,
   seenMinted,
-  weigh
-} from "../domain/BatchLife.ts"
+  classifyEvidence
+} from "../domain/transferTransitions.ts"
 import type { Block } from "../domain/Block.ts"
 import { messages, shortId } from "../domain/Task.ts"
 import { format, zero } from "../domain/Usdc.ts"
@@ -26,7 +26,7 @@ import { TaskRepo, type WalletWork } from "../ledger/TaskRepo.ts"
 import { saveAnswer } from "./answered.ts"
 import { deliverBatch } from "./deliver.ts"
 import { mintsFor, neverPaidFor } from "./mints.ts"
-import { holdStalled, setAside } from "./outcome.ts"
+import { holdStalled, holdBatch } from "./outcome.ts"
 import { answerByMs, canBeSettled, confirmMs, headMs } from "./pace.ts"
 import { noteProofs } from "./proofs.ts"
 import { Outage, STANDSTILL_MS } from "./Outage.ts"
@@ -75,7 +75,7 @@ export const settleBatches = Effect.fn("Wallet.settleBatches")(function* (work: 
 /** Its order's row cannot be written: what the chain shows is looked at again. */
 const postpone = Effect.fnUntraced(function* (before: Batch) {
   const nowMs = yield* Clock.currentTimeMillis
-  return yield* (yield* TaskRepo).saveBatch({ before, after: lookAgain(before, nowMs) }, nowMs)
+  return yield* (yield* TaskRepo).saveBatch({ before, after: recheck(before, nowMs) }, nowMs)
 })
 
 /** A payment in flight, and what the chain showed of it in one block. */
@@ -94,29 +94,29 @@ const settle = Effect.fnUntraced(function* (looked: Looked) {
   const repo = yield* TaskRepo
   const nowMs = yield* Clock.currentTimeMillis
   const save = (after: Batch) => repo.saveBatch({ before: batch, after }, nowMs)
-  switch (weigh(window, outcome, block)) {
+  switch (classifyEvidence(window, outcome, block)) {
     case "paid": {
       if (outcome._tag !== "Used") return false
-      const saved = yield* save(prove(batch, outcome, nowMs))
+      const saved = yield* save(confirm(batch, outcome, nowMs))
       if (saved) yield* logPaid(batch, outcome)
       return saved
     }
     case "misused":
-      return yield* setAside(batch, "its nonce was used for another transfer than the one signed here", outcome)
+      return yield* holdBatch(batch, "its nonce was used for another transfer than the one signed here", outcome)
     case "canceled":
-      return yield* setAside(batch, "its nonce was cancelled on chain: it can never be paid")
+      return yield* holdBatch(batch, "its nonce was cancelled on chain: it can never be paid")
     case "void": {
       // A request that is on its way carries what has lapsed: until it is answered, what it has done cannot be told.
-      if (isAwaited(batch, nowMs)) return yield* save(lookAgain(batch, nowMs))
+      if (isAwaited(batch, nowMs)) return yield* save(recheck(batch, nowMs))
       const minted = yield* mintsFor(batch, true)
       // Those that it had before its payment left the chain stay with it.
       const made = minted.length + batch.minted
-      if (made > 0) return yield* setAside(batch, neverPaidFor({ length: made }))
+      if (made > 0) return yield* holdBatch(batch, neverPaidFor({ length: made }))
       // An order that is over is not bought anew: a person has to know that its payment never came back.
-      if (work.completed.has(batch.taskId)) return yield* setAside(batch, GONE_FOR_EVER)
+      if (work.completed.has(batch.taskId)) return yield* holdBatch(batch, GONE_FOR_EVER)
       const reason = `not paid in time, signed again: ${batch.reason ?? "no answer"}`
       yield* Log.info(`↩️ Task ${shortId(batch.taskId)}, batch ${batch.number}: ${reason}`, { task: batch.taskId })
-      const saved = yield* save(release(batch, { nowMs, block }, reason))
+      const saved = yield* save(expire(batch, { nowMs, block }, reason))
       if (saved) yield* holdLapsed(looked.work, batch)
       return saved
     }
@@ -163,7 +163,7 @@ const wait = Effect.fnUntraced(function* ({ work, batch, window, block, standsti
   // A server may mint before it settles: what is delivered is not asked for again.
   const isMinted = takesAgain && mayGo && (batch.minted > 0 || (yield* mintsFor(batch, true)).length > 0)
   if (takesAgain && mayGo && !isMinted) return yield* resendPayment(work, batch, window, task)
-  const looked = lookAgain(isMinted ? seenMinted(batch) : batch, nowMs)
+  const looked = recheck(isMinted ? seenMinted(batch) : batch, nowMs)
   if (batch.reference === undefined || isAwaited(batch, nowMs)) {
     return yield* repo.saveBatch({ before: batch, after: looked }, nowMs)
   }

@@ -2,7 +2,7 @@ import { Context, type Effect } from "effect"
 import type { Address } from "../domain/Address.ts"
 import type { Batch } from "../domain/Batch.ts"
 import type { Block } from "../domain/Block.ts"
-import type { Books } from "../domain/Books.ts"
+import type { ExpectedBalance } from "../domain/ExpectedBalance.ts"
 import type { Deposit, DepositUse } from "../domain/Deposit.ts"
 import type { Refund } from "../domain/Refund.ts"
 import type { Task, TaskId, TaskRow } from "../domain/Task.ts"
@@ -47,7 +47,7 @@ export interface Account {
   readonly wallet: Wallet
   /** The block in which its books were opened: what moved before it is in their opening balance. */
   readonly openedBlock: bigint | undefined
-  readonly books: Books | undefined
+  readonly books: ExpectedBalance | undefined
   readonly stopped: string | undefined
   /** v1.1 may still pay from this wallet: what it pays is in nobody's books. */
   readonly isShared: boolean

@@ -4,7 +4,7 @@ import type { HeldOrder } from "../domain/Allocation.ts"
 import type { Anchor, KeptAnchor } from "../domain/Anchor.ts"
 import type { Batch } from "../domain/Batch.ts"
 import type { Block } from "../domain/Block.ts"
-import type { Books } from "../domain/Books.ts"
+import type { ExpectedBalance } from "../domain/ExpectedBalance.ts"
 import type { Deposit, DepositUse, UnspentDeposit } from "../domain/Deposit.ts"
 import type { Refund } from "../domain/Refund.ts"
 import type { Spent } from "../domain/Spent.ts"
@@ -60,7 +60,7 @@ export interface WalletOrders {
   /** The part of that which orders of another program may have spent: nothing of ours is signed for it. */
   readonly foreign: Usdc
   /** `undefined` until they are opened, with the first look at the chain. */
-  readonly books: Books | undefined
+  readonly books: ExpectedBalance | undefined
   /** v1.1 may still pay from this wallet: what it pays is in nobody's books. */
   readonly isShared: boolean
   /** Why nothing new is done with this wallet: it was stopped, or its row is not what it was when it was first seen. */

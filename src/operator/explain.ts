@@ -1,7 +1,7 @@
 import { Clock, Duration, Effect } from "effect"
 import { Settings } from "../config/Settings.ts"
 import { isLive } from "../domain/Batch.ts"
-import { isBusy } from "../domain/BatchLife.ts"
+import { isBusy } from "../domain/transferTransitions.ts"
 import type { Task } from "../domain/Task.ts"
 import { type Usdc, usdc, zero } from "../domain/Usdc.ts"
 import { DecisionRepo, type Pause } from "../ledger/DecisionRepo.ts"

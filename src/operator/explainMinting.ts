@@ -1,5 +1,5 @@
 import { type Batch, isInFlight } from "../domain/Batch.ts"
-import { isAwaited } from "../domain/BatchLife.ts"
+import { isAwaited } from "../domain/transferTransitions.ts"
 import { shortId, type Task, V1_AUTHORIZATION_MS } from "../domain/Task.ts"
 import { type Facts, next, type Next, whenDue } from "./explainFacts.ts"
 import { resolveBatch } from "./explainHeld.ts"

@@ -1,7 +1,7 @@
 import { Effect } from "effect"
 import { ChainClient } from "../chain/ChainClient.ts"
 import type { WalletMoney } from "../domain/Allocation.ts"
-import { type Standing, standingOf } from "../domain/Books.ts"
+import { type Standing, standingOf } from "../domain/ExpectedBalance.ts"
 import { zero } from "../domain/Usdc.ts"
 import type { Wallet } from "../domain/Wallet.ts"
 import { DecisionRepo } from "../ledger/DecisionRepo.ts"

@@ -1,7 +1,7 @@
 import { Effect } from "effect"
 import { ChainClient } from "../chain/ChainClient.ts"
 import { isLive } from "../domain/Batch.ts"
-import { weigh } from "../domain/BatchLife.ts"
+import { classifyEvidence } from "../domain/transferTransitions.ts"
 import { shortId } from "../domain/Task.ts"
 import type { WalletId } from "../domain/Wallet.ts"
 import { type Account, DecisionRepo } from "../ledger/DecisionRepo.ts"
@@ -105,7 +105,7 @@ const auditLive = Effect.fnUntraced(function* (accounts: ReadonlyArray<Account>)
     }))
   )
   const differences = live.flatMap(({ batch, window }, index) => {
-    const evidence = weigh(window, outcomes[index] ?? { _tag: "Unexplained" }, block)
+    const evidence = classifyEvidence(window, outcomes[index] ?? { _tag: "Unexplained" }, block)
     if (evidence !== "canceled") return []
     const what = `the nonce of batch ${batch.number} of task ${shortId(batch.taskId)} was cancelled on chain: somebody else has the key of this wallet`
     return [{ wallet: batch.payer, what }]

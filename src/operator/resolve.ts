@@ -1,6 +1,6 @@
 import { Clock, Effect } from "effect"
 import { type Batch, isInFlight } from "../domain/Batch.ts"
-import { release, resolve as resolveStep } from "../domain/BatchLife.ts"
+import { expire, resolve as resolveStep } from "../domain/transferTransitions.ts"
 import type { Block } from "../domain/Block.ts"
 import { shortId, type TaskId } from "../domain/Task.ts"
 import { type BatchResolution, DecisionRepo, type TaskFile } from "../ledger/DecisionRepo.ts"
@@ -57,7 +57,7 @@ export const resolve = Effect.fn("operator.resolve")(function* (name: string, op
   const { minted, unpaidUpTo: block, ...rest } = yield* consequencesOf(file, batch, options, why)
   const nowMs = yield* Clock.currentTimeMillis
   const words = `${options.as}: ${why}`
-  const after = block === undefined ? resolveStep(batch, minted, words, nowMs) : release(batch, { nowMs, block }, words)
+  const after = block === undefined ? resolveStep(batch, minted, words, nowMs) : expire(batch, { nowMs, block }, words)
   const resolution = { before: batch, after, ...rest }
   const said = `batch ${batch.number} of task ${batch.taskId} is ${options.as}`
   const repo = yield* DecisionRepo

@@ -1,4 +1,4 @@
-import { BATCH_ARROWS } from "../../src/domain/BatchLife.ts"
+import { BATCH_ARROWS } from "../../src/domain/transferTransitions.ts"
 import type { Fault } from "../../src/sandbox/faults.ts"
 import type { Point } from "./programs/killPoints.ts"
 

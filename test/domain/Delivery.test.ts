@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary } from "effect"
-import { accept, prove, sign } from "../../src/domain/BatchLife.ts"
+import { accept, confirm, sign } from "../../src/domain/transferTransitions.ts"
 import { mintsOf } from "../../src/domain/Delivery.ts"
 import { between, hash, MANY, NOW_MS, plannedBatch } from "./given.ts"
 
@@ -10,7 +10,7 @@ const paidBatch = (mintTxs: ReadonlyArray<`0x${string}`> = []) => {
   const window = { amount: planned.amount, payTo: planned.payTo, validAfter: 1, validBefore: 2, block: 9n }
   const accepted = accept(sign(planned, window, NOW_MS, NOW_MS), mintTxs, NOW_MS)
   const used = { _tag: "Used", tx: hash(1), block: 10n, to: window.payTo, value: window.amount } as const
-  return prove(accepted, used, NOW_MS)
+  return confirm(accepted, used, NOW_MS)
 }
 
 const mint = (seed: number, block: number) => ({ tx: hash(seed), block: BigInt(block) })

@@ -1,6 +1,6 @@
 import { assert, describe, layer } from "@effect/vitest"
 import { Context, Effect, Layer } from "effect"
-import { deliver } from "../../src/domain/BatchLife.ts"
+import { deliver } from "../../src/domain/transferTransitions.ts"
 import type { Wallet } from "../../src/domain/Wallet.ts"
 import type { LedgerError, TaskRepo } from "../../src/ledger/TaskRepo.ts"
 import { LedgerFixture } from "../support/LedgerFixture.ts"

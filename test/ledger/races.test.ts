@@ -1,7 +1,7 @@
 import { assert, describe, layer } from "@effect/vitest"
 import { Context, Deferred, Effect, Fiber, Layer, Schema } from "effect"
 import { SqlClient } from "effect/sql"
-import { deliver } from "../../src/domain/BatchLife.ts"
+import { deliver } from "../../src/domain/transferTransitions.ts"
 import { planRefund, signRefund } from "../../src/domain/Refund.ts"
 import { usdc } from "../../src/domain/Usdc.ts"
 import type { Wallet } from "../../src/domain/Wallet.ts"

@@ -38,7 +38,7 @@ export const MUTATIONS: ReadonlyArray<Mutation> = [
     name: "what the server accepted counts as paid",
     patches: [
       {
-        file: "src/domain/BatchLife.ts",
+        file: "src/domain/transferTransitions.ts",
         find: 'status: batch.status === "paid" ? "paid" : "accepted",',
         replace: 'status: "paid",'
       }
@@ -93,7 +93,7 @@ export const MUTATIONS: ReadonlyArray<Mutation> = [
     name: "unknown counts as not paid",
     patches: [
       {
-        file: "src/domain/BatchLife.ts",
+        file: "src/domain/transferTransitions.ts",
         find: 'return block.timeMs >= window.validBefore * 1000 ? "void" : "open"',
         replace: 'return "void"'
       }
@@ -105,8 +105,8 @@ export const MUTATIONS: ReadonlyArray<Mutation> = [
     patches: [
       {
         file: "src/executor/settle.ts",
-        find: "switch (weigh(window, outcome, block)) {",
-        replace: "switch (weigh(window, outcome, { ...block, timeMs: nowMs })) {"
+        find: "switch (classifyEvidence(window, outcome, block)) {",
+        replace: "switch (classifyEvidence(window, outcome, { ...block, timeMs: nowMs })) {"
       }
     ],
     withinSeeds: 100
@@ -115,7 +115,7 @@ export const MUTATIONS: ReadonlyArray<Mutation> = [
     name: "a nonce that nobody can explain counts as unused",
     patches: [
       {
-        file: "src/domain/BatchLife.ts",
+        file: "src/domain/transferTransitions.ts",
         find: 'case "Unexplained":\n      return "open"',
         replace: 'case "Unexplained":\n      return "void"'
       }
@@ -126,7 +126,7 @@ export const MUTATIONS: ReadonlyArray<Mutation> = [
     name: "a window never lapses",
     patches: [
       {
-        file: "src/domain/BatchLife.ts",
+        file: "src/domain/transferTransitions.ts",
         find: 'return block.timeMs >= window.validBefore * 1000 ? "void" : "open"',
         replace: 'return "open"'
       }
@@ -227,8 +227,8 @@ export const MUTATIONS: ReadonlyArray<Mutation> = [
     patches: [
       {
         file: "src/executor/settle.ts",
-        find: "if (made > 0) return yield* setAside(batch, neverPaidFor({ length: made }))",
-        replace: "if (minted.length < 0) return yield* setAside(batch, neverPaidFor(minted))"
+        find: "if (made > 0) return yield* holdBatch(batch, neverPaidFor({ length: made }))",
+        replace: "if (minted.length < 0) return yield* holdBatch(batch, neverPaidFor(minted))"
       }
     ],
     withinSeeds: 200
@@ -238,8 +238,8 @@ export const MUTATIONS: ReadonlyArray<Mutation> = [
     patches: [
       {
         file: "src/executor/plan.ts",
-        find: "const known = existing.length > 0 ? NOTHING_KNOWN : yield* readKnown(work, task, block)",
-        replace: "const known = existing.length >= 0 ? NOTHING_KNOWN : yield* readKnown(work, task, block)"
+        find: "const known = existing.length > 0 ? NOTHING_RECOVERED : yield* recoverPayments(work, task, block)",
+        replace: "const known = existing.length >= 0 ? NOTHING_RECOVERED : yield* recoverPayments(work, task, block)"
       }
     ],
     withinSeeds: 600
@@ -294,7 +294,7 @@ export const MUTATIONS: ReadonlyArray<Mutation> = [
     name: "nobody looks after an answer that proves nothing",
     patches: [
       {
-        file: "src/domain/BatchLife.ts",
+        file: "src/domain/transferTransitions.ts",
         find: "batch.nextActionAtMs ?? nowMs) : lookAtMs,",
         replace: "batch.nextActionAtMs ?? nowMs) : lookAtMs > 0 ? undefined : lookAtMs,"
       }
@@ -327,7 +327,7 @@ export const MUTATIONS: ReadonlyArray<Mutation> = [
     name: "the cursor always moves",
     patches: [
       {
-        file: "src/executor/deposits.ts",
+        file: "src/executor/syncDeposits.ts",
         find: 'standing === "even" && whole.has(orders.wallet.id) && (fresh.length > 0 || isBehind(orders, block))',
         replace: "[orders, standing, fresh].length > 0"
       }

@@ -5,9 +5,9 @@ export const MUTATIONS_OF_SEVERAL: ReadonlyArray<Mutation> = [
   {
     name: "a wallet is stopped at its first unexplained look",
     patches: [
-      { file: "src/executor/loss.ts", find: "const LOOKS_MAX = 3", replace: "const LOOKS_MAX = 1" },
+      { file: "src/executor/missingFunds.ts", find: "const LOOKS_MAX = 3", replace: "const LOOKS_MAX = 1" },
       {
-        file: "src/executor/loss.ts",
+        file: "src/executor/missingFunds.ts",
         find: "nowMs - looked.sinceMs >= UNEXPLAINED_MS",
         replace: "nowMs - looked.sinceMs < UNEXPLAINED_MS"
       }
@@ -71,8 +71,8 @@ export const MUTATIONS_OF_SEVERAL: ReadonlyArray<Mutation> = [
     patches: [
       {
         file: "src/executor/refund.ts",
-        find: "switch (weigh(window, outcome, block)) {",
-        replace: "switch (weigh({ ...window, validBefore: 0 }, outcome, block)) {"
+        find: "switch (classifyEvidence(window, outcome, block)) {",
+        replace: "switch (classifyEvidence({ ...window, validBefore: 0 }, outcome, block)) {"
       }
     ],
     withinSeeds: 20

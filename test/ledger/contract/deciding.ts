@@ -1,7 +1,7 @@
 import { assert } from "@effect/vitest"
 import { Effect } from "effect"
 import type { Batch } from "../../../src/domain/Batch.ts"
-import { doubt, hold } from "../../../src/domain/BatchLife.ts"
+import { markUnknown, hold } from "../../../src/domain/transferTransitions.ts"
 import type { Task } from "../../../src/domain/Task.ts"
 import { zero } from "../../../src/domain/Usdc.ts"
 import type { Wallet } from "../../../src/domain/Wallet.ts"
@@ -36,7 +36,7 @@ export const DECISION: Decision = { command: "a command", said: "what was decide
 export const AT_MS = NOW_MS + 5
 
 export const heldBatch = (batch: Batch): Batch => hold(batch, "its nonce was cancelled", NOW_MS)
-const doubted = (batch: Batch): Batch => doubt(batch, { reason: "no answer", lookAtMs: NOW_MS + 1_000 }, NOW_MS)
+const doubted = (batch: Batch): Batch => markUnknown(batch, { reason: "no answer", lookAtMs: NOW_MS + 1_000 }, NOW_MS)
 
 /** Nothing was written down but these decisions. */
 export const assertNoted = Effect.fnUntraced(function* (

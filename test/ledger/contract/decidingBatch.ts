@@ -1,7 +1,7 @@
 import { assert } from "@effect/vitest"
 import { Effect } from "effect"
 import { type Batch, nonceOf } from "../../../src/domain/Batch.ts"
-import { release, resolve } from "../../../src/domain/BatchLife.ts"
+import { expire, resolve } from "../../../src/domain/transferTransitions.ts"
 import type { Task } from "../../../src/domain/Task.ts"
 import { times } from "../../../src/domain/Usdc.ts"
 import { type BatchResolution, DecisionRepo } from "../../../src/ledger/DecisionRepo.ts"
@@ -72,7 +72,7 @@ export const decidingBatchPromises = (promises: Promises): void => {
       const repo = yield* TaskRepo
       const strays = mintsOf(batch, 2)
       assert.strictEqual((yield* repo.attributedMints(batch, strays)).size, 0)
-      const after = release(batch, UNPAID_AT, "again: the person made them")
+      const after = expire(batch, UNPAID_AT, "again: the person made them")
       assert.isTrue(yield* decide(batch, 0, { after, strays }))
       assert.deepInclude(yield* batchOf(task, 1), {
         status: "planned",
@@ -97,7 +97,7 @@ export const decidingBatchPromises = (promises: Promises): void => {
       const { task, batch } = yield* givenHeld()
       const other = yield* givenPaid(task, 2)
       yield* advance(other, delivered(2), { mints: mintsOf(other, 2) })
-      const after = release(batch, UNPAID_AT, "again")
+      const after = expire(batch, UNPAID_AT, "again")
       assert.isFalse(yield* decide(batch, 0, { after, strays: mintsOf(other, 2) }))
       assert.strictEqual((yield* batchOf(task, 1)).status, "held")
       yield* assertNoted()

@@ -1,7 +1,7 @@
 import { assert } from "@effect/vitest"
 import { Cause, Effect, Exit } from "effect"
 import type { Batch } from "../../../src/domain/Batch.ts"
-import { doubt, hold, release } from "../../../src/domain/BatchLife.ts"
+import { markUnknown, hold, expire } from "../../../src/domain/transferTransitions.ts"
 import type { Status } from "../../../src/domain/Task.ts"
 import { LedgerFixture } from "../../support/LedgerFixture.ts"
 import {
@@ -29,13 +29,13 @@ const EXCEEDED = "Exceeded retry limit after 3 attempts. Last error: no"
 const inFlight: ReadonlyArray<readonly [string, ReadonlyArray<(batch: Batch) => Batch>]> = [
   ["signed", [signed]],
   ["accepted and not proven", [signed, accepted]],
-  ["of unknown outcome", [signed, (batch) => doubt(batch, { reason: "no answer", lookAtMs: NOW_MS }, NOW_MS)]],
+  ["of unknown outcome", [signed, (batch) => markUnknown(batch, { reason: "no answer", lookAtMs: NOW_MS }, NOW_MS)]],
   ["paid and not delivered", [signed, proven]]
 ]
 
 const settled: ReadonlyArray<readonly [string, ReadonlyArray<(batch: Batch) => Batch>]> = [
   ["planned", []],
-  ["void again", [signed, (batch) => release(batch, { nowMs: NOW_MS, block: TIP }, "lapsed")]],
+  ["void again", [signed, (batch) => expire(batch, { nowMs: NOW_MS, block: TIP }, "lapsed")]],
   ["held", [signed, (batch) => hold(batch, "cancelled by its key", NOW_MS)]]
 ]
 

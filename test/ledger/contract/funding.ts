@@ -1,6 +1,6 @@
 import { assert } from "@effect/vitest"
 import { Effect } from "effect"
-import { prove } from "../../../src/domain/BatchLife.ts"
+import { confirm } from "../../../src/domain/transferTransitions.ts"
 import { zero } from "../../../src/domain/Usdc.ts"
 import { TaskRepo } from "../../../src/ledger/TaskRepo.ts"
 import { LedgerFixture } from "../../support/LedgerFixture.ts"
@@ -35,7 +35,7 @@ const givenProvenAt50 = Effect.fnUntraced(function* () {
   const wallet = yield* givenWallet()
   const task = yield* givenPlanned(wallet)
   const batch = yield* advance(yield* batchOf(task, 1), signed)
-  yield* advance(batch, (live) => prove(live, used(live, 50n), NOW_MS))
+  yield* advance(batch, (live) => confirm(live, used(live, 50n), NOW_MS))
   const id = yield* givenOrder(wallet)
   return { id, orders: yield* ordersOf(wallet) }
 })

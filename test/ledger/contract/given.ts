@@ -2,7 +2,7 @@ import { Effect, Redacted } from "effect"
 import { type Address, address, type Bytes32 } from "../../../src/domain/Address.ts"
 import type { AuthorizationOutcome } from "../../../src/domain/Authorization.ts"
 import { type Batch, type KnownPayment, planBatches } from "../../../src/domain/Batch.ts"
-import { accept, deliver, prove, sign } from "../../../src/domain/BatchLife.ts"
+import { accept, deliver, confirm, sign } from "../../../src/domain/transferTransitions.ts"
 import type { Block } from "../../../src/domain/Block.ts"
 import type { Task, TaskId } from "../../../src/domain/Task.ts"
 import { times, type Usdc, usdc } from "../../../src/domain/Usdc.ts"
@@ -166,7 +166,7 @@ export const used = (batch: Batch, inBlock = TIP.number): Extract<AuthorizationO
   value: signedAmount(batch)
 })
 
-export const proven = (batch: Batch): Batch => prove(batch, used(batch), NOW_MS)
+export const proven = (batch: Batch): Batch => confirm(batch, used(batch), NOW_MS)
 
 /** Signed, then shown by the chain. */
 export const givenPaid = Effect.fnUntraced(function* (task: Task, number: number) {

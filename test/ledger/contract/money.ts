@@ -1,7 +1,7 @@
 import { assert } from "@effect/vitest"
 import { Effect } from "effect"
 import type { Batch } from "../../../src/domain/Batch.ts"
-import { doubt, hold, release } from "../../../src/domain/BatchLife.ts"
+import { markUnknown, hold, expire } from "../../../src/domain/transferTransitions.ts"
 import type { Wallet } from "../../../src/domain/Wallet.ts"
 import { DecisionRepo } from "../../../src/ledger/DecisionRepo.ts"
 import { TaskRepo } from "../../../src/ledger/TaskRepo.ts"
@@ -64,8 +64,8 @@ const givenFirstBatch = Effect.fnUntraced(function* (...steps: ReadonlyArray<(ba
 })
 
 const doubted = (batch: Batch): Batch =>
-  doubt(batch, { reason: "the server did not answer", lookAtMs: NOW_MS + 1_000 }, NOW_MS)
-const released = (batch: Batch): Batch => release(batch, { nowMs: NOW_MS, block: TIP }, "it lapsed unused")
+  markUnknown(batch, { reason: "the server did not answer", lookAtMs: NOW_MS + 1_000 }, NOW_MS)
+const released = (batch: Batch): Batch => expire(batch, { nowMs: NOW_MS, block: TIP }, "it lapsed unused")
 const heldBatch = (batch: Batch): Batch => hold(batch, "its nonce was cancelled", NOW_MS)
 const robbedBatch = (batch: Batch): Batch => hold(batch, "another transfer used its nonce", NOW_MS, used(batch))
 

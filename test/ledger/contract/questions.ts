@@ -1,6 +1,6 @@
 import { assert } from "@effect/vitest"
 import { Effect } from "effect"
-import { ask, didNothing, FAR_MS, lookAgain } from "../../../src/domain/BatchLife.ts"
+import { ask, didNothing, FAR_MS, recheck } from "../../../src/domain/transferTransitions.ts"
 import { TaskRepo } from "../../../src/ledger/TaskRepo.ts"
 import { LedgerFixture } from "../../support/LedgerFixture.ts"
 import {
@@ -159,7 +159,7 @@ export const questionPromises = (promises: Promises): void => {
       const wallet = yield* givenWallet()
       const older = yield* givenPaid(yield* givenPlanned(wallet), 1)
       const newer = yield* givenPaid(yield* givenPlanned(yield* givenWallet(2)), 1)
-      const aged = yield* advance(older, (batch) => ({ ...lookAgain(batch, NOW_MS), statusSinceMs: NOW_MS - 1 }))
+      const aged = yield* advance(older, (batch) => ({ ...recheck(batch, NOW_MS), statusSinceMs: NOW_MS - 1 }))
       assert.strictEqual(newer.statusSinceMs, NOW_MS)
       assert.isUndefined(yield* repo.undelivered(TOKEN, NOW_MS - 1))
       assert.deepStrictEqual(yield* repo.undelivered(TOKEN, NOW_MS), aged)

@@ -1,7 +1,7 @@
 import { assert } from "@effect/vitest"
 import { Effect } from "effect"
 import type { Batch } from "../../../src/domain/Batch.ts"
-import { prove, retract, unmint } from "../../../src/domain/BatchLife.ts"
+import { confirm, retract, unmint } from "../../../src/domain/transferTransitions.ts"
 import { usdc } from "../../../src/domain/Usdc.ts"
 import type { Wallet } from "../../../src/domain/Wallet.ts"
 import { TaskRepo } from "../../../src/ledger/TaskRepo.ts"
@@ -194,7 +194,7 @@ export const reorganisingPromises = (promises: Promises): void => {
         yield* move((batch) => unmint(batch, NOW_MS, "gone")),
         yield* move(delivered),
         yield* move(gone),
-        yield* move((batch) => prove(batch, again, NOW_MS)),
+        yield* move((batch) => confirm(batch, again, NOW_MS)),
         yield* move(withoutWindow),
         yield* move((batch) => ({ ...batch, ...paid })),
         yield* move(withoutWindow)

@@ -1,6 +1,6 @@
 import { assert } from "@effect/vitest"
 import { Effect } from "effect"
-import { deliver, doubt, lookAgain } from "../../../src/domain/BatchLife.ts"
+import { deliver, markUnknown, recheck } from "../../../src/domain/transferTransitions.ts"
 import type { Task } from "../../../src/domain/Task.ts"
 import { TaskRepo } from "../../../src/ledger/TaskRepo.ts"
 import { LedgerFixture } from "../../support/LedgerFixture.ts"
@@ -38,8 +38,9 @@ export const stepPromises = (promises: Promises): void => {
       const wallet = yield* givenWallet()
       const task = yield* givenPlanned(wallet)
       let batch = yield* batchOf(task, 1)
-      const doubted = (b: typeof batch) => doubt(b, { reason: "it said 'no', \"never\"", lookAtMs: NOW_MS }, NOW_MS)
-      for (const step of [signed, accepted, doubted, (b: typeof batch) => lookAgain(b, NOW_MS), proven]) {
+      const doubted = (b: typeof batch) =>
+        markUnknown(b, { reason: "it said 'no', \"never\"", lookAtMs: NOW_MS }, NOW_MS)
+      for (const step of [signed, accepted, doubted, (b: typeof batch) => recheck(b, NOW_MS), proven]) {
         const expected = { ...step(batch), version: batch.version + 1 }
         assert.isTrue(yield* save({ before: batch, after: step(batch) }))
         batch = yield* batchOf(task, 1)
@@ -90,7 +91,7 @@ export const stepPromises = (promises: Promises): void => {
       const wallet = yield* givenWallet()
       const task = yield* givenPlanned(wallet)
       const paid = yield* givenPaid(task, 1)
-      yield* advance(paid, (batch) => lookAgain(batch, NOW_MS))
+      yield* advance(paid, (batch) => recheck(batch, NOW_MS))
       const repo = yield* TaskRepo
       const mints = mintsOf(paid, 2)
       assert.isFalse(yield* save({ before: paid, after: deliver(paid, 2, NOW_MS), mints }))

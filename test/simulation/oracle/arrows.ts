@@ -1,5 +1,5 @@
 import type { BatchStatus } from "../../../src/domain/Batch.ts"
-import { BATCH_ARROWS, REORGANISATION_ARROWS } from "../../../src/domain/BatchLife.ts"
+import { BATCH_ARROWS, REORGANISATION_ARROWS } from "../../../src/domain/transferTransitions.ts"
 import { REFUND_ARROWS, type RefundStatus } from "../../../src/domain/Refund.ts"
 import type { Status } from "../../../src/domain/Task.ts"
 

@@ -1,7 +1,7 @@
 import { Result } from "effect"
 import { type Address, parse } from "../../../src/domain/Address.ts"
 import { type Batch, isInFlight } from "../../../src/domain/Batch.ts"
-import { isBusy, lookDueMs } from "../../../src/domain/BatchLife.ts"
+import { isBusy, lookDueMs } from "../../../src/domain/transferTransitions.ts"
 import { messages } from "../../../src/domain/Task.ts"
 import type { WalletId } from "../../../src/domain/Wallet.ts"
 import type { StoredTask, Tables } from "./MemoryLedger.ts"

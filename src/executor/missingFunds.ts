@@ -14,7 +14,7 @@ const LOOKS_MAX = 3
 const UNEXPLAINED_MS = 2 * 60_000
 
 /** What is known of money that left a wallet and is in nobody's books. */
-export interface Loss {
+export interface MissingFunds {
   /** Why nothing may be decided about the wallet's orders. */
   readonly unclear: string | undefined
   readonly spentOn: ReadonlySet<TaskId>
@@ -41,9 +41,9 @@ interface Looks {
  * wallet: somebody else has its key, or its sums do not add up. Nodes whose logs come to less than what is missing are
  * passed over: what stays unexplained is so by the logs of every URL.
  */
-export const makeExplainLoss = () => {
+export const makeMissingFunds = () => {
   const looks = new Map<WalletId, Looks>()
-  const explain = Effect.fn("CheckLoop.explainLoss")(function* ({ orders, balance, fresh }: Lacking, block: Block) {
+  const explain = Effect.fn("CheckLoop.explainMissing")(function* ({ orders, balance, fresh }: Lacking, block: Block) {
     const { wallet, books } = orders
     const due = (books?.balance ?? 0n) + sum(fresh.map(({ amount }) => amount))
     const missing = due - balance - orders.reserved
@@ -65,7 +65,7 @@ export const makeExplainLoss = () => {
     const spentOn = new Set(unknown.flatMap(({ nonce }) => (nonce && ours.get(nonce)) ?? []))
     if (spentOn.size > 0) {
       looks.delete(wallet.id)
-      return { unclear: undefined, spentOn } satisfies Loss as Loss
+      return { unclear: undefined, spentOn } satisfies MissingFunds as MissingFunds
     }
     const nowMs = yield* Clock.currentTimeMillis
     const before = looks.get(wallet.id) ?? { count: 0, sinceMs: nowMs }
@@ -80,7 +80,7 @@ export const makeExplainLoss = () => {
   return { explain, forget }
 }
 
-const unclear = (words: string): Loss => ({ unclear: words, spentOn: new Set() })
+const unclear = (words: string): MissingFunds => ({ unclear: words, spentOn: new Set() })
 
 const strayWords = ({ amount, to, tx }: Spending): string =>
   `${format(amount)} USDC went to ${to} in ${tx}, and no order or refund of this ledger explains it`

@@ -154,7 +154,7 @@ export const awaitAnswer = (batch: Batch, nowMs: number, answerByMs: number): Ba
 export const answered = (batch: Batch): Batch => ({ ...batch, answerByMs: undefined })
 
 /** An answer that proves nothing: why, when to look again, and the server's own handle where it gave one. */
-interface Doubt {
+interface UnclearAnswer {
   readonly reason: string
   readonly lookAtMs: number
   readonly reference?: string | undefined
@@ -167,9 +167,9 @@ const isLate = ({ status, statusSinceMs, triedAtMs }: Batch): boolean =>
   status === "paid" && triedAtMs !== undefined && triedAtMs <= statusSinceMs
 
 /** The answer proves nothing. A payment that the chain has shown stays paid. */
-export const doubt = (
+export const markUnknown = (
   batch: Batch,
-  { reason, lookAtMs, reference = batch.reference, isOurs = false }: Doubt,
+  { reason, lookAtMs, reference = batch.reference, isOurs = false }: UnclearAnswer,
   nowMs: number
 ): Batch =>
   step(batch, nowMs, {
@@ -184,7 +184,7 @@ export const doubt = (
   })
 
 /** The chain was asked and had no news; the server may have had a word. */
-export const lookAgain = (batch: Batch, nowMs: number, said?: string): Batch => ({
+export const recheck = (batch: Batch, nowMs: number, said?: string): Batch => ({
   ...batch,
   looks: batch.looks + 1,
   nextActionAtMs: nowMs + lookPauseMs(batch.looks + 1),
@@ -201,7 +201,7 @@ export const seenMinted = (batch: Batch): Batch => ({ ...batch, claims: CLAIMS_M
  * `AuthorizationUsed` with the matching `Transfer`. The transaction comes from the log, not from the server. A payment
  * that was mined again after a reorganisation may find its mints there already.
  */
-export const prove = (batch: Batch, used: Extract<AuthorizationOutcome, { _tag: "Used" }>, nowMs: number): Batch =>
+export const confirm = (batch: Batch, used: Extract<AuthorizationOutcome, { _tag: "Used" }>, nowMs: number): Batch =>
   step(batch, nowMs, {
     paymentTx: used.tx,
     paymentBlock: used.block,
@@ -255,7 +255,7 @@ export const unmint = (batch: Batch, nowMs: number, reason: string): Batch =>
  * The authorization can never be used any more: the batch may be signed again, with the same nonce. Up to `block` there
  * are no mints for it; those that come later are for a payment that was never made.
  */
-export const release = (
+export const expire = (
   batch: Batch,
   { nowMs, block }: { readonly nowMs: number; readonly block: Block },
   reason: string
@@ -315,7 +315,7 @@ export type Evidence = "paid" | "void" | "canceled" | "misused" | "open"
  * - `void`: unused, in a confirmed block at or past `validBefore`: it can never be used (EIP-3009 is strict).
  * - `open`: nothing is proven yet.
  */
-export const weigh = (window: SignedWindow, outcome: AuthorizationOutcome, block: Block): Evidence => {
+export const classifyEvidence = (window: SignedWindow, outcome: AuthorizationOutcome, block: Block): Evidence => {
   switch (outcome._tag) {
     case "Used":
       return outcome.value === window.amount && outcome.to === window.payTo ? "paid" : "misused"

@@ -2,7 +2,7 @@ import { Duration, Effect } from "effect"
 import type { Balances, ChainClient } from "../chain/ChainClient.ts"
 import { Settings } from "../config/Settings.ts"
 import type { Block } from "../domain/Block.ts"
-import { type Standing, standingOf } from "../domain/Books.ts"
+import { type Standing, standingOf } from "../domain/ExpectedBalance.ts"
 import type { Deposit, UnspentDeposit } from "../domain/Deposit.ts"
 import { notAheadOf } from "../domain/ledgerTime.ts"
 import type { Task, TaskId } from "../domain/Task.ts"
@@ -14,7 +14,7 @@ import * as Incidents from "../ops/Incidents.ts"
 import * as Log from "../ops/Log.ts"
 import { type FoundDeposit, type LedgerError, TaskRepo, type WalletOrders } from "../ledger/TaskRepo.ts"
 import { makeSearch } from "./depositSearch.ts"
-import { type Loss, makeExplainLoss } from "./loss.ts"
+import { type MissingFunds, makeMissingFunds } from "./missingFunds.ts"
 
 /** A cursor that lags so far behind is searched for though nothing seems to have come: the next search is then short. */
 const CURSOR_BLOCKS_MAX = 2_000n
@@ -29,7 +29,7 @@ const LOGS_BEHIND_MAX = 150n
 const UNEXPLAINED_MS = 5 * 60_000
 
 /** What is known of a wallet's money after a look at the chain. */
-export interface Known {
+export interface WalletFunds {
   /** Deposits with something left, oldest first; `undefined` where nobody can tell when the money came. */
   readonly unspent: ReadonlyArray<UnspentDeposit> | undefined
   /** Money is missing, and why nobody can say yet where it went: nothing is decided. */
@@ -53,8 +53,8 @@ export interface Seen {
 }
 
 /** What is known after a look, by wallet, and the deposits that nobody knew before. */
-export interface Counted {
-  readonly known: ReadonlyMap<WalletId, Known>
+export interface SyncedDeposits {
+  readonly known: ReadonlyMap<WalletId, WalletFunds>
   readonly arrived: ReadonlyArray<FoundDeposit>
 }
 
@@ -65,13 +65,13 @@ export interface Counted {
  * payment and a deposit of one amount leave the balance as it was. Worth having and never needed for safety: where the
  * transfers cannot be read, orders are paid by the balance alone.
  */
-export const makeCountDeposits = () => {
-  const { explain, forget } = makeExplainLoss()
+export const makeSyncDeposits = () => {
+  const { explain, forget } = makeMissingFunds()
   const search = makeSearch()
-  return Effect.fn("CheckLoop.countDeposits")(function* (
+  return Effect.fn("CheckLoop.syncDeposits")(function* (
     all: ReadonlyArray<WalletOrders>,
     { block, usdc }: Balances
-  ): Effect.fn.Return<Counted, LedgerError, TaskRepo | ChainClient | Settings> {
+  ): Effect.fn.Return<SyncedDeposits, LedgerError, TaskRepo | ChainClient | Settings> {
     const orders = all.filter((one) => isCountable(one, block))
     const balanceOf = ({ wallet }: WalletOrders): Usdc => usdc.get(wallet.agentAddress) ?? zero
     const { paymentTimeout } = yield* Settings
@@ -85,13 +85,13 @@ export const makeCountDeposits = () => {
     const seen = orders.map((one) => look(one, balanceOf(one), arrived, isUnread(one)))
     yield* moveCursors(seen, whole, block)
     yield* Effect.forEach(seen, tellUnexplained, { discard: true })
-    const losses = new Map<WalletId, Loss>()
+    const losses = new Map<WalletId, MissingFunds>()
     for (const one of seen) {
       if (one.standing === "less") losses.set(one.orders.wallet.id, yield* explain(one, block))
       if (one.standing === "even") forget(one.orders.wallet.id)
     }
     const unspent = yield* readUnspent(seen, losses)
-    const known = seen.map((one): [WalletId, Known] => {
+    const known = seen.map((one): [WalletId, WalletFunds] => {
       const { id } = one.orders.wallet
       const isKnown = one.standing === "even" || one.standing === "less"
       return [
@@ -224,7 +224,10 @@ const moveTo = Effect.fnUntraced(function* (block: Block, due: ReadonlyArray<See
 })
 
 /** Of the wallets with an order that the balance could pay for, or has paid for. */
-const readUnspent = Effect.fnUntraced(function* (seen: ReadonlyArray<Seen>, losses: ReadonlyMap<WalletId, Loss>) {
+const readUnspent = Effect.fnUntraced(function* (
+  seen: ReadonlyArray<Seen>,
+  losses: ReadonlyMap<WalletId, MissingFunds>
+) {
   const inFunds = seen.filter(
     ({ orders, balance, standing }) =>
       standing !== "unread" &&

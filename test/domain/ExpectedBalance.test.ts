@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { standingOf } from "../../src/domain/Books.ts"
+import { standingOf } from "../../src/domain/ExpectedBalance.ts"
 import { usdc } from "../../src/domain/Usdc.ts"
 
 const units = (amount: number) => usdc(BigInt(amount))

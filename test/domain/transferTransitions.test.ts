@@ -7,21 +7,21 @@ import {
   BATCH_ARROWS,
   REORGANISATION_ARROWS,
   deliver,
-  doubt,
+  markUnknown,
   awaitAnswer,
   hold,
   isAwaited,
-  lookAgain,
+  recheck,
   lookPauseMs,
-  prove,
-  release,
+  confirm,
+  expire,
   resend,
   resendAtMs,
   resendPauseMs,
   resolve,
   sign,
-  weigh
-} from "../../src/domain/BatchLife.ts"
+  classifyEvidence
+} from "../../src/domain/transferTransitions.ts"
 import { usdc } from "../../src/domain/Usdc.ts"
 import { account, between, hash, MANY, NOW_MS, plannedBatch } from "./given.ts"
 
@@ -49,15 +49,15 @@ const steps: Record<string, Step> = {
   sign: { from: ["planned"], take: (batch, nowMs) => sign(batch, window, nowMs, nowMs + 65_000) },
   resend: { from: [...LIVE, "paid"], take: (batch, nowMs) => resend(batch, nowMs, nowMs + 65_000) },
   accept: { from: [...LIVE, "paid"], take: (batch, nowMs, n) => accept(batch, n > 2 ? [hash(n)] : [], nowMs) },
-  doubt: {
+  markUnknown: {
     from: [...LIVE, "paid"],
-    take: (batch, nowMs) => doubt(batch, { reason: "no answer", lookAtMs: nowMs + 2_000 }, nowMs)
+    take: (batch, nowMs) => markUnknown(batch, { reason: "no answer", lookAtMs: nowMs + 2_000 }, nowMs)
   },
-  lookAgain: { from: [...LIVE, "paid"], take: (batch, nowMs) => lookAgain(batch, nowMs) },
-  prove: { from: ["planned", ...LIVE], take: (batch, nowMs) => prove(batch, used, nowMs) },
-  release: {
+  recheck: { from: [...LIVE, "paid"], take: (batch, nowMs) => recheck(batch, nowMs) },
+  confirm: { from: ["planned", ...LIVE], take: (batch, nowMs) => confirm(batch, used, nowMs) },
+  expire: {
     from: [...LIVE, "held"],
-    take: (batch, nowMs) => release(batch, { nowMs, block: { number: 20n, timeMs: nowMs } }, "lapsed")
+    take: (batch, nowMs) => expire(batch, { nowMs, block: { number: 20n, timeMs: nowMs } }, "lapsed")
   },
   deliver: {
     from: ["paid"],
@@ -194,8 +194,8 @@ describe("the pace of looks and sends", () => {
 
   it("looks at the chain from the claim on, and sends nothing more until the request is answered or lost", () => {
     const signed = sign(plannedBatch(), window, NOW_MS, NOW_MS + 65_000)
-    const looked = lookAgain(lookAgain(signed, NOW_MS + 2_000), NOW_MS + 4_000)
-    const paid = prove(looked, used, NOW_MS + 6_000)
+    const looked = recheck(recheck(signed, NOW_MS + 2_000), NOW_MS + 4_000)
+    const paid = confirm(looked, used, NOW_MS + 6_000)
     assert.strictEqual(signed.nextActionAtMs, NOW_MS + 2_000)
     for (const batch of [signed, looked, paid]) {
       assert.strictEqual(resendAtMs(batch, 4_000), NOW_MS + 65_000)
@@ -204,7 +204,7 @@ describe("the pace of looks and sends", () => {
     }
     const answers = [
       accept(looked, [], NOW_MS + 6_000),
-      doubt(paid, { reason: "no", lookAtMs: NOW_MS }, NOW_MS + 6_000)
+      markUnknown(paid, { reason: "no", lookAtMs: NOW_MS }, NOW_MS + 6_000)
     ]
     for (const answered of answers) {
       assert.isFalse(isAwaited(answered, NOW_MS + 6_000))
@@ -237,7 +237,7 @@ describe("what the chain's word on a nonce means", () => {
   ] as ReadonlyArray<readonly [string, AuthorizationOutcome, ReturnType<typeof at>, string]>)(
     "%s",
     (_, outcome, block, evidence) => {
-      assert.strictEqual(weigh(window, outcome, block), evidence)
+      assert.strictEqual(classifyEvidence(window, outcome, block), evidence)
     }
   )
 })

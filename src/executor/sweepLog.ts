@@ -38,7 +38,7 @@ interface Written {
 }
 
 /** Tells each task's block, in v1.1's words, and remembers what was told: ten thousand tasks must not flood a log. */
-export const makeReport = () => {
+export const makeSweepLog = () => {
   let shown = new Map<TaskId, Shown>()
   return Effect.fnUntraced(function* (looked: ReadonlyArray<Looked>, block: Block, written: Written) {
     const nowMs = yield* Clock.currentTimeMillis
@@ -64,7 +64,7 @@ export const makeReport = () => {
 }
 
 /** Money that came. Where no order waits for it, nothing else would tell. */
-export const reportDeposits = Effect.fnUntraced(function* (
+export const logDeposits = Effect.fnUntraced(function* (
   arrived: ReadonlyArray<FoundDeposit>,
   orders: ReadonlyArray<WalletOrders>
 ) {

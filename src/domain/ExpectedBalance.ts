@@ -5,7 +5,7 @@ import type { Usdc } from "./Usdc.ts"
  * What the ledger says that a wallet holds: what it held when its books were opened, and every deposit, payment and
  * refund since. Held against what the chain shows.
  */
-export interface Books {
+export interface ExpectedBalance {
   /** Deposits are recorded up to this block, inclusive. */
   readonly countedBlock: bigint
   /**
@@ -24,7 +24,11 @@ export interface Books {
 export type Standing = "even" | "more" | "less"
 
 /** How the chain's balance stands to what the books say with `found` deposits beside those that are recorded. */
-export const standingOf = (books: Books, money: Pick<WalletMoney, "balance" | "reserved">, found: Usdc): Standing => {
+export const standingOf = (
+  books: ExpectedBalance,
+  money: Pick<WalletMoney, "balance" | "reserved">,
+  found: Usdc
+): Standing => {
   const due = books.balance + found
   if (money.balance > due) return "more"
   return money.balance + money.reserved < due ? "less" : "even"

@@ -10,17 +10,21 @@ import { noteProofs } from "./proofs.ts"
 import type { OpenWork } from "./work.ts"
 
 /** What the chain knows of an order that the ledger has never cut into batches. */
-export interface Known {
+export interface RecoveredPayments {
   /** Made before the ledger was restored from a backup, by number. */
   readonly payments: ReadonlyArray<KnownPayment>
   /** Numbers whose nonce was cancelled: nothing can be paid under them any more. */
   readonly dead: ReadonlySet<number>
 }
 
-export const NOTHING_KNOWN: Known = { payments: [], dead: new Set() }
+export const NOTHING_RECOVERED: RecoveredPayments = { payments: [], dead: new Set() }
 
 /** Every nonce that the order could have paid with, asked of the chain. `undefined` where a node cannot tell yet. */
-export const readKnown = Effect.fn("Wallet.readKnown")(function* (work: OpenWork, task: Task, block: Block) {
+export const recoverPayments = Effect.fn("Wallet.recoverPayments")(function* (
+  work: OpenWork,
+  task: Task,
+  block: Block
+) {
   const { network } = yield* Settings
   const payer = work.wallet.agentAddress
   const seed = { chainId: network.chainId, usdc: network.usdc.address, payer, taskId: task.id }
@@ -36,8 +40,8 @@ export const readKnown = Effect.fn("Wallet.readKnown")(function* (work: OpenWork
     if (outcome._tag === "Canceled") dead.add(index + 1)
     if (outcome._tag === "Used") used.push({ ...outcome, number: index + 1 })
   }
-  if (used.length === 0) return { payments: [], dead } satisfies Known as Known
-  return { payments: yield* measure(work, task, used, block), dead } satisfies Known as Known
+  if (used.length === 0) return { payments: [], dead } satisfies RecoveredPayments as RecoveredPayments
+  return { payments: yield* measure(work, task, used, block), dead } satisfies RecoveredPayments as RecoveredPayments
 })
 
 interface Used {
