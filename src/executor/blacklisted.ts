@@ -3,7 +3,7 @@ import { ChainClient } from "../chain/ChainClient.ts"
 import { messages } from "../domain/Task.ts"
 import { standstillOf } from "../domain/UsdcState.ts"
 import { holdTasks } from "../ops/holdTasks.ts"
-import type { WalletOrders } from "../ledger/TaskRepo.ts"
+import type { WalletOrders } from "../domain/WalletState.ts"
 
 /** Wallets with an order that waits for money are looked at this often: long before a deadline is over. */
 const EVERY_MS = 60_000

@@ -7,7 +7,7 @@ import type { Deposit } from "../domain/Deposit.ts"
 import { type Usdc, usdc } from "../domain/Usdc.ts"
 import type { WalletId } from "../domain/Wallet.ts"
 import * as Log from "../ops/Log.ts"
-import type { WalletOrders } from "../ledger/TaskRepo.ts"
+import type { WalletOrders } from "../domain/WalletState.ts"
 
 /** How far back the history of a wallet begins at the most, and how much one look searches: about a day on Base. */
 const SEARCH_BLOCKS_MAX = 43_200n

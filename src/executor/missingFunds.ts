@@ -7,7 +7,8 @@ import type { Task, TaskId } from "../domain/Task.ts"
 import { format, sum, type Usdc, usdc } from "../domain/Usdc.ts"
 import type { Wallet, WalletId } from "../domain/Wallet.ts"
 import * as Log from "../ops/Log.ts"
-import { type FoundDeposit, TaskRepo, type WalletOrders } from "../ledger/TaskRepo.ts"
+import type { WalletOrders } from "../domain/WalletState.ts"
+import { type FoundDeposit, TaskRepo } from "../ledger/TaskRepo.ts"
 
 /** So many looks in a row that explain nothing, at every URL and over so long, are no lagging node: the wallet stops. */
 const LOOKS_MAX = 3

@@ -9,6 +9,7 @@ import { counted } from "../domain/counted.ts"
 import { messages, remainingCost, shortId, type Task, V1_AUTHORIZATION_MS } from "../domain/Task.ts"
 import { format, minus, sum, times, type Usdc, zero } from "../domain/Usdc.ts"
 import * as Log from "../ops/Log.ts"
+import { isOutdated } from "../domain/WalletState.ts"
 import { TaskRepo } from "../ledger/TaskRepo.ts"
 import { type RecoveredPayments, NOTHING_RECOVERED, recoverPayments } from "./recoverPayments.ts"
 import { completeTask, holdOrder, pauseTask } from "./outcome.ts"
@@ -31,7 +32,7 @@ export const planTask = Effect.fn("Wallet.planTask")(function* (
   const done = yield* takeOver(work, task)
   if (done !== undefined) return done
   const { block, usdc } = yield* (yield* ChainClient).readBalances([work.wallet.agentAddress])
-  if (block.number < work.provenBlock) return yield* waitFor(task, "the node is behind the wallet's last payment")
+  if (isOutdated(block, work)) return yield* waitFor(task, "the node is behind the wallet's last payment")
   // Batch rows exist only where this program planned the task before: a failed task that is tried again.
   const known = existing.length > 0 ? NOTHING_RECOVERED : yield* recoverPayments(work, task, block)
   if (known === undefined) return yield* waitFor(task, "no node tells how its nonces were spent")

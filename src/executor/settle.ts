@@ -22,7 +22,8 @@ import { Minter } from "../mint/Minter.ts"
 import { alone } from "../ops/eachAlone.ts"
 import { holdTask } from "../ops/holdTasks.ts"
 import * as Log from "../ops/Log.ts"
-import { TaskRepo, type WalletWork } from "../ledger/TaskRepo.ts"
+import { isOutdated, type WalletWork } from "../domain/WalletState.ts"
+import { TaskRepo } from "../ledger/TaskRepo.ts"
 import { saveAnswer } from "./answered.ts"
 import { deliverBatch } from "./deliver.ts"
 import { mintsFor, neverPaidFor } from "./mints.ts"
@@ -135,7 +136,7 @@ const holdLapsed = Effect.fnUntraced(function* (work: WalletWork, batch: Batch) 
   if (task?.stalledSinceMs === undefined || !isLastWord) return
   const { block, usdc } = yield* (yield* ChainClient).readBalances([batch.payer])
   const balance = usdc.get(batch.payer) ?? zero
-  if (block.number >= work.provenBlock && balance < batch.amount)
+  if (!isOutdated(block, work) && balance < batch.amount)
     return yield* holdTask(task.id, messages.held(messages.shortOfMoney(batch.amount, balance)))
   yield* holdStalled(task, task.stalledSinceMs, batch.reason ?? "refused")
 })

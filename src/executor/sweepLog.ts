@@ -8,7 +8,8 @@ import { format, type Usdc } from "../domain/Usdc.ts"
 import type { Verdict } from "../domain/Verdict.ts"
 import { USDC_PAUSED } from "../domain/UsdcState.ts"
 import * as Log from "../ops/Log.ts"
-import type { FoundDeposit, WalletOrders } from "../ledger/TaskRepo.ts"
+import type { WalletOrders } from "../domain/WalletState.ts"
+import type { FoundDeposit } from "../ledger/TaskRepo.ts"
 
 /** One pending task and what a sweep made of it. */
 export interface Looked {

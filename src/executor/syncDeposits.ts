@@ -12,7 +12,8 @@ import type { WalletId } from "../domain/Wallet.ts"
 import * as Clocks from "../ops/Clocks.ts"
 import * as Incidents from "../ops/Incidents.ts"
 import * as Log from "../ops/Log.ts"
-import { type FoundDeposit, type LedgerError, TaskRepo, type WalletOrders } from "../ledger/TaskRepo.ts"
+import { isOutdated, type WalletOrders } from "../domain/WalletState.ts"
+import { type FoundDeposit, type LedgerError, TaskRepo } from "../ledger/TaskRepo.ts"
 import { makeSearch } from "./depositSearch.ts"
 import { type MissingFunds, makeMissingFunds } from "./missingFunds.ts"
 
@@ -123,8 +124,11 @@ const isBehind = ({ books }: WalletOrders, block: Block): boolean =>
   books !== undefined && block.number - books.countedBlock > CURSOR_BLOCKS_MAX
 
 /** A balance from before money of the wallet moved, or beside payments of v1.1, proves nothing about the books. */
-const isCountable = ({ stopped, isShared, provenBlock, books }: WalletOrders, block: Block): boolean =>
-  stopped === undefined && !isShared && block.number >= provenBlock && block.number >= (books?.countedBlock ?? 0n)
+const isCountable = (orders: WalletOrders, block: Block): boolean =>
+  orders.stopped === undefined &&
+  !orders.isShared &&
+  !isOutdated(block, orders) &&
+  block.number >= (orders.books?.countedBlock ?? 0n)
 
 const look = (orders: WalletOrders, balance: Usdc, arrived: ReadonlyArray<FoundDeposit>, isUnread: boolean): Seen => {
   const fresh = arrived.filter(({ walletId }) => walletId === orders.wallet.id)

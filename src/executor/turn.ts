@@ -10,7 +10,8 @@ import { sum, zero } from "../domain/Usdc.ts"
 import type { WalletId } from "../domain/Wallet.ts"
 import { alone } from "../ops/eachAlone.ts"
 import { holdTask } from "../ops/holdTasks.ts"
-import { TaskRepo, type WalletWork } from "../ledger/TaskRepo.ts"
+import { isOutdated, type WalletWork } from "../domain/WalletState.ts"
+import { TaskRepo } from "../ledger/TaskRepo.ts"
 import { completeTask, failTask, holdOrder, noteWaiting, pauseTask, pauseUnwritable, unlessLocked } from "./outcome.ts"
 import { LOCKED_PAUSE_MS, OUTRUN_PAUSE_MS } from "./pace.ts"
 import { payBatch } from "./pay.ts"
@@ -125,7 +126,7 @@ const giveUp = Effect.fnUntraced(function* (work: OpenWork, task: Task, batches:
   const unpaid = sum(batches.filter((batch) => batch.status === "planned").map((batch) => batch.amount))
   const { block, usdc } = yield* (yield* ChainClient).readBalances([work.wallet.agentAddress])
   // A balance from before the wallet's last proven payment tells neither.
-  if (block.number < work.provenBlock) {
+  if (isOutdated(block, work)) {
     return yield* pauseTask(task, LAGGING_PAUSE_MS, "the node is behind the wallet's last payment")
   }
   const balance = usdc.get(work.wallet.agentAddress) ?? zero

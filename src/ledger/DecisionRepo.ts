@@ -8,7 +8,8 @@ import type { Refund } from "../domain/Refund.ts"
 import type { Task, TaskId, TaskRow } from "../domain/Task.ts"
 import type { Usdc } from "../domain/Usdc.ts"
 import type { Wallet, WalletId } from "../domain/Wallet.ts"
-import type { Cancellation, DeliveredMint, LedgerError, MintId, WalletOrders } from "./TaskRepo.ts"
+import type { WalletOrders } from "../domain/WalletState.ts"
+import type { Cancellation, DeliveredMint, LedgerError, MintId } from "./TaskRepo.ts"
 
 /** What a person decided, why, and who it was: kept for ever, in the transaction of the decision. */
 export interface Decision {

@@ -11,7 +11,8 @@ import { deadlineMs, judge, type Verdict } from "../domain/Verdict.ts"
 import type { Wallet } from "../domain/Wallet.ts"
 import * as Clocks from "../ops/Clocks.ts"
 import { DecisionRepo } from "../ledger/DecisionRepo.ts"
-import { TaskRepo, type WalletOrders } from "../ledger/TaskRepo.ts"
+import type { WalletOrders } from "../domain/WalletState.ts"
+import { TaskRepo } from "../ledger/TaskRepo.ts"
 import { standing } from "./money.ts"
 
 /** What a wallet owes, and what the chain shows of it. */

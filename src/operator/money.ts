@@ -5,7 +5,7 @@ import { type Standing, standingOf } from "../domain/ExpectedBalance.ts"
 import { zero } from "../domain/Usdc.ts"
 import type { Wallet } from "../domain/Wallet.ts"
 import { DecisionRepo } from "../ledger/DecisionRepo.ts"
-import type { WalletOrders } from "../ledger/TaskRepo.ts"
+import { isOutdated, type WalletOrders } from "../domain/WalletState.ts"
 import { Refused } from "./Refused.ts"
 
 /**
@@ -21,7 +21,7 @@ export const readMoney = Effect.fnUntraced(function* (wallet: Wallet) {
     return yield* new Refused({ message })
   }
   const { block, usdc } = yield* (yield* ChainClient).readBalances([wallet.agentAddress])
-  if (block.number < orders.provenBlock) {
+  if (isOutdated(block, orders)) {
     const message = `The node is behind the last payment of ${wallet.agentAddress} (block ${orders.provenBlock}): try again.`
     return yield* new Refused({ message })
   }

@@ -1,6 +1,7 @@
 import { Clock, Effect } from "effect"
 import { causeOf, shortId, type TaskId } from "../domain/Task.ts"
-import { type BadTask, TaskRepo } from "../ledger/TaskRepo.ts"
+import type { BadTask } from "../domain/WalletState.ts"
+import { TaskRepo } from "../ledger/TaskRepo.ts"
 import { eachAlone } from "./eachAlone.ts"
 import * as Log from "./Log.ts"
 

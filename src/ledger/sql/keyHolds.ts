@@ -1,6 +1,7 @@
 import { Effect, Result, Schema } from "effect"
 import { messages, type TaskId } from "../../domain/Task.ts"
-import type { BadTask, HeldForKey } from "../TaskRepo.ts"
+import type { BadTask } from "../../domain/WalletState.ts"
+import type { HeldForKey } from "../TaskRepo.ts"
 import { readWallet, walletColumns, WalletFields } from "./rows.ts"
 import type { Statements } from "./statements.ts"
 

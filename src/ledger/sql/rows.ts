@@ -6,7 +6,7 @@ import { type Batch, BATCH_STATUSES } from "../../domain/Batch.ts"
 import { isOfAnother, messages, readTask, STATUSES, type Task, type TaskRow } from "../../domain/Task.ts"
 import { usdc } from "../../domain/Usdc.ts"
 import type { Wallet, WalletId, WalletIdentity } from "../../domain/Wallet.ts"
-import type { BadTask } from "../TaskRepo.ts"
+import type { BadTask } from "../../domain/WalletState.ts"
 import type { TimeColumns } from "./TimeColumns.ts"
 
 const Ms = Schema.NullOr(Schema.Number)

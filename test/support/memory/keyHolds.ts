@@ -2,7 +2,8 @@ import { Result } from "effect"
 import { messages, type TaskId } from "../../../src/domain/Task.ts"
 import type { Wallet } from "../../../src/domain/Wallet.ts"
 import type { Tables } from "./MemoryLedger.ts"
-import type { BadTask, HeldForKey } from "../../../src/ledger/TaskRepo.ts"
+import type { BadTask } from "../../../src/domain/WalletState.ts"
+import type { HeldForKey } from "../../../src/ledger/TaskRepo.ts"
 import { byText, setState, setTask, taskState, walletOf } from "./state.ts"
 
 const isOpen = (status: string | undefined): boolean =>

@@ -1,7 +1,8 @@
 import type { Block } from "../../../src/domain/Block.ts"
 import type { TaskId } from "../../../src/domain/Task.ts"
 import type { Tables } from "./MemoryLedger.ts"
-import type { BadTask, Cancellation, Funding, HoldOptions } from "../../../src/ledger/TaskRepo.ts"
+import type { BadTask } from "../../../src/domain/WalletState.ts"
+import type { Cancellation, Funding, HoldOptions } from "../../../src/ledger/TaskRepo.ts"
 import { useDeposits } from "./deposits.ts"
 import { isHeld, setState, setTask, setWallet, touchWallet, walletState } from "./state.ts"
 

@@ -5,14 +5,8 @@ import { isBusy, lookDueMs } from "../../../src/domain/transferTransitions.ts"
 import { messages } from "../../../src/domain/Task.ts"
 import type { WalletId } from "../../../src/domain/Wallet.ts"
 import type { StoredTask, Tables } from "./MemoryLedger.ts"
-import {
-  type MintId,
-  type MintsOf,
-  type OpenTasks,
-  type WalletWork,
-  mintKey,
-  mintRowKey
-} from "../../../src/ledger/TaskRepo.ts"
+import type { WalletWork } from "../../../src/domain/WalletState.ts"
+import { type MintId, type MintsOf, type OpenTasks, mintKey, mintRowKey } from "../../../src/ledger/TaskRepo.ts"
 import { reservations } from "./money.ts"
 import { faultOf } from "./pins.ts"
 import { batchesOf, byText, isHeld, isReserving, pausedBy, taskState, walletOf, walletState, sorted } from "./state.ts"
