@@ -5,6 +5,7 @@ import { ChainClient } from "./chain/ChainClient.ts"
 import * as ChainClientViem from "./chain/ChainClientViem.ts"
 import * as KeyCustodyAes from "./chain/KeyCustodyAes.ts"
 import * as LoadSettings from "./config/load.ts"
+import { Network } from "./config/Network.ts"
 import { Settings } from "./config/Settings.ts"
 import { checkLoop } from "./executor/CheckLoop.ts"
 import { mintLoop } from "./executor/MintLoop.ts"
@@ -89,8 +90,8 @@ class NoSandbox extends Schema.TaggedError<NoSandbox>()("NoSandbox", {}) {
 const isMissingPackage = (defect: unknown): boolean =>
   defect instanceof Error && "code" in defect && defect.code === "ERR_MODULE_NOT_FOUND"
 
-/** The executor on the local network, of which the sandbox brings whatever the settings do not name. */
-const local = Effect.gen(function* () {
+/** The executor on the local network: the sandbox brings what the settings do not name. */
+const onSandbox = Effect.gen(function* () {
   const { run } = yield* Effect.promise(() => import("./sandbox/run.ts")).pipe(
     Effect.catchDefect((defect) => (isMissingPackage(defect) ? Effect.fail(new NoSandbox()) : Effect.die(defect)))
   )
@@ -109,10 +110,10 @@ const sayEnd = (exit: Exit.Exit<unknown, { readonly message: string }>): Effect.
   return Effect.provideService(end, References.MinimumLogLevel, "All")
 }
 
-/** The whole program: settings, log, and the network that the settings choose. */
+/** The whole program: settings, log, and the network that `NETWORK` names. */
 export const app = Effect.gen(function* () {
-  const { network } = yield* Settings
-  return yield* network.name === "local" ? local : deployed
+  const { hasSandbox } = yield* Network
+  return yield* hasSandbox ? onSandbox : deployed
 }).pipe(
   Effect.onExit(sayEnd),
   Effect.provide(Layer.mergeAll(Progress.layer, Incidents.layer, Clocks.layer, Metrics.layer, Tracing.layer)),

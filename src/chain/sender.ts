@@ -2,7 +2,7 @@ import { Effect, Option, Redacted, Semaphore } from "effect"
 import { encodeFunctionData, type Hex, keccak256, parseAbi, parseSignature } from "viem"
 import { privateKeyToAccount } from "viem/accounts"
 import { estimateFeesPerGas, estimateGas, getBalance, getTransactionCount, sendRawTransaction } from "viem/actions"
-import type { Network } from "../config/Network.ts"
+import type { NetworkShape } from "../config/Network.ts"
 import { address } from "../domain/Address.ts"
 import type { SignedAuthorization } from "../domain/Authorization.ts"
 import { type ChainClient, ChainError } from "./ChainClient.ts"
@@ -19,7 +19,7 @@ const transferAbi = parseAbi([
  * The AI Agent Account, which pays the gas of refunds. One transaction at a time: two that are prepared at once would
  * take the same account nonce.
  */
-export const makeSender = (rpc: Rpc, network: Network, key: Option.Option<Redacted.Redacted<Hex>>): Sender => {
+export const makeSender = (rpc: Rpc, network: NetworkShape, key: Option.Option<Redacted.Redacted<Hex>>): Sender => {
   if (Option.isNone(key)) return { gasAccount: undefined, gasBalance: Effect.succeed(0n), sendTransfer: noAccount }
   const account = privateKeyToAccount(Redacted.value(key.value))
   const turn = Semaphore.makeUnsafe(1)

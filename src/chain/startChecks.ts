@@ -1,5 +1,5 @@
 import { Array as Arr, type Duration, Effect, Option } from "effect"
-import type { Network } from "../config/Network.ts"
+import type { NetworkShape } from "../config/Network.ts"
 import type { Bytes32 } from "../domain/Address.ts"
 import { ChainError, WrongChain } from "./ChainClient.ts"
 import type { Fault } from "./classify.ts"
@@ -26,7 +26,7 @@ export const identity: Question<Identity> = async (node) => {
  */
 export const checkEndpoints = Effect.fn("ChainClient.checkEndpoints")(function* (
   endpoints: Arr.NonEmptyReadonlyArray<Endpoint>,
-  network: Network,
+  network: NetworkShape,
   rpcTimeout: Duration.Duration
 ): Effect.fn.Return<
   { readonly genesis: Bytes32; readonly answering: ReadonlyArray<Endpoint> },
@@ -66,7 +66,7 @@ export const checkEndpoints = Effect.fn("ChainClient.checkEndpoints")(function* 
  * Lets an endpoint be asked that has shown to lead to the chain found at the start. One that was silent then must show
  * it before its first answer counts: nothing about money is believed of an unknown chain.
  */
-export const makeVouch = (network: Network, genesis: Bytes32, answering: ReadonlyArray<Endpoint>) => {
+export const makeVouch = (network: NetworkShape, genesis: Bytes32, answering: ReadonlyArray<Endpoint>) => {
   const known = new Set(answering)
   return Effect.fnUntraced(function* (endpoint: Endpoint): Effect.fn.Return<void, Fault> {
     if (known.has(endpoint)) return
@@ -80,7 +80,7 @@ export const makeVouch = (network: Network, genesis: Bytes32, answering: Readonl
 }
 
 /** What USDC must say of itself, and how it is asked: the reads are in the order of the fields. */
-export const usdcClaims = (network: Network) => {
+export const usdcClaims = (network: NetworkShape) => {
   const { usdc } = network
   const fields = [
     { field: "name", view: "name", expected: usdc.name },
@@ -93,7 +93,7 @@ export const usdcClaims = (network: Network) => {
 /** The contract must say of itself what payments will be signed for, or every signature would be invalid there. */
 export const checkUsdc = Effect.fn("ChainClient.checkUsdc")(function* (
   rpc: Rpc,
-  network: Network
+  network: NetworkShape
 ): Effect.fn.Return<void, WrongChain | ChainError> {
   const { fields, reads } = usdcClaims(network)
   const { answers } = yield* rpc.ask("check USDC", aggregate(reads)).pipe(
@@ -108,20 +108,20 @@ export const checkUsdc = Effect.fn("ChainClient.checkUsdc")(function* (
   }
 })
 
-const otherChain = (network: Network, endpoint: Endpoint, chainId: number): string =>
+const otherChain = (network: NetworkShape, endpoint: Endpoint, chainId: number): string =>
   `${network.rpcKey}: ${endpoint.host} leads to chain ${chainId}, but NETWORK=${network.name} is chain ` +
   `${network.chainId}. Set ${network.rpcKey} to a node of chain ${network.chainId}, or NETWORK to the network you mean.`
 
-const twoChains = (network: Network, one: Endpoint, other: Endpoint): string =>
+const twoChains = (network: NetworkShape, one: Endpoint, other: Endpoint): string =>
   `${network.rpcKey}: ${one.host} and ${other.host} lead to two different chains with the id ${network.chainId} ` +
   `(their first blocks differ). Keep only nodes of one chain in ${network.rpcKey}.`
 
-const noMulticall = (network: Network, detail: string): string =>
+const noMulticall = (network: NetworkShape, detail: string): string =>
   `There is no Multicall3 at ${MULTICALL3} on the chain behind ${network.rpcKey} (${detail}). ` +
   `Set ${network.rpcKey} to a node of ${network.name}.`
 
 const otherUsdc = (
-  network: Network,
+  network: NetworkShape,
   {
     field,
     expected,

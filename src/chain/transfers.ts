@@ -1,5 +1,5 @@
 import { Array as Arr, Effect } from "effect"
-import type { Network } from "../config/Network.ts"
+import type { NetworkShape } from "../config/Network.ts"
 import type { Address, Bytes32 } from "../domain/Address.ts"
 import type { Deposit } from "../domain/Deposit.ts"
 import { sum, type Usdc } from "../domain/Usdc.ts"
@@ -14,7 +14,7 @@ import { blockAt } from "./questions.ts"
 import { DOUBT_LASTS_MS, type Rpc } from "./rpc.ts"
 import { AUTHORIZATION_USED, decodeTransfer, topicOf, type Transfer, TRANSFER } from "./usdc.ts"
 
-export const makeFindDeposits = (rpc: Rpc, { usdc }: Network): ChainClient["Service"]["findDeposits"] => {
+export const makeFindDeposits = (rpc: Rpc, { usdc }: NetworkShape): ChainClient["Service"]["findDeposits"] => {
   const operation = "find deposits"
   const search: Search<LoggedTransfer> = Effect.fnUntraced(function* (rpc, wallets, range) {
     const found = yield* findByWallet(wallets, (topics) => {
@@ -29,7 +29,7 @@ export const makeFindDeposits = (rpc: Rpc, { usdc }: Network): ChainClient["Serv
   })
 }
 
-export const makeFindSpending = (rpc: Rpc, { usdc }: Network): ChainClient["Service"]["findSpending"] => {
+export const makeFindSpending = (rpc: Rpc, { usdc }: NetworkShape): ChainClient["Service"]["findSpending"] => {
   const operation = "find spending"
   const search: Search<Spending> = Effect.fnUntraced(function* (rpc, wallets, range) {
     const logs = yield* findByWallet(wallets, (topics) => {
@@ -137,7 +137,7 @@ const explainTransfers = (logs: ReadonlyArray<EventLog>): ReadonlyArray<Spending
 export const makePaidSince = (
   rpc: Rpc,
   confirmed: Confirmed,
-  { usdc, blockSeconds }: Network
+  { usdc, blockSeconds }: NetworkShape
 ): ChainClient["Service"]["paidSince"] => {
   const operation = "sum payments"
   return Effect.fn("ChainClient.paidSince")(({ payer, payTo, sinceMs }) =>

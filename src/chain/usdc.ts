@@ -1,5 +1,5 @@
 import { decodeEventLog, domainSeparator, pad, parseAbi, toEventSelector } from "viem"
-import type { Network } from "../config/Network.ts"
+import type { NetworkShape } from "../config/Network.ts"
 import { type Address, address, type Bytes32 } from "../domain/Address.ts"
 import { type Usdc, usdc } from "../domain/Usdc.ts"
 import type { Log } from "./answers.ts"
@@ -34,7 +34,7 @@ export const authorizationTypes = {
 } as const
 
 /** What a signature is bound to, so that it is worth nothing on another chain or for another token. */
-export const signingDomain = ({ chainId, usdc }: Network) => ({
+export const signingDomain = ({ chainId, usdc }: NetworkShape) => ({
   name: usdc.name,
   version: usdc.version,
   chainId,
@@ -42,7 +42,7 @@ export const signingDomain = ({ chainId, usdc }: Network) => ({
 })
 
 /** The hash of the signing domain, which the contract tells too (`DOMAIN_SEPARATOR`). */
-export const separatorOf = (network: Network): Bytes32 => domainSeparator({ domain: signingDomain(network) })
+export const separatorOf = (network: NetworkShape): Bytes32 => domainSeparator({ domain: signingDomain(network) })
 
 /** An address as an indexed field of an event holds it. */
 export const topicOf = (account: Address): Bytes32 => pad(account)

@@ -1,6 +1,6 @@
 import { Duration, Effect, type FileSystem, Option, Result } from "effect"
 import * as DotEnv from "../config/dotEnv.ts"
-import { load } from "../config/load.ts"
+import { load, network } from "../config/load.ts"
 import type { SettingsShape } from "../config/Settings.ts"
 import { seen } from "../domain/unseen.ts"
 import { httpClient } from "../mint/http.ts"
@@ -25,7 +25,9 @@ const AREA_LIMIT = Duration.seconds(90)
  * what cannot be looked at is a finding. Reads the environment and `.env` itself, as bad settings are what it is for.
  */
 export const examine: Effect.Effect<Diagnosis, never, FileSystem.FileSystem> = Effect.gen(function* () {
-  const loaded = yield* Effect.result(load({ terminal: false }).pipe(Effect.provide(DotEnv.layer)))
+  const loaded = yield* Effect.result(
+    load({ terminal: false }).pipe(Effect.provide(network), Effect.provide(DotEnv.layer))
+  )
   const findings = [
     ...overriddenSettings(yield* DotEnv.overridden),
     ...(Result.isSuccess(loaded) ? yield* examineWith(loaded.success) : badSettings(loaded.failure.problems))

@@ -16,7 +16,7 @@ export interface Completed {
  * Elsewhere nothing is changed or said.
  */
 export const complete = Effect.fnUntraced(function* (settings: SettingsShape, dataDir?: string) {
-  if (settings.network.name !== "local" || isWhole(settings)) return { settings, findings: [] } satisfies Completed
+  if (!settings.network.hasSandbox || isWhole(settings)) return { settings, findings: [] } satisfies Completed
   const sandbox = yield* Effect.option(running(dataDir))
   if (Option.isNone(sandbox)) return { settings, findings: [nothingRuns(settings)] } satisfies Completed
   const { pid, rpcUrl, executorRpcUrl = rpcUrl, serverUrl, databaseUrl } = sandbox.value

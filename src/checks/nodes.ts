@@ -1,6 +1,6 @@
 import { Option } from "effect"
 import type { Fault } from "../chain/classify.ts"
-import type { Network } from "../config/Network.ts"
+import type { NetworkShape } from "../config/Network.ts"
 import { counted } from "../domain/counted.ts"
 import { duration } from "../domain/time.ts"
 import { type Finding, sayerOf } from "./Finding.ts"
@@ -23,7 +23,7 @@ export interface Node {
 
 /** What is compared with: the nodes that lead to the chain of `NETWORK`. */
 interface Others {
-  readonly network: Network
+  readonly network: NetworkShape
   /** Of the first of them. */
   readonly genesis: string | undefined
   /** The highest of them. */
@@ -32,7 +32,7 @@ interface Others {
 }
 
 /** Each node in its place of the list: one line where all is well, else one for each trouble. Pure. */
-export const nodeFindings = (network: Network, nodes: ReadonlyArray<Node>): ReadonlyArray<Finding> => {
+export const nodeFindings = (network: NetworkShape, nodes: ReadonlyArray<Node>): ReadonlyArray<Finding> => {
   const right = nodes.flatMap(({ answer }) =>
     "probe" in answer && answer.probe.chainId === network.chainId ? [answer.probe] : []
   )

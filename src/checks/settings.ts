@@ -36,7 +36,7 @@ export const overriddenSettings = (keys: ReadonlyArray<string>): ReadonlyArray<F
 /** Settings that are sound one by one, and may still not be what the operator wants. */
 export const examineSettings = (settings: SettingsShape): ReadonlyArray<Finding> => {
   const { network } = settings
-  const deployed = network.name === "local" ? [] : [endpointCount, publicEndpoint, refunds]
+  const deployed = network.hasSandbox ? [] : [endpointCount, publicEndpoint, refunds]
   const found = [...deployed, unprotected, window, drain, certificate].flatMap((look) => look(settings))
   return [say.ok({ what: "network", detail: `${network.name} (chain ${network.chainId})` }), ...found]
 }

@@ -27,7 +27,7 @@ export const performDirectly =
 
 /** On the local network, what the settings do not name is held by the process that runs the sandbox. */
 const checkReach = ({ network, databaseUrl, rpcUrls }: SettingsShape) => {
-  if (network.name !== "local") return Effect.void
+  if (!network.hasSandbox) return Effect.void
   if (Option.isNone(databaseUrl)) return Effect.fail(sandboxOwns("DATABASE_URL", "the embedded database"))
   return rpcUrls.length === 0 ? Effect.fail(sandboxOwns("LOCAL_RPC_URL", "its chain")) : Effect.void
 }

@@ -1,6 +1,6 @@
 import { Context, type Duration, type LogLevel, type Option, type Redacted, Runtime, Schema } from "effect"
 import type { Address } from "../domain/Address.ts"
-import type { Network } from "./Network.ts"
+import type { NetworkShape } from "./Network.ts"
 
 /** How log lines look. `text` is the form of v1.1, for people and `grep`; `json` and `logfmt` carry all fields. */
 export type LogFormat = "pretty" | "text" | "json" | "logfmt"
@@ -13,18 +13,18 @@ export const V1_QUANTITY_MAX = 10
 
 /** Everything that an operator can set, decoded once. Keys, units, defaults and ranges: `.env.example`. */
 export interface SettingsShape {
-  readonly network: Network
+  readonly network: NetworkShape
   readonly production: boolean
-  /** Secret. None only on `local`, where the sandbox brings a database. */
+  /** Secret. None only where a sandbox brings a database. */
   readonly databaseUrl: Option.Option<Redacted.Redacted>
-  /** Secret, as paths of RPC URLs carry API keys; show the host only. Tried in order. Empty only on `local`. */
+  /** Secret, as paths of RPC URLs carry API keys; show the host only. Tried in order. Empty only where a sandbox brings a chain. */
   readonly rpcUrls: ReadonlyArray<Redacted.Redacted>
-  /** None only on `local`, where the sandbox brings a mint server. Without a trailing slash. */
+  /** None only where a sandbox brings a mint server. Without a trailing slash. */
   readonly serverUrl: Option.Option<string>
   readonly mintProtocol: MintProtocol
   /** Secret, `0x` and 64 hex digits. Without it refunds are off. */
   readonly aiAgentPrivateKey: Option.Option<Redacted.Redacted<`0x${string}`>>
-  /** Secret, 64 hex digits. None only on `local`. */
+  /** Secret, 64 hex digits. None only where a sandbox brings one. */
   readonly agentEncryptionKey: Option.Option<Redacted.Redacted>
   readonly checkInterval: Duration.Duration
   readonly mintInterval: Duration.Duration
@@ -49,7 +49,7 @@ export interface SettingsShape {
   /** Where the HTTP API and the page listen. */
   readonly opsHost: string
   readonly opsPort: number
-  /** Secret. Without it, what it protects answers on the `local` network alone, and on a loopback address alone. */
+  /** Secret. Without it, what it protects answers only beside a sandbox, and only on a loopback address. */
   readonly opsToken: Option.Option<Redacted.Redacted>
   /** Secret. Opens the routes of v1.1 (`/api/ai-agent/…`) and nothing else. Never the same as `opsToken`. */
   readonly v1Token: Option.Option<Redacted.Redacted>

@@ -1,4 +1,13 @@
-import { Duration, Effect, type LogLevel, Redacted, Schema, SchemaIssue, SchemaTransformation } from "effect"
+import {
+  Duration,
+  Effect,
+  type Layer,
+  type LogLevel,
+  Redacted,
+  Schema,
+  SchemaIssue,
+  SchemaTransformation
+} from "effect"
 import { type Address, parse as parseAddress } from "../domain/Address.ts"
 import { words } from "../domain/time.ts"
 import { type Network, networks } from "./Network.ts"
@@ -42,7 +51,7 @@ const upper = (text: string): string => text.toUpperCase()
 
 export const anyText: Field<string> = field("text", asIs)
 
-export const network: Field<Network> = oneOf<Network>(networks, asIs)
+export const network: Field<Layer.Layer<Network>> = oneOf(networks, asIs)
 
 const LEVELS: Record<string, LogLevel.LogLevel> = {
   DEBUG: "Debug",

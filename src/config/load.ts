@@ -1,7 +1,7 @@
 import { Console, Duration, Effect, Equal, type FileSystem, Layer, Option, Redacted } from "effect"
 import * as DotEnv from "./dotEnv.ts"
 import * as Field from "./fields.ts"
-import { base, local, type Network } from "./Network.ts"
+import { Network, type NetworkShape } from "./Network.ts"
 import { makeReader, type Reader } from "./reader.ts"
 import { BadSettings, Settings, type SettingsShape, V1_QUANTITY_MAX } from "./Settings.ts"
 
@@ -11,19 +11,17 @@ export interface Surroundings {
   readonly terminal: boolean
 }
 
-/** Where a mint server is expected off `local`, as in v1.1. */
-const SERVER_URL_DEFAULT = "http://localhost:4021"
-
 const INTERVAL = Field.duration({ min: "100 millis", max: "1 hour" })
 
 /**
- * All settings, or `BadSettings` with everything that is wrong. Reads the current `ConfigProvider` and the files that
- * `…_FILE` keys name. Keys that it does not know are left alone.
+ * All settings for the network that is given, or `BadSettings` with everything that is wrong. Reads the current
+ * `ConfigProvider` and the files that `…_FILE` keys name. Keys that it does not know are left alone.
  */
 export const load = Effect.fn("Settings.load")(function* (surroundings: Surroundings) {
   const reader = makeReader()
-  const production = Option.contains(yield* reader.read("NODE_ENV", Field.anyText), "production")
-  const network = yield* readNetwork(reader, production)
+  const production = yield* isProduction(reader)
+  yield* readNetwork(reader)
+  const network = yield* Network
   const settings: SettingsShape = {
     production,
     network,
@@ -44,28 +42,36 @@ export const load = Effect.fn("Settings.load")(function* (surroundings: Surround
   return reader.problems.length === 0 ? settings : yield* new BadSettings({ problems: [...reader.problems] })
 })
 
+const isProduction = (reader: Reader) =>
+  Effect.map(reader.read("NODE_ENV", Field.anyText), (mode) => Option.contains(mode, "production"))
+
 /**
  * `base` stands in for a network that is mistyped, or missing in production: the settings are refused anyway, and this
  * way the operator also reads what a network other than `local` would still lack.
  */
-const readNetwork = Effect.fnUntraced(function* (reader: Reader, production: boolean) {
+const readNetwork = Effect.fnUntraced(function* (reader: Reader) {
+  const production = yield* isProduction(reader)
   const needed = production ? "with NODE_ENV=production it must be, even if it is local" : undefined
   const network = yield* reader.read("NETWORK", Field.network, needed)
-  const fallback = production || (yield* reader.isSet("NETWORK")) ? base : local
+  const fallback = production || (yield* reader.isSet("NETWORK")) ? Network.layerBase : Network.layerLocal
   return Option.getOrElse(network, () => fallback)
 })
 
-/** Why a secret is mandatory; undefined on `local`, where the sandbox brings what is missing. */
-const neededOff = (network: Network): string | undefined =>
-  network.name === "local" ? undefined : "it may be left out on NETWORK=local only"
+/** The network that `NETWORK` names. What is wrong with the name is for `load` to say. */
+export const network = Layer.unwrap(Effect.suspend(() => readNetwork(makeReader())))
 
-const readEndpoints = Effect.fnUntraced(function* (reader: Reader, network: Network) {
+/** Why a secret is mandatory; undefined where a sandbox brings what is missing. */
+const neededOn = (network: NetworkShape): string | undefined =>
+  network.hasSandbox ? undefined : "it may be left out on NETWORK=local only"
+
+const readEndpoints = Effect.fnUntraced(function* (reader: Reader, network: NetworkShape) {
   const publicUrls = network.publicRpcUrl === undefined ? [] : [Redacted.make(network.publicRpcUrl)]
-  const serverDefault = network.name === "local" ? Option.none() : Option.some(SERVER_URL_DEFAULT)
   return {
-    databaseUrl: yield* reader.readSecret("DATABASE_URL", Field.databaseUrl, neededOff(network)),
+    databaseUrl: yield* reader.readSecret("DATABASE_URL", Field.databaseUrl, neededOn(network)),
     rpcUrls: Option.getOrElse(yield* reader.readSecret(network.rpcKey, Field.rpcUrls), () => publicUrls),
-    serverUrl: Option.orElse(yield* reader.read("SERVER_URL", Field.serverUrl), () => serverDefault),
+    serverUrl: Option.orElse(yield* reader.read("SERVER_URL", Field.serverUrl), () =>
+      Option.fromUndefinedOr(network.defaultServerUrl)
+    ),
     mintProtocol: yield* reader.readOr("MINT_PROTOCOL", Field.mintProtocol, "x402")
   }
 })
@@ -74,16 +80,16 @@ const readEndpoints = Effect.fnUntraced(function* (reader: Reader, network: Netw
 const checkV1 = Effect.fnUntraced(function* (reader: Reader, { network, maxBatchSize }: SettingsShape) {
   if (maxBatchSize > V1_QUANTITY_MAX)
     reader.report(`MAX_BATCH_SIZE: expected at most ${V1_QUANTITY_MAX} with MINT_PROTOCOL=v1`)
-  if (network.name === "local" && !(yield* reader.isSet("SERVER_URL")))
+  if (network.hasSandbox && !(yield* reader.isSet("SERVER_URL")))
     reader.report(
       "SERVER_URL is not set: with MINT_PROTOCOL=v1 it must be, as the sandbox's own mint server speaks x402"
     )
 })
 
-const readKeys = Effect.fnUntraced(function* (reader: Reader, network: Network) {
+const readKeys = Effect.fnUntraced(function* (reader: Reader, network: NetworkShape) {
   return {
     aiAgentPrivateKey: yield* reader.readSecret("AI_AGENT_PRIVATE_KEY", Field.privateKey),
-    agentEncryptionKey: yield* reader.readSecret("AGENT_ENCRYPTION_KEY", Field.encryptionKey, neededOff(network))
+    agentEncryptionKey: yield* reader.readSecret("AGENT_ENCRYPTION_KEY", Field.encryptionKey, neededOn(network))
   }
 })
 
@@ -134,11 +140,14 @@ const readOps = Effect.fnUntraced(function* (reader: Reader) {
 })
 
 /**
- * The settings of this process, from its environment and `.env`. What is wrong with them is printed here, once, on
- * stderr, whichever entry asked; see `BadSettings`.
+ * Network and settings of this process, from its environment and `.env`. What is wrong with them is printed here, once,
+ * on stderr, whichever entry asked; see `BadSettings`.
  */
-export const layer = (surroundings: Surroundings): Layer.Layer<Settings, BadSettings, FileSystem.FileSystem> =>
+export const layer = (
+  surroundings: Surroundings
+): Layer.Layer<Settings | Network, BadSettings, FileSystem.FileSystem> =>
   Layer.effect(Settings, load(surroundings)).pipe(
+    Layer.provideMerge(network),
     Layer.provide(DotEnv.layer),
     Layer.tapError((error) => Console.error(error.message))
   )

@@ -1,7 +1,7 @@
 import { decodePaymentRequiredHeader, encodePaymentSignatureHeader } from "@x402/core/http"
 import type { PaymentPayload } from "@x402/core/types"
 import { Equal, Result, Schema } from "effect"
-import { networks } from "../config/Network.ts"
+import { base, baseSepolia, local } from "../config/Network.ts"
 import { ZERO } from "../domain/Address.ts"
 import type { SignedAuthorization } from "../domain/Authorization.ts"
 import type { Offer } from "../domain/Offer.ts"
@@ -192,7 +192,7 @@ const EIP_3009 = ["eip3009", "TransferWithAuthorization"]
 
 /** Version 1 calls networks by name. One that is not ours keeps its name, and no rule will take it for ours. */
 const caip2 = (network: string): string => {
-  const known = Object.values(networks).find(({ name }) => name === network)
+  const known = [local, baseSepolia, base].find(({ name }) => name === network)
   return known === undefined ? network : `eip155:${known.chainId}`
 }
 

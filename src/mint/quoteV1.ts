@@ -1,5 +1,5 @@
 import { Result } from "effect"
-import type { Network } from "../config/Network.ts"
+import type { NetworkShape } from "../config/Network.ts"
 import { V1_QUANTITY_MAX } from "../config/Settings.ts"
 import { format, times, type Usdc, usdc } from "../domain/Usdc.ts"
 import { type MintQuote, NoOffer, type PricedOrder } from "./Minter.ts"
@@ -22,7 +22,7 @@ const refuse = (message: string) => Result.fail(new NoOffer({ reason: "Refused",
  */
 export const offerV1 = (
   { token, quantity, amount }: PricedOrder,
-  { chainId, usdc: { address: asset } }: Network
+  { chainId, usdc: { address: asset } }: NetworkShape
 ): Result.Result<MintQuote, NoOffer> => {
   if (quantity > V1_QUANTITY_MAX)
     return refuse(

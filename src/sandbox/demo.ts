@@ -7,6 +7,7 @@ import { join } from "node:path"
 import { parseAbiItem } from "viem"
 import { monitor } from "../App.ts"
 import { load } from "../config/load.ts"
+import { Network } from "../config/Network.ts"
 import { Settings } from "../config/Settings.ts"
 import { duration } from "../domain/time.ts"
 import { format } from "../domain/Usdc.ts"
@@ -38,7 +39,7 @@ const settings = load({ terminal: false }).pipe(
       LOG_LEVEL: "WARN"
     })
   ),
-  Effect.provide(NodeServices.layer)
+  Effect.provide([Network.layerLocal, NodeServices.layer])
 )
 
 interface Scenario {

@@ -5,7 +5,7 @@ import { privateKeyToAccount } from "viem/accounts"
 import { KeyCustody } from "../../src/chain/KeyCustody.ts"
 import { layer } from "../../src/chain/KeyCustodyAes.ts"
 import { authorizationTypes, signingDomain } from "../../src/chain/usdc.ts"
-import { base, baseSepolia, type Network } from "../../src/config/Network.ts"
+import { base, baseSepolia, type NetworkShape } from "../../src/config/Network.ts"
 import { type Address, address } from "../../src/domain/Address.ts"
 import type { Authorization } from "../../src/domain/Authorization.ts"
 import { usdc } from "../../src/domain/Usdc.ts"
@@ -36,14 +36,14 @@ const authorization: Authorization = {
   nonce: bytes32(42)
 }
 
-const custody = (key = ENCRYPTION_KEY, network: Network = base) =>
+const custody = (key = ENCRYPTION_KEY, network: NetworkShape = base) =>
   layer.pipe(
     Layer.provide(
       settings({ network, agentEncryptionKey: key === "" ? Option.none() : Option.some(Redacted.make(key)) })
     )
   )
 
-const recover = (signature: `0x${string}`, network: Network) =>
+const recover = (signature: `0x${string}`, network: NetworkShape) =>
   Effect.promise(() =>
     recoverTypedDataAddress({
       domain: signingDomain(network),

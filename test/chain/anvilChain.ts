@@ -6,7 +6,7 @@ import * as ChainClientViem from "../../src/chain/ChainClientViem.ts"
 import { KeyCustody } from "../../src/chain/KeyCustody.ts"
 import * as KeyCustodyAes from "../../src/chain/KeyCustodyAes.ts"
 import { signingDomain } from "../../src/chain/usdc.ts"
-import { local, type Network } from "../../src/config/Network.ts"
+import { local, type NetworkShape } from "../../src/config/Network.ts"
 import { type Address, address } from "../../src/domain/Address.ts"
 import type { Authorization } from "../../src/domain/Authorization.ts"
 import { usdc } from "../../src/domain/Usdc.ts"
@@ -49,7 +49,7 @@ const countingFetch: typeof fetch = (input, init) => {
 }
 
 export const clientOf = (
-  network: Network,
+  network: NetworkShape,
   rpcUrls: ReadonlyArray<string>,
   gasKey: Option.Option<Hex> = Option.none()
 ) =>

@@ -7,7 +7,7 @@ import {
   pad,
   parseAbi
 } from "viem"
-import { base, type Network } from "../../src/config/Network.ts"
+import { base, type NetworkShape } from "../../src/config/Network.ts"
 import { type Address, address, type Bytes32 } from "../../src/domain/Address.ts"
 import type { UsdcState } from "../../src/domain/UsdcState.ts"
 import { MULTICALL3 } from "../../src/chain/multicall.ts"
@@ -49,7 +49,7 @@ export interface FakeLog {
   readonly index?: number
 }
 
-export const fakeChain = (network: Network = base): FakeChain => ({
+export const fakeChain = (network: NetworkShape = base): FakeChain => ({
   chainId: network.chainId,
   genesis: bytes32(0xbace),
   head: 1_000n,

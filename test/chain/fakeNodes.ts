@@ -3,7 +3,7 @@ import { FetchHttpClient } from "effect/http"
 import { TestClock } from "effect/testing"
 import { ChainClient } from "../../src/chain/ChainClient.ts"
 import { layer } from "../../src/chain/ChainClientViem.ts"
-import { base, type Network } from "../../src/config/Network.ts"
+import { base, type NetworkShape } from "../../src/config/Network.ts"
 import type { SettingsShape } from "../../src/config/Settings.ts"
 import { settings } from "../support/settings.ts"
 import { answer, type FakeChain, Refusal, type Request } from "./fakeChain.ts"
@@ -66,7 +66,7 @@ export const fetchOf =
 
 export const layerOf = (
   nodes: FakeNodes,
-  network: Network = base,
+  network: NetworkShape = base,
   confirmations = 2,
   changes: Partial<SettingsShape> = {}
 ) =>
@@ -87,7 +87,7 @@ export const layerOf = (
 /** Nodes by URL, and a way to use the production client on them. */
 export const fakeNodes = (
   behaviours: Record<string, Behaviour>,
-  network?: Network,
+  network?: NetworkShape,
   confirmations?: number,
   changes?: Partial<SettingsShape>
 ) => {

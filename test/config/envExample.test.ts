@@ -1,7 +1,7 @@
 import { NodeFileSystem } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import { ConfigProvider, Effect, FileSystem } from "effect"
-import { load } from "../../src/config/load.ts"
+import { load, network } from "../../src/config/load.ts"
 import { networks } from "../../src/config/Network.ts"
 import { disk, loadFrom, onBase } from "./fixtures.ts"
 
@@ -19,13 +19,14 @@ const examples = Effect.gen(function* () {
 /** Every key that is asked for on any network. */
 const keysThatAreRead = Effect.gen(function* () {
   const keys = new Set<string>()
-  for (const network of Object.keys(networks)) {
+  for (const name of Object.keys(networks)) {
     const provider = ConfigProvider.make((path) => {
       keys.add(path.join("."))
-      const node = path[0] === "NETWORK" ? ConfigProvider.makeValue(network) : undefined
+      const node = path[0] === "NETWORK" ? ConfigProvider.makeValue(name) : undefined
       return Effect.succeed(node)
     })
     yield* load({ terminal: false }).pipe(
+      Effect.provide(network),
       Effect.ignore,
       Effect.provideService(ConfigProvider.ConfigProvider, provider),
       Effect.provide(disk())

@@ -1,5 +1,5 @@
 import { ConfigProvider, Effect, FileSystem, type Layer, PlatformError } from "effect"
-import { load } from "../../src/config/load.ts"
+import { load, network } from "../../src/config/load.ts"
 
 /** Every secret that a full set of settings holds, as an operator would write it. */
 export const secrets = {
@@ -54,6 +54,7 @@ export const loadFrom = (
   options: { readonly files?: Record<string, string | undefined>; readonly terminal?: boolean } = {}
 ) =>
   load({ terminal: options.terminal ?? false }).pipe(
+    Effect.provide(network),
     Effect.provideService(ConfigProvider.ConfigProvider, ConfigProvider.fromEnvRecord(env)),
     Effect.provide(disk(options.files))
   )
