@@ -89,7 +89,7 @@ const MAY_IMPORT: Readonly<Record<string, ReadonlyArray<string>>> = {
   checks: ["domain", "config", "ops", "contracts", "chain", "ledger", "mint", "sandbox"],
   cli: ["domain", "config", "ops", "operator", "checks", "contracts", "App.ts", "sandbox", "api", "guard.js"],
   sandbox: ["domain", "config", "ops", "contracts", "App.ts"],
-  page: ["api"],
+  page: ["operator"],
   "guard.js": []
 }
 

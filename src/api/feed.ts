@@ -4,7 +4,7 @@ import { countEvent } from "../ops/metrics.ts"
 import type { LedgerError } from "../ledger/TaskRepo.ts"
 import { type LedgerEvent, WatchRepo } from "../ledger/WatchRepo.ts"
 import { TooMany } from "./contract/problems.ts"
-import { Event } from "./contract/system.ts"
+import { EventReport } from "../operator/reports/status.ts"
 import { eventOf } from "./views.ts"
 
 /** How soon a listener hears of what happened. */
@@ -150,6 +150,6 @@ const makeReader = (watch: WatchRepo["Service"]) => {
   })
 }
 
-const encode = Schema.encodeSync(Schema.fromJsonString(Event))
+const encode = Schema.encodeSync(Schema.fromJsonString(EventReport))
 
 const toldOf = (event: LedgerEvent): Told => ({ id: event.id, json: encode(eventOf(event)) })

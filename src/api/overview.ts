@@ -6,7 +6,7 @@ import { version } from "../ops/process.ts"
 import { DecisionRepo } from "../ledger/DecisionRepo.ts"
 import type { LedgerError } from "../ledger/TaskRepo.ts"
 import { type AttentionItem, type LedgerFigures, WatchRepo } from "../ledger/WatchRepo.ts"
-import type * as System from "./contract/system.ts"
+import type * as System from "../operator/reports/status.ts"
 import { Readiness } from "./readiness.ts"
 import { attentionOf, eventOf, incidentOf, taskOf } from "./views.ts"
 
@@ -24,9 +24,9 @@ const FUNNEL_MS = 6 * 3_600_000
 export class Overview extends Context.Service<
   Overview,
   {
-    readonly now: Effect.Effect<System.Overview, LedgerError>
+    readonly now: Effect.Effect<System.StatusReport, LedgerError>
     readonly figures: Effect.Effect<LedgerFigures, LedgerError>
-    readonly version: Effect.Effect<System.Overview["version"]>
+    readonly version: Effect.Effect<System.StatusReport["version"]>
   }
 >()("ai-mint-executor/api/overview/Overview") {
   static readonly layer = Layer.effect(
@@ -95,7 +95,7 @@ const gather = Effect.fnUntraced(function* (figuresNow: Effect.Effect<LedgerFigu
     lately: yield* latelyOf(watch),
     readiness: yield* (yield* Readiness).now,
     pauses: (yield* (yield* DecisionRepo).pauses).map(({ scope, reason, sinceMs: since }) => ({ scope, reason, since }))
-  } satisfies System.Overview as System.Overview
+  } satisfies System.StatusReport as System.StatusReport
 })
 
 /** All that need a look: where the list is cut, the sums tell how many there are. */

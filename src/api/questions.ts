@@ -7,7 +7,8 @@ import { findTask, findWallet } from "../operator/find.ts"
 import { missing } from "../operator/Refused.ts"
 import { showWallet } from "../operator/showWallet.ts"
 import { type TaskPlace, WatchRepo } from "../ledger/WatchRepo.ts"
-import { Status as StatusText, type TaskQuery } from "./contract/tasks.ts"
+import { Status as StatusText } from "../operator/reports/tasks.ts"
+import type { TaskQuery } from "../operator/requests.ts"
 import { explanationOf, taskOf, walletOf } from "./views.ts"
 
 // What only looks, as the contract has it: answered by the executor over HTTP, or by a command straight from the ledger.

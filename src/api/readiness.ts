@@ -8,7 +8,7 @@ import * as Incidents from "../ops/Incidents.ts"
 import * as Progress from "../ops/Progress.ts"
 import { makeRedact, type Redact } from "../ops/redact.ts"
 import { WatchRepo } from "../ledger/WatchRepo.ts"
-import type { Readiness as Answer } from "./contract/system.ts"
+import type { Readiness as Answer } from "../operator/reports/status.ts"
 
 /** For one look at everything. Whoever asks in between gets the same answer: a thousand questions cost one. */
 const KEPT = "2 seconds"

@@ -3,7 +3,7 @@ import { HttpApiBuilder } from "effect/http-api"
 import { Settings } from "../config/Settings.ts"
 import * as Progress from "../ops/Progress.ts"
 import { Api } from "./contract/Api.ts"
-import type { Readiness as Answer } from "./contract/system.ts"
+import type { Readiness as Answer } from "../operator/reports/status.ts"
 import { Overview } from "./overview.ts"
 import { Readiness } from "./readiness.ts"
 

@@ -8,7 +8,7 @@ import { resolve } from "../operator/resolve.ts"
 import { retry } from "../operator/retry.ts"
 import { asking, deciding } from "./answers.ts"
 import { Api } from "./contract/Api.ts"
-import type { NewTask } from "./contract/tasks.ts"
+import type { NewTask } from "../operator/requests.ts"
 import { explainTask, listTasks, showTask } from "./questions.ts"
 import { inside } from "./Tools.ts"
 

@@ -3,15 +3,15 @@ import { isOffered } from "../domain/offered.ts"
 import type { Explanation } from "../operator/explain.ts"
 import type { WalletReport } from "../operator/showWallet.ts"
 import type { AttentionItem, LedgerEvent, TaskView } from "../ledger/WatchRepo.ts"
-import type * as System from "./contract/system.ts"
-import type * as Tasks from "./contract/tasks.ts"
-import type * as Wallets from "./contract/wallets.ts"
+import type * as System from "../operator/reports/status.ts"
+import type * as Tasks from "../operator/reports/tasks.ts"
+import type * as Wallets from "../operator/reports/wallets.ts"
 import type { Incident } from "../ops/Incidents.ts"
 import { causeOf, shortId } from "../domain/Task.ts"
 
 const sound = (ms: number): number | undefined => (Number.isFinite(ms) ? ms : undefined)
 
-export const taskOf = (task: TaskView, paymentTimeoutMs: number): Tasks.Task => ({
+export const taskOf = (task: TaskView, paymentTimeoutMs: number): Tasks.TaskReport => ({
   id: task.id,
   status: task.status,
   held: task.held === undefined ? undefined : { reason: task.held.reason, since: task.held.sinceMs },
@@ -68,7 +68,7 @@ export const explanationOf = (explanation: Explanation, paymentTimeoutMs: number
 export const walletOf = (
   { story, chain, credit, tasks }: WalletReport,
   paymentTimeoutMs: number
-): Wallets.WalletView => ({
+): Wallets.WalletReport => ({
   command: "wallet",
   id: story.wallet.id,
   userAddress: story.wallet.userAddress,
@@ -142,7 +142,7 @@ export const incidentOf = ({ words, sinceMs }: Incident): System.Attention => ({
   command: "doctor"
 })
 
-export const eventOf = (event: LedgerEvent): System.Event => ({
+export const eventOf = (event: LedgerEvent): System.EventReport => ({
   id: event.id,
   at: event.atMs,
   kind: event.kind,

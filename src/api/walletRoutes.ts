@@ -6,7 +6,7 @@ import { resolveWallet } from "../operator/resolveWallet.ts"
 import { withdraw } from "../operator/withdraw.ts"
 import { asking, deciding } from "./answers.ts"
 import { Api } from "./contract/Api.ts"
-import type { RefundBody } from "./contract/decisions.ts"
+import type { RefundBody } from "../operator/requests.ts"
 import { walletReport } from "./questions.ts"
 import { inside } from "./Tools.ts"
 

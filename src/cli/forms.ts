@@ -1,7 +1,7 @@
 import { Schema } from "effect"
-import * as System from "../api/contract/system.ts"
-import * as Tasks from "../api/contract/tasks.ts"
-import * as Wallets from "../api/contract/wallets.ts"
+import * as System from "../operator/reports/status.ts"
+import * as Tasks from "../operator/reports/tasks.ts"
+import * as Wallets from "../operator/reports/wallets.ts"
 import type { Form } from "./tell.ts"
 import { type Report, wordsOf } from "./words/decisions.ts"
 import { explanationWords } from "./words/explain.ts"
@@ -20,10 +20,10 @@ const answer = <S extends Schema.ConstraintEncoder<unknown>>(
   words: (report: S["Type"], look: Look) => ReadonlyArray<string>
 ): Form<S["Type"]> => ({ words, json: Schema.encodeSync(schema) })
 
-export const status = answer(System.Overview, statusWords)
-export const directStatus = answer(System.Overview, directStatusWords)
-export const taskList = answer(Tasks.TaskPage, taskListWords)
-export const task = answer(Tasks.Task, taskWords)
+export const status = answer(System.StatusReport, statusWords)
+export const directStatus = answer(System.StatusReport, directStatusWords)
+export const taskList = answer(Tasks.TaskList, taskListWords)
+export const task = answer(Tasks.TaskReport, taskWords)
 export const explanation = answer(Tasks.Explanation, explanationWords)
-export const wallet = answer(Wallets.WalletView, walletWords)
+export const wallet = answer(Wallets.WalletReport, walletWords)
 export const paused = answer(Wallets.Paused, pausedWords)

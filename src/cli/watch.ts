@@ -1,5 +1,5 @@
 import { Effect, Schedule, Stream } from "effect"
-import type { Event } from "../api/contract/system.ts"
+import type { EventReport } from "../operator/reports/status.ts"
 import { LOOK } from "./client/ask.ts"
 import { Failed } from "./client/Failed.ts"
 import type { Kit } from "./Kit.ts"
@@ -14,7 +14,7 @@ const SILENCE_MAX = "30 seconds"
  * Tells events for ever: at least once each, in order. Whoever is not there at the beginning is not waited for; one who
  * goes away is, and is asked for what happened meanwhile.
  */
-export const watch = <E>({ ways, io }: Kit<E>, show: (event: Event) => string) => {
+export const watch = <E>({ ways, io }: Kit<E>, show: (event: EventReport) => string) => {
   const seen: { id?: number } = {}
 
   const listen = Effect.fnUntraced(function* (greet: Effect.Effect<void>) {

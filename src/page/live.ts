@@ -1,5 +1,5 @@
-import type { EventJson, OverviewJson } from "../api/contract/system.ts"
-import type { ExplanationJson } from "../api/contract/tasks.ts"
+import type { EventJson, StatusJson } from "../operator/reports/status.ts"
+import type { ExplanationJson } from "../operator/reports/tasks.ts"
 import { getJson, Problem, token } from "./api.ts"
 import { attentionNews } from "./parts/attention.ts"
 import { newAttention, type Opened, withEvent, withOverview, withProblem } from "./state.ts"
@@ -60,7 +60,7 @@ export const startLive = (store: Store, announce: (text: string) => void): Live 
   let isListening = false
   const look = throttled(explanationWork(store), GAP_MS)
 
-  const arrived = (overview: OverviewJson): void => {
+  const arrived = (overview: StatusJson): void => {
     const before = store.get()
     const news = attentionNews(newAttention(before.overview, overview))
     if (news !== "") announce(news)
@@ -69,7 +69,7 @@ export const startLive = (store: Store, announce: (text: string) => void): Live 
     if (!isListening) follow()
   }
   const refresh = throttled(
-    () => getJson<OverviewJson>("/api/overview").then(arrived, (error: unknown) => failed(store, asProblem(error))),
+    () => getJson<StatusJson>("/api/overview").then(arrived, (error: unknown) => failed(store, asProblem(error))),
     GAP_MS
   )
   let settling: ReadonlyArray<ReturnType<typeof setTimeout>> = []

@@ -1,7 +1,7 @@
-import type { EventJson, OverviewJson } from "../api/contract/system.ts"
-import type { ExplanationJson, TaskJson } from "../api/contract/tasks.ts"
+import type { EventJson, StatusJson } from "../operator/reports/status.ts"
+import type { ExplanationJson, TaskJson } from "../operator/reports/tasks.ts"
 
-export type AttentionJson = OverviewJson["attention"][number]
+export type AttentionJson = StatusJson["attention"][number]
 
 /** What lets the reader in: nothing is asked for, the token is, or no token would help. */
 export type Gate =
@@ -22,7 +22,7 @@ export type Filter = (typeof FILTERS)[number]
 
 export interface State {
   readonly gate: Gate
-  readonly overview: OverviewJson | undefined
+  readonly overview: StatusJson | undefined
   /** When `overview` came, by the browser's clock. */
   readonly seenAtMs: number | undefined
   /** What the server's clock is ahead of the browser's: ages are the server's. */
@@ -70,7 +70,7 @@ const LATELY_MAX = 12
 const newestFirst = (events: ReadonlyArray<EventJson>): ReadonlyArray<EventJson> =>
   [...new Map(events.map((event) => [event.id, event])).values()].toSorted((a, b) => b.id - a.id).slice(0, LATELY_MAX)
 
-export const withOverview = (state: State, overview: OverviewJson, nowMs: number): State => ({
+export const withOverview = (state: State, overview: StatusJson, nowMs: number): State => ({
   ...state,
   gate: { kind: "open" },
   overview,
@@ -107,10 +107,10 @@ export const filtered = (tasks: ReadonlyArray<TaskJson>, filter: Filter): Readon
 const OPEN = ["pending_payment", "funded", "processing"]
 
 /** How many open orders there are of a kind: of all, not only of those that are listed. */
-export const openCount = (overview: OverviewJson, filter: Filter): number =>
+export const openCount = (overview: StatusJson, filter: Filter): number =>
   overview.open.length < LISTED_MAX ? filtered(overview.open, filter).length : countedOpen(overview, filter)
 
-const countedOpen = ({ tasks }: OverviewJson, filter: Filter): number =>
+const countedOpen = ({ tasks }: StatusJson, filter: Filter): number =>
   tasks
     .filter(({ status }) => OPEN.includes(status))
     .filter(({ status, held }) => filter === "all" || (filter === "held" ? held : status === filter))
@@ -124,10 +124,10 @@ const totalOf = (list: ReadonlyArray<unknown>, sum: number): number =>
   list.length < LISTED_MAX ? list.length : Math.max(list.length, sum)
 
 /** How many orders are open. */
-export const openTotal = ({ open, openCount: sum }: OverviewJson): number => totalOf(open, sum)
+export const openTotal = ({ open, openCount: sum }: StatusJson): number => totalOf(open, sum)
 
 /** How many things wait for a person. */
-export const waitingTotal = ({ attention, attentionCount }: OverviewJson): number => totalOf(attention, attentionCount)
+export const waitingTotal = ({ attention, attentionCount }: StatusJson): number => totalOf(attention, attentionCount)
 
 /** What tells one thing that waits for a person from all others. */
 export const attentionKey = ({ kind, taskId, wallet, batch, since, text }: AttentionJson): string =>
@@ -151,7 +151,7 @@ export const grouped = (items: ReadonlyArray<AttentionJson>): ReadonlyArray<Read
 }
 
 /** What waits for a person now and did not a moment ago. */
-export const newAttention = (before: OverviewJson | undefined, after: OverviewJson): ReadonlyArray<AttentionJson> => {
+export const newAttention = (before: StatusJson | undefined, after: StatusJson): ReadonlyArray<AttentionJson> => {
   if (before === undefined) return []
   const known = new Set(before.attention.map(attentionKey))
   return after.attention.filter((item) => !known.has(attentionKey(item)))

@@ -1,4 +1,4 @@
-import type { EventJson } from "../api/contract/system.ts"
+import type { EventJson } from "../operator/reports/status.ts"
 import { Problem, request } from "./api.ts"
 import { sseParser } from "./sse.ts"
 

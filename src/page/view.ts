@@ -1,4 +1,4 @@
-import type { OverviewJson } from "../api/contract/system.ts"
+import type { StatusJson } from "../operator/reports/status.ts"
 import { syncDialog } from "./dialog.ts"
 import { byId } from "./dom.ts"
 import { count } from "./format.ts"
@@ -14,7 +14,7 @@ import { banners, liveIndicator, title, versionLine } from "./parts/status.ts"
 import { moneyTiles, orderTotals, paymentTotals } from "./parts/totals.ts"
 import { isStale, type State, waitingTotal } from "./state.ts"
 
-const showOverview = (overview: OverviewJson, { filter, lately: events }: State, nowMs: number): void => {
+const showOverview = (overview: StatusJson, { filter, lately: events }: State, nowMs: number): void => {
   show(byId("version"), versionLine(overview, nowMs))
   show(byId("readiness"), readiness(overview.readiness, nowMs))
   show(byId("attention-count"), waitingTotal(overview) === 0 ? "" : count(waitingTotal(overview)))

@@ -3,13 +3,13 @@ import { Effect } from "effect"
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
 import { type PageFiles, pageHeaders, readPageFiles } from "../../src/api/pageFiles.ts"
-import type { EventJson, OverviewJson } from "../../src/api/contract/system.ts"
-import type { ExplanationJson } from "../../src/api/contract/tasks.ts"
+import type { EventJson, StatusJson } from "../../src/operator/reports/status.ts"
+import type { ExplanationJson } from "../../src/operator/reports/tasks.ts"
 import { at } from "./sample.ts"
 
 /** What the fake answers from now on. A test changes it while the page looks. */
 export interface Script {
-  overview: OverviewJson
+  overview: StatusJson
   explanations: ReadonlyArray<ExplanationJson>
   /** Who may ask; undefined: everybody. */
   token?: string

@@ -1,13 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
-import { Event, Overview } from "../../src/api/contract/system.ts"
-import { Explanation } from "../../src/api/contract/tasks.ts"
+import { EventReport, StatusReport } from "../../src/operator/reports/status.ts"
+import { Explanation } from "../../src/operator/reports/tasks.ts"
 import { at, explanation, minting, overview, taskId } from "./sample.ts"
 
 describe("what the fake executor says", () => {
   it("is what the contract says, there and back", () => {
     const all = overview()
-    assert.deepStrictEqual(Schema.encodeSync(Overview)(Schema.decodeUnknownSync(Overview)(all)), all)
+    assert.deepStrictEqual(Schema.encodeSync(StatusReport)(Schema.decodeUnknownSync(StatusReport)(all)), all)
     const told = explanation(minting("5c2d9e10"))
     assert.deepStrictEqual(Schema.encodeSync(Explanation)(Schema.decodeUnknownSync(Explanation)(told)), told)
     const event = {
@@ -19,6 +19,6 @@ describe("what the fake executor says", () => {
       batch: null,
       detail: {}
     }
-    assert.deepStrictEqual(Schema.encodeSync(Event)(Schema.decodeUnknownSync(Event)(event)), event)
+    assert.deepStrictEqual(Schema.encodeSync(EventReport)(Schema.decodeUnknownSync(EventReport)(event)), event)
   })
 })

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto"
-import type { OverviewJson } from "../../src/api/contract/system.ts"
-import type { ExplanationJson, TaskJson } from "../../src/api/contract/tasks.ts"
+import type { StatusJson } from "../../src/operator/reports/status.ts"
+import type { ExplanationJson, TaskJson } from "../../src/operator/reports/tasks.ts"
 
 /** ISO, so many seconds from now. */
 export const at = (seconds: number): string => new Date(Date.now() + seconds * 1000).toISOString()
@@ -69,7 +69,7 @@ const OPEN: ReadonlyArray<TaskJson> = [
   })
 ]
 
-const READINESS: OverviewJson["readiness"] = {
+const READINESS: StatusJson["readiness"] = {
   ready: true,
   checkedAt: at(-2),
   database: { ok: true, tookMs: 3.2, problem: null },
@@ -84,7 +84,7 @@ const READINESS: OverviewJson["readiness"] = {
 }
 
 /** A platform on a good day, with two things that wait for a person. */
-export const overview = (change: Partial<OverviewJson> = {}): OverviewJson => ({
+export const overview = (change: Partial<StatusJson> = {}): StatusJson => ({
   command: "status",
   now: at(0),
   version: { name: "ai-mint-executor", version: "2.3.0", network: "base", chainId: 8453, startedAt: at(-187_000) },

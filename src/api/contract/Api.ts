@@ -9,13 +9,15 @@ import {
   OpenApi
 } from "effect/http-api"
 import { version } from "../../ops/process.ts"
-import * as Decision from "./decisions.ts"
+import * as Decision from "../../operator/reports/decisions.ts"
 import { Conflict, Forbidden, NotFound, TooMany, Unauthorized, Unavailable } from "./problems.ts"
-import * as System from "./system.ts"
-import * as Tasks from "./tasks.ts"
+import { EventReport, StatusReport, Version } from "../../operator/reports/status.ts"
+import * as Tasks from "../../operator/reports/tasks.ts"
 import * as V1 from "./v1.ts"
-import { Name } from "./values.ts"
-import * as Wallets from "./wallets.ts"
+import { Name } from "../../operator/reports/values.ts"
+import * as Wallets from "../../operator/reports/wallets.ts"
+import * as Request from "../../operator/requests.ts"
+import { Alive, Dead, Ready, Unready } from "./health.ts"
 
 /** Lets in who has the token of `OPS_TOKEN`. */
 export class Authorization extends HttpApiMiddleware.Service<Authorization>()(
@@ -38,23 +40,23 @@ const deciding = [NotFound, Conflict, Unavailable] as const
 
 const system = HttpApiGroup.make("system", { topLevel: true }).add(
   HttpApiEndpoint.get("healthz", "/healthz", {
-    success: [System.Alive, System.Dead]
+    success: [Alive, Dead]
   }),
   HttpApiEndpoint.get("readyz", "/readyz", {
-    success: [System.Ready, System.Unready]
+    success: [Ready, Unready]
   }),
-  HttpApiEndpoint.get("version", "/version", { success: System.Version })
+  HttpApiEndpoint.get("version", "/version", { success: Version })
 )
 
 const tasks = HttpApiGroup.make("tasks")
   .add(
-    HttpApiEndpoint.get("list", "/", { query: Tasks.TaskQuery.fields, success: Tasks.TaskPage, error: asking }),
+    HttpApiEndpoint.get("list", "/", { query: Request.TaskQuery.fields, success: Tasks.TaskList, error: asking }),
     HttpApiEndpoint.post("create", "/", {
-      payload: Tasks.NewTask,
+      payload: Request.NewTask,
       success: Decision.Created.pipe(HttpApiSchema.status(201)),
       error: deciding
     }),
-    HttpApiEndpoint.get("show", "/:task", { params: taskParam, success: Tasks.Task, error: asking }),
+    HttpApiEndpoint.get("show", "/:task", { params: taskParam, success: Tasks.TaskReport, error: asking }),
     HttpApiEndpoint.get("explain", "/:task/explain", {
       params: taskParam,
       success: Tasks.Explanation,
@@ -62,25 +64,25 @@ const tasks = HttpApiGroup.make("tasks")
     }),
     HttpApiEndpoint.post("cancel", "/:task/cancel", {
       params: taskParam,
-      payload: Decision.WhyBody,
+      payload: Request.WhyBody,
       success: Decision.Cancelled,
       error: deciding
     }),
     HttpApiEndpoint.post("retry", "/:task/retry", {
       params: taskParam,
-      payload: Decision.WhyBody,
+      payload: Request.WhyBody,
       success: Decision.Retried,
       error: deciding
     }),
     HttpApiEndpoint.post("adopt", "/:task/adopt", {
       params: taskParam,
-      payload: Decision.AdoptBody,
+      payload: Request.AdoptBody,
       success: Decision.Adopted,
       error: deciding
     }),
     HttpApiEndpoint.post("resolve", "/:task/resolve", {
       params: taskParam,
-      payload: Decision.ResolveBody,
+      payload: Request.ResolveBody,
       success: Decision.Resolved,
       error: deciding
     })
@@ -90,22 +92,22 @@ const tasks = HttpApiGroup.make("tasks")
 
 const wallets = HttpApiGroup.make("wallets")
   .add(
-    HttpApiEndpoint.get("show", "/:wallet", { params: walletParam, success: Wallets.WalletView, error: asking }),
+    HttpApiEndpoint.get("show", "/:wallet", { params: walletParam, success: Wallets.WalletReport, error: asking }),
     HttpApiEndpoint.post("resolve", "/:wallet/resolve", {
       params: walletParam,
-      payload: Decision.WhyBody,
+      payload: Request.WhyBody,
       success: Decision.Reopened,
       error: deciding
     }),
     HttpApiEndpoint.post("refund", "/:executor/refund", {
       params: walletParam,
-      payload: Decision.RefundBody,
-      success: Decision.Refunding,
+      payload: Request.RefundBody,
+      success: Decision.RefundReport,
       error: deciding
     }),
     HttpApiEndpoint.post("withdraw", "/:wallet/withdraw", {
       params: walletParam,
-      payload: Decision.WithdrawBody,
+      payload: Request.WithdrawBody,
       success: Decision.Withdrawn,
       error: deciding
     })
@@ -118,7 +120,7 @@ const StreamedEvent = Schema.Union([
   Schema.Struct({
     id: Schema.String,
     event: Schema.Literal("ledger"),
-    data: Schema.fromJsonString(System.Event)
+    data: Schema.fromJsonString(EventReport)
   }),
   Schema.Struct({
     id: Schema.optional(Schema.String),
@@ -129,14 +131,14 @@ const StreamedEvent = Schema.Union([
 
 const control = HttpApiGroup.make("control")
   .add(
-    HttpApiEndpoint.get("overview", "/overview", { success: System.Overview, error: asking }),
+    HttpApiEndpoint.get("overview", "/overview", { success: StatusReport, error: asking }),
     HttpApiEndpoint.get("reconcile", "/reconcile", {
       success: Decision.Reconciled,
       error: [Conflict, TooMany, Unavailable]
     }),
     HttpApiEndpoint.get("pauses", "/pauses", { success: Wallets.Paused, error: asking }),
-    HttpApiEndpoint.post("pause", "/pause", { payload: Wallets.PauseBody, success: Wallets.Paused, error: deciding }),
-    HttpApiEndpoint.post("resume", "/resume", { payload: Wallets.PauseBody, success: Wallets.Paused, error: deciding }),
+    HttpApiEndpoint.post("pause", "/pause", { payload: Request.PauseBody, success: Wallets.Paused, error: deciding }),
+    HttpApiEndpoint.post("resume", "/resume", { payload: Request.PauseBody, success: Wallets.Paused, error: deciding }),
     HttpApiEndpoint.get("events", "/events", {
       headers: { "last-event-id": Schema.optionalKey(Schema.NumberFromString.check(Schema.isInt())) },
       success: HttpApiSchema.StreamSse({ events: StreamedEvent }),

@@ -1,6 +1,6 @@
 import { Schema } from "effect"
-import { orNull, Instant, Whole } from "./values.ts"
-import { Status } from "./tasks.ts"
+import { orNull, Instant, Whole } from "../../operator/reports/values.ts"
+import { Status } from "../../operator/reports/tasks.ts"
 
 /** A task as v1.1's front end reads it. Money in base units, as text. */
 export const TaskV1 = Schema.Struct({

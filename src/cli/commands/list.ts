@@ -1,7 +1,8 @@
 import { Effect, Option } from "effect"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
-import { PAGE_MAX, Status, type TaskPage, type TaskQuery } from "../../api/contract/tasks.ts"
+import { Status, type TaskList } from "../../operator/reports/tasks.ts"
+import { PAGE_MAX, type TaskQuery } from "../../operator/requests.ts"
 import { listTasks } from "../../api/questions.ts"
 import { LOOK_OR_DIRECT } from "../client/ask.ts"
 import * as Input from "../flags.ts"
@@ -90,23 +91,23 @@ const given = <K extends string, A>(key: K, value: Option.Option<A>): { readonly
 const readerOf = <E>({ ways }: Kit<E>, direct: boolean) => {
   const through = (query: Query) => ways.ask(({ tasks }) => tasks.list({ query }), LOOK_OR_DIRECT)
   const straight = (query: Query) => ways.direct(listTasks(query))
-  return (query: Query): Effect.Effect<TaskPage, Effect.Error<ReturnType<typeof through | typeof straight>>> =>
+  return (query: Query): Effect.Effect<TaskList, Effect.Error<ReturnType<typeof through | typeof straight>>> =>
     direct ? straight(query) : through(query)
 }
 
 /** One page, or all of them as one. */
 const pages = Effect.fnUntraced(function* <E>(
-  ask: (query: Query) => Effect.Effect<TaskPage, E>,
+  ask: (query: Query) => Effect.Effect<TaskList, E>,
   query: Query,
   all: boolean
 ) {
   if (!all) return yield* ask(query)
-  const tasks: Array<TaskPage["tasks"][number]> = []
+  const tasks: Array<TaskList["tasks"][number]> = []
   let next = query.cursor
   do {
-    const page: TaskPage = yield* ask({ ...query, limit: PAGE_MAX, ...(next === undefined ? {} : { cursor: next }) })
+    const page: TaskList = yield* ask({ ...query, limit: PAGE_MAX, ...(next === undefined ? {} : { cursor: next }) })
     tasks.push(...page.tasks)
     next = page.next
   } while (next !== undefined && tasks.length < ALL_MAX)
-  return { tasks, next } satisfies TaskPage
+  return { tasks, next } satisfies TaskList
 })

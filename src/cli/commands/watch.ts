@@ -1,6 +1,6 @@
 import * as Command from "effect/cli/Command"
 import { Schema } from "effect"
-import { Event } from "../../api/contract/system.ts"
+import { EventReport } from "../../operator/reports/status.ts"
 import * as Input from "../flags.ts"
 import { jsonLineOf } from "../json.ts"
 import type { Kit } from "../Kit.ts"
@@ -8,7 +8,7 @@ import { watch } from "../watch.ts"
 import { eventWords } from "../words/event.ts"
 import { coloured, plain } from "../words/paint.ts"
 
-const encode = Schema.encodeSync(Event)
+const encode = Schema.encodeSync(EventReport)
 
 export const watchCommand = <E>(kit: Kit<E>) =>
   Command.make("watch", { json: Input.json }, ({ json }) => {

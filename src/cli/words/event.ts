@@ -1,4 +1,4 @@
-import type { Event } from "../../api/contract/system.ts"
+import type { EventReport } from "../../operator/reports/status.ts"
 import { counted } from "../../domain/counted.ts"
 import { causeOf, endOf, shortId } from "../../domain/Task.ts"
 import type { Look, Paint } from "./paint.ts"
@@ -8,7 +8,7 @@ import { clip, clock, COLUMNS, shortAddress, usdcOf } from "./text.ts"
 const ID_COLUMNS = 15
 
 /** An event of `ai-mint watch`, in a line of words. */
-export const eventWords = (event: Event, { paint }: Pick<Look, "paint">): string => {
+export const eventWords = (event: EventReport, { paint }: Pick<Look, "paint">): string => {
   const about = event.taskId ?? event.walletId
   const id = about === undefined ? "" : event.taskId === undefined ? `wallet ${shortId(about)}` : shortId(about)
   const before = `${clock(event.at)}  ${id.padEnd(ID_COLUMNS)}  `
@@ -30,7 +30,7 @@ const PAINTS: Readonly<Record<string, keyof Paint>> = {
   noted: "faint"
 }
 
-const says = (event: Event): string => {
+const says = (event: EventReport): string => {
   const [entity = "", to = ""] = event.kind.split(".")
   switch (entity) {
     case "task":
@@ -54,7 +54,7 @@ const says = (event: Event): string => {
   }
 }
 
-const taskSays = (to: string, event: Event): string => {
+const taskSays = (to: string, event: EventReport): string => {
   const quantity = text(event, "quantity")
   switch (to) {
     case "created":
@@ -76,7 +76,7 @@ const taskSays = (to: string, event: Event): string => {
   }
 }
 
-const batchSays = (to: string, event: Event): string => {
+const batchSays = (to: string, event: EventReport): string => {
   const quantity = text(event, "quantity")
   if (event.batch === undefined)
     return `cut into ${counted(text(event, "batches"), "batch", "batches")}, ${counted(quantity, "mint")} in all`
@@ -99,20 +99,20 @@ const batchSays = (to: string, event: Event): string => {
   }
 }
 
-const text = ({ detail }: Event, key: string): string => String(detail[key] ?? "?")
+const text = ({ detail }: EventReport, key: string): string => String(detail[key] ?? "?")
 
 /** Events from before it was noted have none. */
-const actor = ({ detail }: Event): string => (typeof detail["by"] === "string" ? ` by ${detail["by"]}` : "")
+const actor = ({ detail }: EventReport): string => (typeof detail["by"] === "string" ? ` by ${detail["by"]}` : "")
 
-const because = ({ detail }: Event, key: string): string => {
+const because = ({ detail }: EventReport, key: string): string => {
   const value = detail[key]
   return value === null || value === undefined || value === "" ? "" : `: ${causeOf(String(value))}`
 }
 
 /** Zero where it is no whole number: a line that is not told is worse. */
-const whole = ({ detail }: Event, key: string): bigint => {
+const whole = ({ detail }: EventReport, key: string): bigint => {
   const value = String(detail[key] ?? "")
   return /^-?\d{1,40}$/.test(value) ? BigInt(value) : 0n
 }
 
-const amountOf = (event: Event): string => usdcOf(whole(event, "amount"))
+const amountOf = (event: EventReport): string => usdcOf(whole(event, "amount"))

@@ -1,4 +1,4 @@
-import type { Explanation, Step } from "../../api/contract/tasks.ts"
+import type { Explanation, Step } from "../../operator/reports/tasks.ts"
 import { format } from "../../domain/Usdc.ts"
 import type { Look, Paint } from "./paint.ts"
 import { type Cell, type Column, table } from "./table.ts"

@@ -1,4 +1,4 @@
-import type { Pause, Paused } from "../../api/contract/wallets.ts"
+import type { PauseReport, Paused } from "../../operator/reports/wallets.ts"
 import type { Look } from "./paint.ts"
 import { table } from "./table.ts"
 import { hang, utc } from "./text.ts"
@@ -24,7 +24,7 @@ const nameOf = (scope: string): string => {
 }
 
 /** What is paused, a line each; no line at all where nothing is. */
-export const pauseTable = (pauses: ReadonlyArray<Pause>, look: Look): ReadonlyArray<string> => {
+export const pauseTable = (pauses: ReadonlyArray<PauseReport>, look: Look): ReadonlyArray<string> => {
   if (pauses.length === 0) return []
   const columns = [{ title: "paused" }, { title: "since" }, { title: "why" }]
   const rows = pauses.map(({ scope, since, reason }) => [nameOf(scope), utc(since), reason])

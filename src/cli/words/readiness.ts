@@ -1,4 +1,4 @@
-import type { Readiness } from "../../api/contract/system.ts"
+import type { Readiness } from "../../operator/reports/status.ts"
 import { counted } from "../../domain/counted.ts"
 import { duration } from "../../domain/time.ts"
 import type { Look } from "./paint.ts"

@@ -1,4 +1,4 @@
-import type { Attention, Overview } from "../../api/contract/system.ts"
+import type { Attention, StatusReport } from "../../operator/reports/status.ts"
 import { shortId } from "../../domain/Task.ts"
 import { duration } from "../../domain/time.ts"
 import { format } from "../../domain/Usdc.ts"
@@ -15,7 +15,7 @@ const OPEN_SHOWN = 10
 const ATTENTION_SHOWN = 10
 
 /** `ai-mint status`. */
-export const statusWords = (overview: Overview, look: Look): ReadonlyArray<string> => {
+export const statusWords = (overview: StatusReport, look: Look): ReadonlyArray<string> => {
   const { startedAt } = overview.version
   return [
     `${heading(overview, look.paint)}, up for ${duration(overview.now - startedAt)}`,
@@ -25,13 +25,13 @@ export const statusWords = (overview: Overview, look: Look): ReadonlyArray<strin
 }
 
 /** `ai-mint status --direct`: of no executor, so that nothing is said of how long it is up and when it swept. */
-export const directStatusWords = (overview: Overview, look: Look): ReadonlyArray<string> => [
+export const directStatusWords = (overview: StatusReport, look: Look): ReadonlyArray<string> => [
   `${heading(overview, look.paint)}, without an executor`,
   ...readinessWords(overview.readiness, look, { sweeps: false }),
   ...figuresWords(overview, look)
 ]
 
-const figuresWords = (overview: Overview, look: Look): ReadonlyArray<string> => [
+const figuresWords = (overview: StatusReport, look: Look): ReadonlyArray<string> => [
   "",
   ...orderTable(overview, look.paint),
   "",
@@ -41,12 +41,12 @@ const figuresWords = (overview: Overview, look: Look): ReadonlyArray<string> => 
   ...openLines(overview, look)
 ]
 
-const heading = ({ version }: Overview, paint: Paint): string => {
+const heading = ({ version }: StatusReport, paint: Paint): string => {
   const { name, network, chainId } = version
   return `${paint.strong(`${name} ${version.version}`)} on ${paint.strong(network)} (chain ${chainId})`
 }
 
-const orderTable = ({ tasks }: Overview, paint: Paint): ReadonlyArray<string> => {
+const orderTable = ({ tasks }: StatusReport, paint: Paint): ReadonlyArray<string> => {
   if (tasks.length === 0) return ["There is no order yet."]
   const rows = tasks.map(({ status, held, count, cost }): ReadonlyArray<Cell> => [
     held ? { text: `${status}, held`, as: "bad" } : status,
@@ -57,7 +57,7 @@ const orderTable = ({ tasks }: Overview, paint: Paint): ReadonlyArray<string> =>
   return table({ columns, rows }, paint)
 }
 
-const moneyLines = ({ money, moneySince, funnel, now }: Overview): ReadonlyArray<string> => {
+const moneyLines = ({ money, moneySince, funnel, now }: StatusReport): ReadonlyArray<string> => {
   const { deposited, paid, refunded, credit } = money
   const { created, funded, completed, failed, cancelled } = funnel
   const ends = `${completed} completed, ${failed} failed, ${cancelled} cancelled`
@@ -73,7 +73,7 @@ const moneyLines = ({ money, moneySince, funnel, now }: Overview): ReadonlyArray
   ]
 }
 
-const attentionLines = ({ attention, attentionCount }: Overview, look: Look): ReadonlyArray<string> => {
+const attentionLines = ({ attention, attentionCount }: StatusReport, look: Look): ReadonlyArray<string> => {
   const shown = attention.slice(0, ATTENTION_SHOWN)
   const isCut = attentionCount > shown.length
   const more = attentionCount - shown.length
@@ -93,7 +93,7 @@ const attentionItem = (item: Attention, { nowMs }: Look, isCut: boolean) => {
   return [...hang("⚠️ ", `${what}${which}${age}: ${text}${others}`), ...hang("   → ", `ai-mint ${command}`)]
 }
 
-const openLines = ({ open, openCount }: Overview, look: Look): ReadonlyArray<string> => {
+const openLines = ({ open, openCount }: StatusReport, look: Look): ReadonlyArray<string> => {
   const shown = open.slice(0, OPEN_SHOWN)
   const more = openCount - shown.length
   const rest = more > 0 ? [`and ${more} more: ai-mint tasks list --status pending_payment,funded,processing`] : []

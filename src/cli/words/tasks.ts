@@ -1,4 +1,4 @@
-import type { Task, TaskPage } from "../../api/contract/tasks.ts"
+import type { TaskReport, TaskList } from "../../operator/reports/tasks.ts"
 import { causeOf, shortId } from "../../domain/Task.ts"
 import { duration } from "../../domain/time.ts"
 import { format } from "../../domain/Usdc.ts"
@@ -17,14 +17,14 @@ const COLUMNS_OF_LIST: ReadonlyArray<Column> = [
 ]
 
 /** Orders, a line each. */
-export const taskTable = (tasks: ReadonlyArray<Task>, look: Look): ReadonlyArray<string> =>
+export const taskTable = (tasks: ReadonlyArray<TaskReport>, look: Look): ReadonlyArray<string> =>
   table({ columns: COLUMNS_OF_LIST, rows: tasks.map((task) => rowOf(task, look)) }, look.paint)
 
 /** `ai-mint tasks list`. */
-export const taskListWords = ({ tasks }: TaskPage, look: Look): ReadonlyArray<string> =>
+export const taskListWords = ({ tasks }: TaskList, look: Look): ReadonlyArray<string> =>
   tasks.length === 0 ? ["There is no such order."] : taskTable(tasks, look)
 
-const rowOf = (task: Task, { nowMs }: Look): ReadonlyArray<Cell> => [
+const rowOf = (task: TaskReport, { nowMs }: Look): ReadonlyArray<Cell> => [
   shortId(task.id),
   { text: task.status, as: paintOf(task) },
   `${task.mintsCompleted}/${task.quantity}`,
@@ -34,13 +34,13 @@ const rowOf = (task: Task, { nowMs }: Look): ReadonlyArray<Cell> => [
   noteOf(task, nowMs)
 ]
 
-const paintOf = ({ status, held }: Task): keyof Paint => {
+const paintOf = ({ status, held }: TaskReport): keyof Paint => {
   if (held !== undefined || status === "failed") return "bad"
   if (status === "completed") return "good"
   return status === "cancelled" ? "faint" : "strong"
 }
 
-const noteOf = (task: Task, nowMs: number): string => {
+const noteOf = (task: TaskReport, nowMs: number): string => {
   const { held, errorMessage, status, deadline } = task
   if (held !== undefined) return `held: ${causeOf(held.reason)}`
   if (errorMessage !== undefined) return errorMessage
@@ -49,14 +49,14 @@ const noteOf = (task: Task, nowMs: number): string => {
   return isPaidInPart(task) ? `${receivedOf(task)}, ${left}` : left
 }
 
-const isPaidInPart = ({ received = 0n }: Task): boolean => received > 0n
+const isPaidInPart = ({ received = 0n }: TaskReport): boolean => received > 0n
 
 /** `3.50 of 7.00 USDC received`. */
-const receivedOf = ({ received = 0n, totalCost }: Task): string =>
+const receivedOf = ({ received = 0n, totalCost }: TaskReport): string =>
   `${format(received)} of ${usdcOf(totalCost)} received`
 
 /** `ai-mint tasks show`. */
-export const taskWords = (task: Task, look: Look): ReadonlyArray<string> => {
+export const taskWords = (task: TaskReport, look: Look): ReadonlyArray<string> => {
   const { paint, nowMs } = look
   const moments = [
     ["Created", task.createdAt],

@@ -1,4 +1,4 @@
-import type { WalletView } from "../../api/contract/wallets.ts"
+import type { WalletReport } from "../../operator/reports/wallets.ts"
 import { shortId } from "../../domain/Task.ts"
 import { format } from "../../domain/Usdc.ts"
 import type { Look, Paint } from "./paint.ts"
@@ -8,7 +8,7 @@ import { taskTable } from "./tasks.ts"
 import { hang, usdcOf, utc } from "./text.ts"
 
 /** `ai-mint wallets show`: what the chain shows beside what the ledger says. */
-export const walletWords = (wallet: WalletView, look: Look): ReadonlyArray<string> => {
+export const walletWords = (wallet: WalletReport, look: Look): ReadonlyArray<string> => {
   const { paint } = look
   const { stopped, tasks } = wallet
   return [
@@ -25,12 +25,12 @@ export const walletWords = (wallet: WalletView, look: Look): ReadonlyArray<strin
   ]
 }
 
-const stopLines = ({ agentAddress }: WalletView, { reason, since }: NonNullable<WalletView["stopped"]>) => [
+const stopLines = ({ agentAddress }: WalletReport, { reason, since }: NonNullable<WalletReport["stopped"]>) => [
   ...hang("🛑 ", `Stopped${since === undefined ? "" : ` since ${utc(since)}`}: ${reason}`),
   ...hang("   → ", `ai-mint resolve --wallet ${agentAddress} --why "…"`)
 ]
 
-const moneyTable = ({ chain, ledger, credit }: WalletView, paint: Paint): ReadonlyArray<string> => {
+const moneyTable = ({ chain, ledger, credit }: WalletReport, paint: Paint): ReadonlyArray<string> => {
   const { expected, countedTo, reserved, maybeSpent } = ledger
   const rows = [
     ["on chain", chain === undefined ? "?" : format(chain.balance), chainNote(chain)],
@@ -42,14 +42,14 @@ const moneyTable = ({ chain, ledger, credit }: WalletView, paint: Paint): Readon
   return table({ columns, rows, wrapLast: true }, paint)
 }
 
-const chainNote = (chain: WalletView["chain"]): string =>
+const chainNote = (chain: WalletReport["chain"]): string =>
   chain === undefined ? "the chain does not answer" : `in block ${chain.block}, ${utc(chain.at)}`
 
 const countedNote = (countedTo: bigint | undefined): string =>
   countedTo === undefined ? "its books are not opened yet" : `counted up to block ${countedTo}`
 
 /** With the whole hash: it is looked up elsewhere. */
-const depositLines = ({ deposits }: WalletView, paint: Paint): ReadonlyArray<string> =>
+const depositLines = ({ deposits }: WalletReport, paint: Paint): ReadonlyArray<string> =>
   deposits.flatMap(({ tx, from, amount, left, block, at }) => {
     const rest = left === 0n ? "" : `, ${usdcOf(left)} of it not used yet`
     return [
@@ -58,14 +58,14 @@ const depositLines = ({ deposits }: WalletView, paint: Paint): ReadonlyArray<str
     ]
   })
 
-const refundLines = ({ refunds }: WalletView, paint: Paint): ReadonlyArray<string> =>
+const refundLines = ({ refunds }: WalletReport, paint: Paint): ReadonlyArray<string> =>
   refunds.flatMap(({ id, status, amount, to, tx, reason, createdAt }) => [
     ...hang("   ", `${utc(createdAt)}: ${shortId(id)}, ${status}: ${usdcOf(amount)} to ${to}`),
     ...(reason === undefined ? [] : hang("      ", reason)),
     ...(tx === undefined ? [] : [`      ${paint.faint(tx)}`])
   ])
 
-const decisionLines = ({ decisions }: WalletView): ReadonlyArray<string> =>
+const decisionLines = ({ decisions }: WalletReport): ReadonlyArray<string> =>
   decisions.flatMap(({ at, command, said, why, by }) =>
     hang("   ", `${utc(at)}: ${command}: ${said}. "${why}"${by === undefined ? "" : ` (by ${by})`}`)
   )

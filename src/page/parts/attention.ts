@@ -1,4 +1,4 @@
-import type { OverviewJson } from "../../api/contract/system.ts"
+import type { StatusJson } from "../../operator/reports/status.ts"
 import { el } from "../dom.ts"
 import { count } from "../format.ts"
 import { type AttentionJson, attentionKey, grouped, waitingTotal } from "../state.ts"
@@ -68,7 +68,7 @@ const group = (items: ReadonlyArray<AttentionJson>, nowMs: number): HTMLElement 
 }
 
 /** Everything that waits for a person, or a line that says that nothing does. */
-export const attention = (overview: OverviewJson, nowMs: number): ReadonlyArray<HTMLElement> => {
+export const attention = (overview: StatusJson, nowMs: number): ReadonlyArray<HTMLElement> => {
   const { attention: items } = overview
   if (items.length === 0) return [el("p", { class: "calm" }, "Nothing right now.")]
   const groups = grouped(items)

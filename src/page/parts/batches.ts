@@ -1,4 +1,4 @@
-import type { ExplanationJson } from "../../api/contract/tasks.ts"
+import type { ExplanationJson } from "../../operator/reports/tasks.ts"
 import { type Child, el } from "../dom.ts"
 import { usdc } from "../format.ts"
 import { clockTime, stateChip, transaction, transactions } from "./bits.ts"

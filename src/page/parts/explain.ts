@@ -1,4 +1,4 @@
-import type { ExplanationJson, TaskJson } from "../../api/contract/tasks.ts"
+import type { ExplanationJson, TaskJson } from "../../operator/reports/tasks.ts"
 import { type Child, el } from "../dom.ts"
 import { count, duration, relative, shortId, usdc } from "../format.ts"
 import type { Opened } from "../state.ts"

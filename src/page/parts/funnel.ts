@@ -1,8 +1,8 @@
-import type { OverviewJson } from "../../api/contract/system.ts"
+import type { StatusJson } from "../../operator/reports/status.ts"
 import { el, svg } from "../dom.ts"
 import { count, duration } from "../format.ts"
 
-type Funnel = OverviewJson["funnel"]
+type Funnel = StatusJson["funnel"]
 
 const STAGES = ["created", "funded", "minting", "completed"] as const
 const ENDS = ["failed", "cancelled"] as const

@@ -1,4 +1,4 @@
-import type { EventJson } from "../../api/contract/system.ts"
+import type { EventJson } from "../../operator/reports/status.ts"
 import { el } from "../dom.ts"
 import { stateName, usdc } from "../format.ts"
 import { clockTime, orderLink } from "./bits.ts"

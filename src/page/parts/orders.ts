@@ -1,5 +1,5 @@
-import type { OverviewJson } from "../../api/contract/system.ts"
-import type { TaskJson } from "../../api/contract/tasks.ts"
+import type { StatusJson } from "../../operator/reports/status.ts"
+import type { TaskJson } from "../../operator/reports/tasks.ts"
 import { type Child, el } from "../dom.ts"
 import { count, duration, stateName, usdc } from "../format.ts"
 import { type Filter, filtered, FILTERS, openCount, openTotal } from "../state.ts"
@@ -73,7 +73,7 @@ const row = (task: TaskJson, nowMs: number): HTMLElement => {
 
 const filterName = (filter: Filter): string => (filter === "all" ? "all" : stateName(filter))
 
-export const filters = (overview: OverviewJson, chosen: Filter): ReadonlyArray<HTMLElement> =>
+export const filters = (overview: StatusJson, chosen: Filter): ReadonlyArray<HTMLElement> =>
   FILTERS.map((filter) =>
     el(
       "button",
@@ -91,7 +91,7 @@ export const filters = (overview: OverviewJson, chosen: Filter): ReadonlyArray<H
   )
 
 /** The open orders of the chosen state, newest first. */
-export const orders = (overview: OverviewJson, filter: Filter, nowMs: number): ReadonlyArray<HTMLElement> => {
+export const orders = (overview: StatusJson, filter: Filter, nowMs: number): ReadonlyArray<HTMLElement> => {
   const shown = filtered(overview.open, filter)
   const [listed, total] = [overview.open.length, openTotal(overview)]
   return [

@@ -1,9 +1,9 @@
-import type { OverviewJson } from "../../api/contract/system.ts"
+import type { StatusJson } from "../../operator/reports/status.ts"
 import { type Child, el } from "../dom.ts"
 import { count, duration, took } from "../format.ts"
 import { ago } from "./bits.ts"
 
-type Readiness = OverviewJson["readiness"]
+type Readiness = StatusJson["readiness"]
 
 interface Cell {
   readonly name: string

@@ -1,4 +1,4 @@
-import type { OverviewJson } from "../../api/contract/system.ts"
+import type { StatusJson } from "../../operator/reports/status.ts"
 import { el } from "../dom.ts"
 import { clock, duration, plural } from "../format.ts"
 import { type Connection, connection, isStale, openTotal, type State, waitingTotal } from "../state.ts"
@@ -19,7 +19,7 @@ export const liveIndicator = (state: State, nowMs: number): ReadonlyArray<HTMLEl
 }
 
 /** What runs where. */
-export const versionLine = ({ version }: OverviewJson, nowMs: number): ReadonlyArray<HTMLElement> => [
+export const versionLine = ({ version }: StatusJson, nowMs: number): ReadonlyArray<HTMLElement> => [
   el("span", { class: "network" }, version.network),
   el("span", { class: "muted" }, `v${version.version}`),
   el("span", { class: "muted wide-only" }, "started ", ago(version.startedAt, nowMs))
@@ -35,7 +35,7 @@ const staleBanner = (state: State): HTMLElement =>
 
 const SCOPES: Readonly<Record<string, string>> = { all: "All minting is paused", token: "Minting is paused for" }
 
-const pauseBanner = ({ scope, reason, since }: OverviewJson["pauses"][number], nowMs: number): HTMLElement => {
+const pauseBanner = ({ scope, reason, since }: StatusJson["pauses"][number], nowMs: number): HTMLElement => {
   const [kind = "", name = ""] = scope.split(":")
   return el(
     "p",

@@ -1,4 +1,4 @@
-import type { OverviewJson } from "../../api/contract/system.ts"
+import type { StatusJson } from "../../operator/reports/status.ts"
 import { el } from "../dom.ts"
 import { count, dayOfYear, usdc } from "../format.ts"
 import { stateChip } from "./bits.ts"
@@ -46,7 +46,7 @@ const table = (name: string, what: string, lines: ReadonlyArray<Line>): HTMLElem
   )
 
 /** Orders by status, and those of them that are held. */
-export const orderTotals = ({ tasks }: OverviewJson): HTMLElement => {
+export const orderTotals = ({ tasks }: StatusJson): HTMLElement => {
   const rows = tasks.map(({ cost, ...task }) => ({ ...task, amount: BigInt(cost) }))
   return table("Orders by state", "Orders", [
     ...TASK_STATES.map((state) =>
@@ -65,7 +65,7 @@ export const orderTotals = ({ tasks }: OverviewJson): HTMLElement => {
 const BATCH_STATES = ["planned", "signed", "accepted", "unknown", "paid", "delivered", "held", "resolved"]
 
 /** Payments by status. */
-export const paymentTotals = ({ batches }: OverviewJson): HTMLElement => {
+export const paymentTotals = ({ batches }: StatusJson): HTMLElement => {
   const rows = batches.map(({ status, count, amount }) => ({ status, count, amount: BigInt(amount) }))
   return table(
     "Payments by state",
@@ -99,7 +99,7 @@ const since = (began: string): HTMLElement =>
   )
 
 /** The money of all wallets since the ledger was opened. */
-export const moneyTiles = ({ money, moneySince }: OverviewJson): ReadonlyArray<HTMLElement> => [
+export const moneyTiles = ({ money, moneySince }: StatusJson): ReadonlyArray<HTMLElement> => [
   tile("Deposited", money.deposited, "arrived in agent wallets"),
   tile("Paid", money.paid, "to mint servers, by the chain"),
   tile("Refunded", money.refunded, "sent back to users"),

@@ -1,10 +1,10 @@
 import { assert } from "@effect/vitest"
 import { Schema } from "effect"
-import type { Overview } from "../../../src/api/contract/system.ts"
-import { Overview as OverviewSchema } from "../../../src/api/contract/system.ts"
-import { Explanation as ExplanationSchema, Task as TaskSchema } from "../../../src/api/contract/tasks.ts"
-import type { Explanation, Task } from "../../../src/api/contract/tasks.ts"
-import type { WalletView } from "../../../src/api/contract/wallets.ts"
+import type { StatusReport } from "../../../src/operator/reports/status.ts"
+import { StatusReport as StatusSchema } from "../../../src/operator/reports/status.ts"
+import { Explanation as ExplanationSchema, TaskReport as TaskSchema } from "../../../src/operator/reports/tasks.ts"
+import type { Explanation, TaskReport } from "../../../src/operator/reports/tasks.ts"
+import type { WalletReport } from "../../../src/operator/reports/wallets.ts"
 import { address } from "../../../src/domain/Address.ts"
 import { usdc } from "../../../src/domain/Usdc.ts"
 import { type Look, plain } from "../../../src/cli/words/paint.ts"
@@ -23,7 +23,7 @@ export const ID = "b3319f58-1111-4222-8333-0123456789ab"
 /** A reason as long as any, with a word in it that fits no line, and a line end. */
 export const LONG = `the facilitator said: ${"x".repeat(150)}\nand then ${"a few words more, ".repeat(20)}`
 
-export const taskOf = (change: Partial<Task> = {}): Task => ({
+export const taskOf = (change: Partial<TaskReport> = {}): TaskReport => ({
   ...Schema.decodeSync(TaskSchema)(Sample.task("b3319f58")),
   id: ID,
   userAddress: ADDRESS,
@@ -32,8 +32,8 @@ export const taskOf = (change: Partial<Task> = {}): Task => ({
   ...change
 })
 
-export const overviewOf = (change: Partial<Overview> = {}): Overview => ({
-  ...Schema.decodeSync(OverviewSchema)(Sample.overview()),
+export const overviewOf = (change: Partial<StatusReport> = {}): StatusReport => ({
+  ...Schema.decodeSync(StatusSchema)(Sample.overview()),
   now: NOW,
   ...change
 })
@@ -43,7 +43,7 @@ export const explanationOf = (change: Partial<Explanation> = {}): Explanation =>
   ...change
 })
 
-export const walletOf = (change: Partial<WalletView> = {}): WalletView => ({
+export const walletOf = (change: Partial<WalletReport> = {}): WalletReport => ({
   command: "wallet",
   id: ID,
   userAddress: ADDRESS,

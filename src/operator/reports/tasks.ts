@@ -1,12 +1,12 @@
 import { Schema } from "effect"
 import { BATCH_STATUSES } from "../../domain/Batch.ts"
-import { QUANTITY_MAX, STATUSES } from "../../domain/Task.ts"
-import { Amount, Instant, Name, orNull, Whole } from "./values.ts"
+import { STATUSES } from "../../domain/Task.ts"
+import { Amount, Instant, orNull, Whole } from "./values.ts"
 
 export const Status = Schema.Literals(STATUSES)
 
 /** A row of `ai_agent_tasks` and what the executor knows beside it. Sound or not: texts are as they are stored. */
-export const Task = Schema.Struct({
+export const TaskReport = Schema.Struct({
   id: Schema.String,
   status: Status,
   /** Why it waits for a person, and since when. */
@@ -40,52 +40,16 @@ export const Task = Schema.Struct({
   /** Nothing is done for it before this time. */
   nextActionAt: orNull(Instant)
 })
-export type Task = typeof Task.Type
-export type TaskJson = typeof Task.Encoded
+export type TaskReport = typeof TaskReport.Type
+export type TaskJson = typeof TaskReport.Encoded
 
-export const PAGE_MAX = 200
-
-/** `status` may be several, with commas between them. */
-export const TaskQuery = Schema.Struct({
-  status: Schema.optionalKey(
-    Schema.String.check(
-      Schema.makeFilter(
-        (text) =>
-          text.split(",").every((status) => STATUSES.some((one) => one === status)) ||
-          `expected ${STATUSES.join(", ")}, or several of them with commas between them`
-      )
-    )
-  ),
-  user: Schema.optionalKey(Schema.String.check(Schema.isPattern(/^0x[0-9a-fA-F]{40}$/))),
-  token: Schema.optionalKey(Schema.String.check(Schema.isPattern(/^0x[0-9a-fA-F]{40}$/))),
-  /** The agent wallet: its id, its user's address, or its own. */
-  wallet: Schema.optionalKey(Name),
-  held: Schema.optionalKey(Schema.Literals(["true", "false"])),
-  limit: Schema.optionalKey(
-    Schema.NumberFromString.check(Schema.isInt(), Schema.isBetween({ minimum: 1, maximum: PAGE_MAX }))
-  ),
-  /** `next` of the page before. */
-  cursor: Schema.optionalKey(Schema.String.check(Schema.isMaxLength(80)))
-})
-
-export const TaskPage = Schema.Struct({
+export const TaskList = Schema.Struct({
   /** Newest first. */
-  tasks: Schema.Array(Task),
+  tasks: Schema.Array(TaskReport),
   /** The `cursor` of the next page. */
   next: orNull(Schema.String)
 })
-export type TaskPage = typeof TaskPage.Type
-
-export const NewTask = Schema.Struct({
-  /** A UUID of the caller's own: the same request twice makes one order. */
-  id: Schema.optionalKey(Schema.String.check(Schema.isUUID())),
-  /** The person. They must have an agent wallet. */
-  userAddress: Schema.String.check(Schema.isPattern(/^0x[0-9a-fA-F]{40}$/)),
-  tokenAddress: Schema.String.check(Schema.isPattern(/^0x[0-9a-fA-F]{40}$/)),
-  quantity: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: QUANTITY_MAX })),
-  /** Default: what the mint server asks now. */
-  pricePerMint: Schema.optionalKey(Amount)
-})
+export type TaskList = typeof TaskList.Type
 
 /** One thing that happened to an order, in words. */
 export const Step = Schema.Struct({
@@ -100,7 +64,7 @@ export const Step = Schema.Struct({
 export type Step = typeof Step.Type
 
 /** One payment and the mints that it buys. */
-export const Batch = Schema.Struct({
+export const BatchReport = Schema.Struct({
   number: Schema.Int,
   status: Schema.Literals(BATCH_STATUSES),
   since: Instant,
@@ -122,7 +86,7 @@ export const Batch = Schema.Struct({
 /** Everything that answers "I paid, where are my tokens?". */
 export const Explanation = Schema.Struct({
   command: Schema.Literal("explain"),
-  task: Task,
+  task: TaskReport,
   /** What there is to say, in one sentence. */
   summary: Schema.String,
   /** The money of its wallet; what is on chain is `null` where the chain does not answer. */
@@ -137,7 +101,7 @@ export const Explanation = Schema.Struct({
   }),
   /** In order of time. */
   steps: Schema.Array(Step),
-  batches: Schema.Array(Batch),
+  batches: Schema.Array(BatchReport),
   /** What happens next and when, or why nothing does, and what a person can do. */
   next: Schema.Struct({
     text: Schema.String,

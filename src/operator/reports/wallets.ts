@@ -1,10 +1,10 @@
 import { Schema } from "effect"
 import { Address } from "../../domain/Address.ts"
-import { Task } from "./tasks.ts"
-import { Amount, Instant, Name, orNull, Why, Whole } from "./values.ts"
+import { TaskReport } from "./tasks.ts"
+import { Amount, Instant, orNull, Whole } from "./values.ts"
 
 /** One agent wallet: what the chain shows beside what the ledger says. */
-export const WalletView = Schema.Struct({
+export const WalletReport = Schema.Struct({
   command: Schema.Literal("wallet"),
   id: Schema.String,
   userAddress: Address,
@@ -24,7 +24,7 @@ export const WalletView = Schema.Struct({
   /** What is certainly free: on chain, and reserved for nothing. */
   credit: orNull(Amount),
   /** Open orders, newest first. */
-  tasks: Schema.Array(Task),
+  tasks: Schema.Array(TaskReport),
   /** Newest first. */
   deposits: Schema.Array(
     Schema.Struct({
@@ -60,22 +60,15 @@ export const WalletView = Schema.Struct({
     })
   )
 })
-export type WalletView = typeof WalletView.Type
+export type WalletReport = typeof WalletReport.Type
 
-/** Neither token nor wallet: everything. */
-export const PauseBody = Schema.Struct({
-  why: Why,
-  token: Schema.optionalKey(Schema.String.check(Schema.isPattern(/^0x[0-9a-fA-F]{40}$/))),
-  wallet: Schema.optionalKey(Name)
-})
-
-export const Pause = Schema.Struct({
+export const PauseReport = Schema.Struct({
   /** `all`, `token:0x…` or `wallet:<id>`. */
   scope: Schema.String,
   reason: Schema.String,
   since: Instant
 })
-export type Pause = typeof Pause.Type
+export type PauseReport = typeof PauseReport.Type
 
 /** What is paused now, after what was asked for was done. */
 export const Paused = Schema.Struct({
@@ -83,6 +76,6 @@ export const Paused = Schema.Struct({
   /** What this request was about, and whether it changed anything. */
   scope: orNull(Schema.String),
   did: Schema.Boolean,
-  pauses: Schema.Array(Pause)
+  pauses: Schema.Array(PauseReport)
 })
 export type Paused = typeof Paused.Type

@@ -1,30 +1,7 @@
 import { Schema } from "effect"
-import { HttpApiSchema } from "effect/http-api"
-import { Pause } from "./wallets.ts"
-import { Status, Task } from "./tasks.ts"
+import { PauseReport } from "./wallets.ts"
+import { Status, TaskReport } from "./tasks.ts"
 import { Amount, Instant, orNull, Whole } from "./values.ts"
-
-/** Whether the loops go round. */
-const healthWhere = <const A extends boolean>(alive: A) =>
-  Schema.Struct({
-    alive: Schema.Literal(alive),
-    loops: Schema.Array(
-      Schema.Struct({
-        name: Schema.String,
-        alive: Schema.Boolean,
-        intervalMs: Schema.Number,
-        /** When it last began or ended a round. */
-        lastProgress: orNull(Instant),
-        /** How the last round ended: `done`, `failed`, `defect`; why, where it did not go well. */
-        outcome: orNull(Schema.String),
-        problem: orNull(Schema.String)
-      })
-    )
-  })
-/** 200 or 503. */
-export const Alive = healthWhere(true)
-export const Dead = healthWhere(false).pipe(HttpApiSchema.status(503))
-export type Health = typeof Alive.Type | typeof Dead.Type
 
 const Part = {
   ok: Schema.Boolean,
@@ -41,7 +18,7 @@ export const Sweep = Schema.Struct({
 })
 
 /** Whether everything that is needed answers. */
-const readinessWhere = <R extends Schema.Constraint>(ready: R) =>
+export const readinessWhere = <R extends Schema.Constraint>(ready: R) =>
   Schema.Struct({
     ready,
     checkedAt: Instant,
@@ -57,9 +34,6 @@ const readinessWhere = <R extends Schema.Constraint>(ready: R) =>
     /** What outside this program keeps its work waiting now. Not `ok`: no money can move while it lasts. */
     incidents: Schema.Array(Schema.Struct({ ok: Schema.Boolean, problem: Schema.String, since: Instant }))
   })
-/** 200 or 503, or either as a part of something else. */
-export const Ready = readinessWhere(Schema.Literal(true))
-export const Unready = readinessWhere(Schema.Literal(false)).pipe(HttpApiSchema.status(503))
 export const Readiness = readinessWhere(Schema.Boolean)
 export type Readiness = typeof Readiness.Type
 
@@ -72,7 +46,7 @@ export const Version = Schema.Struct({
 })
 
 /** One step of an order, a payment, a deposit, a refund or a decision. */
-export const Event = Schema.Struct({
+export const EventReport = Schema.Struct({
   id: Schema.Int,
   at: Instant,
   /** `task.funded`, `batch.paid`, `deposit.arrived`, `refund.signed`, `decision.made`, `wallet.stopped`, … */
@@ -82,8 +56,8 @@ export const Event = Schema.Struct({
   batch: orNull(Schema.Int),
   detail: Schema.Record(Schema.String, Schema.Union([Schema.String, Schema.Number, Schema.Null]))
 })
-export type Event = typeof Event.Type
-export type EventJson = typeof Event.Encoded
+export type EventReport = typeof EventReport.Type
+export type EventJson = typeof EventReport.Encoded
 
 /** Something that waits for a person, or might soon. */
 export const Attention = Schema.Struct({
@@ -101,7 +75,7 @@ export const Attention = Schema.Struct({
 export type Attention = typeof Attention.Type
 
 /** What runs now, for the page and for `status`. */
-export const Overview = Schema.Struct({
+export const StatusReport = Schema.Struct({
   command: Schema.Literal("status"),
   now: Instant,
   version: Version,
@@ -124,15 +98,15 @@ export const Overview = Schema.Struct({
     cancelled: Schema.Int
   }),
   /** Open orders, newest first, at most 100, and how many there are. */
-  open: Schema.Array(Task),
+  open: Schema.Array(TaskReport),
   openCount: Schema.Int,
   /** At most 100. */
   attention: Schema.Array(Attention),
   attentionCount: Schema.Int,
   /** The newest events, newest first, at most 12. */
-  lately: Schema.Array(Event),
+  lately: Schema.Array(EventReport),
   readiness: Readiness,
-  pauses: Schema.Array(Pause)
+  pauses: Schema.Array(PauseReport)
 })
-export type Overview = typeof Overview.Type
-export type OverviewJson = typeof Overview.Encoded
+export type StatusReport = typeof StatusReport.Type
+export type StatusJson = typeof StatusReport.Encoded

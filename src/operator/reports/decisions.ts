@@ -1,34 +1,6 @@
 import { Schema } from "effect"
 import { Address } from "../../domain/Address.ts"
-import { Amount, Name, orNull, Why, Whole } from "./values.ts"
-
-/** What a person decides about a task. */
-export const WhyBody = Schema.Struct({ why: Why })
-export const AdoptBody = Schema.Struct({
-  why: Why,
-  mints: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 1000 })))
-})
-export const ResolveBody = Schema.Struct({
-  why: Why,
-  as: Schema.Literals(["delivered", "replaced", "again", "failed"]),
-  batch: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 1000 }))),
-  mints: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 1000 })))
-})
-export const RefundBody = Schema.Struct({
-  /** Default: all that is free. With `confirm` it must be there. */
-  amount: Schema.optionalKey(Amount),
-  /** With `confirm` it must be there, and be the wallet's user: who confirms has read who gets it. */
-  to: Schema.optionalKey(Name),
-  /** Without it, it is only told what would be done. */
-  confirm: Schema.optionalKey(Schema.Boolean),
-  why: Schema.optionalKey(Why)
-})
-
-export const WithdrawBody = Schema.Struct({
-  /** The id of the refund, or the first eight digits of it. */
-  refund: Name,
-  why: Why
-})
+import { Amount, orNull, Whole } from "./values.ts"
 
 export const Created = Schema.Struct({
   command: Schema.Literal("create"),
@@ -41,6 +13,7 @@ export const Created = Schema.Struct({
   pricePerMint: Amount,
   quantity: Schema.Int
 })
+export type Created = typeof Created.Type
 
 export const Cancelled = Schema.Struct({
   command: Schema.Literal("cancel"),
@@ -48,6 +21,7 @@ export const Cancelled = Schema.Struct({
   message: Schema.String,
   credit: orNull(Amount)
 })
+export type Cancelled = typeof Cancelled.Type
 
 export const Retried = Schema.Struct({
   command: Schema.Literal("retry"),
@@ -56,6 +30,7 @@ export const Retried = Schema.Struct({
   mints: Schema.Int,
   cost: Amount
 })
+export type Retried = typeof Retried.Type
 
 export const Adopted = Schema.Struct({
   command: Schema.Literal("adopt"),
@@ -65,6 +40,7 @@ export const Adopted = Schema.Struct({
   cost: Amount,
   paid: Amount
 })
+export type Adopted = typeof Adopted.Type
 
 export const Resolved = Schema.Struct({
   command: Schema.Literal("resolve"),
@@ -79,6 +55,7 @@ export const Resolved = Schema.Struct({
   setAside: Schema.Int,
   failed: Schema.Boolean
 })
+export type Resolved = typeof Resolved.Type
 
 export const Reopened = Schema.Struct({
   command: Schema.Literal("resolve"),
@@ -88,8 +65,9 @@ export const Reopened = Schema.Struct({
   balance: Amount,
   block: Whole
 })
+export type Reopened = typeof Reopened.Type
 
-export const Refunding = Schema.Struct({
+export const RefundReport = Schema.Struct({
   command: Schema.Literal("refund"),
   wallet: Address,
   to: Address,
@@ -104,6 +82,7 @@ export const Refunding = Schema.Struct({
   warnings: Schema.Array(Schema.String),
   refundId: orNull(Schema.String)
 })
+export type RefundReport = typeof RefundReport.Type
 
 export const Withdrawn = Schema.Struct({
   command: Schema.Literal("withdraw"),
@@ -113,6 +92,7 @@ export const Withdrawn = Schema.Struct({
   /** What is the wallet's credit again. */
   amount: Amount
 })
+export type Withdrawn = typeof Withdrawn.Type
 
 export const Reconciled = Schema.Struct({
   command: Schema.Literal("reconcile"),
@@ -132,3 +112,4 @@ export const Reconciled = Schema.Struct({
   }),
   differences: Schema.Array(Schema.Struct({ wallet: Address, what: Schema.String }))
 })
+export type Reconciled = typeof Reconciled.Type

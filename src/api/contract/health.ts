@@ -1,0 +1,30 @@
+import { Schema } from "effect"
+import { HttpApiSchema } from "effect/http-api"
+import { readinessWhere } from "../../operator/reports/status.ts"
+import { Instant, orNull } from "../../operator/reports/values.ts"
+
+/** Whether the loops go round. */
+const healthWhere = <const A extends boolean>(alive: A) =>
+  Schema.Struct({
+    alive: Schema.Literal(alive),
+    loops: Schema.Array(
+      Schema.Struct({
+        name: Schema.String,
+        alive: Schema.Boolean,
+        intervalMs: Schema.Number,
+        /** When it last began or ended a round. */
+        lastProgress: orNull(Instant),
+        /** How the last round ended: `done`, `failed`, `defect`; why, where it did not go well. */
+        outcome: orNull(Schema.String),
+        problem: orNull(Schema.String)
+      })
+    )
+  })
+/** 200 or 503. */
+export const Alive = healthWhere(true)
+export const Dead = healthWhere(false).pipe(HttpApiSchema.status(503))
+export type Health = typeof Alive.Type | typeof Dead.Type
+
+/** 200 or 503. */
+export const Ready = readinessWhere(Schema.Literal(true))
+export const Unready = readinessWhere(Schema.Literal(false)).pipe(HttpApiSchema.status(503))
