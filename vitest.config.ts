@@ -33,7 +33,7 @@ const onPostgres = [
   "test/{defects,scenarios}.test.ts",
   "test/{api,executor,ledger,operator}/**/*.test.ts",
   "test/docs/greps.test.ts",
-  "test/checks/{database,doctor,migrations}.test.ts",
+  "test/checks/{database,doctor,keys,migrations}.test.ts",
   "test/ops/metrics.test.ts"
 ]
 

@@ -23,7 +23,7 @@ import * as Tracing from "./ops/tracing.ts"
 import * as Database from "./ledger/Database.ts"
 import { layerAsIs, layerFor } from "./ledger/prepare.ts"
 import { TaskRepo } from "./ledger/TaskRepo.ts"
-import { checkKeySample } from "./executor/keySample.ts"
+import { checkEncryptionKey } from "./checks/keys.ts"
 import { UsdcCode } from "./executor/UsdcCode.ts"
 import * as WalletActors from "./executor/WalletActors.ts"
 
@@ -66,7 +66,7 @@ export const monitor = <E, R>(afterStart: Effect.Effect<void, E, R>) =>
 
 /** The loops, and the page and the API beside them, where the key is that of the wallets. */
 export const executor = <E, R>(afterStart: Effect.Effect<void, E, R>) =>
-  Effect.andThen(checkKeySample, Effect.raceFirst(monitor(afterStart), serve))
+  Effect.andThen(checkEncryptionKey, Effect.raceFirst(monitor(afterStart), serve))
 
 /** The executor against a chain, a mint server and a database that exist already. */
 const deployed = Effect.gen(function* () {

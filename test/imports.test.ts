@@ -85,7 +85,7 @@ const MAY_IMPORT: Readonly<Record<string, ReadonlyArray<string>>> = {
   ops: ["domain", "config", "contracts"],
   executor: ["domain", "config", "ops", "contracts"],
   operator: ["domain", "config", "ops", "contracts"],
-  api: ["domain", "config", "ops", "operator", "contracts"],
+  api: ["domain", "config", "ops", "operator", "checks", "contracts"],
   checks: ["domain", "config", "ops", "contracts", "chain", "ledger", "mint", "sandbox"],
   cli: ["domain", "config", "ops", "operator", "checks", "contracts", "App.ts", "sandbox", "api", "guard.js"],
   sandbox: ["domain", "config", "ops", "contracts", "App.ts"],

@@ -7,7 +7,7 @@ import { DecisionRepo } from "../ledger/DecisionRepo.ts"
 import type { LedgerError } from "../ledger/TaskRepo.ts"
 import { type AttentionItem, type LedgerFigures, WatchRepo } from "../ledger/WatchRepo.ts"
 import type * as System from "../operator/reports/status.ts"
-import { Readiness } from "./readiness.ts"
+import { Readiness } from "../checks/Readiness.ts"
 import { attentionOf, eventOf, incidentOf, taskOf } from "./views.ts"
 
 /** Every page asks at every event: they share an answer. */

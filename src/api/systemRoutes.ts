@@ -5,7 +5,7 @@ import * as Progress from "../ops/Progress.ts"
 import { Api } from "./contract/Api.ts"
 import type { Readiness as Answer } from "../operator/reports/status.ts"
 import { Overview } from "./overview.ts"
-import { Readiness } from "./readiness.ts"
+import { Readiness } from "../checks/Readiness.ts"
 
 /** What anybody may ask: no word of any order or person. */
 export const layer = HttpApiBuilder.group(

@@ -11,11 +11,11 @@ import { makeEndpoint } from "./endpoint.ts"
 import { began } from "./metrics.ts"
 import { makeFindMints, makeReadPortion, makeReadRemainingSupply } from "./mintToken.ts"
 import { makeNodes } from "./nodes.ts"
-import { codeOf } from "./questions.ts"
+import { codeOf } from "./rpcCalls.ts"
 import { makeReadMined } from "./receipts.ts"
 import { makeRpc } from "./rpc.ts"
 import { makeSender } from "./sender.ts"
-import { checkEndpoints, checkUsdc, makeVouch } from "./startChecks.ts"
+import { checkEndpoints, checkUsdc, makeVerifyEndpoint } from "./startChecks.ts"
 import { makeUsdcCode, makeUsdcCodes } from "./usdcCode.ts"
 import { makeUsdcState } from "./usdcState.ts"
 import { makeFindDeposits, makeFindSpending, makePaidSince } from "./transfers.ts"
@@ -33,7 +33,7 @@ const make = Effect.gen(function* () {
 
   yield* began(endpoints.map(({ host }) => host))
   const { genesis, answering } = yield* checkEndpoints(endpoints, network, rpcTimeout)
-  const rpc = yield* makeRpc({ endpoints, vouch: makeVouch(network, genesis, answering), rpcTimeout })
+  const rpc = yield* makeRpc({ endpoints, verifyEndpoint: makeVerifyEndpoint(network, genesis, answering), rpcTimeout })
   yield* checkUsdc(rpc, network)
   const confirmed = yield* makeConfirmed(rpc, confirmations)
 

@@ -8,11 +8,11 @@ import * as Log from "../ops/Log.ts"
 import { DoubtfulAnswer, type Log as EventLog } from "./answers.ts"
 import type { AuthorizationQuery, ChainClient, ChainError } from "./ChainClient.ts"
 import type { Confirmed } from "./confirmed.ts"
-import { type Question, REQUESTS_PER_BATCH } from "./endpoint.ts"
+import { type RpcCall, REQUESTS_PER_BATCH } from "./endpoint.ts"
 import { BLOCKS_SEARCHED_MAX, findLogs, TOPICS_PER_FILTER } from "./logs.ts"
 import { CONCURRENT_CALLS, read, readAllAt } from "./multicall.ts"
 import { pairUses, type Use } from "./pairing.ts"
-import { receiptOf } from "./questions.ts"
+import { receiptOf } from "./rpcCalls.ts"
 import { DOUBT_LASTS_MS, type Rpc } from "./rpc.ts"
 import {
   AUTHORIZATION_CANCELED,
@@ -188,7 +188,7 @@ const isAboutOne = ({ reason }: ChainError): boolean => reason === "Doubtful" ||
  * may count logs otherwise. A receipt that lacks one of them, or its transfer, contradicts the log.
  */
 const paymentsIn =
-  (usdc: UsdcContract, spent: ReadonlyArray<SpentNonce>): Question<ReadonlyArray<[string, AuthorizationOutcome]>> =>
+  (usdc: UsdcContract, spent: ReadonlyArray<SpentNonce>): RpcCall<ReadonlyArray<[string, AuthorizationOutcome]>> =>
   async (node) => {
     const tx = Arr.getUnsafe(spent, 0).event.tx
     const { succeeded, block, logs } = await receiptOf(tx)(node)

@@ -2,7 +2,7 @@ import { type Context, Effect } from "effect"
 import type { Block } from "../domain/Block.ts"
 import * as Clocks from "../ops/Clocks.ts"
 import * as Incidents from "../ops/Incidents.ts"
-import type { Doubt } from "./rpc.ts"
+import type { Validate } from "./rpc.ts"
 
 const KEY = "block-time"
 
@@ -10,7 +10,7 @@ const KEY = "block-time"
  * Doubts a block that is minutes ahead of every clock that can be asked: by its time orders would be cancelled, and
  * payments signed that are valid until then.
  */
-export const blockTimeDoubt: Effect.Effect<Doubt<{ readonly block: Block }>> = Effect.map(
+export const blockTimeDoubt: Effect.Effect<Validate<{ readonly block: Block }>> = Effect.map(
   Clocks.latestBelievableMs,
   (latestMs) =>
     ({ block }) =>

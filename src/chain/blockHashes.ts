@@ -1,7 +1,7 @@
 import { Array as Arr, Effect } from "effect"
 import type { ChainClient } from "./ChainClient.ts"
 import { REQUESTS_PER_BATCH } from "./endpoint.ts"
-import { blockAt } from "./questions.ts"
+import { blockAt } from "./rpcCalls.ts"
 import type { Rpc } from "./rpc.ts"
 
 export const makeReadHashes = (rpc: Rpc): ChainClient["Service"]["readHashes"] =>

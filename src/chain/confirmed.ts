@@ -4,8 +4,8 @@ import type { ChainClient, ChainError } from "./ChainClient.ts"
 import { endNoTime, tellNoTime } from "./believable.ts"
 import { readAt } from "./multicall.ts"
 import { newest } from "./nodes.ts"
-import { headNumber } from "./questions.ts"
-import type { Doubt, Rpc, Single } from "./rpc.ts"
+import { headNumber } from "./rpcCalls.ts"
+import type { Validate, Rpc, Single } from "./rpc.ts"
 
 /** Reads at the newest block that counts. */
 export interface Confirmed {
@@ -85,7 +85,7 @@ export const makeConfirmedBlock = (rpc: Rpc, confirmed: Confirmed): ChainClient[
 
 /** Why a node with this head cannot speak about `block`. */
 export const isBehind =
-  (block: bigint): Doubt<bigint> =>
+  (block: bigint): Validate<bigint> =>
   (head) =>
     head >= block
       ? undefined

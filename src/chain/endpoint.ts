@@ -5,14 +5,14 @@ import { classify, type Fault, hostOf } from "./classify.ts"
 import { largest, type PageSize } from "./pageSize.ts"
 
 /** What is asked of one node. It may throw; whatever is thrown is classified. */
-export type Question<A> = (node: Client) => Promise<A>
+export type RpcCall<A> = (node: Client) => Promise<A>
 
 /** One RPC URL. */
 export interface Endpoint {
   /** Host and port: paths, queries and credentials carry API keys and are never shown. */
   readonly host: string
   /** Asks this node and no other, without time limit or retry. Interruption aborts the HTTP request. */
-  readonly ask: <A>(question: Question<A>) => Effect.Effect<A, Fault>
+  readonly ask: <A>(question: RpcCall<A>) => Effect.Effect<A, Fault>
   /** What it was found to take of `eth_getLogs`. */
   readonly pageSize: Ref.Ref<PageSize>
 }

@@ -5,11 +5,11 @@ import { blockTimeDoubt } from "./believable.ts"
 import { ChainError } from "./ChainClient.ts"
 import type { Fault } from "./classify.ts"
 import { isBehind } from "./confirmed.ts"
-import { type Endpoint, type Question, REQUESTS_PER_BATCH } from "./endpoint.ts"
+import { type Endpoint, type RpcCall, REQUESTS_PER_BATCH } from "./endpoint.ts"
 import { CONCURRENT_CALLS } from "./multicall.ts"
 import { afterPage, afterRefusal, BLOCKS_PER_PAGE_MAX, BLOCKS_PER_SLOW_PAGE_MIN, HALVINGS_MAX } from "./pageSize.ts"
-import { blockAt, headNumber, logsOf } from "./questions.ts"
-import { type Doubt, failIf, type Rpc } from "./rpc.ts"
+import { blockAt, headNumber, logsOf } from "./rpcCalls.ts"
+import { type Validate, failIf, type Rpc } from "./rpc.ts"
 
 /** Three months of Base. What is older needs an archive and a person. */
 export const BLOCKS_SEARCHED_MAX = 4_000_000n
@@ -125,7 +125,7 @@ interface LogsAndHead<A> {
 
 /** A node gives what it has of a range and says nothing of the blocks that it lacks, so its head is asked with it. */
 const logsAndHead =
-  <A>(page: LogFilter, decode: (log: Log) => A): Question<LogsAndHead<A>> =>
+  <A>(page: LogFilter, decode: (log: Log) => A): RpcCall<LogsAndHead<A>> =>
   async (node) => {
     const [logs, head] = await Promise.all([logsOf(page)(node), headNumber(node)])
     return { logs: logs.map(decode), head, newest: newestOf(logs) }
@@ -140,7 +140,7 @@ const newestOf = (logs: ReadonlyArray<Log>): Block | undefined =>
     )
 
 const isShort =
-  ({ toBlock }: LogFilter): Doubt<LogsAndHead<unknown>> =>
+  ({ toBlock }: LogFilter): Validate<LogsAndHead<unknown>> =>
   ({ head }) =>
     isBehind(toBlock)(head)
 
@@ -152,7 +152,7 @@ export const withTimes = Effect.fnUntraced(function* <L extends Pick<Log, "block
 ): Effect.fn.Return<ReadonlyArray<L & { readonly timeMs: number }>, ChainError> {
   const untimed = Arr.dedupe(logs.filter(({ timeMs }) => timeMs === undefined).map(({ block }) => block))
   const isTooLate = yield* blockTimeDoubt
-  const isDoubtful: Doubt<ReadonlyArray<Block>> = (told) =>
+  const isDoubtful: Validate<ReadonlyArray<Block>> = (told) =>
     told.map((block) => isTooLate({ block })).find((fault) => fault !== undefined)
   const blocks = yield* Effect.forEach(
     Arr.chunksOf(untimed, REQUESTS_PER_BATCH),

@@ -17,9 +17,9 @@ import type { Block } from "../domain/Block.ts"
 import { DoubtfulAnswer } from "./answers.ts"
 import { blockTimeDoubt } from "./believable.ts"
 import { ChainError } from "./ChainClient.ts"
-import type { Question } from "./endpoint.ts"
-import { secondsToMs } from "./questions.ts"
-import type { Doubt, Rpc } from "./rpc.ts"
+import type { RpcCall } from "./endpoint.ts"
+import { secondsToMs } from "./rpcCalls.ts"
+import type { Validate, Rpc } from "./rpc.ts"
 
 /** At the same address on Base, Base Sepolia and the sandbox's chain. Source: github.com/mds1/multicall3. */
 export const MULTICALL3 = address("0xcA11bde05977b3631167028862bE2a173976CA11")
@@ -81,7 +81,7 @@ const BLOCK_TIMESTAMP = read(MULTICALL3, multicallAbi, "getCurrentBlockTimestamp
  * Without `blockNumber`: the node's newest block.
  */
 export const aggregate =
-  <A>(reads: ReadonlyArray<Read<A>>, blockNumber?: bigint): Question<Answers<A>> =>
+  <A>(reads: ReadonlyArray<Read<A>>, blockNumber?: bigint): RpcCall<Answers<A>> =>
   async (node) => {
     const calls = [BLOCK_NUMBER, BLOCK_TIMESTAMP, ...reads].map(({ target, data }) => ({
       target,
@@ -118,10 +118,10 @@ export const readAt = Effect.fnUntraced(function* <A>(
   operation: string,
   reads: ReadonlyArray<Read<A>>,
   number: bigint,
-  doubt?: Doubt<Answers<A>>
+  doubt?: Validate<Answers<A>>
 ): Effect.fn.Return<Answers<A>, ChainError> {
   const isTooLate = yield* blockTimeDoubt
-  const isDoubtful: Doubt<Answers<A>> = (answer) => isTooLate(answer) ?? doubt?.(answer)
+  const isDoubtful: Validate<Answers<A>> = (answer) => isTooLate(answer) ?? doubt?.(answer)
   // Nothing to read still asks for the block.
   const chunks = Arr.isReadonlyArrayNonEmpty(reads) ? Arr.chunksOf(reads, READS_PER_CALL) : Arr.of(reads)
   const parts = yield* Effect.forEach(chunks, (chunk) => rpc.ask(operation, aggregate(chunk, number), isDoubtful), {
@@ -156,7 +156,7 @@ export const readAllAt = Effect.fnUntraced(function* <A, B = never>(
   }
 })
 
-const isIncomplete: Doubt<Answers<unknown>> = ({ block, answers }) => {
+const isIncomplete: Validate<Answers<unknown>> = ({ block, answers }) => {
   const missing = answers.filter(Option.isNone).length
   if (missing === 0) return undefined
   const detail = `no readable answer to ${missing} of ${answers.length} reads in block ${block.number}`

@@ -1,6 +1,6 @@
 import { Clock, Duration, Effect, Schema } from "effect"
 import type { NodeHealth } from "./ChainClient.ts"
-import type { Endpoint, Question } from "./endpoint.ts"
+import type { Endpoint, RpcCall } from "./endpoint.ts"
 import { withTimeout } from "./rpc.ts"
 
 /** Whoever asks how the nodes are wants to know it now: one that takes longer is no help to a sweep either. */
@@ -10,7 +10,7 @@ const Quantity = Schema.String.check(Schema.isPattern(/^0x[0-9a-f]{1,64}$/))
 const decodeHeader = Schema.decodeUnknownSync(Schema.Struct({ number: Quantity, timestamp: Quantity }))
 
 /** The newest block of a node. Source: github.com/ethereum/execution-apis, `eth_getBlockByNumber`. */
-export const newest: Question<Pick<NodeHealth, "head" | "headTimeMs">> = async (node) => {
+export const newest: RpcCall<Pick<NodeHealth, "head" | "headTimeMs">> = async (node) => {
   const header = decodeHeader(await node.request({ method: "eth_getBlockByNumber", params: ["latest", false] }))
   return { head: BigInt(header.number), headTimeMs: Number(BigInt(header.timestamp)) * 1000 }
 }

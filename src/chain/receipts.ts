@@ -4,7 +4,7 @@ import type { ChainClient, ChainError, Mined } from "./ChainClient.ts"
 import type { Confirmed } from "./confirmed.ts"
 import { REQUESTS_PER_BATCH } from "./endpoint.ts"
 import { CONCURRENT_CALLS } from "./multicall.ts"
-import { findReceipt } from "./questions.ts"
+import { findReceipt } from "./rpcCalls.ts"
 import type { Rpc } from "./rpc.ts"
 
 const OPERATION = "look up transactions"

@@ -3,11 +3,11 @@ import * as Incidents from "../ops/Incidents.ts"
 import * as Log from "../ops/Log.ts"
 import { ChainError, type ChainErrorReason } from "./ChainClient.ts"
 import type { Fault } from "./classify.ts"
-import type { Endpoint, Question } from "./endpoint.ts"
+import type { Endpoint, RpcCall } from "./endpoint.ts"
 import { countRetry, measured } from "./metrics.ts"
 
 /** Why an answer proves nothing, or `undefined` where it does. */
-export type Doubt<A> = (answer: A) => Fault | undefined
+export type Validate<A> = (answer: A) => Fault | undefined
 
 /** The list of RPC URLs as one node that fails over. */
 export interface Rpc {
@@ -15,7 +15,7 @@ export interface Rpc {
    * Asks until an endpoint gives an answer that is not in doubt, within `RPC_TIMEOUT`, failover and retries included.
    * `operation` is what an error says was attempted.
    */
-  readonly ask: <A>(operation: string, question: Question<A>, doubt?: Doubt<A>) => Effect.Effect<A, ChainError>
+  readonly ask: <A>(operation: string, question: RpcCall<A>, doubt?: Validate<A>) => Effect.Effect<A, ChainError>
   /** The same where what is asked depends on which endpoint is asked. `attempt` is given the endpoint's share of the time. */
   readonly askBy: <A>(
     operation: string,
@@ -70,17 +70,17 @@ interface Options {
   /** In the order in which they are to be tried. */
   readonly endpoints: Arr.NonEmptyReadonlyArray<Endpoint>
   /** Fails where an endpoint must not be believed. Runs before each question, so it must be cheap once it has passed. */
-  readonly vouch: (endpoint: Endpoint) => Effect.Effect<void, Fault>
+  readonly verifyEndpoint: (endpoint: Endpoint) => Effect.Effect<void, Fault>
   readonly rpcTimeout: Duration.Duration
 }
 
 export const makeRpc = Effect.fnUntraced(function* (options: Options): Effect.fn.Return<Rpc> {
-  const { endpoints, vouch, rpcTimeout } = options
+  const { endpoints, verifyEndpoint, rpcTimeout } = options
   const { inOrder, keep } = yield* makeOrder(endpoints)
   const share = Duration.divideUnsafe(rpcTimeout, endpoints.length)
 
   const askOne = <A>(endpoint: Endpoint, attempt: Attempt<A>): Effect.Effect<A, Fault> =>
-    vouch(endpoint).pipe(
+    verifyEndpoint(endpoint).pipe(
       Effect.andThen(attempt(endpoint)),
       withTimeout(share),
       measured(endpoint.host),
@@ -127,7 +127,7 @@ export const makeRpc = Effect.fnUntraced(function* (options: Options): Effect.fn
     askBy(operation, (endpoint) => Effect.tap(endpoint.ask(question), failIf(doubt)))
 
   const alone = Effect.fnUntraced(function* (endpoint: Endpoint): Effect.fn.Return<Single> {
-    return { host: endpoint.host, rpc: yield* makeRpc({ endpoints: [endpoint], vouch, rpcTimeout }) }
+    return { host: endpoint.host, rpc: yield* makeRpc({ endpoints: [endpoint], verifyEndpoint, rpcTimeout }) }
   })
 
   const apart = Effect.flatMap(inOrder, (order) => Effect.forEach(order, alone))
@@ -180,7 +180,7 @@ const retried = <A, R>(round: Effect.Effect<A, ChainError, R>): Effect.Effect<A,
 const believe = () => undefined
 
 export const failIf =
-  <A>(doubt: Doubt<A>) =>
+  <A>(doubt: Validate<A>) =>
   (answer: A): Effect.Effect<void, Fault> => {
     const fault = doubt(answer)
     return fault === undefined ? Effect.void : Effect.fail(fault)

@@ -10,7 +10,7 @@ import type { ChainClient, ChainError, Spending, TransferQuery } from "./ChainCl
 import type { Confirmed } from "./confirmed.ts"
 import { byPosition, findLogs, TOPICS_PER_FILTER, withTimes } from "./logs.ts"
 import { pairUses, type Use } from "./pairing.ts"
-import { blockAt } from "./questions.ts"
+import { blockAt } from "./rpcCalls.ts"
 import { DOUBT_LASTS_MS, type Rpc } from "./rpc.ts"
 import { AUTHORIZATION_USED, decodeTransfer, topicOf, type Transfer, TRANSFER } from "./usdc.ts"
 

@@ -3,7 +3,7 @@ import { numberToHex, type Hex } from "viem"
 import type { UsdcContract } from "../config/Network.ts"
 import type { ChainClient } from "./ChainClient.ts"
 import type { Confirmed } from "./confirmed.ts"
-import type { Question } from "./endpoint.ts"
+import type { RpcCall } from "./endpoint.ts"
 import type { Rpc } from "./rpc.ts"
 
 /**
@@ -19,7 +19,7 @@ const SLOTS = [
 const decodeWord = Schema.decodeUnknownSync(Schema.String.check(Schema.isPattern(/^0x[0-9a-f]{1,64}$/i)))
 
 const slotOf =
-  ({ address }: UsdcContract, slot: Hex, block: bigint | undefined): Question<bigint> =>
+  ({ address }: UsdcContract, slot: Hex, block: bigint | undefined): RpcCall<bigint> =>
   async (node) => {
     const at = block === undefined ? "latest" : numberToHex(block)
     return BigInt(decodeWord(await node.request({ method: "eth_getStorageAt", params: [address, slot, at] })))
@@ -27,7 +27,7 @@ const slotOf =
 
 /** The address of the code behind USDC, in lower case; `none` where USDC is no proxy. One HTTP request. */
 export const codeBehind =
-  (usdc: UsdcContract, block?: bigint): Question<string> =>
+  (usdc: UsdcContract, block?: bigint): RpcCall<string> =>
   async (node) => {
     const words = await Promise.all(SLOTS.map((slot) => slotOf(usdc, slot, block)(node)))
     const word = words.find((one) => one !== 0n)

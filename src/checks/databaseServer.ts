@@ -2,13 +2,13 @@ import { Clock, Effect, Option, Redacted, Schema } from "effect"
 import { SqlClient } from "effect/sql"
 import type { SettingsShape } from "../config/Settings.ts"
 import { counted } from "../domain/counted.ts"
-import { duration } from "../domain/time.ts"
-import { hostOf } from "../ops/Banner.ts"
+import { READ_ONLY } from "../domain/requirements.ts"
 import { CONNECTIONS_MAX, EXECUTOR } from "../ledger/Database.ts"
 import { readSoundness } from "../ledger/soundness.ts"
-import { type Finding, sayerOf } from "./Finding.ts"
+import { hostOf } from "../ops/Banner.ts"
+import { type Finding, reportOn } from "./Finding.ts"
 
-const say = sayerOf("database")
+const report = reportOn("database")
 
 const Server = Schema.Tuple([
   Schema.Struct({
@@ -34,56 +34,23 @@ export const server = Effect.fnUntraced(function* (settings: SettingsShape) {
     onSome: (url) => hostOf(Redacted.value(url))
   })
   return [
-    say.ok({ what: "connects", detail: `PostgreSQL ${version} at ${at} (${ms} ms)` }),
+    report.ok({ what: "connects", detail: `PostgreSQL ${version} at ${at} (${ms} ms)` }),
     encryption(settings, tls),
-    ...(read_only ? [readOnly] : []),
-    ...(yield* readSoundness).map(say.fail)
+    ...(read_only ? [report.fail(READ_ONLY)] : []),
+    ...(yield* readSoundness).map(report.fail)
   ]
-})
-
-const readOnly: Finding = say.fail({
-  what: "read only",
-  detail: "it takes no changes: this is a replica, or it was set so",
-  remedy: "Set DATABASE_URL to the primary server, or see default_transaction_read_only of its user."
 })
 
 const encryption = ({ databaseUrl }: SettingsShape, tls: string | null): Finding => {
   const what = "encryption"
-  if (tls !== null) return say.ok({ what, detail: tls })
+  if (tls !== null) return report.ok({ what, detail: tls })
   const host = Option.match(databaseUrl, {
     onNone: () => "localhost",
     onSome: (url) => URL.parse(Redacted.value(url))?.hostname ?? ""
   })
-  if (/^(localhost|127\.[0-9.]+|\[::1\]|)$/.test(host)) return say.ok({ what, detail: "none, on this machine" })
+  if (/^(localhost|127\.[0-9.]+|\[::1\]|)$/.test(host)) return report.ok({ what, detail: "none, on this machine" })
   const remedy = "Add ?sslmode=require to DATABASE_URL, unless nobody else is on that network."
-  return say.warn({ what, detail: "none: orders and encrypted keys travel in the clear", remedy })
-}
-
-/** How far the clock of the database may be from ours. Deadlines are the chain's; pauses and holds are by these two. */
-const SKEW_WARN_MS = 2_000
-const SKEW_FAIL_MS = 30_000
-
-const Now = Schema.Tuple([Schema.Struct({ now_ms: Schema.Number })])
-
-/** How far the database's clock is ahead of ours, in milliseconds: compared with ours at the question and at the answer: in between is no difference. */
-export const aheadOfOurs = Effect.gen(function* () {
-  const sql = yield* SqlClient.SqlClient
-  const ask = sql`SELECT (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now_ms`
-  // The first question may have to wait for a connection; the second has it.
-  yield* ask
-  const startMs = yield* Clock.currentTimeMillis
-  const [{ now_ms }] = yield* Schema.decodeUnknownEffect(Now)(yield* ask)
-  const endMs = yield* Clock.currentTimeMillis
-  return now_ms > endMs ? now_ms - endMs : Math.min(0, now_ms - startMs)
-})
-
-export const skew = (ms: number): Finding => {
-  const what = "clock"
-  const apart = Math.abs(ms)
-  if (apart <= SKEW_WARN_MS) return say.ok({ what, detail: "agrees with this machine's" })
-  const detail = `the database's is ${duration(apart)} ${ms > 0 ? "ahead of" : "behind"} this machine's`
-  const remedy = "Have both machines keep time (NTP): timedatectl, chronyc tracking."
-  return apart > SKEW_FAIL_MS ? say.fail({ what, detail, remedy }) : say.warn({ what, detail, remedy })
+  return report.warn({ what, detail: "none: orders and encrypted keys travel in the clear", remedy })
 }
 
 const Sessions = Schema.Tuple([Schema.Struct({ connections: Schema.Int, machines: Schema.Int })])
@@ -101,9 +68,9 @@ export const sessions = Effect.gen(function* () {
   )
   const what = "executors"
   const executors = Math.max(machines, Math.ceil(connections / CONNECTIONS_MAX))
-  if (executors === 0) return [say.ok({ what, detail: "none is connected" })]
-  if (executors === 1) return [say.ok({ what, detail: `one is connected (${counted(connections, "connection")})` })]
+  if (executors === 0) return [report.ok({ what, detail: "none is connected" })]
+  if (executors === 1) return [report.ok({ what, detail: `one is connected (${counted(connections, "connection")})` })]
   const detail = `${executors} or more are connected (${connections} connections from ${counted(machines, "machine")})`
   const remedy = "Two are safe and share the work. If you meant one: pm2 list on each machine, and stop the other."
-  return [say.warn({ what, detail, remedy })]
+  return [report.warn({ what, detail, remedy })]
 })

@@ -3,10 +3,10 @@ import { SqlClient } from "effect/sql"
 import type { SettingsShape } from "../config/Settings.ts"
 import { duration } from "../domain/time.ts"
 import { detect } from "../ledger/sql/TimeColumns.ts"
+import { type Finding, reportOn } from "./Finding.ts"
 import type { Tables } from "./databaseTables.ts"
-import { type Finding, sayerOf } from "./Finding.ts"
 
-const say = sayerOf("database")
+const report = reportOn("database")
 
 /** Clocks of two machines may differ by less than this: no zone differs from another by so little. */
 const FUTURE_MS = 60_000
@@ -54,20 +54,20 @@ export const times = Effect.fnUntraced(function* (settings: SettingsShape, { tab
 
 const zoneFinding = ({ databaseTimezone }: SettingsShape, isZoneless: boolean, zone: string): Finding => {
   const what = "time zone"
-  if (!isZoneless) return say.ok({ what, detail: "times are stored with theirs" })
+  if (!isZoneless) return report.ok({ what, detail: "times are stored with theirs" })
   const detail = Option.match(databaseTimezone, {
     onNone: () => `times are stored without one, and read as ${zone}, the database's own`,
     onSome: (set) => `times are stored without one, and read as ${set} (DATABASE_TIMEZONE)`
   })
-  return say.ok({ what, detail })
+  return report.ok({ what, detail })
 }
 
 const newest = (ageMs: number | null): Finding => {
   const what = "newest order"
-  if (ageMs === null) return say.ok({ what, detail: "there is none yet" })
-  if (ageMs >= -FUTURE_MS) return say.ok({ what, detail: `was placed ${duration(ageMs)} ago` })
+  if (ageMs === null) return report.ok({ what, detail: "there is none yet" })
+  if (ageMs >= -FUTURE_MS) return report.ok({ what, detail: `was placed ${duration(ageMs)} ago` })
   const detail = `was placed ${duration(-ageMs)} from now: its time is read in a zone that it was not written in`
-  return say.warn({ what, detail, remedy: ZONE_REMEDY })
+  return report.warn({ what, detail, remedy: ZONE_REMEDY })
 }
 
 /** An order that is read as hours old is cancelled at the first look: it seems to have lived for those hours. */
@@ -80,5 +80,5 @@ const cancelledAtBirth = (
   const detail =
     `the last ${livesMs.length} orders that were not paid were cancelled ${duration(extraMs)} or more after their ` +
     "deadline: no executor ran then, or their times are read in a wrong zone"
-  return [say.warn({ what: "cancellations", detail, remedy: ZONE_REMEDY })]
+  return [report.warn({ what: "cancellations", detail, remedy: ZONE_REMEDY })]
 }

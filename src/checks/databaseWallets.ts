@@ -1,12 +1,12 @@
 import { Effect, Schema } from "effect"
 import { SqlClient } from "effect/sql"
-import { counted } from "../domain/counted.ts"
-import { identityFault } from "../domain/Wallet.ts"
 import { parse } from "../domain/Address.ts"
+import { identityFault } from "../domain/Wallet.ts"
+import { counted } from "../domain/counted.ts"
 import { plainAddress } from "../ledger/sql/pins.ts"
-import { sayerOf } from "./Finding.ts"
+import { reportOn } from "./Finding.ts"
 
-const say = sayerOf("database")
+const report = reportOn("database")
 
 /** More than these are not read at three in the morning. */
 const SHOWN_MAX = 3
@@ -45,7 +45,7 @@ export const twins = Effect.gen(function* () {
   const remedy =
     "All of these are stopped, as two rows may not spend one account's money. Take out the one that is not the person's, as a " +
     'rule the younger one, with its orders; then: ai-mint resolve --wallet <id> --why "…".'
-  return [say.warn({ what: "twin wallets", detail, remedy })]
+  return [report.warn({ what: "twin wallets", detail, remedy })]
 })
 
 /** Rows of `ai_agent_wallets` that say something else than when they were first seen. Needs the tables of ours. */
@@ -70,7 +70,7 @@ export const changedWallets = Effect.gen(function* () {
   const remedy =
     "These wallets are stopped. Unless the platform meant it, put the old address back and find out who may write that " +
     'table; then: ai-mint resolve --wallet <id> --why "…" (docs/runbook.md, a stopped wallet).'
-  return [say.warn({ what: "changed wallets", detail, remedy })]
+  return [report.warn({ what: "changed wallets", detail, remedy })]
 })
 
 const listed = (shown: ReadonlyArray<string>, all: number): string =>

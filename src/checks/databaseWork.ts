@@ -1,16 +1,14 @@
 import { Clock, Effect, Schema } from "effect"
 import { SqlClient } from "effect/sql"
-import { counted } from "../domain/counted.ts"
-import { duration } from "../domain/time.ts"
-import { dueSince } from "../ledger/sql/due.ts"
-import { detect } from "../ledger/sql/TimeColumns.ts"
 import type { SettingsShape } from "../config/Settings.ts"
-import { type Finding, sayerOf } from "./Finding.ts"
+import { counted } from "../domain/counted.ts"
+import { isOverdue } from "../domain/requirements.ts"
+import { duration } from "../domain/time.ts"
+import { detect } from "../ledger/sql/TimeColumns.ts"
+import { dueSince } from "../ledger/sql/due.ts"
+import { type Finding, reportOn } from "./Finding.ts"
 
-const say = sayerOf("database")
-
-/** Work that is due is begun within seconds. After this nobody is at it, or somebody is stuck. */
-const OVERDUE_MS = 5 * 60_000
+const report = reportOn("database")
 
 const Counts = Schema.Tuple([
   Schema.Struct({
@@ -46,27 +44,27 @@ export const work = Effect.fnUntraced(function* (settings: SettingsShape) {
   const nowMs = yield* Clock.currentTimeMillis
   const found = yield* readWork
   return [
-    say.ok({
+    report.ok({
       what: "open orders",
       detail: found.held === 0 ? `${found.open}` : `${found.open}, ${found.held} of them held`
     }),
-    ...overdue(nowMs - ((yield* readDue(settings, nowMs)) ?? nowMs)),
+    ...overdue(yield* readDue(settings, nowMs), nowMs),
     ...held(found.held),
     ...stopped(found.stopped),
     ...paused(found.paused)
   ]
 })
 
-const overdue = (ms: number): ReadonlyArray<Finding> => {
-  if (ms <= OVERDUE_MS) return []
-  const detail = `the oldest that is due has waited for ${duration(ms)}: no executor works on it, or it is stuck`
-  return [say.warn({ what: "work", detail, remedy: "See below whether an executor runs, and look at its log." })]
+const overdue = (dueSinceMs: number | undefined, nowMs: number): ReadonlyArray<Finding> => {
+  if (!isOverdue(dueSinceMs, nowMs)) return []
+  const detail = `the oldest that is due has waited for ${duration(nowMs - dueSinceMs)}: no executor works on it, or it is stuck`
+  return [report.warn({ what: "work", detail, remedy: "See below whether an executor runs, and look at its log." })]
 }
 
 const held = (count: number): ReadonlyArray<Finding> => {
   if (count === 0) return []
   const remedy = "ai-mint tasks list --held tells which and why; docs/runbook.md tells what to do."
-  return [say.warn({ what: "held orders", detail: `${counted(count, "order")}, until a person decides`, remedy })]
+  return [report.warn({ what: "held orders", detail: `${counted(count, "order")}, until a person decides`, remedy })]
 }
 
 const stopped = (count: number): ReadonlyArray<Finding> => {
@@ -74,7 +72,7 @@ const stopped = (count: number): ReadonlyArray<Finding> => {
   const detail = `${counted(count, "wallet")}: nothing is funded, paid or refunded`
   const remedy =
     'ai-mint status says why each is stopped. When that is clear: ai-mint resolve --wallet <wallet> --why "…".'
-  return [say.warn({ what: "stopped wallets", detail, remedy })]
+  return [report.warn({ what: "stopped wallets", detail, remedy })]
 }
 
 /** More than these are not read at three in the morning. */
@@ -84,5 +82,5 @@ const paused = (pauses: ReadonlyArray<string>): ReadonlyArray<Finding> => {
   if (pauses.length === 0) return []
   const more = pauses.length > PAUSES_MAX ? `, and ${pauses.length - PAUSES_MAX} more` : ""
   const detail = `nothing is paid for ${pauses.slice(0, PAUSES_MAX).join(", ")}${more}`
-  return [say.warn({ what: "paused", detail, remedy: "A person decided that, and ai-mint resume ends it." })]
+  return [report.warn({ what: "paused", detail, remedy: "A person decided that, and ai-mint resume ends it." })]
 }

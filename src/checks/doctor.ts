@@ -1,21 +1,17 @@
 import { Duration, Effect, type FileSystem, Option, Result } from "effect"
+import type { SettingsShape } from "../config/Settings.ts"
 import * as DotEnv from "../config/dotEnv.ts"
 import { load, network } from "../config/load.ts"
-import type { SettingsShape } from "../config/Settings.ts"
 import { seen } from "../domain/unseen.ts"
 import { httpClient } from "../mint/http.ts"
 import { makeRedact, type Redact } from "../ops/redact.ts"
-import { broken, type Findings } from "./attempt.ts"
-import { bindingFinding } from "./binding.ts"
-import { examineChain, unknown as unknownChain } from "./chain.ts"
+import { type Area, broken, type Diagnosis, type Finding, type Findings, reportOn } from "./Finding.ts"
+import { codeFinding, examineChain, unknownChain } from "./chain.ts"
 import { clocksFinding } from "./clocks.ts"
-import { type DatabaseExam, examineDatabase, unknown as unknownDatabase } from "./database.ts"
-import { examineExecutor } from "./executor.ts"
-import { type Area, type Diagnosis, type Finding, sayerOf } from "./Finding.ts"
+import { bindingFinding, type DatabaseExam, examineDatabase, unknownDatabase } from "./database.ts"
 import { complete, embeddedDatabase } from "./local.ts"
-import { examineMintServer } from "./mintServer.ts"
+import { examineExecutor, examineMintServer } from "./servers.ts"
 import { badSettings, examineSettings, overriddenSettings } from "./settings.ts"
-import { codeFinding } from "./usdcCode.ts"
 
 /** For all looks of one area, one after another. Each has a shorter limit of its own: at most 10 s. */
 const AREA_LIMIT = Duration.seconds(90)
@@ -76,15 +72,15 @@ const mintServerOf = (settings: SettingsShape) =>
 
 /** An area that does not come to an end, or breaks, is a finding too: the others are told all the same. */
 const inTime = <A, R>(area: Area, exam: Effect.Effect<A, never, R>, orElse: (findings: Findings) => A) => {
-  const say = sayerOf(area)
-  const late = say.fail({
+  const report = reportOn(area)
+  const late = report.fail({
     what: "time",
     detail: `not looked at to the end within ${Duration.format(AREA_LIMIT)}`,
     remedy: "Look again; what is missing here does not answer in time."
   })
   return exam.pipe(
     Effect.timeoutOrElse({ duration: AREA_LIMIT, orElse: () => Effect.succeed(orElse([late])) }),
-    Effect.catchDefect((defect) => Effect.succeed(orElse([broken({ say, what: "check" }, defect)])))
+    Effect.catchDefect((defect) => Effect.succeed(orElse([broken({ report, what: "check" }, defect)])))
   )
 }
 

@@ -1,11 +1,14 @@
-import { Effect, Option, Result, Schema } from "effect"
+import { Effect, Option, Result, Runtime, Schema } from "effect"
 import { SqlClient } from "effect/sql"
-import type { SettingsShape } from "../config/Settings.ts"
 import { KeyCustody } from "../chain/KeyCustody.ts"
+import type { SettingsShape } from "../config/Settings.ts"
+import { encryptionKeyProblem, type KeyAnswer, problemMessage } from "../domain/requirements.ts"
+import type { Wallet } from "../domain/Wallet.ts"
+import { TaskRepo } from "../ledger/TaskRepo.ts"
 import { readWallet, walletColumns, WalletFields } from "../ledger/sql/rows.ts"
-import { type Finding, sayerOf } from "./Finding.ts"
+import { type Finding, reportOn } from "./Finding.ts"
 
-const say = sayerOf("keys")
+const report = reportOn("keys")
 
 /** About a millisecond each; a wrong `AGENT_ENCRYPTION_KEY` shows in the first one. */
 const WALLETS_MAX = 200
@@ -13,7 +16,7 @@ const WALLETS_MAX = 200
 /** Where there is no open order, some wallets still tell whether the key is the right one. */
 const WALLETS_WITHOUT_ORDER = 5
 
-/** A row that is broken has a reason of its own: more than these are not told one by one. */
+/** A row that is broken has a reason of its own: more than these are not listed. */
 const REASONS_MAX = 3
 
 const Rows = Schema.Array(Schema.Struct({ ...WalletFields, is_open: Schema.Boolean }))
@@ -22,7 +25,6 @@ const Rows = Schema.Array(Schema.Struct({ ...WalletFields, is_open: Schema.Boole
 export const keys = Effect.fnUntraced(function* (settings: SettingsShape) {
   if (Option.isNone(settings.agentEncryptionKey)) return [noEncryptionKey]
   const sql = yield* SqlClient.SqlClient
-  const custody = yield* KeyCustody
   const rows = yield* Schema.decodeUnknownEffect(Rows)(
     yield* sql`
     WITH picked AS (
@@ -35,45 +37,76 @@ export const keys = Effect.fnUntraced(function* (settings: SettingsShape) {
   )
   const open = rows.filter(({ is_open }) => is_open)
   const sample = open.length > 0 ? open : rows.slice(0, WALLETS_WITHOUT_ORDER)
-  const reasons = yield* Effect.forEach(sample, (row) => {
+  const faults = yield* Effect.forEach(sample, (row) => {
     const wallet = readWallet(row.wallet_id ?? "", row)
-    if (Result.isFailure(wallet)) return Effect.succeed(wallet.failure)
+    if (Result.isFailure(wallet)) return Effect.succeed({ answer: "broken", reason: wallet.failure } as const)
     const { agentAddress } = wallet.success
-    return custody.check(wallet.success).pipe(
-      Effect.as(undefined),
-      Effect.catch(({ message }) => Effect.succeed(message.replace(`the key of agent wallet ${agentAddress} `, "")))
-    )
+    return Effect.map(keyAnswer(wallet.success), ({ answer, reason }) => ({
+      answer,
+      reason: reason?.replace(`the key of agent wallet ${agentAddress} `, "")
+    }))
   })
-  const whose = open.length > 0 ? "with open orders" : "(no order is open)"
-  return judge(
-    whose,
-    reasons.map((reason) => reason ?? "")
+  return keyFindings(open.length > 0 ? "with open orders" : "(no order is open)", faults)
+})
+
+/** Whether a wallet's key opens, and the reason where it does not. */
+const keyAnswer = Effect.fnUntraced(function* (wallet: Wallet) {
+  const custody = yield* KeyCustody
+  return yield* custody.check(wallet).pipe(
+    Effect.match({
+      onSuccess: () => ({ answer: "opens", reason: undefined }) as const,
+      onFailure: ({ reason, message }) =>
+        ({ answer: reason === "Locked" ? "locked" : "broken", reason: message }) as const
+    })
   )
 })
 
 const openable = (wallets: number, whose: string): string =>
   wallets === 1 ? `that of the one wallet ${whose}` : `those of all ${wallets} wallets ${whose}`
 
-/** `reasons`: of each wallet, why its key cannot be used; empty where it can. */
-const judge = (whose: string, reasons: ReadonlyArray<string>): ReadonlyArray<Finding> => {
+interface CheckedKey {
+  readonly answer: KeyAnswer
+  /** Why the key cannot be used; undefined where it can. */
+  readonly reason: string | undefined
+}
+
+const keyFindings = (whose: string, keys: ReadonlyArray<CheckedKey>): ReadonlyArray<Finding> => {
   const what = "wallet keys"
-  if (reasons.length === 0) return [say.ok({ what, detail: "there is no wallet yet" })]
+  if (keys.length === 0) return [report.ok({ what, detail: "there is no wallet yet" })]
+  const problem = encryptionKeyProblem(keys.map(({ answer }) => answer))
+  if (problem !== undefined) return [report.fail(problem)]
   const broken = Map.groupBy(
-    reasons.filter((reason) => reason !== ""),
+    keys.flatMap(({ reason }) => reason ?? []),
     (reason) => reason
   )
-  if (broken.size === 0) return [say.ok({ what, detail: `${openable(reasons.length, whose)} can be opened` })]
-  const told = [...broken].slice(0, REASONS_MAX)
-  return told.map(([reason, all]) =>
-    say.fail({
+  if (broken.size === 0) return [report.ok({ what, detail: `${openable(keys.length, whose)} can be opened` })]
+  return [...broken].slice(0, REASONS_MAX).map(([reason, all]) =>
+    report.fail({
       what,
-      detail: `${all.length} of ${reasons.length} wallets ${whose}: the key ${reason}`,
+      detail: `${all.length} of ${keys.length} wallets ${whose}: the key ${reason}`,
       remedy: "Nothing of these wallets can be paid: correct that, and restart the executor."
     })
   )
 }
 
-const noEncryptionKey: Finding = say.ok({
+const noEncryptionKey: Finding = report.ok({
   what: "wallet keys",
   detail: "not looked at: AGENT_ENCRYPTION_KEY is not set, and the sandbox has its own"
+})
+
+/** For the start: a key that opens none of so many wallets opens none of the others. */
+const WALLETS = 20
+
+/** `AGENT_ENCRYPTION_KEY` opens no wallet of the database: every order would be held. The executor must not start. */
+export class WrongKey extends Schema.TaggedError<WrongKey>()("WrongKey", { message: Schema.String }) {
+  /** `EX_CONFIG`: pm2 does not restart what the same settings would only stop again. */
+  override readonly [Runtime.errorExitCode] = 78
+}
+
+/** Refuses the start where `AGENT_ENCRYPTION_KEY` opens none of some wallets. */
+export const checkEncryptionKey = Effect.gen(function* () {
+  const sample = yield* (yield* TaskRepo).sampleWallets(WALLETS)
+  const keys = yield* Effect.forEach(sample, keyAnswer)
+  const problem = encryptionKeyProblem(keys.map(({ answer }) => answer))
+  if (problem !== undefined) return yield* new WrongKey({ message: problemMessage(problem) })
 })

@@ -1,9 +1,8 @@
 import { Effect, Option, Redacted } from "effect"
 import type { SettingsShape } from "../config/Settings.ts"
-import type { Findings } from "./attempt.ts"
-import { sayerOf } from "./Finding.ts"
+import { type Findings, reportOn } from "./Finding.ts"
 
-const say = sayerOf("sandbox")
+const report = reportOn("sandbox")
 
 /** Settings with what a running sandbox brings to them, and what is to be said about it. */
 export interface Completed {
@@ -30,7 +29,7 @@ export const complete = Effect.fnUntraced(function* (settings: SettingsShape, da
       serverUrl: Option.orElse(settings.serverUrl, () => Option.some(serverUrl))
     },
     findings: [
-      say.ok({
+      report.ok({
         what: "runs",
         detail: `process ${pid}, chain at ${rpcUrl}${way}, mint server at ${serverUrl}`
       })
@@ -54,7 +53,7 @@ const nothingRuns = ({ databaseUrl, rpcUrls, serverUrl }: SettingsShape) => {
     ...(rpcUrls.length === 0 ? ["chain"] : []),
     ...(Option.isNone(serverUrl) ? ["mint server"] : [])
   ]
-  return say.warn({
+  return report.warn({
     what: "runs",
     detail: `nothing runs: on NETWORK=local the ${missing.join(", ")} would be the sandbox's`,
     remedy: "Start it: npm start. Or set NETWORK to base-sepolia or base."
@@ -62,7 +61,7 @@ const nothingRuns = ({ databaseUrl, rpcUrls, serverUrl }: SettingsShape) => {
 }
 
 /** The database lives in the sandbox's process, and nobody else can look into it. */
-export const embeddedDatabase = sayerOf("database").ok({
+export const embeddedDatabase = reportOn("database").ok({
   what: "connects",
   detail: "it belongs to the running sandbox, which brings it up to date at its start"
 })

@@ -1,7 +1,7 @@
 import { Effect, Option, Runtime, Schema } from "effect"
 import { Settings } from "../config/Settings.ts"
-import { bringUpToDate } from "../ledger/bringUpToDate.ts"
 import { layerAs } from "../ledger/Database.ts"
+import { bringUpToDate } from "../ledger/bringUpToDate.ts"
 import { migrate, pendingMigrations } from "../ledger/migrate.ts"
 import { bounded } from "../ledger/sql/failure.ts"
 

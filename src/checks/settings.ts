@@ -2,9 +2,9 @@ import { Duration, Option, Redacted } from "effect"
 import type { SettingsShape } from "../config/Settings.ts"
 import { words } from "../domain/time.ts"
 import { hostOf } from "../ops/Banner.ts"
-import { type Finding, sayerOf } from "./Finding.ts"
+import { type Finding, reportOn } from "./Finding.ts"
 
-const say = sayerOf("settings")
+const report = reportOn("settings")
 
 /** `kill_timeout` in `ecosystem.config.cjs`: after that pm2 sends SIGKILL, whatever is in flight. */
 const KILL_TIMEOUT = Duration.seconds(45)
@@ -13,8 +13,8 @@ const ENV_EXAMPLE = "Set it in the environment or in .env; .env.example describe
 
 /** Settings that do not let the executor start, a line each, and what is not looked at for that reason. */
 export const badSettings = (problems: ReadonlyArray<string>): ReadonlyArray<Finding> => [
-  ...problems.map((problem) => say.fail({ what: "problem", detail: problem, remedy: ENV_EXAMPLE })),
-  say.warn({
+  ...problems.map((problem) => report.fail({ what: "problem", detail: problem, remedy: ENV_EXAMPLE })),
+  report.warn({
     what: "not looked at",
     detail: "database, keys, chain, mint server and executor: they are known by the settings only",
     remedy: "Correct the settings, then run ai-mint doctor again."
@@ -26,7 +26,7 @@ export const overriddenSettings = (keys: ReadonlyArray<string>): ReadonlyArray<F
   keys.length === 0
     ? []
     : [
-        say.warn({
+        report.warn({
           what: ".env",
           detail: `the environment says something else than .env, and counts: ${keys.join(", ")}`,
           remedy: "Take them out of the environment, or out of .env. What pm2 has in its own: pm2 env 0."
@@ -38,7 +38,7 @@ export const examineSettings = (settings: SettingsShape): ReadonlyArray<Finding>
   const { network } = settings
   const deployed = network.hasSandbox ? [] : [endpointCount, publicEndpoint, refunds]
   const found = [...deployed, unprotected, window, drain, certificate].flatMap((look) => look(settings))
-  return [say.ok({ what: "network", detail: `${network.name} (chain ${network.chainId})` }), ...found]
+  return [report.ok({ what: "network", detail: `${network.name} (chain ${network.chainId})` }), ...found]
 }
 
 type Look = (settings: SettingsShape) => ReadonlyArray<Finding>
@@ -47,7 +47,7 @@ const endpointCount: Look = ({ network, rpcUrls }) =>
   rpcUrls.length !== 1
     ? []
     : [
-        say.warn({
+        report.warn({
           what: "one RPC URL",
           detail: "there is nothing to fail over to: when that node is down, nothing is checked or paid",
           remedy: `Put two or more URLs of different providers in ${network.rpcKey}, with commas between them.`
@@ -58,14 +58,14 @@ const publicEndpoint: Look = ({ network, rpcUrls }) => {
   const host = hostOf(network.publicRpcUrl ?? "")
   if (!rpcUrls.some((url) => hostOf(Redacted.value(url)) === host)) return []
   const detail = `${host} is for everybody: it limits requests, and may refuse them when they are needed`
-  return [say.warn({ what: "public RPC", detail, remedy: `Set ${network.rpcKey} to nodes of a provider.` })]
+  return [report.warn({ what: "public RPC", detail, remedy: `Set ${network.rpcKey} to nodes of a provider.` })]
 }
 
 const refunds: Look = ({ aiAgentPrivateKey }) =>
   Option.isSome(aiAgentPrivateKey)
     ? []
     : [
-        say.warn({
+        report.warn({
           what: "refunds",
           detail: "off: there is no account that pays their gas",
           remedy: "Set AI_AGENT_PRIVATE_KEY to an account with some ETH, if people are to get credit back."
@@ -79,7 +79,7 @@ const unprotected: Look = ({ opsHost, opsToken }) =>
   isLoopback(opsHost) || Option.isSome(opsToken)
     ? []
     : [
-        say.fail({
+        report.fail({
           what: "OPS_TOKEN",
           detail: `not set, and OPS_HOST=${opsHost} is reachable from outside: nothing that is protected answers`,
           remedy: "Set OPS_TOKEN (openssl rand -hex 32), or OPS_HOST=127.0.0.1."
@@ -90,7 +90,7 @@ const window: Look = ({ authorizationWindow, mintTimeout }) =>
   Duration.isGreaterThanOrEqualTo(authorizationWindow, mintTimeout)
     ? []
     : [
-        say.warn({
+        report.warn({
           what: "payment window",
           detail: `AUTHORIZATION_WINDOW (${inWords(authorizationWindow)}) is shorter than MINT_TIMEOUT (${inWords(mintTimeout)}): a payment can lapse while the server works on it`,
           remedy: "Make AUTHORIZATION_WINDOW longer than MINT_TIMEOUT."
@@ -101,7 +101,7 @@ const drain: Look = ({ drainTimeout }) =>
   Duration.isLessThan(drainTimeout, KILL_TIMEOUT)
     ? []
     : [
-        say.warn({
+        report.warn({
           what: "drain",
           detail: `DRAIN_TIMEOUT (${inWords(drainTimeout)}) is not below pm2's kill_timeout (${inWords(KILL_TIMEOUT)}): pm2 kills the executor while it finishes a payment`,
           remedy: "Make DRAIN_TIMEOUT shorter, or raise kill_timeout in ecosystem.config.cjs."
@@ -112,7 +112,7 @@ const certificate: Look = ({ production, databaseSslVerify }) =>
   !production || databaseSslVerify
     ? []
     : [
-        say.warn({
+        report.warn({
           what: "certificate",
           detail: "DATABASE_SSL_VERIFY=false: anybody between here and the database can pass for it",
           remedy: "Give the database a certificate that can be verified, and take DATABASE_SSL_VERIFY out."

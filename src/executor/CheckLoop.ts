@@ -217,7 +217,7 @@ const noteClocks = Effect.fnUntraced(function* (block: Block) {
   const { confirmations, network } = yield* Settings
   const pace = { confirmations, blockSeconds: network.blockSeconds }
   yield* Clocks.noteHead({ number: block.number, timeMs: headTimeMs(block, pace) })
-  yield* Clocks.tellDifferences
+  yield* Clocks.reportDifferences
 })
 
 const warnIfStale = Effect.fnUntraced(function* (block: Block) {

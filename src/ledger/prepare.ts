@@ -1,5 +1,6 @@
 import { Effect, Layer, Schema } from "effect"
 import { Settings } from "../config/Settings.ts"
+import { problemMessage } from "../domain/requirements.ts"
 import { bringUpToDate } from "./bringUpToDate.ts"
 import * as DecisionRepoSql from "./DecisionRepoSql.ts"
 import { migrateTelling, pendingMigrations } from "./migrate.ts"
@@ -50,8 +51,6 @@ const prepared = <E, R>(upToDate: Effect.Effect<unknown, E, R>, chain: ChainIden
       const wrong = yield* bounded(databaseTimeout)("read the chain of the database", bindToChain(chain))
       if (wrong !== undefined) return yield* wrong
       const [unsound] = yield* bounded(databaseTimeout)("look at what the database hides", readSoundness)
-      if (unsound === undefined) return
-      const { detail, remedy } = unsound
-      return yield* new WrongDatabase({ message: `${detail[0]?.toUpperCase()}${detail.slice(1)}. ${remedy}` })
+      if (unsound !== undefined) return yield* new WrongDatabase({ message: problemMessage(unsound) })
     })
   )

@@ -1,12 +1,6 @@
 import { Effect, Schema } from "effect"
 import { SqlClient } from "effect/sql"
-
-/** Something that the database keeps from us without an error, or would do to what we write. */
-export interface Unsound {
-  readonly what: string
-  readonly detail: string
-  readonly remedy: string
-}
+import type { Problem } from "../domain/requirements.ts"
 
 /** In these every text of ours can be stored: PostgreSQL converts into no other one what that has no letter for. */
 const ENCODINGS = ["UTF8", "SQL_ASCII"]
@@ -31,13 +25,13 @@ export const readSoundness = Effect.gen(function* () {
   ]
 })
 
-const badEncoding = (encoding: string): Unsound => ({
+const badEncoding = (encoding: string): Problem => ({
   what: "encoding",
   detail: `the database is in ${encoding}, which cannot hold every text that an order says`,
   remedy: "Create a database with ENCODING 'UTF8', and restore a dump of this one into it."
 })
 
-const hiddenRows = (tables: string, role: string): Unsound => ({
+const hiddenRows = (tables: string, role: string): Problem => ({
   what: "row security",
   detail: `policies decide which rows of ${tables} the role ${role} sees: orders may be hidden from it`,
   remedy: `As a superuser: ALTER ROLE "${role}" BYPASSRLS; or give it the tables, without FORCE ROW LEVEL SECURITY.`

@@ -1,5 +1,5 @@
 import { Clock, Context, Effect, Layer } from "effect"
-import { duration } from "../domain/time.ts"
+import { clockDifference } from "../domain/requirements.ts"
 import * as Incidents from "./Incidents.ts"
 import * as Log from "./Log.ts"
 
@@ -38,9 +38,6 @@ const LOOKS_MIN = 2
 
 /** Less is the pace of blocks and of looks, and no difference of clocks. */
 export const CLOCKS_AGREE_MS = 10_000
-
-/** More than this is told. */
-const DIFFERENCE_TOLD_MS = 30_000
 
 /** A block that is later than every clock by more than this is not believed. */
 const FUTURE_MS_MAX = 2 * 60_000
@@ -136,11 +133,13 @@ export const latestBelievableMs = Effect.gen(function* () {
 const KEY = "clocks"
 
 /** Tells the operator which clocks differ by more than 30 seconds, and ends it when they agree. */
-export const tellDifferences = Effect.gen(function* () {
-  const far = [...(yield* aheadOfChain)].filter(([, ms]) => Math.abs(ms) > DIFFERENCE_TOLD_MS)
-  if (far.length === 0) return void (yield* Incidents.close(KEY))
-  const said = far.map(([source, ms]) => `${source} is ${duration(Math.abs(ms))} ${ms > 0 ? "ahead of" : "behind"} it`)
-  const words = `Clocks differ from the chain's: ${said.join(", ")}. Nothing is lost by it; set the clock that is wrong.`
+export const reportDifferences = Effect.gen(function* () {
+  const differences = [...(yield* aheadOfChain)].flatMap(([source, aheadMs]) => {
+    const difference = clockDifference(aheadMs)
+    return difference === undefined ? [] : [`${source} is ${difference} it`]
+  })
+  if (differences.length === 0) return void (yield* Incidents.close(KEY))
+  const words = `Clocks differ from the chain's: ${differences.join(", ")}. Nothing is lost by it; set the clock that is wrong.`
   yield* Incidents.raise(KEY, words)
   yield* Log.warnOnce(KEY, `⚠️ ${words}`)
 })

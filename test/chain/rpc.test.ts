@@ -24,8 +24,8 @@ const fails = (reason: Fault["reason"], detail = "no luck") => Effect.fail<Fault
 
 const rpcOf = (
   endpoints: Arr.NonEmptyReadonlyArray<Endpoint>,
-  vouch: (endpoint: Endpoint) => Effect.Effect<void, Fault> = () => Effect.void
-) => makeRpc({ endpoints, vouch, rpcTimeout: Duration.seconds(10) })
+  verifyEndpoint: (endpoint: Endpoint) => Effect.Effect<void, Fault> = () => Effect.void
+) => makeRpc({ endpoints, verifyEndpoint, rpcTimeout: Duration.seconds(10) })
 
 const question = async () => "not asked: the endpoints here answer by themselves"
 

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { clocksFinding } from "../../src/checks/clocks.ts"
-import { codeFinding } from "../../src/checks/usdcCode.ts"
+import { codeFinding } from "../../src/checks/chain.ts"
 
 describe("what the doctor says of clocks", () => {
   it("is well where chain and database are less than 30 seconds apart", () => {

@@ -4,8 +4,7 @@ import { SqlClient } from "effect/sql"
 import { TestClock } from "effect/testing"
 import { address } from "../../src/domain/Address.ts"
 import { Settings, type SettingsShape } from "../../src/config/Settings.ts"
-import { bindingFinding } from "../../src/checks/binding.ts"
-import { examineConnected, examineDatabase } from "../../src/checks/database.ts"
+import { bindingFinding, examineConnected, examineDatabase } from "../../src/checks/database.ts"
 import * as Database from "../../src/ledger/Database.ts"
 import { migrate } from "../../src/ledger/migrate.ts"
 import { bindToChain } from "../../src/ledger/NetworkBinding.ts"
@@ -319,7 +318,7 @@ describe("the doctor and keys", () => {
       const other = "77".repeat(32)
       const wrong = yield* after(ordered, { changes: { agentEncryptionKey: Option.some(Redacted.make(other)) } })
       assert.deepStrictEqual(troubles(wrong.keys), [["wallet keys", "fail"]])
-      assert.include(about(wrong.keys, "wallet keys"), "2 of 2 wallets with open orders: the key does not decrypt")
+      assert.include(about(wrong.keys, "wallet keys"), "AGENT_ENCRYPTION_KEY opens none of 2 agent wallets")
       assert.notInclude(JSON.stringify(wrong), other)
       assert.notInclude(JSON.stringify(wrong), ENCRYPTION_KEY)
     })

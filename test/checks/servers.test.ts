@@ -1,7 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Option, Redacted } from "effect"
-import { examineExecutor } from "../../src/checks/executor.ts"
-import { examineMintServer } from "../../src/checks/mintServer.ts"
+import { examineExecutor, examineMintServer } from "../../src/checks/servers.ts"
 import { httpClient } from "../../src/mint/http.ts"
 import { version } from "../../src/ops/process.ts"
 import { settle } from "../chain/fakeNodes.ts"

@@ -80,13 +80,13 @@ describe("Clocks", () => {
   it.effect("are told of where they differ by more than 30 seconds, until they agree", () =>
     Effect.gen(function* () {
       yield* look(-2 * MINUTE)
-      yield* Clocks.tellDifferences
+      yield* Clocks.reportDifferences
       const [incident] = yield* Incidents.open
       assert.include(incident?.words ?? "", "this machine is 2m ahead of it")
       assert.isFalse(incident?.stopsMoney)
       yield* TestClock.adjust("2 hours")
       yield* look(0)
-      yield* Clocks.tellDifferences
+      yield* Clocks.reportDifferences
       assert.deepStrictEqual(yield* Incidents.open, [])
     }).pipe(onTestClock)
   )

@@ -113,7 +113,7 @@ describe("an RPC endpoint", () => {
     pageSize: Ref.makeUnsafe(largest)
   })
   const rpcOf = (first: ReturnType<typeof endpoint>, second: ReturnType<typeof endpoint>) =>
-    makeRpc({ endpoints: [first, second], vouch: () => Effect.void, rpcTimeout: Duration.seconds(10) })
+    makeRpc({ endpoints: [first, second], verifyEndpoint: () => Effect.void, rpcTimeout: Duration.seconds(10) })
   const question = async () => "not asked"
 
   it.effect("is counted by host and by how it answered, and timed", () =>

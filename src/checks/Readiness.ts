@@ -1,53 +1,48 @@
 import { Clock, Context, Duration, Effect, Layer } from "effect"
 import { ChainClient, type NodeHealth } from "../chain/ChainClient.ts"
 import { Settings } from "../config/Settings.ts"
+import { HEAD_AGE_MS_MAX, isOverdue, READ_ONLY } from "../domain/requirements.ts"
 import { duration } from "../domain/time.ts"
+import { WatchRepo } from "../ledger/WatchRepo.ts"
 import { Minter } from "../mint/Minter.ts"
 import * as Clocks from "../ops/Clocks.ts"
 import * as Incidents from "../ops/Incidents.ts"
 import * as Progress from "../ops/Progress.ts"
 import { makeRedact, type Redact } from "../ops/redact.ts"
-import { WatchRepo } from "../ledger/WatchRepo.ts"
-import type { Readiness as Answer } from "../operator/reports/status.ts"
 
-/** For one look at everything. Whoever asks in between gets the same answer: a thousand questions cost one. */
+/** For so long every caller gets the same answer: a thousand requests cost one check. */
 const KEPT = "2 seconds"
 
-/** Who asks wants to know it now. Shorter than the executor's own patience with each. */
-const PATIENCE = "3 seconds"
-
-/** A node whose newest block is older than this makes no blocks: it decides nothing. */
-const HEAD_AGE_MS_MAX = 120_000
-
-/** What should have been done and was not for so long is stuck, however well the parts answer. */
-const DUE_MS_MAX = 300_000
+/** A caller waits for the answer: shorter than the executor's own limits. */
+const TIME_LIMIT = "3 seconds"
 
 /** Sweeps that may be missing, and never less than this: a sweep with faults takes a while by itself. */
 const SWEEPS_MISSED = 3
 const SWEEP_MS_MIN = 60_000
 
-/** Whether everything that is needed answers, looked at as seldom as possible. Never fails. */
-export class Readiness extends Context.Service<Readiness, { readonly now: Effect.Effect<Answer> }>()(
-  "ai-mint-executor/api/readiness/Readiness"
-) {
+/** Whether everything that the executor needs answers: checked at most every two seconds. Never fails. */
+export class Readiness extends Context.Service<
+  Readiness,
+  { readonly now: Effect.Effect<Effect.Success<typeof check>> }
+>()("ai-mint-executor/checks/Readiness") {
   static readonly layer = Layer.effect(
     Readiness,
     Effect.gen(function* () {
       const services = yield* Effect.context<Settings | ChainClient | Minter | WatchRepo>()
-      const now = yield* Effect.cachedWithTTL(Effect.provideContext(look, services), KEPT)
+      const now = yield* Effect.cachedWithTTL(Effect.provideContext(check, services), KEPT)
       return Readiness.of({ now })
     })
   )
 }
 
-const look = Effect.gen(function* () {
+const check = Effect.gen(function* () {
   const redact = makeRedact(yield* Settings)
   const checkedAt = yield* Clock.currentTimeMillis
   const parts = yield* Effect.all(
-    { database: lookAtDatabase, nodes: (yield* ChainClient).nodes, mintServer: (yield* Minter).reach },
+    { database: checkDatabase, nodes: (yield* ChainClient).nodes, mintServer: (yield* Minter).reach },
     { concurrency: "unbounded" }
   )
-  const sweep = yield* lookAtSweep(checkedAt)
+  const sweep = yield* checkSweep(checkedAt)
   const database = {
     ok: parts.database.problem === undefined,
     tookMs: parts.database.tookMs,
@@ -55,13 +50,13 @@ const look = Effect.gen(function* () {
   }
   yield* Clocks.noteHeads(parts.nodes.flatMap(({ headTimeMs }) => headTimeMs ?? []))
   const times = { nowMs: checkedAt, aheadMs: yield* Clocks.oursAheadMs, latestMs: yield* Clocks.latestBelievableMs }
-  const rpc = parts.nodes.map((node) => nodeOf(node, times, redact))
+  const rpc = parts.nodes.map((node) => checkNode(node, times, redact))
   const mintServer = {
     ok: parts.mintServer.problem === undefined,
     tookMs: Math.round(parts.mintServer.tookMs),
     problem: clean(redact, parts.mintServer.problem)
   }
-  const due = dueOf(parts.database.since, checkedAt)
+  const due = checkDue(parts.database.since, checkedAt)
   const incidents = (yield* Incidents.open).map(({ words, sinceMs, stopsMoney }) => ({
     ok: !stopsMoney,
     problem: redact(words),
@@ -69,34 +64,34 @@ const look = Effect.gen(function* () {
   }))
   const isWell = database.ok && rpc.some(({ ok }) => ok) && mintServer.ok && sweep.ok && due.ok
   const ready = isWell && incidents.every(({ ok }) => ok)
-  return { ready, checkedAt, database, rpc, mintServer, sweep, due, incidents } satisfies Answer as Answer
+  return { ready, checkedAt, database, rpc, mintServer, sweep, due, incidents }
 })
 
 const clean = (redact: Redact, problem: string | undefined) => (problem === undefined ? undefined : redact(problem))
 
-const READ_ONLY =
-  "it is read only: a standby, or set so (default_transaction_read_only). Let DATABASE_URL lead to the primary"
-
-/** The questions that tell something, instead of one that tells nothing. */
-const lookAtDatabase = Effect.gen(function* () {
+/** Asks what readiness needs anyway, instead of `SELECT 1`. */
+const checkDatabase = Effect.gen(function* () {
   const startMs = yield* Clock.currentTimeMillis
   const watch = yield* WatchRepo
   const asked = yield* Effect.all([watch.dueSince(startMs), watch.takesWrites]).pipe(
-    Effect.map(([since, takesWrites]) => ({ since, problem: takesWrites ? undefined : READ_ONLY })),
+    Effect.map(([since, takesWrites]) => ({
+      since,
+      problem: takesWrites ? undefined : `${READ_ONLY.detail}. ${READ_ONLY.remedy}`
+    })),
     Effect.timeoutOrElse({
-      duration: PATIENCE,
-      orElse: () => Effect.succeed({ since: undefined, problem: `no answer within ${PATIENCE}` })
+      duration: TIME_LIMIT,
+      orElse: () => Effect.succeed({ since: undefined, problem: `no answer within ${TIME_LIMIT}` })
     }),
     Effect.catch(({ message }) => Effect.succeed({ since: undefined, problem: message }))
   )
   return { ...asked, tookMs: (yield* Clock.currentTimeMillis) - startMs }
 })
 
-const nodeOf = (
+const checkNode = (
   { host, head, headTimeMs, tookMs, problem }: NodeHealth,
   { nowMs, aheadMs, latestMs }: { readonly nowMs: number; readonly aheadMs: number; readonly latestMs: number },
   redact: Redact
-): Answer["rpc"][number] => {
+) => {
   // By the chain's clock: ours may be minutes from it, and its blocks come all the same.
   const headAgeMs = headTimeMs === undefined ? undefined : Math.max(0, nowMs - aheadMs - headTimeMs)
   const isOld = headAgeMs !== undefined && headAgeMs > HEAD_AGE_MS_MAX
@@ -106,7 +101,7 @@ const nodeOf = (
   return { host, ok: why === undefined, tookMs: Math.round(tookMs), problem: clean(redact, why), head, headAgeMs }
 }
 
-const lookAtSweep = Effect.fnUntraced(function* (nowMs: number) {
+const checkSweep = Effect.fnUntraced(function* (nowMs: number) {
   const { checkInterval } = yield* Settings
   const { sweep, startedAtMs } = yield* Progress.state
   const allowedMs = Math.max(SWEEPS_MISSED * Duration.toMillis(checkInterval), SWEEP_MS_MIN)
@@ -122,7 +117,7 @@ const lookAtSweep = Effect.fnUntraced(function* (nowMs: number) {
   return { ok, problem: ok ? undefined : `no sweep has gone through for ${duration(sinceMs)}`, last }
 })
 
-const dueOf = (since: number | undefined, nowMs: number): Answer["due"] => {
-  const ok = since === undefined || nowMs - since <= DUE_MS_MAX
-  return { ok, problem: ok ? undefined : `what was due ${duration(nowMs - (since ?? nowMs))} ago is not done`, since }
+const checkDue = (since: number | undefined, nowMs: number) => {
+  const problem = isOverdue(since, nowMs) ? `what was due ${duration(nowMs - since)} ago is not done` : undefined
+  return { ok: problem === undefined, problem, since }
 }

@@ -1,11 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary } from "effect"
-import { type Finding, sayerOf, worst } from "../../src/checks/Finding.ts"
-import { doctorWords } from "../../src/checks/words.ts"
+import { type Finding, reportOn, worst } from "../../src/checks/Finding.ts"
+import { doctorWords } from "../../src/checks/doctorReport.ts"
 import { between } from "../domain/given.ts"
 
-const database = sayerOf("database")
-const chain = sayerOf("chain")
+const database = reportOn("database")
+const chain = reportOn("chain")
 
 const wordsOf = (findings: ReadonlyArray<Finding>) => doctorWords({ command: "doctor", findings })
 

@@ -12,7 +12,7 @@ import {
   type SentLog,
   type Topics
 } from "./answers.ts"
-import type { Question } from "./endpoint.ts"
+import type { RpcCall } from "./endpoint.ts"
 
 // What is asked of a node, one JSON-RPC method each (`eth_call` is in `multicall.ts`). Every answer is decoded and held
 // against the question before anything believes it. Source of the shapes: github.com/ethereum/execution-apis, `src/schemas/base-types.yaml`.
@@ -72,15 +72,15 @@ const decodeReceipt = Schema.decodeUnknownSync(Schema.NullOr(RpcReceipt))
 
 export const secondsToMs = (seconds: bigint): number => Number(seconds) * 1000
 
-export const chainId: Question<number> = async (node) =>
+export const chainId: RpcCall<number> = async (node) =>
   Number(decodeQuantity(await node.request({ method: "eth_chainId" })))
 
 /** Number of the newest block that the node has. */
-export const headNumber: Question<bigint> = async (node) =>
+export const headNumber: RpcCall<bigint> = async (node) =>
   decodeQuantity(await node.request({ method: "eth_blockNumber" }))
 
 export const blockAt =
-  (number: bigint): Question<HashedBlock> =>
+  (number: bigint): RpcCall<HashedBlock> =>
   async (node) => {
     const answer = await node.request({ method: "eth_getBlockByNumber", params: [numberToHex(number), false] })
     const block = decodeBlock(answer)
@@ -90,7 +90,7 @@ export const blockAt =
   }
 
 export const logsOf =
-  (filter: LogFilter): Question<ReadonlyArray<Log>> =>
+  (filter: LogFilter): RpcCall<ReadonlyArray<Log>> =>
   async (node) => {
     const { address, topics, fromBlock, toBlock } = filter
     const range = { fromBlock: numberToHex(fromBlock), toBlock: numberToHex(toBlock) }
@@ -103,7 +103,7 @@ export const logsOf =
 
 /** What is deployed at an address now, or delegated to by it (EIP-7702). */
 export const codeOf =
-  (account: Address): Question<Hex | undefined> =>
+  (account: Address): RpcCall<Hex | undefined> =>
   async (node) => {
     const code = decodeBytes(await node.request({ method: "eth_getCode", params: [account, "latest"] }))
     return code === "0x" ? undefined : code
@@ -111,7 +111,7 @@ export const codeOf =
 
 /** `undefined` where the node knows of no block with it: it may be in none, or in one that this node has not seen. */
 export const findReceipt =
-  (tx: Bytes32): Question<Receipt | undefined> =>
+  (tx: Bytes32): RpcCall<Receipt | undefined> =>
   async (node) => {
     const receipt = decodeReceipt(await node.request({ method: "eth_getTransactionReceipt", params: [tx] }))
     if (receipt === null) return undefined
@@ -120,7 +120,7 @@ export const findReceipt =
   }
 
 export const receiptOf =
-  (tx: Bytes32): Question<Receipt> =>
+  (tx: Bytes32): RpcCall<Receipt> =>
   async (node) => {
     const receipt = await findReceipt(tx)(node)
     if (receipt === undefined) throw new TransactionReceiptNotFoundError({ hash: tx })

@@ -1,7 +1,7 @@
 import { assert, layer } from "@effect/vitest"
 import { Effect, Exit, Runtime } from "effect"
 import { SqlClient } from "effect/sql"
-import { checkKeySample } from "../../src/executor/keySample.ts"
+import { checkEncryptionKey } from "../../src/checks/keys.ts"
 import { inMemory, onWorld, pass, start } from "../support/executor.ts"
 import { encrypt, heldReason, paidOrder, person, readTask } from "../support/orders.ts"
 import * as Postgres from "../support/Postgres.ts"
@@ -14,7 +14,7 @@ layer(Postgres.session())("AGENT_ENCRYPTION_KEY", (it) => {
     Effect.gen(function* () {
       yield* person("ann", { key: foreign })
       yield* person("ben", { key: encrypt("8".repeat(64), "f".repeat(64)) })
-      const error = yield* Effect.flip(checkKeySample)
+      const error = yield* Effect.flip(checkEncryptionKey)
       assert.deepInclude(error, { _tag: "WrongKey" })
       assert.include(error.message, "opens none of 2 agent wallets")
       assert.strictEqual(error[Runtime.errorExitCode], 78)
@@ -23,12 +23,12 @@ layer(Postgres.session())("AGENT_ENCRYPTION_KEY", (it) => {
 
   it.effect("that opens one wallet is taken, as is one about which broken rows say nothing", () =>
     Effect.gen(function* () {
-      assert.isTrue(Exit.isSuccess(yield* Effect.exit(checkKeySample)))
+      assert.isTrue(Exit.isSuccess(yield* Effect.exit(checkEncryptionKey)))
       yield* person("ann", { key: "no key at all" })
-      assert.isTrue(Exit.isSuccess(yield* Effect.exit(checkKeySample)))
+      assert.isTrue(Exit.isSuccess(yield* Effect.exit(checkEncryptionKey)))
       yield* person("ben", { key: foreign })
       yield* person("cyd")
-      assert.isTrue(Exit.isSuccess(yield* Effect.exit(checkKeySample)))
+      assert.isTrue(Exit.isSuccess(yield* Effect.exit(checkEncryptionKey)))
     }).pipe(inMemory())
   )
 
