@@ -1,4 +1,4 @@
-import type { Deposit } from "./Deposit.ts"
+import type { Deposit, DepositUse, UnspentDeposit } from "./Deposit.ts"
 import type { Task, TaskId } from "./Task.ts"
 import { minus, type Usdc, usdc } from "./Usdc.ts"
 
@@ -48,36 +48,53 @@ export interface HeldOrder extends Candidate {
 
 /** What is known of when the money came. */
 export interface Arrivals {
-  /** Transfers into the wallet, oldest first. What they do not explain was there before all of them. */
-  readonly deposits: ReadonlyArray<Pick<Deposit, "amount" | "block">>
+  /** What is left of transfers into the wallet, oldest first. What they do not explain was there before all of them. */
+  readonly deposits: ReadonlyArray<UnspentDeposit>
+  /** How far the clock that orders get their time from is ahead of the chain's, in milliseconds. */
+  readonly ledgerAheadMs: number
   /** Whether the payment deadline of a task has passed: it keeps no money from newer ones any more. */
   readonly isOverdue: (task: Candidate) => boolean
+}
+
+/** Which money an order is paid with. */
+export interface PaidWith {
+  /** Parts of deposits; less than the cost where the rest was there before the history of deposits begins. */
+  readonly uses: ReadonlyArray<DepositUse>
+  /** The newest transfer that was used; `undefined` where all of it was there before the history begins. */
+  readonly last: Deposit | undefined
 }
 
 /** The clocks of chain and order desk differ: a payment that seems so much older than its order was made for it. */
 const CLOCKS_DIFFER_MS = 10_000
 
 /**
- * Which pending tasks `free` pays for. A deposit that is exactly the cost of one task was meant for that task; else the
- * oldest first, passing over those that do not fit. While an older one waits, a task takes nothing that was there
- * before it was placed: that was paid towards the older one. No task is funded in part. An order that is held competes
- * like any other, and what it is given is kept for it.
+ * Which pending tasks `free` pays for, and with which deposits. A deposit of which exactly the cost of one task is left
+ * was meant for that task; else the oldest first, passing over those that do not fit. While an older one waits, a task
+ * takes nothing that was there before it was placed: that was paid towards the older one. No task is funded in part. An
+ * order that is held competes like any other, and what it is given is kept for it.
  */
-export const allocate = (free: Usdc, pending: ReadonlyArray<Candidate>, arrivals?: Arrivals): ReadonlySet<TaskId> => {
+export const allocate = (
+  free: Usdc,
+  pending: ReadonlyArray<Candidate>,
+  arrivals?: Arrivals
+): ReadonlyMap<TaskId, PaidWith> => {
   const oldestFirst = pending.toSorted((a, b) => a.createdAtMs - b.createdAtMs || (a.id < b.id ? -1 : 1))
   return arrivals === undefined ? byBalance(free, oldestFirst) : byArrival(free, oldestFirst, arrivals)
 }
 
+/** Paid by the balance alone. */
+const UNRECORDED: PaidWith = { uses: [], last: undefined }
+
 /** Where the deposits cannot be read. */
-const byBalance = (free: Usdc, oldestFirst: ReadonlyArray<Candidate>): ReadonlySet<TaskId> => {
+const byBalance = (free: Usdc, oldestFirst: ReadonlyArray<Candidate>): ReadonlyMap<TaskId, PaidWith> => {
   const exact = oldestFirst.find((task) => task.totalCost === free)
-  if (exact !== undefined) return new Set([exact.id])
-  const funded = new Set<TaskId>()
+  if (exact !== undefined) return new Map([[exact.id, UNRECORDED]])
+  const funded = new Map<TaskId, PaidWith>()
   let left: bigint = free
   for (const task of oldestFirst) {
     if (task.totalCost > left) continue
     left -= task.totalCost
-    funded.add(task.id)
+    funded.set(task.id, UNRECORDED)
   }
   return funded
 }
@@ -85,63 +102,72 @@ const byBalance = (free: Usdc, oldestFirst: ReadonlyArray<Candidate>): ReadonlyS
 const byArrival = (
   free: Usdc,
   oldestFirst: ReadonlyArray<Candidate>,
-  { deposits, isOverdue }: Arrivals
-): ReadonlySet<TaskId> => {
-  const funded = new Set<TaskId>()
+  { deposits, ledgerAheadMs, isOverdue }: Arrivals
+): ReadonlyMap<TaskId, PaidWith> => {
+  const funded = new Map<TaskId, PaidWith>()
   const isPlacedBy = (atMs: number, task: Candidate): boolean => task.createdAtMs <= atMs + CLOCKS_DIFFER_MS
   const mayTake = (atMs: number, { keepsUntilMs }: Candidate): boolean =>
     keepsUntilMs === undefined || atMs <= keepsUntilMs
-  const others: Array<Arrivals["deposits"][number]> = []
-  let left: bigint = free
+  const others: Array<Portion> = []
+  let rest: bigint = free
   // The newest first: the older a deposit is, the more likely it is spent.
   for (const deposit of deposits.toReversed()) {
-    const { amount, block } = deposit
+    const { left } = deposit
+    const atMs = deposit.block.timeMs + ledgerAheadMs
     const isFor = (task: Candidate): boolean =>
-      !funded.has(task.id) && task.totalCost === amount && isPlacedBy(block.timeMs, task) && mayTake(block.timeMs, task)
-    const exact = amount <= left ? oldestFirst.find(isFor) : undefined
+      !funded.has(task.id) && task.totalCost === left && isPlacedBy(atMs, task) && mayTake(atMs, task)
+    const exact = left <= rest ? oldestFirst.find(isFor) : undefined
+    const portion = { deposit, atMs, left }
     if (exact === undefined) {
-      others.push(deposit)
+      others.push(portion)
     } else {
-      funded.add(exact.id)
-      left -= amount
+      funded.set(exact.id, take([portion], left))
+      rest -= left
     }
   }
-  const portions = portionsOf(left, others)
+  const portions = portionsOf(rest, others)
   for (const [index, task] of oldestFirst.entries()) {
     if (funded.has(task.id)) continue
     const isFirst = oldestFirst.slice(0, index).every((older) => funded.has(older.id) || isOverdue(older))
     const usable = portions.filter(({ atMs }) => (isFirst || isPlacedBy(atMs, task)) && mayTake(atMs, task))
-    if (take(usable, task.totalCost)) funded.add(task.id)
+    if (usable.reduce((total, { left }) => total + left, 0n) < task.totalCost) continue
+    funded.set(task.id, take(usable, task.totalCost))
   }
   return funded
 }
 
 /** Money that came at one moment, as far as it is not given away yet. */
 interface Portion {
+  /** `undefined` for what was there before the history of deposits begins. */
+  readonly deposit: Deposit | undefined
   readonly atMs: number
   left: bigint
 }
 
 /** `free` as the newest deposits that it can hold whole, after the rest, of which nobody can say when it came. */
-const portionsOf = (free: bigint, newestFirst: Arrivals["deposits"]): ReadonlyArray<Portion> => {
+const portionsOf = (free: bigint, newestFirst: ReadonlyArray<Portion>): ReadonlyArray<Portion> => {
   const portions: Array<Portion> = []
   let rest = free
-  for (const { amount, block } of newestFirst) {
-    if (amount > rest) continue
-    rest -= amount
-    portions.unshift({ atMs: block.timeMs, left: amount })
+  for (const portion of newestFirst) {
+    if (portion.left > rest) continue
+    rest -= portion.left
+    portions.unshift(portion)
   }
-  return [{ atMs: Number.NEGATIVE_INFINITY, left: rest }, ...portions]
+  return [{ deposit: undefined, atMs: Number.NEGATIVE_INFINITY, left: rest }, ...portions]
 }
 
-/** Takes `cost` out of the portions, the oldest first, or nothing where they do not hold it. */
-const take = (portions: ReadonlyArray<Portion>, cost: bigint): boolean => {
-  if (portions.reduce((total, { left }) => total + left, 0n) < cost) return false
+/** Takes `cost` out of portions that hold it, the oldest first. */
+const take = (portions: ReadonlyArray<Portion>, cost: bigint): PaidWith => {
+  const uses: Array<DepositUse> = []
+  let last: Deposit | undefined
   let owed = cost
   for (const portion of portions) {
     const part = portion.left < owed ? portion.left : owed
     portion.left -= part
     owed -= part
+    if (part === 0n || portion.deposit === undefined) continue
+    last = portion.deposit
+    uses.push({ tx: last.tx, logIndex: last.logIndex, amount: usdc(part) })
   }
-  return true
+  return { uses, last }
 }

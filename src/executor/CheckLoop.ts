@@ -3,13 +3,10 @@ import { type Balances, ChainClient, OnQuestion } from "../chain/ChainClient.ts"
 import { KeyCustody } from "../chain/KeyCustody.ts"
 import { Settings } from "../config/Settings.ts"
 import { type Block, headTimeMs } from "../domain/Block.ts"
-import { depositsFor } from "../domain/Deposit.ts"
 import { messages, shortId, type TaskId } from "../domain/Task.ts"
 import { words } from "../domain/time.ts"
-import { notAheadOf, onLedgerTime } from "../domain/ledgerTime.ts"
 import { zero } from "../domain/Usdc.ts"
-import { USDC_PAUSED } from "../domain/UsdcState.ts"
-import { deadlineMs, judge } from "../domain/Verdict.ts"
+import { decidePayments, type DepositHistory, type Evidence, NO_HISTORY } from "../domain/PaymentDecision.ts"
 import type { WalletId } from "../domain/Wallet.ts"
 import * as Clocks from "../ops/Clocks.ts"
 import { eachAlone } from "../ops/eachAlone.ts"
@@ -22,9 +19,9 @@ import type { BadTask, WalletOrders } from "../domain/WalletState.ts"
 import { type Funding, TaskRepo } from "../ledger/TaskRepo.ts"
 import { UsdcCode } from "./UsdcCode.ts"
 import { Wallets } from "./Wallets.ts"
-import { type Looked, makeSweepLog, logDeposits } from "./sweepLog.ts"
+import { type DecidedOrder, makeSweepLog, logDeposits } from "./sweepLog.ts"
 import { makeHoldBlacklisted } from "./blacklisted.ts"
-import { type WalletFunds, makeSyncDeposits } from "./syncDeposits.ts"
+import { makeSyncDeposits } from "./syncDeposits.ts"
 import { every } from "./every.ts"
 import { makeCheckWallets } from "./identity.ts"
 import { makeWatchChain } from "./reorganisation.ts"
@@ -93,14 +90,14 @@ export const makeCheckTick = Effect.gen(function* () {
     const payable = yield* holdBlacklisted(usable)
     const { known, arrived } = yield* Effect.provideService(syncDeposits(watched, balances), OnQuestion, getsOn)
     yield* ended("deposits")
-    const looked = yield* look(payable, balances, known, mayGuess)
+    const decided = yield* decide(payable, balances, known, mayGuess)
     yield* ended("decide")
-    const funded = yield* fundPaid(looked, balances.block, known)
-    const cancelled = yield* cancelOverdue(looked, balances.block)
-    const due = looked.filter(({ verdict }) => verdict === "fund" || verdict === "cancel").map(({ task }) => task.id)
+    const funded = yield* fundPaid(decided, balances.block)
+    const cancelled = yield* cancelOverdue(decided, balances.block)
+    const due = decided.filter(({ decision }) => decision._tag !== "Wait").map(({ task }) => task.id)
     yield* tellUndone(due, [...funded, ...cancelled])
     yield* ended("write")
-    yield* logSweep(looked, balances.block, { funded, cancelled })
+    yield* logSweep(decided, balances.block, { funded, cancelled })
     yield* logDeposits(arrived, usable)
     return { checked, funded, cancelled } satisfies SweepResult
   })
@@ -241,85 +238,67 @@ const makePatience = () => {
   }
 }
 
-const look = Effect.fnUntraced(function* (
+/** Decides about every waiting order of these wallets by one look at the chain. */
+const decide = Effect.fnUntraced(function* (
   orders: ReadonlyArray<WalletOrders>,
   { block, usdc, isPaused }: Balances,
-  known: ReadonlyMap<WalletId, WalletFunds>,
+  known: ReadonlyMap<WalletId, DepositHistory>,
   mayGuess: ReturnType<typeof makePatience>
 ) {
   const { paymentTimeout } = yield* Settings
-  const timeoutMs = Duration.toMillis(paymentTimeout)
   const ledgerAheadMs = yield* Clocks.ledgerAheadMs
-  const asOf = notAheadOf(block, ledgerAheadMs)
-  return orders.flatMap((ofWallet): ReadonlyArray<Looked> => {
-    const { wallet, pending, held, stopped, provenBlock } = ofWallet
-    const balance = usdc.get(wallet.agentAddress) ?? zero
-    const { unspent, unclear, mayBeRestored, spentOn } = known.get(wallet.id) ?? UNKNOWN
-    // Which of several orders the money was meant for, and whether one was paid after all, is worth waiting for.
-    const isOpenQuestion =
-      pending.length + held.length > 1 || pending.some((task) => asOf.timeMs > deadlineMs(task, timeoutMs))
-    const isUnread = !mayGuess(wallet.id, unspent !== undefined) && unspent === undefined && isOpenQuestion
-    // A balance from before the wallet's last proven payment is not its balance.
-    const mustWait = stopped !== undefined || block.number < provenBlock || isUnread || unclear !== undefined
-    const deposits = unspent?.map((deposit) => onLedgerTime({ ...deposit, amount: deposit.left }, ledgerAheadMs))
-    const verdicts = judge({ ...ofWallet, balance }, [...pending, ...held], asOf, timeoutMs, deposits)
-    const kept = held.filter((one) => verdicts.get(one) === "keep")
-    return pending.map((task) => {
-      const judged = spentOn.size === 0 ? (verdicts.get(task) ?? "wait") : spentOn.has(task.id) ? "fund" : "wait"
-      const isTooSoon = judged === "cancel" && (mayBeRestored || isPaused)
-      const tooSoon = mayBeRestored ? "more was paid than the ledger knows of" : USDC_PAUSED
-      const why = unclear ?? (isTooSoon ? tooSoon : undefined)
-      return { task, orders: ofWallet, kept, balance, verdict: mustWait || isTooSoon ? "wait" : judged, unclear: why }
+  return orders.flatMap((ofWallet): ReadonlyArray<DecidedOrder> => {
+    const { wallet, pending } = ofWallet
+    const history = known.get(wallet.id) ?? NO_HISTORY
+    const evidence: Evidence = {
+      ...history,
+      orders: ofWallet,
+      balance: usdc.get(wallet.agentAddress) ?? zero,
+      block,
+      isUsdcPaused: isPaused,
+      awaitsDeposits: !mayGuess(wallet.id, history.deposits !== undefined),
+      ledgerAheadMs,
+      paymentTimeoutMs: Duration.toMillis(paymentTimeout)
+    }
+    const decisions = decidePayments(evidence)
+    return pending.flatMap((task) => {
+      const decision = decisions.get(task.id)
+      return decision === undefined ? [] : [{ task, evidence, decision }]
     })
   })
 })
 
-const UNKNOWN: WalletFunds = { unspent: undefined, unclear: undefined, mayBeRestored: false, spentOn: new Set() }
-
-const evidence = ({ task, orders }: Looked) => ({
+const onEvidence = ({ task, evidence: { orders } }: DecidedOrder) => ({
   taskId: task.id,
   walletId: orders.wallet.id,
   version: orders.version
 })
 
-const fundPaid = Effect.fnUntraced(function* (
-  looked: ReadonlyArray<Looked>,
-  block: Block,
-  known: ReadonlyMap<WalletId, WalletFunds>
-) {
-  const paid = looked.filter(({ verdict }) => verdict === "fund")
-  if (paid.length === 0) return []
+const fundPaid = Effect.fnUntraced(function* (decided: ReadonlyArray<DecidedOrder>, block: Block) {
+  const fundings = decided.flatMap((one): ReadonlyArray<Funding> => {
+    const { decision } = one
+    if (decision._tag !== "Fund") return []
+    const { uses, last } = decision
+    const received = { fundingTx: last?.tx ?? "auto_funded", receivedAtMs: last?.block.timeMs ?? block.timeMs } as const
+    return [{ ...onEvidence(one), ...received, uses }]
+  })
+  if (fundings.length === 0) return []
   const repo = yield* TaskRepo
   const wallets = yield* Wallets
-  const fundings = [...Map.groupBy(paid, ({ orders }) => orders)].flatMap(([{ wallet }, ofWallet]) => {
-    // What held orders keep is not taken for these.
-    const paidWith = depositsFor(
-      [...(ofWallet[0]?.kept ?? []), ...ofWallet.map(({ task }) => task)],
-      known.get(wallet.id)?.unspent ?? []
-    )
-    return ofWallet.map((one): Funding => {
-      const { uses = [], last } = paidWith.get(one.task.id) ?? {}
-      const received = {
-        fundingTx: last?.tx ?? "auto_funded",
-        receivedAtMs: last?.block.timeMs ?? block.timeMs
-      } as const
-      return { ...evidence(one), ...received, uses }
-    })
-  })
   const nowMs = yield* Clock.currentTimeMillis
   const funded = yield* eachAlone(fundings, (some) => repo.fund(some, block, nowMs))
-  const woken = new Set(paid.filter(({ task }) => funded.includes(task.id)).map(({ orders }) => orders.wallet.id))
+  const woken = new Set(fundings.filter(({ taskId }) => funded.includes(taskId)).map(({ walletId }) => walletId))
   yield* Effect.forEach(woken, wallets.wake, { discard: true })
   return funded
 })
 
-const cancelOverdue = Effect.fnUntraced(function* (looked: ReadonlyArray<Looked>, block: Block) {
-  const overdue = looked.filter(({ verdict }) => verdict === "cancel")
+const cancelOverdue = Effect.fnUntraced(function* (decided: ReadonlyArray<DecidedOrder>, block: Block) {
+  const overdue = decided.filter(({ decision }) => decision._tag === "Cancel")
   if (overdue.length === 0) return []
   const repo = yield* TaskRepo
   const { paymentTimeout } = yield* Settings
   const message = messages.timeout(words(Duration.toMillis(paymentTimeout)))
-  const cancellations = overdue.map((one) => ({ ...evidence(one), message }))
+  const cancellations = overdue.map((one) => ({ ...onEvidence(one), message }))
   const nowMs = yield* Clock.currentTimeMillis
   return yield* eachAlone(cancellations, (some) => repo.cancel(some, block, nowMs))
 })

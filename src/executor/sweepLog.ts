@@ -1,26 +1,21 @@
 import { Clock, Duration, Effect } from "effect"
 import { Settings } from "../config/Settings.ts"
-import { type Candidate, freeAtLeast, freeAtMost } from "../domain/Allocation.ts"
+import { freeAtLeast } from "../domain/Allocation.ts"
 import type { Block } from "../domain/Block.ts"
+import { type Evidence, moneyOf, type PaymentDecision, type WaitReason } from "../domain/PaymentDecision.ts"
 import { shortId, type Task, type TaskId } from "../domain/Task.ts"
 import { duration } from "../domain/time.ts"
-import { format, type Usdc } from "../domain/Usdc.ts"
-import type { Verdict } from "../domain/Verdict.ts"
+import { format } from "../domain/Usdc.ts"
 import { USDC_PAUSED } from "../domain/UsdcState.ts"
 import * as Log from "../ops/Log.ts"
 import type { WalletOrders } from "../domain/WalletState.ts"
 import type { FoundDeposit } from "../ledger/TaskRepo.ts"
 
-/** One pending task and what a sweep made of it. */
-export interface Looked {
+/** A waiting order, what a sweep saw of its wallet, and what it decided. */
+export interface DecidedOrder {
   readonly task: Task
-  readonly orders: WalletOrders
-  /** Held orders of the wallet that have their money. */
-  readonly kept: ReadonlyArray<Candidate>
-  readonly balance: Usdc
-  readonly verdict: Verdict
-  /** Why nothing is decided about the wallet. */
-  readonly unclear?: string | undefined
+  readonly evidence: Evidence
+  readonly decision: PaymentDecision
 }
 
 /** A task about which nothing changes is told once in this time; at DEBUG, at every sweep. */
@@ -41,20 +36,20 @@ interface Written {
 /** Tells each task's block, in v1.1's words, and remembers what was told: ten thousand tasks must not flood a log. */
 export const makeSweepLog = () => {
   let shown = new Map<TaskId, Shown>()
-  return Effect.fnUntraced(function* (looked: ReadonlyArray<Looked>, block: Block, written: Written) {
+  return Effect.fnUntraced(function* (decided: ReadonlyArray<DecidedOrder>, block: Block, written: Written) {
     const nowMs = yield* Clock.currentTimeMillis
     const timeoutMs = Duration.toMillis((yield* Settings).paymentTimeout)
     const funded = new Set(written.funded)
     const cancelled = new Set(written.cancelled)
     const shownNow = new Map<TaskId, Shown>()
-    for (const one of looked) {
+    for (const one of decided) {
       const { id } = one.task
       const done = { funded: funded.has(id), cancelled: cancelled.has(id) }
-      const state = `${one.verdict} ${one.balance}`
+      const state = `${one.decision._tag} ${one.evidence.balance}`
       const before = shown.get(id)
       const isNews = before?.state !== state || nowMs - before.atMs >= REPEAT_MS
       shownNow.set(id, isNews ? { state, atMs: nowMs } : before)
-      const fields = { task: id, wallet: one.orders.wallet.agentAddress }
+      const fields = { task: id, wallet: one.evidence.orders.wallet.agentAddress }
       yield* (isNews ? Log.info : Log.debug)(blockLines(one, block, timeoutMs, done), fields)
       if (done.funded) yield* Log.success(`Task ${shortId(id)}: pending_payment → funded`, fields)
       if (done.cancelled)
@@ -78,12 +73,12 @@ export const logDeposits = Effect.fnUntraced(function* (
 
 /** The block of one task. Operators grep these lines: their words are fixed. */
 export const blockLines = (
-  looked: Looked,
+  { task, evidence, decision }: DecidedOrder,
   block: Block,
   timeoutMs: number,
   done: { readonly funded: boolean; readonly cancelled: boolean }
 ): ReadonlyArray<string> => {
-  const { task, orders, balance, verdict } = looked
+  const { orders, balance } = evidence
   const ageMs = block.timeMs - task.createdAtMs
   const lines = [
     `💰 Checking pending_payment task ${shortId(task.id)}...`,
@@ -93,8 +88,10 @@ export const blockLines = (
   ]
   if (orders.reserved > 0n) lines.splice(2, 0, `   Reserved for other tasks: ${format(orders.reserved)} USDC`)
   if (done.funded) return [...lines, "   ✅ Payment received, minting starts"]
-  if (verdict === "wait") return [...lines, `   ⏳ ${reasonToWait(looked, block)}, will check again...`]
-  if (verdict === "fund") return [...lines, "   ⏳ The wallet changed meanwhile, will check again..."]
+  if (decision._tag === "Wait") {
+    return [...lines, `   ⏳ ${reasonToWait(decision.why, evidence, task)}, will check again...`]
+  }
+  if (decision._tag === "Fund") return [...lines, "   ⏳ The wallet changed meanwhile, will check again..."]
   return [
     ...lines,
     `   ⏰ Task exceeded payment timeout (${roughly(ageMs)})`,
@@ -107,16 +104,27 @@ export const blockLines = (
 const roughly = (ms: number): string =>
   ms < MINUTE_MS ? `${Math.ceil(ms / 1000)} seconds` : `${Math.ceil(ms / MINUTE_MS)} minutes`
 
-const reasonToWait = ({ task, orders, balance, unclear }: Looked, block: Block): string => {
-  if (orders.stopped !== undefined) return `The wallet is stopped: ${orders.stopped}`
-  if (unclear === USDC_PAUSED) return unclear
-  if (unclear !== undefined) return `The wallet's sums are not clear: ${unclear}`
-  if (block.number < orders.provenBlock) return "The node is behind the last payment of this wallet"
-  const money = { ...orders, balance }
-  if (orders.foreign > 0n && task.totalCost > freeAtLeast(money) && task.totalCost <= freeAtMost(money))
-    return "What another program's order may have spent of this wallet is not certain until it is taken over"
-  if (task.totalCost > freeAtLeast(money)) return "Insufficient balance"
-  return orders.maybeSpent > 0n
-    ? "A payment of this wallet is not proven yet"
-    : "The balance was paid towards an older task"
+const reasonToWait = (why: WaitReason, evidence: Evidence, { totalCost }: Task): string => {
+  switch (why._tag) {
+    case "Stopped":
+      return `The wallet is stopped: ${why.reason}`
+    case "FundsMissing":
+      return `The wallet's sums are not clear: ${why.reason}`
+    case "MayBeRestored":
+      return "The wallet's sums are not clear: more was paid than the ledger knows of"
+    case "Outdated":
+      return "The node is behind the last payment of this wallet"
+    case "DepositsUnread":
+      return "The deposits of this wallet are not read yet"
+    case "UsdcPaused":
+      return USDC_PAUSED
+    case "ForeignOrder":
+      return "What another program's order may have spent of this wallet is not certain until it is taken over"
+    case "Unproven":
+      return "A payment of this wallet is not proven yet"
+    case "Short":
+      return totalCost > freeAtLeast(moneyOf(evidence))
+        ? "Insufficient balance"
+        : "The balance was paid towards an older task"
+  }
 }

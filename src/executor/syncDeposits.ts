@@ -3,11 +3,9 @@ import type { Balances, ChainClient } from "../chain/ChainClient.ts"
 import { Settings } from "../config/Settings.ts"
 import type { Block } from "../domain/Block.ts"
 import { type Standing, standingOf } from "../domain/ExpectedBalance.ts"
-import type { Deposit, UnspentDeposit } from "../domain/Deposit.ts"
-import { notAheadOf } from "../domain/ledgerTime.ts"
-import type { Task, TaskId } from "../domain/Task.ts"
+import type { Deposit } from "../domain/Deposit.ts"
 import { format, sum, type Usdc, zero } from "../domain/Usdc.ts"
-import { deadlineMs } from "../domain/Verdict.ts"
+import { type DepositHistory, isOverdue } from "../domain/PaymentDecision.ts"
 import type { WalletId } from "../domain/Wallet.ts"
 import * as Clocks from "../ops/Clocks.ts"
 import * as Incidents from "../ops/Incidents.ts"
@@ -29,21 +27,6 @@ const LOGS_BEHIND_MAX = 150n
 /** Money whose transfer no node shows for so long is told to the operator. */
 const UNEXPLAINED_MS = 5 * 60_000
 
-/** What is known of a wallet's money after a look at the chain. */
-export interface WalletFunds {
-  /** Deposits with something left, oldest first; `undefined` where nobody can tell when the money came. */
-  readonly unspent: ReadonlyArray<UnspentDeposit> | undefined
-  /** Money is missing, and why nobody can say yet where it went: nothing is decided. */
-  readonly unclear: string | undefined
-  /**
-   * More is missing than unproven payments explain. After a restored backup the ledger takes payments for still to be
-   * made that were made: then no order is certainly unpaid.
-   */
-  readonly mayBeRestored: boolean
-  /** Orders that were paid for and spent on before the ledger was restored from a backup. */
-  readonly spentOn: ReadonlySet<TaskId>
-}
-
 /** A wallet beside what the chain shows of it. */
 export interface Seen {
   readonly orders: WalletOrders
@@ -55,7 +38,7 @@ export interface Seen {
 
 /** What is known after a look, by wallet, and the deposits that nobody knew before. */
 export interface SyncedDeposits {
-  readonly known: ReadonlyMap<WalletId, WalletFunds>
+  readonly known: ReadonlyMap<WalletId, DepositHistory>
   readonly arrived: ReadonlyArray<FoundDeposit>
 }
 
@@ -76,9 +59,10 @@ export const makeSyncDeposits = () => {
     const orders = all.filter((one) => isCountable(one, block))
     const balanceOf = ({ wallet }: WalletOrders): Usdc => usdc.get(wallet.agentAddress) ?? zero
     const { paymentTimeout } = yield* Settings
-    const asOf = notAheadOf(block, yield* Clocks.ledgerAheadMs)
-    const isOverdue = (task: Task) => asOf.timeMs > deadlineMs(task, Duration.toMillis(paymentTimeout))
-    const moved = orders.filter((one) => one.books?.balance !== balanceOf(one) || one.pending.some(isOverdue))
+    const ledgerAheadMs = yield* Clocks.ledgerAheadMs
+    const times = { block, ledgerAheadMs, paymentTimeoutMs: Duration.toMillis(paymentTimeout) }
+    const hasOverdue = ({ pending }: WalletOrders) => pending.some((task) => isOverdue(task, times))
+    const moved = orders.filter((one) => one.books?.balance !== balanceOf(one) || hasOverdue(one))
     const wanted = [...moved, ...lagging(orders, new Set(moved), block)]
     const { deposits, whole } = yield* search(wanted, block, balanceOf)
     const arrived = yield* recordFound(wanted, deposits, { block, balanceOf, whole })
@@ -92,14 +76,14 @@ export const makeSyncDeposits = () => {
       if (one.standing === "even") forget(one.orders.wallet.id)
     }
     const unspent = yield* readUnspent(seen, losses)
-    const known = seen.map((one): [WalletId, WalletFunds] => {
+    const known = seen.map((one): [WalletId, DepositHistory] => {
       const { id } = one.orders.wallet
       const isKnown = one.standing === "even" || one.standing === "less"
       return [
         id,
         {
-          unspent: isKnown ? (unspent.get(id) ?? []) : undefined,
-          unclear: losses.get(id)?.unclear,
+          deposits: isKnown ? (unspent.get(id) ?? []) : undefined,
+          missing: losses.get(id)?.unclear,
           mayBeRestored: lacksMore(one),
           spentOn: losses.get(id)?.spentOn ?? new Set()
         }

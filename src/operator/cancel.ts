@@ -1,17 +1,13 @@
-import { notAheadOf, onLedgerTime } from "../domain/ledgerTime.ts"
-import * as Clocks from "../ops/Clocks.ts"
-import { Clock, Duration, Effect } from "effect"
+import { Clock, Effect } from "effect"
 import { ChainClient } from "../chain/ChainClient.ts"
-import { Settings } from "../config/Settings.ts"
-import { freeAtLeast, freeAtMost } from "../domain/Allocation.ts"
+import { freeAtLeast } from "../domain/Allocation.ts"
 import { shortId, type Task, type TaskId } from "../domain/Task.ts"
 import { format, type Usdc } from "../domain/Usdc.ts"
-import { judge } from "../domain/Verdict.ts"
+import { decidePayment, isCertainlyUnpaid, type WaitReason } from "../domain/PaymentDecision.ts"
 import type { Wallet } from "../domain/Wallet.ts"
 import { DecisionRepo, type TaskFile } from "../ledger/DecisionRepo.ts"
-import { TaskRepo } from "../ledger/TaskRepo.ts"
 import { findTask } from "./find.ts"
-import { readMoney, standing } from "./money.ts"
+import { readMoney } from "./money.ts"
 import { commit } from "./commit.ts"
 import { Refused } from "./Refused.ts"
 
@@ -57,34 +53,45 @@ const withoutWallet = Effect.map(
 
 /** What proves that the order is not paid; else the refusal that says what it may be. */
 const unpaid = Effect.fnUntraced(function* ({ row, task }: TaskFile, wallet: Wallet) {
-  const { orders, block, money } = yield* readMoney(wallet)
-  const evidence = { block, version: orders.version, credit: freeAtLeast(money) }
-  if (task === undefined || row.totalCost > freeAtMost(money)) return evidence
-  const holds = `Its wallet ${wallet.agentAddress} holds ${format(freeAtLeast(money))} USDC that nothing else has reserved`
-  if (orders.foreign > 0n)
-    return yield* mayBePaid(task, wallet, "What another program's order of it spent is not certain")
-  // What is not sure about the money is not held against the person who may have paid.
-  if (standing(orders, money) !== "even") return yield* alreadyPaid(task, holds)
-  const deposits = yield* (yield* TaskRepo).unspentDeposits([wallet.id])
-  const pending = [...orders.pending.filter(({ id }) => id !== task.id), task]
-  const aheadMs = yield* Clocks.ledgerAheadMs
-  const left = deposits.map((deposit) => onLedgerTime({ ...deposit, amount: deposit.left }, aheadMs))
-  const timeoutMs = Duration.toMillis((yield* Settings).paymentTimeout)
-  const held = orders.held.filter(({ id }) => id !== task.id)
-  if (judge(money, [...pending, ...held], notAheadOf(block, aheadMs), timeoutMs, left).get(task) === "fund")
-    return yield* alreadyPaid(task, holds)
-  if (money.maybeSpent === 0n) return evidence
-  return yield* mayBePaid(task, wallet, "A payment of it is not proven yet")
+  const { orders, block, money, evidence } = yield* readMoney(wallet)
+  const proof = { block, version: orders.version, credit: freeAtLeast(money) }
+  if (task === undefined || isCertainlyUnpaid(evidence, row)) return proof
+  const decision = decidePayment(evidence, task)
+  const isUnpaid = decision._tag === "Cancel" || (decision._tag === "Wait" && ASKS_NOTHING.has(decision.why._tag))
+  if (isUnpaid) return proof
+  const free = format(freeAtLeast(money))
+  if (decision._tag === "Fund" || decision.why._tag === "DepositsUnread") return yield* alreadyPaid(task, wallet, free)
+  return yield* mayBePaid(task, wallet, doubts(decision.why))
 })
+
+/** The order is not paid: whether to wait for its money is for a person to say. */
+const ASKS_NOTHING: ReadonlySet<WaitReason["_tag"]> = new Set(["Short", "UsdcPaused"])
+
+/** What is not certain about the money is not held against the person who may have paid. */
+const doubts = (why: WaitReason): string => {
+  switch (why._tag) {
+    case "ForeignOrder":
+      return "What another program's order of it spent is not certain. Try again when it is."
+    case "Unproven":
+      return "A payment of it is not proven yet. Try again when it is."
+    case "Stopped":
+      return `It is stopped: ${why.reason}. Find out where its money went first.`
+    case "FundsMissing":
+      return `Its sums are not clear: ${why.reason}. Try again when they are.`
+    default:
+      return "Its sums are not clear: more was paid than the ledger knows of. Try again when they are."
+  }
+}
 
 const mayBePaid = (task: Task, { agentAddress }: Wallet, why: string) =>
   new Refused({
-    message: `Task ${shortId(task.id)} may be paid, and is not cancelled. Wallet ${agentAddress}: ${why}. Try again when it is.`
+    message: `Task ${shortId(task.id)} may be paid, and is not cancelled. Wallet ${agentAddress}: ${why}`
   })
 
-const alreadyPaid = (task: Task, holds: string) =>
+const alreadyPaid = (task: Task, { agentAddress }: Wallet, free: string) =>
   new Refused({
     message:
-      `Task ${shortId(task.id)} is already paid, and is not cancelled. ${holds}, and it costs ${format(task.totalCost)}. ` +
+      `Task ${shortId(task.id)} is already paid, and is not cancelled. Its wallet ${agentAddress} holds ${free} USDC ` +
+      `that nothing else has reserved, and it costs ${format(task.totalCost)}. ` +
       "The executor funds it at its next check."
   })

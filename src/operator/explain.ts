@@ -2,6 +2,8 @@ import { Clock, Duration, Effect } from "effect"
 import { Settings } from "../config/Settings.ts"
 import { isLive } from "../domain/Batch.ts"
 import { isBusy } from "../domain/transferTransitions.ts"
+import { asWaiting, decidePayment, type Evidence } from "../domain/PaymentDecision.ts"
+import { missingFor, shortfallOf } from "../domain/Shortfall.ts"
 import type { Task } from "../domain/Task.ts"
 import { type Usdc, usdc, zero } from "../domain/Usdc.ts"
 import { DecisionRepo, type Pause } from "../ledger/DecisionRepo.ts"
@@ -9,10 +11,10 @@ import * as Clocks from "../ops/Clocks.ts"
 import { TaskRepo } from "../ledger/TaskRepo.ts"
 import { type TaskStory, type TaskView, WatchRepo } from "../ledger/WatchRepo.ts"
 import type { Facts, Next } from "./explainFacts.ts"
-import { type Claim, claimOf, lookAtMoney, missingBy } from "./explainMoney.ts"
 import { nextOf, summaryOf } from "./explainNext.ts"
 import { type Step, stepsOf } from "./explainSteps.ts"
 import { findTask, isOpen } from "./find.ts"
+import { tryReadMoney } from "./money.ts"
 import { missing } from "./Refused.ts"
 
 export interface Explanation {
@@ -63,17 +65,16 @@ const gather = Effect.fnUntraced(function* (name: string) {
   const { paymentTimeout, maxRetryCount } = yield* Settings
   const paymentTimeoutMs = Duration.toMillis(paymentTimeout)
   const pauses = yield* (yield* DecisionRepo).pauses
-  const money = wallet === undefined ? undefined : yield* lookAtMoney(wallet)
+  const money = wallet === undefined ? undefined : yield* tryReadMoney(wallet)
   const waits = task?.status === "pending_payment" ? task : undefined
-  const claim: Claim | undefined =
-    waits && (money === undefined ? { _tag: "Away" } : claimOf(money, waits, paymentTimeoutMs))
-  const lacking = claim && missingBy(claim)
+  const payment = waits && money?.evidence && decided(money.evidence, waits)
+  const lacking = waits && payment && lackingBy(payment, waits)
   return {
     story,
     file: { task, faults },
     wallet: wallet === undefined ? undefined : yield* watch.walletStory(wallet.id),
     money,
-    claim,
+    payment,
     ledgerAheadMs: yield* Clocks.ledgerAheadMs,
     pauses: pauses.filter(covers(story.task)),
     ...(yield* obstaclesTo(task)),
@@ -84,6 +85,20 @@ const gather = Effect.fnUntraced(function* (name: string) {
     received: waits && lacking !== undefined ? positive(waits.totalCost - lacking) : undefined
   } satisfies Facts as Facts
 })
+
+const decided = (evidence: Evidence, task: Task) => ({
+  evidence: asWaiting(evidence, task),
+  decision: decidePayment(evidence, task)
+})
+
+/** What is still to be paid in for the order; `undefined` where that cannot be known. */
+const lackingBy = ({ evidence, decision }: NonNullable<Facts["payment"]>, task: Task): Usdc | undefined => {
+  if (decision._tag === "Fund") return zero
+  if (decision._tag === "Cancel") return shortfallOf(evidence, task).missing
+  const isShort = decision.why._tag === "Short" || decision.why._tag === "UsdcPaused"
+  if (isShort) return shortfallOf(evidence, task).missing
+  return evidence.orders.isShared && decision.why._tag !== "Outdated" ? missingFor(evidence, task) : undefined
+}
 
 const covers =
   ({ token, walletId }: TaskView) =>

@@ -1,9 +1,10 @@
 import type { Batch } from "../domain/Batch.ts"
 import { duration } from "../domain/time.ts"
+import type { Evidence, PaymentDecision } from "../domain/PaymentDecision.ts"
 import type { Usdc } from "../domain/Usdc.ts"
 import type { TaskFile } from "../ledger/DecisionRepo.ts"
 import type { TaskStory, WalletStory } from "../ledger/WatchRepo.ts"
-import type { Claim, MoneyLook } from "./explainMoney.ts"
+import type { MoneyRead } from "./money.ts"
 
 /** What the words about an order are made of. */
 export interface Facts {
@@ -11,9 +12,9 @@ export interface Facts {
   /** The order in the row where that is sound, and what is wrong with it where it is not. */
   readonly file: Pick<TaskFile, "task" | "faults">
   readonly wallet: WalletStory | undefined
-  readonly money: MoneyLook | undefined
-  /** How a sound order that waits for its money stands to it; `undefined` of every other order. */
-  readonly claim: Claim | undefined
+  readonly money: MoneyRead | undefined
+  /** What is decided about a sound order that waits for its money; `undefined` of others, and where the chain does not answer. */
+  readonly payment: { readonly evidence: Evidence; readonly decision: PaymentDecision } | undefined
   /** How far the ledger's clock is ahead of the chain's, in milliseconds. */
   readonly ledgerAheadMs: number
   /** Pauses that hold this order back. */

@@ -1,8 +1,10 @@
 import { type Batch, isInFlight } from "../domain/Batch.ts"
 import { freeAtLeast } from "../domain/Allocation.ts"
 import { counted } from "../domain/counted.ts"
+import { moneyOf } from "../domain/PaymentDecision.ts"
 import { shortId } from "../domain/Task.ts"
 import { format, type Usdc, zero } from "../domain/Usdc.ts"
+import { isOutdated } from "../domain/WalletState.ts"
 import { type Facts, next, type Next } from "./explainFacts.ts"
 import { held, resolveBatch, unsound } from "./explainHeld.ts"
 import { minting } from "./explainMinting.ts"
@@ -61,10 +63,8 @@ const creditOf = ({ wallet, money }: Facts): { readonly text: string; readonly c
 }
 
 /** What is certainly free. Nothing, where the node is behind the wallet's last payment. */
-const freeOf = ({ orders, chain }: NonNullable<Facts["money"]>): Usdc => {
-  if (orders === undefined || chain === undefined || chain.block.number < orders.provenBlock) return zero
-  return freeAtLeast({ balance: chain.balance, reserved: orders.reserved, maybeSpent: orders.maybeSpent })
-}
+const freeOf = ({ evidence }: NonNullable<Facts["money"]>): Usdc =>
+  evidence === undefined || isOutdated(evidence.block, evidence.orders) ? zero : freeAtLeast(moneyOf(evidence))
 
 /** In one sentence. Of a payment only where the ledger has batches: what v1.1 paid it does not know. */
 export const summaryOf = ({ story: { task, batches }, received = zero }: Pick<Facts, "story" | "received">): string => {

@@ -5,16 +5,15 @@ import { KeyCustody } from "../chain/KeyCustody.ts"
 import { Settings } from "../config/Settings.ts"
 import { freeAtLeast, freeAtMost, type WalletMoney } from "../domain/Allocation.ts"
 import { type Address, parse, ZERO } from "../domain/Address.ts"
-import { depositsFor, type UnspentDeposit } from "../domain/Deposit.ts"
+import { type UnspentDeposit } from "../domain/Deposit.ts"
+import { type Evidence, paidFromDeposits } from "../domain/PaymentDecision.ts"
 import { planRefund, type RefundId } from "../domain/Refund.ts"
 import { shortId } from "../domain/Task.ts"
 import { format, sum, type Usdc } from "../domain/Usdc.ts"
 import type { Wallet } from "../domain/Wallet.ts"
 import { DecisionRepo } from "../ledger/DecisionRepo.ts"
-import type { WalletOrders } from "../domain/WalletState.ts"
-import { TaskRepo } from "../ledger/TaskRepo.ts"
 import { findWallet } from "./find.ts"
-import { readMoney, standing } from "./money.ts"
+import { readMoney } from "./money.ts"
 import { commit } from "./commit.ts"
 import { Refused } from "./Refused.ts"
 
@@ -51,10 +50,9 @@ export interface RefundOptions {
 
 /** Sends free credit of a wallet back to its own user. Written down here, and sent by the executor's wallet actor. */
 export const refund = Effect.fn("operator.refund")(function* (name: string, options: RefundOptions, why: string) {
-  const { orders, block, money } = yield* readMoney(yield* findWallet(name))
+  const { orders, block, money, unspent, evidence } = yield* readMoney(yield* findWallet(name))
   // Read in one statement with what was noted of it: whose it is cannot change in between.
   const { wallet } = orders
-  const unspent = yield* (yield* TaskRepo).unspentDeposits([wallet.id])
   const chain = yield* ChainClient
   const gasBalance = yield* chain.gasBalance
   const amount = options.amount ?? freeAtLeast(money)
@@ -62,7 +60,7 @@ export const refund = Effect.fn("operator.refund")(function* (name: string, opti
   const noGasKey = chain.gasAccount === undefined ? [NO_GAS_KEY] : []
   const noGas = chain.gasAccount !== undefined && gasBalance === 0n ? [`${chain.gasAccount} has no gas money.`] : []
   const against = [
-    ...obstacles(orders, money, amount),
+    ...obstacles(evidence, money, amount),
     ...(Result.isFailure(key) ? [`${key.failure.message}.`] : []),
     ...(options.confirm ? [...noGasKey, ...unconfirmed(wallet, options)] : [])
   ]
@@ -84,11 +82,11 @@ export const refund = Effect.fn("operator.refund")(function* (name: string, opti
   if (!options.confirm) return report
   if (against.length > 0) return yield* new Refused({ message: against.join("\n") })
   const planned = yield* plan(wallet, amount)
-  const evidence = { version: orders.version, uses: usesOf(amount, unspent) }
+  const planning = { version: orders.version, uses: usesOf(amount, unspent) }
   const said = `refund ${planned.id}: ${format(amount)} USDC go back to ${wallet.userAddress}`
   const repo = yield* DecisionRepo
   yield* commit("The wallet's money", { command: "refund", said, why }, (made) =>
-    repo.askRefund(planned, evidence, block, made)
+    repo.askRefund(planned, planning, block, made)
   )
   return { ...report, refundId: planned.id }
 })
@@ -105,7 +103,7 @@ const unconfirmed = ({ userAddress }: Wallet, { to, amount }: RefundOptions): Re
 }
 
 /** Whatever the settings are. */
-const obstacles = (orders: WalletOrders, money: WalletMoney, amount: Usdc): ReadonlyArray<string> => {
+const obstacles = ({ orders, missing }: Evidence, money: WalletMoney, amount: Usdc): ReadonlyArray<string> => {
   const { wallet, pending, held, stopped, isShared } = orders
   const orderly = [...pending, ...held]
   const waiting = orderly.map(({ id }) => shortId(id)).join(", ")
@@ -113,9 +111,7 @@ const obstacles = (orders: WalletOrders, money: WalletMoney, amount: Usdc): Read
     ...(stopped === undefined ? [] : [`The wallet is stopped: ${stopped}.`]),
     ...(isShared ? ["v1.1 may still pay from this wallet: take its order over, or wait until it is done."] : []),
     ...(orderly.length === 0 ? [] : [`The wallet has an order that waits for its money: ${waiting}. Cancel it first.`]),
-    ...(standing(orders, money) === "less"
-      ? ["Money left the wallet that no order explains: see ai-mint reconcile."]
-      : []),
+    ...(missing === undefined ? [] : ["Money left the wallet that no order explains: see ai-mint reconcile."]),
     ...(wallet.userAddress === ZERO ? ["The wallet's user is the zero address: nobody would get the money."] : []),
     ...(wallet.userAddress === wallet.agentAddress ? ["The wallet's user is the wallet itself."] : []),
     ...amountObstacle(money, amount)
@@ -140,5 +136,5 @@ const plan = Effect.fnUntraced(function* (wallet: Wallet, amount: Usdc) {
 
 const usesOf = (amount: Usdc, unspent: ReadonlyArray<UnspentDeposit>) => {
   const refunded = { id: "refund", totalCost: amount }
-  return depositsFor([refunded], unspent).get(refunded.id)?.uses ?? []
+  return paidFromDeposits([refunded], unspent).get(refunded.id)?.uses ?? []
 }

@@ -1,10 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary } from "effect"
 import { allocate, type Arrivals, cover, freeAtLeast, freeAtMost } from "../../src/domain/Allocation.ts"
+import type { UnspentDeposit } from "../../src/domain/Deposit.ts"
+import { paidFromDeposits } from "../../src/domain/PaymentDecision.ts"
 import type { Task } from "../../src/domain/Task.ts"
 import { sum, usdc } from "../../src/domain/Usdc.ts"
 import {
   between,
+  hash,
   MANY,
   NOW_MS,
   pendingTasks,
@@ -13,6 +16,7 @@ import {
   someDeposits,
   taskOf,
   uuid,
+  wallet,
   walletMoney
 } from "./given.ts"
 
@@ -20,6 +24,16 @@ const FREE = smallUsdc(20)
 
 const task = (id: number, cost: number, ageMs: number): Task =>
   taskOf({ id: uuid(id), quantity: 1, pricePerMint: usdc(BigInt(cost)), createdAtMs: NOW_MS - ageMs })
+
+const depositOf = (amount: number, seed: number, left = amount): UnspentDeposit => ({
+  wallet: wallet.agentAddress,
+  from: wallet.userAddress,
+  amount: usdc(BigInt(amount)),
+  left: usdc(BigInt(left)),
+  tx: hash(seed),
+  logIndex: 0,
+  block: { number: BigInt(seed), timeMs: NOW_MS + seed }
+})
 
 const costOf = (tasks: ReadonlyArray<Task>) => sum(tasks.map(({ totalCost }) => totalCost))
 
@@ -29,6 +43,7 @@ const oldestFirst = (tasks: ReadonlyArray<Task>) =>
 /** With a deadline that the oldest orders are past. */
 const arrivals: Arbitrary.Arbitrary<Arrivals> = Arbitrary.map(someDeposits, (deposits) => ({
   deposits,
+  ledgerAheadMs: 0,
   isOverdue: ({ createdAtMs }) => createdAtMs < NOW_MS - 40_000
 }))
 
@@ -40,11 +55,12 @@ describe("money of an order that is held", () => {
   const newer = task(2, 10, 200_000)
   const small = task(3, 4, 200_000)
   const when = (...deposits: ReadonlyArray<readonly [number, number]>): Arrivals => ({
-    deposits: deposits.map(([amount, secondsAgo]) => ({ amount: usdc(BigInt(amount)), block: at(secondsAgo) })),
+    deposits: deposits.map(([amount, secondsAgo], index) => ({ ...depositOf(amount, index), block: at(secondsAgo) })),
+    ledgerAheadMs: 0,
     isOverdue: ({ createdAtMs }) => createdAtMs < NOW_MS - 250_000
   })
   const funded = (free: bigint, tasks: ReadonlyArray<Task>, deposits: Arrivals) => [
-    ...allocate(usdc(free), [held, ...tasks], deposits)
+    ...allocate(usdc(free), [held, ...tasks], deposits).keys()
   ]
 
   it("is kept for it, whatever newer orders there are", () => {
@@ -75,7 +91,7 @@ describe("allocation, whether the deposits are known or not", () => {
 
   it.prop("funds only what is pending", [FREE, pendingTasks, known], ([free, pending, knowledge]) => {
     const ids = pending.map(({ id }) => id)
-    for (const when of knowledge) assert.includeMembers(ids, [...allocate(free, pending, when)])
+    for (const when of knowledge) assert.includeMembers(ids, [...allocate(free, pending, when).keys()])
   })
 
   it.prop(
@@ -83,9 +99,9 @@ describe("allocation, whether the deposits are known or not", () => {
     [FREE, pendingTasks, known, between(0, 1_000)],
     ([free, pending, knowledge, seed]) => {
       for (const when of knowledge) {
-        const funded = [...allocate(free, pending, when)].toSorted()
-        assert.deepStrictEqual([...allocate(free, shuffled(pending, seed), when)].toSorted(), funded)
-        assert.deepStrictEqual([...allocate(free, pending, when)].toSorted(), funded)
+        const funded = [...allocate(free, pending, when).keys()].toSorted()
+        assert.deepStrictEqual([...allocate(free, shuffled(pending, seed), when).keys()].toSorted(), funded)
+        assert.deepStrictEqual([...allocate(free, pending, when).keys()].toSorted(), funded)
       }
     }
   )
@@ -97,7 +113,7 @@ describe("allocation by the balance alone", () => {
     [FREE, pendingTasks],
     ([free, pending]) => {
       const exact = oldestFirst(pending).find(({ totalCost }) => totalCost === free)
-      if (exact !== undefined) assert.deepStrictEqual([...allocate(free, pending)], [exact.id])
+      if (exact !== undefined) assert.deepStrictEqual([...allocate(free, pending).keys()], [exact.id])
     }
   )
 
@@ -127,7 +143,7 @@ describe("allocation by the balance alone", () => {
   ]
   it.each(examples)("$free pays for $funded of orders that cost $costs: $why", ({ free, costs, funded }) => {
     const pending = costs.map((cost, index) => task(index + 1, cost, 1_000 - index))
-    assert.deepStrictEqual([...allocate(usdc(BigInt(free)), pending)], funded.map(uuid))
+    assert.deepStrictEqual([...allocate(usdc(BigInt(free)), pending).keys()], funded.map(uuid))
   })
 })
 
@@ -160,27 +176,31 @@ describe("allocation by deposits", () => {
   )
 
   const deposit = (amount: number, ageMs: number) => ({
-    amount: usdc(BigInt(amount)),
+    ...depositOf(amount, ageMs),
     block: { number: 1n, timeMs: NOW_MS - ageMs }
   })
-  const isOverdue = () => false
+  const byNow = (deposits: ReadonlyArray<UnspentDeposit>): Arrivals => ({
+    deposits,
+    ledgerAheadMs: 0,
+    isOverdue: () => false
+  })
 
   it("a deposit of exactly the cost of the newer order pays that one", () => {
     const pending = [task(1, 10, 60_000), task(2, 5, 30_000)]
-    const when = { deposits: [deposit(5, 10_000)], isOverdue }
-    assert.deepStrictEqual([...allocate(usdc(5n), pending, when)], [uuid(2)])
+    const when = byNow([deposit(5, 10_000)])
+    assert.deepStrictEqual([...allocate(usdc(5n), pending, when).keys()], [uuid(2)])
   })
 
   it("a part payment for the older order is kept for it, although the newer one costs just that", () => {
     const pending = [task(1, 10, 60_000), task(2, 5, 30_000)]
-    const when = { deposits: [deposit(5, 50_000)], isOverdue }
-    assert.deepStrictEqual([...allocate(usdc(5n), pending, when)], [])
+    const when = byNow([deposit(5, 50_000)])
+    assert.deepStrictEqual([...allocate(usdc(5n), pending, when).keys()], [])
   })
 
   it("once the older order is overdue, its part payment is everybody's", () => {
     const pending = [task(1, 10, 60_000), task(2, 5, 30_000)]
-    const when = { deposits: [deposit(5, 50_000)], isOverdue: ({ id }: { readonly id: string }) => id === uuid(1) }
-    assert.deepStrictEqual([...allocate(usdc(5n), pending, when)], [uuid(2)])
+    const when = { ...byNow([deposit(5, 50_000)]), isOverdue: ({ id }: { readonly id: string }) => id === uuid(1) }
+    assert.deepStrictEqual([...allocate(usdc(5n), pending, when).keys()], [uuid(2)])
   })
 
   it("two payments of different size find their orders in whatever order they come", () => {
@@ -189,9 +209,73 @@ describe("allocation by deposits", () => {
       [deposit(5, 20_000), deposit(10, 10_000)],
       [deposit(10, 20_000), deposit(5, 10_000)]
     ]) {
-      assert.sameMembers([...allocate(usdc(15n), pending, { deposits, isOverdue })], [uuid(1), uuid(2)])
+      assert.sameMembers([...allocate(usdc(15n), pending, byNow(deposits)).keys()], [uuid(1), uuid(2)])
     }
   })
+})
+
+const orders = (...costs: ReadonlyArray<number>) =>
+  costs.map((cost, index) => ({ id: uuid(index), totalCost: usdc(BigInt(cost)) }))
+
+/** For each order: from which deposits, and how much of each. */
+const paidWith = (...args: Parameters<typeof paidFromDeposits>) =>
+  [...paidFromDeposits(...args).values()].map(({ uses }) => uses.map(({ tx, amount }) => [Number(tx), Number(amount)]))
+
+describe("the money that an order is paid with", () => {
+  it("is the newest deposit of exactly its cost", () => {
+    assert.deepStrictEqual(paidWith(orders(5), [depositOf(5, 1), depositOf(5, 2), depositOf(9, 3)]), [[[2, 5]]])
+  })
+
+  it("is another deposit for each of two orders of one cost", () => {
+    assert.deepStrictEqual(paidWith(orders(5, 5), [depositOf(5, 1), depositOf(5, 2)]), [[[2, 5]], [[1, 5]]])
+  })
+
+  it("is taken from the oldest deposits where none is of its cost", () => {
+    const sources = [depositOf(2, 1), depositOf(9, 2)]
+    assert.deepStrictEqual(paidWith(orders(5), sources), [
+      [
+        [1, 2],
+        [2, 3]
+      ]
+    ])
+    assert.strictEqual(
+      paidFromDeposits(orders(5), sources).get(uuid(0))?.last,
+      sources[1],
+      "the one that made it enough"
+    )
+  })
+
+  it("is never what another order was paid with", () => {
+    assert.deepStrictEqual(paidWith(orders(5), [depositOf(9, 1, 2), depositOf(5, 2, 0), depositOf(4, 3)]), [
+      [
+        [1, 2],
+        [3, 3]
+      ]
+    ])
+  })
+
+  it("is not known where there is no deposit: it was there before the history begins", () => {
+    assert.deepStrictEqual(paidFromDeposits(orders(5), []).get(uuid(0)), { uses: [], last: undefined })
+  })
+
+  it.prop(
+    "is never more than a deposit has left, nor more than the order costs",
+    [Arbitrary.array(smallUsdc(8), { maxLength: 5 }), someDeposits],
+    ([costs, deposits]) => {
+      const asked = costs.map((totalCost, index) => ({ id: uuid(index), totalCost }))
+      const paid = paidFromDeposits(asked, deposits)
+      assert.strictEqual(paid.size, asked.length)
+      const taken = new Map<string, bigint>()
+      for (const { id, totalCost } of asked) {
+        const uses = paid.get(id)?.uses ?? []
+        assert.isTrue(uses.every(({ amount }) => amount > 0n))
+        assert.isTrue(uses.reduce((total, { amount }) => total + amount, 0n) <= totalCost)
+        for (const { tx, amount } of uses) taken.set(tx, (taken.get(tx) ?? 0n) + amount)
+      }
+      for (const { tx, left } of deposits) assert.isTrue((taken.get(tx) ?? 0n) <= left)
+    },
+    MANY
+  )
 })
 
 describe("what is free", () => {

@@ -2,7 +2,7 @@ import { Arbitrary, Redacted, Schema } from "effect"
 import { type Address, address, type Bytes32 } from "../../src/domain/Address.ts"
 import type { WalletMoney } from "../../src/domain/Allocation.ts"
 import { type Batch, planBatches } from "../../src/domain/Batch.ts"
-import type { Deposit } from "../../src/domain/Deposit.ts"
+import type { UnspentDeposit } from "../../src/domain/Deposit.ts"
 import type { Task } from "../../src/domain/Task.ts"
 import { times, type Usdc, usdc } from "../../src/domain/Usdc.ts"
 import type { Wallet } from "../../src/domain/Wallet.ts"
@@ -81,7 +81,7 @@ export const pendingTasks: Arbitrary.Arbitrary<ReadonlyArray<Task>> = Arbitrary.
 )
 
 /** Transfers into the wallet in the last minute, oldest first. */
-export const someDeposits: Arbitrary.Arbitrary<ReadonlyArray<Deposit>> = Arbitrary.map(
+export const someDeposits: Arbitrary.Arbitrary<ReadonlyArray<UnspentDeposit>> = Arbitrary.map(
   Arbitrary.array(Arbitrary.all({ amount: smallUsdc(8), ageMs: between(0, 6) }), { maxLength: 5 }),
   (drawn) =>
     drawn
@@ -90,6 +90,7 @@ export const someDeposits: Arbitrary.Arbitrary<ReadonlyArray<Deposit>> = Arbitra
         wallet: wallet.agentAddress,
         from: wallet.userAddress,
         amount,
+        left: amount,
         tx: hash(index),
         logIndex: 0,
         block: { number: BigInt(index), timeMs: NOW_MS - ageMs * 10_000 }

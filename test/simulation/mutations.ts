@@ -60,9 +60,9 @@ export const MUTATIONS: ReadonlyArray<Mutation> = [
     name: "the deadline is looked at before the balance",
     patches: [
       {
-        file: "src/domain/Verdict.ts",
-        find: 'if (funded.has(task.id)) return [task, "fund"]',
-        replace: 'if (isOverdue(task)) return [task, "cancel"]\n      if (funded.has(task.id)) return [task, "fund"]'
+        file: "src/domain/PaymentDecision.ts",
+        find: "if (isUnread && (isThere || cancels))",
+        replace: 'if (isOverdue(task, evidence)) return { _tag: "Cancel" }\n    if (isUnread && (isThere || cancels))'
       }
     ],
     withinSeeds: 50
@@ -170,9 +170,9 @@ export const MUTATIONS: ReadonlyArray<Mutation> = [
     name: "an order is funded with what may be spent already",
     patches: [
       {
-        file: "src/domain/Verdict.ts",
-        find: "const funded = new Set([...paidFrom(freeAtLeast(money))].filter((id) => atMost.has(id)))",
-        replace: "const funded = new Set(atMost)"
+        file: "src/domain/PaymentDecision.ts",
+        find: "const certain = [...paidFrom(freeAtLeast(money))].filter(([id]) => atMost.has(id))",
+        replace: "const certain = [...atMost]"
       }
     ],
     withinSeeds: 100
@@ -181,9 +181,9 @@ export const MUTATIONS: ReadonlyArray<Mutation> = [
     name: "an order is cancelled while a payment is unproven",
     patches: [
       {
-        file: "src/domain/Verdict.ts",
-        find: "const unpaid = (certain || task.totalCost > freeAtMost(money)) &&",
-        replace: "const unpaid = (true || certain) &&"
+        file: "src/domain/PaymentDecision.ts",
+        find: "const isUnpaid = (evidence.orders.maybeSpent === 0n || !isThere) &&",
+        replace: "const isUnpaid = (true || !isThere) &&"
       }
     ],
     withinSeeds: 200

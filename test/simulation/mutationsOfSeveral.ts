@@ -26,9 +26,9 @@ export const MUTATIONS_OF_SEVERAL: ReadonlyArray<Mutation> = [
           "    for (const list of [usable, watched]) list.forEach((one, at) => { list[at] = anew.get(one.wallet.id) ?? one })"
       },
       {
-        file: "src/executor/CheckLoop.ts",
-        find: "const mustWait = stopped !== undefined || block.number < provenBlock || isUnread",
-        replace: "const mustWait = stopped !== undefined || isUnread"
+        file: "src/domain/PaymentDecision.ts",
+        find: 'return isOutdated(block, orders) ? { _tag: "Outdated" } : undefined',
+        replace: "return undefined"
       },
       {
         file: "test/support/memory/sweep.ts",
