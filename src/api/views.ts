@@ -92,12 +92,12 @@ export const walletOf = (
     block: block.number,
     at: block.timeMs
   })),
-  refunds: story.refunds.map(({ id, status, amount, payTo, tx, reason, createdAtMs }) => ({
+  refunds: story.refunds.map(({ id, status, amount, payTo, paymentTx, reason, createdAtMs }) => ({
     id,
     status,
     amount,
     to: payTo,
-    tx,
+    tx: paymentTx,
     reason,
     createdAt: createdAtMs
   })),

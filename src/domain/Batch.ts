@@ -1,9 +1,9 @@
 import { encodeAbiParameters, keccak256, type Hex } from "viem"
 import type { Address, Bytes32 } from "./Address.ts"
-import type { Authorization } from "./Authorization.ts"
+import { isLive, type TransferState } from "./Authorization.ts"
 import type { Task, TaskId } from "./Task.ts"
 import { times, type Usdc } from "./Usdc.ts"
-import type { Wallet, WalletId } from "./Wallet.ts"
+import type { Wallet } from "./Wallet.ts"
 
 /**
  * - `planned`: cut, and no live authorization exists.
@@ -27,26 +27,11 @@ export const BATCH_STATUSES = [
 ] as const
 export type BatchStatus = (typeof BATCH_STATUSES)[number]
 
-/** A signed payment may be out there: its money may be gone, its nonce may be used at any moment. */
-export const isLive = (batch: Batch): boolean =>
-  batch.status === "signed" || batch.status === "accepted" || batch.status === "unknown"
-
 /** Live, or paid and not delivered: the batch has a next look, and its task cannot go on without it. */
 export const isInFlight = (batch: Batch): boolean => isLive(batch) || batch.status === "paid"
 
 /** Nothing is to be done for it any more. */
 export const isFinal = (batch: Batch): boolean => batch.status === "delivered" || batch.status === "resolved"
-
-/** The signed fields, written before the first byte leaves: with them the same signature can be made again. */
-export interface SignedWindow {
-  readonly amount: Usdc
-  readonly payTo: Address
-  /** Seconds since 1970, both exclusive. */
-  readonly validAfter: number
-  readonly validBefore: number
-  /** The confirmed block at the time of signing: no trace of this payment is older. */
-  readonly block: bigint
-}
 
 /**
  * Requests for the mints of a batch that no live payment stands behind, of which the server may have carried out any:
@@ -63,35 +48,17 @@ export interface Asked {
 }
 
 /** One payment and the mints that it buys. Written once, when the task is planned; never cut anew. */
-export interface Batch {
+export interface Batch extends TransferState<BatchStatus> {
   readonly taskId: TaskId
   /** 1, 2, 3, … within the task. */
   readonly number: number
-  readonly walletId: WalletId
   /** Ordinal in the task of the first mint of this batch, from 1. */
   readonly firstMint: number
   readonly quantity: number
-  /** The most that it may cost: the quoted price times the quantity. */
-  readonly amount: Usdc
   readonly token: Address
-  readonly payer: Address
-  /** Who is paid unless the server names another that `MINT_PAY_TO` allows: the token contract. */
-  readonly payTo: Address
   readonly recipient: Address
   /** Base units of the token in one mint, as they were when it was planned. Without it each event is one mint. */
   readonly portion: bigint | undefined
-  readonly nonce: Bytes32
-  readonly status: BatchStatus
-  /** Goes up with every change: the expected value of every update. */
-  readonly version: number
-  readonly window: SignedWindow | undefined
-  /** How often the present authorization was sent. */
-  readonly sends: number
-  /** How often the chain was asked since the last change: sets the pace of the next look. */
-  readonly looks: number
-  readonly paymentTx: Bytes32 | undefined
-  readonly paymentBlock: bigint | undefined
-  readonly paidAmount: Usdc | undefined
   /** `undefined` where the server has certainly done nothing for it. */
   readonly asked: Asked | undefined
   /** When the payment last left, or was last answered: sets the pace of the next send. */
@@ -111,9 +78,6 @@ export interface Batch {
   readonly reference: string | undefined
   /** Mints of this batch seen on chain. */
   readonly minted: number
-  readonly nextActionAtMs: number | undefined
-  /** What is being waited for, or what went wrong, for a person. */
-  readonly reason: string | undefined
   /** When it entered its present status. */
   readonly statusSinceMs: number
 }
@@ -249,13 +213,3 @@ const newBatch = (
     statusSinceMs: nowMs
   }
 }
-
-/** The authorization of a batch that has a window. */
-export const authorizationOf = (batch: Batch, window: SignedWindow): Authorization => ({
-  from: batch.payer,
-  to: window.payTo,
-  value: window.amount,
-  validAfter: window.validAfter,
-  validBefore: window.validBefore,
-  nonce: batch.nonce
-})

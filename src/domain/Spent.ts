@@ -1,4 +1,4 @@
-import type { Batch } from "./Batch.ts"
+import type { TransferState } from "./Authorization.ts"
 
 /** USDC that left a wallet, as the chain has shown; below zero where that is not on chain any more. */
 export interface Spent {
@@ -6,8 +6,8 @@ export interface Spent {
   readonly block: bigint
 }
 
-/** The payment that this very step of a batch proves, or takes back. */
-export const paymentIn = (before: Batch, after: Batch): Spent | undefined => {
+/** The payment that this very step of a transfer proves, or takes back. */
+export const paymentIn = (before: TransferState, after: TransferState): Spent | undefined => {
   const isTakenBack = before.paymentTx !== undefined && after.paymentTx === undefined
   const { paidAmount: amount, paymentBlock: block } = isTakenBack ? before : after
   if (amount === undefined || block === undefined) return undefined
@@ -16,5 +16,5 @@ export const paymentIn = (before: Batch, after: Batch): Spent | undefined => {
 }
 
 /** Whether a step changes what its wallet has, or what of it is reserved. */
-export const movesMoney = (before: Batch, after: Batch): boolean =>
+export const movesMoney = (before: TransferState, after: TransferState): boolean =>
   after.status !== before.status || paymentIn(before, after) !== undefined

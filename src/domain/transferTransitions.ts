@@ -1,13 +1,22 @@
-import type { Bytes32 } from "./Address.ts"
-import type { AuthorizationOutcome } from "./Authorization.ts"
-import { type Batch, type BatchStatus, isInFlight, type SignedWindow } from "./Batch.ts"
+import type { Address, Bytes32 } from "./Address.ts"
+import type { AuthorizationOutcome, SignedWindow, TransferState } from "./Authorization.ts"
+import { type Batch, type BatchStatus, isInFlight } from "./Batch.ts"
 import type { Block } from "./Block.ts"
+import type { Refund, RefundStatus } from "./Refund.ts"
 
 /**
- * The only ways a batch may go. Every step is a function below, and the ledger takes a step only from the version that
- * it was made from.
+ * An EIP-3009 transfer out of an agent wallet. Its purpose decides who sends it and what follows: a batch is given to the
+ * mint server, which settles it and mints; a refund is sent to the chain by ourselves, back to the wallet's user.
  */
-export const BATCH_ARROWS: Record<BatchStatus, ReadonlyArray<BatchStatus>> = {
+export type Transfer = Batch | Refund
+
+export const isBatch = (transfer: Transfer): transfer is Batch => "taskId" in transfer
+
+/**
+ * The only ways that a transfer may go. Every step is a function below, and the ledger takes a step only from the version
+ * that it was made from.
+ */
+export const BATCH_TRANSITIONS: Record<BatchStatus, ReadonlyArray<BatchStatus>> = {
   planned: ["signed", "paid", "held"],
   signed: ["signed", "accepted", "unknown", "paid", "planned", "held"],
   accepted: ["accepted", "unknown", "paid", "planned", "held"],
@@ -18,8 +27,16 @@ export const BATCH_ARROWS: Record<BatchStatus, ReadonlyArray<BatchStatus>> = {
   resolved: []
 }
 
-/** And these, where the chain was reorganised: what it showed it may take back, and show again. */
-export const REORGANISATION_ARROWS: Partial<Record<BatchStatus, ReadonlyArray<BatchStatus>>> = {
+export const REFUND_TRANSITIONS: Record<RefundStatus, ReadonlyArray<RefundStatus>> = {
+  planned: ["planned", "signed", "paid", "held", "withdrawn"],
+  signed: ["signed", "planned", "paid", "held"],
+  paid: [],
+  held: ["withdrawn"],
+  withdrawn: []
+}
+
+/** And these of a batch, where the chain was reorganised: what it showed it may take back, and show again. */
+export const REORGANISATION_TRANSITIONS: Partial<Record<BatchStatus, ReadonlyArray<BatchStatus>>> = {
   paid: ["unknown", "held"],
   delivered: ["paid", "unknown", "held"],
   unknown: ["delivered"],
@@ -57,8 +74,8 @@ export const FAR_MS = 660_000
 export const isAwaited = ({ answerByMs }: Batch, nowMs: number): boolean =>
   answerByMs !== undefined && nowMs < answerByMs && answerByMs <= nowMs + FAR_MS
 
-/** When what is in flight, a batch or a refund, is looked at next. */
-export const lookDueMs = ({ nextActionAtMs = 0 }: Pick<Batch, "nextActionAtMs">, nowMs: number): number =>
+/** When a transfer in flight is looked at next. */
+export const lookDueMs = ({ nextActionAtMs = 0 }: Pick<TransferState, "nextActionAtMs">, nowMs: number): number =>
   nextActionAtMs > nowMs + FAR_MS ? nowMs : nextActionAtMs
 
 /** In flight, or its price is asked: nothing else of its order, its wallet and its token is begun meanwhile. */
@@ -78,12 +95,10 @@ export const isForAllOfIt = ({ window, minted }: Batch): boolean => window !== u
 const noted = (said: ReadonlyArray<string>, reason: string): ReadonlyArray<string> =>
   said.includes(reason) ? said : [...said.slice(0, 2), reason]
 
-const step = (batch: Batch, nowMs: number, change: Partial<Batch>): Batch => ({
-  ...batch,
-  looks: 0,
-  ...change,
-  statusSinceMs: change.status === undefined || change.status === batch.status ? batch.statusSinceMs : nowMs
-})
+const step = <T extends Transfer>(before: T, nowMs: number, change: Partial<Batch> | Partial<Refund>): T => {
+  const hasMoved = change.status !== undefined && change.status !== before.status
+  return { ...before, looks: 0, ...change, ...(hasMoved && isBatch(before) && { statusSinceMs: nowMs }) }
+}
 
 /** Write-ahead: from here on the mint server may be at work for the batch, though it is asked for nothing but the price. */
 export const ask = (batch: Batch, block: Block, answerByMs: number): Batch => ({
@@ -107,29 +122,34 @@ export const mayHaveDone = (batch: Batch, until: bigint, claims: boolean): Batch
   claims: batch.claims + (claims ? 1 : 0)
 })
 
-/** Write-ahead: from here on the payment may exist, and the chain is looked at for it, whether it is answered or not. */
-export const sign = (batch: Batch, window: SignedWindow, nowMs: number, answerByMs: number): Batch =>
-  step(batch, nowMs, {
+/**
+ * Write-ahead: from here on the transfer may exist, and the chain is asked about it, whatever becomes of this process.
+ * `answerByMs` is for a batch: by then the mint server has answered.
+ */
+export const sign = <T extends Transfer>(transfer: T, window: SignedWindow, nowMs: number, answerByMs?: number): T =>
+  step(transfer, nowMs, {
     status: "signed",
     window,
     sends: 1,
-    asked: undefined,
-    triedAtMs: nowMs,
-    answerByMs,
-    claims: 0,
-    said: [],
     nextActionAtMs: nowMs + lookPauseMs(0),
-    reason: "the payment is on its way to the mint server"
+    ...(isBatch(transfer)
+      ? {
+          asked: undefined,
+          triedAtMs: nowMs,
+          answerByMs,
+          claims: 0,
+          said: [],
+          reason: "the payment is on its way to the mint server"
+        }
+      : { reason: "sent, waiting for the chain" })
   })
 
-/** The identical bytes go out once more; what is known is what was known, and the chain is looked at as after the first. */
-export const resend = (batch: Batch, nowMs: number, answerByMs: number): Batch =>
-  step(batch, nowMs, {
-    sends: batch.sends + 1,
-    triedAtMs: nowMs,
-    answerByMs,
-    nextActionAtMs: nowMs + lookPauseMs(0)
-  })
+/** The identical bytes go out once more. After those of a batch the chain is looked at as after the first. */
+export const resend = <T extends Transfer>(transfer: T, nowMs: number, answerByMs?: number): T => {
+  const sends = transfer.sends + 1
+  if (!isBatch(transfer)) return { ...recheck(transfer, nowMs), sends }
+  return step(transfer, nowMs, { sends, triedAtMs: nowMs, answerByMs, nextActionAtMs: nowMs + lookPauseMs(0) })
+}
 
 /** The server says that it was paid. Only the chain makes that true. */
 export const accept = (batch: Batch, mintTxs: ReadonlyArray<Bytes32>, nowMs: number): Batch =>
@@ -183,13 +203,12 @@ export const markUnknown = (
     reference
   })
 
-/** The chain was asked and had no news; the server may have had a word. */
-export const recheck = (batch: Batch, nowMs: number, said?: string): Batch => ({
-  ...batch,
-  looks: batch.looks + 1,
-  nextActionAtMs: nowMs + lookPauseMs(batch.looks + 1),
-  reason: said ?? batch.reason
-})
+/** The chain was asked and proved nothing: it is asked again. */
+export const recheck = <T extends Transfer>(
+  transfer: T,
+  nowMs: number,
+  { reason = transfer.reason, pauseMs = lookPauseMs(transfer.looks + 1) }: { reason?: string; pauseMs?: number } = {}
+): T => ({ ...transfer, looks: transfer.looks + 1, nextActionAtMs: nowMs + pauseMs, reason })
 
 /**
  * Its mints are on chain, paid for or not: its server is not asked for them again, even where a later answer of a node
@@ -197,46 +216,46 @@ export const recheck = (batch: Batch, nowMs: number, said?: string): Batch => ({
  */
 export const seenMinted = (batch: Batch): Batch => ({ ...batch, claims: CLAIMS_MAX })
 
+type Used = Extract<AuthorizationOutcome, { readonly _tag: "Used" }>
+
+const paidBy = ({ tx, block, value }: Used) => ({ paymentTx: tx, paymentBlock: block, paidAmount: value })
+
+const UNPAID = { paymentTx: undefined, paymentBlock: undefined, paidAmount: undefined }
+
+const DONE = { nextActionAtMs: undefined, reason: undefined }
+
 /**
  * `AuthorizationUsed` with the matching `Transfer`. The transaction comes from the log, not from the server. A payment
  * that was mined again after a reorganisation may find its mints there already.
  */
-export const confirm = (batch: Batch, used: Extract<AuthorizationOutcome, { _tag: "Used" }>, nowMs: number): Batch =>
-  step(batch, nowMs, {
-    paymentTx: used.tx,
-    paymentBlock: used.block,
-    paidAmount: used.value,
-    ...(batch.minted === batch.quantity
-      ? { status: "delivered", nextActionAtMs: undefined, reason: undefined }
+export const confirm = <T extends Transfer>(transfer: T, used: Used, nowMs: number): T => {
+  if (!isBatch(transfer)) return step(transfer, nowMs, { status: "paid", ...DONE, ...paidBy(used) })
+  return step(transfer, nowMs, {
+    ...paidBy(used),
+    ...(transfer.minted === transfer.quantity
+      ? { status: "delivered", ...DONE }
       : { status: "paid", nextActionAtMs: nowMs, reason: "paid, waiting for the mints" })
   })
+}
 
 /**
- * The payment was on chain and is not any more. Its authorization may be mined again, so that nothing is known but what
- * was signed. Where that is not known either, after a restored backup, a person has to look.
+ * The transfer was on chain and is not any more. Its authorization may be mined again, so that nothing is known but what
+ * was signed. Where that is not known either, after a restored backup, a person has to look; the money of a refund waits
+ * for that.
  */
-export const retract = (batch: Batch, nowMs: number, reason: string): Batch =>
-  step(batch, nowMs, {
-    status: batch.window === undefined ? "held" : "unknown",
-    claims: 0,
-    paymentTx: undefined,
-    paymentBlock: undefined,
-    paidAmount: undefined,
-    nextActionAtMs: batch.window === undefined ? undefined : nowMs,
-    reason
-  })
+export const retract = <T extends Transfer>(transfer: T, nowMs: number, reason: string): T => {
+  const isLost = transfer.window === undefined
+  const change = { ...UNPAID, nextActionAtMs: isLost ? undefined : nowMs, reason }
+  return isBatch(transfer)
+    ? step(transfer, nowMs, { ...change, status: isLost ? "held" : "unknown", claims: 0 })
+    : step(transfer, nowMs, { ...change, status: isLost ? "held" : "signed", keepsMoney: isLost })
+}
 
 /**
  * The payment left the chain after a person had decided about the batch, and can never be made again: the decision
  * stands, and the money is the wallet's again.
  */
-export const unpay = (batch: Batch, reason: string): Batch => ({
-  ...batch,
-  paymentTx: undefined,
-  paymentBlock: undefined,
-  paidAmount: undefined,
-  reason
-})
+export const unpay = (batch: Batch, reason: string): Batch => ({ ...batch, ...UNPAID, reason })
 
 /**
  * A mint of the batch was on chain and is not any more: all of its mints are looked for anew, and the server may be asked
@@ -252,18 +271,25 @@ export const unmint = (batch: Batch, nowMs: number, reason: string): Batch =>
   })
 
 /**
- * The authorization can never be used any more: the batch may be signed again, with the same nonce. Up to `block` there
- * are no mints for it; those that come later are for a payment that was never made.
+ * So many authorizations of a refund may lapse unused: one is a node that was away or gas that was dear, three in a row are
+ * a person on USDC's blacklist or an account without gas, and no further one would fare better.
  */
-export const expire = (
-  batch: Batch,
+export const VOIDS_MAX = 3
+
+/**
+ * The authorization can never be used any more, as of `block`: the transfer may be signed again, with the same nonce. Up
+ * to that block there are no mints for a batch; those that come later are for a payment that was never made. A refund
+ * that gets nowhere is held with its money, for a person.
+ */
+export const expire = <T extends Transfer>(
+  transfer: T,
   { nowMs, block }: { readonly nowMs: number; readonly block: Block },
-  reason: string
-): Batch =>
-  step(batch, nowMs, {
-    status: "planned",
-    window: undefined,
-    sends: 0,
+  reason?: string
+): T => {
+  const unsigned = { status: "planned", window: undefined, sends: 0 } as const
+  if (!isBatch(transfer)) return step(transfer, nowMs, { ...unsigned, ...lapsed(transfer, nowMs) })
+  return step(transfer, nowMs, {
+    ...unsigned,
     asked: { since: block.number, until: block.number },
     triedAtMs: undefined,
     answerByMs: undefined,
@@ -272,8 +298,16 @@ export const expire = (
     mintTxs: [],
     reference: undefined,
     nextActionAtMs: undefined,
-    reason
+    reason: reason ?? `not paid in time, signed again: ${transfer.reason ?? "no answer"}`
   })
+}
+
+const lapsed = ({ id, ...refund }: Refund, nowMs: number): Partial<Refund> => {
+  const voids = refund.voids + 1
+  const last = refund.reason ?? "no reason is known"
+  if (voids < VOIDS_MAX) return { voids, nextActionAtMs: nowMs, reason: `not on chain in time, signed again: ${last}` }
+  return { voids, ...heldWithMoney(`refund ${id.slice(0, 8)} was not on chain in time ${voids} times: ${last}`) }
+}
 
 /** `count` more mints of this batch are on chain. */
 export const deliver = (batch: Batch, count: number, nowMs: number): Batch => {
@@ -288,42 +322,59 @@ export const deliver = (batch: Batch, count: number, nowMs: number): Batch => {
 }
 
 /** A person has to decide. Where the nonce was spent on another transfer, that money is gone. */
-export const hold = (
-  batch: Batch,
-  reason: string,
-  nowMs: number,
-  spent?: Extract<AuthorizationOutcome, { _tag: "Used" }>
-): Batch =>
-  step(batch, nowMs, {
-    status: "held",
-    nextActionAtMs: undefined,
-    reason,
-    ...(spent && { paymentTx: spent.tx, paymentBlock: spent.block, paidAmount: spent.value })
-  })
+export const hold = <T extends Transfer>(transfer: T, reason: string, nowMs: number, spent?: Used): T =>
+  step(transfer, nowMs, { status: "held", nextActionAtMs: undefined, reason, ...(spent && paidBy(spent)) })
+
+const heldWithMoney = (reason: string) =>
+  ({ status: "held", keepsMoney: true, nextActionAtMs: undefined, reason }) as const
+
+/**
+ * A person has to decide about a refund that gets nowhere, with its nonce unspent. What it reserves stays reserved: a
+ * newer order would take it else, and the credit that a person asked back would be gone.
+ */
+export const holdWithMoney = (refund: Refund, reason: string): Refund => ({ ...refund, ...heldWithMoney(reason) })
+
+/** A person gave a refund up: what it reserved is free. Only where no authorization of it is live. */
+export const withdraw = (refund: Refund, why: string): Refund => ({
+  ...refund,
+  status: "withdrawn",
+  keepsMoney: false,
+  nextActionAtMs: undefined,
+  reason: `withdrawn: ${why}`
+})
 
 /** What a person decided: `minted` mints of the batch are there, and nothing more will be asked or paid for it. */
 export const resolve = (batch: Batch, minted: number, reason: string, nowMs: number): Batch =>
   step(batch, nowMs, { status: "resolved", minted, nextActionAtMs: undefined, reason })
 
-/** What the chain's word on the nonce means for a live batch. */
-export type Evidence = "paid" | "void" | "canceled" | "misused" | "open"
+/** What a block shows of a transfer. */
+export type TransferEvidence = "paid" | "otherTransfer" | "cancelled" | "void" | "unknown"
 
 /**
- * - `paid`: used, for the amount and the payee that were signed.
- * - `misused`: used, but with another transfer than the one signed here. Must not happen.
- * - `canceled`: the payer's key cancelled the nonce. Must not happen; it will never be paid.
- * - `void`: unused, in a confirmed block at or past `validBefore`: it can never be used (EIP-3009 is strict).
- * - `open`: nothing is proven yet.
+ * - `paid`: its nonce was used for the amount and the payee that were signed. Where nothing is signed, after a restored
+ *   backup, for all that it may move and to one who may be paid.
+ * - `otherTransfer`: its nonce was used for another transfer. Must not happen.
+ * - `cancelled`: the payer's key cancelled the nonce. Must not happen; it will never be paid.
+ * - `void`: unused, in a confirmed block at or past `validBefore`: what was signed, if anything was, can never be used
+ *   (EIP-3009 is strict).
+ * - `unknown`: nothing is proven yet.
  */
-export const classifyEvidence = (window: SignedWindow, outcome: AuthorizationOutcome, block: Block): Evidence => {
+export const classifyEvidence = (
+  { window, amount, payTo }: Pick<Transfer, "window" | "amount" | "payTo">,
+  outcome: AuthorizationOutcome,
+  block: Block,
+  payees: ReadonlyArray<Address> = []
+): TransferEvidence => {
   switch (outcome._tag) {
-    case "Used":
-      return outcome.value === window.amount && outcome.to === window.payTo ? "paid" : "misused"
+    case "Used": {
+      const isPayee = window === undefined ? [payTo, ...payees].includes(outcome.to) : outcome.to === window.payTo
+      return isPayee && outcome.value === (window?.amount ?? amount) ? "paid" : "otherTransfer"
+    }
     case "Canceled":
-      return "canceled"
+      return "cancelled"
     case "Unexplained":
-      return "open"
+      return "unknown"
     case "Unused":
-      return block.timeMs >= window.validBefore * 1000 ? "void" : "open"
+      return block.timeMs >= (window?.validBefore ?? 0) * 1000 ? "void" : "unknown"
   }
 }

@@ -50,8 +50,8 @@ export const deliverBatch = Effect.fn("Wallet.deliverBatch")(function* (work: Wa
     const why = yield* whyHeld(batch, { mined, mayAsk, nowMs })
     if (why !== undefined && work.tasks.some(({ id }) => id === batch.taskId)) {
       yield* holdTask(batch.taskId, messages.undelivered(batch.number, why))
-    } else if (mayAsk && batch.window !== undefined && isTime) {
-      return yield* resendPayment(work, batch, batch.window, undefined)
+    } else if (mayAsk && isTime) {
+      return yield* resendPayment(work, batch, undefined)
     }
   }
   return yield* repo.saveBatch({ before: batch, after: recheck(batch, nowMs) }, nowMs)

@@ -181,11 +181,14 @@ export const refuseTask = Effect.fnUntraced(function* (task: Task, reason: strin
 })
 
 /** Stops the batch and its task for a person: what happened must not happen, and no rule decides it. */
-export const holdBatch = Effect.fnUntraced(function* (batch: Batch, what: string, outcome?: AuthorizationOutcome) {
+export const holdBatch = Effect.fnUntraced(function* (
+  batch: Batch,
+  what: string,
+  spent?: Extract<AuthorizationOutcome, { readonly _tag: "Used" }>
+) {
   const repo = yield* TaskRepo
   const nowMs = yield* Clock.currentTimeMillis
   const reason = `batch ${batch.number}: ${what}`
-  const spent = outcome?._tag === "Used" ? outcome : undefined
   const saved = yield* repo.saveBatch({ before: batch, after: hold(batch, reason, nowMs, spent) }, nowMs)
   if (!saved) return false
   const held = yield* holdTask(batch.taskId, messages.held(reason))

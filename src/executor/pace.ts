@@ -1,6 +1,7 @@
 import { Clock, Duration, Effect } from "effect"
 import { Settings } from "../config/Settings.ts"
-import type { Batch, SignedWindow } from "../domain/Batch.ts"
+import type { SignedWindow } from "../domain/Authorization.ts"
+import type { Batch } from "../domain/Batch.ts"
 import { type Block, headTimeMs } from "../domain/Block.ts"
 
 /** Time beyond `MINT_TIMEOUT` for the answer to be stored, before anyone looks after the request. */

@@ -1,9 +1,9 @@
 import { Clock, Duration, Effect, Result } from "effect"
 import { ChainClient } from "../chain/ChainClient.ts"
 import { Settings } from "../config/Settings.ts"
-import type { AuthorizationOutcome } from "../domain/Authorization.ts"
-import type { Batch, SignedWindow } from "../domain/Batch.ts"
-import { confirm, sign } from "../domain/transferTransitions.ts"
+import type { SignedWindow } from "../domain/Authorization.ts"
+import type { Batch } from "../domain/Batch.ts"
+import { sign } from "../domain/transferTransitions.ts"
 import { type Block, blockBefore } from "../domain/Block.ts"
 import { counted } from "../domain/counted.ts"
 import { type AcceptedOffer, chooseOffer } from "../domain/Offer.ts"
@@ -11,7 +11,6 @@ import { isWaiting, messageAfterWaiting, messages, shortId, type Task } from "..
 import { format } from "../domain/Usdc.ts"
 import { type Standstill, standstillOf, type UsdcState } from "../domain/UsdcState.ts"
 import { Minter, type MintQuote, type NoOffer } from "../mint/Minter.ts"
-import * as Clocks from "../ops/Clocks.ts"
 import { alone } from "../ops/eachAlone.ts"
 import * as Log from "../ops/Log.ts"
 import { TaskRepo } from "../ledger/TaskRepo.ts"
@@ -23,21 +22,17 @@ import {
   pauseUnwritable,
   unlessLocked,
   refuseTask,
-  holdBatch,
   stallTask
 } from "./outcome.ts"
 import { Outage, STANDSTILL_MS } from "./Outage.ts"
-import { answerByMs, headMs } from "./pace.ts"
+import { answerByMs } from "./pace.ts"
 import { type Asking, askFor, askPrice, dismiss, lookBack, noteDone, waitForClaimed } from "./price.ts"
-import { noteProofs } from "./proofs.ts"
-import { send, signatureOf } from "./send.ts"
+import { send } from "./send.ts"
 import { ServerRequests } from "./ServerRequests.ts"
 import { holdWhere, standstillFor } from "./standstill.ts"
 import { UsdcCode } from "./UsdcCode.ts"
 import type { OpenWork } from "./work.ts"
-
-/** The chain's clock may be behind ours and behind the signer's: a payment is valid from ten minutes ago. */
-const VALID_AFTER_BACK_SECONDS = 600
+import { observe, recordOutcome, signTransfer, windowFrom } from "./transfers.ts"
 
 /** A server that claims to need less would have payments lapse on their way: facilitators refuse the last 6 seconds. */
 const WINDOW_SECONDS_MIN = 30
@@ -53,22 +48,41 @@ const UNEXPLAINED_PAUSE_MS = 15_000
  * follows from that waits for the server, and is done beside the turns of the wallet.
  */
 export const payBatch = Effect.fn("Wallet.payBatch")(function* (work: OpenWork, task: Task, batch: Batch) {
-  const { outcome, state, seen } = yield* lookUp(batch, task)
-  if (outcome._tag !== "Unused") return yield* adopt(batch, outcome, task)
+  const { network, mintPayTo: payees } = yield* Settings
+  const confirmed = yield* (yield* ChainClient).confirmedBlock
+  const fromBlock = blockBefore(confirmed, task.createdAtMs, network.blockSeconds)
+  // After a restored backup the chain may know more than the ledger: a batch that is paid is neither refused nor signed.
+  const [observed] = yield* observe([batch], { fromBlock, payees })
+  if (observed === undefined) return false
+  return yield* recordOutcome(observed, {
+    onVoid: beginPayment({ work, task, batch, state: observed.usdc }, confirmed),
+    onUnknown: pauseTask(task, UNEXPLAINED_PAUSE_MS, "no node tells how its nonce was spent")
+  })
+})
+
+/** A planned batch whose nonce is free, and whether USDC moves between those that it is for. */
+interface Planned {
+  readonly task: Task
+  readonly batch: Batch
+  readonly work: OpenWork
+  readonly state: UsdcState
+}
+
+const beginPayment = Effect.fnUntraced(function* (planned: Planned, confirmed: Block) {
+  const { work, task, batch, state } = planned
   const codeDoubt = yield* (yield* UsdcCode).doubt
   if (codeDoubt !== undefined) return yield* pauseForOutage(task, codeDoubt)
   const standstill = yield* standstillFor(state, { payer: batch.payer })
   if (standstill !== undefined) return yield* standAside(work, task, standstill)
   // First of all: mints that the server has made already may be all that the token allows.
-  const waits = yield* lookBack(batch, task, seen)
+  const waits = yield* lookBack(batch, task, confirmed)
   if (waits !== undefined) return waits
   const obstacle = yield* obstacleTo(batch)
   if (obstacle?._tag === "Undelivered") return yield* pauseTask(task, UNDELIVERED_PAUSE_MS, obstacle.reason)
   if (obstacle?._tag === "SoldOut") return yield* refuseTask(task, obstacle.reason, "chain")
   const { asksForPrice } = yield* Minter
-  const planned = { work, task, batch, state }
   if (!asksForPrice) return yield* payAtPrice({ ...planned, asking: batch })
-  const asking = yield* askFor(batch, task, seen)
+  const asking = yield* askFor(batch, task, confirmed)
   if (asking === undefined) return false
   const request = unlessLocked(alone(task.id, payAtPrice({ ...planned, asking }), pauseUnwritable(task)))
   yield* (yield* ServerRequests).start(
@@ -79,7 +93,7 @@ export const payBatch = Effect.fn("Wallet.payBatch")(function* (work: OpenWork, 
 })
 
 /** Asks what a batch costs, checks that against the quote, signs, commits the claim, and sends it. */
-const payAtPrice = Effect.fn("Wallet.payAtPrice")(function* (planned: Planned) {
+const payAtPrice = Effect.fn("Wallet.payAtPrice")(function* (planned: Planned & Asking) {
   const { task, batch, asking } = planned
   const quoted = yield* askPrice(planned)
   if (quoted === undefined) return false
@@ -109,15 +123,8 @@ const payAtPrice = Effect.fn("Wallet.payAtPrice")(function* (planned: Planned) {
   return true
 })
 
-/** A planned batch that may be paid. */
-interface Planned extends Asking {
-  readonly task: Task
-  readonly work: OpenWork
-  readonly state: UsdcState
-}
-
 /** What can be claimed and sent; or what is to be done instead, where nothing may be paid now. */
-const prepare = Effect.fnUntraced(function* ({ work, task, batch, asking, state }: Planned, quote: MintQuote) {
+const prepare = Effect.fnUntraced(function* ({ work, task, batch, asking, state }: Planned & Asking, quote: MintQuote) {
   const offer = yield* offerFor(batch, quote)
   if (Result.isFailure(offer)) return Result.fail(refuseTask(task, offer.failure))
   const barred = standstillOf(state, { payer: batch.payer, payee: offer.success.payTo })
@@ -133,7 +140,7 @@ const prepare = Effect.fnUntraced(function* ({ work, task, batch, asking, state 
   const window = yield* windowFor(offer.success, block)
   const nowMs = yield* Clock.currentTimeMillis
   const signed = sign(asking, window, nowMs, yield* answerByMs)
-  const signature = yield* Effect.result(signatureOf(work.wallet, signed))
+  const signature = yield* Effect.result(signTransfer(work.wallet, signed))
   if (Result.isSuccess(signature)) {
     return Result.succeed({ signed, accepted: offer.success, signature: signature.success, nowMs })
   }
@@ -153,7 +160,7 @@ const standAside = Effect.fnUntraced(function* (work: OpenWork, task: Task, stan
 })
 
 /** The order waits or is refused, and only then may the price be asked again. */
-const withoutOffer = Effect.fnUntraced(function* (planned: Planned, noOffer: NoOffer) {
+const withoutOffer = Effect.fnUntraced(function* (planned: Planned & Asking, noOffer: NoOffer) {
   const changed = yield* waitForOffer(planned.task, noOffer)
   return (yield* noteDone(planned, noOffer.did ?? "unknown")) || changed
 })
@@ -204,69 +211,10 @@ const offerFor = Effect.fnUntraced(function* (batch: Batch, quote: MintQuote) {
   })
 })
 
-/**
- * What the chain knows of the nonce before anything else is asked: after a restored backup it may know more than the
- * ledger, and a batch that is paid must be neither refused nor signed. And whether USDC moves between those it is for.
- */
-const lookUp = Effect.fnUntraced(function* (batch: Batch, task: Task) {
-  const { network, mintPayTo } = yield* Settings
-  const chain = yield* ChainClient
-  const { payer, nonce, payTo } = batch
-  const seen = yield* chain.confirmedBlock
-  const fromBlock = blockBefore(seen, task.createdAtMs, network.blockSeconds)
-  const parties = [payer, payTo, ...mintPayTo]
-  const { outcomes, usdc } = yield* chain.readAuthorizations([{ payer, nonce, fromBlock }], parties)
-  yield* noteProofs(outcomes)
-  return { outcome: outcomes[0] ?? ({ _tag: "Unexplained" } as const), state: usdc, seen }
-})
-
-/** A payment that was made before the ledger was restored is this batch's payment, and is not made again. */
-const adopt = Effect.fnUntraced(function* (
-  batch: Batch,
-  outcome: Exclude<AuthorizationOutcome, { readonly _tag: "Unused" }>,
-  task: Task
-) {
-  if (outcome._tag === "Unexplained") {
-    return yield* pauseTask(task, UNEXPLAINED_PAUSE_MS, "no node tells how its nonce was spent")
-  }
-  if (outcome._tag === "Canceled")
-    return yield* holdBatch(batch, "its nonce was cancelled on chain: it can never be paid")
-  const isOurs = [batch.payTo, ...(yield* Settings).mintPayTo].includes(outcome.to) && outcome.value <= batch.amount
-  if (!isOurs) return yield* holdBatch(batch, "its nonce was used for another transfer than it is for", outcome)
-  if (outcome.value !== batch.amount) {
-    const paid = `it was paid ${format(outcome.value)} USDC before the ledger was restored, and is worth ${format(batch.amount)}`
-    return yield* holdBatch(batch, `${paid}: nobody can tell for how many mints`, outcome)
-  }
-  const nowMs = yield* Clock.currentTimeMillis
-  yield* Log.warn(`⚠️ Task ${shortId(task.id)}, batch ${batch.number} was paid before: the ledger is from a backup`, {
-    task: task.id,
-    batch: batch.number,
-    tx: outcome.tx
-  })
-  return yield* (yield* TaskRepo).saveBatch({ before: batch, after: confirm(batch, outcome, nowMs) }, nowMs)
-})
-
 /** Not much longer than the server says that it may need. */
 const windowFor = Effect.fnUntraced(function* ({ amount, payTo, offer }: AcceptedOffer, block: Block) {
   const { authorizationWindow } = yield* Settings
   const needed = Math.max(WINDOW_SECONDS_MIN, offer.maxTimeoutSeconds ?? Number.POSITIVE_INFINITY)
   const seconds = Math.min(Duration.toSeconds(authorizationWindow), needed)
-  return { amount, payTo, ...(yield* windowAt(block, seconds)) } satisfies SignedWindow
-})
-
-/**
- * Valid by every clock that whoever settles may go by: from ten minutes before the slowest, for so many seconds from
- * the fastest on. The proof that it is void stays the chain's, so that an outcome is unknown for no longer than the
- * window and what the fastest clock is ahead of the chain, ten minutes at the most.
- */
-export const windowAt = Effect.fnUntraced(function* (block: Block, seconds: number) {
-  const timeMs = yield* headMs(block)
-  const chainSeconds = Math.floor(timeMs / 1000)
-  yield* Clocks.noteHead({ number: block.number, timeMs })
-  const { earliestMs, latestMs } = yield* Clocks.spread
-  return {
-    validAfter: Math.max(0, chainSeconds + Math.floor(earliestMs / 1000) - VALID_AFTER_BACK_SECONDS),
-    validBefore: chainSeconds + Math.ceil(latestMs / 1000) + Math.floor(seconds),
-    block: block.number
-  }
+  return { amount, payTo, ...(yield* windowFrom(block, seconds)) } satisfies SignedWindow
 })

@@ -1,7 +1,7 @@
 import { Clock, Effect, Result } from "effect"
 import { ChainClient } from "../chain/ChainClient.ts"
 import { Settings } from "../config/Settings.ts"
-import type { Batch, SignedWindow } from "../domain/Batch.ts"
+import type { Batch } from "../domain/Batch.ts"
 import { answered, awaitAnswer, markUnknown, resend, resendPauseMs } from "../domain/transferTransitions.ts"
 import { chooseOffer } from "../domain/Offer.ts"
 import { shortId, type Task } from "../domain/Task.ts"
@@ -11,13 +11,13 @@ import { Minter, type MintQuote, type NoOffer } from "../mint/Minter.ts"
 import { alone } from "../ops/eachAlone.ts"
 import * as Log from "../ops/Log.ts"
 import type { WalletWork } from "../domain/WalletState.ts"
-import { TaskRepo } from "../ledger/TaskRepo.ts"
 import { saveAnswer } from "./answered.ts"
 import { mintsFor } from "./mints.ts"
 import { Outage } from "./Outage.ts"
 import { answerByMs, canBeSettled, headMs, isTooLate } from "./pace.ts"
-import { send, signatureOf } from "./send.ts"
+import { send } from "./send.ts"
 import { ServerRequests } from "./ServerRequests.ts"
+import { saveTransfer, signTransfer } from "./transfers.ts"
 
 /**
  * Sends the identical authorization again, wrapped in the server's present offer as x402 wants it. Where the server
@@ -27,15 +27,14 @@ import { ServerRequests } from "./ServerRequests.ts"
 export const resendPayment = Effect.fn("Wallet.resendPayment")(function* (
   work: WalletWork,
   batch: Batch,
-  window: SignedWindow,
   task: Task | undefined
 ) {
   if (work.wallet === undefined) return yield* sendLater(batch, "the row of the agent wallet cannot be read")
   const nowMs = yield* Clock.currentTimeMillis
   const awaiting = awaitAnswer(batch, nowMs, yield* answerByMs)
-  if (!(yield* (yield* TaskRepo).saveBatch({ before: batch, after: awaiting }, nowMs))) return false
+  if (!(yield* saveTransfer(batch, awaiting))) return false
   const asking = { ...awaiting, version: batch.version + 1 }
-  const request = askAndSend({ wallet: work.wallet, asking, window, task })
+  const request = askAndSend({ wallet: work.wallet, asking, task })
   yield* (yield* ServerRequests).start(
     batch.walletId,
     alone(batch.taskId, request, () => Effect.succeed(false))
@@ -48,7 +47,6 @@ interface Resending {
   readonly wallet: Wallet
   /** As it is in the ledger since the request was claimed. */
   readonly asking: Batch
-  readonly window: SignedWindow
   /** The order that a refusal counts against. */
   readonly task: Task | undefined
 }
@@ -60,7 +58,7 @@ const askAndSend = Effect.fn("Wallet.askAndSend")(function* (resending: Resendin
   if (Result.isFailure(quoted)) return yield* noOffer(asking, quoted.failure)
   const offer = yield* offerAgain(resending, quoted.success)
   if (Result.isFailure(offer)) return yield* sendLater(asking, offer.failure)
-  const signature = yield* Effect.result(signatureOf(wallet, asking))
+  const signature = yield* Effect.result(signTransfer(wallet, asking))
   if (Result.isFailure(signature)) return yield* sendLater(asking, signature.failure.message)
   if (!(yield* isWorthSending(resending))) return yield* saveAnswer(asking, stopAsking)
   const claimed = yield* claim(asking)
@@ -76,23 +74,25 @@ const askAndSend = Effect.fn("Wallet.askAndSend")(function* (resending: Resendin
 const stopAsking = (now: Batch) => ({ before: now, after: answered(now) })
 
 /** While the server thought about its offer a payment may have lapsed, or its mints have come. */
-const isWorthSending = Effect.fnUntraced(function* ({ asking, window }: Resending) {
+const isWorthSending = Effect.fnUntraced(function* ({ asking }: Resending) {
   if (asking.status === "paid") return true
-  const isInTime = canBeSettled(window, yield* headMs(yield* (yield* ChainClient).confirmedBlock))
+  const headTimeMs = yield* headMs(yield* (yield* ChainClient).confirmedBlock)
+  const isInTime = asking.window !== undefined && canBeSettled(asking.window, headTimeMs)
   return isInTime && (yield* mintsFor(asking, true)).length === 0
 })
 
 /** An offer that the payment fits as it was signed. */
-const offerAgain = Effect.fnUntraced(function* ({ asking, window }: Resending, { offers }: MintQuote) {
+const offerAgain = Effect.fnUntraced(function* ({ asking }: Resending, { offers }: MintQuote) {
   const { network } = yield* Settings
-  const fitting = asking.status === "paid" ? offers : offers.filter(({ amount }) => amount === window.amount)
+  const { amount: signedAmount, payTo } = asking.window ?? asking
+  const fitting = asking.status === "paid" ? offers : offers.filter(({ amount }) => amount === signedAmount)
   if (fitting.length === 0) return Result.fail("the server does not offer any more what was signed")
   return chooseOffer(fitting, {
     chainId: network.chainId,
     asset: network.usdc.address,
     domain: network.usdc,
     maxAmount: usdc(fitting.reduce((most, { amount }) => (amount > most ? amount : most), 0n)),
-    payees: [window.payTo],
+    payees: [payTo],
     quantity: asking.quantity
   })
 })

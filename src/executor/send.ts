@@ -1,10 +1,8 @@
 import { Clock, Effect } from "effect"
-import { KeyCustody } from "../chain/KeyCustody.ts"
-import { authorizationOf, type Batch } from "../domain/Batch.ts"
+import type { Batch } from "../domain/Batch.ts"
 import { accept, markUnknown, resendPauseMs } from "../domain/transferTransitions.ts"
 import type { AcceptedOffer } from "../domain/Offer.ts"
 import { shortId, type Task } from "../domain/Task.ts"
-import type { Wallet } from "../domain/Wallet.ts"
 import { Minter, type MintQuote, type PaymentAnswer } from "../mint/Minter.ts"
 import * as Log from "../ops/Log.ts"
 import type { BatchSave } from "../ledger/TaskRepo.ts"
@@ -13,13 +11,7 @@ import { holdForCode, refusal, stall } from "./outcome.ts"
 import { Outage } from "./Outage.ts"
 import { isTooLate } from "./pace.ts"
 import { holdWhere, standstillNow } from "./standstill.ts"
-
-/** Made anew from the stored fields: the same fields give the same bytes. */
-export const signatureOf = Effect.fnUntraced(function* (wallet: Wallet, batch: Batch) {
-  if (batch.window === undefined) return yield* Effect.die(new Error("a batch without a window is not signed"))
-  const authorization = authorizationOf(batch, batch.window)
-  return { ...authorization, signature: yield* (yield* KeyCustody).sign(wallet, authorization) }
-})
+import type { SignedAuthorization } from "../domain/Authorization.ts"
 
 /**
  * Sends a claimed payment and stores what the server says to it, whenever that comes. Nothing here decides about money:
@@ -29,7 +21,7 @@ export const send = Effect.fn("Wallet.send")(function* (
   batch: Batch,
   quote: MintQuote,
   { offer }: AcceptedOffer,
-  payment: Effect.Success<ReturnType<typeof signatureOf>>,
+  payment: SignedAuthorization,
   task: Task | undefined
 ) {
   if (yield* isTooLate(batch)) return false

@@ -1,39 +1,35 @@
 import { Clock, Effect } from "effect"
 import { ChainClient } from "../chain/ChainClient.ts"
 import { Settings } from "../config/Settings.ts"
-import type { AuthorizationOutcome } from "../domain/Authorization.ts"
-import { type Batch, isLive, type SignedWindow } from "../domain/Batch.ts"
+import { isLive } from "../domain/Authorization.ts"
+import type { Batch } from "../domain/Batch.ts"
 import {
   answered,
   CLAIMS_MAX,
   isAwaited,
   recheck,
-  confirm,
   expire,
   resendAtMs,
-  seenMinted,
-  classifyEvidence
+  seenMinted
 } from "../domain/transferTransitions.ts"
-import type { Block } from "../domain/Block.ts"
 import { messages, shortId } from "../domain/Task.ts"
-import { format, zero } from "../domain/Usdc.ts"
+import { zero } from "../domain/Usdc.ts"
 import type { Standstill } from "../domain/UsdcState.ts"
 import { Minter } from "../mint/Minter.ts"
 import { alone } from "../ops/eachAlone.ts"
 import { holdTask } from "../ops/holdTasks.ts"
 import * as Log from "../ops/Log.ts"
 import { isOutdated, type WalletWork } from "../domain/WalletState.ts"
-import { TaskRepo } from "../ledger/TaskRepo.ts"
 import { saveAnswer } from "./answered.ts"
 import { deliverBatch } from "./deliver.ts"
 import { mintsFor, neverPaidFor } from "./mints.ts"
 import { holdStalled, holdBatch } from "./outcome.ts"
 import { answerByMs, canBeSettled, confirmMs, headMs } from "./pace.ts"
-import { noteProofs } from "./proofs.ts"
 import { Outage, STANDSTILL_MS } from "./Outage.ts"
 import { resendPayment } from "./resend.ts"
 import { ServerRequests } from "./ServerRequests.ts"
 import { holdWhere, standstillFor } from "./standstill.ts"
+import { type Observed, observe, recordOutcome, saveTransfer } from "./transfers.ts"
 
 /** So many looks an accepted payment gets before the bytes are sent again: two minutes. */
 const ACCEPTED_LOOKS = 7
@@ -41,30 +37,20 @@ const ACCEPTED_LOOKS = 7
 const GONE_FOR_EVER = "its order was completed, and its payment left the chain and can never be made again"
 
 /**
- * Looks after payments in flight: one question to the chain for all of them, then each by what was proven. The same
- * after an answer, a timeout, a refusal or a crash. Says whether anything was written.
+ * Looks after payments in flight: one question to the chain for all of them, then each by what was proven. Says whether
+ * anything was written.
  */
 export const settleBatches = Effect.fn("Wallet.settleBatches")(function* (work: WalletWork, due: ReadonlyArray<Batch>) {
   let changed = false
-  const live = due.flatMap((batch) => (isLive(batch) && batch.window ? [{ batch, window: batch.window }] : []))
-  if (live.length > 0) {
-    const { block, outcomes, usdc } = yield* (yield* ChainClient).readAuthorizations(
-      live.map(({ batch, window }) => ({
-        payer: batch.payer,
-        nonce: batch.nonce,
-        fromBlock: window.block,
-        expected: { to: window.payTo, value: window.amount }
-      })),
-      live.flatMap(({ batch, window }) => [batch.payer, window.payTo])
-    )
-    yield* noteProofs(outcomes)
-    for (const [index, { batch, window }] of live.entries()) {
-      const outcome = outcomes[index] ?? { _tag: "Unexplained" }
-      const standstill = yield* standstillFor(usdc, { payer: batch.payer, payee: window.payTo })
-      if (standstill !== undefined && outcome._tag === "Unused") yield* holdWhere(standstill, [batch.taskId])
-      const settling = settle({ work, batch, window, outcome, block, standstill })
-      changed = (yield* alone(batch.taskId, settling, () => postpone(batch))) || changed
-    }
+  for (const observed of yield* observe(due.filter((batch) => isLive(batch) && batch.window !== undefined))) {
+    const { transfer: batch, outcome, usdc } = observed
+    const standstill = yield* standstillFor(usdc, { payer: batch.payer, payee: batch.window?.payTo ?? batch.payTo })
+    if (standstill !== undefined && outcome._tag === "Unused") yield* holdWhere(standstill, [batch.taskId])
+    const settling = recordOutcome(observed, {
+      onVoid: signAgain(work, observed),
+      onUnknown: wait(work, observed, standstill)
+    })
+    changed = (yield* alone(batch.taskId, settling, () => postpone(batch))) || changed
   }
   for (const batch of due) {
     if (batch.status !== "paid") continue
@@ -74,56 +60,26 @@ export const settleBatches = Effect.fn("Wallet.settleBatches")(function* (work: 
 })
 
 /** Its order's row cannot be written: what the chain shows is looked at again. */
-const postpone = Effect.fnUntraced(function* (before: Batch) {
-  const nowMs = yield* Clock.currentTimeMillis
-  return yield* (yield* TaskRepo).saveBatch({ before, after: recheck(before, nowMs) }, nowMs)
+const postpone = Effect.fnUntraced(function* (batch: Batch) {
+  return yield* saveTransfer(batch, recheck(batch, yield* Clock.currentTimeMillis))
 })
 
-/** A payment in flight, and what the chain showed of it in one block. */
-interface Looked {
-  readonly work: WalletWork
-  readonly batch: Batch
-  readonly window: SignedWindow
-  readonly outcome: AuthorizationOutcome
-  readonly block: Block
-  /** Why nobody could settle it now. */
-  readonly standstill: Standstill | undefined
-}
-
-const settle = Effect.fnUntraced(function* (looked: Looked) {
-  const { work, batch, window, outcome, block } = looked
-  const repo = yield* TaskRepo
+/** The payment was not made in time, and can never be: it is planned again, unless there are mints for it all the same. */
+const signAgain = Effect.fnUntraced(function* (work: WalletWork, { transfer: batch, block }: Observed<Batch>) {
   const nowMs = yield* Clock.currentTimeMillis
-  const save = (after: Batch) => repo.saveBatch({ before: batch, after }, nowMs)
-  switch (classifyEvidence(window, outcome, block)) {
-    case "paid": {
-      if (outcome._tag !== "Used") return false
-      const saved = yield* save(confirm(batch, outcome, nowMs))
-      if (saved) yield* logPaid(batch, outcome)
-      return saved
-    }
-    case "misused":
-      return yield* holdBatch(batch, "its nonce was used for another transfer than the one signed here", outcome)
-    case "canceled":
-      return yield* holdBatch(batch, "its nonce was cancelled on chain: it can never be paid")
-    case "void": {
-      // A request that is on its way carries what has lapsed: until it is answered, what it has done cannot be told.
-      if (isAwaited(batch, nowMs)) return yield* save(recheck(batch, nowMs))
-      const minted = yield* mintsFor(batch, true)
-      // Those that it had before its payment left the chain stay with it.
-      const made = minted.length + batch.minted
-      if (made > 0) return yield* holdBatch(batch, neverPaidFor({ length: made }))
-      // An order that is over is not bought anew: a person has to know that its payment never came back.
-      if (work.completed.has(batch.taskId)) return yield* holdBatch(batch, GONE_FOR_EVER)
-      const reason = `not paid in time, signed again: ${batch.reason ?? "no answer"}`
-      yield* Log.info(`↩️ Task ${shortId(batch.taskId)}, batch ${batch.number}: ${reason}`, { task: batch.taskId })
-      const saved = yield* save(expire(batch, { nowMs, block }, reason))
-      if (saved) yield* holdLapsed(looked.work, batch)
-      return saved
-    }
-    case "open":
-      return yield* wait(looked)
-  }
+  // A request that is on its way carries what has lapsed: until it is answered, what it has done cannot be told.
+  if (isAwaited(batch, nowMs)) return yield* saveTransfer(batch, recheck(batch, nowMs))
+  const minted = yield* mintsFor(batch, true)
+  // Those that it had before its payment left the chain stay with it.
+  const made = minted.length + batch.minted
+  if (made > 0) return yield* holdBatch(batch, neverPaidFor({ length: made }))
+  // An order that is over is not bought anew: a person has to know that its payment never came back.
+  if (work.completed.has(batch.taskId)) return yield* holdBatch(batch, GONE_FOR_EVER)
+  const after = expire(batch, { nowMs, block })
+  yield* Log.info(`↩️ Task ${shortId(batch.taskId)}, batch ${batch.number}: ${after.reason}`, { task: batch.taskId })
+  const saved = yield* saveTransfer(batch, after)
+  if (saved) yield* holdLapsed(work, batch)
+  return saved
 })
 
 /**
@@ -141,21 +97,18 @@ const holdLapsed = Effect.fnUntraced(function* (work: WalletWork, batch: Batch) 
   yield* holdStalled(task, task.stalledSinceMs, batch.reason ?? "refused")
 })
 
-const logPaid = (batch: Batch, { tx, value }: Extract<AuthorizationOutcome, { _tag: "Used" }>) =>
-  Log.info(`💸 Task ${shortId(batch.taskId)}, batch ${batch.number}: ${format(value)} USDC paid`, {
-    task: batch.taskId,
-    batch: batch.number,
-    tx
-  })
-
 /** Nothing is proven: look again, or send the identical bytes once more. */
-const wait = Effect.fnUntraced(function* ({ work, batch, window, block, standstill }: Looked) {
+const wait = Effect.fnUntraced(function* (
+  work: WalletWork,
+  { transfer: batch, block }: Observed<Batch>,
+  standstill: Standstill | undefined
+) {
   const { maxRetryCount } = yield* Settings
-  const repo = yield* TaskRepo
+  const { window } = batch
   const nowMs = yield* Clock.currentTimeMillis
   const task = work.tasks.find((candidate) => candidate.id === batch.taskId)
   const acceptedLately = batch.status === "accepted" && batch.looks < ACCEPTED_LOOKS
-  const inTime = canBeSettled(window, yield* headMs(block))
+  const inTime = window !== undefined && canBeSettled(window, yield* headMs(block))
   const isMoving = (yield* (yield* Outage).standstillMs(block)) <= STANDSTILL_MS
   const { takesAgain } = yield* Minter
   const isStill = standstill !== undefined || !isMoving
@@ -163,11 +116,9 @@ const wait = Effect.fnUntraced(function* ({ work, batch, window, block, standsti
   const mayGo = !acceptedLately && !isStill && inTime && isTime && task !== undefined && task.retryCount < maxRetryCount
   // A server may mint before it settles: what is delivered is not asked for again.
   const isMinted = takesAgain && mayGo && (batch.minted > 0 || (yield* mintsFor(batch, true)).length > 0)
-  if (takesAgain && mayGo && !isMinted) return yield* resendPayment(work, batch, window, task)
+  if (takesAgain && mayGo && !isMinted) return yield* resendPayment(work, batch, task)
   const looked = recheck(isMinted ? seenMinted(batch) : batch, nowMs)
-  if (batch.reference === undefined || isAwaited(batch, nowMs)) {
-    return yield* repo.saveBatch({ before: batch, after: looked }, nowMs)
-  }
+  if (batch.reference === undefined || isAwaited(batch, nowMs)) return yield* saveTransfer(batch, looked)
   return yield* followUp(batch, looked, batch.reference)
 })
 
@@ -180,7 +131,7 @@ const noted = (now: Batch, said: string | undefined): Batch => ({
 /** The server is asked what became of the payment: it has a word that decides nothing. */
 const followUp = Effect.fnUntraced(function* (before: Batch, looked: Batch, reference: string) {
   const after = { ...looked, answerByMs: yield* answerByMs }
-  if (!(yield* (yield* TaskRepo).saveBatch({ before, after }, yield* Clock.currentTimeMillis))) return false
+  if (!(yield* saveTransfer(before, after))) return false
   const asking = Effect.gen(function* () {
     const said = yield* (yield* Minter).follow(reference)
     const sent = { ...after, version: before.version + 1 }

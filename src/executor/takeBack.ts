@@ -3,15 +3,16 @@ import type { ChainError, Witness } from "../chain/ChainClient.ts"
 import type { Address } from "../domain/Address.ts"
 import type { AuthorizationOutcome } from "../domain/Authorization.ts"
 import type { Batch } from "../domain/Batch.ts"
-import { retract, unmint, unpay } from "../domain/transferTransitions.ts"
+import { isBatch, retract, type Transfer, unmint, unpay } from "../domain/transferTransitions.ts"
 import type { Block } from "../domain/Block.ts"
 import type { Deposit, UnspentDeposit } from "../domain/Deposit.ts"
-import { type Refund, retractRefund } from "../domain/Refund.ts"
+import type { Refund } from "../domain/Refund.ts"
 import { shortId } from "../domain/Task.ts"
 import { format, type Usdc, zero } from "../domain/Usdc.ts"
 import type { WalletId } from "../domain/Wallet.ts"
 import * as Log from "../ops/Log.ts"
 import { type FoundDeposit, type LedgerError, mintKey, type RecordedAbove, TaskRepo } from "../ledger/TaskRepo.ts"
+import { saveTransfer } from "./transfers.ts"
 
 /** The nodes of the list, and how many of them must answer. */
 export interface Panel {
@@ -49,17 +50,15 @@ export const takeBack = Effect.fnUntraced(function* (trial: Trial) {
   const repo = yield* TaskRepo
   yield* repo.rewind(trial.fork)
   const recorded = yield* repo.recordedAbove(trial.fork)
-  const payments = yield* verifyPayments(recorded.payments, trial)
-  const refunds = yield* verifyRefunds(recorded.refunds, trial)
+  const transfers = yield* verifyTransfers(recorded, trial)
   // Read again: what was paid has other versions now.
   const mints = yield* verifyMints((yield* repo.recordedAbove(trial.fork)).minted, trial)
   const deposits = yield* verifyDeposits(recorded.deposits, trial)
-  if (payments === "contradicted" || !refunds || !mints || !deposits) return "contradicted"
-  return payments
+  return mints && deposits ? transfers : "contradicted"
 })
 
 /** What became of each nonce by all nodes that answer; `undefined` where they differ, or none explains it. */
-const outcomesOf = Effect.fnUntraced(function* (paid: ReadonlyArray<Pick<Batch, "payer" | "nonce">>, trial: Trial) {
+const outcomesOf = Effect.fnUntraced(function* (paid: ReadonlyArray<Transfer>, trial: Trial) {
   if (paid.length === 0) return []
   const queries = paid.map(({ payer, nonce }) => ({ payer, nonce, fromBlock: trial.fork }))
   const answers = yield* askAll(trial, (witness) => witness.readAuthorizations(queries))
@@ -82,35 +81,41 @@ const contentOf = (outcome: AuthorizationOutcome | undefined): string =>
 
 const GONE = "its transaction is no longer on chain"
 
-const verifyPayments = Effect.fnUntraced(function* (payments: RecordedAbove["payments"], trial: Trial) {
-  const outcomes = yield* outcomesOf(
-    payments.map(({ batch }) => batch),
-    trial
-  )
-  const found = yield* Effect.forEach(payments, (payment, index) =>
-    verifyPayment(payment, outcomes[index], trial.block)
+const verifyTransfers = Effect.fnUntraced(function* ({ payments, refunds }: RecordedAbove, trial: Trial) {
+  const completed = new Set(payments.filter(({ isCompleted }) => isCompleted).map(({ batch }) => batch.nonce))
+  const transfers = [...payments.map(({ batch }) => batch), ...refunds]
+  const outcomes = yield* outcomesOf(transfers, trial)
+  const found = yield* Effect.forEach(transfers, (transfer, index) =>
+    verifyTransfer(transfer, outcomes[index], { block: trial.block, isCompleted: completed.has(transfer.nonce) })
   )
   return found.find((clarity) => clarity === "contradicted") ?? found.find((clarity) => clarity === "open") ?? "clear"
 })
 
-const verifyPayment = Effect.fnUntraced(function* (
-  { batch, isCompleted }: RecordedAbove["payments"][number],
+interface Now {
+  readonly block: Block
+  /** Its order was completed. */
+  readonly isCompleted: boolean
+}
+
+const verifyTransfer = Effect.fnUntraced(function* (
+  transfer: Transfer,
   outcome: AuthorizationOutcome | undefined,
-  block: Block
+  { block, isCompleted }: Now
 ): Effect.fn.Return<Clarity, LedgerError, TaskRepo> {
   if (outcome === undefined) return "contradicted"
-  if (outcome._tag !== "Used" || outcome.value !== batch.paidAmount) {
-    return yield* batch.status === "resolved" ? unpayResolved(batch, block) : takeBackPayment(batch, isCompleted)
+  if (outcome._tag !== "Used" || outcome.value !== transfer.paidAmount) {
+    if (!isBatch(transfer)) return yield* takeBackRefund(transfer)
+    return yield* transfer.status === "resolved"
+      ? unpayResolved(transfer, block)
+      : takeBackPayment(transfer, isCompleted)
   }
-  if (outcome.tx === batch.paymentTx && outcome.block === batch.paymentBlock) return "clear"
-  return yield* save(batch, { ...batch, paymentTx: outcome.tx, paymentBlock: outcome.block })
+  if (outcome.tx === transfer.paymentTx && outcome.block === transfer.paymentBlock) return "clear"
+  return yield* save(transfer, { ...transfer, paymentTx: outcome.tx, paymentBlock: outcome.block })
 })
 
 /** What another program changes meanwhile is looked at again. */
-const save = Effect.fnUntraced(function* (before: Batch, after: Batch) {
-  const saved = yield* (yield* TaskRepo).saveBatch({ before, after }, yield* Clock.currentTimeMillis)
-  return saved ? "clear" : "contradicted"
-})
+const save = <T extends Transfer>(before: T, after: T) =>
+  Effect.map(saveTransfer(before, after), (saved): Clarity => (saved ? "clear" : "contradicted"))
 
 const wordsOf = ({ taskId, number, paidAmount }: Batch): string =>
   `Task ${shortId(taskId)}, batch ${number}: the payment of ${format(paidAmount ?? 0n)} USDC is no longer on chain`
@@ -125,6 +130,14 @@ const takeBackPayment = Effect.fnUntraced(function* (batch: Batch, isCompleted: 
   yield* isCompleted
     ? Log.error(`🚨 ${wordsOf(batch)}, and the order was completed: look at it`, fieldsOf(batch))
     : Log.warn(`↩️ ${wordsOf(batch)}`, fieldsOf(batch))
+  return saved
+})
+
+const takeBackRefund = Effect.fnUntraced(function* (refund: Refund) {
+  const saved = yield* save(refund, retract(refund, yield* Clock.currentTimeMillis, GONE))
+  if (saved === "clear") {
+    yield* Log.warn(`↩️ A refund of ${format(refund.amount)} USDC to ${refund.payTo} is no longer on chain`)
+  }
   return saved
 })
 
@@ -143,29 +156,6 @@ const unpayResolved = Effect.fnUntraced(function* (batch: Batch, block: Block) {
     yield* Log.error(`🚨 ${wordsOf(batch)}, ${words}`, fieldsOf(batch))
   }
   return saved
-})
-
-const verifyRefunds = Effect.fnUntraced(function* (refunds: ReadonlyArray<Refund>, trial: Trial) {
-  const repo = yield* TaskRepo
-  const nowMs = yield* Clock.currentTimeMillis
-  const outcomes = yield* outcomesOf(refunds, trial)
-  let isClear = true
-  for (const [index, before] of refunds.entries()) {
-    const outcome = outcomes[index]
-    if (outcome === undefined) isClear = false
-    else if (outcome._tag === "Used" && outcome.value === before.amount) {
-      if (outcome.tx === before.tx && outcome.block === before.block) continue
-      const after = { ...before, tx: outcome.tx, block: outcome.block }
-      isClear = (yield* repo.saveRefund({ before, after }, nowMs)) && isClear
-    } else {
-      const spent = { amount: -before.amount, block: before.block ?? 0n }
-      const saved = yield* repo.saveRefund({ before, after: retractRefund(before, nowMs, GONE), spent }, nowMs)
-      if (saved)
-        yield* Log.warn(`↩️ A refund of ${format(before.amount)} USDC to ${before.payTo} is no longer on chain`)
-      isClear = saved && isClear
-    }
-  }
-  return isClear
 })
 
 /** A batch of which no node has a mint any more looks for all of its mints anew. */

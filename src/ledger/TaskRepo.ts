@@ -5,7 +5,6 @@ import type { Batch } from "../domain/Batch.ts"
 import type { Block } from "../domain/Block.ts"
 import type { Deposit, DepositUse, UnspentDeposit } from "../domain/Deposit.ts"
 import type { Refund } from "../domain/Refund.ts"
-import type { Spent } from "../domain/Spent.ts"
 import type { Status, Task, TaskId } from "../domain/Task.ts"
 import type { Usdc } from "../domain/Usdc.ts"
 import type { Wallet, WalletId } from "../domain/Wallet.ts"
@@ -258,7 +257,7 @@ export class TaskRepo extends Context.Service<
      * its wallet is stopped or paused.
      */
     readonly saveRefund: (
-      save: { readonly before: Refund; readonly after: Refund; readonly spent?: Spent | undefined },
+      save: { readonly before: Refund; readonly after: Refund },
       nowMs: number
     ) => Effect.Effect<boolean, LedgerError>
     /**

@@ -1,8 +1,8 @@
 import type { Spending } from "../chain/ChainClient.ts"
 import type { Bytes32 } from "../domain/Address.ts"
-import { type Batch, isLive } from "../domain/Batch.ts"
-import type { Refund } from "../domain/Refund.ts"
+import { isLive } from "../domain/Authorization.ts"
 import { shortId } from "../domain/Task.ts"
+import { isBatch, type Transfer } from "../domain/transferTransitions.ts"
 import { format, type Usdc } from "../domain/Usdc.ts"
 import type { Account } from "../ledger/DecisionRepo.ts"
 import { type ChainView, type Difference, type Finding, isAnsweredFor } from "./audit.ts"
@@ -22,33 +22,21 @@ export interface Claim {
 }
 
 /** Every row of an account with a nonce of its own. */
-export const claimsOf = ({ batches, refunds }: Account): ReadonlyArray<Claim> => [
-  ...batches.map(claimOfBatch),
-  ...refunds.map(claimOfRefund)
-]
+export const claimsOf = ({ batches, refunds }: Account): ReadonlyArray<Claim> => [...batches, ...refunds].map(claimOf)
 
-const claimOfBatch = (batch: Batch): Claim => ({
-  name: `batch ${batch.number} of task ${shortId(batch.taskId)}`,
-  nonce: batch.nonce,
-  status: batch.status,
-  isLive: isLive(batch),
-  signed: batch.window && { to: batch.window.payTo, amount: batch.window.amount },
-  paid: batch.paymentTx && { tx: batch.paymentTx, block: batch.paymentBlock ?? 0n, amount: batch.paidAmount }
-})
-
-const claimOfRefund = (refund: Refund): Claim => ({
-  name: `refund ${shortId(refund.id)}`,
-  nonce: refund.nonce,
-  status: refund.status,
-  isLive: refund.status === "signed",
-  signed: { to: refund.payTo, amount: refund.amount },
-  // Of a refund whose nonce paid somebody else the ledger keeps the transaction and not its amount.
-  paid: refund.tx && {
-    tx: refund.tx,
-    block: refund.block ?? 0n,
-    amount: refund.status === "paid" ? refund.amount : undefined
+const claimOf = (transfer: Transfer): Claim => {
+  const { nonce, status, window, paymentTx, paymentBlock = 0n, paidAmount } = transfer
+  return {
+    name: isBatch(transfer)
+      ? `batch ${transfer.number} of task ${shortId(transfer.taskId)}`
+      : `refund ${shortId(transfer.id)}`,
+    nonce,
+    status,
+    isLive: isLive(transfer),
+    signed: window && { to: window.payTo, amount: window.amount },
+    paid: paymentTx && { tx: paymentTx, block: paymentBlock, amount: paidAmount }
   }
-})
+}
 
 /** Every transfer out of the wallet is explained by a row, and every row that says paid by a transfer. */
 export const auditPayments = (account: Account, view: ChainView): Finding => {

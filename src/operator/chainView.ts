@@ -30,8 +30,7 @@ const tracesOf = ({ openedBlock, batches, refunds, deposits }: Account): Readonl
   [
     openedBlock,
     ...deposits.map(({ block }) => block.number),
-    ...batches.flatMap(({ window, paymentBlock }) => [window?.block, paymentBlock]),
-    ...refunds.flatMap(({ window, block }) => [window?.block, block])
+    ...[...batches, ...refunds].flatMap(({ window, paymentBlock }) => [window?.block, paymentBlock])
   ].filter((block) => block !== undefined)
 
 type Range = Parameters<ChainClient["Service"]["findSpending"]>[0]

@@ -1,6 +1,6 @@
 import { Clock, Duration, Effect } from "effect"
 import { Settings } from "../config/Settings.ts"
-import { isLive } from "../domain/Batch.ts"
+import { isLive } from "../domain/Authorization.ts"
 import { isBusy } from "../domain/transferTransitions.ts"
 import { asWaiting, decidePayment, type Evidence } from "../domain/PaymentDecision.ts"
 import { missingFor, shortfallOf } from "../domain/Shortfall.ts"

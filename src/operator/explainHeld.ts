@@ -1,4 +1,5 @@
-import { type Batch, isLive } from "../domain/Batch.ts"
+import { isLive } from "../domain/Authorization.ts"
+import type { Batch } from "../domain/Batch.ts"
 import { isForAllOfIt } from "../domain/transferTransitions.ts"
 import { causeOf, isHeldUndelivered, messages, shortId } from "../domain/Task.ts"
 import { type Facts, next, type Next } from "./explainFacts.ts"

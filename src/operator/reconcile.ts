@@ -1,6 +1,6 @@
 import { Effect } from "effect"
 import { ChainClient } from "../chain/ChainClient.ts"
-import { isLive } from "../domain/Batch.ts"
+import { isLive } from "../domain/Authorization.ts"
 import { classifyEvidence } from "../domain/transferTransitions.ts"
 import { shortId } from "../domain/Task.ts"
 import type { WalletId } from "../domain/Wallet.ts"
@@ -104,9 +104,9 @@ const auditLive = Effect.fnUntraced(function* (accounts: ReadonlyArray<Account>)
       expected: { to: window.payTo, value: window.amount }
     }))
   )
-  const differences = live.flatMap(({ batch, window }, index) => {
-    const evidence = classifyEvidence(window, outcomes[index] ?? { _tag: "Unexplained" }, block)
-    if (evidence !== "canceled") return []
+  const differences = live.flatMap(({ batch }, index) => {
+    const evidence = classifyEvidence(batch, outcomes[index] ?? { _tag: "Unexplained" }, block)
+    if (evidence !== "cancelled") return []
     const what = `the nonce of batch ${batch.number} of task ${shortId(batch.taskId)} was cancelled on chain: somebody else has the key of this wallet`
     return [{ wallet: batch.payer, what }]
   })

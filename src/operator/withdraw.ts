@@ -3,8 +3,9 @@ import { ChainClient } from "../chain/ChainClient.ts"
 import { Settings } from "../config/Settings.ts"
 import type { Address } from "../domain/Address.ts"
 import { blockBefore } from "../domain/Block.ts"
-import { type Refund, type RefundId, withdrawRefund } from "../domain/Refund.ts"
+import type { Refund, RefundId } from "../domain/Refund.ts"
 import { shortId } from "../domain/Task.ts"
+import { withdraw as withdrawStep } from "../domain/transferTransitions.ts"
 import { format, type Usdc } from "../domain/Usdc.ts"
 import { DecisionRepo } from "../ledger/DecisionRepo.ts"
 import { findWallet } from "./find.ts"
@@ -32,7 +33,7 @@ export const withdraw = Effect.fn("operator.withdraw")(function* (name: string, 
   const nowMs = yield* Clock.currentTimeMillis
   const repo = yield* DecisionRepo
   yield* commit("The refund", { command: "refund", said, why }, (made) =>
-    repo.withdrawRefund({ before: refund, after: withdrawRefund(refund, why) }, made, nowMs)
+    repo.withdrawRefund({ before: refund, after: withdrawStep(refund, why) }, made, nowMs)
   )
   const { id: refundId, payTo: to, amount } = refund
   return { command: "withdraw", refundId, wallet: wallet.agentAddress, to, amount } satisfies Withdrawn as Withdrawn

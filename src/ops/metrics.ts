@@ -1,7 +1,7 @@
 import { Clock, Effect, Layer, Metric } from "effect"
 import { Settings } from "../config/Settings.ts"
 import { BATCH_STATUSES } from "../domain/Batch.ts"
-import { REFUND_ARROWS } from "../domain/Refund.ts"
+import { REFUND_TRANSITIONS } from "../domain/transferTransitions.ts"
 import { STATUSES } from "../domain/Task.ts"
 import type { LedgerEvent } from "../ledger/WatchRepo.ts"
 import type { Outcome } from "./Progress.ts"
@@ -98,7 +98,7 @@ export const tokenRefused: Effect.Effect<void> = Metric.update(tokens, 1)
 const STATES: Record<"task" | "batch" | "refund", ReadonlyArray<string>> = {
   task: STATUSES,
   batch: BATCH_STATUSES,
-  refund: Object.keys(REFUND_ARROWS)
+  refund: Object.keys(REFUND_TRANSITIONS)
 }
 
 /** What has states that are counted. */

@@ -1,4 +1,4 @@
-import { BATCH_ARROWS } from "../../src/domain/transferTransitions.ts"
+import { BATCH_TRANSITIONS } from "../../src/domain/transferTransitions.ts"
 import type { Fault } from "../../src/sandbox/faults.ts"
 import type { Point } from "./programs/killPoints.ts"
 
@@ -224,7 +224,7 @@ const STEPS = ["fund", "plan", "task processing→completed", "cancel", "minter 
 
 /** Where the executor has to be killed: around each arrow of the code's own table, and each step of an order. */
 export const pointsToReach: ReadonlyArray<Point> = [
-  ...Object.entries(BATCH_ARROWS).flatMap(([from, tos]) => batch(from, ...tos)),
+  ...Object.entries(BATCH_TRANSITIONS).flatMap(([from, tos]) => batch(from, ...tos)),
   ...STEPS
 ].flatMap(beforeAndAfter)
 

@@ -8,7 +8,8 @@ import { vi } from "vitest"
 import { authorizationTypes, signingDomain } from "../../src/chain/usdc.ts"
 import { baseSepolia } from "../../src/config/Network.ts"
 import { address } from "../../src/domain/Address.ts"
-import { REFUND_ARROWS, refundNonce } from "../../src/domain/Refund.ts"
+import { refundNonce } from "../../src/domain/Refund.ts"
+import { REFUND_TRANSITIONS } from "../../src/domain/transferTransitions.ts"
 import * as Contracts from "../../src/sandbox/Contracts.ts"
 import { roles } from "../../src/sandbox/DevChain.ts"
 import { migrate } from "../../src/ledger/migrate.ts"
@@ -66,7 +67,7 @@ const rounds: ReadonlyArray<Round> = [
 
 const around = (arrow: string): ReadonlyArray<Point> => [`before refund ${arrow}`, `after refund ${arrow}`]
 
-const pointsToReach = Object.entries(REFUND_ARROWS).flatMap(([from, tos]) =>
+const pointsToReach = Object.entries(REFUND_TRANSITIONS).flatMap(([from, tos]) =>
   // What a person withdraws is no step of the executor's.
   tos.filter((to) => to !== "withdrawn").flatMap((to) => around(`${from}→${to}`))
 )

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary } from "effect"
-import { authorizationOf, type KnownPayment, nonceOf, planBatches } from "../../src/domain/Batch.ts"
+import { authorizationOf } from "../../src/domain/Authorization.ts"
+import { type KnownPayment, nonceOf, planBatches } from "../../src/domain/Batch.ts"
 import { remainingCost, type Task } from "../../src/domain/Task.ts"
 import { sum, times, usdc } from "../../src/domain/Usdc.ts"
 import { account, between, CHAIN, hash, NOW_MS, plannedBatch, taskOf, uuid, wallet } from "./given.ts"

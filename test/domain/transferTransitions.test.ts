@@ -1,11 +1,15 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary } from "effect"
-import type { AuthorizationOutcome } from "../../src/domain/Authorization.ts"
-import { type Batch, type BatchStatus, isInFlight, isLive, type SignedWindow } from "../../src/domain/Batch.ts"
+import { type AuthorizationOutcome, isLive, type SignedWindow } from "../../src/domain/Authorization.ts"
+import { type Batch, type BatchStatus, isInFlight } from "../../src/domain/Batch.ts"
+import { planRefund, type Refund, type RefundStatus } from "../../src/domain/Refund.ts"
 import {
   accept,
-  BATCH_ARROWS,
-  REORGANISATION_ARROWS,
+  BATCH_TRANSITIONS,
+  holdWithMoney,
+  REFUND_TRANSITIONS,
+  REORGANISATION_TRANSITIONS,
+  withdraw,
   deliver,
   markUnknown,
   awaitAnswer,
@@ -23,9 +27,9 @@ import {
   classifyEvidence
 } from "../../src/domain/transferTransitions.ts"
 import { usdc } from "../../src/domain/Usdc.ts"
-import { account, between, hash, MANY, NOW_MS, plannedBatch } from "./given.ts"
+import { account, between, CHAIN, hash, MANY, NOW_MS, plannedBatch, wallet } from "./given.ts"
 
-const STATUSES = Object.keys(BATCH_ARROWS) as ReadonlyArray<BatchStatus>
+const STATUSES = Object.keys(BATCH_TRANSITIONS) as ReadonlyArray<BatchStatus>
 
 const window: SignedWindow = {
   amount: usdc(5_000_000n),
@@ -92,7 +96,7 @@ describe("the life of a batch", () => {
     "goes only along the arrows",
     [walk],
     ([draws]) => {
-      for (const { before, after } of follow(draws)) assert.include(BATCH_ARROWS[before.status], after.status)
+      for (const { before, after } of follow(draws)) assert.include(BATCH_TRANSITIONS[before.status], after.status)
     },
     MANY
   )
@@ -102,7 +106,7 @@ describe("the life of a batch", () => {
       const batch = { ...plannedBatch(), status, window }
       const meaningful = Object.values(steps).filter(({ from }) => from.includes(status))
       const reached = meaningful.flatMap(({ take }) => [0, 4].map((n) => take(batch, NOW_MS, n).status))
-      assert.sameMembers([...new Set(reached)], [...BATCH_ARROWS[status]], status)
+      assert.sameMembers([...new Set(reached)], [...BATCH_TRANSITIONS[status]], status)
     }
   })
 
@@ -166,9 +170,33 @@ describe("the life of a batch", () => {
   )
 
   it("ends where it is delivered or resolved; what is held waits for a person", () => {
-    assert.deepStrictEqual([BATCH_ARROWS.delivered, BATCH_ARROWS.resolved], [[], []])
-    assert.deepStrictEqual(BATCH_ARROWS.held, ["resolved", "planned"])
-    assert.deepStrictEqual(Object.keys(REORGANISATION_ARROWS), ["paid", "delivered", "unknown", "held"])
+    assert.deepStrictEqual([BATCH_TRANSITIONS.delivered, BATCH_TRANSITIONS.resolved], [[], []])
+    assert.deepStrictEqual(BATCH_TRANSITIONS.held, ["resolved", "planned"])
+    assert.deepStrictEqual(Object.keys(REORGANISATION_TRANSITIONS), ["paid", "delivered", "unknown", "held"])
+  })
+})
+
+const refund = planRefund({ id: "0e0f", wallet, amount: window.amount, ...CHAIN, nowMs: NOW_MS })
+
+/** Every function that takes a refund further, and the states in which it has a meaning. */
+const refundSteps: ReadonlyArray<readonly [ReadonlyArray<RefundStatus>, (refund: Refund) => Refund]> = [
+  [["planned"], (refund) => sign(refund, window, NOW_MS)],
+  [["signed"], (refund) => resend(refund, NOW_MS)],
+  [["planned", "signed"], (refund) => recheck(refund, NOW_MS)],
+  [["planned", "signed"], (refund) => confirm(refund, used, NOW_MS)],
+  [["signed"], (refund) => expire(refund, { nowMs: NOW_MS, block: { number: 20n, timeMs: NOW_MS } })],
+  [["planned", "signed"], (refund) => hold(refund, "a person decides", NOW_MS)],
+  [["planned"], (refund) => holdWithMoney(refund, "on the blacklist")],
+  [["planned", "held"], (refund) => withdraw(refund, "no gas")]
+]
+
+describe("the life of a refund", () => {
+  it("has a step for every arrow, and no arrow without one", () => {
+    for (const [status, arrows] of Object.entries(REFUND_TRANSITIONS) as Array<[RefundStatus, Array<RefundStatus>]>) {
+      const meaningful = refundSteps.filter(([from]) => from.includes(status))
+      const reached = meaningful.map(([, take]) => take({ ...refund, status, window }).status)
+      assert.sameMembers([...new Set(reached)], arrows, status)
+    }
   })
 })
 
@@ -223,21 +251,21 @@ describe("what the chain's word on a nonce means", () => {
   it.each([
     ["used as signed", used, at(1_500), "paid"],
     ["used as signed, long after the window", used, at(9_999), "paid"],
-    ["used for more", { ...used, value: usdc(window.amount + 1n) }, at(1_500), "misused"],
-    ["used for less", { ...used, value: usdc(window.amount - 1n) }, at(1_500), "misused"],
-    ["used to pay another", { ...used, to: account("8") }, at(1_500), "misused"],
-    ["cancelled by its key", { _tag: "Canceled", tx: hash(2), block: 12n }, at(1_500), "canceled"],
-    ["spent, with no log to say how", { _tag: "Unexplained" }, at(9_999), "open"],
-    ["unused before the window", unused, at(500), "open"],
-    ["unused within the window", unused, at(1_500), "open"],
-    ["unused in the last second in which it could be used", unused, at(1_999), "open"],
-    ["unused a moment before the end", unused, at(1_999, 999), "open"],
+    ["used for more", { ...used, value: usdc(window.amount + 1n) }, at(1_500), "otherTransfer"],
+    ["used for less", { ...used, value: usdc(window.amount - 1n) }, at(1_500), "otherTransfer"],
+    ["used to pay another", { ...used, to: account("8") }, at(1_500), "otherTransfer"],
+    ["cancelled by its key", { _tag: "Canceled", tx: hash(2), block: 12n }, at(1_500), "cancelled"],
+    ["spent, with no log to say how", { _tag: "Unexplained" }, at(9_999), "unknown"],
+    ["unused before the window", unused, at(500), "unknown"],
+    ["unused within the window", unused, at(1_500), "unknown"],
+    ["unused in the last second in which it could be used", unused, at(1_999), "unknown"],
+    ["unused a moment before the end", unused, at(1_999, 999), "unknown"],
     ["unused in the very second of validBefore: it is exclusive", unused, at(2_000), "void"],
     ["unused after it", unused, at(2_001), "void"]
   ] as ReadonlyArray<readonly [string, AuthorizationOutcome, ReturnType<typeof at>, string]>)(
     "%s",
     (_, outcome, block, evidence) => {
-      assert.strictEqual(classifyEvidence(window, outcome, block), evidence)
+      assert.strictEqual(classifyEvidence({ ...plannedBatch(), window }, outcome, block), evidence)
     }
   )
 })

@@ -1,8 +1,8 @@
 import { assert, describe, layer } from "@effect/vitest"
 import { Context, Deferred, Effect, Fiber, Layer, Schema } from "effect"
 import { SqlClient } from "effect/sql"
-import { deliver } from "../../src/domain/transferTransitions.ts"
-import { planRefund, signRefund } from "../../src/domain/Refund.ts"
+import { deliver, sign } from "../../src/domain/transferTransitions.ts"
+import { planRefund } from "../../src/domain/Refund.ts"
 import { usdc } from "../../src/domain/Usdc.ts"
 import type { Wallet } from "../../src/domain/Wallet.ts"
 import { DecisionRepo } from "../../src/ledger/DecisionRepo.ts"
@@ -226,7 +226,7 @@ describe("what is decided on PostgreSQL beside another program that is about to 
           assert.isTrue(yield* askRefund(wallet, 0n)(program))
           const window = { amount: refund.amount, payTo: refund.payTo, validAfter: 1, validBefore: 2, block: 1n }
           const claim = ({ tasks }: Program) =>
-            tasks.saveRefund({ before: refund, after: signRefund(refund, window, NOW_MS) }, NOW_MS)
+            tasks.saveRefund({ before: refund, after: sign(refund, window, NOW_MS) }, NOW_MS)
           assert.deepStrictEqual(yield* beside(bar(wallet), claim), { first: true, second: false })
         })
       )

@@ -94,7 +94,7 @@ export const MUTATIONS: ReadonlyArray<Mutation> = [
     patches: [
       {
         file: "src/domain/transferTransitions.ts",
-        find: 'return block.timeMs >= window.validBefore * 1000 ? "void" : "open"',
+        find: 'return block.timeMs >= (window?.validBefore ?? 0) * 1000 ? "void" : "unknown"',
         replace: 'return "void"'
       }
     ],
@@ -104,9 +104,11 @@ export const MUTATIONS: ReadonlyArray<Mutation> = [
     name: "a window lapses by this process's clock",
     patches: [
       {
-        file: "src/executor/settle.ts",
-        find: "switch (classifyEvidence(window, outcome, block)) {",
-        replace: "switch (classifyEvidence(window, outcome, { ...block, timeMs: nowMs })) {"
+        file: "src/executor/transfers.ts",
+        find: "switch (classifyEvidence(transfer, outcome, block, payees)) {",
+        replace:
+          "const nowMs = yield* Clock.currentTimeMillis\n" +
+          "  switch (classifyEvidence(transfer, outcome, { ...block, timeMs: nowMs }, payees)) {"
       }
     ],
     withinSeeds: 100
@@ -116,7 +118,7 @@ export const MUTATIONS: ReadonlyArray<Mutation> = [
     patches: [
       {
         file: "src/domain/transferTransitions.ts",
-        find: 'case "Unexplained":\n      return "open"',
+        find: 'case "Unexplained":\n      return "unknown"',
         replace: 'case "Unexplained":\n      return "void"'
       }
     ],
@@ -127,8 +129,8 @@ export const MUTATIONS: ReadonlyArray<Mutation> = [
     patches: [
       {
         file: "src/domain/transferTransitions.ts",
-        find: 'return block.timeMs >= window.validBefore * 1000 ? "void" : "open"',
-        replace: 'return "open"'
+        find: 'return block.timeMs >= (window?.validBefore ?? 0) * 1000 ? "void" : "unknown"',
+        replace: 'return "unknown"'
       }
     ],
     withinSeeds: 50

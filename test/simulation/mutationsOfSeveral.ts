@@ -58,10 +58,10 @@ export const MUTATIONS_OF_SEVERAL: ReadonlyArray<Mutation> = [
     name: "every attempt at a refund draws a new nonce",
     patches: [
       {
-        file: "src/domain/Refund.ts",
-        find: '  status: "signed",\n  window,',
+        file: "src/domain/transferTransitions.ts",
+        find: ': { reason: "sent, waiting for the chain" })',
         replace:
-          '  status: "signed",\n  nonce: `0x${(globalThis.drawn = (globalThis.drawn ?? 0) + 1).toString(16).padStart(64, "0")}`,\n  window,'
+          ': { nonce: `0x${(globalThis.drawn = (globalThis.drawn ?? 0) + 1).toString(16).padStart(64, "0")}`, reason: "sent" })'
       }
     ],
     withinSeeds: 20
@@ -70,9 +70,11 @@ export const MUTATIONS_OF_SEVERAL: ReadonlyArray<Mutation> = [
     name: "a refund is signed again before its window has passed",
     patches: [
       {
-        file: "src/executor/refund.ts",
-        find: "switch (classifyEvidence(window, outcome, block)) {",
-        replace: "switch (classifyEvidence({ ...window, validBefore: 0 }, outcome, block)) {"
+        file: "src/executor/transfers.ts",
+        find: "switch (classifyEvidence(transfer, outcome, block, payees)) {",
+        replace:
+          "const window = !isBatch(transfer) && transfer.window ? { ...transfer.window, validBefore: 0 } : transfer.window\n" +
+          "  switch (classifyEvidence({ ...transfer, window }, outcome, block, payees)) {"
       }
     ],
     withinSeeds: 20

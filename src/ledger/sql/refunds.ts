@@ -2,7 +2,7 @@ import { Effect, Schema } from "effect"
 import type { Address, Bytes32 } from "../../domain/Address.ts"
 import type { Refund } from "../../domain/Refund.ts"
 import { usdc } from "../../domain/Usdc.ts"
-import type { Spent } from "../../domain/Spent.ts"
+import { movesMoney, paymentIn } from "../../domain/Spent.ts"
 import { keepPauses, pausedFor } from "./paused.ts"
 import type { Statements } from "./statements.ts"
 import { instantOf } from "./TimeColumns.ts"
@@ -64,8 +64,9 @@ export const refundOf = (row: RefundRecord): Refund => ({
   looks: row.looks,
   voids: row.voids,
   keepsMoney: row.keeps_money,
-  tx: (row.tx_hash ?? undefined) as Bytes32 | undefined,
-  block: row.block ?? undefined,
+  paymentTx: (row.tx_hash ?? undefined) as Bytes32 | undefined,
+  paymentBlock: row.block ?? undefined,
+  paidAmount: row.status === "paid" ? usdc(row.amount) : undefined,
   nextActionAtMs: row.next_action_ms ?? undefined,
   reason: row.reason ?? undefined,
   createdAtMs: row.created_ms
@@ -73,13 +74,13 @@ export const refundOf = (row: RefundRecord): Refund => ({
 
 export const saveRefund = Effect.fnUntraced(function* (
   on: Statements,
-  { before, after, spent }: { readonly before: Refund; readonly after: Refund; readonly spent?: Spent | undefined },
+  { before, after }: { readonly before: Refund; readonly after: Refund },
   nowMs: number
 ) {
   return yield* transact(
     on,
     Effect.gen(function* () {
-      if (after.status !== before.status) yield* touchWallet(on, before.walletId, spent)
+      if (movesMoney(before, after)) yield* touchWallet(on, before.walletId, paymentIn(before, after))
       if (isClaim(before, after)) yield* keepPauses(on.sql)
       yield* orOutrun(updateRefund(on, before, after, nowMs))
     })
@@ -98,8 +99,8 @@ export const updateRefund = (on: Statements, before: Refund, after: Refund, nowM
       valid_before = ${after.window?.validBefore ?? null}::bigint,
       signed_block = ${after.window?.block ?? null}::bigint,
       sends = ${after.sends}::int, looks = ${after.looks}::int, voids = ${after.voids}::int,
-      keeps_money = ${after.keepsMoney}::boolean, tx_hash = ${after.tx ?? null}::text,
-      block = ${after.block ?? null}::bigint, next_action_at = ${instantOf(sql, after.nextActionAtMs ?? null)},
+      keeps_money = ${after.keepsMoney}::boolean, tx_hash = ${after.paymentTx ?? null}::text,
+      block = ${after.paymentBlock ?? null}::bigint, next_action_at = ${instantOf(sql, after.nextActionAtMs ?? null)},
       reason = ${after.reason ?? null}::text, updated_at = ${instantOf(sql, nowMs)}
     WHERE id = ${before.id}::uuid AND version = ${before.version}::int AND status = ${before.status}
       AND NOT (${isClaim(before, after)}::boolean

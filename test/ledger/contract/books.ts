@@ -2,7 +2,8 @@ import { assert } from "@effect/vitest"
 import { Effect } from "effect"
 import { usdc } from "../../../src/domain/Usdc.ts"
 import type { Wallet } from "../../../src/domain/Wallet.ts"
-import { planRefund, signRefund } from "../../../src/domain/Refund.ts"
+import { planRefund } from "../../../src/domain/Refund.ts"
+import { sign } from "../../../src/domain/transferTransitions.ts"
 import { DecisionRepo } from "../../../src/ledger/DecisionRepo.ts"
 import { TaskRepo } from "../../../src/ledger/TaskRepo.ts"
 import { LedgerFixture } from "../../support/LedgerFixture.ts"
@@ -286,7 +287,7 @@ export const booksPromises = (promises: Promises): void => {
       const before = yield* batchOf(task, 1)
       assert.isFalse(yield* repo.saveBatch({ before, after: signed(before), onlyFor: task }, NOW_MS))
       const window = { amount: refund.amount, payTo: refund.payTo, validAfter: 1, validBefore: 2, block: 1n }
-      assert.isFalse(yield* repo.saveRefund({ before: refund, after: signRefund(refund, window, NOW_MS) }, NOW_MS))
+      assert.isFalse(yield* repo.saveRefund({ before: refund, after: sign(refund, window, NOW_MS) }, NOW_MS))
       assert.isFalse(yield* repo.plan(funded, cut(funded, wallet, 2), NOW_MS))
     })
   )
@@ -307,7 +308,7 @@ export const booksPromises = (promises: Promises): void => {
       const before = yield* batchOf(task, 1)
       assert.isTrue(yield* repo.saveBatch({ before, after: signed(before), onlyFor: task }, NOW_MS))
       const window = { amount: refund.amount, payTo: refund.payTo, validAfter: 1, validBefore: 2, block: 1n }
-      assert.isTrue(yield* repo.saveRefund({ before: refund, after: signRefund(refund, window, NOW_MS) }, NOW_MS))
+      assert.isTrue(yield* repo.saveRefund({ before: refund, after: sign(refund, window, NOW_MS) }, NOW_MS))
     })
   )
 

@@ -1,13 +1,7 @@
 import { assert } from "@effect/vitest"
 import { Effect } from "effect"
-import {
-  planRefund,
-  type Refund,
-  releaseRefund,
-  signRefund,
-  VOIDS_MAX,
-  withdrawRefund
-} from "../../../src/domain/Refund.ts"
+import { planRefund, type Refund } from "../../../src/domain/Refund.ts"
+import { expire, sign, VOIDS_MAX, withdraw } from "../../../src/domain/transferTransitions.ts"
 import { messages } from "../../../src/domain/Task.ts"
 import { usdc } from "../../../src/domain/Usdc.ts"
 import type { Wallet } from "../../../src/domain/Wallet.ts"
@@ -117,8 +111,8 @@ export const decidingMoneyPromises = (promises: Promises): void => {
       for (let lapse = 0; lapse < VOIDS_MAX; lapse++) {
         const window = { amount: refund.amount, payTo: refund.payTo, validAfter: 1, validBefore: 2, block: 1n }
         for (const step of [
-          (one: Refund) => signRefund(one, window, NOW_MS),
-          (one: Refund) => releaseRefund(one, NOW_MS)
+          (one: Refund) => sign(one, window, NOW_MS),
+          (one: Refund) => expire(one, { nowMs: NOW_MS, block: TIP })
         ]) {
           const before: Refund = refund
           assert.isTrue(yield* tasks.saveRefund({ before, after: step(before) }, NOW_MS))
@@ -127,7 +121,7 @@ export const decidingMoneyPromises = (promises: Promises): void => {
       }
       assert.deepInclude(refund, { status: "held", voids: VOIDS_MAX, keepsMoney: true })
       assert.deepInclude(yield* workOf(wallet), { refunds: [], reserved: usdc(3_000_000n) })
-      const withdrawal = { before: refund, after: withdrawRefund(refund, "no gas") }
+      const withdrawal = { before: refund, after: withdraw(refund, "no gas") }
       assert.isTrue(yield* decisions.withdrawRefund(withdrawal, DECISION, AT_MS))
       assert.isFalse(yield* decisions.withdrawRefund(withdrawal, DECISION, AT_MS))
       assert.strictEqual((yield* workOf(wallet)).reserved, 0n)

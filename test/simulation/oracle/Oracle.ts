@@ -1,5 +1,5 @@
-import { type Batch, isLive } from "../../../src/domain/Batch.ts"
-import type { SignedAuthorization } from "../../../src/domain/Authorization.ts"
+import type { Batch } from "../../../src/domain/Batch.ts"
+import { type SignedAuthorization, isLive } from "../../../src/domain/Authorization.ts"
 import type { Bytes32 } from "../../../src/domain/Address.ts"
 import type { TaskId } from "../../../src/domain/Task.ts"
 import type { MintOrder } from "../../../src/mint/Minter.ts"

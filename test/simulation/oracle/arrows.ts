@@ -1,6 +1,10 @@
 import type { BatchStatus } from "../../../src/domain/Batch.ts"
-import { BATCH_ARROWS, REORGANISATION_ARROWS } from "../../../src/domain/transferTransitions.ts"
-import { REFUND_ARROWS, type RefundStatus } from "../../../src/domain/Refund.ts"
+import {
+  BATCH_TRANSITIONS,
+  REFUND_TRANSITIONS,
+  REORGANISATION_TRANSITIONS
+} from "../../../src/domain/transferTransitions.ts"
+import type { RefundStatus } from "../../../src/domain/Refund.ts"
 import type { Status } from "../../../src/domain/Task.ts"
 
 /** The arrows of section 1 of the product contract, told again here: a mistake in the program must not be ours too. */
@@ -16,10 +20,10 @@ const TASK_ARROWS: Record<Status, ReadonlyArray<Status>> = {
 export const mayTaskMove = (from: Status, to: Status): boolean => from === to || TASK_ARROWS[from].includes(to)
 
 export const mayBatchMove = (from: BatchStatus, to: BatchStatus): boolean =>
-  BATCH_ARROWS[from].includes(to) || from === to || REORGANISATION_ARROWS[from]?.includes(to) === true
+  BATCH_TRANSITIONS[from].includes(to) || from === to || REORGANISATION_TRANSITIONS[from]?.includes(to) === true
 
 export const mayRefundMove = (from: RefundStatus, to: RefundStatus): boolean =>
-  REFUND_ARROWS[from].includes(to) || from === to || (from === "paid" && (to === "signed" || to === "held"))
+  REFUND_TRANSITIONS[from].includes(to) || from === to || (from === "paid" && (to === "signed" || to === "held"))
 
 export const arrowOf = (from: string, to: string): string => `${from} → ${to}`
 
@@ -28,7 +32,9 @@ export const refundStep = (from: RefundStatus, to: RefundStatus): string => `ref
 
 /** Every arrow that executors and operators take: those of batches, and those of refunds. */
 export const STEPS: ReadonlyArray<string> = [
-  ...Object.entries(BATCH_ARROWS).flatMap(([from, ways]) => ways.map((to) => arrowOf(from, to))),
-  ...Object.entries(REORGANISATION_ARROWS).flatMap(([from, ways]) => ways.map((to) => arrowOf(from, to))),
-  ...Object.entries(REFUND_ARROWS).flatMap(([from, ways]) => ways.map((to) => refundStep(from as RefundStatus, to)))
+  ...Object.entries(BATCH_TRANSITIONS).flatMap(([from, ways]) => ways.map((to) => arrowOf(from, to))),
+  ...Object.entries(REORGANISATION_TRANSITIONS).flatMap(([from, ways]) => ways.map((to) => arrowOf(from, to))),
+  ...Object.entries(REFUND_TRANSITIONS).flatMap(([from, ways]) =>
+    ways.map((to) => refundStep(from as RefundStatus, to))
+  )
 ]

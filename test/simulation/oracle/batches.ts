@@ -1,4 +1,5 @@
-import type { Batch, SignedWindow } from "../../../src/domain/Batch.ts"
+import type { SignedWindow } from "../../../src/domain/Authorization.ts"
+import type { Batch } from "../../../src/domain/Batch.ts"
 import type { Tables } from "../../support/memory/MemoryLedger.ts"
 import { short } from "../Trace.ts"
 import { arrowOf, mayBatchMove } from "./arrows.ts"

@@ -143,7 +143,7 @@ export const unsettledBooks = (world: World): ReadonlyArray<string> => {
 const bookedIn = ({ batches, refunds }: Tables): ReadonlySet<string> =>
   new Set([
     ...[...batches.values()].flatMap(({ paymentTx }) => paymentTx ?? []),
-    ...[...refunds.values()].flatMap(({ tx }) => tx ?? [])
+    ...[...refunds.values()].flatMap(({ paymentTx }) => paymentTx ?? [])
   ])
 
 const owesNothing = ({ refunds, tasks }: Tables, { id }: StoredWallet): boolean =>

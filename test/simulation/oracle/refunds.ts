@@ -1,6 +1,5 @@
 import type { Bytes32 } from "../../../src/domain/Address.ts"
-import type { SignedAuthorization } from "../../../src/domain/Authorization.ts"
-import type { SignedWindow } from "../../../src/domain/Batch.ts"
+import type { SignedAuthorization, SignedWindow } from "../../../src/domain/Authorization.ts"
 import type { Refund } from "../../../src/domain/Refund.ts"
 import type { WalletId } from "../../../src/domain/Wallet.ts"
 import type { Tables } from "../../support/memory/MemoryLedger.ts"
@@ -70,7 +69,7 @@ const onStep = (oracle: Oracle, old: Refund, refund: Refund): void => {
   if (!mayRefundMove(old.status, refund.status)) oracle.report("I8", `${nameOf(refund)} goes ${arrow}`)
   const changed = FIXED.filter((field) => old[field] !== refund[field])
   if (changed.length > 0) oracle.report("I2", `${nameOf(refund)} has another ${changed.join(", ")}`)
-  const isGone = refund.tx !== undefined && chain.gone.has(refund.tx)
+  const isGone = refund.paymentTx !== undefined && chain.gone.has(refund.paymentTx)
   if (refund.status === "paid" && !isGone && chain.outcome(refund.payer, refund.nonce)._tag !== "Used") {
     oracle.report("I2", `${nameOf(refund)} counts as paid, and its nonce is unused`)
   }

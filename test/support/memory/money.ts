@@ -1,4 +1,5 @@
-import { type Batch, isFinal, isLive } from "../../../src/domain/Batch.ts"
+import { isLive } from "../../../src/domain/Authorization.ts"
+import { type Batch, isFinal } from "../../../src/domain/Batch.ts"
 import { type Usdc, sum, usdc, zero } from "../../../src/domain/Usdc.ts"
 import type { WalletId } from "../../../src/domain/Wallet.ts"
 import type { StoredTask, Tables } from "./MemoryLedger.ts"

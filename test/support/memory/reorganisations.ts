@@ -26,7 +26,9 @@ export const recordedAbove = (tables: Tables, fork: bigint): RecordedAbove => {
     payments: batches
       .filter(({ paymentTx, paymentBlock }) => paymentTx !== undefined && isAbove(paymentBlock))
       .map((batch) => ({ batch, isCompleted: tables.tasks.get(batch.taskId)?.status === "completed" })),
-    refunds: [...tables.refunds.values()].filter(({ status, block }) => status === "paid" && isAbove(block)),
+    refunds: [...tables.refunds.values()].filter(
+      ({ status, paymentBlock }) => status === "paid" && isAbove(paymentBlock)
+    ),
     deposits: [...tables.deposits.values()].filter(({ block, isWithdrawn }) => !isWithdrawn && isAbove(block.number)),
     minted: batches.flatMap((batch) => {
       const mints = [...tables.mints].filter(
