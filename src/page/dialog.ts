@@ -1,20 +1,19 @@
 import { byId } from "./dom.ts"
-import { type State, taskOfHash } from "./state.ts"
-import type { Store } from "./store.ts"
+import { hashOfTask, isTaskName, type State, type Store, taskOfHash } from "./state.ts"
 
 const dialog = byId("explain") as HTMLDialogElement
 
-/** Opens and closes the dialog as the state has it: not before it is known that the reader is let in. */
-export const syncDialog = ({ opened, gate, overview }: State): void => {
-  const isWanted = opened !== undefined && gate.kind === "open" && overview !== undefined
+/** Opens and closes the dialog as the state says, and only once the reader has access. */
+export const syncDialog = ({ opened, access, overview }: State): void => {
+  const isWanted = opened !== undefined && access.kind === "open" && overview !== undefined
   if (isWanted === dialog.open) return
   if (!isWanted) return dialog.close()
   byId("explain-body").scrollTop = 0
   dialog.showModal()
 }
 
-/** The address names the order that is looked at: it can be linked to, and the browser's way back closes it. */
-export const startDialog = (store: Store, look: () => void): void => {
+/** The address names the open order: it can be linked to, and the browser's back button closes it. */
+export const startDialog = (store: Store, refreshOrder: () => void): void => {
   let cameFromPage = false
 
   const follow = (): void => {
@@ -23,10 +22,10 @@ export const startDialog = (store: Store, look: () => void): void => {
       ...state,
       opened: named === undefined ? undefined : { named, explanation: undefined, problem: undefined }
     }))
-    if (named !== undefined) look()
+    if (named !== undefined) refreshOrder()
   }
   const leave = (): void => {
-    if (store.get().gate.kind !== "open") return
+    if (store.get().access.kind !== "open") return
     // The row that it was opened from may have been closed with its order.
     if (document.activeElement === document.body) byId("named").focus()
     if (taskOfHash(location.hash) === undefined) return
@@ -44,4 +43,31 @@ export const startDialog = (store: Store, look: () => void): void => {
   })
   byId("explain-close").addEventListener("click", () => dialog.close())
   follow()
+}
+
+const searchField = byId("named") as HTMLInputElement
+
+/** Whether the reader is typing in a field, where a slash is a character. */
+const isWriting = (target: EventTarget | null): boolean =>
+  target instanceof Element && target.matches("input, textarea")
+
+/** The box that opens an order by its id. `/` leads to it from anywhere. */
+export const startSearch = (): void => {
+  byId("find").addEventListener("submit", (event) => {
+    event.preventDefault()
+    const named = searchField.value.trim().toLowerCase()
+    const isName = isTaskName(named)
+    byId("find-problem").textContent = isName ? "" : "An id, or the first 8 digits of one."
+    searchField.setAttribute("aria-invalid", String(!isName))
+    if (isName) location.hash = hashOfTask(named)
+  })
+  searchField.addEventListener("input", () => {
+    byId("find-problem").textContent = ""
+    searchField.removeAttribute("aria-invalid")
+  })
+  addEventListener("keydown", (event) => {
+    if (event.key !== "/" || isWriting(event.target) || document.querySelector("dialog[open]") !== null) return
+    event.preventDefault()
+    searchField.focus()
+  })
 }

@@ -2,15 +2,14 @@ import type { EventJson, StatusJson } from "../operator/reports/status.ts"
 import type { ExplanationJson } from "../operator/reports/tasks.ts"
 import { getJson, Problem, token } from "./api.ts"
 import { attentionNews } from "./parts/attention.ts"
-import { newAttention, type Opened, withEvent, withOverview, withProblem } from "./state.ts"
-import type { Store } from "./store.ts"
+import { newAttention, type Opened, type Store, withEvent, withOverview, withProblem } from "./state.ts"
 import { listen } from "./stream.ts"
 import { throttled } from "./throttle.ts"
 
-/** However fast the ledger goes: one request in a second tells all of it. */
+/** However fast events come, one request a second is enough. */
 const GAP_MS = 1000
 
-/** Ages and readiness change without the ledger. */
+/** Ages and readiness change without events. */
 const REGULARLY_MS = 15_000
 
 /** The executor answers all pages with one overview a second, and with sums of the last five: it is asked again then. */
@@ -19,13 +18,13 @@ const SETTLED_MS = [1200, 6000]
 export interface Live {
   /** Asks for the overview, soon. */
   readonly refresh: () => void
-  /** Asks for the order that is looked at, soon. */
-  readonly look: () => void
+  /** Asks for the open order, soon. */
+  readonly refreshOrder: () => void
 }
 
 const asProblem = (error: unknown): Problem => (error instanceof Problem ? error : new Problem(0, String(error)))
 
-/** Whether the event may change what is told of this order: its own, and those of its wallet's money. */
+/** Whether the event may change the explanation of this order: its own events, and those of its wallet's money. */
 const concerns = (event: EventJson, { named, explanation }: Opened): boolean =>
   event.taskId === null
     ? explanation === undefined || event.walletId === explanation.task.agentWalletId
@@ -38,34 +37,34 @@ const failed = (store: Store, { status, message }: Problem): void => {
 }
 
 const explanationWork = (store: Store) => async (): Promise<void> => {
-  const { opened, gate, overview } = store.get()
+  const { opened, access, overview } = store.get()
   const named = opened?.named
-  if (named === undefined || gate.kind !== "open" || overview === undefined) return
-  const tell = (change: Partial<Opened>): void =>
+  if (named === undefined || access.kind !== "open" || overview === undefined) return
+  const updateOpened = (change: Partial<Opened>): void =>
     store.update((state) =>
       state.opened?.named === named ? { ...state, opened: { ...state.opened, problem: undefined, ...change } } : state
     )
   await getJson<ExplanationJson>(`/api/tasks/${encodeURIComponent(named)}/explain`).then(
-    (explanation) => tell({ explanation }),
+    (explanation) => updateOpened({ explanation }),
     (error: unknown) => {
       const problem = asProblem(error)
       if (problem.status === 401 || problem.status === 403) return failed(store, problem)
-      return tell({ problem: problem.message })
+      return updateOpened({ problem: problem.message })
     }
   )
 }
 
-/** Keeps the store as the ledger is: asks at every event, and regularly, and again when the executor is back. */
+/** Keeps the store up to date: asks at every event, regularly, and again when the executor is back. */
 export const startLive = (store: Store, announce: (text: string) => void): Live => {
   let isListening = false
-  const look = throttled(explanationWork(store), GAP_MS)
+  const refreshOrder = throttled(explanationWork(store), GAP_MS)
 
   const arrived = (overview: StatusJson): void => {
     const before = store.get()
     const news = attentionNews(newAttention(before.overview, overview))
     if (news !== "") announce(news)
     store.update((state) => withOverview(state, overview, Date.now()))
-    if (before.gate.kind !== "open" || before.overview === undefined) look()
+    if (before.access.kind !== "open" || before.overview === undefined) refreshOrder()
     if (!isListening) follow()
   }
   const refresh = throttled(
@@ -85,14 +84,14 @@ export const startLive = (store: Store, announce: (text: string) => void): Live 
       onOpen: () => {
         setStreaming(true)
         refresh()
-        look()
+        refreshOrder()
       },
       onLedger: (event) => {
         store.update((state) => withEvent(state, event))
         refresh()
         settle()
         const { opened } = store.get()
-        if (opened !== undefined && concerns(event, opened)) look()
+        if (opened !== undefined && concerns(event, opened)) refreshOrder()
       },
       onLost: () => {
         setStreaming(false)
@@ -107,10 +106,10 @@ export const startLive = (store: Store, announce: (text: string) => void): Live 
   }
   setInterval(() => {
     // Without a token there is nothing to ask, and a wrong one is not tried again.
-    if (store.get().gate.kind === "token" && token.read() === null) return
+    if (store.get().access.kind === "token" && token.read() === null) return
     refresh()
-    look()
+    refreshOrder()
   }, REGULARLY_MS)
   refresh()
-  return { refresh, look }
+  return { refresh, refreshOrder }
 }

@@ -1,15 +1,13 @@
 import { startCopying } from "./copy.ts"
-import { startDialog } from "./dialog.ts"
+import { startDialog, startSearch } from "./dialog.ts"
 import { byId } from "./dom.ts"
-import { startFinding } from "./find.ts"
-import { startGate } from "./gate.ts"
+import { startTokenForm } from "./tokenForm.ts"
 import { startLive } from "./live.ts"
-import { FILTERS } from "./state.ts"
-import { makeStore } from "./store.ts"
+import { FILTERS, makeStore } from "./state.ts"
 import { startTheme } from "./theme.ts"
 import { render } from "./view.ts"
 
-/** Ages go on between two overviews. */
+/** Ages grow between two overviews. */
 const TICK_MS = 1000
 
 const announce = (text: string): void => {
@@ -21,9 +19,9 @@ const live = startLive(store, announce)
 
 startTheme(byId("theme"))
 startCopying(announce)
-startFinding()
-startGate(store, live.refresh)
-startDialog(store, live.look)
+startSearch()
+startTokenForm(store, live.refresh)
+startDialog(store, live.refreshOrder)
 
 byId("filters").addEventListener("click", ({ target }) => {
   const button = target instanceof Element ? target.closest<HTMLElement>("[data-filter]") : null
@@ -35,7 +33,7 @@ setInterval(() => {
   if (document.visibilityState === "visible") store.update((state) => state)
 }, TICK_MS)
 
-// Timers of a tab in the background hardly run: what it shows may be old when it is looked at.
+// Timers of a tab in the background hardly run: what it shows may be old when it becomes visible.
 document.addEventListener("visibilitychange", () => {
   if (document.visibilityState === "visible") live.refresh()
 })

@@ -2,13 +2,16 @@ import type { Child } from "./dom.ts"
 import { el } from "./dom.ts"
 
 /**
- * Makes what is shown into what should be shown by changing no more than differs, so that focus, selection and scroll
- * stay while the page renews itself every second. Elements with a `data-key` are the same where it is the same.
+ * Changes the elements that are shown into those that should be shown, and touches only what differs: focus, selection
+ * and scrolling stay while the page renews itself every second. Elements with the same `data-key` are the same.
+ *
+ * Our own: a library (lit-html, preact, idiomorph) is imported by a bare name. A browser resolves that with a bundler or
+ * an inline import map only, and the page has no build and a Content-Security-Policy that forbids inline scripts.
  */
 const keyOf = (node: Node): string | undefined =>
   (node instanceof Element ? node.getAttribute("data-key") : null) ?? undefined
 
-/** Set and taken away by whoever copies, and no part of what is shown. */
+/** Set and removed by `copy.ts`; no part of the state. */
 const PASSING = "data-copied"
 
 const isSameKind = (a: Node, b: Node): boolean => a.nodeName === b.nodeName && keyOf(a) === keyOf(b)

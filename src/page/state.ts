@@ -3,17 +3,17 @@ import type { ExplanationJson, TaskJson } from "../operator/reports/tasks.ts"
 
 export type AttentionJson = StatusJson["attention"][number]
 
-/** What lets the reader in: nothing is asked for, the token is, or no token would help. */
-export type Gate =
+/** Whether the reader has access: yes, with a token, or not at all as the API is closed. */
+export type Access =
   | { readonly kind: "open" }
   | { readonly kind: "token"; readonly wasWrong: boolean }
   | { readonly kind: "closed"; readonly detail: string }
 
-/** The order that is looked at: as it was named, and what is known of it. */
+/** The open order: the name that it was opened by, and what is known of it. */
 export interface Opened {
   readonly named: string
   readonly explanation: ExplanationJson | undefined
-  /** Why it is not known, or no longer up to date. */
+  /** Why it is unknown or out of date. */
   readonly problem: string | undefined
 }
 
@@ -21,77 +21,96 @@ export const FILTERS = ["all", "pending_payment", "funded", "processing", "held"
 export type Filter = (typeof FILTERS)[number]
 
 export interface State {
-  readonly gate: Gate
+  readonly access: Access
   readonly overview: StatusJson | undefined
   /** When `overview` came, by the browser's clock. */
   readonly seenAtMs: number | undefined
-  /** What the server's clock is ahead of the browser's: ages are the server's. */
+  /** How far the server's clock is ahead of the browser's: ages count by the server's. */
   readonly skewMs: number
   readonly isStreaming: boolean
-  /** Why the last request did not bring an overview; `isAnswer` where the executor itself said so. */
+  /** Why the last request brought no overview; `isAnswer` where the executor itself answered so. */
   readonly problem: { readonly detail: string; readonly isAnswer: boolean } | undefined
-  /** What happened last, newest first. */
-  readonly lately: ReadonlyArray<EventJson>
+  /** The last events, newest first. */
+  readonly recentEvents: ReadonlyArray<EventJson>
   readonly filter: Filter
   readonly opened: Opened | undefined
 }
 
 export const initial: State = {
-  gate: { kind: "open" },
+  access: { kind: "open" },
   overview: undefined,
   seenAtMs: undefined,
   skewMs: 0,
   isStreaming: false,
   problem: undefined,
-  lately: [],
+  recentEvents: [],
   filter: "all",
   opened: undefined
 }
 
-/** Overviews come every 15 s even where nothing happens: two that are missing are no chance. */
+export interface Store {
+  readonly get: () => State
+  /** Changes the state and renders it. */
+  readonly update: (change: (state: State) => State) => void
+}
+
+export const makeStore = (render: (state: State) => void): Store => {
+  let state = initial
+  return {
+    get: () => state,
+    update: (change) => {
+      state = change(state)
+      render(state)
+    }
+  }
+}
+
+/** Overviews come every 15 s even where nothing happens: two missing ones are no accident. */
 const STALE_AFTER_MS = 40_000
 
 export type Connection = "locked" | "connecting" | "live" | "reconnecting" | "offline"
 
 export const connection = (state: State, nowMs: number): Connection => {
-  if (state.gate.kind !== "open") return "locked"
+  if (state.access.kind !== "open") return "locked"
   if (state.overview === undefined && state.problem === undefined) return "connecting"
   if (state.problem !== undefined) return state.problem.isAnswer ? "reconnecting" : "offline"
   const isOld = state.seenAtMs === undefined || nowMs - state.seenAtMs > STALE_AFTER_MS
   return state.isStreaming && !isOld ? "live" : "reconnecting"
 }
 
-/** Whether what is shown may no longer be so. */
+/** Whether what is shown may be out of date. */
 export const isStale = (state: State, nowMs: number): boolean =>
   state.seenAtMs !== undefined && (state.problem !== undefined || nowMs - state.seenAtMs > STALE_AFTER_MS)
 
-const LATELY_MAX = 12
+const RECENT_EVENTS_MAX = 12
 
 const newestFirst = (events: ReadonlyArray<EventJson>): ReadonlyArray<EventJson> =>
-  [...new Map(events.map((event) => [event.id, event])).values()].toSorted((a, b) => b.id - a.id).slice(0, LATELY_MAX)
+  [...new Map(events.map((event) => [event.id, event])).values()]
+    .toSorted((a, b) => b.id - a.id)
+    .slice(0, RECENT_EVENTS_MAX)
 
 export const withOverview = (state: State, overview: StatusJson, nowMs: number): State => ({
   ...state,
-  gate: { kind: "open" },
+  access: { kind: "open" },
   overview,
   seenAtMs: nowMs,
   skewMs: Date.parse(overview.now) - nowMs,
   problem: undefined,
-  lately: newestFirst([...state.lately, ...overview.lately])
+  recentEvents: newestFirst([...state.recentEvents, ...overview.lately])
 })
 
-/** A request for the overview failed. A status of 0: nobody answered. */
+/** A request for the overview failed. A status of 0 is no answer. */
 export const withProblem = (state: State, status: number, detail: string, hadToken: boolean): State => {
-  if (status === 401) return { ...state, gate: { kind: "token", wasWrong: hadToken }, problem: undefined }
-  if (status === 403) return { ...state, gate: { kind: "closed", detail }, problem: undefined }
+  if (status === 401) return { ...state, access: { kind: "token", wasWrong: hadToken }, problem: undefined }
+  if (status === 403) return { ...state, access: { kind: "closed", detail }, problem: undefined }
   return { ...state, problem: { detail, isAnswer: status !== 0 } }
 }
 
-/** An event may come twice; the one that is there already stays where it is. */
+/** An event may come twice; a repeated one changes nothing. */
 export const withEvent = (state: State, event: EventJson): State =>
-  state.lately.some(({ id }) => id === event.id)
+  state.recentEvents.some(({ id }) => id === event.id)
     ? state
-    : { ...state, lately: [event, ...state.lately].slice(0, LATELY_MAX) }
+    : { ...state, recentEvents: [event, ...state.recentEvents].slice(0, RECENT_EVENTS_MAX) }
 
 const passes: Readonly<Record<Filter, (task: TaskJson) => boolean>> = {
   all: () => true,
@@ -126,21 +145,21 @@ const totalOf = (list: ReadonlyArray<unknown>, sum: number): number =>
 /** How many orders are open. */
 export const openTotal = ({ open, openCount: sum }: StatusJson): number => totalOf(open, sum)
 
-/** How many things wait for a person. */
-export const waitingTotal = ({ attention, attentionCount }: StatusJson): number => totalOf(attention, attentionCount)
+/** How many items need a person. */
+export const attentionTotal = ({ attention, attentionCount }: StatusJson): number => totalOf(attention, attentionCount)
 
-/** What tells one thing that waits for a person from all others. */
+/** Identifies one item that needs a person. */
 export const attentionKey = ({ kind, taskId, wallet, batch, since, text }: AttentionJson): string =>
   [kind, taskId, wallet, batch, ...(kind === "incident" ? [since, text] : [])].join(" ")
 
-/** So many of one cause are shown one by one. */
+/** Up to so many of one cause are shown one by one. */
 const ALONE_MAX = 3
 
-/** What two things that wait for the same have in common: neither names nor numbers. */
+/** What items of one cause have in common: no names or numbers. */
 const causeOf = ({ kind, text }: AttentionJson): string =>
   `${kind} ${text.slice(0, 200).replaceAll(/0x[0-9a-f]+|[0-9]+/gi, "#")}`
 
-/** Things that wait for a person, those of one cause together where they are many. */
+/** Items that need a person, grouped by cause where there are many. */
 export const grouped = (items: ReadonlyArray<AttentionJson>): ReadonlyArray<ReadonlyArray<AttentionJson>> => {
   const groups = new Map<string, Array<AttentionJson>>()
   for (const item of items) {
@@ -150,7 +169,7 @@ export const grouped = (items: ReadonlyArray<AttentionJson>): ReadonlyArray<Read
   return [...groups.values()]
 }
 
-/** What waits for a person now and did not a moment ago. */
+/** Items that need a person since the last overview. */
 export const newAttention = (before: StatusJson | undefined, after: StatusJson): ReadonlyArray<AttentionJson> => {
   if (before === undefined) return []
   const known = new Set(before.attention.map(attentionKey))

@@ -6,13 +6,13 @@ export interface StreamListener {
   /** The stream is there, at first or again: what happened in between may have been missed. */
   readonly onOpen: () => void
   readonly onLedger: (event: EventJson) => void
-  /** It is gone and will be tried again. */
+  /** The stream ended, and will be tried again. */
   readonly onLost: () => void
-  /** It will not be tried again, until `listen` is called anew: 401 and 403. */
+  /** Refused (401, 403): not tried again until the next call of `listen`. */
   readonly onRefused: (problem: Problem) => void
 }
 
-/** A beat comes every few seconds: whoever is silent for so long is gone, whatever the socket says. */
+/** A beat comes every few seconds: after so long without one the connection is dead. */
 const SILENCE_MS = 30_000
 
 const BACKOFF_FIRST_MS = 1000

@@ -2,22 +2,22 @@ import type { StatusJson } from "../operator/reports/status.ts"
 import { syncDialog } from "./dialog.ts"
 import { byId } from "./dom.ts"
 import { count } from "./format.ts"
-import { showGate } from "./gate.ts"
+import { showTokenForm } from "./tokenForm.ts"
 import { show } from "./morph.ts"
 import { attention } from "./parts/attention.ts"
 import { explain, explainTitle } from "./parts/explain.ts"
 import { funnelChart } from "./parts/funnel.ts"
-import { lately } from "./parts/lately.ts"
+import { eventList } from "./parts/recentEvents.ts"
 import { filters, orders } from "./parts/orders.ts"
 import { readiness } from "./parts/readiness.ts"
 import { banners, liveIndicator, title, versionLine } from "./parts/status.ts"
 import { moneyTiles, orderTotals, paymentTotals } from "./parts/totals.ts"
-import { isStale, type State, waitingTotal } from "./state.ts"
+import { isStale, type State, attentionTotal } from "./state.ts"
 
-const showOverview = (overview: StatusJson, { filter, lately: events }: State, nowMs: number): void => {
+const showOverview = (overview: StatusJson, { filter, recentEvents: events }: State, nowMs: number): void => {
   show(byId("version"), versionLine(overview, nowMs))
   show(byId("readiness"), readiness(overview.readiness, nowMs))
-  show(byId("attention-count"), waitingTotal(overview) === 0 ? "" : count(waitingTotal(overview)))
+  show(byId("attention-count"), attentionTotal(overview) === 0 ? "" : count(attentionTotal(overview)))
   show(byId("attention"), attention(overview, nowMs))
   show(byId("money"), moneyTiles(overview))
   show(byId("funnel"), funnelChart(overview.funnel, nowMs))
@@ -25,7 +25,7 @@ const showOverview = (overview: StatusJson, { filter, lately: events }: State, n
   show(byId("payment-totals"), paymentTotals(overview))
   show(byId("filters"), filters(overview, filter))
   show(byId("open"), orders(overview, filter, nowMs))
-  show(byId("lately"), lately(events))
+  show(byId("recent-events"), eventList(events))
 }
 
 /** Shows all of the state, by the clock of the server. */
@@ -44,5 +44,5 @@ export const render = (state: State): void => {
   }
   // As long as the dialog is open nothing outside of it takes the focus: it goes first.
   syncDialog(state)
-  showGate(state.gate)
+  showTokenForm(state.access)
 }

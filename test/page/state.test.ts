@@ -23,9 +23,9 @@ describe("what is known of the connection", () => {
   })
 
   it("asks for the token once it is asked for, and says that it was wrong only if there was one", () => {
-    assert.deepStrictEqual(state.withProblem(live, 401, "", false).gate, { kind: "token", wasWrong: false })
-    assert.deepStrictEqual(state.withProblem(live, 401, "", true).gate, { kind: "token", wasWrong: true })
-    assert.deepStrictEqual(state.withProblem(live, 403, "off", false).gate, { kind: "closed", detail: "off" })
+    assert.deepStrictEqual(state.withProblem(live, 401, "", false).access, { kind: "token", wasWrong: false })
+    assert.deepStrictEqual(state.withProblem(live, 401, "", true).access, { kind: "token", wasWrong: true })
+    assert.deepStrictEqual(state.withProblem(live, 403, "off", false).access, { kind: "closed", detail: "off" })
     assert.strictEqual(state.connection(state.withProblem(live, 403, "off", false), NOW), "locked")
   })
 
@@ -58,7 +58,7 @@ describe("what is known of the orders", () => {
     const ids = [1, 2, 2, ...Array.from({ length: 20 }, (_, n) => n + 3)]
     const after = ids.reduce((known, id) => state.withEvent(known, { ...event, id }), live)
     assert.deepStrictEqual(
-      after.lately.map(({ id }) => id),
+      after.recentEvents.map(({ id }) => id),
       Array.from({ length: 12 }, (_, n) => 22 - n)
     )
   })
@@ -69,7 +69,7 @@ describe("what is known of the orders", () => {
     const opened = state.withOverview(state.initial, overview({ lately }), NOW)
     const later = state.withOverview(state.withEvent(opened, { ...event, id: 8 }), overview({ lately }), NOW)
     assert.deepStrictEqual(
-      later.lately.map(({ id }) => id),
+      later.recentEvents.map(({ id }) => id),
       [8, 7, 5]
     )
   })

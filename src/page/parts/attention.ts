@@ -1,8 +1,8 @@
 import type { StatusJson } from "../../operator/reports/status.ts"
 import { el } from "../dom.ts"
 import { count } from "../format.ts"
-import { type AttentionJson, attentionKey, grouped, waitingTotal } from "../state.ts"
-import { ago, command, orderLink, shortened } from "./bits.ts"
+import { type AttentionJson, attentionKey, grouped, attentionTotal } from "../state.ts"
+import { ago, command, orderLink, shortened } from "./components.ts"
 
 const NAMES: Readonly<Record<string, string>> = {
   held: "Held",
@@ -35,10 +35,10 @@ const item = (one: AttentionJson, nowMs: number): HTMLElement =>
     command(one.command)
   )
 
-/** Of a group, so many are named. */
+/** Orders of a group that are shown by id. */
 const NAMED_MAX = 5
 
-/** Many that wait for the same cause, as one: how many, the cause, the first of them, and how all are listed. */
+/** Many items of one cause as one: how many, the cause, the first of them, and the command that lists all. */
 const group = (items: ReadonlyArray<AttentionJson>, nowMs: number): HTMLElement | null => {
   const [first] = items
   if (first === undefined) return null
@@ -67,13 +67,13 @@ const group = (items: ReadonlyArray<AttentionJson>, nowMs: number): HTMLElement 
   )
 }
 
-/** Everything that waits for a person, or a line that says that nothing does. */
+/** Everything that needs a person, or a line that says that nothing does. */
 export const attention = (overview: StatusJson, nowMs: number): ReadonlyArray<HTMLElement> => {
   const { attention: items } = overview
   if (items.length === 0) return [el("p", { class: "calm" }, "Nothing right now.")]
   const groups = grouped(items)
   const shown = groups.reduce((sum, [first, ...more]) => sum + (more.length > 0 ? (first?.alike ?? 1) : 1), 0)
-  const rest = waitingTotal(overview) - shown
+  const rest = attentionTotal(overview) - shown
   return [
     el(
       "ul",
@@ -84,7 +84,7 @@ export const attention = (overview: StatusJson, nowMs: number): ReadonlyArray<HT
   ]
 }
 
-/** What is read out when something new waits for a person. */
+/** What is announced when a new item needs a person. */
 export const attentionNews = (items: ReadonlyArray<AttentionJson>): string =>
   items
     .slice(0, 3)

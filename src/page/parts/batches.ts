@@ -1,8 +1,7 @@
 import type { ExplanationJson } from "../../operator/reports/tasks.ts"
 import { type Child, el } from "../dom.ts"
 import { usdc } from "../format.ts"
-import { clockTime, stateChip, transaction, transactions } from "./bits.ts"
-import { table } from "./table.ts"
+import { clockTime, stateChip, table, transaction, transactions } from "./components.ts"
 
 type Batch = ExplanationJson["batches"][number]
 

@@ -2,7 +2,7 @@ import type { ExplanationJson, TaskJson } from "../../operator/reports/tasks.ts"
 import { type Child, el } from "../dom.ts"
 import { count, duration, relative, shortId, usdc } from "../format.ts"
 import type { Opened } from "../state.ts"
-import { ago, clockTime, command, copyButton, heldChip, shortened, stateChip, transaction } from "./bits.ts"
+import { ago, clockTime, command, copyButton, heldChip, shortened, stateChip, transaction } from "./components.ts"
 import { batchTable } from "./batches.ts"
 import { mintProgress, received } from "./orders.ts"
 import { timeline } from "./timeline.ts"
@@ -69,16 +69,16 @@ const next = ({ next: { text, at, commands } }: ExplanationJson, nowMs: number):
 const section = (title: string, ...content: ReadonlyArray<Child>): HTMLElement =>
   el("section", { "data-key": title }, el("h3", {}, title), ...content)
 
-const whole = (told: ExplanationJson, explorer: string | null, nowMs: number): ReadonlyArray<HTMLElement> => [
-  el("p", { class: "summary", "data-key": "summary" }, told.summary),
-  section("What happens next", next(told, nowMs)),
-  section("Order", facts(told.task, explorer, nowMs)),
-  section("Money of its wallet", wallet(told)),
-  section("What happened", timeline(told.steps, explorer)),
-  ...(told.batches.length === 0 ? [] : [section("Payments", batchTable(told.batches, explorer))])
+const sections = (explanation: ExplanationJson, explorer: string | null, nowMs: number): ReadonlyArray<HTMLElement> => [
+  el("p", { class: "summary", "data-key": "summary" }, explanation.summary),
+  section("What happens next", next(explanation, nowMs)),
+  section("Order", facts(explanation.task, explorer, nowMs)),
+  section("Money of its wallet", wallet(explanation)),
+  section("What happened", timeline(explanation.steps, explorer)),
+  ...(explanation.batches.length === 0 ? [] : [section("Payments", batchTable(explanation.batches, explorer))])
 ]
 
-/** The name of the order that is looked at, and its state. */
+/** The id of the open order, and its state. */
 export const explainTitle = ({ named, explanation }: Opened): ReadonlyArray<Child> => {
   const task = explanation?.task
   const id = task?.id ?? named
@@ -95,5 +95,5 @@ export const explain = (opened: Opened, explorer: string | null, nowMs: number):
   opened.problem === undefined ? null : el("p", { class: "banner trouble", "data-key": "problem" }, opened.problem),
   opened.explanation === undefined
     ? opened.problem === undefined && el("p", { class: "calm", "data-key": "asking" }, "Looking at ledger and chain…")
-    : whole(opened.explanation, explorer, nowMs)
+    : sections(opened.explanation, explorer, nowMs)
 ]

@@ -7,12 +7,12 @@ type Funnel = StatusJson["funnel"]
 const STAGES = ["created", "funded", "minting", "completed"] as const
 const ENDS = ["failed", "cancelled"] as const
 
-/** Of the drawing, which is stretched to whatever width there is. */
+/** Units of the drawing, which is stretched to the width of the page. */
 const WIDTH = 100
 const HEIGHT = 100
-/** How far a stage keeps its height before it narrows down to the next. */
+/** Width at which a stage begins to narrow towards the next. */
 const LEVEL = 62
-/** One order among thousands is still seen. */
+/** One order among thousands is still visible. */
 const LEAST = 2
 
 /** Half the height of a bar for so many of all. */
@@ -35,7 +35,7 @@ const stagePath = (index: number, from: number, to: number): string => {
 
 const share = (part: number, whole: number): string => (whole === 0 ? "–" : `${Math.round((part / whole) * 100)} %`)
 
-/** A day is 24 hours here: it began whenever it began. */
+/** Whole hours, once it is more than one. */
 const hours = (ms: number): string => (ms > 3_600_000 ? `${Math.round(ms / 3_600_000)} hours` : duration(ms))
 
 const column = (name: string, value: number, created: number): HTMLElement =>
@@ -87,7 +87,7 @@ const part = (kind: string, names: ReadonlyArray<keyof Funnel & string>, drawing
     drawing
   )
 
-/** How far the orders of the last hours came. The numbers are the chart for whoever cannot see it. */
+/** The funnel of the orders of the last hours. Screen readers get the numbers. */
 export const funnelChart = (funnel: Funnel, nowMs: number): ReadonlyArray<HTMLElement> => [
   el("p", { class: "muted" }, `Orders created in the last ${hours(nowMs - Date.parse(funnel.since))}`),
   el(

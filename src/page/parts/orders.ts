@@ -3,8 +3,7 @@ import type { TaskJson } from "../../operator/reports/tasks.ts"
 import { type Child, el } from "../dom.ts"
 import { count, duration, stateName, usdc } from "../format.ts"
 import { type Filter, filtered, FILTERS, openCount, openTotal } from "../state.ts"
-import { ago, heldChip, orderLink, shortened, stateChip } from "./bits.ts"
-import { table } from "./table.ts"
+import { ago, heldChip, orderLink, shortened, stateChip, table } from "./components.ts"
 
 /** `6 of 10`, as a bar and in words. */
 export const mintProgress = ({ mintsCompleted, mintsFailed, quantity }: TaskJson): HTMLElement =>

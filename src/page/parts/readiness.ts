@@ -1,17 +1,17 @@
 import type { StatusJson } from "../../operator/reports/status.ts"
 import { type Child, el } from "../dom.ts"
 import { count, duration, took } from "../format.ts"
-import { ago } from "./bits.ts"
+import { ago } from "./components.ts"
 
 type Readiness = StatusJson["readiness"]
 
 interface Cell {
   readonly name: string
-  /** Which of several of this name. */
+  /** Tells several of one name apart. */
   readonly key?: string
   readonly ok: boolean
   readonly value: Child
-  /** Why it is not well; else something worth knowing. */
+  /** Why it is not ok; else a detail. */
   readonly note: Child
 }
 
@@ -47,10 +47,10 @@ const sweep = ({ ok, problem, last }: Readiness["sweep"], nowMs: number): HTMLEl
 
 const due = ({ ok, problem, since }: Readiness["due"], nowMs: number): HTMLElement =>
   cell({
-    name: "Overdue rows",
+    name: "Overdue work",
     ok,
     value: since === null ? "none" : ["since ", ago(since, nowMs)],
-    note: problem ?? (since === null ? "all work is in time" : "the oldest one")
+    note: problem ?? (since === null ? "on time" : "the oldest one")
   })
 
 /** Whether everything that is needed answers, one cell for each. */

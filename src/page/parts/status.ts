@@ -1,8 +1,8 @@
 import type { StatusJson } from "../../operator/reports/status.ts"
 import { el } from "../dom.ts"
 import { clock, duration, plural } from "../format.ts"
-import { type Connection, connection, isStale, openTotal, type State, waitingTotal } from "../state.ts"
-import { ago } from "./bits.ts"
+import { type Connection, connection, isStale, openTotal, type State, attentionTotal } from "../state.ts"
+import { ago } from "./components.ts"
 
 const NAMES: Readonly<Record<Connection, string>> = {
   locked: "Locked",
@@ -12,7 +12,7 @@ const NAMES: Readonly<Record<Connection, string>> = {
   offline: "Offline"
 }
 
-/** Whether what is shown is so now. It is read out when the word changes, and only then. */
+/** Whether the page is up to date. Screen readers announce a change of the word. */
 export const liveIndicator = (state: State, nowMs: number): ReadonlyArray<HTMLElement> => {
   const now = connection(state, nowMs)
   return [el("span", { class: "live", "data-live": now }, NAMES[now])]
@@ -29,7 +29,7 @@ const staleBanner = (state: State): HTMLElement =>
   el(
     "p",
     { class: "banner trouble", "data-key": "stale" },
-    el("strong", {}, state.problem?.detail ?? "Nothing was heard for a while."),
+    el("strong", {}, state.problem?.detail ?? "No answer for a while."),
     ` Last seen ${clock(state.seenAtMs ?? 0)}; everything below is from then.`
   )
 
@@ -45,7 +45,7 @@ const pauseBanner = ({ scope, reason, since }: StatusJson["pauses"][number], now
   )
 }
 
-/** What whoever reads the page has to know first: that it is old, that something is paused. */
+/** What a reader has to know first: that the page is out of date, or that something is paused. */
 export const banners = (state: State, nowMs: number): ReadonlyArray<HTMLElement> => [
   ...(isStale(state, nowMs) ? [staleBanner(state)] : []),
   ...(state.overview === undefined && state.problem !== undefined
@@ -54,10 +54,10 @@ export const banners = (state: State, nowMs: number): ReadonlyArray<HTMLElement>
   ...(state.overview?.pauses ?? []).map((pause) => pauseBanner(pause, nowMs + state.skewMs))
 ]
 
-/** What the tab says: the number that waits for somebody comes first. */
+/** The title of the tab; the number of items that need a person comes first. */
 export const title = ({ overview }: State): string => {
   if (overview === undefined) return "AI Mint Executor"
-  const waiting = waitingTotal(overview)
+  const waiting = attentionTotal(overview)
   const first = waiting === 0 ? "" : `(${waiting}) `
   return `${first}${plural(openTotal(overview), "open order")} · ${overview.version.network} · AI Mint Executor`
 }

@@ -1,7 +1,7 @@
 import type { ExplanationJson } from "../../operator/reports/tasks.ts"
 import { type Child, el } from "../dom.ts"
 import { dayOfYear, duration } from "../format.ts"
-import { clockTime, transactions } from "./bits.ts"
+import { clockTime, transactions } from "./components.ts"
 
 type Step = ExplanationJson["steps"][number]
 

@@ -1,7 +1,7 @@
 import type { StatusJson } from "../../operator/reports/status.ts"
 import { el } from "../dom.ts"
 import { count, dayOfYear, usdc } from "../format.ts"
-import { stateChip } from "./bits.ts"
+import { stateChip } from "./components.ts"
 
 interface Line {
   readonly state: string

@@ -12,7 +12,7 @@ export const heldChip = (): HTMLElement => el("span", { class: "state strong", "
 export const orderLink = (id: string): HTMLElement =>
   el("a", { class: "mono", href: hashOfTask(id), title: id }, shortId(id))
 
-/** `12 s ago`, with the whole time for whoever points at it. */
+/** `12 s ago`, with the full time as its tooltip. */
 export const ago = (iso: string, nowMs: number): HTMLElement => {
   const atMs = Date.parse(iso)
   return el("time", { datetime: iso, title: `${day(atMs)}, ${clock(atMs)}` }, relative(atMs, nowMs))
@@ -40,7 +40,7 @@ export const copyButton = (text: string, what: string): HTMLElement =>
     copyIcon()
   )
 
-/** What a shell reads as it stands: `$`, backticks, `;` and the like are in no command of ours. */
+/** What a shell takes literally: `$`, backticks, `;` and the like are in no command of ours. */
 const TYPEABLE = /^[A-Za-z0-9 ._,:=/|"…-]+$/
 
 /** A command as it is typed, and a button that copies all of it. */
@@ -54,10 +54,10 @@ export const command = (behindAiMint: string): HTMLElement =>
       : null
   )
 
-/** Addresses, hashes and ids. A column of another program may hold anything, and what is copied is pasted into a shell. */
+/** Addresses, hashes and ids. Columns that other programs write may hold anything, and a copied text may be pasted into a shell. */
 const NAME = /^(?:0x(?:[0-9a-f]{40}|[0-9a-f]{64})|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/i
 
-/** An address or another long name, short to the eye and whole to the clipboard. */
+/** An address or another long name: shown short, copied whole. */
 export const shortened = (text: string, what: string): HTMLElement =>
   el(
     "span",
@@ -76,10 +76,35 @@ export const transactions = (hashes: ReadonlyArray<string>, explorer: string | n
     hashes.map((hash) => transaction(hash, explorer))
   )
 
-/** Where the transaction can be looked at; else itself, to be copied. */
+/** A link to the transaction in the explorer; else its hash, to be copied. */
 export const transaction = (hash: string, explorer: string | null): HTMLElement => {
   if (!isTransaction(hash)) return el("span", {}, hash)
   if (explorer === null || !/^https?:\/\//.test(explorer)) return shortened(hash, "the transaction's hash")
   const href = `${explorer.replace(/\/$/, "")}/tx/${hash}`
   return el("a", { class: "mono tx", href, title: hash, target: "_blank", rel: "noreferrer" }, shortHash(hash))
 }
+
+interface TableOptions {
+  readonly name: string
+  readonly heads: ReadonlyArray<string>
+  readonly rows: ReadonlyArray<HTMLElement>
+  /** A class besides that of every table. */
+  readonly style?: string
+}
+
+/** Roles are explicit: on a phone the rows become cards, and browsers no longer treat it as a table then. */
+export const table = ({ name, heads, rows, style = "" }: TableOptions): HTMLElement =>
+  el(
+    "table",
+    { class: `orders ${style}`.trim(), role: "table", "aria-label": name, "data-key": "table" },
+    el(
+      "thead",
+      { role: "rowgroup" },
+      el(
+        "tr",
+        { role: "row" },
+        heads.map((head) => el("th", { role: "columnheader", scope: "col" }, head))
+      )
+    ),
+    el("tbody", { role: "rowgroup" }, rows)
+  )

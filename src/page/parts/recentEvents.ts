@@ -1,10 +1,10 @@
 import type { EventJson } from "../../operator/reports/status.ts"
 import { el } from "../dom.ts"
 import { stateName, usdc } from "../format.ts"
-import { clockTime, orderLink } from "./bits.ts"
+import { clockTime, orderLink } from "./components.ts"
 
 /** `batch.paid` with its amount becomes `batch 2 paid, 9.50 USDC`; a decision says what, who and why. */
-const words = ({ kind, batch, detail }: EventJson): string => {
+const eventText = ({ kind, batch, detail }: EventJson): string => {
   const [what = "", became = ""] = kind.split(".")
   if (kind === "decision.made") {
     const by = typeof detail["by"] === "string" ? ` by ${detail["by"]}` : ""
@@ -22,11 +22,9 @@ const item = (event: EventJson): HTMLElement =>
     { "data-key": event.id },
     el("span", { class: "muted" }, clockTime(event.at)),
     event.taskId === null ? el("span", { class: "muted" }, "–") : orderLink(event.taskId),
-    el("span", {}, words(event))
+    el("span", {}, eventText(event))
   )
 
-/** What the ledger did last, newest first. */
-export const lately = (events: ReadonlyArray<EventJson>): ReadonlyArray<HTMLElement> =>
-  events.length === 0
-    ? [el("li", { class: "muted", "data-key": "none" }, "What happens is listed here.")]
-    : events.map(item)
+/** The last events of the ledger, newest first. */
+export const eventList = (events: ReadonlyArray<EventJson>): ReadonlyArray<HTMLElement> =>
+  events.length === 0 ? [el("li", { class: "muted", "data-key": "none" }, "Events are listed here.")] : events.map(item)
