@@ -47,6 +47,9 @@ export const outside = Layer.mergeAll(ChainClientViem.layer, KeyCustodyAes.layer
 /** What people's commands work with: the ledger as it is and what is outside, and no loop. */
 export const tools = Layer.unwrap(Effect.map(chainIdentity, layerAsIs)).pipe(Layer.provideMerge(outside))
 
+/** What all parts of a program share about how it is doing. */
+export const state = Layer.mergeAll(Progress.layer, Incidents.layer, Clocks.layer)
+
 /** The operator's database, as `DATABASE_URL` names it. */
 export const database = Database.layer
 
@@ -116,7 +119,7 @@ export const app = Effect.gen(function* () {
   return yield* hasSandbox ? onSandbox : deployed
 }).pipe(
   Effect.onExit(sayEnd),
-  Effect.provide(Layer.mergeAll(Progress.layer, Incidents.layer, Clocks.layer, Metrics.layer, Tracing.layer)),
+  Effect.provide(Layer.mergeAll(state, Metrics.layer, Tracing.layer)),
   Effect.provide(Logger.layer),
   Effect.provide(LoadSettings.layer({ terminal: process.stdout.isTTY })),
   Effect.provide(NodeServices.layer)

@@ -1,6 +1,6 @@
 import * as NodeCrypto from "@effect/platform-node/NodeCrypto"
 import { Effect, Layer, Option } from "effect"
-import { database, tools } from "../App.ts"
+import { database, state, tools } from "../App.ts"
 import { Settings, type SettingsShape } from "../config/Settings.ts"
 import { CurrentActor } from "../operator/Actor.ts"
 import { layerTo } from "../ops/Logger.ts"
@@ -20,7 +20,7 @@ export const performDirectly =
       Effect.provide(
         Effect.provideService(operation, CurrentActor, directActor()),
         Layer.merge(tools.pipe(Layer.provide(database)), NodeCrypto.layerSecureRandom).pipe(
-          Layer.provideMerge(logTo(io))
+          Layer.provideMerge(Layer.merge(logTo(io), state))
         )
       )
     )

@@ -1,57 +1,63 @@
-import { Clock, Context, Effect, Layer } from "effect"
+import { Clock, Context, Effect } from "effect"
 import { clockDifference } from "../domain/requirements.ts"
 import * as Incidents from "./Incidents.ts"
 import * as Log from "./Log.ts"
+import { makeState } from "./state.ts"
 
-/**
- * What other clocks say: the database's, those of the servers that answer us (`Date`, RFC 9110), and the chain's. None
- * is taken for the right one. They may be minutes apart, and no order may suffer from it.
- */
-interface Readings {
-  /** By source: its time less the system clock's at the same moment, and when that was. */
-  readonly offsets: Map<string, { readonly ms: number; readonly atMs: number }>
-  /** Our time less that of the chain's newest block, each time that the chain was seen to move. */
-  readonly lags: Array<{ readonly ms: number; readonly atMs: number }>
-  head: bigint
-  /** The second-latest of the nodes' newest blocks, as an offset: whichever node is asked, another one has said as much. */
-  heads: { readonly ms: number; readonly atMs: number } | undefined
+/** A difference between two clocks, in milliseconds, and when it was measured. */
+interface Difference {
+  readonly ms: number
+  readonly atMs: number
 }
 
-const none = (): Readings => ({ offsets: new Map(), lags: [], head: -1n, heads: undefined })
+/**
+ * The times of other clocks: the database's, those of the servers that answer us (`Date`, RFC 9110), and the chain's.
+ * None is taken for the right one. They may be minutes apart, and no order may suffer from it.
+ */
+interface Readings {
+  /** By source: its time less the system clock's at the same moment. */
+  readonly offsets: ReadonlyMap<string, Difference>
+  /** Our time less that of the chain's newest block, each time that the chain was seen to move. */
+  readonly lags: ReadonlyArray<Difference>
+  readonly head: bigint
+  /** The second-latest of the nodes' newest blocks, as an offset: at least two nodes have a block of that time. */
+  readonly heads: Difference | undefined
+}
 
-export const CurrentClocks = Context.Reference<Readings>("ai-mint-executor/ops/Clocks/CurrentClocks", {
-  defaultValue: none
-})
+const none: Readings = { offsets: new Map(), lags: [], head: -1n, heads: undefined }
 
-export const layer = Layer.sync(CurrentClocks, none)
+const readings = makeState("Clocks", Effect.succeed(none))
+
+export const layer = readings.layer
 
 /** The clock of this machine, against which the others are read: the loops' own may be a test's. */
 export const SystemClock = Context.Reference<() => number>("ai-mint-executor/ops/Clocks/SystemClock", {
   defaultValue: () => Date.now
 })
 
-/** What was read so long ago says nothing about now. */
+/** Older readings no longer count. */
 const KEPT_MS = 60 * 60_000
 
-/** The chain is behind us by its lag and by how long its block has been there: the least of some looks is its lag. */
-const LOOKS_MIN = 2
+/** The chain is behind us by its lag and by how long its block has been there: the least of some readings is its lag. */
+const READINGS_MIN = 2
 
-/** Less is the pace of blocks and of looks, and no difference of clocks. */
+/** Less is the pace of blocks and of sweeps, and no difference of clocks. */
 export const CLOCKS_AGREE_MS = 10_000
 
 /** A block that is later than every clock by more than this is not believed. */
 const FUTURE_MS_MAX = 2 * 60_000
 
-/** A clock that is further from the chain's than this is broken: nobody who settles payments goes by it. */
+/** A clock that is further from the chain's than this is broken: no facilitator settles payments by it. */
 const DIFFERENCE_MS_MAX = 10 * 60_000
 
 export const DATABASE = "the database"
 
-/** Notes the time that another clock says now. */
+/** Notes the time that another clock shows now. */
 export const note = Effect.fnUntraced(function* (source: string, readingMs: number) {
   const system = (yield* SystemClock)()
   if (!Number.isFinite(readingMs)) return
-  ;(yield* CurrentClocks).offsets.set(source, { ms: readingMs - system, atMs: system })
+  const offset = { ms: readingMs - system, atMs: system }
+  yield* readings.update((state) => ({ ...state, offsets: new Map(state.offsets).set(source, offset) }))
 })
 
 /** The same for the `Date` of an HTTP answer, where it has one. */
@@ -62,18 +68,19 @@ export const noteDate = (source: string, date: string | null | undefined): Effec
 export const noteHeads = Effect.fnUntraced(function* (timesMs: ReadonlyArray<number>) {
   const system = (yield* SystemClock)()
   const second = timesMs.toSorted((one, other) => other - one)[1]
-  if (second !== undefined) (yield* CurrentClocks).heads = { ms: second - system, atMs: system }
+  if (second === undefined) return
+  yield* readings.update((state) => ({ ...state, heads: { ms: second - system, atMs: system } }))
 })
 
-/** Notes when the chain's newest block came by its own time. One that was there at the last look tells nothing. */
+/** Notes how old the chain's newest block is by our clock. Only a block that is new to us counts. */
 export const noteHead = Effect.fnUntraced(function* (head: { readonly number: bigint; readonly timeMs: number }) {
-  const clocks = yield* CurrentClocks
   const nowMs = yield* Clock.currentTimeMillis
-  const hasMoved = head.number > clocks.head
-  if (!hasMoved) return
-  clocks.head = head.number
-  clocks.lags.push({ ms: nowMs - head.timeMs, atMs: nowMs })
-  while (clocks.lags[0] !== undefined && nowMs - clocks.lags[0].atMs > KEPT_MS) clocks.lags.shift()
+  yield* readings.update((state) => {
+    if (head.number <= state.head) return state
+    const first = state.lags.findIndex(({ atMs }) => nowMs - atMs <= KEPT_MS)
+    const kept = first === -1 ? [] : state.lags.slice(first)
+    return { ...state, head: head.number, lags: [...kept, { ms: nowMs - head.timeMs, atMs: nowMs }] }
+  })
 })
 
 const isFresh = Effect.map(
@@ -85,22 +92,22 @@ const isFresh = Effect.map(
 
 const freshOffsets = Effect.gen(function* () {
   const fresh = yield* isFresh
-  return [...(yield* CurrentClocks).offsets].filter(([, offset]) => fresh(offset))
+  return [...(yield* readings.get).offsets].filter(([, offset]) => fresh(offset))
 })
 
 const agreeing = (ms: number): number => (Math.abs(ms) <= CLOCKS_AGREE_MS ? 0 : ms)
 
-/** How far each clock is ahead of the chain's, in milliseconds; nothing while the chain was not seen to move for long. */
-const aheadAfter = Effect.fnUntraced(function* (looksMin: number) {
-  const { lags } = yield* CurrentClocks
-  if (lags.length < looksMin) return new Map<string, number>()
+/** How far each clock is ahead of the chain's, in milliseconds; empty until the chain was seen to move often enough. */
+const aheadAfter = Effect.fnUntraced(function* (readingsMin: number) {
+  const { lags } = yield* readings.get
+  if (lags.length < readingsMin) return new Map<string, number>()
   const ours = lags.reduce((least, { ms }) => Math.min(least, ms), Number.POSITIVE_INFINITY)
   const ahead = new Map<string, number>([["this machine", agreeing(ours)]])
   for (const [source, { ms }] of yield* freshOffsets) ahead.set(source, agreeing(ours + ms))
   return ahead
 })
 
-const aheadOfChain = aheadAfter(LOOKS_MIN)
+const aheadOfChain = aheadAfter(READINGS_MIN)
 
 /**
  * What to add to the time of a block to have it as the database would write it, in milliseconds: orders get their time
@@ -113,7 +120,7 @@ export const oursAheadMs = Effect.map(aheadOfChain, (ahead) => ahead.get("this m
 
 /**
  * How far the slowest and the fastest clock are from the chain's (`earliest` at most 0, `latest` at least), broken ones
- * left out. One look is enough: a window that is too wide costs a little time, one that is too narrow a payment.
+ * left out. One reading is enough: a window that is too wide costs a little time, one that is too narrow a payment.
  */
 export const spread = Effect.map(aheadAfter(1), (ahead) => {
   const within = [...ahead.values()].filter((ms) => Math.abs(ms) <= DIFFERENCE_MS_MAX)
@@ -123,7 +130,7 @@ export const spread = Effect.map(aheadAfter(1), (ahead) => {
 /** A block may not be later than this, in milliseconds since 1970: it would be minutes ahead of every clock there is. */
 export const latestBelievableMs = Effect.gen(function* () {
   const system = (yield* SystemClock)()
-  const { heads } = yield* CurrentClocks
+  const { heads } = yield* readings.get
   const fresh = yield* isFresh
   const offsets = (yield* freshOffsets).map(([, { ms }]) => ms)
   if (heads !== undefined && fresh(heads)) offsets.push(heads.ms)
@@ -132,7 +139,7 @@ export const latestBelievableMs = Effect.gen(function* () {
 
 const KEY = "clocks"
 
-/** Tells the operator which clocks differ by more than 30 seconds, and ends it when they agree. */
+/** An incident while clocks differ by more than 30 seconds. */
 export const reportDifferences = Effect.gen(function* () {
   const differences = [...(yield* aheadOfChain)].flatMap(([source, aheadMs]) => {
     const difference = clockDifference(aheadMs)

@@ -1,10 +1,11 @@
-import { Clock, Context, Effect, Layer } from "effect"
+import { Clock, Effect } from "effect"
 import { USDC_PAUSED, type UsdcState } from "../domain/UsdcState.ts"
 import * as Log from "./Log.ts"
+import { makeState } from "./state.ts"
 
 /**
  * Something outside this program that keeps its work waiting: USDC is paused, clocks disagree, no node explains a
- * spent nonce. It costs no order anything, and an operator must hear of it.
+ * spent nonce. It costs no order anything, and operators see it.
  */
 export interface Incident {
   /** Names the condition: the same condition raised again is the same incident. */
@@ -22,19 +23,18 @@ interface Noted extends Incident {
   readonly shownAtMs: number
 }
 
-/** An incident that nothing has raised for so long is over: whatever asked has stopped asking. */
+/** An incident that was not raised for so long is over. */
 const FORGOTTEN_MS = 5 * 60_000
 
-/** More than this at once are one large incident, which is in sight by then. */
+/** More than this at once are one large incident, which operators see by then. */
 const INCIDENTS_MAX = 500
 
-/** One for the program: `layer` brings it. Without the layer all share one, so that a part runs alone as well. */
-export const CurrentIncidents = Context.Reference<Map<string, Noted>>(
-  "ai-mint-executor/ops/Incidents/CurrentIncidents",
-  { defaultValue: () => new Map() }
+const incidents = makeState<ReadonlyMap<string, Noted>>(
+  "Incidents",
+  Effect.sync(() => new Map())
 )
 
-export const layer = Layer.sync(CurrentIncidents, () => new Map<string, Noted>())
+export const layer = incidents.layer
 
 /**
  * Notes that the condition holds now. It is on the list once it has lasted `afterMs`, and leaves the list when it is
@@ -48,46 +48,47 @@ export const raiseStop = (key: string, words: string): Effect.Effect<void> => no
 
 const note = Effect.fnUntraced(function* (incident: Omit<Incident, "sinceMs">, afterMs: number) {
   const { key } = incident
-  const incidents = yield* CurrentIncidents
   const nowMs = yield* Clock.currentTimeMillis
-  const known = incidents.get(key)
-  const isLasting = known !== undefined && nowMs - known.seenAtMs <= FORGOTTEN_MS
-  if (!isLasting && incidents.size >= INCIDENTS_MAX) dropForgotten(incidents, nowMs)
-  if (!isLasting && incidents.size >= INCIDENTS_MAX) return
-  const sinceMs = isLasting ? known.sinceMs : nowMs
-  incidents.set(key, { ...incident, sinceMs, seenAtMs: nowMs, shownAtMs: sinceMs + afterMs })
+  yield* incidents.update((before) => {
+    const known = before.get(key)
+    const isLasting = known !== undefined && isRecent(known, nowMs)
+    const kept = isLasting || before.size < INCIDENTS_MAX ? before : recent(before, nowMs)
+    if (!isLasting && kept.size >= INCIDENTS_MAX) return kept
+    const sinceMs = isLasting ? known.sinceMs : nowMs
+    return new Map(kept).set(key, { ...incident, sinceMs, seenAtMs: nowMs, shownAtMs: sinceMs + afterMs })
+  })
 })
 
-/** The condition does not hold any more. Says whether it did. */
-export const close = (key: string): Effect.Effect<boolean> =>
-  Effect.map(CurrentIncidents, (incidents) => incidents.delete(key))
+const isRecent = ({ seenAtMs }: Noted, nowMs: number): boolean => nowMs - seenAtMs <= FORGOTTEN_MS
 
-/** Tells when a condition was last raised; `undefined` where it does not hold. */
+const recent = (all: ReadonlyMap<string, Noted>, nowMs: number): ReadonlyMap<string, Noted> =>
+  new Map([...all].filter(([, noted]) => isRecent(noted, nowMs)))
+
+/** The condition no longer holds. Returns whether it did. */
+export const close = (key: string): Effect.Effect<boolean> =>
+  incidents.modify((before) => {
+    if (!before.has(key)) return [false, before]
+    return [true, new Map([...before].filter(([one]) => one !== key))]
+  })
+
+/** Gives the time at which a condition was last raised, in milliseconds; `undefined` where it does not hold. */
 export const lastRaised = Effect.gen(function* () {
-  const incidents = yield* CurrentIncidents
+  const all = yield* incidents.get
   const nowMs = yield* Clock.currentTimeMillis
   return (key: string): number | undefined => {
-    const seenAtMs = incidents.get(key)?.seenAtMs
-    return seenAtMs !== undefined && nowMs - seenAtMs <= FORGOTTEN_MS ? seenAtMs : undefined
+    const noted = all.get(key)
+    return noted !== undefined && isRecent(noted, nowMs) ? noted.seenAtMs : undefined
   }
 })
 
 /** What holds now and has lasted long enough to be shown, the oldest first. */
 export const open: Effect.Effect<ReadonlyArray<Incident>> = Effect.gen(function* () {
-  const incidents = yield* CurrentIncidents
   const nowMs = yield* Clock.currentTimeMillis
-  dropForgotten(incidents, nowMs)
-  return [...incidents.values()]
+  return [...recent(yield* incidents.get, nowMs).values()]
     .filter(({ shownAtMs }) => shownAtMs <= nowMs)
     .toSorted((a, b) => a.sinceMs - b.sinceMs)
     .map(({ key, words, sinceMs, stopsMoney }) => ({ key, words, sinceMs, stopsMoney }))
 })
-
-const dropForgotten = (incidents: Map<string, Noted>, nowMs: number): void => {
-  for (const { key, seenAtMs } of incidents.values()) {
-    if (nowMs - seenAtMs > FORGOTTEN_MS) incidents.delete(key)
-  }
-}
 
 const USDC_PAUSE = "usdc-paused"
 

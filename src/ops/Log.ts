@@ -64,15 +64,15 @@ export const error = write("error", "Error")
 /** How often the same warning may come: a condition that lasts for hours stays in sight and does not fill a disk. */
 const REPEAT_EVERY = "1 minute"
 
-/** More different warnings than this in a minute are one big trouble, which is in sight by then. */
+/** More different warnings than this in a minute have one large cause, which operators see by then. */
 const REPEATED_MAX = 256
 
-/** What has been warned of lately. The logger's layer brings a fresh one, so that each program starts with a clean slate. */
+/** Limits repeated warnings. The logger's layer brings it; without that layer nothing is limited. */
 export const CurrentRepeats = Context.Reference<Throttle>("ai-mint-executor/ops/Log/CurrentRepeats", {
-  defaultValue: () => makeRepeats()
+  defaultValue: () => () => Effect.succeed(true)
 })
 
-export const makeRepeats = (): Throttle => makeThrottle({ every: REPEAT_EVERY, capacity: REPEATED_MAX })
+export const makeRepeats = makeThrottle({ every: REPEAT_EVERY, capacity: REPEATED_MAX })
 
 /** A warning about something that is met again at every tick: at most once a minute for each `key`. */
 export const warnOnce = Effect.fnUntraced(function* (key: string, message: Message, fields?: Fields) {

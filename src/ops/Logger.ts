@@ -87,7 +87,7 @@ export const layerTo = (sink: Sink): Layer.Layer<never, never, Settings> =>
       return Layer.mergeAll(
         Logger.layer([logger]),
         Layer.succeed(References.MinimumLogLevel, settings.logLevel),
-        Layer.sync(CurrentRepeats, makeRepeats)
+        Layer.effect(CurrentRepeats, makeRepeats)
       )
     })
   )

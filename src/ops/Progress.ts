@@ -1,4 +1,5 @@
-import { Clock, Context, Duration, Effect, Layer } from "effect"
+import { Clock, Duration, Effect } from "effect"
+import { makeState } from "./state.ts"
 
 /** How a tick ended: well, in an error that the next tick may be spared, or in a defect. */
 export type Outcome = "done" | "failed" | "defect"
@@ -26,90 +27,71 @@ export interface Sweep {
   readonly tookMs: number
 }
 
-/** What this process has got done, for those who watch it. */
-export interface Progress {
+/** What this process has done, for those who monitor it. */
+interface Progress {
   /** By name. */
-  readonly loops: Map<string, LoopState>
-  sweep: Sweep | undefined
+  readonly loops: ReadonlyMap<string, LoopState>
+  readonly sweep: Sweep | undefined
   /** When the process began, in milliseconds since 1970. */
-  startedAtMs: number
+  readonly startedAtMs: number
 }
 
-const make = (startedAtMs: number): Progress => ({ loops: new Map(), sweep: undefined, startedAtMs })
+const progress = makeState(
+  "Progress",
+  Effect.map(Clock.currentTimeMillis, (startedAtMs): Progress => ({ loops: new Map(), sweep: undefined, startedAtMs }))
+)
 
-/** One for the program: `layer` brings it. Without, all share one, so that a loop runs alone as well. */
-export const CurrentProgress = Context.Reference<Progress>("ai-mint-executor/ops/Progress/CurrentProgress", {
-  defaultValue: () => make(0)
-})
-
-export const layer = Layer.effect(CurrentProgress, Effect.map(Clock.currentTimeMillis, make))
+export const layer = progress.layer
 
 /** So many intervals without a move, and the loop is taken for dead. */
 const INTERVALS_MAX = 3
 
 /**
  * And never sooner than this. A move is the start or the end of a tick or a step in it, so between two of them lies a
- * handful of questions at most, each of which fails by itself within `RPC_TIMEOUT` (10 s) or `DATABASE_TIMEOUT` (15 s):
+ * handful of requests at most, each of which fails by itself within `RPC_TIMEOUT` (10 s) or `DATABASE_TIMEOUT` (15 s):
  * with the database or all nodes down the loops still move. A restart would mend nothing then, and would come again and
  * again.
  */
 const STILL_MS_MAX = 60_000
 
-/** Where operators have allowed more for a single question than the defaults, a loop may stand still for longer. */
-const QUESTIONS_MAX = 4
+/** Where operators have allowed more for a single request than the defaults, a loop may stand still for longer. */
+const REQUESTS_MAX = 4
 
-/** For how long a loop may stand still, given the longest that one question may take. */
-const patienceMs = ({ intervalMs }: LoopState, questionMs: number): number =>
-  Math.max(INTERVALS_MAX * intervalMs, STILL_MS_MAX, QUESTIONS_MAX * questionMs)
+/** For how long a loop may stand still, given the longest that one request may take. */
+const stillMsMax = ({ intervalMs }: LoopState, requestMs: number): number =>
+  Math.max(INTERVALS_MAX * intervalMs, STILL_MS_MAX, REQUESTS_MAX * requestMs)
 
-/** Whether the loop moved lately enough. `questionMs`: the longer of `RPC_TIMEOUT` and `DATABASE_TIMEOUT`. */
-export const isAlive = (loop: LoopState, nowMs: number, questionMs = 0): boolean =>
-  nowMs - loop.movedAtMs <= patienceMs(loop, questionMs)
+/** Whether the loop moved recently enough. `requestMs`: the longer of `RPC_TIMEOUT` and `DATABASE_TIMEOUT`. */
+export const isAlive = (loop: LoopState, nowMs: number, requestMs = 0): boolean =>
+  nowMs - loop.movedAtMs <= stillMsMax(loop, requestMs)
 
 /** All of it, as it is now. */
-export const state: Effect.Effect<{
-  readonly loops: ReadonlyArray<LoopState>
-  readonly sweep: Sweep | undefined
-  readonly startedAtMs: number
-}> = Effect.map(CurrentProgress, ({ loops, sweep, startedAtMs }) => ({
-  loops: [...loops.values()],
-  sweep,
-  startedAtMs
-}))
+export const state = Effect.map(progress.get, ({ loops, ...rest }) => ({ loops: [...loops.values()], ...rest }))
 
 /** A loop begins. From now on it is expected to move. */
 export const began = (name: string, interval: Duration.Duration): Effect.Effect<void> =>
-  change((progress, movedAtMs) => {
+  change((state, movedAtMs) => {
     const intervalMs = Duration.toMillis(interval)
-    progress.loops.set(name, {
-      name,
-      intervalMs,
-      movedAtMs,
-      endedAtMs: undefined,
-      outcome: undefined,
-      problem: undefined
-    })
+    const loop = { name, intervalMs, movedAtMs, endedAtMs: undefined, outcome: undefined, problem: undefined }
+    return { ...state, loops: new Map(state.loops).set(name, loop) }
   })
 
-/** The loop got a step further: a tick began, or a stage of it ended. A loop that is not known is not noted. */
-export const moved = (name: string): Effect.Effect<void> =>
-  change(({ loops }, movedAtMs) => {
-    const loop = loops.get(name)
-    if (loop !== undefined) loops.set(name, { ...loop, movedAtMs })
-  })
+/** The loop got a step further: a tick began, or a stage of it ended. An unknown loop is ignored. */
+export const moved = (name: string): Effect.Effect<void> => changeLoop(name, (movedAtMs) => ({ movedAtMs }))
 
 /** A tick of the loop ended. */
 export const ticked = (name: string, outcome: Outcome, problem?: string): Effect.Effect<void> =>
-  change(({ loops }, atMs) => {
-    const loop = loops.get(name)
-    if (loop !== undefined) loops.set(name, { ...loop, movedAtMs: atMs, endedAtMs: atMs, outcome, problem })
-  })
+  changeLoop(name, (atMs) => ({ movedAtMs: atMs, endedAtMs: atMs, outcome, problem }))
 
 /** A sweep went through. */
 export const sweepEnded = (sweep: Omit<Sweep, "atMs">): Effect.Effect<void> =>
-  change((progress, atMs) => {
-    progress.sweep = { ...sweep, atMs }
-  })
+  change((state, atMs) => ({ ...state, sweep: { ...sweep, atMs } }))
 
-const change = (how: (progress: Progress, nowMs: number) => void): Effect.Effect<void> =>
-  Effect.flatMap(CurrentProgress, (progress) => Effect.map(Clock.currentTimeMillis, (nowMs) => how(progress, nowMs)))
+const change = (how: (state: Progress, nowMs: number) => Progress): Effect.Effect<void> =>
+  Effect.flatMap(Clock.currentTimeMillis, (nowMs) => progress.update((state) => how(state, nowMs)))
+
+const changeLoop = (name: string, how: (nowMs: number) => Partial<LoopState>): Effect.Effect<void> =>
+  change((state, nowMs) => {
+    const loop = state.loops.get(name)
+    return loop === undefined ? state : { ...state, loops: new Map(state.loops).set(name, { ...loop, ...how(nowMs) }) }
+  })

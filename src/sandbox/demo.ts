@@ -1,11 +1,11 @@
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import { Clock, ConfigProvider, Console, Duration, Effect, Option } from "effect"
+import { Clock, ConfigProvider, Console, Duration, Effect, Layer, Option } from "effect"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { parseAbiItem } from "viem"
-import { monitor } from "../App.ts"
+import { monitor, state } from "../App.ts"
 import { load } from "../config/load.ts"
 import { Network } from "../config/Network.ts"
 import { Settings } from "../config/Settings.ts"
@@ -140,7 +140,7 @@ const demo = Effect.gen(function* () {
   const faults = yield* playAll.pipe(
     Effect.raceFirst(monitor(Effect.void)),
     Effect.provide(executorOn(sandbox, asked)),
-    Effect.provide(Logger.layer),
+    Effect.provide(Layer.merge(Logger.layer, state)),
     Effect.provideService(Settings, asked)
   )
   const all = faults.flat()

@@ -8,7 +8,7 @@ const MINUTE_MS = 60_000
 describe("a throttle", () => {
   it.effect("lets a key through at once, and again when its time is over", () =>
     Effect.gen(function* () {
-      const throttle = makeThrottle({ every: "1 minute", capacity: 10 })
+      const throttle = yield* makeThrottle({ every: "1 minute", capacity: 10 })
       assert.isTrue(yield* throttle("a"))
       assert.isFalse(yield* throttle("a"))
       yield* TestClock.adjust("59999 millis")
@@ -20,7 +20,7 @@ describe("a throttle", () => {
 
   it.effect("counts from when a key was let through, not from when it was asked for", () =>
     Effect.gen(function* () {
-      const throttle = makeThrottle({ every: "1 minute", capacity: 10 })
+      const throttle = yield* makeThrottle({ every: "1 minute", capacity: 10 })
       const answers: Array<boolean> = []
       for (let i = 0; i < 7; i++) {
         answers.push(yield* throttle("a"))
@@ -32,7 +32,7 @@ describe("a throttle", () => {
 
   it.effect("keeps keys apart", () =>
     Effect.gen(function* () {
-      const throttle = makeThrottle({ every: "1 minute", capacity: 10 })
+      const throttle = yield* makeThrottle({ every: "1 minute", capacity: 10 })
       assert.isTrue(yield* throttle("a"))
       assert.isTrue(yield* throttle("b"))
     })
@@ -40,7 +40,7 @@ describe("a throttle", () => {
 
   it.effect("is silent when it is full, rather than forgetting what it has just said", () =>
     Effect.gen(function* () {
-      const throttle = makeThrottle({ every: "1 minute", capacity: 2 })
+      const throttle = yield* makeThrottle({ every: "1 minute", capacity: 2 })
       const ask = () => Effect.all([throttle("a"), throttle("b"), throttle("c")])
       assert.deepStrictEqual(yield* ask(), [true, true, false])
       assert.deepStrictEqual(yield* ask(), [false, false, false])
@@ -51,7 +51,7 @@ describe("a throttle", () => {
 
   it.effect("speaks again when the clock is set back", () =>
     Effect.gen(function* () {
-      const throttle = makeThrottle({ every: "1 minute", capacity: 1 })
+      const throttle = yield* makeThrottle({ every: "1 minute", capacity: 1 })
       yield* TestClock.setTime(10 * MINUTE_MS)
       assert.isTrue(yield* throttle("a"))
       yield* TestClock.setTime(0)
@@ -71,7 +71,7 @@ describe("a throttle", () => {
     },
     ({ steps }) =>
       Effect.gen(function* () {
-        const throttle = makeThrottle({ every: "1 minute", capacity: 2 })
+        const throttle = yield* makeThrottle({ every: "1 minute", capacity: 2 })
         const said: Array<{ readonly key: string; readonly atMs: number }> = []
         let nowMs = 0
         for (const { key, waitMs } of steps) {

@@ -6,6 +6,7 @@ import { core, monitor } from "../../src/App.ts"
 import * as KeyCustodyAes from "../../src/chain/KeyCustodyAes.ts"
 import type { SettingsShape } from "../../src/config/Settings.ts"
 import * as Clocks from "../../src/ops/Clocks.ts"
+import * as Incidents from "../../src/ops/Incidents.ts"
 import { layerTo } from "../../src/ops/Logger.ts"
 import * as DecisionRepoMemory from "./memory/DecisionRepoMemory.ts"
 import { MemoryLedger } from "./memory/MemoryLedger.ts"
@@ -42,7 +43,7 @@ const stage = (changes: Partial<SettingsShape>) =>
   Layer.merge(outside, KeyCustodyAes.layer).pipe(
     Layer.provideMerge(World.layer),
     Layer.provideMerge(log),
-    Layer.provideMerge(Layer.fresh(Clocks.layer)),
+    Layer.provideMerge(Layer.fresh(Layer.merge(Clocks.layer, Incidents.layer))),
     Layer.provideMerge(activity),
     Layer.provideMerge(settings(changes))
   )
