@@ -1,11 +1,11 @@
 import { Clock, Effect, Schedule, Schema, type Scope } from "effect"
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { createRequire } from "node:module"
+import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { local } from "../config/Network.ts"
 import * as DevChain from "./DevChain.ts"
-import { freePort } from "./freePort.ts"
 import * as GuardedProcess from "./GuardedProcess.ts"
 
 /** The sandbox's chain did not start, or has ended though nobody stopped it. */
@@ -130,7 +130,25 @@ const launch = Effect.fnUntraced(function* (options: AnvilOptions, genesisSecond
   return { port, died }
 })
 
-/** Between our look at a port and anvil's, somebody else may have taken it. Then we look again. */
+/** A free port of loopback: the preferred one or, where that is taken, any. */
+export const freePort = (preferred: number): Effect.Effect<number> =>
+  listenOnce(preferred).pipe(Effect.catch(() => Effect.orDie(listenOnce(ANY))))
+
+/** The system chooses. */
+const ANY = 0
+
+const listenOnce = (port: number): Effect.Effect<number, Error> =>
+  Effect.callback<number, Error>((resume) => {
+    const probe = createServer()
+    probe.once("error", (error) => resume(Effect.fail(error)))
+    probe.listen(port, "127.0.0.1", () => {
+      const address = probe.address()
+      const listening = typeof address === "object" && address !== null ? address.port : port
+      probe.close(() => resume(Effect.succeed(listening)))
+    })
+  })
+
+/** Between our look at a port and anvil's, another program may have taken it. Then we look again. */
 const PORT_RETRIES = 3
 
 const isPortTaken = ({ message }: AnvilDied): boolean => message.includes("Address already in use")

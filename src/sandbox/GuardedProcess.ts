@@ -69,7 +69,10 @@ if [ -n "$pid_file" ]; then rm -f "$pid_file"; fi
 exit "$code"
 `
 
-/** Runs a program that ends with the scope, and with this process however that ends. Needs a POSIX shell. */
+/**
+ * Runs a program that ends with the scope, and with this process however that ends. Needs a POSIX shell. Effect's
+ * `ChildProcess` serves for the first only: a SIGKILL of this process would leave the program running.
+ */
 export const run = Effect.fn("GuardedProcess.run")(function* (
   command: GuardedCommand
 ): Effect.fn.Return<GuardedProcess, never, Scope.Scope> {

@@ -1,6 +1,6 @@
 import { createAdaptorServer, type HttpBindings, type ServerType } from "@hono/node-server"
 import { Effect, FiberSet, Schema, type Scope } from "effect"
-import { Hono } from "hono"
+import { bodyLimit } from "hono/body-limit"
 import type { Server } from "node:http"
 import type { AddressInfo } from "node:net"
 import type { Hex } from "viem"
@@ -37,8 +37,8 @@ export interface MintServerOptions {
   readonly dataDir: string
   /** What goes wrong on request. Default: nothing. */
   readonly faults?: Faults.Faults
-  /** Adds to the server's routes. */
-  readonly extraRoutes?: (app: Hono) => void
+  /** Answers what is asked below `/sandbox`. */
+  readonly sandbox?: (request: Request) => Promise<Response>
 }
 
 export interface MintServer {
@@ -47,6 +47,9 @@ export interface MintServer {
 
 const PORT = 4021
 const ANY_PORT = 0
+
+/** All faults at once, with a token each, are some 3,000 bytes; an order is some 100. */
+const SANDBOX_BYTES_MAX = 20_000
 
 /**
  * The sandbox's mint server: official x402, v2, scheme `exact`, with a facilitator of its own.
@@ -80,9 +83,12 @@ export const serve = Effect.fn("MintServer.serve")(function* (
     const tokens = options.tokens.map(({ address, pricePerMint }) => ({ address, pricePerMint: String(pricePerMint) }))
     return c.json({ ok: true, chainId: options.chainId, tokens })
   })
-  const extra = new Hono()
-  options.extraRoutes?.(extra)
-  app.route("/", extra)
+  const { sandbox } = options
+  if (sandbox !== undefined) {
+    const error = `a request has at most ${SANDBOX_BYTES_MAX} bytes`
+    app.use("/sandbox/*", bodyLimit({ maxSize: SANDBOX_BYTES_MAX, onError: (c) => c.json({ error }, 413) }))
+    app.all("/sandbox/*", ({ req }) => sandbox(req.raw))
+  }
   const fetch = faultyAnswers({ app, faults, withheld, network, run })
   const server = yield* Effect.acquireRelease(
     listen(fetch, options.port ?? PORT).pipe(Effect.catch(() => listen(fetch, ANY_PORT))),

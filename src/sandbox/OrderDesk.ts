@@ -7,6 +7,7 @@ import { type Address, address } from "../domain/Address.ts"
 import type { TaskId } from "../domain/Task.ts"
 import { times, type Usdc } from "../domain/Usdc.ts"
 import type { WalletId } from "../domain/Wallet.ts"
+import { MintRecord, Order } from "./SandboxApi.ts"
 
 /**
  * The desk could not do what it was asked. `NotFound`: there is no such order. `Database`: the database refused or did
@@ -38,44 +39,6 @@ export interface PlacedOrder {
   /** By the database's clock, from which the executor counts `PAYMENT_TIMEOUT`. */
   readonly createdAt: Date
 }
-
-const Time = Schema.NullOr(Schema.Date)
-
-/** A row of `ai_agent_tasks` under its own column names, as an operator sees it in SQL, and the wallet's address. */
-export const Order = Schema.Struct({
-  id: Schema.String,
-  user_address: Schema.String,
-  agent_wallet_id: Schema.String,
-  /** Null where the task names a wallet that does not exist. */
-  agent_address: Schema.NullOr(Schema.String),
-  token_address: Schema.String,
-  quantity: Schema.Int,
-  price_per_mint: Schema.BigInt,
-  total_cost: Schema.BigInt,
-  status: Schema.String,
-  mints_completed: Schema.Int,
-  mints_failed: Schema.Int,
-  retry_count: Schema.Int,
-  funding_tx_hash: Schema.NullOr(Schema.String),
-  funding_received_at: Time,
-  started_at: Time,
-  completed_at: Time,
-  error_message: Schema.NullOr(Schema.String),
-  created_at: Schema.Date,
-  updated_at: Schema.Date
-})
-export type Order = typeof Order.Type
-
-/** A row of `ai_agent_mint_records`: one mint of an order. */
-export const MintRecord = Schema.Struct({
-  mint_number: Schema.Int,
-  status: Schema.String,
-  tx_hash: Schema.NullOr(Schema.String),
-  error_message: Schema.NullOr(Schema.String),
-  created_at: Schema.Date,
-  completed_at: Time
-})
-export type MintRecord = typeof MintRecord.Type
 
 /** More would be read by nobody, and the page of a busy sandbox must stay small. */
 const LATEST_MAX = 50

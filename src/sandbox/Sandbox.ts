@@ -9,7 +9,6 @@ import type { Address } from "../domain/Address.ts"
 import { type Usdc, usdc } from "../domain/Usdc.ts"
 import * as Anvil from "./Anvil.ts"
 import * as Contracts from "./Contracts.ts"
-import { controlRoutes } from "./ControlServer.ts"
 import * as DevChain from "./DevChain.ts"
 import { encryptionKey } from "./encryptionKey.ts"
 import * as Faults from "./faults.ts"
@@ -18,6 +17,7 @@ import * as OrderDesk from "./OrderDesk.ts"
 import * as Pglite from "./Pglite.ts"
 import * as RpcProxy from "./RpcProxy.ts"
 import { lock, publish } from "./sandboxFile.ts"
+import { sandboxRoutes } from "./sandboxRoutes.ts"
 
 /** The local network cannot be set up. The message says why, and what to do. */
 export class SandboxError extends Schema.TaggedError<SandboxError>()("SandboxError", { message: Schema.String }) {}
@@ -190,7 +190,7 @@ const openServers = Effect.fnUntraced(function* (
   { chain, orderDesk, faults, port }: Behind
 ) {
   const token = { address: Contracts.TOKEN, pricePerMint: options.pricePerMint }
-  const control = yield* controlRoutes({ ...options, token: token.address, faults }).pipe(
+  const sandbox = yield* sandboxRoutes({ ...options, token: token.address, faults }).pipe(
     Effect.provideService(OrderDesk.OrderDesk, orderDesk)
   )
   const { url } = yield* MintServer.serve({
@@ -202,7 +202,7 @@ const openServers = Effect.fnUntraced(function* (
     port,
     dataDir: join(options.dataDir, `mint-server-${yield* shortGenesis(chain)}`),
     faults,
-    extraRoutes: control
+    sandbox
   })
   return { serverUrl: options.serverUrl ?? url, controlUrl: url }
 })

@@ -12,9 +12,10 @@ import { Settings } from "../config/Settings.ts"
 import { duration } from "../domain/time.ts"
 import { format } from "../domain/Usdc.ts"
 import * as Logger from "../ops/Logger.ts"
-import type { Order, PlacedOrder } from "./OrderDesk.ts"
+import type { PlacedOrder } from "./OrderDesk.ts"
 import { executorOn } from "./run.ts"
 import { open, type Sandbox } from "./Sandbox.ts"
+import type { Order } from "./SandboxApi.ts"
 
 /** The story runs so many times faster than it is told: its 10 minutes take 15 seconds. */
 const SPEED = 40

@@ -8,12 +8,11 @@ import * as CliError from "effect/cli/CliError"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as GlobalFlag from "effect/cli/GlobalFlag"
-import { NO_REDIRECT } from "../ops/fetch.ts"
 import { version } from "../ops/process.ts"
-import { Refusal } from "./controlAnswers.ts"
-import { FaultsState } from "./faultRoutes.ts"
+import { askSandbox, type AskError, type SandboxClient } from "./askSandbox.ts"
 import { allowed, Blocks, isToken, Milliseconds, Times } from "./faults.ts"
-import { DATA_DIR, findSandbox } from "./sandboxFile.ts"
+import type { FaultsState } from "./SandboxApi.ts"
+import { DATA_DIR } from "./sandboxFile.ts"
 
 /** The sandbox only notes it down. */
 const ANSWER_TIMEOUT = "10 seconds"
@@ -52,21 +51,31 @@ const flags = {
   )
 }
 
+type Question = (client: SandboxClient["faults"]) => Effect.Effect<FaultsState, AskError>
+
 const command = Command.make(
   "sandbox:fault",
   flags,
   Effect.fnUntraced(function* ({ kind, off, list, dataDir, ...how }) {
-    const { serverUrl } = yield* findSandbox(dataDir).pipe(Effect.mapError(({ message }) => problem(message)))
-    const url = `${serverUrl}/sandbox/faults`
-    if (list || (Option.isNone(kind) && !off)) return yield* Console.log(describeAll(yield* ask(url, "GET")))
-    if (Option.isNone(kind)) return yield* Console.log(describeOn(yield* ask(url, "DELETE")))
-    const { faults } = yield* ask(url, "GET")
+    const ask = (question: Question) =>
+      askSandbox(
+        { dataDir, path: "/sandbox/faults", within: ANSWER_TIMEOUT, late: (url) => ` from ${url}` },
+        ({ faults }) => question(faults)
+      ).pipe(
+        Effect.map(({ answer }) => answer),
+        Effect.mapError(({ message }) => new CliError.UserError({ cause: message }))
+      )
+    const show = ask((client) => client.show())
+    if (list || (Option.isNone(kind) && !off)) return yield* Console.log(describeAll(yield* show))
+    if (Option.isNone(kind)) return yield* Console.log(describeOn(yield* ask((client) => client.clear())))
+    const { faults } = yield* show
     const others = faults.filter((fault) => fault.kind !== kind.value)
     const given = Object.entries(how).flatMap(([name, value]) =>
       Option.isSome<string | number>(value) ? [[name, value.value]] : []
     )
     const added = off ? [] : [{ kind: kind.value, ...Object.fromEntries(given) }]
-    yield* Console.log(describeOn(yield* ask(url, "PUT", { faults: [...others, ...added] })))
+    const payload = { faults: [...others, ...added] }
+    yield* Console.log(describeOn(yield* ask((client) => client.set({ payload }))))
   })
 ).pipe(
   Command.withDescription("Makes something go wrong in the sandbox that runs: with its mint server, or with its node."),
@@ -79,32 +88,6 @@ const command = Command.make(
     { command: "npm run sandbox:fault -- --off", description: "All is well again" }
   ])
 )
-
-const ask = Effect.fnUntraced(function* (url: string, method: "GET" | "PUT" | "DELETE", body?: unknown) {
-  const { status, text } = yield* Effect.tryPromise({
-    try: async (signal) => {
-      const sent = body === undefined ? {} : { body: JSON.stringify(body) }
-      const headers = { "content-type": "application/json" }
-      const response = await fetch(url, { ...NO_REDIRECT, method, headers, ...sent, signal })
-      return { status: response.status, text: await response.text() }
-    },
-    catch: () => problem(`The sandbox does not answer at ${url}. Is it still starting, or stuck? Its log says more.`)
-  }).pipe(
-    Effect.timeoutOrElse({
-      duration: ANSWER_TIMEOUT,
-      orElse: () => Effect.fail(problem(`No answer in ${ANSWER_TIMEOUT} from ${url}`))
-    })
-  )
-  if (status === 200) {
-    const state = Schema.decodeEffect(Schema.fromJsonString(FaultsState))(text)
-    return yield* Effect.mapError(state, () => problem(`${url} answers in a way unknown here.`))
-  }
-  const refusal = Schema.decodeOption(Schema.fromJsonString(Refusal))(text)
-  const { error, problems = [] } = Option.getOrElse(refusal, (): Refusal => ({ error: `HTTP status ${status}` }))
-  return yield* problem([`The sandbox refused: ${error}`, ...problems].join("\n  - "))
-})
-
-const problem = (message: string): CliError.UserError => new CliError.UserError({ cause: message })
 
 const describeOn = ({ faults, injected }: FaultsState): string => {
   const counts = Object.entries(injected).map(([kind, count]) => `${kind} ${count}`)

@@ -9,14 +9,10 @@ import * as Flag from "effect/cli/Flag"
 import * as GlobalFlag from "effect/cli/GlobalFlag"
 import { shortId } from "../domain/Task.ts"
 import { duration } from "../domain/time.ts"
-import { NO_REDIRECT } from "../ops/fetch.ts"
 import { version } from "../ops/process.ts"
-import { allowed, isRecipient, type OrderBody, OrderPlaced, PayMode, Quantity } from "./ControlServer.ts"
-import { Refusal } from "./controlAnswers.ts"
-import { DATA_DIR, findSandbox } from "./sandboxFile.ts"
-
-/** Two blocks at most: one for the payment and, on a busy machine, one to wait for. */
-const ANSWER_TIMEOUT = "30 seconds"
+import { askSandbox } from "./askSandbox.ts"
+import { allowed, isRecipient, type OrderPlaced, PayMode, Quantity } from "./SandboxApi.ts"
+import { DATA_DIR } from "./sandboxFile.ts"
 
 const flags = {
   quantity: Flag.Int("quantity").pipe(
@@ -46,9 +42,16 @@ const command = Command.make(
   "sandbox:order",
   flags,
   Effect.fnUntraced(function* ({ dataDir, quantity, pay, user }) {
-    const { serverUrl } = yield* findSandbox(dataDir).pipe(Effect.mapError(({ message }) => problem(message)))
-    const orders = `${serverUrl}/sandbox/orders`
-    const order = yield* placeOrder(orders, { quantity, pay, ...(Option.isSome(user) ? { user: user.value } : {}) })
+    const payload = { quantity, pay, ...(Option.isSome(user) ? { user: user.value } : {}) }
+    const { answer: order, url: orders } = yield* askSandbox(
+      {
+        dataDir,
+        path: "/sandbox/orders",
+        late: (url) => `; the order may be placed. Look at ${url}`,
+        unreadable: "The order is placed, but "
+      },
+      (client) => client.orders.place({ payload })
+    ).pipe(Effect.mapError(({ message }) => new CliError.UserError({ cause: message })))
     const nowMs = yield* Clock.currentTimeMillis
     const known = Option.isSome(user) ? ["What the wallet holds from earlier orders counts too."] : []
     yield* Console.log(
@@ -64,33 +67,6 @@ const command = Command.make(
     { command: "npm run sandbox:order -- --pay late", description: "Cancelled, and the money stays as credit" }
   ])
 )
-
-const placeOrder = Effect.fnUntraced(function* (url: string, body: OrderBody) {
-  const { status, text } = yield* Effect.tryPromise({
-    try: async (signal) => {
-      const headers = { "content-type": "application/json" }
-      const response = await fetch(url, { ...NO_REDIRECT, method: "POST", headers, body: JSON.stringify(body), signal })
-      return { status: response.status, text: await response.text() }
-    },
-    catch: () => problem(`The sandbox does not answer at ${url}. Is it still starting, or stuck? Its log says more.`)
-  }).pipe(
-    Effect.timeoutOrElse({
-      duration: ANSWER_TIMEOUT,
-      orElse: () => Effect.fail(problem(`No answer in ${ANSWER_TIMEOUT}; the order may be placed. Look at ${url}`))
-    })
-  )
-  if (status === 201) {
-    const placed = Schema.decodeEffect(Schema.fromJsonString(OrderPlaced))(text)
-    return yield* Effect.mapError(placed, () =>
-      problem(`The order is placed, but ${url} answers in a way unknown here.`)
-    )
-  }
-  const refusal = Schema.decodeOption(Schema.fromJsonString(Refusal))(text)
-  const { error, problems = [] } = Option.getOrElse(refusal, (): Refusal => ({ error: `HTTP status ${status}` }))
-  return yield* problem([`The sandbox refused: ${error}`, ...problems].join("\n  - "))
-})
-
-const problem = (message: string): CliError.UserError => new CliError.UserError({ cause: message })
 
 const whatWasPlaced = (order: OrderPlaced): ReadonlyArray<string> => [
   `🛒 Order placed: ${mints(order.quantity)} at ${order.pricePerMint.usdc} USDC, ${order.cost.usdc} USDC in all`,

@@ -114,8 +114,8 @@ const notRunning = (fact: string): DataDirError =>
 
 /**
  * Keeps other sandboxes off the directory until the scope closes: two on one database and one chain would corrupt
- * both. Makes the directory where there is none. The lock of a process that died is taken over. Lock files say nothing
- * across machines or containers that share a directory.
+ * both. Makes the directory where there is none. The lock of a process that died is taken over: Node has no lock of the
+ * system's that would end with its process. Lock files say nothing across machines or containers that share a directory.
  */
 export const lock = (dataDir: string): Effect.Effect<void, DataDirError, Scope.Scope> =>
   Effect.asVoid(

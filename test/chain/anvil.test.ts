@@ -8,7 +8,7 @@ import { usdc } from "../../src/domain/Usdc.ts"
 import * as Clocks from "../../src/ops/Clocks.ts"
 import * as Contracts from "../../src/sandbox/Contracts.ts"
 import { roles } from "../../src/sandbox/DevChain.ts"
-import { freePort } from "../../src/sandbox/freePort.ts"
+import { freePort } from "../../src/sandbox/Anvil.ts"
 import { mintTokenAbi } from "../../src/sandbox/mintToken.ts"
 import {
   act,

@@ -4,9 +4,10 @@ import { existsSync } from "node:fs"
 import { join } from "node:path"
 import { parseEther } from "viem"
 import { address } from "../../src/domain/Address.ts"
+import { askSandbox } from "../../src/sandbox/askSandbox.ts"
 import * as DevChain from "../../src/sandbox/DevChain.ts"
 import { mintTokenAbi } from "../../src/sandbox/mintToken.ts"
-import type { Order } from "../../src/sandbox/OrderDesk.ts"
+import type { Order } from "../../src/sandbox/SandboxApi.ts"
 import { findSandbox } from "../../src/sandbox/sandboxFile.ts"
 import {
   descendantsOf,
@@ -30,13 +31,13 @@ const ONE_MINT = parseEther("1000")
 
 /** The network that runs in the directory, as other programs find it. */
 const network = Effect.fnUntraced(function* (directory: string) {
-  const info = yield* findSandbox(join(directory, ".data"))
-  const orders = `${info.serverUrl}/sandbox/orders`
-  const list = Effect.promise(async () => {
-    const answer = (await (await fetch(orders)).json()) as { readonly orders: ReadonlyArray<Order> }
-    return answer.orders
-  })
-  return { ...info, chain: DevChain.connect(info.rpcUrl), orders: list }
+  const dataDir = join(directory, ".data")
+  const info = yield* findSandbox(dataDir)
+  const orders = Effect.map(
+    askSandbox({ dataDir }, (client) => client.orders.list()),
+    ({ answer }) => answer.orders
+  )
+  return { ...info, chain: DevChain.connect(info.rpcUrl), orders }
 })
 type Network = Effect.Success<ReturnType<typeof network>>
 
@@ -50,7 +51,7 @@ const untilCompleted = ({ orders }: Network, id: string, { said }: Running) =>
 /** What was paid and minted for the order, by the chain alone. */
 const assertCarriedOut = Effect.fnUntraced(function* ({ chain, usdc, token }: Network, order: Order) {
   const agent = order.agent_address ?? ""
-  assert.deepStrictEqual(yield* paymentsFrom(chain, usdc, agent), [BigInt(order.total_cost)])
+  assert.deepStrictEqual(yield* paymentsFrom(chain, usdc, agent), [order.total_cost])
   assert.strictEqual(yield* mintsTo(chain, token, order.user_address), order.quantity)
   const held = yield* chain.ask("read the tokens", (client) =>
     client.readContract({

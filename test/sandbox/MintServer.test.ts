@@ -1,6 +1,5 @@
 import { assert } from "@effect/vitest"
 import { Effect } from "effect"
-import type { Hono } from "hono"
 import { type AddressInfo, createServer, type Server } from "node:net"
 import { local } from "../../src/config/Network.ts"
 import { usdc } from "../../src/domain/Usdc.ts"
@@ -225,11 +224,14 @@ onChain("MintServer", (it) => {
     })
   )
 
-  it.effect("serves what it is given besides", () =>
+  it.effect("hands what is below /sandbox to the sandbox's routes, unless it is too long", () =>
     Effect.gen(function* () {
-      const extraRoutes = (app: Hono) => void app.get("/extra", (c) => c.text("more"))
-      const { url } = yield* serve({ token: yield* newToken(), dataDir: yield* newDataDir, extraRoutes })
-      assert.strictEqual(yield* Effect.promise(async () => (await fetch(`${url}/extra`)).text()), "more")
+      const sandbox = async (request: Request) => new Response(new URL(request.url).pathname)
+      const { url } = yield* serve({ token: yield* newToken(), dataDir: yield* newDataDir, sandbox })
+      const ask = (init: RequestInit) => Effect.promise(() => fetch(`${url}/sandbox/orders`, init))
+      const answer = yield* ask({})
+      assert.strictEqual(yield* Effect.promise(() => answer.text()), "/sandbox/orders")
+      assert.strictEqual((yield* ask({ method: "PUT", body: "0".repeat(20_001) })).status, 413)
     })
   )
 

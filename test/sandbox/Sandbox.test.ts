@@ -1,6 +1,6 @@
 import { PgClient } from "@effect/sql-pg"
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Duration, Effect, Redacted, Schema } from "effect"
+import { Context, Duration, Effect, Redacted } from "effect"
 import { SqlClient } from "effect/sql"
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { createServer } from "node:net"
@@ -9,9 +9,9 @@ import { join } from "node:path"
 import { local } from "../../src/config/Network.ts"
 import { type Address, address } from "../../src/domain/Address.ts"
 import { usdc } from "../../src/domain/Usdc.ts"
+import { askSandbox } from "../../src/sandbox/askSandbox.ts"
 import * as Anvil from "../../src/sandbox/Anvil.ts"
 import * as Contracts from "../../src/sandbox/Contracts.ts"
-import { OrderPlaced } from "../../src/sandbox/ControlServer.ts"
 import type { DevChain } from "../../src/sandbox/DevChain.ts"
 import * as Sandbox from "../../src/sandbox/Sandbox.ts"
 import { findSandbox } from "../../src/sandbox/sandboxFile.ts"
@@ -70,9 +70,9 @@ describe("the sandbox", () => {
           Effect.gen(function* () {
             const sandbox = yield* open(dataDir)
             yield* prepare(sandbox)
-            const { status, text } = yield* post(`${sandbox.controlUrl}/sandbox/orders`, { quantity: 2, pay: "now" })
-            assert.strictEqual(status, 201)
-            const order = yield* Schema.decodeEffect(Schema.fromJsonString(OrderPlaced))(text)
+            const { answer: order } = yield* askSandbox({ dataDir }, ({ orders }) =>
+              orders.place({ payload: { quantity: 2, pay: "now" } })
+            )
             assert.strictEqual(yield* usdcOf(sandbox.chain, address(order.agentAddress)), 2_000_000n)
             const { encryptionKey } = sandbox
             return { order, encryptionKey: Redacted.value(encryptionKey), genesis: yield* genesisOf(sandbox.chain) }

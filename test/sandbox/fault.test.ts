@@ -1,6 +1,6 @@
 import { serve } from "@hono/node-server"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Redacted } from "effect"
+import { Duration, Effect, Layer, Redacted } from "effect"
 import { Hono } from "hono"
 import { spawn } from "node:child_process"
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs"
@@ -11,9 +11,11 @@ import { fileURLToPath } from "node:url"
 import { vi } from "vitest"
 import { local } from "../../src/config/Network.ts"
 import { address } from "../../src/domain/Address.ts"
-import { faultRoutes } from "../../src/sandbox/faultRoutes.ts"
+import { zero } from "../../src/domain/Usdc.ts"
 import * as Faults from "../../src/sandbox/faults.ts"
+import { OrderDesk } from "../../src/sandbox/OrderDesk.ts"
 import { publish } from "../../src/sandbox/sandboxFile.ts"
+import { sandboxRoutes } from "../../src/sandbox/sandboxRoutes.ts"
 
 const FAULT = fileURLToPath(new URL("../../src/sandbox/fault.ts", import.meta.url))
 
@@ -27,8 +29,9 @@ const emptyDirectory = Effect.acquireRelease(
 /** A directory with a sandbox on it: the real endpoints on a real port, where these can go wrong. */
 const sandbox = Effect.fnUntraced(function* (kinds: ReadonlyArray<Faults.Kind> = ["outage", "rpc-lag"]) {
   const faults = Faults.make(kinds)
-  const app = new Hono()
-  faultRoutes(app, faults)
+  const options = { token: TOKEN, pricePerMint: zero, paymentTimeout: Duration.zero, checkInterval: Duration.zero }
+  const routes = yield* Effect.provide(sandboxRoutes({ ...options, faults }), Layer.mock(OrderDesk, {}))
+  const app = new Hono().all("*", ({ req }) => routes(req.raw))
   const url = yield* Effect.acquireRelease(
     Effect.callback<{ readonly server: ReturnType<typeof serve>; readonly url: string }>((resume) => {
       const server = serve({ fetch: app.fetch, port: 0, hostname: "127.0.0.1" }, ({ port }: AddressInfo) =>

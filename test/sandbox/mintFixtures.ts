@@ -51,7 +51,7 @@ export const newDataDir = Effect.acquireRelease(
   (path) => Effect.sync(() => rmSync(path, { recursive: true }))
 )
 
-export interface Shop extends Pick<MintServer.MintServerOptions, "dataDir" | "port" | "extraRoutes" | "faults"> {
+export interface Shop extends Pick<MintServer.MintServerOptions, "dataDir" | "port" | "sandbox" | "faults"> {
   readonly token: Address
 }
 

@@ -11,10 +11,10 @@ import { fileURLToPath } from "node:url"
 import { local } from "../../src/config/Network.ts"
 import { type Address, address } from "../../src/domain/Address.ts"
 import { times, usdc, type Usdc } from "../../src/domain/Usdc.ts"
-import { controlRoutes } from "../../src/sandbox/ControlServer.ts"
 import * as Faults from "../../src/sandbox/faults.ts"
 import { DeskError, OrderDesk, type OrderRequest } from "../../src/sandbox/OrderDesk.ts"
 import { publish } from "../../src/sandbox/sandboxFile.ts"
+import { sandboxRoutes } from "../../src/sandbox/sandboxRoutes.ts"
 
 const ORDER = fileURLToPath(new URL("../../src/sandbox/order.ts", import.meta.url))
 
@@ -67,11 +67,10 @@ const scripted = ({ asked, paid }: Desk) =>
 const sandbox = Effect.gen(function* () {
   const desk: Desk = { asked: [], paid: [] }
   const pace = { paymentTimeout: Duration.minutes(10), checkInterval: Duration.seconds(10), faults: Faults.make() }
-  const addRoutes = yield* controlRoutes({ token: TOKEN, pricePerMint: usdc(1_600_000n), ...pace }).pipe(
+  const routes = yield* sandboxRoutes({ token: TOKEN, pricePerMint: usdc(1_600_000n), ...pace }).pipe(
     Effect.provide(scripted(desk))
   )
-  const app = new Hono()
-  addRoutes(app)
+  const app = new Hono().all("*", ({ req }) => routes(req.raw))
   const { server, url } = yield* listening(app)
   const directory = yield* emptyDirectory
   yield* announce(directory, url)
