@@ -4,6 +4,7 @@ import type { WalletId } from "../domain/Wallet.ts"
 import * as Incidents from "../ops/Incidents.ts"
 import * as Log from "../ops/Log.ts"
 import * as Metrics from "../ops/metrics.ts"
+import type { Settings } from "../config/Settings.ts"
 import type { LedgerError, TaskRepo } from "../ledger/TaskRepo.ts"
 import { Outage } from "./Outage.ts"
 import { LOCKED_PAUSE_MS } from "./pace.ts"
@@ -45,7 +46,7 @@ const waitForRow = Effect.fnUntraced(function* (walletId: WalletId, { message }:
 export const guarded = <R>(
   walletId: WalletId,
   work: Effect.Effect<number | undefined, ChainError | LedgerError, R>
-): Effect.Effect<Turn, never, R | Outage | TaskRepo> =>
+): Effect.Effect<Turn, never, R | Outage | Settings | TaskRepo> =>
   work.pipe(
     Effect.tapError((error) => (error._tag === "ChainError" ? noteTrouble(walletId, error) : Effect.void)),
     Effect.map((dueMs): Turn => ({ dueMs, inTrouble: false })),

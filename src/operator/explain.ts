@@ -1,7 +1,7 @@
 import { Clock, Duration, Effect } from "effect"
 import { Settings } from "../config/Settings.ts"
 import { isLive } from "../domain/Authorization.ts"
-import { isBusy } from "../domain/transferTransitions.ts"
+import { nextStep } from "../domain/NextStep.ts"
 import { asWaiting, decidePayment, type Evidence } from "../domain/PaymentDecision.ts"
 import { missingFor, shortfallOf } from "../domain/Shortfall.ts"
 import type { Task } from "../domain/Task.ts"
@@ -62,7 +62,7 @@ const gather = Effect.fnUntraced(function* (name: string) {
   const watch = yield* WatchRepo
   const story = yield* watch.storyOf(row.id)
   if (story === undefined) return yield* missing(`There is no task ${name}.`)
-  const { paymentTimeout, maxRetryCount } = yield* Settings
+  const { paymentTimeout } = yield* Settings
   const paymentTimeoutMs = Duration.toMillis(paymentTimeout)
   const pauses = yield* (yield* DecisionRepo).pauses
   const money = wallet === undefined ? undefined : yield* tryReadMoney(wallet)
@@ -77,9 +77,8 @@ const gather = Effect.fnUntraced(function* (name: string) {
     payment,
     ledgerAheadMs: yield* Clocks.ledgerAheadMs,
     pauses: pauses.filter(covers(story.task)),
-    ...(yield* obstaclesTo(task)),
+    ...(yield* readStep(task)),
     paymentTimeoutMs,
-    maxRetryCount,
     nowMs: yield* Clock.currentTimeMillis,
     needed: lacking ?? neededFor(story),
     received: waits && lacking !== undefined ? positive(waits.totalCost - lacking) : undefined
@@ -105,20 +104,19 @@ const covers =
   ({ scope }: Pause): boolean =>
     scope === "all" || scope === `token:${token.toLowerCase()}` || scope === `wallet:${walletId}`
 
-/** Payments of other orders that keep this one from being paid for, as a turn of its wallet would find them. */
-const obstaclesTo = Effect.fnUntraced(function* (task: Task | undefined) {
-  if (task === undefined || (task.status !== "funded" && task.status !== "processing")) return NO_OBSTACLES
-  const { mintTimeout } = yield* Settings
+/** What the next turn of its wallet does for an order that is paid for. */
+const readStep = Effect.fnUntraced(function* (task: Task | undefined) {
+  if (task === undefined || (task.status !== "funded" && task.status !== "processing")) return NO_STEP
+  const { mintTimeout, maxRetryCount } = yield* Settings
   const repo = yield* TaskRepo
   const nowMs = yield* Clock.currentTimeMillis
-  const { batches } = yield* repo.walletWork(task.walletId)
   return {
-    stuck: yield* repo.undelivered(task.token, nowMs - Duration.toMillis(mintTimeout)),
-    beside: batches.find((batch) => isBusy(batch, nowMs) && batch.token === task.token && batch.taskId !== task.id)
-  } satisfies Pick<Facts, "stuck" | "beside">
+    step: nextStep(yield* repo.walletWork(task.walletId), task, { nowMs, maxRetryCount }),
+    stuck: yield* repo.undelivered(task.token, nowMs - Duration.toMillis(mintTimeout))
+  } satisfies Pick<Facts, "step" | "stuck">
 })
 
-const NO_OBSTACLES = { stuck: undefined, beside: undefined }
+const NO_STEP = { step: undefined, stuck: undefined }
 
 /** What its payments that are not proven yet may still take. */
 const neededFor = ({ task, batches }: TaskStory): Usdc => {

@@ -1,5 +1,6 @@
 import type { Batch } from "../domain/Batch.ts"
 import { duration } from "../domain/time.ts"
+import type { NextStep } from "../domain/NextStep.ts"
 import type { Evidence, PaymentDecision } from "../domain/PaymentDecision.ts"
 import type { Usdc } from "../domain/Usdc.ts"
 import type { TaskFile } from "../ledger/DecisionRepo.ts"
@@ -21,10 +22,9 @@ export interface Facts {
   readonly pauses: ReadonlyArray<{ readonly scope: string; readonly reason: string }>
   /** A batch of any order that is paid and undelivered for so long that nobody pays for its token. */
   readonly stuck: Batch | undefined
-  /** A batch of another order of the wallet that must be delivered first, as it is of the same token. */
-  readonly beside: Batch | undefined
+  /** What the next turn of its wallet does for an order that is paid for; `undefined` of every other order. */
+  readonly step: NextStep | undefined
   readonly paymentTimeoutMs: number
-  readonly maxRetryCount: number
   readonly nowMs: number
   readonly needed: Usdc
   /** Of an order that waits: the part of its cost that is there for it. `undefined` where nobody can say. */

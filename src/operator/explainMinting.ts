@@ -1,27 +1,44 @@
-import { type Batch, isInFlight } from "../domain/Batch.ts"
-import { isAwaited } from "../domain/transferTransitions.ts"
+import type { Batch } from "../domain/Batch.ts"
+import type { NextStep } from "../domain/NextStep.ts"
 import { shortId, type Task, V1_AUTHORIZATION_MS } from "../domain/Task.ts"
 import { type Facts, next, type Next, whenDue } from "./explainFacts.ts"
 import { resolveBatch } from "./explainHeld.ts"
 
 /** An order that is paid for: what its wallet does next for it, and what keeps it from that. */
-export const minting = (facts: Facts, task: Task): Next => {
-  const { batches } = facts.story
-  const flying = batches.find(isInFlight)
-  if (flying !== undefined) return inFlight(facts, flying)
-  if (facts.pauses.length > 0) return next(`Nothing new: ${pauseWords(facts)}`, undefined, resumes(facts))
-  if (facts.beside !== undefined) return behind(facts, facts.beside)
-  if (isLeftByV1(facts, task)) return leftByV1(facts, task)
-  const planned = batches.find(({ status }) => status === "planned")
-  if (planned !== undefined && isAwaited(planned, facts.nowMs)) {
-    return next(`Batch ${planned.number}: the mint server is asked what it costs.`, planned.answerByMs)
+export const minting = (facts: Facts, task: Task, step: NextStep): Next => {
+  switch (step._tag) {
+    case "Settle":
+    case "Deliver":
+      return inFlight(facts, step)
+    case "Wait":
+      return waits(facts, step)
+    case "TakeOver":
+      return leftByV1(facts, task)
+    case "Plan":
+      return soon(facts, task, "It is planned next")
+    case "Finish":
+    case "Hold":
+      return soon(facts, task, "It is closed at its next turn")
+    case "GiveUp":
+      return soon(facts, task, "It is given up at its next turn")
+    case "Pay":
+      return facts.stuck === undefined
+        ? soon(facts, task, `Batch ${step.batch.number} is paid next`)
+        : stopped(facts, step.batch, facts.stuck)
   }
-  if (planned === undefined) {
-    return soon(facts, task, batches.length === 0 ? "It is planned next" : "It is closed at its next turn")
+}
+
+const waits = (facts: Facts, { why, untilMs }: Extract<NextStep, { readonly _tag: "Wait" }>): Next => {
+  switch (why._tag) {
+    case "Stopped":
+      return next(`Nothing new: its wallet is stopped: ${why.reason}`)
+    case "Paused":
+      return next(`Nothing new: ${pauseWords(facts)}`, undefined, resumes(facts))
+    case "PriceAsked":
+      return next(`Batch ${why.batch.number}: the mint server is asked what it costs.`, untilMs)
+    case "OtherFirst":
+      return behind(facts, why.batch)
   }
-  if (task.retryCount >= facts.maxRetryCount) return soon(facts, task, "It is given up at its next turn")
-  if (facts.stuck !== undefined) return stopped(facts, planned, facts.stuck)
-  return soon(facts, task, `Batch ${planned.number} is paid next`)
 }
 
 /** Something that nothing stands against, as far as the ledger tells. */
@@ -69,10 +86,6 @@ const stopped = ({ story: { task } }: Facts, planned: Batch, { taskId, number }:
     [`tasks explain ${shortId(taskId)}`]
   )
 
-/** It was being minted, and not by this program, which cuts batches first. */
-const isLeftByV1 = ({ story: { batches } }: Facts, { status, adopted, mintsCompleted, quantity }: Task): boolean =>
-  status === "processing" && batches.length === 0 && !adopted && mintsCompleted < quantity
-
 const leftByV1 = ({ nowMs }: Facts, { id, nextActionAtMs, updatedAtMs }: Task): Next => {
   const { atMs, late } = whenDue(latest([nextActionAtMs, updatedAtMs + V1_AUTHORIZATION_MS]), nowMs)
   const text =
@@ -80,11 +93,11 @@ const leftByV1 = ({ nowMs }: Facts, { id, nextActionAtMs, updatedAtMs }: Task): 
   return next(`${text}${late}`, atMs, [`adopt ${shortId(id)} --mints n --why "…"`])
 }
 
-const inFlight = (facts: Facts, batch: Batch): Next => {
+const inFlight = (facts: Facts, { _tag, batch }: Extract<NextStep, { readonly _tag: "Settle" | "Deliver" }>): Next => {
   const { number, status, reason, nextActionAtMs } = batch
   const because = reason === undefined ? "" : ` (${reason})`
   const { atMs, late } = whenDue(nextActionAtMs ?? facts.nowMs, facts.nowMs)
-  const what = status === "paid" ? "its mints are looked for" : "the chain is asked what became of it"
+  const what = _tag === "Deliver" ? "its mints are looked for" : "the chain is asked what became of it"
   const isPaused = facts.pauses.length > 0
   const paused = isPaused ? ` Nothing new is paid meanwhile: ${pauseWords(facts)}` : ""
   const text = `Batch ${number} is ${status}: ${what}${because}.${late}${paused}`

@@ -24,7 +24,7 @@ export const nextOf = (facts: Facts): Next => {
       `resolve --wallet ${facts.wallet.wallet.agentAddress} --why "…"`
     ])
   }
-  return task.status === "pending_payment" ? waiting(facts, facts.file.task) : minting(facts, facts.file.task)
+  return facts.step === undefined ? waiting(facts, facts.file.task) : minting(facts, facts.file.task, facts.step)
 }
 
 const ended = (facts: Facts): Next => {

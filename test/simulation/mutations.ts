@@ -279,10 +279,9 @@ export const MUTATIONS: ReadonlyArray<Mutation> = [
     name: "an order of the same token does not wait for the one in flight",
     patches: [
       {
-        file: "src/executor/turn.ts",
-        find: "work.batches.some((batch) => isBusy(batch, nowMs) && batch.token === task.token)",
-        replace:
-          "work.batches.some((batch) => isBusy(batch, nowMs) && batch.token === task.token && batch.taskId === task.id)"
+        file: "src/domain/NextStep.ts",
+        find: "if (other !== undefined) return wait",
+        replace: "if (other?.taskId === task.id) return wait"
       },
       {
         file: "test/support/memory/change.ts",

@@ -84,12 +84,12 @@ export const MUTATIONS_OF_SEVERAL: ReadonlyArray<Mutation> = [
     patches: [
       {
         file: "src/executor/turn.ts",
-        find: "  const { maxRetryCount } = yield* Settings\n  const batches = work.batches.filter((batch) => batch.taskId === task.id)\n",
+        find: "      return payBatch(work, task, step.batch)\n",
         replace:
-          "  const { maxRetryCount, maxBatchSize } = yield* Settings\n" +
-          "  const batches = work.batches.filter((batch) => batch.taskId === task.id)\n" +
-          '  if (batches.some((batch) => batch.status === "planned" && batch.quantity > maxBatchSize)) {\n' +
-          "    return yield* planTask(work, task, batches)\n  }\n"
+          "      return Effect.flatMap(Settings, ({ maxBatchSize }) =>\n" +
+          "        step.batch.quantity > maxBatchSize\n" +
+          "          ? planTask(work, task, work.batches.filter((batch) => batch.taskId === task.id))\n" +
+          "          : payBatch(work, task, step.batch))\n"
       },
       {
         file: "src/executor/plan.ts",
@@ -108,15 +108,19 @@ export const MUTATIONS_OF_SEVERAL: ReadonlyArray<Mutation> = [
     name: "a task fails while a batch is live",
     patches: [
       {
-        file: "src/executor/turn.ts",
-        find: "work.batches.some((batch) => isBusy(batch, nowMs) && batch.token === task.token)",
-        replace:
-          "task.retryCount === 0 && work.batches.some((batch) => isBusy(batch, nowMs) && batch.token === task.token)"
+        file: "src/domain/NextStep.ts",
+        find: "const inFlight = batches.find(isInFlight)",
+        replace: "const inFlight = task.retryCount > 0 ? undefined : batches.find(isInFlight)"
       },
       {
-        file: "src/executor/turn.ts",
-        find: "if (task.retryCount >= maxRetryCount) return yield* giveUp",
-        replace: "if (task.retryCount > 0) return yield* giveUp"
+        file: "src/domain/NextStep.ts",
+        find: "if (other !== undefined) return wait",
+        replace: "if (other !== undefined && task.retryCount === 0) return wait"
+      },
+      {
+        file: "src/domain/NextStep.ts",
+        find: 'if (task.retryCount >= maxRetryCount) return { _tag: "GiveUp"',
+        replace: 'if (task.retryCount > 0) return { _tag: "GiveUp"'
       },
       {
         file: "test/support/memory/change.ts",
