@@ -10,7 +10,7 @@ export interface WalletMoney {
   readonly reserved: Usdc
   /**
    * The part of `reserved` that may have left the wallet already: signed and not proven, or for another program's orders,
-   * of which nobody here can tell.
+   * of which this ledger knows nothing.
    */
   readonly maybeSpent: Usdc
 }
@@ -144,7 +144,7 @@ interface Portion {
   left: bigint
 }
 
-/** `free` as the newest deposits that it can hold whole, after the rest, of which nobody can say when it came. */
+/** `free` as the newest deposits that it can hold whole, after the rest, which came at an unknown time. */
 const portionsOf = (free: bigint, newestFirst: ReadonlyArray<Portion>): ReadonlyArray<Portion> => {
   const portions: Array<Portion> = []
   let rest = free

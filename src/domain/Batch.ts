@@ -92,7 +92,7 @@ interface NonceSeed {
 }
 
 /**
- * The EIP-3009 nonce of a batch. Whoever computes it again, after a crash or a restored backup, gets the same one,
+ * The EIP-3009 nonce of a batch. Computed again, after a crash or a restored backup, it is the same one,
  * and the USDC contract takes it once.
  */
 export const nonceOf = (seed: NonceSeed): Bytes32 =>
@@ -120,7 +120,7 @@ export const possibleNumbers = (mints: number): ReadonlyArray<number> =>
 /** A payment of this task that the chain knows and the ledger does not: the ledger is an older backup. */
 export interface KnownPayment {
   readonly number: number
-  /** Mints that it was for; `undefined` where nobody can tell. */
+  /** Mints that it was for; `undefined` where that cannot be known. */
   readonly quantity: number | undefined
   readonly tx: Bytes32
   readonly block: bigint
@@ -144,7 +144,7 @@ interface PlanInput {
 
 /**
  * Cuts what is still to be minted into batches. Payments that the chain already knows keep their number and enter as
- * paid; the rest is cut at `batchSizeMax` under the numbers that are free. Where nobody can tell what a payment was for,
+ * paid; the rest is cut at `batchSizeMax` under the numbers that are free. Where it is not known what a payment was for,
  * it waits for a person with all that may be part of it, and nothing else is cut.
  */
 export const planBatches = (input: PlanInput): ReadonlyArray<Batch> => {

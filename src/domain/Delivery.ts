@@ -7,7 +7,7 @@ interface MintedAt {
   readonly block: bigint
 }
 
-/** After this many looks a transaction that the server named and nobody can see is no longer waited for. */
+/** So often is a transaction looked for that the server named and no node shows; then it is no longer waited for. */
 const NAMED_LOOKS = 5
 
 /**

@@ -9,7 +9,7 @@ export type StepReason =
   | { readonly _tag: "Stopped" | "Paused"; readonly reason: string }
   /** The price of its next batch is asked. */
   | { readonly _tag: "PriceAsked"; readonly batch: Batch }
-  /** Two batches of one token to one person could not be told apart on chain: this one of another order comes first. */
+  /** Two batches of one token to one person could not be distinguished on chain: this one, of another order, comes first. */
   | { readonly _tag: "OtherFirst"; readonly batch: Batch }
 
 /** A step that changes the order; what is to be done for a payment in flight comes before it. */

@@ -11,7 +11,7 @@ export type RefundId = string
  * - `planned`: asked for by an operator, and no live authorization exists.
  * - `signed`: an authorization is committed and may be on its way to the chain.
  * - `paid`: the chain shows it. Final, unless the chain is reorganised.
- * - `held`: its nonce was used or cancelled by somebody else: it will never be paid, and reserves nothing. Or it gets nowhere
+ * - `held`: its nonce was used or cancelled outside this program: it will never be paid, and reserves nothing. Or it gets nowhere
  *   (`keepsMoney`: lapsed unused several times, or on USDC's blacklist): its money stays reserved until a person withdraws it.
  * - `withdrawn`: a person gave it up; its money is credit again. Final.
  */
@@ -68,7 +68,7 @@ interface NonceSeed {
   readonly id: RefundId
 }
 
-/** The EIP-3009 nonce of a refund follows from its row: signed again, by whoever and whenever, it pays once. */
+/** The EIP-3009 nonce of a refund follows from its row: however often it is signed, it pays once. */
 export const refundNonce = ({ chainId, usdc, payer, id }: NonceSeed): Bytes32 =>
   keccak256(
     encodeAbiParameters(

@@ -8,7 +8,7 @@ export interface UsdcState {
 }
 
 /**
- * Why a transfer cannot be made now, whoever signs it. A pause is everybody's and passes; a blacklisted account is a
+ * Why a transfer cannot be made now, with any signature. A pause concerns every account and passes; a blacklisted account is a
  * matter for a person.
  */
 export type Standstill =
@@ -18,7 +18,7 @@ export type Standstill =
 
 export const USDC_PAUSED = "USDC is paused by its issuer: nothing can be paid until it moves again"
 
-/** Without `payee`: what keeps the payer from paying anybody. */
+/** Without `payee`: what keeps the payer from paying any account. */
 export const standstillOf = (
   { isPaused, blacklisted }: UsdcState,
   { payer, payee }: { readonly payer: Address; readonly payee?: Address }

@@ -27,7 +27,7 @@ export interface WalletIdentity {
 }
 
 /**
- * Why money of a wallet may not be moved, whatever its row says: whoever changes a row could send what is in the wallet
+ * Why money of a wallet may not be moved: a person who can change its row could send what is in the wallet
  * to another person, and two rows with one account spend each other's money. `undefined` where all is as it was.
  */
 export const identityFault = ({ userAddress, agentAddress, pinned, twin }: WalletIdentity): string | undefined => {

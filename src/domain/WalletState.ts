@@ -27,7 +27,7 @@ export interface WalletOrders {
   readonly foreign: Usdc
   /** `undefined` until they are opened, with the first look at the chain. */
   readonly books: ExpectedBalance | undefined
-  /** v1.1 may still pay from this wallet: what it pays is in nobody's books. */
+  /** v1.1 may still pay from this wallet, and no ledger records what it pays. */
   readonly isShared: boolean
   /** Why nothing new is done with this wallet: it was stopped, or its row is not what it was when it was first seen. */
   readonly stopped: string | undefined

@@ -1,4 +1,4 @@
-/** The units that lengths of time are told in, biggest first, in milliseconds. */
+/** The units in which lengths of time are written, largest first, in milliseconds. */
 const UNITS = [
   { ms: 86_400_000, short: "d", long: "day" },
   { ms: 3_600_000, short: "h", long: "hour" },
