@@ -3,7 +3,7 @@ import { SqlClient } from "effect/sql"
 import { parse } from "../domain/Address.ts"
 import { identityFault } from "../domain/Wallet.ts"
 import { counted } from "../domain/counted.ts"
-import { plainAddress } from "../ledger/sql/pins.ts"
+import { plainAddress } from "../ledger/sql/identities.ts"
 import { reportOn } from "./Finding.ts"
 
 const report = reportOn("database")

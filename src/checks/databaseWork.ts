@@ -5,7 +5,7 @@ import { counted } from "../domain/counted.ts"
 import { isOverdue } from "../domain/requirements.ts"
 import { duration } from "../domain/time.ts"
 import { detect } from "../ledger/sql/TimeColumns.ts"
-import { dueSince } from "../ledger/sql/due.ts"
+import { oldestDueMs } from "../ledger/sql/due.ts"
 import { type Finding, reportOn } from "./Finding.ts"
 
 const report = reportOn("database")
@@ -36,7 +36,7 @@ const readWork = Effect.gen(function* () {
 /** Due is what the ledger would give to an executor, and since when. */
 const readDue = Effect.fnUntraced(function* (settings: SettingsShape, nowMs: number) {
   const sql = yield* SqlClient.SqlClient
-  return yield* dueSince({ sql, time: yield* detect(sql, settings.databaseTimezone) }, nowMs)
+  return yield* oldestDueMs({ sql, time: yield* detect(sql, settings.databaseTimezone) }, nowMs)
 })
 
 /** What waits: for the executor, and for a person. Needs the tables of ours. */

@@ -29,6 +29,9 @@ export class LedgerError extends Schema.TaggedError<LedgerError>()("LedgerError"
   }
 }
 
+/** Another writer was first: the transaction is undone and nothing has happened. */
+export class Outrun extends Schema.TaggedError<Outrun>()("Outrun", {}) {}
+
 export interface HoldOptions {
   /** Whether the row of the task says why it is held. `false` where that row cannot be written. */
   readonly inRow?: boolean

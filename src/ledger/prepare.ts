@@ -2,13 +2,11 @@ import { Effect, Layer, Schema } from "effect"
 import { Settings } from "../config/Settings.ts"
 import { problemMessage } from "../domain/requirements.ts"
 import { bringUpToDate } from "./bringUpToDate.ts"
-import * as DecisionRepoSql from "./DecisionRepoSql.ts"
+import * as LedgerSql from "./LedgerSql.ts"
 import { migrateTelling, pendingMigrations } from "./migrate.ts"
 import { bindToChain, type ChainIdentity, WrongDatabase } from "./NetworkBinding.ts"
 import { readSoundness } from "./soundness.ts"
 import { bounded } from "./sql/failure.ts"
-import * as TaskRepoSql from "./TaskRepoSql.ts"
-import * as WatchRepoSql from "./WatchRepoSql.ts"
 
 /** The ledger, what people decide about it and what they look at, of a database that has been brought up to date and belongs to this chain. */
 export const layerFor = (chain: ChainIdentity) => layerAfter(bringUpToDate(migrateTelling(tell)), chain)
@@ -20,9 +18,7 @@ export const layerFor = (chain: ChainIdentity) => layerAfter(bringUpToDate(migra
 export const layerAsIs = (chain: ChainIdentity) => layerAfter(refuseOutdated, chain)
 
 const layerAfter = <E, R>(upToDate: Effect.Effect<unknown, E, R>, chain: ChainIdentity) =>
-  Layer.mergeAll(TaskRepoSql.layer, DecisionRepoSql.layer, WatchRepoSql.layer).pipe(
-    Layer.provide(prepared(upToDate, chain))
-  )
+  LedgerSql.layer.pipe(Layer.provide(prepared(upToDate, chain)))
 
 const tell = (pending: ReadonlyArray<string>) =>
   Effect.logInfo(`Bringing the database up to date: ${pending.join(", ")}`)

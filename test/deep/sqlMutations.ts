@@ -11,9 +11,9 @@ export const SQL_MUTATIONS: ReadonlyArray<SqlMutation> = [
     name: "a batch is written whatever its version is",
     patches: [
       {
-        file: "src/ledger/sql/change.ts",
-        find: "    AND version = ${before.version}::int AND status = ${before.status}\n    AND NOT (",
-        replace: "    AND NOT ("
+        file: "src/ledger/sql/transferWrites.ts",
+        find: "AND version = ${before.version}::int AND status = ${before.status}\n      AND NOT (${isClaim(before, after)}::boolean AND",
+        replace: "AND NOT (${isClaim(before, after)}::boolean AND"
       }
     ]
   },
@@ -21,7 +21,7 @@ export const SQL_MUTATIONS: ReadonlyArray<SqlMutation> = [
     name: "a pause is not in the claim",
     patches: [
       {
-        file: "src/ledger/sql/change.ts",
+        file: "src/ledger/sql/transferWrites.ts",
         find: " OR ${pausedFor(sql, sql`b.wallet_id`, sql`b.token`)} OR ${another}",
         replace: " OR ${another}"
       }
@@ -31,7 +31,7 @@ export const SQL_MUTATIONS: ReadonlyArray<SqlMutation> = [
     name: "the stop of a wallet is not in the claim",
     patches: [
       {
-        file: "src/ledger/sql/change.ts",
+        file: "src/ledger/sql/transferWrites.ts",
         find: "sql`(${isStopped(on, sql`b.wallet_id`)} OR ",
         replace: "sql`("
       }
@@ -41,7 +41,7 @@ export const SQL_MUTATIONS: ReadonlyArray<SqlMutation> = [
     name: "an order is funded though its wallet has changed",
     patches: [
       {
-        file: "src/ledger/sql/sweep.ts",
+        file: "src/ledger/sql/tasks/sweep.ts",
         find: "WHERE ws.version = excluded.version - ${bump ? 1 : 0}::int AND ws.proven_block <=",
         replace: "WHERE ws.proven_block <="
       }
@@ -51,7 +51,7 @@ export const SQL_MUTATIONS: ReadonlyArray<SqlMutation> = [
     name: "an order is cancelled by a balance from before the last payment",
     patches: [
       {
-        file: "src/ledger/sql/sweep.ts",
+        file: "src/ledger/sql/tasks/sweep.ts",
         find: " AND ws.proven_block <= ${block.number}::bigint\n      RETURNING ws.wallet_id",
         replace: "\n      RETURNING ws.wallet_id"
       }
@@ -61,7 +61,7 @@ export const SQL_MUTATIONS: ReadonlyArray<SqlMutation> = [
     name: "a deposit that is found again counts again",
     patches: [
       {
-        file: "src/ledger/sql/deposits.ts",
+        file: "src/ledger/sql/tasks/deposits.ts",
         find: "FROM matched m WHERE m.known_index IS NULL",
         replace: "FROM matched m"
       }
@@ -71,7 +71,7 @@ export const SQL_MUTATIONS: ReadonlyArray<SqlMutation> = [
     name: "payments do not leave the books",
     patches: [
       {
-        file: "src/ledger/sql/transact.ts",
+        file: "src/ledger/sql/locks.ts",
         find: "THEN ws.book_balance - ${spent?.amount ?? 0n}::bigint ELSE",
         replace: "THEN ws.book_balance ELSE"
       }
@@ -81,9 +81,9 @@ export const SQL_MUTATIONS: ReadonlyArray<SqlMutation> = [
     name: "a refund is written whatever its version is",
     patches: [
       {
-        file: "src/ledger/sql/refunds.ts",
-        find: "AND version = ${before.version}::int AND status = ${before.status}",
-        replace: ""
+        file: "src/ledger/sql/transferWrites.ts",
+        find: "${before.id}::uuid AND version = ${before.version}::int AND status = ${before.status}",
+        replace: "${before.id}::uuid"
       }
     ]
   }

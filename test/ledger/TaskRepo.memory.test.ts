@@ -1,13 +1,10 @@
 import { Layer } from "effect"
-import * as DecisionRepoMemory from "../support/memory/DecisionRepoMemory.ts"
+import * as LedgerMemory from "../support/memory/LedgerMemory.ts"
 import { MemoryLedger } from "../support/memory/MemoryLedger.ts"
-import * as TaskRepoMemory from "../support/memory/TaskRepoMemory.ts"
 import { LedgerFixture } from "../support/LedgerFixture.ts"
 import { suite } from "./contract.ts"
 
 suite(
   "the ledger in memory",
-  Layer.mergeAll(LedgerFixture.layerMemory, TaskRepoMemory.layerNoDeps, DecisionRepoMemory.layerNoDeps).pipe(
-    Layer.provideMerge(MemoryLedger.layer)
-  )
+  Layer.mergeAll(LedgerFixture.layerMemory, LedgerMemory.layerNoDeps).pipe(Layer.provideMerge(MemoryLedger.layer))
 )

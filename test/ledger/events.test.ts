@@ -3,7 +3,7 @@ import { Effect, Layer } from "effect"
 import { SqlClient } from "effect/sql"
 import { usdc, zero } from "../../src/domain/Usdc.ts"
 import { migrate } from "../../src/ledger/migrate.ts"
-import * as WatchRepoSql from "../../src/ledger/WatchRepoSql.ts"
+import * as LedgerSql from "../../src/ledger/LedgerSql.ts"
 import { type TaskPlace, WatchRepo } from "../../src/ledger/WatchRepo.ts"
 import * as Postgres from "../support/Postgres.ts"
 import { settings } from "../support/settings.ts"
@@ -29,7 +29,7 @@ const kinds = Effect.gen(function* () {
 })
 
 layer(
-  WatchRepoSql.layer.pipe(
+  LedgerSql.layer.pipe(
     Layer.provideMerge(Layer.effectDiscard(migrate)),
     Layer.provideMerge(Postgres.session()),
     Layer.provide(settings())
@@ -129,7 +129,7 @@ layer(
 
 describe("its reader", () => {
   layer(
-    WatchRepoSql.layer.pipe(
+    LedgerSql.layer.pipe(
       Layer.provideMerge(Layer.effectDiscard(migrate)),
       Layer.provideMerge(Postgres.session()),
       Layer.provide(settings())

@@ -4,9 +4,8 @@ import { SqlClient } from "effect/sql"
 import { TestClock } from "effect/testing"
 import * as Database from "../../src/ledger/Database.ts"
 import { TaskRepo } from "../../src/ledger/TaskRepo.ts"
-import * as TaskRepoSql from "../../src/ledger/TaskRepoSql.ts"
 import { WatchRepo } from "../../src/ledger/WatchRepo.ts"
-import * as WatchRepoSql from "../../src/ledger/WatchRepoSql.ts"
+import * as LedgerSql from "../../src/ledger/LedgerSql.ts"
 import { LedgerFixture } from "../support/LedgerFixture.ts"
 import { clientAt, ledger, ledgerAndFixture, ledgerAt } from "../support/LedgerSql.ts"
 import { relayTo } from "../support/LedgerRelay.ts"
@@ -258,10 +257,7 @@ describe("what the ledger says when it cannot", () => {
         const { id, fundBy } = yield* givenFundable
         yield* sql`ALTER DATABASE ${name} SET default_transaction_read_only = on`
         const databaseUrl = Option.some(Redacted.make(url))
-        const executor = Layer.merge(TaskRepoSql.layer, WatchRepoSql.layer).pipe(
-          Layer.provide(Database.layer),
-          Layer.provide(settings({ databaseUrl }))
-        )
+        const executor = LedgerSql.layer.pipe(Layer.provide(Database.layer), Layer.provide(settings({ databaseUrl })))
         yield* Effect.gen(function* () {
           const repo = yield* TaskRepo
           const watch = yield* WatchRepo

@@ -4,7 +4,7 @@ import { SqlClient } from "effect/sql"
 import { address } from "../../src/domain/Address.ts"
 import { attentionOf } from "../../src/api/views.ts"
 import { migrate } from "../../src/ledger/migrate.ts"
-import * as WatchRepoSql from "../../src/ledger/WatchRepoSql.ts"
+import * as LedgerSql from "../../src/ledger/LedgerSql.ts"
 import { type TaskPlace, WatchRepo } from "../../src/ledger/WatchRepo.ts"
 import { createV11Tables } from "../support/LedgerV11.ts"
 import * as Postgres from "../support/Postgres.ts"
@@ -78,7 +78,7 @@ const refunded = Effect.fnUntraced(function* (
 const dueSince = Effect.flatMap(WatchRepo, (watch) => watch.dueSince(NOW_MS))
 
 layer(
-  WatchRepoSql.layer.pipe(
+  LedgerSql.layer.pipe(
     Layer.provideMerge(Layer.effectDiscard(Effect.andThen(createV11Tables({ strict: false }), migrate))),
     Layer.provideMerge(Postgres.layer({ timezone: "Pacific/Kiritimati" })),
     Layer.provide(settings())

@@ -49,7 +49,7 @@ export const MUTATIONS: ReadonlyArray<Mutation> = [
     name: "mints are counted before they are there",
     patches: [
       {
-        file: "test/support/memory/change.ts",
+        file: "test/support/memory/steps.ts",
         find: "batches.reduce((total, sibling) => total + sibling.minted, countedBefore)",
         replace: "batches.reduce((total, sibling) => total + sibling.quantity, countedBefore)"
       }
@@ -82,9 +82,10 @@ export const MUTATIONS: ReadonlyArray<Mutation> = [
     name: "a batch is written whatever its version is",
     patches: [
       {
-        file: "test/support/memory/change.ts",
-        find: "  const stored = draft.batches.get(batchKey(before))\n  if (stored?.version !== before.version || stored.status !== before.status) return false",
-        replace: "  const stored = draft.batches.get(batchKey(before))\n  if (stored === undefined) return false"
+        file: "test/support/memory/steps.ts",
+        find: "      const stored = draft.batches.get(batchKey(before))\n      if (stored?.version !== before.version || stored.status !== before.status) return false",
+        replace:
+          "      const stored = draft.batches.get(batchKey(before))\n      if (stored === undefined) return false"
       }
     ],
     withinSeeds: 100
@@ -150,7 +151,7 @@ export const MUTATIONS: ReadonlyArray<Mutation> = [
     name: "signed payments are not reserved",
     patches: [
       {
-        file: "test/support/memory/money.ts",
+        file: "test/support/memory/reservations.ts",
         find: "if (isFinal(batch) || batch.paymentTx !== undefined) return nothing",
         replace: "if (isFinal(batch) || isLive(batch) || batch.paymentTx !== undefined) return nothing"
       }
@@ -161,7 +162,7 @@ export const MUTATIONS: ReadonlyArray<Mutation> = [
     name: "planned payments are not reserved",
     patches: [
       {
-        file: "test/support/memory/money.ts",
+        file: "test/support/memory/reservations.ts",
         find: "if (isFinal(batch) || batch.paymentTx !== undefined) return nothing",
         replace: 'if (isFinal(batch) || batch.status === "planned" || batch.paymentTx !== undefined) return nothing'
       }
@@ -284,7 +285,7 @@ export const MUTATIONS: ReadonlyArray<Mutation> = [
         replace: "if (other?.taskId === task.id) return wait"
       },
       {
-        file: "test/support/memory/change.ts",
+        file: "test/support/memory/steps.ts",
         find: "isAnotherInFlight(draft, before)",
         replace: "false"
       }

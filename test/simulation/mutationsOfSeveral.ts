@@ -42,12 +42,12 @@ export const MUTATIONS_OF_SEVERAL: ReadonlyArray<Mutation> = [
     name: "the money of a refund is not reserved",
     patches: [
       {
-        file: "test/support/memory/money.ts",
+        file: "test/support/memory/reservations.ts",
         find: "...refunds.map((refund) => refund.amount),",
         replace: ""
       },
       {
-        file: "test/support/memory/money.ts",
+        file: "test/support/memory/reservations.ts",
         find: '...refunds.filter(({ status }) => status === "signed").map((refund) => refund.amount)',
         replace: ""
       }
@@ -97,7 +97,7 @@ export const MUTATIONS_OF_SEVERAL: ReadonlyArray<Mutation> = [
         replace: "yield* cut(work, task, known)"
       },
       {
-        file: "test/support/memory/change.ts",
+        file: "test/support/memory/steps.ts",
         find: "if (batches.length > 0 && batchesOf(draft, task.id).length > 0) return false",
         replace: ""
       }
@@ -123,7 +123,7 @@ export const MUTATIONS_OF_SEVERAL: ReadonlyArray<Mutation> = [
         replace: 'if (task.retryCount > 0) return { _tag: "GiveUp"'
       },
       {
-        file: "test/support/memory/change.ts",
+        file: "test/support/memory/steps.ts",
         find: "return !batches.some(isInFlight)",
         replace: "return true"
       }

@@ -1,10 +1,9 @@
 import { type Context, Effect, Layer } from "effect"
 import type { Task, TaskId } from "../../src/domain/Task.ts"
 import { DecisionRepo } from "../../src/ledger/DecisionRepo.ts"
-import * as DecisionRepoMemory from "../support/memory/DecisionRepoMemory.ts"
+import * as LedgerMemory from "../support/memory/LedgerMemory.ts"
 import { MemoryLedger } from "../support/memory/MemoryLedger.ts"
 import { type BatchSave, type HoldOptions, LedgerError, type TaskChange, TaskRepo } from "../../src/ledger/TaskRepo.ts"
-import * as TaskRepoMemory from "../support/memory/TaskRepoMemory.ts"
 import { interposed, type Process } from "./Process.ts"
 import type { World } from "./World.ts"
 
@@ -96,8 +95,8 @@ const reached = <I, S extends object>(
 
 /** The ledger of an executor. */
 export const repo = (world: World, process: Process): Layer.Layer<TaskRepo> =>
-  reached(world, process, TaskRepo, TaskRepoMemory.layerNoDeps)
+  reached(world, process, TaskRepo, LedgerMemory.layerNoDeps)
 
 /** The ledger of a person who decides. */
 export const decisions = (world: World, process: Process): Layer.Layer<DecisionRepo> =>
-  reached(world, process, DecisionRepo, DecisionRepoMemory.layerNoDeps)
+  reached(world, process, DecisionRepo, LedgerMemory.layerNoDeps)

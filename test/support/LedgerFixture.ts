@@ -16,7 +16,7 @@ import {
   type WalletInsert
 } from "./memory/MemoryLedger.ts"
 import { batchesOf, walletState } from "./memory/state.ts"
-import { batchColumns, batchOf, BatchRecords } from "../../src/ledger/sql/rows.ts"
+import { batchesFrom } from "../../src/ledger/sql/transferRows.ts"
 
 type Fails = SqlError | Schema.SchemaError
 
@@ -182,11 +182,7 @@ function overSql(sql: SqlClient.SqlClient): LedgerFixture["Service"] {
         errorMessage: row.errorMessage ?? undefined
       }
     }),
-    readBatches: Effect.fnUntraced(function* (id) {
-      const rows = yield* sql`
-        SELECT ${batchColumns(sql)} FROM ai_agent_batches b WHERE b.task_id = ${id}::uuid ORDER BY b.number`
-      return (yield* Schema.decodeUnknownEffect(BatchRecords)(rows)).map(batchOf)
-    }),
+    readBatches: (id) => batchesFrom({ sql }, sql`WHERE b.task_id = ${id}::uuid ORDER BY b.number`),
     readMintRecords: Effect.fnUntraced(function* (id) {
       const rows = yield* sql`
         SELECT task_id AS "taskId", mint_number AS "mintNumber", status, tx_hash AS tx,

@@ -8,11 +8,10 @@ import type { SettingsShape } from "../../src/config/Settings.ts"
 import * as Clocks from "../../src/ops/Clocks.ts"
 import * as Incidents from "../../src/ops/Incidents.ts"
 import { layerTo } from "../../src/ops/Logger.ts"
-import * as DecisionRepoMemory from "./memory/DecisionRepoMemory.ts"
+import * as LedgerMemory from "./memory/LedgerMemory.ts"
 import { MemoryLedger } from "./memory/MemoryLedger.ts"
 import { migrate } from "../../src/ledger/migrate.ts"
 import { TaskRepo } from "../../src/ledger/TaskRepo.ts"
-import * as TaskRepoMemory from "./memory/TaskRepoMemory.ts"
 import * as WalletActors from "../../src/executor/WalletActors.ts"
 import { clear } from "./LedgerFixture.ts"
 import { settings } from "./settings.ts"
@@ -160,7 +159,7 @@ const interposed = (repo: TaskRepo["Service"], around: Around): TaskRepo["Servic
 /** The ledger in memory, each question to which counts as something that the executor does. */
 const watchedRepos = Layer.fresh(
   Layer.merge(
-    DecisionRepoMemory.layerNoDeps,
+    LedgerMemory.layerNoDeps,
     Layer.effect(
       TaskRepo,
       Effect.gen(function* () {
@@ -172,7 +171,7 @@ const watchedRepos = Layer.fresh(
           })
         )
       })
-    ).pipe(Layer.provide(TaskRepoMemory.layerNoDeps))
+    ).pipe(Layer.provide(LedgerMemory.layerNoDeps))
   )
 )
 

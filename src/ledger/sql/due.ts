@@ -2,9 +2,9 @@ import { Effect, Schema } from "effect"
 import type { SqlClient } from "effect/sql"
 import type { Fragment } from "effect/sql/Statement"
 import { FAR_MS } from "../../domain/transferTransitions.ts"
-import { pausedFor } from "./paused.ts"
-import type { Statements } from "./statements.ts"
 import { instantOf } from "./TimeColumns.ts"
+import { pausedFor } from "./locks.ts"
+import { type Statements, rowsOf } from "./statements.ts"
 
 /**
  * All that an executor may do now, as rows of `wallet_id, at, is_order`. `at` is null where nothing was ever put off. A
@@ -48,11 +48,11 @@ const Due = Schema.Array(Schema.Struct({ due_ms: Schema.NullOr(Schema.Number) })
  * Since when the longest overdue of it has been due. An order waits until its wallet has time for it, which does one
  * thing after another: it is due since the last step of any order of that wallet, if that was later.
  */
-export const dueSince = Effect.fnUntraced(function* ({ sql, time }: Statements, nowMs: number) {
+export const oldestDueMs = Effect.fnUntraced(function* ({ sql, time }: Statements, nowMs: number) {
   const atMs = sql`(extract(epoch FROM due.at) * 1000)::float8`
   const stepMs = sql`coalesce(${time.read("ai_agent_tasks", "updated_at", "t")},
     ${time.read("ai_agent_tasks", "created_at", "t")})`
-  const raw = yield* sql`
+  const rows = yield* rowsOf(Due)(sql`
     SELECT min(least(w.own_ms, CASE WHEN w.order_ms IS NOT NULL THEN greatest(w.order_ms,
       (SELECT max(${stepMs}) FROM ai_agent_tasks t WHERE t.agent_wallet_id = w.wallet_id
         AND t.status IN ('funded', 'processing', 'completed', 'failed'))) END)) AS due_ms
@@ -60,6 +60,6 @@ export const dueSince = Effect.fnUntraced(function* ({ sql, time }: Statements, 
       SELECT due.wallet_id, min(${atMs}) FILTER (WHERE NOT due.is_order) AS own_ms,
         min(coalesce(${atMs}, 0)) FILTER (WHERE due.is_order) AS order_ms
       FROM (${dueWork(sql, nowMs)}) due GROUP BY due.wallet_id
-    ) w`
-  return (yield* Schema.decodeUnknownEffect(Due)(raw))[0]?.due_ms ?? undefined
+    ) w`)
+  return rows[0]?.due_ms ?? undefined
 })

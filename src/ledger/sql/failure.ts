@@ -1,9 +1,10 @@
-import { type Cause, Duration, Effect, Schedule, type Schema } from "effect"
-import type { MigrationError } from "effect/sql/Migrator"
+import { Cause, Duration, Effect, Schedule, Schema } from "effect"
+import { MigrationError } from "effect/sql/Migrator"
 import { isSqlError, type SqlError } from "effect/sql/SqlError"
 import { LedgerError } from "../TaskRepo.ts"
 
-type Failure = SqlError | MigrationError | Schema.SchemaError | Cause.TimeoutError
+/** What a statement fails with. */
+export type Failure = SqlError | MigrationError | Schema.SchemaError | Cause.TimeoutError
 
 /**
  * SQLSTATEs of a conflict with another transaction: serialization failure, deadlock, lock not available. The server has
@@ -20,18 +21,20 @@ const TRY_AGAIN = Schedule.exponential("20 millis").pipe(Schedule.jittered, Sche
  */
 export const bounded =
   (limit: Duration.Duration, limitName = "DATABASE_TIMEOUT") =>
-  <A, R>(
-    operation: string,
-    query: Effect.Effect<A, SqlError | MigrationError | Schema.SchemaError, R>
-  ): Effect.Effect<A, LedgerError, R> =>
+  <A, E, R>(operation: string, query: Effect.Effect<A, E, R>): Effect.Effect<A, LedgerError | Exclude<E, Failure>, R> =>
     query.pipe(
       Effect.catchDefect(asFailure),
       Effect.retry({ schedule: TRY_AGAIN, while: isConflict }),
       Effect.timeout(limit),
-      Effect.mapError(
-        (error) => new LedgerError({ operation, ...explain(error, `${Duration.format(limit)} (${limitName})`) })
+      Effect.mapError((error) =>
+        isFailure(error)
+          ? new LedgerError({ operation, ...explain(error, `${Duration.format(limit)} (${limitName})`) })
+          : (error as Exclude<E, Failure>)
       )
     )
+
+const isFailure = (error: unknown): error is Failure =>
+  isSqlError(error) || error instanceof MigrationError || Schema.isSchemaError(error) || Cause.isTimeoutError(error)
 
 const explain = (error: Failure, limit: string): Pick<LedgerError, "reason" | "detail"> => {
   switch (error._tag) {
@@ -57,8 +60,8 @@ const asFailure = (defect: unknown): Effect.Effect<never, SqlError> =>
   isSqlError(defect) ? Effect.fail(defect) : Effect.die(defect)
 
 /** Whether another transaction was in the way: the same may be tried again. */
-export const isConflict = (error: SqlError | MigrationError | Schema.SchemaError): boolean => {
-  const failed = error._tag === "MigrationError" ? error.cause : error
+export const isConflict = (error: unknown): boolean => {
+  const failed = error instanceof MigrationError ? error.cause : error
   return isSqlError(failed) && CONFLICTS.has(codeOf(failed))
 }
 

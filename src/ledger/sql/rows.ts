@@ -1,17 +1,17 @@
-import { Redacted, Result, Schema } from "effect"
+import { Effect, Redacted, Result, Schema } from "effect"
 import type { SqlClient } from "effect/sql"
-import { type Address, parse } from "../../domain/Address.ts"
+import type { SqlError } from "effect/sql/SqlError"
+import { parse } from "../../domain/Address.ts"
 import type { HeldOrder } from "../../domain/Allocation.ts"
-import { type Batch, BATCH_STATUSES } from "../../domain/Batch.ts"
-import { isOfAnother, messages, readTask, STATUSES, type Task, type TaskRow } from "../../domain/Task.ts"
+import { STATUSES, type Task, type TaskRow, isOfAnother, messages, readTask } from "../../domain/Task.ts"
 import { usdc } from "../../domain/Usdc.ts"
 import type { Wallet, WalletId, WalletIdentity } from "../../domain/Wallet.ts"
 import type { BadTask } from "../../domain/WalletState.ts"
 import type { TimeColumns } from "./TimeColumns.ts"
+import { rowsOf } from "./statements.ts"
 
 const Ms = Schema.NullOr(Schema.Number)
 export const StatusText = Schema.Literals(STATUSES)
-export const BatchStatusText = Schema.Literals(BATCH_STATUSES)
 
 /** A task beside its state of ours, as `taskColumns` selects it. */
 export const TaskFields = {
@@ -181,104 +181,8 @@ export const heldOrders = (
 export const readTasks = (rows: ReadonlyArray<TaskRecord>, wallet: Result.Result<Wallet, string>): SortedTasks =>
   sortTasks(rows.map(taskRow), wallet)
 
-const BatchRecord = Schema.Struct({
-  task_id: Schema.String,
-  number: Schema.Number,
-  wallet_id: Schema.String,
-  first_mint: Schema.Number,
-  quantity: Schema.Number,
-  amount: Schema.BigInt,
-  token: Schema.String,
-  payer: Schema.String,
-  pay_to: Schema.String,
-  recipient: Schema.String,
-  // As text: a `uint256`, for which the database has no integer.
-  portion: Schema.NullOr(Schema.String),
-  nonce: Schema.String,
-  status: BatchStatusText,
-  version: Schema.Number,
-  signed_amount: Schema.NullOr(Schema.BigInt),
-  signed_pay_to: Schema.NullOr(Schema.String),
-  valid_after: Schema.NullOr(Schema.BigInt),
-  valid_before: Schema.NullOr(Schema.BigInt),
-  signed_block: Schema.NullOr(Schema.BigInt),
-  sends: Schema.Number,
-  looks: Schema.Number,
-  payment_tx: Schema.NullOr(Schema.String),
-  payment_block: Schema.NullOr(Schema.BigInt),
-  paid_amount: Schema.NullOr(Schema.BigInt),
-  asked_since: Schema.NullOr(Schema.BigInt),
-  asked_until: Schema.NullOr(Schema.BigInt),
-  tried_ms: Ms,
-  answer_by_ms: Ms,
-  claims: Schema.Number,
-  said: Schema.Array(Schema.String),
-  mint_txs: Schema.Array(Schema.String),
-  reference: Schema.NullOr(Schema.String),
-  minted: Schema.Number,
-  next_action_ms: Ms,
-  reason: Schema.NullOr(Schema.String),
-  status_since_ms: Schema.Number
-})
-type BatchRecord = typeof BatchRecord.Type
-export const BatchRecords = Schema.Array(BatchRecord)
+const Ids = Schema.Array(Schema.Struct({ id: Schema.String }))
 
-/** Select list for `ai_agent_batches b`. */
-export const batchColumns = (sql: SqlClient.SqlClient) => sql`
-  b.task_id, b.number, b.wallet_id, b.first_mint, b.quantity, b.amount, b.token, b.payer, b.pay_to, b.recipient,
-  b.portion::text AS portion,
-  b.nonce, b.status, b.version, b.signed_amount, b.signed_pay_to, b.valid_after, b.valid_before, b.signed_block,
-  b.sends, b.looks, b.payment_tx, b.payment_block, b.paid_amount, b.mint_txs, b.reference, b.minted,
-  b.reason, b.claims, b.said, b.asked_since, b.asked_until,
-  (extract(epoch FROM b.tried_at) * 1000)::float8 AS tried_ms,
-  (extract(epoch FROM b.answer_by) * 1000)::float8 AS answer_by_ms,
-  (extract(epoch FROM b.next_action_at) * 1000)::float8 AS next_action_ms,
-  (extract(epoch FROM b.status_since) * 1000)::float8 AS status_since_ms`
-
-type Hex = `0x${string}`
-
-/** Our own rows, under our own checks: their texts are of the right form. */
-export const batchOf = (row: BatchRecord): Batch => ({
-  taskId: row.task_id,
-  number: row.number,
-  walletId: row.wallet_id,
-  firstMint: row.first_mint,
-  quantity: row.quantity,
-  amount: usdc(row.amount),
-  token: row.token as Address,
-  payer: row.payer as Address,
-  payTo: row.pay_to as Address,
-  recipient: row.recipient as Address,
-  portion: row.portion === null ? undefined : BigInt(row.portion),
-  nonce: row.nonce as Hex,
-  status: row.status,
-  version: row.version,
-  window: windowOf(row),
-  sends: row.sends,
-  looks: row.looks,
-  paymentTx: (row.payment_tx ?? undefined) as Hex | undefined,
-  paymentBlock: row.payment_block ?? undefined,
-  paidAmount: row.paid_amount === null ? undefined : usdc(row.paid_amount),
-  asked: row.asked_since === null ? undefined : { since: row.asked_since, until: row.asked_until ?? undefined },
-  triedAtMs: row.tried_ms ?? undefined,
-  answerByMs: row.answer_by_ms ?? undefined,
-  claims: row.claims,
-  said: row.said,
-  mintTxs: row.mint_txs as ReadonlyArray<Hex>,
-  reference: row.reference ?? undefined,
-  minted: row.minted,
-  nextActionAtMs: row.next_action_ms ?? undefined,
-  reason: row.reason ?? undefined,
-  statusSinceMs: row.status_since_ms
-})
-
-const windowOf = (row: BatchRecord): Batch["window"] =>
-  row.signed_amount === null || row.valid_before === null
-    ? undefined
-    : {
-        amount: usdc(row.signed_amount),
-        payTo: row.signed_pay_to as Address,
-        validAfter: Number(row.valid_after),
-        validBefore: Number(row.valid_before),
-        block: row.signed_block ?? 0n
-      }
+/** The ids of a statement that gives `id`. */
+export const idsOf = (query: Effect.Effect<ReadonlyArray<unknown>, SqlError>) =>
+  Effect.map(rowsOf(Ids)(query), (rows) => rows.map(({ id }) => id))

@@ -8,6 +8,7 @@ import type { TaskId, TaskRow } from "../../../src/domain/Task.ts"
 import type { WalletId } from "../../../src/domain/Wallet.ts"
 import type { Decision, Pause, PauseScope } from "../../../src/ledger/DecisionRepo.ts"
 import type { DeliveredMint, MintsOf } from "../../../src/ledger/TaskRepo.ts"
+import type { MethodsOf } from "../../../src/ledger/sql/statements.ts"
 
 /** A row of `ai_agent_tasks`: the columns that v1.1 has, with times in milliseconds since 1970. */
 export interface StoredTask extends Omit<
@@ -182,7 +183,7 @@ export type TaskEdit = Partial<Omit<StoredTask, "id">>
 
 /**
  * A database in memory, for runs that must be the same every time. It outlives the ledger that works on it, as a
- * database outlives a process. `TaskRepoMemory` is the executor's side of it; the other methods are the other program's.
+ * database outlives a process. `LedgerMemory` is the executor's side of it; the other methods are the other program's.
  */
 export class MemoryLedger extends Context.Service<
   MemoryLedger,
@@ -279,3 +280,35 @@ export const newTask = (order: OrderInsert & { readonly id: TaskId; readonly cre
   errorMessage: undefined,
   updatedAtMs: order.createdAtMs
 })
+
+/** The ways in which a method of a repo works on the tables. */
+export interface MemoryWork {
+  readonly read: <Args extends ReadonlyArray<unknown>, A>(
+    query: (tables: Tables, ...args: Args) => A
+  ) => (...args: Args) => Effect.Effect<A>
+  readonly transact: <Args extends ReadonlyArray<unknown>, A>(
+    change: (draft: Tables, ...args: Args) => A
+  ) => (...args: Args) => Effect.Effect<A>
+  /** Gives whether it was done: where `change` gives `false`, nothing was. */
+  readonly attempt: <Args extends ReadonlyArray<unknown>>(
+    change: (draft: Tables, ...args: Args) => boolean
+  ) => (...args: Args) => Effect.Effect<boolean>
+}
+
+export const workOn = ({ read, transact }: MemoryLedger["Service"]): MemoryWork => {
+  const inTransaction: MemoryWork["transact"] =
+    (change) =>
+    (...args) =>
+      transact((draft) => change(draft, ...args))
+  return {
+    read:
+      (query) =>
+      (...args) =>
+        read((tables) => query(tables, ...args)),
+    transact: inTransaction,
+    attempt: inTransaction
+  }
+}
+
+/** Methods of a repo. */
+export type Methods<Repo> = MethodsOf<MemoryWork, Repo>

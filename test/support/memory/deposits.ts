@@ -1,58 +1,8 @@
-import type { Bytes32 } from "../../../src/domain/Address.ts"
-import type { Block } from "../../../src/domain/Block.ts"
 import type { DepositUse } from "../../../src/domain/Deposit.ts"
-import { messages } from "../../../src/domain/Task.ts"
 import { sum, usdc } from "../../../src/domain/Usdc.ts"
-import type { WalletId } from "../../../src/domain/Wallet.ts"
-import type { StoredDeposit, Tables } from "./MemoryLedger.ts"
-import { type CountedWallet, type FoundDeposit, placeKey } from "../../../src/ledger/TaskRepo.ts"
-import { byText, setTask, setWallet, walletState } from "./state.ts"
-
-export const unspentDeposits = (tables: Tables, walletIds: ReadonlyArray<WalletId>): ReadonlyArray<StoredDeposit> =>
-  [...tables.deposits.values()]
-    .filter(({ walletId, left, isWithdrawn }) => left > 0n && !isWithdrawn && walletIds.includes(walletId))
-    .toSorted((a, b) => Number(a.block.number - b.block.number) || byText(a.tx, b.tx) || a.logIndex - b.logIndex)
-
-export const knownNonces = (tables: Tables, nonces: ReadonlyArray<Bytes32>): ReadonlySet<Bytes32> => {
-  const known = new Set([...tables.batches.values(), ...tables.refunds.values()].map(({ nonce }) => nonce))
-  return new Set(nonces.filter((nonce) => known.has(nonce)))
-}
-
-/** The twin of `recordDeposits` of the SQL side, where the rules are told. */
-export const recordDeposits = (
-  draft: Tables,
-  found: ReadonlyArray<FoundDeposit>,
-  counted: ReadonlyArray<CountedWallet>,
-  block: Block
-): ReadonlyArray<FoundDeposit> => {
-  const distinct = [...new Map(found.map((deposit) => [placeKey(deposit), deposit])).values()].toSorted(
-    (a, b) => byText(a.tx, b.tx) || a.logIndex - b.logIndex
-  )
-  const arrived = distinct.filter((deposit) => recordOne(draft, deposit, distinct))
-  const each = new Map(counted.map((wallet) => [wallet.walletId, wallet]))
-  for (const { walletId, version, balance, isWhole } of each.values()) {
-    const state = walletState(draft, walletId)
-    const isAsRead = state.version === version
-    const opens = state.openedBlock === undefined && isAsRead && state.provenBlock <= block.number
-    const openedBlock = opens ? block.number : state.openedBlock
-    const since = arrived.filter(
-      (deposit) => deposit.walletId === walletId && openedBlock !== undefined && deposit.block.number > openedBlock
-    )
-    const moves = isWhole && isAsRead && openedBlock !== undefined && block.number > (state.countedBlock ?? -1n)
-    const seen = distinct.filter((deposit) => deposit.walletId === walletId).map((deposit) => deposit.block.number)
-    setWallet(draft, walletId, {
-      openedBlock,
-      countedBlock: moves ? block.number : state.countedBlock,
-      bookBalance: opens
-        ? balance
-        : state.bookBalance === undefined
-          ? undefined
-          : state.bookBalance + sum(since.map(({ amount }) => amount)),
-      provenBlock: seen.reduce((newest, number) => (number > newest ? number : newest), state.provenBlock)
-    })
-  }
-  return arrived
-}
+import { type FoundDeposit, type TaskRepo, placeKey } from "../../../src/ledger/TaskRepo.ts"
+import type { Methods, Tables } from "./MemoryLedger.ts"
+import { byText, setWallet, walletState } from "./state.ts"
 
 /** Whether the deposit is new, or back on chain. One that is known is brought up to where it is now. */
 const recordOne = (draft: Tables, deposit: FoundDeposit, found: ReadonlyArray<FoundDeposit>): boolean => {
@@ -88,22 +38,6 @@ const freeIndex = (draft: Tables, deposit: FoundDeposit, found: ReadonlyArray<Fo
   return ofTx.reduce((most, { logIndex }) => Math.max(most, logIndex), 0) + 1 + deposit.logIndex
 }
 
-export const stopWallet = (
-  draft: Tables,
-  stop: { readonly walletId: WalletId; readonly version: bigint; readonly reason: string },
-  nowMs: number
-): boolean => {
-  const { version, stoppedReason } = walletState(draft, stop.walletId)
-  if (version !== stop.version || stoppedReason !== undefined) return false
-  setWallet(draft, stop.walletId, { version: version + 1n, stoppedReason: stop.reason })
-  for (const { id, walletId, status } of draft.tasks.values()) {
-    const isOpen = status === "pending_payment" || status === "funded" || status === "processing"
-    if (walletId !== stop.walletId || !isOpen) continue
-    setTask(draft, id, { errorMessage: messages.stopped(stop.reason), updatedAtMs: nowMs })
-  }
-  return true
-}
-
 /** Takes what orders and refunds are paid with from the deposits. */
 export const useDeposits = (draft: Tables, uses: ReadonlyArray<DepositUse>): void => {
   for (const use of uses) {
@@ -112,3 +46,50 @@ export const useDeposits = (draft: Tables, uses: ReadonlyArray<DepositUse>): voi
     draft.deposits.set(placeKey(use), { ...deposit, left: usdc(deposit.left - use.amount) })
   }
 }
+
+export const deposits = {
+  unspentDeposits: ({ read }) =>
+    read((tables, walletIds) =>
+      [...tables.deposits.values()]
+        .filter(({ walletId, left, isWithdrawn }) => left > 0n && !isWithdrawn && walletIds.includes(walletId))
+        .toSorted((a, b) => Number(a.block.number - b.block.number) || byText(a.tx, b.tx) || a.logIndex - b.logIndex)
+    ),
+
+  knownNonces: ({ read }) =>
+    read((tables, nonces) => {
+      const known = new Set([...tables.batches.values(), ...tables.refunds.values()].map(({ nonce }) => nonce))
+      return new Set(nonces.filter((nonce) => known.has(nonce)))
+    }),
+
+  /** The twin of `recordDeposits` of the SQL side, where the rules are told. */
+  recordDeposits: ({ transact }) =>
+    transact((draft, found, counted, block) => {
+      const distinct = [...new Map(found.map((deposit) => [placeKey(deposit), deposit])).values()].toSorted(
+        (a, b) => byText(a.tx, b.tx) || a.logIndex - b.logIndex
+      )
+      const arrived = distinct.filter((deposit) => recordOne(draft, deposit, distinct))
+      const each = new Map(counted.map((wallet) => [wallet.walletId, wallet]))
+      for (const { walletId, version, balance, isWhole } of each.values()) {
+        const state = walletState(draft, walletId)
+        const isAsRead = state.version === version
+        const opens = state.openedBlock === undefined && isAsRead && state.provenBlock <= block.number
+        const openedBlock = opens ? block.number : state.openedBlock
+        const since = arrived.filter(
+          (deposit) => deposit.walletId === walletId && openedBlock !== undefined && deposit.block.number > openedBlock
+        )
+        const moves = isWhole && isAsRead && openedBlock !== undefined && block.number > (state.countedBlock ?? -1n)
+        const seen = distinct.filter((deposit) => deposit.walletId === walletId).map((deposit) => deposit.block.number)
+        setWallet(draft, walletId, {
+          openedBlock,
+          countedBlock: moves ? block.number : state.countedBlock,
+          bookBalance: opens
+            ? balance
+            : state.bookBalance === undefined
+              ? undefined
+              : state.bookBalance + sum(since.map(({ amount }) => amount)),
+          provenBlock: seen.reduce((newest, number) => (number > newest ? number : newest), state.provenBlock)
+        })
+      }
+      return arrived
+    })
+} satisfies Methods<TaskRepo["Service"]>

@@ -1,11 +1,11 @@
 import type { Result } from "effect"
-import type { Address } from "../../../src/domain/Address.ts"
+import { type Address } from "../../../src/domain/Address.ts"
 import type { Batch } from "../../../src/domain/Batch.ts"
+import type { Spent } from "../../../src/domain/Spent.ts"
 import type { TaskId, TaskRow } from "../../../src/domain/Task.ts"
 import type { Wallet, WalletId } from "../../../src/domain/Wallet.ts"
-import type { StoredTask, StoredTaskState, StoredWalletState, Tables, TaskEdit } from "./MemoryLedger.ts"
-import type { Spent } from "../../../src/domain/Spent.ts"
 import { readWallet, sortTasks } from "../../../src/ledger/sql/rows.ts"
+import type { StoredTask, StoredTaskState, StoredWalletState, Tables, TaskEdit } from "./MemoryLedger.ts"
 
 const UNTOUCHED_WALLET: StoredWalletState = {
   version: 0n,

@@ -1,8 +1,7 @@
 import type { Block } from "../../../src/domain/Block.ts"
 import type { TaskId } from "../../../src/domain/Task.ts"
-import type { Tables } from "./MemoryLedger.ts"
-import type { BadTask } from "../../../src/domain/WalletState.ts"
-import type { Cancellation, Funding, HoldOptions } from "../../../src/ledger/TaskRepo.ts"
+import { type Cancellation, type Funding, type TaskRepo } from "../../../src/ledger/TaskRepo.ts"
+import type { Methods, Tables } from "./MemoryLedger.ts"
 import { useDeposits } from "./deposits.ts"
 import { isHeld, setState, setTask, setWallet, touchWallet, walletState } from "./state.ts"
 
@@ -15,30 +14,12 @@ export const isUnchanged = (draft: Tables, { walletId, version }: Evidence, bloc
 
 const isWaiting = (draft: Tables, taskId: TaskId): boolean => draft.tasks.get(taskId)?.status === "pending_payment"
 
-export const fund = (
-  draft: Tables,
-  fundings: ReadonlyArray<Funding>,
-  block: Block,
-  nowMs: number
-): ReadonlyArray<TaskId> => {
-  const unchanged = fundings.filter((funding) => isUnchanged(draft, funding, block))
-  for (const walletId of new Set(unchanged.map((funding) => funding.walletId))) touchWallet(draft, walletId)
-  const paid = unchanged.filter(({ taskId }) => isWaiting(draft, taskId) && !isHeld(draft, taskId))
-  for (const { taskId, fundingTx, receivedAtMs, uses = [] } of paid) {
-    useDeposits(draft, uses)
-    const received = { fundingTx, fundingReceivedAtMs: receivedAtMs }
-    setTask(draft, taskId, { status: "funded", errorMessage: undefined, ...received, updatedAtMs: nowMs })
-    setState(draft, taskId, { reservedAtBlock: block.number, nextActionAtMs: undefined })
-  }
-  return paid.map(({ taskId }) => taskId)
-}
-
-export const cancel = (
+export const cancelTasks = (
   draft: Tables,
   cancellations: ReadonlyArray<Cancellation>,
   block: Block,
   nowMs: number,
-  { evenHeld }: { readonly evenHeld: boolean } = { evenHeld: false }
+  { evenHeld }: { readonly evenHeld: boolean }
 ): ReadonlyArray<TaskId> => {
   const unchanged = cancellations.filter((wanted) => isUnchanged(draft, wanted, block))
   for (const { walletId } of unchanged) setWallet(draft, walletId, {})
@@ -49,20 +30,23 @@ export const cancel = (
   return unpaid.map(({ taskId }) => taskId)
 }
 
-export const hold = (
-  draft: Tables,
-  tasks: ReadonlyArray<BadTask>,
-  nowMs: number,
-  { inRow = true }: HoldOptions = {}
-): ReadonlyArray<TaskId> => {
-  const held: Array<TaskId> = []
-  for (const { taskId, reason } of tasks) {
-    const status = draft.tasks.get(taskId)?.status
-    const isOpen = status === "pending_payment" || status === "funded" || status === "processing"
-    if (!isOpen || isHeld(draft, taskId)) continue
-    setState(draft, taskId, { heldAtMs: nowMs, heldReason: reason })
-    if (inRow) setTask(draft, taskId, { errorMessage: reason, updatedAtMs: nowMs })
-    held.push(taskId)
-  }
-  return held
-}
+export const sweep = {
+  fund: ({ transact }) =>
+    transact((draft, fundings, block, nowMs) => {
+      const unchanged = fundings.filter((funding) => isUnchanged(draft, funding, block))
+      for (const walletId of new Set(unchanged.map((funding) => funding.walletId))) touchWallet(draft, walletId)
+      const paid = unchanged.filter(({ taskId }) => isWaiting(draft, taskId) && !isHeld(draft, taskId))
+      for (const { taskId, fundingTx, receivedAtMs, uses = [] } of paid) {
+        useDeposits(draft, uses)
+        const received = { fundingTx, fundingReceivedAtMs: receivedAtMs }
+        setTask(draft, taskId, { status: "funded", errorMessage: undefined, ...received, updatedAtMs: nowMs })
+        setState(draft, taskId, { reservedAtBlock: block.number, nextActionAtMs: undefined })
+      }
+      return paid.map(({ taskId }) => taskId)
+    }),
+
+  cancel: ({ transact }) =>
+    transact((draft, cancellations, block, nowMs) =>
+      cancelTasks(draft, cancellations, block, nowMs, { evenHeld: false })
+    )
+} satisfies Methods<TaskRepo["Service"]>

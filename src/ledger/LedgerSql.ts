@@ -1,0 +1,37 @@
+import { Context, Effect, Layer } from "effect"
+import { DecisionRepo } from "./DecisionRepo.ts"
+import { orderDecisions } from "./sql/decisions/orders.ts"
+import { batchDecisions } from "./sql/decisions/batches.ts"
+import { moneyDecisions } from "./sql/decisions/money.ts"
+import { pauseDecisions } from "./sql/decisions/pauses.ts"
+import { decisionReads } from "./sql/decisions/reads.ts"
+import { methodsOn, openLedger } from "./sql/statements.ts"
+import { chain } from "./sql/tasks/chain.ts"
+import { deposits } from "./sql/tasks/deposits.ts"
+import { holds } from "./sql/tasks/holds.ts"
+import { pages } from "./sql/tasks/pages.ts"
+import { steps } from "./sql/tasks/steps.ts"
+import { sweep } from "./sql/tasks/sweep.ts"
+import { wallets } from "./sql/tasks/wallets.ts"
+import { work } from "./sql/tasks/work.ts"
+import { attention } from "./sql/watch/attention.ts"
+import { events } from "./sql/watch/events.ts"
+import { figures } from "./sql/watch/figures.ts"
+import { lists } from "./sql/watch/lists.ts"
+import { stories } from "./sql/watch/stories.ts"
+import { TaskRepo } from "./TaskRepo.ts"
+import { WatchRepo } from "./WatchRepo.ts"
+
+const tasks = { ...pages, ...deposits, ...wallets, ...sweep, ...holds, ...work, ...steps, ...chain }
+const decided = { ...orderDecisions, ...batchDecisions, ...moneyDecisions, ...pauseDecisions, ...decisionReads }
+const watched = { ...figures, ...lists, ...stories, ...events, ...attention }
+
+/** The three repos in PostgreSQL. They need the tables: run `migrate` first. */
+export const layer = Layer.effectContext(
+  Effect.map(openLedger, (on) =>
+    Context.make(TaskRepo, methodsOn(on, tasks)).pipe(
+      Context.add(DecisionRepo, methodsOn(on, decided)),
+      Context.add(WatchRepo, methodsOn(on, watched))
+    )
+  )
+)

@@ -1,0 +1,141 @@
+import { Effect, Result, Schema } from "effect"
+import type { Fragment } from "effect/sql/Statement"
+import { usdc } from "../../../domain/Usdc.ts"
+import { type WalletId, identityFault } from "../../../domain/Wallet.ts"
+import type { BadTask, WalletOrders } from "../../../domain/WalletState.ts"
+import { type PendingPage, type TaskRepo } from "../../TaskRepo.ts"
+import { identities, pinWallets } from "../identities.ts"
+import { reservations } from "../reservations.ts"
+import {
+  IdentityFields,
+  MoneyFields,
+  TaskFields,
+  WalletFields,
+  heldOrders,
+  identityOf,
+  readTasks,
+  readWallet,
+  taskColumns,
+  taskRow,
+  walletColumns
+} from "../rows.ts"
+import type { Methods, Statements } from "../statements.ts"
+
+const WalletRecords = Schema.Array(
+  Schema.Struct({ page_wallet: Schema.String, ...WalletFields, ...IdentityFields, ...MoneyFields })
+)
+type WalletRecord = (typeof WalletRecords.Type)[number]
+
+const TaskRecords = Schema.Array(Schema.Struct({ ...TaskFields, is_held: Schema.Boolean }))
+
+/** The wallets of a query that gives `wallet_id`, with those of their tasks that wait for money. */
+const readOrders = Effect.fnUntraced(function* (on: Statements, page: Page, wallets: Fragment) {
+  const read = yield* readPage(on, wallets)
+  if (read.wallets.every(isKnown)) return toPage(read.wallets, read.tasks, page.walletsMax)
+  yield* pinWallets(on, on.sql`SELECT wallet_id FROM (${wallets}) page`)
+  const again = yield* readPage(on, wallets)
+  return toPage(again.wallets, again.tasks, page.walletsMax)
+})
+
+/** Seen before; or with no row that can be read, and then nothing is done for it. */
+const isKnown = (row: WalletRecord): boolean =>
+  row.pinned_user !== null || Result.isFailure(readWallet(row.page_wallet, row))
+
+const readPage = Effect.fnUntraced(function* ({ sql, time }: Statements, wallets: Fragment) {
+  // Orders, wallet, version, books and reservations come out of one statement, and so of one moment.
+  const raw = yield* sql<{ readonly id: string | null }>`
+    WITH page AS (${wallets}), money AS (${reservations(sql, sql`SELECT wallet_id FROM page`, false)}),
+      pins AS (${identities(sql, sql`SELECT wallet_id FROM page`)})
+    SELECT p.wallet_id AS page_wallet, ${taskColumns(sql, time)}, s.held_at IS NOT NULL AS is_held,
+      ${walletColumns(sql)}, pins.pinned_user, pins.pinned_agent, pins.twin,
+      coalesce(ws.version, 0) AS version, coalesce(ws.proven_block, 0) AS proven_block,
+      ws.counted_block, ws.book_balance, ws.stopped_reason,
+      coalesce(m.reserved_sum, 0) AS reserved_sum, coalesce(m.maybe_spent, 0) AS maybe_spent,
+      coalesce(m.foreign_sum, 0) AS foreign_sum,
+      EXISTS (SELECT 1 FROM ai_agent_tasks v1 WHERE v1.agent_wallet_id = p.wallet_id AND v1.status = 'processing'
+        AND NOT EXISTS (SELECT 1 FROM ai_agent_batches b WHERE b.task_id = v1.id)) AS is_shared
+    FROM page p
+    LEFT JOIN (ai_agent_tasks t LEFT JOIN ai_agent_task_state s ON s.task_id = t.id)
+      ON t.agent_wallet_id = p.wallet_id AND t.status = 'pending_payment'
+    LEFT JOIN ai_agent_wallets w ON w.id = p.wallet_id
+    LEFT JOIN ai_agent_wallet_state ws ON ws.wallet_id = p.wallet_id
+    LEFT JOIN money m ON m.wallet_id = p.wallet_id
+    LEFT JOIN pins ON pins.wallet_id = p.wallet_id
+    ORDER BY p.wallet_id, t.created_at, t.id`
+  return {
+    wallets: yield* Schema.decodeUnknownEffect(WalletRecords)(raw),
+    tasks: yield* Schema.decodeUnknownEffect(TaskRecords)(raw.filter((row) => row.id !== null))
+  }
+})
+
+interface Page {
+  readonly cursor: WalletId | undefined
+  readonly walletsMax: number
+}
+
+/** Those of one wallet, with orders that wait for money or without. */
+export const ordersOf = function* (on: Statements, walletId: WalletId) {
+  const page = { cursor: undefined, walletsMax: 1 }
+  return (yield* readOrders(on, page, on.sql`SELECT ${walletId}::uuid AS wallet_id`)).wallets[0]
+}
+
+const toPage = (rows: ReadonlyArray<WalletRecord>, tasks: typeof TaskRecords.Type, walletsMax: number): PendingPage => {
+  const tasksOf = Map.groupBy(tasks, (task) => task.agent_wallet_id)
+  const wallets: Array<WalletOrders> = []
+  const bad: Array<BadTask> = []
+  const ofWallet = new Map(rows.map((row) => [row.page_wallet, row]))
+  for (const [walletId, row] of ofWallet) {
+    const wallet = readWallet(walletId, row)
+    const ofThis = tasksOf.get(walletId) ?? []
+    const waiting = ofThis.filter(({ is_held }) => !is_held)
+    const held = heldOrders(ofThis.filter(({ is_held }) => is_held).map(taskRow), wallet)
+    const read = readTasks(waiting, wallet)
+    bad.push(...read.bad)
+    // Whose every order is bad has nothing to be paid.
+    if (Result.isFailure(wallet) || read.tasks.length < Math.min(1, waiting.length)) continue
+    wallets.push({ wallet: wallet.success, ...moneyOf(row), pending: read.tasks, held })
+  }
+  return { wallets, bad, cursor: ofWallet.size < walletsMax ? undefined : rows.at(-1)?.page_wallet }
+}
+
+const moneyOf = (row: WalletRecord): Omit<WalletOrders, "wallet" | "pending" | "held"> => ({
+  version: row.version,
+  provenBlock: row.proven_block,
+  reserved: usdc(row.reserved_sum),
+  maybeSpent: usdc(row.maybe_spent),
+  foreign: usdc(row.foreign_sum),
+  books: row.book_balance === null ? undefined : { countedBlock: row.counted_block ?? 0n, balance: row.book_balance },
+  isShared: row.is_shared,
+  stopped: row.stopped_reason ?? identityFault(identityOf(row)),
+  twin: row.twin ?? undefined
+})
+
+/** Wallets with their orders, page by page. */
+export const pages = {
+  pendingPage: ({ read, sql, time }) =>
+    read("read pending tasks", function* (page) {
+      const cursor = sql`${page.cursor ?? null}::uuid`
+      const wallets = sql`
+        SELECT DISTINCT t.agent_wallet_id AS wallet_id
+        FROM ai_agent_tasks t
+        LEFT JOIN ai_agent_task_state s ON s.task_id = t.id
+        WHERE t.status = 'pending_payment' AND s.held_at IS NULL
+          AND (${cursor} IS NULL OR t.agent_wallet_id > ${cursor})
+        ORDER BY 1
+        LIMIT ${page.walletsMax}::int`
+      return yield* readOrders({ sql, time }, page, wallets)
+    }),
+
+  idlePage: ({ read, sql, time }) =>
+    read("read idle wallets", function* (page) {
+      const cursor = sql`${page.cursor ?? null}::uuid`
+      const wallets = sql`
+        SELECT ws.wallet_id FROM ai_agent_wallet_state ws
+        WHERE (${cursor} IS NULL OR ws.wallet_id > ${cursor})
+          AND NOT EXISTS (SELECT 1 FROM ai_agent_tasks t LEFT JOIN ai_agent_task_state s ON s.task_id = t.id
+            WHERE t.agent_wallet_id = ws.wallet_id AND t.status = 'pending_payment' AND s.held_at IS NULL)
+        ORDER BY 1
+        LIMIT ${page.walletsMax}::int`
+      return yield* readOrders({ sql, time }, page, wallets)
+    })
+} satisfies Methods<TaskRepo["Service"]>

@@ -1,0 +1,178 @@
+import { Effect, Result, Schema } from "effect"
+import { parse } from "../../../domain/Address.ts"
+import { messages } from "../../../domain/Task.ts"
+import { usdc } from "../../../domain/Usdc.ts"
+import { type WalletId, identityFault } from "../../../domain/Wallet.ts"
+import type { WalletWork } from "../../../domain/WalletState.ts"
+import { type MintId, type OpenTasks, type TaskRepo, mintKey, mintRowKey } from "../../TaskRepo.ts"
+import { instantOf } from "../TimeColumns.ts"
+import { dueWork } from "../due.ts"
+import { identities, pinWallets } from "../identities.ts"
+import { pausesOf } from "../locks.ts"
+import { reservations } from "../reservations.ts"
+import {
+  IdentityFields,
+  TaskFields,
+  WalletFields,
+  identityOf,
+  readTasks,
+  readWallet,
+  taskColumns,
+  walletColumns
+} from "../rows.ts"
+import { type Methods, type Statements, rowsOf } from "../statements.ts"
+import { BatchFields, batchColumns, batchOf, batchesFrom, refundsFrom } from "../transferRows.ts"
+
+const WalletIds = Schema.Array(Schema.Struct({ wallet_id: Schema.String }))
+const Tasks = Schema.Array(Schema.Struct(TaskFields))
+const WalletRecords = Schema.Array(
+  Schema.Struct({
+    ...WalletFields,
+    ...IdentityFields,
+    proven_block: Schema.BigInt,
+    stopped_reason: Schema.NullOr(Schema.String),
+    paused_reason: Schema.NullOr(Schema.String),
+    paused_tokens: Schema.Record(Schema.String, Schema.String),
+    reserved_sum: Schema.BigInt,
+    maybe_spent: Schema.BigInt
+  })
+)
+const WorkBatches = Schema.Array(Schema.Struct({ ...BatchFields, held: Schema.Boolean, is_completed: Schema.Boolean }))
+const Counts = Schema.Array(Schema.Struct({ status: Schema.String, held: Schema.Boolean, count: Schema.BigInt }))
+const One = Schema.Array(Schema.Struct({ count: Schema.BigInt }))
+const Strays = Schema.Array(Schema.Struct({ mint_key: Schema.String }))
+const MintIds = Schema.Array(Schema.Struct({ tx_hash: Schema.String, part: Schema.Number }))
+
+const readWork = Effect.fnUntraced(function* (on: Statements, walletId: WalletId) {
+  const { sql, time } = on
+  const id = sql`${walletId}::uuid`
+  // Each statement sees the ledger of its own moment. Batches come first: what an order waits for is written before its
+  // batch is free again for the next request. An order whose batches were not to be seen yet is left for the next turn.
+  const rows = yield* rowsOf(WorkBatches)(sql`
+    SELECT ${batchColumns(sql)}, s.held_at IS NOT NULL AS held,
+      coalesce(t.status = 'completed', false) AS is_completed
+    FROM ai_agent_batches b
+    LEFT JOIN ai_agent_task_state s ON s.task_id = b.task_id
+    LEFT JOIN ai_agent_tasks t ON t.id = b.task_id
+    WHERE b.wallet_id = ${id} AND (b.status IN ('signed', 'accepted', 'unknown', 'paid')
+      OR (t.status IN ('funded', 'processing') AND s.held_at IS NULL))
+    ORDER BY b.task_id, b.number`)
+  const seen = rows.map((row) => row.task_id)
+  const tasks = yield* rowsOf(Tasks)(sql`
+    SELECT ${taskColumns(sql, time)}
+    FROM ai_agent_tasks t
+    LEFT JOIN ai_agent_task_state s ON s.task_id = t.id
+    WHERE (t.id = ANY(${seen}::uuid[]) OR NOT EXISTS (SELECT 1 FROM ai_agent_batches b WHERE b.task_id = t.id))
+      AND t.agent_wallet_id = ${id} AND t.status IN ('funded', 'processing') AND s.held_at IS NULL
+    ORDER BY t.created_at, t.id`)
+  const [row] = yield* rowsOf(WalletRecords)(sql`
+    SELECT ${walletColumns(sql)}, pins.pinned_user, pins.pinned_agent, pins.twin, coalesce(ws.proven_block, 0) AS proven_block,
+      ws.stopped_reason,
+      (${pausesOf(sql, id)} LIMIT 1) AS paused_reason,
+      (SELECT coalesce(jsonb_object_agg(substr(p.scope, 7), p.reason), '{}') FROM ai_agent_pauses p
+        WHERE starts_with(p.scope, 'token:')) AS paused_tokens,
+      coalesce(m.reserved_sum, 0) AS reserved_sum, coalesce(m.maybe_spent, 0) AS maybe_spent
+    FROM (SELECT ${id} AS id) p
+    LEFT JOIN ai_agent_wallets w ON w.id = p.id
+    LEFT JOIN ai_agent_wallet_state ws ON ws.wallet_id = p.id
+    LEFT JOIN (${identities(sql, sql`SELECT ${id}`)}) pins ON pins.wallet_id = p.id
+    LEFT JOIN (${reservations(sql, sql`SELECT ${id}`, true)}) m ON m.wallet_id = p.id`)
+  const refunds = yield* refundsFrom(
+    on,
+    sql`
+      WHERE r.wallet_id = ${id} AND r.status IN ('planned', 'signed') ORDER BY r.created_at, r.id`
+  )
+  const wallet = readWallet(walletId, row)
+  const fault = row && identityFault(identityOf(row))
+  const work: WalletWork = {
+    wallet: Result.isSuccess(wallet) ? wallet.success : undefined,
+    provenBlock: row?.proven_block ?? 0n,
+    stopped:
+      row?.stopped_reason ?? fault ?? (row?.paused_reason == null ? undefined : messages.paused(row.paused_reason)),
+    pausedTokens: new Map(Object.entries(row?.paused_tokens ?? {})),
+    reserved: usdc(row?.reserved_sum ?? 0n),
+    maybeSpent: usdc(row?.maybe_spent ?? 0n),
+    ...readTasks(tasks, wallet),
+    batches: rows.map(batchOf),
+    held: new Set(rows.flatMap((row) => (row.held ? [row.task_id] : []))),
+    completed: new Set(rows.flatMap((row) => (row.is_completed ? [row.task_id] : []))),
+    refunds
+  }
+  return { work, isNew: Result.isSuccess(wallet) && row?.pinned_user === null }
+})
+
+/** What there is to do. */
+export const work = {
+  dueWallets: ({ read, sql }) =>
+    read("read due wallets", function* (nowMs, limit) {
+      const rows = yield* rowsOf(WalletIds)(sql`
+        SELECT due.wallet_id FROM (${dueWork(sql, nowMs)}) due
+        GROUP BY due.wallet_id
+        ORDER BY min(coalesce(due.at, to_timestamp(0))), due.wallet_id
+        LIMIT ${limit}::int`)
+      return rows.map((row) => row.wallet_id)
+    }),
+
+  walletWork: (on) =>
+    on.read("read the work of a wallet", function* (walletId) {
+      const { work, isNew } = yield* readWork(on, walletId)
+      if (!isNew) return work
+      yield* pinWallets(on, on.sql`SELECT ${walletId}::uuid`)
+      return (yield* readWork(on, walletId)).work
+    }),
+
+  attributedMints: ({ read, sql }) =>
+    read("read attributed mints", function* ({ token, recipient }, mints) {
+      if (mints.length === 0) return new Set<string>()
+      const rows = yield* rowsOf(MintIds)(sql`
+        SELECT tx_hash, part FROM ai_agent_batch_mints
+        WHERE tx_hash = ANY(${[...new Set(mints.map((mint) => mint.tx))]}::text[])
+          AND token = ${token} AND recipient = ${recipient}`)
+      const attributed = new Set(rows.map((row) => mintKey({ tx: row.tx_hash as MintId["tx"], part: row.part })))
+      const keys = mints.map((mint) => mintRowKey({ token, recipient }, mint))
+      const strays = yield* rowsOf(Strays)(
+        sql`SELECT mint_key FROM ai_agent_stray_mints WHERE mint_key = ANY(${keys}::text[])`
+      )
+      const setAside = new Set(strays.map((row) => row.mint_key))
+      for (const mint of mints) if (setAside.has(mintRowKey({ token, recipient }, mint))) attributed.add(mintKey(mint))
+      return new Set(mints.map(mintKey).filter((key) => attributed.has(key)))
+    }),
+
+  undelivered: (on) =>
+    on.read("read undelivered batches", function* (token, beforeMs) {
+      const { sql } = on
+      const [batch] = yield* batchesFrom(
+        on,
+        sql`
+          WHERE b.status = 'paid' AND b.token = ${parse(token) ?? token} AND b.status_since < ${instantOf(sql, beforeMs)}
+          ORDER BY b.status_since LIMIT 1`
+      )
+      return batch
+    }),
+
+  walletsRefused: ({ read, sql }) =>
+    read("count refusals", function* (reason, sinceMs) {
+      const rows = yield* rowsOf(One)(sql`
+        SELECT count(DISTINCT t.agent_wallet_id) AS count
+        FROM ai_agent_task_state s JOIN ai_agent_tasks t ON t.id = s.task_id
+        WHERE s.refusal = ${reason} AND s.refused_at > ${instantOf(sql, sinceMs)}`)
+      return Number(rows[0]?.count ?? 0n)
+    }),
+
+  openTasks: ({ read, sql }) =>
+    read("count open tasks", function* () {
+      const rows = yield* rowsOf(Counts)(sql`
+        SELECT t.status, s.held_at IS NOT NULL AS held, count(*) AS count
+        FROM ai_agent_tasks t LEFT JOIN ai_agent_task_state s ON s.task_id = t.id
+        WHERE t.status IN ('pending_payment', 'funded', 'processing')
+        GROUP BY 1, 2`)
+      const count = (match: (row: (typeof rows)[number]) => boolean) =>
+        Number(rows.filter(match).reduce((total, row) => total + row.count, 0n))
+      return {
+        pendingPayment: count((row) => row.status === "pending_payment" && !row.held),
+        funded: count((row) => row.status === "funded" && !row.held),
+        processing: count((row) => row.status === "processing" && !row.held),
+        held: count((row) => row.held)
+      } satisfies OpenTasks
+    })()
+} satisfies Methods<TaskRepo["Service"]>

@@ -1,0 +1,233 @@
+import { Effect, Schema } from "effect"
+import type { SqlClient } from "effect/sql"
+import type { Fragment } from "effect/sql/Statement"
+import { type Address, type Bytes32, parse } from "../../domain/Address.ts"
+import { BATCH_STATUSES, type Batch } from "../../domain/Batch.ts"
+import type { UnspentDeposit } from "../../domain/Deposit.ts"
+import type { Refund } from "../../domain/Refund.ts"
+import { usdc } from "../../domain/Usdc.ts"
+import type { WalletId } from "../../domain/Wallet.ts"
+import { agentAddress } from "./rows.ts"
+import { type Statements, rowsOf } from "./statements.ts"
+
+const Ms = Schema.NullOr(Schema.Number)
+export const BatchStatusText = Schema.Literals(BATCH_STATUSES)
+
+export const BatchFields = {
+  task_id: Schema.String,
+  number: Schema.Number,
+  wallet_id: Schema.String,
+  first_mint: Schema.Number,
+  quantity: Schema.Number,
+  amount: Schema.BigInt,
+  token: Schema.String,
+  payer: Schema.String,
+  pay_to: Schema.String,
+  recipient: Schema.String,
+  // As text: a `uint256`, for which the database has no integer.
+  portion: Schema.NullOr(Schema.String),
+  nonce: Schema.String,
+  status: BatchStatusText,
+  version: Schema.Number,
+  signed_amount: Schema.NullOr(Schema.BigInt),
+  signed_pay_to: Schema.NullOr(Schema.String),
+  valid_after: Schema.NullOr(Schema.BigInt),
+  valid_before: Schema.NullOr(Schema.BigInt),
+  signed_block: Schema.NullOr(Schema.BigInt),
+  sends: Schema.Number,
+  looks: Schema.Number,
+  payment_tx: Schema.NullOr(Schema.String),
+  payment_block: Schema.NullOr(Schema.BigInt),
+  paid_amount: Schema.NullOr(Schema.BigInt),
+  asked_since: Schema.NullOr(Schema.BigInt),
+  asked_until: Schema.NullOr(Schema.BigInt),
+  tried_ms: Ms,
+  answer_by_ms: Ms,
+  claims: Schema.Number,
+  said: Schema.Array(Schema.String),
+  mint_txs: Schema.Array(Schema.String),
+  reference: Schema.NullOr(Schema.String),
+  minted: Schema.Number,
+  next_action_ms: Ms,
+  reason: Schema.NullOr(Schema.String),
+  status_since_ms: Schema.Number
+}
+const BatchRecord = Schema.Struct(BatchFields)
+type BatchRecord = typeof BatchRecord.Type
+export const BatchRecords = Schema.Array(BatchRecord)
+
+/** Select list for `ai_agent_batches b`. */
+export const batchColumns = (sql: SqlClient.SqlClient) => sql`
+  b.task_id, b.number, b.wallet_id, b.first_mint, b.quantity, b.amount, b.token, b.payer, b.pay_to, b.recipient,
+  b.portion::text AS portion,
+  b.nonce, b.status, b.version, b.signed_amount, b.signed_pay_to, b.valid_after, b.valid_before, b.signed_block,
+  b.sends, b.looks, b.payment_tx, b.payment_block, b.paid_amount, b.mint_txs, b.reference, b.minted,
+  b.reason, b.claims, b.said, b.asked_since, b.asked_until,
+  (extract(epoch FROM b.tried_at) * 1000)::float8 AS tried_ms,
+  (extract(epoch FROM b.answer_by) * 1000)::float8 AS answer_by_ms,
+  (extract(epoch FROM b.next_action_at) * 1000)::float8 AS next_action_ms,
+  (extract(epoch FROM b.status_since) * 1000)::float8 AS status_since_ms`
+
+type Hex = `0x${string}`
+
+/** Our own rows, under our own checks: their texts are of the right form. */
+export const batchOf = (row: BatchRecord): Batch => ({
+  taskId: row.task_id,
+  number: row.number,
+  walletId: row.wallet_id,
+  firstMint: row.first_mint,
+  quantity: row.quantity,
+  amount: usdc(row.amount),
+  token: row.token as Address,
+  payer: row.payer as Address,
+  payTo: row.pay_to as Address,
+  recipient: row.recipient as Address,
+  portion: row.portion === null ? undefined : BigInt(row.portion),
+  nonce: row.nonce as Hex,
+  status: row.status,
+  version: row.version,
+  window: windowOf(row),
+  sends: row.sends,
+  looks: row.looks,
+  paymentTx: (row.payment_tx ?? undefined) as Hex | undefined,
+  paymentBlock: row.payment_block ?? undefined,
+  paidAmount: row.paid_amount === null ? undefined : usdc(row.paid_amount),
+  asked: row.asked_since === null ? undefined : { since: row.asked_since, until: row.asked_until ?? undefined },
+  triedAtMs: row.tried_ms ?? undefined,
+  answerByMs: row.answer_by_ms ?? undefined,
+  claims: row.claims,
+  said: row.said,
+  mintTxs: row.mint_txs as ReadonlyArray<Hex>,
+  reference: row.reference ?? undefined,
+  minted: row.minted,
+  nextActionAtMs: row.next_action_ms ?? undefined,
+  reason: row.reason ?? undefined,
+  statusSinceMs: row.status_since_ms
+})
+
+const windowOf = (row: BatchRecord): Batch["window"] =>
+  row.signed_amount === null || row.valid_before === null
+    ? undefined
+    : {
+        amount: usdc(row.signed_amount),
+        payTo: row.signed_pay_to as Address,
+        validAfter: Number(row.valid_after),
+        validBefore: Number(row.valid_before),
+        block: row.signed_block ?? 0n
+      }
+
+/** Batches, out of `b`. */
+export const batchesFrom = ({ sql }: Pick<Statements, "sql">, rest: Fragment) =>
+  Effect.map(rowsOf(BatchRecords)(sql`SELECT ${batchColumns(sql)} FROM ai_agent_batches b ${rest}`), (rows) =>
+    rows.map(batchOf)
+  )
+
+const RefundRecord = Schema.Struct({
+  id: Schema.String,
+  wallet_id: Schema.String,
+  payer: Schema.String,
+  pay_to: Schema.String,
+  amount: Schema.BigInt,
+  nonce: Schema.String,
+  status: Schema.Literals(["planned", "signed", "paid", "held", "withdrawn"]),
+  version: Schema.Number,
+  valid_after: Schema.NullOr(Schema.BigInt),
+  valid_before: Schema.NullOr(Schema.BigInt),
+  signed_block: Schema.NullOr(Schema.BigInt),
+  sends: Schema.Number,
+  looks: Schema.Number,
+  voids: Schema.Number,
+  keeps_money: Schema.Boolean,
+  tx_hash: Schema.NullOr(Schema.String),
+  block: Schema.NullOr(Schema.BigInt),
+  next_action_ms: Schema.NullOr(Schema.Number),
+  reason: Schema.NullOr(Schema.String),
+  created_ms: Schema.Number
+})
+type RefundRecord = typeof RefundRecord.Type
+const RefundRecords = Schema.Array(RefundRecord)
+
+/** Select list for `ai_agent_refunds r`. */
+export const refundColumns = ({ sql }: Statements) => sql`
+  r.id, r.wallet_id, r.payer, r.pay_to, r.amount, r.nonce, r.status, r.version, r.valid_after, r.valid_before,
+  r.signed_block, r.sends, r.looks, r.voids, r.keeps_money, r.tx_hash, r.block, r.reason,
+  (extract(epoch FROM r.next_action_at) * 1000)::float8 AS next_action_ms,
+  (extract(epoch FROM r.created_at) * 1000)::float8 AS created_ms`
+
+/** Our own rows, under our own checks: their texts are of the right form. */
+export const refundOf = (row: RefundRecord): Refund => ({
+  id: row.id,
+  walletId: row.wallet_id,
+  payer: row.payer as Address,
+  payTo: row.pay_to as Address,
+  amount: usdc(row.amount),
+  nonce: row.nonce as Bytes32,
+  status: row.status,
+  version: row.version,
+  window:
+    row.valid_before === null
+      ? undefined
+      : {
+          amount: usdc(row.amount),
+          payTo: row.pay_to as Address,
+          validAfter: Number(row.valid_after),
+          validBefore: Number(row.valid_before),
+          block: row.signed_block ?? 0n
+        },
+  sends: row.sends,
+  looks: row.looks,
+  voids: row.voids,
+  keepsMoney: row.keeps_money,
+  paymentTx: (row.tx_hash ?? undefined) as Bytes32 | undefined,
+  paymentBlock: row.block ?? undefined,
+  paidAmount: row.status === "paid" ? usdc(row.amount) : undefined,
+  nextActionAtMs: row.next_action_ms ?? undefined,
+  reason: row.reason ?? undefined,
+  createdAtMs: row.created_ms
+})
+
+/** Refunds, out of `r`. */
+export const refundsFrom = (on: Statements, rest: Fragment) =>
+  Effect.map(rowsOf(RefundRecords)(on.sql`SELECT ${refundColumns(on)} FROM ai_agent_refunds r ${rest}`), (rows) =>
+    rows.map(refundOf)
+  )
+
+export const DepositFields = {
+  wallet_id: Schema.String,
+  agent_address: Schema.NullOr(Schema.String),
+  tx_hash: Schema.String,
+  log_index: Schema.Number,
+  sender: Schema.String,
+  amount: Schema.BigInt,
+  remaining: Schema.BigInt,
+  block: Schema.BigInt,
+  block_ms: Schema.Number
+}
+const DepositRecords = Schema.Array(Schema.Struct(DepositFields))
+type DepositRecord = (typeof DepositRecords.Type)[number]
+
+/** Select list for `ai_agent_deposits d LEFT JOIN ai_agent_wallets w`. */
+export const depositColumns = ({ sql }: Statements) => sql`
+  d.wallet_id, ${agentAddress(sql)} AS agent_address, d.tx_hash, d.log_index, d.sender, d.amount, d.remaining, d.block,
+  (extract(epoch FROM d.block_at) * 1000)::float8 AS block_ms`
+
+/** Our own rows: their texts are of the right form. */
+export const depositOf = (row: DepositRecord): UnspentDeposit & { readonly walletId: WalletId } => ({
+  walletId: row.wallet_id,
+  wallet: (parse(row.agent_address ?? "") ?? "") as Address,
+  from: row.sender as Address,
+  amount: usdc(row.amount),
+  left: usdc(row.remaining),
+  tx: row.tx_hash as Bytes32,
+  logIndex: row.log_index,
+  block: { number: row.block, timeMs: row.block_ms }
+})
+
+/** Deposits that were not withdrawn, out of `d`. */
+export const depositsFrom = (on: Statements, rest: Fragment) =>
+  Effect.map(
+    rowsOf(DepositRecords)(on.sql`
+      SELECT ${depositColumns(on)} FROM ai_agent_deposits d LEFT JOIN ai_agent_wallets w ON w.id = d.wallet_id
+      WHERE d.withdrawn_at IS NULL AND ${rest}`),
+    (rows) => rows.map(depositOf)
+  )

@@ -1,0 +1,110 @@
+import { Result, Schema } from "effect"
+import type { Fragment } from "effect/sql/Statement"
+import type { TaskId } from "../../../domain/Task.ts"
+import { type TaskPage, type TaskView, type WatchRepo } from "../../WatchRepo.ts"
+import {
+  TaskFields,
+  WalletFields,
+  fundingTx,
+  hasStatus,
+  placedAt,
+  readWallet,
+  taskColumns,
+  taskRow,
+  walletColumns
+} from "../rows.ts"
+import { type Methods, type Statements, rowsOf } from "../statements.ts"
+
+const Ms = Schema.NullOr(Schema.Number)
+
+const Views = Schema.Array(
+  Schema.Struct({
+    ...TaskFields,
+    ...WalletFields,
+    mints_failed: Schema.Number,
+    funding_tx: Schema.NullOr(Schema.String),
+    placed_ms: Schema.Number,
+    funded_ms: Ms,
+    completed_ms: Ms,
+    held_ms: Ms,
+    held_reason: Schema.NullOr(Schema.String),
+    received: Schema.NullOr(Schema.BigInt)
+  })
+)
+
+/** Tasks that this holds of, with all that is shown of them, out of `t`, `s` and `w`. */
+const selectViews = ({ sql, time }: Statements, which: Fragment, rest: Fragment) => sql`
+  SELECT ${taskColumns(sql, time)}, ${walletColumns(sql)}, coalesce(t.mints_failed, 0) AS mints_failed,
+    ${fundingTx(sql)} AS funding_tx, coalesce(${time.readAny("ai_agent_tasks", "created_at", "t")}, 0) AS placed_ms,
+    ${time.read("ai_agent_tasks", "funding_received_at", "t")} AS funded_ms,
+    ${time.read("ai_agent_tasks", "completed_at", "t")} AS completed_ms,
+    (extract(epoch FROM s.held_at) * 1000)::float8 AS held_ms, s.held_reason,
+    CASE WHEN t.status = 'pending_payment' THEN (
+      SELECT least(coalesce(sum(d.remaining), 0), greatest(t.total_cost, 0))::bigint FROM ai_agent_deposits d
+      WHERE d.wallet_id = t.agent_wallet_id AND d.remaining > 0 AND d.withdrawn_at IS NULL) END AS received
+  FROM ai_agent_tasks t
+  LEFT JOIN ai_agent_task_state s ON s.task_id = t.id
+  LEFT JOIN ai_agent_wallets w ON w.id = t.agent_wallet_id
+  WHERE ${hasStatus(sql)} AND ${which}
+  ${rest}`
+
+const newestFirst = ({ sql }: Statements) => sql`ORDER BY ${placedAt(sql)} DESC, t.id DESC`
+
+const viewOf = (row: (typeof Views.Type)[number]): TaskView => ({
+  ...taskRow(row),
+  mintsFailed: row.mints_failed,
+  received: row.received ?? undefined,
+  fundingTx: row.funding_tx ?? undefined,
+  fundingReceivedAtMs: row.funded_ms ?? undefined,
+  completedAtMs: row.completed_ms ?? undefined,
+  held: row.held_ms === null ? undefined : { reason: row.held_reason ?? "", sinceMs: row.held_ms },
+  agentAddress: Result.getOrUndefined(readWallet(row.agent_wallet_id, row))?.agentAddress
+})
+
+export const viewOfTask = function* (on: Statements, id: TaskId) {
+  const [row] = yield* rowsOf(Views)(selectViews(on, on.sql`t.id = ${id}::uuid`, on.sql``))
+  return row && viewOf(row)
+}
+
+const Counts = Schema.Array(Schema.Struct({ count: Schema.BigInt }))
+
+export const lists = {
+  /** By key and not by offset: a page costs the same however far down it is, and a new order shifts nothing. */
+  listTasks: (on) =>
+    on.once("list tasks", function* (filter, { after, limit }) {
+      const { sql, time } = on
+      const conditions = [sql`true`]
+      if (filter.statuses.length > 0) conditions.push(sql`t.status = ANY(${filter.statuses}::text[])`)
+      if (filter.userAddress !== undefined) conditions.push(sql`lower(t.user_address) = ${filter.userAddress}`)
+      if (filter.token !== undefined) conditions.push(sql`lower(t.token_address) = ${filter.token}`)
+      if (filter.walletId !== undefined) conditions.push(sql`t.agent_wallet_id = ${filter.walletId}::uuid`)
+      if (filter.held === true) conditions.push(sql`s.held_at IS NOT NULL`)
+      if (filter.held === false) conditions.push(sql`s.held_at IS NULL`)
+      if (after !== undefined) {
+        const createdAt =
+          after.placedAtMs === 0 ? sql`'epoch'` : time.write("ai_agent_tasks", "created_at", after.placedAtMs)
+        conditions.push(sql`(${placedAt(sql)}, t.id) < (${createdAt}, ${after.id}::uuid)`)
+      }
+      const page = sql`${newestFirst(on)} LIMIT ${limit + 1}::int`
+      const rows = yield* rowsOf(Views)(selectViews(on, sql.and(conditions), page))
+      const last = rows[limit - 1]
+      return {
+        tasks: rows.slice(0, limit).map(viewOf),
+        next: last === undefined || rows.length <= limit ? undefined : { placedAtMs: last.placed_ms, id: last.id }
+      } satisfies TaskPage
+    }),
+
+  tasksOf: (on) =>
+    on.once("list tasks", function* (userAddress, { limit, offset }) {
+      const { sql } = on
+      const isTheirs = sql`lower(t.user_address) = ${userAddress}`
+      const page = sql`${newestFirst(on)} LIMIT ${limit}::int OFFSET ${offset}::int`
+      const tasks = yield* rowsOf(Views)(selectViews(on, isTheirs, page))
+      const [counted] = yield* rowsOf(Counts)(
+        sql`SELECT count(*) AS count FROM ai_agent_tasks t WHERE ${hasStatus(sql)} AND ${isTheirs}`
+      )
+      return { tasks: tasks.map(viewOf), total: Number(counted?.count ?? 0n) }
+    }),
+
+  viewTask: (on) => on.once("read a task", (id) => viewOfTask(on, id))
+} satisfies Methods<WatchRepo["Service"]>

@@ -1,0 +1,84 @@
+import { Result } from "effect"
+import type { WalletId } from "../../../src/domain/Wallet.ts"
+import type { WalletOrders } from "../../../src/domain/WalletState.ts"
+import { type PendingPage, type TaskRepo } from "../../../src/ledger/TaskRepo.ts"
+import { heldOrders } from "../../../src/ledger/sql/rows.ts"
+import type { Methods, StoredTask, Tables } from "./MemoryLedger.ts"
+import { reservations } from "./reservations.ts"
+import { batchesOf, byText, isHeld, sorted, taskRow, walletOf, walletState } from "./state.ts"
+import { faultOf, twinOf } from "./wallets.ts"
+
+/** The twin of `readOrders` of the SQL side. */
+export const ordersOf = (
+  tables: Tables,
+  id: WalletId
+): { readonly orders?: WalletOrders; readonly bad: PendingPage["bad"] } => {
+  const wallet = walletOf(tables, id)
+  const waiting = waitingTasks(tables).filter((task) => task.walletId === id)
+  const read = sorted(tables, waiting, wallet)
+  if (Result.isFailure(wallet) || read.tasks.length < Math.min(1, waiting.length)) return { bad: read.bad }
+  const { version, provenBlock, countedBlock, bookBalance, stoppedReason } = walletState(tables, id)
+  const orders: WalletOrders = {
+    wallet: wallet.success,
+    version,
+    provenBlock,
+    ...reservations(tables, id, false),
+    books: bookBalance === undefined ? undefined : { countedBlock: countedBlock ?? 0n, balance: bookBalance },
+    isShared: [...tables.tasks.values()].some(
+      (task) => task.walletId === id && task.status === "processing" && batchesOf(tables, task.id).length === 0
+    ),
+    stopped: stoppedReason ?? faultOf(tables, id),
+    twin: twinOf(tables, id),
+    pending: read.tasks,
+    held: heldOrders(
+      [...tables.tasks.values()]
+        .filter((task) => task.walletId === id && task.status === "pending_payment" && isHeld(tables, task.id))
+        .toSorted((a, b) => a.createdAtMs - b.createdAtMs || byText(a.id, b.id))
+        .map((task) => taskRow(tables, task)),
+      wallet
+    )
+  }
+  return { orders, bad: read.bad }
+}
+
+export const waitingTasks = (tables: Tables): ReadonlyArray<StoredTask> =>
+  [...tables.tasks.values()].filter((task) => task.status === "pending_payment" && !isHeld(tables, task.id))
+
+interface Page {
+  readonly cursor: WalletId | undefined
+  readonly walletsMax: number
+}
+
+const pageOf = (tables: Tables, ids: Iterable<WalletId>, { cursor, walletsMax }: Page): PendingPage => {
+  const page = [...new Set(ids)]
+    .filter((id) => cursor === undefined || id > cursor)
+    .toSorted(byText)
+    .slice(0, walletsMax)
+  const read = page.map((id) => ordersOf(tables, id))
+  return {
+    wallets: read.flatMap(({ orders }) => (orders === undefined ? [] : [orders])),
+    bad: read.flatMap(({ bad }) => bad),
+    cursor: page.length < walletsMax ? undefined : page.at(-1)
+  }
+}
+
+export const pages = {
+  pendingPage: ({ read }) =>
+    read((tables, page) =>
+      pageOf(
+        tables,
+        waitingTasks(tables).map(({ walletId }) => walletId),
+        page
+      )
+    ),
+
+  idlePage: ({ read }) =>
+    read((tables, page) => {
+      const waiting = new Set(waitingTasks(tables).map(({ walletId }) => walletId))
+      return pageOf(
+        tables,
+        [...tables.walletStates.keys()].filter((id) => !waiting.has(id)),
+        page
+      )
+    })
+} satisfies Methods<TaskRepo["Service"]>
