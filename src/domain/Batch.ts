@@ -170,6 +170,50 @@ export const planBatches = (input: PlanInput): ReadonlyArray<Batch> => {
   return batches
 }
 
+/** Nothing was signed, sent or minted for it. */
+const UNTOUCHED = {
+  version: 0,
+  window: undefined,
+  sends: 0,
+  looks: 0,
+  asked: undefined,
+  triedAtMs: undefined,
+  answerByMs: undefined,
+  claims: 0,
+  said: [],
+  paymentTx: undefined,
+  paymentBlock: undefined,
+  paidAmount: undefined,
+  mintTxs: [],
+  reference: undefined,
+  minted: 0,
+  nextActionAtMs: undefined
+} satisfies Partial<Batch>
+
+interface Replacement {
+  readonly number: number
+  readonly pricePerMint: Usdc
+  readonly chainId: number
+  readonly usdc: Address
+}
+
+/** A batch under a nonce of its own for the mints that another one, whose nonce can pay for nothing any more, lacks. */
+export const replacementOf = (dead: Batch, { number, pricePerMint, chainId, usdc }: Replacement): Batch => {
+  const { payer, taskId } = dead
+  const quantity = dead.quantity - dead.minted
+  return {
+    ...dead,
+    ...UNTOUCHED,
+    number,
+    firstMint: dead.firstMint + dead.minted,
+    quantity,
+    amount: times(pricePerMint, quantity),
+    nonce: nonceOf({ chainId, usdc, payer, taskId, number }),
+    status: "planned",
+    reason: `in place of batch ${dead.number}`
+  }
+}
+
 const newBatch = (
   { task, wallet, chainId, usdc, portion, nowMs }: PlanInput,
   number: number,
@@ -192,21 +236,10 @@ const newBatch = (
     portion,
     nonce: nonceOf({ chainId, usdc, payer: wallet.agentAddress, taskId: task.id, number }),
     status: payment === undefined ? "planned" : isUnclear ? "held" : "paid",
-    version: 0,
-    window: undefined,
-    sends: 0,
-    looks: 0,
-    asked: undefined,
-    triedAtMs: undefined,
-    answerByMs: undefined,
-    claims: 0,
-    said: [],
+    ...UNTOUCHED,
     paymentTx: payment?.tx,
     paymentBlock: payment?.block,
     paidAmount: payment?.value,
-    mintTxs: [],
-    reference: undefined,
-    minted: 0,
     nextActionAtMs: payment === undefined || isUnclear ? undefined : nowMs,
     reason:
       payment && `paid before the ledger was restored${isUnclear ? ", and nobody can tell for how many mints" : ""}`,

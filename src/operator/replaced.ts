@@ -3,10 +3,10 @@ import { ChainClient } from "../chain/ChainClient.ts"
 import { Settings } from "../config/Settings.ts"
 import { cover, freeAtLeast } from "../domain/Allocation.ts"
 import type { AuthorizationOutcome } from "../domain/Authorization.ts"
-import { type Batch, nonceOf } from "../domain/Batch.ts"
+import { type Batch, replacementOf } from "../domain/Batch.ts"
 import { counted } from "../domain/counted.ts"
 import { shortId } from "../domain/Task.ts"
-import { format, minus, times, usdc, zero } from "../domain/Usdc.ts"
+import { format, minus, usdc, zero } from "../domain/Usdc.ts"
 import type { TaskFile } from "../ledger/DecisionRepo.ts"
 import { isOpen, soundTask } from "./find.ts"
 import { readMoney } from "./money.ts"
@@ -15,7 +15,7 @@ import { firstTrace, unclaimedMints } from "./unclaimed.ts"
 
 /**
  * The batch that buys the missing mints again, under the next number and so under a nonce of its own. Only where the
- * chain proves that the old nonce never paid for them and never will, and nobody minted them all the same.
+ * chain proves that the old nonce never paid for them and never will, and they were not minted all the same.
  */
 export const replacementFor = Effect.fnUntraced(function* (file: TaskFile, batch: Batch) {
   const { network } = yield* Settings
@@ -32,35 +32,14 @@ export const replacementFor = Effect.fnUntraced(function* (file: TaskFile, batch
     return yield* new Refused({ message })
   }
   const number = Math.max(...file.batches.map((sibling) => sibling.number)) + 1
-  const { payer, taskId } = batch
-  const amount = times(usdc(file.row.pricePerMint), missing)
-  const evidence = yield* affordable(file, batch, amount)
-  const replacement: Batch = {
-    ...batch,
+  const terms = {
     number,
-    firstMint: batch.firstMint + batch.minted,
-    quantity: missing,
-    amount,
-    nonce: nonceOf({ chainId: network.chainId, usdc: network.usdc.address, payer, taskId, number }),
-    status: "planned",
-    version: 0,
-    window: undefined,
-    sends: 0,
-    looks: 0,
-    asked: undefined,
-    triedAtMs: undefined,
-    answerByMs: undefined,
-    claims: 0,
-    said: [],
-    paymentTx: undefined,
-    paymentBlock: undefined,
-    paidAmount: undefined,
-    mintTxs: [],
-    reference: undefined,
-    minted: 0,
-    nextActionAtMs: undefined,
-    reason: `in place of batch ${batch.number}`
+    pricePerMint: usdc(file.row.pricePerMint),
+    chainId: network.chainId,
+    usdc: network.usdc.address
   }
+  const replacement = replacementOf(batch, terms)
+  const evidence = yield* affordable(file, batch, replacement.amount)
   return { replacement, evidence }
 })
 
