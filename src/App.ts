@@ -7,8 +7,7 @@ import * as KeyCustodyAes from "./chain/KeyCustodyAes.ts"
 import * as LoadSettings from "./config/load.ts"
 import { Network } from "./config/Network.ts"
 import { Settings } from "./config/Settings.ts"
-import { checkLoop } from "./executor/CheckLoop.ts"
-import { mintLoop } from "./executor/MintLoop.ts"
+import * as Executor from "./executor/loops.ts"
 import * as MinterLayer from "./mint/layer.ts"
 import { bannerLines } from "./ops/Banner.ts"
 import * as Log from "./ops/Log.ts"
@@ -25,7 +24,6 @@ import { layerAsIs, layerFor } from "./ledger/prepare.ts"
 import { TaskRepo } from "./ledger/TaskRepo.ts"
 import { checkEncryptionKey } from "./checks/keys.ts"
 import { UsdcCode } from "./executor/UsdcCode.ts"
-import * as WalletActors from "./executor/WalletActors.ts"
 
 /** The chain that is given, by what tells it from others. */
 const chainIdentity = Effect.gen(function* () {
@@ -39,7 +37,7 @@ const chainIdentity = Effect.gen(function* () {
 const ledger = Layer.unwrap(Effect.map(chainIdentity, layerFor))
 
 /** What the loops work with, over any chain, mint server and database. The actors end before the ledger closes. */
-export const core = WalletActors.layer.pipe(Layer.provideMerge(ledger))
+export const core = Executor.layer.pipe(Layer.provideMerge(ledger))
 
 /** The real chain, keys and mint server, as the settings name them. */
 export const outside = Layer.mergeAll(ChainClientViem.layer, KeyCustodyAes.layer, MinterLayer.layer)
@@ -64,7 +62,7 @@ export const monitor = <E, R>(afterStart: Effect.Effect<void, E, R>) =>
     ])
     yield* (yield* UsdcCode).lookIfPossible
     yield* afterStart
-    return yield* Effect.raceFirst(checkLoop, mintLoop)
+    return yield* Executor.loops
   })
 
 /** The loops, and the page and the API beside them, where the key is that of the wallets. */

@@ -1,4 +1,4 @@
-import { Clock, Context, Effect, Layer } from "effect"
+import { Clock, Context, Effect, Layer, Ref } from "effect"
 import type { Block } from "../domain/Block.ts"
 import * as Incidents from "../ops/Incidents.ts"
 import * as Metrics from "../ops/metrics.ts"
@@ -37,47 +37,62 @@ export class Outage extends Context.Service<
     readonly serverAnswered: (request: string) => Effect.Effect<void>
   }
 >()("ai-mint-executor/executor/Outage") {
-  static readonly layer = Layer.sync(Outage, () => {
-    let pauses = 0
-    let untilMs = 0
-    let newest = { number: -1n, sinceMs: 0 }
-    const troubled = new Map<string, string>()
-    const serverAnswered = (request: string) =>
-      Effect.suspend(() => {
-        const reason = troubled.get(request)
-        troubled.delete(request)
-        const isOver = reason !== undefined && ![...troubled.values()].includes(reason)
-        return isOver ? Effect.asVoid(Incidents.close(troubleWith(reason))) : Effect.void
+  static readonly layer = Layer.effect(
+    Outage,
+    Effect.gen(function* () {
+      const pause = yield* Ref.make(NO_PAUSE)
+      const newest = yield* Ref.make({ number: -1n, sinceMs: 0 })
+      const troubled = yield* Ref.make<ReadonlyMap<string, string>>(new Map())
+      const serverAnswered = Effect.fnUntraced(function* (request: string) {
+        const ended = yield* Ref.modify(troubled, (before) => {
+          const reason = before.get(request)
+          const left = new Map([...before].filter(([one]) => one !== request))
+          return [reason !== undefined && [...left.values()].includes(reason) ? undefined : reason, left]
+        })
+        if (ended !== undefined) yield* Incidents.close(troubleWith(ended))
       })
-    return Outage.of({
-      // Many wallets fail in the same moment: only a failure after the pause makes the next one longer.
-      failed: Effect.flatMap(Clock.currentTimeMillis, (nowMs) => {
-        // No pause is longer: the clock was set back since that one was made.
-        const isAnother = nowMs >= untilMs || untilMs - nowMs > PAUSE_MS_MAX
-        if (isAnother) untilMs = nowMs + Math.min(PAUSE_MS_MAX, PAUSE_MS_FIRST * 2 ** pauses++)
-        return Effect.as(Metrics.outageSeen(isAnother), untilMs - nowMs)
-      }),
-      over: Effect.suspend(() => {
-        pauses = 0
-        untilMs = 0
-        return Metrics.outageOver
-      }),
-      standstillMs: ({ number }) =>
-        Effect.map(Clock.currentTimeMillis, (nowMs) => {
-          if (number > newest.number) newest = { number, sinceMs: nowMs }
-          return nowMs - newest.sinceMs
+      return Outage.of({
+        failed: Effect.gen(function* () {
+          const nowMs = yield* Clock.currentTimeMillis
+          const { isAnother, untilMs } = yield* Ref.updateAndGet(pause, (before) => nextPause(before, nowMs))
+          yield* Metrics.outageSeen(isAnother)
+          return untilMs - nowMs
         }),
-      serverFailed: Effect.fnUntraced(function* (request, reason) {
-        if (troubled.get(request) !== reason) yield* serverAnswered(request)
-        for (const oldest of [...troubled.keys()].slice(0, Math.max(0, troubled.size + 1 - TROUBLED_MAX)))
-          troubled.delete(oldest)
-        troubled.set(request, reason)
-        const words = `Minting waits for the mint server: ${reason}`
-        yield* Incidents.raise(troubleWith(reason), words, SERVER_TROUBLE_MS)
-      }),
-      serverAnswered
+        over: Effect.andThen(Ref.set(pause, NO_PAUSE), Metrics.outageOver),
+        standstillMs: Effect.fnUntraced(function* ({ number }) {
+          const nowMs = yield* Clock.currentTimeMillis
+          const { sinceMs } = yield* Ref.updateAndGet(newest, (before) =>
+            number > before.number ? { number, sinceMs: nowMs } : before
+          )
+          return nowMs - sinceMs
+        }),
+        serverFailed: Effect.fnUntraced(function* (request, reason) {
+          if ((yield* Ref.get(troubled)).get(request) !== reason) yield* serverAnswered(request)
+          yield* Ref.update(troubled, (before) => new Map([...before, [request, reason] as const].slice(-TROUBLED_MAX)))
+          const words = `Minting waits for the mint server: ${reason}`
+          yield* Incidents.raise(troubleWith(reason), words, SERVER_TROUBLE_MS)
+        }),
+        serverAnswered
+      })
     })
-  })
+  )
+}
+
+/** Pauses of an outage so far, until when the last one is, and whether the last failure began one. */
+interface Pause {
+  readonly count: number
+  readonly untilMs: number
+  readonly isAnother: boolean
+}
+
+const NO_PAUSE: Pause = { count: 0, untilMs: 0, isAnother: false }
+
+/** Many wallets fail in the same moment: only a failure after the pause makes the next one longer. */
+const nextPause = ({ count, untilMs }: Pause, nowMs: number): Pause => {
+  // No pause is longer than the maximum: the clock was set back since that one was made.
+  if (nowMs < untilMs && untilMs - nowMs <= PAUSE_MS_MAX) return { count, untilMs, isAnother: false }
+  const pauseMs = Math.min(PAUSE_MS_MAX, PAUSE_MS_FIRST * 2 ** count)
+  return { count: count + 1, untilMs: nowMs + pauseMs, isAnother: true }
 }
 
 const troubleWith = (reason: string): string => `mint-server:${reason}`

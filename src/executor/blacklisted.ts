@@ -1,4 +1,4 @@
-import { Clock, Effect } from "effect"
+import { Clock, Effect, Ref } from "effect"
 import { ChainClient } from "../chain/ChainClient.ts"
 import { messages } from "../domain/Task.ts"
 import { standstillOf } from "../domain/UsdcState.ts"
@@ -12,15 +12,15 @@ const EVERY_MS = 60_000
  * Nobody can pay into a wallet that is on USDC's blacklist: its orders are held with that reason, and not cancelled as
  * unpaid. Gives the wallets that are not on it. Where the chain cannot tell, all of them.
  */
-export const makeHoldBlacklisted = () => {
-  let nextMs = 0
+export const makeHoldBlacklisted = Effect.gen(function* () {
+  const nextMs = yield* Ref.make(0)
   return Effect.fnUntraced(function* (all: ReadonlyArray<WalletOrders>) {
     const nowMs = yield* Clock.currentTimeMillis
-    if (all.length === 0 || nowMs < nextMs) return all
+    if (all.length === 0 || nowMs < (yield* Ref.get(nextMs))) return all
     const wallets = all.map(({ wallet }) => wallet.agentAddress)
     const read = yield* Effect.option((yield* ChainClient).readAuthorizations([], wallets))
     if (read._tag === "None") return all
-    nextMs = nowMs + EVERY_MS
+    yield* Ref.set(nextMs, nowMs + EVERY_MS)
     const { usdc } = read.value
     const reasonOf = ({ wallet }: WalletOrders) =>
       standstillOf({ ...usdc, isPaused: false }, { payer: wallet.agentAddress })
@@ -34,4 +34,4 @@ export const makeHoldBlacklisted = () => {
     yield* holdTasks(barred)
     return all.filter((one) => reasonOf(one) === undefined)
   })
-}
+})

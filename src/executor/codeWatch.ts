@@ -1,4 +1,4 @@
-import { Clock, Effect, Layer } from "effect"
+import { Clock, Effect, Layer, Ref } from "effect"
 import { ChainClient } from "../chain/ChainClient.ts"
 import * as Clocks from "../ops/Clocks.ts"
 import * as Incidents from "../ops/Incidents.ts"
@@ -14,15 +14,15 @@ const KEY = "usdc-code"
 /** What is known of the code since the start. */
 interface Known {
   /** Whether the last look found what the ledger has noted: before that nothing is signed. */
-  isSame: boolean
+  readonly isSame: boolean
   /** Another code, which one node alone has told, and since when. */
-  suspect: { readonly code: string; readonly sinceMs: number } | undefined
+  readonly suspect: { readonly code: string; readonly sinceMs: number } | undefined
 }
 
 const make = Effect.gen(function* () {
   const chain = yield* ChainClient
   const repo = yield* TaskRepo
-  const known: Known = { isSame: false, suspect: undefined }
+  const known = yield* Ref.make<Known>({ isSame: false, suspect: undefined })
 
   /** One node's word is not enough to stop everybody: another node says the same, or the same one later. */
   const isSure = Effect.fnUntraced(function* (code: string, before: string) {
@@ -30,15 +30,16 @@ const make = Effect.gen(function* () {
     const agreeing = told.filter((one) => one === code).length
     if (agreeing > 1) return true
     if (told.includes(before)) {
-      known.suspect = undefined
-      known.isSame = true
+      yield* Ref.set(known, { isSame: true, suspect: undefined })
       yield* tellContradiction(code, before)
       return false
     }
-    known.isSame = false
     const nowMs = yield* Clock.currentTimeMillis
-    if (known.suspect?.code !== code) known.suspect = { code, sinceMs: nowMs }
-    return agreeing === 1 && nowMs - known.suspect.sinceMs >= SECOND_LOOK_MS
+    const sinceMs = yield* Ref.modify(known, (before) => {
+      const suspect = before.suspect?.code === code ? before.suspect : { code, sinceMs: nowMs }
+      return [suspect.sinceMs, { isSame: false, suspect }]
+    })
+    return agreeing === 1 && nowMs - sinceMs >= SECOND_LOOK_MS
   })
 
   const look = Effect.gen(function* () {
@@ -47,13 +48,10 @@ const make = Effect.gen(function* () {
     const { before, databaseMs } = yield* repo.noteUsdcCode({ code, isSure: false }, nowMs)
     if (databaseMs !== undefined) yield* Clocks.note(Clocks.DATABASE, databaseMs)
     if (before !== undefined && !(yield* isSure(code, before))) return
-    known.suspect = undefined
-    if (before === undefined) {
-      known.isSame = true
-      return void (yield* Incidents.close(KEY))
-    }
-    const change = yield* repo.noteUsdcCode({ code, isSure: true }, nowMs)
-    known.isSame = true
+    yield* Ref.update(known, ({ isSame }) => ({ isSame, suspect: undefined }))
+    const change = before === undefined ? undefined : yield* repo.noteUsdcCode({ code, isSure: true }, nowMs)
+    yield* Ref.set(known, { isSame: true, suspect: undefined })
+    if (change === undefined) return void (yield* Incidents.close(KEY))
     if (change.before !== undefined) yield* tellChange(change.before, code)
   }).pipe(Effect.withSpan("UsdcCode.look"))
 
@@ -62,10 +60,12 @@ const make = Effect.gen(function* () {
   )
 
   const doubt = Effect.gen(function* () {
-    if (!known.isSame && known.suspect === undefined) yield* lookIfPossible
-    if (known.isSame) return undefined
-    if (known.suspect === undefined) return "the code of USDC could not be looked at since the start"
-    return `a node says that USDC runs other code (${known.suspect.code}), and nobody else has said so yet`
+    const before = yield* Ref.get(known)
+    if (!before.isSame && before.suspect === undefined) yield* lookIfPossible
+    const { isSame, suspect } = yield* Ref.get(known)
+    if (isSame) return undefined
+    if (suspect === undefined) return "the code of USDC could not be looked at since the start"
+    return `a node says that USDC runs other code (${suspect.code}), and nobody else has said so yet`
   })
 
   return UsdcCode.of({ look, lookIfPossible, doubt })

@@ -1,4 +1,4 @@
-import { Effect } from "effect"
+import { Effect, Ref } from "effect"
 import { ChainClient } from "../chain/ChainClient.ts"
 import { Settings } from "../config/Settings.ts"
 import type { Address } from "../domain/Address.ts"
@@ -30,40 +30,49 @@ interface Start {
  * remembered here: in the ledger the cursor moves when all of it is searched and the sums are even, so that a log that
  * was missing from one answer is looked for again.
  */
-export const makeSearch = () => {
-  const reached = new Map<WalletId, { readonly countedBlock: bigint; readonly toBlock: bigint }>()
-  const startOf = (orders: WalletOrders, block: Block, blockSeconds: number): Start => {
-    const { books, wallet, pending } = orders
-    if (books !== undefined) {
-      const before = reached.get(wallet.id)
-      const searched = before?.countedBlock === books.countedBlock ? before.toBlock : books.countedBlock
-      return { orders, fromBlock: searched + 1n }
-    }
-    const since = blockBefore(block, Math.min(block.timeMs, ...pending.map((t) => t.createdAtMs)), blockSeconds)
-    const floor = block.number - SEARCH_BLOCKS_MAX
-    return { orders, fromBlock: since > floor ? since : floor }
-  }
+export const makeSearch = Effect.gen(function* () {
+  const reached = yield* Ref.make<ReadonlyMap<WalletId, Reached>>(new Map())
   return Effect.fn("CheckLoop.searchDeposits")(function* (
     wanted: ReadonlyArray<WalletOrders>,
     block: Block,
     balanceOf: (orders: WalletOrders) => Usdc
   ) {
     const { network } = yield* Settings
-    const starts = wanted.map((orders) => startOf(orders, block, network.blockSeconds))
+    const before = yield* Ref.get(reached)
+    const starts = wanted.map((orders) => startOf(orders, before.get(orders.wallet.id), block, network.blockSeconds))
     const isNear = ({ fromBlock }: Start) => block.number - fromBlock <= SEARCH_BLOCKS_MAX
     const near = starts.filter(isNear)
     const nearby = yield* searchRange(near, block.number, expectedOf(near, balanceOf))
-    for (const { orders } of near) reached.delete(orders.wallet.id)
     const far = starts.filter((start) => !isNear(start))
     const toBlock = earliest(far) + SEARCH_BLOCKS_MAX
     const page = far.filter(({ fromBlock }) => fromBlock <= toBlock)
     const distant = yield* searchRange(page, toBlock)
+    const now = new Map(before)
+    for (const { orders } of near) now.delete(orders.wallet.id)
     for (const { orders } of distant === undefined ? [] : page) {
-      reached.set(orders.wallet.id, { countedBlock: orders.books?.countedBlock ?? 0n, toBlock })
+      now.set(orders.wallet.id, { countedBlock: orders.books?.countedBlock ?? 0n, toBlock })
     }
+    yield* Ref.set(reached, now)
     const whole = nearby === undefined ? [] : near.map(({ orders }) => orders.wallet.id)
     return { deposits: [...(nearby ?? []), ...(distant ?? [])], whole: new Set(whole) } satisfies Search as Search
   })
+})
+
+/** How far a search of several looks has come, and the cursor of the ledger from which it began. */
+interface Reached {
+  readonly countedBlock: bigint
+  readonly toBlock: bigint
+}
+
+const startOf = (orders: WalletOrders, reached: Reached | undefined, block: Block, blockSeconds: number): Start => {
+  const { books, pending } = orders
+  if (books !== undefined) {
+    const searched = reached?.countedBlock === books.countedBlock ? reached.toBlock : books.countedBlock
+    return { orders, fromBlock: searched + 1n }
+  }
+  const since = blockBefore(block, Math.min(block.timeMs, ...pending.map((t) => t.createdAtMs)), blockSeconds)
+  const floor = block.number - SEARCH_BLOCKS_MAX
+  return { orders, fromBlock: since > floor ? since : floor }
 }
 
 const earliest = (starts: ReadonlyArray<Start>): bigint =>

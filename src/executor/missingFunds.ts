@@ -1,4 +1,4 @@
-import { Clock, Effect, Result } from "effect"
+import { Clock, Effect, Ref, Result } from "effect"
 import { ChainClient, type Spending } from "../chain/ChainClient.ts"
 import { Settings } from "../config/Settings.ts"
 import { nonceOf, possibleNumbers } from "../domain/Batch.ts"
@@ -42,8 +42,11 @@ interface Looks {
  * wallet: somebody else has its key, or its sums do not add up. Nodes whose logs come to less than what is missing are
  * passed over: what stays unexplained is so by the logs of every URL.
  */
-export const makeMissingFunds = () => {
-  const looks = new Map<WalletId, Looks>()
+export const makeMissingFunds = Effect.gen(function* () {
+  const looks = yield* Ref.make<ReadonlyMap<WalletId, Looks>>(new Map())
+  /** Its sums add up again: what comes later is not in a row with what was. */
+  const forget = (walletId: WalletId) =>
+    Ref.update(looks, (before) => new Map([...before].filter(([id]) => id !== walletId)))
   const explain = Effect.fn("CheckLoop.explainMissing")(function* ({ orders, balance, fresh }: Lacking, block: Block) {
     const { wallet, books } = orders
     const due = (books?.balance ?? 0n) + sum(fresh.map(({ amount }) => amount))
@@ -65,21 +68,19 @@ export const makeMissingFunds = () => {
     if (stray !== undefined) return yield* stop(orders, strayWords(stray))
     const spentOn = new Set(unknown.flatMap(({ nonce }) => (nonce && ours.get(nonce)) ?? []))
     if (spentOn.size > 0) {
-      looks.delete(wallet.id)
+      yield* forget(wallet.id)
       return { unclear: undefined, spentOn } satisfies MissingFunds as MissingFunds
     }
     const nowMs = yield* Clock.currentTimeMillis
-    const before = looks.get(wallet.id) ?? { count: 0, sinceMs: nowMs }
+    const before = (yield* Ref.get(looks)).get(wallet.id) ?? { count: 0, sinceMs: nowMs }
     const looked = { ...before, count: before.count + 1 }
-    looks.set(wallet.id, looked)
+    yield* Ref.update(looks, (all) => new Map(all).set(wallet.id, looked))
     const words = `it should hold ${format(due)} USDC and holds ${format(balance)}, and no transfer explains it`
     const isLasting = looked.count >= LOOKS_MAX && nowMs - looked.sinceMs >= UNEXPLAINED_MS
     return isLasting ? yield* stop(orders, words) : unclear(words)
   })
-  /** Its sums add up again: what comes later is not in a row with what was. */
-  const forget = (walletId: WalletId): void => void looks.delete(walletId)
   return { explain, forget }
-}
+})
 
 const unclear = (words: string): MissingFunds => ({ unclear: words, spentOn: new Set() })
 

@@ -1,4 +1,4 @@
-import { Clock, Duration, Effect } from "effect"
+import { Clock, Duration, Effect, Ref } from "effect"
 import { Settings } from "../config/Settings.ts"
 import { freeAtLeast } from "../domain/Allocation.ts"
 import type { Block } from "../domain/Block.ts"
@@ -7,6 +7,7 @@ import { shortId, type Task, type TaskId } from "../domain/Task.ts"
 import { duration } from "../domain/time.ts"
 import { format } from "../domain/Usdc.ts"
 import { USDC_PAUSED } from "../domain/UsdcState.ts"
+import * as Incidents from "../ops/Incidents.ts"
 import * as Log from "../ops/Log.ts"
 import type { WalletOrders } from "../domain/WalletState.ts"
 import type { FoundDeposit } from "../ledger/TaskRepo.ts"
@@ -34,19 +35,20 @@ interface Written {
 }
 
 /** Tells each task's block, in v1.1's words, and remembers what was told: ten thousand tasks must not flood a log. */
-export const makeSweepLog = () => {
-  let shown = new Map<TaskId, Shown>()
+export const makeSweepLog = Effect.gen(function* () {
+  const shown = yield* Ref.make<ReadonlyMap<TaskId, Shown>>(new Map())
   return Effect.fnUntraced(function* (decided: ReadonlyArray<DecidedOrder>, block: Block, written: Written) {
     const nowMs = yield* Clock.currentTimeMillis
     const timeoutMs = Duration.toMillis((yield* Settings).paymentTimeout)
     const funded = new Set(written.funded)
     const cancelled = new Set(written.cancelled)
+    const shownBefore = yield* Ref.get(shown)
     const shownNow = new Map<TaskId, Shown>()
     for (const one of decided) {
       const { id } = one.task
       const done = { funded: funded.has(id), cancelled: cancelled.has(id) }
       const state = `${one.decision._tag} ${one.evidence.balance}`
-      const before = shown.get(id)
+      const before = shownBefore.get(id)
       const isNews = before?.state !== state || nowMs - before.atMs >= REPEAT_MS
       shownNow.set(id, isNews ? { state, atMs: nowMs } : before)
       const fields = { task: id, wallet: one.evidence.orders.wallet.agentAddress }
@@ -55,9 +57,9 @@ export const makeSweepLog = () => {
       if (done.cancelled)
         yield* Log.info(`⏰ Task ${shortId(id)}: pending_payment → cancelled, payment timeout`, fields)
     }
-    shown = shownNow
+    yield* Ref.set(shown, shownNow)
   })
-}
+})
 
 /** Money that came. Where no order waits for it, nothing else would tell. */
 export const logDeposits = Effect.fnUntraced(function* (
@@ -69,6 +71,33 @@ export const logDeposits = Effect.fnUntraced(function* (
     const as = waiting.has(walletId) ? "" : ", no order waits for it: it is the wallet's credit"
     yield* Log.info(`💵 ${format(amount)} USDC arrived in ${wallet}${as}`, { wallet, tx })
   }
+})
+
+/** A minute of sweeps: that long no wallet is only busy. */
+const SWEEPS_MAX = 6
+
+/**
+ * Warns of orders that are to be funded or cancelled and are not, sweep after sweep: a program that holds a
+ * row, such as a transaction that was left open, stops that order alone.
+ */
+export const makeUndoneWarning = Effect.gen(function* () {
+  const sweeps = yield* Ref.make<ReadonlyMap<TaskId, number>>(new Map())
+  return Effect.fnUntraced(function* (wanted: ReadonlyArray<TaskId>, done: ReadonlyArray<TaskId>) {
+    const changed = new Set(done)
+    const undone = wanted.filter((id) => !changed.has(id))
+    const counts = yield* Ref.updateAndGet(
+      sweeps,
+      (before) => new Map(undone.map((id) => [id, (before.get(id) ?? 0) + 1]))
+    )
+    for (const [id, count] of counts) {
+      if (count < SWEEPS_MAX) continue
+      const words =
+        `Task ${shortId(id)} is to be changed, and its row does not let it: another program may hold it. ` +
+        "Look for an open transaction in pg_stat_activity"
+      yield* Incidents.raise(`undone:${id}`, words)
+      yield* Log.warnOnce(`undone:${id}`, `⚠️ ${words}`, { task: id })
+    }
+  })
 })
 
 /** The block of one task. Operators grep these lines: their words are fixed. */

@@ -49,9 +49,9 @@ export interface SyncedDeposits {
  * payment and a deposit of one amount leave the balance as it was. Worth having and never needed for safety: where the
  * transfers cannot be read, orders are paid by the balance alone.
  */
-export const makeSyncDeposits = () => {
-  const { explain, forget } = makeMissingFunds()
-  const search = makeSearch()
+export const makeSyncDeposits = Effect.gen(function* () {
+  const { explain, forget } = yield* makeMissingFunds
+  const search = yield* makeSearch
   return Effect.fn("CheckLoop.syncDeposits")(function* (
     all: ReadonlyArray<WalletOrders>,
     { block, usdc }: Balances
@@ -73,7 +73,7 @@ export const makeSyncDeposits = () => {
     const losses = new Map<WalletId, MissingFunds>()
     for (const one of seen) {
       if (one.standing === "less") losses.set(one.orders.wallet.id, yield* explain(one, block))
-      if (one.standing === "even") forget(one.orders.wallet.id)
+      if (one.standing === "even") yield* forget(one.orders.wallet.id)
     }
     const unspent = yield* readUnspent(seen, losses)
     const known = seen.map((one): [WalletId, DepositHistory] => {
@@ -91,7 +91,7 @@ export const makeSyncDeposits = () => {
     })
     return { known: new Map(known), arrived }
   })
-}
+})
 
 /** Wallets that were not searched for so long that the next search would be a long one, those first that lag most. */
 const lagging = (

@@ -11,7 +11,7 @@ import { core } from "../../src/App.ts"
 import * as ApiServer from "../../src/api/server.ts"
 import * as KeyCustodyAes from "../../src/chain/KeyCustodyAes.ts"
 import { Settings } from "../../src/config/Settings.ts"
-import { makeCheckTick } from "../../src/executor/CheckLoop.ts"
+import { Sweep } from "../../src/executor/Sweep.ts"
 import * as Logger from "../../src/ops/Logger.ts"
 import { clientAt } from "../support/LedgerSql.ts"
 import { order, person } from "../support/orders.ts"
@@ -112,21 +112,21 @@ const benchPaths = Effect.fnUntraced(function* (url: string) {
   }
 })
 
-const sweeps = Effect.fnUntraced(function* (tick: Effect.Success<typeof makeCheckTick>) {
+const sweeps = Effect.fnUntraced(function* (tick: Sweep["Service"]["tick"]) {
   const sql = yield* SqlClient.SqlClient
   const tookMs: Array<number> = []
   for (let n = 0; n < SWEEPS; n++) {
     yield* sql`INSERT INTO ai_agent_events (kind) SELECT 'bench.made' FROM generate_series(1, ${EVENTS_PER_SWEEP}::int)`
     const start = yield* Clock.currentTimeNanos
-    yield* tick()
+    yield* tick
     tookMs.push(Number((yield* Clock.currentTimeNanos) - start) / 1e6)
   }
   return tookMs
 })
 
 const benchSweeps = Effect.fnUntraced(function* (url: string) {
-  const tick = yield* makeCheckTick
-  yield* tick()
+  const { tick } = yield* Sweep
+  yield* tick
   const [alone, heard]: [Array<number>, Array<number>] = [[], []]
   for (let round = 0; round < 2; round++) {
     alone.push(...(yield* sweeps(tick)))

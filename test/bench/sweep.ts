@@ -9,7 +9,7 @@ import { generatePrivateKey, privateKeyToAddress } from "viem/accounts"
 import { ChainClient } from "../../src/chain/ChainClient.ts"
 import { Settings } from "../../src/config/Settings.ts"
 import { type Address, address } from "../../src/domain/Address.ts"
-import { makeCheckTick } from "../../src/executor/CheckLoop.ts"
+import { Sweep } from "../../src/executor/Sweep.ts"
 import * as Logger from "../../src/ops/Logger.ts"
 import { encryptKey } from "../../src/sandbox/OrderDesk.ts"
 import { executorOn } from "../../src/sandbox/run.ts"
@@ -73,12 +73,12 @@ const bench = Effect.gen(function* () {
   const settings = { ...defaults, logLevel: "None" as const }
   yield* Effect.gen(function* () {
     const wallets = yield* seed(sandbox.token, sandbox.encryptionKey)
-    const tick = yield* makeCheckTick
+    const { tick } = yield* Sweep
     const chain = yield* ChainClient
-    const first = yield* timed(tick())
+    const first = yield* timed(tick)
     Object.assign(count, { rpc: 0, sql: 0 })
     const sweeps: Array<number> = []
-    for (let sweep = 0; sweep < SWEEPS; sweep++) sweeps.push(yield* timed(tick()))
+    for (let sweep = 0; sweep < SWEEPS; sweep++) sweeps.push(yield* timed(tick))
     const perSweep = { rpc: count.rpc / SWEEPS, sql: count.sql / SWEEPS }
     const readAlone = (wallet: Address) => chain.readBalances([wallet])
     const oneByOne = yield* timed(Effect.forEach(wallets.slice(0, ONE_BY_ONE), readAlone, { discard: true }))

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Duration, Effect, Layer } from "effect"
 import { TestClock } from "effect/testing"
-import { every } from "../../src/executor/every.ts"
+import { every } from "../../src/executor/loops.ts"
 import * as Progress from "../../src/ops/Progress.ts"
 import { log } from "../support/executor.ts"
 import { settings } from "../support/settings.ts"

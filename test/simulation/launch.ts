@@ -1,12 +1,10 @@
 import { Clock, Effect, Exit, Layer } from "effect"
 import { Settings } from "../../src/config/Settings.ts"
-import { checkLoop } from "../../src/executor/CheckLoop.ts"
-import { mintLoop } from "../../src/executor/MintLoop.ts"
 import * as Clocks from "../../src/ops/Clocks.ts"
 import * as Incidents from "../../src/ops/Incidents.ts"
 import { layerTo } from "../../src/ops/Logger.ts"
 import { TaskRepo } from "../../src/ledger/TaskRepo.ts"
-import * as WalletActors from "../../src/executor/WalletActors.ts"
+import * as Executor from "../../src/executor/loops.ts"
 import { custody } from "./Keys.ts"
 import { minter } from "./minter.ts"
 import { nodes } from "./nodes.ts"
@@ -18,7 +16,7 @@ import type { World } from "./World.ts"
 /** What `monitor` of `App.ts` runs, without its greeting. */
 const loops = Effect.gen(function* () {
   yield* (yield* TaskRepo).openTasks
-  return yield* Effect.raceFirst(checkLoop, mintLoop)
+  return yield* Executor.loops
 })
 
 /** Starts an executor: the production wiring, over the chain, server, ledger and clock that `process` has. */
@@ -26,7 +24,7 @@ export const launch = (world: World, process: Process, maxBatchSize: number) => 
   const settings = Layer.succeed(Settings, world.settings(maxBatchSize))
   const log = layerTo({ write: (lines) => onLog(world, process, lines), colour: false })
   const outside = Layer.mergeAll(nodes(world, process), minter(world, process), custody(world, process))
-  const wiring = WalletActors.layer.pipe(
+  const wiring = Executor.layer.pipe(
     Layer.provideMerge(Layer.mergeAll(repo(world, process), outside)),
     Layer.provideMerge(log),
     Layer.provideMerge(Layer.merge(Clocks.layer, Incidents.layer)),

@@ -18,7 +18,7 @@ export const MUTATIONS_OF_SEVERAL: ReadonlyArray<Mutation> = [
     name: "the balance is read before the reservations",
     patches: [
       {
-        file: "src/executor/CheckLoop.ts",
+        file: "src/executor/Sweep.ts",
         find: "const balances = yield* (yield* ChainClient).readBalances(watched.map(({ wallet }) => wallet.agentAddress))",
         replace:
           "const balances = yield* (yield* ChainClient).readBalances(watched.map(({ wallet }) => wallet.agentAddress))\n" +

@@ -12,7 +12,7 @@ import * as LedgerMemory from "./memory/LedgerMemory.ts"
 import { MemoryLedger } from "./memory/MemoryLedger.ts"
 import { migrate } from "../../src/ledger/migrate.ts"
 import { TaskRepo } from "../../src/ledger/TaskRepo.ts"
-import * as WalletActors from "../../src/executor/WalletActors.ts"
+import * as Executor from "../../src/executor/loops.ts"
 import { clear } from "./LedgerFixture.ts"
 import { settings } from "./settings.ts"
 import { outside } from "./outside.ts"
@@ -176,10 +176,10 @@ const watchedRepos = Layer.fresh(
 )
 
 /** What `core` is, over the ledger in memory. */
-const coreInMemory = Layer.fresh(WalletActors.layer).pipe(Layer.provideMerge(watchedRepos))
+const coreInMemory = Layer.fresh(Executor.layer).pipe(Layer.provideMerge(watchedRepos))
 
 const wiringAround = (around: Around) =>
-  Layer.fresh(WalletActors.layer).pipe(
+  Layer.fresh(Executor.layer).pipe(
     Layer.provideMerge(
       Layer.effect(
         TaskRepo,

@@ -6,7 +6,7 @@ import * as LoadSettings from "../../../src/config/load.ts"
 import { Minter } from "../../../src/mint/Minter.ts"
 import * as Logger from "../../../src/ops/Logger.ts"
 import { TaskRepo } from "../../../src/ledger/TaskRepo.ts"
-import * as WalletActors from "../../../src/executor/WalletActors.ts"
+import * as Executor from "../../../src/executor/loops.ts"
 import { withPoints } from "./killPoints.ts"
 
 // The executor as `App.ts` wires it for a network that is there already, which kills itself at one of the points that
@@ -28,7 +28,7 @@ const minter = Layer.effect(
 )
 
 /** Actors of their own, over the ledger and the mint server with points; those of `core` are never woken. */
-const wiring = Layer.fresh(WalletActors.layer).pipe(
+const wiring = Layer.fresh(Executor.layer).pipe(
   Layer.provideMerge(Layer.merge(ledger, minter)),
   Layer.provideMerge(core),
   Layer.provideMerge(outside),

@@ -1,7 +1,44 @@
-import { Cause, Clock, type Duration, Effect, type Exit, Ref, Schedule } from "effect"
+import { Cause, Clock, Duration, Effect, type Exit, Layer, Ref, Schedule } from "effect"
+import { Settings } from "../config/Settings.ts"
+import { TaskRepo } from "../ledger/TaskRepo.ts"
 import * as Log from "../ops/Log.ts"
 import * as Metrics from "../ops/metrics.ts"
 import * as Progress from "../ops/Progress.ts"
+import { Sweep } from "./Sweep.ts"
+import * as WalletActors from "./WalletActors.ts"
+import { Wallets } from "./Wallets.ts"
+
+/** More wallets than this at once wait for the next tick, the longest overdue first. */
+const WALLETS_MAX = 1_000
+
+/**
+ * Wakes every wallet that has something to do by now: after a restart, a lost wake-up or another program's death. Gives
+ * how many.
+ */
+const mintTick = Effect.fn("MintLoop.tick")(function* () {
+  const repo = yield* TaskRepo
+  const wallets = yield* Wallets
+  const due = yield* repo.dueWallets(yield* Clock.currentTimeMillis, WALLETS_MAX)
+  yield* Effect.forEach(due, wallets.wake, { discard: true })
+  return due.length
+})
+
+/** A sweep, and how it went in the metrics and in what the process says of its progress. */
+const checkTick = Effect.gen(function* () {
+  const [took, { checked, funded, cancelled }] = yield* Effect.timed((yield* Sweep).tick)
+  yield* Metrics.sweepChecked(checked)
+  const counts = { checked, funded: funded.length, cancelled: cancelled.length }
+  yield* Progress.sweepEnded({ ...counts, tookMs: Duration.toMillis(took) })
+})
+
+/** The check loop and the mint loop, for ever. */
+export const loops = Effect.gen(function* () {
+  const { checkInterval, mintInterval } = yield* Settings
+  return yield* Effect.raceFirst(every("Check", checkInterval, checkTick), every("Mint tick", mintInterval, mintTick()))
+})
+
+/** What the loops run: the sweep and the wallet actors, over any chain, mint server and ledger. */
+export const layer = Sweep.layer.pipe(Layer.provideMerge(WalletActors.layer))
 
 /** So many ticks in a row that end in a defect are a broken program, and no passing trouble: it must be seen. */
 const DEFECTS_IN_A_ROW_MAX = 10

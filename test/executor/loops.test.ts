@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Clock, Duration, Effect, Exit, Fiber, Layer } from "effect"
 import { TestClock } from "effect/testing"
-import { every } from "../../src/executor/every.ts"
+import { every } from "../../src/executor/loops.ts"
 import { log, LogLines } from "../support/executor.ts"
 import { settings } from "../support/settings.ts"
 

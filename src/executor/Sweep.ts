@@ -1,5 +1,5 @@
-import { Clock, Duration, Effect, Ref } from "effect"
-import { type Balances, ChainClient, OnQuestion } from "../chain/ChainClient.ts"
+import { Clock, Context, Duration, Effect, Layer, Ref } from "effect"
+import { type Balances, ChainClient, type ChainError, OnQuestion } from "../chain/ChainClient.ts"
 import { KeyCustody } from "../chain/KeyCustody.ts"
 import { Settings } from "../config/Settings.ts"
 import { type Block, headTimeMs } from "../domain/Block.ts"
@@ -16,16 +16,14 @@ import * as Log from "../ops/Log.ts"
 import * as Metrics from "../ops/metrics.ts"
 import * as Progress from "../ops/Progress.ts"
 import type { BadTask, WalletOrders } from "../domain/WalletState.ts"
-import { type Funding, TaskRepo } from "../ledger/TaskRepo.ts"
+import { type Funding, type LedgerError, TaskRepo } from "../ledger/TaskRepo.ts"
 import { UsdcCode } from "./UsdcCode.ts"
 import { Wallets } from "./Wallets.ts"
-import { type DecidedOrder, makeSweepLog, logDeposits } from "./sweepLog.ts"
+import { type DecidedOrder, logDeposits, makeSweepLog, makeUndoneWarning } from "./sweepLog.ts"
 import { makeHoldBlacklisted } from "./blacklisted.ts"
 import { makeSyncDeposits } from "./syncDeposits.ts"
-import { every } from "./every.ts"
 import { makeCheckWallets } from "./identity.ts"
 import { makeWatchChain } from "./reorganisation.ts"
-import { makeTellUndone } from "./undone.ts"
 
 /** Wallets read in one statement, and in one sweep; the next sweep goes on where this one stopped. */
 const PAGE_WALLETS = 2_000
@@ -52,18 +50,19 @@ export interface SweepResult {
  * deposits that are new, then the verdicts, written in one transaction each. A wallet that just became funded is woken at
  * once. Wallets whose orders are closed are looked at in turn: what arrives late is their credit.
  */
-export const makeCheckTick = Effect.gen(function* () {
-  const logSweep = makeSweepLog()
+const makeTick = Effect.gen(function* () {
+  const context = yield* Effect.context<ChainClient | KeyCustody | Settings | TaskRepo | Wallets>()
+  const logSweep = yield* makeSweepLog
   const cursor = yield* Ref.make<WalletId | undefined>(undefined)
-  const idle = makeIdle()
-  const mayGuess = makePatience()
-  const syncDeposits = makeSyncDeposits()
+  const idle = yield* makeIdlePages
+  const unread = yield* Ref.make<SweepsUnread>(new Map())
+  const syncDeposits = yield* makeSyncDeposits
   const usdcCode = yield* UsdcCode
-  const holdBlacklisted = makeHoldBlacklisted()
+  const holdBlacklisted = yield* makeHoldBlacklisted
   const watchChain = yield* makeWatchChain
-  const tellUndone = makeTellUndone()
+  const warnOfUndone = yield* makeUndoneWarning
   const checkWallets = yield* makeCheckWallets
-  return Effect.fn("CheckLoop.tick")(function* () {
+  const tick = Effect.gen(function* () {
     const ended = yield* startStages
     yield* endKeyHolds
     yield* notePauses
@@ -90,32 +89,30 @@ export const makeCheckTick = Effect.gen(function* () {
     const payable = yield* holdBlacklisted(usable)
     const { known, arrived } = yield* Effect.provideService(syncDeposits(watched, balances), OnQuestion, getsOn)
     yield* ended("deposits")
-    const decided = yield* decide(payable, balances, known, mayGuess)
+    const decided = yield* decide(payable, balances, known, unread)
     yield* ended("decide")
     const funded = yield* fundPaid(decided, balances.block)
     const cancelled = yield* cancelOverdue(decided, balances.block)
     const due = decided.filter(({ decision }) => decision._tag !== "Wait").map(({ task }) => task.id)
-    yield* tellUndone(due, [...funded, ...cancelled])
+    yield* warnOfUndone(due, [...funded, ...cancelled])
     yield* ended("write")
     yield* logSweep(decided, balances.block, { funded, cancelled })
     yield* logDeposits(arrived, usable)
     return { checked, funded, cancelled } satisfies SweepResult
   })
+  return tick.pipe(Effect.withSpan("CheckLoop.tick"), Effect.provideContext(context))
 })
 
-export const checkLoop = Effect.gen(function* () {
-  const { checkInterval } = yield* Settings
-  const tick = yield* makeCheckTick
-  return yield* every("Check", checkInterval, noted(tick()))
-})
-
-/** A sweep that tells what it did to whoever watches the process. */
-const noted = Effect.fnUntraced(function* <E, R>(sweep: Effect.Effect<SweepResult, E, R>) {
-  const [took, { checked, funded, cancelled }] = yield* Effect.timed(sweep)
-  yield* Metrics.sweepChecked(checked)
-  const counts = { checked, funded: funded.length, cancelled: cancelled.length }
-  yield* Progress.sweepEnded({ ...counts, tookMs: Duration.toMillis(took) })
-})
+/** What is remembered between sweeps is the layer's. */
+export class Sweep extends Context.Service<
+  Sweep,
+  { readonly tick: Effect.Effect<SweepResult, ChainError | LedgerError> }
+>()("ai-mint-executor/executor/Sweep") {
+  static readonly layer = Layer.effect(
+    Sweep,
+    Effect.map(makeTick, (tick) => Sweep.of({ tick }))
+  )
+}
 
 /**
  * The sweep got a step further. Steps are pages, stages, and the questions that look for deposits: after a long pause
@@ -124,13 +121,13 @@ const noted = Effect.fnUntraced(function* <E, R>(sweep: Effect.Effect<SweepResul
 const getsOn = Progress.moved("check")
 
 /** Measures the stages of a sweep: what is told to have ended began when the one before it did. */
-const startStages = Effect.map(Clock.monotonicTimeNanos, (startNanos) => {
-  let sinceNanos = startNanos
+const startStages = Effect.gen(function* () {
+  const began = yield* Ref.make(yield* Clock.monotonicTimeNanos)
   return Effect.fnUntraced(function* (stage: Metrics.Stage) {
     const nowNanos = yield* Clock.monotonicTimeNanos
+    const sinceNanos = yield* Ref.getAndSet(began, nowNanos)
     yield* Metrics.stageEnded(stage, Number(nowNanos - sinceNanos) / 1e6)
     yield* getsOn
-    sinceNanos = nowNanos
   })
 })
 
@@ -149,18 +146,20 @@ const readOrders = Effect.fnUntraced(function* (cursor: Ref.Ref<WalletId | undef
 })
 
 /** The next wallets without an order that waits for money, one page a sweep, each round a minute after the last one. */
-const makeIdle = () => {
-  let cursor: WalletId | undefined
-  let nextRoundMs = 0
+const makeIdlePages = Effect.gen(function* () {
+  const next = yield* Ref.make<{ readonly cursor: WalletId | undefined; readonly roundMs: number }>({
+    cursor: undefined,
+    roundMs: 0
+  })
   return Effect.gen(function* () {
     const nowMs = yield* Clock.currentTimeMillis
-    if (cursor === undefined && nowMs < nextRoundMs) return []
-    if (cursor === undefined) nextRoundMs = nowMs + IDLE_EVERY_MS
+    const { cursor, roundMs } = yield* Ref.get(next)
+    if (cursor === undefined && nowMs < roundMs) return []
     const page = yield* (yield* TaskRepo).idlePage({ cursor, walletsMax: IDLE_WALLETS })
-    cursor = page.cursor
+    yield* Ref.set(next, { cursor: page.cursor, roundMs: cursor === undefined ? nowMs + IDLE_EVERY_MS : roundMs })
     return page.wallets
   })
-}
+})
 
 /** The last order of a wallet may end between the two reads: then both have it, and the first has what it owes. */
 const onceEach = (orders: ReadonlyArray<WalletOrders>): ReadonlyArray<WalletOrders> =>
@@ -227,15 +226,20 @@ const warnIfStale = Effect.fnUntraced(function* (block: Block) {
   )
 })
 
-/** Whether a wallet's deposits have been unreadable so long that its orders are paid by the balance alone. */
-const makePatience = () => {
-  const unread = new Map<WalletId, number>()
-  return (walletId: WalletId, isRead: boolean): boolean => {
-    const sweeps = isRead ? 0 : (unread.get(walletId) ?? 0) + 1
-    if (isRead) unread.delete(walletId)
-    else unread.set(walletId, sweeps)
-    return sweeps > SWEEPS_UNREAD_MAX
+/** In how many sweeps in a row the deposits of a wallet could not be read. */
+type SweepsUnread = ReadonlyMap<WalletId, number>
+
+const countUnread = (
+  before: SweepsUnread,
+  orders: ReadonlyArray<WalletOrders>,
+  known: ReadonlyMap<WalletId, DepositHistory>
+): SweepsUnread => {
+  const counts = new Map(before)
+  for (const { wallet } of orders) {
+    if (known.get(wallet.id)?.deposits === undefined) counts.set(wallet.id, (counts.get(wallet.id) ?? 0) + 1)
+    else counts.delete(wallet.id)
   }
+  return counts
 }
 
 /** Decides about every waiting order of these wallets by one look at the chain. */
@@ -243,10 +247,11 @@ const decide = Effect.fnUntraced(function* (
   orders: ReadonlyArray<WalletOrders>,
   { block, usdc, isPaused }: Balances,
   known: ReadonlyMap<WalletId, DepositHistory>,
-  mayGuess: ReturnType<typeof makePatience>
+  unread: Ref.Ref<SweepsUnread>
 ) {
   const { paymentTimeout } = yield* Settings
   const ledgerAheadMs = yield* Clocks.ledgerAheadMs
+  const sweepsUnread = yield* Ref.updateAndGet(unread, (before) => countUnread(before, orders, known))
   return orders.flatMap((ofWallet): ReadonlyArray<DecidedOrder> => {
     const { wallet, pending } = ofWallet
     const history = known.get(wallet.id) ?? NO_HISTORY
@@ -256,7 +261,7 @@ const decide = Effect.fnUntraced(function* (
       balance: usdc.get(wallet.agentAddress) ?? zero,
       block,
       isUsdcPaused: isPaused,
-      awaitsDeposits: !mayGuess(wallet.id, history.deposits !== undefined),
+      awaitsDeposits: (sweepsUnread.get(wallet.id) ?? 0) <= SWEEPS_UNREAD_MAX,
       ledgerAheadMs,
       paymentTimeoutMs: Duration.toMillis(paymentTimeout)
     }
