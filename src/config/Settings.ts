@@ -61,13 +61,13 @@ export interface SettingsShape {
 
 export class Settings extends Context.Service<Settings, SettingsShape>()("ai-mint-executor/config/Settings") {}
 
-/** `EX_CONFIG` of sysexits.h. pm2 is told not to restart on it: the same settings would only fail again. */
+/** `EX_CONFIG` of sysexits.h. pm2 is configured not to restart on it: the same settings would only fail again. */
 const EXIT_CODE = 78
 
 /**
  * What keeps the executor from starting: every key that is missing or wrong, and what it should be. Values are never
- * part of it, as they may be secrets. `layer` in `load.ts` has told the operator when this arrives, so the runtime
- * neither prints it again nor adds a stack.
+ * part of it, as they may be secrets. `layer` in `load.ts` has printed them by then, so the runtime neither prints
+ * them again nor adds a stack.
  */
 export class BadSettings extends Schema.TaggedError<BadSettings>()("BadSettings", {
   problems: Schema.Array(Schema.String)

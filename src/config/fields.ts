@@ -17,7 +17,7 @@ import type { LogFormat, MintProtocol } from "./Settings.ts"
 export type Field<A> = Schema.Codec<A, string>
 
 /**
- * A field that `parse` reads; it answers `undefined` to what it cannot use. The operator is then told what was
+ * A field that `parse` reads; it answers `undefined` to what it cannot use. The message then names what was
  * `expected` and never the text itself: it may be a secret, or a secret under the wrong key.
  */
 const field = <A>(expected: string, parse: (text: string) => A | undefined): Field<A> =>
@@ -265,7 +265,7 @@ export const stock: Field<ReadonlyMap<Address, ReadonlyArray<Address>>> = field(
   }
 )
 
-/** An offset such as `+08:00` is refused: Postgres reads its sign the other way round from everybody else. */
+/** An offset such as `+08:00` is refused: Postgres reads its sign the other way round. */
 export const timezone: Field<string> = field("the IANA name of a time zone, such as Europe/Berlin or UTC", (text) => {
   if (!/^[a-z]/i.test(text)) return undefined
   try {

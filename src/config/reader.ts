@@ -1,7 +1,7 @@
 import { Config, Effect, FileSystem, Option, Schema, SchemaIssue } from "effect"
 import type { Field } from "./fields.ts"
 
-/** Reads settings one by one and remembers what is wrong with them, so that all of it is told at once. */
+/** Reads settings one by one and remembers what is wrong with them, so that all of it is reported at once. */
 export interface Reader {
   /** In the order in which the keys were read. */
   readonly problems: ReadonlyArray<string>
@@ -29,7 +29,7 @@ const textOf = (raw: string): Option.Option<string> => {
 
 const firstIssue = SchemaIssue.makeFormatterStandardSchemaV1()
 
-/** The first sentence of an issue: `Schema` reports without the input unless told otherwise. */
+/** The first sentence of an issue: by default `Schema` reports without the input. */
 const explain = (error: Schema.SchemaError): string => firstIssue(error.issue).issues[0]?.message ?? "cannot be used"
 
 export const makeReader = (): Reader => {
@@ -92,7 +92,7 @@ export const makeReader = (): Reader => {
   }
 }
 
-/** Whoever writes the file decides which key is used. Where the disk says nothing about modes there is nothing to find. */
+/** Such a file would let any account choose the key. False where the disk has no modes. */
 const othersMayWrite = Effect.fnUntraced(function* (path: string) {
   const files = yield* FileSystem.FileSystem
   return yield* files.stat(path).pipe(

@@ -8,11 +8,11 @@ import { local } from "../config/Network.ts"
 import * as DevChain from "./DevChain.ts"
 import * as GuardedProcess from "./GuardedProcess.ts"
 
-/** The sandbox's chain did not start, or has ended though nobody stopped it. */
+/** The sandbox's chain did not start, or has ended by itself. */
 export class AnvilDied extends Schema.TaggedError<AnvilDied>()("AnvilDied", { message: Schema.String }) {}
 
 export interface AnvilOptions {
-  /** Used where it is free, else any other. Default: 8545, where every tool looks for a development chain. */
+  /** Used where it is free, else any other. Default: 8545, where every tool expects a development chain. */
   readonly port?: number
   /** A file that the chain is kept in between runs. Without it the chain ends with the scope. */
   readonly statePath?: string
@@ -113,7 +113,7 @@ export const lastRun = Effect.fn("Anvil.lastRun")(function* (
   return existsSync(genesisFileOf(statePath)) ? "lost" : "none"
 })
 
-/** Returns once anvil listens. Then whatever answers on its port is this one, and no other that was quicker. */
+/** Returns once anvil listens: then it is this anvil that answers on its port, and no other program that took it first. */
 const launch = Effect.fnUntraced(function* (options: AnvilOptions, genesisSeconds: number) {
   const { statePath } = options
   const port = yield* freePort(options.port ?? PORT)

@@ -3,8 +3,7 @@ import { encodeFunctionData, type Hex, maxUint256, parseAbi, parseEther } from "
 import type { Address, Bytes32 } from "../domain/Address.ts"
 import type { Usdc } from "../domain/Usdc.ts"
 import multicall3 from "./contracts/Multicall3.json" with { type: "json" }
-import { addressOf, FACTORY } from "./create2.ts"
-import { type Call, type DevChain, DevChainError, MULTICALL3, roles } from "./DevChain.ts"
+import { addressOf, type Call, type DevChain, DevChainError, FACTORY, MULTICALL3, roles } from "./DevChain.ts"
 import { mintTokenCreation, type TokenTerms } from "./mintToken.ts"
 import { setUpUsdc, USDC, usdcAbi, usdcParts } from "./usdcDeployment.ts"
 

@@ -2,7 +2,7 @@ import { Deferred, Effect, Schedule, Schema, type Scope } from "effect"
 import { type ChildProcess, execFileSync, spawn } from "node:child_process"
 import { existsSync, readFileSync, rmSync } from "node:fs"
 
-/** A guarded process is gone though nobody stopped it. */
+/** A guarded process ended by itself. */
 export class ProcessDied extends Schema.TaggedError<ProcessDied>()("ProcessDied", {
   name: Schema.String,
   /** As a shell gives it: 128 and the signal's number for a signal, 127 for a program that is not there. */
@@ -137,7 +137,7 @@ const start = (command: GuardedCommand, died: Deferred.Deferred<never, ProcessDi
   guard.stderr?.setEncoding("utf8").on("data", (text: string) => {
     said = (said + text).slice(-SAID_MAX)
   })
-  // Closing the pipe of a guard that is gone already is no fault of anybody.
+  // Closing the pipe of a guard that is gone already is no fault.
   guard.stdin?.on("error", () => {})
   const end = (exitCode: number, why: string) => {
     if (running.isStopping) return
@@ -162,7 +162,7 @@ const stop = (running: Running): Effect.Effect<void> =>
     Effect.timeoutOrElse({ duration: STOP_TIMEOUT_MS, orElse: () => Effect.sync(() => killSession(running.guard)) })
   )
 
-/** The guard leads its process group, so the negative pid reaches the program too; there may be nobody left in it. */
+/** The guard leads its process group, so the negative pid reaches the program too; the group may be empty by now. */
 const killSession = (guard: ChildProcess): void => {
   try {
     if (guard.pid !== undefined) process.kill(-guard.pid, "SIGKILL")

@@ -29,9 +29,9 @@ export interface MintServerOptions {
   readonly usdc: UsdcContract
   /** What is sold, and for how many base units of USDC a mint. */
   readonly tokens: ReadonlyArray<{ readonly address: Address; readonly pricePerMint: bigint }>
-  /** The account that settles payments and mints: it needs gas, must be the tokens' minter, and belongs to nobody else. */
+  /** The account that settles payments and mints: it needs gas, must be the tokens' minter, and no other program may use it. */
   readonly gasKey: Hex
-  /** Used where it is free, else any other. Default: 4021, where `SERVER_URL` looks by default. */
+  /** Used where it is free, else any other. Default: 4021, the default of `SERVER_URL`. */
   readonly port?: number
   /** Holds what each payment was made for (`mintRecords.ts`). Belongs to this server and this chain. */
   readonly dataDir: string

@@ -40,7 +40,7 @@ export interface PlacedOrder {
   readonly createdAt: Date
 }
 
-/** More would be read by nobody, and the page of a busy sandbox must stay small. */
+/** The answer of a busy sandbox must stay small. */
 const LATEST_MAX = 50
 
 /**

@@ -1,8 +1,9 @@
 import type { PgClient } from "@effect/sql-pg"
-import { Clock, Context, Duration, Effect, Layer, type Redacted, Schema } from "effect"
+import { Clock, Context, Duration, Effect, Layer, Redacted, Schema } from "effect"
 import type { SqlClient } from "effect/sql"
 import type { SqlError } from "effect/sql/SqlError"
-import { existsSync } from "node:fs"
+import { randomBytes } from "node:crypto"
+import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { local, type UsdcContract } from "../config/Network.ts"
 import type { Address } from "../domain/Address.ts"
@@ -10,7 +11,6 @@ import { type Usdc, usdc } from "../domain/Usdc.ts"
 import * as Anvil from "./Anvil.ts"
 import * as Contracts from "./Contracts.ts"
 import * as DevChain from "./DevChain.ts"
-import { encryptionKey } from "./encryptionKey.ts"
 import * as Faults from "./faults.ts"
 import * as MintServer from "./MintServer.ts"
 import * as OrderDesk from "./OrderDesk.ts"
@@ -52,7 +52,7 @@ interface Ports {
 /** The local network, and what the executor needs to know about it. */
 export interface Sandbox {
   readonly rpcUrl: string
-  /** The way to the chain on which faults can be switched on: for the executor, and nobody else. */
+  /** The way to the chain on which faults can be switched on: for the executor alone. */
   readonly faultyRpcUrl: string
   readonly serverUrl: string
   /** Where `/sandbox/orders` is: the mint server's URL, where that is the sandbox's. */
@@ -70,7 +70,7 @@ export interface Sandbox {
   readonly died: Effect.Effect<never, Anvil.AnvilDied>
 }
 
-/** 8545: anvil's own. 4021: where `SERVER_URL` looks by default. */
+/** 8545: anvil's own. 4021: the default of `SERVER_URL`. */
 const PORTS: Ports = { chain: 8545, mintServer: 4021 }
 
 const PRICE_PER_MINT = usdc(1_000_000n)
@@ -212,3 +212,21 @@ const shortGenesis = (chain: DevChain.DevChain) =>
   chain
     .ask("read block 0", (client) => client.getBlock({ blockNumber: 0n }))
     .pipe(Effect.map(({ hash }) => hash.slice(2, 10)))
+
+const KEY = "encryption-key"
+
+/** For its owner only. */
+const PRIVATE = 0o600
+
+/**
+ * The sandbox's `AGENT_ENCRYPTION_KEY`: made at the first start and kept, as the keys of agent wallets in a database
+ * that is kept are encrypted with it. 32 random bytes as 64 hex digits.
+ */
+const encryptionKey = (dataDir: string): Effect.Effect<Redacted.Redacted> =>
+  Effect.sync(() => {
+    const path = join(dataDir, KEY)
+    if (existsSync(path)) return Redacted.make(readFileSync(path, "utf8").trim())
+    const key = randomBytes(32).toString("hex")
+    writeFileSync(path, `${key}\n`, { mode: PRIVATE, flag: "wx" })
+    return Redacted.make(key)
+  })

@@ -215,7 +215,7 @@ const orders = HttpApiGroup.make("orders")
       success: OrderDetails,
       error: failures
     }),
-    /** By the order's id or, where it is among the latest, the first eight digits of it. Whatever its status is. */
+    /** By the order's id or, where it is among the latest, the first eight digits of it. In any status. */
     HttpApiEndpoint.post("pay", "/:order/pay", {
       params: { order: Schema.String },
       payload: NewPayment,

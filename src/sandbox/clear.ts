@@ -27,13 +27,13 @@ export const clear = Effect.fn("sandbox.clear")(function* (dataDir: string, say:
 /** Under the lock, so that no sandbox starts on what is being deleted. The marker goes last: a reset can be repeated. */
 const empty = Effect.fnUntraced(function* (dataDir: string, say: (text: string) => void) {
   yield* lock(dataDir).pipe(Effect.mapError(({ message }) => refusal(message)))
-  yield* untilNobodyWrites(dataDir, say)
+  yield* untilChainIsWritten(dataDir, say)
   yield* Effect.try({
     try: () => {
       const names = readdirSync(dataDir).filter((name) => name !== LOCK && name !== MARKER)
       for (const name of [...names, MARKER]) rmSync(join(dataDir, name), { recursive: true })
     },
-    catch: (error) => new NotCleared({ message: `Not all was deleted: ${wordsOf(error)}` })
+    catch: (error) => new NotCleared({ message: `Not all was deleted: ${messageOf(error)}` })
   })
 }, Effect.scoped)
 
@@ -41,7 +41,7 @@ const empty = Effect.fnUntraced(function* (dataDir: string, say: (text: string) 
 const LAST_RUN_TIMEOUT = "15 seconds"
 
 /** A sandbox that was killed a moment ago has a chain that is just being written, and would come back into the directory. */
-const untilNobodyWrites = Effect.fnUntraced(function* (dataDir: string, say: (text: string) => void) {
+const untilChainIsWritten = Effect.fnUntraced(function* (dataDir: string, say: (text: string) => void) {
   const pidFiles = readdirSync(dataDir).filter((name) => name.endsWith(".pid"))
   if (pidFiles.length === 0) return
   say("The last sandbox was killed. Waiting for what it left running...")
@@ -64,4 +64,4 @@ const removeFolder = (dataDir: string): void => {
 
 const refusal = (why: string): NotCleared => new NotCleared({ message: `Nothing was deleted. ${why}` })
 
-const wordsOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

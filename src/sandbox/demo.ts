@@ -17,26 +17,26 @@ import { executorOn } from "./run.ts"
 import { open, type Sandbox } from "./Sandbox.ts"
 import type { Order } from "./SandboxApi.ts"
 
-/** The story runs so many times faster than it is told: its 10 minutes take 15 seconds. */
+/** The scenarios run so many times faster than real time: 10 minutes take 15 seconds. */
 const SPEED = 40
 
-const told = (minutes: number, seconds = 0): Duration.Duration =>
+const scaled = (minutes: number, seconds = 0): Duration.Duration =>
   Duration.millis(((minutes * 60 + seconds) * 1000) / SPEED)
 
-/** How often the table is looked at for something to tell. */
+/** How often the table is looked at for a change. */
 const LOOK = Duration.millis(100)
 
 /** Longer than any of the scenarios takes. */
-const PATIENCE = Duration.seconds(50)
+const SCENARIO_MAX = Duration.seconds(50)
 
 /** The defaults, but for the pace. */
 const settings = load({ terminal: false }).pipe(
   Effect.provideService(
     ConfigProvider.ConfigProvider,
     ConfigProvider.fromEnvRecord({
-      CHECK_INTERVAL: String(Duration.toMillis(told(0, 10))),
-      MINT_INTERVAL: String(Duration.toMillis(told(0, 5))),
-      PAYMENT_TIMEOUT: String(Duration.toMillis(told(10))),
+      CHECK_INTERVAL: String(Duration.toMillis(scaled(0, 10))),
+      MINT_INTERVAL: String(Duration.toMillis(scaled(0, 5))),
+      PAYMENT_TIMEOUT: String(Duration.toMillis(scaled(10))),
       LOG_LEVEL: "WARN"
     })
   ),
@@ -47,15 +47,15 @@ interface Scenario {
   readonly number: number
   readonly title: string
   readonly quantity: number
-  /** When the person pays, by the time that is told. */
+  /** When the person pays, on the scaled clock. */
   readonly paidAfter: Duration.Duration | undefined
   readonly ends: "completed" | "cancelled"
 }
 
 const scenarios: ReadonlyArray<Scenario> = [
-  { number: 1, title: "created, paid at 0:05", quantity: 5, paidAfter: told(0, 5), ends: "completed" },
+  { number: 1, title: "created, paid at 0:05", quantity: 5, paidAfter: scaled(0, 5), ends: "completed" },
   { number: 2, title: "created, never paid", quantity: 3, paidAfter: undefined, ends: "cancelled" },
-  { number: 3, title: "created, paid at 9:00", quantity: 12, paidAfter: told(9), ends: "completed" }
+  { number: 3, title: "created, paid at 9:00", quantity: 12, paidAfter: scaled(9), ends: "completed" }
 ]
 
 const TIMEOUT_MESSAGE = "Payment timeout: No sufficient balance received within 15 seconds"
@@ -64,36 +64,36 @@ const TIMEOUT_MESSAGE = "Payment timeout: No sufficient balance received within 
 const play = Effect.fn("demo.play")(function* (sandbox: Sandbox, scenario: Scenario) {
   const { orderDesk, token, pricePerMint } = sandbox
   const startMs = yield* Clock.currentTimeMillis
-  const tell = Effect.fnUntraced(function* (words: string) {
+  const print = Effect.fnUntraced(function* (words: string) {
     const passedMs = ((yield* Clock.currentTimeMillis) - startMs) * SPEED
     yield* Console.log(`  ${duration(passedMs).padStart(7)}  order ${scenario.number}: ${words}`)
   })
   const order = yield* orderDesk.placeOrder({ token, pricePerMint, quantity: scenario.quantity })
-  yield* tell(`${scenario.quantity} mints for ${format(order.totalCost)} USDC, pending_payment`)
+  yield* print(`${scenario.quantity} mints for ${format(order.totalCost)} USDC, pending_payment`)
   const { paidAfter } = scenario
   if (paidAfter !== undefined) {
     const payment = Effect.andThen(
       orderDesk.pay(order.agentAddress, order.totalCost),
-      tell("the person's USDC is in a block")
+      print("the person's USDC is in a block")
     )
     yield* Effect.forkScoped(Effect.delay(payment, paidAfter))
   }
-  const end = yield* follow(sandbox, order, tell).pipe(Effect.timeoutOption(PATIENCE))
+  const end = yield* follow(sandbox, order, print).pipe(Effect.timeoutOption(SCENARIO_MAX))
   const faults = Option.isNone(end) ? ["it did not end"] : yield* inspect(sandbox, scenario, order, end.value)
   return faults.map((fault) => `order ${scenario.number}: ${fault}`)
 })
 
-/** Tells every change of the row until the order is closed. */
+/** Prints every change of the row until the order is closed. */
 const follow = Effect.fnUntraced(function* (
   { orderDesk }: Sandbox,
   { taskId }: PlacedOrder,
-  tell: (words: string) => Effect.Effect<void>
+  print: (words: string) => Effect.Effect<void>
 ) {
   let shown = "pending_payment, 0"
   while (true) {
     const order = yield* orderDesk.readOrder(taskId)
     const state = `${order.status}, ${order.mints_completed}`
-    if (state !== shown) yield* tell(`${order.status}, ${order.mints_completed} of ${order.quantity} minted`)
+    if (state !== shown) yield* print(`${order.status}, ${order.mints_completed} of ${order.quantity} minted`)
     if (order.status === "completed" || order.status === "cancelled" || order.status === "failed") return order
     shown = state
     yield* Effect.sleep(LOOK)
@@ -127,7 +127,7 @@ const inspect = Effect.fnUntraced(function* (sandbox: Sandbox, scenario: Scenari
 })
 
 const demo = Effect.gen(function* () {
-  yield* Console.log("AI Mint Executor, three scenarios on a local network: 10 minutes are told in 15 seconds.\n")
+  yield* Console.log("AI Mint Executor, three scenarios on a local network: 10 minutes in 15 seconds.\n")
   const dataDir = yield* Effect.acquireRelease(
     Effect.sync(() => mkdtempSync(join(tmpdir(), "ai-mint-demo-"))),
     (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))

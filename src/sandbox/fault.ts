@@ -66,8 +66,8 @@ const command = Command.make(
         Effect.mapError(({ message }) => new CliError.UserError({ cause: message }))
       )
     const show = ask((client) => client.show())
-    if (list || (Option.isNone(kind) && !off)) return yield* Console.log(describeAll(yield* show))
-    if (Option.isNone(kind)) return yield* Console.log(describeOn(yield* ask((client) => client.clear())))
+    if (list || (Option.isNone(kind) && !off)) return yield* Console.log(allLines(yield* show))
+    if (Option.isNone(kind)) return yield* Console.log(stateLines(yield* ask((client) => client.clear())))
     const { faults } = yield* show
     const others = faults.filter((fault) => fault.kind !== kind.value)
     const given = Object.entries(how).flatMap(([name, value]) =>
@@ -75,7 +75,7 @@ const command = Command.make(
     )
     const added = off ? [] : [{ kind: kind.value, ...Object.fromEntries(given) }]
     const payload = { faults: [...others, ...added] }
-    yield* Console.log(describeOn(yield* ask((client) => client.set({ payload }))))
+    yield* Console.log(stateLines(yield* ask((client) => client.set({ payload }))))
   })
 ).pipe(
   Command.withDescription("Makes something go wrong in the sandbox that runs: with its mint server, or with its node."),
@@ -89,29 +89,29 @@ const command = Command.make(
   ])
 )
 
-const describeOn = ({ faults, injected }: FaultsState): string => {
+const stateLines = ({ faults, injected }: FaultsState): string => {
   const counts = Object.entries(injected).map(([kind, count]) => `${kind} ${count}`)
   return [
     ...(faults.length === 0 ? ["✅ Nothing goes wrong on purpose."] : ["💥 Goes wrong from now on:"]),
-    ...faults.map((fault) => `   ${wordsOf(fault)}`),
+    ...faults.map((fault) => `   ${faultLine(fault)}`),
     ...(counts.length === 0 ? [] : [`Happened so far: ${counts.join(", ")}`])
   ].join("\n")
 }
 
 /** `settle-late, 2 times, ms 5000`. */
-const wordsOf = ({ kind, times, ...how }: FaultsState["faults"][number]): string => {
+const faultLine = ({ kind, times, ...how }: FaultsState["faults"][number]): string => {
   const left = times === undefined ? "until it is switched off" : times === 1 ? "once" : `${times} times`
   return [kind, left, ...Object.entries(how).map(([name, value]) => `${name} ${value}`)].join(", ")
 }
 
-const describeAll = (state: FaultsState): string => {
+const allLines = (state: FaultsState): string => {
   const kinds = Object.entries(state.kinds)
   const width = Math.max(...kinds.map(([kind]) => kind.length))
   return [
     "What can go wrong:",
     ...kinds.map(([kind, does]) => `   ${kind.padEnd(width)}  ${does}`),
     "",
-    describeOn(state)
+    stateLines(state)
   ].join("\n")
 }
 

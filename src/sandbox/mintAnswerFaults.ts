@@ -109,7 +109,7 @@ const beforehand = async (
 
 const OFFERS: ReadonlyArray<Kind> = ["price-higher", "other-payee", "other-asset", "other-chain"]
 
-/** Nobody's: neither a token nor USDC. */
+/** An address with no meaning: neither a token nor USDC. */
 const STRANGER = address(`0x${"ba".repeat(20)}`)
 
 /** An offer that asks for something else than it should. */

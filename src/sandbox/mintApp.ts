@@ -45,7 +45,7 @@ export const make = (options: MintAppOptions): Hono<Env> => {
   return (
     new Hono<Env>()
       .post("/api/mint/:token", limit, reads(desk), attends(options), takesPayment(options), (c) =>
-        // Official x402 lets nobody through without a payment.
+        // Official x402 lets no request through without a payment.
         run(answer(c, desk.deliver(c.var.order, c.var.payment as Payment)))
       )
       .notFound((c) => c.json({ error: "not found" }, 404))

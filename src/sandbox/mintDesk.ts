@@ -89,7 +89,7 @@ export const make = Effect.fn("MintDesk.make")(function* (
     }
     // Not settled yet, or its nonce is spent in another way: official x402 takes it, or says why not.
     if (!isPaid) return undefined
-    // Somebody took the payment to the chain before it came here. It is for the order that it comes with first.
+    // The payment was on chain before it came here. It is for the order that it comes with first.
     if (record === undefined) yield* orNotNow(records.add(recordOf(order, payment, settled.block)))
     return { settled, outcome: yield* Effect.result(deliverSettled(chain, order, payment, settled)) }
   })
@@ -151,7 +151,7 @@ const makeSupply = (chain: MintChain): Supply => {
   }
 }
 
-/** The ids of a payment's mints follow from it, so this may be done again after whatever went wrong. */
+/** The ids of a payment's mints follow from it, so this may be done again after any failure. */
 const deliverSettled = Effect.fnUntraced(
   function* (chain: MintChain, order: MintOrder, payment: Payment, settled: Settled) {
     const ids = mintIds(payment, order.quantity)

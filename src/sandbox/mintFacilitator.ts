@@ -62,10 +62,10 @@ export interface OnRecordOptions {
 
 /**
  * The facilitator, where a payment is checked and written down before it is settled: whenever a payment is on the chain
- * it is known what it is for. What nobody is selling, or what would not be taken, is not written down.
+ * it is known what it is for. What is not for sale, or would not be taken, is not written down.
  *
  * Whether it is settled the chain decides: settling may fail because another transaction with the same payment was
- * first, one of this server before it was killed or anybody's.
+ * first, one of this server before it was killed or of another program.
  */
 export const onRecord = (
   { chain, records, facilitator, run }: OnRecordOptions,

@@ -26,7 +26,7 @@ const isQuantity = Schema.is(Schema.Int.check(Schema.isBetween({ minimum: 1, max
 export const readOrder = (token: Address, body: unknown): Result.Result<MintOrder, string> => {
   if (!Schema.is(Body)(body)) return Result.fail('the body must be JSON: {"recipient": address, "quantity": number}')
   const recipient = typeof body.recipient === "string" ? parse(body.recipient) : undefined
-  // A token mints nothing to nobody, and would say so only after the payment.
+  // A token refuses to mint to the zero address, and would say so only after the payment.
   if (recipient === undefined || recipient === ZERO) return Result.fail("recipient must be an address, and not zero")
   if (!isQuantity(body.quantity)) return Result.fail(`quantity must be a whole number from 1 to ${QUANTITY_MAX}`)
   return Result.succeed({ token, recipient, quantity: body.quantity })
@@ -44,7 +44,7 @@ const decodePayload = Schema.decodeUnknownResult(
       value: Schema.String.check(Schema.isPattern(/^\d{1,78}$/)),
       nonce: Schema.String.check(Schema.isPattern(/^0x[0-9a-fA-F]{64}$/))
     }),
-    // The official facilitator takes a payload that has it for a Permit2 payment, whatever else is there.
+    // The official facilitator takes a payload that has it for a Permit2 payment, even where it has more fields.
     permit2Authorization: Schema.optionalKey(Schema.Never)
   })
 )
@@ -71,8 +71,8 @@ export const readPaymentHeader = (header: string): Result.Result<Payment, string
 const ID_FIELDS = [{ type: "address" }, { type: "bytes32" }, { type: "uint256" }] as const
 
 /**
- * The ids that a payment's mints have, in order: always the same ones, and the token mints an id once. So whatever is
- * tried again, after whatever failure, mints only what is missing.
+ * The ids that a payment's mints have, in order: always the same ones, and the token mints an id once. So a
+ * repetition, after any failure, mints only what is missing.
  */
 export const mintIds = ({ payer, nonce }: Payment, quantity: number): ReadonlyArray<Bytes32> =>
   Array.from({ length: quantity }, (_, index) =>

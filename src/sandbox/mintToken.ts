@@ -1,7 +1,6 @@
 import { concat, encodeAbiParameters, type Hex, parseAbi, parseEther } from "viem"
 import artifact from "./contracts/MintToken.json" with { type: "json" }
-import { type Creation, creationOf } from "./create2.ts"
-import { roles } from "./DevChain.ts"
+import { type Creation, creationOf, roles } from "./DevChain.ts"
 
 /** What the sandbox calls and reads of `contracts/MintToken.sol`. */
 export const mintTokenAbi = parseAbi([

@@ -30,7 +30,7 @@ const flags = {
   user: Flag.String("user").pipe(
     Flag.filter(isRecipient, () => allowed.user),
     Flag.optional,
-    Flag.withDescription("The address that orders and gets the tokens. Default: somebody who was never here before")
+    Flag.withDescription("The address that orders and gets the tokens. Default: a new person")
   ),
   dataDir: Flag.String("data-dir").pipe(
     Flag.withDefault(DATA_DIR),

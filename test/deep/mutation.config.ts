@@ -2,7 +2,7 @@ import { resolve } from "node:path"
 import type { Plugin } from "vite"
 import { defineConfig } from "vitest/config"
 import { database, rules } from "../../vitest.config.ts"
-import { patch } from "../simulation/patch.ts"
+import { patch } from "../simulation/mutations.ts"
 import { SQL_MUTATIONS } from "./sqlMutations.ts"
 
 const mutation = SQL_MUTATIONS.find(({ name }) => name === process.env["MUTATION"])

@@ -1,4 +1,4 @@
-import type { Patch } from "../simulation/patch.ts"
+import type { Patch } from "../simulation/mutations.ts"
 
 /** A mistake in the statements of the ledger, which its tests on a real database have to notice. */
 export interface SqlMutation {

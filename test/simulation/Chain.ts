@@ -8,7 +8,7 @@ import type { Timeline } from "./Timeline.ts"
 /** Between blocks, as on Base. */
 export const BLOCK_MS = 2_000
 
-/** 32 bytes that follow from a text, much faster than keccak256: nobody here minds which hash it is. */
+/** 32 bytes that follow from a text, much faster than keccak256: any hash serves here. */
 export const digest = (text: string): Bytes32 => `0x${createHash("sha256").update(text).digest("hex")}`
 
 /** USDC that moved. */
@@ -46,7 +46,7 @@ interface Stretch {
   readonly atMs: number
 }
 
-/** What became of an authorization that somebody put on chain. */
+/** What became of an authorization that was put on chain. */
 export type Settlement =
   | { readonly _tag: "done"; readonly tx: Bytes32 }
   | { readonly _tag: "reverted"; readonly why: string }
@@ -280,7 +280,7 @@ export class Chain {
     return tx
   }
 
-  /** Whoever has the wallet's key used the nonce for a transfer of their own. */
+  /** A thief with the wallet's key used the nonce for a transfer of their own. */
   useElsewhere(authorization: Authorization, block: number): boolean {
     const isFree = !this.#spent.has(authorization.from + authorization.nonce)
     if (

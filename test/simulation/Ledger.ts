@@ -11,7 +11,7 @@ import type { Process } from "./Process.ts"
 
 type Watch = (before: Tables, after: Tables, by: Process) => void
 
-/** The database of a run. It outlives the processes, and whoever watches sees every change that is committed. */
+/** The database of a run. It outlives the processes, and its watcher gets every change that is committed. */
 export class Ledger {
   readonly #real: MemoryLedger["Service"]
   readonly #watch: Watch

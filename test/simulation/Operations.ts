@@ -169,7 +169,7 @@ export class Operations {
     for (const process of [...this.#processes]) process.die("stopped for long")
   }
 
-  /** Whoever has the key of a wallet sends its money away, by a transfer like any other. */
+  /** A thief with the key of a wallet sends its money away, by a transfer like any other. */
   #steal(): void {
     const { chain, faults, ledger, thefts, trace } = this.#world
     if (!faults.strikes("money is taken with a stolen key")) return
@@ -220,7 +220,7 @@ export class Operations {
     })
   }
 
-  /** Everything works again, and somebody has put right what cannot put itself right. */
+  /** Everything works again, and a person has put right what cannot put itself right. */
   heal(): void {
     const { chain, faults, server, oracle, timeline, trace } = this.#world
     faults.isHealed = true

@@ -18,7 +18,7 @@ import { Process } from "./Process.ts"
 import type { Random } from "./random.ts"
 import type { World } from "./World.ts"
 
-/** How often somebody types what they could know to be refused, or decides before its time. */
+/** How often a person types what they could know to be refused, or decides before its time. */
 const CARELESSNESS = 0.3
 
 type Operation = Effect.Effect<unknown, { readonly message: string }, Tools>
@@ -29,7 +29,7 @@ interface Act {
   readonly operation: Operation
 }
 
-/** People who type commands: honest ones, who may be too early, too late, or typing the same as somebody else. */
+/** People who type commands: honest ones, who may be too early, too late, or typing the same as another person. */
 export class Operators {
   readonly #world: World
   readonly #random: Random
@@ -79,14 +79,10 @@ export class Operators {
     process.isOperator = true
     this.#processes.add(process)
     // People do not type at the full minute.
-    timeline.after(
-      this.#random.int(0, 50_000),
-      () => {
-        trace.say(process.name, act.typed)
-        command(this.#world, process, act.operation, () => faults.count(name))
-      },
-      { waiter: process }
-    )
+    process.at(timeline.nowMs + this.#random.int(0, 50_000), () => {
+      trace.say(process.name, act.typed)
+      command(this.#world, process, act.operation, () => faults.count(name))
+    })
   }
 
   #refund(): Act | undefined {
@@ -189,7 +185,7 @@ export class Operators {
     return scope && resumeOf(scope)
   }
 
-  /** Whatever was the matter is over. */
+  /** The trouble is over. */
   resumeAll(): void {
     for (const scope of this.#world.ledger.tables.pauses.keys()) this.#type("operator resumes", resumeOf(scope))
   }

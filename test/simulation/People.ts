@@ -89,7 +89,7 @@ export class People {
     trace.say("people", `order ${id.slice(0, 8)} of ${walletId.slice(0, 8)}: ${quantity} for ${totalCost}`)
   }
 
-  /** A trigger of somebody else keeps the row as it is: for ever, or for some minutes of its life. */
+  /** Another program's trigger keeps the row as it is: for ever, or for some minutes of its life. */
   #lock(id: TaskId): void {
     const { faults, timeline, unwritable } = this.#world
     const random = faults.random("row that cannot be written")

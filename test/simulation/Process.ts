@@ -1,9 +1,8 @@
 import { Effect } from "effect"
 import type { Bytes32 } from "../../src/domain/Address.ts"
 import type { Faults } from "./faults.ts"
-import type { Timeline, Waiter } from "./Timeline.ts"
+import type { Timeline } from "./Timeline.ts"
 import type { Trace } from "./Trace.ts"
-import { waitFor } from "./Runtime.ts"
 
 interface Surroundings {
   readonly timeline: Timeline
@@ -13,9 +12,10 @@ interface Surroundings {
 }
 
 /** One executor process: alive, frozen or dead, with a clock of its own and a node that it asks. */
-export class Process implements Waiter {
+export class Process {
   readonly name: string
   isDead = false
+  /** In milliseconds of the true time; in the past where it is not frozen. */
   frozenUntilMs = 0
   /** Its clock less the true time. */
   clockOffsetMs: number
@@ -48,6 +48,20 @@ export class Process implements Waiter {
     this.#around.onDeath(this)
   }
 
+  /**
+   * Does what concerns this process at that moment of the true time: later where it is frozen then, never where it is
+   * dead. Gives what takes it back.
+   */
+  at(atMs: number, action: () => void): () => void {
+    const { timeline } = this.#around
+    let takeBack = timeline.at(atMs, () => {
+      if (this.isDead) return
+      if (this.frozenUntilMs <= timeline.nowMs) return action()
+      takeBack = this.at(this.frozenUntilMs, action)
+    })
+    return () => takeBack()
+  }
+
   /** Between any two things that a process does it may die or stand still. */
   #checkpoint(where: string): Effect.Effect<void> {
     return Effect.suspend(() => {
@@ -62,7 +76,7 @@ export class Process implements Waiter {
         this.frozenUntilMs = timeline.nowMs + forMs
         trace.say(this.name, `freezes for ${forMs / 1000} s ${where}`)
       }
-      return this.frozenUntilMs > timeline.nowMs ? waitFor(timeline, this, 0) : Effect.void
+      return this.wait(this.frozenUntilMs - timeline.nowMs)
     })
   }
 
@@ -74,8 +88,9 @@ export class Process implements Waiter {
     )
   }
 
+  /** By the clock of the process, which its fibers have. */
   wait(ms: number): Effect.Effect<void> {
-    return ms <= 0 ? Effect.void : waitFor(this.#around.timeline, this, ms)
+    return ms <= 0 ? Effect.void : Effect.sleep(ms)
   }
 }
 

@@ -1,5 +1,6 @@
 import { type Clock, Duration, Effect, Scheduler } from "effect"
-import { Endless, type Timeline, type Waiter } from "./Timeline.ts"
+import { TestClock } from "effect/testing"
+import { Endless, type Timeline } from "./Timeline.ts"
 
 /** Fibers that go on so often in one moment never stop. */
 const ROUNDS_MAX = 100_000
@@ -30,9 +31,34 @@ export const makeScheduler = () => {
   return { scheduler, settle }
 }
 
-/** The clock of one process. It may be wrong; how long a sleep takes does not depend on it, as with a real one. */
-export const clockOf = (timeline: Timeline, waiter: Waiter & { readonly clockOffsetMs: number }): Clock.Clock => {
-  const currentTimeMillisUnsafe = () => timeline.nowMs + waiter.clockOffsetMs
+/** What a clock belongs to. */
+interface Owner {
+  /** What the clock shows, less the true time. */
+  readonly clockOffsetMs: number
+  /** Does it at that moment of the true time: later where the owner is frozen, never where it is dead. */
+  readonly at: (atMs: number, action: () => void) => () => void
+}
+
+interface Surroundings {
+  readonly timeline: Timeline
+  readonly scheduler: Scheduler.Scheduler
+}
+
+/**
+ * The clock of one process. Its sleeps are those of a `TestClock` of its own, which is moved whenever one of them ends:
+ * a frozen process is not moved, and wakes with all that ended meanwhile. It shows the true time and what the process is
+ * off by. A jump changes only that and is no `setTime`: a real sleep takes as long as it takes, whatever the clock shows,
+ * and a process that was frozen reads the time of now and not that at which its sleep should have ended.
+ */
+export const clockOf = (owner: Owner, { timeline, scheduler }: Surroundings): Clock.Clock => {
+  const bornMs = timeline.nowMs
+  // Its scope ends at once, and with it the warnings that it gives by the real clock.
+  const sleeps = Effect.runSync(Effect.scoped(TestClock.make()))
+  const behindMs = (): number => timeline.nowMs - bornMs - sleeps.currentTimeMillisUnsafe()
+  const move = (): void => {
+    if (behindMs() > 0) Effect.runFork(sleeps.setTime(timeline.nowMs - bornMs), { scheduler })
+  }
+  const currentTimeMillisUnsafe = () => timeline.nowMs + owner.clockOffsetMs
   const currentTimeNanosUnsafe = () => BigInt(Math.floor(currentTimeMillisUnsafe())) * 1_000_000n
   const monotonicTimeNanosUnsafe = () => BigInt(Math.floor(timeline.nowMs)) * 1_000_000n
   return {
@@ -42,15 +68,13 @@ export const clockOf = (timeline: Timeline, waiter: Waiter & { readonly clockOff
     currentTimeMillis: Effect.sync(currentTimeMillisUnsafe),
     currentTimeNanos: Effect.sync(currentTimeNanosUnsafe),
     monotonicTimeNanos: Effect.sync(monotonicTimeNanosUnsafe),
-    sleep: (duration) => waitFor(timeline, waiter, Duration.toMillis(duration))
+    sleep: (duration) => {
+      const ms = Duration.toMillis(duration)
+      if (!Number.isFinite(ms)) return Effect.never
+      return Effect.suspend(() => {
+        const takeBack = owner.at(timeline.nowMs + ms, move)
+        return Effect.onInterrupt(sleeps.sleep(Duration.millis(behindMs() + ms)), () => Effect.sync(takeBack))
+      })
+    }
   }
 }
-
-/** Ends when so much true time has passed: later for a process that is frozen meanwhile, and never for a dead one. */
-export const waitFor = (timeline: Timeline, waiter: Waiter, ms: number): Effect.Effect<void> =>
-  Number.isFinite(ms)
-    ? Effect.callback<void>((resume) => {
-        const takeBack = timeline.after(ms, () => resume(Effect.void), { waiter })
-        return Effect.sync(takeBack)
-      })
-    : Effect.never

@@ -62,10 +62,10 @@ export class MintServer {
   }
 
   /** A paid order has arrived. */
-  receive(order: MintOrder, payment: SignedAuthorization, told: Reply): void {
+  receive(order: MintOrder, payment: SignedAuthorization, answer: Reply): void {
     const { faults, timeline } = this.#world
     const isMute = (this.#isMute && !faults.isHealed) || faults.strikes("payment is never answered")
-    const reply: Reply = isMute ? () => {} : told
+    const reply: Reply = isMute ? () => {} : answer
     if (timeline.nowMs < this.#world.serverOutageUntilMs) return reply(unclear("the server answered 503"))
     if (faults.strikes("server refuses")) return reply(refused("the server answered 400: order refused"))
     const key = this.#traits.knowsByNonce ? payment.nonce : payment.signature
@@ -186,7 +186,7 @@ export class MintServer {
     }
   }
 
-  /** Trouble is over: mints whatever was paid, by any way, and never minted. */
+  /** Trouble is over: mints what was paid, in any way, and never minted. */
   repair(sent: Iterable<{ readonly order: MintOrder; readonly payment: SignedAuthorization }>): void {
     const { chain } = this.#world
     const minted = new Set(chain.mints.map(({ nonce }) => nonce))

@@ -1,25 +1,17 @@
-/** What may happen to something that waits for time to pass: a dead one never sees it, a frozen one sees it later. */
-export interface Waiter {
-  readonly isDead: boolean
-  /** In milliseconds of the true time; in the past where it is not frozen. */
-  readonly frozenUntilMs: number
-}
-
 /** So many things in one moment are a circle. */
 const AT_ONCE_MAX = 20_000
 
-/** Somebody does something again and again, and no time passes. */
+/** The same happens again and again, and no time passes. */
 export class Endless extends Error {
-  override readonly message = "somebody does the same for ever and no time passes"
+  override readonly message = "the same happens for ever and no time passes"
 }
 
 /** What happens at one moment. */
 interface Entry {
   readonly atMs: number
-  /** The chain moves before everybody else of the same moment: who looks at a block sees all of it. */
+  /** The chain moves before everything else of the same moment: a read of a block sees all of it. */
   readonly rank: 0 | 1
   readonly sequence: number
-  readonly waiter: Waiter | undefined
   readonly action: () => void
   isCancelled: boolean
 }
@@ -45,12 +37,11 @@ export class Timeline {
   }
 
   /** Gives what takes it back. */
-  at(atMs: number, action: () => void, options: { readonly waiter?: Waiter; readonly isChain?: boolean } = {}) {
+  at(atMs: number, action: () => void, options: { readonly isChain?: boolean } = {}) {
     const entry: Entry = {
       atMs: Math.max(atMs, this.nowMs),
       rank: options.isChain === true ? 0 : 1,
       sequence: this.#sequence++,
-      waiter: options.waiter,
       action,
       isCancelled: false
     }
@@ -60,8 +51,8 @@ export class Timeline {
     }
   }
 
-  after(ms: number, action: () => void, options: { readonly waiter?: Waiter } = {}) {
-    return this.at(this.nowMs + ms, action, options)
+  after(ms: number, action: () => void) {
+    return this.at(this.nowMs + ms, action)
   }
 
   /** Lets everything happen up to `endMs`, or until `isDone` after something has. */
@@ -74,23 +65,16 @@ export class Timeline {
         return
       }
       this.#pop()
-      if (entry.isCancelled || entry.waiter?.isDead === true) continue
+      if (entry.isCancelled) continue
       this.#atOnce = entry.atMs > this.nowMs ? 0 : this.#atOnce + 1
       if (this.#atOnce > AT_ONCE_MAX) throw new Endless()
       this.nowMs = Math.max(this.nowMs, entry.atMs)
-      const { waiter, action } = entry
-      if (waiter !== undefined && waiter.frozenUntilMs > this.nowMs) {
-        this.#push({ ...entry, atMs: waiter.frozenUntilMs, sequence: this.#sequence++ }, entry)
-        continue
-      }
-      action()
+      entry.action()
       this.settle()
     }
   }
 
-  #push(entry: Entry, instead?: Entry): void {
-    // Whoever holds the old entry must still be able to take the new one back.
-    const pushed = instead === undefined ? entry : Object.assign(instead, entry)
+  #push(pushed: Entry): void {
     const heap = this.#heap
     let index = heap.length
     heap.push(pushed)

@@ -21,7 +21,7 @@ const START_MS = Date.UTC(2026, 0, 1)
 const ENCRYPTION_KEY = "5ec7e7".repeat(11).slice(0, 64)
 const DATABASE_PASSWORD = "swordfish-of-the-database"
 
-/** What was taken by whoever got hold of a key: no fault of an executor. */
+/** What a thief took with a stolen key: no fault of an executor. */
 export class Thefts {
   readonly account = address("0x7e1ef00000000000000000000000000000000bad")
   readonly nonces = new Set<string>()
@@ -58,7 +58,7 @@ export class World {
   readonly oracle: Oracle
   readonly confirmations: number
   readonly tokens: ReadonlyArray<Address>
-  /** Orders that a trigger of somebody else keeps from being changed. */
+  /** Orders that another program's trigger keeps from being changed. */
   readonly unwritable = new Set<TaskId>()
   readonly logLines: Array<string> = []
   rpcOutageUntilMs = 0

@@ -17,7 +17,7 @@ import type { World } from "./World.ts"
 /** What a command of `src/operator/` needs. */
 export type Tools = DecisionRepo | TaskRepo | ChainClient | KeyCustody | Settings | SecureRandom.SecureRandom
 
-/** Chance that looks secure and follows from the seed. */
+/** In place of secure chance: follows from the seed. */
 const randomOf = ({ random }: World, { name }: Process) => {
   const bytes = random.fork(`secure random of ${name}`)
   return SecureRandom.make((size) => Uint8Array.from({ length: size }, () => bytes.int(0, 255)))
@@ -38,7 +38,7 @@ export const command = <A, E extends { readonly message: string }>(
   const tools = Layer.mergeAll(outside, decisions(world, process), random, log).pipe(Layer.provideMerge(settings))
   const program = operation.pipe(
     Effect.provide(tools, { local: true }),
-    Effect.provideService(Clock.Clock, clockOf(world.timeline, process)),
+    Effect.provideService(Clock.Clock, clockOf(process, world)),
     Effect.withTracerEnabled(false)
   )
   Effect.runFork(program, { scheduler: world.scheduler }).addObserver((exit) => {

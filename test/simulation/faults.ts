@@ -154,7 +154,7 @@ export class Faults {
     return true
   }
 
-  /** Whether somebody tries it now. It counts when it is done. */
+  /** Whether it is tried now. It counts when it is done. */
   draws(name: Fault, weight = 1): boolean {
     const rate = this.#rates.get(name) ?? 0
     return !this.isHealed && rate > 0 && this.#streams.get(name)!.chance(rate * weight)

@@ -32,7 +32,7 @@ export const launch = (world: World, process: Process, maxBatchSize: number) => 
   )
   const program = loops.pipe(
     Effect.provide(wiring, { local: true }),
-    Effect.provideService(Clock.Clock, clockOf(world.timeline, process)),
+    Effect.provideService(Clock.Clock, clockOf(process, world)),
     Effect.withTracerEnabled(false)
   )
   const fiber = Effect.runFork(program, { scheduler: world.scheduler })
@@ -43,7 +43,7 @@ export const launch = (world: World, process: Process, maxBatchSize: number) => 
   return fiber
 }
 
-/** Keeps what a process logs, and looks for what no log should have. */
+/** Keeps what a process logs, and checks it for what no log should have. */
 export const onLog = ({ logLines, oracle, trace }: World, process: Process, lines: string): void => {
   if (process.isDead) return
   for (const line of lines.trimEnd().split("\n")) {

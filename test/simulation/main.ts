@@ -3,8 +3,7 @@ import { mutation, wasPatched } from "./mutant.ts"
 import { type Fault, FAULT_NAMES } from "./faults.ts"
 import type { Invariant } from "./oracle/Oracle.ts"
 import { Report } from "./report.ts"
-import { type Outcome, run } from "./run.ts"
-import { shrink } from "./shrink.ts"
+import { type Outcome, run, shrink } from "./run.ts"
 
 const { values } = parseArgs({
   options: {
@@ -18,7 +17,7 @@ const { values } = parseArgs({
     trace: { type: "boolean", default: false },
     /** Goes on after a violation. */
     "keep-going": { type: "boolean", default: false },
-    /** Looks for the smallest set of faults that breaks it too. */
+    /** Searches for the smallest set of faults that breaks it too. */
     shrink: { type: "boolean", default: false },
     /** Only these kinds of fault. */
     only: { type: "string", multiple: true },

@@ -60,14 +60,10 @@ export const minter = (world: World, process: Process): Layer.Layer<Minter> => {
         const answer = (said: PaymentAnswer) => {
           if (isAnswered) return
           isAnswered = true
-          timeline.after(
-            world.latencyMs(),
-            () => {
-              trace.say(process.name, `hears ${said._tag}${said._tag === "Accepted" ? "" : `: ${said.reason}`}`)
-              resume(Effect.succeed(said))
-            },
-            { waiter: process }
-          )
+          process.at(timeline.nowMs + world.latencyMs(), () => {
+            trace.say(process.name, `hears ${said._tag}${said._tag === "Accepted" ? "" : `: ${said.reason}`}`)
+            resume(Effect.succeed(said))
+          })
         }
         timeline.after(MINT_TIMEOUT_MS, () => answer({ _tag: "Unclear", reason: "no answer within 60 seconds" }))
         if (faults.strikes("payment lost before settlement")) {

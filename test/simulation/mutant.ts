@@ -1,8 +1,7 @@
 import { registerHooks } from "node:module"
 import { pathToFileURL } from "node:url"
 import { resolve } from "node:path"
-import { type Mutation, MUTATIONS } from "./mutations.ts"
-import { type Patch, patch } from "./patch.ts"
+import { type Mutation, MUTATIONS, type Patch, patch } from "./mutations.ts"
 
 // Loaded before everything else (`node --import ./test/simulation/mutant.ts …`): production code gets the mistake that
 // `--mutation` names, as a text, when the simulator loads the file.

@@ -51,7 +51,7 @@ const eachOnce = <A extends Place>(logs: ReadonlyArray<A>): ReadonlyArray<A> => 
   )
 }
 
-/** Mints of one transaction are told apart by their number alone, as far as its logs are there. */
+/** Mints of one transaction differ in their number alone, as far as its logs are there. */
 const numbered = (events: ReadonlyArray<MintEvent>): ReadonlyArray<Mint> =>
   [...Map.groupBy(events, ({ tx }) => tx).values()].flatMap((ofOne) =>
     ofOne.map(({ tx, logIndex, block }, part) => ({ tx, part, logIndex, block: BigInt(block) }))
@@ -134,12 +134,12 @@ export const nodes = (world: World, process: Process): Layer.Layer<ChainClient> 
 
   /** By the contract of `ChainClient`, another node is asked where the logs come to less than the balance says. */
   const fullest = (logs: ReadonlyArray<Transfer>, of: "from" | "to", atLeast: TransferQuery["atLeast"]) => {
-    const told = shown(logs)
+    const known = shown(logs)
     const isShort = [...(atLeast ?? [])].some(
-      ([wallet, amount]) => sum(told.filter((log) => log[of] === wallet).map((log) => usdc(log.amount))) < amount
+      ([wallet, amount]) => sum(known.filter((log) => log[of] === wallet).map((log) => usdc(log.amount))) < amount
     )
-    const other = isShort ? shown(logs) : told
-    return other.length > told.length ? other : told
+    const other = isShort ? shown(logs) : known
+    return other.length > known.length ? other : known
   }
 
   const withHash = (outcome: AuthorizationOutcome): AuthorizationOutcome =>
@@ -176,9 +176,9 @@ export const nodes = (world: World, process: Process): Layer.Layer<ChainClient> 
           .mintsOf(token, recipient)
           .filter((mint) => BigInt(mint.block) >= fromBlock && mint.block <= block)
         // One node of the list has them all, up to where there are logs.
-        const told = everywhere ? mints.filter(({ block }) => hasLogsOf(block)) : shown(mints)
-        if (told.length >= mints.length) process.looked.set(token + recipient, block)
-        return numbered(told).map((mint) => ({ ...mint, blockHash: chain.hashAt(Number(mint.block)) }))
+        const known = everywhere ? mints.filter(({ block }) => hasLogsOf(block)) : shown(mints)
+        if (known.length >= mints.length) process.looked.set(token + recipient, block)
+        return numbered(known).map((mint) => ({ ...mint, blockHash: chain.hashAt(Number(mint.block)) }))
       }),
     findDeposits: ({ wallets, fromBlock, toBlock, atLeast }) =>
       ask("find deposits", () => {

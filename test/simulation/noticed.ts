@@ -25,5 +25,5 @@ export const noticed = ({ name, withinSeeds }: Mutation): Notice => {
     if (notice.seed === undefined || firstBroken(notice.seed, 1, []).seed === undefined) return notice
     seed = notice.seed + 1
   }
-  return { seed: undefined, said: "whatever breaks, breaks without it as well" }
+  return { seed: undefined, said: "every seed that breaks, breaks without it as well" }
 }

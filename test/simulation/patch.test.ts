@@ -1,8 +1,7 @@
 import { readFileSync } from "node:fs"
 import { assert, describe, it } from "vitest"
 import { SQL_MUTATIONS } from "../deep/sqlMutations.ts"
-import { MUTATIONS } from "./mutations.ts"
-import { patch } from "./patch.ts"
+import { MUTATIONS, patch } from "./mutations.ts"
 
 describe("a mutation", () => {
   it("still finds every place that it changes", () => {

@@ -13,7 +13,7 @@ const lost = (operation: string, detail: string) => new LedgerError({ reason: "U
 const late = (operation: string) => new LedgerError({ reason: "Timeout", operation, detail: "no answer" })
 
 const refused = (operation: string) =>
-  new LedgerError({ reason: "Rejected", operation, detail: "a trigger of somebody else says no" })
+  new LedgerError({ reason: "Rejected", operation, detail: "another program's trigger refuses it" })
 
 /** Columns of a change that are ours, beside the row of the order. */
 const OURS = new Set(["nextActionAtMs", "refusal", "stalledSinceMs"])

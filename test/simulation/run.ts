@@ -11,7 +11,7 @@ const HOUR_MS = 3_600_000
 /** How long after the last fault every task must have come to its end: the longest window, pause and patience together. */
 const HEALING_MS = 4 * HOUR_MS
 
-/** So long after the last fault somebody may still pay, or something come to light. */
+/** So long after the last fault a person may still pay, or something come to light. */
 const CALM_MS = HOUR_MS / 30
 
 export interface RunOptions {
@@ -38,7 +38,7 @@ export interface Outcome {
 
 /** One life of the platform, from its seed. */
 export const run = (options: RunOptions): Outcome => {
-  // Nobody reads the stacks of what goes wrong on purpose, and making them takes time.
+  // The stacks of what goes wrong on purpose are not needed, and making them takes time.
   const { stackTraceLimit } = Error
   Error.stackTraceLimit = 0
   try {
@@ -79,4 +79,18 @@ const live = ({ seed, hours, only, ignored }: RunOptions): Outcome => {
     steps: oracle.steps,
     tasks
   }
+}
+
+/**
+ * The kinds of fault that a violation needs: each is left out in turn, and stays out where the same invariant breaks
+ * without it. Every kind has chance of its own, so that leaving one out changes little else.
+ */
+export const shrink = (outcome: Outcome, again: (only: ReadonlySet<Fault>) => Outcome): ReadonlySet<Fault> => {
+  const invariant = outcome.violations[0]?.invariant
+  let needed: ReadonlySet<Fault> = new Set(FAULT_NAMES.filter((name) => (outcome.faults.get(name) ?? 0) > 0))
+  for (const name of needed) {
+    const fewer = new Set([...needed].filter((other) => other !== name))
+    if (again(fewer).violations[0]?.invariant === invariant) needed = fewer
+  }
+  return needed
 }

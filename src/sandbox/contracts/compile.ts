@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url"
 
 /**
  * Compiles the sandbox's own contract: `node src/sandbox/contracts/compile.ts` rewrites `MintToken.json`, which is
- * committed, so that nobody waits for a compiler at the start.
+ * committed, so that the start needs no compiler.
  */
 
 export interface Artifact {

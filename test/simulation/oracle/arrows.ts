@@ -7,7 +7,7 @@ import {
 import type { RefundStatus } from "../../../src/domain/Refund.ts"
 import type { Status } from "../../../src/domain/Task.ts"
 
-/** The arrows of section 1 of the product contract, told again here: a mistake in the program must not be ours too. */
+/** The arrows of the product contract, written again here: a mistake in the program must not be ours too. */
 const TASK_ARROWS: Record<Status, ReadonlyArray<Status>> = {
   pending_payment: ["funded", "cancelled"],
   funded: ["processing", "failed"],

@@ -14,7 +14,7 @@ const nameOf = (batch: Batch): string => `batch ${batch.taskId.slice(0, 8)}/${ba
 /** What must not change once a batch is cut. */
 const FIXED = ["walletId", "firstMint", "quantity", "amount", "token", "payer", "payTo", "recipient", "nonce"] as const
 
-/** Looks at every batch that a transaction wrote. */
+/** Checks every batch that a transaction wrote. */
 export const watchBatches = (oracle: Oracle, before: Tables, after: Tables): void => {
   for (const [key, batch] of after.batches) {
     const old = before.batches.get(key)
@@ -51,7 +51,7 @@ const onCut = (oracle: Oracle, batch: Batch, after: Tables, before: Tables): voi
 const batchesOf = ({ batches }: Tables, taskId: string) =>
   [...batches.values()].filter((batch) => batch.taskId === taskId)
 
-/** Mints are bought again only when nobody can ever pay for them under the nonce that they had. */
+/** Mints are bought again only when no payment for them is possible any more under the nonce that they had. */
 const checkReplaced = (oracle: Oracle, batch: Batch, before: Tables, after: Tables): void => {
   const { chain, thefts } = oracle.world
   const old = batchesOf(before, batch.taskId).find(
@@ -91,14 +91,14 @@ const checkPaid = (oracle: Oracle, batch: Batch): void => {
 /** What is given up must be impossible by now. */
 const checkVoid = (oracle: Oracle, old: Batch): void => {
   const { chain, thefts } = oracle.world
-  // Whoever has the key may cancel a nonce or use it for something else when its window has lapsed, too.
+  // A thief with the key may cancel a nonce or use it for something else after its window has lapsed, too.
   const isPaid = chain.outcome(old.payer, old.nonce)._tag === "Used" && !thefts.nonces.has(old.payer + old.nonce)
   if (isPaid) oracle.report("I2", `${nameOf(old)} is given up, and it is paid`)
   const untilMs = (old.window?.validBefore ?? 0) * 1000
   if (chain.timeOf(chain.head) < untilMs) oracle.report("I2", `${nameOf(old)} is given up while it can still be paid`)
 }
 
-/** Whatever is not final says what it waits for, and until when. */
+/** Every row that is not final says what it waits for, and until when. */
 const checkRow = (oracle: Oracle, batch: Batch): void => {
   const { status, nextActionAtMs, reason } = batch
   const isWaiting = status === "signed" || status === "accepted" || status === "unknown" || status === "paid"

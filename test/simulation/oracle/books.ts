@@ -9,7 +9,7 @@ const nameOf = ({ agentAddress }: Pick<StoredWallet, "agentAddress">): string =>
 
 const wordsFor = ({ amount, tx, block }: Transfer): string => `${amount} in ${short(tx)} of block ${block}`
 
-/** Looks at every deposit that a transaction recorded, and at every wallet whose books it moved or that it stopped. */
+/** Checks every deposit that a transaction recorded, and at every wallet whose books it moved or that it stopped. */
 export const watchBooks = (oracle: Oracle, before: Tables, after: Tables): void => {
   if (before.deposits.size !== after.deposits.size) {
     for (const [key, deposit] of after.deposits) if (!before.deposits.has(key)) checkRecorded(oracle, deposit)
@@ -105,12 +105,12 @@ const onStopped = (oracle: Oracle, wallet: StoredWallet, tables: Tables, reason:
   const known = noncesOf(tables)
   const spent = spendingOf(world, wallet.agentAddress as Address)
   if (spent.some((transfer) => BigInt(transfer.block) > openedBlock && isStray(oracle, tables, known, transfer))) return
-  oracle.report("I12", `${nameOf(wallet)} is stopped, and nobody took anything: ${reason}`)
+  oracle.report("I12", `${nameOf(wallet)} is stopped, and nothing was taken: ${reason}`)
 }
 
 /**
  * What is wrong with the deposits and the books of wallets that are open: each deposit since the books were opened is
- * recorded as the chain has it, the books come to the balance, and what nobody can explain has stopped its wallet.
+ * recorded as the chain has it, the books come to the balance, and what is unexplained has stopped its wallet.
  */
 export const unsettledBooks = (world: World): ReadonlyArray<string> => {
   const { tables } = world.ledger
@@ -128,7 +128,7 @@ export const unsettledBooks = (world: World): ReadonlyArray<string> => {
     const stray = owesNothing(tables, wallet) ? spent.find(isUnknown) : undefined
     const said = [
       ...differences(world, tables, wallet, arrived, openedBlock),
-      ...(stray === undefined ? [] : [`${wordsFor(stray)} left and nobody noticed`]),
+      ...(stray === undefined ? [] : [`${wordsFor(stray)} left unnoticed`]),
       ...unevenBy(
         world.chain.balance(agent),
         bookBalance,

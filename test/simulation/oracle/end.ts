@@ -15,14 +15,14 @@ const isTerminal = ({ status }: StoredTask): boolean =>
 const isHeld = (tables: Tables, { id, walletId }: StoredTask): boolean =>
   tables.taskStates.get(id)?.heldAtMs !== undefined || tables.walletStates.get(walletId)?.stoppedReason !== undefined
 
-/** A thief's transfer that looks like the payment of a batch: nobody will ever mint for it. */
+/** A thief's transfer like the payment of a batch: it will never be minted for. */
 const isRobbed = ({ thefts }: World, tables: Tables, { id }: StoredTask): boolean =>
   [...tables.batches.values()].some(
     ({ taskId, status, payer, nonce }) => taskId === id && status === "paid" && thefts.nonces.has(payer + nonce)
   )
 
 /**
- * Money of its wallet went by the nonce of a planned batch that nobody looks at, as its task is held: until a person
+ * Money of its wallet went by the nonce of a planned batch that is not followed, as its task is held: until a person
  * decides that one, more is missing than anything explains, and nothing of the wallet is cancelled.
  */
 const isOverdrawn = ({ thefts }: World, tables: Tables, { walletId, status }: StoredTask): boolean =>
@@ -137,7 +137,7 @@ const openRefunds = ({ chain, thefts }: World, { refunds, walletStates }: Tables
     return status === "signed" || (status === "planned" && walletStates.get(walletId)?.stoppedReason === undefined)
   })
 
-/** Looks at everything once more when all is over. Gives how many tasks ended how. */
+/** Checks everything once more at the end. Gives how many tasks ended how. */
 export const checkEnd = (world: World): ReadonlyMap<string, number> => {
   const { ledger, oracle } = world
   const tables = ledger.tables
@@ -176,11 +176,11 @@ const checkMints = (oracle: Oracle, tables: Tables, task: StoredTask): void => {
   )
   const name = `task ${task.id.slice(0, 8)}`
   if (isDecided(tables, task)) return checkDecided(oracle, task, minted)
-  // After a reorganisation a batch of it may be held, and what then leaves the chain as well stays counted: a person looks.
+  // After a reorganisation a batch of it may be held, and what then leaves the chain as well stays counted: a person decides.
   if (task.status === "completed" && batchesOf(tables, task.id).some(({ status }) => status === "held")) return
   // After a restore the ledger may have forgotten orders altogether, and mints of theirs may be anybody's.
   if (isHeld(tables, task) || (oracle.restores > 0 && task.status !== "completed")) return
-  // Those cannot be told from the order's.
+  // Those cannot be distinguished from the order's.
   const others = direct + lateMints(oracle, tables, task)
   const isCounted = others > 0 ? task.mintsCompleted <= made + others : made === task.mintsCompleted
   if (!isCounted && !oracle.world.unwritable.has(task.id)) {
@@ -204,7 +204,7 @@ const lateMints = ({ owners, world }: Oracle, { batches }: Tables, { token, user
 const isDecided = ({ batches }: Tables, { id }: StoredTask): boolean =>
   [...batches.values()].some(({ taskId, status }) => taskId === id && status === "resolved")
 
-/** Whatever people said: no more is minted than was ordered, out of what was paid for. */
+/** Under any decisions of people no more is minted than was ordered, out of what was paid for. */
 const checkDecided = (oracle: Oracle, { id, quantity }: StoredTask, minted: ReadonlyArray<MintEvent>): void => {
   const { chain, thefts } = oracle.world
   const isPaid = (transfer: Transfer) => transfer.nonce !== undefined && !thefts.has(transfer)

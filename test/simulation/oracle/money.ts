@@ -119,7 +119,7 @@ const isStarving = (oracle: Oracle, task: StoredTask, nonce: Transfer["nonce"]):
   return refund !== undefined && oracle.restores === 0 && refund.askedAtMs > task.createdAtMs
 }
 
-/** What is certainly left of early money: whatever is spent or owed was taken from it first. */
+/** What is certainly left of early money: all that is spent or owed was taken from it first. */
 const leftOf = (
   oracle: Oracle,
   tables: Tables,
@@ -156,7 +156,7 @@ const isMeantFor = (
   if (left >= others.reduce((sum, { totalCost }) => sum + totalCost, task.totalCost)) return true
   const exactly = (one: StoredTask) =>
     early.filter(({ amount, timeMs }) => amount === one.totalCost && one.createdAtMs <= timeMs + CLOCKS_DIFFER_MS)
-  // As many deposits of exactly this amount as tasks that cost it: then nobody else had a right to one.
+  // As many deposits of exactly this amount as tasks that cost it: then no other task had a right to one.
   const alike = [...tables.tasks.values()].filter(
     ({ id, walletId, totalCost, status }) =>
       walletId === task.walletId && totalCost === task.totalCost && (status !== "cancelled" || oracle.funded.has(id))

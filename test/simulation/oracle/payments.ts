@@ -5,7 +5,7 @@ import { short } from "../Trace.ts"
 import { windowKey } from "./batches.ts"
 import type { Oracle } from "./Oracle.ts"
 
-/** Looks at a payment at the moment at which it leaves a process. */
+/** Checks a payment at the moment at which it leaves a process. */
 export const checkPayment = (
   oracle: Oracle,
   process: Process,

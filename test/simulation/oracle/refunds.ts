@@ -10,7 +10,7 @@ import { checkOwed } from "./money.ts"
 import type { Oracle } from "./Oracle.ts"
 import { checkMayPay } from "./pauses.ts"
 
-/** A refund as it was asked for, whatever becomes of its row. */
+/** A refund as it was asked for, even where its row is gone. */
 export interface AskedRefund {
   readonly id: string
   readonly walletId: WalletId
@@ -26,7 +26,7 @@ const nameOf = (refund: Pick<Refund, "id">): string => `refund ${refund.id.slice
 /** What must not change once a refund is asked for. */
 const FIXED = ["walletId", "payer", "payTo", "amount", "nonce"] as const
 
-/** Looks at every refund that a transaction wrote. */
+/** Checks every refund that a transaction wrote. */
 export const watchRefunds = (oracle: Oracle, before: Tables, after: Tables): void => {
   if (before.refunds === after.refunds) return
   for (const [id, refund] of after.refunds) {
@@ -85,7 +85,7 @@ const checkVoid = (oracle: Oracle, old: Refund): void => {
   if (chain.timeOf(chain.head) < untilMs) oracle.report("I2", `${nameOf(old)} is given up while it can still be paid`)
 }
 
-/** Whatever is not final says what it waits for, and until when. */
+/** Every row that is not final says what it waits for, and until when. */
 const checkRow = (oracle: Oracle, refund: Refund): void => {
   const { status, nextActionAtMs, reason } = refund
   const isWaiting = status === "planned" || status === "signed"
@@ -112,11 +112,11 @@ const onWindow = (oracle: Oracle, refund: Refund, window: SignedWindow): void =>
   known.set(key, window)
 }
 
-/** Looks at the transfer of a refund at the moment at which it leaves a process. */
+/** Checks the transfer of a refund at the moment at which it leaves a process. */
 export const checkRefundSent = (oracle: Oracle, payment: SignedAuthorization): void => {
   const refund = oracle.refunds.get(payment.nonce)
   const name = `refund ${short(payment.nonce)}`
-  if (refund === undefined) return oracle.report("I1", `${name} was asked for by nobody`)
+  if (refund === undefined) return oracle.report("I1", `${name} was never asked for`)
   const key = windowKey({ amount: payment.value, payTo: payment.to, validBefore: payment.validBefore })
   if (oracle.committed.get(payment.nonce)?.has(key) !== true) {
     oracle.report("I2", `${name} (${key}) leaves before it is committed`)

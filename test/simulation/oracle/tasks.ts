@@ -7,7 +7,7 @@ import type { Oracle } from "./Oracle.ts"
 
 const nameOf = (id: TaskId): string => `task ${id.slice(0, 8)}`
 
-/** Looks at every task that a transaction wrote. */
+/** Checks every task that a transaction wrote. */
 export const watchTasks = (oracle: Oracle, before: Tables, after: Tables, by: Process): void => {
   for (const [id, task] of after.tasks) {
     const old = before.tasks.get(id)
