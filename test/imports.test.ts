@@ -84,7 +84,7 @@ const MAY_IMPORT: Readonly<Record<string, ReadonlyArray<string>>> = {
   mint: ["domain", "config", "ops"],
   ops: ["domain", "config", "contracts"],
   executor: ["domain", "config", "ops", "contracts"],
-  operator: ["domain", "config", "ops", "contracts"],
+  operator: ["domain", "config", "ops", "checks", "contracts"],
   api: ["domain", "config", "ops", "operator", "checks", "contracts"],
   checks: ["domain", "config", "ops", "contracts", "chain", "ledger", "mint", "sandbox"],
   cli: ["domain", "config", "ops", "operator", "checks", "contracts", "App.ts", "sandbox", "api", "guard.js"],

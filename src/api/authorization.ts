@@ -8,7 +8,7 @@ import { actorWords, CurrentActor } from "../operator/Actor.ts"
 import { type Api, Authorization, OPERATOR_HEADER } from "./contract/Api.ts"
 import { Forbidden, TooMany, Unauthorized } from "./contract/problems.ts"
 import { GUESSES_MAX, makeGuesses } from "./guesses.ts"
-import { whoAsks } from "./rates.ts"
+import { clientAddress } from "./rates.ts"
 
 const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[?::1\]?)$/
 
@@ -90,7 +90,7 @@ export class Admission extends Context.Service<
           const { headers } = yield* HttpServerRequest.HttpServerRequest
           if (door._tag === "Open" && isForeign(headers)) return yield* FOREIGN
           const token = door._tag === "Open" ? "no token" : yield* checkToken(given, door.tokens)
-          return `${token} from ${yield* whoAsks}${routes === "v1" ? ", by the routes of v1.1" : ""}`
+          return `${token} from ${yield* clientAddress}${routes === "v1" ? ", by the routes of v1.1" : ""}`
         })
       })
     })
@@ -117,7 +117,7 @@ export const layer = Layer.effect(
 const makeCheckToken = Effect.map(makeGuesses, (guesses) =>
   Effect.fnUntraced(function* (token: string, right: ReadonlyArray<Token>) {
     if (token === "") return yield* WRONG
-    const who = yield* whoAsks
+    const who = yield* clientAddress
     const mayTry = yield* guesses.mayTry(who)
     // All of them are compared, so that the time tells nothing.
     const compared = right.map(({ key, value }) => ({ key, isSame: isSame(token, Redacted.value(value)) }))

@@ -2,15 +2,11 @@ import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequ
 import { Effect, Schedule, Semaphore, Stream } from "effect"
 import { HttpServerResponse } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
-import { pause, type Paused, pauses, resume } from "../operator/pause.ts"
-import { reconcile } from "../operator/reconcile.ts"
-import { asking, deciding } from "./answers.ts"
+import { Operator } from "../operator/Operator.ts"
+import { asking, deciding } from "./errorMapping.ts"
 import { Api } from "./contract/Api.ts"
 import { TooMany, Unavailable } from "./contract/problems.ts"
-import type * as Wallets from "../operator/reports/wallets.ts"
 import { EventFeed, type Told } from "./feed.ts"
-import { Overview } from "./overview.ts"
-import { inside } from "./Tools.ts"
 
 /** So that whoever listens knows that nothing happened, and a proxy in between does not hang up. */
 const BEAT_EVERY = "10 seconds"
@@ -23,23 +19,22 @@ export const layer = HttpApiBuilder.group(
   Api,
   "control",
   Effect.fnUntraced(function* (handlers) {
-    const overview = yield* Overview
+    const operator = yield* Operator
     const feed = yield* EventFeed
-    const use = yield* inside
     const oneAtATime = yield* Semaphore.make(1)
     return handlers
       .handleAll({
-        overview: () => asking(overview.now),
+        overview: () => asking(operator.status),
         reconcile: () =>
           oneAtATime
-            .withPermitsIfAvailable(1)(use(deciding(reconcile())))
+            .withPermitsIfAvailable(1)(deciding(operator.reconcile))
             .pipe(
               Effect.flatMap(Effect.fromOption),
               Effect.catchTags({ NoSuchElementError: () => Effect.fail(BUSY), NotFound: Effect.die })
             ),
-        pauses: () => use(asking(Effect.map(pauses, pausedOf))),
-        pause: ({ payload }) => use(deciding(Effect.map(pause(payload, payload.why), pausedOf))),
-        resume: ({ payload }) => use(deciding(Effect.map(resume(payload, payload.why), pausedOf)))
+        pauses: () => asking(operator.pauses),
+        pause: ({ payload }) => deciding(operator.pause(payload)),
+        resume: ({ payload }) => deciding(operator.resume(payload))
       })
       .handleRaw("events", ({ headers, request }) => {
         const lastId = headers["last-event-id"]
@@ -51,11 +46,6 @@ export const layer = HttpApiBuilder.group(
       })
   })
 )
-
-const pausedOf = ({ pauses: all, ...rest }: Paused): Wallets.Paused => ({
-  ...rest,
-  pauses: all.map(({ scope, reason, sinceMs: since }) => ({ scope, reason, since }))
-})
 
 /** A proxy must hand on what comes when it comes. */
 const STREAM = { contentType: "text/event-stream", headers: { "x-accel-buffering": "no" } }

@@ -5,7 +5,7 @@ import type { LedgerError } from "../ledger/TaskRepo.ts"
 import { type LedgerEvent, WatchRepo } from "../ledger/WatchRepo.ts"
 import { TooMany } from "./contract/problems.ts"
 import { EventReport } from "../operator/reports/status.ts"
-import { eventOf } from "./views.ts"
+import { eventReport } from "../operator/events.ts"
 
 /** How soon a listener hears of what happened. */
 const POLL_EVERY = "1 second"
@@ -152,4 +152,4 @@ const makeReader = (watch: WatchRepo["Service"]) => {
 
 const encode = Schema.encodeSync(Schema.fromJsonString(EventReport))
 
-const toldOf = (event: LedgerEvent): Told => ({ id: event.id, json: encode(eventOf(event)) })
+const toldOf = (event: LedgerEvent): Told => ({ id: event.id, json: encode(eventReport(event)) })

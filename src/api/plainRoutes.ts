@@ -4,19 +4,19 @@ import { PrometheusMetrics } from "effect/observability"
 import * as Incidents from "../ops/Incidents.ts"
 import { showFigures } from "../ops/ledgerGauges.ts"
 import { incidentsNow } from "../ops/metrics.ts"
-import { Overview } from "./overview.ts"
+import { Status } from "../operator/Status.ts"
 import { type PageFile, pageHeaders, readPageFiles } from "./pageFiles.ts"
 import * as Reference from "./reference.ts"
 
 /** Prometheus' text format. Without the database it still tells how the process is. */
 const metrics = HttpRouter.use((router) =>
   Effect.gen(function* () {
-    const overview = yield* Overview
+    const status = yield* Status
     yield* router.add(
       "GET",
       "/metrics",
       Effect.gen(function* () {
-        const figures = yield* Effect.option(overview.figures)
+        const figures = yield* Effect.option(status.figures)
         if (Option.isSome(figures)) yield* showFigures(figures.value, yield* Clock.currentTimeMillis)
         yield* incidentsNow(yield* Incidents.open)
         return HttpServerResponse.text(yield* PrometheusMetrics.format(), { contentType: "text/plain; version=0.0.4" })
@@ -31,7 +31,7 @@ const page = HttpRouter.use((router) =>
   })
 )
 
-/** Nothing at all to whoever has it already. */
+/** 304 Not Modified where the client already has this version. */
 const serveFile = (file: PageFile) =>
   Effect.map(HttpServerRequest.HttpServerRequest, ({ headers }) => {
     const own = { ...pageHeaders, etag: file.etag, vary: "accept-encoding" }

@@ -15,12 +15,12 @@ const makeLimit = Effect.map(
       .pipe(Effect.mapError(() => new TooMany({ detail: `More than ${most} requests in ${window}: wait a moment.` })))
 )
 
-/** Who asks, as the socket has it: a header may say anything. */
-export const whoAsks = Effect.map(HttpServerRequest.HttpServerRequest, ({ remoteAddress }) =>
+/** The address of the client, as the socket has it: a header may say anything. */
+export const clientAddress = Effect.map(HttpServerRequest.HttpServerRequest, ({ remoteAddress }) =>
   Option.getOrElse(remoteAddress, () => "?")
 )
 
-/** Lets through as many requests of an address as anybody needs. */
+/** Limits the requests of each address. */
 export const makeRateLimit = Effect.map(
   makeLimit,
   (limit) =>
@@ -28,7 +28,11 @@ export const makeRateLimit = Effect.map(
       Effect.gen(function* () {
         const { method } = yield* HttpServerRequest.HttpServerRequest
         const isRead = method === "GET" || method === "HEAD"
-        yield* limit(`${isRead ? "read" : "change"} ${yield* whoAsks}`, isRead ? READS_MAX : CHANGES_MAX, "1 second")
+        yield* limit(
+          `${isRead ? "read" : "change"} ${yield* clientAddress}`,
+          isRead ? READS_MAX : CHANGES_MAX,
+          "1 second"
+        )
         return yield* route
       })
 )

@@ -7,20 +7,20 @@ import * as Authorization from "./authorization.ts"
 import { Api } from "./contract/Api.ts"
 import * as ControlRoutes from "./controlRoutes.ts"
 import { EventFeed } from "./feed.ts"
-import * as Listening from "./listening.ts"
-import * as Manners from "./manners.ts"
-import { Overview } from "./overview.ts"
+import * as NodeServer from "./httpServer.ts"
+import * as Middleware from "./middleware.ts"
 import * as PlainRoutes from "./plainRoutes.ts"
 import { Readiness } from "../checks/Readiness.ts"
 import * as SystemRoutes from "./systemRoutes.ts"
-import * as TaskRoutes from "./taskRoutes.ts"
+import * as OperatorRoutes from "./operatorRoutes.ts"
+import { Status } from "../operator/Status.ts"
+import * as OperatorDirect from "../operator/OperatorDirect.ts"
 import * as V1Routes from "./v1Routes.ts"
-import * as WalletRoutes from "./walletRoutes.ts"
 
 const groups = Layer.mergeAll(
   SystemRoutes.layer,
-  TaskRoutes.layer,
-  WalletRoutes.layer,
+  OperatorRoutes.tasks,
+  OperatorRoutes.wallets,
   ControlRoutes.layer,
   V1Routes.layer
 )
@@ -30,13 +30,16 @@ const api = HttpApiBuilder.layer(Api, { openapiPath: "/openapi.json" }).pipe(
   Layer.provide([Authorization.layer, HttpApiMiddleware.layerProblemDetails({ includeDetails: true })])
 )
 
-const routes = Layer.mergeAll(api, PlainRoutes.layer, Manners.layer).pipe(Layer.provide(Authorization.Admission.layer))
+const routes = Layer.mergeAll(api, PlainRoutes.layer, Middleware.layer).pipe(
+  Layer.provide(Authorization.Admission.layer)
+)
 
-/** Built last, and so the first to go at a stop: the server waits for answers that are under way, and listening has no end. */
-const hangingUp = Layer.effectDiscard(Effect.flatMap(EventFeed, ({ close }) => Effect.addFinalizer(() => close)))
+/** Built last, and so the first to go at a stop: the server waits for answers that are under way, and an event stream has no end. */
+const closeStreams = Layer.effectDiscard(Effect.flatMap(EventFeed, ({ close }) => Effect.addFinalizer(() => close)))
 
 const behind = EventFeed.layer.pipe(
-  Layer.provideMerge(Overview.layer),
+  Layer.provideMerge(OperatorDirect.layer),
+  Layer.provideMerge(Status.layer),
   Layer.provideMerge(Readiness.layer),
   Layer.provide([NodeCrypto.layerSecureRandom])
 )
@@ -45,9 +48,9 @@ const behind = EventFeed.layer.pipe(
 const EXACT = { caseSensitive: true, ignoreDuplicateSlashes: false }
 
 /** The API, the page, the metrics and the documents, at `OPS_HOST` and `OPS_PORT`, until the scope closes. */
-export const layer = hangingUp.pipe(
+export const layer = closeStreams.pipe(
   Layer.provideMerge(HttpRouter.serve(routes, { routerConfig: EXACT, disableLogger: true, disableListenLog: true })),
-  Layer.provideMerge(Listening.layer),
+  Layer.provideMerge(NodeServer.layer),
   Layer.provide(behind),
   Layer.provide(NodeCrypto.layerSecureRandom),
   Layer.provide(RateLimiter.layer.pipe(Layer.provide(RateLimiter.layerStoreMemory)))

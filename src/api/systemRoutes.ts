@@ -2,10 +2,10 @@ import { Clock, Duration, Effect } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
 import { Settings } from "../config/Settings.ts"
 import * as Progress from "../ops/Progress.ts"
+import { Readiness } from "../checks/Readiness.ts"
+import { Status } from "../operator/Status.ts"
 import { Api } from "./contract/Api.ts"
 import type { Readiness as Answer } from "../operator/reports/status.ts"
-import { Overview } from "./overview.ts"
-import { Readiness } from "../checks/Readiness.ts"
 
 /** What anybody may ask: no word of any order or person. */
 export const layer = HttpApiBuilder.group(
@@ -13,7 +13,7 @@ export const layer = HttpApiBuilder.group(
   "system",
   Effect.fnUntraced(function* (handlers) {
     const readiness = yield* Readiness
-    const overview = yield* Overview
+    const status = yield* Status
     const health = yield* makeHealth
     return handlers.handleAll({
       healthz: () => health,
@@ -22,7 +22,7 @@ export const layer = HttpApiBuilder.group(
           const { ready, ...rest } = withoutDetails(answer)
           return ready ? { ready, ...rest } : { ready, ...rest }
         }),
-      version: () => overview.version
+      version: () => status.version
     })
   })
 )

@@ -1,89 +1,81 @@
 import { Effect } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
-import type { ChainError } from "../chain/ChainClient.ts"
 import { parse } from "../domain/Address.ts"
-import { cancel } from "../operator/cancel.ts"
-import type { Refused } from "../operator/Refused.ts"
-import { retry } from "../operator/retry.ts"
-import type { LedgerError } from "../ledger/TaskRepo.ts"
-import { type TaskView, WatchRepo } from "../ledger/WatchRepo.ts"
+import { WatchRepo } from "../ledger/WatchRepo.ts"
+import { Operator, type OperatorError } from "../operator/Operator.ts"
+import type { TaskReport } from "../operator/reports/tasks.ts"
+import { paymentTimeoutMs, taskReport } from "../operator/tasks.ts"
 import { Api } from "./contract/Api.ts"
 import { Unavailable } from "./contract/problems.ts"
 import { BadRequestV1, NotFoundV1, type TaskV1 } from "./contract/v1.ts"
-import { inside } from "./Tools.ts"
 
 const PAGE = 20
 const PAGE_MAX = 100
 
 /** What v1.1 noted as the reason of whoever asks through its front end. */
-const WHY = "asked for by the user"
+const DECISION = { why: "asked for by the user" }
 
 /** v1.1's routes, in v1.1's words: its front end reads them. */
 export const layer = HttpApiBuilder.group(
   Api,
   "v1",
   Effect.fnUntraced(function* (handlers) {
-    const use = yield* inside
+    const operator = yield* Operator
+    const watch = yield* WatchRepo
+    const timeoutMs = yield* paymentTimeoutMs
+    const find = (id: string) =>
+      ID.test(id)
+        ? operator.showTask(id).pipe(Effect.catchTags({ Refused: () => notFound, Unanswered: unavailable }))
+        : notFound
+    const decide = (
+      id: string,
+      decision: (task: string, decision: { readonly why: string }) => Effect.Effect<unknown, OperatorError>,
+      words: { readonly done: string; readonly refused: string }
+    ) =>
+      Effect.flatMap(find(id), (task) =>
+        decision(task.id, DECISION).pipe(
+          Effect.as({ success: true as const, message: words.done }),
+          Effect.catchTags({
+            Refused: ({ message }) => Effect.fail(new BadRequestV1({ error: words.refused, message })),
+            Unanswered: unavailable
+          })
+        )
+      )
     return handlers.handleAll({
-      task: ({ params }) =>
-        use(
-          Effect.map(find(params.id), (task) => ({ success: true as const, task: taskOf(task) })).pipe(
-            Effect.catchTag("LedgerError", unavailable)
-          )
-        ),
-      tasks: ({ params, query }) => use(list(params.address, query).pipe(Effect.catchTag("LedgerError", unavailable))),
-      cancel: ({ params }) => use(decide(params.id, cancel, "Cannot cancel task", "Task cancelled")),
-      retry: ({ params }) => use(decide(params.id, retry, "Cannot retry task", "Task will be retried"))
+      task: ({ params }) => Effect.map(find(params.id), (task) => ({ success: true as const, task: taskV1(task) })),
+      tasks: Effect.fnUntraced(function* ({ params, query }) {
+        const user = parse(params.address)
+        if (user === undefined) return yield* Effect.fail(new BadRequestV1({ error: "Invalid address" }))
+        const page = {
+          limit: numberIn(query.limit, 1, PAGE_MAX, PAGE),
+          offset: numberIn(query.offset, 0, 1_000_000, 0)
+        }
+        const { tasks, total } = yield* Effect.catchTag(watch.tasksOf(user, page), "LedgerError", unavailable)
+        return { success: true as const, tasks: tasks.map((task) => taskV1(taskReport(task, timeoutMs))), total }
+      }),
+      cancel: ({ params }) =>
+        decide(params.id, operator.cancel, { done: "Task cancelled", refused: "Cannot cancel task" }),
+      retry: ({ params }) =>
+        decide(params.id, operator.retry, { done: "Task will be retried", refused: "Cannot retry task" })
     })
   })
 )
 
 const ID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 
-const find = Effect.fnUntraced(function* (id: string) {
-  const task = ID.test(id) ? yield* (yield* WatchRepo).viewTask(id.toLowerCase()) : undefined
-  return task ?? (yield* Effect.fail(new NotFoundV1({ error: "Task not found" })))
-})
-
-const list = Effect.fnUntraced(function* (
-  address: string,
-  query: { readonly limit?: string; readonly offset?: string }
-) {
-  const user = parse(address)
-  if (user === undefined) return yield* Effect.fail(new BadRequestV1({ error: "Invalid address" }))
-  const page = { limit: numberIn(query.limit, 1, PAGE_MAX, PAGE), offset: numberIn(query.offset, 0, 1_000_000, 0) }
-  const { tasks, total } = yield* (yield* WatchRepo).tasksOf(user, page)
-  return { success: true as const, tasks: tasks.map(taskOf), total }
-})
-
-/** v1.1 took whatever came: what is no number is the default, and what is too large the most. */
-const numberIn = (text: string | undefined, min: number, max: number, fallback: number): number =>
-  /^\d{1,9}$/.test(text ?? "") ? Math.min(max, Math.max(min, Number(text))) : fallback
-
-const decide = Effect.fnUntraced(function* <R>(
-  id: string,
-  decision: (name: string, why: string) => Effect.Effect<unknown, Refused | LedgerError | ChainError, R>,
-  error: string,
-  message: string
-) {
-  const done = { success: true as const, message }
-  return yield* Effect.flatMap(find(id), ({ id: found }) => decision(found, WHY)).pipe(
-    Effect.as(done),
-    Effect.catchTags({
-      Refused: (refused) => Effect.fail(new BadRequestV1({ error, message: refused.message })),
-      LedgerError: unavailable,
-      ChainError: unavailable
-    })
-  )
-})
+const notFound = Effect.fail(new NotFoundV1({ error: "Task not found" }))
 
 const unavailable = ({ message }: { readonly message: string }) => Effect.fail(new Unavailable({ detail: message }))
 
-const taskOf = (task: TaskView): typeof TaskV1.Type => ({
+/** v1.1 took any text: what is no number is the default, and what is too large the most. */
+const numberIn = (text: string | undefined, min: number, max: number, fallback: number): number =>
+  /^\d{1,9}$/.test(text ?? "") ? Math.min(max, Math.max(min, Number(text))) : fallback
+
+const taskV1 = (task: TaskReport): typeof TaskV1.Type => ({
   id: task.id,
   userAddress: task.userAddress,
-  agentWalletId: task.walletId,
-  tokenAddress: task.token,
+  agentWalletId: task.agentWalletId,
+  tokenAddress: task.tokenAddress,
   quantity: task.quantity,
   pricePerMint: task.pricePerMint,
   totalCost: task.totalCost,
@@ -92,6 +84,6 @@ const taskOf = (task: TaskView): typeof TaskV1.Type => ({
   mintsFailed: task.mintsFailed,
   fundingTxHash: task.fundingTx,
   errorMessage: task.errorMessage,
-  createdAt: Number.isFinite(task.createdAtMs) ? task.createdAtMs : undefined,
-  completedAt: task.completedAtMs
+  createdAt: task.createdAt,
+  completedAt: task.completedAt
 })

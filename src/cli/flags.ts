@@ -1,3 +1,4 @@
+import { Option } from "effect"
 // One module each: all of `effect/cli` would double the time until the first line.
 import * as Argument from "effect/cli/Argument"
 import * as Flag from "effect/cli/Flag"
@@ -31,6 +32,16 @@ export const addressFlag = (name: string) =>
     )
   )
 
+export const tokenOnly = addressFlag("token").pipe(
+  Flag.optional,
+  Flag.withDescription("Only orders of this token: 0x…")
+)
+
+export const walletOnly = Flag.String("wallet").pipe(
+  Flag.optional,
+  Flag.withDescription("Only the orders of this agent wallet (its id, its user's address, or its own)")
+)
+
 const whyText = Flag.String("why").pipe(
   Flag.filter(
     (text) => text.trim() !== "",
@@ -51,11 +62,7 @@ export const withdraw = Flag.String("withdraw").pipe(
   Flag.withDescription("Instead: gives up the refund of this id (or its first eight digits) that does not get on chain")
 )
 
-export const to = Flag.String("to").pipe(
-  Flag.filter(
-    (text) => parse(text) !== undefined,
-    () => "an address: 0x and 40 hex digits"
-  ),
+export const to = addressFlag("to").pipe(
   Flag.optional,
   Flag.withDescription("Who gets it, as was shown: the wallet's user, and nobody else")
 )
@@ -86,16 +93,15 @@ export const batch = count("batch", "1 or more").pipe(
 const AMOUNT = /^(\d{1,12})(?:\.(\d{1,6}))?$/
 
 /** `2.5` as base units; `undefined` where it is no amount. */
-export const parseAmount = (text: string): Usdc | undefined => {
+const parseAmount = (text: string): Usdc | undefined => {
   const [, whole, fraction = ""] = AMOUNT.exec(text.trim()) ?? []
   return whole === undefined ? undefined : usdc(BigInt(whole) * 1_000_000n + BigInt(fraction.padEnd(6, "0")))
 }
 
-/** The text of an amount, for `parseAmount`. */
 export const amountFlag = (name: string) =>
   Flag.String(name).pipe(
-    Flag.filter(
-      (text) => parseAmount(text) !== undefined,
+    Flag.filterMap(
+      (text) => Option.fromUndefinedOr(parseAmount(text)),
       () => "an amount of USDC like 2.5, with at most six decimals"
     )
   )
@@ -109,3 +115,9 @@ export const confirm = Flag.Boolean("confirm").pipe(
   Flag.withDefault(false),
   Flag.withDescription("Really does it. Without it, it is only told what would be done")
 )
+
+/** Those that were typed: a request has no key for what was not. */
+export const given = <T extends Readonly<Record<string, Option.Option<unknown>>>>(options: T) =>
+  Object.fromEntries(
+    Object.entries(options).flatMap(([key, option]) => (Option.isSome(option) ? [[key, option.value]] : []))
+  ) as { readonly [K in keyof T]?: T[K] extends Option.Option<infer A> ? A : never }

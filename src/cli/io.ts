@@ -1,15 +1,32 @@
-import { Effect, Runtime, Schema } from "effect"
+import { Context, Effect, Runtime, Schema } from "effect"
+import { hostname, userInfo } from "node:os"
 import { UNSEEN } from "../domain/unseen.ts"
+import { actorWords } from "../operator/Actor.ts"
 
 /** Where a command writes: the report, and what is no report. Whole texts without a line end. */
-export interface Io {
-  readonly out: (text: string) => void
-  readonly err: (text: string) => void
-  /** Whether the report is for somebody's eyes, and may have colours. */
-  readonly colour: boolean
-  /** From now on an interruption (Ctrl-C) is how the command is meant to end. */
-  readonly expectInterruption: () => void
+export class Io extends Context.Service<
+  Io,
+  {
+    readonly out: (text: string) => void
+    readonly err: (text: string) => void
+    /** Whether the report goes to a terminal, and may have colours. */
+    readonly colour: boolean
+    /** From now on an interruption (Ctrl-C) is how the command is meant to end. */
+    readonly expectInterruption: () => void
+  }
+>()("ai-mint-executor/cli/Io") {}
+
+/** The user of the shell, as the system has it; empty where it has no name for it, as in some containers. */
+export const osUser = (): string => {
+  try {
+    return userInfo().username
+  } catch {
+    return ""
+  }
 }
+
+/** Who decides straight on the database: there is no token, and the machine is the one of the shell. */
+export const directActor = (): string => actorWords(osUser(), `--direct on ${hostname()}`)
 
 const COLOUR_OR_UNSEEN = new RegExp(`(\u001b\\[[0-9;]*m)|${UNSEEN.source}`, "g")
 
@@ -17,7 +34,7 @@ const COLOUR_OR_UNSEEN = new RegExp(`(\u001b\\[[0-9;]*m)|${UNSEEN.source}`, "g")
  * The same, with nothing on it that a terminal would do something at, but our own colours: reports and refusals tell what
  * strangers wrote.
  */
-export const fitForTerminal = (io: Io): Io => {
+export const fitForTerminal = (io: Io["Service"]): Io["Service"] => {
   const fit = (text: string, colour: boolean): string =>
     text.replaceAll(COLOUR_OR_UNSEEN, (found, ours: string | undefined) =>
       found === "\n" || found === "\t" || (ours !== undefined && colour) ? found : " "

@@ -3,11 +3,12 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Cause, Effect, Exit, Runtime } from "effect"
 import type { Io } from "./io.ts"
 import { run } from "./run.ts"
-import { makeWays } from "./ways.ts"
+import { commandLayers } from "./layers.ts"
+import { maintenance } from "./Maintenance.ts"
 
 let isInterruptionExpected = false
 
-const io: Io = {
+const io: Io["Service"] = {
   out: (text) => void process.stdout.write(`${text}\n`),
   err: (text) => void process.stderr.write(`${text}\n`),
   // Node knows NO_COLOR, FORCE_COLOR and terminals that have none.
@@ -23,9 +24,7 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (isInterruptionExpected) process.kill(process.pid, "SIGINT")
 })
 
-const ways = makeWays(io, Effect.provide(NodeServices.layer))
-
-const command = run(process.argv.slice(2), io, ways).pipe(
+const command = run(process.argv.slice(2), { io, layers: commandLayers, maintenance }).pipe(
   Effect.provide(NodeServices.layer),
   Effect.map((code) => {
     // Not at once: what was written has to be read.

@@ -5,13 +5,13 @@ import * as Command from "effect/cli/Command"
 import * as Completions from "effect/cli/Completions"
 import * as GlobalFlag from "effect/cli/GlobalFlag"
 import { version } from "../ops/process.ts"
-import { makeCommands } from "./commands.ts"
-import { EXIT, fitForTerminal, type Io } from "./io.ts"
-import type { Ways } from "./Kit.ts"
-import { makeTell } from "./tell.ts"
+import { aiMint } from "./commands.ts"
+import { EXIT, fitForTerminal, Io } from "./io.ts"
+import { CommandLayers } from "./layers.ts"
+import { Maintenance } from "./Maintenance.ts"
 
 /** Help and version are the report that was asked for; what is wrong with a command is none. */
-const presenterFor = (io: Io) => {
+const presenterFor = (io: Output) => {
   const formatter = CliOutput.defaultFormatter({ colors: io.colour })
   return CliOutput.layerPresenter({
     present: (event) =>
@@ -30,7 +30,7 @@ const presenterFor = (io: Io) => {
 }
 
 /** The scripts are the report too: Effect's own flag writes them past whoever reads it. */
-const completionsTo = ({ out }: Io): typeof GlobalFlag.Completions =>
+const completionsTo = ({ out }: Output): typeof GlobalFlag.Completions =>
   GlobalFlag.Action({
     flag: GlobalFlag.Completions.flag,
     run: (shell, { command }) =>
@@ -39,25 +39,36 @@ const completionsTo = ({ out }: Io): typeof GlobalFlag.Completions =>
       })
   })
 
-/** Carries out what was typed. Gives the exit code; a failure is told in words, and never with a stack. */
-export const run = <E extends { readonly message: string }>(args: ReadonlyArray<string>, io: Io, ways: Ways<E>) =>
-  runOn(args, fitForTerminal(io), ways)
+type Output = Io["Service"]
 
-const runOn = <E extends { readonly message: string }>(args: ReadonlyArray<string>, io: Io, ways: Ways<E>) =>
-  Command.runWith(makeCommands({ ways, io, tell: makeTell(io) }), { version })(args).pipe(
+/** Where commands lead, and what they write to. */
+interface Surroundings {
+  readonly io: Output
+  readonly layers: CommandLayers["Service"]
+  readonly maintenance: Maintenance["Service"]
+}
+
+/** Carries out what was typed. Gives the exit code; a failure is told in words, and never with a stack. */
+export const run = (args: ReadonlyArray<string>, { io: given, layers, maintenance }: Surroundings) => {
+  const io = fitForTerminal(given)
+  return Command.runWith(aiMint, { version })(args).pipe(
     Effect.provide(
-      Layer.merge(
+      Layer.mergeAll(
         presenterFor(io),
-        CliConfig.layer({ builtIns: [GlobalFlag.Help, GlobalFlag.Version, completionsTo(io)] })
+        CliConfig.layer({ builtIns: [GlobalFlag.Help, GlobalFlag.Version, completionsTo(io)] }),
+        Layer.succeed(Io, io),
+        Layer.succeed(CommandLayers, layers),
+        Layer.succeed(Maintenance, maintenance)
       )
     ),
     Effect.exit,
     Effect.map((exit) => (Exit.isSuccess(exit) ? EXIT.done : codeOf(exit.cause, io)))
   )
+}
 
 const codeOf = <E extends { readonly _tag?: string; readonly message: string }>(
   cause: Cause.Cause<E>,
-  io: Io
+  io: Output
 ): number => {
   const failure = Option.getOrUndefined(Cause.findErrorOption(cause))
   if (failure === undefined) {

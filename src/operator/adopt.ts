@@ -1,24 +1,12 @@
 import { Clock, Effect } from "effect"
 import { ChainClient } from "../chain/ChainClient.ts"
 import { counted } from "../domain/counted.ts"
-import { remainingCost, shortId, type TaskId } from "../domain/Task.ts"
-import type { Usdc } from "../domain/Usdc.ts"
+import { remainingCost, shortId } from "../domain/Task.ts"
 import { DecisionRepo } from "../ledger/DecisionRepo.ts"
 import { findTask, soundTask } from "./find.ts"
 import { commit } from "./commit.ts"
 import { Refused } from "./Refused.ts"
-
-export interface Adopted {
-  readonly command: "adopt"
-  readonly taskId: TaskId
-  /** Mints that count as delivered, and those that are bought now. */
-  readonly delivered: number
-  readonly mints: number
-  /** What the rest may cost at most. */
-  readonly cost: Usdc
-  /** What the chain shows that was paid from the wallet to the token since the order began. */
-  readonly paid: Usdc
-}
+import type { Adopted } from "./reports/decisions.ts"
 
 /**
  * Takes over an order that v1.1 was minting, whatever v1.1 paid for it and without waiting for its hour to be over. The

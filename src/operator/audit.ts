@@ -3,6 +3,7 @@ import type { Address } from "../domain/Address.ts"
 import type { Block } from "../domain/Block.ts"
 import type { Deposit } from "../domain/Deposit.ts"
 import type { Account } from "../ledger/DecisionRepo.ts"
+import type { Reconciled } from "./reports/decisions.ts"
 
 /** What the chain shows of some wallets, from a first block to the block of their balances. */
 export interface ChainView {
@@ -17,33 +18,9 @@ export interface ChainView {
 }
 
 /** Where ledger and chain disagree, and what a person can do about it. */
-export interface Difference {
-  readonly wallet: Address
-  readonly what: string
-}
+export type Difference = Reconciled["differences"][number]
 
-/** What was compared. */
-export interface Totals {
-  readonly wallets: number
-  /** Payments of orders and refunds that ledger and chain agree on. */
-  readonly payments: number
-  /** Signed, and not proven yet: on chain already or not. */
-  readonly unproven: number
-  /** Transfers that nothing explains from before a wallet's books were opened: v1.1's, or what a person has looked at. */
-  readonly beforeBooks: number
-  readonly deposits: number
-  /** Deposits that no sweep has counted yet. */
-  readonly uncounted: number
-  /** Transfers into a wallet from before its books were opened, which are in their opening balance and not recorded. */
-  readonly earlierDeposits: number
-  /** Recorded deposits and payments that are not in the blocks that were compared: a sweep has written them since. */
-  readonly newer: number
-  readonly mints: number
-  /** Mints that a batch counts and that were not looked for: by a person's word alone, or from too long ago. */
-  readonly unseenMints: number
-  /** Batches and refunds that wait for a person's decision. */
-  readonly held: number
-}
+type Totals = Reconciled["totals"]
 
 export const NOTHING: Totals = {
   wallets: 0,

@@ -1,8 +1,8 @@
 import { Clock, Effect } from "effect"
 import { ChainClient } from "../chain/ChainClient.ts"
 import { freeAtLeast } from "../domain/Allocation.ts"
-import { shortId, type Task, type TaskId } from "../domain/Task.ts"
-import { format, type Usdc } from "../domain/Usdc.ts"
+import { shortId, type Task } from "../domain/Task.ts"
+import { format } from "../domain/Usdc.ts"
 import { decidePayment, isCertainlyUnpaid, type WaitReason } from "../domain/PaymentDecision.ts"
 import type { Wallet } from "../domain/Wallet.ts"
 import { DecisionRepo, type TaskFile } from "../ledger/DecisionRepo.ts"
@@ -10,14 +10,7 @@ import { findTask } from "./find.ts"
 import { readMoney } from "./money.ts"
 import { commit } from "./commit.ts"
 import { Refused } from "./Refused.ts"
-
-export interface Cancelled {
-  readonly command: "cancel"
-  readonly taskId: TaskId
-  readonly message: string
-  /** What the wallet keeps as credit, as far as it is certain. `undefined` where there is no such wallet. */
-  readonly credit: Usdc | undefined
-}
+import type { Cancelled } from "./reports/decisions.ts"
 
 /** Cancels an order that waits for its money, after a look at the chain: an order that is paid is not cancelled. */
 export const cancel = Effect.fn("operator.cancel")(function* (name: string, why: string) {

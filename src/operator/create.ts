@@ -10,6 +10,7 @@ import { DecisionRepo } from "../ledger/DecisionRepo.ts"
 import { decide } from "./commit.ts"
 import { findWallet } from "./find.ts"
 import { Refused } from "./Refused.ts"
+import type { Created } from "./reports/decisions.ts"
 
 export interface OrderWish {
   readonly id: TaskId
@@ -18,17 +19,6 @@ export interface OrderWish {
   readonly quantity: number
   /** What the mint server asks now, where left out. */
   readonly pricePerMint?: Usdc | undefined
-}
-
-export interface Created {
-  readonly command: "create"
-  readonly taskId: TaskId
-  /** `false` where this very order was there already. */
-  readonly isNew: boolean
-  readonly agentAddress: Address
-  readonly totalCost: Usdc
-  readonly pricePerMint: Usdc
-  readonly quantity: number
 }
 
 /** The most that an order may cost: what a `bigint` column holds is far more, and no price of a mint. */

@@ -7,19 +7,26 @@ import { missing, Refused } from "./Refused.ts"
 const ID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 const START_OF_ID = /^[0-9a-f]{8}[0-9a-f-]*$/i
 
-/** The task of an id or, as the log names it, of the first eight digits of one. */
-export const findTask = Effect.fnUntraced(function* (name: string) {
-  const repo = yield* DecisionRepo
+/** The id that is meant by an id or, as the log names it, by the first eight digits of one; `undefined` where none is. */
+export const findTaskId = Effect.fnUntraced(function* (name: string) {
   const wanted = name.trim()
   if (!START_OF_ID.test(wanted)) {
     return yield* missing(`"${wanted}" is no task id: give its UUID, or at least the first eight digits.`)
   }
-  const ids = ID.test(wanted) ? [wanted.toLowerCase()] : yield* repo.taskIdsLike(wanted)
+  const ids = ID.test(wanted) ? [wanted.toLowerCase()] : yield* (yield* DecisionRepo).taskIdsLike(wanted)
   if (ids.length > 1) {
     return yield* new Refused({ message: `Several tasks begin with ${wanted}: ${ids.join(", ")}. Give the whole id.` })
   }
-  const file = ids[0] === undefined ? undefined : yield* repo.findTask(ids[0])
-  return file ?? (yield* missing(`There is no task ${wanted}.`))
+  return ids[0]
+})
+
+export const missingTask = (name: string) => missing(`There is no task ${name.trim()}.`)
+
+/** All that the ledger has of the task that is meant. */
+export const findTask = Effect.fnUntraced(function* (name: string) {
+  const id = yield* findTaskId(name)
+  const file = id === undefined ? undefined : yield* (yield* DecisionRepo).findTask(id)
+  return file ?? (yield* missingTask(name))
 })
 
 /** The order in a row that can be carried out. */

@@ -1,23 +1,16 @@
 import { Clock, Effect } from "effect"
 import { parse } from "../domain/Address.ts"
-import { DecisionRepo, type Pause, type PauseScope } from "../ledger/DecisionRepo.ts"
+import { DecisionRepo, type PauseScope } from "../ledger/DecisionRepo.ts"
 import { decide } from "./commit.ts"
 import { findWallet } from "./find.ts"
 import { Refused } from "./Refused.ts"
+import type { Paused } from "./reports/wallets.ts"
 
 /** Neither: everything. */
-export interface PauseTarget {
+interface PauseTarget {
   readonly token?: string | undefined
   /** Its id, its user's address, or its own. */
   readonly wallet?: string | undefined
-}
-
-export interface Paused {
-  readonly command: "pause" | "resume" | "pauses"
-  readonly scope: PauseScope | undefined
-  /** Whether anything changed. */
-  readonly did: boolean
-  readonly pauses: ReadonlyArray<Pause>
 }
 
 const scopeOf = Effect.fnUntraced(function* ({ token, wallet }: PauseTarget) {
@@ -45,7 +38,7 @@ export const pause = Effect.fn("operator.pause")(function* (target: PauseTarget,
   const sinceMs = yield* Clock.currentTimeMillis
   const decision = { command: "pause", said: `${nameOf(scope)} is paused`, why }
   const did = yield* decide(decision, (made) => repo.pause({ scope, reason: why, sinceMs }, made))
-  return { command: "pause", scope, did, pauses: yield* repo.pauses } satisfies Paused as Paused
+  return { command: "pause", scope, did, pauses: yield* pausesNow } satisfies Paused as Paused
 })
 
 export const resume = Effect.fn("operator.resume")(function* (target: PauseTarget, why: string) {
@@ -54,10 +47,18 @@ export const resume = Effect.fn("operator.resume")(function* (target: PauseTarge
   const decision = { command: "resume", said: `${nameOf(scope)} goes on`, why }
   const nowMs = yield* Clock.currentTimeMillis
   const did = yield* decide(decision, (made) => repo.resume(scope, made, nowMs))
-  return { command: "resume", scope, did, pauses: yield* repo.pauses } satisfies Paused as Paused
+  return { command: "resume", scope, did, pauses: yield* pausesNow } satisfies Paused as Paused
 })
 
-export const pauses = Effect.gen(function* () {
-  const all = yield* (yield* DecisionRepo).pauses
-  return { command: "pauses", scope: undefined, did: false, pauses: all } satisfies Paused as Paused
-})
+/** What is paused now, longest first. */
+export const pausesNow = Effect.map(
+  Effect.flatMap(DecisionRepo, (repo) => repo.pauses),
+  (all) => all.map(({ scope, reason, sinceMs: since }) => ({ scope, reason, since }))
+)
+
+export const pauses = Effect.map(pausesNow, (all): Paused => ({
+  command: "pauses",
+  scope: undefined,
+  did: false,
+  pauses: all
+}))

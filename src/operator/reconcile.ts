@@ -6,11 +6,12 @@ import { shortId } from "../domain/Task.ts"
 import type { WalletId } from "../domain/Wallet.ts"
 import { type Account, DecisionRepo } from "../ledger/DecisionRepo.ts"
 import { mintKey } from "../ledger/TaskRepo.ts"
-import { add, type ChainView, type Difference, type Finding, NOTHING, type Totals } from "./audit.ts"
+import { add, type ChainView, type Difference, type Finding, NOTHING } from "./audit.ts"
 import { auditBooks } from "./auditBooks.ts"
 import { auditMints, mintGroups, unseenMints } from "./auditMints.ts"
 import { auditPayments } from "./auditPayments.ts"
 import { viewChain } from "./chainView.ts"
+import type { Reconciled } from "./reports/decisions.ts"
 
 /** Wallets in one round of questions to the chain: as many as one filter of logs may name. */
 const PAGE_WALLETS = 1_000
@@ -20,14 +21,6 @@ const MINTS_BLOCKS_MAX = 3_900_000n
 
 /** Questions about mints of different tokens or people that are asked at once. */
 const CONCURRENT_SEARCHES = 4
-
-export interface Reconciled {
-  readonly command: "reconcile"
-  /** Up to which confirmed block ledger and chain were compared; `undefined` where there is no wallet. */
-  readonly block: bigint | undefined
-  readonly totals: Totals
-  readonly differences: ReadonlyArray<Difference>
-}
 
 /**
  * Compares the ledger with what the logs of the chain say, wallet by wallet, and changes nothing. Safe beside a running

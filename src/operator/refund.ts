@@ -4,10 +4,10 @@ import { ChainClient } from "../chain/ChainClient.ts"
 import { KeyCustody } from "../chain/KeyCustody.ts"
 import { Settings } from "../config/Settings.ts"
 import { freeAtLeast, freeAtMost, type WalletMoney } from "../domain/Allocation.ts"
-import { type Address, parse, ZERO } from "../domain/Address.ts"
+import { parse, ZERO } from "../domain/Address.ts"
 import { type UnspentDeposit } from "../domain/Deposit.ts"
 import { type Evidence, paidFromDeposits } from "../domain/PaymentDecision.ts"
-import { planRefund, type RefundId } from "../domain/Refund.ts"
+import { planRefund } from "../domain/Refund.ts"
 import { shortId } from "../domain/Task.ts"
 import { format, sum, type Usdc } from "../domain/Usdc.ts"
 import type { Wallet } from "../domain/Wallet.ts"
@@ -16,28 +16,7 @@ import { findWallet } from "./find.ts"
 import { readMoney } from "./money.ts"
 import { commit } from "./commit.ts"
 import { Refused } from "./Refused.ts"
-
-export interface RefundReport {
-  readonly command: "refund"
-  readonly wallet: Address
-  /** The wallet's user, and nobody else. */
-  readonly to: Address
-  readonly balance: Usdc
-  readonly reserved: Usdc
-  /** What is certainly free. */
-  readonly free: Usdc
-  /** What is left of the deposits that are recorded. */
-  readonly unspentDeposits: Usdc
-  readonly amount: Usdc
-  readonly gasAccount: Address | undefined
-  /** In wei. */
-  readonly gasBalance: bigint
-  /** What stands against it: with any of it, nothing is refunded. */
-  readonly against: ReadonlyArray<string>
-  readonly warnings: ReadonlyArray<string>
-  /** The refund that was asked for; `undefined` in a dry run. */
-  readonly refundId: RefundId | undefined
-}
+import type { RefundReport } from "./reports/decisions.ts"
 
 export interface RefundOptions {
   /** All that is free where left out, which a confirmation may not. */

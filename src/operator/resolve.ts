@@ -2,7 +2,7 @@ import { Clock, Effect } from "effect"
 import { type Batch, isInFlight } from "../domain/Batch.ts"
 import { expire, resolve as resolveStep } from "../domain/transferTransitions.ts"
 import type { Block } from "../domain/Block.ts"
-import { shortId, type TaskId } from "../domain/Task.ts"
+import { shortId } from "../domain/Task.ts"
 import { type BatchResolution, DecisionRepo, type TaskFile } from "../ledger/DecisionRepo.ts"
 import { straysOf } from "./again.ts"
 import { deliveredMints } from "./delivered.ts"
@@ -10,6 +10,7 @@ import { findTask, isOpen } from "./find.ts"
 import { commit } from "./commit.ts"
 import { Refused } from "./Refused.ts"
 import { replacementFor } from "./replaced.ts"
+import type { Resolved } from "./reports/decisions.ts"
 
 /**
  * - `delivered`: the person has the mints.
@@ -18,7 +19,7 @@ import { replacementFor } from "./replaced.ts"
  *   the batch is paid for as it was ordered.
  * - `failed`: nothing more is minted; the task fails, and the rest of its money is free.
  */
-export type Outcome = "delivered" | "replaced" | "again" | "failed"
+export type Outcome = Resolved["as"]
 
 export interface ResolveOptions {
   readonly as: Outcome
@@ -26,24 +27,6 @@ export interface ResolveOptions {
   readonly batch?: number | undefined
   /** Only with `delivered`: how many mints of the batch the person has, where the chain cannot show it. */
   readonly mints?: number | undefined
-}
-
-export interface Resolved {
-  readonly command: "resolve"
-  readonly taskId: TaskId
-  /** `undefined` where the task failed and no batch of it had to be decided. */
-  readonly batch: number | undefined
-  readonly as: Outcome
-  /** Mints that the batch has now, and how many of them the chain shows. */
-  readonly minted: number
-  readonly onChain: number
-  readonly quantity: number
-  /** The number under which the missing mints are bought again. */
-  readonly replacement: number | undefined
-  /** Mints on chain that count for no order from now on. */
-  readonly setAside: number
-  /** Whether the task failed with it. */
-  readonly failed: boolean
 }
 
 /** Decides what the rules cannot: a batch that is held, or paid and not delivered; or gives a task up. */

@@ -1,23 +1,10 @@
 import { Clock, Effect } from "effect"
-import type { Address } from "../domain/Address.ts"
-import type { Usdc } from "../domain/Usdc.ts"
-import type { WalletId } from "../domain/Wallet.ts"
 import { DecisionRepo } from "../ledger/DecisionRepo.ts"
 import { findWallet } from "./find.ts"
 import { readMoney } from "./money.ts"
 import { commit } from "./commit.ts"
 import { Refused } from "./Refused.ts"
-
-export interface Reopened {
-  readonly command: "resolve"
-  readonly walletId: WalletId
-  readonly wallet: Address
-  /** Why it was stopped. */
-  readonly stopped: string
-  /** With which its books begin now, and the block of it. */
-  readonly balance: Usdc
-  readonly block: bigint
-}
+import type { Reopened } from "./reports/decisions.ts"
 
 /** Ends the stop of a wallet, when a person knows where its money went: its books begin with what the chain shows. */
 export const resolveWallet = Effect.fn("operator.resolveWallet")(function* (name: string, why: string) {

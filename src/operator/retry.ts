@@ -3,7 +3,7 @@ import { type Candidate, cover, freeAtLeast, type WalletMoney } from "../domain/
 import { Settings } from "../config/Settings.ts"
 import { type Batch, isInFlight } from "../domain/Batch.ts"
 import { isForAllOfIt } from "../domain/transferTransitions.ts"
-import { causeOf, isHeldUndelivered, remainingCost, shortId, type Task, type TaskId } from "../domain/Task.ts"
+import { causeOf, isHeldUndelivered, remainingCost, shortId, type Task } from "../domain/Task.ts"
 import { format, sum, type Usdc } from "../domain/Usdc.ts"
 import type { Wallet } from "../domain/Wallet.ts"
 import { DecisionRepo, type TaskFile } from "../ledger/DecisionRepo.ts"
@@ -11,16 +11,7 @@ import { findTask, isOpen, soundTask } from "./find.ts"
 import { readMoney } from "./money.ts"
 import { commit } from "./commit.ts"
 import { Refused } from "./Refused.ts"
-
-export interface Retried {
-  readonly command: "retry"
-  readonly taskId: TaskId
-  /** `funded`: it had failed, and its money is reserved again. `released`: it was held, and is not any more. */
-  readonly did: "funded" | "released"
-  /** Mints that are bought now, and what they may cost at most. */
-  readonly mints: number
-  readonly cost: Usdc
-}
+import type { Retried } from "./reports/decisions.ts"
 
 /**
  * Gives a failed order another try, if its wallet has the money for it beside the orders that wait for theirs; or ends the

@@ -1,21 +1,11 @@
 import { Effect, Result } from "effect"
 import { ChainClient } from "../chain/ChainClient.ts"
-import type { Block } from "../domain/Block.ts"
-import { minus, type Usdc, zero } from "../domain/Usdc.ts"
-import { type TaskView, type WalletStory, WatchRepo } from "../ledger/WatchRepo.ts"
+import { minus, zero } from "../domain/Usdc.ts"
+import { WatchRepo } from "../ledger/WatchRepo.ts"
 import { findWallet } from "./find.ts"
 import { missing } from "./Refused.ts"
-
-export interface WalletReport {
-  readonly command: "wallet"
-  readonly story: WalletStory
-  /** `undefined` where the chain does not answer. */
-  readonly chain: { readonly balance: Usdc; readonly block: Block } | undefined
-  /** On chain, and reserved for nothing. */
-  readonly credit: Usdc | undefined
-  /** Open orders, newest first. */
-  readonly tasks: ReadonlyArray<TaskView>
-}
+import type { WalletReport } from "./reports/wallets.ts"
+import { paymentTimeoutMs, taskReport } from "./tasks.ts"
 
 const TASKS_MAX = 100
 
@@ -33,5 +23,40 @@ export const showWallet = Effect.fn("operator.showWallet")(function* (name: stri
   const filter = { statuses: ["pending_payment", "funded", "processing"] as const, walletId: wallet.id }
   const { tasks } = yield* watch.listTasks(filter, { after: undefined, limit: TASKS_MAX })
   const credit = chain === undefined ? undefined : minus(chain.balance, story.reserved)
-  return { command: "wallet", story, chain, credit, tasks } satisfies WalletReport as WalletReport
+  const timeoutMs = yield* paymentTimeoutMs
+  return {
+    command: "wallet",
+    id: story.wallet.id,
+    userAddress: story.wallet.userAddress,
+    agentAddress: story.wallet.agentAddress,
+    stopped: story.stopped === undefined ? undefined : { reason: story.stopped.reason, since: story.stopped.sinceMs },
+    chain: chain && { balance: chain.balance, block: chain.block.number, at: chain.block.timeMs },
+    ledger: {
+      expected: story.books?.balance,
+      countedTo: story.books?.block,
+      reserved: story.reserved,
+      maybeSpent: story.maybeSpent,
+      lastPaymentBlock: story.provenBlock
+    },
+    credit,
+    tasks: tasks.map((task) => taskReport(task, timeoutMs)),
+    deposits: story.deposits.map(({ tx, from, amount, left, block }) => ({
+      tx,
+      from,
+      amount,
+      left,
+      block: block.number,
+      at: block.timeMs
+    })),
+    refunds: story.refunds.map(({ id, status, amount, payTo, paymentTx, reason, createdAtMs }) => ({
+      id,
+      status,
+      amount,
+      to: payTo,
+      tx: paymentTx,
+      reason,
+      createdAt: createdAtMs
+    })),
+    decisions: story.decisions.map(({ atMs: at, ...decided }) => ({ at, ...decided }))
+  } satisfies WalletReport as WalletReport
 })

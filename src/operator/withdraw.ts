@@ -1,25 +1,16 @@
 import { Clock, Effect } from "effect"
 import { ChainClient } from "../chain/ChainClient.ts"
 import { Settings } from "../config/Settings.ts"
-import type { Address } from "../domain/Address.ts"
 import { blockBefore } from "../domain/Block.ts"
-import type { Refund, RefundId } from "../domain/Refund.ts"
+import type { Refund } from "../domain/Refund.ts"
 import { shortId } from "../domain/Task.ts"
 import { withdraw as withdrawStep } from "../domain/transferTransitions.ts"
-import { format, type Usdc } from "../domain/Usdc.ts"
+import { format } from "../domain/Usdc.ts"
 import { DecisionRepo } from "../ledger/DecisionRepo.ts"
 import { findWallet } from "./find.ts"
 import { commit } from "./commit.ts"
 import { missing, Refused } from "./Refused.ts"
-
-export interface Withdrawn {
-  readonly command: "withdraw"
-  readonly refundId: RefundId
-  readonly wallet: Address
-  readonly to: Address
-  /** What is the wallet's credit again. */
-  readonly amount: Usdc
-}
+import type { Withdrawn } from "./reports/decisions.ts"
 
 /**
  * Gives up a refund that does not get on chain: its money is the wallet's credit again. Refused while a signed transfer of

@@ -1,10 +1,11 @@
-import { Effect } from "effect"
-import type { Executor } from "../../src/cli/client/Executor.ts"
-import { Failed } from "../../src/cli/client/Failed.ts"
+import { Effect, Layer } from "effect"
+import { type Executor, ExecutorClient, type Terms } from "../../src/cli/client/ExecutorClient.ts"
 import type { Io } from "../../src/cli/io.ts"
-import type { Tools, Ways } from "../../src/cli/Kit.ts"
-import type { Terms } from "../../src/cli/client/ask.ts"
+import { CommandLayers } from "../../src/cli/layers.ts"
+import { Maintenance } from "../../src/cli/Maintenance.ts"
 import { run } from "../../src/cli/run.ts"
+import { Operator, Unanswered } from "../../src/operator/Operator.ts"
+import { Refused } from "../../src/operator/Refused.ts"
 
 /** What was asked of the executor: `tasks.cancel` and with what. */
 export interface Question {
@@ -15,7 +16,7 @@ export interface Question {
 /** Answers of the executor by question; what is not there fails as if nobody were there. */
 export type Answers = Readonly<Record<string, unknown>>
 
-const away = new Failed({ reason: "Away", message: "nobody is there" })
+const away = new Unanswered({ reason: "Away", message: "nobody is there" })
 
 /** An executor that notes what it is asked and answers what it is given: a function is asked with the request. */
 const makeExecutor = (answers: Answers, asked: Array<Question>): Executor => {
@@ -40,45 +41,54 @@ export interface Ending {
   readonly terms: ReadonlyArray<Terms>
 }
 
+/** What answers besides the executor: all of it is away, unless it is given. */
+type Given = Partial<Maintenance["Service"]> & { readonly direct?: CommandLayers["Service"]["direct"] }
+
 /** `ai-mint` with these arguments, where only what is given here answers. */
 export const typed = (
   args: ReadonlyArray<string>,
   answers: Answers = {},
-  ways: Partial<Ways<Failed>> = {},
-  more: Partial<Io> = {}
+  { direct = Layer.effect(Operator, Effect.fail(away)), ...tools }: Given = {},
+  more: Partial<Io["Service"]> = {}
 ) =>
   Effect.gen(function* () {
     const [stdout, stderr]: [Array<string>, Array<string>] = [[], []]
     const asked: Array<Question> = []
     const terms: Array<Terms> = []
-    const io: Io = {
+    const io: Io["Service"] = {
       out: (text) => void stdout.push(text),
       err: (text) => void stderr.push(text),
       colour: false,
       expectInterruption: () => undefined,
       ...more
     }
-    const fake: Ways<Failed> = {
-      ask: (question, given) => {
-        terms.push(given)
-        // The fake answers fail as the real way does: with what the failure means.
-        return Effect.mapError(question(makeExecutor(answers, asked)), (error) =>
-          error instanceof Failed ? error : away
-        )
-      },
-      direct: () => Effect.fail(away),
+    const executor = Layer.succeed(ExecutorClient, {
+      ask: (question, given) =>
+        Effect.suspend(() => {
+          terms.push(given)
+          // The fake answers fail as the real client does: with what the failure means.
+          return Effect.mapError(question(makeExecutor(answers, asked)), (error: unknown) =>
+            error instanceof Unanswered || error instanceof Refused ? error : away
+          )
+        })
+    })
+    const maintenance = Maintenance.of({
       examine: Effect.fail(away),
       migrate: () => Effect.fail(away),
       payOrder: () => Effect.fail(away),
       resetSandbox: Effect.fail(away),
-      ...ways
-    }
-    const code = yield* run(args, io, fake)
+      ...tools
+    })
+    const code = yield* run(args, { io, layers: CommandLayers.of({ executor, direct }), maintenance })
     return { code, stdout: stdout.join("\n"), stderr: stderr.join("\n"), asked, terms } satisfies Ending as Ending
   })
 
-/** Carries a decision out without a tool: for what needs none of them. */
-export const straight =
-  <B>(answer: B): Ways<Failed>["direct"] =>
-  <A, E2>(_operation: Effect.Effect<A, E2, Tools>) =>
-    Effect.succeed(answer as unknown as A)
+/** An operator without an executor, who answers this to whatever is asked. */
+export const straight = (answer: unknown): CommandLayers["Service"]["direct"] =>
+  Layer.succeed(
+    Operator,
+    new Proxy({} as Operator["Service"], {
+      get: (_, key) =>
+        ["status", "pauses", "reconcile"].includes(String(key)) ? Effect.succeed(answer) : () => Effect.succeed(answer)
+    })
+  )

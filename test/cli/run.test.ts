@@ -1,8 +1,9 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, layer } from "@effect/vitest"
 import { Effect } from "effect"
-import { AUDIT, CHANGE, DECIDE, LOOK, LOOK_OR_DIRECT } from "../../src/cli/client/ask.ts"
-import { Failed } from "../../src/cli/client/Failed.ts"
+import { AUDIT, CHANGE, DECIDE, LOOK, LOOK_OR_DIRECT } from "../../src/cli/client/ExecutorClient.ts"
+import { Unanswered } from "../../src/operator/Operator.ts"
+import { Refused } from "../../src/operator/Refused.ts"
 import { usdc } from "../../src/domain/Usdc.ts"
 import { straight, typed } from "./fakes.ts"
 import { ADDRESS, explanationOf, ID, overviewOf, taskOf, walletOf } from "./words/given.ts"
@@ -127,6 +128,7 @@ describe("ai-mint", () => {
           onChain: 10,
           quantity: 10,
           replacement: undefined,
+          setAside: 0,
           failed: false
         },
         { params: { task: ID }, payload: { why: "so", as: "delivered", batch: 2 } },
@@ -202,7 +204,7 @@ describe("ai-mint", () => {
 
     it.effect("ends with 1 where the executor refuses, and says why", () =>
       Effect.gen(function* () {
-        const refusal = new Failed({ reason: "Refused", message: "Task abc has ended already: it is completed." })
+        const refusal = new Refused({ message: "Task abc has ended already: it is completed." })
         const told = yield* typed(["cancel", "abc", ...WHY], { "tasks.cancel": Effect.fail(refusal) })
         assert.deepInclude(told, { code: 1, stdout: "", stderr: "❌ Task abc has ended already: it is completed." })
       })
@@ -210,7 +212,7 @@ describe("ai-mint", () => {
 
     it.effect("ends with 2 where the executor does not understand", () =>
       Effect.gen(function* () {
-        const bad = new Failed({ reason: "BadRequest", message: "This cannot be asked" })
+        const bad = new Unanswered({ reason: "BadRequest", message: "This cannot be asked" })
         assert.strictEqual((yield* typed(["retry", "abc", ...WHY], { "tasks.retry": Effect.fail(bad) })).code, 2)
       })
     )

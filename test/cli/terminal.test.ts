@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { fitForTerminal } from "../../src/cli/io.ts"
-import { jsonOf } from "../../src/cli/json.ts"
+import { jsonOf } from "../../src/cli/print.ts"
 import { inLine } from "../../src/cli/words/text.ts"
 
 const HOSTILE = "a\u202egnp.exe\u2066b\u009b31mc\u001b[2Jd\u061ce\u2028f\rg"

@@ -2,7 +2,8 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, layer } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Stream } from "effect"
 import { TestClock } from "effect/testing"
-import { Failed } from "../../src/cli/client/Failed.ts"
+import { Unanswered } from "../../src/operator/Operator.ts"
+import { Refused } from "../../src/operator/Refused.ts"
 import { typed } from "./fakes.ts"
 import { ID } from "./words/given.ts"
 
@@ -22,7 +23,7 @@ describe("ai-mint watch", () => {
         const streams = [
           Effect.succeed(Stream.make(beat, ledger(1), ledger(2))),
           Effect.as(Deferred.succeed(second, undefined), Effect.void).pipe(
-            Effect.andThen(Effect.fail(new Failed({ reason: "Away", message: "starting" })))
+            Effect.andThen(Effect.fail(new Unanswered({ reason: "Away", message: "starting" })))
           ),
           Effect.succeed(
             Stream.concat(
@@ -73,10 +74,7 @@ describe("ai-mint watch", () => {
         const again = yield* Deferred.make<void>()
         const streams = [
           Effect.succeed(Stream.concat(Stream.make(beat), Stream.never)),
-          Effect.andThen(
-            Deferred.succeed(again, undefined),
-            Effect.fail(new Failed({ reason: "Refused", message: "no" }))
-          )
+          Effect.andThen(Deferred.succeed(again, undefined), Effect.fail(new Refused({ message: "no" })))
         ]
         const fiber = yield* Effect.forkChild(typed(["watch", "--json"], { "control.events": () => streams.shift() }))
         yield* Effect.yieldNow
@@ -91,7 +89,7 @@ describe("ai-mint watch", () => {
 
     it.effect("tells an event as one line of JSON", () =>
       Effect.gen(function* () {
-        const refused = Effect.fail(new Failed({ reason: "Refused", message: "enough" }))
+        const refused = Effect.fail(new Refused({ message: "enough" }))
         const streams = [Effect.succeed(Stream.make(ledger(7))), refused]
         const fiber = yield* Effect.forkChild(typed(["watch", "--json"], { "control.events": () => streams.shift() }))
         yield* Effect.yieldNow

@@ -4,7 +4,8 @@ import { randomBytes } from "node:crypto"
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { run } from "../../src/cli/run.ts"
-import { makeWays } from "../../src/cli/ways.ts"
+import { commandLayers } from "../../src/cli/layers.ts"
+import { maintenance } from "../../src/cli/Maintenance.ts"
 import { findSandbox } from "../../src/sandbox/sandboxFile.ts"
 import { closedPort, eventually, ROOT, start, startExecutor, temporaryDirectory } from "../e2e/support.ts"
 import { startPostgres } from "../support/postgresServer.ts"
@@ -104,7 +105,7 @@ export const metricsOf = (url: string, code: string) =>
     return new Set([...told, ...made])
   })
 
-/** `ai-mint` in this process, with the real ways to the executor, the database and the chain. */
+/** `ai-mint` in this process, with the real layers for the executor, the database and the chain. */
 export const runCommand = Effect.fnUntraced(function* (argv: ReadonlyArray<string>) {
   const said = { out: "", err: "" }
   const io = {
@@ -113,8 +114,7 @@ export const runCommand = Effect.fnUntraced(function* (argv: ReadonlyArray<strin
     colour: false,
     expectInterruption: () => {}
   }
-  const ways = makeWays(io, Effect.provide(NodeServices.layer))
-  const code = yield* run(argv, io, ways).pipe(Effect.provide(NodeServices.layer))
+  const code = yield* run(argv, { io, layers: commandLayers, maintenance }).pipe(Effect.provide(NodeServices.layer))
   return { code, ...said } satisfies Ran as Ran
 })
 

@@ -99,7 +99,7 @@ const wallets = HttpApiGroup.make("wallets")
       success: Decision.Reopened,
       error: deciding
     }),
-    HttpApiEndpoint.post("refund", "/:executor/refund", {
+    HttpApiEndpoint.post("refund", "/:wallet/refund", {
       params: walletParam,
       payload: Request.RefundBody,
       success: Decision.RefundReport,

@@ -1,61 +1,47 @@
 import { Effect, Option } from "effect"
 import * as Command from "effect/cli/Command"
-import * as Flag from "effect/cli/Flag"
-import { CHANGE, LOOK } from "../client/ask.ts"
+import { Operator } from "../../operator/Operator.ts"
+import { Paused } from "../../operator/reports/wallets.ts"
 import * as Input from "../flags.ts"
-import * as Form from "../forms.ts"
 import { badUsage } from "../io.ts"
-import type { Kit } from "../Kit.ts"
+import { onExecutor } from "../layers.ts"
+import { printer } from "../print.ts"
+import { pausedWords } from "../words/pauses.ts"
 
-const input = {
-  token: Input.addressFlag("token").pipe(Flag.optional, Flag.withDescription("Only orders of this token: 0x…")),
-  wallet: Flag.String("wallet").pipe(
-    Flag.optional,
-    Flag.withDescription("Only the orders of this agent wallet (its id, its user's address, or its own)")
-  ),
-  why: Input.why,
-  json: Input.json
-}
+const print = printer(Paused, pausedWords)
 
-const change = <E>({ ways, tell }: Kit<E>, command: "pause" | "resume") =>
+const change = (command: "pause" | "resume") =>
   Command.make(
     command,
-    input,
-    Effect.fnUntraced(function* ({ token, wallet, why, json }) {
-      if (Option.isSome(token) && Option.isSome(wallet)) return yield* badUsage("Give --token or --wallet, not both.")
-      const target = {
-        ...(Option.isSome(token) ? { token: token.value } : {}),
-        ...(Option.isSome(wallet) ? { wallet: wallet.value } : {})
-      }
-      yield* tell(
-        ways.ask(({ control }) => control[command]({ payload: { why, ...target } }), CHANGE),
-        Form.paused,
-        json
-      )
+    { token: Input.tokenOnly, wallet: Input.walletOnly, why: Input.why, json: Input.json },
+    Effect.fnUntraced(function* ({ why, json, ...target }) {
+      yield* print(yield* (yield* Operator)[command]({ why, ...Input.given(target) }), json)
     })
-  )
-
-export const pauseCommand = <E>(kit: Kit<E>) =>
-  change(kit, "pause").pipe(
-    Command.withDescription(
-      "Signs no new payment until it is resumed, over restarts too. Money is still seen, and what is on its way is followed."
-    ),
-    Command.withExamples([
-      { command: 'ai-mint pause --why "the mint server is being repaired"', description: "Everything" },
-      { command: 'ai-mint pause --token 0x… --why "sold out"', description: "One token" }
-    ])
-  )
-
-export const resumeCommand = <E>(kit: Kit<E>) =>
-  change(kit, "resume").pipe(Command.withDescription("Ends the pause with the same --token, --wallet or neither."))
-
-export const pausesCommand = <E>({ ways, tell }: Kit<E>) =>
-  Command.make("pauses", { json: Input.json }, ({ json }) =>
-    Effect.asVoid(
-      tell(
-        ways.ask(({ control }) => control.pauses(), LOOK),
-        Form.paused,
-        json
-      )
+  ).pipe(
+    onExecutor,
+    Command.provideEffectDiscard(({ token, wallet }) =>
+      Option.isSome(token) && Option.isSome(wallet) ? badUsage("Give --token or --wallet, not both.") : Effect.void
     )
-  ).pipe(Command.withDescription("What is paused now, and why."))
+  )
+
+export const pauseCommand = change("pause").pipe(
+  Command.withDescription(
+    "Signs no new payment until it is resumed, over restarts too. Money is still seen, and what is on its way is followed."
+  ),
+  Command.withExamples([
+    { command: 'ai-mint pause --why "the mint server is being repaired"', description: "Everything" },
+    { command: 'ai-mint pause --token 0x… --why "sold out"', description: "One token" }
+  ])
+)
+
+export const resumeCommand = change("resume").pipe(
+  Command.withDescription("Ends the pause with the same --token, --wallet or neither.")
+)
+
+export const pausesCommand = Command.make(
+  "pauses",
+  { json: Input.json },
+  Effect.fnUntraced(function* ({ json }) {
+    yield* print(yield* (yield* Operator).pauses, json)
+  })
+).pipe(onExecutor, Command.withDescription("What is paused now, and why."))

@@ -1,51 +1,20 @@
-import type { Adopted } from "../../operator/adopt.ts"
-import type { Cancelled } from "../../operator/cancel.ts"
-import type { Created } from "../../operator/create.ts"
-import type { Reconciled } from "../../operator/reconcile.ts"
-import type { RefundReport } from "../../operator/refund.ts"
-import type { Resolved } from "../../operator/resolve.ts"
-import type { Reopened } from "../../operator/resolveWallet.ts"
-import type { Retried } from "../../operator/retry.ts"
-import type { Withdrawn } from "../../operator/withdraw.ts"
 import { counted } from "../../domain/counted.ts"
 import { endOf, shortId } from "../../domain/Task.ts"
 import { format } from "../../domain/Usdc.ts"
+import type {
+  Adopted,
+  Cancelled,
+  Created,
+  Reconciled,
+  RefundReport,
+  Reopened,
+  Resolved,
+  Retried,
+  Withdrawn
+} from "../../operator/reports/decisions.ts"
 import { usdcOf } from "./text.ts"
 
-/** An audit, by whichever way it came here. */
-type Audited = Omit<Reconciled, "differences"> & {
-  readonly differences: ReadonlyArray<{ readonly wallet: string; readonly what: string }>
-}
-
-/** What a person decided, and what became of it; or what the audit found. */
-export type Report = Created | Cancelled | Retried | Adopted | Resolved | Reopened | RefundReport | Withdrawn | Audited
-
-/** The report for people. */
-export const wordsOf = (report: Report): ReadonlyArray<string> => {
-  switch (report.command) {
-    case "create":
-      return created(report)
-    case "cancel":
-      return cancelled(report)
-    case "retry":
-      return retried(report)
-    case "adopt":
-      return adopted(report)
-    case "resolve":
-      return "taskId" in report ? resolved(report) : reopened(report)
-    case "refund":
-      return refunded(report)
-    case "withdraw":
-      return [
-        `✅ Refund ${report.refundId} is withdrawn`,
-        `   ${usdcOf(report.amount)} are credit of ${report.wallet} again, and do not go to ${report.to}`
-      ]
-    case "reconcile":
-      return reconciled(report)
-  }
-}
-
-const created = ({
+export const createdWords = ({
   taskId,
   isNew,
   quantity,
@@ -58,25 +27,25 @@ const created = ({
   `   To be paid to ${agentAddress}`
 ]
 
-const cancelled = ({ taskId, message, credit }: Cancelled): ReadonlyArray<string> => [
+export const cancelledWords = ({ taskId, message, credit }: Cancelled): ReadonlyArray<string> => [
   `✅ Task ${taskId} is ${endOf("cancelled", message)}`,
   ...(credit === undefined || credit === 0n
     ? []
     : [`   Its wallet keeps ${usdcOf(credit)} as credit: ai-mint refund sends it back`])
 ]
 
-const retried = ({ taskId, did, mints, cost }: Retried): ReadonlyArray<string> => [
+export const retriedWords = ({ taskId, did, mints, cost }: Retried): ReadonlyArray<string> => [
   did === "funded" ? `✅ Task ${taskId} is funded again` : `✅ Task ${taskId} is no longer held`,
   `   ${counted(mints, "mint is", "mints are")} left to be made, for at most ${usdcOf(cost)}`
 ]
 
-const adopted = ({ taskId, delivered, mints, cost, paid }: Adopted): ReadonlyArray<string> => [
+export const adoptedWords = ({ taskId, delivered, mints, cost, paid }: Adopted): ReadonlyArray<string> => [
   `✅ Task ${taskId} is taken over from v1.1, with ${counted(delivered, "mint")} delivered`,
   `   The chain shows ${usdcOf(paid)} paid to the token since the order began`,
   `   ${counted(mints, "mint is", "mints are")} left to be made, for at most ${usdcOf(cost)}`
 ]
 
-const resolved = (report: Resolved): ReadonlyArray<string> => {
+export const resolvedWords = (report: Resolved): ReadonlyArray<string> => {
   const { taskId, batch, as, minted, onChain, quantity, replacement, setAside, failed } = report
   if (as === "again") {
     return [
@@ -95,12 +64,12 @@ const resolved = (report: Resolved): ReadonlyArray<string> => {
   ]
 }
 
-const reopened = ({ wallet, stopped, balance, block }: Reopened): ReadonlyArray<string> => [
+export const reopenedWords = ({ wallet, stopped, balance, block }: Reopened): ReadonlyArray<string> => [
   `✅ Wallet ${wallet} goes on. It was stopped: ${stopped}`,
   `   Its books begin anew with ${usdcOf(balance)} in block ${block}`
 ]
 
-const refunded = (report: RefundReport): ReadonlyArray<string> => {
+export const refundedWords = (report: RefundReport): ReadonlyArray<string> => {
   const { against, warnings, amount, to } = report
   return [
     `↩️ Refund of ${usdcOf(amount)} to ${to}`,
@@ -116,6 +85,11 @@ const refunded = (report: RefundReport): ReadonlyArray<string> => {
   ]
 }
 
+export const withdrawnWords = ({ refundId, amount, wallet, to }: Withdrawn): ReadonlyArray<string> => [
+  `✅ Refund ${refundId} is withdrawn`,
+  `   ${usdcOf(amount)} are credit of ${wallet} again, and do not go to ${to}`
+]
+
 const ending = ({ refundId, against, wallet, to, amount }: RefundReport): string => {
   if (refundId !== undefined) return `✅ Asked for as refund ${shortId(refundId)}: the executor sends it`
   if (against.length > 0) return "Nothing was done, and with --confirm it would be refused."
@@ -125,8 +99,8 @@ const ending = ({ refundId, against, wallet, to, amount }: RefundReport): string
 /** To six decimals, cut. */
 const etherOf = (wei: bigint): string => format(wei / 10n ** 12n)
 
-/** What a report without differences says nothing about. */
-const exempt = ({ beforeBooks, earlierDeposits, newer, unseenMints }: Audited["totals"]): ReadonlyArray<string> => [
+/** What was not compared, and may differ without a difference being reported. */
+const exempt = ({ beforeBooks, earlierDeposits, newer, unseenMints }: Reconciled["totals"]): ReadonlyArray<string> => [
   ...(beforeBooks === 0
     ? []
     : [`${counted(beforeBooks, "transfer")} out of wallets from before their books were opened`]),
@@ -141,7 +115,7 @@ const exempt = ({ beforeBooks, earlierDeposits, newer, unseenMints }: Audited["t
     : [`${counted(unseenMints, "mint that is", "mints that are")} known by word alone, or too old to look for`])
 ]
 
-const reconciled = ({ block, totals, differences }: Audited): ReadonlyArray<string> => [
+export const reconciledWords = ({ block, totals, differences }: Reconciled): ReadonlyArray<string> => [
   block === undefined ? "🔎 There is no wallet yet" : `🔎 Ledger and chain compared up to block ${block}`,
   `   Wallets:  ${totals.wallets}`,
   `   Payments: ${totals.payments} agree, ${totals.unproven} not proven yet, ${totals.held} wait for a decision`,

@@ -32,3 +32,7 @@ export interface Look {
   /** For ages, milliseconds since 1970. */
   readonly nowMs: number
 }
+
+/** A part of a report under its title; no lines at all where it has none. */
+export const section = (paint: Paint, title: string, lines: ReadonlyArray<string>): ReadonlyArray<string> =>
+  lines.length === 0 ? [] : ["", paint.strong(title), ...lines]

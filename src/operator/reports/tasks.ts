@@ -83,6 +83,8 @@ export const BatchReport = Schema.Struct({
   nextActionAt: orNull(Instant)
 })
 
+export type BatchReport = typeof BatchReport.Type
+
 /** Everything that answers "I paid, where are my tokens?". */
 export const Explanation = Schema.Struct({
   command: Schema.Literal("explain"),

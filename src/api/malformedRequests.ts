@@ -35,7 +35,7 @@ const EXPECTATION: Refusal = {
 
 const problemText = (refusal: Refusal): string => JSON.stringify({ type: "about:blank", ...refusal })
 
-/** What is no HTTP gets an answer all the same, unless nobody is there any more. */
+/** Answers a request that Node's parser does not take, unless the connection is gone. */
 export const refuse = (error: NodeJS.ErrnoException, socket: Socket): void => {
   if (error.code === "ECONNRESET" || !socket.writable) return void socket.destroy()
   const refusal = REFUSALS[error.code ?? ""] ?? NO_HTTP
@@ -44,7 +44,7 @@ export const refuse = (error: NodeJS.ErrnoException, socket: Socket): void => {
   socket.end(`${head}Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`)
 }
 
-/** Node would answer without a word. */
+/** Node would answer with an empty body. */
 export const refuseExpectation = (_request: IncomingMessage, response: ServerResponse): void => {
   const body = problemText(EXPECTATION)
   const headers = { "content-type": ProblemDetails.contentType, "content-length": Buffer.byteLength(body) }

@@ -1,12 +1,13 @@
-import { Option, Runtime, Schema, SchemaIssue } from "effect"
+import { Option, type Schema, SchemaIssue } from "effect"
 import type { Retry, SseError } from "effect/encoding/Sse"
 import type { HttpClientError } from "effect/http/HttpClientError"
 import type { BadRequestProblem, InternalServerErrorProblem } from "effect/http-api/HttpApiError"
 import type { Conflict, Forbidden, NotFound, TooMany, Unauthorized, Unavailable } from "../../api/contract/problems.ts"
-import { EXIT } from "../io.ts"
-import { type Place, urlOf } from "./Executor.ts"
+import type { SettingsShape } from "../../config/Settings.ts"
+import { type OperatorError, Unanswered } from "../../operator/Operator.ts"
+import { Refused } from "../../operator/Refused.ts"
 
-/** Whatever a question to the executor ends in, but for an answer. */
+/** How a question to the executor may fail. */
 export type AskError =
   | NotFound
   | Conflict
@@ -21,43 +22,46 @@ export type AskError =
   | SseError
   | Retry
 
-/**
- * There is no answer, or one that is no report. `Away`: nobody is there, or nobody any more. `Late`: no answer in time.
- * `Busy`: not now. `Refused`: understood, and not done. `BadRequest`: not understood. `Broken`: it answers, and not as it should.
- */
-export class Failed extends Schema.TaggedError<Failed>()("Failed", {
-  reason: Schema.Literals(["Away", "Late", "Busy", "Refused", "BadRequest", "Broken"]),
-  message: Schema.String
-}) {
-  override get [Runtime.errorExitCode](): number {
-    return this.reason === "BadRequest" ? EXIT.usage : EXIT.refused
-  }
+/** Where the executor listens, of the settings. */
+export type Place = Pick<SettingsShape, "opsHost" | "opsPort" | "opsToken">
+
+/** An executor that listens at every address is asked at the loopback address. */
+const ANYWHERE: Readonly<Record<string, string>> = { "0.0.0.0": "127.0.0.1", "::": "::1" }
+
+/** `http://127.0.0.1:4022`. */
+export const urlOf = ({ opsHost, opsPort }: Place): string => {
+  const host = ANYWHERE[opsHost] ?? opsHost
+  return `http://${host.includes(":") ? `[${host}]` : host}:${opsPort}`
 }
 
-/** What is said besides, where nobody answers. */
+/** What is said besides, where there is no answer. */
 export interface Advice {
   /** Whether the command can be carried out without the executor. */
   readonly orDirect: boolean
 }
 
-/** What a failure means to whoever typed the command, and what they can do. */
-export const failedOf = (error: AskError, place: Place, advice: Advice): Failed => {
+/** What a failure means to the person who typed the command, and what they can do. */
+export const operatorErrorOf = (error: AskError, place: Place, advice: Advice): OperatorError => {
   const url = urlOf(place)
   switch (error._tag) {
     case "NotFound":
+      return new Refused({ message: error.detail ?? untold(url, error.title), isMissing: true })
     case "Conflict":
-      return failed("Refused", error.detail ?? barely(url, error.title))
+      return new Refused({ message: error.detail ?? untold(url, error.title) })
     case "TooMany":
+      return unanswered("Busy", error.detail ?? untold(url, error.title))
     case "Unavailable":
-      return failed("Busy", error.detail ?? barely(url, error.title))
+      return unanswered("Unavailable", error.detail ?? untold(url, error.title))
     case "Unauthorized":
-      return failed("Refused", unauthorized(place, url))
+      return new Refused({ message: unauthorized(place, url) })
     case "Forbidden":
-      return failed("Refused", `The executor at ${url} refuses this. ${error.detail ?? "See OPS_TOKEN and OPS_HOST."}`)
+      return new Refused({
+        message: `The executor at ${url} refuses this. ${error.detail ?? "See OPS_TOKEN and OPS_HOST."}`
+      })
     case "BadRequestProblem":
-      return failed("BadRequest", badRequest(error))
+      return unanswered("BadRequest", badRequest(error))
     case "InternalServerErrorProblem":
-      return failed("Broken", `The executor at ${url} could not answer: its log says why.`)
+      return unanswered("Broken", `The executor at ${url} could not answer: its log says why.`)
     case "HttpClientError":
       return ofHttp(error, url, advice)
     case "SchemaError":
@@ -67,9 +71,10 @@ export const failedOf = (error: AskError, place: Place, advice: Advice): Failed 
   }
 }
 
-const failed = (reason: Failed["reason"], message: string): Failed => new Failed({ reason, message })
+const unanswered = (reason: Unanswered["reason"], message: string): Unanswered => new Unanswered({ reason, message })
 
-const barely = (url: string, title: string): string => `The executor at ${url} answers "${title}", and says no more.`
+/** Where a problem has no detail. */
+const untold = (url: string, title: string): string => `The executor at ${url} answers "${title}", and says no more.`
 
 const unauthorized = ({ opsToken }: Place, url: string): string =>
   Option.isNone(opsToken)
@@ -81,9 +86,9 @@ const badRequest = ({ errors = [], detail }: BadRequestProblem): string =>
   errors.length === 0 ? (detail ?? "The executor does not understand this command.") : cannotBeAsked(errors)
 
 /** What the contract says about a request that it does not allow. */
-export const notAllowed = ({ issue }: Schema.SchemaError): Failed => {
+export const notAllowed = ({ issue }: Schema.SchemaError): Unanswered => {
   const errors = issuesOf(issue).issues.map(({ path = [], message }) => ({ path: path.map(String), message }))
-  return failed("BadRequest", cannotBeAsked(errors))
+  return unanswered("BadRequest", cannotBeAsked(errors))
 }
 
 const issuesOf = SchemaIssue.makeFormatterStandardSchemaV1()
@@ -91,15 +96,15 @@ const issuesOf = SchemaIssue.makeFormatterStandardSchemaV1()
 const cannotBeAsked = (errors: Required<BadRequestProblem>["errors"]): string =>
   ["This cannot be asked:", ...errors.map(({ path, message }) => `  - ${path.join(".")}: ${message}`)].join("\n")
 
-const ofHttp = ({ reason, cause }: HttpClientError, url: string, { orDirect }: Advice): Failed => {
+const ofHttp = ({ reason, cause }: HttpClientError, url: string, { orDirect }: Advice): Unanswered => {
   if (reason._tag === "TransportError") {
     const code = codeOf(cause)
-    return failed("Away", UNREACHABLE.has(code) ? nobody(url, code, orDirect) : cut(url, code))
+    return unanswered("Away", UNREACHABLE.has(code) ? unreachable(url, code, orDirect) : cut(url, code))
   }
   const status = "response" in reason ? reason.response.status : 200
   return status < 400
     ? unknownWay(url)
-    : failed("Broken", `${url} answers with HTTP status ${status}: is OPS_PORT the executor's?`)
+    : unanswered("Broken", `${url} answers with HTTP status ${status}: is OPS_PORT the executor's?`)
 }
 
 /** The connection was never made: nothing was asked. Node's codes for a connect or a look-up that failed. */
@@ -113,7 +118,7 @@ const codeOf = (cause: unknown): string => {
   return "no connection"
 }
 
-const nobody = (url: string, code: string, orDirect: boolean): string =>
+const unreachable = (url: string, code: string, orDirect: boolean): string =>
   [
     `No executor answers at ${url} (${code}).`,
     "Start it (npm start, or pm2 start ecosystem.config.cjs), or set OPS_HOST and OPS_PORT to where it listens.",
@@ -123,5 +128,5 @@ const nobody = (url: string, code: string, orDirect: boolean): string =>
 const cut = (url: string, code: string): string =>
   `The connection to ${url} broke off (${code}): what was asked may be done. Look before you repeat it.`
 
-const unknownWay = (url: string): Failed =>
-  failed("Broken", `${url} answers in a way unknown here: another version of the executor, or another program?`)
+const unknownWay = (url: string): Unanswered =>
+  unanswered("Broken", `${url} answers in a way unknown here: another version of the executor, or another program?`)

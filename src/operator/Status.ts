@@ -1,14 +1,19 @@
-import { Clock, Context, Duration, Effect, Layer } from "effect"
+import { Clock, Context, Effect, Layer } from "effect"
+import { Readiness } from "../checks/Readiness.ts"
 import { Settings } from "../config/Settings.ts"
+import { isOffered } from "../domain/offered.ts"
+import { causeOf, shortId } from "../domain/Task.ts"
+import type { Incident } from "../ops/Incidents.ts"
 import * as Incidents from "../ops/Incidents.ts"
 import * as Progress from "../ops/Progress.ts"
 import { version } from "../ops/process.ts"
-import { DecisionRepo } from "../ledger/DecisionRepo.ts"
+import type { DecisionRepo } from "../ledger/DecisionRepo.ts"
 import type { LedgerError } from "../ledger/TaskRepo.ts"
 import { type AttentionItem, type LedgerFigures, WatchRepo } from "../ledger/WatchRepo.ts"
-import type * as System from "../operator/reports/status.ts"
-import { Readiness } from "../checks/Readiness.ts"
-import { attentionOf, eventOf, incidentOf, taskOf } from "./views.ts"
+import { eventReport } from "./events.ts"
+import { pausesNow } from "./pause.ts"
+import type { Attention, StatusReport } from "./reports/status.ts"
+import { paymentTimeoutMs, taskReport } from "./tasks.ts"
 
 /** Every page asks at every event: they share an answer. */
 const KEPT = "1 second"
@@ -20,31 +25,26 @@ const OPEN_MAX = 100
 const ATTENTION_MAX = 100
 const FUNNEL_MS = 6 * 3_600_000
 
-/** What runs now, in figures. */
-export class Overview extends Context.Service<
-  Overview,
+/** What runs now, in figures: of one moment, and shared by all who ask within it. */
+export class Status extends Context.Service<
+  Status,
   {
-    readonly now: Effect.Effect<System.StatusReport, LedgerError>
+    readonly now: Effect.Effect<StatusReport, LedgerError>
     readonly figures: Effect.Effect<LedgerFigures, LedgerError>
-    readonly version: Effect.Effect<System.StatusReport["version"]>
+    readonly version: Effect.Effect<StatusReport["version"]>
   }
->()("ai-mint-executor/api/overview/Overview") {
+>()("ai-mint-executor/operator/Status") {
   static readonly layer = Layer.effect(
-    Overview,
+    Status,
     Effect.gen(function* () {
       const watch = yield* WatchRepo
       const services = yield* Effect.context<Settings | Readiness | WatchRepo | DecisionRepo>()
       const figures = yield* Effect.cachedWithTTL(Effect.flatMap(Clock.currentTimeMillis, watch.figures), FIGURES_KEPT)
       const now = yield* Effect.cachedWithTTL(Effect.provideContext(gather(figures), services), KEPT)
-      return Overview.of({ now, figures, version: Effect.provideContext(versionNow, services) })
+      return Status.of({ now, figures, version: Effect.provideContext(versionNow, services) })
     })
   )
 }
-
-/** The same without an executor: a process that has just begun, with loops that have not moved yet. */
-export const overviewOnce = Effect.flatMap(Overview, ({ now }) => now).pipe(
-  Effect.provide(Overview.layer.pipe(Layer.provide(Readiness.layer), Layer.provideMerge(Progress.layer)))
-)
 
 const versionNow = Effect.gen(function* () {
   const { network } = yield* Settings
@@ -60,16 +60,16 @@ const LATELY_NUMBERS = 60
 const latelyOf = Effect.fnUntraced(function* (watch: WatchRepo["Service"]) {
   const last = yield* watch.lastEvent
   const events = yield* watch.eventsAfter(Math.max(0, last - LATELY_NUMBERS), { limit: LATELY_NUMBERS })
-  return events.slice(-LATELY_MAX).toReversed().map(eventOf)
+  return events.slice(-LATELY_MAX).toReversed().map(eventReport)
 })
 
 const OPEN = ["pending_payment", "funded", "processing"] as const
 
 const gather = Effect.fnUntraced(function* (figuresNow: Effect.Effect<LedgerFigures, LedgerError>) {
-  const { network, paymentTimeout } = yield* Settings
+  const { network } = yield* Settings
   const watch = yield* WatchRepo
   const nowMs = yield* Clock.currentTimeMillis
-  const timeoutMs = Duration.toMillis(paymentTimeout)
+  const timeoutMs = yield* paymentTimeoutMs
   const sinceMs = nowMs - FUNNEL_MS
   const figures = yield* figuresNow
   const open = yield* watch.listTasks({ statuses: OPEN }, { after: undefined, limit: OPEN_MAX })
@@ -86,7 +86,7 @@ const gather = Effect.fnUntraced(function* (figuresNow: Effect.Effect<LedgerFigu
     money: figures.money,
     moneySince: figures.beganMs,
     funnel: { since: sinceMs, ...(yield* watch.funnel(sinceMs)) },
-    open: open.tasks.map((task) => taskOf(task, timeoutMs)),
+    open: open.tasks.map((task) => taskReport(task, timeoutMs)),
     openCount: figures.tasks
       .filter(({ status }) => OPEN.some((one) => one === status))
       .reduce((n, { count }) => n + count, 0),
@@ -94,14 +94,52 @@ const gather = Effect.fnUntraced(function* (figuresNow: Effect.Effect<LedgerFigu
     attentionCount: incidents.length + countOf(attention, figures),
     lately: yield* latelyOf(watch),
     readiness: yield* (yield* Readiness).now,
-    pauses: (yield* (yield* DecisionRepo).pauses).map(({ scope, reason, sinceMs: since }) => ({ scope, reason, since }))
-  } satisfies System.StatusReport as System.StatusReport
+    pauses: yield* pausesNow
+  } satisfies StatusReport as StatusReport
 })
 
-/** All that need a look: where the list is cut, the sums tell how many there are. */
+/** All that need attention: where the list is cut, the sums tell how many there are. */
 const countOf = (attention: ReadonlyArray<AttentionItem>, figures: LedgerFigures): number => {
   if (attention.length < ATTENTION_MAX) return attention.length
   const { count: unknown } = figures.batches.find(({ status }) => status === "unknown") ?? { count: 0 }
   const { held, undelivered, stoppedWallets } = figures
   return Math.max(attention.length, held.count + undelivered.count + unknown + stoppedWallets.count)
 }
+
+/** What is said where no reason is noted. */
+const ABOUT = {
+  held: "Held for a person",
+  undelivered: "Paid, and not delivered",
+  unknown: "Sent, and the outcome is not proven yet",
+  stopped: "The wallet is stopped",
+  refund: "A refund is not sent"
+}
+
+/** Where a name is none that may be typed, the way to all that waits. */
+const commandFor = ({ taskId, agentAddress, walletId }: AttentionItem): string => {
+  const command = taskId === undefined ? `wallets show ${agentAddress ?? walletId}` : `tasks explain ${shortId(taskId)}`
+  return isOffered(command) ? command : "status"
+}
+
+export const attentionOf = (item: AttentionItem): Attention => ({
+  kind: item.kind,
+  taskId: item.taskId,
+  wallet: item.agentAddress ?? item.walletId,
+  batch: item.batch,
+  since: item.sinceMs,
+  alike: item.alike,
+  text: item.reason === "" ? ABOUT[item.kind] : causeOf(item.reason),
+  command: commandFor(item)
+})
+
+/** What keeps everybody's work waiting, and belongs to no order. */
+const incidentOf = ({ words, sinceMs }: Incident): Attention => ({
+  kind: "incident",
+  taskId: undefined,
+  wallet: undefined,
+  batch: undefined,
+  since: sinceMs,
+  text: words,
+  alike: 1,
+  command: "doctor"
+})

@@ -3,19 +3,19 @@ import { Effect, Layer } from "effect"
 import { createServer, type Server } from "node:http"
 import type { Socket } from "node:net"
 import { Settings } from "../config/Settings.ts"
-import { refuse, refuseExpectation, REQUEST_MS_MAX } from "./refusals.ts"
+import { refuse, refuseExpectation, REQUEST_MS_MAX } from "./malformedRequests.ts"
 import { keepPlaces } from "./sockets.ts"
 
-/** Requests that are under way at a stop are few and short; listeners are told at once. */
+/** Requests that are under way at a stop are few and short; event streams are ended at once. */
 const STOP_WITHIN = "1 second"
 
 /**
- * A socket on which nothing moves for so long is nobody's. Longer than the longest answer takes: a reconciliation is
- * given two minutes. Events beat every 10 seconds.
+ * Sockets that are idle for so long are closed. Longer than the longest answer takes: a reconciliation is given two
+ * minutes. Event streams carry a beat every 10 seconds.
  */
-const SILENT_SOCKET_MS = 150_000
+const IDLE_SOCKET_MS = 150_000
 
-/** How often Node looks for requests that take too long: without it they would be cut up to half a minute late. */
+/** How often Node checks for requests that take too long: by default they would be cut up to half a minute late. */
 const CHECK_MS = 1_000
 
 const makeServer = (): Server => {
@@ -23,18 +23,18 @@ const makeServer = (): Server => {
     requestTimeout: REQUEST_MS_MAX,
     headersTimeout: REQUEST_MS_MAX,
     connectionsCheckingInterval: CHECK_MS,
-    // Node would refuse it without a word: `manners` does it with one.
+    // Node would refuse it with an empty answer: the middleware says why.
     requireHostHeader: false
   })
   keepPlaces(server)
-  server.setTimeout(SILENT_SOCKET_MS)
+  server.setTimeout(IDLE_SOCKET_MS)
   server.on("clientError", (error, socket) => refuse(error, socket as Socket))
   server.on("checkExpectation", refuseExpectation)
   return server
 }
 
-/** Closes whatever does not end by itself, so that nobody's slow connection holds a stop up. */
-const closing = (server: Server) =>
+/** Closes what does not end by itself, so that no slow connection delays a stop. */
+const closeConnections = (server: Server) =>
   Layer.effectDiscard(
     Effect.addFinalizer(() =>
       Effect.sync(() => {
@@ -48,7 +48,7 @@ export const layer = Layer.unwrap(
   Effect.gen(function* () {
     const { opsHost: host, opsPort: port } = yield* Settings
     const server = makeServer()
-    return closing(server).pipe(
+    return closeConnections(server).pipe(
       Layer.provideMerge(NodeHttpServer.layer(() => server, { host, port, gracefulShutdownTimeout: STOP_WITHIN }))
     )
   })

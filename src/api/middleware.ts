@@ -16,14 +16,14 @@ import { isPlainTarget } from "./rawPath.ts"
 const BODY_MAX = ByteSize.kibibytes(16)
 
 /**
- * Every request and every answer, whoever's: no more of them than anybody needs, no larger body than needed, nothing is
- * kept or guessed by browsers, and no error is empty.
+ * For every request: a rate limit for each address, a limit of the body, headers that keep browsers from caching or
+ * guessing, and a body for every error.
  */
 export const layer = HttpRouter.middleware(
   Effect.map(
     makeRateLimit,
     (rateLimit) => (route) =>
-      Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) => refusalOf(request) ?? route).pipe(
+      Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) => requestFault(request) ?? route).pipe(
         rateLimit,
         Effect.catchCause(answerTo),
         Effect.map(withProblem),
@@ -38,12 +38,12 @@ const withHeaders = (response: HttpServerResponse.HttpServerResponse): HttpServe
   HttpServerResponse.setHeaders(response, {
     "x-content-type-options": "nosniff",
     "cache-control": response.headers["cache-control"] ?? "no-store",
-    // RFC 9110, section 11.6.1: who is not let in is told how.
+    // RFC 9110, section 11.6.1: a 401 says how to authenticate.
     ...(response.status === 401 ? { "www-authenticate": "Bearer" } : {})
   })
 
-/** What is wrong with a request before its route is looked at. The target is judged as it came: the framework has changed it. */
-const refusalOf = (request: HttpServerRequest.HttpServerRequest) => {
+/** What is wrong with a request, before routing. The target is checked as it came: the framework has changed it. */
+const requestFault = (request: HttpServerRequest.HttpServerRequest) => {
   const { httpVersion, url = "" } = NodeHttpServerRequest.toIncomingMessage(request)
   // RFC 9112, section 3.2: a request of HTTP/1.1 names the host.
   if (request.headers["host"] === undefined && httpVersion === "1.1") return HOSTLESS
@@ -61,7 +61,7 @@ const NOT_PLAIN = badRequest(
   "The path is not in its plain form: it may have no empty or dot segment, no ; # or \\, and no escape of what needs none."
 )
 
-/** What ends a route without an answer of its own. Whoever asked is gone where it was interrupted. */
+/** The answer for a route that failed without one. After an interruption there is no client to answer. */
 const answerTo = Effect.fnUntraced(function* <E>(cause: Cause.Cause<E>) {
   if (Cause.hasInterruptsOnly(cause)) return yield* Effect.failCause(cause)
   const [response] = yield* HttpServerError.causeResponse(cause)
@@ -69,7 +69,7 @@ const answerTo = Effect.fnUntraced(function* <E>(cause: Cause.Cause<E>) {
   return response
 })
 
-/** What the framework refuses by itself, it refuses without a word, or with one that is no problem of RFC 9457. */
+/** The framework's own refusals are empty, or plain text: they become problems of RFC 9457. */
 const withProblem = (response: HttpServerResponse.HttpServerResponse): HttpServerResponse.HttpServerResponse => {
   const { status, body } = response
   if (status < 400 || !(body._tag === "Empty" || body.contentType?.startsWith("text/plain") === true)) return response

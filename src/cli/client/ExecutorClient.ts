@@ -1,0 +1,106 @@
+import { Context, Duration, Effect, Layer, Option, Redacted } from "effect"
+import * as HttpClient from "effect/http/HttpClient"
+import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import * as HttpApiClient from "effect/http-api/HttpApiClient"
+import * as HttpApiMiddleware from "effect/http-api/HttpApiMiddleware"
+import { Api, Authorization, OPERATOR_HEADER } from "../../api/contract/Api.ts"
+import { Settings } from "../../config/Settings.ts"
+import { operatorName } from "../../operator/Actor.ts"
+import { type OperatorError, Unanswered } from "../../operator/Operator.ts"
+import { httpClient } from "../../ops/fetch.ts"
+import { osUser } from "../io.ts"
+import { type Advice, type AskError, notAllowed, operatorErrorOf, type Place, urlOf } from "./errors.ts"
+
+/** The running executor, as its API's definition has it. */
+export type Executor = HttpApiClient.ForApi<typeof Api>
+
+/** How long an answer may take, and what else there is to do where none comes. */
+export interface Terms extends Advice {
+  readonly within: Duration.Input
+  /** Whether something may have been done though there is no answer. */
+  readonly changes: boolean
+}
+
+/** Reads the ledger. */
+export const LOOK: Terms = { within: "15 seconds", orDirect: false, changes: false }
+
+/** The same where it can be read without an executor. */
+export const LOOK_OR_DIRECT: Terms = { ...LOOK, orDirect: true }
+
+/** Goes through all the logs of the chain. */
+export const AUDIT: Terms = { within: "2 minutes", orDirect: true, changes: false }
+
+/** Reads the chain before it decides, and can be decided without an executor. */
+export const DECIDE: Terms = { within: "2 minutes", orDirect: true, changes: true }
+
+/** The same for what only the executor does. */
+export const CHANGE: Terms = { within: "2 minutes", orDirect: false, changes: true }
+
+/** Asks the running executor over HTTP. */
+export class ExecutorClient extends Context.Service<
+  ExecutorClient,
+  {
+    readonly ask: <A>(
+      question: (executor: Executor) => Effect.Effect<A, AskError>,
+      terms: Terms
+    ) => Effect.Effect<A, OperatorError>
+  }
+>()("ai-mint-executor/cli/client/ExecutorClient") {
+  /** At the place that the settings name. */
+  static readonly layer = Layer.effect(
+    ExecutorClient,
+    Effect.gen(function* () {
+      const place = yield* Settings
+      if (place.opsPort === 0) return yield* nowhere
+      return ExecutorClient.of({ ask: makeAsk(place) })
+    })
+  )
+}
+
+const nowhere = new Unanswered({
+  reason: "Away",
+  message: "OPS_PORT is 0, which is any port: set it to the one that the executor's log names (Page and API)."
+})
+
+export const makeAsk =
+  (place: Place): ExecutorClient["Service"]["ask"] =>
+  (question, terms) =>
+    Effect.suspend(() => {
+      let isSent = false
+      const executor = makeExecutor(place, () => {
+        isSent = true
+      })
+      return Effect.flatMap(executor, question).pipe(
+        Effect.mapError((error) =>
+          // The API's definition is the same on both sides: what it does not allow is not even sent.
+          error._tag === "SchemaError" && !isSent ? notAllowed(error) : operatorErrorOf(error, place, terms)
+        ),
+        Effect.timeoutOrElse({ duration: terms.within, orElse: () => Effect.fail(late(place, terms)) })
+      )
+    })
+
+/** `onAsk` runs before each request. */
+const makeExecutor = (place: Place, onAsk: () => void): Effect.Effect<Executor> =>
+  HttpApiClient.make(Api, {
+    baseUrl: urlOf(place),
+    transformClient: (client) =>
+      HttpClient.mapRequest(client, HttpClientRequest.setHeader(OPERATOR_HEADER, operatorName(osUser()))).pipe(
+        HttpClient.tapRequest(() => Effect.sync(onAsk))
+      )
+  }).pipe(Effect.provide(Layer.merge(httpClient, withToken(place))))
+
+const withToken = ({ opsToken }: Place) =>
+  HttpApiMiddleware.layerClient(Authorization, ({ request, next }) =>
+    next(
+      Option.match(opsToken, {
+        onNone: () => request,
+        onSome: (token) => HttpClientRequest.bearerToken(request, Redacted.value(token))
+      })
+    )
+  )
+
+const late = (place: Place, { within, changes }: Terms): Unanswered => {
+  const patience = Duration.format(Duration.fromInputUnsafe(within))
+  const rest = changes ? "It may still be done: look before you repeat it." : "It is busy, or stuck: its log says more."
+  return new Unanswered({ reason: "Late", message: `No answer from ${urlOf(place)} in ${patience}. ${rest}` })
+}

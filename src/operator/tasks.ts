@@ -1,0 +1,115 @@
+import { Duration, Effect } from "effect"
+import { Settings } from "../config/Settings.ts"
+import { parse } from "../domain/Address.ts"
+import type { Batch } from "../domain/Batch.ts"
+import { isOffered } from "../domain/offered.ts"
+import { type Status, STATUSES } from "../domain/Task.ts"
+import { type TaskPlace, type TaskView, WatchRepo } from "../ledger/WatchRepo.ts"
+import { explain } from "./explain.ts"
+import { findTaskId, findWallet, missingTask } from "./find.ts"
+import type { BatchReport, Explanation, TaskReport } from "./reports/tasks.ts"
+import type { TaskQuery } from "./requests.ts"
+
+const PAGE = 50
+
+export const paymentTimeoutMs = Effect.map(Settings, ({ paymentTimeout }) => Duration.toMillis(paymentTimeout))
+
+/** Orders, newest first. */
+export const listTasks = Effect.fn("operator.listTasks")(function* (query: typeof TaskQuery.Type) {
+  const { tasks, next } = yield* readTasks(query)
+  const limitMs = yield* paymentTimeoutMs
+  return { tasks: tasks.map((task) => taskReport(task, limitMs)), next: next && `${next.placedAtMs}_${next.id}` }
+})
+
+export const showTask = Effect.fn("operator.showTask")(function* (name: string) {
+  const id = yield* findTaskId(name)
+  const task = id === undefined ? undefined : yield* (yield* WatchRepo).viewTask(id)
+  return task === undefined ? yield* missingTask(name) : taskReport(task, yield* paymentTimeoutMs)
+})
+
+/** Everything that answers "I paid, where are my tokens?". */
+export const explainTask = Effect.fnUntraced(function* (name: string) {
+  const explanation = yield* explain(name)
+  const { next, steps, batches, task } = explanation
+  return {
+    ...explanation,
+    task: taskReport(task, yield* paymentTimeoutMs),
+    steps: steps.map(({ atMs, kind, text, batch, txs }) => ({ at: atMs, kind, text, batch, txs })),
+    batches: batches.map(batchReport),
+    next: { text: next.text, at: next.atMs, commands: next.commands.filter(isOffered) }
+  } satisfies Explanation as Explanation
+})
+
+const readTasks = Effect.fnUntraced(function* (query: typeof TaskQuery.Type) {
+  const statuses = (query.status ?? "").split(",").filter((status): status is Status => isStatus(status))
+  const wallet = query.wallet === undefined ? undefined : yield* findWallet(query.wallet)
+  const filter = {
+    statuses,
+    userAddress: parse(query.user ?? ""),
+    token: parse(query.token ?? ""),
+    walletId: wallet?.id,
+    held: query.held === undefined ? undefined : query.held === "true"
+  }
+  return yield* (yield* WatchRepo).listTasks(filter, { after: placeOf(query.cursor), limit: query.limit ?? PAGE })
+})
+
+const isStatus = (text: string): boolean => STATUSES.some((status) => status === text)
+
+/** Beyond these PostgreSQL has no finite times: 4713 BC and 294276 AD ("Date/Time Types"). */
+const PLACED_MS_MIN = -210_866_803_200_000
+const PLACED_MS_MAX = 9_224_318_016_000_000
+
+/** A cursor that no page gave leads to the beginning. */
+const placeOf = (cursor: string | undefined): TaskPlace | undefined => {
+  const [, ms, id] =
+    /^(-?(?:\d{1,17}(?:\.\d{1,6})?|Infinity))_([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/.exec(cursor ?? "") ?? []
+  const placedAtMs = Number(ms)
+  const isTime = !Number.isFinite(placedAtMs) || (placedAtMs > PLACED_MS_MIN && placedAtMs < PLACED_MS_MAX)
+  return ms === undefined || id === undefined || !isTime ? undefined : { placedAtMs, id }
+}
+
+/** `undefined` where a row has no time, or an infinite one. */
+const sound = (ms: number): number | undefined => (Number.isFinite(ms) ? ms : undefined)
+
+/** `paymentTimeoutMs`: how long an order waits for its money. */
+export const taskReport = (task: TaskView, paymentTimeoutMs: number): TaskReport => ({
+  id: task.id,
+  status: task.status,
+  held: task.held === undefined ? undefined : { reason: task.held.reason, since: task.held.sinceMs },
+  userAddress: task.userAddress,
+  agentWalletId: task.walletId,
+  agentAddress: task.agentAddress,
+  tokenAddress: task.token,
+  quantity: task.quantity,
+  pricePerMint: task.pricePerMint,
+  totalCost: task.totalCost,
+  received: task.received,
+  mintsCompleted: task.mintsCompleted,
+  mintsFailed: task.mintsFailed,
+  retryCount: task.retryCount,
+  errorMessage: task.errorMessage,
+  fundingTx: task.fundingTx,
+  createdAt: sound(task.createdAtMs),
+  deadline: sound(task.createdAtMs + paymentTimeoutMs),
+  fundedAt: task.fundingReceivedAtMs,
+  startedAt: task.startedAtMs,
+  completedAt: task.completedAtMs,
+  nextActionAt: task.nextActionAtMs
+})
+
+const batchReport = (batch: Batch): BatchReport => ({
+  number: batch.number,
+  status: batch.status,
+  since: batch.statusSinceMs,
+  quantity: batch.quantity,
+  minted: batch.minted,
+  amount: batch.amount,
+  paidAmount: batch.paidAmount,
+  nonce: batch.nonce,
+  payTo: batch.window?.payTo ?? batch.payTo,
+  validBefore: batch.window === undefined ? undefined : batch.window.validBefore * 1000,
+  paymentTx: batch.paymentTx,
+  mintTxs: batch.mintTxs,
+  reason: batch.reason,
+  nextActionAt: batch.nextActionAtMs
+})
