@@ -39,7 +39,7 @@ const check = Effect.gen(function* () {
   const redact = makeRedact(yield* Settings)
   const checkedAt = yield* Clock.currentTimeMillis
   const parts = yield* Effect.all(
-    { database: checkDatabase, nodes: (yield* ChainClient).nodes, mintServer: (yield* Minter).reach },
+    { database: checkDatabase, nodes: (yield* ChainClient).nodes, mintServer: (yield* Minter).ping },
     { concurrency: "unbounded" }
   )
   const sweep = yield* checkSweep(checkedAt)

@@ -20,7 +20,7 @@ export interface PricedOrder extends MintOrder {
 /**
  * The server made no offer; nothing was signed or sent.
  *
- * - `Unavailable`: no connection, timeout, redirect, 408, 425, 429, 5xx, and whatever is not recognisably the server's
+ * - `Unavailable`: no connection, timeout, redirect, 408, 425, 429, 5xx, and everything that is not recognisably the server's
  *   own answer (a proxy's page, a gateway's JSON): the environment. Costs the task nothing.
  * - `Refused`: it answered in its own words and will not sell: counts against the task.
  * - `Unreadable`: it answered itself and there is nothing in it to act on: a challenge without an offer that can be
@@ -36,16 +36,16 @@ export class NoOffer extends Schema.TaggedError<NoOffer>()("NoOffer", {
 }) {}
 
 /**
- * What a server that was only asked for the price may have done all the same.
+ * What the server may have done although it was only asked for the price.
  *
  * - `nothing`: it asked for money, or never had the request.
  * - `claims`: it says that the work is done.
- * - `unknown`: anything else; it may have minted, whatever it says.
+ * - `unknown`: anything else; it may have minted, even where it denies it.
  */
 export type Did = NonNullable<NoOffer["did"]>
 
 /**
- * What the server answered to a payment. Only the chain decides whether money moved; this sets what to look for and
+ * What the server answered to a payment. Only the chain decides whether money moved; this sets what to search for and
  * how soon.
  *
  * - `Accepted`: 2xx with a successful settlement (`PAYMENT-RESPONSE`), or a 2xx that names its mint transactions; of a
@@ -83,7 +83,7 @@ export class Minter extends Context.Service<
      */
     readonly quote: (order: PricedOrder) => Effect.Effect<MintQuote, NoOffer>
     /**
-     * Sends the payment with the order. Never fails: whatever happens is an answer. Sending the same authorization
+     * Sends the payment with the order. Never fails: every end is an answer. Sending the same authorization
      * again is safe (the USDC contract takes a nonce once). `offer` is one of the quote's.
      */
     readonly pay: (
@@ -93,18 +93,18 @@ export class Minter extends Context.Service<
       payment: SignedAuthorization
     ) => Effect.Effect<PaymentAnswer>
     readonly asksForPrice: boolean
-    /** Whether a payment whose outcome is unknown may be sent again. To a server that breaks on it, it never is. */
+    /** Whether a payment whose outcome is unknown may be sent again. Never to a server that breaks on a repeat. */
     readonly takesAgain: boolean
     /**
-     * What the server says has become of a payment that it gave this reference for: one line for the operator, which
-     * decides nothing. `undefined` where it says nothing.
+     * What the server reports of a payment that it gave this reference for: one line for the operator, which decides
+     * nothing. `undefined` where it reports nothing.
      */
     readonly follow: (reference: string) => Effect.Effect<string | undefined>
     /**
-     * Whether the server can be reached at all, asked within 3 s; `problem` says why not, in one line. Nothing is ordered
+     * Whether the server answers within 3 s; `problem` says why not, in one line. Nothing is ordered
      * or paid.
      */
-    readonly reach: Effect.Effect<{ readonly tookMs: number; readonly problem: string | undefined }>
+    readonly ping: Effect.Effect<{ readonly tookMs: number; readonly problem: string | undefined }>
   }
 >()("ai-mint-executor/mint/Minter") {}
 

@@ -4,10 +4,10 @@ import { Settings } from "../config/Settings.ts"
 import type { SignedAuthorization } from "../domain/Authorization.ts"
 import { isReference, readFollowed, readPaymentAnswerV1 } from "./answerV1.ts"
 import { withoutEcho } from "./echo.ts"
-import { explain, httpClient, makeAsk } from "./http.ts"
+import { answerOfFailure, httpClient, makeAsk } from "./http.ts"
 import { Minter, type MintOrder } from "./Minter.ts"
 import { offerV1 } from "./quoteV1.ts"
-import { makeReach } from "./reach.ts"
+import { makePing } from "./ping.ts"
 
 const bodyOf = ({ recipient, quantity }: MintOrder, payment: SignedAuthorization) => {
   const { from, to, value, validAfter, validBefore, nonce, signature } = payment
@@ -31,10 +31,10 @@ const make = Effect.gen(function* () {
   const { network } = yield* Settings
 
   return Minter.of({
-    // It takes no notice of a nonce that it has seen, and what it cleans up after the revert may be another's mints.
+    // It ignores that it has seen a nonce before, and its clean-up after the revert may remove another order's mints.
     takesAgain: false,
     asksForPrice: false,
-    reach: makeReach(ask),
+    ping: makePing(ask),
     quote: Effect.fn("Minter.quote")((order) => Effect.fromResult(offerV1(order, network))),
     pay: Effect.fn("Minter.pay")(
       function* (order, _quote, _offer, payment) {
@@ -43,8 +43,8 @@ const make = Effect.gen(function* () {
         )
         return withoutEcho(readPaymentAnswerV1(yield* ask(request)), [payment.signature.slice(2)])
       },
-      // An interrupted fiber does not come by here; an interruption that is seen is one that leaked from the client.
-      Effect.catchCause((cause) => Effect.succeed(explain(cause)))
+      // An interrupted fiber does not get here: an interruption in the cause leaked from the client.
+      Effect.catchCause((cause) => Effect.succeed(answerOfFailure(cause)))
     ),
     follow: Effect.fn("Minter.follow")(
       function* (reference) {
@@ -52,7 +52,7 @@ const make = Effect.gen(function* () {
         const reply = yield* ask(HttpClientRequest.get(`/api/payment/${encodeURIComponent(reference)}`))
         return readFollowed(reply, reference)
       },
-      // What decides nothing must not stop anybody who decides.
+      // The answer decides nothing, so a failure must not stop the caller.
       Effect.catchCause(() => Effect.succeed(undefined))
     )
   })

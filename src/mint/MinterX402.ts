@@ -1,15 +1,14 @@
 import { Effect, Layer } from "effect"
 import { type HttpClient, HttpClientRequest } from "effect/http"
 import type { Settings } from "../config/Settings.ts"
-import { readPaymentAnswer, readQuoteAnswer } from "./answer.ts"
+import { didOf, readPaymentAnswer, readQuoteAnswer } from "./answer.ts"
 import { type Header, paymentHeader } from "./challenge.ts"
-import { didOf } from "./did.ts"
 import { withoutEcho } from "./echo.ts"
-import { explain, httpClient, makeAsk } from "./http.ts"
+import { answerOfFailure, httpClient, makeAsk } from "./http.ts"
 import { Minter, type MintOrder, NoOffer } from "./Minter.ts"
-import { makeReach } from "./reach.ts"
+import { makePing } from "./ping.ts"
 import { cut } from "./reply.ts"
-import { unclear } from "./says.ts"
+import { unclear } from "./messages.ts"
 
 const make = Effect.gen(function* () {
   const ask = yield* makeAsk
@@ -24,7 +23,7 @@ const make = Effect.gen(function* () {
   return Minter.of({
     takesAgain: true,
     asksForPrice: true,
-    reach: makeReach(ask),
+    ping: makePing(ask),
     follow: () => Effect.succeed(undefined),
     quote: Effect.fn("Minter.quote")(function* (order) {
       const reply = yield* post(order).pipe(
@@ -42,8 +41,8 @@ const make = Effect.gen(function* () {
         if (header === undefined) return unclear("the quote has no such offer, nothing was sent")
         return withoutEcho(readPaymentAnswer(yield* post(order, header)), [payment.signature.slice(2), header.value])
       },
-      // An interrupted fiber does not come by here; an interruption that is seen is one that leaked from the client.
-      Effect.catchCause((cause) => Effect.succeed(explain(cause)))
+      // An interrupted fiber does not get here: an interruption in the cause leaked from the client.
+      Effect.catchCause((cause) => Effect.succeed(answerOfFailure(cause)))
     )
   })
 })

@@ -2,23 +2,23 @@ import { decodePaymentResponseHeader } from "@x402/core/http"
 import { Result, Schema } from "effect"
 import type { Bytes32 } from "../domain/Address.ts"
 import { challengeFault, challengeWords, isChallenged, readQuote } from "./challenge.ts"
-import { type MintQuote, NoOffer, type PaymentAnswer } from "./Minter.ts"
-import { foreignWords, ownWords } from "./own.ts"
+import { type Did, type MintQuote, NoOffer, type PaymentAnswer } from "./Minter.ts"
+import { foreignWords, ownWords } from "./ownAnswer.ts"
 import { whoseIs } from "./reasons.ts"
-import { bodyJson, bodyWords, hashesIn, plain, readHeader, type Reply, weigh } from "./reply.ts"
-import { BROKEN_OFF, redirected, says, unclear } from "./says.ts"
+import { bodyJson, bodyWords, hashesIn, plain, readHeader, type Reply, classifyStatus } from "./reply.ts"
+import { BROKEN_OFF, answerMessage, redirectNote, unclear } from "./messages.ts"
 
-/** What the answer to a request without payment is: an offer, or the reason why there is none. */
+/** Reads the answer to a request without payment: an offer, or the reason why there is none. */
 export const readQuoteAnswer = (reply: Reply): Result.Result<MintQuote, NoOffer> => {
   const refuse = (reason: NoOffer["reason"], words?: string) =>
-    Result.fail(new NoOffer({ reason, message: says(reply, words) }))
+    Result.fail(new NoOffer({ reason, message: answerMessage(reply, words) }))
   if (reply.status === 402) {
     const quote = readQuote(reply)
     if (quote !== undefined) return Result.succeed(quote)
     const fault = challengeFault(reply)
     return fault === undefined ? refuse("Unavailable", foreignWords(reply)) : refuse("Unreadable", fault)
   }
-  switch (weigh(reply.status)) {
+  switch (classifyStatus(reply.status)) {
     case "Done":
       return refuse("Unreadable", "it asks for no payment")
     case "No": {
@@ -27,42 +27,41 @@ export const readQuoteAnswer = (reply: Reply): Result.Result<MintQuote, NoOffer>
       return refuse(NO_OFFER[whoseIs(words) ?? "order"], words)
     }
     case "Later":
-      return refuse("Unavailable", redirected(reply) ?? bodyWords(reply))
+      return refuse("Unavailable", redirectNote(reply) ?? bodyWords(reply))
   }
 }
 
 /** What a refusal is before anything was paid. Of the wallet and of us the server cannot know much: it is not counted. */
 const NO_OFFER = { order: "Refused", wallet: "Unreadable", ours: "Unreadable", environment: "Unavailable" } as const
 
-/** What the answer to a payment is. */
+/** Reads the answer to a payment. */
 export const readPaymentAnswer = (reply: Reply): PaymentAnswer => {
-  if (reply.body === undefined) return unclear(says(reply, BROKEN_OFF))
+  if (reply.body === undefined) return unclear(answerMessage(reply, BROKEN_OFF))
   const settlement = readSettlement(reply)
   const words = settlementWords(settlement) ?? challengeWords(reply) ?? bodyWords(reply)
-  const doubt = unclear(says(reply, redirected(reply) ?? words, settlement?.transaction))
-  switch (weigh(reply.status)) {
+  const open = unclear(answerMessage(reply, redirectNote(reply) ?? words, settlement?.transaction))
+  switch (classifyStatus(reply.status)) {
     case "Done":
       return (
         readDelivery(reply, settlement) ??
-        unclear(says(reply, words ?? "no settlement and no mint transaction", settlement?.transaction))
+        unclear(answerMessage(reply, words ?? "no settlement and no mint transaction", settlement?.transaction))
       )
     case "No":
-      return mayHavePaid(reply, settlement) ? doubt : refusalOf(reply, settlement, words)
+      return mayHavePaid(reply, settlement) ? open : refusalOf(reply, settlement, words)
     case "Later":
-      return doubt
+      return open
   }
 }
 
 /**
- * A definite answer to this request that moved no money. Whatever is about the order counts against it, and nothing
- * else does. The words of a 402 are the facilitator's: they count where they are known. On any other status they are
+ * A definite answer to this request that moved no money. Only faults of the order count against it. The words of a 402 are the facilitator's: they count where they are known. On any other status they are
  * the server's, and are about the order unless they say otherwise.
  */
 const refusalOf = (reply: Reply, settlement: Settlement | undefined, words: string | undefined): PaymentAnswer => {
   const isChallenge = reply.status === 402 && (settlement !== undefined || isChallenged(reply))
   const own = isChallenge ? words : ownWords(reply)
-  if (own === undefined && !isChallenge) return unclear(says(reply, foreignWords(reply)))
-  const reason = says(reply, own)
+  if (own === undefined && !isChallenge) return unclear(answerMessage(reply, foreignWords(reply)))
+  const reason = answerMessage(reply, own)
   const whose = whoseIs(own ?? "") ?? (reply.status === 402 ? "unknown" : "order")
   if (whose === "environment") return unclear(reason)
   // A receipt is about settling: what it refuses may have been tried.
@@ -72,7 +71,7 @@ const refusalOf = (reply: Reply, settlement: Settlement | undefined, words: stri
 
 /**
  * A server that settles first, and then finds the token sold out, answers 4xx with a receipt. So a receipt that says
- * settled or sent, or that cannot be read, is no refusal whatever the status.
+ * settled or sent, or that cannot be read, is no refusal, at any status.
  */
 const mayHavePaid = (reply: Reply, settlement: Settlement | undefined): boolean =>
   settlement === undefined
@@ -129,4 +128,14 @@ const readDelivery = (reply: Reply, settlement: Settlement | undefined): Payment
   if (settlement?.success === false || body.success === false) return undefined
   if (settlement === undefined && mintTxs.length === 0) return undefined
   return { _tag: "Accepted", mintTxs, paymentTx: settlement?.transaction ?? hashesIn(body.paymentTxHash)[0] }
+}
+
+/**
+ * What the server may have done with a request without payment that it answered so. Only a 402 says that it did nothing
+ * before it is paid. A page in HTML is not the server's own answer: it says nothing about the work.
+ */
+export const didOf = (reply: Reply): Did => {
+  if (reply.status === 402) return "nothing"
+  const isPage = /^\s*</.test(reply.body ?? "<")
+  return classifyStatus(reply.status) === "Done" && !isPage ? "claims" : "unknown"
 }

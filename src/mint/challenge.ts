@@ -7,7 +7,7 @@ import type { SignedAuthorization } from "../domain/Authorization.ts"
 import type { Offer } from "../domain/Offer.ts"
 import { usdc } from "../domain/Usdc.ts"
 import type { MintQuote } from "./Minter.ts"
-import { mayBeOwn } from "./own.ts"
+import { mayBeOwn } from "./ownAnswer.ts"
 import { bodyJson, plain, readHeader, type Reply, wordsIn } from "./reply.ts"
 
 /** A scheme is a word, an address on any chain not much longer: a refusal that quotes them stays a short line. */
@@ -61,14 +61,14 @@ const HEADER_LENGTH_MAX = 15 * 1024
 
 const HEADER = "payment-required"
 
-/** v2 sends the challenge in a header, v1 in the body. What only looks like one is passed over for the other. */
+/** v2 sends the challenge in a header, v1 in the body. The other place counts where one holds none that can be read. */
 const challengesIn = (reply: Reply): ReadonlyArray<unknown> =>
   [readHeader(reply, [HEADER], decodePaymentRequiredHeader), bodyJson(reply)].filter(isChallenge)
 
 const isChallenge = (raw: unknown): boolean =>
   typeof raw === "object" && raw !== null && ("x402Version" in raw || "accepts" in raw)
 
-/** Whether the answer holds a challenge, of whatever kind. */
+/** Whether the answer holds a challenge of any kind. */
 export const isChallenged = (reply: Reply): boolean => challengesIn(reply).length > 0
 
 /** The quote in a 402; `undefined` where it holds no offer that can be read and paid. */

@@ -1,9 +1,9 @@
 import type { PaymentAnswer } from "./Minter.ts"
 
-/** In characters: a word of a language is seldom as long and by chance in a signature, and so few of one are of no use. */
+/** In characters: a word of a language is rarely so long and part of a signature, and so few characters of one are useless. */
 const PIECE = 8
 
-/** Consecutive characters of what was sent, whatever stands between them in the text. */
+/** Consecutive characters of what was sent, with any other text between them. */
 const SCATTERED = 12
 
 const isCounted = (char: string): boolean => /[A-Za-z0-9+/=]/.test(char)
@@ -16,7 +16,7 @@ const windowsOf = (texts: ReadonlyArray<string>, length: number): ReadonlySet<st
 
 /**
  * The text without what was sent: a server that echoes a payment would have it in log and `error_message`, from where
- * others could take it to the chain. In one piece or in several, and with anything between them.
+ * others could take it to the chain. Found in one piece or in several, with anything between them.
  */
 export const withoutSent = (text: string, sent: ReadonlyArray<string>): string => {
   const [pieces, scattered] = [windowsOf(sent, PIECE), windowsOf(sent, SCATTERED)]

@@ -11,19 +11,19 @@ import { Settings } from "../config/Settings.ts"
 import * as Clocks from "../ops/Clocks.ts"
 import type { PaymentAnswer } from "./Minter.ts"
 import { plain, type Reply } from "./reply.ts"
-import { unclear } from "./says.ts"
+import { unclear } from "./messages.ts"
 
 /** Bounds what one answer can cost. The largest honest one names 1000 mint transactions, 69 bytes each. */
 const BODY_SIZE_MAX = ByteSize.kibibytes(128)
 
-/** No answer came, or none that is HTTP. What the server did with a request that was sent is not known. */
+/** No answer, or none in HTTP. What the server did with a request that was sent is not known. */
 export class NoReply extends Schema.TaggedError<NoReply>()("NoReply", {
   message: Schema.String,
   /** Whether the request may have reached the server. */
   isSent: Schema.Boolean
 }) {}
 
-/** Said of a payment without an answer. */
+/** Reported of a payment without an answer. */
 const ASKING = "the chain is asked whether it was paid"
 
 /** The connection was never made: nothing left. Node's codes for a connect or a look-up that failed. */
@@ -39,8 +39,8 @@ const noReply = (error: HttpClientError.HttpClientError): NoReply => {
   return new NoReply({ message, isSent })
 }
 
-/** An answer for every way in which paying can end, but for being interrupted, which is the caller's own doing. */
-export const explain = (cause: Cause.Cause<NoReply>): PaymentAnswer => {
+/** The answer that stands for a failed request to pay. An interruption is the caller's, and does not get here. */
+export const answerOfFailure = (cause: Cause.Cause<NoReply>): PaymentAnswer => {
   const error = Cause.squash(cause)
   if (error instanceof NoReply) return unclear(error.isSent ? `${error.message}, ${ASKING}` : error.message)
   return unclear(`fault in the executor while paying: ${plain(String(error))}`)
@@ -61,11 +61,10 @@ const readReply = ({ status, headers, text }: HttpClientResponse.HttpClientRespo
 export const makeAsk = Effect.gen(function* () {
   const { serverUrl, mintTimeout } = yield* Settings
   const http = yield* HttpClient.HttpClient
-  if (Option.isNone(serverUrl))
-    return yield* Effect.die(new Error("SERVER_URL is not set: there is nobody to ask for mints"))
+  if (Option.isNone(serverUrl)) return yield* Effect.die(new Error("SERVER_URL is not set: there is no mint server"))
   const noAnswer = `no answer from the mint server within ${Duration.format(mintTimeout)}`
 
-  /** One request, one connection, no second try: when to ask again is for those who know what is at stake. */
+  /** One request, one connection, no retry: only the caller knows whether a repeat is safe. */
   return (request: HttpClientRequest.HttpClientRequest): Effect.Effect<Reply, NoReply> =>
     request.pipe(
       HttpClientRequest.prependUrl(serverUrl.value),
@@ -79,8 +78,8 @@ export const makeAsk = Effect.gen(function* () {
 })
 
 /**
- * `node:http`. Of the three clients at hand it is the one that keeps `BODY_SIZE_MAX` (fetch and undici read a stream of
- * 655 MB to its end, and died of it), that hands on the code of a refused connection, and that opens a connection for
+ * `node:http`. Of the three clients only it keeps `BODY_SIZE_MAX` (fetch and undici read a stream of
+ * 655 MB to its end, and died of it), gives the code of a refused connection, and opens a connection for
  * each request: a payment never goes out on a kept one that the server is about to close.
  */
 export const httpClient = NodeHttpClient.layerNodeHttp

@@ -17,14 +17,14 @@ const durations = Metric.histogram("ai_mint_mint_server_duration_seconds", {
   boundaries: BOUNDARIES
 })
 
-/** What may come of each kind of request, but for a defect or an interruption. */
+/** The outcomes of each kind of request, except a defect or an interruption. */
 const OUTCOMES: Readonly<Record<Kind, ReadonlyArray<string>>> = {
   quote: ["offer", ...NoOffer.fields.reason.literals],
   pay: ["Accepted", "Refused", "Unclear"],
   follow: ["said", "nothing", "Unavailable"]
 }
 
-/** Each is there with zero from the start: else the first refusal would be no increase to whoever scrapes. */
+/** Each is zero from the start: else a scrape would not see the first refusal as an increase. */
 export const began = (asks: ReadonlyArray<Kind>): Effect.Effect<void> =>
   Effect.forEach(
     asks.flatMap((kind) => OUTCOMES[kind].map((outcome) => ({ kind, outcome }))),
@@ -32,7 +32,7 @@ export const began = (asks: ReadonlyArray<Kind>): Effect.Effect<void> =>
     { discard: true }
   )
 
-/** How a request ended: `said` names what came back; else why there was no offer, or that it was given up. */
+/** How a request ended: `said` names the answer; else why there was no offer, or that it was interrupted. */
 const outcomeOf = <A>(exit: Exit.Exit<A, NoOffer>, said: (answer: A) => string): string => {
   if (exit._tag === "Success") return said(exit.value)
   const failed = exit.cause.reasons.find(Cause.isFailReason)
@@ -54,7 +54,7 @@ const timed = <A, E extends NoOffer>(kind: Kind, said: (answer: A) => string, as
 
 /**
  * The same minter, with each request counted and timed. `asks` are the kinds of which its protocol asks the server:
- * what it answers by itself is no request.
+ * what it answers itself is no request.
  */
 export const measured = (minter: Minter["Service"], asks: ReadonlyArray<Kind>): Minter["Service"] => {
   const { quote, pay, follow } = minter

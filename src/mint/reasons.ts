@@ -1,5 +1,5 @@
 /**
- * Whose doing a refusal is.
+ * Whose fault a refusal is.
  *
  * - `order`: the order cannot be carried out as it is. Asked again it is refused again: it counts.
  * - `wallet`: the wallet cannot pay: no money, or an account whose signature is not taken.
@@ -88,7 +88,7 @@ const whoseCode: ReadonlyMap<string, Whose> = new Map(
   )
 )
 
-/** Texts of errors that were thrown on the way to the chain: whatever they quote, they tell nothing of the payment. */
+/** Texts of errors that were thrown on the way to the chain: they say nothing about the payment, even where they quote it. */
 const THROWN = [
   "pending|duplicate|already[ _-]?(been[ _-])?(used|paid|settled|spent|processed|known|minted)|nonce[ _](was )?(re)?used",
   "settle(ment)?[ _-](failed|error)|failed to settle|transaction (failed|reverted)|execution reverted",
@@ -133,8 +133,8 @@ const whoseWord = (word: string): Whose | undefined =>
   (OTHER_SCHEMES.test(word) ? (NEVER_SENT.test(word) ? ("environment" as const) : ("ours" as const)) : undefined)
 
 /**
- * Whose doing a refusal with these words is; `undefined` where the words are not known here. What is not known is never
- * held against an order.
+ * Whose fault a refusal with these words is; `undefined` where the words are not known here. Unknown words never count
+ * against an order.
  */
 export const whoseIs = (words: string): Whose | undefined => {
   if (matches(THROWN, words)) return "environment"

@@ -17,7 +17,7 @@ export interface Reply {
  * - `No`: 4xx, a definite answer to this request. 402 too: what else it means depends on what was asked.
  * - `Later`: the rest. 408, 425, 429 and 5xx say nothing about the request; a redirect is not followed.
  */
-export const weigh = (status: number): "Done" | "No" | "Later" => {
+export const classifyStatus = (status: number): "Done" | "No" | "Later" => {
   if (status >= 200 && status < 300) return "Done"
   if (status === 408 || status === 425 || status === 429) return "Later"
   return status >= 400 && status < 500 ? "No" : "Later"

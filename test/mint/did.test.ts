@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { didOf } from "../../src/mint/did.ts"
+import { didOf } from "../../src/mint/answer.ts"
 
 const reply = (status: number, body: string | undefined) => ({ status, headers: {}, body })
 

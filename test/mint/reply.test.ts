@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
-import { bodyWords, cut, plain, REASON_LENGTH_MAX, weigh } from "../../src/mint/reply.ts"
+import { bodyWords, cut, plain, REASON_LENGTH_MAX, classifyStatus } from "../../src/mint/reply.ts"
 import { base64, payment, reply } from "./fixtures.ts"
 
 describe("what another program says, made fit for a log line and a column", () => {
@@ -72,6 +72,6 @@ describe("a status", () => {
     [503, "Later"],
     [101, "Later"]
   ] as const)("%i is %s", (status, weight) => {
-    assert.strictEqual(weigh(status), weight)
+    assert.strictEqual(classifyStatus(status), weight)
   })
 })

@@ -39,7 +39,7 @@ export const sullen: Minter["Service"] = {
   asksForPrice: true,
   takesAgain: true,
   follow: () => Effect.succeed(undefined),
-  reach: Effect.succeed({ tookMs: 1, problem: undefined })
+  ping: Effect.succeed({ tookMs: 1, problem: undefined })
 }
 
 /** Runs with metrics of its own: what other tests of the file counted is not in them. */

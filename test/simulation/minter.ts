@@ -30,7 +30,7 @@ export const minter = (world: World, process: Process): Layer.Layer<Minter> => {
     takesAgain: server.takesAgain,
     asksForPrice: true,
     follow: () => Effect.succeed(undefined),
-    reach: Effect.succeed({ tookMs: 0, problem: undefined }),
+    ping: Effect.succeed({ tookMs: 0, problem: undefined }),
     quote: (order) =>
       Effect.suspend(() => {
         if (timeline.nowMs < world.serverOutageUntilMs) return noOffer("Unavailable", "the server answered 503")

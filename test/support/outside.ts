@@ -156,7 +156,7 @@ const minter = Layer.effect(
         return world.takesAgain
       },
       follow: (reference) => Effect.sync(() => world.follows(reference)),
-      reach: Effect.sync(() => ({ tookMs: 1, problem: world.unreachable })),
+      ping: Effect.sync(() => ({ tookMs: 1, problem: world.unreachable })),
       quote: Effect.fnUntraced(function* (order) {
         world.quotedAtMs.push(yield* Clock.currentTimeMillis)
         yield* world.manners.delay?.("quote", order) ?? Effect.void

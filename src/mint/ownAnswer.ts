@@ -1,7 +1,7 @@
 import { bodyJson, bodyWords, plain, type Reply } from "./reply.ts"
 
 // Which answers are the mint server's own. Proxies, gateways and firewalls stand between, and answer with the same
-// status codes: what is not recognisably the server's word counts against no order.
+// status codes: only what is recognisably the server's own counts against an order.
 
 /** `application/json`, `application/problem+json`, … */
 const isJson = ({ headers }: Reply): boolean =>
@@ -22,7 +22,7 @@ const GATEWAY_HEADERS = [
   "www-authenticate"
 ]
 
-/** What a status is called says no more than the status. Routers answer so where they know no such path. */
+/** The name of a status says no more than the status. Routers answer so where they know no such path. */
 const STATUS_NAMES = new RegExp(
   `^(${[
     "bad request|unauthori[sz]ed|payment required|forbidden( resource)?|(page |route |resource )?not found",
@@ -33,7 +33,7 @@ const STATUS_NAMES = new RegExp(
 )
 
 /**
- * What gateways and routers say in JSON. Source: AWS API Gateway, "gateway response types"; Kong, Azure API
+ * Texts of gateways and routers in JSON. Source: AWS API Gateway, "gateway response types"; Kong, Azure API
  * Management, Google Cloud Endpoints, Cloudflare and Vercel, their lists of error responses; Fastify, NestJS, Express.
  */
 const GATEWAY_WORDS = new RegExp(
@@ -59,8 +59,8 @@ export const mayBeOwn = (reply: Reply): boolean => {
 }
 
 /**
- * The server's reason for a refusal, where it is recognisably its own: JSON that says in a known place more than the
- * status does. `undefined` for everything else: a page, plain text, an empty body, a gateway's own JSON.
+ * The server's reason for a refusal, where it is recognisably its own: JSON that says more than the status in a known
+ * place. `undefined` for everything else: a page, plain text, an empty body, a gateway's own JSON.
  */
 export const ownWords = (reply: Reply): string | undefined => {
   const words = mayBeOwn(reply) ? bodyWords(reply) : undefined
@@ -76,7 +76,7 @@ const saysOnlyMessage = (reply: Reply): boolean => {
 
 const isAboutAccess = ({ status }: Reply): boolean => status === 401 || status === 403
 
-/** What came instead of the server's own words, for a person. */
+/** Describes an answer that is not the server's own, for a person. */
 export const foreignWords = (reply: Reply): string => {
   const type = plain(reply.headers["content-type"]?.split(";")[0] ?? "").slice(0, 40)
   const what = type === "" ? "no content type" : isJson(reply) ? "a gateway's JSON, or an empty one" : type

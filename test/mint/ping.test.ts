@@ -9,7 +9,7 @@ import { settings } from "./fixtures.ts"
 import { answers, closesAtOnce, neverAnswers, scriptedServer, speaksAnotherTongue } from "./scriptedServer.ts"
 
 const reach = (url: string, protocol: MintProtocol = "x402") =>
-  Minter.use((minter) => minter.reach).pipe(
+  Minter.use((minter) => minter.ping).pipe(
     Effect.provide(layer.pipe(Layer.provide(settings(Option.some(url), protocol))))
   )
 

@@ -4,24 +4,24 @@ import { NoReply } from "./http.ts"
 import type { Minter } from "./Minter.ts"
 import type { Reply } from "./reply.ts"
 
-/** Whoever asks whether the server is there wants to know it now. Shorter than `MINT_TIMEOUT`, which is for payments. */
-const PATIENCE = "3 seconds"
+/** A caller waits for the answer: shorter than `MINT_TIMEOUT`, which is for payments. */
+const TIME_LIMIT = "3 seconds"
 
 /**
- * Knocks at `SERVER_URL`. Whatever comes back is an answer, a 404 and a redirect too: the server is there. Nothing is
- * ordered or paid, and without a body in either direction it costs the server next to nothing.
+ * Sends a HEAD request to `SERVER_URL`. Any answer will do, a 404 or a redirect too. Nothing is ordered or paid, and
+ * without a body in either direction it costs the server almost nothing.
  */
-export const makeReach = (
+export const makePing = (
   ask: (request: HttpClientRequest.HttpClientRequest) => Effect.Effect<Reply, NoReply>
-): Minter["Service"]["reach"] =>
+): Minter["Service"]["ping"] =>
   Effect.gen(function* () {
     const startNanos = yield* Clock.monotonicTimeNanos
     const problem = yield* ask(HttpClientRequest.head("/")).pipe(
       Effect.timeoutOrElse({
-        duration: PATIENCE,
-        orElse: () => new NoReply({ message: `no answer from the mint server within ${PATIENCE}`, isSent: true })
+        duration: TIME_LIMIT,
+        orElse: () => new NoReply({ message: `no answer from the mint server within ${TIME_LIMIT}`, isSent: true })
       }),
       Effect.match({ onSuccess: () => undefined, onFailure: ({ message }) => message })
     )
     return { tookMs: Number((yield* Clock.monotonicTimeNanos) - startNanos) / 1e6, problem }
-  }).pipe(Effect.withSpan("Minter.reach"))
+  }).pipe(Effect.withSpan("Minter.ping"))
