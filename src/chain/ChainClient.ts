@@ -9,10 +9,10 @@ import type { UsdcState } from "../domain/UsdcState.ts"
 /**
  * Why the chain gave no usable answer.
  *
- * - `RateLimited`: 429 or a provider's own word for it.
+ * - `RateLimited`: 429, or a provider's own error for it.
  * - `Unavailable`: refused, reset, DNS, 5xx: no node of the list answered.
  * - `Timeout`: no answer within `RPC_TIMEOUT`.
- * - `Lagging`: the node is behind a block that we have seen: what it says proves nothing.
+ * - `Lagging`: the node is behind a block that we have seen: its answers prove nothing.
  * - `Reverted`: the contract refused the call.
  * - `MaybeSent`: a transaction left and no answer came back; look it up, never send anew.
  * - `Rejected`: the node understood and said no (bad request, method unknown).
@@ -72,7 +72,7 @@ export interface Mint {
   readonly tx: Bytes32
   /** 0 for the first mint of its token to its person in the transaction, 1 for the next one. */
   readonly part: number
-  /** Of the event that told of it, as the node that was asked has it: for people, nodes differ in it. */
+  /** Of the event that logged it, by the node that answered: for people, as nodes differ in it. */
   readonly logIndex: number
   readonly block: bigint
   /** `undefined` where the node left it out. */
@@ -100,9 +100,9 @@ export interface TransferQuery {
   readonly fromBlock: bigint
   readonly toBlock: bigint
   /**
-   * By wallet: so much USDC must have moved in this range, as balances say. That a node gives no log of it proves
-   * nothing: where its logs come to less for a wallet, the other nodes are asked for that wallet, and the answer that
-   * comes to the most is taken. It may still be less; then no node explains it, and an operator is told.
+   * By wallet: so much USDC must have moved in this range, as balances say. A node that gives no log of it
+   * proves nothing: where its logs come to less for a wallet, the other nodes are asked for that wallet, and the
+   * largest answer counts. Where that is still less, no node explains it, which is an incident.
    */
   readonly atLeast?: ReadonlyMap<Address, Usdc> | undefined
 }
@@ -129,14 +129,14 @@ export interface AuthorizationQuery {
 }
 
 /**
- * What is done after each question to a node, answered or not, by the fiber that asked. One read may be thousands of
- * questions (logs, page by page): who watches a loop must see that it gets on.
+ * Runs after each call to a node, answered or not, in the fiber that made it. One read may be thousands of calls (logs,
+ * page by page): a loop that is monitored must show that it makes progress.
  */
-export const OnQuestion = Context.Reference<Effect.Effect<void>>("ai-mint-executor/chain/ChainClient/OnQuestion", {
+export const AfterRpcCall = Context.Reference<Effect.Effect<void>>("ai-mint-executor/chain/ChainClient/AfterRpcCall", {
   defaultValue: () => Effect.void
 })
 
-/** What is asked of the list of nodes as one, and of single ones where it must not be believed of one alone. */
+/** Reads from the list of nodes as one, and from single nodes where one alone must not be believed. */
 export interface Reads {
   /** Hashes of blocks, in the order asked. */
   readonly readHashes: (blocks: ReadonlyArray<bigint>) => Effect.Effect<ReadonlyArray<Bytes32>, ChainError>
@@ -183,8 +183,8 @@ export class ChainClient extends Context.Service<
     /** Hash of block 0: tells one sandbox chain from the next. */
     readonly genesis: Bytes32
     /**
-     * How each endpoint of the list is, asked all at once and within 3 s. For people: nothing that is believed about
-     * money comes from here.
+     * The state of each endpoint of the list, all asked at once and within 3 s. For people: it decides nothing about
+     * money.
      */
     readonly nodes: Effect.Effect<ReadonlyArray<NodeHealth>>
     /**
@@ -199,15 +199,15 @@ export class ChainClient extends Context.Service<
      * from that code.
      */
     readonly usdcCode: Effect.Effect<string, ChainError>
-    /** The same as each node says that answers: for when they may not agree. */
+    /** The same by each node that answers: they may disagree. */
     readonly usdcCodes: Effect.Effect<ReadonlyArray<string>, ChainError>
     /** Whether USDC moves and `parties` may move it, in the newest block, whether it counts already or not. */
     readonly usdcState: (parties: ReadonlyArray<Address>) => Effect.Effect<UsdcState, ChainError>
-    /** How many mints the token still allows; `undefined` where the token does not tell its limit. */
+    /** How many mints the token still allows; `undefined` where the token states no limit. */
     readonly readRemainingSupply: (token: Address) => Effect.Effect<bigint | undefined, ChainError>
     /**
-     * Base units of the token in one mint: `MINT_AMOUNT()` or `mintAmount()`, else what `MINT_PORTIONS` says;
-     * `undefined` where none of them does.
+     * Base units of the token in one mint: `MINT_AMOUNT()` or `mintAmount()`, else the one in `MINT_PORTIONS`;
+     * `undefined` where there is none.
      */
     readonly readPortion: (token: Address) => Effect.Effect<bigint | undefined, ChainError>
     /**
@@ -234,7 +234,7 @@ export class ChainClient extends Context.Service<
     readonly gasBalance: Effect.Effect<bigint, ChainError>
     /**
      * Sends `transferWithAuthorization` to USDC, by the gas account. Gives the transaction and does not wait for it;
-     * after a failure too it may be on its way: the nonce of the authorization tells.
+     * after a failure too it may be on its way: the nonce of the authorization shows it.
      */
     readonly sendTransfer: (payment: SignedAuthorization) => Effect.Effect<Bytes32, ChainError>
   }

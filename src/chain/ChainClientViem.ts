@@ -1,25 +1,23 @@
 import { Array as Arr, Effect, Layer } from "effect"
 import { FetchHttpClient } from "effect/http"
-import { Settings } from "../config/Settings.ts"
+import { Settings, type SettingsShape } from "../config/Settings.ts"
 import { makeReadAuthorizations } from "./authorizations.ts"
-import { makeReadBalances } from "./balances.ts"
-import { makeReadHashes } from "./blockHashes.ts"
+import { makeReadBalances, makeUsdcState } from "./balances.ts"
 import { ChainClient, ChainError, type WrongChain } from "./ChainClient.ts"
 import { notingDates } from "./believable.ts"
-import { makeConfirmed, makeConfirmedBlock } from "./confirmed.ts"
+import { type Confirmed, makeConfirmed, makeConfirmedBlock } from "./confirmed.ts"
 import { makeEndpoint } from "./endpoint.ts"
 import { began } from "./metrics.ts"
 import { makeFindMints, makeReadPortion, makeReadRemainingSupply } from "./mintToken.ts"
 import { makeNodes } from "./nodes.ts"
 import { codeOf } from "./rpcCalls.ts"
-import { makeReadMined } from "./receipts.ts"
+import { makeReadHashes, makeReadMined } from "./lookups.ts"
 import { makeRpc } from "./rpc.ts"
 import { makeSender } from "./sender.ts"
 import { checkEndpoints, checkUsdc, makeVerifyEndpoint } from "./startChecks.ts"
 import { makeUsdcCode, makeUsdcCodes } from "./usdcCode.ts"
-import { makeUsdcState } from "./usdcState.ts"
 import { makeFindDeposits, makeFindSpending, makePaidSince } from "./transfers.ts"
-import { makeWitnesses } from "./witnesses.ts"
+import type { Rpc } from "./rpc.ts"
 
 const make = Effect.gen(function* () {
   const { network, rpcUrls, rpcTimeout, confirmations, aiAgentPrivateKey, mintPortions, mintStock } = yield* Settings
@@ -33,7 +31,8 @@ const make = Effect.gen(function* () {
 
   yield* began(endpoints.map(({ host }) => host))
   const { genesis, answering } = yield* checkEndpoints(endpoints, network, rpcTimeout)
-  const rpc = yield* makeRpc({ endpoints, verifyEndpoint: makeVerifyEndpoint(network, genesis, answering), rpcTimeout })
+  const verifyEndpoint = yield* makeVerifyEndpoint(network, genesis, answering)
+  const rpc = yield* makeRpc({ endpoints, verifyEndpoint, rpcTimeout })
   yield* checkUsdc(rpc, network)
   const confirmed = yield* makeConfirmed(rpc, confirmations)
 
@@ -65,3 +64,20 @@ const make = Effect.gen(function* () {
  * there is what payments are signed for.
  */
 export const layer: Layer.Layer<ChainClient, WrongChain | ChainError, Settings> = Layer.effect(ChainClient, make)
+
+/** Each endpoint alone: no other one answers in its place, and a block that it lacks is no answer. */
+const makeWitnesses = (
+  rpc: Rpc,
+  { network, mintStock }: Pick<SettingsShape, "network" | "mintStock">
+): ChainClient["Service"]["witnesses"] =>
+  Effect.fn("ChainClient.witnesses")(function* (block) {
+    const atBlock: Confirmed = { at: (_, read) => read(block) }
+    return (yield* rpc.apart).map(({ host, rpc: node }) => ({
+      host,
+      readHashes: makeReadHashes(node),
+      readBalances: makeReadBalances(node, atBlock, network.usdc),
+      readAuthorizations: makeReadAuthorizations(node, atBlock, network.usdc),
+      findMints: makeFindMints(node, atBlock, mintStock),
+      findDeposits: makeFindDeposits(node, network)
+    }))
+  })

@@ -2,10 +2,10 @@ import { Array as Arr } from "effect"
 import type { Hex } from "viem"
 import type { Address, Bytes32 } from "../domain/Address.ts"
 
-// Whether an answer is one to the question that was asked. Nodes, and the proxies and caches before them, have been seen
+// Whether an answer belongs to its call. Nodes, and the proxies and caches before them, have been seen
 // to give logs twice, logs of blocks that are no more, of other ranges and other filters, and another call's answer.
 
-/** Holds what was not asked for, or contradicts itself: nothing is decided by it, and another node is asked. */
+/** The answer holds what was not asked for, or contradicts itself: it decides nothing, and another node is asked. */
 export class DoubtfulAnswer extends Error {
   override readonly name = "DoubtfulAnswer"
 }
@@ -21,7 +21,7 @@ export interface Log {
   readonly block: bigint
   /** `undefined` where the node left it out. */
   readonly blockHash: Bytes32 | undefined
-  /** Time of the block, where the node told it. */
+  /** Time of the block, where the node gave it. */
   readonly timeMs: number | undefined
 }
 

@@ -23,14 +23,14 @@ import {
   type Transfer,
   usdcAbi
 } from "./usdc.ts"
-import { stateOf, stateReads } from "./usdcState.ts"
+import { stateOf, stateReads } from "./balances.ts"
 
 const OPERATION = "look up authorizations"
 
 /**
  * What became of nonces. The contract's state tells unused from spent; how a nonce was spent is in the logs, and what it
- * paid in the receipt of the transaction that spent it. A node that has not the logs of what the state tells proves
- * nothing by that: each of the others is asked, and what none explains is `Unexplained`, that nonce and no other.
+ * paid in the receipt of the transaction that spent it. A node that lacks the logs of a spent nonce
+ * proves nothing: each of the others is asked, and a nonce of which none has the logs is `Unexplained`.
  */
 export const makeReadAuthorizations = (
   rpc: Rpc,
@@ -45,7 +45,7 @@ export const makeReadAuthorizations = (
     const reads = queries.map(({ payer, nonce }) => read(usdc.address, usdcAbi, "authorizationState", [payer, nonce]))
     const { block, answers, beside } = yield* readAllAt(rpc, OPERATION, reads, number, stateReads(usdc, parties))
     const spent = queries.filter((_, index) => answers[index])
-    const explained = yield* explainAll(rpc, usdc, spent, number)
+    const explained = yield* findAllOutcomes(rpc, usdc, spent, number)
     const outcomes = queries.map((query, index): AuthorizationOutcome => {
       if (!answers[index]) return { _tag: "Unused" }
       return explained.get(keyOf(query)) ?? { _tag: "Unexplained" }
@@ -60,19 +60,19 @@ export const makeReadAuthorizations = (
 }
 
 /** How nonces were spent, by `keyOf`. */
-type Explained = ReadonlyMap<string, AuthorizationOutcome>
+type Outcomes = ReadonlyMap<string, AuthorizationOutcome>
 
-const explainAll = Effect.fnUntraced(function* (
+const findAllOutcomes = Effect.fnUntraced(function* (
   rpc: Rpc,
   usdc: UsdcContract,
   spent: ReadonlyArray<AuthorizationQuery>,
   toBlock: bigint
-): Effect.fn.Return<Explained, ChainError> {
-  // Doubtful logs explain nothing. Nonces that are unused need no logs, and are answered all the same.
-  let explained = yield* explain(rpc, usdc, spent, toBlock).pipe(
+): Effect.fn.Return<Outcomes, ChainError> {
+  // Doubtful logs explain nothing. Unused nonces need no logs, and are answered anyway.
+  let explained = yield* findOutcomes(rpc, usdc, spent, toBlock).pipe(
     Effect.catchIf(
       ({ reason }) => reason === "Doubtful",
-      () => Effect.succeed<Explained>(new Map())
+      () => Effect.succeed<Outcomes>(new Map())
     )
   )
   const open = () => spent.filter((query) => !explained.has(keyOf(query)))
@@ -80,14 +80,14 @@ const explainAll = Effect.fnUntraced(function* (
   for (const { host, rpc: node } of nodes.length > 1 ? nodes : []) {
     const asked = open()
     if (asked.length === 0) break
-    const more = yield* Effect.orElseSucceed(explain(node, usdc, asked, toBlock), (): Explained => new Map())
+    const more = yield* Effect.orElseSucceed(findOutcomes(node, usdc, asked, toBlock), (): Outcomes => new Map())
     explained = new Map([...explained, ...more])
-    if (more.size < asked.length) yield* tellShort(host, asked.length - more.size)
+    if (more.size < asked.length) yield* warnOfMissingEvents(host, asked.length - more.size)
   }
   return explained
 })
 
-const tellShort = (host: string, count: number) =>
+const warnOfMissingEvents = (host: string, count: number) =>
   Log.warnOnce(
     `unexplained ${host}`,
     `⚠️ ${host} has no log of how ${counted(count, "spent nonce was", "spent nonces were")} spent`,
@@ -102,14 +102,14 @@ const noteUnexplained = ([{ payer, nonce }, { _tag }]: readonly [AuthorizationQu
   return _tag === "Unexplained" ? Incidents.raise(key, words, DOUBT_LASTS_MS) : Incidents.close(key)
 }
 
-/** What one node, or the list as one, has of them. What it cannot explain is left out. */
-const explain = Effect.fnUntraced(function* (
+/** The outcomes in the logs of one node, or of the list as one. A nonce without logs is left out. */
+const findOutcomes = Effect.fnUntraced(function* (
   rpc: Rpc,
   usdc: UsdcContract,
   spent: ReadonlyArray<AuthorizationQuery>,
   toBlock: bigint
-): Effect.fn.Return<Explained, ChainError> {
-  const events = yield* findSpending(rpc, usdc, spent, toBlock)
+): Effect.fn.Return<Outcomes, ChainError> {
+  const events = yield* findSpendingEvents(rpc, usdc, spent, toBlock)
   const found = spent.flatMap((query) => {
     const event = events.get(keyOf(query))
     return event === undefined ? [] : [{ query, event }]
@@ -123,7 +123,7 @@ const explain = Effect.fnUntraced(function* (
   return new Map([...outcomes, ...paid])
 })
 
-/** A nonce that was spent, and the event that says so. */
+/** A spent nonce and its event. */
 interface SpentNonce {
   readonly query: AuthorizationQuery
   readonly event: EventLog
@@ -131,10 +131,10 @@ interface SpentNonce {
 
 /**
  * The event that spent each nonce, where the node has it. Payer and nonce are indexed: the filter hits nothing else.
- * One nonce that is too old to search for stays unexplained, and keeps no other from being found. A nonce is spent once:
- * two events that tell it differently tell nothing.
+ * One nonce that is too old to search for stays unexplained, and does not hinder the search for others. A nonce is spent
+ * once: two events that contradict each other prove nothing.
  */
-const findSpending = Effect.fnUntraced(function* (
+const findSpendingEvents = Effect.fnUntraced(function* (
   rpc: Rpc,
   usdc: UsdcContract,
   spent: ReadonlyArray<AuthorizationQuery>,
@@ -166,7 +166,7 @@ const findPayments = Effect.fnUntraced(function* (
   rpc: Rpc,
   usdc: UsdcContract,
   used: ReadonlyArray<SpentNonce>
-): Effect.fn.Return<Explained, ChainError> {
+): Effect.fn.Return<Outcomes, ChainError> {
   const byTx = [...Map.groupBy(used, ({ event }) => event.tx).values()]
   const ask = (chunk: typeof byTx) =>
     rpc.ask(OPERATION, (node) => Promise.all(chunk.map((spent) => paymentsIn(usdc, spent)(node))))
@@ -180,12 +180,12 @@ const findPayments = Effect.fnUntraced(function* (
   return new Map(found.flat(2))
 })
 
-/** No node has a log or receipt that can be believed: nothing about the nonce is known, and others go on. */
+/** No node has a sound log or receipt: nothing about this nonce is known, and others go on. */
 const isAboutOne = ({ reason }: ChainError): boolean => reason === "Doubtful" || reason === "Lagging"
 
 /**
- * What nonces paid in the one transaction that used them. The events are looked for anew in the receipt: another answer
- * may count logs otherwise. A receipt that lacks one of them, or its transfer, contradicts the log.
+ * What nonces paid in the one transaction that used them. The events are read again from the receipt: another answer
+ * may number logs differently. A receipt that lacks one of them, or its transfer, contradicts the log.
  */
 const paymentsIn =
   (usdc: UsdcContract, spent: ReadonlyArray<SpentNonce>): RpcCall<ReadonlyArray<[string, AuthorizationOutcome]>> =>

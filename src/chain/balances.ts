@@ -1,12 +1,13 @@
 import { Array as Arr, Effect } from "effect"
 import type { UsdcContract } from "../config/Network.ts"
+import type { Address } from "../domain/Address.ts"
 import { usdc } from "../domain/Usdc.ts"
+import type { UsdcState } from "../domain/UsdcState.ts"
 import type { ChainClient } from "./ChainClient.ts"
 import type { Confirmed } from "./confirmed.ts"
-import { read, readAllAt } from "./multicall.ts"
+import { aggregate, type Read, read, readAllAt } from "./multicall.ts"
 import type { Rpc } from "./rpc.ts"
 import { usdcAbi } from "./usdc.ts"
-import { stateOf, stateReads } from "./usdcState.ts"
 
 /** 1,000 wallets are one question for the head and three calls of 400 reads. */
 export const makeReadBalances = (
@@ -29,3 +30,28 @@ export const makeReadBalances = (
       )
   })
 }
+
+/**
+ * Whether USDC moves, and whether these accounts may move it: reads to add to a call that is made anyway. A contract
+ * without these functions stops no transfer.
+ */
+export const stateReads = ({ address }: UsdcContract, accounts: ReadonlyArray<Address>): ReadonlyArray<Read<boolean>> =>
+  [
+    read(address, usdcAbi, "paused"),
+    ...accounts.map((account) => read(address, usdcAbi, "isBlacklisted", [account]))
+  ].map((one) => ({ ...one, orElse: false }))
+
+export const stateOf = (accounts: ReadonlyArray<Address>, answers: ReadonlyArray<boolean>): UsdcState => ({
+  isPaused: answers[0] === true,
+  blacklisted: new Set(accounts.filter((_, index) => answers[index + 1] === true))
+})
+
+/** In the newest block of the node, which the mint server sees as well: it can only make work wait. */
+export const makeUsdcState = (rpc: Rpc, contract: UsdcContract): ChainClient["Service"]["usdcState"] =>
+  Effect.fn("ChainClient.usdcState")(function* (accounts) {
+    const { answers } = yield* rpc.ask("ask whether USDC moves", aggregate(stateReads(contract, accounts)))
+    return stateOf(
+      accounts,
+      answers.map((answer) => answer === true)
+    )
+  })

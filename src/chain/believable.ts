@@ -7,10 +7,10 @@ import type { Validate } from "./rpc.ts"
 const KEY = "block-time"
 
 /**
- * Doubts a block that is minutes ahead of every clock that can be asked: by its time orders would be cancelled, and
+ * Rejects a block that is minutes ahead of every clock that can be asked: by its time orders would be cancelled, and
  * payments signed that are valid until then.
  */
-export const blockTimeDoubt: Effect.Effect<Validate<{ readonly block: Block }>> = Effect.map(
+export const validateBlockTime: Effect.Effect<Validate<{ readonly block: Block }>> = Effect.map(
   Clocks.latestBelievableMs,
   (latestMs) =>
     ({ block }) =>
@@ -20,14 +20,14 @@ export const blockTimeDoubt: Effect.Effect<Validate<{ readonly block: Block }>> 
 )
 
 /** No node gave a time that can be believed: nothing is decided or signed until one does. */
-export const tellNoTime = Incidents.raiseStop(
+export const raiseNoTime = Incidents.raiseStop(
   KEY,
   "No node gives a block whose time can be believed: nothing is cancelled or signed. Put another URL into the list, or look at the clock of this machine."
 )
 
-export const endNoTime = Incidents.close(KEY)
+export const closeNoTime = Incidents.close(KEY)
 
-/** The same `fetch`, which notes what the servers say the time is. */
+/** The same `fetch`, which notes the time (`Date`) of every answer. */
 export const notingDates =
   (fetch: typeof globalThis.fetch, context: Context.Context<never>): typeof globalThis.fetch =>
   async (input, init) => {

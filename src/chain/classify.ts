@@ -1,4 +1,5 @@
 import { Predicate } from "effect"
+import { hostOf } from "../ops/redact.ts"
 import type { ChainErrorReason } from "./ChainClient.ts"
 
 /** Why a node's answer is of no use, and a text about it that is safe to log. */
@@ -7,7 +8,7 @@ export interface Fault {
   readonly detail: string
 }
 
-/** What can be told from an error that viem threw, whatever it is wrapped in. */
+/** The facts in an error that viem threw, at any depth of its causes. */
 interface Symptoms {
   /** Names of the error and of its causes. */
   readonly names: ReadonlySet<string>
@@ -15,7 +16,7 @@ interface Symptoms {
   readonly status: number | undefined
   /** JSON-RPC error code. */
   readonly code: number | undefined
-  /** The innermost words: the node's own, where it said something. */
+  /** The innermost text: the node's own, where it gave one. */
   readonly text: string
 }
 
@@ -31,7 +32,7 @@ const coded =
   (symptoms: Symptoms): boolean =>
     symptoms.code !== undefined && codes.includes(symptoms.code)
 
-const says =
+const matches =
   (words: RegExp) =>
   (symptoms: Symptoms): boolean =>
     words.test(symptoms.text)
@@ -41,7 +42,7 @@ const status =
   (symptoms: Symptoms): boolean =>
     symptoms.status !== undefined && symptoms.status >= from && symptoms.status <= to
 
-/** Fewer blocks or results at a time may do. As geth, reth, Erigon, Infura, Alchemy, dRPC and 1RPC say it. */
+/** Fewer blocks or results at a time may succeed. Texts of geth, reth, Erigon, Infura, Alchemy, dRPC and 1RPC. */
 const TOO_MUCH = new RegExp(
   [
     "(?<!(invalid|bad|wrong) )block range|ranges? over|range (is )?too|max(imum)? .*range|range .*(exceed|limit)|limited to .*(range|blocks)",
@@ -70,12 +71,12 @@ const RULES: ReadonlyArray<Rule> = [
   ["Doubtful", named("DoubtfulAnswer")],
   ["Lagging", named("BlockNotFoundError", "TransactionReceiptNotFoundError")],
   ["TooLarge", named("ResponseBodyTooLargeError")],
-  ["Lagging", says(BEHIND)],
-  ["TooLarge", says(TOO_MUCH)],
+  ["Lagging", matches(BEHIND)],
+  ["TooLarge", matches(TOO_MUCH)],
   ["RateLimited", status(429)],
-  ["RateLimited", says(RATE_LIMIT)],
+  ["RateLimited", matches(RATE_LIMIT)],
   ["RateLimited", coded(-32005, -32007, 429)],
-  ["Reverted", says(/revert|invalid opcode|out ?of ?gas/i)],
+  ["Reverted", matches(/revert|invalid opcode|out ?of ?gas/i)],
   ["Lagging", coded(-32001)],
   ["Unreadable", named("SyntaxError", "SchemaError", "AbiDecodingZeroDataError", "AbiDecodingDataSizeTooSmallError")],
   // A redirect, which is not followed: the URL of the list is not the node's.
@@ -83,8 +84,8 @@ const RULES: ReadonlyArray<Rule> = [
   ["Unavailable", status(408)],
   ["Unavailable", status(500, 599)],
   ["Rejected", status(400, 499)],
-  ["Timeout", says(/time(d )?.?out|deadline exceeded/i)],
-  ["Unavailable", says(/no backend|can't route|temporar/i)],
+  ["Timeout", matches(/time(d )?.?out|deadline exceeded/i)],
+  ["Unavailable", matches(/no backend|can't route|temporar/i)],
   ["Unavailable", coded(-32603, -32002)],
   ["Rejected", (symptoms) => symptoms.code !== undefined],
   ["Unavailable", named("HttpRequestError")]
@@ -116,7 +117,7 @@ const symptomsOf = (error: unknown): Symptoms => {
     if (Predicate.isNumber(ownStatus)) status ??= ownStatus
     // -1 is viem's own for "no known code".
     if (Predicate.isNumber(ownCode) && ownCode !== -1) code ??= ownCode
-    text = wordsOf(cause) ?? text
+    text = ownText(cause) ?? text
     cause = (cause as { readonly cause?: unknown }).cause
   }
   return { names, status, code, text }
@@ -126,7 +127,7 @@ const symptomsOf = (error: unknown): Symptoms => {
  * viem's `message` carries the URL and the request's body; `details` and `shortMessage` do not. Other errors have only
  * their message, and a refused connection only Node's code for it (`ECONNREFUSED`).
  */
-const wordsOf = (error: object): string | undefined => {
+const ownText = (error: object): string | undefined => {
   const { details, shortMessage, message, code } = error as Record<string, unknown>
   const candidates = "shortMessage" in error ? [details, shortMessage] : [message, code]
   return candidates.find((words): words is string => Predicate.isString(words) && words !== "")
@@ -148,9 +149,6 @@ export const withoutSecrets = (text: string, url: string): string => {
     .trim()
     .slice(0, DETAIL_CHARACTERS_MAX)
 }
-
-/** Host and port: all of an RPC URL that may be shown. */
-export const hostOf = (url: string): string => URL.parse(url)?.host || "(not a URL)"
 
 const secretsOf = (url: string): ReadonlyArray<string> => {
   const parsed = URL.parse(url)

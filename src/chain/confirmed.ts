@@ -1,7 +1,7 @@
 import { Array as Arr, Effect, Option, Ref } from "effect"
 import * as Clocks from "../ops/Clocks.ts"
 import type { ChainClient, ChainError } from "./ChainClient.ts"
-import { endNoTime, tellNoTime } from "./believable.ts"
+import { closeNoTime, raiseNoTime } from "./believable.ts"
 import { readAt } from "./multicall.ts"
 import { newest } from "./nodes.ts"
 import { headNumber } from "./rpcCalls.ts"
@@ -50,14 +50,14 @@ export const makeConfirmed = Effect.fnUntraced(function* (rpc: Rpc, confirmation
       const answer = yield* Effect.option(by(node.rpc, operation, read))
       if (Option.isSome(answer)) return answer.value
     }
-    if (error.reason === "Doubtful") yield* tellNoTime
+    if (error.reason === "Doubtful") yield* raiseNoTime
     return yield* error
   })
 
   const at: Confirmed["at"] = (operation, read) =>
     by(rpc, operation, read).pipe(
       Effect.catchIf(isAboutTheHead, (error) => byEach(error, operation, read)),
-      Effect.tap(endNoTime)
+      Effect.tap(closeNoTime)
     )
 
   return { at } satisfies Confirmed

@@ -1,7 +1,7 @@
 import { Array as Arr, Effect, HashMap, Order, Ref } from "effect"
 import type { Log, LogFilter } from "./answers.ts"
 import type { Block } from "../domain/Block.ts"
-import { blockTimeDoubt } from "./believable.ts"
+import { validateBlockTime } from "./believable.ts"
 import { ChainError } from "./ChainClient.ts"
 import type { Fault } from "./classify.ts"
 import { isBehind } from "./confirmed.ts"
@@ -11,7 +11,7 @@ import { afterPage, afterRefusal, BLOCKS_PER_PAGE_MAX, BLOCKS_PER_SLOW_PAGE_MIN,
 import { blockAt, headNumber, logsOf } from "./rpcCalls.ts"
 import { type Validate, failIf, type Rpc } from "./rpc.ts"
 
-/** Three months of Base. What is older needs an archive and a person. */
+/** Three months of Base. Older blocks need an archive node and a person. */
 export const BLOCKS_SEARCHED_MAX = 4_000_000n
 
 /** Entries of a list in a topic. Public providers cap lists; 20,000 were fine on anvil. */
@@ -68,7 +68,7 @@ const findPart = Effect.fnUntraced(function* <A>(
   let fromBlock = part.fromBlock
   while (fromBlock <= part.toBlock) {
     const rest = { ...part, fromBlock }
-    // Each try asks every endpoint for what it was last found to take, and what was too much is halved.
+    // Each try asks every endpoint for the page size that it was last found to accept; a page that was too large is halved.
     const page = yield* Effect.retry(
       rpc.askBy(operation, (endpoint) => readPage(endpoint, rest, decode)),
       { times: HALVINGS_MAX, while: ({ reason }) => reason === "TooLarge" }
@@ -93,7 +93,7 @@ const readPage = Effect.fnUntraced(function* <A>(
   const page = firstBlocks(rest, (yield* Ref.get(pageSize)).blocks)
   const asked = page.toBlock - page.fromBlock + 1n
   const shrink = Ref.update(pageSize, afterRefusal(asked))
-  const isTooLate = yield* blockTimeDoubt
+  const isTooLate = yield* validateBlockTime
   const read = (filter: LogFilter) =>
     ask(logsAndHead(filter, decode)).pipe(
       Effect.tap(failIf(isShort(filter))),
@@ -119,11 +119,11 @@ const readPage = Effect.fnUntraced(function* <A>(
 interface LogsAndHead<A> {
   readonly logs: ReadonlyArray<A>
   readonly head: bigint
-  /** The latest of the blocks that the node told the time of with its logs. */
+  /** The latest of the blocks whose time the node gave with its logs. */
   readonly newest: Block | undefined
 }
 
-/** A node gives what it has of a range and says nothing of the blocks that it lacks, so its head is asked with it. */
+/** A node gives the logs that it has and does not report missing blocks, so its head is read with them. */
 const logsAndHead =
   <A>(page: LogFilter, decode: (log: Log) => A): RpcCall<LogsAndHead<A>> =>
   async (node) => {
@@ -144,19 +144,20 @@ const isShort =
   ({ head }) =>
     isBehind(toBlock)(head)
 
-/** The same logs, each with the time of its block: the node's own word with the log, else asked for. */
+/** The same logs, each with the time of its block, which is read where the node left it out. */
 export const withTimes = Effect.fnUntraced(function* <L extends Pick<Log, "block" | "timeMs">>(
   rpc: Rpc,
   operation: string,
   logs: ReadonlyArray<L>
 ): Effect.fn.Return<ReadonlyArray<L & { readonly timeMs: number }>, ChainError> {
   const untimed = Arr.dedupe(logs.filter(({ timeMs }) => timeMs === undefined).map(({ block }) => block))
-  const isTooLate = yield* blockTimeDoubt
-  const isDoubtful: Validate<ReadonlyArray<Block>> = (told) =>
-    told.map((block) => isTooLate({ block })).find((fault) => fault !== undefined)
+  const isTooLate = yield* validateBlockTime
+  const validateTimes: Validate<ReadonlyArray<Block>> = (blocks) =>
+    blocks.map((block) => isTooLate({ block })).find((fault) => fault !== undefined)
   const blocks = yield* Effect.forEach(
     Arr.chunksOf(untimed, REQUESTS_PER_BATCH),
-    (numbers) => rpc.ask(operation, (node) => Promise.all(numbers.map((number) => blockAt(number)(node))), isDoubtful),
+    (numbers) =>
+      rpc.ask(operation, (node) => Promise.all(numbers.map((number) => blockAt(number)(node))), validateTimes),
     { concurrency: CONCURRENT_CALLS }
   )
   const blockOf = HashMap.fromIterable(Arr.zip(untimed, blocks.flat()))

@@ -1,5 +1,5 @@
 import { Cause, type Clock, Effect, type Exit, Metric } from "effect"
-import { ChainErrorReason, OnQuestion } from "./ChainClient.ts"
+import { ChainErrorReason, AfterRpcCall } from "./ChainClient.ts"
 import type { Fault } from "./classify.ts"
 
 /** Seconds. A request in time answers within one; `RPC_TIMEOUT` is ten, shared by the URLs. */
@@ -20,7 +20,7 @@ const retries = Metric.counter("ai_mint_rpc_retries_total", {
   incremental: true
 })
 
-/** Every outcome of these hosts is there with zero from the start: else its first time would be no increase. */
+/** Every outcome of these hosts is zero from the start: else a scrape would not see its first time as an increase. */
 export const began = (hosts: ReadonlyArray<string>): Effect.Effect<void> =>
   Effect.gen(function* () {
     yield* Metric.update(retries, 0)
@@ -30,7 +30,7 @@ export const began = (hosts: ReadonlyArray<string>): Effect.Effect<void> =>
     }
   })
 
-/** `Interrupted` is a question that was given up: its caller had no time left, or the process stops. */
+/** `Interrupted`: the caller had no time left, or the process stops. */
 const outcomeOf = (exit: Exit.Exit<unknown, Fault>): string => {
   if (exit._tag === "Success") return "ok"
   const failed = exit.cause.reasons.find(Cause.isFailReason)
@@ -38,7 +38,7 @@ const outcomeOf = (exit: Exit.Exit<unknown, Fault>): string => {
   return Cause.hasInterruptsOnly(exit.cause) ? "Interrupted" : "Defect"
 }
 
-/** Counts and times one question to the endpoint of this host, tells `OnQuestion`, and changes nothing about it. */
+/** Counts and times one call to the endpoint of this host, and runs `AfterRpcCall` behind it. */
 export const measured =
   (host: string) =>
   <A, R>(asking: Effect.Effect<A, Fault, R>): Effect.Effect<A, Fault, R> =>
@@ -49,7 +49,7 @@ export const measured =
         return Effect.gen(function* () {
           yield* Metric.update(Metric.withAttributes(requests, { host, outcome: outcomeOf(exit) }), 1)
           yield* Metric.update(Metric.withAttributes(durations, { host }), seconds)
-          yield* yield* OnQuestion
+          yield* yield* AfterRpcCall
         })
       })
     })

@@ -32,10 +32,10 @@ export const mintTopics = (recipient: Address, stock: ReadonlyArray<Address>): R
   ]
 }
 
-/** What tells of the same mints: a token may log each of its mints in several of these ways. */
+/** Kinds of events for the same mints: a token may log each of its mints in several of them. */
 type Family = "announced" | "numbered" | "multi" | "plain"
 
-/** Whose events stand for the mints of a transaction where several families tell as many. */
+/** The order in which families count where several have as many mints. */
 const FAMILIES: ReadonlyArray<Family> = ["announced", "numbered", "multi", "plain"]
 
 interface Counted {
@@ -46,9 +46,9 @@ interface Counted {
 
 /**
  * The mints in the logs of one token to one person, oldest first, one entry for each mint. Within a transaction the
- * family counts that tells of most: a token that logs `TokensMinted` logs a `Transfer` beside it. So a log that a node
- * leaves out can only make it fewer mints, never other ones: the mints of a transaction are numbered, and which event
- * told of them is no part of their name.
+ * family with the most mints counts: a token that logs `TokensMinted` logs a `Transfer` beside it. So a log that a node
+ * leaves out can only make it fewer mints, never other ones: the mints of a transaction are numbered, and the event
+ * that logged them is no part of their name.
  */
 export const mintsIn = (logs: ReadonlyArray<Log>, portion: bigint | undefined): ReadonlyArray<Mint> => {
   const blocks = [...Map.groupBy(logs, ({ tx, block }) => `${tx} ${block}`).values()]
@@ -56,7 +56,7 @@ export const mintsIn = (logs: ReadonlyArray<Log>, portion: bigint | undefined): 
   for (const block of blocks) {
     const counted = fullestFamily(block, portion)
     const [tx] = block.map((log) => log.tx)
-    // A transaction is in one block only, whatever two nodes may have answered while it moved to another.
+    // A transaction is in one block only, even where two nodes answered differently while it moved to another.
     if (tx !== undefined && unitsIn(counted) > unitsIn(fullest.get(tx) ?? [])) fullest.set(tx, counted)
   }
   return numbered([...fullest.values()])
@@ -132,7 +132,7 @@ const wordOf = (data: Hex, index: number): bigint | undefined =>
 
 const numberOf = (topic: Bytes32 | undefined): bigint => (topic === undefined ? 0n : hexToBigInt(topic))
 
-/** A piece with a number is minted once, however often it is told of: by a range of numbers and by itself. */
+/** A numbered piece is minted once, even where both a range of numbers and its own event log it. */
 const countedOnce = (events: ReadonlyArray<Counted>): ReadonlyArray<Counted> => {
   const ranges = events.filter(({ log }) => log.topics[0] === CONSECUTIVE_TRANSFER)
   const seen = new Set<bigint>()

@@ -1,4 +1,4 @@
-import { Effect, Option } from "effect"
+import { Effect } from "effect"
 import { parseAbi } from "viem"
 import type { SettingsShape } from "../config/Settings.ts"
 import type { Address } from "../domain/Address.ts"
@@ -22,7 +22,7 @@ const tokenAbi = parseAbi([
 /** Of ERC-721, whose every piece has a number. Source: EIP-721, "ERC-165 identifier". */
 const ERC721 = "0x80ac58cd"
 
-/** What operators say of tokens by setting: their base units in one mint. */
+/** Base units in one mint of a token, as operators set them. */
 export type Portions = SettingsShape["mintPortions"]
 
 /**
@@ -41,7 +41,7 @@ export const makeReadRemainingSupply = (
       Effect.fnUntraced(function* (block) {
         const views = ["maxMintCount", "mintCount", "remainingSupply"] as const
         const reads = views.map((view) => read(token, tokenAbi, view))
-        const [limit, minted, remaining] = (yield* readApartAt(rpc, operation, reads, block)).map(Option.getOrUndefined)
+        const [limit, minted, remaining] = yield* readApartAt(rpc, operation, reads, block)
         if (limit !== undefined && limit > 0n && minted !== undefined) return limit > minted ? limit - minted : 0n
         // A token without a limit says 0 to both questions.
         if (remaining === undefined || (limit === 0n && remaining === 0n)) return undefined
@@ -54,7 +54,7 @@ export const makeReadRemainingSupply = (
   )
 }
 
-/** The base units of a token in one mint, as the token says it or, where it does not, the setting. */
+/** The base units of a token in one mint: the token's own figure, else the setting. */
 export const makeReadPortion = (
   rpc: Rpc,
   confirmed: Confirmed,
@@ -74,16 +74,16 @@ const portionAt = Effect.fnUntraced(function* (
   block: bigint
 ) {
   const reads = (["MINT_AMOUNT", "mintAmount"] as const).map((view) => read(token, tokenAbi, view))
-  const told = (yield* readApartAt(rpc, operation, reads, block)).map(Option.getOrUndefined)
-  return told.find((portion) => portion !== undefined && portion > 0n) ?? portions.get(token)
+  const answers = yield* readApartAt(rpc, operation, reads, block)
+  return answers.find((portion) => portion !== undefined && portion > 0n) ?? portions.get(token)
 })
 
 const hasNumbers = Effect.fnUntraced(function* (rpc: Rpc, operation: string, token: Address, block: bigint) {
   const [isErc721] = yield* readApartAt(rpc, operation, [read(token, tokenAbi, "supportsInterface", [ERC721])], block)
-  return Option.getOrElse(isErc721 ?? Option.none(), () => false)
+  return isErc721 === true
 })
 
-/** Which events these are: `mintEvents.ts`. What is left out of one answer is only missing, see there. */
+/** Which events count: `mintEvents.ts`. A log that an answer leaves out can only make it fewer mints, see there. */
 export const makeFindMints = (
   rpc: Rpc,
   confirmed: Confirmed,
@@ -103,7 +103,7 @@ export const makeFindMints = (
   )
 }
 
-/** The longest answer of all nodes: that a node lacks a log proves nothing. */
+/** The longest answer of all nodes: a log that one node lacks proves nothing. */
 const fullest = Effect.fnUntraced(function* (
   rpc: Rpc,
   search: (node: Rpc) => Effect.Effect<ReadonlyArray<Mint>, ChainError>

@@ -1,4 +1,4 @@
-import { Array as Arr, Effect, Option } from "effect"
+import { Array as Arr, Effect, Result } from "effect"
 import {
   type Abi,
   type ContractFunctionArgs,
@@ -15,7 +15,7 @@ import { readContract } from "viem/actions"
 import { type Address, address } from "../domain/Address.ts"
 import type { Block } from "../domain/Block.ts"
 import { DoubtfulAnswer } from "./answers.ts"
-import { blockTimeDoubt } from "./believable.ts"
+import { validateBlockTime } from "./believable.ts"
 import { ChainError } from "./ChainClient.ts"
 import type { RpcCall } from "./endpoint.ts"
 import { secondsToMs } from "./rpcCalls.ts"
@@ -46,7 +46,7 @@ export interface Read<A> {
   readonly target: Address
   readonly data: Hex
   readonly decode: (returned: Hex) => A
-  /** What counts where the contract has no such function. Without it that is no answer. */
+  /** Counts where the contract has no such function. Without it there is no answer then. */
   readonly orElse?: A
 }
 
@@ -66,18 +66,18 @@ export const read = <const abi extends Abi, name extends ContractFunctionName<ab
     >
 })
 
-/** What a block said to some reads. */
+/** The answers to some reads, all in one block. */
 export interface Answers<A> {
   readonly block: Block
-  /** In the order asked; none where the call reverted or returned something else. */
-  readonly answers: ReadonlyArray<Option.Option<A>>
+  /** In the order asked; undefined where the call reverted or returned something else. */
+  readonly answers: ReadonlyArray<A | undefined>
 }
 
 const BLOCK_NUMBER = read(MULTICALL3, multicallAbi, "getBlockNumber")
 const BLOCK_TIMESTAMP = read(MULTICALL3, multicallAbi, "getCurrentBlockTimestamp")
 
 /**
- * One `eth_call`, which tells itself which block it saw: an answer from another block than `blockNumber` is `Doubtful`.
+ * One `eth_call`, whose answer holds its own block number: one from another block than `blockNumber` is `Doubtful`.
  * Without `blockNumber`: the node's newest block.
  */
 export const aggregate =
@@ -107,9 +107,12 @@ export const aggregate =
 const answerOf = <A>(
   result: { readonly success: boolean; readonly returnData: Hex } | undefined,
   { decode, orElse }: Read<A>
-): Option.Option<A> => {
-  const answer = result?.success === true ? Option.liftThrowable(decode)(result.returnData) : Option.none()
-  return Option.isNone(answer) && orElse !== undefined ? Option.some(orElse) : answer
+): A | undefined => {
+  if (result?.success !== true) return orElse
+  return Result.getOrElse(
+    Result.try(() => decode(result.returnData)),
+    () => orElse
+  )
 }
 
 /** Any number of reads, all in the block `number`, in as few calls as will carry them. */
@@ -118,13 +121,13 @@ export const readAt = Effect.fnUntraced(function* <A>(
   operation: string,
   reads: ReadonlyArray<Read<A>>,
   number: bigint,
-  doubt?: Validate<Answers<A>>
+  validate?: Validate<Answers<A>>
 ): Effect.fn.Return<Answers<A>, ChainError> {
-  const isTooLate = yield* blockTimeDoubt
-  const isDoubtful: Validate<Answers<A>> = (answer) => isTooLate(answer) ?? doubt?.(answer)
+  const isTooLate = yield* validateBlockTime
+  const validateAll: Validate<Answers<A>> = (answer) => isTooLate(answer) ?? validate?.(answer)
   // Nothing to read still asks for the block.
   const chunks = Arr.isReadonlyArrayNonEmpty(reads) ? Arr.chunksOf(reads, READS_PER_CALL) : Arr.of(reads)
-  const parts = yield* Effect.forEach(chunks, (chunk) => rpc.ask(operation, aggregate(chunk, number), isDoubtful), {
+  const parts = yield* Effect.forEach(chunks, (chunk) => rpc.ask(operation, aggregate(chunk, number), validateAll), {
     concurrency: CONCURRENT_CALLS
   })
   const { block } = Arr.headNonEmpty(parts)
@@ -135,7 +138,7 @@ export const readAt = Effect.fnUntraced(function* <A>(
   return { block, answers: parts.flatMap(({ answers }) => answers) }
 })
 
-/** The same where a contract that answers only some of the reads is not the contract that it should be. */
+/** The same for reads that the contract must answer all of. */
 export const readAllAt = Effect.fnUntraced(function* <A, B = never>(
   rpc: Rpc,
   operation: string,
@@ -148,7 +151,7 @@ export const readAllAt = Effect.fnUntraced(function* <A, B = never>(
   ChainError
 > {
   const all = yield* readAt<A | B>(rpc, operation, [...reads, ...beside], number, isIncomplete)
-  const answers = Arr.getSomes(all.answers)
+  const answers = all.answers.filter((answer) => answer !== undefined)
   return {
     block: all.block,
     answers: answers.slice(0, reads.length) as ReadonlyArray<A>,
@@ -157,14 +160,14 @@ export const readAllAt = Effect.fnUntraced(function* <A, B = never>(
 })
 
 const isIncomplete: Validate<Answers<unknown>> = ({ block, answers }) => {
-  const missing = answers.filter(Option.isNone).length
+  const missing = answers.filter((answer) => answer === undefined).length
   if (missing === 0) return undefined
   const detail = `no readable answer to ${missing} of ${answers.length} reads in block ${block.number}`
   return { reason: "Unreadable", detail }
 }
 
 /**
- * A few reads of a contract that we do not know, all in the block `number`. Each is a call of its own, in one HTTP
+ * A few reads of an unknown contract, all in the block `number`. Each is a call of its own, in one HTTP
  * request: a contract may burn all the gas that it is given, and the reads after it would fail with it.
  */
 export const readApartAt = Effect.fnUntraced(function* <A>(
@@ -172,7 +175,7 @@ export const readApartAt = Effect.fnUntraced(function* <A>(
   operation: string,
   reads: ReadonlyArray<Read<A>>,
   number: bigint
-): Effect.fn.Return<ReadonlyArray<Option.Option<A>>, ChainError> {
+): Effect.fn.Return<ReadonlyArray<A | undefined>, ChainError> {
   const parts = yield* rpc.ask(operation, (node) => Promise.all(reads.map((read) => aggregate([read], number)(node))))
   return parts.flatMap(({ answers }) => answers)
 })

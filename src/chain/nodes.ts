@@ -3,8 +3,8 @@ import type { NodeHealth } from "./ChainClient.ts"
 import type { Endpoint, RpcCall } from "./endpoint.ts"
 import { withTimeout } from "./rpc.ts"
 
-/** Whoever asks how the nodes are wants to know it now: one that takes longer is no help to a sweep either. */
-const PATIENCE = Duration.seconds(3)
+/** A caller waits for the answer; a node that takes longer is no help to a sweep either. */
+const TIME_LIMIT = Duration.seconds(3)
 
 const Quantity = Schema.String.check(Schema.isPattern(/^0x[0-9a-f]{1,64}$/))
 const decodeHeader = Schema.decodeUnknownSync(Schema.Struct({ number: Quantity, timestamp: Quantity }))
@@ -20,19 +20,19 @@ export const makeNodes = (
   endpoints: ReadonlyArray<Endpoint>,
   rpcTimeout: Duration.Duration
 ): Effect.Effect<ReadonlyArray<NodeHealth>> => {
-  const patience = Duration.min(rpcTimeout, PATIENCE)
-  return Effect.forEach(endpoints, (endpoint) => look(endpoint, patience), { concurrency: "unbounded" }).pipe(
+  const limit = Duration.min(rpcTimeout, TIME_LIMIT)
+  return Effect.forEach(endpoints, (endpoint) => askNewest(endpoint, limit), { concurrency: "unbounded" }).pipe(
     Effect.withSpan("ChainClient.nodes")
   )
 }
 
-const look = Effect.fnUntraced(function* (
+const askNewest = Effect.fnUntraced(function* (
   { host, ask }: Endpoint,
-  patience: Duration.Duration
+  limit: Duration.Duration
 ): Effect.fn.Return<NodeHealth> {
   const startNanos = yield* Clock.monotonicTimeNanos
   const found = yield* ask(newest).pipe(
-    withTimeout(patience),
+    withTimeout(limit),
     Effect.match({
       onSuccess: (block) => ({ ...block, problem: undefined }),
       onFailure: ({ reason, detail }) => ({

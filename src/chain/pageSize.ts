@@ -7,12 +7,12 @@ export const HALVINGS_MAX = 11
 /** A page that timed out may have been too large, or the node was slow: it is not made smaller than this for it. */
 export const BLOCKS_PER_SLOW_PAGE_MIN = 60n
 
-/** So many full pages in a row let the next one be larger: a limit that is only found by meeting it is met seldom. */
+/** After so many full pages in a row the next one is larger: a limit that shows only as a failure should be met rarely. */
 const PAGES_BEFORE_GROWTH = 16
 
 /**
- * How many blocks of logs an endpoint gives at once, as far as is known. Limits range from 10 blocks to 10,000, some
- * count results or seconds instead, and few are told in advance.
+ * How many blocks of logs an endpoint gives at once, as far as is known. Limits range from 10 blocks to 10,000,
+ * some count results or seconds instead, and few are documented.
  */
 export interface PageSize {
   readonly blocks: bigint

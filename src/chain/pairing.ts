@@ -51,7 +51,7 @@ export const pairUses = <P extends Payment>(
 
 const byIndex = (a: { readonly logIndex: number }, b: { readonly logIndex: number }): number => a.logIndex - b.logIndex
 
-/** For each use its transfer; `undefined` where none can be told. */
+/** For each use its transfer; `undefined` where it is not certain. */
 const byPlace = <P extends Payment>(
   uses: ReadonlyArray<Use>,
   payments: ReadonlyArray<P>

@@ -6,24 +6,24 @@ import type { Fault } from "./classify.ts"
 import type { Endpoint, RpcCall } from "./endpoint.ts"
 import { countRetry, measured } from "./metrics.ts"
 
-/** Why an answer proves nothing, or `undefined` where it does. */
+/** Gives the fault of an answer that proves nothing, and `undefined` for a sound one. */
 export type Validate<A> = (answer: A) => Fault | undefined
 
 /** The list of RPC URLs as one node that fails over. */
 export interface Rpc {
   /**
-   * Asks until an endpoint gives an answer that is not in doubt, within `RPC_TIMEOUT`, failover and retries included.
+   * Asks until an endpoint gives an answer that is not in validate, within `RPC_TIMEOUT`, failover and retries included.
    * `operation` is what an error says was attempted.
    */
-  readonly ask: <A>(operation: string, question: RpcCall<A>, doubt?: Validate<A>) => Effect.Effect<A, ChainError>
-  /** The same where what is asked depends on which endpoint is asked. `attempt` is given the endpoint's share of the time. */
+  readonly ask: <A>(operation: string, call: RpcCall<A>, validate?: Validate<A>) => Effect.Effect<A, ChainError>
+  /** The same where the call depends on the endpoint. `attempt` is given the endpoint's share of the time. */
   readonly askBy: <A>(
     operation: string,
     attempt: (endpoint: Endpoint) => Effect.Effect<A, Fault>
   ) => Effect.Effect<A, ChainError>
   /**
-   * Each endpoint as a list of its own, the one that is asked first now before the others: for what one endpoint has to
-   * say as a whole, where its answers are held against each other.
+   * Each endpoint as a list of its own, the preferred one first: for answers of one endpoint that are compared with those
+   * of others.
    */
   readonly apart: Effect.Effect<ReadonlyArray<Single>>
 }
@@ -40,21 +40,21 @@ export interface Single {
  */
 const FALLBACK_KEPT = Duration.minutes(1)
 
-/** Two more rounds over the list, for the hiccup that is gone a moment later. Longer trouble is the loops' to wait for. */
+/** Two more rounds over the list, for a fault that is over a moment later. The loops wait for longer ones. */
 export const RETRY = {
   times: 2,
   schedule: Schedule.exponential("250 millis").pipe(Schedule.jittered),
   while: ({ reason }: Pick<Fault, "reason">) => PASSING.includes(reason)
 }
 
-/** Behind one URL there may be many nodes: the next answer may be another one's, and be sound. */
+/** Behind one URL there may be many nodes: the next answer may come from another one. */
 const PASSING: ReadonlyArray<ChainErrorReason> = ["RateLimited", "Unavailable", "Lagging", "Doubtful"]
 
-/** Doubtful answers are a passing matter for so long, and then one for an operator. */
+/** Doubtful answers that last longer than this are an incident. */
 export const DOUBT_LASTS_MS = 2 * 60_000
 
-/** Where several endpoints fail, the reason that says most is the reason: a node's own "no" before silence. */
-const TELLING: ReadonlyArray<ChainErrorReason> = [
+/** Where several endpoints fail, the most specific reason counts: a node's own "no" before silence. */
+const REASONS: ReadonlyArray<ChainErrorReason> = [
   "Reverted",
   "TooLarge",
   "Rejected",
@@ -69,7 +69,7 @@ const TELLING: ReadonlyArray<ChainErrorReason> = [
 interface Options {
   /** In the order in which they are to be tried. */
   readonly endpoints: Arr.NonEmptyReadonlyArray<Endpoint>
-  /** Fails where an endpoint must not be believed. Runs before each question, so it must be cheap once it has passed. */
+  /** Fails where an endpoint must not be believed. Runs before each call, so it must be cheap once it has passed. */
   readonly verifyEndpoint: (endpoint: Endpoint) => Effect.Effect<void, Fault>
   readonly rpcTimeout: Duration.Duration
 }
@@ -101,11 +101,11 @@ export const makeRpc = Effect.fnUntraced(function* (options: Options): Effect.fn
         return answer.success
       }
       faults.push(answer.failure)
-      if (answer.failure.reason === "Doubtful") yield* tellDoubt(endpoint, operation, answer.failure)
+      if (answer.failure.reason === "Doubtful") yield* warnOfDoubtful(endpoint, operation, answer.failure)
       // A contract's no is the same everywhere.
       if (answer.failure.reason === "Reverted") break
     }
-    const reason = TELLING.find((reason) => faults.some((fault) => fault.reason === reason)) ?? "Unavailable"
+    const reason = REASONS.find((reason) => faults.some((fault) => fault.reason === reason)) ?? "Unavailable"
     return yield* new ChainError({ reason, operation, detail: faults.map(({ detail }) => detail).join("; ") })
   })
 
@@ -120,11 +120,11 @@ export const makeRpc = Effect.fnUntraced(function* (options: Options): Effect.fn
         duration: rpcTimeout,
         orElse: () => new ChainError({ operation, ...timeoutFault(rpcTimeout) })
       }),
-    Effect.tapError((error) => (error.reason === "Doubtful" ? raiseDoubt(error) : Effect.void))
+    Effect.tapError((error) => (error.reason === "Doubtful" ? raiseDoubtful(error) : Effect.void))
   )
 
-  const ask: Rpc["ask"] = (operation, question, doubt = believe) =>
-    askBy(operation, (endpoint) => Effect.tap(endpoint.ask(question), failIf(doubt)))
+  const ask: Rpc["ask"] = (operation, call, validate = acceptAll) =>
+    askBy(operation, (endpoint) => Effect.tap(endpoint.ask(call), failIf(validate)))
 
   const alone = Effect.fnUntraced(function* (endpoint: Endpoint): Effect.fn.Return<Single> {
     return { host: endpoint.host, rpc: yield* makeRpc({ endpoints: [endpoint], verifyEndpoint, rpcTimeout }) }
@@ -155,11 +155,11 @@ const makeOrder = Effect.fnUntraced(function* (endpoints: Arr.NonEmptyReadonlyAr
 
 type Attempt<A> = (endpoint: Endpoint) => Effect.Effect<A, Fault>
 
-const tellDoubt = ({ host }: Endpoint, operation: string, { detail }: Fault): Effect.Effect<void> =>
+const warnOfDoubtful = ({ host }: Endpoint, operation: string, { detail }: Fault): Effect.Effect<void> =>
   Log.warnOnce(`doubtful ${host} ${operation}`, `⚠️ A node is not believed, "${operation}": ${detail}`, { host })
 
-/** No endpoint gave an answer that counts: nothing is decided, and what is asked waits. */
-const raiseDoubt = ({ operation, detail }: ChainError): Effect.Effect<void> =>
+/** No endpoint gave a sound answer: nothing is decided, and the work waits. */
+const raiseDoubtful = ({ operation, detail }: ChainError): Effect.Effect<void> =>
   Incidents.raise(
     `chain-doubtful ${operation}`,
     `No RPC URL answers "${operation}" in a way that can be believed (${detail}), and what depends on it waits. ` +
@@ -177,12 +177,12 @@ const retried = <A, R>(round: Effect.Effect<A, ChainError, R>): Effect.Effect<A,
     )
   })
 
-const believe = () => undefined
+const acceptAll = () => undefined
 
 export const failIf =
-  <A>(doubt: Validate<A>) =>
+  <A>(validate: Validate<A>) =>
   (answer: A): Effect.Effect<void, Fault> => {
-    const fault = doubt(answer)
+    const fault = validate(answer)
     return fault === undefined ? Effect.void : Effect.fail(fault)
   }
 

@@ -14,8 +14,8 @@ import {
 } from "./answers.ts"
 import type { RpcCall } from "./endpoint.ts"
 
-// What is asked of a node, one JSON-RPC method each (`eth_call` is in `multicall.ts`). Every answer is decoded and held
-// against the question before anything believes it. Source of the shapes: github.com/ethereum/execution-apis, `src/schemas/base-types.yaml`.
+// The calls to a node, one JSON-RPC method each (`eth_call` is in `multicall.ts`). Every answer is decoded and compared
+// with the call before it counts. Source of the shapes: github.com/ethereum/execution-apis, `src/schemas/base-types.yaml`.
 
 const Bytes = Schema.TemplateLiteral(["0x", Schema.String]).check(Schema.isPattern(/^0x([0-9a-f]{2})*$/))
 

@@ -1,4 +1,4 @@
-import { type Array as Arr, type Duration, Effect, Option } from "effect"
+import { type Array as Arr, type Duration, Effect, Ref } from "effect"
 import type { NetworkShape } from "../config/Network.ts"
 import type { Bytes32 } from "../domain/Address.ts"
 import {
@@ -64,19 +64,23 @@ export const checkEndpoints = Effect.fn("ChainClient.checkEndpoints")(function* 
  * Passes an endpoint that leads to the chain found at the start. One that was silent at the start is asked for its chain
  * before its first answer counts: nothing about money is believed of an unknown chain.
  */
-export const makeVerifyEndpoint = (network: NetworkShape, genesis: Bytes32, answering: ReadonlyArray<Endpoint>) => {
-  const verified = new Set(answering)
+export const makeVerifyEndpoint = Effect.fnUntraced(function* (
+  network: NetworkShape,
+  genesis: Bytes32,
+  answering: ReadonlyArray<Endpoint>
+) {
+  const verified = yield* Ref.make(answering)
   return Effect.fnUntraced(function* (endpoint: Endpoint): Effect.fn.Return<void, Fault> {
-    if (verified.has(endpoint)) return
+    if ((yield* Ref.get(verified)).includes(endpoint)) return
     const found = yield* endpoint.ask(fingerprint)
     const first = { host: "", chainId: network.chainId, genesis }
     if (chainProblem(network, { host: endpoint.host, ...found }, first) !== undefined) {
       const detail = `it leads to another chain: take it out of ${network.rpcKey}`
       return yield* Effect.fail({ reason: "Unavailable" as const, detail })
     }
-    verified.add(endpoint)
+    yield* Ref.update(verified, (before) => [...before, endpoint])
   })
-}
+})
 
 /** The EIP-712 domain that USDC states. A node without Multicall3 fails as `Unreadable`. */
 export const askUsdcFields = <E>(
@@ -94,7 +98,7 @@ export const askUsdcFields = <E>(
     fields.map(({ field, expected }, index) => ({
       field,
       expected,
-      found: Option.getOrUndefined(answers[index] ?? Option.none())
+      found: answers[index]
     }))
   )
 }

@@ -36,7 +36,7 @@ export const makeFindSpending = (rpc: Rpc, { usdc }: NetworkShape): ChainClient[
       const filter = { address: usdc.address, topics: [[TRANSFER, AUTHORIZATION_USED], topics], ...range }
       return findLogs(rpc, operation, filter, (log) => log)
     })
-    return explainTransfers(logs)
+    return withNonces(logs)
   })
   return Effect.fn("ChainClient.findSpending")((query) => searchAll(rpc, operation, search, query))
 }
@@ -67,10 +67,10 @@ const findByWallet = <A>(
     (found) => found.flat()
   )
 
-/** Anyone can have USDC log a transfer of nothing, and a transfer to oneself brings nothing. */
+/** Anyone can make USDC log a transfer of zero, and a transfer to oneself changes nothing. */
 const isMoving = ({ from, to, value }: Transfer): boolean => value > 0n && from !== to
 
-/** Oldest first. Asks every node, of those wallets of which the logs come to less than must have moved. */
+/** Oldest first. Where the logs of a wallet come to less than must have moved, every other node is asked for it. */
 const searchAll = Effect.fnUntraced(function* <A extends Moved>(
   rpc: Rpc,
   operation: string,
@@ -86,7 +86,7 @@ const searchAll = Effect.fnUntraced(function* <A extends Moved>(
     const other = yield* Effect.orElseSucceed(search(node, short, range), (): ReadonlyArray<A> => [])
     const fuller = short.filter((wallet) => movedOf(other, wallet) > movedOf(found, wallet))
     found = [...without(found, fuller), ...other.filter(({ wallet }) => fuller.includes(wallet))]
-    if (lacking().length > 0) yield* tellShort(host, operation)
+    if (lacking().length > 0) yield* warnOfMissingTransfers(host, operation)
   }
   yield* noteUnexplained(operation, atLeast, lacking())
   return Arr.sort(found, byPosition)
@@ -100,7 +100,7 @@ const movedOf = (found: ReadonlyArray<Moved>, wallet: Address): Usdc =>
 const without = <A extends Moved>(found: ReadonlyArray<A>, wallets: ReadonlyArray<Address>): ReadonlyArray<A> =>
   found.filter(({ wallet }) => !wallets.includes(wallet))
 
-const tellShort = (host: string, operation: string) =>
+const warnOfMissingTransfers = (host: string, operation: string) =>
   Log.warnOnce(
     `short ${host} ${operation}`,
     `⚠️ ${host} lacks logs of transfers that its balances show: the next is asked`,
@@ -124,7 +124,7 @@ const noteUnexplained = Effect.fnUntraced(function* (
 })
 
 /** Each transfer with the nonce that it was paid with: both events come in the same answer. */
-const explainTransfers = (logs: ReadonlyArray<EventLog>): ReadonlyArray<Spending> =>
+const withNonces = (logs: ReadonlyArray<EventLog>): ReadonlyArray<Spending> =>
   [...Map.groupBy(logs, ({ tx, topics }) => `${tx}${topics[1]}`).values()].flatMap((ofOnePayer) => {
     const transfers = ofOnePayer.filter(({ topics }) => topics[0] === TRANSFER).map(toTransfer)
     const nonces = new Map([...pairUses(ofOnePayer.flatMap(toUse), transfers)].map(([nonce, paid]) => [paid, nonce]))
@@ -156,7 +156,7 @@ export const makePaidSince = (
 
 /**
  * A block that is older than `timeMs`, though not by much, or block 0. The network's block time gives the first guess;
- * while a guess is too young the distance doubles. Two or three questions do; a chain of any age takes 64 at most.
+ * while a guess is too young the distance doubles. Two or three calls are enough; a chain of any age takes 64 at most.
  */
 const findBlockBefore = Effect.fnUntraced(function* (
   rpc: Rpc,

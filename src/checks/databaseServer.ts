@@ -5,7 +5,7 @@ import { counted } from "../domain/counted.ts"
 import { READ_ONLY } from "../domain/requirements.ts"
 import { CONNECTIONS_MAX, EXECUTOR } from "../ledger/Database.ts"
 import { readSoundness } from "../ledger/soundness.ts"
-import { hostOf } from "../ops/Banner.ts"
+import { hostOf } from "../ops/redact.ts"
 import { type Finding, reportOn } from "./Finding.ts"
 
 const report = reportOn("database")

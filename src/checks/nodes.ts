@@ -1,4 +1,4 @@
-import { Clock, Duration, Effect, Option, Result } from "effect"
+import { Clock, Duration, Effect } from "effect"
 import type { Fault } from "../chain/classify.ts"
 import type { Endpoint, RpcCall } from "../chain/endpoint.ts"
 import { aggregate } from "../chain/multicall.ts"
@@ -99,28 +99,26 @@ const behind: NodeCheck = ({ what, host, probe: { head }, highest, network }) =>
 }
 
 const multicall: NodeCheck = ({ what, host, probe, network }) =>
-  Option.match(probe.multicall, {
-    onNone: () => [],
-    onSome: (fault) => [
-      report.fail({
-        what,
-        detail: `${host}: Multicall3 does not answer there (${faultText(fault)}), and every balance is read by it`,
-        remedy: `Set ${network.rpcKey} to a full node of ${network.name}.`
-      })
-    ]
-  })
+  probe.multicallFault === undefined
+    ? []
+    : [
+        report.fail({
+          what,
+          detail: `${host}: Multicall3 does not answer there (${faultText(probe.multicallFault)}), and every balance is read by it`,
+          remedy: `Set ${network.rpcKey} to a full node of ${network.name}.`
+        })
+      ]
 
 const logs: NodeCheck = ({ what, host, probe, network }) =>
-  Option.match(probe.logs, {
-    onNone: () => [],
-    onSome: (fault) => [
-      report.warn({
-        what,
-        detail: `${host} does not give the logs of 1,000 blocks (${faultText(fault)}): payments are found more slowly`,
-        remedy: `Take a plan with larger ranges of eth_getLogs, or put another node first in ${network.rpcKey}.`
-      })
-    ]
-  })
+  probe.logsFault === undefined
+    ? []
+    : [
+        report.warn({
+          what,
+          detail: `${host} does not give the logs of 1,000 blocks (${faultText(probe.logsFault)}): payments are found more slowly`,
+          remedy: `Take a plan with larger ranges of eth_getLogs, or put another node first in ${network.rpcKey}.`
+        })
+      ]
 
 const faultText = ({ reason, detail }: Fault): string => `${reason}, ${detail}`
 
@@ -130,38 +128,39 @@ const LIMIT_MAX = Duration.seconds(10)
 /** The executor looks for deposits and payments in ranges of this size and more. */
 const LOG_BLOCKS = 1_000n
 
-/** What one node answers to the questions that the executor depends on. */
+/** What one node answers to the calls that the executor depends on. */
 export interface Probe extends ChainFingerprint {
   readonly genesis: Bytes32
-  /** Of the first question, milliseconds. */
+  /** Of the first call, milliseconds. */
   readonly latencyMs: number
   readonly head: Block
   /** Our time when the head was read, less the head's own. Negative where the head is in our future. */
   readonly headAgeMs: number
-  /** Why the node does not give what is needed; none where it does. */
-  readonly multicall: Option.Option<Fault>
-  readonly logs: Option.Option<Fault>
+  /** Why the node does not give what is needed; undefined where it does. */
+  readonly multicallFault: Fault | undefined
+  readonly logsFault: Fault | undefined
 }
 
 /** Asks one node, once and without a retry: an operator should see what it does not answer at once. */
-export const askNode = <A>({ rpcTimeout }: SettingsShape, endpoint: Endpoint, question: RpcCall<A>) =>
-  endpoint.ask(question).pipe(withTimeout(Duration.min(rpcTimeout, LIMIT_MAX)))
+export const askNode = <A>({ rpcTimeout }: SettingsShape, endpoint: Endpoint, call: RpcCall<A>) =>
+  endpoint.ask(call).pipe(withTimeout(Duration.min(rpcTimeout, LIMIT_MAX)))
 
 export const probe = Effect.fnUntraced(function* (settings: SettingsShape, endpoint: Endpoint) {
-  const ask = <A>(question: RpcCall<A>) => askNode(settings, endpoint, question)
+  const ask = <A>(call: RpcCall<A>) => askNode(settings, endpoint, call)
   const startMs = yield* Clock.currentTimeMillis
   const found = yield* ask(fingerprint)
   const latencyMs = (yield* Clock.currentTimeMillis) - startMs
   const { number, timeMs } = yield* ask(async (node) => blockAt(await headNumber(node))(node))
   const headAgeMs = (yield* Clock.currentTimeMillis) - timeMs
-  const faultOf = <A>(question: RpcCall<A>) => Effect.map(Effect.result(ask(question)), Result.getFailure)
+  const faultOf = <A>(call: RpcCall<A>) =>
+    Effect.match(ask(call), { onSuccess: () => undefined, onFailure: (fault) => fault })
   return {
     ...found,
     latencyMs,
     head: { number, timeMs },
     headAgeMs,
-    multicall: yield* faultOf(aggregate([], number)),
-    logs: yield* faultOf(transfersToZero(settings, number))
+    multicallFault: yield* faultOf(aggregate([], number)),
+    logsFault: yield* faultOf(transfersToZero(settings, number))
   } satisfies Probe
 })
 

@@ -1,7 +1,7 @@
 import { Duration, Option, Redacted } from "effect"
 import type { SettingsShape } from "../config/Settings.ts"
 import { words } from "../domain/time.ts"
-import { hostOf } from "../ops/Banner.ts"
+import { hostOf } from "../ops/redact.ts"
 import { type Finding, reportOn } from "./Finding.ts"
 
 const report = reportOn("settings")

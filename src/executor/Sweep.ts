@@ -1,5 +1,5 @@
 import { Clock, Context, Duration, Effect, Layer, Ref } from "effect"
-import { type Balances, ChainClient, type ChainError, OnQuestion } from "../chain/ChainClient.ts"
+import { type Balances, ChainClient, type ChainError, AfterRpcCall } from "../chain/ChainClient.ts"
 import { KeyCustody } from "../chain/KeyCustody.ts"
 import { Settings } from "../config/Settings.ts"
 import { type Block, headTimeMs } from "../domain/Block.ts"
@@ -87,7 +87,7 @@ const makeTick = Effect.gen(function* () {
     if (!(yield* watchChain(balances.block))) return nothing
     if (watched.length === 0) return nothing
     const payable = yield* holdBlacklisted(usable)
-    const { known, arrived } = yield* Effect.provideService(syncDeposits(watched, balances), OnQuestion, getsOn)
+    const { known, arrived } = yield* Effect.provideService(syncDeposits(watched, balances), AfterRpcCall, getsOn)
     yield* ended("deposits")
     const decided = yield* decide(payable, balances, known, unread)
     yield* ended("decide")

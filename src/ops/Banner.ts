@@ -3,9 +3,7 @@ import { getAddress } from "viem"
 import { privateKeyToAddress } from "viem/accounts"
 import type { SettingsShape } from "../config/Settings.ts"
 import { words } from "../domain/time.ts"
-
-/** Host and port only: user, path and query of an RPC URL may be an API key. */
-export const hostOf = (url: string): string => URL.parse(url)?.host ?? "unreadable URL"
+import { hostOf } from "./redact.ts"
 
 /** Columns between the walls of the box. */
 const BOX_COLUMNS = 58

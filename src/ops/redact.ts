@@ -20,6 +20,9 @@ const isWord = (part: string): boolean => part.length <= WORD_CHARS_MAX && /^[a-
 
 const isApiKey = (part: string): boolean => part.length >= API_KEY_CHARS_MIN && !isWord(part)
 
+/** Host and port: all of a URL that may be shown, as user, path and query may be an API key. */
+export const hostOf = (url: string): string => URL.parse(url)?.host || "(not a URL)"
+
 /** The source of a regular expression for exactly this text. */
 const literal = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&")
 

@@ -8,7 +8,8 @@ import {
   TransactionReceiptNotFoundError
 } from "viem"
 import { DoubtfulAnswer } from "../../src/chain/answers.ts"
-import { classify, hostOf, withoutSecrets } from "../../src/chain/classify.ts"
+import { classify, withoutSecrets } from "../../src/chain/classify.ts"
+import { hostOf } from "../../src/ops/redact.ts"
 import { bytes32 } from "./fakeChain.ts"
 
 const URL_WITH_KEYS = "https://user-name:pass-word@rpc.example:8545/v2/path-key-123?apikey=query-key-456"

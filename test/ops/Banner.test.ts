@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Option, Redacted } from "effect"
-import { bannerLines, hostOf } from "../../src/ops/Banner.ts"
+import { bannerLines } from "../../src/ops/Banner.ts"
+import { hostOf } from "../../src/ops/redact.ts"
 import { fullOnBase, loadFrom, secrets } from "../config/fixtures.ts"
 import { settings } from "./fixtures.ts"
 

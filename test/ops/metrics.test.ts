@@ -2,7 +2,7 @@ import { assert, describe, it, layer } from "@effect/vitest"
 import { Duration, Effect, Fiber, Layer, Ref } from "effect"
 import { PrometheusMetrics } from "effect/observability"
 import { TestClock } from "effect/testing"
-import { OnQuestion } from "../../src/chain/ChainClient.ts"
+import { AfterRpcCall } from "../../src/chain/ChainClient.ts"
 import type { Fault } from "../../src/chain/classify.ts"
 import { largest } from "../../src/chain/pageSize.ts"
 import { makeRpc } from "../../src/chain/rpc.ts"
@@ -155,7 +155,7 @@ describe("an RPC endpoint", () => {
         endpoint("two.example", Effect.succeed("two"))
       )
       const count = Effect.sync(() => void questions++)
-      assert.strictEqual(yield* Effect.provideService(rpc.ask("read", question), OnQuestion, count), "two")
+      assert.strictEqual(yield* Effect.provideService(rpc.ask("read", question), AfterRpcCall, count), "two")
       assert.strictEqual(questions, 2)
       yield* rpc.ask("read", question)
       assert.strictEqual(questions, 2)

@@ -4,7 +4,7 @@ import type { ChainClient, ChainError, Mined } from "./ChainClient.ts"
 import type { Confirmed } from "./confirmed.ts"
 import { REQUESTS_PER_BATCH } from "./endpoint.ts"
 import { CONCURRENT_CALLS } from "./multicall.ts"
-import { findReceipt } from "./rpcCalls.ts"
+import { blockAt, findReceipt } from "./rpcCalls.ts"
 import type { Rpc } from "./rpc.ts"
 
 const OPERATION = "look up transactions"
@@ -31,3 +31,12 @@ export const makeReadMined = (rpc: Rpc, confirmed: Confirmed): ChainClient["Serv
     confirmed.at(OPERATION, (number) => readUpTo(Arr.dedupe(txs), number))
   )
 }
+
+/** Hashes of blocks, three in one HTTP request. */
+export const makeReadHashes = (rpc: Rpc): ChainClient["Service"]["readHashes"] =>
+  Effect.fn("ChainClient.readHashes")(function* (blocks) {
+    const parts = yield* Effect.forEach(Arr.chunksOf(blocks, REQUESTS_PER_BATCH), (chunk) =>
+      rpc.ask("read block hashes", (node) => Promise.all(chunk.map((number) => blockAt(number)(node))))
+    )
+    return parts.flat().map(({ hash }) => hash)
+  })
