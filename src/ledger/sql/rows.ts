@@ -13,15 +13,15 @@ import { rowsOf } from "./statements.ts"
 const Ms = Schema.NullOr(Schema.Number)
 export const StatusText = Schema.Literals(STATUSES)
 
-/** A task beside its state of ours, as `taskColumns` selects it. */
+/** A task beside its state of ours, as `taskColumns` selects it. Amounts are text, which JSON keeps exactly. */
 export const TaskFields = {
   id: Schema.String,
   user_address: Schema.String,
   agent_wallet_id: Schema.String,
   token_address: Schema.String,
   quantity: Schema.Number,
-  price_per_mint: Schema.BigInt,
-  total_cost: Schema.BigInt,
+  price_per_mint: Schema.BigIntFromString,
+  total_cost: Schema.BigIntFromString,
   status: StatusText,
   mints_completed: Schema.Number,
   retry_count: Schema.Number,
@@ -49,7 +49,8 @@ const cut = (sql: SqlClient.SqlClient, column: string, chars: number) => sql`lef
 /** Select list for `ai_agent_tasks t LEFT JOIN ai_agent_task_state s`. */
 export const taskColumns = (sql: SqlClient.SqlClient, time: TimeColumns) => sql`
   t.id, ${cut(sql, "t.user_address", ADDRESS_CHARS)} AS user_address, t.agent_wallet_id,
-  ${cut(sql, "t.token_address", ADDRESS_CHARS)} AS token_address, t.quantity, t.price_per_mint, t.total_cost, t.status,
+  ${cut(sql, "t.token_address", ADDRESS_CHARS)} AS token_address, t.quantity, t.price_per_mint::text, t.total_cost::text,
+  t.status,
   coalesce(t.mints_completed, 0) AS mints_completed, coalesce(t.retry_count, 0) AS retry_count,
   ${cut(sql, "t.error_message", MESSAGE_CHARS)} AS error_message,
   s.refusal, (extract(epoch FROM s.stalled_since) * 1000)::float8 AS stalled_ms,

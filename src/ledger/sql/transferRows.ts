@@ -11,6 +11,10 @@ import { agentAddress } from "./rows.ts"
 import { type Statements, rowsOf } from "./statements.ts"
 
 const Ms = Schema.NullOr(Schema.Number)
+
+/** As text, which JSON keeps exactly: rows of these kinds also come as JSON, where a number is a double. */
+const Big = Schema.BigIntFromString
+
 export const BatchStatusText = Schema.Literals(BATCH_STATUSES)
 
 export const BatchFields = {
@@ -19,28 +23,27 @@ export const BatchFields = {
   wallet_id: Schema.String,
   first_mint: Schema.Number,
   quantity: Schema.Number,
-  amount: Schema.BigInt,
+  amount: Big,
   token: Schema.String,
   payer: Schema.String,
   pay_to: Schema.String,
   recipient: Schema.String,
-  // As text: a `uint256`, for which the database has no integer.
-  portion: Schema.NullOr(Schema.String),
+  portion: Schema.NullOr(Big),
   nonce: Schema.String,
   status: BatchStatusText,
   version: Schema.Number,
-  signed_amount: Schema.NullOr(Schema.BigInt),
+  signed_amount: Schema.NullOr(Big),
   signed_pay_to: Schema.NullOr(Schema.String),
-  valid_after: Schema.NullOr(Schema.BigInt),
-  valid_before: Schema.NullOr(Schema.BigInt),
-  signed_block: Schema.NullOr(Schema.BigInt),
+  valid_after: Schema.NullOr(Big),
+  valid_before: Schema.NullOr(Big),
+  signed_block: Schema.NullOr(Big),
   sends: Schema.Number,
   looks: Schema.Number,
   payment_tx: Schema.NullOr(Schema.String),
-  payment_block: Schema.NullOr(Schema.BigInt),
-  paid_amount: Schema.NullOr(Schema.BigInt),
-  asked_since: Schema.NullOr(Schema.BigInt),
-  asked_until: Schema.NullOr(Schema.BigInt),
+  payment_block: Schema.NullOr(Big),
+  paid_amount: Schema.NullOr(Big),
+  asked_since: Schema.NullOr(Big),
+  asked_until: Schema.NullOr(Big),
   tried_ms: Ms,
   answer_by_ms: Ms,
   claims: Schema.Number,
@@ -58,11 +61,11 @@ export const BatchRecords = Schema.Array(BatchRecord)
 
 /** Select list for `ai_agent_batches b`. */
 export const batchColumns = (sql: SqlClient.SqlClient) => sql`
-  b.task_id, b.number, b.wallet_id, b.first_mint, b.quantity, b.amount, b.token, b.payer, b.pay_to, b.recipient,
-  b.portion::text AS portion,
-  b.nonce, b.status, b.version, b.signed_amount, b.signed_pay_to, b.valid_after, b.valid_before, b.signed_block,
-  b.sends, b.looks, b.payment_tx, b.payment_block, b.paid_amount, b.mint_txs, b.reference, b.minted,
-  b.reason, b.claims, b.said, b.asked_since, b.asked_until,
+  b.task_id, b.number, b.wallet_id, b.first_mint, b.quantity, b.amount::text, b.token, b.payer, b.pay_to, b.recipient,
+  b.portion::text, b.nonce, b.status, b.version, b.signed_amount::text, b.signed_pay_to, b.valid_after::text,
+  b.valid_before::text, b.signed_block::text, b.sends, b.looks, b.payment_tx, b.payment_block::text,
+  b.paid_amount::text, b.mint_txs, b.reference, b.minted, b.reason, b.claims, b.said, b.asked_since::text,
+  b.asked_until::text,
   (extract(epoch FROM b.tried_at) * 1000)::float8 AS tried_ms,
   (extract(epoch FROM b.answer_by) * 1000)::float8 AS answer_by_ms,
   (extract(epoch FROM b.next_action_at) * 1000)::float8 AS next_action_ms,
@@ -82,7 +85,7 @@ export const batchOf = (row: BatchRecord): Batch => ({
   payer: row.payer as Address,
   payTo: row.pay_to as Address,
   recipient: row.recipient as Address,
-  portion: row.portion === null ? undefined : BigInt(row.portion),
+  portion: row.portion ?? undefined,
   nonce: row.nonce as Hex,
   status: row.status,
   version: row.version,
@@ -127,30 +130,30 @@ const RefundRecord = Schema.Struct({
   wallet_id: Schema.String,
   payer: Schema.String,
   pay_to: Schema.String,
-  amount: Schema.BigInt,
+  amount: Big,
   nonce: Schema.String,
   status: Schema.Literals(["planned", "signed", "paid", "held", "withdrawn"]),
   version: Schema.Number,
-  valid_after: Schema.NullOr(Schema.BigInt),
-  valid_before: Schema.NullOr(Schema.BigInt),
-  signed_block: Schema.NullOr(Schema.BigInt),
+  valid_after: Schema.NullOr(Big),
+  valid_before: Schema.NullOr(Big),
+  signed_block: Schema.NullOr(Big),
   sends: Schema.Number,
   looks: Schema.Number,
   voids: Schema.Number,
   keeps_money: Schema.Boolean,
   tx_hash: Schema.NullOr(Schema.String),
-  block: Schema.NullOr(Schema.BigInt),
+  block: Schema.NullOr(Big),
   next_action_ms: Schema.NullOr(Schema.Number),
   reason: Schema.NullOr(Schema.String),
   created_ms: Schema.Number
 })
 type RefundRecord = typeof RefundRecord.Type
-const RefundRecords = Schema.Array(RefundRecord)
+export const RefundRecords = Schema.Array(RefundRecord)
 
 /** Select list for `ai_agent_refunds r`. */
 export const refundColumns = ({ sql }: Statements) => sql`
-  r.id, r.wallet_id, r.payer, r.pay_to, r.amount, r.nonce, r.status, r.version, r.valid_after, r.valid_before,
-  r.signed_block, r.sends, r.looks, r.voids, r.keeps_money, r.tx_hash, r.block, r.reason,
+  r.id, r.wallet_id, r.payer, r.pay_to, r.amount::text, r.nonce, r.status, r.version, r.valid_after::text,
+  r.valid_before::text, r.signed_block::text, r.sends, r.looks, r.voids, r.keeps_money, r.tx_hash, r.block::text, r.reason,
   (extract(epoch FROM r.next_action_at) * 1000)::float8 AS next_action_ms,
   (extract(epoch FROM r.created_at) * 1000)::float8 AS created_ms`
 

@@ -1,4 +1,6 @@
 import { Effect, Result, Schema } from "effect"
+import type { SqlClient } from "effect/sql"
+import type { Fragment } from "effect/sql/Statement"
 import { parse } from "../../../domain/Address.ts"
 import { messages } from "../../../domain/Task.ts"
 import { usdc } from "../../../domain/Usdc.ts"
@@ -21,11 +23,18 @@ import {
   walletColumns
 } from "../rows.ts"
 import { type Methods, type Statements, rowsOf } from "../statements.ts"
-import { BatchFields, batchColumns, batchOf, batchesFrom, refundsFrom } from "../transferRows.ts"
+import {
+  BatchFields,
+  batchColumns,
+  batchOf,
+  batchesFrom,
+  refundColumns,
+  refundOf,
+  RefundRecords
+} from "../transferRows.ts"
 
 const WalletIds = Schema.Array(Schema.Struct({ wallet_id: Schema.String }))
-const Tasks = Schema.Array(Schema.Struct(TaskFields))
-const WalletRecords = Schema.Array(
+const Works = Schema.Tuple([
   Schema.Struct({
     ...WalletFields,
     ...IdentityFields,
@@ -34,21 +43,25 @@ const WalletRecords = Schema.Array(
     paused_reason: Schema.NullOr(Schema.String),
     paused_tokens: Schema.Record(Schema.String, Schema.String),
     reserved_sum: Schema.BigInt,
-    maybe_spent: Schema.BigInt
+    maybe_spent: Schema.BigInt,
+    tasks: Schema.Array(Schema.Struct(TaskFields)),
+    batches: Schema.Array(Schema.Struct({ ...BatchFields, held: Schema.Boolean, is_completed: Schema.Boolean })),
+    refunds: RefundRecords
   })
-)
-const WorkBatches = Schema.Array(Schema.Struct({ ...BatchFields, held: Schema.Boolean, is_completed: Schema.Boolean }))
+])
 const Counts = Schema.Array(Schema.Struct({ status: Schema.String, held: Schema.Boolean, count: Schema.BigInt }))
 const One = Schema.Array(Schema.Struct({ count: Schema.BigInt }))
 const Strays = Schema.Array(Schema.Struct({ mint_key: Schema.String }))
 const MintIds = Schema.Array(Schema.Struct({ tx_hash: Schema.String, part: Schema.Number }))
 
-const readWork = Effect.fnUntraced(function* (on: Statements, walletId: WalletId) {
-  const { sql, time } = on
+/** The rows of a query, in its order, as one value. */
+const asJson = (sql: SqlClient.SqlClient, query: Fragment): Fragment =>
+  sql`(SELECT coalesce(json_agg(row), '[]') FROM (${query}) row)`
+
+/** One statement: all of one moment, and one round trip for each turn of a wallet. */
+const selectWork = ({ sql, time }: Statements, walletId: WalletId) => {
   const id = sql`${walletId}::uuid`
-  // Each statement sees the ledger of its own moment. Batches come first: what an order waits for is written before its
-  // batch is free again for the next request. An order whose batches were not to be seen yet is left for the next turn.
-  const rows = yield* rowsOf(WorkBatches)(sql`
+  const batches = sql`
     SELECT ${batchColumns(sql)}, s.held_at IS NOT NULL AS held,
       coalesce(t.status = 'completed', false) AS is_completed
     FROM ai_agent_batches b
@@ -56,49 +69,49 @@ const readWork = Effect.fnUntraced(function* (on: Statements, walletId: WalletId
     LEFT JOIN ai_agent_tasks t ON t.id = b.task_id
     WHERE b.wallet_id = ${id} AND (b.status IN ('signed', 'accepted', 'unknown', 'paid')
       OR (t.status IN ('funded', 'processing') AND s.held_at IS NULL))
-    ORDER BY b.task_id, b.number`)
-  const seen = rows.map((row) => row.task_id)
-  const tasks = yield* rowsOf(Tasks)(sql`
+    ORDER BY b.task_id, b.number`
+  const tasks = sql`
     SELECT ${taskColumns(sql, time)}
     FROM ai_agent_tasks t
     LEFT JOIN ai_agent_task_state s ON s.task_id = t.id
-    WHERE (t.id = ANY(${seen}::uuid[]) OR NOT EXISTS (SELECT 1 FROM ai_agent_batches b WHERE b.task_id = t.id))
-      AND t.agent_wallet_id = ${id} AND t.status IN ('funded', 'processing') AND s.held_at IS NULL
-    ORDER BY t.created_at, t.id`)
-  const [row] = yield* rowsOf(WalletRecords)(sql`
-    SELECT ${walletColumns(sql)}, pins.pinned_user, pins.pinned_agent, pins.twin, coalesce(ws.proven_block, 0) AS proven_block,
-      ws.stopped_reason,
+    WHERE t.agent_wallet_id = ${id} AND t.status IN ('funded', 'processing') AND s.held_at IS NULL
+    ORDER BY t.created_at, t.id`
+  const refunds = sql`
+    SELECT ${refundColumns({ sql, time })} FROM ai_agent_refunds r
+    WHERE r.wallet_id = ${id} AND r.status IN ('planned', 'signed') ORDER BY r.created_at, r.id`
+  return sql`
+    SELECT ${walletColumns(sql)}, pins.pinned_user, pins.pinned_agent, pins.twin,
+      coalesce(ws.proven_block, 0) AS proven_block, ws.stopped_reason,
       (${pausesOf(sql, id)} LIMIT 1) AS paused_reason,
       (SELECT coalesce(jsonb_object_agg(substr(p.scope, 7), p.reason), '{}') FROM ai_agent_pauses p
         WHERE starts_with(p.scope, 'token:')) AS paused_tokens,
-      coalesce(m.reserved_sum, 0) AS reserved_sum, coalesce(m.maybe_spent, 0) AS maybe_spent
+      coalesce(m.reserved_sum, 0) AS reserved_sum, coalesce(m.maybe_spent, 0) AS maybe_spent,
+      ${asJson(sql, tasks)} AS tasks, ${asJson(sql, batches)} AS batches, ${asJson(sql, refunds)} AS refunds
     FROM (SELECT ${id} AS id) p
     LEFT JOIN ai_agent_wallets w ON w.id = p.id
     LEFT JOIN ai_agent_wallet_state ws ON ws.wallet_id = p.id
     LEFT JOIN (${identities(sql, sql`SELECT ${id}`)}) pins ON pins.wallet_id = p.id
-    LEFT JOIN (${reservations(sql, sql`SELECT ${id}`, true)}) m ON m.wallet_id = p.id`)
-  const refunds = yield* refundsFrom(
-    on,
-    sql`
-      WHERE r.wallet_id = ${id} AND r.status IN ('planned', 'signed') ORDER BY r.created_at, r.id`
-  )
+    LEFT JOIN (${reservations(sql, sql`SELECT ${id}`, true)}) m ON m.wallet_id = p.id`
+}
+
+const readWork = Effect.fnUntraced(function* (on: Statements, walletId: WalletId) {
+  const [row] = yield* rowsOf(Works)(selectWork(on, walletId))
   const wallet = readWallet(walletId, row)
-  const fault = row && identityFault(identityOf(row))
+  const paused = row.paused_reason === null ? undefined : messages.paused(row.paused_reason)
   const work: WalletWork = {
-    wallet: Result.isSuccess(wallet) ? wallet.success : undefined,
-    provenBlock: row?.proven_block ?? 0n,
-    stopped:
-      row?.stopped_reason ?? fault ?? (row?.paused_reason == null ? undefined : messages.paused(row.paused_reason)),
-    pausedTokens: new Map(Object.entries(row?.paused_tokens ?? {})),
-    reserved: usdc(row?.reserved_sum ?? 0n),
-    maybeSpent: usdc(row?.maybe_spent ?? 0n),
-    ...readTasks(tasks, wallet),
-    batches: rows.map(batchOf),
-    held: new Set(rows.flatMap((row) => (row.held ? [row.task_id] : []))),
-    completed: new Set(rows.flatMap((row) => (row.is_completed ? [row.task_id] : []))),
-    refunds
+    wallet: Result.getOrUndefined(wallet),
+    provenBlock: row.proven_block,
+    stopped: row.stopped_reason ?? identityFault(identityOf(row)) ?? paused,
+    pausedTokens: new Map(Object.entries(row.paused_tokens)),
+    reserved: usdc(row.reserved_sum),
+    maybeSpent: usdc(row.maybe_spent),
+    ...readTasks(row.tasks, wallet),
+    batches: row.batches.map(batchOf),
+    held: new Set(row.batches.filter(({ held }) => held).map((batch) => batch.task_id)),
+    completed: new Set(row.batches.filter((batch) => batch.is_completed).map((batch) => batch.task_id)),
+    refunds: row.refunds.map(refundOf)
   }
-  return { work, isNew: Result.isSuccess(wallet) && row?.pinned_user === null }
+  return { work, isNew: Result.isSuccess(wallet) && row.pinned_user === null }
 })
 
 /** What there is to do. */
