@@ -65,6 +65,14 @@ export interface WalletWork {
   readonly bad: ReadonlyArray<BadTask>
 }
 
+/** Work of a wallet whose row is sound: it can be planned and paid, and what is in flight looked after. */
+export interface OpenWork extends WalletWork {
+  readonly wallet: Wallet
+}
+
+export const withWallet = (work: WalletWork): OpenWork | undefined =>
+  work.wallet === undefined ? undefined : { ...work, wallet: work.wallet }
+
 /**
  * Whether a block is older than the last one in which money of the wallet is known to have moved. What a node shows of the
  * wallet in such a block proves nothing: money that has left is still there.

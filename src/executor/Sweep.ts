@@ -20,9 +20,8 @@ import { type Funding, type LedgerError, TaskRepo } from "../ledger/TaskRepo.ts"
 import { UsdcCode } from "./UsdcCode.ts"
 import { Wallets } from "./Wallets.ts"
 import { type DecidedOrder, logDeposits, makeSweepLog, makeUndoneWarning } from "./sweepLog.ts"
-import { makeHoldBlacklisted } from "./blacklisted.ts"
+import { makeHoldBlacklisted, makeCheckWallets } from "./walletChecks.ts"
 import { makeSyncDeposits } from "./syncDeposits.ts"
-import { makeCheckWallets } from "./identity.ts"
 import { makeWatchChain } from "./reorganisation.ts"
 
 /** Wallets read in one statement, and in one sweep; the next sweep goes on where this one stopped. */

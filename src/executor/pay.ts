@@ -31,7 +31,7 @@ import { send } from "./send.ts"
 import { ServerRequests } from "./ServerRequests.ts"
 import { holdWhere, standstillFor } from "./standstill.ts"
 import { UsdcCode } from "./UsdcCode.ts"
-import type { OpenWork } from "./work.ts"
+import type { OpenWork } from "../domain/WalletState.ts"
 import { observe, recordOutcome, signTransfer, windowFrom } from "./transfers.ts"
 
 /** A server that claims to need less would have payments lapse on their way: facilitators refuse the last 6 seconds. */

@@ -9,11 +9,10 @@ import { counted } from "../domain/counted.ts"
 import { messages, remainingCost, shortId, type Task, V1_AUTHORIZATION_MS } from "../domain/Task.ts"
 import { format, minus, sum, times, type Usdc, zero } from "../domain/Usdc.ts"
 import * as Log from "../ops/Log.ts"
-import { isOutdated } from "../domain/WalletState.ts"
+import { isOutdated, type OpenWork } from "../domain/WalletState.ts"
 import { TaskRepo } from "../ledger/TaskRepo.ts"
 import { type RecoveredPayments, NOTHING_RECOVERED, recoverPayments } from "./recoverPayments.ts"
 import { completeTask, holdOrder, pauseTask } from "./outcome.ts"
-import type { OpenWork } from "./work.ts"
 
 /** How soon to look again where the chain cannot tell yet. */
 const UNCLEAR_PAUSE_MS = 5_000

@@ -6,8 +6,8 @@ import { type Block, blockBefore } from "../domain/Block.ts"
 import type { Task } from "../domain/Task.ts"
 import type { Usdc } from "../domain/Usdc.ts"
 import { unclaimedMints } from "./mints.ts"
-import { noteProofs } from "./proofs.ts"
-import type { OpenWork } from "./work.ts"
+import { noteProofs } from "./transfers.ts"
+import type { OpenWork } from "../domain/WalletState.ts"
 
 /** What the chain knows of an order that the ledger has never cut into batches. */
 export interface RecoveredPayments {

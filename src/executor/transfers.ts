@@ -1,7 +1,7 @@
 import { Clock, Effect } from "effect"
 import { ChainClient } from "../chain/ChainClient.ts"
 import { KeyCustody } from "../chain/KeyCustody.ts"
-import type { Address } from "../domain/Address.ts"
+import type { Address, Bytes32 } from "../domain/Address.ts"
 import { type AuthorizationOutcome, authorizationOf } from "../domain/Authorization.ts"
 import type { Block } from "../domain/Block.ts"
 import type { Refund } from "../domain/Refund.ts"
@@ -15,7 +15,6 @@ import * as Clocks from "../ops/Clocks.ts"
 import * as Log from "../ops/Log.ts"
 import { holdBatch } from "./outcome.ts"
 import { headMs } from "./pace.ts"
-import { noteProofs } from "./proofs.ts"
 
 /** A transfer, and what one block shows of it. */
 export interface Observed<T extends Transfer = Transfer> {
@@ -53,6 +52,26 @@ export const observe = Effect.fn("Wallet.observe")(function* <T extends Transfer
     const outcome = outcomes[index] ?? { _tag: "Unexplained" }
     return { transfer, outcome, block, usdc, payees }
   })
+})
+
+interface Proof {
+  readonly block: bigint
+  readonly blockHash?: Bytes32 | undefined
+}
+
+/**
+ * Keeps the hashes of blocks that proved something, before it is written down: a fork may begin between the block of the
+ * last sweep and this one, and the next sweep would not notice.
+ */
+export const noteProofs = Effect.fnUntraced(function* (shown: ReadonlyArray<Proof | AuthorizationOutcome>) {
+  const hashes = new Map(
+    shown.flatMap((proof): ReadonlyArray<[bigint, Bytes32]> => {
+      const isOne = "blockHash" in proof && proof.blockHash !== undefined
+      return isOne ? [[proof.block, proof.blockHash]] : []
+    })
+  )
+  if (hashes.size === 0) return
+  yield* (yield* TaskRepo).noteProofs([...hashes].map(([block, hash]) => ({ block, hash })))
 })
 
 /** What is done where the chain shows that the nonce is free for good, and where it shows nothing yet. */

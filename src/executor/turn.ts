@@ -9,7 +9,7 @@ import { sum, zero } from "../domain/Usdc.ts"
 import type { WalletId } from "../domain/Wallet.ts"
 import { alone } from "../ops/eachAlone.ts"
 import { holdTask } from "../ops/holdTasks.ts"
-import { isOutdated } from "../domain/WalletState.ts"
+import { isOutdated, withWallet, type OpenWork } from "../domain/WalletState.ts"
 import { TaskRepo } from "../ledger/TaskRepo.ts"
 import { completeTask, failTask, holdOrder, noteWaiting, pauseTask, pauseUnwritable, unlessLocked } from "./outcome.ts"
 import { LOCKED_PAUSE_MS, OUTRUN_PAUSE_MS } from "./pace.ts"
@@ -17,7 +17,6 @@ import { payBatch } from "./pay.ts"
 import { planTask } from "./plan.ts"
 import { moveRefund } from "./refund.ts"
 import { settleBatches } from "./settle.ts"
-import { withWallet, type OpenWork } from "./work.ts"
 
 /** How soon to look again where the node is behind what was proven before. */
 const LAGGING_PAUSE_MS = 5_000

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary } from "effect"
 import { accept, confirm, sign } from "../../src/domain/transferTransitions.ts"
-import { mintsOf } from "../../src/domain/Delivery.ts"
+import { mintsOf } from "../../src/domain/Batch.ts"
 import { between, hash, MANY, NOW_MS, plannedBatch } from "./given.ts"
 
 /** Paid in block 10 for four mints; the server named the transactions in `mintTxs`. */

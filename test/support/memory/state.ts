@@ -1,7 +1,7 @@
 import type { Result } from "effect"
 import { type Address } from "../../../src/domain/Address.ts"
 import type { Batch } from "../../../src/domain/Batch.ts"
-import type { Spent } from "../../../src/domain/Spent.ts"
+import type { Spent } from "../../../src/domain/transferTransitions.ts"
 import type { TaskId, TaskRow } from "../../../src/domain/Task.ts"
 import type { Wallet, WalletId } from "../../../src/domain/Wallet.ts"
 import { readWallet, sortTasks } from "../../../src/ledger/sql/rows.ts"

@@ -1,6 +1,6 @@
 import { type Batch, isFinal, isInFlight } from "../../../src/domain/Batch.ts"
 import type { Refund } from "../../../src/domain/Refund.ts"
-import { movesMoney, paymentIn } from "../../../src/domain/Spent.ts"
+import { movesMoney, paymentIn } from "../../../src/domain/transferTransitions.ts"
 import { type Task, type TaskId, mayMove } from "../../../src/domain/Task.ts"
 import { type DeliveredMint, type TaskChange, type TaskRepo, mintRowKey } from "../../../src/ledger/TaskRepo.ts"
 import { type Methods, type StoredTask, type Tables, type TaskEdit, batchKey } from "./MemoryLedger.ts"

@@ -1,7 +1,7 @@
 import { Effect } from "effect"
 import type { Fragment } from "effect/sql/Statement"
 import type { Batch } from "../../../domain/Batch.ts"
-import { movesMoney, paymentIn } from "../../../domain/Spent.ts"
+import { movesMoney, paymentIn } from "../../../domain/transferTransitions.ts"
 import { type Task, type TaskId, mayMove } from "../../../domain/Task.ts"
 import { type BatchSave, type DeliveredMint, type TaskChange, type TaskRepo } from "../../TaskRepo.ts"
 import { instantOf } from "../TimeColumns.ts"

@@ -1,8 +1,10 @@
-import { Clock, Effect, Ref } from "effect"
+import { Clock, Duration, Effect, Ref } from "effect"
 import { ChainClient } from "../chain/ChainClient.ts"
 import { messages } from "../domain/Task.ts"
 import { standstillOf } from "../domain/UsdcState.ts"
+import { TaskRepo } from "../ledger/TaskRepo.ts"
 import { holdTasks } from "../ops/holdTasks.ts"
+import * as Log from "../ops/Log.ts"
 import type { WalletOrders } from "../domain/WalletState.ts"
 
 /** Wallets with an order that waits for money are looked at this often: long before a deadline is over. */
@@ -33,5 +35,25 @@ export const makeHoldBlacklisted = Effect.gen(function* () {
     if (barred.length === 0) return all
     yield* holdTasks(barred)
     return all.filter((one) => reasonOf(one) === undefined)
+  })
+})
+
+/** It looks at all wallets, and may take this part of the time: with very many of them it is done less often. */
+const PAUSES_OF_ITS_LENGTH = 40
+
+/**
+ * Stops wallets whose row another program has changed, or that share an account. What is read of a wallet says so at once:
+ * this writes it down, and finds it in wallets of which nothing is read.
+ */
+export const makeCheckWallets = Effect.gen(function* () {
+  const nextMs = yield* Ref.make(0)
+  return Effect.gen(function* () {
+    const nowMs = yield* Clock.currentTimeMillis
+    if (nowMs < (yield* Ref.get(nextMs))) return
+    const [took, stopped] = yield* Effect.timed((yield* TaskRepo).checkWallets(nowMs))
+    yield* Ref.set(nextMs, nowMs + PAUSES_OF_ITS_LENGTH * Duration.toMillis(took))
+    for (const { agentAddress, reason } of stopped) {
+      yield* Log.error(`🚨 Wallet ${agentAddress} is stopped: ${reason}`, { wallet: agentAddress })
+    }
   })
 })
