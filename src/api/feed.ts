@@ -1,4 +1,4 @@
-import { type Cause, Clock, Context, Effect, Layer, Queue, Schedule, Schema, type Scope, Stream } from "effect"
+import { type Cause, Clock, Context, Effect, Layer, Queue, Ref, Schedule, Schema, type Scope, Stream } from "effect"
 import * as Log from "../ops/Log.ts"
 import { countEvent } from "../ops/metrics.ts"
 import type { LedgerError } from "../ledger/TaskRepo.ts"
@@ -75,7 +75,7 @@ export class EventFeed extends Context.Service<
     Effect.gen(function* () {
       const watch = yield* WatchRepo
       const listeners = new Set<Listener>()
-      const read = makeReader(watch)
+      const read = yield* makeReader(watch)
       const letGo = (listener: Listener) => {
         listeners.delete(listener)
         const { connection, queue, isAnswered } = listener
@@ -124,31 +124,45 @@ export class EventFeed extends Context.Service<
   )
 }
 
-/** Reads on from where it was, and looks again for numbers that were left out a moment ago. Begins with what comes now. */
-const makeReader = (watch: WatchRepo["Service"]) => {
-  let last: number | undefined
-  /** When each number was found to be left out. */
-  const missing = new Map<number, number>()
-  const note = (events: ReadonlyArray<LedgerEvent>, nowMs: number) => {
-    for (const { id } of events) {
-      missing.delete(id)
-      for (let left = Math.max((last ?? 0) + 1, id - LATE_MAX); left < id; left++) missing.set(left, nowMs)
-      last = Math.max(last ?? 0, id)
-    }
-    for (const [id, sinceMs] of missing) {
-      if (nowMs - sinceMs > LATE_MS || missing.size > LATE_MAX) missing.delete(id)
-    }
+/** How far the events are read. */
+interface Position {
+  readonly last: number | undefined
+  /** When each number was found to be left out, in milliseconds since 1970. */
+  readonly missing: ReadonlyMap<number, number>
+}
+
+const positionAfter = (
+  { last = 0, missing }: Position,
+  events: ReadonlyArray<LedgerEvent>,
+  nowMs: number
+): Position => {
+  const left = new Map(missing)
+  let newest = last
+  for (const { id } of events) {
+    left.delete(id)
+    for (let number = Math.max(newest + 1, id - LATE_MAX); number < id; number++) left.set(number, nowMs)
+    newest = Math.max(newest, id)
   }
+  for (const [id, sinceMs] of left) {
+    if (nowMs - sinceMs > LATE_MS || left.size > LATE_MAX) left.delete(id)
+  }
+  return { last: newest, missing: left }
+}
+
+/** Reads on from the last event read, and asks again for numbers that were left out lately. Begins with what comes now. */
+const makeReader = Effect.fnUntraced(function* (watch: WatchRepo["Service"]) {
+  const position = yield* Ref.make<Position>({ last: undefined, missing: new Map() })
   return Effect.gen(function* () {
-    if (last === undefined) {
-      last = yield* watch.lastEvent
+    const before = yield* Ref.get(position)
+    if (before.last === undefined) {
+      yield* Ref.set(position, { ...before, last: yield* watch.lastEvent })
       return []
     }
-    const events = yield* watch.eventsAfter(last, { limit: PAGE, late: [...missing.keys()] })
-    note(events, yield* Clock.currentTimeMillis)
+    const events = yield* watch.eventsAfter(before.last, { limit: PAGE, late: [...before.missing.keys()] })
+    yield* Ref.set(position, positionAfter(before, events, yield* Clock.currentTimeMillis))
     return events
   })
-}
+})
 
 const encode = Schema.encodeSync(Schema.fromJsonString(EventReport))
 

@@ -123,7 +123,7 @@ export const mayHaveDone = (batch: Batch, until: bigint, claims: boolean): Batch
 })
 
 /**
- * Write-ahead: from here on the transfer may exist, and the chain is asked about it, whatever becomes of this process.
+ * Write-ahead: from here on the transfer may exist, and the chain is asked about it, even if this process dies.
  * `answerByMs` is for a batch: by then the mint server has answered.
  */
 export const sign = <T extends Transfer>(transfer: T, window: SignedWindow, nowMs: number, answerByMs?: number): T =>
@@ -259,7 +259,7 @@ export const unpay = (batch: Batch, reason: string): Batch => ({ ...batch, ...UN
 
 /**
  * A mint of the batch was on chain and is not any more: all of its mints are looked for anew, and the server may be asked
- * for them, whatever it said before.
+ * for them again, even where it said that it was done.
  */
 export const unmint = (batch: Batch, nowMs: number, reason: string): Batch =>
   step(batch, nowMs, {

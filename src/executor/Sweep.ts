@@ -28,7 +28,7 @@ import { makeWatchChain } from "./reorganisation.ts"
 const PAGE_WALLETS = 2_000
 const SWEEP_WALLETS_MAX = 20_000
 
-/** Wallets without an order that waits: so many are looked at in a sweep, and each of them about this often. */
+/** How many wallets without a waiting order are checked in a sweep, and how often each of them is. */
 const IDLE_WALLETS = 500
 const IDLE_EVERY_MS = 60_000
 
@@ -47,7 +47,7 @@ export interface SweepResult {
 /**
  * The sweep: all pending tasks with their wallets' reservations, then all balances in one confirmed block and the
  * deposits that are new, then the verdicts, written in one transaction each. A wallet that just became funded is woken at
- * once. Wallets whose orders are closed are looked at in turn: what arrives late is their credit.
+ * once. Wallets whose orders are closed are checked in turn: what arrives late is their credit.
  */
 const makeTick = Effect.gen(function* () {
   const context = yield* Effect.context<ChainClient | KeyCustody | Settings | TaskRepo | Wallets>()
@@ -74,7 +74,7 @@ const makeTick = Effect.gen(function* () {
     const watched = onceEach([...usable, ...(yield* idle)])
     yield* ended("read")
     // Also where there is no wallet to look at: clocks, the code of USDC and whether it moves are looked at all the same,
-    // and what is recorded may leave the chain while nobody waits for anything.
+    // and what is recorded may leave the chain while no order waits.
     const balances = yield* (yield* ChainClient).readBalances(watched.map(({ wallet }) => wallet.agentAddress))
     yield* ended("balances")
     yield* noteClocks(balances.block)
@@ -86,7 +86,7 @@ const makeTick = Effect.gen(function* () {
     if (!(yield* watchChain(balances.block))) return nothing
     if (watched.length === 0) return nothing
     const payable = yield* holdBlacklisted(usable)
-    const { known, arrived } = yield* Effect.provideService(syncDeposits(watched, balances), AfterRpcCall, getsOn)
+    const { known, arrived } = yield* Effect.provideService(syncDeposits(watched, balances), AfterRpcCall, noteStep)
     yield* ended("deposits")
     const decided = yield* decide(payable, balances, known, unread)
     yield* ended("decide")
@@ -114,19 +114,19 @@ export class Sweep extends Context.Service<
 }
 
 /**
- * The sweep got a step further. Steps are pages, stages, and the questions that look for deposits: after a long pause
- * those search a day of logs, and a sweep that is at it must not be taken for one that hangs.
+ * The sweep made a step: a page, a stage, or a query for deposits. After a long downtime those queries search a day of
+ * logs, and such a sweep must not be reported as one that hangs.
  */
-const getsOn = Progress.moved("check")
+const noteStep = Progress.moved("check")
 
-/** Measures the stages of a sweep: what is told to have ended began when the one before it did. */
+/** Measures the stages of a sweep: each begins when the one before it ends. */
 const startStages = Effect.gen(function* () {
   const began = yield* Ref.make(yield* Clock.monotonicTimeNanos)
   return Effect.fnUntraced(function* (stage: Metrics.Stage) {
     const nowNanos = yield* Clock.monotonicTimeNanos
     const sinceNanos = yield* Ref.getAndSet(began, nowNanos)
     yield* Metrics.stageEnded(stage, Number(nowNanos - sinceNanos) / 1e6)
-    yield* getsOn
+    yield* noteStep
   })
 })
 
@@ -139,7 +139,7 @@ const readOrders = Effect.fnUntraced(function* (cursor: Ref.Ref<WalletId | undef
     orders.push(...page.wallets)
     bad.push(...page.bad)
     yield* Ref.set(cursor, page.cursor)
-    yield* getsOn
+    yield* noteStep
   } while ((yield* Ref.get(cursor)) !== undefined && orders.length < SWEEP_WALLETS_MAX)
   return { orders, bad }
 })
@@ -181,7 +181,7 @@ const checkKeys = Effect.fnUntraced(function* (orders: ReadonlyArray<WalletOrder
   return { usable, unusable }
 })
 
-/** So many orders that wait for a key are looked at in a sweep. */
+/** How many orders that wait for a key are checked in a sweep. */
 const KEY_HOLDS_MAX = 1_000
 
 /** A hold for a key that does not open ends when it opens: under the right setting, or when its row is restored. */
@@ -199,7 +199,7 @@ const endKeyHolds = Effect.gen(function* () {
 /** So many orders begin or cease to say in a sweep that a pause keeps them waiting. */
 const PAUSE_NOTES_MAX = 2_000
 
-/** A pause is in force at once, whatever row cannot be written; the rows of the orders that it keeps waiting follow. */
+/** A pause is in force at once, also where a row cannot be written; the rows of the orders that it stops follow. */
 const notePauses = Effect.gen(function* () {
   const repo = yield* TaskRepo
   yield* eachAlone(yield* repo.unnotedPauses(PAUSE_NOTES_MAX), (some) =>
@@ -207,7 +207,7 @@ const notePauses = Effect.gen(function* () {
   )
 })
 
-/** What this look tells of how far the clocks are apart. */
+/** Measures by this block how far the clocks are apart. */
 const noteClocks = Effect.fnUntraced(function* (block: Block) {
   const { confirmations, network } = yield* Settings
   const pace = { confirmations, blockSeconds: network.blockSeconds }
@@ -241,7 +241,7 @@ const countUnread = (
   return counts
 }
 
-/** Decides about every waiting order of these wallets by one look at the chain. */
+/** Decides about every waiting order of these wallets, by one block. */
 const decide = Effect.fnUntraced(function* (
   orders: ReadonlyArray<WalletOrders>,
   { block, usdc, isPaused }: Balances,

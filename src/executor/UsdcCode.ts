@@ -9,9 +9,9 @@ import type { LedgerError } from "../ledger/TaskRepo.ts"
 export class UsdcCode extends Context.Service<
   UsdcCode,
   {
-    /** Looks, and pauses everything where the code is another one and more than one look says so. */
+    /** Reads the code, and pauses all payments where it is another one and more than one answer says so. */
     readonly look: Effect.Effect<void, ChainError | LedgerError>
-    /** The same for a start or a sweep, which goes on where no node answers: the next one looks again. */
+    /** The same for a start or a sweep, which goes on where no node answers: the next one tries again. */
     readonly lookIfPossible: Effect.Effect<void>
     /** Why nothing may be signed now, or `undefined` where the code is the one that is noted. */
     readonly doubt: Effect.Effect<string | undefined>

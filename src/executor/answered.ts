@@ -3,7 +3,7 @@ import { type Batch, isInFlight } from "../domain/Batch.ts"
 import { type BatchSave, TaskRepo } from "../ledger/TaskRepo.ts"
 
 /**
- * Stores what a request brought. The chain was looked at while it was on its way, so that the batch may be another by
+ * Stores what a request brought. The chain was asked while it was on its way, so that the batch may be another by
  * now than the one that was `sent`: `saveFor` makes the change of what it is now. Nothing is stored where the answer has
  * come too late: the batch is delivered, set aside, released, or was sent again.
  */
@@ -14,7 +14,7 @@ export const saveAnswer = Effect.fn("Wallet.saveAnswer")(function* (sent: Batch,
     if (yield* repo.saveBatch(saveFor(now), yield* Clock.currentTimeMillis)) return true
     const tried: number = now.version
     now = yield* asItIsNow(sent)
-    // Something else than a look keeps it from being written.
+    // No step of another turn keeps it from being written, but something else.
     if (now?.version === tried) return false
   }
   return false

@@ -13,9 +13,9 @@ const KEY = "usdc-code"
 
 /** What is known of the code since the start. */
 interface Known {
-  /** Whether the last look found what the ledger has noted: before that nothing is signed. */
+  /** Whether the last check found the code that the ledger has noted: before that nothing is signed. */
   readonly isSame: boolean
-  /** Another code, which one node alone has told, and since when. */
+  /** Another code, which one node alone reports, and since when. */
   readonly suspect: { readonly code: string; readonly sinceMs: number } | undefined
 }
 
@@ -24,14 +24,14 @@ const make = Effect.gen(function* () {
   const repo = yield* TaskRepo
   const known = yield* Ref.make<Known>({ isSame: false, suspect: undefined })
 
-  /** One node's word is not enough to stop everybody: another node says the same, or the same one later. */
+  /** One node alone does not stop all payments: a second node must report the same, or the same node again later. */
   const isSure = Effect.fnUntraced(function* (code: string, before: string) {
-    const told = yield* chain.usdcCodes
-    const agreeing = told.filter((one) => one === code).length
+    const reported = yield* chain.usdcCodes
+    const agreeing = reported.filter((one) => one === code).length
     if (agreeing > 1) return true
-    if (told.includes(before)) {
+    if (reported.includes(before)) {
       yield* Ref.set(known, { isSame: true, suspect: undefined })
-      yield* tellContradiction(code, before)
+      yield* warnOfContradiction(code, before)
       return false
     }
     const nowMs = yield* Clock.currentTimeMillis
@@ -52,7 +52,7 @@ const make = Effect.gen(function* () {
     const change = before === undefined ? undefined : yield* repo.noteUsdcCode({ code, isSure: true }, nowMs)
     yield* Ref.set(known, { isSame: true, suspect: undefined })
     if (change === undefined) return void (yield* Incidents.close(KEY))
-    if (change.before !== undefined) yield* tellChange(change.before, code)
+    if (change.before !== undefined) yield* logChange(change.before, code)
   }).pipe(Effect.withSpan("UsdcCode.look"))
 
   const lookIfPossible = Effect.catch(look, ({ message }) =>
@@ -71,10 +71,10 @@ const make = Effect.gen(function* () {
   return UsdcCode.of({ look, lookIfPossible, doubt })
 })
 
-const tellChange = (before: string, code: string) =>
+const logChange = (before: string, code: string) =>
   Log.error(`🚨 The code of USDC changed from ${before} to ${code}: nothing is paid until ai-mint resume accepts it`)
 
-const tellContradiction = Effect.fnUntraced(function* (code: string, before: string) {
+const warnOfContradiction = Effect.fnUntraced(function* (code: string, before: string) {
   const words =
     `One node says that USDC runs the code ${code}, another that it still runs ${before}, which payments go by. ` +
     "Look which is right, and take the other out of the list of RPC URLs."

@@ -17,7 +17,7 @@ import { noteProofs } from "./transfers.ts"
 import { resendPayment } from "./resend.ts"
 
 /**
- * Mints that are so many times `MINT_TIMEOUT` late need a person: the task is held. Its batch is looked after all the
+ * Mints that are so many times `MINT_TIMEOUT` late need a person: the task is held. Its batch goes on all the
  * same, and the hold ends with the mints.
  */
 const HOLD_AFTER_TIMEOUTS = 10
@@ -25,10 +25,10 @@ const HOLD_AFTER_TIMEOUTS = 10
 /** Before that the server has been asked so often: after a long downtime of ours it gets the same chance. */
 const SENDS_BEFORE_HOLD = 5
 
-/** A mined transaction gets so many looks for its mints: a node may have the receipt before it has the logs. */
+/** How often the mints of a mined transaction are searched: a node may have the receipt before it has the logs. */
 const NAMED_LOOKS = 3
 
-/** After so many looks without its mints every node is asked. */
+/** After so many searches without its mints every node is asked. */
 const LOOKS_AT_ONE_NODE = 2
 
 /** Looks for the mints of a paid batch. A payment is never made again; its bytes may be sent again to a server. */

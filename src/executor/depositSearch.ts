@@ -9,13 +9,13 @@ import type { WalletId } from "../domain/Wallet.ts"
 import * as Log from "../ops/Log.ts"
 import type { WalletOrders } from "../domain/WalletState.ts"
 
-/** How far back the history of a wallet begins at the most, and how much one look searches: about a day on Base. */
+/** How far back the history of a wallet begins at the most, and how much one sweep searches: about a day on Base. */
 const SEARCH_BLOCKS_MAX = 43_200n
 
-/** What a look at the transfers found. */
+/** What a search of the transfers found. */
 export interface Search {
   readonly deposits: ReadonlyArray<Deposit>
-  /** Wallets whose transfers are known up to the block of the look, with no gap since they were last counted. */
+  /** Wallets whose transfers are known up to the block of the search, with no gap since they were last counted. */
   readonly whole: ReadonlySet<WalletId>
 }
 
@@ -25,7 +25,7 @@ interface Start {
 }
 
 /**
- * Searches the transfers into wallets since each was last counted. After a long downtime that takes several looks, each
+ * Searches the transfers into wallets since each was last counted. After a long downtime that takes several sweeps, each
  * a day of blocks; wallets that are nearly up to date do not wait for it. How far such a search has come is only
  * remembered here: in the ledger the cursor moves when all of it is searched and the sums are even, so that a log that
  * was missing from one answer is looked for again.
@@ -58,7 +58,7 @@ export const makeSearch = Effect.gen(function* () {
   })
 })
 
-/** How far a search of several looks has come, and the cursor of the ledger from which it began. */
+/** How far a search of several sweeps has come, and the cursor of the ledger from which it began. */
 interface Reached {
   readonly countedBlock: bigint
   readonly toBlock: bigint

@@ -82,7 +82,7 @@ const noteEnd = Effect.fnUntraced(function* <E extends { readonly message: strin
   startNanos: bigint,
   exit: Exit.Exit<unknown, E>
 ) {
-  // Being told to stop is no end of a tick.
+  // An interruption is no end of a tick.
   if (exit._tag === "Failure" && Cause.hasInterruptsOnly(exit.cause)) return
   const tookMs = Number((yield* Clock.monotonicTimeNanos) - startNanos) / 1e6
   const { outcome, problem } = endOf(exit)

@@ -4,7 +4,7 @@ import type { Batch } from "../domain/Batch.ts"
 import { counted } from "../domain/counted.ts"
 import { mintKey, TaskRepo } from "../ledger/TaskRepo.ts"
 
-/** How long before its payment a server may have minted for a batch of which nobody knows when it was signed. */
+/** How many blocks before its payment a server may have minted for a batch whose time of signing is unknown. */
 const EARLY_BLOCKS = 150n
 
 /** Mints of a token to a person that belong to no batch yet, from `fromBlock` (inclusive), oldest first. */
@@ -19,7 +19,7 @@ export const unclaimedMints = Effect.fnUntraced(function* (
 })
 
 /**
- * Mints that the batch's payment may have brought. A server may mint before it settles: they are looked for from the
+ * Mints that the batch's payment may have brought. A server may mint before it settles: they are searched from the
  * first block after the one that was confirmed when the payment was signed.
  */
 export const mintsFor = (batch: Batch, everywhere = false) => {

@@ -14,7 +14,7 @@ import { type FoundDeposit, TaskRepo } from "../ledger/TaskRepo.ts"
 const LOOKS_MAX = 3
 const UNEXPLAINED_MS = 2 * 60_000
 
-/** What is known of money that left a wallet and is in nobody's books. */
+/** What is known of money that left a wallet and that the ledger has no row for. */
 export interface MissingFunds {
   /** Why nothing may be decided about the wallet's orders. */
   readonly unclear: string | undefined
@@ -38,8 +38,8 @@ interface Looks {
 /**
  * Finds out where money of a wallet went that the books do not know of. A payment of an order that still waits for its
  * money was made by this program before the ledger was restored from a backup: that order was paid. One of an order that
- * is funded, and has no plan in that backup, comes into the books when it is planned. What nobody can explain stops the
- * wallet: somebody else has its key, or its sums do not add up. Nodes whose logs come to less than what is missing are
+ * is funded, and has no plan in that backup, comes into the books when it is planned. What no row explains stops the
+ * wallet: another person has its key, or its sums do not add up. Nodes whose logs come to less than what is missing are
  * passed over: what stays unexplained is so by the logs of every URL.
  */
 export const makeMissingFunds = Effect.gen(function* () {

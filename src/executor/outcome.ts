@@ -17,7 +17,7 @@ import { LOCKED_PAUSE_MS, UNWRITABLE_PAUSE_MS } from "./pace.ts"
 /** Pauses after the first, second, … refusal in a row; the last one is for all that follow. */
 const REFUSAL_PAUSES_MS = [5_000, 30_000, 120_000]
 
-/** The same refusal by this many wallets within this time is the environment, and nobody's fault. */
+/** The same refusal of this many wallets within this time is caused by the environment, not by an order. */
 const WALLETS_REFUSED_ALIKE = 3
 const REFUSED_ALIKE_WITHIN_MS = 300_000
 
@@ -71,7 +71,7 @@ export const pauseTask = Effect.fnUntraced(function* (task: Task, pauseMs: numbe
 export const pauseUnwritable = (task: Task) => (error: LedgerError) =>
   pauseTask(task, error.reason === "Contended" ? LOCKED_PAUSE_MS : UNWRITABLE_PAUSE_MS)
 
-/** Holds an order. `false` where another program holds its row, or it has ended: it is looked at again. */
+/** Holds an order. `false` where another program locks its row, or it has ended: the next turn reads it again. */
 export const holdOrder = ({ id }: Task, reason: string) => Effect.map(holdTask(id, reason), (held) => held.has(id))
 
 /** Where another program holds the order's row, not even a pause can be noted: others have their turn. */
@@ -80,7 +80,7 @@ export const unlessLocked = <A, E, R>(work: Effect.Effect<A, E | LedgerError, R>
 
 const isLocked = (error: unknown): error is LedgerError => error instanceof LedgerError && error.reason === "Contended"
 
-/** The environment did not answer: everybody waits, no retry is burnt. */
+/** The environment did not answer: all wallets wait, and no retry is counted. */
 export const pauseForOutage = Effect.fnUntraced(function* (task: Task, reason: string) {
   const pauseMs = yield* (yield* Outage).failed
   yield* Log.warnOnce(`outage:${reason}`, `⚠️ Minting is paused for ${Math.ceil(pauseMs / 1000)}s: ${reason}`)
@@ -102,7 +102,7 @@ const manyRefusedAlike = Effect.fnUntraced(function* (reason: string) {
 export const refusal = Effect.fnUntraced(function* (task: Task, reason: string, by: "server" | "chain" = "server") {
   const { maxRetryCount } = yield* Settings
   const nowMs = yield* Clock.currentTimeMillis
-  // What the chain says does not pass: a token that is sold out is that for everybody, and for good.
+  // What the chain shows does not pass: a token that is sold out stays so, for every wallet.
   const wallets = by === "chain" ? undefined : yield* manyRefusedAlike(reason)
   if (wallets !== undefined) {
     const pauseMs = yield* (yield* Outage).failed
@@ -136,8 +136,8 @@ export const stall = Effect.fnUntraced(function* (task: Task, reason: string) {
 })
 
 /**
- * Leaves a stalled order to a person once it has lasted as long as a payment is valid: nobody knows a reason to wait
- * longer, or to give up. Not where many wallets are stalled alike. Whether it did.
+ * Leaves a stalled order to a person once it has lasted as long as a payment is valid: there is no known reason to wait
+ * longer, or to give up. Not where many wallets are stalled alike. Returns whether it did.
  */
 export const holdStalled = Effect.fnUntraced(function* (task: Task, sinceMs: number, reason: string) {
   const { authorizationWindow } = yield* Settings
@@ -192,7 +192,7 @@ export const holdBatch = Effect.fnUntraced(function* (
   const saved = yield* repo.saveBatch({ before: batch, after: hold(batch, reason, nowMs, spent) }, nowMs)
   if (!saved) return false
   const held = yield* holdTask(batch.taskId, messages.held(reason))
-  // An order that has ended is not held any more: nothing else would tell of it.
+  // An order that has ended cannot be held: without this line no one would hear of it.
   if (!held.has(batch.taskId)) yield* Log.error(`🚨 Task ${shortId(batch.taskId)}, ${reason}`, { task: batch.taskId })
   return true
 })

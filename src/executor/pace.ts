@@ -4,10 +4,10 @@ import type { SignedWindow } from "../domain/Authorization.ts"
 import type { Batch } from "../domain/Batch.ts"
 import { type Block, headTimeMs } from "../domain/Block.ts"
 
-/** Time beyond `MINT_TIMEOUT` for the answer to be stored, before anyone looks after the request. */
+/** Time beyond `MINT_TIMEOUT` for the answer to be stored, before the request counts as unanswered. */
 const ANSWER_MARGIN_MS = 5_000
 
-/** By when the answer to a request that leaves now is stored; after that it has to be looked after. */
+/** By when the answer to a request that leaves now is stored; after that the request counts as unanswered. */
 export const answerByMs = Effect.gen(function* () {
   const { mintTimeout } = yield* Settings
   return (yield* Clock.currentTimeMillis) + Duration.toMillis(mintTimeout) + ANSWER_MARGIN_MS

@@ -44,7 +44,7 @@ const UNDELIVERED_PAUSE_MS = 15_000
 const UNEXPLAINED_PAUSE_MS = 15_000
 
 /**
- * Begins to pay for a planned batch: what the chain and the ledger have to say is heard, and the price is asked. What
+ * Begins to pay for a planned batch: what the chain and the ledger show is read, and the price is asked. What
  * follows from that waits for the server, and is done beside the turns of the wallet.
  */
 export const payBatch = Effect.fn("Wallet.payBatch")(function* (work: OpenWork, task: Task, batch: Batch) {
@@ -99,12 +99,12 @@ const payAtPrice = Effect.fn("Wallet.payAtPrice")(function* (planned: Planned & 
   if (quoted === undefined) return false
   if (Result.isFailure(quoted)) return yield* withoutOffer(planned, quoted.failure)
   yield* (yield* Outage).serverAnswered(priceOf(task))
-  // It asked for money: nothing was done yet, whatever keeps the payment from being made now.
+  // It asked for money: it has done nothing yet, also where no payment follows now.
   const unasked = dismiss(planned)
   const ready = yield* prepare(planned, quoted.success).pipe(Effect.tapError(() => Effect.ignore(unasked)))
   if (Result.isFailure(ready)) return yield* Effect.tap(ready.failure, () => unasked)
   const { signed, accepted, signature, nowMs } = ready.success
-  // The claim: from here on the payment may exist, whatever happens to this process.
+  // The claim: from here on the payment may exist, even if this process dies.
   const { maxRetryCount } = yield* Settings
   const note = isWaiting(task) ? { waiting: messageAfterWaiting(task, maxRetryCount) } : {}
   const change = { nextActionAtMs: null, ...note }
@@ -135,7 +135,7 @@ const prepare = Effect.fnUntraced(function* ({ work, task, batch, asking, state 
     return Result.fail(pauseForOutage(task, "the chain makes no blocks"))
   }
   yield* outage.over
-  // Mints that came into sight since it was looked for them: the next look sets the batch aside.
+  // Mints that came into sight since they were searched: the next turn holds the batch.
   if ((yield* mintsUnpaid(batch)).length > 0) return Result.fail(Effect.succeed(true))
   const window = yield* windowFor(offer.success, block)
   const nowMs = yield* Clock.currentTimeMillis
@@ -147,7 +147,7 @@ const prepare = Effect.fnUntraced(function* ({ work, task, batch, asking, state 
   return Result.fail(holdOrder(task, messages.held(signature.failure.message)))
 })
 
-/** Everybody waits for USDC to move again; a blacklisted wallet has all its orders held, a payee the one it is for. */
+/** While USDC is paused all wallets wait; of a blacklisted wallet all orders are held, of a blacklisted payee its order. */
 const standAside = Effect.fnUntraced(function* (work: OpenWork, task: Task, standstill: Standstill) {
   if (standstill._tag === "Paused") return yield* pauseForOutage(task, standstill.reason)
   const tasks = standstill._tag === "Payer" ? work.tasks : [task]
@@ -155,7 +155,7 @@ const standAside = Effect.fnUntraced(function* (work: OpenWork, task: Task, stan
     standstill,
     tasks.map(({ id }) => id)
   )
-  // What could not be held is looked at again in a moment, and not at once.
+  // What could not be held is read again in a moment, and not at once.
   return false
 })
 
@@ -179,7 +179,7 @@ const waitForOffer = Effect.fnUntraced(function* (task: Task, { reason, message,
 
 const priceOf = ({ id }: Task): string => `price:${id}`
 
-/** What stands against paying for this batch now, whatever the server would ask. */
+/** What stands against paying for this batch now, at any price. */
 const obstacleTo = Effect.fnUntraced(function* (batch: Batch) {
   const { mintTimeout } = yield* Settings
   const nowMs = yield* Clock.currentTimeMillis

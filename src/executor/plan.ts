@@ -14,7 +14,7 @@ import { TaskRepo } from "../ledger/TaskRepo.ts"
 import { type RecoveredPayments, NOTHING_RECOVERED, recoverPayments } from "./recoverPayments.ts"
 import { completeTask, holdOrder, pauseTask } from "./outcome.ts"
 
-/** How soon to look again where the chain cannot tell yet. */
+/** How soon to ask again where the chain does not show it yet. */
 const UNCLEAR_PAUSE_MS = 5_000
 
 /**
@@ -58,7 +58,7 @@ const waitFor = (task: Task, why: string) =>
 const mintsIn = (payments: ReadonlyArray<KnownPayment>): number =>
   payments.reduce((mints, { quantity = 0 }) => mints + quantity, 0)
 
-/** What is still to be paid. Where nobody can tell what was paid for, nothing more is before a person has decided. */
+/** What is still to be paid. Where it is unknown what was paid for, nothing is until a person has decided. */
 const costBeyond = (task: Task, { payments }: RecoveredPayments): Usdc =>
   payments.some(({ quantity }) => quantity === undefined)
     ? zero
@@ -66,7 +66,7 @@ const costBeyond = (task: Task, { payments }: RecoveredPayments): Usdc =>
 
 /**
  * What of the reservations of the wallet's other tasks is paid already: a ledger from a backup takes payments for still
- * to be made that were made. `undefined` where a node cannot tell yet.
+ * to be made that were made. `undefined` where the node does not show it yet.
  */
 const spentOnOthers = Effect.fnUntraced(function* (work: OpenWork, task: Task, block: Block) {
   const { network } = yield* Settings
@@ -130,11 +130,11 @@ const startProcessing = Effect.fnUntraced(function* (task: Task, batches: Readon
 
 /**
  * A task that v1.1 was minting. It is taken over when v1.1's payments can no longer be in flight and no more was paid
- * than v1.1 counted. `undefined` where nothing stands in the way; else what was done instead, as a turn tells it.
+ * than v1.1 counted. `undefined` where nothing stands in the way; else whether anything was written instead.
  */
 const takeOver = Effect.fnUntraced(function* (work: OpenWork, task: Task) {
   if (task.status === "processing" && task.mintsCompleted === task.quantity) return yield* completeTask(task)
-  // Whatever this program starts has batches from then on.
+  // An order that this program starts has batches from then on.
   if (work.batches.some((batch) => batch.taskId === task.id)) return undefined
   const byV1 = task.status === "processing" || task.startedAtMs !== undefined || task.mintsCompleted > 0
   if (!byV1 || task.adopted) return undefined

@@ -40,7 +40,7 @@ export const askPrice = Effect.fn("Wallet.askPrice")(function* ({ batch, asking 
 })
 
 /**
- * Notes what the server may have done when it gave no price. From here on it may be asked again: whatever its order waits
+ * Notes what the server may have done when it gave no price. From here on it may be asked again: what its order waits
  * for is written before.
  */
 export const noteDone = Effect.fnUntraced(function* (asked: Asking, did: Did) {
@@ -50,7 +50,7 @@ export const noteDone = Effect.fnUntraced(function* (asked: Asking, did: Did) {
   return yield* (yield* TaskRepo).saveBatch({ before: asking, after }, yield* Clock.currentTimeMillis)
 })
 
-/** There is nothing of this request to be looked for, and none to wait for: the server asked for money, and gets none now. */
+/** This request brought nothing to search or to wait for: the server asked for money, and gets none now. */
 export const dismiss = Effect.fnUntraced(function* ({ asking, batch }: Asking) {
   if (asking.version === batch.version) return true
   const save = { before: asking, after: didNothing(asking, batch) }
@@ -67,8 +67,8 @@ const inSightAt = Effect.gen(function* () {
 })
 
 /**
- * Looks for what earlier requests without payment may have brought, before there is another one. Gives what was done
- * instead of asking, as a turn tells it; `undefined` where the server may be asked.
+ * Looks for what earlier requests without payment may have brought, before there is another one. Returns whether anything
+ * was written instead of asking; `undefined` where the server may be asked.
  */
 export const lookBack = Effect.fn("Wallet.lookBack")(function* (batch: Batch, task: Task, block: Block) {
   const { network } = yield* Settings

@@ -19,7 +19,7 @@ export interface RecoveredPayments {
 
 export const NOTHING_RECOVERED: RecoveredPayments = { payments: [], dead: new Set() }
 
-/** Every nonce that the order could have paid with, asked of the chain. `undefined` where a node cannot tell yet. */
+/** Every nonce that the order could have paid with, asked of the chain. `undefined` where the node does not show it yet. */
 export const recoverPayments = Effect.fn("Wallet.recoverPayments")(function* (
   work: OpenWork,
   task: Task,
@@ -53,10 +53,10 @@ interface Used {
 }
 
 /**
- * How many mints each payment was for. At the quoted price its value tells, unless more mints came after it and before
+ * How many mints each payment was for. At the quoted price its value shows it, unless more mints came after it and before
  * the wallet's next payment to the same payee (no two batches of one token are ever in flight together): those may be
  * its own, for less, or the next one's, made before it was settled. A value that is no whole number of mints was asked
- * for less for sure: then the mints tell, where they are not fewer than such a value pays for at the quoted price, which
+ * for less for sure: then the mints show it, where they are not fewer than such a value pays for at the quoted price, which
  * is the most that any payment was made at. Else not all of them are there yet.
  */
 const measure = Effect.fnUntraced(function* (work: OpenWork, task: Task, used: ReadonlyArray<Used>, block: Block) {

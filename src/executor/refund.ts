@@ -24,7 +24,7 @@ import { UsdcCode } from "./UsdcCode.ts"
 /** How soon to try again where the gas account is missing or the chain does not take it. */
 const RETRY_MS = 30_000
 
-/** After so many looks for its transfer the identical bytes are sent again, with every look. */
+/** After the chain was asked so often for its transfer, the identical bytes are sent again each time it is asked. */
 const LOOKS_BEFORE_RESEND = 2
 
 /**
@@ -74,7 +74,7 @@ const signAndSend = Effect.fnUntraced(function* (work: WalletWork, { transfer: r
   if ((yield* ChainClient).gasAccount === undefined) return yield* postpone(refund, "AI_AGENT_PRIVATE_KEY is not set")
   const window = { amount, payTo, ...(yield* windowFrom(block, Duration.toSeconds(authorizationWindow))) }
   const signed = sign(refund, window, yield* Clock.currentTimeMillis)
-  // The claim: from here on the transfer may exist, whatever happens to this process.
+  // The claim: from here on the transfer may exist, even if this process dies.
   if (!(yield* saveTransfer(refund, signed))) return false
   yield* Log.info(`↩️ Refunding ${format(amount)} USDC to ${payTo}`, refundFields(refund))
   yield* send(work, { ...signed, version: version + 1 })

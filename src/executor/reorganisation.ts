@@ -49,7 +49,7 @@ export const makeWatchChain = Effect.gen(function* () {
       yield* Incidents.close(INCIDENT)
       return true
     }
-    yield* tell(`Block ${highest.block} is not the one that was seen before: nothing is decided until all nodes agree.`)
+    yield* warn(`Block ${highest.block} is not the one that was seen before: nothing is decided until all nodes agree.`)
     if (block.number < highest.block + BigInt(confirmations)) return false
     const looked = yield* Ref.updateAndGet(looks, (count) => count + 1)
     if (looked < LOOKS_MIN) return false
@@ -79,7 +79,7 @@ const contradicted = (fork: bigint): readonly [string, string] => [
   `What was recorded above block ${fork} is contradicted by the nodes, and stays as it is. Compare with: ai-mint reconcile`
 ]
 
-const tell = (words: string) =>
+const warn = (words: string) =>
   Effect.andThen(Incidents.raise(INCIDENT, `${words} Look at the RPC URLs.`), Log.warnOnce(INCIDENT, `⚠️ ${words}`))
 
 /**
@@ -123,7 +123,7 @@ const findFork = Effect.fnUntraced(function* (
 ) {
   const now = yield* agreedHashes(panel, strange)
   if (now === undefined || strange.some(({ hash }, index) => now[index] === hash)) {
-    yield* tell("The nodes are on different forks, or too few of them answer: nothing is decided until they agree.")
+    yield* warn("The nodes are on different forks, or too few of them answer: nothing is decided until they agree.")
     return undefined
   }
   const below = seen.filter((anchor) => strange.every((other) => anchor.block < other.block))

@@ -27,6 +27,6 @@ export const makeRequests = Effect.fnUntraced(function* (
   return { service, size: FiberSet.size(fibers), ended: FiberSet.awaitEmpty(fibers) }
 })
 
-/** Another program was first, or the answer came too late: what there is to do is looked at in a moment. */
+/** Another program was first, or the answer came too late: what there is to do is read again in a moment. */
 const afterRequest = (changed: boolean) =>
   changed ? Effect.undefined : Effect.map(Clock.currentTimeMillis, (nowMs) => nowMs + OUTRUN_PAUSE_MS)

@@ -124,15 +124,15 @@ const sendLater = Effect.fnUntraced(function* (batch: Batch, reason: string) {
   }))
 })
 
-/** The server made no offer. One that was never reached is left alone like by everybody, and its batch is not held for that. */
+/** The server made no offer. One that was never reached gets a pause from all wallets, and its batch is not held for that. */
 const noOffer = Effect.fnUntraced(function* (asking: Batch, { message, did }: NoOffer) {
   const nowMs = yield* Clock.currentTimeMillis
   const isUnreached = did === "nothing"
   const pauseMs = isUnreached ? yield* (yield* Outage).failed : 0
-  const told = { reason: message, lookAtMs: nowMs + Math.max(pauseMs, resendPauseMs(asking.sends)) }
+  const answer = { reason: message, lookAtMs: nowMs + Math.max(pauseMs, resendPauseMs(asking.sends)) }
   return yield* saveAnswer(asking, (now) => {
     const sends = now.sends + (isUnreached ? 0 : 1)
     const claims = now.claims + (did === "claims" ? 1 : 0)
-    return { before: now, after: markUnknown({ ...now, sends, claims }, told, nowMs) }
+    return { before: now, after: markUnknown({ ...now, sends, claims }, answer, nowMs) }
   })
 })

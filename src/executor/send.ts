@@ -15,7 +15,7 @@ import type { SignedAuthorization } from "../domain/Authorization.ts"
 
 /**
  * Sends a claimed payment and stores what the server says to it, whenever that comes. Nothing here decides about money:
- * the chain is looked at from the claim on. A refusal counts against `task`, unless the batch is paid already.
+ * the chain is asked from the claim on. A refusal counts against `task`, unless the batch is paid already.
  */
 export const send = Effect.fn("Wallet.send")(function* (
   batch: Batch,
@@ -56,7 +56,7 @@ const isEnvironment = (answer: PaymentAnswer): boolean => answer._tag === "Uncle
 
 /** An answer to a payment that has not been seen on chain, and proves nothing: it may cost its order a retry, or a pause. */
 const refused = Effect.fnUntraced(function* (batch: Batch, answer: Refusal, task: Task) {
-  // A paused USDC looks like anything to a server: a transfer that failed in its simulation, or words of its own.
+  // A server may report a paused USDC as anything: a transfer that failed in its simulation, or words of its own.
   const standstill = yield* standstillNow(batch, { isRefusal: !isEnvironment(answer) })
   if (standstill !== undefined) {
     const saved = yield* saveUnknown(batch, { ...answer, reason: `${standstill.reason} (${answer.reason})` })
@@ -90,10 +90,10 @@ const saveUnknown = Effect.fnUntraced(function* (
   task?: NonNullable<BatchSave["task"]>
 ) {
   const nowMs = yield* Clock.currentTimeMillis
-  const told = { lookAtMs: nowMs + resendPauseMs(batch.sends), ...answer }
+  const unclear = { lookAtMs: nowMs + resendPauseMs(batch.sends), ...answer }
   return yield* saveAnswer(batch, (now) => ({
     before: now,
-    after: markUnknown(now, told, nowMs),
+    after: markUnknown(now, unclear, nowMs),
     ...(task !== undefined && now.status !== "paid" && { task })
   }))
 })

@@ -31,7 +31,7 @@ import { ServerRequests } from "./ServerRequests.ts"
 import { holdWhere, standstillFor } from "./standstill.ts"
 import { type Observed, observe, recordOutcome, saveTransfer } from "./transfers.ts"
 
-/** So many looks an accepted payment gets before the bytes are sent again: two minutes. */
+/** How often the chain is asked for an accepted payment before its bytes are sent again: for two minutes. */
 const ACCEPTED_LOOKS = 7
 
 const GONE_FOR_EVER = "its order was completed, and its payment left the chain and can never be made again"
@@ -59,7 +59,7 @@ export const settleBatches = Effect.fn("Wallet.settleBatches")(function* (work: 
   return changed
 })
 
-/** Its order's row cannot be written: what the chain shows is looked at again. */
+/** Its order's row cannot be written: the chain is asked again later. */
 const postpone = Effect.fnUntraced(function* (batch: Batch) {
   return yield* saveTransfer(batch, recheck(batch, yield* Clock.currentTimeMillis))
 })
@@ -67,7 +67,7 @@ const postpone = Effect.fnUntraced(function* (batch: Batch) {
 /** The payment was not made in time, and can never be: it is planned again, unless there are mints for it all the same. */
 const signAgain = Effect.fnUntraced(function* (work: WalletWork, { transfer: batch, block }: Observed<Batch>) {
   const nowMs = yield* Clock.currentTimeMillis
-  // A request that is on its way carries what has lapsed: until it is answered, what it has done cannot be told.
+  // A request that is on its way carries what has lapsed: until it is answered, what it has done is unknown.
   if (isAwaited(batch, nowMs)) return yield* saveTransfer(batch, recheck(batch, nowMs))
   const minted = yield* mintsFor(batch, true)
   // Those that it had before its payment left the chain stay with it.
@@ -97,7 +97,7 @@ const holdLapsed = Effect.fnUntraced(function* (work: WalletWork, batch: Batch) 
   yield* holdStalled(task, task.stalledSinceMs, batch.reason ?? "refused")
 })
 
-/** Nothing is proven: look again, or send the identical bytes once more. */
+/** Nothing is proven: ask the chain again, or send the identical bytes once more. */
 const wait = Effect.fnUntraced(function* (
   work: WalletWork,
   { transfer: batch, block }: Observed<Batch>,

@@ -19,7 +19,7 @@ export interface DecidedOrder {
   readonly decision: PaymentDecision
 }
 
-/** A task about which nothing changes is told once in this time; at DEBUG, at every sweep. */
+/** A task about which nothing changes is logged once in this time; at DEBUG, at every sweep. */
 const REPEAT_MS = 60_000
 
 const MINUTE_MS = 60_000
@@ -34,7 +34,7 @@ interface Written {
   readonly cancelled: ReadonlyArray<TaskId>
 }
 
-/** Tells each task's block, in v1.1's words, and remembers what was told: ten thousand tasks must not flood a log. */
+/** Logs each task's block of lines, in v1.1's words, where it is news: ten thousand tasks must not flood a log. */
 export const makeSweepLog = Effect.gen(function* () {
   const shown = yield* Ref.make<ReadonlyMap<TaskId, Shown>>(new Map())
   return Effect.fnUntraced(function* (decided: ReadonlyArray<DecidedOrder>, block: Block, written: Written) {
@@ -61,7 +61,7 @@ export const makeSweepLog = Effect.gen(function* () {
   })
 })
 
-/** Money that came. Where no order waits for it, nothing else would tell. */
+/** Logs money that came, also where no order waits for it. */
 export const logDeposits = Effect.fnUntraced(function* (
   arrived: ReadonlyArray<FoundDeposit>,
   orders: ReadonlyArray<WalletOrders>

@@ -24,19 +24,19 @@ const LAGGING_WALLETS_MAX = 1_000
 /** So many blocks, five minutes of Base, the logs of a node may be behind its balances. */
 const LOGS_BEHIND_MAX = 150n
 
-/** Money whose transfer no node shows for so long is told to the operator. */
+/** Money whose transfer no node shows for so long is an incident. */
 const UNEXPLAINED_MS = 5 * 60_000
 
 /** A wallet beside what the chain shows of it. */
 export interface Seen {
   readonly orders: WalletOrders
   readonly balance: Usdc
-  /** Deposits that nobody knew before. */
+  /** Deposits that the ledger did not have before. */
   readonly fresh: ReadonlyArray<FoundDeposit>
   readonly standing: Standing | "unread"
 }
 
-/** What is known after a look, by wallet, and the deposits that nobody knew before. */
+/** What is known of each wallet by one block, and the deposits that the ledger did not have before. */
 export interface SyncedDeposits {
   readonly known: ReadonlyMap<WalletId, DepositHistory>
   readonly arrived: ReadonlyArray<FoundDeposit>
@@ -69,7 +69,7 @@ export const makeSyncDeposits = Effect.gen(function* () {
     const isUnread = (one: WalletOrders) => moved.includes(one) && !whole.has(one.wallet.id)
     const seen = orders.map((one) => look(one, balanceOf(one), arrived, isUnread(one)))
     yield* moveCursors(seen, whole, block)
-    yield* Effect.forEach(seen, tellUnexplained, { discard: true })
+    yield* Effect.forEach(seen, reportUnexplained, { discard: true })
     const losses = new Map<WalletId, MissingFunds>()
     for (const one of seen) {
       if (one.standing === "less") losses.set(one.orders.wallet.id, yield* explain(one, block))
@@ -138,7 +138,7 @@ const lacksMore = (one: Seen): boolean => one.balance + one.orders.maybeSpent - 
  * zero are more than that: payments were proven whose money never came by them, so that a theft of as much would not be
  * seen.
  */
-const tellUnexplained = Effect.fnUntraced(function* (one: Seen) {
+const reportUnexplained = Effect.fnUntraced(function* (one: Seen) {
   const { agentAddress } = one.orders.wallet
   const due = dueOf(one)
   const key = `books:${agentAddress}`

@@ -34,7 +34,7 @@ const waitForRows = Effect.fnUntraced(function* (walletId: WalletId, { message }
   return yield* afterTrouble(LOCKED_PAUSE_MS)
 })
 
-/** What the ledger refuses to write is a row of this wallet: it stops itself, and nobody else. */
+/** What the ledger refuses to write is a row of this wallet: only this wallet stops. */
 const waitForRow = Effect.fnUntraced(function* (walletId: WalletId, { message }: LedgerError) {
   const words = `A row of wallet ${walletId} cannot be written, and its work waits until it can: ${message}`
   yield* Log.warnOnce(`unwritable:${walletId}`, `⚠️ ${words}`)

@@ -7,12 +7,12 @@ import { holdTasks } from "../ops/holdTasks.ts"
 import * as Log from "../ops/Log.ts"
 import type { WalletOrders } from "../domain/WalletState.ts"
 
-/** Wallets with an order that waits for money are looked at this often: long before a deadline is over. */
+/** How often wallets with an order that waits for money are checked: far more often than a deadline passes. */
 const EVERY_MS = 60_000
 
 /**
- * Nobody can pay into a wallet that is on USDC's blacklist: its orders are held with that reason, and not cancelled as
- * unpaid. Gives the wallets that are not on it. Where the chain cannot tell, all of them.
+ * No deposit can reach a wallet that is on USDC's blacklist: its orders are held with that reason, and not cancelled as
+ * unpaid. Gives the wallets that are not on it, and all of them where the chain cannot be read.
  */
 export const makeHoldBlacklisted = Effect.gen(function* () {
   const nextMs = yield* Ref.make(0)
@@ -38,7 +38,7 @@ export const makeHoldBlacklisted = Effect.gen(function* () {
   })
 })
 
-/** It looks at all wallets, and may take this part of the time: with very many of them it is done less often. */
+/** The check reads all wallets, and may take one part in so many of the time: with very many wallets it runs less often. */
 const PAUSES_OF_ITS_LENGTH = 40
 
 /**
