@@ -1,11 +1,17 @@
 import type { Batch } from "../domain/Batch.ts"
 import { counted } from "../domain/counted.ts"
 import { onLedgerTime } from "../domain/ledgerTime.ts"
-import { causeOf, endOf } from "../domain/Task.ts"
 import { words } from "../domain/time.ts"
 import { format } from "../domain/Usdc.ts"
-import type { DecidedEvent, LedgerEvent, TaskStory, WalletStory } from "../ledger/WatchRepo.ts"
-import { batchWords, because, text } from "./explainBatch.ts"
+import type { LedgerEvent, TaskStory, WalletStory } from "../ledger/WatchRepo.ts"
+import {
+  decisionSentence,
+  depositSentence,
+  endedSentence,
+  eventSentence,
+  fundedSentence,
+  PROCESSING
+} from "./events.ts"
 
 /** One thing that happened to an order, in words. */
 export interface Step {
@@ -34,20 +40,15 @@ export const stepsOf = (
   wallet: WalletStory | undefined,
   { paymentTimeoutMs, ledgerAheadMs }: { readonly paymentTimeoutMs: number; readonly ledgerAheadMs: number }
 ): ReadonlyArray<Step> => {
-  const told = story.events.flatMap((event) => tell(event, story))
   const happened = [
     ...deposits(story, wallet, ledgerAheadMs),
-    ...told,
-    ...untold(story),
-    ...story.decisions.map((decided) => step(decided.atMs, "decision", decisionWords(decided)))
+    ...story.events.flatMap((event) => stepOf(event, story)),
+    ...withoutEvents(story),
+    ...story.decisions.map((decided) => step(decided.atMs, "decision", decisionSentence(decided)))
   ]
   // Blocks have whole seconds: what was paid within the second of the order seems older than it.
   return [ordered(story, paymentTimeoutMs), ...happened.toSorted((a, b) => (a.atMs ?? 0) - (b.atMs ?? 0))]
 }
-
-/** `retry: task … is funded again. "the server is well again" (by alice with OPS_TOKEN from 10.0.0.7)` */
-const decisionWords = ({ command, said, why, by }: DecidedEvent): string =>
-  `${command}: ${said}. "${why}"${by === undefined ? "" : ` (by ${by})`}`
 
 const ordered = ({ task }: TaskStory, paymentTimeoutMs: number): Step => {
   const where = task.agentAddress === undefined ? "" : `, to be paid to ${task.agentAddress}`
@@ -102,76 +103,47 @@ const arrived = (deposit: TaskStory["deposits"][number] | WalletStory["deposits"
   step(
     deposit.block.timeMs,
     "deposit",
-    `${format(deposit.amount)} USDC arrived from ${deposit.from} in block ${deposit.block.number}${and}`,
+    `${depositSentence(`${format(deposit.amount)} USDC`, deposit.from, deposit.block.number)}${and}`,
     { txs: [deposit.tx] }
   )
 
-/** An event in words; nothing for what others of the steps tell. */
-const tell = (event: LedgerEvent, story: TaskStory): ReadonlyArray<Step> => {
-  const { kind, atMs, detail } = event
-  const say = (name: string, words: string, more: Partial<Step> = {}) => [step(atMs, name, words, more)]
-  switch (kind) {
-    case "task.created":
-    case "decision.made":
-      return []
-    case "task.funded":
-      return say("funded", fundedWords(event, story))
-    case "task.processing":
-      return say("processing", "Minting began")
-    case "task.completed":
-      return say("completed", `Completed: ${text(detail["minted"])} of ${counted(text(detail["quantity"]), "mint")}`)
-    case "task.failed":
-      return say("failed", endOf("Failed", causeOf(text(detail["message"]))))
-    case "task.cancelled":
-      return say("cancelled", endOf("Cancelled", causeOf(text(detail["message"]))))
-    case "task.refused":
-      return say("refused", `Refused${because(detail["message"])}`)
-    case "task.held":
-      return say("held", `Held for a person${because(causeOf(text(detail["reason"])))}`)
-    case "task.released":
-      return say("released", "No longer held")
-    default:
-      return kind.startsWith("batch.") ? say(kind.slice(6), batchWords(event), ofBatch(event, story)) : []
-  }
+/** An event as a step; none for what other steps say in more words. */
+const stepOf = (event: LedgerEvent, story: TaskStory): ReadonlyArray<Step> => {
+  const { kind, atMs } = event
+  const [entity, state = ""] = kind.split(".")
+  if (kind === "task.created" || (entity !== "task" && entity !== "batch")) return []
+  return [step(atMs, state, eventSentence(event), entity === "batch" ? ofBatch(event, story) : {})]
 }
-
-/** A failed order that is tried again may have been paid and minted in part before. */
-const fundedWords = ({ detail }: LedgerEvent, { task }: TaskStory): string =>
-  detail["from"] === "failed"
-    ? "Tried again: what is left of its cost is reserved for it"
-    : `Paid: ${format(task.totalCost)} USDC are reserved for it`
 
 const ofBatch = (event: LedgerEvent, { mints }: TaskStory): Partial<Step> => {
   const minted = event.kind === "batch.minted" || event.kind === "batch.delivered"
   const txs = minted
     ? [...new Set(mints.filter(({ batch }) => batch === event.batch).map(({ tx }) => tx))]
     : event.kind === "batch.paid"
-      ? [text(event.detail["tx"])].filter((tx) => tx !== "")
+      ? [String(event.detail["tx"] ?? "")].filter((tx) => tx !== "")
       : []
   return { batch: event.batch, txs }
 }
 
 /** What happened before events were written, as far as the rows still tell. */
-const untold = ({ task, batches, events }: TaskStory): ReadonlyArray<Step> => {
+const withoutEvents = ({ task, batches, events }: TaskStory): ReadonlyArray<Step> => {
   const has = (kind: string) => events.some((event) => event.kind === kind)
   const steps: Array<Step> = []
   if (task.fundingReceivedAtMs !== undefined && !has("task.funded")) {
-    steps.push(step(task.fundingReceivedAtMs, "funded", `Paid: ${format(task.totalCost)} USDC are reserved for it`))
+    steps.push(step(task.fundingReceivedAtMs, "funded", fundedSentence(task.quantity)))
   }
   if (task.startedAtMs !== undefined && !has("task.processing")) {
-    steps.push(step(task.startedAtMs, "processing", "Minting began"))
+    steps.push(step(task.startedAtMs, "processing", PROCESSING))
   }
   for (const batch of batches) {
-    const isTold = events.some((event) => event.batch === batch.number)
-    if (!isTold && batch.status !== "planned") steps.push(asItIs(batch))
+    const hasEvent = events.some((event) => event.batch === batch.number)
+    if (!hasEvent && batch.status !== "planned") steps.push(asItIs(batch))
   }
   if (task.completedAtMs !== undefined && !has(`task.${task.status}`)) {
-    steps.push(step(task.completedAtMs, task.status, endOf(ENDED[task.status] ?? task.status, task.errorMessage ?? "")))
+    steps.push(step(task.completedAtMs, task.status, endedSentence(task.status, task.errorMessage ?? "")))
   }
   return steps
 }
-
-const ENDED: Readonly<Record<string, string>> = { completed: "Completed", failed: "Failed", cancelled: "Cancelled" }
 
 const asItIs = ({ number, status, statusSinceMs, quantity, minted, paidAmount, paymentTx, mintTxs }: Batch): Step => {
   const paid = paidAmount === undefined ? "" : `, ${format(paidAmount)} USDC paid`

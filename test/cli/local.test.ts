@@ -57,12 +57,12 @@ describe("ai-mint on the local network", () => {
       yield* watching.line("Watching what happens")
       const [{ userAddress: user, tokenAddress: token }] = tasks
       const paused = yield* answer("pause", "--wallet", user, "--why", "a look first")
-      yield* watching.line("a look first")
+      yield* watching.line("is paused")
       const order = yield* answer("tasks", "create", "--user", user, "--token", token, "--quantity", "2")
-      yield* watching.line("ordered: 2 mints for 2.00 USDC")
+      yield* watching.line("Ordered: 2 mints for 2.00 USDC")
       const paid = yield* answer("sandbox", "pay", order.taskId.slice(0, 8))
       assert.deepInclude(paid, { taskId: order.taskId, agentAddress: order.agentAddress, amount: "2000000" })
-      yield* watching.line("funded, 2 mints to be made")
+      yield* watching.line("2 mints to be made")
 
       yield* executor.kill("SIGINT")
       assert.deepStrictEqual(yield* executor.ended, { code: 0, signal: null })
@@ -73,10 +73,10 @@ describe("ai-mint on the local network", () => {
       assert.deepStrictEqual(pauses, paused.pauses)
       assert.strictEqual((yield* answer("tasks", "show", order.taskId)).mintsCompleted, 0)
       yield* answer("resume", "--wallet", user, "--why", "all is well")
-      yield* watching.line("completed: 2 of 2 mints")
+      yield* watching.line("Completed: 2 of 2 mints")
       yield* watching.kill("SIGINT")
       assert.deepStrictEqual(yield* watching.ended, { code: 0, signal: null })
-      assert.strictEqual(watching.said.stdout.match(/ordered: 2 mint/g)?.length, 1, "nothing is told twice")
+      assert.strictEqual(watching.said.stdout.match(/Ordered: 2 mint/g)?.length, 1, "nothing is told twice")
 
       yield* again.kill("SIGINT")
       yield* again.ended

@@ -11,7 +11,7 @@ describe("ai-mint watch", () => {
   const ledger = (id: number) => ({
     id: String(id),
     event: "ledger" as const,
-    data: { id, at: 0, kind: "task.funded", taskId: ID, walletId: ID, batch: undefined, detail: { quantity: id } }
+    data: { id, at: 0, kind: "task.funded", text: `Paid ${id}`, taskId: ID, walletId: ID, batch: undefined, detail: {} }
   })
   const beat = { event: "beat" as const, data: "ok" }
 
@@ -60,11 +60,11 @@ describe("ai-mint watch", () => {
         ])
         assert.deepStrictEqual(said, [
           "👀 Watching what happens. Ctrl-C ends it.",
-          "00:00:00 UTC  b3319f58         💰 funded, 1 mint to be made",
-          "00:00:00 UTC  b3319f58         💰 funded, 2 mints to be made",
+          "00:00:00 UTC  b3319f58         💰 Paid 1",
+          "00:00:00 UTC  b3319f58         💰 Paid 2",
           "🔌 The connection to the executor is lost. Waiting until it is back...",
           "🔌 The executor is back.",
-          "00:00:00 UTC  b3319f58         💰 funded, 3 mints to be made"
+          "00:00:00 UTC  b3319f58         💰 Paid 3"
         ])
       })
     )

@@ -102,7 +102,7 @@ layer(Postgres.session())("what is left of a failed order", (it) => {
       const { steps } = yield* explain(task)
       const texts = steps.filter(({ kind }) => kind === "funded").map(({ text }) => text)
       assert.deepStrictEqual(texts, [
-        "Paid: 5.00 USDC are reserved for it",
+        "Paid: its cost is reserved, 5 mints to be made",
         "Tried again: what is left of its cost is reserved for it"
       ])
     }).pipe(atWork())

@@ -87,6 +87,7 @@ const makeListeners = (script: Script) => {
         id: lastId,
         at: at(0),
         kind,
+        text: kind,
         taskId: null,
         walletId: null,
         batch: null,

@@ -14,6 +14,7 @@ describe("what the fake executor says", () => {
       id: 1,
       at: at(0),
       kind: "task.seen",
+      text: "Seen",
       taskId: taskId("5c2d9e10"),
       walletId: null,
       batch: null,

@@ -54,7 +54,16 @@ describe("what is known of the orders", () => {
   })
 
   it("keeps the last events, each once", () => {
-    const event = { id: 1, at: "", kind: "task.funded", taskId: null, walletId: null, batch: null, detail: {} }
+    const event = {
+      id: 1,
+      at: "",
+      kind: "task.funded",
+      text: "",
+      taskId: null,
+      walletId: null,
+      batch: null,
+      detail: {}
+    }
     const ids = [1, 2, 2, ...Array.from({ length: 20 }, (_, n) => n + 3)]
     const after = ids.reduce((known, id) => state.withEvent(known, { ...event, id }), live)
     assert.deepStrictEqual(
@@ -64,7 +73,16 @@ describe("what is known of the orders", () => {
   })
 
   it("shows what happened before it was opened, and what it heard of itself once", () => {
-    const event = { id: 7, at: "", kind: "task.funded", taskId: null, walletId: null, batch: null, detail: {} }
+    const event = {
+      id: 7,
+      at: "",
+      kind: "task.funded",
+      text: "",
+      taskId: null,
+      walletId: null,
+      batch: null,
+      detail: {}
+    }
     const lately = [event, { ...event, id: 5 }]
     const opened = state.withOverview(state.initial, overview({ lately }), NOW)
     const later = state.withOverview(state.withEvent(opened, { ...event, id: 8 }), overview({ lately }), NOW)

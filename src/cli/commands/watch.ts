@@ -7,7 +7,7 @@ import * as Input from "../flags.ts"
 import { Io } from "../io.ts"
 import { onExecutor } from "../layers.ts"
 import { jsonLineOf } from "../print.ts"
-import { eventWords } from "../words/event.ts"
+import { eventLine } from "../words/event.ts"
 import { coloured, plain } from "../words/paint.ts"
 
 /** How often an executor that went away is looked for: it may be starting for minutes. */
@@ -71,7 +71,7 @@ export const watchCommand = Command.make(
   { json: Input.json },
   Effect.fnUntraced(function* ({ json }) {
     const paint = (yield* Io).colour ? coloured : plain
-    yield* watch((event) => (json ? jsonLineOf(encode(event)) : eventWords(event, { paint })))
+    yield* watch((event) => (json ? jsonLineOf(encode(event)) : eventLine(event, { paint })))
   })
 ).pipe(
   onExecutor,

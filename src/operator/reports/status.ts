@@ -51,6 +51,8 @@ export const EventReport = Schema.Struct({
   at: Instant,
   /** `task.funded`, `batch.paid`, `deposit.arrived`, `refund.signed`, `decision.made`, `wallet.stopped`, … */
   kind: Schema.String,
+  /** The same in a sentence. */
+  text: Schema.String,
   taskId: orNull(Schema.String),
   walletId: orNull(Schema.String),
   batch: orNull(Schema.Int),

@@ -48,6 +48,7 @@ describe("the page", () => {
       id: 7,
       at: overview().now,
       kind: "task.funded",
+      text: "Paid",
       taskId: ID,
       walletId: null,
       batch: null,
@@ -56,7 +57,7 @@ describe("the page", () => {
     const shown = { ...only(part), attention, attentionCount: 1199, lately: [event], moneySince: overview().now }
     const { page } = await tabAt((await fakeOf({ overview: shown })).url)
     await untilLive(page)
-    assert.match(await page.innerText("#recent-events"), /5c2d9e10\s+order funded/)
+    assert.match(await page.innerText("#recent-events"), /5c2d9e10\s+Paid/)
     assert.match(await page.innerText(`tr[data-key="${ID}"]`), /3\.50 of 7\.00/)
     assert.strictEqual(await page.locator(".alert").count(), 1)
     const alert = await page.innerText(".alert")
@@ -93,7 +94,7 @@ describe("the page", () => {
     await page.keyboard.press("Escape")
     await page.waitForSelector("text=No order is open.")
     assert.strictEqual(await row.count(), 0)
-    assert.match(await page.innerText("#recent-events"), /5c2d9e10\s+order completed[\s\S]*5c2d9e10\s+order funded/)
+    assert.match(await page.innerText("#recent-events"), /5c2d9e10\s+task\.completed[\s\S]*5c2d9e10\s+task\.funded/)
     assert.deepStrictEqual(errors, [])
     assert.deepStrictEqual([...hosts], [new URL(fake.url).host])
   })
