@@ -39,7 +39,7 @@ const NewOrder = Schema.Struct({
 const Amount = Schema.Struct({ baseUnits: Schema.BigInt, usdc: Schema.String })
 
 /** The person's payment for an order: what, and when it was or will be sent. */
-export const Payment = Schema.Struct({
+const Payment = Schema.Struct({
   mode: PayMode,
   amount: Amount,
   state: Schema.Literals(["none", "scheduled", "sent", "failed"]),
@@ -129,32 +129,23 @@ const NewPayment = Schema.Struct({
 /** What was paid to which wallet. */
 const OrderPaid = Schema.Struct({ taskId: Schema.String, agentAddress: Schema.String, amount: Amount })
 
-const NewFaults = Schema.Struct({
-  /** All that is to be on. Which kinds there are depends on the sandbox. */
-  faults: Schema.Array(
-    Schema.Struct({
-      kind: Schema.String,
-      times: Schema.optionalKey(Times),
-      token: Schema.optionalKey(
-        Schema.String.check(Schema.makeFilter((text) => isToken(text) || `expected ${allowedOfFaults.token}`))
-      ),
-      ms: Schema.optionalKey(Milliseconds),
-      blocks: Schema.optionalKey(Blocks)
-    })
-  )
+/** A fault that is on. Which kinds there are depends on the sandbox. */
+const Fault = Schema.Struct({
+  kind: Schema.String,
+  /** That many times more. */
+  times: Schema.optionalKey(Times),
+  token: Schema.optionalKey(
+    Schema.String.check(Schema.makeFilter((text) => isToken(text) || `expected ${allowedOfFaults.token}`))
+  ),
+  ms: Schema.optionalKey(Milliseconds),
+  blocks: Schema.optionalKey(Blocks)
 })
 
-export const FaultsState = Schema.Struct({
-  /** Where `times` is given, that many are left. */
-  faults: Schema.Array(
-    Schema.Struct({
-      kind: Schema.String,
-      times: Schema.optionalKey(Schema.Int),
-      token: Schema.optionalKey(Schema.String),
-      ms: Schema.optionalKey(Schema.Int),
-      blocks: Schema.optionalKey(Schema.Int)
-    })
-  ),
+/** All that is to be on. */
+const NewFaults = Schema.Struct({ faults: Schema.Array(Fault) })
+
+const FaultsState = Schema.Struct({
+  faults: Schema.Array(Fault),
   /** How often since the start, by kind. */
   injected: Schema.Record(Schema.String, Schema.Int),
   /** What can be switched on here, and what it does. */

@@ -1,18 +1,12 @@
-import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
-import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Console, Effect, Option, Schema } from "effect"
 // One module each: all of `effect/cli` would double the time until the first line.
 import * as Argument from "effect/cli/Argument"
-import * as CliConfig from "effect/cli/CliConfig"
-import * as CliError from "effect/cli/CliError"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
-import * as GlobalFlag from "effect/cli/GlobalFlag"
-import { version } from "../ops/process.ts"
 import { askSandbox, type AskError, type SandboxClient } from "./askSandbox.ts"
 import { allowed, Blocks, isToken, Milliseconds, Times } from "./faults.ts"
 import type { FaultsState } from "./SandboxApi.ts"
-import { DATA_DIR } from "./sandboxFile.ts"
+import { dataDirFlag, runCommand, userError } from "./sandboxCommand.ts"
 
 /** The sandbox only notes it down. */
 const ANSWER_TIMEOUT = "10 seconds"
@@ -45,10 +39,7 @@ const flags = {
     Flag.withDefault(false),
     Flag.withDescription("Shows all kinds, what is on and how often it happened")
   ),
-  dataDir: Flag.String("data-dir").pipe(
-    Flag.withDefault(DATA_DIR),
-    Flag.withDescription(`Where the sandbox keeps its data. Default: ${DATA_DIR}`)
-  )
+  dataDir: dataDirFlag
 }
 
 type Question = (client: SandboxClient["faults"]) => Effect.Effect<FaultsState, AskError>
@@ -63,7 +54,7 @@ const command = Command.make(
         ({ faults }) => question(faults)
       ).pipe(
         Effect.map(({ answer }) => answer),
-        Effect.mapError(({ message }) => new CliError.UserError({ cause: message }))
+        Effect.mapError(userError)
       )
     const show = ask((client) => client.show())
     if (list || (Option.isNone(kind) && !off)) return yield* Console.log(allLines(yield* show))
@@ -115,8 +106,4 @@ const allLines = (state: FaultsState): string => {
   ].join("\n")
 }
 
-command.pipe(
-  Command.run({ version }),
-  Effect.provide([NodeServices.layer, CliConfig.layer({ builtIns: [GlobalFlag.Help, GlobalFlag.Version] })]),
-  NodeRuntime.runMain
-)
+runCommand(command)

@@ -1,18 +1,12 @@
-import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
-import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Clock, Console, Effect, Option, Schema } from "effect"
 // One module each: all of `effect/cli` would double the time until the first line.
-import * as CliConfig from "effect/cli/CliConfig"
-import * as CliError from "effect/cli/CliError"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
-import * as GlobalFlag from "effect/cli/GlobalFlag"
 import { shortId } from "../domain/Task.ts"
 import { duration } from "../domain/time.ts"
-import { version } from "../ops/process.ts"
 import { askSandbox } from "./askSandbox.ts"
 import { allowed, isRecipient, type OrderPlaced, PayMode, Quantity } from "./SandboxApi.ts"
-import { DATA_DIR } from "./sandboxFile.ts"
+import { dataDirFlag, runCommand, userError } from "./sandboxCommand.ts"
 
 const flags = {
   quantity: Flag.Int("quantity").pipe(
@@ -32,10 +26,7 @@ const flags = {
     Flag.optional,
     Flag.withDescription("The address that orders and gets the tokens. Default: a new person")
   ),
-  dataDir: Flag.String("data-dir").pipe(
-    Flag.withDefault(DATA_DIR),
-    Flag.withDescription(`Where the sandbox keeps its data. Default: ${DATA_DIR}`)
-  )
+  dataDir: dataDirFlag
 }
 
 const command = Command.make(
@@ -51,7 +42,7 @@ const command = Command.make(
         unreadable: "The order is placed, but "
       },
       (client) => client.orders.place({ payload })
-    ).pipe(Effect.mapError(({ message }) => new CliError.UserError({ cause: message })))
+    ).pipe(Effect.mapError(userError))
     const nowMs = yield* Clock.currentTimeMillis
     const known = Option.isSome(user) ? ["What the wallet holds from earlier orders counts too."] : []
     yield* Console.log(
@@ -115,8 +106,4 @@ const mints = (count: number): string => `${count} ${count === 1 ? "mint" : "min
 const moment = (time: Date, nowMs: number): string =>
   `${time.toISOString().slice(11, 19)} UTC (in ${duration(time.getTime() - nowMs)})`
 
-command.pipe(
-  Command.run({ version }),
-  Effect.provide([NodeServices.layer, CliConfig.layer({ builtIns: [GlobalFlag.Help, GlobalFlag.Version] })]),
-  NodeRuntime.runMain
-)
+runCommand(command)

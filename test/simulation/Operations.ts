@@ -5,7 +5,7 @@ import { launch } from "./launch.ts"
 import { Operators } from "./Operators.ts"
 import { Process } from "./Process.ts"
 import type { Random } from "./random.ts"
-import { short } from "./Trace.ts"
+import { short } from "./Timeline.ts"
 import type { World } from "./World.ts"
 
 const MINUTE_MS = 60_000

@@ -1,8 +1,7 @@
 import { Effect } from "effect"
 import type { Bytes32 } from "../../src/domain/Address.ts"
 import type { Faults } from "./faults.ts"
-import type { Timeline } from "./Timeline.ts"
-import type { Trace } from "./Trace.ts"
+import type { Timeline, Trace } from "./Timeline.ts"
 
 interface Surroundings {
   readonly timeline: Timeline

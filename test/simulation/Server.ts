@@ -3,7 +3,7 @@ import type { SignedAuthorization } from "../../src/domain/Authorization.ts"
 import type { MintOrder, PaymentAnswer } from "../../src/mint/Minter.ts"
 import type { Random } from "./random.ts"
 import { meddle } from "./strangers.ts"
-import { short } from "./Trace.ts"
+import { short } from "./Timeline.ts"
 import type { World } from "./World.ts"
 
 /** What the server is like for a whole run. */

@@ -12,8 +12,7 @@ import { type Invariant, Oracle } from "./oracle/Oracle.ts"
 import { makeRandom, type Random } from "./random.ts"
 import { makeScheduler } from "./Runtime.ts"
 import { drawTraits, MintServer } from "./Server.ts"
-import { Timeline } from "./Timeline.ts"
-import { Trace } from "./Trace.ts"
+import { Timeline, Trace } from "./Timeline.ts"
 
 const START_MS = Date.UTC(2026, 0, 1)
 

@@ -5,7 +5,7 @@ import { address } from "../../src/domain/Address.ts"
 import type { SignedAuthorization } from "../../src/domain/Authorization.ts"
 import type { Process } from "./Process.ts"
 import { meddle } from "./strangers.ts"
-import { short } from "./Trace.ts"
+import { short } from "./Timeline.ts"
 import type { World } from "./World.ts"
 
 /** The AI Agent Account, which takes refunds to the chain. */

@@ -4,7 +4,7 @@ import type { Fault } from "./faults.ts"
 import { Minter, type MintOrder, NoOffer, type PaymentAnswer } from "../../src/mint/Minter.ts"
 import { base } from "../../src/config/Network.ts"
 import { interposed, type Process } from "./Process.ts"
-import { short } from "./Trace.ts"
+import { short } from "./Timeline.ts"
 import type { World } from "./World.ts"
 
 const MINT_TIMEOUT_MS = 60_000

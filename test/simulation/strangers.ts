@@ -1,7 +1,7 @@
 import type { SignedAuthorization } from "../../src/domain/Authorization.ts"
 import { usdc } from "../../src/domain/Usdc.ts"
 import type { Fault } from "./faults.ts"
-import { short } from "./Trace.ts"
+import { short } from "./Timeline.ts"
 import type { World } from "./World.ts"
 
 /** When they act: at once, in the last moments of the payment's window, or when it has lapsed. */

@@ -1,7 +1,7 @@
 import type { SignedWindow } from "../../../src/domain/Authorization.ts"
 import type { Batch } from "../../../src/domain/Batch.ts"
 import type { Tables } from "../../support/memory/MemoryLedger.ts"
-import { short } from "../Trace.ts"
+import { short } from "../Timeline.ts"
 import { arrowOf, mayBatchMove } from "./arrows.ts"
 import type { Oracle } from "./Oracle.ts"
 import { checkMayPay } from "./pauses.ts"

@@ -1,7 +1,7 @@
 import type { Address } from "../../../src/domain/Address.ts"
 import type { StoredDeposit, StoredWallet, Tables } from "../../support/memory/MemoryLedger.ts"
 import type { Transfer } from "../Chain.ts"
-import { short } from "../Trace.ts"
+import { short } from "../Timeline.ts"
 import type { World } from "../World.ts"
 import type { Oracle } from "./Oracle.ts"
 

@@ -1,7 +1,7 @@
 import type { SignedAuthorization } from "../../../src/domain/Authorization.ts"
 import type { MintOrder } from "../../../src/mint/Minter.ts"
 import type { Process } from "../Process.ts"
-import { short } from "../Trace.ts"
+import { short } from "../Timeline.ts"
 import { windowKey } from "./batches.ts"
 import type { Oracle } from "./Oracle.ts"
 

@@ -3,7 +3,7 @@ import type { SignedAuthorization, SignedWindow } from "../../../src/domain/Auth
 import type { Refund } from "../../../src/domain/Refund.ts"
 import type { WalletId } from "../../../src/domain/Wallet.ts"
 import type { Tables } from "../../support/memory/MemoryLedger.ts"
-import { short } from "../Trace.ts"
+import { short } from "../Timeline.ts"
 import { arrowOf, mayRefundMove, refundStep } from "./arrows.ts"
 import { windowKey } from "./batches.ts"
 import { checkOwed } from "./money.ts"
