@@ -28,8 +28,8 @@ const TOKEN_GAS = 1_000_000n
 const CALL_GAS = 300_000n
 
 /**
- * Puts on the chain what `local` promises: Multicall3, Circle's USDC and the sandbox's token, and gives everybody what
- * they need. Leaves alone what is there already, so it may be called at every start, and after one that was cut off.
+ * Puts on the chain what `local` promises: Multicall3, Circle's USDC and the sandbox's token, and gives each account
+ * what it needs. Leaves alone what is there already, so it may be called at every start, and after one that was cut off.
  */
 export const deploy = Effect.fn("Contracts.deploy")(function* (chain: DevChain) {
   const found = yield* look(chain)

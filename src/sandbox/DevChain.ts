@@ -67,7 +67,7 @@ export interface Call {
   readonly gas?: bigint
 }
 
-/** Blocks come every second, so looking twenty times as often adds 50 ms at most to a wait. */
+/** Blocks come every second, so polling twenty times as often adds 50 ms at most to a wait. */
 const POLLING_INTERVAL_MS = 50
 
 /** A development chain answers at once, unless the machine is very busy. */

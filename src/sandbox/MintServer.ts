@@ -54,8 +54,8 @@ const SANDBOX_BYTES_MAX = 20_000
 /**
  * The sandbox's mint server: official x402, v2, scheme `exact`, with a facilitator of its own.
  *
- * It does what the executor hopes for of any server and can count on with none: a payment that is sent again, however
- * often, at once or after a restart, is answered as if it were the first time, and is paid once and minted once.
+ * It is idempotent, which the executor can assume of no server: a payment that is sent again, however often, at once or
+ * after a restart, gets the answer of the first time, and is paid once and minted once.
  *
  * When the scope closes, connections are cut and work under way is abandoned, as a killed server would leave it.
  */

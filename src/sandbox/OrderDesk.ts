@@ -21,7 +21,7 @@ export class DeskError extends Schema.TaggedError<DeskError>()("DeskError", {
 
 /** What a person asks an agent for. */
 export interface OrderRequest {
-  /** Who gets the tokens. A person who was never here before where it is left out. */
+  /** Who gets the tokens. Default: a new person. */
   readonly user?: Address
   readonly token: Address
   /** Mints; the executor carries out 1 to 1000 of them. */
@@ -44,8 +44,8 @@ export interface PlacedOrder {
 const LATEST_MAX = 50
 
 /**
- * The other program and the person, played: it writes orders into the tables as the platform's AI agent does, and
- * sends the USDC as the person does. It knows nothing of the executor, and the executor nothing of it.
+ * Plays the platform's AI agent, which writes orders into the tables, and the person, who sends the USDC. It and the
+ * executor know nothing of each other.
  */
 export class OrderDesk extends Context.Service<
   OrderDesk,

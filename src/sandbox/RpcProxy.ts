@@ -85,7 +85,7 @@ const stop = (response: ServerResponse, kind: Kind): void => {
   send(response, { status: Number(kind.slice(-3)), body: JSON.stringify({ jsonrpc: "2.0", id: null, error }) })
 }
 
-/** How a node is seen now that is not quite what it is; `undefined` where it is seen as it is. */
+/** What the faults that are on change in the node's answers; `undefined` where they change nothing. */
 const viewer = (faults: Faults, ask: Ask) => {
   /** Where the node stood when it was frozen. */
   let frozen: Promise<bigint> | undefined
@@ -129,7 +129,7 @@ const viewer = (faults: Faults, ask: Ask) => {
   }
 }
 
-/** Asks what is to be asked of the calls of a request, in one request, and gives all answers in their order. */
+/** Sends the calls that need the node as one request, and gives all answers in their order. */
 const askThrough = async (
   view: View,
   body: string,
@@ -140,7 +140,7 @@ const askThrough = async (
   const plans = calls.map((call) => planFor(call, view))
   const asked = plans.flatMap((plan) => ("call" in plan ? [plan.call] : []))
   const said = asked.length === 0 ? { status: 200, body: "[]" } : await ask(JSON.stringify(asked))
-  // A node that answers something else than so many answers is not made better here.
+  // Any other answer of the node is passed on as it is.
   const answers: unknown = said.status === 200 ? JSON.parse(said.body) : undefined
   if (!Array.isArray(answers)) return said
   if (plans.some((plan) => "answer" in plan && plan.isTooLarge === true)) faults.take(["rpc-range"])

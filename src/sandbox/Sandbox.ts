@@ -99,7 +99,7 @@ export const open = Effect.fn("Sandbox.open")(function* <E = never, R = never>(o
     pid: process.pid,
     startedAt: new Date(yield* Clock.currentTimeMillis),
     rpcUrl,
-    // A chain that the operator names is asked straight.
+    // A chain that the operator names is asked directly.
     ...(options.rpcUrl === undefined ? { executorRpcUrl: faultyRpcUrl } : {}),
     serverUrl: servers.controlUrl,
     usdc: local.usdc.address,
@@ -128,7 +128,7 @@ export const open = Effect.fn("Sandbox.open")(function* <E = never, R = never>(o
   } satisfies Sandbox as Sandbox
 })
 
-/** What the executor reaches by an address of the operator's does not come by here, and nothing can go wrong with it. */
+/** Only what the sandbox brings can fail on request: the executor reaches the operator's own servers directly. */
 const kindsFor = ({ rpcUrl, serverUrl }: SandboxOptions<unknown, unknown>): ReadonlyArray<Faults.Kind> => [
   ...(serverUrl === undefined ? Faults.ofMintServer : []),
   ...(rpcUrl === undefined ? Faults.ofRpc : [])
@@ -184,7 +184,7 @@ interface Behind {
   readonly port: number
 }
 
-/** The mint server and, on the same port, the person. Beside a mint server of the operator's ours has nothing to sell. */
+/** The mint server and, on the same port, the person. Beside the operator's own mint server it sells nothing. */
 const openServers = Effect.fnUntraced(function* (
   options: Omit<SandboxOptions, "database"> & { readonly pricePerMint: Usdc },
   { chain, orderDesk, faults, port }: Behind
@@ -207,7 +207,7 @@ const openServers = Effect.fnUntraced(function* (
   return { serverUrl: options.serverUrl ?? url, controlUrl: url }
 })
 
-/** What the mint server remembers belongs to one chain: on another the same words are about other payments. */
+/** The mint server's records belong to one chain: on another they would be about other payments. */
 const shortGenesis = (chain: DevChain.DevChain) =>
   chain
     .ask("read block 0", (client) => client.getBlock({ blockNumber: 0n }))

@@ -2,7 +2,7 @@ import { Schema } from "effect"
 import { HttpApi, HttpApiEndpoint, HttpApiGroup, HttpApiMiddleware, HttpApiSchema } from "effect/http-api"
 import { parse, ZERO } from "../domain/Address.ts"
 import { QUANTITY_MAX } from "../domain/Task.ts"
-import { allowed as allowedOfFaults, Blocks, isToken, Milliseconds, Times } from "./faults.ts"
+import { faultLimits, Blocks, isToken, Milliseconds, Times } from "./faults.ts"
 
 /**
  * How the person pays. `now`: all, at once. `half`: half of it at once, rounded down to base units. `late`: all, when
@@ -17,21 +17,21 @@ export type PayMode = typeof PayMode.Type
 export const isRecipient = (text: string): boolean => ![undefined, ZERO].includes(parse(text))
 
 /** What an order may hold, in words. */
-export const allowed = {
+export const orderLimits = {
   quantity: `a whole number from 1 to ${QUANTITY_MAX}`,
   user: "the address of an account: 0x and 40 hex digits, not all 0"
 }
 
 /** Mints in one order. */
-export const Quantity = Schema.Int.annotate({ message: `expected ${allowed.quantity}` }).check(
-  Schema.isBetween({ minimum: 1, maximum: QUANTITY_MAX }, { message: `expected ${allowed.quantity}` })
+export const Quantity = Schema.Int.annotate({ message: `expected ${orderLimits.quantity}` }).check(
+  Schema.isBetween({ minimum: 1, maximum: QUANTITY_MAX }, { message: `expected ${orderLimits.quantity}` })
 )
 
 const NewOrder = Schema.Struct({
   quantity: Quantity,
   pay: PayMode,
   user: Schema.optionalKey(
-    Schema.String.check(Schema.makeFilter((text) => isRecipient(text) || `expected ${allowed.user}`))
+    Schema.String.check(Schema.makeFilter((text) => isRecipient(text) || `expected ${orderLimits.user}`))
   )
 })
 
@@ -39,7 +39,7 @@ const NewOrder = Schema.Struct({
 const Amount = Schema.Struct({ baseUnits: Schema.BigInt, usdc: Schema.String })
 
 /** The person's payment for an order: what, and when it was or will be sent. */
-const Payment = Schema.Struct({
+const PersonPayment = Schema.Struct({
   mode: PayMode,
   amount: Amount,
   state: Schema.Literals(["none", "scheduled", "sent", "failed"]),
@@ -48,7 +48,7 @@ const Payment = Schema.Struct({
   /** Why it failed. */
   problem: Schema.NullOr(Schema.String)
 })
-export type Payment = typeof Payment.Type
+export type PersonPayment = typeof PersonPayment.Type
 
 export const OrderPlaced = Schema.Struct({
   taskId: Schema.String,
@@ -62,7 +62,7 @@ export const OrderPlaced = Schema.Struct({
   createdAt: Schema.Date,
   /** Paid in full by then, on chain, or cancelled. */
   deadline: Schema.Date,
-  payment: Payment
+  payment: PersonPayment
 })
 export type OrderPlaced = typeof OrderPlaced.Type
 
@@ -111,7 +111,7 @@ const OrderDetails = Schema.Struct({
   order: Order,
   mints: Schema.Array(MintRecord),
   /** Null for an order of an earlier run: payments are not remembered across a restart, and late ones not made. */
-  payment: Schema.NullOr(Payment)
+  payment: Schema.NullOr(PersonPayment)
 })
 
 /** An amount of USDC as people write it: `2.5`. */
@@ -135,7 +135,7 @@ const Fault = Schema.Struct({
   /** That many times more. */
   times: Schema.optionalKey(Times),
   token: Schema.optionalKey(
-    Schema.String.check(Schema.makeFilter((text) => isToken(text) || `expected ${allowedOfFaults.token}`))
+    Schema.String.check(Schema.makeFilter((text) => isToken(text) || `expected ${faultLimits.token}`))
   ),
   ms: Schema.optionalKey(Milliseconds),
   blocks: Schema.optionalKey(Blocks)

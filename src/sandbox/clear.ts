@@ -7,7 +7,7 @@ import { isOurs, LOCK, lock, MARKER } from "./sandboxFile.ts"
 /** Nothing was deleted, or not all. The message says why, and what to do. */
 export class NotCleared extends Schema.TaggedError<NotCleared>()("NotCleared", { message: Schema.String }) {}
 
-/** Deletes the data of the sandbox, which must not run. Gives what is to be said; `say` tells why it takes a while. */
+/** Deletes the data of the sandbox, which must not run. Gives the report; `say` prints why it takes a while. */
 export const clear = Effect.fn("sandbox.clear")(function* (dataDir: string, say: (text: string) => void) {
   if (!existsSync(dataDir)) return `Nothing to delete: there is no ${dataDir}.`
   if (!isOurs(dataDir)) {
@@ -58,7 +58,7 @@ const removeFolder = (dataDir: string): void => {
   try {
     rmdirSync(dataDir)
   } catch {
-    // As good as gone.
+    // An empty directory is as good as none.
   }
 }
 

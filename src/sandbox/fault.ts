@@ -4,16 +4,16 @@ import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import { askSandbox, type AskError, type SandboxClient } from "./askSandbox.ts"
-import { allowed, Blocks, isToken, Milliseconds, Times } from "./faults.ts"
+import { faultLimits, Blocks, isToken, Milliseconds, Times } from "./faults.ts"
 import type { FaultsState } from "./SandboxApi.ts"
 import { dataDirFlag, runCommand, userError } from "./sandboxCommand.ts"
 
-/** The sandbox only notes it down. */
+/** Faults need no chain, so the answer is quick. */
 const ANSWER_TIMEOUT = "10 seconds"
 
 const number = (name: "times" | "ms" | "blocks", schema: typeof Times, description: string) =>
   Flag.Int(name).pipe(
-    Flag.filter(Schema.is(schema), () => allowed[name]),
+    Flag.filter(Schema.is(schema), () => faultLimits[name]),
     Flag.optional,
     Flag.withDescription(description)
   )
@@ -25,7 +25,7 @@ const flags = {
   ),
   times: number("times", Times, "For so many requests. Default: until it is switched off"),
   token: Flag.String("token").pipe(
-    Flag.filter(isToken, () => allowed.token),
+    Flag.filter(isToken, () => faultLimits.token),
     Flag.optional,
     Flag.withDescription("Only for mints of this token. Default: for all")
   ),

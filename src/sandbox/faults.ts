@@ -60,7 +60,7 @@ export const ofRpc = Object.keys(rpcKinds) as ReadonlyArray<Kind>
 export const describe = (kind: Kind): string => descriptions[kind]
 
 /** The numbers that a fault may carry, in words. */
-export const allowed = {
+export const faultLimits = {
   times: "a whole number from 1 to 1000000",
   ms: "a whole number from 1 to 600000",
   blocks: "a whole number from 1 to 1000000",
@@ -72,9 +72,9 @@ const whole = (expected: string, maximum: number) => {
   return Schema.Int.annotate({ message }).check(Schema.isBetween({ minimum: 1, maximum }, { message }))
 }
 
-export const Times = whole(allowed.times, 1_000_000)
-export const Milliseconds = whole(allowed.ms, 600_000)
-export const Blocks = whole(allowed.blocks, 1_000_000)
+export const Times = whole(faultLimits.times, 1_000_000)
+export const Milliseconds = whole(faultLimits.ms, 600_000)
+export const Blocks = whole(faultLimits.blocks, 1_000_000)
 
 export const isToken = (text: string): boolean => parse(text) !== undefined
 
@@ -92,7 +92,7 @@ export interface Fault {
 /** What a fault does where it does not say how much. */
 export const defaults = { ms: 3_000, blocks: 10 }
 
-/** The faults of a sandbox: what is on, and how often each was injected. All of it is done at once: no two requests share a turn. */
+/** The faults of a sandbox: what is on, and how often each was injected. All of it is synchronous: no two requests take the same turn. */
 export interface Faults {
   /** Those that can be switched on here. */
   readonly kinds: ReadonlyArray<Kind>

@@ -92,7 +92,7 @@ const beforehand = async (
     case "hang-before-settlement":
       return silence()
     case "settle-late":
-      // What is cut off by the end of the server is settled never.
+      // A server that ends meanwhile never settles it.
       run(
         Effect.delay(
           Effect.promise(() => serve()),

@@ -5,13 +5,13 @@ import * as Flag from "effect/cli/Flag"
 import { shortId } from "../domain/Task.ts"
 import { duration } from "../domain/time.ts"
 import { askSandbox } from "./askSandbox.ts"
-import { allowed, isRecipient, type OrderPlaced, PayMode, Quantity } from "./SandboxApi.ts"
+import { orderLimits, isRecipient, type OrderPlaced, PayMode, Quantity } from "./SandboxApi.ts"
 import { dataDirFlag, runCommand, userError } from "./sandboxCommand.ts"
 
 const flags = {
   quantity: Flag.Int("quantity").pipe(
     Flag.withAlias("n"),
-    Flag.filter(Schema.is(Quantity), () => allowed.quantity),
+    Flag.filter(Schema.is(Quantity), () => orderLimits.quantity),
     Flag.withDefault(5),
     Flag.withDescription("How many mints to order. Default: 5")
   ),
@@ -22,7 +22,7 @@ const flags = {
     )
   ),
   user: Flag.String("user").pipe(
-    Flag.filter(isRecipient, () => allowed.user),
+    Flag.filter(isRecipient, () => orderLimits.user),
     Flag.optional,
     Flag.withDescription("The address that orders and gets the tokens. Default: a new person")
   ),
@@ -46,9 +46,7 @@ const command = Command.make(
     const nowMs = yield* Clock.currentTimeMillis
     const known = Option.isSome(user) ? ["What the wallet holds from earlier orders counts too."] : []
     yield* Console.log(
-      [...whatWasPlaced(order), "", ...whatComesNext(order, nowMs), ...known, "", ...whereToLook(orders, order)].join(
-        "\n"
-      )
+      [...placedLines(order), "", ...nextLines(order, nowMs), ...known, "", ...followUpLines(orders, order)].join("\n")
     )
   })
 ).pipe(
@@ -59,7 +57,7 @@ const command = Command.make(
   ])
 )
 
-const whatWasPlaced = (order: OrderPlaced): ReadonlyArray<string> => [
+const placedLines = (order: OrderPlaced): ReadonlyArray<string> => [
   `🛒 Order placed: ${mints(order.quantity)} at ${order.pricePerMint.usdc} USDC, ${order.cost.usdc} USDC in all`,
   `   Task:         ${order.taskId}`,
   `   User:         ${order.userAddress} (gets the tokens)`,
@@ -67,7 +65,7 @@ const whatWasPlaced = (order: OrderPlaced): ReadonlyArray<string> => [
   `   Token:        ${order.token}`
 ]
 
-const whatComesNext = (order: OrderPlaced, nowMs: number): ReadonlyArray<string> => {
+const nextLines = (order: OrderPlaced, nowMs: number): ReadonlyArray<string> => {
   const { cost, deadline, payment, quantity } = order
   const cancelled = `The executor cancels the order at its first check after ${moment(deadline, nowMs)}`
   if (payment.state === "failed") return [`💥 The payment failed: ${payment.problem}`, `${cancelled}.`]
@@ -94,7 +92,7 @@ const whatComesNext = (order: OrderPlaced, nowMs: number): ReadonlyArray<string>
   }
 }
 
-const whereToLook = (orders: string, { taskId }: OrderPlaced): ReadonlyArray<string> => [
+const followUpLines = (orders: string, { taskId }: OrderPlaced): ReadonlyArray<string> => [
   "Where to look:",
   `   the log, where the sandbox runs: lines with ${shortId(taskId)}`,
   `   the order and its mints:         curl ${orders}/${taskId}`

@@ -20,11 +20,11 @@ const SAMPLE_QUANTITY = 5
 export const run = Effect.gen(function* () {
   const asked = yield* Settings
   const sandbox = yield* openFor(asked)
-  const settings = complete(asked, sandbox)
+  const settings = withSandbox(asked, sandbox)
   yield* Log.startup(bannerLines(settings, { version }))
   yield* warnOfOverridden
   yield* Log.startup(introduction(asked, sandbox))
-  const afterStart = isWhole(asked) ? Effect.andThen(notifyReady, sampleOrder(sandbox)) : notifyReady
+  const afterStart = isAllOurs(asked) ? Effect.andThen(notifyReady, sampleOrder(sandbox)) : notifyReady
   return yield* executor(afterStart).pipe(
     Effect.scoped,
     Effect.provide(executorOn(sandbox, settings)),
@@ -54,11 +54,11 @@ export const executorOn = (sandbox: Sandbox, asked: SettingsShape) =>
   core.pipe(
     Layer.provideMerge(outside),
     Layer.provide(Layer.succeedContext(sandbox.database)),
-    Layer.provideMerge(Layer.succeed(Settings, complete(asked, sandbox)))
+    Layer.provideMerge(Layer.succeed(Settings, withSandbox(asked, sandbox)))
   )
 
 /** The settings with what the sandbox brought. */
-const complete = (asked: SettingsShape, sandbox: Sandbox): SettingsShape => ({
+const withSandbox = (asked: SettingsShape, sandbox: Sandbox): SettingsShape => ({
   ...asked,
   rpcUrls: asked.rpcUrls.length > 0 ? asked.rpcUrls : [Redacted.make(sandbox.faultyRpcUrl)],
   serverUrl: Option.some(sandbox.serverUrl),
@@ -67,7 +67,7 @@ const complete = (asked: SettingsShape, sandbox: Sandbox): SettingsShape => ({
 })
 
 /** Nothing is the operator's own: then the orders may be the sandbox's too. */
-const isWhole = (asked: SettingsShape): boolean =>
+const isAllOurs = (asked: SettingsShape): boolean =>
   Option.isNone(asked.databaseUrl) && asked.rpcUrls.length === 0 && Option.isNone(asked.serverUrl)
 
 const introduction = (asked: SettingsShape, sandbox: Sandbox): ReadonlyArray<string> => [

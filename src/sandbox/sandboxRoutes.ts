@@ -17,7 +17,7 @@ import {
   NotPaid,
   type Order,
   type OrderPlaced,
-  type Payment,
+  type PersonPayment,
   type PayMode,
   ProgramsOnly,
   SandboxApi
@@ -192,9 +192,9 @@ type Payments = Effect.Success<ReturnType<typeof makePayments>>
 const makePayments = Effect.fnUntraced(function* ({ paymentTimeout, checkInterval }: SandboxRoutesOptions) {
   const desk = yield* OrderDesk
   const scope = yield* Effect.scope
-  const known = new Map<TaskId, Payment>()
+  const known = new Map<TaskId, PersonPayment>()
 
-  const remember = (id: TaskId, payment: Payment): Payment => {
+  const remember = (id: TaskId, payment: PersonPayment): PersonPayment => {
     known.set(id, payment)
     const [oldest] = known.keys()
     if (known.size > PAYMENTS_MAX && oldest !== undefined) known.delete(oldest)
@@ -226,9 +226,9 @@ const makePayments = Effect.fnUntraced(function* ({ paymentTimeout, checkInterva
     return remember(order.taskId, { ...base, amount: amountOf(order.totalCost), state: "scheduled", at })
   })
 
-  return { arrange, find: (id: TaskId): Payment | undefined => known.get(id) }
+  return { arrange, find: (id: TaskId): PersonPayment | undefined => known.get(id) }
 })
 
-const amountOf = (amount: Usdc): Payment["amount"] => ({ baseUnits: amount, usdc: format(amount) })
+const amountOf = (amount: Usdc): PersonPayment["amount"] => ({ baseUnits: amount, usdc: format(amount) })
 
 const after = (time: Date, delay: Duration.Duration): Date => new Date(time.getTime() + Duration.toMillis(delay))

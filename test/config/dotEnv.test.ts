@@ -67,7 +67,7 @@ describe("a .env file in the working directory", () => {
 })
 
 describe("settings that do not let the executor start", () => {
-  it.effect("are told once, on stderr, and nothing else is printed", () =>
+  it.effect("are reported once, on stderr, and nothing else is printed", () =>
     Effect.gen(function* () {
       const error = yield* Effect.flip(start({ MAX_BATCH_SIZE: "0" }, {}))
       assert.deepStrictEqual(yield* TestConsole.errorLines, [error.message])

@@ -101,7 +101,7 @@ describe("a duration", () => {
   )
 
   it.effect.prop(
-    "is read back as it was told in words",
+    "is read back as it was put in words",
     { ms: Schema.Int.check(Schema.isBetween({ minimum: 1_000, maximum: 2_592_000_000 })) },
     ({ ms }) =>
       Effect.gen(function* () {
@@ -122,7 +122,7 @@ describe("a list of RPC URLs", () => {
     })
   )
 
-  it.effect("is that of the chosen network only, whatever the others hold", () =>
+  it.effect("is that of the chosen network only, and not of the others", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* urls({ BASE_SEPOLIA_RPC_URL: "nonsense", LOCAL_RPC_URL: "http://x.example" }), [
         "https://mainnet.base.org"

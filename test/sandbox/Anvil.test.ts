@@ -191,7 +191,7 @@ describe("a chain and the process that started it", () => {
       const held = yield* hold(path)
       assert.isFalse(existsSync(path), "no chain on disk while it runs")
       held.holder.kill("SIGKILL")
-      // At once, as somebody would who saw it crash: it waits for the anvil that is just writing.
+      // At once, as a person would who saw it crash: it waits for the anvil that is just writing.
       const { isRestored } = yield* Anvil.start({ statePath: path })
       assert.isTrue(isRestored)
       yield* untilEnded(held)
@@ -226,7 +226,7 @@ describe("a chain and the process that started it", () => {
     })
   )
 
-  it.live("are known to have been cut off when nobody could write the chain", () =>
+  it.live("are known to have been cut off when the chain could not be written", () =>
     Effect.gen(function* () {
       const path = yield* statePath
       assert.strictEqual(yield* Anvil.lastRun(path), "none")

@@ -73,7 +73,7 @@ describe("the order desk", () => {
       })
     )
 
-    it.effect("gives each order a new person with a wallet of their own, unless told who orders", () =>
+    it.effect("gives each order a new person with a wallet of their own, unless a person is named", () =>
       Effect.gen(function* () {
         const desk = yield* OrderDesk
         const order = { token: TOKEN, quantity: 1, pricePerMint: PRICE }

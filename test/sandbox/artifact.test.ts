@@ -11,7 +11,7 @@ describe("the contracts that are committed in binary", () => {
   })
 
   it("are the Multicall3 that viem ships", () => {
-    // viem exports it to nobody, so the file is read as text.
+    // viem does not export it, so the file is read as text.
     const viem = dirname(createRequire(import.meta.url).resolve("viem/package.json"))
     const shipped = readFileSync(join(viem, "constants/contracts.ts"), "utf8")
     assert.include(shipped, multicall3.deployedBytecode.slice(2))

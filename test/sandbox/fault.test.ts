@@ -1,73 +1,23 @@
-import { serve } from "@hono/node-server"
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Layer, Redacted } from "effect"
-import { Hono } from "hono"
-import { spawn } from "node:child_process"
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs"
-import type { AddressInfo } from "node:net"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
-import { fileURLToPath } from "node:url"
+import { Duration, Effect, Layer } from "effect"
 import { vi } from "vitest"
-import { local } from "../../src/config/Network.ts"
-import { address } from "../../src/domain/Address.ts"
 import { zero } from "../../src/domain/Usdc.ts"
 import * as Faults from "../../src/sandbox/faults.ts"
 import { OrderDesk } from "../../src/sandbox/OrderDesk.ts"
-import { publish } from "../../src/sandbox/sandboxFile.ts"
 import { sandboxRoutes } from "../../src/sandbox/sandboxRoutes.ts"
+import { announce, emptyDirectory, listening, scriptOf, TOKEN } from "./commandFixtures.ts"
 
-const FAULT = fileURLToPath(new URL("../../src/sandbox/fault.ts", import.meta.url))
-
-const TOKEN = address(`0x${"70".repeat(20)}`)
-
-const emptyDirectory = Effect.acquireRelease(
-  Effect.sync(() => mkdtempSync(join(tmpdir(), "fault-"))),
-  (directory) => Effect.sync(() => rmSync(directory, { recursive: true }))
-)
+const fault = scriptOf("fault")
 
 /** A directory with a sandbox on it: the real endpoints on a real port, where these can go wrong. */
 const sandbox = Effect.fnUntraced(function* (kinds: ReadonlyArray<Faults.Kind> = ["outage", "rpc-lag"]) {
   const faults = Faults.make(kinds)
   const options = { token: TOKEN, pricePerMint: zero, paymentTimeout: Duration.zero, checkInterval: Duration.zero }
   const routes = yield* Effect.provide(sandboxRoutes({ ...options, faults }), Layer.mock(OrderDesk, {}))
-  const app = new Hono().all("*", ({ req }) => routes(req.raw))
-  const url = yield* Effect.acquireRelease(
-    Effect.callback<{ readonly server: ReturnType<typeof serve>; readonly url: string }>((resume) => {
-      const server = serve({ fetch: app.fetch, port: 0, hostname: "127.0.0.1" }, ({ port }: AddressInfo) =>
-        resume(Effect.succeed({ server, url: `http://127.0.0.1:${port}` }))
-      )
-    }),
-    ({ server }) => Effect.sync(() => void server.close())
-  )
   const directory = yield* emptyDirectory
-  mkdirSync(join(directory, ".data"))
-  yield* publish(join(directory, ".data"), {
-    pid: process.pid,
-    startedAt: new Date(0),
-    rpcUrl: "http://127.0.0.1:8545",
-    serverUrl: url.url,
-    usdc: local.usdc.address,
-    token: TOKEN,
-    databaseUrl: Redacted.make("postgres://sandbox:secret@localhost/sandbox"),
-    paymentTimeoutMs: 600_000
-  })
+  yield* announce(directory, (yield* listening(routes)).url)
   return { directory, faults }
 })
-
-/** Runs `npm run sandbox:fault` in the directory, without npm. */
-const fault = (directory: string, ...args: ReadonlyArray<string>) =>
-  Effect.promise(
-    () =>
-      new Promise<{ readonly status: number | null; readonly stdout: string; readonly stderr: string }>((resolve) => {
-        const child = spawn(process.execPath, [FAULT, ...args], { cwd: directory, env: {} })
-        const said = { stdout: "", stderr: "" }
-        for (const stream of ["stdout", "stderr"] as const) {
-          child[stream].setEncoding("utf8").on("data", (text: string) => (said[stream] += text))
-        }
-        child.once("close", (status) => resolve({ status, ...said }))
-      })
-  )
 
 // Each start of the command takes a second, and several on a machine that is busy.
 vi.setConfig({ testTimeout: 60_000 })
@@ -106,7 +56,7 @@ describe("sandbox:fault", () => {
     })
   )
 
-  it.live("lists what can go wrong and changes nothing, also when told nothing", () =>
+  it.live("lists what can go wrong and changes nothing, also without arguments", () =>
     Effect.gen(function* () {
       const { directory, faults } = yield* sandbox()
       faults.set([{ kind: "outage" }])

@@ -27,7 +27,7 @@ describe("the faults of a sandbox", () => {
     assert.isUndefined(faults.take(["outage"]))
   })
 
-  it("come in the order in which they are asked for, whatever the order in which they were switched on", () => {
+  it("come in the order in which they are asked for, not in that in which they were switched on", () => {
     const faults = Faults.make()
     faults.set([{ kind: "refuse" }, { kind: "outage", times: 1 }])
     assert.deepStrictEqual(

@@ -15,7 +15,7 @@ onChain("what the mint server takes as a request", (it) => {
     ["a body that is too large", { ...order, note: "x".repeat(16 * 1024) }, "the body is larger than 16384 bytes"],
     ["no recipient", { quantity: 1 }, bodyFault],
     ["a recipient that is no address", { recipient: "0x12", quantity: 1 }, recipientFault],
-    ["nobody as recipient", { recipient: `0x${"0".repeat(40)}`, quantity: 1 }, recipientFault],
+    ["the zero address as recipient", { recipient: `0x${"0".repeat(40)}`, quantity: 1 }, recipientFault],
     ["no mints", { recipient, quantity: 0 }, quantityFault],
     ["too many mints", { recipient, quantity: 11 }, quantityFault],
     ["half a mint", { recipient, quantity: 1.5 }, quantityFault],

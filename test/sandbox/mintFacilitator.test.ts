@@ -29,7 +29,7 @@ import {
 onChain("what the mint server takes as a payment", (it) => {
   keepsQuiet()
 
-  it.effect("delivers a payment that somebody else took to the chain", () =>
+  it.effect("delivers a payment that another account took to the chain", () =>
     Effect.gen(function* () {
       const { at, token } = yield* openShop()
       const payer = yield* newPayer()
@@ -79,7 +79,7 @@ onChain("what the mint server takes as a payment", (it) => {
     ["has expired", { validBefore: 1_761_973_300n }, "invalid_exact_evm_payload_authorization_valid_before"],
     ["is too small", { value: PRICE }, "invalid_exact_evm_payload_authorization_value_mismatch"],
     ["goes elsewhere", { to: stranger }, "invalid_exact_evm_recipient_mismatch"],
-    ["is signed by somebody else", { from: stranger }, "invalid_exact_evm_signature"]
+    ["is signed by another account", { from: stranger }, "invalid_exact_evm_signature"]
   ] as const)
     it.effect(`takes no payment that ${what}`, () =>
       Effect.gen(function* () {
@@ -167,7 +167,7 @@ describe("a payment on record", () => {
     })
   )
 
-  it.effect("is settled where the chain says so, whatever became of our own transaction", () =>
+  it.effect("is settled where the chain says so, even if our own transaction failed", () =>
     Effect.gen(function* () {
       assert.deepInclude((yield* settle(paid)).answer, { success: true, transaction: tx, payer: payment.payer })
       for (const other of [

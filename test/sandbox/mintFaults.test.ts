@@ -63,7 +63,7 @@ const stories: ReadonlyArray<Story> = [
   ["malformed", "cut", ALL]
 ]
 
-const told = (answer: Effect.Success<ReturnType<typeof listen>>) =>
+const statusOf = (answer: Effect.Success<ReturnType<typeof listen>>) =>
   answer === undefined ? "silent" : Result.isSuccess(answer) ? answer.success.status : "cut"
 
 /** What comes back; a failure where it is no whole answer in JSON, `undefined` where there is none. */
@@ -82,7 +82,7 @@ onChain("a mint server with a fault", (it) => {
       Effect.gen(function* () {
         const { at, token, header, faults } = yield* openShop({ kind, times: 1 })
         const answer = yield* listen(post(at, order, header), status === "silent")
-        assert.strictEqual(told(answer), status)
+        assert.strictEqual(statusOf(answer), status)
         assert.deepStrictEqual(yield* account(token), then)
         assert.deepStrictEqual(faults.injected(), { [kind]: 1 })
         const again = yield* post(at, order, header)

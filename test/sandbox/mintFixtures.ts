@@ -112,7 +112,7 @@ export const post = (url: string, body: unknown, header?: string): Effect.Effect
     }
   })
 
-/** A wallet with 100 USDC, unless told otherwise. */
+/** A wallet with 100 USDC, by default. */
 export const newPayer = Effect.fnUntraced(function* (funds = 100n * PRICE) {
   const account = privateKeyToAccount(generatePrivateKey())
   const chain = yield* Chain

@@ -1,46 +1,19 @@
-import { serve } from "@hono/node-server"
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Layer, Logger, Redacted } from "effect"
-import { Hono } from "hono"
-import { spawn } from "node:child_process"
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
-import type { AddressInfo } from "node:net"
-import { tmpdir } from "node:os"
+import { Duration, Effect, Layer, Logger } from "effect"
+import { writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { fileURLToPath } from "node:url"
-import { local } from "../../src/config/Network.ts"
 import { type Address, address } from "../../src/domain/Address.ts"
 import { times, usdc, type Usdc } from "../../src/domain/Usdc.ts"
 import * as Faults from "../../src/sandbox/faults.ts"
 import { DeskError, OrderDesk, type OrderRequest } from "../../src/sandbox/OrderDesk.ts"
-import { publish } from "../../src/sandbox/sandboxFile.ts"
 import { sandboxRoutes } from "../../src/sandbox/sandboxRoutes.ts"
+import { announce, emptyDirectory, listening, scriptOf, TOKEN } from "./commandFixtures.ts"
 
-const ORDER = fileURLToPath(new URL("../../src/sandbox/order.ts", import.meta.url))
-
-const TOKEN = address(`0x${"70".repeat(20)}`)
 const USER = address(`0x${"11".repeat(20)}`)
 const WALLET = address(`0x${"22".repeat(20)}`)
 const TASK = "abc12345-0000-4000-8000-000000000000"
 
-/** Runs `npm run sandbox:order` in the directory, without npm. */
-const order = (directory: string, ...args: ReadonlyArray<string>) =>
-  Effect.promise(
-    () =>
-      new Promise<{ readonly status: number | null; readonly stdout: string; readonly stderr: string }>((resolve) => {
-        const child = spawn(process.execPath, [ORDER, ...args], { cwd: directory, env: {} })
-        const said = { stdout: "", stderr: "" }
-        for (const stream of ["stdout", "stderr"] as const) {
-          child[stream].setEncoding("utf8").on("data", (text: string) => (said[stream] += text))
-        }
-        child.once("close", (status) => resolve({ status, ...said }))
-      })
-  )
-
-const emptyDirectory = Effect.acquireRelease(
-  Effect.sync(() => mkdtempSync(join(tmpdir(), "order-"))),
-  (directory) => Effect.sync(() => rmSync(directory, { recursive: true }))
-)
+const order = scriptOf("order")
 
 interface Desk {
   readonly asked: Array<OrderRequest>
@@ -70,39 +43,14 @@ const sandbox = Effect.gen(function* () {
   const routes = yield* sandboxRoutes({ token: TOKEN, pricePerMint: usdc(1_600_000n), ...pace }).pipe(
     Effect.provide(scripted(desk))
   )
-  const app = new Hono().all("*", ({ req }) => routes(req.raw))
-  const { server, url } = yield* listening(app)
+  const { server, url } = yield* listening(routes)
   const directory = yield* emptyDirectory
   yield* announce(directory, url)
   return { directory, url, server, desk }
 })
 
-const listening = (app: Hono) =>
-  Effect.acquireRelease(
-    Effect.callback<{ readonly server: ReturnType<typeof serve>; readonly url: string }>((resume) => {
-      const server = serve({ fetch: app.fetch, port: 0, hostname: "127.0.0.1" }, ({ port }: AddressInfo) =>
-        resume(Effect.succeed({ server, url: `http://127.0.0.1:${port}` }))
-      )
-    }),
-    ({ server }) => Effect.sync(() => void server.close())
-  )
-
-const announce = Effect.fnUntraced(function* (directory: string, serverUrl: string, pid = process.pid) {
-  mkdirSync(join(directory, ".data"), { recursive: true })
-  yield* publish(join(directory, ".data"), {
-    pid,
-    startedAt: new Date(0),
-    rpcUrl: "http://127.0.0.1:8545",
-    serverUrl,
-    usdc: local.usdc.address,
-    token: TOKEN,
-    databaseUrl: Redacted.make("postgres://sandbox:secret@localhost/sandbox"),
-    paymentTimeoutMs: 600_000
-  })
-})
-
 describe("sandbox:order", () => {
-  it.live("orders five mints, paid now, when told nothing; says what it did, what comes next and where to look", () =>
+  it.live("orders five mints, paid now, without arguments; says what it did, what comes next and where to look", () =>
     Effect.gen(function* () {
       const { directory, url, desk } = yield* sandbox
       const { status, stdout, stderr } = yield* order(directory)
@@ -204,7 +152,7 @@ describe("sandbox:order", () => {
       const silent = yield* order(directory)
       assert.strictEqual(silent.status, 1)
       assert.include(silent.stderr, `The sandbox does not answer at ${url}/sandbox/orders.`)
-      const strange = yield* listening(new Hono())
+      const strange = yield* listening(async () => new Response("", { status: 404 }))
       yield* announce(directory, strange.url)
       const { status, stderr } = yield* order(directory)
       assert.strictEqual(status, 1)
@@ -214,10 +162,10 @@ describe("sandbox:order", () => {
 
   it.live("passes on what the sandbox refuses, with all that is wrong", () =>
     Effect.gen(function* () {
-      const strict = new Hono()
-      strict.post("/sandbox/orders", (c) => c.json({ error: "this is not an order", problems: ["a: b", "c: d"] }, 400))
+      const refusal = { error: "this is not an order", problems: ["a: b", "c: d"] }
+      const strict = yield* listening(async () => Response.json(refusal, { status: 400 }))
       const directory = yield* emptyDirectory
-      yield* announce(directory, (yield* listening(strict)).url)
+      yield* announce(directory, strict.url)
       const { status, stderr } = yield* order(directory)
       assert.strictEqual(status, 1)
       assert.match(stderr, /The sandbox refused: this is not an order\n\s+- a: b\n\s+- c: d\n/)

@@ -23,7 +23,7 @@ const SANDBOX_FILE = new URL("../../src/sandbox/sandboxFile.ts", import.meta.url
 const EFFECT = import.meta.resolve("effect")
 
 /** Linux and macOS give no process a number as high as this. */
-const NOBODY = 99_999_999
+const UNUSED_PID = 99_999_999
 
 /** A name in an empty directory: nothing is there yet. */
 const freshName = Effect.acquireRelease(
@@ -141,7 +141,7 @@ describe("the lock of a data directory", () => {
     Effect.gen(function* () {
       const dataDir = yield* freshName
       mkdirSync(dataDir)
-      writeFileSync(join(dataDir, LOCK), `${NOBODY} long ago`)
+      writeFileSync(join(dataDir, LOCK), `${UNUSED_PID} long ago`)
       const holders = yield* Effect.replicateEffect(startHolder(dataDir), 5, { concurrency: "unbounded" })
       assert.deepStrictEqual(holders.map(({ says }) => says).toSorted(), [
         "Locked",
@@ -204,7 +204,7 @@ describe("sandbox.json", () => {
   it.effect("is not believed when its process is gone", () =>
     Effect.gen(function* () {
       const dataDir = yield* leftBehind
-      yield* publish(dataDir, { ...info, pid: NOBODY })
+      yield* publish(dataDir, { ...info, pid: UNUSED_PID })
       assert.strictEqual((yield* Effect.flip(findSandbox(dataDir))).reason, "NotRunning")
     })
   )
@@ -214,7 +214,7 @@ describe("a process", () => {
   it("runs or does not, whosever it is", () => {
     assert.isTrue(isRunning(process.pid))
     assert.isTrue(isRunning(1))
-    for (const pid of [NOBODY, 0, -1, 1.5, Number.NaN]) assert.isFalse(isRunning(pid))
+    for (const pid of [UNUSED_PID, 0, -1, 1.5, Number.NaN]) assert.isFalse(isRunning(pid))
   })
 })
 

@@ -93,7 +93,7 @@ export const MUTATIONS: ReadonlyArray<Mutation> = [
     withinSeeds: 800
   },
   {
-    name: "a batch is written whatever its version is",
+    name: "a batch is written without a check of its version",
     patches: [
       {
         file: "test/support/memory/steps.ts",
@@ -129,7 +129,7 @@ export const MUTATIONS: ReadonlyArray<Mutation> = [
     withinSeeds: 100
   },
   {
-    name: "a nonce that nobody can explain counts as unused",
+    name: "an unexplained nonce counts as unused",
     patches: [
       {
         file: "src/domain/transferTransitions.ts",
@@ -307,7 +307,7 @@ export const MUTATIONS: ReadonlyArray<Mutation> = [
     withinSeeds: 200
   },
   {
-    name: "nobody looks after an answer that proves nothing",
+    name: "an answer that proves nothing is not followed up",
     patches: [
       {
         file: "src/domain/transferTransitions.ts",
