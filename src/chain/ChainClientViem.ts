@@ -7,7 +7,7 @@ import { ChainClient, ChainError, type WrongChain } from "./ChainClient.ts"
 import { notingDates } from "./believable.ts"
 import { type Confirmed, makeConfirmed, makeConfirmedBlock } from "./confirmed.ts"
 import { makeEndpoint } from "./endpoint.ts"
-import { began } from "./metrics.ts"
+import { rpcBegan } from "./metrics.ts"
 import { makeFindMints, makeReadPortion, makeReadRemainingSupply } from "./mintToken.ts"
 import { makeNodes } from "./nodes.ts"
 import { codeOf } from "./rpcCalls.ts"
@@ -29,7 +29,7 @@ const make = Effect.gen(function* () {
     return yield* new ChainError({ reason: "Unavailable", operation: "find a node", detail })
   }
 
-  yield* began(endpoints.map(({ host }) => host))
+  yield* rpcBegan(endpoints.map(({ host }) => host))
   const { genesis, answering } = yield* checkEndpoints(endpoints, network, rpcTimeout)
   const verifyEndpoint = yield* makeVerifyEndpoint(network, genesis, answering)
   const rpc = yield* makeRpc({ endpoints, verifyEndpoint, rpcTimeout })

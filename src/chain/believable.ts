@@ -2,6 +2,7 @@ import { type Context, Effect } from "effect"
 import type { Block } from "../domain/Block.ts"
 import * as Clocks from "../ops/Clocks.ts"
 import * as Incidents from "../ops/Incidents.ts"
+import { NodeFault } from "./classify.ts"
 import type { Validate } from "./rpc.ts"
 
 const KEY = "block-time"
@@ -16,7 +17,10 @@ export const validateBlockTime: Effect.Effect<Validate<{ readonly block: Block }
     ({ block }) =>
       block.timeMs <= latestMs
         ? undefined
-        : { reason: "Doubtful", detail: `block ${block.number} is later than every clock that can be asked` }
+        : new NodeFault({
+            reason: "Doubtful",
+            detail: `block ${block.number} is later than every clock that can be asked`
+          })
 )
 
 /** No node gave a time that can be believed: nothing is decided or signed until one does. */

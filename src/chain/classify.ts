@@ -1,12 +1,12 @@
-import { Predicate } from "effect"
+import { Predicate, Schema } from "effect"
 import { hostOf } from "../ops/redact.ts"
-import type { ChainErrorReason } from "./ChainClient.ts"
+import { ChainErrorReason } from "./ChainClient.ts"
 
 /** Why a node's answer is of no use, and a text about it that is safe to log. */
-export interface Fault {
-  readonly reason: ChainErrorReason
-  readonly detail: string
-}
+export class NodeFault extends Schema.TaggedError<NodeFault>()("NodeFault", {
+  reason: ChainErrorReason,
+  detail: Schema.String
+}) {}
 
 /** The facts in an error that viem threw, at any depth of its causes. */
 interface Symptoms {
@@ -95,11 +95,11 @@ const RULES: ReadonlyArray<Rule> = [
  * An error that viem threw, as data. Pure. Anything that no rule knows is `Unreadable`: an answer of no expected shape.
  * `url` is the endpoint's, so that no part of it can turn up in the text.
  */
-export const classify = (error: unknown, url: string): Fault => {
+export const classify = (error: unknown, url: string): NodeFault => {
   const symptoms = symptomsOf(error)
   const reason = RULES.find(([, applies]) => applies(symptoms))?.[0] ?? "Unreadable"
   const words = withoutSecrets(symptoms.text, url)
-  return { reason, detail: symptoms.status === undefined ? words : `HTTP ${symptoms.status}: ${words}` }
+  return new NodeFault({ reason, detail: symptoms.status === undefined ? words : `HTTP ${symptoms.status}: ${words}` })
 }
 
 /** viem nests three to five errors deep; the bound is against an error that is its own cause. */

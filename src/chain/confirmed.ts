@@ -2,6 +2,7 @@ import { Array as Arr, Effect, Option, Ref } from "effect"
 import * as Clocks from "../ops/Clocks.ts"
 import type { ChainClient, ChainError } from "./ChainClient.ts"
 import { closeNoTime, raiseNoTime } from "./believable.ts"
+import { NodeFault } from "./classify.ts"
 import { readAt } from "./multicall.ts"
 import { newest } from "./nodes.ts"
 import { headNumber } from "./rpcCalls.ts"
@@ -89,6 +90,6 @@ export const isBehind =
   (head) =>
     head >= block
       ? undefined
-      : { reason: "Lagging", detail: `the node is at block ${head}, and block ${block} was seen before` }
+      : new NodeFault({ reason: "Lagging", detail: `the node is at block ${head}, and block ${block} was seen before` })
 
 const max = (a: bigint, b: bigint): bigint => (a > b ? a : b)

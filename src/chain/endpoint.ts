@@ -2,7 +2,7 @@ import { Effect, Redacted, Ref } from "effect"
 import { type Client, createClient, http } from "viem"
 import { NO_REDIRECT } from "../ops/fetch.ts"
 import { hostOf } from "../ops/redact.ts"
-import { classify, type Fault } from "./classify.ts"
+import { classify, type NodeFault } from "./classify.ts"
 import { largest, type PageSize } from "./pageSize.ts"
 
 /** One call to one node. It may throw; every error is classified. */
@@ -13,7 +13,7 @@ export interface Endpoint {
   /** Host and port: paths, queries and credentials carry API keys and are never shown. */
   readonly host: string
   /** Asks this node and no other, without time limit or retry. Interruption aborts the HTTP request. */
-  readonly ask: <A>(call: RpcCall<A>) => Effect.Effect<A, Fault>
+  readonly ask: <A>(call: RpcCall<A>) => Effect.Effect<A, NodeFault>
   /** How many blocks of `eth_getLogs` it gives at once, as found so far. */
   readonly pageSize: Ref.Ref<PageSize>
 }

@@ -3,7 +3,7 @@ import type { Log, LogFilter } from "./answers.ts"
 import type { Block } from "../domain/Block.ts"
 import { validateBlockTime } from "./believable.ts"
 import { ChainError } from "./ChainClient.ts"
-import type { Fault } from "./classify.ts"
+import type { NodeFault } from "./classify.ts"
 import { isBehind } from "./confirmed.ts"
 import { type Endpoint, type RpcCall, REQUESTS_PER_BATCH } from "./endpoint.ts"
 import { CONCURRENT_CALLS } from "./multicall.ts"
@@ -89,7 +89,7 @@ const readPage = Effect.fnUntraced(function* <A>(
   { ask, pageSize }: Endpoint,
   rest: LogFilter,
   decode: (log: Log) => A
-): Effect.fn.Return<Page<A>, Fault> {
+): Effect.fn.Return<Page<A>, NodeFault> {
   const page = firstBlocks(rest, (yield* Ref.get(pageSize)).blocks)
   const asked = page.toBlock - page.fromBlock + 1n
   const shrink = Ref.update(pageSize, afterRefusal(asked))

@@ -1,6 +1,6 @@
 import { Cause, type Clock, Effect, type Exit, Metric } from "effect"
 import { ChainErrorReason, AfterRpcCall } from "./ChainClient.ts"
-import type { Fault } from "./classify.ts"
+import type { NodeFault } from "./classify.ts"
 
 /** Seconds. A request in time answers within one; `RPC_TIMEOUT` is ten, shared by the URLs. */
 const BOUNDARIES = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
@@ -21,7 +21,7 @@ const retries = Metric.counter("ai_mint_rpc_retries_total", {
 })
 
 /** Every outcome of these hosts is zero from the start: else a scrape would not see its first time as an increase. */
-export const began = (hosts: ReadonlyArray<string>): Effect.Effect<void> =>
+export const rpcBegan = (hosts: ReadonlyArray<string>): Effect.Effect<void> =>
   Effect.gen(function* () {
     yield* Metric.update(retries, 0)
     for (const host of new Set(hosts)) {
@@ -31,7 +31,7 @@ export const began = (hosts: ReadonlyArray<string>): Effect.Effect<void> =>
   })
 
 /** `Interrupted`: the caller had no time left, or the process stops. */
-const outcomeOf = (exit: Exit.Exit<unknown, Fault>): string => {
+const outcomeOf = (exit: Exit.Exit<unknown, NodeFault>): string => {
   if (exit._tag === "Success") return "ok"
   const failed = exit.cause.reasons.find(Cause.isFailReason)
   if (failed !== undefined) return failed.error.reason
@@ -39,9 +39,9 @@ const outcomeOf = (exit: Exit.Exit<unknown, Fault>): string => {
 }
 
 /** Counts and times one call to the endpoint of this host, and runs `AfterRpcCall` behind it. */
-export const measured =
+export const measureCall =
   (host: string) =>
-  <A, R>(asking: Effect.Effect<A, Fault, R>): Effect.Effect<A, Fault, R> =>
+  <A, R>(asking: Effect.Effect<A, NodeFault, R>): Effect.Effect<A, NodeFault, R> =>
     Effect.clockWith((clock: Clock.Clock) => {
       const startNanos = clock.monotonicTimeNanosUnsafe()
       return Effect.onExit(asking, (exit) => {

@@ -17,6 +17,7 @@ import type { Block } from "../domain/Block.ts"
 import { DoubtfulAnswer } from "./answers.ts"
 import { validateBlockTime } from "./believable.ts"
 import { ChainError } from "./ChainClient.ts"
+import { NodeFault } from "./classify.ts"
 import type { RpcCall } from "./endpoint.ts"
 import { secondsToMs } from "./rpcCalls.ts"
 import type { Validate, Rpc } from "./rpc.ts"
@@ -163,7 +164,7 @@ const isIncomplete: Validate<Answers<unknown>> = ({ block, answers }) => {
   const missing = answers.filter((answer) => answer === undefined).length
   if (missing === 0) return undefined
   const detail = `no readable answer to ${missing} of ${answers.length} reads in block ${block.number}`
-  return { reason: "Unreadable", detail }
+  return new NodeFault({ reason: "Unreadable", detail })
 }
 
 /**

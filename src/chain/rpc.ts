@@ -2,12 +2,12 @@ import { Array as Arr, Clock, Duration, Effect, Ref, Result, Schedule } from "ef
 import * as Incidents from "../ops/Incidents.ts"
 import * as Log from "../ops/Log.ts"
 import { ChainError, type ChainErrorReason } from "./ChainClient.ts"
-import type { Fault } from "./classify.ts"
+import { NodeFault } from "./classify.ts"
 import type { Endpoint, RpcCall } from "./endpoint.ts"
-import { countRetry, measured } from "./metrics.ts"
+import { countRetry, measureCall } from "./metrics.ts"
 
 /** Gives the fault of an answer that proves nothing, and `undefined` for a sound one. */
-export type Validate<A> = (answer: A) => Fault | undefined
+export type Validate<A> = (answer: A) => NodeFault | undefined
 
 /** The list of RPC URLs as one node that fails over. */
 export interface Rpc {
@@ -19,7 +19,7 @@ export interface Rpc {
   /** The same where the call depends on the endpoint. `attempt` is given the endpoint's share of the time. */
   readonly askBy: <A>(
     operation: string,
-    attempt: (endpoint: Endpoint) => Effect.Effect<A, Fault>
+    attempt: (endpoint: Endpoint) => Effect.Effect<A, NodeFault>
   ) => Effect.Effect<A, ChainError>
   /**
    * Each endpoint as a list of its own, the preferred one first: for answers of one endpoint that are compared with those
@@ -44,7 +44,7 @@ const FALLBACK_KEPT = Duration.minutes(1)
 export const RETRY = {
   times: 2,
   schedule: Schedule.exponential("250 millis").pipe(Schedule.jittered),
-  while: ({ reason }: Pick<Fault, "reason">) => PASSING.includes(reason)
+  while: ({ reason }: Pick<NodeFault, "reason">) => PASSING.includes(reason)
 }
 
 /** Behind one URL there may be many nodes: the next answer may come from another one. */
@@ -70,7 +70,7 @@ interface Options {
   /** In the order in which they are to be tried. */
   readonly endpoints: Arr.NonEmptyReadonlyArray<Endpoint>
   /** Fails where an endpoint must not be believed. Runs before each call, so it must be cheap once it has passed. */
-  readonly verifyEndpoint: (endpoint: Endpoint) => Effect.Effect<void, Fault>
+  readonly verifyEndpoint: (endpoint: Endpoint) => Effect.Effect<void, NodeFault>
   readonly rpcTimeout: Duration.Duration
 }
 
@@ -79,12 +79,12 @@ export const makeRpc = Effect.fnUntraced(function* (options: Options): Effect.fn
   const { inOrder, keep } = yield* makeOrder(endpoints)
   const share = Duration.divideUnsafe(rpcTimeout, endpoints.length)
 
-  const askOne = <A>(endpoint: Endpoint, attempt: Attempt<A>): Effect.Effect<A, Fault> =>
+  const askOne = <A>(endpoint: Endpoint, attempt: Attempt<A>): Effect.Effect<A, NodeFault> =>
     verifyEndpoint(endpoint).pipe(
       Effect.andThen(attempt(endpoint)),
       withTimeout(share),
-      measured(endpoint.host),
-      Effect.mapError(({ reason, detail }) => ({ reason, detail: `${endpoint.host}: ${detail}` }))
+      measureCall(endpoint.host),
+      Effect.mapError(({ reason, detail }) => new NodeFault({ reason, detail: `${endpoint.host}: ${detail}` }))
     )
 
   /** Once over the list. */
@@ -93,7 +93,7 @@ export const makeRpc = Effect.fnUntraced(function* (options: Options): Effect.fn
     attempt: Attempt<A>
   ): Effect.fn.Return<A, ChainError> {
     const order = yield* inOrder
-    const faults: Array<Fault> = []
+    const faults: Array<NodeFault> = []
     for (const endpoint of order) {
       const answer = yield* Effect.result(askOne(endpoint, attempt))
       if (Result.isSuccess(answer)) {
@@ -118,7 +118,7 @@ export const makeRpc = Effect.fnUntraced(function* (options: Options): Effect.fn
     (effect, operation) =>
       Effect.timeoutOrElse(effect, {
         duration: rpcTimeout,
-        orElse: () => new ChainError({ operation, ...timeoutFault(rpcTimeout) })
+        orElse: () => errorOf(operation, timeoutFault(rpcTimeout))
       }),
     Effect.tapError((error) => (error.reason === "Doubtful" ? raiseDoubtful(error) : Effect.void))
   )
@@ -153,9 +153,9 @@ const makeOrder = Effect.fnUntraced(function* (endpoints: Arr.NonEmptyReadonlyAr
   return { inOrder, keep }
 })
 
-type Attempt<A> = (endpoint: Endpoint) => Effect.Effect<A, Fault>
+type Attempt<A> = (endpoint: Endpoint) => Effect.Effect<A, NodeFault>
 
-const warnOfDoubtful = ({ host }: Endpoint, operation: string, { detail }: Fault): Effect.Effect<void> =>
+const warnOfDoubtful = ({ host }: Endpoint, operation: string, { detail }: NodeFault): Effect.Effect<void> =>
   Log.warnOnce(`doubtful ${host} ${operation}`, `⚠️ A node is not believed, "${operation}": ${detail}`, { host })
 
 /** No endpoint gave a sound answer: nothing is decided, and the work waits. */
@@ -177,11 +177,14 @@ const retried = <A, R>(round: Effect.Effect<A, ChainError, R>): Effect.Effect<A,
     )
   })
 
+const errorOf = (operation: string, { reason, detail }: NodeFault): ChainError =>
+  new ChainError({ reason, operation, detail })
+
 const acceptAll = () => undefined
 
 export const failIf =
   <A>(validate: Validate<A>) =>
-  (answer: A): Effect.Effect<void, Fault> => {
+  (answer: A): Effect.Effect<void, NodeFault> => {
     const fault = validate(answer)
     return fault === undefined ? Effect.void : Effect.fail(fault)
   }
@@ -189,10 +192,8 @@ export const failIf =
 /** Interrupts, and so aborts, what takes longer than `duration` by the Clock. */
 export const withTimeout =
   (duration: Duration.Duration) =>
-  <A, R>(effect: Effect.Effect<A, Fault, R>): Effect.Effect<A, Fault, R> =>
+  <A, R>(effect: Effect.Effect<A, NodeFault, R>): Effect.Effect<A, NodeFault, R> =>
     Effect.timeoutOrElse(effect, { duration, orElse: () => Effect.fail(timeoutFault(duration)) })
 
-const timeoutFault = (duration: Duration.Duration): Fault => ({
-  reason: "Timeout",
-  detail: `no answer within ${Duration.format(duration)}`
-})
+const timeoutFault = (duration: Duration.Duration): NodeFault =>
+  new NodeFault({ reason: "Timeout", detail: `no answer within ${Duration.format(duration)}` })

@@ -9,7 +9,7 @@ import {
   usdcProblem
 } from "../domain/requirements.ts"
 import { ChainError, WrongChain } from "./ChainClient.ts"
-import type { Fault } from "./classify.ts"
+import { NodeFault } from "./classify.ts"
 import type { Endpoint, RpcCall } from "./endpoint.ts"
 import { aggregate, type Answers, MULTICALL3, read } from "./multicall.ts"
 import { blockAt, chainId } from "./rpcCalls.ts"
@@ -70,13 +70,13 @@ export const makeVerifyEndpoint = Effect.fnUntraced(function* (
   answering: ReadonlyArray<Endpoint>
 ) {
   const verified = yield* Ref.make(answering)
-  return Effect.fnUntraced(function* (endpoint: Endpoint): Effect.fn.Return<void, Fault> {
+  return Effect.fnUntraced(function* (endpoint: Endpoint): Effect.fn.Return<void, NodeFault> {
     if ((yield* Ref.get(verified)).includes(endpoint)) return
     const found = yield* endpoint.ask(fingerprint)
     const first = { host: "", chainId: network.chainId, genesis }
     if (chainProblem(network, { host: endpoint.host, ...found }, first) !== undefined) {
       const detail = `it leads to another chain: take it out of ${network.rpcKey}`
-      return yield* Effect.fail({ reason: "Unavailable" as const, detail })
+      return yield* new NodeFault({ reason: "Unavailable", detail })
     }
     yield* Ref.update(verified, (before) => [...before, endpoint])
   })

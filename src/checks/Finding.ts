@@ -2,7 +2,7 @@ import { Effect } from "effect"
 import type { Problem } from "../domain/requirements.ts"
 
 /** How bad it is. `warn`: the executor works, or could. `fail`: it does not start, or cannot do a part of its work. */
-export type Level = "ok" | "warn" | "fail"
+export type FindingLevel = "ok" | "warn" | "fail"
 
 /** The part that is checked. */
 export type Area = "settings" | "sandbox" | "database" | "keys" | "chain" | "mint server" | "executor"
@@ -12,7 +12,7 @@ export interface Finding {
   readonly area: Area
   /** A few words, the same at every run: `migrations`. */
   readonly what: string
-  readonly level: Level
+  readonly level: FindingLevel
   readonly detail: string
   /** What an operator does about it; never there where all is well. */
   readonly remedy?: string
@@ -39,8 +39,8 @@ export const reportOn = (area: Area) => ({
 type MakeFindings = ReturnType<typeof reportOn>
 
 /** The worst level: decides the exit code. */
-export const worst = (findings: ReadonlyArray<Finding>): Level => {
-  const has = (level: Level) => findings.some((finding) => finding.level === level)
+export const worst = (findings: ReadonlyArray<Finding>): FindingLevel => {
+  const has = (level: FindingLevel) => findings.some((finding) => finding.level === level)
   if (has("fail")) return "fail"
   return has("warn") ? "warn" : "ok"
 }

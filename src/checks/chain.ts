@@ -3,7 +3,7 @@ import { FetchHttpClient } from "effect/http"
 import { formatEther } from "viem"
 import { privateKeyToAddress } from "viem/accounts"
 import { getBalance, readContract } from "viem/actions"
-import type { Fault } from "../chain/classify.ts"
+import type { NodeFault } from "../chain/classify.ts"
 import { type Endpoint, makeEndpoint, type RpcCall } from "../chain/endpoint.ts"
 import { askUsdcFields } from "../chain/startChecks.ts"
 import { usdcAbi } from "../chain/usdc.ts"
@@ -86,7 +86,7 @@ const examineUsdc = Effect.fnUntraced(function* (settings: SettingsShape, endpoi
   return (yield* Effect.all(checks, { concurrency: "unbounded" })).flat()
 })
 
-const asError = ({ reason, detail }: Fault) => ({ message: `${reason}, ${detail}` })
+const asError = ({ reason, detail }: NodeFault) => ({ message: `${reason}, ${detail}` })
 
 const checkDomain = Effect.fnUntraced(function* (settings: SettingsShape, endpoint: Endpoint) {
   const { network } = settings

@@ -3,7 +3,7 @@ import type { SettingsShape } from "../config/Settings.ts"
 import * as DotEnv from "../config/dotEnv.ts"
 import { load, network } from "../config/load.ts"
 import { seen } from "../domain/unseen.ts"
-import { httpClient } from "../mint/http.ts"
+import { nodeHttpClient } from "../mint/http.ts"
 import { makeRedact, type Redact } from "../ops/redact.ts"
 import { type Area, broken, type Diagnosis, type Finding, type Findings, reportOn } from "./Finding.ts"
 import { codeFinding, examineChain, unknownChain } from "./chain.ts"
@@ -42,7 +42,7 @@ export const examineWith = Effect.fn("doctor.examine")(function* (asked: Setting
       inTime("executor", examineExecutor(settings), (findings): Findings => findings)
     ],
     { concurrency: "unbounded" }
-  ).pipe(Effect.provide(httpClient))
+  ).pipe(Effect.provide(nodeHttpClient))
   const bound = database.bound
   return [
     ...examineSettings(asked),

@@ -1,6 +1,6 @@
-import { type Diagnosis, type Finding, type Level, worst } from "./Finding.ts"
+import { type Diagnosis, type Finding, type FindingLevel, worst } from "./Finding.ts"
 
-const ICONS: Record<Level, string> = { ok: "✅", warn: "⚠️", fail: "❌" }
+const ICONS: Record<FindingLevel, string> = { ok: "✅", warn: "⚠️", fail: "❌" }
 
 /** What a terminal shows of a line without breaking it. An icon takes two columns. */
 const COLUMNS_MAX = 100
@@ -50,7 +50,7 @@ const pieces = (word: string, columns: number): ReadonlyArray<string> =>
   word.length <= columns ? [word] : [word.slice(0, columns), ...pieces(word.slice(columns), columns)]
 
 const summary = (findings: ReadonlyArray<Finding>): string => {
-  const count = (level: Level) => findings.filter((finding) => finding.level === level).length
+  const count = (level: FindingLevel) => findings.filter((finding) => finding.level === level).length
   const [failed, warned] = [count("fail"), count("warn")]
   const counts = [
     ...(failed === 0 ? [] : [`${failed} thing${failed === 1 ? "" : "s"} to repair`]),

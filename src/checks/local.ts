@@ -1,4 +1,4 @@
-import { Effect, Option, Redacted } from "effect"
+import { Effect, Option, Redacted, Schema } from "effect"
 import type { SettingsShape } from "../config/Settings.ts"
 import { type Findings, reportOn } from "./Finding.ts"
 
@@ -41,10 +41,12 @@ const isWhole = ({ databaseUrl, rpcUrls, serverUrl }: SettingsShape): boolean =>
   Option.isSome(databaseUrl) && rpcUrls.length > 0 && Option.isSome(serverUrl)
 
 /** A lean install has no sandbox: then none runs either. */
+class NoSandbox extends Schema.TaggedError<NoSandbox>()("NoSandbox", {}) {}
+
 const running = (dataDir: string | undefined) =>
   Effect.promise(() => import("../sandbox/sandboxFile.ts")).pipe(
     Effect.flatMap(({ DATA_DIR, findSandbox }) => findSandbox(dataDir ?? DATA_DIR)),
-    Effect.catchDefect(() => Effect.fail("no sandbox" as const))
+    Effect.catchDefect(() => new NoSandbox())
   )
 
 const nothingRuns = ({ databaseUrl, rpcUrls, serverUrl }: SettingsShape) => {

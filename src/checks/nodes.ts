@@ -1,5 +1,5 @@
 import { Clock, Duration, Effect } from "effect"
-import type { Fault } from "../chain/classify.ts"
+import type { NodeFault } from "../chain/classify.ts"
 import type { Endpoint, RpcCall } from "../chain/endpoint.ts"
 import { aggregate } from "../chain/multicall.ts"
 import { blockAt, headNumber, logsOf } from "../chain/rpcCalls.ts"
@@ -26,7 +26,7 @@ const BEHIND_MAX = 5n
 /** One RPC URL, by its host only, and its answers. */
 export interface Node {
   readonly host: string
-  readonly answer: { readonly probe: Probe } | { readonly fault: Fault }
+  readonly answer: { readonly probe: Probe } | { readonly fault: NodeFault }
 }
 
 /** What is compared with: the nodes that lead to the chain of `NETWORK`. */
@@ -120,7 +120,7 @@ const logs: NodeCheck = ({ what, host, probe, network }) =>
         })
       ]
 
-const faultText = ({ reason, detail }: Fault): string => `${reason}, ${detail}`
+const faultText = ({ reason, detail }: NodeFault): string => `${reason}, ${detail}`
 
 /** For one answer of one node: an operator waits. */
 const LIMIT_MAX = Duration.seconds(10)
@@ -137,8 +137,8 @@ export interface Probe extends ChainFingerprint {
   /** Our time when the head was read, less the head's own. Negative where the head is in our future. */
   readonly headAgeMs: number
   /** Why the node does not give what is needed; undefined where it does. */
-  readonly multicallFault: Fault | undefined
-  readonly logsFault: Fault | undefined
+  readonly multicallFault: NodeFault | undefined
+  readonly logsFault: NodeFault | undefined
 }
 
 /** Asks one node, once and without a retry: an operator should see what it does not answer at once. */

@@ -4,7 +4,7 @@ import { Settings } from "../config/Settings.ts"
 import type { SignedAuthorization } from "../domain/Authorization.ts"
 import { isReference, readFollowed, readPaymentAnswerV1 } from "./answerV1.ts"
 import { withoutEcho } from "./echo.ts"
-import { answerOfFailure, httpClient, makeAsk } from "./http.ts"
+import { answerOfFailure, nodeHttpClient, makeAsk } from "./http.ts"
 import { Minter, type MintOrder } from "./Minter.ts"
 import { offerV1 } from "./quoteV1.ts"
 import { makePing } from "./ping.ts"
@@ -64,4 +64,4 @@ const make = Effect.gen(function* () {
  */
 export const layerNoDeps: Layer.Layer<Minter, never, Settings | HttpClient.HttpClient> = Layer.effect(Minter, make)
 
-export const layer: Layer.Layer<Minter, never, Settings> = layerNoDeps.pipe(Layer.provide(httpClient))
+export const layer: Layer.Layer<Minter, never, Settings> = layerNoDeps.pipe(Layer.provide(nodeHttpClient))

@@ -4,10 +4,10 @@ import type { Settings } from "../config/Settings.ts"
 import { didOf, readPaymentAnswer, readQuoteAnswer } from "./answer.ts"
 import { type Header, paymentHeader } from "./challenge.ts"
 import { withoutEcho } from "./echo.ts"
-import { answerOfFailure, httpClient, makeAsk } from "./http.ts"
+import { answerOfFailure, nodeHttpClient, makeAsk } from "./http.ts"
 import { Minter, type MintOrder, NoOffer } from "./Minter.ts"
 import { makePing } from "./ping.ts"
-import { cut } from "./reply.ts"
+import { cutReason } from "./reply.ts"
 import { unclear } from "./messages.ts"
 
 const make = Effect.gen(function* () {
@@ -28,7 +28,11 @@ const make = Effect.gen(function* () {
     quote: Effect.fn("Minter.quote")(function* (order) {
       const reply = yield* post(order).pipe(
         Effect.mapError(({ message, isSent }) => {
-          return new NoOffer({ reason: "Unavailable", message: cut(message), did: isSent ? "unknown" : "nothing" })
+          return new NoOffer({
+            reason: "Unavailable",
+            message: cutReason(message),
+            did: isSent ? "unknown" : "nothing"
+          })
         })
       )
       return yield* Effect.fromResult(readQuoteAnswer(reply)).pipe(
@@ -50,4 +54,4 @@ const make = Effect.gen(function* () {
 /** The mint server over x402: v2, and v1 where the server speaks that. */
 export const layerNoDeps: Layer.Layer<Minter, never, Settings | HttpClient.HttpClient> = Layer.effect(Minter, make)
 
-export const layer: Layer.Layer<Minter, never, Settings> = layerNoDeps.pipe(Layer.provide(httpClient))
+export const layer: Layer.Layer<Minter, never, Settings> = layerNoDeps.pipe(Layer.provide(nodeHttpClient))

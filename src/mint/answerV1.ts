@@ -1,7 +1,7 @@
 import { Result, Schema } from "effect"
 import type { PaymentAnswer } from "./Minter.ts"
 import { foreignWords, ownWords } from "./ownAnswer.ts"
-import { bodyJson, bodyWords, cut, hashesIn, plain, type Reply, classifyStatus } from "./reply.ts"
+import { bodyJson, bodyWords, cutReason, hashesIn, plain, type Reply, classifyStatus } from "./reply.ts"
 import { BROKEN_OFF, answerMessage, redirectNote, unclear } from "./messages.ts"
 
 const anything = Schema.optionalKey(Schema.Unknown)
@@ -83,5 +83,5 @@ export const readFollowed = (reply: Reply, reference: string): string | undefine
   const tx = hashesIn(said.txHash, said.tx_hash, said.paymentTxHash)[0]
   const parts = [state && plain(state), tx && `transaction ${tx}`, refusalText(reply, { error: said.error })]
   const words = parts.filter((part) => part !== undefined && part !== "").join(", ")
-  return words === "" ? undefined : cut(`mint server says of payment ${reference}: ${words}`)
+  return words === "" ? undefined : cutReason(`mint server says of payment ${reference}: ${words}`)
 }

@@ -82,4 +82,4 @@ export const makeAsk = Effect.gen(function* () {
  * 655 MB to its end, and died of it), gives the code of a refused connection, and opens a connection for
  * each request: a payment never goes out on a kept one that the server is about to close.
  */
-export const httpClient = NodeHttpClient.layerNodeHttp
+export const nodeHttpClient = NodeHttpClient.layerNodeHttp

@@ -2,7 +2,7 @@ import { Cause, type Clock, Effect, type Exit, Metric } from "effect"
 import { type Minter, NoOffer } from "./Minter.ts"
 
 /** What a mint server is asked. */
-export type Kind = "quote" | "pay" | "follow"
+export type RequestKind = "quote" | "pay" | "follow"
 
 /** Seconds. A payment is settled on chain before it is answered; `MINT_TIMEOUT` is a minute. */
 const BOUNDARIES = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 60]
@@ -18,14 +18,14 @@ const durations = Metric.histogram("ai_mint_mint_server_duration_seconds", {
 })
 
 /** The outcomes of each kind of request, except a defect or an interruption. */
-const OUTCOMES: Readonly<Record<Kind, ReadonlyArray<string>>> = {
+const OUTCOMES: Readonly<Record<RequestKind, ReadonlyArray<string>>> = {
   quote: ["offer", ...NoOffer.fields.reason.literals],
   pay: ["Accepted", "Refused", "Unclear"],
   follow: ["said", "nothing", "Unavailable"]
 }
 
 /** Each is zero from the start: else a scrape would not see the first refusal as an increase. */
-export const began = (asks: ReadonlyArray<Kind>): Effect.Effect<void> =>
+export const requestsBegan = (asks: ReadonlyArray<RequestKind>): Effect.Effect<void> =>
   Effect.forEach(
     asks.flatMap((kind) => OUTCOMES[kind].map((outcome) => ({ kind, outcome }))),
     (labels) => Metric.update(Metric.withAttributes(requests, labels), 0),
@@ -40,7 +40,7 @@ const outcomeOf = <A>(exit: Exit.Exit<A, NoOffer>, said: (answer: A) => string):
   return Cause.hasInterruptsOnly(exit.cause) ? "Interrupted" : "Defect"
 }
 
-const timed = <A, E extends NoOffer>(kind: Kind, said: (answer: A) => string, asking: Effect.Effect<A, E>) =>
+const timed = <A, E extends NoOffer>(kind: RequestKind, said: (answer: A) => string, asking: Effect.Effect<A, E>) =>
   Effect.clockWith((clock: Clock.Clock) => {
     const startNanos = clock.monotonicTimeNanosUnsafe()
     return Effect.onExit(asking, (exit) => {
@@ -56,7 +56,7 @@ const timed = <A, E extends NoOffer>(kind: Kind, said: (answer: A) => string, as
  * The same minter, with each request counted and timed. `asks` are the kinds of which its protocol asks the server:
  * what it answers itself is no request.
  */
-export const measured = (minter: Minter["Service"], asks: ReadonlyArray<Kind>): Minter["Service"] => {
+export const measureMinter = (minter: Minter["Service"], asks: ReadonlyArray<RequestKind>): Minter["Service"] => {
   const { quote, pay, follow } = minter
   return {
     ...minter,

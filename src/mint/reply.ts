@@ -54,7 +54,7 @@ export const readHeader = (reply: Reply, names: ReadonlyArray<string>, decode: (
 export const REASON_LENGTH_MAX = 200
 
 /** A reason as it is kept: never longer than `REASON_LENGTH_MAX`, and no character cut in two. */
-export const cut = (text: string): string =>
+export const cutReason = (text: string): string =>
   text.length <= REASON_LENGTH_MAX ? text : `${text.slice(0, REASON_LENGTH_MAX - 1).replace(/[\uD800-\uDBFF]$/, "")}…`
 
 /**

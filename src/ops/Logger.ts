@@ -3,7 +3,7 @@ import { Settings, type SettingsShape } from "../config/Settings.ts"
 import { formatCause, framesOf } from "./formatCause.ts"
 import { type Entry, formatOf, type Level } from "./formats.ts"
 import { CurrentKind, CurrentRepeats, type Kind, makeRepeats } from "./Log.ts"
-import { cut, makeToLoggable } from "./toLoggable.ts"
+import { cutText, makeToLoggable } from "./toLoggable.ts"
 import { makeRedact } from "./redact.ts"
 
 /** Where the log goes. */
@@ -31,7 +31,7 @@ const KINDS: Record<Level, Kind> = { DEBUG: "debug", INFO: "info", WARN: "warn",
 const makeRead = (settings: SettingsShape): ((options: Logger.Options<unknown>) => Entry) => {
   const redact = makeRedact(settings)
   const { toLoggable, toFields } = makeToLoggable(redact)
-  const clean = (text: string): string => cut(redact(text))
+  const clean = (text: string): string => cutText(redact(text))
   const word = (part: unknown): string => (typeof part === "string" ? part : JSON.stringify(toLoggable(part)))
 
   const fieldsOf = ({ fiber, date }: Logger.Options<unknown>): Entry["fields"] => {

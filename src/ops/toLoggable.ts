@@ -13,7 +13,7 @@ const CHARS_MAX = 2_000
 const SECRET_NAME = /passw|secret|private_?key|encryption_?key|api_?key|mnemonic/i
 
 /** Cut to what a line bears, and only after redaction: half a secret would no longer be recognised. */
-export const cut = (text: string): string =>
+export const cutText = (text: string): string =>
   text.length <= CHARS_MAX ? text : `${text.slice(0, CHARS_MAX).toWellFormed()}… (${text.length - CHARS_MAX} more)`
 
 /** Fields of a log line, by name. */
@@ -28,7 +28,7 @@ export const makeToLoggable = (
   readonly toLoggable: ToLoggable
   readonly toFields: (values: Readonly<Record<string, unknown>>) => LoggableFields
 } => {
-  const text = (value: string): string => cut(redact(value))
+  const text = (value: string): string => cutText(redact(value))
 
   const list = (values: Iterable<unknown>, within: Path): Loggable => {
     const all = [...values]

@@ -1,13 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import { type Array as Arr, Duration, Effect, Exit, Fiber, Ref } from "effect"
 import { TestClock } from "effect/testing"
-import type { Fault } from "../../src/chain/classify.ts"
+import { NodeFault } from "../../src/chain/classify.ts"
 import type { Endpoint } from "../../src/chain/endpoint.ts"
 import { largest } from "../../src/chain/pageSize.ts"
 import { makeRpc } from "../../src/chain/rpc.ts"
 
 /** An endpoint that answers with its own host's name, or does what the test says: no promise, no socket. */
-const endpoint = (host: string, answer: Effect.Effect<string, Fault> = Effect.succeed(host)) => {
+const endpoint = (host: string, answer: Effect.Effect<string, NodeFault> = Effect.succeed(host)) => {
   const counted = { asked: 0, aborted: 0, answer }
   const ask = Effect.suspend(() => {
     counted.asked++
@@ -15,16 +15,16 @@ const endpoint = (host: string, answer: Effect.Effect<string, Fault> = Effect.su
   })
   return Object.assign(counted, {
     host,
-    ask: () => ask as Effect.Effect<never, Fault>,
+    ask: () => ask as Effect.Effect<never, NodeFault>,
     pageSize: Ref.makeUnsafe(largest)
   }) satisfies Endpoint
 }
 
-const fails = (reason: Fault["reason"], detail = "no luck") => Effect.fail<Fault>({ reason, detail })
+const fails = (reason: NodeFault["reason"], detail = "no luck") => Effect.fail(new NodeFault({ reason, detail }))
 
 const rpcOf = (
   endpoints: Arr.NonEmptyReadonlyArray<Endpoint>,
-  verifyEndpoint: (endpoint: Endpoint) => Effect.Effect<void, Fault> = () => Effect.void
+  verifyEndpoint: (endpoint: Endpoint) => Effect.Effect<void, NodeFault> = () => Effect.void
 ) => makeRpc({ endpoints, verifyEndpoint, rpcTimeout: Duration.seconds(10) })
 
 const question = async () => "not asked: the endpoints here answer by themselves"
@@ -146,7 +146,7 @@ describe("the list of RPC URLs", () => {
     Effect.gen(function* () {
       const rpc = yield* rpcOf([endpoint("behind"), endpoint("in time")])
       const doubt = (host: unknown) =>
-        host === "behind" ? ({ reason: "Lagging", detail: "two blocks behind" } as const) : undefined
+        host === "behind" ? new NodeFault({ reason: "Lagging", detail: "two blocks behind" }) : undefined
       assert.strictEqual(yield* rpc.ask("read", question, doubt), "in time")
     })
   )

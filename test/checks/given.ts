@@ -1,7 +1,7 @@
 import { Duration, Effect, Option, Redacted } from "effect"
 import { base } from "../../src/config/Network.ts"
 import type { SettingsShape } from "../../src/config/Settings.ts"
-import type { Finding, Level } from "../../src/checks/Finding.ts"
+import type { Finding, FindingLevel } from "../../src/checks/Finding.ts"
 import { defaults } from "../support/settings.ts"
 
 /** Settings of an operator of Base about which there is nothing to say. */
@@ -19,7 +19,7 @@ export const sound: SettingsShape = {
 }
 
 /** `what` and level of each finding that is not well, in their order. */
-export const troubles = (findings: ReadonlyArray<Finding>): ReadonlyArray<readonly [string, Level]> =>
+export const troubles = (findings: ReadonlyArray<Finding>): ReadonlyArray<readonly [string, FindingLevel]> =>
   findings.filter(({ level }) => level !== "ok").map(({ what, level }) => [what, level])
 
 /** The findings about one thing, as one text: `level detail → remedy`. */

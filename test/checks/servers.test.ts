@@ -1,14 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Option, Redacted } from "effect"
 import { examineExecutor, examineMintServer } from "../../src/checks/servers.ts"
-import { httpClient } from "../../src/mint/http.ts"
+import { nodeHttpClient } from "../../src/mint/http.ts"
 import { version } from "../../src/ops/process.ts"
 import { settle } from "../chain/fakeNodes.ts"
 import { answers, closesAtOnce, neverAnswers, type Script, scriptedServer } from "../mint/scriptedServer.ts"
 import { about, sound, troubles } from "./given.ts"
 
 describe("what the doctor says about the mint server", () => {
-  const lookAt = (url: string) => examineMintServer(sound, url).pipe(Effect.provide(httpClient))
+  const lookAt = (url: string) => examineMintServer(sound, url).pipe(Effect.provide(nodeHttpClient))
 
   it.live("is that it answers, whatever its front page is, and nothing is ordered", () =>
     Effect.gen(function* () {
@@ -50,7 +50,7 @@ const executor = (told: unknown, health: Script = answers(200)): Script => {
 
 describe("what the doctor says about the executor", () => {
   const lookAt = (url: string, opsHost = "127.0.0.1") =>
-    examineExecutor({ ...sound, opsHost, opsPort: Number(new URL(url).port) }).pipe(Effect.provide(httpClient))
+    examineExecutor({ ...sound, opsHost, opsPort: Number(new URL(url).port) }).pipe(Effect.provide(nodeHttpClient))
 
   it.live("is which version runs, and that it is well", () =>
     Effect.gen(function* () {
@@ -111,7 +111,7 @@ describe("what the doctor says about the executor", () => {
       const look = Effect.fnUntraced(function* (status: number, token: typeof opsToken | Option.None<never>) {
         const { url } = yield* scriptedServer(guarded(status))
         const place = { ...sound, opsToken: token, opsPort: Number(new URL(url).port) }
-        return about(yield* Effect.provide(examineExecutor(place), httpClient), "token")
+        return about(yield* Effect.provide(examineExecutor(place), nodeHttpClient), "token")
       })
       assert.include(yield* look(200, opsToken), "ok OPS_TOKEN is taken")
       assert.match(yield* look(401, opsToken), /^warn the executor does not take .* → .*env -u OPS_TOKEN pm2 start/)
@@ -138,7 +138,7 @@ describe("what the doctor says about the executor", () => {
 
   it.effect("is that it cannot be asked where the system chose its port", () =>
     Effect.gen(function* () {
-      const findings = yield* examineExecutor({ ...sound, opsPort: 0 }).pipe(Effect.provide(httpClient))
+      const findings = yield* examineExecutor({ ...sound, opsPort: 0 }).pipe(Effect.provide(nodeHttpClient))
       assert.include(about(findings, "running"), "ok OPS_PORT=0")
     })
   )

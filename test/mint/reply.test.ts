@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
-import { bodyWords, cut, plain, REASON_LENGTH_MAX, classifyStatus } from "../../src/mint/reply.ts"
+import { bodyWords, cutReason, plain, REASON_LENGTH_MAX, classifyStatus } from "../../src/mint/reply.ts"
 import { base64, payment, reply } from "./fixtures.ts"
 
 describe("what another program says, made fit for a log line and a column", () => {
@@ -9,13 +9,13 @@ describe("what another program says, made fit for a log line and a column", () =
   })
 
   it.prop("stays within its bound and never ends in half a character", [Schema.String], ([text]) => {
-    const kept = cut(plain(`${text} `.repeat(40)))
+    const kept = cutReason(plain(`${text} `.repeat(40)))
     assert.isAtMost(kept.length, REASON_LENGTH_MAX)
     assert.isTrue(kept.isWellFormed())
   })
 
   it("does not cut a character that lies across the bound", () => {
-    assert.strictEqual(cut(`${"a".repeat(REASON_LENGTH_MAX - 2)}🪙🪙`), `${"a".repeat(REASON_LENGTH_MAX - 2)}…`)
+    assert.strictEqual(cutReason(`${"a".repeat(REASON_LENGTH_MAX - 2)}🪙🪙`), `${"a".repeat(REASON_LENGTH_MAX - 2)}…`)
   })
 
   it("turns colours, bells, zero bytes and right-to-left overrides into blanks", () => {

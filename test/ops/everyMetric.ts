@@ -61,9 +61,9 @@ export const everyMetric = Effect.gen(function* () {
   yield* Metrics.outageSeen(true)
   yield* Metrics.outageOver
   yield* Metrics.incidentsNow([])
-  yield* ChainMetrics.measured("node.example")(Effect.void)
+  yield* ChainMetrics.measureCall("node.example")(Effect.void)
   yield* ChainMetrics.countRetry
-  const { quote, pay, follow } = MintMetrics.measured(sullen, ["quote", "pay", "follow"])
+  const { quote, pay, follow } = MintMetrics.measureMinter(sullen, ["quote", "pay", "follow"])
   yield* Effect.ignore(quote(order))
   yield* pay(order, { offers: [], challenge: undefined }, OFFER, payment)
   yield* follow("reference")

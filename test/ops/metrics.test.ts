@@ -3,7 +3,7 @@ import { Duration, Effect, Fiber, Layer, Ref } from "effect"
 import { PrometheusMetrics } from "effect/observability"
 import { TestClock } from "effect/testing"
 import { AfterRpcCall } from "../../src/chain/ChainClient.ts"
-import type { Fault } from "../../src/chain/classify.ts"
+import { NodeFault } from "../../src/chain/classify.ts"
 import { largest } from "../../src/chain/pageSize.ts"
 import { makeRpc } from "../../src/chain/rpc.ts"
 import { usdc } from "../../src/domain/Usdc.ts"
@@ -11,7 +11,7 @@ import { every } from "../../src/executor/loops.ts"
 import { NoOffer, type PaymentAnswer } from "../../src/mint/Minter.ts"
 import * as ChainMetrics from "../../src/chain/metrics.ts"
 import * as MintMetrics from "../../src/mint/metrics.ts"
-import { measured } from "../../src/mint/metrics.ts"
+import { measureMinter } from "../../src/mint/metrics.ts"
 import { showFigures } from "../../src/ops/ledgerGauges.ts"
 import { countEvent } from "../../src/ops/metrics.ts"
 import type { LedgerEvent } from "../../src/ledger/WatchRepo.ts"
@@ -106,10 +106,10 @@ describe("a loop", () => {
 })
 
 describe("an RPC endpoint", () => {
-  const fails = (reason: Fault["reason"]) => Effect.fail<Fault>({ reason, detail: "no luck" })
-  const endpoint = (host: string, answer: Effect.Effect<string, Fault>) => ({
+  const fails = (reason: NodeFault["reason"]) => Effect.fail(new NodeFault({ reason, detail: "no luck" }))
+  const endpoint = (host: string, answer: Effect.Effect<string, NodeFault>) => ({
     host,
-    ask: () => answer as Effect.Effect<never, Fault>,
+    ask: () => answer as Effect.Effect<never, NodeFault>,
     pageSize: Ref.makeUnsafe(largest)
   })
   const rpcOf = (first: ReturnType<typeof endpoint>, second: ReturnType<typeof endpoint>) =>
@@ -199,7 +199,7 @@ describe("the mint server", () => {
         pay: () => Effect.suspend(() => answers.shift() ?? Effect.never),
         follow: (reference: string) => Effect.succeed(reference === "known" ? "on its way" : undefined)
       }
-      const { quote, pay, follow, takesAgain } = measured(minter, ["quote", "pay", "follow"])
+      const { quote, pay, follow, takesAgain } = measureMinter(minter, ["quote", "pay", "follow"])
       assert.isTrue(takesAgain)
       assert.strictEqual(yield* quote(order), quoted)
       assert.strictEqual((yield* Effect.flip(quote(order))).reason, "Unavailable")
@@ -229,7 +229,7 @@ describe("the mint server", () => {
 
   it.effect("is not counted for what its client answers by itself", () =>
     Effect.gen(function* () {
-      const { quote, follow } = measured(sullen, ["pay"])
+      const { quote, follow } = measureMinter(sullen, ["pay"])
       yield* Effect.ignore(quote(order))
       yield* follow("reference")
       assert.deepStrictEqual(yield* scraped, [])
@@ -257,8 +257,8 @@ describe("the process", () => {
 
   it.effect("has what its nodes and its mint server may answer at zero from the start", () =>
     Effect.gen(function* () {
-      yield* ChainMetrics.began(["rpc.example.org", "rpc.example.org"])
-      yield* MintMetrics.began(["quote", "pay"])
+      yield* ChainMetrics.rpcBegan(["rpc.example.org", "rpc.example.org"])
+      yield* MintMetrics.requestsBegan(["quote", "pay"])
       const lines = yield* scraped
       assert.include(lines, 'ai_mint_rpc_requests_total{host="rpc.example.org",outcome="Unavailable"} 0')
       assert.include(lines, "ai_mint_rpc_retries_total 0")
