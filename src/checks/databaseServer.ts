@@ -57,7 +57,7 @@ const Sessions = Schema.Tuple([Schema.Struct({ connections: Schema.Int, machines
 
 /**
  * Executors that are connected, as far as the server can tell: one is at most `CONNECTIONS_MAX` connections from one
- * machine. Two on the same machine look like one.
+ * machine. Two on the same machine count as one.
  */
 export const sessions = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient

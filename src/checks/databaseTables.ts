@@ -17,7 +17,7 @@ export interface Table {
   readonly isZoneless: boolean
 }
 
-/** What is there, read before anything in it is looked at. */
+/** What the database has, read before its contents are checked. */
 export interface Tables {
   /** By name. */
   readonly tables: ReadonlyMap<string, Table>
@@ -25,7 +25,7 @@ export interface Tables {
   readonly migrations: MigrationState
   /** The chain that it belongs to; undefined before its first use. */
   readonly binding: BoundChain | undefined
-  /** The code that USDC was seen to run. */
+  /** The code that the ledger has noted of USDC. */
   readonly usdcCode: string | undefined
 }
 
@@ -80,7 +80,7 @@ export const readTables = Effect.gen(function* () {
       }
     ])
   )
-  // A table that may not be read is told as such, and must not keep the rest from being told.
+  // A table without the right to read it is a finding of its own, and must not hide the others.
   const isReadable = (name: string) => tables.get(name)?.canSelect === true
   const isHidden = tables.has("ai_agent_migrations") && !isReadable("ai_agent_migrations")
   return {
@@ -94,7 +94,7 @@ export const readTables = Effect.gen(function* () {
 
 const report = reportOn("database")
 
-/** Whose tables they are, how far they are, and whether they may be written. Pure. */
+/** Which program made the tables, which migrations they have, and whether they may be written. Pure. */
 export const shapeFindings = (found: Tables): ReadonlyArray<Finding> => [
   origin(found),
   migrations(found),

@@ -14,7 +14,7 @@ const FUTURE_MS = 60_000
 /** How much longer than `PAYMENT_TIMEOUT` orders may have lived that were cancelled for it: zones differ by this at least. */
 const LATE_MS = 15 * 60_000
 
-/** As many cancelled orders in a row are no accident of one restart. */
+/** So many cancelled orders in a row are not the effect of one restart. */
 const CANCELLED_ROWS = 3
 
 const ZONE_REMEDY =
@@ -24,7 +24,7 @@ const Zones = Schema.Tuple([Schema.Struct({ zone: Schema.NullOr(Schema.String) }
 const Newest = Schema.Tuple([Schema.Struct({ age_ms: Schema.NullOr(Schema.Number) })])
 const Lives = Schema.Array(Schema.Struct({ life_ms: Schema.NullOr(Schema.Number) }))
 
-/** In which zone the times of orders are read, and whether what comes of it makes sense. */
+/** The zone in which the times of orders are read, and whether the results make sense. */
 export const times = Effect.fnUntraced(function* (settings: SettingsShape, { tables }: Tables) {
   const sql = yield* SqlClient.SqlClient
   const column = yield* detect(sql, settings.databaseTimezone)
@@ -70,7 +70,7 @@ const newest = (ageMs: number | null): Finding => {
   return report.warn({ what, detail, remedy: ZONE_REMEDY })
 }
 
-/** An order that is read as hours old is cancelled at the first look: it seems to have lived for those hours. */
+/** An order that is read as hours old is cancelled at the first sweep: it seems to have lived for those hours. */
 const cancelledAtBirth = (
   { paymentTimeout }: SettingsShape,
   livesMs: ReadonlyArray<number>

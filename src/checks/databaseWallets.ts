@@ -8,7 +8,7 @@ import { reportOn } from "./Finding.ts"
 
 const report = reportOn("database")
 
-/** More than these are not read at three in the morning. */
+/** More than these are not worth a longer line. */
 const SHOWN_MAX = 3
 
 const Twins = Schema.Array(
@@ -48,7 +48,7 @@ export const twins = Effect.gen(function* () {
   return [report.warn({ what: "twin wallets", detail, remedy })]
 })
 
-/** Rows of `ai_agent_wallets` that say something else than when they were first seen. Needs the tables of ours. */
+/** Rows of `ai_agent_wallets` that changed since they were first seen. Needs our own tables. */
 export const changedWallets = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
   const raw = yield* sql`

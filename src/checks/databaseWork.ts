@@ -33,13 +33,13 @@ const readWork = Effect.gen(function* () {
   return found
 })
 
-/** Due is what the ledger would give to an executor, and since when. */
+/** Since when the oldest work is due that the ledger would give to an executor. */
 const readDue = Effect.fnUntraced(function* (settings: SettingsShape, nowMs: number) {
   const sql = yield* SqlClient.SqlClient
   return yield* oldestDueMs({ sql, time: yield* detect(sql, settings.databaseTimezone) }, nowMs)
 })
 
-/** What waits: for the executor, and for a person. Needs the tables of ours. */
+/** What waits for the executor or for a person. Needs our own tables. */
 export const work = Effect.fnUntraced(function* (settings: SettingsShape) {
   const nowMs = yield* Clock.currentTimeMillis
   const found = yield* readWork
@@ -75,7 +75,7 @@ const stopped = (count: number): ReadonlyArray<Finding> => {
   return [report.warn({ what: "stopped wallets", detail, remedy })]
 }
 
-/** More than these are not read at three in the morning. */
+/** More than these are not worth a longer line. */
 const PAUSES_MAX = 5
 
 const paused = (pauses: ReadonlyArray<string>): ReadonlyArray<Finding> => {

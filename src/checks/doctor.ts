@@ -13,12 +13,12 @@ import { complete, embeddedDatabase } from "./local.ts"
 import { examineExecutor, examineMintServer } from "./servers.ts"
 import { badSettings, examineSettings, overriddenSettings } from "./settings.ts"
 
-/** For all looks of one area, one after another. Each has a shorter limit of its own: at most 10 s. */
+/** For all checks of one area, one after another. Each has a shorter limit of its own: at most 10 s. */
 const AREA_LIMIT = Duration.seconds(90)
 
 /**
- * Looks at everything that the executor needs, whether or not one runs. Changes nothing and pays nothing. Never fails:
- * what cannot be looked at is a finding. Reads the environment and `.env` itself, as bad settings are what it is for.
+ * Checks everything that the executor needs, whether or not one runs. Changes nothing and pays nothing. Never fails:
+ * a check that cannot be made is a finding. Reads the environment and `.env` itself, as bad settings are what it is for.
  */
 export const examine: Effect.Effect<Diagnosis, never, FileSystem.FileSystem> = Effect.gen(function* () {
   const loaded = yield* Effect.result(
@@ -31,7 +31,7 @@ export const examine: Effect.Effect<Diagnosis, never, FileSystem.FileSystem> = E
   return { command: "doctor", findings } satisfies Diagnosis
 })
 
-/** All areas at once, told in a fixed order and without the secrets of these settings. */
+/** All areas at once, reported in a fixed order and without the secrets of these settings. */
 export const examineWith = Effect.fn("doctor.examine")(function* (asked: SettingsShape) {
   const { settings, findings: sandbox } = yield* complete(asked)
   const [database, chain, mintServer, executor] = yield* Effect.all(
@@ -70,7 +70,7 @@ const mintServerOf = (settings: SettingsShape) =>
     onSome: (url) => examineMintServer(settings, url)
   })
 
-/** An area that does not come to an end, or breaks, is a finding too: the others are told all the same. */
+/** An area that does not end in time, or breaks, is a finding too: the others are reported all the same. */
 const inTime = <A, R>(area: Area, exam: Effect.Effect<A, never, R>, orElse: (findings: Findings) => A) => {
   const report = reportOn(area)
   const late = report.fail({
@@ -85,11 +85,11 @@ const inTime = <A, R>(area: Area, exam: Effect.Effect<A, never, R>, orElse: (fin
 }
 
 /**
- * The second line of defence: no finding is made of a secret, but what others say may hold one; or what would move the
- * cursor of a terminal.
+ * The second line of defence: no finding is made of a secret, but texts of other programs may hold one, or control
+ * characters for a terminal.
  */
 const fitToShow = (redact: Redact) => {
-  const text = (said: string): string => seen(redact(said))
+  const text = (raw: string): string => seen(redact(raw))
   return (finding: Finding): Finding => ({
     ...finding,
     detail: text(finding.detail),

@@ -2,11 +2,11 @@ import { type Diagnosis, type Finding, type FindingLevel, worst } from "./Findin
 
 const ICONS: Record<FindingLevel, string> = { ok: "✅", warn: "⚠️", fail: "❌" }
 
-/** What a terminal shows of a line without breaking it. An icon takes two columns. */
+/** The width of a line in a terminal. An icon takes two columns. */
 const COLUMNS_MAX = 100
 const ICON_COLUMNS = 2
 
-/** The longest area, and room for what was looked at. */
+/** The longest area, and room for the name of the check. */
 const AREA_COLUMNS = 11
 const WHAT_COLUMNS = 15
 

@@ -4,7 +4,7 @@ import { type Findings, reportOn } from "./Finding.ts"
 
 const report = reportOn("sandbox")
 
-/** Settings with what a running sandbox brings to them, and what is to be said about it. */
+/** Settings with what a running sandbox adds to them, and the findings about it. */
 export interface Completed {
   readonly settings: SettingsShape
   readonly findings: Findings
@@ -62,7 +62,7 @@ const nothingRuns = ({ databaseUrl, rpcUrls, serverUrl }: SettingsShape) => {
   })
 }
 
-/** The database lives in the sandbox's process, and nobody else can look into it. */
+/** The database lives in the sandbox's process: no other process can read it. */
 export const embeddedDatabase = reportOn("database").ok({
   what: "connects",
   detail: "it belongs to the running sandbox, which brings it up to date at its start"

@@ -8,13 +8,13 @@ import { bounded } from "../ledger/sql/failure.ts"
 /** The report of `ai-mint migrate`. */
 export interface MigrationReport {
   readonly command: "migrate"
-  /** What the database had been through before. */
+  /** Migrations that were applied before. */
   readonly applied: ReadonlyArray<string>
-  /** What it lacked. */
+  /** Migrations that were missing. */
   readonly pending: ReadonlyArray<string>
-  /** What it has and this program does not know: a newer one has been at it, and an older one must not run on it. */
+  /** Migrations that this program does not know: a newer one applied them, and an older one must not run on it. */
   readonly unknown: ReadonlyArray<string>
-  /** Whether the pending ones have been applied now. */
+  /** Whether the pending ones were applied now. */
   readonly did: boolean
 }
 
@@ -29,7 +29,7 @@ export class NoDatabase extends Schema.TaggedError<NoDatabase>()("NoDatabase", {
   }
 }
 
-/** Brings the database of `DATABASE_URL` up to date, or only tells what that would do. Needs no chain. */
+/** Brings the database of `DATABASE_URL` up to date, or only reports what that would do. Needs no chain. */
 export const migrateDatabase = Effect.fn("doctor.migrate")(function* (options: { readonly dryRun: boolean }) {
   const settings = yield* Settings
   if (Option.isNone(settings.databaseUrl)) return yield* new NoDatabase()
@@ -43,7 +43,7 @@ const connection = layerAs({ applicationName: "ai-mint-migrate", connectionsMax:
 
 /**
  * The same in a database that is given. `pending` is what was seen a moment before: where another program migrates at
- * that moment, it has done what is told here as done.
+ * that moment, it may have done what is reported here.
  */
 export const migrateHere = Effect.fnUntraced(function* ({ dryRun }: { readonly dryRun: boolean }) {
   const before = yield* pendingMigrations

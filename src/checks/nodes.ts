@@ -125,7 +125,7 @@ const faultText = ({ reason, detail }: NodeFault): string => `${reason}, ${detai
 /** For one answer of one node: an operator waits. */
 const LIMIT_MAX = Duration.seconds(10)
 
-/** The executor looks for deposits and payments in ranges of this size and more. */
+/** The executor searches for deposits and payments in ranges of this size and more. */
 const LOG_BLOCKS = 1_000n
 
 /** What one node answers to the calls that the executor depends on. */

@@ -82,16 +82,16 @@ const reachableAt = (opsHost: string): string => {
 }
 
 const ask = Effect.fnUntraced(function* (settings: SettingsShape, url: string) {
-  const [told, health] = yield* Effect.all(
+  const [version, health] = yield* Effect.all(
     [Effect.result(get(`${url}/version`, EXECUTOR_LIMIT)), Effect.option(get(`${url}/healthz`, EXECUTOR_LIMIT))],
     { concurrency: "unbounded" }
   )
-  if (Result.isSuccess(told)) {
-    const running = runs(settings, url, told.success)
+  if (Result.isSuccess(version)) {
+    const running = runs(settings, url, version.success)
     const token = running.level === "ok" ? yield* checkToken(settings, url) : []
     return [running, ...healthOf(health), ...token]
   }
-  const detail = `none answers at ${url} (${told.failure.message})`
+  const detail = `none answers at ${url} (${version.failure.message})`
   return [
     executor.warn({ what: "running", detail, remedy: "Start it: pm2 start ecosystem.config.cjs (or npm start)." })
   ]

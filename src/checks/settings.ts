@@ -6,12 +6,12 @@ import { type Finding, reportOn } from "./Finding.ts"
 
 const report = reportOn("settings")
 
-/** `kill_timeout` in `ecosystem.config.cjs`: after that pm2 sends SIGKILL, whatever is in flight. */
+/** `kill_timeout` in `ecosystem.config.cjs`: after that pm2 sends SIGKILL, even while a payment is in flight. */
 const KILL_TIMEOUT = Duration.seconds(45)
 
 const ENV_EXAMPLE = "Set it in the environment or in .env; .env.example describes every key."
 
-/** Settings that do not let the executor start, a line each, and what is not looked at for that reason. */
+/** Settings that do not let the executor start, one finding each, and the checks that they make impossible. */
 export const badSettings = (problems: ReadonlyArray<string>): ReadonlyArray<Finding> => [
   ...problems.map((problem) => report.fail({ what: "problem", detail: problem, remedy: ENV_EXAMPLE })),
   report.warn({
@@ -33,17 +33,17 @@ export const overriddenSettings = (keys: ReadonlyArray<string>): ReadonlyArray<F
         })
       ]
 
-/** Settings that are sound one by one, and may still not be what the operator wants. */
+/** Settings that are valid one by one, but perhaps not what the operator wants. */
 export const examineSettings = (settings: SettingsShape): ReadonlyArray<Finding> => {
   const { network } = settings
   const deployed = network.hasSandbox ? [] : [endpointCount, publicEndpoint, refunds]
-  const found = [...deployed, unprotected, window, drain, certificate].flatMap((look) => look(settings))
+  const found = [...deployed, unprotected, window, drain, certificate].flatMap((check) => check(settings))
   return [report.ok({ what: "network", detail: `${network.name} (chain ${network.chainId})` }), ...found]
 }
 
-type Look = (settings: SettingsShape) => ReadonlyArray<Finding>
+type SettingsCheck = (settings: SettingsShape) => ReadonlyArray<Finding>
 
-const endpointCount: Look = ({ network, rpcUrls }) =>
+const endpointCount: SettingsCheck = ({ network, rpcUrls }) =>
   rpcUrls.length !== 1
     ? []
     : [
@@ -54,14 +54,14 @@ const endpointCount: Look = ({ network, rpcUrls }) =>
         })
       ]
 
-const publicEndpoint: Look = ({ network, rpcUrls }) => {
+const publicEndpoint: SettingsCheck = ({ network, rpcUrls }) => {
   const host = hostOf(network.publicRpcUrl ?? "")
   if (!rpcUrls.some((url) => hostOf(Redacted.value(url)) === host)) return []
   const detail = `${host} is for everybody: it limits requests, and may refuse them when they are needed`
   return [report.warn({ what: "public RPC", detail, remedy: `Set ${network.rpcKey} to nodes of a provider.` })]
 }
 
-const refunds: Look = ({ aiAgentPrivateKey }) =>
+const refunds: SettingsCheck = ({ aiAgentPrivateKey }) =>
   Option.isSome(aiAgentPrivateKey)
     ? []
     : [
@@ -75,7 +75,7 @@ const refunds: Look = ({ aiAgentPrivateKey }) =>
 /** The names and addresses that only this machine can reach (RFC 6890). */
 const isLoopback = (host: string): boolean => host === "localhost" || host === "::1" || /^127\.[0-9.]+$/.test(host)
 
-const unprotected: Look = ({ opsHost, opsToken }) =>
+const unprotected: SettingsCheck = ({ opsHost, opsToken }) =>
   isLoopback(opsHost) || Option.isSome(opsToken)
     ? []
     : [
@@ -86,7 +86,7 @@ const unprotected: Look = ({ opsHost, opsToken }) =>
         })
       ]
 
-const window: Look = ({ authorizationWindow, mintTimeout }) =>
+const window: SettingsCheck = ({ authorizationWindow, mintTimeout }) =>
   Duration.isGreaterThanOrEqualTo(authorizationWindow, mintTimeout)
     ? []
     : [
@@ -97,7 +97,7 @@ const window: Look = ({ authorizationWindow, mintTimeout }) =>
         })
       ]
 
-const drain: Look = ({ drainTimeout }) =>
+const drain: SettingsCheck = ({ drainTimeout }) =>
   Duration.isLessThan(drainTimeout, KILL_TIMEOUT)
     ? []
     : [
@@ -108,7 +108,7 @@ const drain: Look = ({ drainTimeout }) =>
         })
       ]
 
-const certificate: Look = ({ production, databaseSslVerify }) =>
+const certificate: SettingsCheck = ({ production, databaseSslVerify }) =>
   !production || databaseSslVerify
     ? []
     : [

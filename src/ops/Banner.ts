@@ -11,7 +11,7 @@ const BOX_COLUMNS = 58
 /** An icon takes two columns, and no other character of the title more than one. */
 const columnsOf = (title: string): number => [...title].length + [...title.matchAll(/\p{Emoji_Presentation}/gu)].length
 
-/** As v1.1's operators know it. */
+/** As in v1.1. */
 const box = (title: string): ReadonlyArray<string> => {
   const room = Math.max(BOX_COLUMNS, columnsOf(title) + 2)
   const left = Math.floor((room - columnsOf(title)) / 2)
@@ -29,7 +29,7 @@ const account = (settings: SettingsShape): string =>
     onSome: (key) => privateKeyToAddress(Redacted.value(key))
   })
 
-/** What an operator reads first: with which money, on which chain, through whom, and how fast. Holds no secret. */
+/** The first lines of the log: accounts, chain, endpoints and intervals. Holds no secret. */
 export const bannerLines = (settings: SettingsShape, build: { readonly version: string }): ReadonlyArray<string> => {
   const sandbox = "the sandbox's own"
   const endpoints = settings.rpcUrls.map((url, index) => `   ${index + 1}. ${hostOf(Redacted.value(url))}`)

@@ -50,7 +50,7 @@ const write =
 
 const always = write("startup", "Info")
 
-/** Shown whatever the level is, even at SILENT: what was started, with what, and how it ended. */
+/** Shown at every level, even at SILENT: what was started, with what, and how it ended. */
 export const startup = (message: Message, fields?: Fields): Effect.Effect<void> =>
   Effect.provideService(always(message, fields), References.MinimumLogLevel, "All")
 
@@ -61,7 +61,7 @@ export const mint = write("mint", "Info", "🪙")
 export const warn = write("warn", "Warn")
 export const error = write("error", "Error")
 
-/** How often the same warning may come: a condition that lasts for hours stays in sight and does not fill a disk. */
+/** How often the same warning may be logged: a condition that lasts for hours stays visible and does not fill a disk. */
 const REPEAT_EVERY = "1 minute"
 
 /** More different warnings than this in a minute have one large cause, which operators see by then. */
@@ -74,13 +74,13 @@ export const CurrentRepeats = Context.Reference<Throttle>("ai-mint-executor/ops/
 
 export const makeRepeats = makeThrottle({ every: REPEAT_EVERY, capacity: REPEATED_MAX })
 
-/** A warning about something that is met again at every tick: at most once a minute for each `key`. */
+/** A warning about a condition that comes again at every tick: at most once a minute for each `key`. */
 export const warnOnce = Effect.fnUntraced(function* (key: string, message: Message, fields?: Fields) {
   const mayRepeat = yield* CurrentRepeats
   if (yield* mayRepeat(key)) yield* warn(message, fields)
 })
 
-/** The same for what an operator has to act on. */
+/** The same for a condition that an operator has to act on. */
 export const errorOnce = Effect.fnUntraced(function* (key: string, message: Message, fields?: Fields) {
   const mayRepeat = yield* CurrentRepeats
   if (yield* mayRepeat(key)) yield* error(message, fields)

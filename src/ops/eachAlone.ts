@@ -4,10 +4,10 @@ import { LedgerError } from "../ledger/TaskRepo.ts"
 import * as Incidents from "./Incidents.ts"
 import * as Log from "./Log.ts"
 
-/** So many rows are found out in one go. Where none of the others can be written either, the ledger refuses everything. */
+/** So many refused rows are isolated at a time. Where none of the others can be written either, the ledger refuses all. */
 const REFUSED_MAX = 20
 
-/** So many of those that were refused before are tried again in one go, those first that were not for longest. */
+/** So many rows that were refused before are tried again at a time, those first whose last try is the oldest. */
 const AGAIN_MAX = 20
 
 interface Row {
@@ -18,8 +18,8 @@ type Write<A, R> = (rows: ReadonlyArray<A>) => Effect.Effect<ReadonlyArray<TaskI
 
 /**
  * Writes many rows in one statement. Where the ledger refuses it, each half is tried alone, down to the row that cannot
- * be written: that one stops itself, an operator is told, and the others go on. From then on it is tried by itself, so
- * that it costs the others nothing. Any other failure is everybody's.
+ * be written: that row waits, an incident reports it, and the others go on. From then on it is tried alone, so
+ * that it costs the others nothing. Any other failure fails all.
  */
 export const eachAlone = Effect.fnUntraced(function* <A extends Row, R>(rows: ReadonlyArray<A>, write: Write<A, R>) {
   if (rows.length === 0) return []
@@ -33,7 +33,7 @@ export const eachAlone = Effect.fnUntraced(function* <A extends Row, R>(rows: Re
   return written
 })
 
-/** Rows that nothing is known against, and of the others those whose turn it is. */
+/** Rows that were not refused before, and of the others those whose turn it is. */
 const sorted = Effect.fnUntraced(function* <A extends Row>(rows: ReadonlyArray<A>) {
   const lastRaisedMs = yield* Incidents.lastRaised
   const raised = rows.map(({ taskId }) => lastRaisedMs(keyOf(taskId)))
@@ -58,7 +58,7 @@ const inHalves = Effect.fnUntraced(function* <A extends Row, R>(rows: ReadonlyAr
   const apart = Effect.fnUntraced(function* (some: ReadonlyArray<A>, error: LedgerError) {
     const [only, ...others] = some
     if (only !== undefined && others.length === 0) {
-      yield* tell(only.taskId, error)
+      yield* report(only.taskId, error)
       if (++refused === REFUSED_MAX && written.length === 0) return yield* error
       return
     }
@@ -72,19 +72,19 @@ const inHalves = Effect.fnUntraced(function* <A extends Row, R>(rows: ReadonlyAr
 
 /**
  * Does something for one order. Where the ledger refuses to write a row of it, or another program holds one, that order
- * alone waits, an operator is told, and `instead` is done, which writes only what is ours.
+ * alone waits, an incident reports it, and `instead` runs, which writes only our own tables.
  */
 export const alone = <A, E, R, B, E2, R2>(
   taskId: TaskId,
   work: Effect.Effect<A, E | LedgerError, R>,
   instead: (error: LedgerError) => Effect.Effect<B, E2, R2>
 ): Effect.Effect<A | B, E | LedgerError | E2, R | R2> =>
-  Effect.catchIf(work, isRefused, (error) => Effect.andThen(tell(taskId, error), instead(error)))
+  Effect.catchIf(work, isRefused, (error) => Effect.andThen(report(taskId, error), instead(error)))
 
 const keyOf = (taskId: TaskId): string => `unwritable:${taskId}`
 
-/** Of a lock only the log tells: most of them are gone in a moment. */
-const tell = Effect.fnUntraced(function* (taskId: TaskId, error: LedgerError) {
+/** A lock is only logged: most of them end in a moment. */
+const report = Effect.fnUntraced(function* (taskId: TaskId, error: LedgerError) {
   const words = `Task ${shortId(taskId)} cannot be written, and waits until it can: ${error.message}`
   yield* Log.warnOnce(keyOf(taskId), `⚠️ ${words}`, { task: taskId })
   if (isRefusal(error)) yield* Incidents.raise(keyOf(taskId), words)

@@ -6,7 +6,7 @@ import type { Loggable, LoggableFields } from "./toLoggable.ts"
 
 export type Level = "DEBUG" | "INFO" | "WARN" | "ERROR"
 
-/** A record with nothing secret left in it; its texts may still hold anything else that a stranger wrote. */
+/** A record without secrets; its texts may still hold control characters of other programs. */
 export interface Entry {
   readonly date: Date
   readonly level: Level
@@ -16,7 +16,7 @@ export interface Entry {
   readonly fields: LoggableFields
   /** What went wrong, on one line. */
   readonly cause: string | undefined
-  /** Where a defect came from. Empty where nothing broke that was thought to be unbreakable. */
+  /** Where a defect came from; empty where there is none. */
   readonly stack: ReadonlyArray<string>
 }
 
@@ -29,14 +29,14 @@ const SHORT: Record<string, string> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" }
 export const visible = (text: string): string =>
   text.replace(UNSEEN, (char) => SHORT[char] ?? `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`)
 
-/** The lines of an entry with its cause behind the last one, as it says why the block ended so. */
+/** The lines of an entry with its cause behind the last one, as it explains how the block ended. */
 const withCause = (entry: Entry, cause: string | undefined): ReadonlyArray<string> =>
   entry.lines.map((line, index) => {
     const isLast = index === entry.lines.length - 1
     return visible(isLast && cause !== undefined ? `${line}${line === "" ? "" : ": "}${cause}` : line)
   })
 
-/** The format of v1.1, to the letter. A defect also names the place that broke: there is no stack to look it up in. */
+/** The format of v1.1, to the letter. A defect also names its place, as this format has no stack. */
 const text: Format = (entry) => {
   const [place] = entry.stack
   const cause = place === undefined ? entry.cause : `${entry.cause} (${place})`
@@ -61,7 +61,7 @@ const pretty =
     return [...lines, ...entry.stack.map((frame) => paint("dim", `    ${visible(frame)}`))]
   }
 
-/** Names that the line itself needs; a field of such a name steps aside. */
+/** Names that the line itself needs; a field of such a name gets an underscore. */
 const RESERVED = new Set(["ts", "level", "kind", "message", "cause", "stack"])
 
 const structured = (entry: Entry, message: string): LoggableFields => {

@@ -6,13 +6,13 @@ import { httpClient } from "./fetch.ts"
 import { makeRedact } from "./redact.ts"
 import { version } from "./process.ts"
 
-/** How often what has ended is sent. */
+/** How often ended spans are sent. */
 const EXPORT_INTERVAL = "5 seconds"
 
-/** How long a stop waits for the last spans: they are not worth holding up a deploy. */
+/** How long a stop waits for the last spans: a deploy must not wait for them. */
 const SHUTDOWN_TIMEOUT = "2 seconds"
 
-/** A collector that takes the connection and never answers must not make batches pile up. */
+/** A collector that never answers must not make batches pile up. */
 const EXPORT_TIMEOUT = "5 seconds"
 
 const limited = (http: HttpClient.HttpClient): HttpClient.HttpClient =>
