@@ -40,6 +40,9 @@ export type AuthorizationOutcome =
   /** The state says spent and no log says how: the node has not the logs. Proves nothing. */
   | { readonly _tag: "Unexplained" }
 
+/** A nonce that was used, and the transfer that used it. */
+export type UsedNonce = Extract<AuthorizationOutcome, { readonly _tag: "Used" }>
+
 /** The signed fields, written before the first byte leaves: with them the same signature can be made again. */
 export interface SignedWindow {
   readonly amount: Usdc

@@ -1,5 +1,5 @@
 import type { Address, Bytes32 } from "./Address.ts"
-import type { AuthorizationOutcome, SignedWindow, TransferState } from "./Authorization.ts"
+import type { AuthorizationOutcome, SignedWindow, TransferState, UsedNonce } from "./Authorization.ts"
 import { type Batch, type BatchStatus, isInFlight } from "./Batch.ts"
 import type { Block } from "./Block.ts"
 import type { Refund, RefundStatus } from "./Refund.ts"
@@ -216,9 +216,7 @@ export const recheck = <T extends Transfer>(
  */
 export const seenMinted = (batch: Batch): Batch => ({ ...batch, claims: CLAIMS_MAX })
 
-type Used = Extract<AuthorizationOutcome, { readonly _tag: "Used" }>
-
-const paidBy = ({ tx, block, value }: Used) => ({ paymentTx: tx, paymentBlock: block, paidAmount: value })
+const paidBy = ({ tx, block, value }: UsedNonce) => ({ paymentTx: tx, paymentBlock: block, paidAmount: value })
 
 const UNPAID = { paymentTx: undefined, paymentBlock: undefined, paidAmount: undefined }
 
@@ -228,7 +226,7 @@ const DONE = { nextActionAtMs: undefined, reason: undefined }
  * `AuthorizationUsed` with the matching `Transfer`. The transaction comes from the log, not from the server. A payment
  * that was mined again after a reorganisation may find its mints there already.
  */
-export const confirm = <T extends Transfer>(transfer: T, used: Used, nowMs: number): T => {
+export const confirm = <T extends Transfer>(transfer: T, used: UsedNonce, nowMs: number): T => {
   if (!isBatch(transfer)) return step(transfer, nowMs, { status: "paid", ...DONE, ...paidBy(used) })
   return step(transfer, nowMs, {
     ...paidBy(used),
@@ -322,7 +320,7 @@ export const deliver = (batch: Batch, count: number, nowMs: number): Batch => {
 }
 
 /** A person has to decide. Where the nonce was spent on another transfer, that money is gone. */
-export const hold = <T extends Transfer>(transfer: T, reason: string, nowMs: number, spent?: Used): T =>
+export const hold = <T extends Transfer>(transfer: T, reason: string, nowMs: number, spent?: UsedNonce): T =>
   step(transfer, nowMs, { status: "held", nextActionAtMs: undefined, reason, ...(spent && paidBy(spent)) })
 
 const heldWithMoney = (reason: string) =>

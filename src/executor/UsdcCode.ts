@@ -14,6 +14,6 @@ export class UsdcCode extends Context.Service<
     /** The same for a start or a sweep, which goes on where no node answers: the next one tries again. */
     readonly lookIfPossible: Effect.Effect<void>
     /** Why nothing may be signed now, or `undefined` where the code is the one that is noted. */
-    readonly doubt: Effect.Effect<string | undefined>
+    readonly reasonToWait: Effect.Effect<string | undefined>
   }
 >()("ai-mint-executor/executor/UsdcCode") {}

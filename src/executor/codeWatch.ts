@@ -59,7 +59,7 @@ const make = Effect.gen(function* () {
     Log.warnOnce(KEY, `⚠️ The code of USDC is not known: ${message}`)
   )
 
-  const doubt = Effect.gen(function* () {
+  const reasonToWait = Effect.gen(function* () {
     const before = yield* Ref.get(known)
     if (!before.isSame && before.suspect === undefined) yield* lookIfPossible
     const { isSame, suspect } = yield* Ref.get(known)
@@ -68,7 +68,7 @@ const make = Effect.gen(function* () {
     return `a node says that USDC runs other code (${suspect.code}), and nobody else has said so yet`
   })
 
-  return UsdcCode.of({ look, lookIfPossible, doubt })
+  return UsdcCode.of({ look, lookIfPossible, reasonToWait })
 })
 
 const logChange = (before: string, code: string) =>

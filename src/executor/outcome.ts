@@ -2,7 +2,7 @@ import { Clock, Duration, Effect, Result } from "effect"
 import { ChainClient } from "../chain/ChainClient.ts"
 import { Settings } from "../config/Settings.ts"
 import type { Address } from "../domain/Address.ts"
-import type { AuthorizationOutcome } from "../domain/Authorization.ts"
+import type { UsedNonce } from "../domain/Authorization.ts"
 import type { Batch } from "../domain/Batch.ts"
 import { hold } from "../domain/transferTransitions.ts"
 import { counted } from "../domain/counted.ts"
@@ -181,11 +181,7 @@ export const refuseTask = Effect.fnUntraced(function* (task: Task, reason: strin
 })
 
 /** Stops the batch and its task for a person: what happened must not happen, and no rule decides it. */
-export const holdBatch = Effect.fnUntraced(function* (
-  batch: Batch,
-  what: string,
-  spent?: Extract<AuthorizationOutcome, { readonly _tag: "Used" }>
-) {
+export const holdBatch = Effect.fnUntraced(function* (batch: Batch, what: string, spent?: UsedNonce) {
   const repo = yield* TaskRepo
   const nowMs = yield* Clock.currentTimeMillis
   const reason = `batch ${batch.number}: ${what}`

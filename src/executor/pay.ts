@@ -70,8 +70,8 @@ interface Planned {
 
 const beginPayment = Effect.fnUntraced(function* (planned: Planned, confirmed: Block) {
   const { work, task, batch, state } = planned
-  const codeDoubt = yield* (yield* UsdcCode).doubt
-  if (codeDoubt !== undefined) return yield* pauseForOutage(task, codeDoubt)
+  const mustWait = yield* (yield* UsdcCode).reasonToWait
+  if (mustWait !== undefined) return yield* pauseForOutage(task, mustWait)
   const standstill = yield* standstillFor(state, { payer: batch.payer })
   if (standstill !== undefined) return yield* standAside(work, task, standstill)
   // First of all: mints that the server has made already may be all that the token allows.

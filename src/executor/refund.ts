@@ -58,8 +58,8 @@ const postpone = Effect.fnUntraced(function* (refund: Refund, reason: string) {
 /** Nothing is signed that cannot be carried out: a pause of USDC passes, and what its blacklist stops needs a person. */
 const signUnlessStill = Effect.fnUntraced(function* (work: WalletWork, observed: Observed<Refund>) {
   const { transfer: refund, usdc } = observed
-  const codeDoubt = yield* (yield* UsdcCode).doubt
-  if (codeDoubt !== undefined) return yield* postpone(refund, codeDoubt)
+  const mustWait = yield* (yield* UsdcCode).reasonToWait
+  if (mustWait !== undefined) return yield* postpone(refund, mustWait)
   const standstill = yield* standstillFor(usdc, { payer: refund.payer, payee: refund.payTo })
   if (standstill === undefined) return yield* signAndSend(work, observed)
   if (standstill._tag === "Paused") return yield* postpone(refund, standstill.reason)

@@ -2,7 +2,7 @@ import { Clock, Effect } from "effect"
 import { ChainClient } from "../chain/ChainClient.ts"
 import { KeyCustody } from "../chain/KeyCustody.ts"
 import type { Address, Bytes32 } from "../domain/Address.ts"
-import { type AuthorizationOutcome, authorizationOf } from "../domain/Authorization.ts"
+import { type AuthorizationOutcome, authorizationOf, type UsedNonce } from "../domain/Authorization.ts"
 import type { Block } from "../domain/Block.ts"
 import type { Refund } from "../domain/Refund.ts"
 import { shortId } from "../domain/Task.ts"
@@ -103,15 +103,13 @@ export const recordOutcome = Effect.fn("Wallet.recordOutcome")(function* <E, R>(
   }
 })
 
-type Used = Extract<AuthorizationOutcome, { readonly _tag: "Used" }>
-
-const recordPayment = Effect.fnUntraced(function* (transfer: Transfer, used: Used) {
+const recordPayment = Effect.fnUntraced(function* (transfer: Transfer, used: UsedNonce) {
   const saved = yield* saveTransfer(transfer, confirm(transfer, used, yield* Clock.currentTimeMillis))
   if (saved) yield* logPaid(transfer, used)
   return saved
 })
 
-const logPaid = (transfer: Transfer, { tx, value }: Used) => {
+const logPaid = (transfer: Transfer, { tx, value }: UsedNonce) => {
   if (!isBatch(transfer)) {
     const said = `Refund of ${format(transfer.amount)} USDC to ${transfer.payTo} is paid`
     return Log.success(said, { ...refundFields(transfer), tx })
@@ -124,7 +122,7 @@ const logPaid = (transfer: Transfer, { tx, value }: Used) => {
     : Log.info(`💸 ${named}: ${format(value)} USDC paid`, fields)
 }
 
-const otherTransfer = (transfer: Transfer, { to, value }: Used, payees: ReadonlyArray<Address>): string => {
+const otherTransfer = (transfer: Transfer, { to, value }: UsedNonce, payees: ReadonlyArray<Address>): string => {
   const { amount, payTo, window } = transfer
   if (!isBatch(transfer)) return "its nonce was used for another transfer"
   if (window !== undefined) return "its nonce was used for another transfer than the one signed here"
@@ -135,7 +133,7 @@ const otherTransfer = (transfer: Transfer, { to, value }: Used, payees: Readonly
   return `${paid}: nobody can tell for how many mints`
 }
 
-const holdTransfer = Effect.fnUntraced(function* (transfer: Transfer, what: string, spent?: Used) {
+const holdTransfer = Effect.fnUntraced(function* (transfer: Transfer, what: string, spent?: UsedNonce) {
   if (isBatch(transfer)) return yield* holdBatch(transfer, what, spent)
   return yield* holdRefund(transfer, hold(transfer, what, yield* Clock.currentTimeMillis, spent))
 })
