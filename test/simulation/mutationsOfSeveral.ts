@@ -114,6 +114,11 @@ export const MUTATIONS_OF_SEVERAL: ReadonlyArray<Mutation> = [
       },
       {
         file: "src/domain/NextStep.ts",
+        find: "const asked = batches.find(",
+        replace: "const asked = (task.retryCount > 0 ? [] : batches).find("
+      },
+      {
+        file: "src/domain/NextStep.ts",
         find: "if (other !== undefined) return wait",
         replace: "if (other !== undefined && task.retryCount === 0) return wait"
       },
