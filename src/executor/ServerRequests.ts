@@ -4,7 +4,7 @@ import type { KeyCustody } from "../chain/KeyCustody.ts"
 import type { Settings } from "../config/Settings.ts"
 import type { WalletId } from "../domain/Wallet.ts"
 import type { Minter } from "../mint/Minter.ts"
-import type { LedgerError, TaskRepo } from "../ledger/TaskRepo.ts"
+import type { LedgerError, Outrun, TaskRepo } from "../ledger/TaskRepo.ts"
 import type { Outage } from "./Outage.ts"
 import type { UsdcCode } from "./UsdcCode.ts"
 
@@ -27,13 +27,13 @@ export class ServerRequests extends Context.Service<
   ServerRequests,
   {
     /**
-     * Runs a request, and what its answer changes, beside the turns of this wallet, which is woken at its end; `false`
+     * Runs a request, and what its answer changes, beside the turns of this wallet, which is woken at its end; `Outrun`
      * says that nothing was changed. The ledger has to know of it before: a process that dies over it leaves nothing but
      * the row.
      */
     readonly start: (
       walletId: WalletId,
-      request: Effect.Effect<boolean, ChainError | LedgerError, WalletServices>
+      request: Effect.Effect<void, ChainError | LedgerError | Outrun, WalletServices>
     ) => Effect.Effect<void>
   }
 >()("ai-mint-executor/executor/ServerRequests") {}

@@ -1,23 +1,23 @@
 import { Clock, Effect } from "effect"
 import { type Batch, isInFlight } from "../domain/Batch.ts"
-import { type BatchSave, TaskRepo } from "../ledger/TaskRepo.ts"
+import { type BatchSave, Outrun, TaskRepo, wasFirst } from "../ledger/TaskRepo.ts"
 
 /**
  * Stores what a request brought. The chain was asked while it was on its way, so that the batch may be another by
- * now than the one that was `sent`: `saveFor` makes the change of what it is now. Nothing is stored where the answer has
- * come too late: the batch is delivered, set aside, released, or was sent again.
+ * now than the one that was `sent`: `saveFor` makes the change of what it is now. `Outrun` where the answer has come
+ * too late: the batch is delivered, set aside, released, or was sent again.
  */
 export const saveAnswer = Effect.fn("Wallet.saveAnswer")(function* (sent: Batch, saveFor: (now: Batch) => BatchSave) {
   const repo = yield* TaskRepo
   let now: Batch | undefined = sent
   while (now !== undefined) {
-    if (yield* repo.saveBatch(saveFor(now), yield* Clock.currentTimeMillis)) return true
+    if (yield* wasFirst(repo.saveBatch(saveFor(now), yield* Clock.currentTimeMillis))) return
     const tried: number = now.version
     now = yield* asItIsNow(sent)
     // No step of another turn keeps it from being written, but something else.
-    if (now?.version === tried) return false
+    if (now?.version === tried) break
   }
-  return false
+  return yield* new Outrun()
 })
 
 /** The batch as it is by now; `undefined` where an answer to what was sent has come too late to matter. */

@@ -114,12 +114,9 @@ const record = Effect.fnUntraced(function* (work: WalletWork, batch: Batch, mint
   const endsHold = messages.undelivered(batch.number)
   const save = { before: batch, after, mints: numbered, endsHold, ...(task && { task }) }
   yield* noteProofs(mints)
-  const saved = yield* repo.saveBatch(save, nowMs)
-  if (saved) {
-    yield* Log.mint(
-      `Task ${shortId(batch.taskId)}, batch ${batch.number}: ${after.minted}/${counted(batch.quantity, "mint")} delivered`,
-      { task: batch.taskId, batch: batch.number, tx: mints[0]?.tx }
-    )
-  }
-  return saved
+  yield* repo.saveBatch(save, nowMs)
+  yield* Log.mint(
+    `Task ${shortId(batch.taskId)}, batch ${batch.number}: ${after.minted}/${counted(batch.quantity, "mint")} delivered`,
+    { task: batch.taskId, batch: batch.number, tx: mints[0]?.tx }
+  )
 })

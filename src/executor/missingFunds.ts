@@ -8,7 +8,7 @@ import { format, sum, type Usdc, usdc } from "../domain/Usdc.ts"
 import type { Wallet, WalletId } from "../domain/Wallet.ts"
 import * as Log from "../ops/Log.ts"
 import type { WalletOrders } from "../domain/WalletState.ts"
-import { type FoundDeposit, TaskRepo } from "../ledger/TaskRepo.ts"
+import { type FoundDeposit, TaskRepo, wasFirst } from "../ledger/TaskRepo.ts"
 
 /** So many looks in a row that explain nothing, at every URL and over so long, are no lagging node: the wallet stops. */
 const LOOKS_MAX = 3
@@ -98,10 +98,8 @@ const noncesOf = Effect.fnUntraced(function* (wallet: Wallet, tasks: ReadonlyArr
 })
 
 const stop = Effect.fnUntraced(function* ({ wallet, version }: WalletOrders, reason: string) {
-  const stopped = yield* (yield* TaskRepo).stopWallet(
-    { walletId: wallet.id, version, reason },
-    yield* Clock.currentTimeMillis
-  )
+  const stop = { walletId: wallet.id, version, reason }
+  const stopped = yield* wasFirst((yield* TaskRepo).stopWallet(stop, yield* Clock.currentTimeMillis))
   if (stopped) {
     yield* Log.error(`🚨 Wallet ${wallet.agentAddress} is stopped: ${reason}`, { wallet: wallet.agentAddress })
   }

@@ -10,7 +10,7 @@ import { messages, shortId, type Task } from "../domain/Task.ts"
 import { holdTask } from "../ops/holdTasks.ts"
 import * as Incidents from "../ops/Incidents.ts"
 import * as Log from "../ops/Log.ts"
-import { LedgerError, type TaskChange, TaskRepo } from "../ledger/TaskRepo.ts"
+import { LedgerError, Outrun, type TaskChange, TaskRepo, wasFirst } from "../ledger/TaskRepo.ts"
 import { Outage } from "./Outage.ts"
 import { LOCKED_PAUSE_MS, UNWRITABLE_PAUSE_MS } from "./pace.ts"
 
@@ -25,13 +25,10 @@ export const completeTask = Effect.fnUntraced(function* (task: Task) {
   const repo = yield* TaskRepo
   const nowMs = yield* Clock.currentTimeMillis
   const change: TaskChange = { status: "completed", completedAtMs: nowMs, errorMessage: null }
-  const done = yield* repo.saveTask(task, change, nowMs)
-  if (done) {
-    yield* Log.success(`Task ${shortId(task.id)}: processing → completed, ${counted(task.quantity, "mint")}`, {
-      task: task.id
-    })
-  }
-  return done
+  yield* repo.saveTask(task, change, nowMs)
+  yield* Log.success(`Task ${shortId(task.id)}: processing → completed, ${counted(task.quantity, "mint")}`, {
+    task: task.id
+  })
 })
 
 /** The rest of its money is free for the wallet's other tasks from here on. */
@@ -40,11 +37,8 @@ export const failTask = Effect.fnUntraced(function* (task: Task, attempts: numbe
   const errorMessage = messages.exceeded(attempts, reason)
   // Set to funded again it waits for nothing.
   const change: TaskChange = { status: "failed", retryCount: attempts, errorMessage, nextActionAtMs: null }
-  const failed = yield* repo.saveTask(task, change, yield* Clock.currentTimeMillis)
-  if (failed) {
-    yield* Log.error(`❌ Task ${shortId(task.id)}: ${task.status} → failed. ${errorMessage}`, { task: task.id })
-  }
-  return failed
+  yield* repo.saveTask(task, change, yield* Clock.currentTimeMillis)
+  yield* Log.error(`❌ Task ${shortId(task.id)}: ${task.status} → failed. ${errorMessage}`, { task: task.id })
 })
 
 /** A row is written only where it would say something else. */
@@ -56,7 +50,8 @@ export const noteOf = (task: Task, why: string): Pick<TaskChange, "waiting"> => 
 /** Says in the order's row why it waits. */
 export const noteWaiting = Effect.fnUntraced(function* (task: Task, why: string) {
   const change = noteOf(task, why)
-  if (change.waiting !== undefined) yield* (yield* TaskRepo).saveTask(task, change, yield* Clock.currentTimeMillis)
+  if (change.waiting === undefined) return
+  yield* wasFirst((yield* TaskRepo).saveTask(task, change, yield* Clock.currentTimeMillis))
 })
 
 /** Nothing happens to the task for a while, and nothing is held against it. Its row says why, where that is given. */
@@ -64,21 +59,24 @@ export const pauseTask = Effect.fnUntraced(function* (task: Task, pauseMs: numbe
   const repo = yield* TaskRepo
   const nowMs = yield* Clock.currentTimeMillis
   const note = why === undefined ? {} : noteOf(task, why)
-  return yield* repo.saveTask(task, { nextActionAtMs: nowMs + pauseMs, ...note }, nowMs)
+  yield* repo.saveTask(task, { nextActionAtMs: nowMs + pauseMs, ...note }, nowMs)
 })
 
 /** A row of the order cannot be written: a pause is ours alone, and no change of that row. */
 export const pauseUnwritable = (task: Task) => (error: LedgerError) =>
   pauseTask(task, error.reason === "Contended" ? LOCKED_PAUSE_MS : UNWRITABLE_PAUSE_MS)
 
-/** Holds an order. `false` where another program locks its row, or it has ended: the next turn reads it again. */
-export const holdOrder = ({ id }: Task, reason: string) => Effect.map(holdTask(id, reason), (held) => held.has(id))
+/** Holds an order. `Outrun` where another program locks its row, or it has ended: the next turn reads it again. */
+export const holdOrder = Effect.fnUntraced(function* ({ id }: Task, reason: string) {
+  if (!(yield* holdTask(id, reason)).has(id)) return yield* new Outrun()
+})
 
 /** Where another program holds the order's row, not even a pause can be noted: others have their turn. */
 export const unlessLocked = <A, E, R>(work: Effect.Effect<A, E | LedgerError, R>) =>
   Effect.catchIf(work, isLocked, () => Effect.undefined)
 
-const isLocked = (error: unknown): error is LedgerError => error instanceof LedgerError && error.reason === "Contended"
+export const isLocked = (error: unknown): error is LedgerError =>
+  error instanceof LedgerError && error.reason === "Contended"
 
 /** The environment did not answer: all wallets wait, and no retry is counted. */
 export const pauseForOutage = Effect.fnUntraced(function* (task: Task, reason: string) {
@@ -144,7 +142,7 @@ export const holdStalled = Effect.fnUntraced(function* (task: Task, sinceMs: num
   const nowMs = yield* Clock.currentTimeMillis
   if (nowMs - sinceMs < Duration.toMillis(authorizationWindow)) return false
   if ((yield* manyRefusedAlike(reason)) !== undefined) return false
-  yield* (yield* TaskRepo).saveTask(task, { stalledSinceMs: null }, nowMs)
+  yield* wasFirst((yield* TaskRepo).saveTask(task, { stalledSinceMs: null }, nowMs))
   yield* holdTask(task.id, messages.held(reason))
   return true
 })
@@ -152,10 +150,9 @@ export const holdStalled = Effect.fnUntraced(function* (task: Task, sinceMs: num
 /** Stalled before anything was signed: asked again after a pause. Others go on meanwhile. */
 export const stallTask = Effect.fnUntraced(function* (task: Task, reason: string) {
   const change = yield* stall(task, reason)
-  if (!(yield* (yield* TaskRepo).saveTask(task, change, yield* Clock.currentTimeMillis))) return false
+  yield* (yield* TaskRepo).saveTask(task, change, yield* Clock.currentTimeMillis)
   yield* Log.warnOnce(`stalled:${task.id}:${reason}`, `⚠️ Task ${shortId(task.id)} waits: ${reason}`, { task: task.id })
   yield* holdStalled(task, change.stalledSinceMs, reason)
-  return true
 })
 
 /**
@@ -177,7 +174,7 @@ export const refuseTask = Effect.fnUntraced(function* (task: Task, reason: strin
   const { maxRetryCount } = yield* Settings
   const change = yield* refusal(task, reason, by)
   if (change.retryCount >= maxRetryCount) return yield* failTask(task, change.retryCount, reason)
-  return yield* repo.saveTask(task, change, yield* Clock.currentTimeMillis)
+  yield* repo.saveTask(task, change, yield* Clock.currentTimeMillis)
 })
 
 /** Stops the batch and its task for a person: what happened must not happen, and no rule decides it. */
@@ -185,10 +182,8 @@ export const holdBatch = Effect.fnUntraced(function* (batch: Batch, what: string
   const repo = yield* TaskRepo
   const nowMs = yield* Clock.currentTimeMillis
   const reason = `batch ${batch.number}: ${what}`
-  const saved = yield* repo.saveBatch({ before: batch, after: hold(batch, reason, nowMs, spent) }, nowMs)
-  if (!saved) return false
+  yield* repo.saveBatch({ before: batch, after: hold(batch, reason, nowMs, spent) }, nowMs)
   const held = yield* holdTask(batch.taskId, messages.held(reason))
   // An order that has ended cannot be held: without this line no one would hear of it.
   if (!held.has(batch.taskId)) yield* Log.error(`🚨 Task ${shortId(batch.taskId)}, ${reason}`, { task: batch.taskId })
-  return true
 })

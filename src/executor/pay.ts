@@ -13,17 +13,9 @@ import { type Standstill, standstillOf, type UsdcState } from "../domain/UsdcSta
 import { Minter, type MintQuote, type NoOffer } from "../mint/Minter.ts"
 import { alone } from "../ops/eachAlone.ts"
 import * as Log from "../ops/Log.ts"
-import { TaskRepo } from "../ledger/TaskRepo.ts"
+import { Outrun, TaskRepo, wasFirst } from "../ledger/TaskRepo.ts"
 import { mintsUnpaid } from "./mints.ts"
-import {
-  holdOrder,
-  pauseForOutage,
-  pauseTask,
-  pauseUnwritable,
-  unlessLocked,
-  refuseTask,
-  stallTask
-} from "./outcome.ts"
+import { holdOrder, pauseForOutage, pauseTask, pauseUnwritable, isLocked, refuseTask, stallTask } from "./outcome.ts"
 import { Outage, STANDSTILL_MS } from "./Outage.ts"
 import { answerByMs } from "./pace.ts"
 import { type Asking, askFor, askPrice, dismiss, lookBack, noteDone, waitForClaimed } from "./price.ts"
@@ -53,7 +45,7 @@ export const payBatch = Effect.fn("Wallet.payBatch")(function* (work: OpenWork, 
   const fromBlock = blockBefore(confirmed, task.createdAtMs, network.blockSeconds)
   // After a restored backup the chain may know more than the ledger: a batch that is paid is neither refused nor signed.
   const [observed] = yield* observe([batch], { fromBlock, payees })
-  if (observed === undefined) return false
+  if (observed === undefined) return
   return yield* recordOutcome(observed, {
     onVoid: beginPayment({ work, task, batch, state: observed.usdc }, confirmed),
     onUnknown: pauseTask(task, UNEXPLAINED_PAUSE_MS, "no node tells how its nonce was spent")
@@ -75,41 +67,43 @@ const beginPayment = Effect.fnUntraced(function* (planned: Planned, confirmed: B
   const standstill = yield* standstillFor(state, { payer: batch.payer })
   if (standstill !== undefined) return yield* standAside(work, task, standstill)
   // First of all: mints that the server has made already may be all that the token allows.
-  const waits = yield* lookBack(batch, task, confirmed)
-  if (waits !== undefined) return waits
+  if (yield* lookBack(batch, task, confirmed)) return
   const obstacle = yield* obstacleTo(batch)
   if (obstacle?._tag === "Undelivered") return yield* pauseTask(task, UNDELIVERED_PAUSE_MS, obstacle.reason)
   if (obstacle?._tag === "SoldOut") return yield* refuseTask(task, obstacle.reason, "chain")
   const { asksForPrice } = yield* Minter
   if (!asksForPrice) return yield* payAtPrice({ ...planned, asking: batch })
   const asking = yield* askFor(batch, task, confirmed)
-  if (asking === undefined) return false
-  const request = unlessLocked(alone(task.id, payAtPrice({ ...planned, asking }), pauseUnwritable(task)))
+  const request = alone(task.id, payAtPrice({ ...planned, asking }), pauseUnwritable(task))
   yield* (yield* ServerRequests).start(
     batch.walletId,
-    Effect.map(request, (changed) => changed === true)
+    Effect.catchIf(request, isLocked, () => Effect.fail(new Outrun()))
   )
-  return true
 })
 
 /** Asks what a batch costs, checks that against the quote, signs, commits the claim, and sends it. */
 const payAtPrice = Effect.fn("Wallet.payAtPrice")(function* (planned: Planned & Asking) {
   const { task, batch, asking } = planned
   const quoted = yield* askPrice(planned)
-  if (quoted === undefined) return false
+  if (quoted === undefined) return yield* new Outrun()
   if (Result.isFailure(quoted)) return yield* withoutOffer(planned, quoted.failure)
   yield* (yield* Outage).serverAnswered(priceOf(task))
   // It asked for money: it has done nothing yet, also where no payment follows now.
-  const unasked = dismiss(planned)
+  const unasked = wasFirst(dismiss(planned))
   const ready = yield* prepare(planned, quoted.success).pipe(Effect.tapError(() => Effect.ignore(unasked)))
-  if (Result.isFailure(ready)) return yield* Effect.tap(ready.failure, () => unasked)
+  if (Result.isFailure(ready)) {
+    const isDone = yield* wasFirst(ready.failure)
+    yield* unasked
+    return isDone ? undefined : yield* new Outrun()
+  }
   const { signed, accepted, signature, nowMs } = ready.success
   // The claim: from here on the payment may exist, even if this process dies.
   const { maxRetryCount } = yield* Settings
   const note = isWaiting(task) ? { waiting: messageAfterWaiting(task, maxRetryCount) } : {}
   const change = { nextActionAtMs: null, ...note }
   const claim = { before: asking, after: signed, onlyFor: task, task: { expected: task, change } }
-  if (!(yield* (yield* TaskRepo).saveBatch(claim, nowMs))) return yield* Effect.as(unasked, false)
+  const claiming = (yield* TaskRepo).saveBatch(claim, nowMs)
+  yield* Effect.tapErrorTag(claiming, "Outrun", () => unasked)
   yield* Log.mint(
     `Paying ${format(accepted.amount)} USDC for ${counted(batch.quantity, "mint")}: task ${shortId(task.id)}, batch ${batch.number}`,
     { task: task.id, batch: batch.number, wallet: batch.payer, nonce: batch.nonce }
@@ -118,9 +112,8 @@ const payAtPrice = Effect.fn("Wallet.payAtPrice")(function* (planned: Planned & 
   const sending = send(claimed, quoted.success, accepted, signature, task)
   yield* (yield* ServerRequests).start(
     batch.walletId,
-    alone(task.id, sending, () => Effect.succeed(false))
+    alone(task.id, sending, () => Effect.fail(new Outrun()))
   )
-  return true
 })
 
 /** What can be claimed and sent; or what is to be done instead, where nothing may be paid now. */
@@ -136,7 +129,7 @@ const prepare = Effect.fnUntraced(function* ({ work, task, batch, asking, state 
   }
   yield* outage.over
   // Mints that came into sight since they were searched: the next turn holds the batch.
-  if ((yield* mintsUnpaid(batch)).length > 0) return Result.fail(Effect.succeed(true))
+  if ((yield* mintsUnpaid(batch)).length > 0) return Result.fail(Effect.void)
   const window = yield* windowFor(offer.success, block)
   const nowMs = yield* Clock.currentTimeMillis
   const signed = sign(asking, window, nowMs, yield* answerByMs)
@@ -156,13 +149,14 @@ const standAside = Effect.fnUntraced(function* (work: OpenWork, task: Task, stan
     tasks.map(({ id }) => id)
   )
   // What could not be held is read again in a moment, and not at once.
-  return false
+  return yield* new Outrun()
 })
 
 /** The order waits or is refused, and only then may the price be asked again. */
 const withoutOffer = Effect.fnUntraced(function* (planned: Planned & Asking, noOffer: NoOffer) {
-  const changed = yield* waitForOffer(planned.task, noOffer)
-  return (yield* noteDone(planned, noOffer.did ?? "unknown")) || changed
+  const isWaiting = yield* wasFirst(waitForOffer(planned.task, noOffer))
+  const isNoted = yield* wasFirst(noteDone(planned, noOffer.did ?? "unknown"))
+  if (!isWaiting && !isNoted) return yield* new Outrun()
 })
 
 /** Whose doing it is that there is no offer decides who waits for it. */

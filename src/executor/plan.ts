@@ -28,8 +28,7 @@ export const planTask = Effect.fn("Wallet.planTask")(function* (
 ) {
   const key = yield* Effect.result((yield* KeyCustody).check(work.wallet))
   if (Result.isFailure(key)) return yield* holdAnd(task, key.failure.message)
-  const done = yield* takeOver(work, task)
-  if (done !== undefined) return done
+  if (yield* takesOverLater(work, task)) return
   const { block, usdc } = yield* (yield* ChainClient).readBalances([work.wallet.agentAddress])
   if (isOutdated(block, work)) return yield* waitFor(task, "the node is behind the wallet's last payment")
   // Batch rows exist only where this program planned the task before: a failed task that is tried again.
@@ -118,32 +117,33 @@ const holdAnd = (task: Task, reason: string) => holdOrder(task, messages.held(re
 
 const startProcessing = Effect.fnUntraced(function* (task: Task, batches: ReadonlyArray<Batch>) {
   const repo = yield* TaskRepo
-  const planned = yield* repo.plan(task, batches, yield* Clock.currentTimeMillis)
-  if (planned) {
-    const cut = batches.length === 0 ? "" : `, ${counted(batches.length, "batch", "batches")}`
-    // An order that v1.1 was minting is processing already.
-    const what = task.status === "processing" ? "taken over from v1.1" : `${task.status} → processing`
-    yield* Log.info(`🚀 Task ${shortId(task.id)}: ${what}${cut}`, { task: task.id })
-  }
-  return planned
+  yield* repo.plan(task, batches, yield* Clock.currentTimeMillis)
+  const cut = batches.length === 0 ? "" : `, ${counted(batches.length, "batch", "batches")}`
+  // An order that v1.1 was minting is processing already.
+  const what = task.status === "processing" ? "taken over from v1.1" : `${task.status} → processing`
+  yield* Log.info(`🚀 Task ${shortId(task.id)}: ${what}${cut}`, { task: task.id })
 })
 
 /**
  * A task that v1.1 was minting. It is taken over when v1.1's payments can no longer be in flight and no more was paid
- * than v1.1 counted. `undefined` where nothing stands in the way; else whether anything was written instead.
+ * than v1.1 counted. Says whether something stands in the way: then that was dealt with instead.
  */
-const takeOver = Effect.fnUntraced(function* (work: OpenWork, task: Task) {
-  if (task.status === "processing" && task.mintsCompleted === task.quantity) return yield* completeTask(task)
+const takesOverLater = Effect.fnUntraced(function* (work: OpenWork, task: Task) {
+  if (task.status === "processing" && task.mintsCompleted === task.quantity) {
+    yield* completeTask(task)
+    return true
+  }
   // An order that this program starts has batches from then on.
-  if (work.batches.some((batch) => batch.taskId === task.id)) return undefined
+  if (work.batches.some((batch) => batch.taskId === task.id)) return false
   const byV1 = task.status === "processing" || task.startedAtMs !== undefined || task.mintsCompleted > 0
-  if (!byV1 || task.adopted) return undefined
+  if (!byV1 || task.adopted) return false
   const flightMs = task.status === "processing" ? yield* inFlightMs(task) : 0
   if (flightMs > 0) {
     yield* Log.info(`⏳ Task ${shortId(task.id)} was left by v1.1, its payments may still be in flight`, {
       task: task.id
     })
-    return yield* pauseTask(task, flightMs)
+    yield* pauseTask(task, flightMs)
+    return true
   }
   const paid = yield* (yield* ChainClient).paidSince({
     payer: work.wallet.agentAddress,
@@ -151,8 +151,9 @@ const takeOver = Effect.fnUntraced(function* (work: OpenWork, task: Task) {
     sinceMs: task.startedAtMs ?? task.createdAtMs
   })
   const counted = times(task.pricePerMint, task.mintsCompleted)
-  if (paid <= counted) return undefined
-  return yield* holdAnd(task, `v1.1 paid ${format(paid)} USDC for this order and counted mints for ${format(counted)}`)
+  if (paid <= counted) return false
+  yield* holdAnd(task, `v1.1 paid ${format(paid)} USDC for this order and counted mints for ${format(counted)}`)
+  return true
 })
 
 /**

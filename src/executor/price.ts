@@ -24,12 +24,12 @@ export interface Asking {
 /**
  * Claims the request for the price of a planned batch: a server may carry out a request that only asks for the price, so
  * this is committed before it leaves, and no other executor asks meanwhile. Gives the batch as it is then in the ledger;
- * `undefined` where another one was first.
+ *
  */
 export const askFor = Effect.fn("Wallet.askFor")(function* (batch: Batch, task: Task, block: Block) {
   const after = ask(batch, block, yield* answerByMs)
   const claim = { before: batch, after, onlyFor: task }
-  if (!(yield* (yield* TaskRepo).saveBatch(claim, yield* Clock.currentTimeMillis))) return undefined
+  yield* (yield* TaskRepo).saveBatch(claim, yield* Clock.currentTimeMillis)
   return { ...after, version: batch.version + 1 }
 })
 
@@ -52,7 +52,7 @@ export const noteDone = Effect.fnUntraced(function* (asked: Asking, did: Did) {
 
 /** This request brought nothing to search or to wait for: the server asked for money, and gets none now. */
 export const dismiss = Effect.fnUntraced(function* ({ asking, batch }: Asking) {
-  if (asking.version === batch.version) return true
+  if (asking.version === batch.version) return
   const save = { before: asking, after: didNothing(asking, batch) }
   return yield* (yield* TaskRepo).saveBatch(save, yield* Clock.currentTimeMillis)
 })
@@ -67,34 +67,36 @@ const inSightAt = Effect.gen(function* () {
 })
 
 /**
- * Looks for what earlier requests without payment may have brought, before there is another one. Returns whether anything
- * was written instead of asking; `undefined` where the server may be asked.
+ * Looks for what earlier requests without payment may have brought, before there is another one. Says whether
+ * something was done instead of asking.
  */
 export const lookBack = Effect.fn("Wallet.lookBack")(function* (batch: Batch, task: Task, block: Block) {
   const { network } = yield* Settings
-  if (batch.asked === undefined) return undefined
+  if (batch.asked === undefined) return false
   const { until } = batch.asked
   if (until === undefined) {
     const nowMs = yield* Clock.currentTimeMillis
     const change = { nextActionAtMs: nowMs + (yield* confirmMs), ...noteOf(task, LOOKING) }
     const save = { before: batch, after: mayHaveDone(batch, yield* inSightAt, false), task: { expected: task, change } }
-    return yield* (yield* TaskRepo).saveBatch(save, nowMs)
+    yield* (yield* TaskRepo).saveBatch(save, nowMs)
+    return true
   }
   if (block.number < until) {
-    return yield* pauseTask(task, Number(until - block.number) * network.blockSeconds * 1000, LOOKING)
+    yield* pauseTask(task, Number(until - block.number) * network.blockSeconds * 1000, LOOKING)
+    return true
   }
   const minted = yield* mintsUnpaid(batch)
-  if (minted.length > 0) return yield* holdBatch(batch, neverPaidFor(minted))
-  return batch.claims < CLAIMS_MAX ? undefined : yield* holdUnbilled(batch)
+  if (minted.length === 0 && batch.claims < CLAIMS_MAX) return false
+  yield* minted.length > 0 ? holdBatch(batch, neverPaidFor(minted)) : holdUnbilled(batch)
+  return true
 })
 
 /** A server that sells without asking for money is not asked for ever. With a retry it is asked as often again. */
 const holdUnbilled = Effect.fnUntraced(function* (batch: Batch) {
   const nowMs = yield* Clock.currentTimeMillis
-  if (!(yield* (yield* TaskRepo).saveBatch({ before: batch, after: { ...batch, claims: 0 } }, nowMs))) return false
+  yield* (yield* TaskRepo).saveBatch({ before: batch, after: { ...batch, claims: 0 } }, nowMs)
   const what = `the mint server answered ${batch.claims} times as if it had minted, asked for no payment, and no mint came`
   yield* holdTask(batch.taskId, messages.held(`batch ${batch.number}: ${what}`))
-  return true
 })
 
 /** The server says that it is done, without having been paid: its mints get time to come before it is asked again. */

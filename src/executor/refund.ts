@@ -1,3 +1,4 @@
+import { wasFirst } from "../ledger/TaskRepo.ts"
 import { Clock, Duration, Effect, Result } from "effect"
 import { ChainClient } from "../chain/ChainClient.ts"
 import { Settings } from "../config/Settings.ts"
@@ -28,15 +29,14 @@ const RETRY_MS = 30_000
 const LOOKS_BEFORE_RESEND = 2
 
 /**
- * Takes a refund one step further: asks the chain what became of its nonce, and signs and sends where it is free. Says
- * whether anything was written.
+ * Takes a refund one step further: asks the chain what became of its nonce, and signs and sends where it is free.
  */
 export const moveRefund = Effect.fn("Wallet.moveRefund")(function* (work: WalletWork, refund: Refund) {
   const { network } = yield* Settings
   const { confirmedBlock } = yield* ChainClient
   const fromBlock = refund.window?.block ?? blockBefore(yield* confirmedBlock, refund.createdAtMs, network.blockSeconds)
   const [observed] = yield* observe([refund], { fromBlock })
-  if (observed === undefined) return false
+  if (observed === undefined) return
   return yield* recordOutcome(observed, {
     onVoid: refund.status === "signed" ? expireRefund(observed) : signUnlessStill(work, observed),
     onUnknown: wait(work, observed)
@@ -75,10 +75,9 @@ const signAndSend = Effect.fnUntraced(function* (work: WalletWork, { transfer: r
   const window = { amount, payTo, ...(yield* windowFrom(block, Duration.toSeconds(authorizationWindow))) }
   const signed = sign(refund, window, yield* Clock.currentTimeMillis)
   // The claim: from here on the transfer may exist, even if this process dies.
-  if (!(yield* saveTransfer(refund, signed))) return false
+  yield* saveTransfer(refund, signed)
   yield* Log.info(`↩️ Refunding ${format(amount)} USDC to ${payTo}`, refundFields(refund))
   yield* send(work, { ...signed, version: version + 1 })
-  return true
 })
 
 /** The chain is asked next, whether it was sent or not. Why it could not be sent is kept for the person who asks. */
@@ -90,7 +89,7 @@ const send = Effect.fnUntraced(function* ({ wallet }: WalletWork, refund: Refund
   const reason = `it could not be sent: ${sent.failure.message}`
   const said = `⚠️ A refund could not be sent: ${sent.failure.message}`
   yield* Log.warnOnce(`send:${refund.id}`, said, refundFields(refund))
-  yield* saveTransfer(refund, { ...refund, reason })
+  yield* wasFirst(saveTransfer(refund, { ...refund, reason }))
 })
 
 const wait = Effect.fnUntraced(function* (work: WalletWork, { transfer: refund, block, usdc }: Observed<Refund>) {
@@ -102,7 +101,6 @@ const wait = Effect.fnUntraced(function* (work: WalletWork, { transfer: refund, 
     return yield* saveTransfer(refund, recheck(refund, nowMs, { reason }))
   }
   const again = resend(refund, nowMs)
-  if (!(yield* saveTransfer(refund, again))) return false
+  yield* saveTransfer(refund, again)
   yield* send(work, { ...again, version: refund.version + 1 })
-  return true
 })

@@ -1,3 +1,4 @@
+import { wasFirst } from "../ledger/TaskRepo.ts"
 import { Clock, type Context, Effect, FiberSet } from "effect"
 import type { WalletId } from "../domain/Wallet.ts"
 import { OUTRUN_PAUSE_MS } from "./pace.ts"
@@ -15,7 +16,7 @@ export const makeRequests = Effect.fnUntraced(function* (
   const fibers = yield* FiberSet.make<void>()
   const service: ServerRequests["Service"] = ServerRequests.of({
     start: (walletId, request) =>
-      guarded(walletId, Effect.flatMap(request, afterRequest)).pipe(
+      guarded(walletId, Effect.flatMap(wasFirst(request), afterRequest)).pipe(
         Effect.flatMap(({ dueMs = 0 }) => onEnd(walletId, dueMs)),
         Effect.annotateLogs("wallet", walletId),
         Effect.provideService(ServerRequests, service),

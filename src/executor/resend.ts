@@ -17,6 +17,7 @@ import { Outage } from "./Outage.ts"
 import { answerByMs, canBeSettled, headMs, isTooLate } from "./pace.ts"
 import { send } from "./send.ts"
 import { ServerRequests } from "./ServerRequests.ts"
+import { Outrun } from "../ledger/TaskRepo.ts"
 import { saveTransfer, signTransfer } from "./transfers.ts"
 
 /**
@@ -32,14 +33,13 @@ export const resendPayment = Effect.fn("Wallet.resendPayment")(function* (
   if (work.wallet === undefined) return yield* sendLater(batch, "the row of the agent wallet cannot be read")
   const nowMs = yield* Clock.currentTimeMillis
   const awaiting = awaitAnswer(batch, nowMs, yield* answerByMs)
-  if (!(yield* saveTransfer(batch, awaiting))) return false
+  yield* saveTransfer(batch, awaiting)
   const asking = { ...awaiting, version: batch.version + 1 }
   const request = askAndSend({ wallet: work.wallet, asking, task })
   yield* (yield* ServerRequests).start(
     batch.walletId,
-    alone(batch.taskId, request, () => Effect.succeed(false))
+    alone(batch.taskId, request, () => Effect.fail(new Outrun()))
   )
-  return true
 })
 
 /** The server's present offer is asked for, to send a payment again. */
@@ -53,7 +53,7 @@ interface Resending {
 
 const askAndSend = Effect.fn("Wallet.askAndSend")(function* (resending: Resending) {
   const { wallet, asking, task } = resending
-  if (yield* isTooLate(asking)) return false
+  if (yield* isTooLate(asking)) return yield* new Outrun()
   const quoted = yield* Effect.result((yield* Minter).quote(asking))
   if (Result.isFailure(quoted)) return yield* noOffer(asking, quoted.failure)
   const offer = yield* offerAgain(resending, quoted.success)
@@ -62,7 +62,7 @@ const askAndSend = Effect.fn("Wallet.askAndSend")(function* (resending: Resendin
   if (Result.isFailure(signature)) return yield* sendLater(asking, signature.failure.message)
   if (!(yield* isWorthSending(resending))) return yield* saveAnswer(asking, stopAsking)
   const claimed = yield* claim(asking)
-  if (claimed === undefined) return false
+  if (claimed === undefined) return
   yield* Log.info(`🔁 Sending the same payment again: task ${shortId(asking.taskId)}, batch ${asking.number}`, {
     task: asking.taskId,
     batch: asking.number,
@@ -105,13 +105,13 @@ const claim = Effect.fnUntraced(function* (asking: Batch) {
   const nowMs = yield* Clock.currentTimeMillis
   const answerBy = yield* answerByMs
   let claimed: Batch | undefined
-  const saved = yield* saveAnswer(asking, (now) => {
+  yield* saveAnswer(asking, (now) => {
     const isUnchanged = now.status === asking.status && now.minted === asking.minted && now.claims === asking.claims
     const after = isUnchanged ? resend(now, nowMs, answerBy) : answered(now)
     claimed = isUnchanged ? { ...after, version: now.version + 1 } : undefined
     return { before: now, after }
   })
-  return saved ? claimed : undefined
+  return claimed
 })
 
 /** Nothing was sent, for a reason of ours; it counts as a try. */

@@ -5,7 +5,7 @@ import type { AcceptedOffer } from "../domain/Offer.ts"
 import { shortId, type Task } from "../domain/Task.ts"
 import { Minter, type MintQuote, type PaymentAnswer } from "../mint/Minter.ts"
 import * as Log from "../ops/Log.ts"
-import type { BatchSave } from "../ledger/TaskRepo.ts"
+import { type BatchSave, Outrun, wasFirst } from "../ledger/TaskRepo.ts"
 import { asItIsNow, saveAnswer } from "./answered.ts"
 import { holdForCode, refusal, stall } from "./outcome.ts"
 import { Outage } from "./Outage.ts"
@@ -24,7 +24,7 @@ export const send = Effect.fn("Wallet.send")(function* (
   payment: SignedAuthorization,
   task: Task | undefined
 ) {
-  if (yield* isTooLate(batch)) return false
+  if (yield* isTooLate(batch)) return yield* new Outrun()
   const answer = yield* (yield* Minter).pay(batch, quote, offer, payment)
   const said = { task: batch.taskId, batch: batch.number, wallet: batch.payer, attempt: batch.sends }
   const which = `batch ${batch.number} of task ${shortId(batch.taskId)}`
@@ -39,7 +39,7 @@ export const send = Effect.fn("Wallet.send")(function* (
   if (now === undefined || !isEnvironment(answer)) yield* outage.serverAnswered(requestOf(batch))
   if (now === undefined) {
     yield* Log.debug(`An answer to ${which} came when the chain had decided: ${answer.reason}`, said)
-    return false
+    return yield* new Outrun()
   }
   yield* Log.warn(`⚠️ Task ${shortId(batch.taskId)}, batch ${batch.number}: ${answer.reason}`, said)
   if (task !== undefined && now.status !== "paid") return yield* refused(now, answer, task)
@@ -59,9 +59,9 @@ const refused = Effect.fnUntraced(function* (batch: Batch, answer: Refusal, task
   // A server may report a paused USDC as anything: a transfer that failed in its simulation, or words of its own.
   const standstill = yield* standstillNow(batch, { isRefusal: !isEnvironment(answer) })
   if (standstill !== undefined) {
-    const saved = yield* saveUnknown(batch, { ...answer, reason: `${standstill.reason} (${answer.reason})` })
+    const saved = yield* wasFirst(saveUnknown(batch, { ...answer, reason: `${standstill.reason} (${answer.reason})` }))
     yield* holdWhere(standstill, [task.id])
-    return saved
+    return saved ? undefined : yield* new Outrun()
   }
   if (answer._tag === "Refused") {
     const change = yield* refusal(task, answer.reason)
@@ -71,9 +71,8 @@ const refused = Effect.fnUntraced(function* (batch: Batch, answer: Refusal, task
     yield* (yield* Outage).serverFailed(requestOf(batch), answer.reason)
     return yield* saveUnknown(batch, answer)
   }
-  const saved = yield* saveUnknown(batch, answer, { expected: task, change: yield* stall(task, answer.reason) })
-  if (saved && answer.whose === "wallet") yield* holdForCode(task, batch.payer, answer.reason)
-  return saved
+  yield* saveUnknown(batch, answer, { expected: task, change: yield* stall(task, answer.reason) })
+  if (answer.whose === "wallet") yield* holdForCode(task, batch.payer, answer.reason)
 })
 
 interface UnclearAnswer {

@@ -1,3 +1,4 @@
+import { wasFirst } from "../ledger/TaskRepo.ts"
 import { Clock, Effect } from "effect"
 import { ChainClient } from "../chain/ChainClient.ts"
 import { Settings } from "../config/Settings.ts"
@@ -50,11 +51,11 @@ export const settleBatches = Effect.fn("Wallet.settleBatches")(function* (work: 
       onVoid: signAgain(work, observed),
       onUnknown: wait(work, observed, standstill)
     })
-    changed = (yield* alone(batch.taskId, settling, () => postpone(batch))) || changed
+    changed = (yield* wasFirst(alone(batch.taskId, settling, () => postpone(batch)))) || changed
   }
   for (const batch of due) {
     if (batch.status !== "paid") continue
-    changed = (yield* alone(batch.taskId, deliverBatch(work, batch), () => postpone(batch))) || changed
+    changed = (yield* wasFirst(alone(batch.taskId, deliverBatch(work, batch), () => postpone(batch)))) || changed
   }
   return changed
 })
@@ -77,9 +78,8 @@ const signAgain = Effect.fnUntraced(function* (work: WalletWork, { transfer: bat
   if (work.completed.has(batch.taskId)) return yield* holdBatch(batch, GONE_FOR_EVER)
   const after = expire(batch, { nowMs, block })
   yield* Log.info(`↩️ Task ${shortId(batch.taskId)}, batch ${batch.number}: ${after.reason}`, { task: batch.taskId })
-  const saved = yield* saveTransfer(batch, after)
-  if (saved) yield* holdLapsed(work, batch)
-  return saved
+  yield* saveTransfer(batch, after)
+  yield* holdLapsed(work, batch)
 })
 
 /**
@@ -131,12 +131,11 @@ const noted = (now: Batch, said: string | undefined): Batch => ({
 /** The server is asked what became of the payment: it has a word that decides nothing. */
 const followUp = Effect.fnUntraced(function* (before: Batch, looked: Batch, reference: string) {
   const after = { ...looked, answerByMs: yield* answerByMs }
-  if (!(yield* saveTransfer(before, after))) return false
+  yield* saveTransfer(before, after)
   const asking = Effect.gen(function* () {
     const said = yield* (yield* Minter).follow(reference)
     const sent = { ...after, version: before.version + 1 }
     return yield* saveAnswer(sent, (now) => ({ before: now, after: noted(now, said) }))
   })
   yield* (yield* ServerRequests).start(before.walletId, asking)
-  return true
 })

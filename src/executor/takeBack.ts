@@ -11,7 +11,14 @@ import { shortId } from "../domain/Task.ts"
 import { format, type Usdc, zero } from "../domain/Usdc.ts"
 import type { WalletId } from "../domain/Wallet.ts"
 import * as Log from "../ops/Log.ts"
-import { type FoundDeposit, type LedgerError, mintKey, type RecordedAbove, TaskRepo } from "../ledger/TaskRepo.ts"
+import {
+  type FoundDeposit,
+  type LedgerError,
+  mintKey,
+  type RecordedAbove,
+  TaskRepo,
+  wasFirst
+} from "../ledger/TaskRepo.ts"
 import { saveTransfer } from "./transfers.ts"
 
 /** The nodes of the list, and how many of them must answer. */
@@ -115,7 +122,7 @@ const verifyTransfer = Effect.fnUntraced(function* (
 
 /** What another program changes meanwhile is looked at again. */
 const save = <T extends Transfer>(before: T, after: T) =>
-  Effect.map(saveTransfer(before, after), (saved): Clarity => (saved ? "clear" : "contradicted"))
+  Effect.map(wasFirst(saveTransfer(before, after)), (saved): Clarity => (saved ? "clear" : "contradicted"))
 
 const wordsOf = ({ taskId, number, paidAmount }: Batch): string =>
   `Task ${shortId(taskId)}, batch ${number}: the payment of ${format(paidAmount ?? 0n)} USDC is no longer on chain`
@@ -187,7 +194,7 @@ const takeBackMints = Effect.fnUntraced(function* (batch: Batch) {
     return true
   }
   const after = unmint(batch, nowMs, "mints of it were on chain and are not any more, looking for them anew")
-  const saved = yield* repo.saveBatch({ before: batch, after, withdrawsMints: true }, nowMs)
+  const saved = yield* wasFirst(repo.saveBatch({ before: batch, after, withdrawsMints: true }, nowMs))
   if (saved) yield* Log.warn(`↩️ ${words}`, fields)
   return saved
 })

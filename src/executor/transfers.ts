@@ -76,13 +76,13 @@ export const noteProofs = Effect.fnUntraced(function* (shown: ReadonlyArray<Proo
 
 /** What is done where the chain shows that the nonce is free for good, and where it shows nothing yet. */
 interface Open<E, R> {
-  readonly onVoid: Effect.Effect<boolean, E, R>
-  readonly onUnknown: Effect.Effect<boolean, E, R>
+  readonly onVoid: Effect.Effect<void, E, R>
+  readonly onUnknown: Effect.Effect<void, E, R>
 }
 
 /**
  * Records what became of a transfer, of either purpose: the same after an answer, a timeout, a refusal, a crash or a
- * restored backup. What the chain shows counts, not what was sent. Says whether anything was written.
+ * restored backup. What the chain shows counts, not what was sent.
  */
 export const recordOutcome = Effect.fn("Wallet.recordOutcome")(function* <E, R>(
   { transfer, outcome, block, payees }: Observed,
@@ -90,9 +90,10 @@ export const recordOutcome = Effect.fn("Wallet.recordOutcome")(function* <E, R>(
 ) {
   switch (classifyEvidence(transfer, outcome, block, payees)) {
     case "paid":
-      return outcome._tag === "Used" && (yield* recordPayment(transfer, outcome))
+      if (outcome._tag === "Used") yield* recordPayment(transfer, outcome)
+      return
     case "otherTransfer":
-      if (outcome._tag !== "Used") return false
+      if (outcome._tag !== "Used") return
       return yield* holdTransfer(transfer, otherTransfer(transfer, outcome, payees), outcome)
     case "cancelled":
       return yield* holdTransfer(transfer, "its nonce was cancelled on chain: it can never be paid")
@@ -104,9 +105,8 @@ export const recordOutcome = Effect.fn("Wallet.recordOutcome")(function* <E, R>(
 })
 
 const recordPayment = Effect.fnUntraced(function* (transfer: Transfer, used: UsedNonce) {
-  const saved = yield* saveTransfer(transfer, confirm(transfer, used, yield* Clock.currentTimeMillis))
-  if (saved) yield* logPaid(transfer, used)
-  return saved
+  yield* saveTransfer(transfer, confirm(transfer, used, yield* Clock.currentTimeMillis))
+  yield* logPaid(transfer, used)
 })
 
 const logPaid = (transfer: Transfer, { tx, value }: UsedNonce) => {
@@ -140,17 +140,14 @@ const holdTransfer = Effect.fnUntraced(function* (transfer: Transfer, what: stri
 
 /** Stops a refund for a person. */
 export const holdRefund = Effect.fnUntraced(function* (refund: Refund, held: Refund) {
-  const saved = yield* saveTransfer(refund, held)
-  if (saved) {
-    const said = `🚨 Refund of ${format(refund.amount)} USDC from ${refund.payer} is held: ${held.reason}`
-    yield* Log.error(said, refundFields(refund))
-  }
-  return saved
+  yield* saveTransfer(refund, held)
+  const said = `🚨 Refund of ${format(refund.amount)} USDC from ${refund.payer} is held: ${held.reason}`
+  yield* Log.error(said, refundFields(refund))
 })
 
 export const refundFields = ({ id, payer }: Refund) => ({ refund: id, wallet: payer })
 
-/** Writes a step of a transfer; `false` where another program was first. */
+/** Writes a step of a transfer. */
 export const saveTransfer = Effect.fnUntraced(function* <T extends Transfer>(before: T, after: T) {
   const repo = yield* TaskRepo
   const nowMs = yield* Clock.currentTimeMillis

@@ -10,7 +10,7 @@ import type { WalletId } from "../domain/Wallet.ts"
 import { alone } from "../ops/eachAlone.ts"
 import { holdTask } from "../ops/holdTasks.ts"
 import { isOutdated, withWallet, type OpenWork } from "../domain/WalletState.ts"
-import { TaskRepo } from "../ledger/TaskRepo.ts"
+import { TaskRepo, wasFirst } from "../ledger/TaskRepo.ts"
 import { completeTask, failTask, holdOrder, noteWaiting, pauseTask, pauseUnwritable, unlessLocked } from "./outcome.ts"
 import { LOCKED_PAUSE_MS, OUTRUN_PAUSE_MS } from "./pace.ts"
 import { payBatch } from "./pay.ts"
@@ -31,15 +31,16 @@ export const takeTurn = Effect.fn("Wallet.takeTurn")(function* (walletId: Wallet
   for (const { taskId, reason } of work.bad) yield* holdTask(taskId, reason)
   yield* noteWaits(steps)
   if (steps.inFlight.length > 0) return nextTurnMs(nowMs, yield* settleBatches(work, steps.inFlight))
-  if (steps.refund !== undefined) return nextTurnMs(nowMs, yield* moveRefund(work, steps.refund))
+  if (steps.refund !== undefined) return nextTurnMs(nowMs, yield* wasFirst(moveRefund(work, steps.refund)))
   const open = withWallet(work)
   if (open === undefined) return steps.nextMs
   const outrun = new Set<Address>()
   for (const { task, step } of steps.moves) {
     if (outrun.has(task.token)) continue
-    const changed = yield* unlessLocked(alone(task.id, carryOut(open, task, step), pauseUnwritable(task)))
-    if (changed === true) return nowMs
-    if (changed === false) outrun.add(task.token)
+    const carried = wasFirst(alone(task.id, carryOut(open, task, step), pauseUnwritable(task)))
+    const isDone = yield* unlessLocked(carried)
+    if (isDone === true) return nowMs
+    if (isDone === false) outrun.add(task.token)
   }
   if (outrun.size > 0) return nextTurnMs(nowMs, false)
   return steps.moves.length > 0 ? nowMs + LOCKED_PAUSE_MS : steps.nextMs
@@ -97,13 +98,13 @@ const giveUp = Effect.fnUntraced(function* (work: OpenWork, task: Task, batches:
   const balance = usdc.get(work.wallet.agentAddress) ?? zero
   if (balance >= unpaid) return yield* failTask(task, task.retryCount, task.lastRefusal ?? "refused")
   const nowMs = yield* Clock.currentTimeMillis
-  if (!(yield* (yield* TaskRepo).saveTask(task, { retryCount: 0 }, nowMs))) return false
+  yield* (yield* TaskRepo).saveTask(task, { retryCount: 0 }, nowMs)
   return yield* holdOrder(task, messages.held(messages.shortOfMoney(unpaid, balance)))
 })
 
 /** All is delivered. Where the count of the order says otherwise, somebody has changed it. */
-const finish = Effect.fnUntraced(function* (task: Task) {
-  if (yield* completeTask(task)) return true
+const finish = (task: Task) => {
   const counted = `mints_completed is ${task.mintsCompleted}, quantity is ${task.quantity}`
-  return yield* holdOrder(task, messages.held(`every batch is delivered, but ${counted}`))
-})
+  const held = holdOrder(task, messages.held(`every batch is delivered, but ${counted}`))
+  return Effect.catchTag(completeTask(task), "Outrun", () => held)
+}

@@ -9,7 +9,7 @@ import type { Task, TaskId, TaskRow } from "../domain/Task.ts"
 import type { Usdc } from "../domain/Usdc.ts"
 import type { Wallet, WalletId } from "../domain/Wallet.ts"
 import type { WalletOrders } from "../domain/WalletState.ts"
-import type { Cancellation, DeliveredMint, LedgerError, MintId } from "./TaskRepo.ts"
+import type { Cancellation, DeliveredMint, LedgerError, MintId, Outrun } from "./TaskRepo.ts"
 
 /** What a person decided, why, and who it was: kept for ever, in the transaction of the decision. */
 export interface Decision {
@@ -138,7 +138,7 @@ export class DecisionRepo extends Context.Service<
       block: Block,
       decision: Decision,
       nowMs: number
-    ) => Effect.Effect<boolean, LedgerError>
+    ) => Effect.Effect<void, LedgerError | Outrun>
     /**
      * `failed → funded`, reserving what is left of its cost, under the same conditions; with no batch in flight or held,
      * and not for a stopped wallet.
@@ -148,7 +148,7 @@ export class DecisionRepo extends Context.Service<
       block: Block,
       decision: Decision,
       nowMs: number
-    ) => Effect.Effect<boolean, LedgerError>
+    ) => Effect.Effect<void, LedgerError | Outrun>
     /**
      * Ends the hold of a task that has no held batch, with its refusals counted from zero, and the sends of its paid
      * batches: the mint server is asked for their mints anew. `adopt` takes over a row of
@@ -158,13 +158,13 @@ export class DecisionRepo extends Context.Service<
       released: { readonly task: TaskOfWallet; readonly adopt?: { readonly mintsCompleted: number } },
       decision: Decision,
       nowMs: number
-    ) => Effect.Effect<boolean, LedgerError>
+    ) => Effect.Effect<void, LedgerError | Outrun>
     /** A task that is funded or processing, held or not, fails, if none of its batches is in flight. */
     readonly fail: (
       failed: { readonly task: TaskOfWallet; readonly failure: string },
       decision: Decision,
       nowMs: number
-    ) => Effect.Effect<boolean, LedgerError>
+    ) => Effect.Effect<void, LedgerError | Outrun>
     /**
      * What a person decided about a batch that is held, or paid and not delivered. The task's hold ends with it where no
      * other batch of it is held. With `failure` nothing is done while another batch of the task is in flight.
@@ -173,14 +173,14 @@ export class DecisionRepo extends Context.Service<
       resolution: BatchResolution,
       decision: Decision,
       nowMs: number
-    ) => Effect.Effect<boolean, LedgerError>
+    ) => Effect.Effect<void, LedgerError | Outrun>
     /** Writes a refund down and reserves its money, if the wallet is as it was, not stopped, and the block new enough. */
     readonly askRefund: (
       refund: Refund,
       evidence: { readonly version: bigint; readonly uses: ReadonlyArray<DepositUse> },
       block: Block,
       decision: Decision
-    ) => Effect.Effect<boolean, LedgerError>
+    ) => Effect.Effect<void, LedgerError | Outrun>
     /** Refunds of a wallet, newest first, at most a hundred. */
     readonly refundsOf: (walletId: WalletId) => Effect.Effect<ReadonlyArray<Refund>, LedgerError>
     /**
@@ -191,7 +191,7 @@ export class DecisionRepo extends Context.Service<
       withdrawal: { readonly before: Refund; readonly after: Refund },
       decision: Decision,
       nowMs: number
-    ) => Effect.Effect<boolean, LedgerError>
+    ) => Effect.Effect<void, LedgerError | Outrun>
     /**
      * Ends the stop of a wallet: its books begin anew with what the chain shows in this block, and it is that of the user
      * and the account that the person has seen.
@@ -201,18 +201,22 @@ export class DecisionRepo extends Context.Service<
       block: Block,
       decision: Decision,
       nowMs: number
-    ) => Effect.Effect<boolean, LedgerError>
-    /** Writes an order down. `false` where there is one with this id already: nothing is changed then. */
-    readonly createTask: (order: NewOrder, decision: Decision, nowMs: number) => Effect.Effect<boolean, LedgerError>
+    ) => Effect.Effect<void, LedgerError | Outrun>
+    /** Writes an order down. `Outrun` where there is one with this id already. */
+    readonly createTask: (
+      order: NewOrder,
+      decision: Decision,
+      nowMs: number
+    ) => Effect.Effect<void, LedgerError | Outrun>
     /** Longest first. */
     readonly pauses: Effect.Effect<ReadonlyArray<Pause>, LedgerError>
     /**
      * No payment is signed for it once this is done: it waits for the claims that run at this very moment, and what those
-     * signed is followed. `false` where it is paused already.
+     * signed is followed. `Outrun` where it is paused already.
      */
-    readonly pause: (pause: Pause, decision: Decision) => Effect.Effect<boolean, LedgerError>
-    /** `false` where it is not paused. */
-    readonly resume: (scope: PauseScope, decision: Decision, nowMs: number) => Effect.Effect<boolean, LedgerError>
+    readonly pause: (pause: Pause, decision: Decision) => Effect.Effect<void, LedgerError | Outrun>
+    /** `Outrun` where it is not paused. */
+    readonly resume: (scope: PauseScope, decision: Decision, nowMs: number) => Effect.Effect<void, LedgerError | Outrun>
     /** Accounts of all wallets, page by page. */
     readonly accounts: (page: {
       readonly cursor: WalletId | undefined

@@ -1,4 +1,4 @@
-import { Context, type Effect, Schema } from "effect"
+import { Context, Effect, Schema } from "effect"
 import type { Address, Bytes32 } from "../domain/Address.ts"
 import type { Anchor, KeptAnchor } from "../domain/Anchor.ts"
 import type { Batch } from "../domain/Batch.ts"
@@ -31,6 +31,15 @@ export class LedgerError extends Schema.TaggedError<LedgerError>()("LedgerError"
 
 /** Another writer was first: the transaction is undone and nothing has happened. */
 export class Outrun extends Schema.TaggedError<Outrun>()("Outrun", {}) {}
+
+/** For a write that may come too late: whether it was done. */
+export const wasFirst = <E, R>(
+  write: Effect.Effect<unknown, E | Outrun, R>
+): Effect.Effect<boolean, Exclude<E, Outrun>, R> =>
+  Effect.matchEffect(write, {
+    onSuccess: () => Effect.succeed(true),
+    onFailure: (error) => (error instanceof Outrun ? Effect.succeed(false) : Effect.fail(error as Exclude<E, Outrun>))
+  })
 
 export interface HoldOptions {
   /** Whether the row of the task says why it is held. `false` where that row cannot be written. */
@@ -164,8 +173,8 @@ export interface BatchSave {
 }
 
 /**
- * The ledger of orders, and the only writer of them. Every update carries the state that it expects; a `false` or a
- * missing id says that somebody else was first and nothing was done, and is never an error. Times are parameters.
+ * The ledger of orders, and the only writer of them. Every update carries the state that it expects: `Outrun`,
+ * or a missing id, says that another writer was first and nothing was done. Times are parameters.
  * Whatever is written together is one transaction.
  */
 export class TaskRepo extends Context.Service<
@@ -200,7 +209,7 @@ export class TaskRepo extends Context.Service<
     readonly stopWallet: (
       stop: { readonly walletId: WalletId; readonly version: bigint; readonly reason: string },
       nowMs: number
-    ) => Effect.Effect<boolean, LedgerError>
+    ) => Effect.Effect<void, LedgerError | Outrun>
     /**
      * Notes user and agent address of wallets that are seen for the first time, and stops wallets whose row says something
      * else than was noted of it, or that share an agent address. Gives those that were stopped.
@@ -249,12 +258,16 @@ export class TaskRepo extends Context.Service<
      * `funded → processing` with all batches of the task, if it is not held, its wallet is not stopped and no mint of it
      * was counted since it was read; resets its refusals.
      */
-    readonly plan: (task: Task, batches: ReadonlyArray<Batch>, nowMs: number) => Effect.Effect<boolean, LedgerError>
+    readonly plan: (
+      task: Task,
+      batches: ReadonlyArray<Batch>,
+      nowMs: number
+    ) => Effect.Effect<void, LedgerError | Outrun>
     /**
      * One step of a batch, with what follows from it: counters, mint records, the task's own change. It is not signed
      * while its wallet is stopped, or it is paused.
      */
-    readonly saveBatch: (save: BatchSave, nowMs: number) => Effect.Effect<boolean, LedgerError>
+    readonly saveBatch: (save: BatchSave, nowMs: number) => Effect.Effect<void, LedgerError | Outrun>
     /**
      * One step of a refund. With the step that proves what left the wallet, it leaves the books too. It is not signed while
      * its wallet is stopped or paused.
@@ -262,12 +275,12 @@ export class TaskRepo extends Context.Service<
     readonly saveRefund: (
       save: { readonly before: Refund; readonly after: Refund },
       nowMs: number
-    ) => Effect.Effect<boolean, LedgerError>
+    ) => Effect.Effect<void, LedgerError | Outrun>
     /**
      * A change of a task that is still in the expected status and not held. It completes only when every mint is counted and every
      * batch delivered or resolved, and fails only when none of its batches is in flight: signed and unproven, or paid and undelivered.
      */
-    readonly saveTask: (expected: Task, change: TaskChange, nowMs: number) => Effect.Effect<boolean, LedgerError>
+    readonly saveTask: (expected: Task, change: TaskChange, nowMs: number) => Effect.Effect<void, LedgerError | Outrun>
     /** Which of these mints of one token to one person already belong to a batch, as `mintKey` names them. */
     readonly attributedMints: (
       of: MintsOf,

@@ -1,32 +1,32 @@
 import { Effect } from "effect"
 import * as Log from "../ops/Log.ts"
 import type { Decision } from "../ledger/DecisionRepo.ts"
+import { type Outrun, wasFirst } from "../ledger/TaskRepo.ts"
 import { CurrentActor } from "./Actor.ts"
 import { Refused } from "./Refused.ts"
 
 /** What is decided and why; who decides it is added where it is written down. */
 export type Decided = Omit<Decision, "by">
 
-/** Writes a decision down with who made it, and into the log where it was made. `false`: there was nothing to be decided. */
+/** Writes a decision down with who made it, and into the log once it is made. */
 export const decide = Effect.fnUntraced(function* <E, R>(
   decided: Decided,
-  write: (decision: Decision) => Effect.Effect<boolean, E, R>
+  write: (decision: Decision) => Effect.Effect<void, E, R>
 ) {
   const by = yield* CurrentActor
-  const done = yield* write({ ...decided, by })
+  yield* write({ ...decided, by })
   const { command, said, why } = decided
-  if (done) yield* Log.info(`👤 ${command}: ${said}. "${why}" (by ${by})`, { command, by })
-  return done
+  yield* Log.info(`👤 ${command}: ${said}. "${why}" (by ${by})`, { command, by })
 })
 
-/** The same, refused where somebody else moved the order or the money meanwhile. */
+/** The same, refused where the order or the money changed meanwhile. */
 export const commit = <E, R>(
   what: string,
   decided: Decided,
-  write: (decision: Decision) => Effect.Effect<boolean, E, R>
-): Effect.Effect<void, E | Refused, R> =>
-  Effect.flatMap(decide(decided, write), (done) =>
-    done
+  write: (decision: Decision) => Effect.Effect<void, E | Outrun, R>
+): Effect.Effect<void, Exclude<E, Outrun> | Refused, R> =>
+  Effect.flatMap(wasFirst(decide(decided, write)), (isDone) =>
+    isDone
       ? Effect.void
       : Effect.fail(new Refused({ message: `${what} changed meanwhile, and nothing was done: try again.` }))
   )

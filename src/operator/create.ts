@@ -7,6 +7,7 @@ import { times, type Usdc, usdc } from "../domain/Usdc.ts"
 import { Minter, NoOffer } from "../mint/Minter.ts"
 import type { Wallet } from "../domain/Wallet.ts"
 import { DecisionRepo } from "../ledger/DecisionRepo.ts"
+import { wasFirst } from "../ledger/TaskRepo.ts"
 import { decide } from "./commit.ts"
 import { findWallet } from "./find.ts"
 import { Refused } from "./Refused.ts"
@@ -44,7 +45,7 @@ export const create = Effect.fn("operator.create")(function* (wish: OrderWish, w
   const decision = { command: "create", said: `task ${wish.id} is ordered`, why }
   const repo = yield* DecisionRepo
   const nowMs = yield* Clock.currentTimeMillis
-  const isNew = yield* decide(decision, (made) => repo.createTask(order, made, nowMs))
+  const isNew = yield* wasFirst(decide(decision, (made) => repo.createTask(order, made, nowMs)))
   // The same request may have come twice at once.
   const other = isNew ? undefined : yield* existing(asked)
   return other ?? created(asked, pricePerMint, isNew)

@@ -1,6 +1,7 @@
 import { Clock, Effect } from "effect"
 import { parse } from "../domain/Address.ts"
 import { DecisionRepo, type PauseScope } from "../ledger/DecisionRepo.ts"
+import { wasFirst } from "../ledger/TaskRepo.ts"
 import { decide } from "./commit.ts"
 import { findWallet } from "./find.ts"
 import { Refused } from "./Refused.ts"
@@ -37,7 +38,7 @@ export const pause = Effect.fn("operator.pause")(function* (target: PauseTarget,
   const repo = yield* DecisionRepo
   const sinceMs = yield* Clock.currentTimeMillis
   const decision = { command: "pause", said: `${nameOf(scope)} is paused`, why }
-  const did = yield* decide(decision, (made) => repo.pause({ scope, reason: why, sinceMs }, made))
+  const did = yield* wasFirst(decide(decision, (made) => repo.pause({ scope, reason: why, sinceMs }, made)))
   return { command: "pause", scope, did, pauses: yield* pausesNow } satisfies Paused as Paused
 })
 
@@ -46,7 +47,7 @@ export const resume = Effect.fn("operator.resume")(function* (target: PauseTarge
   const repo = yield* DecisionRepo
   const decision = { command: "resume", said: `${nameOf(scope)} goes on`, why }
   const nowMs = yield* Clock.currentTimeMillis
-  const did = yield* decide(decision, (made) => repo.resume(scope, made, nowMs))
+  const did = yield* wasFirst(decide(decision, (made) => repo.resume(scope, made, nowMs)))
   return { command: "resume", scope, did, pauses: yield* pausesNow } satisfies Paused as Paused
 })
 

@@ -1,7 +1,7 @@
 import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
-import { TaskRepo } from "../../src/ledger/TaskRepo.ts"
+import { TaskRepo, wasFirst } from "../../src/ledger/TaskRepo.ts"
 import { onWorld, pass, start } from "../support/executor.ts"
 import { paidOrder, readBatches } from "../support/orders.ts"
 import * as Postgres from "../support/Postgres.ts"
@@ -13,7 +13,9 @@ const stop = (walletId: string) =>
     const rows = yield* sql<{ readonly version: bigint }>`
       SELECT version FROM ai_agent_wallet_state WHERE wallet_id = ${walletId}::uuid`
     const reason = "money is missing"
-    assert.isTrue(yield* (yield* TaskRepo).stopWallet({ walletId, version: rows[0]?.version ?? 0n, reason }, 1))
+    assert.isTrue(
+      yield* wasFirst((yield* TaskRepo).stopWallet({ walletId, version: rows[0]?.version ?? 0n, reason }, 1))
+    )
   })
 
 const hold = (taskId: string) =>

@@ -2,7 +2,7 @@ import { assert, describe, layer } from "@effect/vitest"
 import { Context, Effect, Layer } from "effect"
 import { deliver } from "../../src/domain/transferTransitions.ts"
 import type { Wallet } from "../../src/domain/Wallet.ts"
-import type { LedgerError, TaskRepo } from "../../src/ledger/TaskRepo.ts"
+import { type LedgerError, type TaskRepo, wasFirst } from "../../src/ledger/TaskRepo.ts"
 import { LedgerFixture } from "../support/LedgerFixture.ts"
 import { clientAt, ledgerAndFixture, ledgerAt } from "../support/LedgerSql.ts"
 import * as Postgres from "../support/Postgres.ts"
@@ -104,7 +104,10 @@ describe("two executors on one database", () => {
           const wallet = yield* givenWallet()
           const task = yield* givenFunded(wallet)
           const plans = [cut(task, wallet, 1), cut(task, wallet, 3)] as const
-          const won = yield* atOnce([one.plan(task, plans[0], NOW_MS), other.plan(task, plans[1], NOW_MS)])
+          const won = yield* atOnce([
+            wasFirst(one.plan(task, plans[0], NOW_MS)),
+            wasFirst(other.plan(task, plans[1], NOW_MS))
+          ])
           assert.sameMembers(won, [true, false])
           const batches = yield* (yield* LedgerFixture).readBatches(task.id)
           assert.deepStrictEqual(batches, won[0] === true ? plans[0] : plans[1])
@@ -121,8 +124,8 @@ describe("two executors on one database", () => {
           const [task] = (yield* workOf(wallet)).tasks
           if (task === undefined) return yield* Effect.die("no task")
           const won = yield* atOnce([
-            one.plan(task, cut(task, wallet, 1), NOW_MS),
-            other.plan(task, cut(task, wallet, 3), NOW_MS)
+            wasFirst(one.plan(task, cut(task, wallet, 1), NOW_MS)),
+            wasFirst(other.plan(task, cut(task, wallet, 3), NOW_MS))
           ])
           assert.sameMembers(won, [true, false])
           assert.lengthOf(yield* (yield* LedgerFixture).readBatches(task.id), won[0] === true ? 4 : 2)
@@ -140,8 +143,8 @@ describe("two executors on one database", () => {
             { ...signed(before), sends: 2 }
           ] as const
           const won = yield* atOnce([
-            one.saveBatch({ before, after: claims[0] }, NOW_MS),
-            other.saveBatch({ before, after: claims[1] }, NOW_MS)
+            wasFirst(one.saveBatch({ before, after: claims[0] }, NOW_MS)),
+            wasFirst(other.saveBatch({ before, after: claims[1] }, NOW_MS))
           ])
           assert.sameMembers(won, [true, false])
           const { batches } = yield* workOf({ id: before.walletId })
@@ -160,10 +163,12 @@ describe("two executors on one database", () => {
           // The same two mints, looked at from both ends.
           const mints = [hash(1), hash(2)].map((tx, index) => ({ tx, part: 0, logIndex: 0, mintNumber: index + 1 }))
           const won = yield* atOnce([
-            one.saveBatch({ before: batches[0], after: deliver(batches[0], 2, NOW_MS), mints }, NOW_MS),
-            other.saveBatch(
-              { before: batches[1], after: deliver(batches[1], 2, NOW_MS), mints: mints.toReversed() },
-              NOW_MS
+            wasFirst(one.saveBatch({ before: batches[0], after: deliver(batches[0], 2, NOW_MS), mints }, NOW_MS)),
+            wasFirst(
+              other.saveBatch(
+                { before: batches[1], after: deliver(batches[1], 2, NOW_MS), mints: mints.toReversed() },
+                NOW_MS
+              )
             )
           ])
           assert.sameMembers(won, [true, false])
@@ -231,13 +236,15 @@ const givenWorkOfEveryKind = Effect.fnUntraced(function* (wallet: Wallet) {
   return {
     pending: ids.map((id) => funding(orders, id)),
     stepsBy: (repo: Repo) => [
-      repo.plan(toPlan, cut(toPlan, wallet, 2), NOW_MS),
-      repo.saveTask(toSign, refused, NOW_MS),
-      repo.saveBatch(
-        { before: planned, after: signed(planned), onlyFor: toSign, task: { expected: toSign, change: refused } },
-        NOW_MS
+      wasFirst(repo.plan(toPlan, cut(toPlan, wallet, 2), NOW_MS)),
+      wasFirst(repo.saveTask(toSign, refused, NOW_MS)),
+      wasFirst(
+        repo.saveBatch(
+          { before: planned, after: signed(planned), onlyFor: toSign, task: { expected: toSign, change: refused } },
+          NOW_MS
+        )
       ),
-      repo.saveBatch({ before: paid, after: deliver(paid, 2, NOW_MS), mints: mintsOf(paid, 2) }, NOW_MS),
+      wasFirst(repo.saveBatch({ before: paid, after: deliver(paid, 2, NOW_MS), mints: mintsOf(paid, 2) }, NOW_MS)),
       repo.hold(
         [toDeliver, toPlan].map(({ id }) => ({ taskId: id, reason: "a person looks" })),
         NOW_MS

@@ -6,7 +6,7 @@ import { planRefund } from "../../src/domain/Refund.ts"
 import { usdc } from "../../src/domain/Usdc.ts"
 import type { Wallet } from "../../src/domain/Wallet.ts"
 import { DecisionRepo } from "../../src/ledger/DecisionRepo.ts"
-import { TaskRepo } from "../../src/ledger/TaskRepo.ts"
+import { TaskRepo, wasFirst } from "../../src/ledger/TaskRepo.ts"
 import { LedgerFixture } from "../support/LedgerFixture.ts"
 import { CHAIN, clientAt, ledger, ledgerAndFixture } from "../support/LedgerSql.ts"
 import * as Postgres from "../support/Postgres.ts"
@@ -92,7 +92,7 @@ const beside = Effect.fnUntraced(function* <A, B, E, E2, R>(
 const stop =
   (walletId: string, version: bigint) =>
   ({ tasks }: Program) =>
-    tasks.stopWallet({ walletId, version, reason: "money is missing" }, NOW_MS)
+    wasFirst(tasks.stopWallet({ walletId, version, reason: "money is missing" }, NOW_MS))
 
 const hold =
   (taskId: string) =>
@@ -100,13 +100,13 @@ const hold =
     tasks.hold([{ taskId, reason: "a person looks" }], NOW_MS)
 
 const pauseAll = ({ decisions }: Program) =>
-  decisions.pause({ scope: "all", reason: "the server is odd", sinceMs: AT_MS }, DECISION)
+  wasFirst(decisions.pause({ scope: "all", reason: "the server is odd", sinceMs: AT_MS }, DECISION))
 
 const refundOf = (wallet: Wallet) =>
   planRefund({ id: uuid(7), wallet, amount: usdc(1_000_000n), ...CHAIN, nowMs: NOW_MS })
 
 const askRefund = (wallet: Wallet, version: bigint) => (program: Program) =>
-  program.decisions.askRefund(refundOf(wallet), { version, uses: [] }, TIP, DECISION)
+  wasFirst(program.decisions.askRefund(refundOf(wallet), { version, uses: [] }, TIP, DECISION))
 
 describe("what is decided on PostgreSQL beside another program that is about to commit", () => {
   layer(programs, { excludeTestServices: true })((it) => {
@@ -122,7 +122,8 @@ describe("what is decided on PostgreSQL beside another program that is about to 
       const wallet = yield* givenWallet()
       const task = yield* givenPlanned(wallet)
       const before = yield* batchOf(task, 1)
-      const claim = ({ tasks }: Program) => tasks.saveBatch({ before, after: signed(before), onlyFor: task }, NOW_MS)
+      const claim = ({ tasks }: Program) =>
+        wasFirst(tasks.saveBatch({ before, after: signed(before), onlyFor: task }, NOW_MS))
       return { wallet, task, claim, version: yield* versionOf(wallet) }
     })
 
@@ -226,7 +227,7 @@ describe("what is decided on PostgreSQL beside another program that is about to 
           assert.isTrue(yield* askRefund(wallet, 0n)(program))
           const window = { amount: refund.amount, payTo: refund.payTo, validAfter: 1, validBefore: 2, block: 1n }
           const claim = ({ tasks }: Program) =>
-            tasks.saveRefund({ before: refund, after: sign(refund, window, NOW_MS) }, NOW_MS)
+            wasFirst(tasks.saveRefund({ before: refund, after: sign(refund, window, NOW_MS) }, NOW_MS))
           assert.deepStrictEqual(yield* beside(bar(wallet), claim), { first: true, second: false })
         })
       )
@@ -247,7 +248,7 @@ describe("what is decided on PostgreSQL beside another program that is about to 
         }
         for (const change of [{ status: "failed" }, { retryCount: 1, errorMessage: "Retry 1/3: no" }] as const) {
           const task = yield* givenFunded(wallet)
-          const move = ({ tasks }: Program) => tasks.saveTask(task, change, NOW_MS)
+          const move = ({ tasks }: Program) => wasFirst(tasks.saveTask(task, change, NOW_MS))
           assert.deepStrictEqual(yield* beside(hold(task.id), move), { first: [task.id], second: false })
           const { status, errorMessage } = yield* (yield* LedgerFixture).readTask(task.id)
           assert.deepStrictEqual([status, errorMessage], ["funded", "a person looks"])
@@ -266,7 +267,7 @@ describe("what is decided on PostgreSQL beside another program that is about to 
           ({ tasks }: Program) => tasks.cancel([{ ...evidence(orders, id), message: "not paid" }], TIP, NOW_MS),
           ({ tasks }: Program) => tasks.fund([funding(orders, id)], TIP, NOW_MS),
           ({ tasks }: Program) =>
-            Effect.map(tasks.plan(task, cut(task, wallet, 2), NOW_MS), (did) => (did ? [task.id] : []))
+            Effect.map(wasFirst(tasks.plan(task, cut(task, wallet, 2), NOW_MS)), (did) => (did ? [task.id] : []))
         ]
         for (const move of moves) {
           const race = yield* beside(stop(wallet.id, orders.version), move)
@@ -281,14 +282,14 @@ describe("what is decided on PostgreSQL beside another program that is about to 
       Effect.gen(function* () {
         const wallet = yield* givenWallet()
         const funded = yield* givenFunded(wallet)
-        const plan = ({ tasks }: Program) => tasks.plan(funded, cut(funded, wallet, 2), NOW_MS)
+        const plan = ({ tasks }: Program) => wasFirst(tasks.plan(funded, cut(funded, wallet, 2), NOW_MS))
         assert.isFalse((yield* beside(hold(funded.id), plan)).second)
         const id = yield* givenOrder(wallet)
         yield* (yield* LedgerFixture).editTask(id, { status: "processing" })
         const left = yield* taskOf(wallet, id)
         const adopt = ({ decisions }: Program) =>
-          decisions.release({ task: left, adopt: { mintsCompleted: 3 } }, DECISION, NOW_MS)
-        const planAll = ({ tasks }: Program) => tasks.plan(left, cut(left, wallet, 2), NOW_MS)
+          wasFirst(decisions.release({ task: left, adopt: { mintsCompleted: 3 } }, DECISION, NOW_MS))
+        const planAll = ({ tasks }: Program) => wasFirst(tasks.plan(left, cut(left, wallet, 2), NOW_MS))
         assert.deepStrictEqual(yield* beside(adopt, planAll), { first: true, second: false })
       })
     )
@@ -299,7 +300,7 @@ describe("what is decided on PostgreSQL beside another program that is about to 
         const wallet = yield* givenWallet()
         yield* givenFunded(wallet)
         const order = { id: uuid(9), wallet, token: wallet.userAddress, quantity: 1, pricePerMint: usdc(1n) }
-        const place = ({ decisions }: Program) => decisions.createTask(order, DECISION, NOW_MS)
+        const place = ({ decisions }: Program) => wasFirst(decisions.createTask(order, DECISION, NOW_MS))
         const race = yield* beside(place, askRefund(wallet, yield* versionOf(wallet)))
         assert.deepStrictEqual(race, { first: true, second: false })
       })
@@ -313,8 +314,10 @@ describe("what is decided on PostgreSQL beside another program that is about to 
         const first = [{ tx: one.nonce, part: 0, logIndex: 0, mintNumber: one.firstMint }]
         const second = [{ tx: two.nonce, part: 0, logIndex: 0, mintNumber: two.firstMint }]
         yield* beside(
-          ({ tasks }) => tasks.saveBatch({ before: one, after: deliver(one, 1, NOW_MS), mints: first }, NOW_MS),
-          ({ tasks }) => tasks.saveBatch({ before: two, after: deliver(two, 1, NOW_MS), mints: second }, NOW_MS)
+          ({ tasks }) =>
+            wasFirst(tasks.saveBatch({ before: one, after: deliver(one, 1, NOW_MS), mints: first }, NOW_MS)),
+          ({ tasks }) =>
+            wasFirst(tasks.saveBatch({ before: two, after: deliver(two, 1, NOW_MS), mints: second }, NOW_MS))
         )
         assert.strictEqual((yield* (yield* LedgerFixture).readTask(task.id)).mintsCompleted, 2)
       })

@@ -4,7 +4,7 @@ import { SqlClient } from "effect/sql"
 import { readFileSync } from "node:fs"
 import type { Wallet } from "../../src/domain/Wallet.ts"
 import { migrate } from "../../src/ledger/migrate.ts"
-import { TaskRepo } from "../../src/ledger/TaskRepo.ts"
+import { TaskRepo, wasFirst } from "../../src/ledger/TaskRepo.ts"
 import { LedgerFixture } from "../support/LedgerFixture.ts"
 import { clientAt, ledgerAt } from "../support/LedgerSql.ts"
 import { createV11Tables } from "../support/LedgerV11.ts"
@@ -63,12 +63,12 @@ describe("the roles of the documents", () => {
         assert.deepStrictEqual(yield* executor.checkWallets(NOW_MS), [])
         assert.lengthOf(yield* executor.fund([funding(yield* ordersOf(wallet), id)], TIP, NOW_MS), 1)
         const task = yield* taskOf(wallet, id)
-        assert.isTrue(yield* executor.plan(task, cut(task, wallet, 10), NOW_MS))
+        assert.isTrue(yield* wasFirst(executor.plan(task, cut(task, wallet, 10), NOW_MS)))
         const [before] = (yield* executor.walletWork(wallet.id)).batches
         const processing = yield* taskOf(wallet, id)
         assert.isTrue(
           before !== undefined &&
-            (yield* executor.saveBatch({ before, after: signed(before), onlyFor: processing }, NOW_MS))
+            (yield* wasFirst(executor.saveBatch({ before, after: signed(before), onlyFor: processing }, NOW_MS)))
         )
         const held = yield* placed(wallet)
         assert.deepStrictEqual(yield* executor.hold([{ taskId: held, reason: "a person looks" }], NOW_MS), [held])

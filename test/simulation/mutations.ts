@@ -266,8 +266,8 @@ export const MUTATIONS: ReadonlyArray<Mutation> = [
     patches: [
       {
         file: "src/executor/pay.ts",
-        find: "if (!(yield* (yield* TaskRepo).saveBatch(claim, nowMs))) return yield* Effect.as(unasked, false)",
-        replace: "yield* (yield* TaskRepo).saveBatch(claim, nowMs)"
+        find: 'yield* Effect.tapErrorTag(claiming, "Outrun", () => unasked)',
+        replace: "yield* Effect.ignore(claiming)"
       }
     ],
     withinSeeds: 100

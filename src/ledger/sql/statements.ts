@@ -1,7 +1,7 @@
-import { Effect, Result, Schedule, Schema } from "effect"
+import { Effect, Schedule, Schema } from "effect"
 import { SqlClient } from "effect/sql"
 import { Settings } from "../../config/Settings.ts"
-import { LedgerError, Outrun } from "../TaskRepo.ts"
+import { LedgerError } from "../TaskRepo.ts"
 import { type TimeColumns, detect } from "./TimeColumns.ts"
 import { type Failure, bounded } from "./failure.ts"
 
@@ -24,11 +24,6 @@ export interface SqlLedger extends Statements {
   readonly once: MethodOf
   /** In one transaction. */
   readonly transact: MethodOf
-  /** In one transaction; gives whether it was done, and not `Outrun`. */
-  readonly attempt: <Args extends ReadonlyArray<unknown>, Eff extends Effect.Effect<unknown, Failure | Outrun>>(
-    operation: string,
-    body: (...args: Args) => Generator<Eff, void, never>
-  ) => (...args: Args) => Effect.Effect<boolean, LedgerError>
 }
 
 /** Decodes the rows that a statement gives. */
@@ -71,14 +66,7 @@ export const openLedger = Effect.gen(function* () {
     (operation, body) =>
     (...args) =>
       bound(operation, sql.withTransaction(run(body, args)))
-  const attempt: SqlLedger["attempt"] =
-    (operation, body) =>
-    (...args) =>
-      Effect.match(bound(operation, sql.withTransaction(run(body, args))), {
-        onSuccess: () => Result.succeed(true),
-        onFailure: (error) => (error instanceof Outrun ? Result.succeed(false) : Result.fail(error as LedgerError))
-      }).pipe(Effect.flatMap(Effect.fromResult))
-  return { sql, time, read, once, transact, attempt } satisfies SqlLedger as SqlLedger
+  return { sql, time, read, once, transact } satisfies SqlLedger as SqlLedger
 })
 
 const isUnavailable = (error: unknown): boolean => error instanceof LedgerError && error.reason === "Unavailable"

@@ -5,7 +5,7 @@ import type { Wallet } from "../../../src/domain/Wallet.ts"
 import { planRefund } from "../../../src/domain/Refund.ts"
 import { sign } from "../../../src/domain/transferTransitions.ts"
 import { DecisionRepo } from "../../../src/ledger/DecisionRepo.ts"
-import { TaskRepo } from "../../../src/ledger/TaskRepo.ts"
+import { TaskRepo, wasFirst } from "../../../src/ledger/TaskRepo.ts"
 import { LedgerFixture } from "../../support/LedgerFixture.ts"
 import { CHAIN } from "../../support/LedgerSql.ts"
 import { DECISION } from "./deciding.ts"
@@ -257,9 +257,9 @@ export const booksPromises = (promises: Promises): void => {
       const waiting = yield* givenOrder(wallet)
       const { version } = yield* ordersOf(wallet)
       const stop = { walletId: wallet.id, version, reason: "money left it" }
-      assert.isFalse(yield* repo.stopWallet({ ...stop, version: version - 1n }, NOW_MS))
+      assert.isFalse(yield* wasFirst(repo.stopWallet({ ...stop, version: version - 1n }, NOW_MS)))
       assert.deepStrictEqual(yield* repo.dueWallets(NOW_MS, 9), [wallet.id])
-      assert.isTrue(yield* repo.stopWallet(stop, NOW_MS))
+      assert.isTrue(yield* wasFirst(repo.stopWallet(stop, NOW_MS)))
       assert.deepStrictEqual(yield* repo.dueWallets(NOW_MS, 9), [])
       const { stopped } = yield* ordersOf(wallet)
       assert.strictEqual(stopped, "money left it")
@@ -267,7 +267,7 @@ export const booksPromises = (promises: Promises): void => {
         const { errorMessage } = yield* (yield* LedgerFixture).readTask(id)
         assert.strictEqual(errorMessage, "Held for the operator: the agent wallet is stopped: money left it")
       }
-      assert.isFalse(yield* repo.stopWallet({ ...stop, version: version + 1n }, NOW_MS))
+      assert.isFalse(yield* wasFirst(repo.stopWallet({ ...stop, version: version + 1n }, NOW_MS)))
     })
   )
 
@@ -281,14 +281,14 @@ export const booksPromises = (promises: Promises): void => {
       const refund = planRefund({ id: uuid(1), wallet, amount: usdc(1n), ...CHAIN, nowMs: NOW_MS })
       const read = yield* (yield* LedgerFixture).readWalletState(wallet.id)
       const evidence = { version: read.version, uses: [] }
-      assert.isTrue(yield* (yield* DecisionRepo).askRefund(refund, evidence, TIP, DECISION))
+      assert.isTrue(yield* wasFirst((yield* DecisionRepo).askRefund(refund, evidence, TIP, DECISION)))
       const stop = { walletId: wallet.id, version: read.version + 1n, reason: "money left it" }
-      assert.isTrue(yield* repo.stopWallet(stop, NOW_MS))
+      assert.isTrue(yield* wasFirst(repo.stopWallet(stop, NOW_MS)))
       const before = yield* batchOf(task, 1)
-      assert.isFalse(yield* repo.saveBatch({ before, after: signed(before), onlyFor: task }, NOW_MS))
+      assert.isFalse(yield* wasFirst(repo.saveBatch({ before, after: signed(before), onlyFor: task }, NOW_MS)))
       const window = { amount: refund.amount, payTo: refund.payTo, validAfter: 1, validBefore: 2, block: 1n }
-      assert.isFalse(yield* repo.saveRefund({ before: refund, after: sign(refund, window, NOW_MS) }, NOW_MS))
-      assert.isFalse(yield* repo.plan(funded, cut(funded, wallet, 2), NOW_MS))
+      assert.isFalse(yield* wasFirst(repo.saveRefund({ before: refund, after: sign(refund, window, NOW_MS) }, NOW_MS)))
+      assert.isFalse(yield* wasFirst(repo.plan(funded, cut(funded, wallet, 2), NOW_MS)))
     })
   )
 
@@ -300,15 +300,15 @@ export const booksPromises = (promises: Promises): void => {
       const task = yield* givenPlanned(sound)
       const refund = planRefund({ id: uuid(1), wallet: sound, amount: usdc(1n), ...CHAIN, nowMs: NOW_MS })
       const { version } = yield* (yield* LedgerFixture).readWalletState(sound.id)
-      assert.isTrue(yield* (yield* DecisionRepo).askRefund(refund, { version, uses: [] }, TIP, DECISION))
+      assert.isTrue(yield* wasFirst((yield* DecisionRepo).askRefund(refund, { version, uses: [] }, TIP, DECISION)))
       yield* givenPlanned(stopped)
       const read = yield* (yield* LedgerFixture).readWalletState(stopped.id)
       const stop = { walletId: stopped.id, version: read.version, reason: "money left it" }
-      assert.isTrue(yield* repo.stopWallet(stop, NOW_MS))
+      assert.isTrue(yield* wasFirst(repo.stopWallet(stop, NOW_MS)))
       const before = yield* batchOf(task, 1)
-      assert.isTrue(yield* repo.saveBatch({ before, after: signed(before), onlyFor: task }, NOW_MS))
+      assert.isTrue(yield* wasFirst(repo.saveBatch({ before, after: signed(before), onlyFor: task }, NOW_MS)))
       const window = { amount: refund.amount, payTo: refund.payTo, validAfter: 1, validBefore: 2, block: 1n }
-      assert.isTrue(yield* repo.saveRefund({ before: refund, after: sign(refund, window, NOW_MS) }, NOW_MS))
+      assert.isTrue(yield* wasFirst(repo.saveRefund({ before: refund, after: sign(refund, window, NOW_MS) }, NOW_MS)))
     })
   )
 

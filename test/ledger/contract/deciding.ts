@@ -6,7 +6,7 @@ import type { Task } from "../../../src/domain/Task.ts"
 import { zero } from "../../../src/domain/Usdc.ts"
 import type { Wallet } from "../../../src/domain/Wallet.ts"
 import { type Decision, DecisionRepo } from "../../../src/ledger/DecisionRepo.ts"
-import { TaskRepo } from "../../../src/ledger/TaskRepo.ts"
+import { TaskRepo, wasFirst } from "../../../src/ledger/TaskRepo.ts"
 import { LedgerFixture } from "../../support/LedgerFixture.ts"
 import {
   advance,
@@ -60,7 +60,7 @@ const fileOf = Effect.fnUntraced(function* (taskId: string) {
 
 const cancel = Effect.fnUntraced(function* (wallet: Wallet, taskId: string, version: bigint, at = TIP) {
   const cancellation = { taskId, walletId: wallet.id, version, message: "Cancelled: the user asked" }
-  return yield* (yield* DecisionRepo).cancel(cancellation, at, DECISION, AT_MS)
+  return yield* wasFirst((yield* DecisionRepo).cancel(cancellation, at, DECISION, AT_MS))
 })
 
 /** An order of two batches, of which the first is delivered, that failed. */
@@ -75,16 +75,16 @@ export const versionOf = ({ id }: Wallet) =>
   Effect.flatMap(LedgerFixture, (fixture) => Effect.map(fixture.readWalletState(id), ({ version }) => version))
 
 const retry = Effect.fnUntraced(function* (task: Task, version: bigint, at = TIP) {
-  return yield* (yield* DecisionRepo).retry({ task, version }, at, DECISION, AT_MS)
+  return yield* wasFirst((yield* DecisionRepo).retry({ task, version }, at, DECISION, AT_MS))
 })
 
 const release = Effect.fnUntraced(function* (task: { id: string; walletId: string }, mintsCompleted?: number) {
   const adopt = mintsCompleted === undefined ? {} : { adopt: { mintsCompleted } }
-  return yield* (yield* DecisionRepo).release({ task, ...adopt }, DECISION, AT_MS)
+  return yield* wasFirst((yield* DecisionRepo).release({ task, ...adopt }, DECISION, AT_MS))
 })
 
 const fail = Effect.fnUntraced(function* (task: { id: string; walletId: string }) {
-  return yield* (yield* DecisionRepo).fail({ task, failure: "Failed by the operator" }, DECISION, AT_MS)
+  return yield* wasFirst((yield* DecisionRepo).fail({ task, failure: "Failed by the operator" }, DECISION, AT_MS))
 })
 
 const lookingPromises = (promises: Promises): void => {

@@ -5,7 +5,7 @@ import { expire, resolve } from "../../../src/domain/transferTransitions.ts"
 import type { Task } from "../../../src/domain/Task.ts"
 import { times } from "../../../src/domain/Usdc.ts"
 import { type BatchResolution, DecisionRepo } from "../../../src/ledger/DecisionRepo.ts"
-import { TaskRepo } from "../../../src/ledger/TaskRepo.ts"
+import { TaskRepo, wasFirst } from "../../../src/ledger/TaskRepo.ts"
 import { LedgerFixture } from "../../support/LedgerFixture.ts"
 import { CHAIN } from "../../support/LedgerSql.ts"
 import { assertNoted, AT_MS, DECISION, heldBatch, holdTask, versionOf } from "./deciding.ts"
@@ -29,7 +29,7 @@ import {
 const decide = Effect.fnUntraced(function* (before: Batch, minted: number, more: Partial<BatchResolution> = {}) {
   const after = resolve(before, minted, "delivered, says the operator", AT_MS)
   const resolution = { before, after, mints: [], replacement: undefined, failure: undefined, ...more }
-  return yield* (yield* DecisionRepo).resolveBatch(resolution, DECISION, AT_MS)
+  return yield* wasFirst((yield* DecisionRepo).resolveBatch(resolution, DECISION, AT_MS))
 })
 
 /** A planned order, held as its first batch is. */
@@ -86,7 +86,10 @@ export const decidingBatchPromises = (promises: Promises): void => {
       assert.strictEqual((yield* workOf(wallet)).reserved, cost(4))
       const paid = yield* givenPaid(task, 1)
       const took = { before: paid, after: delivered(2)(paid), mints: strays }
-      assert.isFalse(yield* repo.saveBatch(took, AT_MS), "what is set aside is not taken, whoever has read it before")
+      assert.isFalse(
+        yield* wasFirst(repo.saveBatch(took, AT_MS)),
+        "what is set aside is not taken, whoever has read it before"
+      )
       yield* assertNoted({ taskId: task.id, walletId: wallet.id })
     })
   )

@@ -6,7 +6,7 @@ import { messages } from "../../../src/domain/Task.ts"
 import { usdc } from "../../../src/domain/Usdc.ts"
 import type { Wallet } from "../../../src/domain/Wallet.ts"
 import { DecisionRepo } from "../../../src/ledger/DecisionRepo.ts"
-import { type FoundDeposit, TaskRepo } from "../../../src/ledger/TaskRepo.ts"
+import { type FoundDeposit, TaskRepo, wasFirst } from "../../../src/ledger/TaskRepo.ts"
 import { LedgerFixture } from "../../support/LedgerFixture.ts"
 import { CHAIN } from "../../support/LedgerSql.ts"
 import { assertNoted, AT_MS, DECISION, holdTask, versionOf } from "./deciding.ts"
@@ -33,7 +33,7 @@ const refundOf = (wallet: Wallet, id: string, amount = usdc(3_000_000n)) =>
 
 const ask = Effect.fnUntraced(function* (wallet: Wallet, id: string, version: bigint, at = TIP) {
   const uses = [{ tx: hash(1), logIndex: 0, amount: usdc(3_000_000n) }]
-  return yield* (yield* DecisionRepo).askRefund(refundOf(wallet, id), { version, uses }, at, DECISION)
+  return yield* wasFirst((yield* DecisionRepo).askRefund(refundOf(wallet, id), { version, uses }, at, DECISION))
 })
 
 const deposit = (wallet: Wallet, amount: bigint, seed = 1): FoundDeposit => ({
@@ -58,7 +58,7 @@ const stop = (wallet: Wallet) =>
   Effect.gen(function* () {
     const version = yield* versionOf(wallet)
     const stopped = { walletId: wallet.id, version, reason: "money is missing" }
-    assert.isTrue(yield* (yield* TaskRepo).stopWallet(stopped, NOW_MS))
+    assert.isTrue(yield* wasFirst((yield* TaskRepo).stopWallet(stopped, NOW_MS)))
     return version + 1n
   })
 
@@ -115,15 +115,15 @@ export const decidingMoneyPromises = (promises: Promises): void => {
           (one: Refund) => expire(one, { nowMs: NOW_MS, block: TIP })
         ]) {
           const before: Refund = refund
-          assert.isTrue(yield* tasks.saveRefund({ before, after: step(before) }, NOW_MS))
+          assert.isTrue(yield* wasFirst(tasks.saveRefund({ before, after: step(before) }, NOW_MS)))
           refund = (yield* decisions.refundsOf(wallet.id))[0] ?? before
         }
       }
       assert.deepInclude(refund, { status: "held", voids: VOIDS_MAX, keepsMoney: true })
       assert.deepInclude(yield* workOf(wallet), { refunds: [], reserved: usdc(3_000_000n) })
       const withdrawal = { before: refund, after: withdraw(refund, "no gas") }
-      assert.isTrue(yield* decisions.withdrawRefund(withdrawal, DECISION, AT_MS))
-      assert.isFalse(yield* decisions.withdrawRefund(withdrawal, DECISION, AT_MS))
+      assert.isTrue(yield* wasFirst(decisions.withdrawRefund(withdrawal, DECISION, AT_MS)))
+      assert.isFalse(yield* wasFirst(decisions.withdrawRefund(withdrawal, DECISION, AT_MS)))
       assert.strictEqual((yield* workOf(wallet)).reserved, 0n)
       const left = yield* tasks.unspentDeposits([wallet.id])
       assert.deepStrictEqual(
@@ -155,8 +155,8 @@ export const decidingMoneyPromises = (promises: Promises): void => {
       const repo = yield* DecisionRepo
       const opening = { walletId: wallet.id, balance: usdc(4_000_000n), version, seen: wallet }
       const at = block(TIP.number + 50n)
-      assert.isFalse(yield* repo.reopenBooks({ ...opening, version: version - 1n }, at, DECISION, AT_MS))
-      assert.isTrue(yield* repo.reopenBooks(opening, at, DECISION, AT_MS))
+      assert.isFalse(yield* wasFirst(repo.reopenBooks({ ...opening, version: version - 1n }, at, DECISION, AT_MS)))
+      assert.isTrue(yield* wasFirst(repo.reopenBooks(opening, at, DECISION, AT_MS)))
       assert.deepInclude(yield* ordersOf(wallet), {
         stopped: undefined,
         books: { countedBlock: at.number, balance: usdc(4_000_000n) }
@@ -164,7 +164,7 @@ export const decidingMoneyPromises = (promises: Promises): void => {
       const fixture = yield* LedgerFixture
       assert.isUndefined((yield* fixture.readTask(id)).errorMessage)
       assert.strictEqual((yield* fixture.readTask(held)).errorMessage, "somebody has to look")
-      assert.isFalse(yield* repo.reopenBooks({ ...opening, version: version + 1n }, at, DECISION, AT_MS))
+      assert.isFalse(yield* wasFirst(repo.reopenBooks({ ...opening, version: version + 1n }, at, DECISION, AT_MS)))
       yield* assertNoted({ walletId: wallet.id })
     })
   )

@@ -10,7 +10,7 @@ import type { Wallet, WalletId } from "../../../src/domain/Wallet.ts"
 import type { DecisionRepo } from "../../../src/ledger/DecisionRepo.ts"
 import type { OrderInsert } from "../../support/memory/MemoryLedger.ts"
 import type { WalletOrders } from "../../../src/domain/WalletState.ts"
-import { type BatchSave, type Funding, TaskRepo } from "../../../src/ledger/TaskRepo.ts"
+import { type BatchSave, type Funding, TaskRepo, wasFirst } from "../../../src/ledger/TaskRepo.ts"
 import { LedgerFixture } from "../../support/LedgerFixture.ts"
 import { CHAIN } from "../../support/LedgerSql.ts"
 
@@ -129,10 +129,10 @@ export const batchOf = Effect.fnUntraced(function* (task: Task, number: number) 
   return batch ?? (yield* Effect.die(new Error(`the task has no batch ${number}`)))
 })
 
-export const save = (change: BatchSave) => Effect.flatMap(TaskRepo, (repo) => repo.saveBatch(change, NOW_MS))
+export const save = (change: BatchSave) => Effect.flatMap(TaskRepo, (repo) => wasFirst(repo.saveBatch(change, NOW_MS)))
 
 export const saveTask = (...[expected, change]: [Task, Parameters<TaskRepo["Service"]["saveTask"]>[1]]) =>
-  Effect.flatMap(TaskRepo, (repo) => repo.saveTask(expected, change, NOW_MS))
+  Effect.flatMap(TaskRepo, (repo) => wasFirst(repo.saveTask(expected, change, NOW_MS)))
 
 /** Takes a batch one step further and reads it again. Dies where somebody else was first. */
 export const advance = Effect.fnUntraced(function* (

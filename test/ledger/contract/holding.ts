@@ -2,7 +2,7 @@ import { assert } from "@effect/vitest"
 import { Effect } from "effect"
 import { messages } from "../../../src/domain/Task.ts"
 import { KEY_OF_WALLET } from "../../../src/domain/Wallet.ts"
-import { TaskRepo } from "../../../src/ledger/TaskRepo.ts"
+import { TaskRepo, wasFirst } from "../../../src/ledger/TaskRepo.ts"
 import { LedgerFixture } from "../../support/LedgerFixture.ts"
 import {
   advance,
@@ -78,9 +78,9 @@ export const holdingPromises = (promises: Promises): void => {
       const { version } = yield* (yield* LedgerFixture).readWalletState(wallet.id)
       const late = { ...evidence(orders, second), version, message: "not paid" }
       assert.deepStrictEqual(yield* repo.cancel([late], TIP, NOW_MS), [])
-      assert.isFalse(yield* repo.plan(funded, cut(funded, wallet, 2), NOW_MS))
-      assert.isFalse(yield* repo.saveTask(funded, { status: "failed", errorMessage: "no" }, NOW_MS))
-      assert.isFalse(yield* repo.saveTask(funded, { retryCount: 1, errorMessage: "Retry 1/3: no" }, NOW_MS))
+      assert.isFalse(yield* wasFirst(repo.plan(funded, cut(funded, wallet, 2), NOW_MS)))
+      assert.isFalse(yield* wasFirst(repo.saveTask(funded, { status: "failed", errorMessage: "no" }, NOW_MS)))
+      assert.isFalse(yield* wasFirst(repo.saveTask(funded, { retryCount: 1, errorMessage: "Retry 1/3: no" }, NOW_MS)))
       for (const [id, status] of [
         [first, "pending_payment"],
         [second, "pending_payment"],

@@ -4,7 +4,7 @@ import type { Batch } from "../../../src/domain/Batch.ts"
 import { markUnknown, hold, expire } from "../../../src/domain/transferTransitions.ts"
 import type { Wallet } from "../../../src/domain/Wallet.ts"
 import { DecisionRepo } from "../../../src/ledger/DecisionRepo.ts"
-import { TaskRepo } from "../../../src/ledger/TaskRepo.ts"
+import { TaskRepo, wasFirst } from "../../../src/ledger/TaskRepo.ts"
 import { LedgerFixture } from "../../support/LedgerFixture.ts"
 import { DECISION } from "./deciding.ts"
 import {
@@ -140,10 +140,10 @@ export const moneyPromises = (promises: Promises): void => {
       yield* (yield* LedgerFixture).editTask(id, { status: "processing" })
       const task = yield* taskOf(wallet, id)
       const released = { task, adopt: { mintsCompleted: 1 } }
-      assert.isTrue(yield* (yield* DecisionRepo).release(released, DECISION, NOW_MS))
+      assert.isTrue(yield* wasFirst((yield* DecisionRepo).release(released, DECISION, NOW_MS)))
       assert.deepStrictEqual(yield* moneyOf(wallet), { ...both(0n), sweep: whole(cost(3)) })
       const adopted = yield* taskOf(wallet, id)
-      assert.isTrue(yield* (yield* TaskRepo).plan(adopted, cut(adopted, wallet, 2), NOW_MS))
+      assert.isTrue(yield* wasFirst((yield* TaskRepo).plan(adopted, cut(adopted, wallet, 2), NOW_MS)))
       assert.deepStrictEqual(yield* moneyOf(wallet), both(cost(3)))
     })
   )

@@ -1,7 +1,7 @@
 import { assert } from "@effect/vitest"
 import { Effect } from "effect"
 import { DecisionRepo, type PauseScope } from "../../../src/ledger/DecisionRepo.ts"
-import { TaskRepo } from "../../../src/ledger/TaskRepo.ts"
+import { TaskRepo, wasFirst } from "../../../src/ledger/TaskRepo.ts"
 import { LedgerFixture } from "../../support/LedgerFixture.ts"
 import { assertNoted, AT_MS, DECISION } from "./deciding.ts"
 import {
@@ -27,9 +27,12 @@ const noteAll = Effect.gen(function* () {
 })
 
 const pause = (scope: PauseScope, sinceMs = AT_MS) =>
-  Effect.flatMap(DecisionRepo, (repo) => repo.pause({ scope, reason: "the server is odd", sinceMs }, DECISION))
+  Effect.flatMap(DecisionRepo, (repo) =>
+    wasFirst(repo.pause({ scope, reason: "the server is odd", sinceMs }, DECISION))
+  )
 
-const resume = (scope: PauseScope) => Effect.flatMap(DecisionRepo, (repo) => repo.resume(scope, DECISION, AT_MS))
+const resume = (scope: PauseScope) =>
+  Effect.flatMap(DecisionRepo, (repo) => wasFirst(repo.resume(scope, DECISION, AT_MS)))
 
 const dueWallets = Effect.flatMap(TaskRepo, (repo) => repo.dueWallets(NOW_MS, 10))
 
@@ -143,8 +146,8 @@ export const pausingPromises = (promises: Promises): void => {
       const wallet = yield* givenWallet()
       const repo = yield* DecisionRepo
       const order = { id: uuid(7), wallet, token: TOKEN, quantity: 3, pricePerMint: PRICE }
-      assert.isTrue(yield* repo.createTask(order, DECISION, NOW_MS))
-      assert.isFalse(yield* repo.createTask({ ...order, quantity: 4 }, DECISION, NOW_MS))
+      assert.isTrue(yield* wasFirst(repo.createTask(order, DECISION, NOW_MS)))
+      assert.isFalse(yield* wasFirst(repo.createTask({ ...order, quantity: 4 }, DECISION, NOW_MS)))
       const row = yield* (yield* LedgerFixture).readTask(order.id)
       assert.deepInclude(row, { walletId: wallet.id, quantity: 3, totalCost: PRICE * 3n, createdAtMs: NOW_MS })
       assert.strictEqual(row.status, "pending_payment")

@@ -4,7 +4,7 @@ import { messages } from "../../../src/domain/Task.ts"
 import { usdc } from "../../../src/domain/Usdc.ts"
 import type { Wallet } from "../../../src/domain/Wallet.ts"
 import { DecisionRepo } from "../../../src/ledger/DecisionRepo.ts"
-import { TaskRepo } from "../../../src/ledger/TaskRepo.ts"
+import { TaskRepo, wasFirst } from "../../../src/ledger/TaskRepo.ts"
 import { LedgerFixture } from "../../support/LedgerFixture.ts"
 import {
   firstPage,
@@ -85,7 +85,9 @@ export const pinPromises = (promises: Promises): void => {
         const { stopped, version } = yield* ordersOf(wallet)
         assert.strictEqual(stopped, reason, "what was stopped stays so")
         const decision = { command: "resolve", said: "looked at", why: "the row is repaired", by: "me" }
-        assert.isTrue(yield* (yield* DecisionRepo).reopenBooks(resolution(wallet, version), TIP, decision, NOW_MS))
+        assert.isTrue(
+          yield* wasFirst((yield* DecisionRepo).reopenBooks(resolution(wallet, version), TIP, decision, NOW_MS))
+        )
         assert.isUndefined((yield* ordersOf(wallet)).stopped)
         assert.deepStrictEqual(yield* check, [])
       })
@@ -103,7 +105,9 @@ export const pinPromises = (promises: Promises): void => {
       yield* givenOrder(moved)
       const { version } = yield* ordersOf(wallet)
       const decision = { command: "resolve", said: "looked at", why: "the person has another account", by: "me" }
-      assert.isTrue(yield* (yield* DecisionRepo).reopenBooks(resolution(moved, version), TIP, decision, NOW_MS))
+      assert.isTrue(
+        yield* wasFirst((yield* DecisionRepo).reopenBooks(resolution(moved, version), TIP, decision, NOW_MS))
+      )
       assert.isUndefined((yield* ordersOf(wallet)).stopped)
       yield* editWallet(wallet, { userAddress: wallet.userAddress })
       assert.lengthOf(yield* check, 1)

@@ -1,6 +1,6 @@
 import { assert } from "@effect/vitest"
 import { Effect } from "effect"
-import { TaskRepo } from "../../../src/ledger/TaskRepo.ts"
+import { TaskRepo, wasFirst } from "../../../src/ledger/TaskRepo.ts"
 import { LedgerFixture } from "../../support/LedgerFixture.ts"
 import {
   advance,
@@ -30,7 +30,7 @@ export const planningPromises = (promises: Promises): void => {
       const wallet = yield* givenWallet()
       const task = yield* givenFunded(wallet)
       yield* (yield* LedgerFixture).editTask(task.id, { mintsCompleted: 1 })
-      assert.isFalse(yield* (yield* TaskRepo).plan(task, cut(task, wallet, 2), NOW_MS))
+      assert.isFalse(yield* wasFirst((yield* TaskRepo).plan(task, cut(task, wallet, 2), NOW_MS)))
       assert.deepStrictEqual(yield* (yield* LedgerFixture).readBatches(task.id), [])
     })
   )
@@ -42,7 +42,7 @@ export const planningPromises = (promises: Promises): void => {
       const wallet = yield* givenWallet()
       const task = yield* givenFunded(wallet, { quantity: 5 })
       const batches = cut(task, wallet, 2)
-      assert.isTrue(yield* (yield* TaskRepo).plan(task, batches, NOW_MS + 3))
+      assert.isTrue(yield* wasFirst((yield* TaskRepo).plan(task, batches, NOW_MS + 3)))
       assert.deepStrictEqual(yield* fixture.readBatches(task.id), batches)
       assert.deepInclude(yield* fixture.readTask(task.id), {
         status: "processing",
@@ -64,8 +64,8 @@ export const planningPromises = (promises: Promises): void => {
       const task = yield* givenFunded(wallet)
       const first = cut(task, wallet, 2)
       const repo = yield* TaskRepo
-      assert.isTrue(yield* repo.plan(task, first, NOW_MS))
-      assert.isFalse(yield* repo.plan(task, cut(task, wallet, 1), NOW_MS + 9))
+      assert.isTrue(yield* wasFirst(repo.plan(task, first, NOW_MS)))
+      assert.isFalse(yield* wasFirst(repo.plan(task, cut(task, wallet, 1), NOW_MS + 9)))
       assert.deepStrictEqual(yield* fixture.readBatches(task.id), first)
       assert.strictEqual((yield* fixture.readTask(task.id)).updatedAtMs, NOW_MS)
       assert.strictEqual((yield* fixture.readWalletState(wallet.id)).version, 2n)
@@ -84,9 +84,9 @@ export const planningPromises = (promises: Promises): void => {
       const paid = { quantity: 3, tx: hash(1), block: 7n, value: task.pricePerMint, to: task.token }
       const first = cut(task, wallet, 2)
       const repo = yield* TaskRepo
-      assert.isTrue(yield* repo.plan(task, first, NOW_MS))
-      assert.isFalse(yield* repo.plan(task, cut(task, wallet, 3), NOW_MS))
-      assert.isFalse(yield* repo.plan(task, cut(task, wallet, 3, [{ ...paid, number: 9 }]), NOW_MS))
+      assert.isTrue(yield* wasFirst(repo.plan(task, first, NOW_MS)))
+      assert.isFalse(yield* wasFirst(repo.plan(task, cut(task, wallet, 3), NOW_MS)))
+      assert.isFalse(yield* wasFirst(repo.plan(task, cut(task, wallet, 3, [{ ...paid, number: 9 }]), NOW_MS)))
       assert.deepStrictEqual(yield* fixture.readBatches(id), first)
       assert.deepStrictEqual(
         first.map((batch) => [batch.firstMint, batch.quantity]),
@@ -106,7 +106,7 @@ export const planningPromises = (promises: Promises): void => {
       const wallet = yield* givenWallet()
       const task = yield* givenFunded(wallet)
       yield* fixture.editTask(task.id, { status: "cancelled" })
-      assert.isFalse(yield* (yield* TaskRepo).plan(task, cut(task, wallet, 2), NOW_MS))
+      assert.isFalse(yield* wasFirst((yield* TaskRepo).plan(task, cut(task, wallet, 2), NOW_MS)))
       assert.deepStrictEqual(yield* fixture.readBatches(task.id), [])
       assert.strictEqual((yield* fixture.readTask(task.id)).status, "cancelled")
     })
@@ -120,7 +120,7 @@ export const planningPromises = (promises: Promises): void => {
       const batches = cut(task, wallet, 2, [
         { number: 2, quantity: 2, tx: hash(9), block: 40n, value: task.pricePerMint, to: task.token }
       ])
-      assert.isTrue(yield* (yield* TaskRepo).plan(task, batches, NOW_MS))
+      assert.isTrue(yield* wasFirst((yield* TaskRepo).plan(task, batches, NOW_MS)))
       assert.deepStrictEqual(
         (yield* workOf(wallet)).batches,
         batches.toSorted((a, b) => a.number - b.number)
@@ -149,7 +149,7 @@ export const planningPromises = (promises: Promises): void => {
         lastRefusal: "no",
         nextActionAtMs: NOW_MS + 99_000
       })
-      assert.isTrue(yield* (yield* TaskRepo).plan(refused, cut(refused, wallet, 2), NOW_MS))
+      assert.isTrue(yield* wasFirst((yield* TaskRepo).plan(refused, cut(refused, wallet, 2), NOW_MS)))
       assert.deepInclude(yield* taskOf(wallet, id), {
         retryCount: 0,
         errorMessage: undefined,
@@ -176,7 +176,7 @@ export const planningPromises = (promises: Promises): void => {
         errorMessage: undefined
       })
       const before = yield* fixture.readBatches(task.id)
-      assert.isTrue(yield* (yield* TaskRepo).plan(yield* taskOf(wallet, task.id), [], NOW_MS))
+      assert.isTrue(yield* wasFirst((yield* TaskRepo).plan(yield* taskOf(wallet, task.id), [], NOW_MS)))
       assert.deepStrictEqual(yield* fixture.readBatches(task.id), before)
       assert.strictEqual((yield* taskOf(wallet, task.id)).status, "processing")
     })

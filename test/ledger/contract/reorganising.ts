@@ -4,7 +4,7 @@ import type { Batch } from "../../../src/domain/Batch.ts"
 import { confirm, retract, unmint } from "../../../src/domain/transferTransitions.ts"
 import { usdc } from "../../../src/domain/Usdc.ts"
 import type { Wallet } from "../../../src/domain/Wallet.ts"
-import { TaskRepo } from "../../../src/ledger/TaskRepo.ts"
+import { TaskRepo, wasFirst } from "../../../src/ledger/TaskRepo.ts"
 import {
   batchOf,
   block,
@@ -127,13 +127,13 @@ export const reorganisingPromises = (promises: Promises): void => {
         above.payments.map(({ batch, isCompleted }) => [batch.number, isCompleted]),
         [[1, false]]
       )
-      assert.isTrue(yield* repo.saveBatch({ before: paid, after: retract(paid, NOW_MS, "gone") }, NOW_MS))
+      assert.isTrue(yield* wasFirst(repo.saveBatch({ before: paid, after: retract(paid, NOW_MS, "gone") }, NOW_MS)))
       const unknown = yield* batchOf(task, 1)
       assert.deepInclude(unknown, { status: "unknown", paymentTx: undefined, paidAmount: undefined })
       assert.strictEqual((yield* ordersOf(wallet)).books?.balance, cost(9))
       const { paymentTx, paymentBlock, paidAmount } = paid
       const again = { ...unknown, status: "paid" as const, paymentTx, paymentBlock, paidAmount }
-      assert.isTrue(yield* repo.saveBatch({ before: unknown, after: again }, NOW_MS))
+      assert.isTrue(yield* wasFirst(repo.saveBatch({ before: unknown, after: again }, NOW_MS)))
       assert.strictEqual((yield* ordersOf(wallet)).books?.balance, cost(9) - amount)
     })
   )
@@ -148,7 +148,7 @@ export const reorganisingPromises = (promises: Promises): void => {
       const paid = yield* batchOf(task, 1)
       const mint = { tx: hash(77), part: 0, logIndex: 5, mintNumber: paid.firstMint, block: 30n }
       const minted = { ...paid, minted: 1 }
-      assert.isTrue(yield* repo.saveBatch({ before: paid, after: minted, mints: [mint] }, NOW_MS))
+      assert.isTrue(yield* wasFirst(repo.saveBatch({ before: paid, after: minted, mints: [mint] }, NOW_MS)))
       const before = yield* batchOf(task, 1)
       const { minted: recorded } = yield* repo.recordedAbove(29n)
       assert.deepStrictEqual(
@@ -156,7 +156,7 @@ export const reorganisingPromises = (promises: Promises): void => {
         [{ tx: hash(77), part: 0 }]
       )
       const after = unmint(before, NOW_MS, "gone")
-      assert.isTrue(yield* repo.saveBatch({ before, after, withdrawsMints: true }, NOW_MS))
+      assert.isTrue(yield* wasFirst(repo.saveBatch({ before, after, withdrawsMints: true }, NOW_MS)))
       assert.deepInclude(yield* batchOf(task, 1), { status: "paid", minted: 0 })
       assert.strictEqual((yield* repo.attributedMints(before, [mint])).size, 0)
       assert.lengthOf((yield* repo.recordedAbove(29n)).minted, 0)
@@ -173,7 +173,9 @@ export const reorganisingPromises = (promises: Promises): void => {
       const move = Effect.fnUntraced(function* (to: (batch: Batch) => Batch) {
         const before = yield* batchOf(task, 1)
         const after = to(before)
-        const isSaved = yield* repo.saveBatch({ before, after, withdrawsMints: after.minted < before.minted }, NOW_MS)
+        const isSaved = yield* wasFirst(
+          repo.saveBatch({ before, after, withdrawsMints: after.minted < before.minted }, NOW_MS)
+        )
         assert.isTrue(isSaved, `${before.status} → ${after.status}`)
         return `${before.status} → ${(yield* batchOf(task, 1)).status}`
       })

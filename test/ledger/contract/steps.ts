@@ -2,7 +2,7 @@ import { assert } from "@effect/vitest"
 import { Effect } from "effect"
 import { deliver, markUnknown, recheck } from "../../../src/domain/transferTransitions.ts"
 import type { Task } from "../../../src/domain/Task.ts"
-import { TaskRepo } from "../../../src/ledger/TaskRepo.ts"
+import { TaskRepo, wasFirst } from "../../../src/ledger/TaskRepo.ts"
 import { LedgerFixture } from "../../support/LedgerFixture.ts"
 import {
   accepted,
@@ -59,7 +59,7 @@ export const stepPromises = (promises: Promises): void => {
       const funded = yield* givenFunded(wallet)
       const portions = [2n ** 256n - 1n, undefined]
       const batches = cut(funded, wallet, 2).map((batch, index) => ({ ...batch, portion: portions[index] }))
-      assert.isTrue(yield* repo.plan(funded, batches, NOW_MS))
+      assert.isTrue(yield* wasFirst(repo.plan(funded, batches, NOW_MS)))
       const first = yield* advance(yield* batchOf(funded, 1), signed)
       assert.strictEqual(first.portion, 2n ** 256n - 1n)
       assert.isUndefined((yield* batchOf(funded, 2)).portion)
@@ -207,7 +207,7 @@ export const stepPromises = (promises: Promises): void => {
       const id = yield* givenOrder(wallet, { quantity: 5 })
       yield* (yield* LedgerFixture).editTask(id, { status: "processing", mintsCompleted: 3, startedAtMs: NOW_MS })
       const task = yield* taskOf(wallet, id)
-      assert.isTrue(yield* (yield* TaskRepo).plan(task, cut(task, wallet, 1), NOW_MS))
+      assert.isTrue(yield* wasFirst((yield* TaskRepo).plan(task, cut(task, wallet, 1), NOW_MS)))
       yield* givenDelivered(task, 2)
       assert.strictEqual((yield* taskOf(wallet, id)).mintsCompleted, 4)
       yield* givenDelivered(task, 1)
@@ -276,7 +276,7 @@ export const stepPromises = (promises: Promises): void => {
       const [sameToken, otherToken] = [yield* givenPlanned(wallet), yield* givenPlanned(wallet, { token: OTHER_TOKEN })]
       const claim = Effect.fnUntraced(function* (of: Task, number: number) {
         const before = yield* batchOf(of, number)
-        return yield* repo.saveBatch({ before, after: signed(before) }, NOW_MS)
+        return yield* wasFirst(repo.saveBatch({ before, after: signed(before) }, NOW_MS))
       })
       const paid = yield* givenPaid(task, 1)
       assert.isFalse(yield* claim(sameToken, 1))

@@ -7,7 +7,7 @@ import type { Refund, RefundId } from "../../../src/domain/Refund.ts"
 import type { TaskId, TaskRow } from "../../../src/domain/Task.ts"
 import type { WalletId } from "../../../src/domain/Wallet.ts"
 import type { Decision, Pause, PauseScope } from "../../../src/ledger/DecisionRepo.ts"
-import type { DeliveredMint, MintsOf } from "../../../src/ledger/TaskRepo.ts"
+import { type DeliveredMint, type MintsOf, Outrun } from "../../../src/ledger/TaskRepo.ts"
 import type { MethodsOf } from "../../../src/ledger/sql/statements.ts"
 
 /** A row of `ai_agent_tasks`: the columns that v1.1 has, with times in milliseconds since 1970. */
@@ -289,10 +289,10 @@ export interface MemoryWork {
   readonly transact: <Args extends ReadonlyArray<unknown>, A>(
     change: (draft: Tables, ...args: Args) => A
   ) => (...args: Args) => Effect.Effect<A>
-  /** Gives whether it was done: where `change` gives `false`, nothing was. */
+  /** `Outrun` where `change` gives `false`: then nothing is done. */
   readonly attempt: <Args extends ReadonlyArray<unknown>>(
     change: (draft: Tables, ...args: Args) => boolean
-  ) => (...args: Args) => Effect.Effect<boolean>
+  ) => (...args: Args) => Effect.Effect<void, Outrun>
 }
 
 export const workOn = ({ read, transact }: MemoryLedger["Service"]): MemoryWork => {
@@ -306,7 +306,13 @@ export const workOn = ({ read, transact }: MemoryLedger["Service"]): MemoryWork 
       (...args) =>
         read((tables) => query(tables, ...args)),
     transact: inTransaction,
-    attempt: inTransaction
+    attempt:
+      (change) =>
+      (...args) =>
+        Effect.flatMap(
+          transact((draft) => change(draft, ...args)),
+          (done) => (done ? Effect.void : Effect.fail(new Outrun()))
+        )
   }
 }
 

@@ -35,7 +35,7 @@ const recordAttested = ({ sql, time }: Statements, { before, after, mints }: Bat
 
 export const batchDecisions = {
   resolveBatch: (on) =>
-    on.attempt("resolve a batch", function* (resolution, decision, nowMs) {
+    on.transact("resolve a batch", function* (resolution, decision, nowMs) {
       const { before, after, mints, strays = [], replacement, evidence, failure } = resolution
       const { taskId, walletId } = before
       if (evidence === undefined) yield* touchWallet(on, walletId)

@@ -55,7 +55,7 @@ const Reasons = Schema.Array(Schema.Struct({ stopped_reason: Schema.NullOr(Schem
 
 export const moneyDecisions = {
   askRefund: (on) =>
-    on.attempt("ask for a refund", function* (refund, evidence, block, decision) {
+    on.transact("ask for a refund", function* (refund, evidence, block, decision) {
       const { walletId, createdAtMs } = refund
       yield* orOutrun(claimWallet(on, { walletId, version: evidence.version }, block))
       yield* orOutrun(nobodyWaits(on, walletId))
@@ -65,7 +65,7 @@ export const moneyDecisions = {
     }),
 
   withdrawRefund: (on) =>
-    on.attempt("withdraw a refund", function* ({ before, after }, decision, nowMs) {
+    on.transact("withdraw a refund", function* ({ before, after }, decision, nowMs) {
       yield* touchWallet(on, before.walletId)
       yield* orOutrun(updateRefund(on, before, after, nowMs))
       yield* giveBack(on, before)
@@ -73,7 +73,7 @@ export const moneyDecisions = {
     }),
 
   reopenBooks: (on) =>
-    on.attempt("reopen the books of a wallet", function* (opening, block, decision, nowMs) {
+    on.transact("reopen the books of a wallet", function* (opening, block, decision, nowMs) {
       const { sql, time } = on
       const { walletId } = opening
       const stopped = yield* rowsOf(Reasons)(sql`

@@ -50,14 +50,14 @@ export const failTask = Effect.fnUntraced(function* (on: Statements, taskId: Tas
 
 export const orderDecisions = {
   cancel: (on) =>
-    on.attempt("cancel a task", function* (cancellation, block, decision, nowMs) {
+    on.transact("cancel a task", function* (cancellation, block, decision, nowMs) {
       yield* orOutrun(cancelTasks(on, [cancellation], block, nowMs, { evenHeld: true }))
       yield* endHoldOf(on, cancellation.taskId)
       yield* noteDecision(on, decision, cancellation, nowMs)
     }),
 
   retry: (on) =>
-    on.attempt("retry a task", function* ({ task, version }, block, decision, nowMs) {
+    on.transact("retry a task", function* ({ task, version }, block, decision, nowMs) {
       const { sql, time } = on
       yield* orOutrun(claimWallet(on, { walletId: task.walletId, version }, block))
       yield* lockTask(on, task.id)
@@ -75,7 +75,7 @@ export const orderDecisions = {
     }),
 
   release: (on) =>
-    on.attempt("release a task", function* ({ task, adopt }, decision, nowMs) {
+    on.transact("release a task", function* ({ task, adopt }, decision, nowMs) {
       const { sql, time } = on
       const mayBe =
         adopt === undefined
@@ -105,7 +105,7 @@ export const orderDecisions = {
     }),
 
   fail: (on) =>
-    on.attempt("fail a task", function* ({ task, failure }, decision, nowMs) {
+    on.transact("fail a task", function* ({ task, failure }, decision, nowMs) {
       yield* touchWallet(on, task.walletId)
       yield* lockTask(on, task.id)
       yield* orOutrun(failTask(on, task.id, failure, nowMs))
@@ -114,7 +114,7 @@ export const orderDecisions = {
 
   /** The columns that every writer of orders fills, and the times of this one's clock. */
   createTask: (on) =>
-    on.attempt("create a task", function* ({ id, wallet, token, quantity, pricePerMint }, decision, nowMs) {
+    on.transact("create a task", function* ({ id, wallet, token, quantity, pricePerMint }, decision, nowMs) {
       const { sql, time } = on
       // A refund that is asked for at this moment sees this order, or this order waits for it.
       yield* lockWallet(on, wallet.id)

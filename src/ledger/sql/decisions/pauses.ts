@@ -17,7 +17,7 @@ export const pauseDecisions = {
     })(),
 
   pause: (on) =>
-    on.attempt("pause", function* ({ scope, reason, sinceMs }, decision) {
+    on.transact("pause", function* ({ scope, reason, sinceMs }, decision) {
       yield* changePauses(on.sql)
       yield* orOutrun(on.sql`
         INSERT INTO ai_agent_pauses (scope, reason, since) VALUES (${scope}, ${reason}, ${instantOf(on.sql, sinceMs)})
@@ -26,7 +26,7 @@ export const pauseDecisions = {
     }),
 
   resume: (on) =>
-    on.attempt("resume", function* (scope, decision, nowMs) {
+    on.transact("resume", function* (scope, decision, nowMs) {
       yield* orOutrun(on.sql`DELETE FROM ai_agent_pauses WHERE scope = ${scope} RETURNING scope`)
       yield* noteDecision(on, decision, {}, nowMs)
     })

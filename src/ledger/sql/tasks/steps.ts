@@ -142,7 +142,7 @@ const updateState = Effect.fnUntraced(function* (
 /** One step of an order or of a batch. */
 export const steps = {
   plan: (on) =>
-    on.attempt("plan a task", function* (task, batches, nowMs) {
+    on.transact("plan a task", function* (task, batches, nowMs) {
       const { sql } = on
       yield* touchWallet(on, task.walletId)
       for (const { paidAmount: amount, paymentBlock: block } of batches) {
@@ -158,7 +158,7 @@ export const steps = {
     }),
 
   saveBatch: (on) =>
-    on.attempt("save a batch", function* (save, nowMs) {
+    on.transact("save a batch", function* (save, nowMs) {
       const { before, after, mints = [] } = save
       // Between two looks nothing is reserved and nothing released.
       if (movesMoney(before, after)) yield* touchWallet(on, before.walletId, paymentIn(before, after))
@@ -177,7 +177,7 @@ export const steps = {
     }),
 
   saveTask: (on) =>
-    on.attempt("save a task", function* (expected, change, nowMs) {
+    on.transact("save a task", function* (expected, change, nowMs) {
       if (change.status !== undefined) yield* touchWallet(on, expected.walletId)
       yield* lockTask(on, expected.id)
       yield* orOutrun(updateTask(on, expected, change, nowMs))
@@ -185,7 +185,7 @@ export const steps = {
     }),
 
   saveRefund: (on) =>
-    on.attempt("save a refund", function* ({ before, after }, nowMs) {
+    on.transact("save a refund", function* ({ before, after }, nowMs) {
       if (movesMoney(before, after)) yield* touchWallet(on, before.walletId, paymentIn(before, after))
       if (isClaim(before, after)) yield* keepPauses(on.sql)
       yield* orOutrun(updateRefund(on, before, after, nowMs))

@@ -72,7 +72,7 @@ export const wallets = {
     }),
 
   stopWallet: (on) =>
-    on.attempt("stop a wallet", function* (stop, nowMs) {
+    on.transact("stop a wallet", function* (stop, nowMs) {
       const { sql } = on
       yield* orOutrun(sql`
         UPDATE ai_agent_wallet_state SET version = version + 1, stopped_at = ${instantOf(sql, nowMs)},
