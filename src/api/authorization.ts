@@ -20,7 +20,7 @@ interface Token {
   readonly value: Redacted.Redacted
 }
 
-/** What tells whether somebody may come in: any of these tokens, no token, or nothing. */
+/** What a request needs to be let in: one of these tokens, or no token; `Closed` lets none in. */
 export type Door =
   | { readonly _tag: "Token"; readonly tokens: ReadonlyArray<Token> }
   | { readonly _tag: "Open" }
@@ -44,7 +44,7 @@ const v1DoorOf = (settings: SettingsShape): Door => {
 
 const digest = (text: string): Buffer => createHash("sha256").update(text).digest()
 
-/** Takes as long whatever the two texts have in common: digests are of one length. */
+/** Takes the same time for all texts: digests have one length. */
 const isSame = (a: string, b: string): boolean => timingSafeEqual(digest(a), digest(b))
 
 /** Where no token is asked for, a page of another site must not be able to ask through the browser of this machine. */
@@ -113,7 +113,7 @@ export const layer = Layer.effect(
   )
 )
 
-/** The key of the right token. Refuses a wrong one; notes it in metrics and log, and looks at no further one of an address that guesses. */
+/** The key of the right token. Refuses a wrong one; notes it in metrics and log, and checks no further one of an address that guesses. */
 const makeCheckToken = Effect.map(makeGuesses, (guesses) =>
   Effect.fnUntraced(function* (token: string, right: ReadonlyArray<Token>) {
     if (token === "") return yield* WRONG

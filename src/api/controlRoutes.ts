@@ -6,9 +6,9 @@ import { Operator } from "../operator/Operator.ts"
 import { asking, deciding } from "./errorMapping.ts"
 import { Api } from "./contract/Api.ts"
 import { TooMany, Unavailable } from "./contract/problems.ts"
-import { EventFeed, type Told } from "./feed.ts"
+import { EventFeed, type FeedEvent } from "./feed.ts"
 
-/** So that whoever listens knows that nothing happened, and a proxy in between does not hang up. */
+/** Shows a listener that nothing happened, and keeps a proxy in between from closing the connection. */
 const BEAT_EVERY = "10 seconds"
 
 const BUSY = new TooMany({
@@ -51,15 +51,15 @@ export const layer = HttpApiBuilder.group(
 const STREAM = { contentType: "text/event-stream", headers: { "x-accel-buffering": "no" } }
 
 /**
- * The form of HTML, section 9.2. The first beat comes at once: whoever listens sees that somebody speaks. An event that
- * is late is told under the highest number so far, so that who comes back with that hears nothing twice. What comes
- * together is written together.
+ * The form of HTML, section 9.2. The first beat comes at once: a listener sees that the stream is open. An event that
+ * is late is sent under the highest number so far, so that a listener who comes back with that gets nothing twice. Events
+ * that come together are written together.
  */
-const streamed = (events: Stream.Stream<Told>, lastId: number | undefined) => {
+const streamed = (events: Stream.Stream<FeedEvent>, lastId: number | undefined) => {
   const beats = Stream.fromSchedule(Schedule.spaced(BEAT_EVERY)).pipe(Stream.as(BEAT), (later) =>
     Stream.concat(Stream.succeed(BEAT), later)
   )
-  const told = Stream.mapAccum(
+  const written = Stream.mapAccum(
     events,
     () => lastId ?? 0,
     (highest, event) => {
@@ -67,7 +67,7 @@ const streamed = (events: Stream.Stream<Told>, lastId: number | undefined) => {
       return [id, [`id: ${id}\nevent: ledger\ndata: ${event.json}\n\n`]]
     }
   ).pipe(Stream.mapArray(([first, ...others]) => [[first, ...others].join("")]))
-  return Stream.encodeText(Stream.merge(told, beats, { haltStrategy: "left" }))
+  return Stream.encodeText(Stream.merge(written, beats, { haltStrategy: "left" }))
 }
 
 const BEAT = "event: beat\ndata: ok\n\n"

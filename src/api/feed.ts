@@ -16,7 +16,7 @@ const POLL_EVERY = "1 second"
  */
 const PAGE = 250
 
-/** Of the past in one answer. Whoever missed more gets this much and an end, and comes back for the rest. */
+/** Past events in one answer. A listener who missed more gets this many and an end, and comes back for the rest. */
 const PAST_MAX = 1_000
 
 /** A transaction that shows its events later than this is not heard of live; `explain` has them all the same. */
@@ -37,23 +37,23 @@ export interface Connection {
   readonly destroy: () => unknown
 }
 
-/** An event as it is told: made into JSON once, however many listen. */
-export interface Told {
+/** An event as it is sent: encoded once for all listeners. */
+export interface FeedEvent {
   readonly id: number
   readonly json: string
 }
 
 interface Listener {
-  readonly queue: Queue.Queue<Told, Cause.Done>
+  readonly queue: Queue.Queue<FeedEvent, Cause.Done>
   readonly connection: Connection
-  /** Until then nothing is taken out of the queue, whoever it is. */
+  /** Before that, nothing is taken out of the queue. */
   isAnswered: boolean
 }
 
 /**
- * What happens in the ledger, as it happens, whoever does it: one reader for all listeners. Each event comes at least
- * once and in the order of its number to who stays, but for those of transactions that overlap: such a one comes late,
- * and not to who came back in between. Nobody waits for a listener.
+ * What happens in the ledger, as it happens: one reader for all listeners. A listener that stays gets each event at least
+ * once and in the order of its number, but for those of transactions that overlap: such a one comes late, and not to a
+ * listener that came back in between. The work of the executor waits for no listener.
  */
 export class EventFeed extends Context.Service<
   EventFeed,
@@ -65,7 +65,7 @@ export class EventFeed extends Context.Service<
     readonly listen: (
       afterId: number | undefined,
       connection: Connection
-    ) => Effect.Effect<Stream.Stream<Told>, TooMany | LedgerError, Scope.Scope>
+    ) => Effect.Effect<Stream.Stream<FeedEvent>, TooMany | LedgerError, Scope.Scope>
     /** Ends every listener there is, for a stop of the server, which waits for them. */
     readonly close: Effect.Effect<void>
   }
@@ -79,11 +79,11 @@ export class EventFeed extends Context.Service<
       const letGo = (listener: Listener) => {
         listeners.delete(listener)
         const { connection, queue, isAnswered } = listener
-        // An end is not read by somebody who does not read. What waits is not lost: it is asked for again.
+        // A listener who does not read would not see an end. What waits is not lost: it is asked for again.
         if (isAnswered && (Queue.sizeUnsafe(queue) > 0 || connection.writableLength > 0)) connection.destroy()
         Queue.endUnsafe(queue)
       }
-      const tell = (events: ReadonlyArray<Told>) => {
+      const publish = (events: ReadonlyArray<FeedEvent>) => {
         for (const listener of [...listeners]) {
           if (!events.every((event) => Queue.offerUnsafe(listener.queue, event))) letGo(listener)
         }
@@ -92,13 +92,13 @@ export class EventFeed extends Context.Service<
         if (listeners.size >= LISTENERS_MAX) {
           return yield* new TooMany({ detail: `${LISTENERS_MAX} listeners are there already: try again later.` })
         }
-        const queue = yield* Queue.dropping<Told, Cause.Done>(BACKLOG_MAX)
+        const queue = yield* Queue.dropping<FeedEvent, Cause.Done>(BACKLOG_MAX)
         const listener: Listener = { queue, connection, isAnswered: false }
         listeners.add(listener)
         return listener
       })
       const poll = read.pipe(
-        Effect.tap((events) => Effect.sync(() => listeners.size > 0 && tell(events.map(toldOf)))),
+        Effect.tap((events) => Effect.sync(() => listeners.size > 0 && publish(events.map(feedEventOf)))),
         Effect.tap((events) => Effect.forEach(events, countEvent, { discard: true })),
         Effect.repeat({ while: (events) => events.length >= PAGE }),
         Effect.catch((error) => Log.warnOnce("events", `⚠️ Events are not read: ${error.message}`)),
@@ -110,13 +110,14 @@ export class EventFeed extends Context.Service<
         listen: Effect.fnUntraced(function* (afterId, connection) {
           const leave = (listener: Listener) => Effect.sync(() => listeners.delete(listener))
           const listener = yield* Effect.acquireRelease(join(connection), leave)
-          const past = afterId === undefined ? [] : (yield* watch.eventsAfter(afterId, { limit: PAST_MAX })).map(toldOf)
+          const past =
+            afterId === undefined ? [] : (yield* watch.eventsAfter(afterId, { limit: PAST_MAX })).map(feedEventOf)
           if (past.length >= PAST_MAX) return yield* Effect.as(leave(listener), Stream.fromIterable(past))
           listener.isAnswered = true
-          const told = new Set(past.map(({ id }) => id))
+          const sent = new Set(past.map(({ id }) => id))
           return Stream.concat(
             Stream.fromIterable(past),
-            Stream.filter(Stream.fromQueue(listener.queue), ({ id }) => !told.has(id))
+            Stream.filter(Stream.fromQueue(listener.queue), ({ id }) => !sent.has(id))
           )
         })
       })
@@ -166,4 +167,4 @@ const makeReader = Effect.fnUntraced(function* (watch: WatchRepo["Service"]) {
 
 const encode = Schema.encodeSync(Schema.fromJsonString(EventReport))
 
-const toldOf = (event: LedgerEvent): Told => ({ id: event.id, json: encode(eventReport(event)) })
+const feedEventOf = (event: LedgerEvent): FeedEvent => ({ id: event.id, json: encode(eventReport(event)) })

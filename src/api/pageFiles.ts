@@ -7,7 +7,7 @@ import { gzipSync } from "node:zlib"
 /** One file of the operator's page, as it is served. */
 export interface PageFile {
   readonly body: Uint8Array
-  /** The same, for whoever accepts `gzip`. */
+  /** The same, for clients that accept `gzip`. */
   readonly gzip: Uint8Array
   /** For `content-type`. */
   readonly type: string
@@ -18,7 +18,7 @@ export interface PageFile {
 /** By the path of the URL: `/`, `/page/main.js`. */
 export type PageFiles = ReadonlyMap<string, PageFile>
 
-/** Only our own scripts, styles and answers; in nobody's frame. Text that gets into the page can do nothing. */
+/** Only our own scripts, styles and answers; no page may frame it. Text that gets into the page cannot run. */
 const CONTENT_SECURITY_POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -52,7 +52,7 @@ const TYPES: Readonly<Record<string, string>> = {
 const typeOf = (name: string): string | undefined =>
   name.endsWith(".d.ts") ? undefined : TYPES[name.slice(name.lastIndexOf(".") + 1)]
 
-/** Node says once that this function may change. Whoever starts the executor can do nothing about that. */
+/** Node says once that this function may change. An operator can do nothing about that. */
 const stripQuietly = (source: string): string => {
   const { emitWarning } = process
   process.emitWarning = () => {}

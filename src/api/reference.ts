@@ -5,7 +5,7 @@ import { gzipSync } from "node:zlib"
 import { Admission } from "./authorization.ts"
 import { Api } from "./contract/Api.ts"
 
-/** Its script comes with it and is inline; it asks nobody but this server, and is in nobody's frame. */
+/** Its script is inline; it may ask this server only, and no page may frame it. */
 const HEADERS = {
   "content-security-policy":
     "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; " +

@@ -9,7 +9,7 @@ import { layer } from "./server.ts"
 const AGAIN_AFTER = Duration.seconds(10)
 
 /**
- * Serves for ever. Without it minting goes on all the same, so a port that is taken is told, and tried again until it is
+ * Serves for ever. Without it minting goes on all the same, so a port that is taken is logged, and tried again until it is
  * free.
  */
 export const serve = Effect.gen(function* () {
@@ -28,7 +28,7 @@ export const serve = Effect.gen(function* () {
     )
   ),
   Effect.retry(Schedule.spaced(AGAIN_AFTER)),
-  // Whatever breaks here, orders and payments go on.
+  // A fault here stops no order and no payment.
   Effect.catchCause((cause) =>
     Cause.hasInterruptsOnly(cause)
       ? Effect.failCause(cause as Cause.Cause<never>)

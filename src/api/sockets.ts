@@ -12,7 +12,7 @@ const IDLE_MAX = 200
 
 /**
  * Keeps places for those who come. A socket that asks nothing has its place for as long as no newer one of its address
- * wants it: thousands of them that say half a request keep nobody out, on the same machine neither.
+ * wants it: thousands of half-sent requests keep no client out, not even on the same machine.
  */
 export const keepPlaces = (server: Server): void => {
   const idle = new Map<string, Set<Socket>>()

@@ -7,7 +7,7 @@ import { Status } from "../operator/Status.ts"
 import { Api } from "./contract/Api.ts"
 import type { Readiness as Answer } from "../operator/reports/status.ts"
 
-/** What anybody may ask: no word of any order or person. */
+/** Open to all: nothing here names an order or a person. */
 export const layer = HttpApiBuilder.group(
   Api,
   "system",

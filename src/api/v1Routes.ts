@@ -12,7 +12,7 @@ import { BadRequestV1, NotFoundV1, type TaskV1 } from "./contract/v1.ts"
 const PAGE = 20
 const PAGE_MAX = 100
 
-/** What v1.1 noted as the reason of whoever asks through its front end. */
+/** What v1.1 noted as the reason of a decision through its front end. */
 const DECISION = { why: "asked for by the user" }
 
 /** v1.1's routes, in v1.1's words: its front end reads them. */

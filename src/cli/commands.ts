@@ -2,10 +2,9 @@ import * as Command from "effect/cli/Command"
 import { adoptCommand, cancelCommand, resolveCommand, retryCommand } from "./commands/decisions.ts"
 import { doctorCommand, migrateCommand, sandboxCommand } from "./commands/maintenance.ts"
 import { pauseCommand, pausesCommand, resumeCommand } from "./commands/pauses.ts"
-import { statusCommand } from "./commands/status.ts"
+import { statusCommand, watchCommand } from "./commands/status.ts"
 import { explainCommand, tasksCommand } from "./commands/tasks.ts"
 import { reconcileCommand, refundCommand, walletsCommand } from "./commands/wallets.ts"
-import { watchCommand } from "./commands/watch.ts"
 
 /** `ai-mint` and its commands. */
 export const aiMint = Command.make("ai-mint").pipe(

@@ -18,7 +18,7 @@ const io: Io["Service"] = {
   }
 }
 
-// Whoever reads may have seen enough (`| head`): then there is nobody to tell anything, and that is no failure.
+// The reader may have closed the pipe (`| head`): that is no failure.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code !== "EPIPE") throw error
   if (isInterruptionExpected) process.kill(process.pid, "SIGINT")

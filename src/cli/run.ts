@@ -29,7 +29,7 @@ const presenterFor = (io: Output) => {
   })
 }
 
-/** The scripts are the report too: Effect's own flag writes them past whoever reads it. */
+/** The scripts are the report too: Effect's own flag does not write them to `out`. */
 const completionsTo = ({ out }: Output): typeof GlobalFlag.Completions =>
   GlobalFlag.Action({
     flag: GlobalFlag.Completions.flag,
@@ -48,7 +48,7 @@ interface Surroundings {
   readonly maintenance: Maintenance["Service"]
 }
 
-/** Carries out what was typed. Gives the exit code; a failure is told in words, and never with a stack. */
+/** Carries out what was typed. Gives the exit code; a failure is printed in words, never with a stack. */
 export const run = (args: ReadonlyArray<string>, { io: given, layers, maintenance }: Surroundings) => {
   const io = fitForTerminal(given)
   return Command.runWith(aiMint, { version })(args).pipe(
@@ -77,7 +77,7 @@ const codeOf = <E extends { readonly _tag?: string; readonly message: string }>(
   }
   if (failure._tag === "ShowHelp") return EXIT.usage
   if ("code" in failure && failure._tag === "Ended") return Number(failure.code)
-  // What has told its reason already is not told twice.
+  // Some failures have printed their reason already.
   if (!(Runtime.errorReported in failure && failure[Runtime.errorReported] === false)) io.err(`❌ ${failure.message}`)
   return Runtime.getErrorExitCode(failure)
 }

@@ -11,7 +11,7 @@ export const CurrentActor = Context.Reference<string>("ai-mint-executor/operator
 /** Longer than any account or e-mail address that people have. */
 const NAME_MAX = 64
 
-/** Of a name that somebody gives themselves: what names of accounts and e-mail addresses are made of, and nothing that could pass for another word of a line. */
+/** A self-given name, reduced to the characters of account names and e-mail addresses: nothing in it can pass for another word of a line. */
 export const operatorName = (text: string): string => text.replaceAll(/[^A-Za-z0-9._@+-]/g, "").slice(0, NAME_MAX)
 
 /** `alice with OPS_TOKEN from 10.0.0.7`; nameless, `OPS_TOKEN from 10.0.0.7`. */

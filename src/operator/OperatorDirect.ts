@@ -10,6 +10,7 @@ import { Minter, type NoOffer } from "../mint/Minter.ts"
 import { adopt } from "./adopt.ts"
 import { cancel } from "./cancel.ts"
 import { create } from "./create.ts"
+import { explain } from "./explain.ts"
 import { Operator, type OperatorError, Unanswered } from "./Operator.ts"
 import { pause, pauses, resume } from "./pause.ts"
 import { reconcile } from "./reconcile.ts"
@@ -21,7 +22,7 @@ import { resolveWallet } from "./resolveWallet.ts"
 import { retry } from "./retry.ts"
 import { showWallet } from "./showWallet.ts"
 import { Status } from "./Status.ts"
-import { explainTask, listTasks, showTask } from "./tasks.ts"
+import { listTasks, showTask } from "./tasks.ts"
 import { withdraw } from "./withdraw.ts"
 
 type Services =
@@ -58,7 +59,7 @@ export const layer = Layer.effect(
       status: answered(now),
       listTasks: (query) => run(listTasks(query)),
       showTask: (task) => run(showTask(task)),
-      explainTask: (task) => run(explainTask(task)),
+      explainTask: (task) => run(explain(task)),
       showWallet: (wallet) => run(showWallet(wallet)),
       pauses: run(pauses),
       reconcile: run(reconcile()),

@@ -132,7 +132,7 @@ export const attentionOf = (item: AttentionItem): Attention => ({
   command: commandFor(item)
 })
 
-/** What keeps everybody's work waiting, and belongs to no order. */
+/** A condition of the environment that all orders wait for. */
 const incidentOf = ({ words, sinceMs }: Incident): Attention => ({
   kind: "incident",
   taskId: undefined,

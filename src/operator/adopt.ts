@@ -9,7 +9,7 @@ import { Refused } from "./Refused.ts"
 import type { Adopted } from "./reports/decisions.ts"
 
 /**
- * Takes over an order that v1.1 was minting, whatever v1.1 paid for it and without waiting for its hour to be over. The
+ * Takes over an order that v1.1 was minting, with what v1.1 paid for it unproven, and without waiting for its hour to be over. The
  * person says how many mints were really delivered; the others are paid for.
  */
 export const adopt = Effect.fn("operator.adopt")(function* (

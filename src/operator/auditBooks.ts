@@ -23,7 +23,8 @@ export const auditBooks = (account: Account, view: ChainView): Finding => {
         `${format(amount)} USDC came in ${tx}, and the ledger has counted past it: tell the maintainers of this program`
     ),
     ...changed.map(
-      ([row, shown]) => `${told(row)} came in ${row.tx} says the ledger, and the chain shows ${told(shown)} there`
+      ([row, shown]) =>
+        `${depositText(row)} came in ${row.tx} says the ledger, and the chain shows ${depositText(shown)} there`
     ),
     ...invented.map(
       ({ amount, tx }) => `${format(amount)} USDC came in ${tx} says the ledger, and the chain shows no such transfer`
@@ -41,7 +42,8 @@ export const auditBooks = (account: Account, view: ChainView): Finding => {
   }
 }
 
-const told = ({ amount, from, block }: Deposit): string => `${format(amount)} USDC from ${from} (block ${block.number})`
+const depositText = ({ amount, from, block }: Deposit): string =>
+  `${format(amount)} USDC from ${from} (block ${block.number})`
 
 /** What a transfer is. Not the index of its log: nodes count those differently. */
 const contentOf = ({ tx, from, amount, block }: Deposit): string => `${tx}:${from}:${amount}:${block.number}`
@@ -76,8 +78,8 @@ const paired = (ours: ReadonlyArray<Deposit>, theirs: ReadonlyArray<Deposit>, ke
 }
 
 /**
- * Books that are not what the chain shows, though all is allowed for that is told elsewhere: deposits that are not
- * recorded, transfers that are not proven yet or that nobody explains, and what happened after this block.
+ * Books that are not what the chain shows, with allowance for what is reported elsewhere: deposits that are not
+ * recorded, transfers that are not proven yet or that nothing explains, and what happened after this block.
  */
 const unevenBy = (account: Account, view: ChainView, unrecorded: bigint): ReadonlyArray<string> => {
   const { wallet, books } = account

@@ -6,7 +6,7 @@ import type { Account } from "../ledger/DecisionRepo.ts"
 import { mintKey } from "../ledger/TaskRepo.ts"
 import type { Finding, MintsOnChain } from "./audit.ts"
 
-/** How long before its payment a server may have minted for a batch of which nobody knows when it was signed. */
+/** How long before its payment a server may have minted for a batch whose signing time is not known. */
 const EARLY_BLOCKS = 150n
 
 /** Mints of one token to one person are one question to the chain. */

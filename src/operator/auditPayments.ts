@@ -62,25 +62,25 @@ export const auditPayments = (account: Account, view: ChainView): Finding => {
   }
 }
 
-const told = ({ amount, to, tx, block }: Spending): string =>
+const spendingText = ({ amount, to, tx, block }: Spending): string =>
   `${format(amount)} USDC went to ${to} in ${tx} (block ${block})`
 
 const stray = (spent: Spending): ReadonlyArray<string> => [
-  `${told(spent)}, and no order or refund explains it: somebody else has the key of this wallet`
+  `${spendingText(spent)}, and no order or refund explains it: somebody else has the key of this wallet`
 ]
 
 const disagreement = ({ name, status, isLive, signed, paid }: Claim, spent: Spending): ReadonlyArray<string> => {
   if (paid !== undefined) {
     if (paid.tx === spent.tx && (paid.amount ?? spent.amount) === spent.amount) return []
-    return [`${told(spent)} with the nonce of ${name}, which the ledger says was paid by ${paid.tx}`]
+    return [`${spendingText(spent)} with the nonce of ${name}, which the ledger says was paid by ${paid.tx}`]
   }
   if (!isLive) {
     const then = "the ledger is older than the chain: start the executor, which takes it over"
-    return [`${told(spent)} with the nonce of ${name}, which is ${status} in the ledger: ${then}`]
+    return [`${spendingText(spent)} with the nonce of ${name}, which is ${status} in the ledger: ${then}`]
   }
   // What was sent and is not proven yet is the executor's next look.
   if (signed?.amount === spent.amount && signed.to === spent.to) return []
-  return [`${told(spent)} with the nonce of ${name}, and something else was signed: somebody else has the key`]
+  return [`${spendingText(spent)} with the nonce of ${name}, and something else was signed: somebody else has the key`]
 }
 
 /** What the ledger says was paid, and the chain does not show. Another transfer of the same transaction does not stand for it. */

@@ -27,7 +27,7 @@ const PRICE_MAX = usdc(1_000_000_000_000n)
 
 /**
  * Places an order for a person who has an agent wallet. The same id twice makes one order: one that is there already is
- * told as it is, whatever the mint server asks by now.
+ * reported as it is, even if the mint server asks another price by now.
  */
 export const create = Effect.fn("operator.create")(function* (wish: OrderWish, why: string) {
   const token = parse(wish.token)
@@ -67,7 +67,7 @@ const created = ({ id, wallet, quantity }: Asked, pricePerMint: Usdc, isNew: boo
   quantity
 })
 
-/** The wallet of a person, named by the person's own address: whoever gives another has mistaken who gets the mints. */
+/** The wallet of a person, named by the person's own address: with another address, the mints would go to the wrong account. */
 const walletOf = Effect.fnUntraced(function* (userAddress: string) {
   const user = parse(userAddress)
   if (user === undefined) return yield* new Refused({ message: `"${userAddress}" is no address of a person.` })

@@ -8,11 +8,11 @@ import { Refused } from "./Refused.ts"
 import { unclaimedMints } from "./unclaimed.ts"
 
 /**
- * The mints of a batch that the person has: those that the chain shows and that belong to nobody and, where it cannot
+ * The mints of a batch that the person has: those that the chain shows and that belong to no batch and, where it cannot
  * show all of them, as many as the operator says.
  */
 export const deliveredMints = Effect.fnUntraced(function* (file: TaskFile, batch: Batch, attested: number | undefined) {
-  // Whoever decides has waited long enough for the transactions that the server named.
+  // The person who decides has waited long enough for the transactions that the server named.
   const patient = { ...batch, looks: Number.MAX_SAFE_INTEGER }
   const mints = mintsOf(patient, yield* unclaimedMints(file, batch))
   const found = mints.map(({ tx, part, logIndex }, index): DeliveredMint => ({

@@ -10,31 +10,14 @@ import { DecisionRepo, type Pause } from "../ledger/DecisionRepo.ts"
 import * as Clocks from "../ops/Clocks.ts"
 import { TaskRepo } from "../ledger/TaskRepo.ts"
 import { type TaskStory, type TaskView, WatchRepo } from "../ledger/WatchRepo.ts"
-import type { Facts, Next } from "./explainFacts.ts"
+import type { Facts } from "./explainFacts.ts"
 import { nextOf, summaryOf } from "./explainNext.ts"
-import { type Step, stepsOf } from "./explainSteps.ts"
+import { stepsOf } from "./explainSteps.ts"
 import { findTask, isOpen } from "./find.ts"
 import { tryReadMoney } from "./money.ts"
 import { missing } from "./Refused.ts"
-
-export interface Explanation {
-  readonly command: "explain"
-  readonly task: TaskView
-  readonly summary: string
-  readonly money: {
-    /** `undefined` where the chain does not answer, or there is no wallet. */
-    readonly onChain: Usdc | undefined
-    readonly block: bigint | undefined
-    readonly reserved: Usdc
-    /** Of an order that waits: what the person still has to pay, or its cost where nobody can say. Of others: what its mints may still cost. */
-    readonly needed: Usdc
-    /** Of an order that waits: the part of its cost that is there for it; `undefined` where nobody can say, and of others. */
-    readonly received: Usdc | undefined
-  }
-  readonly steps: ReadonlyArray<Step>
-  readonly batches: TaskStory["batches"]
-  readonly next: Next
-}
+import type { Explanation } from "./reports/tasks.ts"
+import { batchReport, taskReport } from "./tasks.ts"
 
 /** All that is known about an order, in order of time and in words: enough to answer the person who asks. */
 export const explain = Effect.fn("operator.explain")(function* (name: string) {
@@ -42,7 +25,7 @@ export const explain = Effect.fn("operator.explain")(function* (name: string) {
   const { story, wallet, money } = facts
   return {
     command: "explain",
-    task: story.task,
+    task: taskReport(story.task, facts.paymentTimeoutMs),
     summary: summaryOf(facts),
     money: {
       onChain: money?.chain?.balance,
@@ -52,7 +35,7 @@ export const explain = Effect.fn("operator.explain")(function* (name: string) {
       received: facts.received
     },
     steps: stepsOf(story, wallet, facts),
-    batches: story.batches,
+    batches: story.batches.map(batchReport),
     next: nextOf(facts)
   } satisfies Explanation as Explanation
 })

@@ -1,4 +1,5 @@
 import type { Batch } from "../domain/Batch.ts"
+import { isOffered } from "../domain/offered.ts"
 import { duration } from "../domain/time.ts"
 import type { NextStep } from "../domain/NextStep.ts"
 import type { Evidence, PaymentDecision } from "../domain/PaymentDecision.ts"
@@ -6,6 +7,7 @@ import type { Usdc } from "../domain/Usdc.ts"
 import type { TaskFile } from "../ledger/DecisionRepo.ts"
 import type { TaskStory, WalletStory } from "../ledger/WatchRepo.ts"
 import type { MoneyRead } from "./money.ts"
+import type { Explanation } from "./reports/tasks.ts"
 
 /** What the words about an order are made of. */
 export interface Facts {
@@ -32,17 +34,12 @@ export interface Facts {
 }
 
 /** What happens next and when, or why nothing does, and what a person can do. */
-export interface Next {
-  readonly text: string
-  readonly atMs: number | undefined
-  /** As they are typed behind `ai-mint`. */
-  readonly commands: ReadonlyArray<string>
-}
+export type Next = Explanation["next"]
 
 export const next = (text: string, atMs?: number, commands: ReadonlyArray<string> = []): Next => ({
   text,
-  atMs,
-  commands
+  at: atMs,
+  commands: commands.filter(isOffered)
 })
 
 /** What is due for longer than this has been kept from happening: loops come round every few seconds. */

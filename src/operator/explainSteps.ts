@@ -12,21 +12,12 @@ import {
   fundedSentence,
   PROCESSING
 } from "./events.ts"
-
-/** One thing that happened to an order, in words. */
-export interface Step {
-  readonly atMs: number | undefined
-  readonly kind: string
-  readonly text: string
-  readonly batch: number | undefined
-  /** Transactions on the chain that show it. */
-  readonly txs: ReadonlyArray<string>
-}
+import type { Step } from "./reports/tasks.ts"
 
 const SECOND_MS = 1_000
 
 const step = (atMs: number | undefined, kind: string, text: string, more: Partial<Step> = {}): Step => ({
-  atMs,
+  at: atMs,
   kind,
   text,
   batch: undefined,
@@ -47,7 +38,7 @@ export const stepsOf = (
     ...story.decisions.map((decided) => step(decided.atMs, "decision", decisionSentence(decided)))
   ]
   // Blocks have whole seconds: what was paid within the second of the order seems older than it.
-  return [ordered(story, paymentTimeoutMs), ...happened.toSorted((a, b) => (a.atMs ?? 0) - (b.atMs ?? 0))]
+  return [ordered(story, paymentTimeoutMs), ...happened.toSorted((a, b) => (a.at ?? 0) - (b.at ?? 0))]
 }
 
 const ordered = ({ task }: TaskStory, paymentTimeoutMs: number): Step => {

@@ -24,7 +24,7 @@ const CONCURRENT_SEARCHES = 4
 
 /**
  * Compares the ledger with what the logs of the chain say, wallet by wallet, and changes nothing. Safe beside a running
- * executor: the chain is read first, and whatever is on it was in the ledger before it was sent.
+ * executor: the chain is read first, and every payment is in the ledger before it is sent.
  */
 export const reconcile = Effect.fn("operator.reconcile")(function* () {
   const repo = yield* DecisionRepo
@@ -83,7 +83,7 @@ const stopped = ({ wallet, stopped: reason }: Account): Difference => ({
   what: `the wallet is stopped: ${reason}. When that is clear: ai-mint resolve --wallet ${wallet.agentAddress}`
 })
 
-/** What became of payments whose outcome the ledger does not know: a nonce that was cancelled is nobody's payment. */
+/** What became of payments whose outcome the ledger does not know: a nonce that was cancelled pays for nothing. */
 const auditLive = Effect.fnUntraced(function* (accounts: ReadonlyArray<Account>) {
   const live = accounts.flatMap(({ batches }) =>
     batches.flatMap((batch) => (isLive(batch) && batch.window ? [{ batch, window: batch.window }] : []))

@@ -23,7 +23,7 @@ export interface RefundOptions {
   readonly amount?: Usdc | undefined
   /** Whom the person who confirms expects to get it. */
   readonly to?: string | undefined
-  /** Without it nothing is done, and only told. */
+  /** Without it nothing is done: the report says what would be. */
   readonly confirm: boolean
 }
 
@@ -81,7 +81,7 @@ const unconfirmed = ({ userAddress }: Wallet, { to, amount }: RefundOptions): Re
     : [`It would go to ${userAddress}, and the recipient that was confirmed is another.`]
 }
 
-/** Whatever the settings are. */
+/** What stands against a refund, with any settings. */
 const obstacles = ({ orders, missing }: Evidence, money: WalletMoney, amount: Usdc): ReadonlyArray<string> => {
   const { wallet, pending, held, stopped, isShared } = orders
   const orderly = [...pending, ...held]

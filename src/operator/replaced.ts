@@ -71,7 +71,7 @@ const provenDead = Effect.fnUntraced(function* (file: TaskFile, batch: Batch, na
   }
 })
 
-/** Whatever went to the token or to who else is paid for mints may have bought them: only another payee is no payment. */
+/** A transfer to the token, or to another payee of mints, may have bought them: only one to anybody else did not. */
 const isPaymentFor = Effect.fnUntraced(function* (
   { window, payTo }: Batch,
   { to }: Extract<AuthorizationOutcome, { _tag: "Used" }>
@@ -79,7 +79,7 @@ const isPaymentFor = Effect.fnUntraced(function* (
   return [payTo, window?.payTo, ...(yield* Settings).mintPayTo].includes(to)
 })
 
-/** What shows that the money is free. An order that has ended is not paid for now: `retry` looks at the money then. */
+/** What shows that the money is free. An order that has ended is not paid for now: `retry` checks the money then. */
 const affordable = Effect.fnUntraced(function* (file: TaskFile, batch: Batch, amount: Batch["amount"]) {
   if (!isOpen(file.row.status)) return undefined
   const { wallet } = yield* soundTask(file)

@@ -55,7 +55,7 @@ export const RefundBody = Schema.Struct({
   amount: Schema.optionalKey(Amount),
   /** With `confirm` it must be there, and be the wallet's user: who confirms has read who gets it. */
   to: Schema.optionalKey(Name),
-  /** Without it, it is only told what would be done. */
+  /** Without it nothing is done: the report says what would be. */
   confirm: Schema.optionalKey(Schema.Boolean),
   why: Schema.optionalKey(Why)
 })

@@ -2,12 +2,10 @@ import { Duration, Effect } from "effect"
 import { Settings } from "../config/Settings.ts"
 import { parse } from "../domain/Address.ts"
 import type { Batch } from "../domain/Batch.ts"
-import { isOffered } from "../domain/offered.ts"
 import { type Status, STATUSES } from "../domain/Task.ts"
 import { type TaskPlace, type TaskView, WatchRepo } from "../ledger/WatchRepo.ts"
-import { explain } from "./explain.ts"
 import { findTaskId, findWallet, missingTask } from "./find.ts"
-import type { BatchReport, Explanation, TaskReport } from "./reports/tasks.ts"
+import type { BatchReport, TaskReport } from "./reports/tasks.ts"
 import type { TaskQuery } from "./requests.ts"
 
 const PAGE = 50
@@ -25,19 +23,6 @@ export const showTask = Effect.fn("operator.showTask")(function* (name: string) 
   const id = yield* findTaskId(name)
   const task = id === undefined ? undefined : yield* (yield* WatchRepo).viewTask(id)
   return task === undefined ? yield* missingTask(name) : taskReport(task, yield* paymentTimeoutMs)
-})
-
-/** Everything that answers "I paid, where are my tokens?". */
-export const explainTask = Effect.fnUntraced(function* (name: string) {
-  const explanation = yield* explain(name)
-  const { next, steps, batches, task } = explanation
-  return {
-    ...explanation,
-    task: taskReport(task, yield* paymentTimeoutMs),
-    steps: steps.map(({ atMs, kind, text, batch, txs }) => ({ at: atMs, kind, text, batch, txs })),
-    batches: batches.map(batchReport),
-    next: { text: next.text, at: next.atMs, commands: next.commands.filter(isOffered) }
-  } satisfies Explanation as Explanation
 })
 
 const readTasks = Effect.fnUntraced(function* (query: typeof TaskQuery.Type) {
@@ -97,7 +82,7 @@ export const taskReport = (task: TaskView, paymentTimeoutMs: number): TaskReport
   nextActionAt: task.nextActionAtMs
 })
 
-const batchReport = (batch: Batch): BatchReport => ({
+export const batchReport = (batch: Batch): BatchReport => ({
   number: batch.number,
   status: batch.status,
   since: batch.statusSinceMs,

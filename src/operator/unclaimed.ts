@@ -18,7 +18,7 @@ export const firstTrace = Effect.fnUntraced(function* ({ row }: TaskFile, batch:
 
 /**
  * Mints of the batch's token to its person since then that belong to no batch, oldest first. Refused while another batch
- * of them is in flight: they may be its own, and nobody could tell.
+ * of them is in flight: they may be its own, and nothing tells them apart.
  */
 export const unclaimedMints = Effect.fnUntraced(function* (file: TaskFile, batch: Batch) {
   yield* noneBeside(batch)

@@ -21,10 +21,10 @@ layer(Postgres.session())("why a paid order is not minted", (it) => {
       yield* pass(90)
       const { task } = yield* paidOrder("bob", 5)
       yield* pass(40)
-      const { text, atMs, commands } = yield* nextOf(task)
+      const { text, at, commands } = yield* nextOf(task)
       assert.include(text, `payments to token ${TOKEN} are stopped, as batch 1 of order ${short(stuck)}`)
       assert.notInclude(text, "paid next")
-      assert.deepStrictEqual([atMs, commands], [undefined, [`tasks explain ${short(stuck)}`]])
+      assert.deepStrictEqual([at, commands], [undefined, [`tasks explain ${short(stuck)}`]])
     }).pipe(atWork())
   )
 
@@ -48,9 +48,9 @@ layer(Postgres.session())("why a paid order is not minted", (it) => {
       world.manners.quote = () => new NoOffer({ reason: "Unavailable", message: "no answer" })
       yield* start
       yield* pass(30)
-      const { text, atMs } = yield* nextOf(task)
+      const { text, at } = yield* nextOf(task)
       assert.strictEqual(text, "Batch 1 is paid next (Waiting: no answer).")
-      assert.isAbove(atMs ?? 0, yield* Clock.currentTimeMillis)
+      assert.isAbove(at ?? 0, yield* Clock.currentTimeMillis)
     }).pipe(atWork())
   )
 
@@ -64,9 +64,9 @@ layer(Postgres.session())("why a paid order is not minted", (it) => {
       world.deposit(who.agentAddress, units(3))
       yield* start
       yield* pass(20)
-      const { text, atMs } = yield* nextOf(task)
+      const { text, at } = yield* nextOf(task)
       assert.strictEqual(text, "Batch 1: the mint server is asked what it costs.")
-      assert.isAbove(atMs ?? 0, yield* Clock.currentTimeMillis)
+      assert.isAbove(at ?? 0, yield* Clock.currentTimeMillis)
       assert.include((yield* nextOf(other)).text, `It waits for batch 1 of order ${short(task)}`)
     }).pipe(atWork({ drainTimeout: Duration.zero }))
   )
@@ -78,9 +78,9 @@ layer(Postgres.session())("why a paid order is not minted", (it) => {
       world.manners.quote = () => new NoOffer({ reason: "Refused", message: "no" })
       yield* start
       yield* pass(14)
-      const { text, atMs } = yield* nextOf(task)
+      const { text, at } = yield* nextOf(task)
       assert.match(text, /^Batch 1 is paid next \(Retry \d\/3: no\)\.$/)
-      assert.isAbove(atMs ?? 0, yield* Clock.currentTimeMillis)
+      assert.isAbove(at ?? 0, yield* Clock.currentTimeMillis)
     }).pipe(atWork())
   )
 
@@ -93,13 +93,13 @@ layer(Postgres.session())("why a paid order is not minted", (it) => {
       yield* pass(30)
       yield* executor.stop
       yield* TestClock.adjust("5 minutes")
-      const { text, atMs } = yield* nextOf(task)
+      const { text, at } = yield* nextOf(task)
       assert.match(
         text,
         /^Batch 1 is paid next \(Waiting: no answer\)\. It is due since 4m \d+s: the mint server or the chain may be away/
       )
       assert.include(text, "(ai-mint status tells)")
-      assert.isUndefined(atMs)
+      assert.isUndefined(at)
     }).pipe(atWork())
   )
 
@@ -133,7 +133,7 @@ layer(Postgres.session())("why a paid order is not minted", (it) => {
       yield* pass(20)
       const { next, money, summary } = yield* explain(task)
       assert.include(next.text, "v1.1 was minting it")
-      assert.isAbove(next.atMs ?? 0, (yield* Clock.currentTimeMillis) + 3_500_000)
+      assert.isAbove(next.at ?? 0, (yield* Clock.currentTimeMillis) + 3_500_000)
       assert.deepStrictEqual(next.commands, [`adopt ${short(task)} --mints n --why "${"…"}"`])
       assert.strictEqual(money.needed, units(8))
       assert.match(summary, /is processing: 2 of 10 mints delivered\.$/)

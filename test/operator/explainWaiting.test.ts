@@ -186,9 +186,9 @@ layer(Postgres.session())("why an order waits for its money", (it) => {
       yield* pass(590)
       world.halt(true)
       yield* pass(120)
-      const { text, atMs } = yield* nextOf(task)
+      const { text, at } = yield* nextOf(task)
       assert.match(text, /^It is cancelled when a confirmed block is past its deadline \(the newest is 2m .* old\)/)
-      assert.isUndefined(atMs)
+      assert.isUndefined(at)
     }).pipe(atWork())
   )
 
@@ -200,8 +200,8 @@ layer(Postgres.session())("why an order waits for its money", (it) => {
       const { next, steps, money } = yield* explain(task)
       assert.include(next.text, "It cannot be carried out (created_at is not a time)")
       assert.deepStrictEqual(next.commands, [`cancel ${short(task)} --why "…"`])
-      assert.deepStrictEqual([next.atMs, money.needed], [undefined, units(5)])
-      assert.notInclude(JSON.stringify([next, steps.map(({ atMs }) => String(atMs))]), "NaN")
+      assert.deepStrictEqual([next.at, money.needed], [undefined, units(5)])
+      assert.notInclude(JSON.stringify([next, steps.map(({ at }) => String(at))]), "NaN")
       yield* start
       const held = yield* nextOf(task)
       assert.include(held.text, "To go on with it, repair its row")

@@ -24,7 +24,10 @@ const GAP = 2
 /** No column but the last needs more: what is longer is cut. */
 const WIDTH_MAX = 50
 
-/** At most 100 columns wide. Titles are faint, as the eye looks for what is below them. */
+/**
+ * At most 100 columns wide, with faint titles. Own code: Effect has no tables, and the packages that print some do not
+ * count an icon as two columns, nor clip and wrap what people's servers wrote.
+ */
 export const table = (options: TableOptions, paint: Paint): ReadonlyArray<string> => {
   const { columns, rows, indent = 0 } = options
   const widths = widthsOf(options)

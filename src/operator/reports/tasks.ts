@@ -98,7 +98,7 @@ export const Explanation = Schema.Struct({
     reserved: Amount,
     /** What is still to be paid for this order. */
     needed: Amount,
-    /** Of an order that waits for its money: the part of its cost that is there for it. `null` where nobody can say. */
+    /** Of an order that waits for its money: the part of its cost that is there for it. `null` where that is not known. */
     received: orNull(Amount)
   }),
   /** In order of time. */

@@ -41,7 +41,7 @@ const wellFormed = Schema.makeFilter(
 /** A short name of something, as a person types it. */
 export const Name = Schema.String.check(Schema.isMaxLength(64), wellFormed)
 
-/** The words of whoever decides. Kept with the decision for ever. */
+/** The reason of a decision, in the person's words. Kept with it for ever. */
 export const Why = Schema.String.check(
   wellFormed,
   Schema.makeFilter((text) => text.trim() !== "" || "expected a reason, in words"),
