@@ -10,7 +10,8 @@ export const Address = Schema.TemplateLiteral(["0x", Schema.String])
 export type Address = typeof Address.Type
 
 /** 32 bytes as `0x` and 64 hex digits: a transaction or block hash, or an EIP-3009 nonce. */
-export type Bytes32 = `0x${string}`
+export const Bytes32 = Schema.TemplateLiteral(["0x", Schema.String])
+export type Bytes32 = typeof Bytes32.Type
 
 const FORM = /^0x[0-9a-f]{40}$/
 

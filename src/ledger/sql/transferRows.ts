@@ -1,7 +1,7 @@
 import { Effect, Schema } from "effect"
 import type { SqlClient } from "effect/sql"
 import type { Fragment } from "effect/sql/Statement"
-import { type Address, type Bytes32, parse } from "../../domain/Address.ts"
+import { Address, Bytes32, parse } from "../../domain/Address.ts"
 import { BATCH_STATUSES, type Batch } from "../../domain/Batch.ts"
 import type { UnspentDeposit } from "../../domain/Deposit.ts"
 import type { Refund } from "../../domain/Refund.ts"
@@ -24,22 +24,22 @@ export const BatchFields = {
   first_mint: Schema.Number,
   quantity: Schema.Number,
   amount: Big,
-  token: Schema.String,
-  payer: Schema.String,
-  pay_to: Schema.String,
-  recipient: Schema.String,
+  token: Address,
+  payer: Address,
+  pay_to: Address,
+  recipient: Address,
   portion: Schema.NullOr(Big),
-  nonce: Schema.String,
+  nonce: Bytes32,
   status: BatchStatusText,
   version: Schema.Number,
   signed_amount: Schema.NullOr(Big),
-  signed_pay_to: Schema.NullOr(Schema.String),
+  signed_pay_to: Schema.NullOr(Address),
   valid_after: Schema.NullOr(Big),
   valid_before: Schema.NullOr(Big),
   signed_block: Schema.NullOr(Big),
   sends: Schema.Number,
   looks: Schema.Number,
-  payment_tx: Schema.NullOr(Schema.String),
+  payment_tx: Schema.NullOr(Bytes32),
   payment_block: Schema.NullOr(Big),
   paid_amount: Schema.NullOr(Big),
   asked_since: Schema.NullOr(Big),
@@ -48,7 +48,7 @@ export const BatchFields = {
   answer_by_ms: Ms,
   claims: Schema.Number,
   said: Schema.Array(Schema.String),
-  mint_txs: Schema.Array(Schema.String),
+  mint_txs: Schema.Array(Bytes32),
   reference: Schema.NullOr(Schema.String),
   minted: Schema.Number,
   next_action_ms: Ms,
@@ -71,9 +71,6 @@ export const batchColumns = (sql: SqlClient.SqlClient) => sql`
   (extract(epoch FROM b.next_action_at) * 1000)::float8 AS next_action_ms,
   (extract(epoch FROM b.status_since) * 1000)::float8 AS status_since_ms`
 
-type Hex = `0x${string}`
-
-/** Our own rows, under our own checks: their texts are of the right form. */
 export const batchOf = (row: BatchRecord): Batch => ({
   taskId: row.task_id,
   number: row.number,
@@ -81,18 +78,18 @@ export const batchOf = (row: BatchRecord): Batch => ({
   firstMint: row.first_mint,
   quantity: row.quantity,
   amount: usdc(row.amount),
-  token: row.token as Address,
-  payer: row.payer as Address,
-  payTo: row.pay_to as Address,
-  recipient: row.recipient as Address,
+  token: row.token,
+  payer: row.payer,
+  payTo: row.pay_to,
+  recipient: row.recipient,
   portion: row.portion ?? undefined,
-  nonce: row.nonce as Hex,
+  nonce: row.nonce,
   status: row.status,
   version: row.version,
   window: windowOf(row),
   sends: row.sends,
   looks: row.looks,
-  paymentTx: (row.payment_tx ?? undefined) as Hex | undefined,
+  paymentTx: row.payment_tx ?? undefined,
   paymentBlock: row.payment_block ?? undefined,
   paidAmount: row.paid_amount === null ? undefined : usdc(row.paid_amount),
   asked: row.asked_since === null ? undefined : { since: row.asked_since, until: row.asked_until ?? undefined },
@@ -100,7 +97,7 @@ export const batchOf = (row: BatchRecord): Batch => ({
   answerByMs: row.answer_by_ms ?? undefined,
   claims: row.claims,
   said: row.said,
-  mintTxs: row.mint_txs as ReadonlyArray<Hex>,
+  mintTxs: row.mint_txs,
   reference: row.reference ?? undefined,
   minted: row.minted,
   nextActionAtMs: row.next_action_ms ?? undefined,
@@ -113,7 +110,7 @@ const windowOf = (row: BatchRecord): Batch["window"] =>
     ? undefined
     : {
         amount: usdc(row.signed_amount),
-        payTo: row.signed_pay_to as Address,
+        payTo: row.signed_pay_to ?? row.pay_to,
         validAfter: Number(row.valid_after),
         validBefore: Number(row.valid_before),
         block: row.signed_block ?? 0n
@@ -128,10 +125,10 @@ export const batchesFrom = ({ sql }: Pick<Statements, "sql">, rest: Fragment) =>
 const RefundRecord = Schema.Struct({
   id: Schema.String,
   wallet_id: Schema.String,
-  payer: Schema.String,
-  pay_to: Schema.String,
+  payer: Address,
+  pay_to: Address,
   amount: Big,
-  nonce: Schema.String,
+  nonce: Bytes32,
   status: Schema.Literals(["planned", "signed", "paid", "held", "withdrawn"]),
   version: Schema.Number,
   valid_after: Schema.NullOr(Big),
@@ -141,7 +138,7 @@ const RefundRecord = Schema.Struct({
   looks: Schema.Number,
   voids: Schema.Number,
   keeps_money: Schema.Boolean,
-  tx_hash: Schema.NullOr(Schema.String),
+  tx_hash: Schema.NullOr(Bytes32),
   block: Schema.NullOr(Big),
   next_action_ms: Schema.NullOr(Schema.Number),
   reason: Schema.NullOr(Schema.String),
@@ -157,14 +154,13 @@ export const refundColumns = ({ sql }: Statements) => sql`
   (extract(epoch FROM r.next_action_at) * 1000)::float8 AS next_action_ms,
   (extract(epoch FROM r.created_at) * 1000)::float8 AS created_ms`
 
-/** Our own rows, under our own checks: their texts are of the right form. */
 export const refundOf = (row: RefundRecord): Refund => ({
   id: row.id,
   walletId: row.wallet_id,
-  payer: row.payer as Address,
-  payTo: row.pay_to as Address,
+  payer: row.payer,
+  payTo: row.pay_to,
   amount: usdc(row.amount),
-  nonce: row.nonce as Bytes32,
+  nonce: row.nonce,
   status: row.status,
   version: row.version,
   window:
@@ -172,7 +168,7 @@ export const refundOf = (row: RefundRecord): Refund => ({
       ? undefined
       : {
           amount: usdc(row.amount),
-          payTo: row.pay_to as Address,
+          payTo: row.pay_to,
           validAfter: Number(row.valid_after),
           validBefore: Number(row.valid_before),
           block: row.signed_block ?? 0n
@@ -181,7 +177,7 @@ export const refundOf = (row: RefundRecord): Refund => ({
   looks: row.looks,
   voids: row.voids,
   keepsMoney: row.keeps_money,
-  paymentTx: (row.tx_hash ?? undefined) as Bytes32 | undefined,
+  paymentTx: row.tx_hash ?? undefined,
   paymentBlock: row.block ?? undefined,
   paidAmount: row.status === "paid" ? usdc(row.amount) : undefined,
   nextActionAtMs: row.next_action_ms ?? undefined,
@@ -198,7 +194,7 @@ export const refundsFrom = (on: Statements, rest: Fragment) =>
 export const DepositFields = {
   wallet_id: Schema.String,
   agent_address: Schema.NullOr(Schema.String),
-  tx_hash: Schema.String,
+  tx_hash: Bytes32,
   log_index: Schema.Number,
   sender: Schema.String,
   amount: Schema.BigInt,
@@ -215,13 +211,14 @@ export const depositColumns = ({ sql }: Statements) => sql`
   (extract(epoch FROM d.block_at) * 1000)::float8 AS block_ms`
 
 /** Our own rows: their texts are of the right form. */
+/** A sender only names where the money came from: one that is no address must not hide the deposits of others. */
 export const depositOf = (row: DepositRecord): UnspentDeposit & { readonly walletId: WalletId } => ({
   walletId: row.wallet_id,
   wallet: (parse(row.agent_address ?? "") ?? "") as Address,
   from: row.sender as Address,
   amount: usdc(row.amount),
   left: usdc(row.remaining),
-  tx: row.tx_hash as Bytes32,
+  tx: row.tx_hash,
   logIndex: row.log_index,
   block: { number: row.block, timeMs: row.block_ms }
 })

@@ -1,5 +1,5 @@
 import { Effect, Result, Schema } from "effect"
-import type { Bytes32 } from "../../../domain/Address.ts"
+import { Bytes32 } from "../../../domain/Address.ts"
 import { readTask } from "../../../domain/Task.ts"
 import type { Wallet, WalletId } from "../../../domain/Wallet.ts"
 import {
@@ -61,7 +61,7 @@ type AccountRecord = (typeof AccountRecords.Type)[number]
 const MintRecords = Schema.Array(
   Schema.Struct({
     wallet_id: Schema.String,
-    tx_hash: Schema.String,
+    tx_hash: Bytes32,
     part: Schema.Number,
     task_id: Schema.String,
     batch_number: Schema.Number
@@ -125,7 +125,7 @@ const accountOf = (wallet: Wallet, row: AccountRecord, kept: Effect.Success<Retu
   isShared: row.is_shared,
   batches: kept.batches.get(wallet.id) ?? [],
   mints: (kept.mints.get(wallet.id) ?? []).map((mint) => ({
-    tx: mint.tx_hash as Bytes32,
+    tx: mint.tx_hash,
     part: mint.part,
     taskId: mint.task_id,
     batchNumber: mint.batch_number

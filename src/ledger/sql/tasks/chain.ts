@@ -1,5 +1,5 @@
 import { Schema } from "effect"
-import type { Bytes32 } from "../../../domain/Address.ts"
+import { Bytes32 } from "../../../domain/Address.ts"
 import type { KeptAnchor } from "../../../domain/Anchor.ts"
 import { type RecordedAbove, type TaskRepo, placeKey } from "../../TaskRepo.ts"
 import { instantOf } from "../TimeColumns.ts"
@@ -10,13 +10,13 @@ import { Keys } from "./deposits.ts"
 import { BatchFields, batchColumns, batchOf, batchesFrom, depositsFrom, refundsFrom } from "../transferRows.ts"
 import { CODE_DECISION, codeChanged } from "../../usdcCode.ts"
 
-const Anchors = Schema.Array(Schema.Struct({ block: Schema.BigInt, hash: Schema.String, is_proof: Schema.Boolean }))
+const Anchors = Schema.Array(Schema.Struct({ block: Schema.BigInt, hash: Bytes32, is_proof: Schema.Boolean }))
 const Payments = Schema.Array(Schema.Struct({ ...BatchFields, is_completed: Schema.NullOr(Schema.Boolean) }))
 const Mints = Schema.Array(
   Schema.Struct({
     task_id: Schema.String,
     batch_number: Schema.Number,
-    tx_hash: Schema.String,
+    tx_hash: Bytes32,
     part: Schema.Number
   })
 )
@@ -29,7 +29,7 @@ export const chain = {
   anchors: ({ read, sql }) =>
     read("read anchors", function* () {
       const rows = yield* rowsOf(Anchors)(sql`SELECT block, hash, is_proof FROM ai_agent_anchors ORDER BY block DESC`)
-      return rows.map((row): KeptAnchor => ({ block: row.block, hash: row.hash as Bytes32, isProof: row.is_proof }))
+      return rows.map((row): KeptAnchor => ({ block: row.block, hash: row.hash, isProof: row.is_proof }))
     })(),
 
   addAnchor: ({ once, sql }) =>
@@ -77,7 +77,7 @@ export const chain = {
           batch,
           mints: mints
             .filter((row) => row.task_id === batch.taskId && row.batch_number === batch.number)
-            .map((row) => ({ tx: row.tx_hash as Bytes32, part: row.part }))
+            .map((row) => ({ tx: row.tx_hash, part: row.part }))
         }))
       } satisfies RecordedAbove as RecordedAbove
     }),

@@ -1,12 +1,12 @@
 import { Effect, Schema } from "effect"
-import type { Bytes32 } from "../../../domain/Address.ts"
+import { Bytes32 } from "../../../domain/Address.ts"
 import type { Block } from "../../../domain/Block.ts"
 import { type CountedWallet, type FoundDeposit, type TaskRepo } from "../../TaskRepo.ts"
 import { lockWallets } from "../locks.ts"
 import { type Methods, type Statements, rowsOf } from "../statements.ts"
 import { depositsFrom } from "../transferRows.ts"
 
-export const Keys = Schema.Array(Schema.Struct({ tx_hash: Schema.String, log_index: Schema.Number }))
+export const Keys = Schema.Array(Schema.Struct({ tx_hash: Bytes32, log_index: Schema.Number }))
 
 const depositRow = ({ walletId, tx, logIndex, from, amount, block }: FoundDeposit) => ({
   wallet_id: walletId,
@@ -88,7 +88,7 @@ const writeDeposits = Effect.fnUntraced(function* (
   return rows
 })
 
-const Nonces = Schema.Array(Schema.Struct({ nonce: Schema.String }))
+const Nonces = Schema.Array(Schema.Struct({ nonce: Bytes32 }))
 
 /** Deposits and the books of wallets. */
 export const deposits = {
@@ -127,6 +127,6 @@ export const deposits = {
       const rows = yield* rowsOf(Nonces)(sql`
         SELECT nonce FROM ai_agent_batches WHERE nonce = ANY(${nonces}::text[])
         UNION SELECT nonce FROM ai_agent_refunds WHERE nonce = ANY(${nonces}::text[])`)
-      return new Set(rows.map((row) => row.nonce as Bytes32))
+      return new Set(rows.map((row) => row.nonce))
     })
 } satisfies Methods<TaskRepo["Service"]>

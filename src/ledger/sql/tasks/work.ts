@@ -1,12 +1,12 @@
 import { Effect, Result, Schema } from "effect"
 import type { SqlClient } from "effect/sql"
 import type { Fragment } from "effect/sql/Statement"
-import { parse } from "../../../domain/Address.ts"
+import { Bytes32, parse } from "../../../domain/Address.ts"
 import { messages } from "../../../domain/Task.ts"
 import { usdc } from "../../../domain/Usdc.ts"
 import { type WalletId, identityFault } from "../../../domain/Wallet.ts"
 import type { WalletWork } from "../../../domain/WalletState.ts"
-import { type MintId, type OpenTasks, type TaskRepo, mintKey, mintRowKey } from "../../TaskRepo.ts"
+import { type OpenTasks, type TaskRepo, mintKey, mintRowKey } from "../../TaskRepo.ts"
 import { instantOf } from "../TimeColumns.ts"
 import { dueWork } from "../due.ts"
 import { identities, pinWallets } from "../identities.ts"
@@ -52,7 +52,7 @@ const Works = Schema.Tuple([
 const Counts = Schema.Array(Schema.Struct({ status: Schema.String, held: Schema.Boolean, count: Schema.BigInt }))
 const One = Schema.Array(Schema.Struct({ count: Schema.BigInt }))
 const Strays = Schema.Array(Schema.Struct({ mint_key: Schema.String }))
-const MintIds = Schema.Array(Schema.Struct({ tx_hash: Schema.String, part: Schema.Number }))
+const MintIds = Schema.Array(Schema.Struct({ tx_hash: Bytes32, part: Schema.Number }))
 
 /** The rows of a query, in its order, as one value. */
 const asJson = (sql: SqlClient.SqlClient, query: Fragment): Fragment =>
@@ -141,7 +141,7 @@ export const work = {
         SELECT tx_hash, part FROM ai_agent_batch_mints
         WHERE tx_hash = ANY(${[...new Set(mints.map((mint) => mint.tx))]}::text[])
           AND token = ${token} AND recipient = ${recipient}`)
-      const attributed = new Set(rows.map((row) => mintKey({ tx: row.tx_hash as MintId["tx"], part: row.part })))
+      const attributed = new Set(rows.map((row) => mintKey({ tx: row.tx_hash, part: row.part })))
       const keys = mints.map((mint) => mintRowKey({ token, recipient }, mint))
       const strays = yield* rowsOf(Strays)(
         sql`SELECT mint_key FROM ai_agent_stray_mints WHERE mint_key = ANY(${keys}::text[])`

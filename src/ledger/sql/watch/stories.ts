@@ -1,5 +1,5 @@
 import { Effect, Schema } from "effect"
-import type { Bytes32 } from "../../../domain/Address.ts"
+import { Bytes32 } from "../../../domain/Address.ts"
 import type { TaskId } from "../../../domain/Task.ts"
 import { usdc } from "../../../domain/Usdc.ts"
 import type { WalletId } from "../../../domain/Wallet.ts"
@@ -21,7 +21,7 @@ const Mints = Schema.Array(
   Schema.Struct({
     batch_number: Schema.Number,
     mint_number: Schema.Number,
-    tx_hash: Schema.String,
+    tx_hash: Bytes32,
     log_index: Schema.Number
   })
 )
@@ -57,7 +57,7 @@ const readStory = function* (on: Statements, id: TaskId) {
     mints: mints.map((row) => ({
       batch: row.batch_number,
       mintNumber: row.mint_number,
-      tx: row.tx_hash as Bytes32,
+      tx: row.tx_hash,
       logIndex: row.log_index
     })),
     deposits: uses.map((row) => ({ ...depositOf(row), used: usdc(row.used) })),
