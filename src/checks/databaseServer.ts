@@ -1,7 +1,7 @@
 import { Clock, Effect, Option, Redacted, Schema } from "effect"
 import { SqlClient } from "effect/sql"
 import type { SettingsShape } from "../config/Settings.ts"
-import { counted } from "../domain/counted.ts"
+import { counted } from "../domain/text.ts"
 import { READ_ONLY } from "../domain/requirements.ts"
 import { CONNECTIONS_MAX, EXECUTOR } from "../ledger/Database.ts"
 import { readSoundness } from "../ledger/soundness.ts"

@@ -2,7 +2,7 @@ import { Effect, Schema } from "effect"
 import { SqlClient } from "effect/sql"
 import { parse } from "../domain/Address.ts"
 import { identityFault } from "../domain/Wallet.ts"
-import { counted } from "../domain/counted.ts"
+import { counted } from "../domain/text.ts"
 import { plainAddress } from "../ledger/sql/identities.ts"
 import { reportOn } from "./Finding.ts"
 

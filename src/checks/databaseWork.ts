@@ -1,7 +1,7 @@
 import { Clock, Effect, Schema } from "effect"
 import { SqlClient } from "effect/sql"
 import type { SettingsShape } from "../config/Settings.ts"
-import { counted } from "../domain/counted.ts"
+import { counted } from "../domain/text.ts"
 import { isOverdue } from "../domain/requirements.ts"
 import { duration } from "../domain/time.ts"
 import { detect } from "../ledger/sql/TimeColumns.ts"

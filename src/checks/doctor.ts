@@ -2,7 +2,7 @@ import { Duration, Effect, type FileSystem, Option, Result } from "effect"
 import type { SettingsShape } from "../config/Settings.ts"
 import * as DotEnv from "../config/dotEnv.ts"
 import { load, network } from "../config/load.ts"
-import { seen } from "../domain/unseen.ts"
+import { singleLine } from "../domain/text.ts"
 import { nodeHttpClient } from "../mint/http.ts"
 import { makeRedact, type Redact } from "../ops/redact.ts"
 import { type Area, broken, type Diagnosis, type Finding, type Findings, reportOn } from "./Finding.ts"
@@ -89,7 +89,7 @@ const inTime = <A, R>(area: Area, exam: Effect.Effect<A, never, R>, orElse: (fin
  * characters for a terminal.
  */
 const fitToShow = (redact: Redact) => {
-  const text = (raw: string): string => seen(redact(raw))
+  const text = (raw: string): string => singleLine(redact(raw))
   return (finding: Finding): Finding => ({
     ...finding,
     detail: text(finding.detail),

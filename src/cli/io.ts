@@ -1,6 +1,6 @@
 import { Context, Effect, Runtime, Schema } from "effect"
 import { hostname, userInfo } from "node:os"
-import { UNSEEN } from "../domain/unseen.ts"
+import { UNPRINTABLE } from "../domain/text.ts"
 import { actorWords } from "../operator/Actor.ts"
 
 /** Where a command writes: the report, and what is no report. Whole texts without a line end. */
@@ -28,7 +28,7 @@ export const osUser = (): string => {
 /** Who decides straight on the database: there is no token, and the machine is the one of the shell. */
 export const directActor = (): string => actorWords(osUser(), `--direct on ${hostname()}`)
 
-const COLOUR_OR_UNSEEN = new RegExp(`(\u001b\\[[0-9;]*m)|${UNSEEN.source}`, "g")
+const COLOUR_OR_UNPRINTABLE = new RegExp(`(\u001b\\[[0-9;]*m)|${UNPRINTABLE.source}`, "g")
 
 /**
  * The same, with nothing on it that a terminal would do something at, but our own colours: reports and refusals tell what
@@ -36,7 +36,7 @@ const COLOUR_OR_UNSEEN = new RegExp(`(\u001b\\[[0-9;]*m)|${UNSEEN.source}`, "g")
  */
 export const fitForTerminal = (io: Io["Service"]): Io["Service"] => {
   const fit = (text: string, colour: boolean): string =>
-    text.replaceAll(COLOUR_OR_UNSEEN, (found, ours: string | undefined) =>
+    text.replaceAll(COLOUR_OR_UNPRINTABLE, (found, ours: string | undefined) =>
       found === "\n" || found === "\t" || (ours !== undefined && colour) ? found : " "
     )
   return { ...io, out: (text) => io.out(fit(text, io.colour)), err: (text) => io.err(fit(text, false)) }

@@ -1,5 +1,5 @@
 import { Clock, Effect, Schema } from "effect"
-import { UNSEEN } from "../domain/unseen.ts"
+import { UNPRINTABLE } from "../domain/text.ts"
 import { Io } from "./io.ts"
 import { coloured, type Look, plain } from "./words/paint.ts"
 
@@ -32,7 +32,9 @@ export const jsonLineOf = (report: unknown): string => escaped(JSON.stringify(re
 
 /** JSON leaves most of them as they are, and a terminal may show it. What is between values has none but line ends. */
 const escaped = (json: string): string =>
-  json.replaceAll(UNSEEN, (char) => (char === "\n" ? char : `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`))
+  json.replaceAll(UNPRINTABLE, (char) =>
+    char === "\n" ? char : `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`
+  )
 
 const plainly = (_key: string, value: unknown): unknown =>
   typeof value === "bigint" ? value.toString() : value === undefined ? null : value

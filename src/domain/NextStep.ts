@@ -1,7 +1,7 @@
 import { type Batch, isFinal, isInFlight } from "./Batch.ts"
 import type { Refund } from "./Refund.ts"
 import { messages, shortId, type Task } from "./Task.ts"
-import { isAwaited, isBusy, lookDueMs } from "./transferTransitions.ts"
+import { isAwaited, isBusy, lookDueMs } from "./transferPace.ts"
 import type { WalletWork } from "./WalletState.ts"
 
 /** Why nothing new is done for an order that is paid for. */

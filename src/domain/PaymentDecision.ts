@@ -1,7 +1,6 @@
 import { allocate, type Candidate, freeAtLeast, freeAtMost, type PaidWith, type WalletMoney } from "./Allocation.ts"
-import type { Block } from "./Block.ts"
+import { type Block, notAheadOf } from "./Block.ts"
 import type { UnspentDeposit } from "./Deposit.ts"
-import { notAheadOf } from "./ledgerTime.ts"
 import type { Task, TaskId } from "./Task.ts"
 import { standingOf } from "./ExpectedBalance.ts"
 import { format, sum, type Usdc, usdc, zero } from "./Usdc.ts"

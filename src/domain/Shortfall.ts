@@ -1,7 +1,7 @@
 import { ZERO } from "./Address.ts"
 import { freeAtLeast } from "./Allocation.ts"
 import type { UnspentDeposit } from "./Deposit.ts"
-import { notAheadOf } from "./ledgerTime.ts"
+import { notAheadOf } from "./Block.ts"
 import { type Evidence, isOverdue, moneyOf, shareOut } from "./PaymentDecision.ts"
 import type { Task } from "./Task.ts"
 import { minus, sum, type Usdc, usdc, zero } from "./Usdc.ts"

@@ -1,8 +1,9 @@
 import type { Address, Bytes32 } from "./Address.ts"
 import type { AuthorizationOutcome, SignedWindow, TransferState, UsedNonce } from "./Authorization.ts"
-import { type Batch, type BatchStatus, isInFlight } from "./Batch.ts"
+import type { Batch, BatchStatus } from "./Batch.ts"
 import type { Block } from "./Block.ts"
 import type { Refund, RefundStatus } from "./Refund.ts"
+import { lookPauseMs } from "./transferPace.ts"
 
 /**
  * An EIP-3009 transfer out of an agent wallet. Its purpose decides who sends it and what follows: a batch is given to the
@@ -42,45 +43,6 @@ export const REORGANISATION_TRANSITIONS: Partial<Record<BatchStatus, ReadonlyArr
   unknown: ["delivered"],
   held: ["unknown"]
 }
-
-/** The first looks at the chain come at about the pace of its blocks; then ever more slowly. */
-const LOOK_MS_FIRST = 2_000
-const LOOK_MS_MAX = 60_000
-
-/** How long to wait before look number `looks` + 1. */
-export const lookPauseMs = (looks: number): number =>
-  Math.min(LOOK_MS_MAX, LOOK_MS_FIRST * 2 ** Math.max(0, Math.min(looks, 10) - 2))
-
-/** How long to wait before send number `sends` + 1 of the identical bytes. */
-export const resendPauseMs = (sends: number): number => Math.min(LOOK_MS_MAX, LOOK_MS_FIRST * 2 ** Math.min(sends, 10))
-
-/**
- * From when on the identical bytes may be sent once more. What the last send brought must be in sight by then:
- * `confirmMs` is how long a block takes until it counts. While a request may be on its way, no other one leaves.
- */
-export const resendAtMs = (batch: Batch, confirmMs: number): number =>
-  Math.max(
-    batch.answerByMs ?? 0,
-    (batch.triedAtMs ?? batch.statusSinceMs) + Math.max(confirmMs, resendPauseMs(batch.sends))
-  )
-
-/**
- * No answer is awaited and no look put off for longer, as `MINT_TIMEOUT` is ten minutes at the most: a later time was
- * written by a clock that was ahead, and counts for nothing.
- */
-export const FAR_MS = 660_000
-
-/** Whether a request about it may be on its way to the mint server. */
-export const isAwaited = ({ answerByMs }: Batch, nowMs: number): boolean =>
-  answerByMs !== undefined && nowMs < answerByMs && answerByMs <= nowMs + FAR_MS
-
-/** When a transfer in flight is looked at next. */
-export const lookDueMs = ({ nextActionAtMs = 0 }: Pick<TransferState, "nextActionAtMs">, nowMs: number): number =>
-  nextActionAtMs > nowMs + FAR_MS ? nowMs : nextActionAtMs
-
-/** In flight, or its price is asked: nothing else of its order, its wallet and its token is begun meanwhile. */
-export const isBusy = (batch: Batch, nowMs: number): boolean =>
-  isInFlight(batch) || (batch.status === "planned" && isAwaited(batch, nowMs))
 
 /** As often as this a server may say that it is done with nothing on chain; after that it is not asked again. */
 export const CLAIMS_MAX = 3

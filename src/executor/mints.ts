@@ -1,7 +1,7 @@
 import { Effect } from "effect"
 import { ChainClient } from "../chain/ChainClient.ts"
 import type { Batch } from "../domain/Batch.ts"
-import { counted } from "../domain/counted.ts"
+import { counted } from "../domain/text.ts"
 import { mintKey, TaskRepo } from "../ledger/TaskRepo.ts"
 
 /** How many blocks before its payment a server may have minted for a batch whose time of signing is unknown. */

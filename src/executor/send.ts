@@ -1,6 +1,7 @@
 import { Clock, Effect } from "effect"
 import type { Batch } from "../domain/Batch.ts"
-import { accept, markUnknown, resendPauseMs } from "../domain/transferTransitions.ts"
+import { resendPauseMs } from "../domain/transferPace.ts"
+import { accept, markUnknown } from "../domain/transferTransitions.ts"
 import type { AcceptedOffer } from "../domain/Offer.ts"
 import { shortId, type Task } from "../domain/Task.ts"
 import { Minter, type MintQuote, type PaymentAnswer } from "../mint/Minter.ts"

@@ -4,15 +4,8 @@ import { ChainClient } from "../chain/ChainClient.ts"
 import { Settings } from "../config/Settings.ts"
 import { isLive } from "../domain/Authorization.ts"
 import type { Batch } from "../domain/Batch.ts"
-import {
-  answered,
-  CLAIMS_MAX,
-  isAwaited,
-  recheck,
-  expire,
-  resendAtMs,
-  seenMinted
-} from "../domain/transferTransitions.ts"
+import { isAwaited, resendAtMs } from "../domain/transferPace.ts"
+import { answered, CLAIMS_MAX, expire, recheck, seenMinted } from "../domain/transferTransitions.ts"
 import { messages, shortId } from "../domain/Task.ts"
 import { zero } from "../domain/Usdc.ts"
 import type { Standstill } from "../domain/UsdcState.ts"

@@ -1,7 +1,7 @@
 import { Clock, Context, Effect, Layer } from "effect"
 import { Readiness } from "../checks/Readiness.ts"
 import { Settings } from "../config/Settings.ts"
-import { isOffered } from "../domain/offered.ts"
+import { isSafeToCopy } from "../domain/text.ts"
 import { causeOf, shortId } from "../domain/Task.ts"
 import type { Incident } from "../ops/Incidents.ts"
 import * as Incidents from "../ops/Incidents.ts"
@@ -118,7 +118,7 @@ const ABOUT = {
 /** Where a name is none that may be typed, the way to all that waits. */
 const commandFor = ({ taskId, agentAddress, walletId }: AttentionItem): string => {
   const command = taskId === undefined ? `wallets show ${agentAddress ?? walletId}` : `tasks explain ${shortId(taskId)}`
-  return isOffered(command) ? command : "status"
+  return isSafeToCopy(command) ? command : "status"
 }
 
 export const attentionOf = (item: AttentionItem): Attention => ({

@@ -1,6 +1,6 @@
 import { Clock, Effect } from "effect"
 import { ChainClient } from "../chain/ChainClient.ts"
-import { counted } from "../domain/counted.ts"
+import { counted } from "../domain/text.ts"
 import { remainingCost, shortId } from "../domain/Task.ts"
 import { DecisionRepo } from "../ledger/DecisionRepo.ts"
 import { findTask, soundTask } from "./find.ts"

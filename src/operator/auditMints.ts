@@ -1,6 +1,6 @@
 import type { Address } from "../domain/Address.ts"
 import type { Batch } from "../domain/Batch.ts"
-import { counted } from "../domain/counted.ts"
+import { counted } from "../domain/text.ts"
 import { shortId } from "../domain/Task.ts"
 import type { Account } from "../ledger/DecisionRepo.ts"
 import { mintKey } from "../ledger/TaskRepo.ts"

@@ -1,6 +1,6 @@
 import { Effect } from "effect"
 import { type Batch, mintsOf } from "../domain/Batch.ts"
-import { counted } from "../domain/counted.ts"
+import { counted } from "../domain/text.ts"
 import { shortId } from "../domain/Task.ts"
 import type { TaskFile } from "../ledger/DecisionRepo.ts"
 import type { DeliveredMint } from "../ledger/TaskRepo.ts"

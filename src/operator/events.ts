@@ -1,5 +1,5 @@
 import { DateTime } from "effect"
-import { counted } from "../domain/counted.ts"
+import { counted } from "../domain/text.ts"
 import { causeOf, endOf } from "../domain/Task.ts"
 import { format } from "../domain/Usdc.ts"
 import type { DecidedEvent, LedgerEvent } from "../ledger/WatchRepo.ts"

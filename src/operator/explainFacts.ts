@@ -1,5 +1,5 @@
 import type { Batch } from "../domain/Batch.ts"
-import { isOffered } from "../domain/offered.ts"
+import { isSafeToCopy } from "../domain/text.ts"
 import { duration } from "../domain/time.ts"
 import type { NextStep } from "../domain/NextStep.ts"
 import type { Evidence, PaymentDecision } from "../domain/PaymentDecision.ts"
@@ -39,7 +39,7 @@ export type Next = Explanation["next"]
 export const next = (text: string, atMs?: number, commands: ReadonlyArray<string> = []): Next => ({
   text,
   at: atMs,
-  commands: commands.filter(isOffered)
+  commands: commands.filter(isSafeToCopy)
 })
 
 /** What is due for longer than this has been kept from happening: loops come round every few seconds. */

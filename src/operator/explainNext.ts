@@ -1,6 +1,6 @@
 import { type Batch, isInFlight } from "../domain/Batch.ts"
 import { freeAtLeast } from "../domain/Allocation.ts"
-import { counted } from "../domain/counted.ts"
+import { counted } from "../domain/text.ts"
 import { moneyOf } from "../domain/PaymentDecision.ts"
 import { shortId } from "../domain/Task.ts"
 import { format, type Usdc, zero } from "../domain/Usdc.ts"

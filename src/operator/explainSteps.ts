@@ -1,6 +1,6 @@
 import type { Batch } from "../domain/Batch.ts"
-import { counted } from "../domain/counted.ts"
-import { onLedgerTime } from "../domain/ledgerTime.ts"
+import { counted } from "../domain/text.ts"
+import { onLedgerTime } from "../domain/Block.ts"
 import { words } from "../domain/time.ts"
 import { format } from "../domain/Usdc.ts"
 import type { LedgerEvent, TaskStory, WalletStory } from "../ledger/WatchRepo.ts"

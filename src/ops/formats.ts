@@ -1,6 +1,6 @@
 import { styleText } from "node:util"
 import type { LogFormat } from "../config/Settings.ts"
-import { UNSEEN } from "../domain/unseen.ts"
+import { UNPRINTABLE } from "../domain/text.ts"
 import type { Kind } from "./Log.ts"
 import type { Loggable, LoggableFields } from "./toLoggable.ts"
 
@@ -27,7 +27,7 @@ const SHORT: Record<string, string> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" }
 
 /** Shows control characters as the escapes that they have in JSON. */
 export const visible = (text: string): string =>
-  text.replace(UNSEEN, (char) => SHORT[char] ?? `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`)
+  text.replace(UNPRINTABLE, (char) => SHORT[char] ?? `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`)
 
 /** The lines of an entry with its cause behind the last one, as it explains how the block ended. */
 const withCause = (entry: Entry, cause: string | undefined): ReadonlyArray<string> =>

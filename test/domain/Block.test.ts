@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { blockBefore } from "../../src/domain/Block.ts"
+import { blockBefore, notAheadOf, onLedgerTime } from "../../src/domain/Block.ts"
 import { between, NOW_MS } from "./given.ts"
 
 describe("where a search of logs starts", () => {
@@ -19,5 +19,19 @@ describe("where a search of logs starts", () => {
     assert.strictEqual(blockBefore(tip, NOW_MS + 60_000, 2), 850n)
     assert.strictEqual(blockBefore(tip, NOW_MS - 20_000, 2), 840n)
     assert.strictEqual(blockBefore({ ...tip, number: 10n }, NOW_MS, 2), 0n)
+  })
+})
+
+const block = { number: 1n, timeMs: 1_000_000 }
+
+describe("the time line of the ledger", () => {
+  it("has a deposit when the database would have written it down", () => {
+    assert.strictEqual(onLedgerTime({ block }, 120_000).block.timeMs, 1_120_000)
+    assert.strictEqual(onLedgerTime({ block }, -120_000).block.timeMs, 880_000)
+  })
+
+  it("makes a deadline later where the chain is ahead, and never earlier than the chain says", () => {
+    assert.strictEqual(notAheadOf(block, -120_000).timeMs, 880_000)
+    assert.strictEqual(notAheadOf(block, 120_000).timeMs, 1_000_000)
   })
 })

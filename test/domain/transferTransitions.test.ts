@@ -3,28 +3,25 @@ import { Arbitrary } from "effect"
 import { type AuthorizationOutcome, isLive, type SignedWindow } from "../../src/domain/Authorization.ts"
 import { type Batch, type BatchStatus, isInFlight } from "../../src/domain/Batch.ts"
 import { planRefund, type Refund, type RefundStatus } from "../../src/domain/Refund.ts"
+import { isAwaited, lookPauseMs, resendAtMs, resendPauseMs } from "../../src/domain/transferPace.ts"
 import {
   accept,
+  awaitAnswer,
   BATCH_TRANSITIONS,
+  classifyEvidence,
+  confirm,
+  deliver,
+  expire,
+  hold,
   holdWithMoney,
+  markUnknown,
+  recheck,
   REFUND_TRANSITIONS,
   REORGANISATION_TRANSITIONS,
-  withdraw,
-  deliver,
-  markUnknown,
-  awaitAnswer,
-  hold,
-  isAwaited,
-  recheck,
-  lookPauseMs,
-  confirm,
-  expire,
   resend,
-  resendAtMs,
-  resendPauseMs,
   resolve,
   sign,
-  classifyEvidence
+  withdraw
 } from "../../src/domain/transferTransitions.ts"
 import { usdc } from "../../src/domain/Usdc.ts"
 import { account, between, CHAIN, hash, MANY, NOW_MS, plannedBatch, wallet } from "./given.ts"

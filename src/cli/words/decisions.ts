@@ -1,4 +1,4 @@
-import { counted } from "../../domain/counted.ts"
+import { counted } from "../../domain/text.ts"
 import { endOf, shortId } from "../../domain/Task.ts"
 import { format } from "../../domain/Usdc.ts"
 import type {

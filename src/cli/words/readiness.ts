@@ -1,5 +1,5 @@
 import type { Readiness } from "../../operator/reports/status.ts"
-import { counted } from "../../domain/counted.ts"
+import { counted } from "../../domain/text.ts"
 import { duration } from "../../domain/time.ts"
 import type { Look } from "./paint.ts"
 import { ageOf, hang } from "./text.ts"

@@ -1,6 +1,6 @@
 import { DateTime } from "effect"
 import { duration } from "../../domain/time.ts"
-import { seen } from "../../domain/unseen.ts"
+import { singleLine } from "../../domain/text.ts"
 import { format } from "../../domain/Usdc.ts"
 
 /** What fits a terminal of the usual width, and two of them beside each other on a wide screen. */
@@ -13,7 +13,7 @@ export const columnsOf = (text: string): number =>
   [...text.replaceAll("\ufe0f", "")].reduce((sum, sign) => sum + (EMOJI.test(sign) ? 2 : 1), 0)
 
 /** In one line, and without what would move the cursor of a terminal: texts come from other people's servers. */
-export const inLine = (text: string): string => seen(text).trim()
+export const inLine = (text: string): string => singleLine(text).trim()
 
 /** Cut to its columns, with `…` at the end where something is missing. */
 export const clip = (text: string, columns: number): string => {

@@ -1,7 +1,7 @@
 import { Effect, Schema } from "effect"
 import type { SqlClient } from "effect/sql"
 import type { Fragment } from "effect/sql/Statement"
-import { FAR_MS } from "../../domain/transferTransitions.ts"
+import { FAR_MS } from "../../domain/transferPace.ts"
 import { instantOf } from "./TimeColumns.ts"
 import { pausedFor } from "./locks.ts"
 import { type Statements, rowsOf } from "./statements.ts"

@@ -1,6 +1,7 @@
 import { assert } from "@effect/vitest"
 import { Effect } from "effect"
-import { ask, didNothing, FAR_MS, recheck } from "../../../src/domain/transferTransitions.ts"
+import { FAR_MS } from "../../../src/domain/transferPace.ts"
+import { ask, didNothing, recheck } from "../../../src/domain/transferTransitions.ts"
 import { TaskRepo } from "../../../src/ledger/TaskRepo.ts"
 import { LedgerFixture } from "../../support/LedgerFixture.ts"
 import {

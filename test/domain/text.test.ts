@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { isOffered } from "../../src/domain/offered.ts"
+import { isSafeToCopy } from "../../src/domain/text.ts"
 
 describe("a command that is offered for copying", () => {
   it.each([
@@ -9,7 +9,7 @@ describe("a command that is offered for copying", () => {
     'resume --token 0x7c7c7c7c7c7c7c7c7c7c7c7c7c7c7c7c7c7c7c7c --why "…"',
     'refund 0x7c7c --to 0x7c7c --amount 2.50 --confirm --why "paid too much"'
   ])("may be %s", (command) => {
-    assert.isTrue(isOffered(command))
+    assert.isTrue(isSafeToCopy(command))
   })
 
   it.each([
@@ -29,6 +29,6 @@ describe("a command that is offered for copying", () => {
     "wallets  show x",
     ""
   ])("is never %s", (command) => {
-    assert.isFalse(isOffered(command))
+    assert.isFalse(isSafeToCopy(command))
   })
 })
