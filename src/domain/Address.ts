@@ -1,4 +1,4 @@
-import { Schema } from "effect"
+import { Schema, SchemaTransformation } from "effect"
 
 /**
  * An account or contract on an EVM chain, in lower case. Other programs may store it in any case, so the case carries
@@ -9,7 +9,16 @@ export const Address = Schema.TemplateLiteral(["0x", Schema.String])
   .pipe(Schema.brand("Address"))
 export type Address = typeof Address.Type
 
-/** 32 bytes as `0x` and 64 hex digits: a transaction or block hash, or an EIP-3009 nonce. */
+/** An address that may be stored in any case. */
+export const StoredAddress = Schema.String.pipe(
+  Schema.decodeTo(
+    Schema.String,
+    SchemaTransformation.transform({ decode: (text) => text.trim().toLowerCase(), encode: (text: string) => text })
+  ),
+  Schema.decodeTo(Address)
+)
+
+/** 32 bytes as `0x` and 64 hex digits: a transaction or block hash, or an EIP-3009 nonce. Only its `0x` is checked. */
 export const Bytes32 = Schema.TemplateLiteral(["0x", Schema.String])
 export type Bytes32 = typeof Bytes32.Type
 

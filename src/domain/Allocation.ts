@@ -121,17 +121,17 @@ const byArrival = (
     if (exact === undefined) {
       others.push(portion)
     } else {
-      funded.set(exact.id, take([portion], left))
+      funded.set(exact.id, take([portion], left, []))
       rest -= left
     }
   }
-  const portions = portionsOf(rest, others)
+  const { portions, passedOver } = portionsOf(rest, others)
   for (const [index, task] of oldestFirst.entries()) {
     if (funded.has(task.id)) continue
     const isFirst = oldestFirst.slice(0, index).every((older) => funded.has(older.id) || isOverdue(older))
     const usable = portions.filter(({ atMs }) => (isFirst || isPlacedBy(atMs, task)) && mayTake(atMs, task))
     if (usable.reduce((total, { left }) => total + left, 0n) < task.totalCost) continue
-    funded.set(task.id, take(usable, task.totalCost))
+    funded.set(task.id, take(usable, task.totalCost, passedOver))
   }
   return funded
 }
@@ -144,30 +144,45 @@ interface Portion {
   left: bigint
 }
 
-/** `free` as the newest deposits that it can hold whole, after the rest, which came at an unknown time. */
-const portionsOf = (free: bigint, newestFirst: ReadonlyArray<Portion>): ReadonlyArray<Portion> => {
+/**
+ * `free` as the newest deposits that it can hold whole, after the rest, which came at an unknown time. Deposits that it
+ * cannot hold whole are passed over: a part of each was spent, and by no record.
+ */
+const portionsOf = (free: bigint, newestFirst: ReadonlyArray<Portion>) => {
   const portions: Array<Portion> = []
+  const passedOver: Array<Portion> = []
   let rest = free
   for (const portion of newestFirst) {
-    if (portion.left > rest) continue
-    rest -= portion.left
-    portions.unshift(portion)
+    const isHeldWhole = portion.left <= rest
+    if (isHeldWhole) rest -= portion.left
+    const list = isHeldWhole ? portions : passedOver
+    list.unshift(portion)
   }
-  return [{ deposit: undefined, atMs: Number.NEGATIVE_INFINITY, left: rest }, ...portions]
+  return { portions: [{ deposit: undefined, atMs: Number.NEGATIVE_INFINITY, left: rest }, ...portions], passedOver }
 }
 
-/** Takes `cost` out of portions that hold it, the oldest first. */
-const take = (portions: ReadonlyArray<Portion>, cost: bigint): PaidWith => {
+/**
+ * Takes `cost` out of portions that hold it, the oldest first. What no portion names came by deposits that were passed
+ * over, as far as they go: they are named for the record, and decide nothing.
+ */
+const take = (portions: ReadonlyArray<Portion>, cost: bigint, passedOver: ReadonlyArray<Portion>): PaidWith => {
   const uses: Array<DepositUse> = []
   let last: Deposit | undefined
-  let owed = cost
-  for (const portion of portions) {
-    const part = portion.left < owed ? portion.left : owed
-    portion.left -= part
-    owed -= part
-    if (part === 0n || portion.deposit === undefined) continue
-    last = portion.deposit
-    uses.push({ tx: last.tx, logIndex: last.logIndex, amount: usdc(part) })
+  const takeFrom = (from: ReadonlyArray<Portion>, amount: bigint) => {
+    let owed = amount
+    for (const portion of from) {
+      const part = portion.left < owed ? portion.left : owed
+      portion.left -= part
+      owed -= part
+      if (part === 0n) continue
+      if (portion.deposit === undefined) {
+        takeFrom(passedOver, part)
+      } else {
+        last = portion.deposit
+        uses.push({ tx: last.tx, logIndex: last.logIndex, amount: usdc(part) })
+      }
+    }
   }
+  takeFrom(portions, cost)
   return { uses, last }
 }

@@ -181,21 +181,22 @@ const standsStill = ({ orders, block, missing }: Evidence): WaitReason | undefin
   return isOutdated(block, orders) ? { _tag: "Outdated" } : undefined
 }
 
-/**
- * For which of several orders the money came, and whether an overdue one was paid after all, is worth waiting for. The
- * deposits of a wallet that v1.1 may pay from are never read.
- */
+/** For which of several orders the money came, and whether an overdue one was paid after all, is worth waiting for. */
 const isDepositsUnread = (evidence: Evidence): boolean => {
   const { deposits, awaitsDeposits, orders } = evidence
   const isOpen = orders.pending.length + orders.held.length > 1
-  const isAwaited = deposits === undefined && awaitsDeposits && !orders.isShared
+  const isAwaited = deposits === undefined && awaitsDeposits
   return isAwaited && (isOpen || orders.pending.some((one) => isOverdue(one, evidence)))
 }
 
-/** Their money is spent on them already: what is there decides nothing about them. */
-const sharesOfRestored = ({ orders, deposits = [], spentOn }: Evidence): Shares => {
+/** Their money is spent on them already: what is there decides nothing about them. What held orders keep is not theirs. */
+const sharesOfRestored = (evidence: Evidence): Shares => {
+  const { orders, deposits = [], spentOn } = evidence
+  const { kept } = shareOut(evidence)
+  const keeping = orders.held.filter(({ id }) => kept.has(id))
   const spent = orders.pending.filter(({ id }) => spentOn.has(id))
-  return { funded: paidFromDeposits(spent, deposits), kept: new Set(), fundedAlone: spentOn }
+  const paidWith = paidFromDeposits([...keeping, ...spent], deposits)
+  return { funded: new Map([...paidWith].filter(([id]) => spentOn.has(id))), kept, fundedAlone: spentOn }
 }
 
 const whyUnpaid = (evidence: Evidence, task: Task): WaitReason => {
@@ -204,14 +205,14 @@ const whyUnpaid = (evidence: Evidence, task: Task): WaitReason => {
   return { _tag: "Short", isOverdue: isOverdue(task, evidence) }
 }
 
-/** The deposits that costs were or are to be paid from, whether or not their money is still in the wallet. */
+/** The deposits that these were or are to be paid from, the first first, whether or not their money is still there. */
 export const paidFromDeposits = (
   orders: ReadonlyArray<Pick<Task, "id" | "totalCost">>,
   deposits: ReadonlyArray<UnspentDeposit>
 ): ReadonlyMap<TaskId, PaidWith> => {
   const left = sum(deposits.map((deposit) => deposit.left))
   const cost = sum(orders.map(({ totalCost }) => totalCost))
-  const asPlaced = orders.map(({ id, totalCost }) => ({ id, totalCost, createdAtMs: 0 }))
+  const asPlaced = orders.map(({ id, totalCost }, place) => ({ id, totalCost, createdAtMs: place }))
   const free = usdc(left > cost ? left : cost)
   return allocate(free, asPlaced, { deposits, ledgerAheadMs: 0, isOverdue: () => false })
 }

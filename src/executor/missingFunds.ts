@@ -46,7 +46,9 @@ export const makeMissingFunds = Effect.gen(function* () {
   const looks = yield* Ref.make<ReadonlyMap<WalletId, Looks>>(new Map())
   /** Its sums add up again: what comes later is not in a row with what was. */
   const forget = (walletId: WalletId) =>
-    Ref.update(looks, (before) => new Map([...before].filter(([id]) => id !== walletId)))
+    Ref.update(looks, (before) =>
+      before.has(walletId) ? new Map([...before].filter(([id]) => id !== walletId)) : before
+    )
   const explain = Effect.fn("CheckLoop.explainMissing")(function* ({ orders, balance, fresh }: Lacking, block: Block) {
     const { wallet, books } = orders
     const due = (books?.balance ?? 0n) + sum(fresh.map(({ amount }) => amount))

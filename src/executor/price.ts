@@ -23,8 +23,8 @@ export interface Asking {
 
 /**
  * Claims the request for the price of a planned batch: a server may carry out a request that only asks for the price, so
- * this is committed before it leaves, and no other executor asks meanwhile. Gives the batch as it is then in the ledger;
- *
+ * this is committed before it leaves, and no other executor asks meanwhile. Gives the batch as it is then in the
+ * ledger.
  */
 export const askFor = Effect.fn("Wallet.askFor")(function* (batch: Batch, task: Task, block: Block) {
   const after = ask(batch, block, yield* answerByMs)

@@ -150,10 +150,10 @@ const reasonToWait = (why: WaitReason, evidence: Evidence, { totalCost }: Task):
     case "ForeignOrder":
       return "What another program's order may have spent of this wallet is not certain until it is taken over"
     case "Unproven":
-      return "A payment of this wallet is not proven yet"
     case "Short":
-      return totalCost > freeAtLeast(moneyOf(evidence))
-        ? "Insufficient balance"
-        : "The balance was paid towards an older task"
+      if (totalCost > freeAtLeast(moneyOf(evidence))) return "Insufficient balance"
+      return why._tag === "Short"
+        ? "The balance was paid towards an older task"
+        : "A payment of this wallet is not proven yet"
   }
 }

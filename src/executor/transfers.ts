@@ -39,13 +39,11 @@ export const observe = Effect.fn("Wallet.observe")(function* <T extends Transfer
   { fromBlock = 0n, payees = [] }: Unsigned = {}
 ) {
   if (transfers.length === 0) return []
-  const queries = transfers.map(({ payer, nonce, payTo, amount, window }) => ({
-    payer,
-    nonce,
-    fromBlock: window?.block ?? fromBlock,
-    expected: { to: window?.payTo ?? payTo, value: window?.amount ?? amount }
-  }))
-  const parties = queries.flatMap(({ payer, expected }) => [payer, expected.to])
+  const queries = transfers.map((transfer) => {
+    const { payer, nonce, window } = transfer
+    return { payer, nonce, fromBlock: window?.block ?? fromBlock, expected: expectedOf(transfer) }
+  })
+  const parties = transfers.flatMap(({ payer, payTo, window }) => [payer, window?.payTo ?? payTo])
   const { block, outcomes, usdc } = yield* (yield* ChainClient).readAuthorizations(queries, [...parties, ...payees])
   yield* noteProofs(outcomes)
   return transfers.map((transfer, index): Observed<T> => {
@@ -53,6 +51,12 @@ export const observe = Effect.fn("Wallet.observe")(function* <T extends Transfer
     return { transfer, outcome, block, usdc, payees }
   })
 })
+
+/** Before it is signed it is not known what a batch will pay, and to whom: less than it may, or to another payee. */
+const expectedOf = (transfer: Transfer) => {
+  const { payTo: to, amount: value } = transfer.window ?? transfer
+  return isBatch(transfer) && transfer.window === undefined ? undefined : { to, value }
+}
 
 interface Proof {
   readonly block: bigint

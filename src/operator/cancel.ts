@@ -49,6 +49,7 @@ const unpaid = Effect.fnUntraced(function* ({ row, task }: TaskFile, wallet: Wal
   const { orders, block, money, evidence } = yield* readMoney(wallet)
   const proof = { block, version: orders.version, credit: freeAtLeast(money) }
   if (task === undefined || isCertainlyUnpaid(evidence, row)) return proof
+  if (orders.foreign > 0n) return yield* mayBePaid(task, wallet, doubts({ _tag: "ForeignOrder" }))
   const decision = decidePayment(evidence, task)
   const isUnpaid = decision._tag === "Cancel" || (decision._tag === "Wait" && ASKS_NOTHING.has(decision.why._tag))
   if (isUnpaid) return proof

@@ -46,9 +46,12 @@ export const eventSentence = (event: Event): string => {
   }
 }
 
-/** `retry: task … is funded again. "the server is well again" (by alice with OPS_TOKEN from 10.0.0.7)` */
+/**
+ * `retry by alice with OPS_TOKEN from 10.0.0.7: task … is funded again. "the server is well again"`. Who decided stands
+ * first: where a line is cut, and before words of their own.
+ */
 export const decisionSentence = ({ command, said, why, by }: Omit<DecidedEvent, "atMs">): string =>
-  `${command}: ${said}. "${why}"${by === undefined ? "" : ` (by ${by})`}`
+  `${command}${by === undefined ? "" : ` by ${by}`}: ${said}. "${why}"`
 
 export const depositSentence = (amount: string, from: string, block: bigint | string): string =>
   `${amount} arrived from ${from} in block ${block}`

@@ -47,8 +47,20 @@ export const sandboxRoutes = Effect.fnUntraced(function* (
   )
   const answer = HttpEffect.toWebHandler(yield* HttpRouter.toHttpEffect(routes))
   const context = yield* Effect.context()
-  return (request) => answer(request, context)
+  return async (request) => {
+    const response = await answer(asJson(request), context)
+    const isUnknown = response.status === 404 && !response.headers.has("content-type")
+    return isUnknown ? Response.json({ error: "not found" }, { status: 404 }) : response
+  }
 })
+
+/** A body is JSON, also where its header says something else: `curl -d` calls it a form. */
+const asJson = (request: Request): Request => {
+  if (request.body === null) return request
+  const headers = new Headers(request.headers)
+  headers.set("content-type", "application/json")
+  return new Request(request, { headers })
+}
 
 const orderRoutes = (
   { token, pricePerMint, paymentTimeout }: SandboxRoutesOptions,

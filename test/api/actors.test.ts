@@ -36,16 +36,16 @@ layer(Postgres.session())("a decision", (it) => {
         { command: "pause", made_by: "OPS_TOKEN from 127.0.0.1" }
       ])
       const { all } = yield* LogLines
-      const by = "(by alice with OPS_TOKEN from 127.0.0.1)"
+      const by = "by alice with OPS_TOKEN from 127.0.0.1"
       assert.lengthOf(
-        all.filter((line) => line.includes(`👤 cancel: task ${one} is cancelled. "the user asked" ${by}`)),
+        all.filter((line) => line.includes(`👤 cancel: task ${one} is cancelled. "the user asked" (${by})`)),
         1
       )
       const { json } = yield* ask(`/api/tasks/${one}/explain`)
       const steps = json.steps.filter(({ kind }: { kind: string }) => kind === "decision")
       assert.deepStrictEqual(
         steps.map(({ text }: { text: string }) => text),
-        [`cancel: task ${one} is cancelled. "the user asked" ${by}`]
+        [`cancel ${by}: task ${one} is cancelled. "the user asked"`]
       )
       const { lately } = (yield* ask("/api/overview")).json
       assert.deepInclude(lately.find(({ taskId }: { taskId: string }) => taskId === one).detail, {

@@ -16,6 +16,7 @@ import * as Contracts from "../../src/sandbox/Contracts.ts"
 import { type DevChain, roles } from "../../src/sandbox/DevChain.ts"
 import { ENCRYPTION_KEY, settings } from "../support/settings.ts"
 import { encrypt } from "./encrypt.ts"
+import * as Clocks from "../../src/ops/Clocks.ts"
 import { bytes32 } from "./fakeChain.ts"
 
 export const USDC = local.usdc.address
@@ -140,4 +141,6 @@ export const authorizationOf = (wallet: Wallet, to: Address, value: bigint, nonc
   nonce: bytes32(nonce)
 })
 
-export const services = Layer.mergeAll(onChain, custody).pipe(Layer.provideMerge(Chain.layer))
+export const services = Layer.mergeAll(onChain, custody).pipe(
+  Layer.provideMerge(Layer.merge(Chain.layer, Clocks.layer))
+)

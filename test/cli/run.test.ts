@@ -301,6 +301,7 @@ describe("ai-mint", () => {
       [["cancel", "abcd1234"], "Missing required flag: --why"],
       [["cancel", "abcd1234", "--why", " "], "a reason, in words"],
       [["resolve", "abcd1234", ...WHY], "Give a task with --as, or --wallet alone."],
+      [["resolve", "abcd1234", "--direct", ...WHY], "Give a task with --as, or --wallet alone."],
       [["refund", "abcd1234", "--confirm"], "--confirm needs a reason"],
       [["refund", "abcd1234", "--confirm", ...WHY], "--confirm repeats the recipient and the amount"],
       [["refund", "abcd1234", "--to", "0x1"], "an address: 0x and 40 hex digits"],

@@ -254,6 +254,13 @@ describe("the money that an order is paid with", () => {
     ])
   })
 
+  it("is a part of a larger deposit where only that part is still there", () => {
+    const [order] = orders(6)
+    const when = { deposits: [depositOf(16, 1)], ledgerAheadMs: 0, isOverdue: () => false }
+    const paid = order && allocate(usdc(6n), [{ ...order, createdAtMs: 0 }], when).get(order.id)
+    assert.deepStrictEqual(paid?.uses, [{ tx: hash(1), logIndex: 0, amount: usdc(6n) }])
+  })
+
   it("is not known where there is no deposit: it was there before the history begins", () => {
     assert.deepStrictEqual(paidFromDeposits(orders(5), []).get(uuid(0)), { uses: [], last: undefined })
   })

@@ -15,6 +15,7 @@ import type { Task } from "../../src/domain/Task.ts"
 import { sum, type Usdc, usdc, zero } from "../../src/domain/Usdc.ts"
 import {
   between,
+  hash,
   MANY,
   NOW_MS,
   pendingTasks,
@@ -313,5 +314,27 @@ describe("the reason why an order waits", () => {
   it("does not keep an order from what was spent on it before the ledger was restored", () => {
     const evidence = seenOf({ money: holding(0n), pending: [order, other], deposits: [], spentOn: new Set([order.id]) })
     assert.deepStrictEqual([...decide(evidence).values()], ["Fund", "Wait"])
+  })
+
+  it("leaves what a held order keeps where one was spent on before the ledger was restored", () => {
+    const deposit = (seed: number): UnspentDeposit => ({
+      wallet: wallet.agentAddress,
+      from: wallet.userAddress,
+      amount: usdc(10n),
+      left: usdc(10n),
+      tx: hash(seed),
+      logIndex: 0,
+      block: { number: 1n, timeMs: NOW_MS + seed }
+    })
+    const held = { id: uuid(3), totalCost: usdc(10n), createdAtMs: NOW_MS - 1, isHeld: true } as const
+    const evidence = seenOf({
+      money: holding(10n),
+      pending: [order],
+      held: [held],
+      deposits: [deposit(1), deposit(2)],
+      spentOn: new Set([order.id])
+    })
+    const decision = decidePayments(evidence).get(order.id)
+    assert.deepStrictEqual(decision?._tag === "Fund" ? decision.uses.map(({ tx }) => tx) : [], [hash(1)])
   })
 })

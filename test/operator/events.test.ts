@@ -18,7 +18,7 @@ describe("an event of the ledger, in a sentence", () => {
     ["refund.held", { amount: "1", to: "0x2", reason: "so" }, "Refund held: 0.000001 USDC to 0x2: so"],
     ["wallet.stopped", { reason: "theft" }, "The wallet is stopped: theft"],
     ["decision.made", { command: "retry", said: "so", why: "y" }, 'retry: so. "y"'],
-    ["decision.made", { command: "retry", said: "so", why: "y", by: "me" }, 'retry: so. "y" (by me)'],
+    ["decision.made", { command: "retry", said: "so", why: "y", by: "me" }, 'retry by me: so. "y"'],
     ["moon.full", {}, "moon.full"]
   ] as const)("%s %j", (kind, detail, sentence) => {
     assert.strictEqual(eventSentence({ kind, batch: undefined, detail }), sentence)

@@ -221,6 +221,14 @@ describe("the routes of the sandbox", () => {
       })
     )
 
+    it.effect("reads JSON also where it is called a form, as curl does, and answers what it does not know", () =>
+      Effect.gen(function* () {
+        const ask = yield* open({ "content-type": "application/x-www-form-urlencoded" })
+        assert.strictEqual((yield* ask("POST", "/orders", { quantity: 2, pay: "never" })).status, 201)
+        assert.deepStrictEqual(yield* ask("GET", "/nothing"), { status: 404, json: { error: "not found" } })
+      })
+    )
+
     it.effect("answers 404 to an order that does not exist", () =>
       Effect.gen(function* () {
         const request = yield* open()

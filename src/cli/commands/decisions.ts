@@ -103,7 +103,9 @@ export const resolveCommand = Command.make(
 ).pipe(
   onOperator,
   Command.provideEffectDiscard(({ task, as, wallet }) =>
-    Option.isSome(wallet) === (Option.isSome(task) || Option.isSome(as)) ? EITHER : Effect.void
+    (Option.isSome(wallet) ? Option.isSome(task) || Option.isSome(as) : Option.isNone(task) || Option.isNone(as))
+      ? EITHER
+      : Effect.void
   ),
   Command.withDescription(
     "Decides what the rules cannot: a batch that is held, or paid and not delivered; gives a task up; or ends the stop of a wallet."

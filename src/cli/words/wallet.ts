@@ -1,3 +1,4 @@
+import { decisionSentence } from "../../operator/events.ts"
 import type { WalletReport } from "../../operator/reports/wallets.ts"
 import { shortId } from "../../domain/Task.ts"
 import { format } from "../../domain/Usdc.ts"
@@ -65,6 +66,4 @@ const refundLines = ({ refunds }: WalletReport, paint: Paint): ReadonlyArray<str
   ])
 
 const decisionLines = ({ decisions }: WalletReport): ReadonlyArray<string> =>
-  decisions.flatMap(({ at, command, said, why, by }) =>
-    hang("   ", `${utc(at)}: ${command}: ${said}. "${why}"${by === undefined ? "" : ` (by ${by})`}`)
-  )
+  decisions.flatMap(({ at, ...decided }) => hang("   ", `${utc(at)}: ${decisionSentence(decided)}`))

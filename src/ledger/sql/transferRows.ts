@@ -1,7 +1,7 @@
 import { Effect, Schema } from "effect"
 import type { SqlClient } from "effect/sql"
 import type { Fragment } from "effect/sql/Statement"
-import { Address, Bytes32, parse } from "../../domain/Address.ts"
+import { type Address, Bytes32, parse, StoredAddress } from "../../domain/Address.ts"
 import { BATCH_STATUSES, type Batch } from "../../domain/Batch.ts"
 import type { UnspentDeposit } from "../../domain/Deposit.ts"
 import type { Refund } from "../../domain/Refund.ts"
@@ -24,16 +24,16 @@ export const BatchFields = {
   first_mint: Schema.Number,
   quantity: Schema.Number,
   amount: Big,
-  token: Address,
-  payer: Address,
-  pay_to: Address,
-  recipient: Address,
+  token: StoredAddress,
+  payer: StoredAddress,
+  pay_to: StoredAddress,
+  recipient: StoredAddress,
   portion: Schema.NullOr(Big),
   nonce: Bytes32,
   status: BatchStatusText,
   version: Schema.Number,
   signed_amount: Schema.NullOr(Big),
-  signed_pay_to: Schema.NullOr(Address),
+  signed_pay_to: Schema.NullOr(StoredAddress),
   valid_after: Schema.NullOr(Big),
   valid_before: Schema.NullOr(Big),
   signed_block: Schema.NullOr(Big),
@@ -125,8 +125,8 @@ export const batchesFrom = ({ sql }: Pick<Statements, "sql">, rest: Fragment) =>
 const RefundRecord = Schema.Struct({
   id: Schema.String,
   wallet_id: Schema.String,
-  payer: Address,
-  pay_to: Address,
+  payer: StoredAddress,
+  pay_to: StoredAddress,
   amount: Big,
   nonce: Bytes32,
   status: Schema.Literals(["planned", "signed", "paid", "held", "withdrawn"]),
@@ -210,7 +210,6 @@ export const depositColumns = ({ sql }: Statements) => sql`
   d.wallet_id, ${agentAddress(sql)} AS agent_address, d.tx_hash, d.log_index, d.sender, d.amount, d.remaining, d.block,
   (extract(epoch FROM d.block_at) * 1000)::float8 AS block_ms`
 
-/** Our own rows: their texts are of the right form. */
 /** A sender only names where the money came from: one that is no address must not hide the deposits of others. */
 export const depositOf = (row: DepositRecord): UnspentDeposit & { readonly walletId: WalletId } => ({
   walletId: row.wallet_id,
