@@ -18,6 +18,11 @@ export const StoredAddress = Schema.String.pipe(
   Schema.decodeTo(Address)
 )
 
+/** As PostgreSQL writes it. An id of a row of another program may be of any version. */
+export const Uuid = Schema.String.check(
+  Schema.isPattern(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/, { message: "expected a UUID in lower case" })
+)
+
 /** 32 bytes as `0x` and 64 hex digits: a transaction or block hash, or an EIP-3009 nonce. Only its `0x` is checked. */
 export const Bytes32 = Schema.TemplateLiteral(["0x", Schema.String])
 export type Bytes32 = typeof Bytes32.Type

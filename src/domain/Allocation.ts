@@ -33,7 +33,9 @@ export const cover = (money: WalletMoney, cost: Usdc): Cover => {
 }
 
 /** An order as it competes for the money of its wallet. */
-export interface Candidate extends Pick<Task, "id" | "totalCost" | "createdAtMs"> {
+export interface Candidate extends Pick<Task, "totalCost" | "createdAtMs"> {
+  /** Of the order; or of what else takes money, where only that is asked for. */
+  readonly id: string
   /**
    * For an order that is held, the deadline of its payment, in milliseconds since 1970. It keeps its place and what came by
    * then: it was paid in time, and a person decides about it. What came later is for others.
@@ -43,6 +45,7 @@ export interface Candidate extends Pick<Task, "id" | "totalCost" | "createdAtMs"
 
 /** An order that is held, and waits for its money: it is neither funded nor cancelled. */
 export interface HeldOrder extends Candidate {
+  readonly id: TaskId
   readonly isHeld: true
 }
 
@@ -77,7 +80,7 @@ export const allocate = (
   free: Usdc,
   pending: ReadonlyArray<Candidate>,
   arrivals?: Arrivals
-): ReadonlyMap<TaskId, PaidWith> => {
+): ReadonlyMap<string, PaidWith> => {
   const oldestFirst = pending.toSorted((a, b) => a.createdAtMs - b.createdAtMs || (a.id < b.id ? -1 : 1))
   return arrivals === undefined ? byBalance(free, oldestFirst) : byArrival(free, oldestFirst, arrivals)
 }
@@ -86,10 +89,10 @@ export const allocate = (
 const UNRECORDED: PaidWith = { uses: [], last: undefined }
 
 /** Where the deposits cannot be read. */
-const byBalance = (free: Usdc, oldestFirst: ReadonlyArray<Candidate>): ReadonlyMap<TaskId, PaidWith> => {
+const byBalance = (free: Usdc, oldestFirst: ReadonlyArray<Candidate>): ReadonlyMap<string, PaidWith> => {
   const exact = oldestFirst.find((task) => task.totalCost === free)
   if (exact !== undefined) return new Map([[exact.id, UNRECORDED]])
-  const funded = new Map<TaskId, PaidWith>()
+  const funded = new Map<string, PaidWith>()
   let left: bigint = free
   for (const task of oldestFirst) {
     if (task.totalCost > left) continue
@@ -103,8 +106,8 @@ const byArrival = (
   free: Usdc,
   oldestFirst: ReadonlyArray<Candidate>,
   { deposits, ledgerAheadMs, isOverdue }: Arrivals
-): ReadonlyMap<TaskId, PaidWith> => {
-  const funded = new Map<TaskId, PaidWith>()
+): ReadonlyMap<string, PaidWith> => {
+  const funded = new Map<string, PaidWith>()
   const isPlacedBy = (atMs: number, task: Candidate): boolean => task.createdAtMs <= atMs + CLOCKS_DIFFER_MS
   const mayTake = (atMs: number, { keepsUntilMs }: Candidate): boolean =>
     keepsUntilMs === undefined || atMs <= keepsUntilMs

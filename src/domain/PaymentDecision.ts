@@ -91,11 +91,11 @@ export const isCertainlyUnpaid = (evidence: Evidence, { totalCost }: { readonly 
 /** Which orders of a wallet its money pays for. */
 export interface Shares {
   /** Waiting orders that are certainly paid, by every outcome of the unproven payments, and with what. */
-  readonly funded: ReadonlyMap<TaskId, PaidWith>
+  readonly funded: ReadonlyMap<string, PaidWith>
   /** Held orders that have their money, which is kept for them. */
-  readonly kept: ReadonlySet<TaskId>
+  readonly kept: ReadonlySet<string>
   /** Waiting orders that would be paid if the held ones, of whose money nothing is known, had none. */
-  readonly fundedAlone: ReadonlySet<TaskId>
+  readonly fundedAlone: ReadonlySet<string>
 }
 
 /**
@@ -116,7 +116,7 @@ export const shareOut = (evidence: Evidence): Shares => {
   const paidFrom = (free: Usdc) => allocate(free, [...pending, ...keeping], arrivals)
   const atMost = paidFrom(freeAtMost(money))
   const certain = [...paidFrom(freeAtLeast(money))].filter(([id]) => atMost.has(id))
-  const isHeld = new Set(held.map(({ id }) => id))
+  const isHeld = new Set<string>(held.map(({ id }) => id))
   const funded = new Map(certain.filter(([id]) => !isHeld.has(id)))
   const isUnknown = held.length > 0 && deposits === undefined
   return {
@@ -207,9 +207,9 @@ const whyUnpaid = (evidence: Evidence, task: Task): WaitReason => {
 
 /** The deposits that these were or are to be paid from, the first first, whether or not their money is still there. */
 export const paidFromDeposits = (
-  orders: ReadonlyArray<Pick<Task, "id" | "totalCost">>,
+  orders: ReadonlyArray<Pick<Candidate, "id" | "totalCost">>,
   deposits: ReadonlyArray<UnspentDeposit>
-): ReadonlyMap<TaskId, PaidWith> => {
+): ReadonlyMap<string, PaidWith> => {
   const left = sum(deposits.map((deposit) => deposit.left))
   const cost = sum(orders.map(({ totalCost }) => totalCost))
   const asPlaced = orders.map(({ id, totalCost }, place) => ({ id, totalCost, createdAtMs: place }))

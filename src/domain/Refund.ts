@@ -1,11 +1,13 @@
+import { Schema } from "effect"
 import { encodeAbiParameters, keccak256 } from "viem"
-import type { Address, Bytes32 } from "./Address.ts"
+import { type Address, type Bytes32, Uuid } from "./Address.ts"
 import type { TransferState } from "./Authorization.ts"
 import type { Usdc } from "./Usdc.ts"
 import type { Wallet } from "./Wallet.ts"
 
-/** `ai_agent_refunds.id`, a UUID. */
-export type RefundId = string
+/** `ai_agent_refunds.id`. */
+export const RefundId = Uuid.pipe(Schema.brand("RefundId"))
+export type RefundId = typeof RefundId.Type
 
 /**
  * - `planned`: asked for by an operator, and no live authorization exists.

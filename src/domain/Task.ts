@@ -1,10 +1,15 @@
-import { Result } from "effect"
-import { type Address, parse, ZERO } from "./Address.ts"
+import { Option, Result, Schema } from "effect"
+import { type Address, parse, Uuid, ZERO } from "./Address.ts"
 import { format, times, usdc, type Usdc } from "./Usdc.ts"
 import { KEY_OF_WALLET, type Wallet, type WalletId } from "./Wallet.ts"
 
-/** `ai_agent_tasks.id`, a UUID. */
-export type TaskId = string
+/** `ai_agent_tasks.id`. */
+export const TaskId = Uuid.pipe(Schema.brand("TaskId"))
+export type TaskId = typeof TaskId.Type
+
+/** The id in `text`, in any case, or `undefined` where it is none. */
+export const parseTaskId = (text: string): TaskId | undefined =>
+  Option.getOrUndefined(Schema.decodeUnknownOption(TaskId)(text.trim().toLowerCase()))
 
 /** The states of v1.1, kept: other programs and operators' scripts read them. */
 export const STATUSES = ["pending_payment", "funded", "processing", "completed", "failed", "cancelled"] as const
@@ -123,7 +128,7 @@ export const remainingCost = (task: Task): Usdc => times(task.pricePerMint, task
 export const V1_AUTHORIZATION_MS = 3_600_000
 
 /** `abc12345`: how a task is named in the log. */
-export const shortId = (id: TaskId): string => id.slice(0, 8)
+export const shortId = (id: string): string => id.slice(0, 8)
 
 /** What the row of an order says when it goes on after it waited. */
 export const messageAfterWaiting = (task: Task, retriesMax: number): string | null =>

@@ -1,8 +1,9 @@
-import type { Redacted } from "effect"
-import { type Address, parse } from "./Address.ts"
+import { type Redacted, Schema } from "effect"
+import { type Address, parse, Uuid } from "./Address.ts"
 
-/** `ai_agent_wallets.id`, a UUID. */
-export type WalletId = string
+/** `ai_agent_wallets.id`. */
+export const WalletId = Uuid.pipe(Schema.brand("WalletId"))
+export type WalletId = typeof WalletId.Type
 
 /** How every message about a wallet's key begins. The holds that end when the key opens are found by it. */
 export const KEY_OF_WALLET = "the key of agent wallet"

@@ -6,6 +6,7 @@ import { Settings } from "../config/Settings.ts"
 import { DecisionRepo } from "../ledger/DecisionRepo.ts"
 import { type LedgerError, TaskRepo } from "../ledger/TaskRepo.ts"
 import { WatchRepo } from "../ledger/WatchRepo.ts"
+import { TaskId } from "../domain/Task.ts"
 import { Minter, type NoOffer } from "../mint/Minter.ts"
 import { adopt } from "./adopt.ts"
 import { cancel } from "./cancel.ts"
@@ -86,7 +87,7 @@ const unavailable = ({ message }: { readonly message: string }) =>
   Effect.fail(new Unanswered({ reason: "Unavailable", message }))
 
 const place = Effect.fnUntraced(function* (order: typeof NewTask.Type) {
-  const id = order.id?.toLowerCase() ?? (yield* (yield* SecureRandom.SecureRandom).uuidV4())
+  const id = TaskId.make(order.id?.toLowerCase() ?? (yield* (yield* SecureRandom.SecureRandom).uuidV4()))
   const { userAddress, tokenAddress: token, quantity, pricePerMint } = order
   return yield* create({ id, userAddress, token, quantity, pricePerMint }, "asked for through the API")
 })

@@ -1,10 +1,9 @@
 import { Effect } from "effect"
-import { shortId, type Status, type Task } from "../domain/Task.ts"
+import { parseTaskId, shortId, type Status, type Task } from "../domain/Task.ts"
 import type { Wallet } from "../domain/Wallet.ts"
 import { DecisionRepo, type TaskFile } from "../ledger/DecisionRepo.ts"
 import { missing, Refused } from "./Refused.ts"
 
-const ID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 const START_OF_ID = /^[0-9a-f]{8}[0-9a-f-]*$/i
 
 /** The id that is meant by an id or, as the log names it, by the first eight digits of one; `undefined` where none is. */
@@ -13,7 +12,8 @@ export const findTaskId = Effect.fnUntraced(function* (name: string) {
   if (!START_OF_ID.test(wanted)) {
     return yield* missing(`"${wanted}" is no task id: give its UUID, or at least the first eight digits.`)
   }
-  const ids = ID.test(wanted) ? [wanted.toLowerCase()] : yield* (yield* DecisionRepo).taskIdsLike(wanted)
+  const id = parseTaskId(wanted)
+  const ids = id === undefined ? yield* (yield* DecisionRepo).taskIdsLike(wanted) : [id]
   if (ids.length > 1) {
     return yield* new Refused({ message: `Several tasks begin with ${wanted}: ${ids.join(", ")}. Give the whole id.` })
   }

@@ -7,7 +7,7 @@ import { freeAtLeast, freeAtMost, type WalletMoney } from "../domain/Allocation.
 import { parse, ZERO } from "../domain/Address.ts"
 import { type UnspentDeposit } from "../domain/Deposit.ts"
 import { type Evidence, paidFromDeposits } from "../domain/PaymentDecision.ts"
-import { planRefund } from "../domain/Refund.ts"
+import { planRefund, RefundId } from "../domain/Refund.ts"
 import { shortId } from "../domain/Task.ts"
 import { format, sum, type Usdc } from "../domain/Usdc.ts"
 import type { Wallet } from "../domain/Wallet.ts"
@@ -108,7 +108,7 @@ const amountObstacle = (money: WalletMoney, amount: Usdc): ReadonlyArray<string>
 
 const plan = Effect.fnUntraced(function* (wallet: Wallet, amount: Usdc) {
   const { network } = yield* Settings
-  const id = yield* (yield* SecureRandom.SecureRandom).uuidV4()
+  const id = RefundId.make(yield* (yield* SecureRandom.SecureRandom).uuidV4())
   const nowMs = yield* Clock.currentTimeMillis
   return planRefund({ id, wallet, amount, chainId: network.chainId, usdc: network.usdc.address, nowMs })
 })

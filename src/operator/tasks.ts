@@ -2,7 +2,7 @@ import { Duration, Effect } from "effect"
 import { Settings } from "../config/Settings.ts"
 import { parse } from "../domain/Address.ts"
 import type { Batch } from "../domain/Batch.ts"
-import { type Status, STATUSES } from "../domain/Task.ts"
+import { parseTaskId, type Status, STATUSES } from "../domain/Task.ts"
 import { type TaskPlace, type TaskView, WatchRepo } from "../ledger/WatchRepo.ts"
 import { findTaskId, findWallet, missingTask } from "./find.ts"
 import type { BatchReport, TaskReport } from "./reports/tasks.ts"
@@ -46,8 +46,8 @@ const PLACED_MS_MAX = 9_224_318_016_000_000
 
 /** A cursor that no page gave leads to the beginning. */
 const placeOf = (cursor: string | undefined): TaskPlace | undefined => {
-  const [, ms, id] =
-    /^(-?(?:\d{1,17}(?:\.\d{1,6})?|Infinity))_([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/.exec(cursor ?? "") ?? []
+  const [, ms, text = ""] = /^(-?(?:\d{1,17}(?:\.\d{1,6})?|Infinity))_(.*)$/.exec(cursor ?? "") ?? []
+  const id = parseTaskId(text)
   const placedAtMs = Number(ms)
   const isTime = !Number.isFinite(placedAtMs) || (placedAtMs > PLACED_MS_MIN && placedAtMs < PLACED_MS_MAX)
   return ms === undefined || id === undefined || !isTime ? undefined : { placedAtMs, id }

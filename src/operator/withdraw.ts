@@ -4,6 +4,7 @@ import { Settings } from "../config/Settings.ts"
 import { blockBefore } from "../domain/Block.ts"
 import type { Refund } from "../domain/Refund.ts"
 import { shortId } from "../domain/Task.ts"
+import type { WalletId } from "../domain/Wallet.ts"
 import { withdraw as withdrawStep } from "../domain/transferTransitions.ts"
 import { format } from "../domain/Usdc.ts"
 import { DecisionRepo } from "../ledger/DecisionRepo.ts"
@@ -30,7 +31,7 @@ export const withdraw = Effect.fn("operator.withdraw")(function* (name: string, 
   return { command: "withdraw", refundId, wallet: wallet.agentAddress, to, amount } satisfies Withdrawn as Withdrawn
 })
 
-const refundOf = Effect.fnUntraced(function* (walletId: string, name: string) {
+const refundOf = Effect.fnUntraced(function* (walletId: WalletId, name: string) {
   const wanted = name.trim().toLowerCase()
   const found = (yield* (yield* DecisionRepo).refundsOf(walletId)).filter(({ id }) => id.startsWith(wanted))
   if (wanted.length < 8 || found.length === 0) {

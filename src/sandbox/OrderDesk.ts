@@ -4,9 +4,9 @@ import { SqlClient } from "effect/sql"
 import { isSqlError, type SqlError } from "effect/sql/SqlError"
 import { generatePrivateKey, privateKeyToAddress } from "viem/accounts"
 import { type Address, address } from "../domain/Address.ts"
-import type { TaskId } from "../domain/Task.ts"
+import { TaskId } from "../domain/Task.ts"
 import { times, type Usdc } from "../domain/Usdc.ts"
-import type { WalletId } from "../domain/Wallet.ts"
+import { WalletId } from "../domain/Wallet.ts"
 import { MintRecord, Order } from "./SandboxApi.ts"
 
 /**
@@ -55,7 +55,7 @@ export class OrderDesk extends Context.Service<
     /** Gives the agent wallet USDC on chain; returns when the sender says that it is done. Nothing is sent for 0. */
     readonly pay: (agentAddress: Address, amount: Usdc) => Effect.Effect<void, DeskError>
     /** Fails with `NotFound` where there is no such order, also for a text that is no id at all. */
-    readonly readOrder: (id: TaskId) => Effect.Effect<Order, DeskError>
+    readonly readOrder: (id: string) => Effect.Effect<Order, DeskError>
     /** The mints of an order so far, in their order. */
     readonly readMints: (id: TaskId) => Effect.Effect<ReadonlyArray<MintRecord>, DeskError>
     /** At most 50, the newest first. */
@@ -91,8 +91,8 @@ export const encryptKey = (privateKey: `0x${string}`, encryptionKey: Redacted.Re
   return [iv, cipher.getAuthTag(), encrypted].map((part) => part.toString("hex")).join(":")
 }
 
-const WalletRows = Schema.Array(Schema.Struct({ id: Schema.String, agent_address: Schema.String }))
-const PlacedRows = Schema.Tuple([Schema.Struct({ id: Schema.String, created_at: Schema.Date })])
+const WalletRows = Schema.Array(Schema.Struct({ id: WalletId, agent_address: Schema.String }))
+const PlacedRows = Schema.Tuple([Schema.Struct({ id: TaskId, created_at: Schema.Date })])
 
 const writes = (sql: SqlClient.SqlClient, { encryptionKey, sendUsdc }: DeskOptions) => {
   const openWallet = Effect.fnUntraced(function* (user: Address) {

@@ -1,7 +1,7 @@
 import { Schema } from "effect"
 import { HttpApi, HttpApiEndpoint, HttpApiGroup, HttpApiMiddleware, HttpApiSchema } from "effect/http-api"
 import { parse, ZERO } from "../domain/Address.ts"
-import { QUANTITY_MAX } from "../domain/Task.ts"
+import { QUANTITY_MAX, TaskId } from "../domain/Task.ts"
 import { faultLimits, Blocks, isToken, Milliseconds, Times } from "./faults.ts"
 
 /**
@@ -70,7 +70,7 @@ const Time = Schema.NullOr(Schema.Date)
 
 /** A row of `ai_agent_tasks` under its own column names, as an operator sees it in SQL, and the wallet's address. */
 export const Order = Schema.Struct({
-  id: Schema.String,
+  id: TaskId,
   user_address: Schema.String,
   agent_wallet_id: Schema.String,
   /** Null where the task names a wallet that does not exist. */

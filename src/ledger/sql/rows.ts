@@ -3,9 +3,9 @@ import type { SqlClient } from "effect/sql"
 import type { SqlError } from "effect/sql/SqlError"
 import { parse } from "../../domain/Address.ts"
 import type { HeldOrder } from "../../domain/Allocation.ts"
-import { STATUSES, type Task, type TaskRow, isOfAnother, messages, readTask } from "../../domain/Task.ts"
+import { STATUSES, type Task, TaskId, type TaskRow, isOfAnother, messages, readTask } from "../../domain/Task.ts"
 import { usdc } from "../../domain/Usdc.ts"
-import type { Wallet, WalletId, WalletIdentity } from "../../domain/Wallet.ts"
+import { type Wallet, WalletId, type WalletIdentity } from "../../domain/Wallet.ts"
 import type { BadTask } from "../../domain/WalletState.ts"
 import type { TimeColumns } from "./TimeColumns.ts"
 import { rowsOf } from "./statements.ts"
@@ -15,9 +15,9 @@ export const StatusText = Schema.Literals(STATUSES)
 
 /** A task beside its state of ours, as `taskColumns` selects it. Amounts are text, which JSON keeps exactly. */
 export const TaskFields = {
-  id: Schema.String,
+  id: TaskId,
   user_address: Schema.String,
-  agent_wallet_id: Schema.String,
+  agent_wallet_id: WalletId,
   token_address: Schema.String,
   quantity: Schema.Number,
   price_per_mint: Schema.BigIntFromString,
@@ -74,12 +74,12 @@ export const placedAt = (sql: SqlClient.SqlClient) => sql`coalesce(t.created_at,
 
 /** The wallet of a task; all null where the task names a wallet that does not exist. */
 export const WalletFields = {
-  wallet_id: Schema.NullOr(Schema.String),
+  wallet_id: Schema.NullOr(WalletId),
   wallet_user: Schema.NullOr(Schema.String),
   wallet_address: Schema.NullOr(Schema.String),
   wallet_key: Schema.NullOr(Schema.String)
 }
-type WalletRecord = { readonly [K in keyof typeof WalletFields]: string | null }
+type WalletRecord = Schema.Schema.Type<Schema.Struct<typeof WalletFields>>
 
 /** Select list for `ai_agent_wallets w`. */
 export const walletColumns = (sql: SqlClient.SqlClient) => sql`
@@ -91,9 +91,9 @@ export const walletColumns = (sql: SqlClient.SqlClient) => sql`
 export const IdentityFields = {
   pinned_user: Schema.NullOr(Schema.String),
   pinned_agent: Schema.NullOr(Schema.String),
-  twin: Schema.NullOr(Schema.String)
+  twin: Schema.NullOr(WalletId)
 }
-type IdentityRecord = { readonly [K in keyof typeof IdentityFields]: string | null }
+type IdentityRecord = Schema.Schema.Type<Schema.Struct<typeof IdentityFields>>
 
 /** Whose wallet it is, by its row and by what was noted of it. */
 export const identityOf = (row: WalletRecord & IdentityRecord): WalletIdentity => ({
@@ -142,7 +142,7 @@ export const taskRow = (row: TaskRecord): TaskRow => ({
 })
 
 /** The wallet in a row, or why there is none. */
-export const readWallet = (walletId: WalletId, row: WalletRecord | undefined): Result.Result<Wallet, string> => {
+export const readWallet = (walletId: string, row: WalletRecord | undefined): Result.Result<Wallet, string> => {
   if (row?.wallet_id == null) return Result.fail(`agent_wallet_id ${walletId} is not in ai_agent_wallets`)
   const userAddress = parse(row.wallet_user ?? "")
   const agentAddress = parse(row.wallet_address ?? "")
@@ -182,7 +182,7 @@ export const heldOrders = (
 export const readTasks = (rows: ReadonlyArray<TaskRecord>, wallet: Result.Result<Wallet, string>): SortedTasks =>
   sortTasks(rows.map(taskRow), wallet)
 
-const Ids = Schema.Array(Schema.Struct({ id: Schema.String }))
+const Ids = Schema.Array(Schema.Struct({ id: TaskId }))
 
 /** The ids of a statement that gives `id`. */
 export const idsOf = (query: Effect.Effect<ReadonlyArray<unknown>, SqlError>) =>

@@ -4,11 +4,12 @@ import type { Fragment } from "effect/sql/Statement"
 import { type Address, Bytes32, parse, StoredAddress } from "../../domain/Address.ts"
 import { BATCH_STATUSES, type Batch } from "../../domain/Batch.ts"
 import type { UnspentDeposit } from "../../domain/Deposit.ts"
-import type { Refund } from "../../domain/Refund.ts"
+import { type Refund, RefundId } from "../../domain/Refund.ts"
 import { usdc } from "../../domain/Usdc.ts"
-import type { WalletId } from "../../domain/Wallet.ts"
+import { WalletId } from "../../domain/Wallet.ts"
 import { agentAddress } from "./rows.ts"
 import { type Statements, rowsOf } from "./statements.ts"
+import { TaskId } from "../../domain/Task.ts"
 
 const Ms = Schema.NullOr(Schema.Number)
 
@@ -18,9 +19,9 @@ const Big = Schema.BigIntFromString
 export const BatchStatusText = Schema.Literals(BATCH_STATUSES)
 
 export const BatchFields = {
-  task_id: Schema.String,
+  task_id: TaskId,
   number: Schema.Number,
-  wallet_id: Schema.String,
+  wallet_id: WalletId,
   first_mint: Schema.Number,
   quantity: Schema.Number,
   amount: Big,
@@ -123,8 +124,8 @@ export const batchesFrom = ({ sql }: Pick<Statements, "sql">, rest: Fragment) =>
   )
 
 const RefundRecord = Schema.Struct({
-  id: Schema.String,
-  wallet_id: Schema.String,
+  id: RefundId,
+  wallet_id: WalletId,
   payer: StoredAddress,
   pay_to: StoredAddress,
   amount: Big,
@@ -192,7 +193,7 @@ export const refundsFrom = (on: Statements, rest: Fragment) =>
   )
 
 export const DepositFields = {
-  wallet_id: Schema.String,
+  wallet_id: WalletId,
   agent_address: Schema.NullOr(Schema.String),
   tx_hash: Bytes32,
   log_index: Schema.Number,

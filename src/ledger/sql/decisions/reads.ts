@@ -1,7 +1,7 @@
 import { Effect, Result, Schema } from "effect"
 import { Bytes32 } from "../../../domain/Address.ts"
-import { readTask } from "../../../domain/Task.ts"
-import type { Wallet, WalletId } from "../../../domain/Wallet.ts"
+import { readTask, TaskId } from "../../../domain/Task.ts"
+import { type Wallet, WalletId } from "../../../domain/Wallet.ts"
 import {
   type Account,
   type AccountPage,
@@ -40,9 +40,9 @@ export const walletsNamed = function* ({ sql }: Statements, name: string) {
     SELECT ${walletColumns(sql)} FROM ai_agent_wallets w
     WHERE ${name.trim().toLowerCase()} IN (w.id::text, lower(btrim(w.user_address)), lower(btrim(w.agent_address)))
     ORDER BY w.id LIMIT ${ALIKE_MAX}::int`)
-  return rows.map((row): NamedWallet => {
-    const id = row.wallet_id ?? ""
-    return { id, wallet: Result.getOrUndefined(readWallet(id, row)) }
+  return rows.flatMap((row): ReadonlyArray<NamedWallet> => {
+    const id = row.wallet_id
+    return id === null ? [] : [{ id, wallet: Result.getOrUndefined(readWallet(id, row)) }]
   })
 }
 
@@ -60,10 +60,10 @@ type AccountRecord = (typeof AccountRecords.Type)[number]
 
 const MintRecords = Schema.Array(
   Schema.Struct({
-    wallet_id: Schema.String,
+    wallet_id: WalletId,
     tx_hash: Bytes32,
     part: Schema.Number,
-    task_id: Schema.String,
+    task_id: TaskId,
     batch_number: Schema.Number
   })
 )

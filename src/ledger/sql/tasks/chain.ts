@@ -9,12 +9,13 @@ import { type Methods, rowsOf } from "../statements.ts"
 import { Keys } from "./deposits.ts"
 import { BatchFields, batchColumns, batchOf, batchesFrom, depositsFrom, refundsFrom } from "../transferRows.ts"
 import { CODE_DECISION, codeChanged } from "../../usdcCode.ts"
+import { TaskId } from "../../../domain/Task.ts"
 
 const Anchors = Schema.Array(Schema.Struct({ block: Schema.BigInt, hash: Bytes32, is_proof: Schema.Boolean }))
 const Payments = Schema.Array(Schema.Struct({ ...BatchFields, is_completed: Schema.NullOr(Schema.Boolean) }))
 const Mints = Schema.Array(
   Schema.Struct({
-    task_id: Schema.String,
+    task_id: TaskId,
     batch_number: Schema.Number,
     tx_hash: Bytes32,
     part: Schema.Number

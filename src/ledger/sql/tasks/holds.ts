@@ -1,14 +1,14 @@
 import { Result, Schema } from "effect"
 import type { SqlClient } from "effect/sql"
 import type { Fragment } from "effect/sql/Statement"
-import { messages } from "../../../domain/Task.ts"
+import { messages, TaskId } from "../../../domain/Task.ts"
 import { type HeldForKey, type TaskRepo } from "../../TaskRepo.ts"
 import { instantOf } from "../TimeColumns.ts"
 import { pausesOf } from "../locks.ts"
 import { WalletFields, idsOf, readWallet, walletColumns } from "../rows.ts"
 import { type Methods, rowsOf } from "../statements.ts"
 
-const HeldRecords = Schema.Array(Schema.Struct({ id: Schema.String, held_reason: Schema.String, ...WalletFields }))
+const HeldRecords = Schema.Array(Schema.Struct({ id: TaskId, held_reason: Schema.String, ...WalletFields }))
 
 /**
  * What an order that a pause keeps waiting should say in its row, and `null` for one that says so and waits no longer. The

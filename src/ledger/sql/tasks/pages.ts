@@ -1,7 +1,7 @@
 import { Effect, Result, Schema } from "effect"
 import type { Fragment } from "effect/sql/Statement"
 import { usdc } from "../../../domain/Usdc.ts"
-import { type WalletId, identityFault } from "../../../domain/Wallet.ts"
+import { identityFault, WalletId } from "../../../domain/Wallet.ts"
 import type { BadTask, WalletOrders } from "../../../domain/WalletState.ts"
 import { type PendingPage, type TaskRepo } from "../../TaskRepo.ts"
 import { identities, pinWallets } from "../identities.ts"
@@ -22,7 +22,7 @@ import {
 import type { Methods, Statements } from "../statements.ts"
 
 const WalletRecords = Schema.Array(
-  Schema.Struct({ page_wallet: Schema.String, ...WalletFields, ...IdentityFields, ...MoneyFields })
+  Schema.Struct({ page_wallet: WalletId, ...WalletFields, ...IdentityFields, ...MoneyFields })
 )
 type WalletRecord = (typeof WalletRecords.Type)[number]
 

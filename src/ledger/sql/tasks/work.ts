@@ -4,7 +4,7 @@ import type { Fragment } from "effect/sql/Statement"
 import { Bytes32, parse } from "../../../domain/Address.ts"
 import { messages } from "../../../domain/Task.ts"
 import { usdc } from "../../../domain/Usdc.ts"
-import { type WalletId, identityFault } from "../../../domain/Wallet.ts"
+import { identityFault, WalletId } from "../../../domain/Wallet.ts"
 import type { WalletWork } from "../../../domain/WalletState.ts"
 import { type OpenTasks, type TaskRepo, mintKey, mintRowKey } from "../../TaskRepo.ts"
 import { instantOf } from "../TimeColumns.ts"
@@ -33,7 +33,7 @@ import {
   RefundRecords
 } from "../transferRows.ts"
 
-const WalletIds = Schema.Array(Schema.Struct({ wallet_id: Schema.String }))
+const WalletIds = Schema.Array(Schema.Struct({ wallet_id: WalletId }))
 const Works = Schema.Tuple([
   Schema.Struct({
     ...WalletFields,

@@ -5,12 +5,14 @@ import { type AttentionItem, type WatchRepo } from "../../WatchRepo.ts"
 import { instantOf } from "../TimeColumns.ts"
 import { agentAddress } from "../rows.ts"
 import { type Methods, rowsOf } from "../statements.ts"
+import { TaskId } from "../../../domain/Task.ts"
+import { WalletId } from "../../../domain/Wallet.ts"
 
 const Items = Schema.Array(
   Schema.Struct({
     kind: Schema.Literals(["held", "undelivered", "unknown", "stopped", "refund"]),
-    task_id: Schema.NullOr(Schema.String),
-    wallet_id: Schema.NullOr(Schema.String),
+    task_id: Schema.NullOr(TaskId),
+    wallet_id: Schema.NullOr(WalletId),
     agent_address: Schema.NullOr(Schema.String),
     batch: Schema.NullOr(Schema.Number),
     since_ms: Schema.NullOr(Schema.Number),

@@ -2,6 +2,8 @@ import { Effect, Schema } from "effect"
 import type { Fragment } from "effect/sql/Statement"
 import { type LedgerEvent, type WatchRepo } from "../../WatchRepo.ts"
 import { type Methods, type Statements, rowsOf } from "../statements.ts"
+import { TaskId } from "../../../domain/Task.ts"
+import { WalletId } from "../../../domain/Wallet.ts"
 
 const Detail = Schema.fromJsonString(
   Schema.Record(Schema.String, Schema.Union([Schema.String, Schema.Number, Schema.Null]))
@@ -12,8 +14,8 @@ const Rows = Schema.Array(
     id: Schema.BigInt,
     at_ms: Schema.Number,
     kind: Schema.String,
-    task_id: Schema.NullOr(Schema.String),
-    wallet_id: Schema.NullOr(Schema.String),
+    task_id: Schema.NullOr(TaskId),
+    wallet_id: Schema.NullOr(WalletId),
     batch: Schema.NullOr(Schema.Number),
     detail: Detail
   })
