@@ -1,6 +1,6 @@
 import type { SqlClient } from "effect/sql"
 import type { Fragment } from "effect/sql/Statement"
-import { WalletId } from "../../domain/Wallet.ts"
+import { type WalletId } from "../../domain/Wallet.ts"
 import type { Statements } from "./statements.ts"
 
 /** Another program's text is no longer than this for us. */

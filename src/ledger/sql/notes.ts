@@ -1,6 +1,6 @@
 import { Effect } from "effect"
 import { type TaskId, messages } from "../../domain/Task.ts"
-import { WalletId } from "../../domain/Wallet.ts"
+import { type WalletId } from "../../domain/Wallet.ts"
 import type { Decision } from "../DecisionRepo.ts"
 import { instantOf } from "./TimeColumns.ts"
 import type { Statements } from "./statements.ts"

@@ -1,7 +1,7 @@
 import type { Fragment } from "effect/sql/Statement"
 import type { Batch } from "../../domain/Batch.ts"
 import type { Refund } from "../../domain/Refund.ts"
-import { TaskId } from "../../domain/Task.ts"
+import { type TaskId } from "../../domain/Task.ts"
 import { type DeliveredMint, mintRowKey } from "../TaskRepo.ts"
 import { instantOf } from "./TimeColumns.ts"
 import { isStopped, pausedFor } from "./locks.ts"

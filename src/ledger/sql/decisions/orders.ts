@@ -1,6 +1,6 @@
 import { Effect } from "effect"
 import type { Fragment } from "effect/sql/Statement"
-import { TaskId } from "../../../domain/Task.ts"
+import { type TaskId } from "../../../domain/Task.ts"
 import { type DecisionRepo } from "../../DecisionRepo.ts"
 import { instantOf } from "../TimeColumns.ts"
 import { claimWallet, lockTask, lockWallet, orOutrun, touchWallet } from "../locks.ts"

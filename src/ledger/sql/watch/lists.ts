@@ -1,6 +1,6 @@
 import { Result, Schema } from "effect"
 import type { Fragment } from "effect/sql/Statement"
-import { TaskId } from "../../../domain/Task.ts"
+import { type TaskId } from "../../../domain/Task.ts"
 import { type TaskPage, type TaskView, type WatchRepo } from "../../WatchRepo.ts"
 import {
   TaskFields,
