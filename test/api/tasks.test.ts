@@ -2,6 +2,7 @@ import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
 import { ChainError } from "../../src/chain/ChainClient.ts"
 import { givenHeld, units } from "../operator/given.ts"
+import { anyId } from "../support/anyId.ts"
 import { pass, start } from "../support/executor.ts"
 import * as Postgres from "../support/Postgres.ts"
 import { order, person, readTask } from "../support/orders.ts"
@@ -86,7 +87,7 @@ layer(Postgres.session())("orders over the API", (it) => {
       const { ask } = yield* serving(withToken)
       const world = yield* World
       const ann = yield* person("ann")
-      const id = "33333333-3333-4333-8333-333333333333"
+      const id = anyId("33333333-3333-4333-8333-333333333333")
       const wish = {
         id,
         userAddress: ann.userAddress,

@@ -10,6 +10,7 @@ import { type Address, address } from "../../src/domain/Address.ts"
 import type { Authorization } from "../../src/domain/Authorization.ts"
 import { usdc } from "../../src/domain/Usdc.ts"
 import type { Wallet } from "../../src/domain/Wallet.ts"
+import { anyId } from "../support/anyId.ts"
 import { settings } from "../support/settings.ts"
 import { encrypt as encryptWith } from "./encrypt.ts"
 import { account, bytes32 } from "./fakeChain.ts"
@@ -21,7 +22,7 @@ const AGENT = address(privateKeyToAccount(`0x${PRIVATE_KEY}`).address)
 const encrypt = (plain: string, key = ENCRYPTION_KEY): string => encryptWith(plain, key)
 
 const walletOf = (encrypted: string, agentAddress: Address = AGENT): Wallet => ({
-  id: "b1f0c2de-0000-4000-8000-000000000001",
+  id: anyId("b1f0c2de-0000-4000-8000-000000000001"),
   userAddress: account(1),
   agentAddress,
   encryptedPrivateKey: Redacted.make(encrypted)

@@ -14,6 +14,7 @@ import type { Wallet } from "../../src/domain/Wallet.ts"
 import * as Anvil from "../../src/sandbox/Anvil.ts"
 import * as Contracts from "../../src/sandbox/Contracts.ts"
 import { type DevChain, roles } from "../../src/sandbox/DevChain.ts"
+import { anyId } from "../support/anyId.ts"
 import { ENCRYPTION_KEY, settings } from "../support/settings.ts"
 import { encrypt } from "./encrypt.ts"
 import * as Clocks from "../../src/ops/Clocks.ts"
@@ -90,7 +91,7 @@ export const pay = (to: Address, value: bigint, from: Account = roles.customer) 
   act(from, USDC, transferData(to, value))
 
 export const walletOf = (number: number): Wallet => ({
-  id: `00000000-0000-4000-8000-00000000000${number}`,
+  id: anyId(`00000000-0000-4000-8000-00000000000${number}`),
   userAddress: addressOf(roles.customer),
   agentAddress: addressOf(person(number)),
   encryptedPrivateKey: Redacted.make(encrypt(bytes32(0xabc000 + number).slice(2), ENCRYPTION_KEY))

@@ -1,6 +1,7 @@
 import { assert, layer } from "@effect/vitest"
 import { Duration, Effect } from "effect"
 import { SqlClient } from "effect/sql"
+import type { TaskId } from "../../src/domain/Task.ts"
 import * as Postgres from "../support/Postgres.ts"
 import { type Around, launch, onWorld, pass } from "../support/executor.ts"
 import { paidOrder, type Person, readBatches, readTask } from "../support/orders.ts"
@@ -28,7 +29,7 @@ const crashAt = (nth: number, moment: "before" | "after") => {
   return { state, around }
 }
 
-const isDoneOnce = Effect.fnUntraced(function* ({ who, task }: { who: Person; task: string }, where: string) {
+const isDoneOnce = Effect.fnUntraced(function* ({ who, task }: { who: Person; task: TaskId }, where: string) {
   const world = yield* World
   const sql = yield* SqlClient.SqlClient
   const { status, mints_completed, error_message } = yield* readTask(task)

@@ -1,6 +1,7 @@
 import { assert, layer } from "@effect/vitest"
 import { Duration, Effect } from "effect"
 import { ChainError } from "../../src/chain/ChainClient.ts"
+import type { TaskId } from "../../src/domain/Task.ts"
 import type { PaymentAnswer } from "../../src/mint/Minter.ts"
 import * as Postgres from "../support/Postgres.ts"
 import { LedgerError } from "../../src/ledger/TaskRepo.ts"
@@ -11,7 +12,7 @@ import { World } from "../support/World.ts"
 const QUANTITY = 12
 const SETTINGS = { maxBatchSize: 6, drainTimeout: Duration.zero }
 
-const isDoneOnce = Effect.fnUntraced(function* ({ who, task }: { who: Person; task: string }, where: string) {
+const isDoneOnce = Effect.fnUntraced(function* ({ who, task }: { who: Person; task: TaskId }, where: string) {
   const world = yield* World
   const { status, mints_completed, retry_count } = yield* readTask(task)
   const wanted = { status: "completed", mints_completed: QUANTITY, retry_count: 0 }

@@ -15,6 +15,7 @@ import { roles } from "../../src/sandbox/DevChain.ts"
 import { migrate } from "../../src/ledger/migrate.ts"
 import { balanceOf, type BaseSepolia, deployment, openBaseSepolia, payAll, PRICE, USDC } from "../e2e/baseSepolia.ts"
 import { eventually } from "../e2e/support.ts"
+import { anyId } from "../support/anyId.ts"
 import { clientAt } from "../support/LedgerSql.ts"
 import { type Person, person } from "../support/orders.ts"
 import * as Postgres from "../support/Postgres.ts"
@@ -90,7 +91,7 @@ const ask = Effect.fnUntraced(function* (world: BaseSepolia, name: string) {
   const sql = yield* SqlClient.SqlClient
   const who = yield* person(name)
   yield* payAll(world, [{ who, mints: 3 }])
-  const id = randomUUID()
+  const id = anyId(randomUUID())
   const nonce = refundNonce({ chainId: baseSepolia.chainId, usdc: USDC, payer: who.agentAddress, id })
   const write = sql`
     INSERT INTO ai_agent_refunds

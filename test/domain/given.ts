@@ -6,6 +6,7 @@ import type { UnspentDeposit } from "../../src/domain/Deposit.ts"
 import type { Task } from "../../src/domain/Task.ts"
 import { times, type Usdc, usdc } from "../../src/domain/Usdc.ts"
 import type { Wallet } from "../../src/domain/Wallet.ts"
+import { type AnyId, anyId } from "../support/anyId.ts"
 
 /** 2025-11-01T05:15:30Z. */
 export const NOW_MS = 1_761_974_130_000
@@ -16,7 +17,7 @@ export const account = (digit: string): Address => address(`0x${digit.repeat(40)
 
 export const hash = (seed: number): Bytes32 => `0x${seed.toString(16).padStart(64, "0")}`
 
-export const uuid = (seed: number): string => `${seed.toString(16).padStart(8, "0")}-0000-4000-8000-000000000000`
+export const uuid = (seed: number): AnyId => anyId(`${seed.toString(16).padStart(8, "0")}-0000-4000-8000-000000000000`)
 
 export const wallet: Wallet = {
   id: uuid(0xa11e7),

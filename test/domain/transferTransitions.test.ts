@@ -24,7 +24,7 @@ import {
   withdraw
 } from "../../src/domain/transferTransitions.ts"
 import { usdc } from "../../src/domain/Usdc.ts"
-import { account, between, CHAIN, hash, MANY, NOW_MS, plannedBatch, wallet } from "./given.ts"
+import { account, between, CHAIN, hash, MANY, NOW_MS, plannedBatch, uuid, wallet } from "./given.ts"
 
 const STATUSES = Object.keys(BATCH_TRANSITIONS) as ReadonlyArray<BatchStatus>
 
@@ -173,7 +173,7 @@ describe("the life of a batch", () => {
   })
 })
 
-const refund = planRefund({ id: "0e0f", wallet, amount: window.amount, ...CHAIN, nowMs: NOW_MS })
+const refund = planRefund({ id: uuid(0x0e0f), wallet, amount: window.amount, ...CHAIN, nowMs: NOW_MS })
 
 /** Every function that takes a refund further, and the states in which it has a meaning. */
 const refundSteps: ReadonlyArray<readonly [ReadonlyArray<RefundStatus>, (refund: Refund) => Refund]> = [

@@ -8,6 +8,7 @@ import { type DevChain, roleKeys, roles } from "../../src/sandbox/DevChain.ts"
 import * as MintServer from "../../src/sandbox/MintServer.ts"
 import { setUpUsdc, USDC as SANDBOX_USDC, usdcAbi } from "../../src/sandbox/usdcDeployment.ts"
 import type { Address } from "../../src/domain/Address.ts"
+import { TaskId } from "../../src/domain/Task.ts"
 import type { Faults } from "../../src/sandbox/faults.ts"
 import type { Person } from "../support/orders.ts"
 import { ENCRYPTION_KEY } from "../support/settings.ts"
@@ -144,5 +145,5 @@ export const placeOrder = Effect.fnUntraced(function* (
     total_cost: PRICE * BigInt(quantity)
   }
   const [row] = yield* sql<{ readonly id: string }>`INSERT INTO ai_agent_tasks ${sql.insert(order)} RETURNING id`
-  return row?.id ?? ""
+  return TaskId.make(row?.id ?? "")
 })

@@ -1,6 +1,7 @@
 import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
+import type { TaskId } from "../../src/domain/Task.ts"
 import { usdc } from "../../src/domain/Usdc.ts"
 import * as Postgres from "../support/Postgres.ts"
 import { LogLines, inMemory, onWorld, pass, start } from "../support/executor.ts"
@@ -89,7 +90,7 @@ const errors = (lines: ReadonlyArray<string>, task: string) =>
 
 /** Each order is held, told once, and costs nothing; everybody else's goes on. */
 const areHeldAlone = Effect.fnUntraced(function* (
-  tasks: ReadonlyMap<string, string>,
+  tasks: ReadonlyMap<string, TaskId>,
   says: (message: string | null) => void
 ) {
   const world = yield* World
@@ -112,7 +113,7 @@ const areHeldAlone = Effect.fnUntraced(function* (
   assert.strictEqual(world.quotedAtMs.length, asked, "nobody asks for a price again and again")
 })
 
-const inEach = <E, R>(statuses: ReadonlyArray<string>, place: (status: string) => Effect.Effect<string, E, R>) =>
+const inEach = <E, R>(statuses: ReadonlyArray<string>, place: (status: string) => Effect.Effect<TaskId, E, R>) =>
   Effect.map(
     Effect.forEach(statuses, (status) => Effect.map(place(status), (task) => [status, task] as const)),
     (tasks) => new Map(tasks)

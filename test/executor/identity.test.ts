@@ -3,6 +3,7 @@ import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
 import { resolveWallet } from "../../src/operator/resolveWallet.ts"
 import { atWorkInMemory, atWork, refusal, STRANGER, units, WHY } from "../operator/given.ts"
+import { anyId } from "../support/anyId.ts"
 import { LogLines, pass, start } from "../support/executor.ts"
 import { heldReason, order, person, readTask } from "../support/orders.ts"
 import * as Postgres from "../support/Postgres.ts"
@@ -79,7 +80,7 @@ layer(Postgres.session())("whose money it is", (it) => {
       const first = yield* order(ann, 3)
       yield* pass(60)
       assert.strictEqual((yield* readTask(first)).status, "completed")
-      const twin = "00000000-0000-4000-8000-00000000abcd"
+      const twin = anyId("00000000-0000-4000-8000-00000000abcd")
       yield* sql`
         INSERT INTO ai_agent_wallets (id, user_address, agent_address, encrypted_private_key)
         SELECT ${twin}::uuid, ${STRANGER}, ${inCapitals(ann.agentAddress)}, encrypted_private_key FROM ai_agent_wallets`

@@ -6,6 +6,7 @@ import { address } from "../../src/domain/Address.ts"
 import { planRefund, type Refund } from "../../src/domain/Refund.ts"
 import { usdc } from "../../src/domain/Usdc.ts"
 import { withdraw } from "../../src/operator/withdraw.ts"
+import { anyId } from "../support/anyId.ts"
 import { onWorld, pass, start } from "../support/executor.ts"
 import * as Postgres from "../support/Postgres.ts"
 import { order, person, type Person, readTask } from "../support/orders.ts"
@@ -19,7 +20,7 @@ const units = (amount: number) => usdc(BigInt(amount * 1_000_000))
 const ask = Effect.fnUntraced(function* (who: Person, amount: number) {
   const sql = yield* SqlClient.SqlClient
   const refund = planRefund({
-    id: "0e0f0000-0000-4000-8000-000000000001",
+    id: anyId("0e0f0000-0000-4000-8000-000000000001"),
     wallet: { id: who.walletId, userAddress: who.userAddress, agentAddress: who.agentAddress } as never,
     amount: units(amount),
     chainId: local.chainId,

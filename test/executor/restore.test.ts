@@ -2,6 +2,7 @@ import { assert, layer } from "@effect/vitest"
 import { Duration, Effect } from "effect"
 import { SqlClient } from "effect/sql"
 import { ChainError } from "../../src/chain/ChainClient.ts"
+import type { TaskId } from "../../src/domain/Task.ts"
 import { usdc } from "../../src/domain/Usdc.ts"
 import type { PaymentAnswer } from "../../src/mint/Minter.ts"
 import * as Postgres from "../support/Postgres.ts"
@@ -42,7 +43,7 @@ const backup = Effect.gen(function* () {
   )
 })
 
-const isDoneOnce = Effect.fnUntraced(function* ({ who, task }: { who: Person; task: string }, quantity: number) {
+const isDoneOnce = Effect.fnUntraced(function* ({ who, task }: { who: Person; task: TaskId }, quantity: number) {
   const world = yield* World
   assert.deepInclude(yield* readTask(task), { status: "completed", mints_completed: quantity, error_message: null })
   assert.strictEqual(world.mintsTo(who.userAddress), quantity)

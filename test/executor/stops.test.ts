@@ -1,13 +1,15 @@
 import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
+import type { TaskId } from "../../src/domain/Task.ts"
+import type { WalletId } from "../../src/domain/Wallet.ts"
 import { TaskRepo, wasFirst } from "../../src/ledger/TaskRepo.ts"
 import { onWorld, pass, start } from "../support/executor.ts"
 import { paidOrder, readBatches } from "../support/orders.ts"
 import * as Postgres from "../support/Postgres.ts"
 import { World } from "../support/World.ts"
 
-const stop = (walletId: string) =>
+const stop = (walletId: WalletId) =>
   Effect.gen(function* () {
     const sql = yield* SqlClient.SqlClient
     const rows = yield* sql<{ readonly version: bigint }>`
@@ -18,13 +20,13 @@ const stop = (walletId: string) =>
     )
   })
 
-const hold = (taskId: string) =>
+const hold = (taskId: TaskId) =>
   Effect.flatMap(TaskRepo, (repo) => repo.hold([{ taskId, reason: "a person looks" }], 1))
 
 layer(Postgres.session())("while the price of a payment is asked", (it) => {
   for (const [what, bar] of [
-    ["a wallet that is stopped", ({ walletId }: { walletId: string }) => stop(walletId)],
-    ["an order that is held", ({ task }: { task: string }) => hold(task)]
+    ["a wallet that is stopped", ({ walletId }: { walletId: WalletId }) => stop(walletId)],
+    ["an order that is held", ({ task }: { task: TaskId }) => hold(task)]
   ] as const) {
     it.effect(`${what} pays nothing`, () =>
       Effect.gen(function* () {

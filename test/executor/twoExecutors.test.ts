@@ -1,6 +1,7 @@
 import { assert, layer } from "@effect/vitest"
 import { Deferred, Duration, Effect } from "effect"
 import { SqlClient } from "effect/sql"
+import type { TaskId } from "../../src/domain/Task.ts"
 import { usdc } from "../../src/domain/Usdc.ts"
 import * as Postgres from "../support/Postgres.ts"
 import { launch, LogLines, onWorld, pass } from "../support/executor.ts"
@@ -9,7 +10,7 @@ import { World } from "../support/World.ts"
 
 const NOW = { drainTimeout: Duration.zero }
 
-const isDoneOnce = Effect.fnUntraced(function* ({ who, task }: { who: Person; task: string }, quantity: number) {
+const isDoneOnce = Effect.fnUntraced(function* ({ who, task }: { who: Person; task: TaskId }, quantity: number) {
   const world = yield* World
   assert.deepInclude(yield* readTask(task), { status: "completed", mints_completed: quantity, retry_count: 0 })
   assert.strictEqual(world.mintsTo(who.userAddress), quantity)

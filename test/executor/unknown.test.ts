@@ -3,6 +3,7 @@ import { Duration, Effect } from "effect"
 import { SqlClient } from "effect/sql"
 import { local } from "../../src/config/Network.ts"
 import { address, type Bytes32 } from "../../src/domain/Address.ts"
+import type { TaskId } from "../../src/domain/Task.ts"
 import { usdc } from "../../src/domain/Usdc.ts"
 import { NoOffer, type PaymentAnswer } from "../../src/mint/Minter.ts"
 import * as Postgres from "../support/Postgres.ts"
@@ -15,7 +16,7 @@ const lost: PaymentAnswer = { _tag: "Unclear", reason: "no answer: the connectio
 const refused: PaymentAnswer = { _tag: "Refused", reason: "mint server answered 402: invalid_payload" }
 
 /** One payment, every mint, and the books say the same. */
-const isDoneOnce = Effect.fnUntraced(function* ({ who, task }: { who: Person; task: string }, quantity: number) {
+const isDoneOnce = Effect.fnUntraced(function* ({ who, task }: { who: Person; task: TaskId }, quantity: number) {
   const world = yield* World
   const done = yield* readTask(task)
   assert.deepInclude(done, { status: "completed", mints_completed: quantity, retry_count: 0, error_message: null })

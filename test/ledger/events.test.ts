@@ -5,11 +5,12 @@ import { usdc, zero } from "../../src/domain/Usdc.ts"
 import { migrate } from "../../src/ledger/migrate.ts"
 import * as LedgerSql from "../../src/ledger/LedgerSql.ts"
 import { type TaskPlace, WatchRepo } from "../../src/ledger/WatchRepo.ts"
+import { anyId } from "../support/anyId.ts"
 import * as Postgres from "../support/Postgres.ts"
 import { settings } from "../support/settings.ts"
 
-const WALLET = "11111111-1111-4111-8111-111111111111"
-const TASK = "22222222-2222-4222-8222-222222222222"
+const WALLET = anyId("11111111-1111-4111-8111-111111111111")
+const TASK = anyId("22222222-2222-4222-8222-222222222222")
 
 /** An order as another program writes it, which knows nothing of events. */
 const placeOrder = Effect.gen(function* () {

@@ -3,8 +3,9 @@ import { Context, Deferred, Effect, Fiber, Layer, Schema } from "effect"
 import { SqlClient } from "effect/sql"
 import { deliver, sign } from "../../src/domain/transferTransitions.ts"
 import { planRefund } from "../../src/domain/Refund.ts"
+import type { TaskId } from "../../src/domain/Task.ts"
 import { usdc } from "../../src/domain/Usdc.ts"
-import type { Wallet } from "../../src/domain/Wallet.ts"
+import type { Wallet, WalletId } from "../../src/domain/Wallet.ts"
 import { DecisionRepo } from "../../src/ledger/DecisionRepo.ts"
 import { TaskRepo, wasFirst } from "../../src/ledger/TaskRepo.ts"
 import { LedgerFixture } from "../support/LedgerFixture.ts"
@@ -90,12 +91,12 @@ const beside = Effect.fnUntraced(function* <A, B, E, E2, R>(
 })
 
 const stop =
-  (walletId: string, version: bigint) =>
+  (walletId: WalletId, version: bigint) =>
   ({ tasks }: Program) =>
     wasFirst(tasks.stopWallet({ walletId, version, reason: "money is missing" }, NOW_MS))
 
 const hold =
-  (taskId: string) =>
+  (taskId: TaskId) =>
   ({ tasks }: Program) =>
     tasks.hold([{ taskId, reason: "a person looks" }], NOW_MS)
 

@@ -6,17 +6,18 @@ import { attentionOf } from "../../src/operator/Status.ts"
 import { migrate } from "../../src/ledger/migrate.ts"
 import * as LedgerSql from "../../src/ledger/LedgerSql.ts"
 import { type TaskPlace, WatchRepo } from "../../src/ledger/WatchRepo.ts"
+import { type AnyId, anyId } from "../support/anyId.ts"
 import { createV11Tables } from "../support/LedgerV11.ts"
 import * as Postgres from "../support/Postgres.ts"
 import { settings } from "../support/settings.ts"
 
-const WALLET = "11111111-1111-4111-8111-111111111111"
+const WALLET = anyId("11111111-1111-4111-8111-111111111111")
 const USER = `0x${"aa".repeat(20)}`
 const BIGINT_MAX = 2n ** 63n - 1n
 const NOW_MS = 1_761_974_130_000
 const MINUTE = 60_000
 
-const uuid = (n: number): string => `${String(n).padStart(8, "0")}-0000-4000-8000-000000000000`
+const uuid = (n: number): AnyId => anyId(`${String(n).padStart(8, "0")}-0000-4000-8000-000000000000`)
 
 const emptied = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient

@@ -3,6 +3,7 @@ import { Effect } from "effect"
 import { TestClock } from "effect/testing"
 import { cancel } from "../../src/operator/cancel.ts"
 import { DecisionRepo } from "../../src/ledger/DecisionRepo.ts"
+import { anyId } from "../support/anyId.ts"
 import { pass, start } from "../support/executor.ts"
 import * as Postgres from "../support/Postgres.ts"
 import { editTask, heldReason, order, person, readTask } from "../support/orders.ts"
@@ -159,7 +160,7 @@ layer(Postgres.session())("cancelling an order", (it) => {
     Effect.gen(function* () {
       const ann = yield* person("ann")
       const bad = yield* order(ann, 5, { quantity: 0 })
-      const nobody = { ...ann, walletId: "00000000-0000-4000-8000-000000000404" }
+      const nobody = { ...ann, walletId: anyId("00000000-0000-4000-8000-000000000404") }
       const lost = yield* order(nobody, 5)
       yield* start
       yield* pass(20)
@@ -175,7 +176,8 @@ layer(Postgres.session())("cancelling an order", (it) => {
   it.effect("that is not there, or is named by too little, is refused", () =>
     Effect.gen(function* () {
       const ann = yield* person("ann")
-      const [one, other] = ["abcd1234-0000-4000-8000-000000000001", "abcd1234-0000-4000-8000-000000000002"]
+      const one = anyId("abcd1234-0000-4000-8000-000000000001")
+      const other = anyId("abcd1234-0000-4000-8000-000000000002")
       for (const id of [one, other]) yield* order(ann, 5, { id })
       assert.include(yield* refusal(cancel("abcd1234", WHY)), "Several tasks begin with abcd1234")
       assert.include(yield* refusal(cancel("abc", WHY)), '"abc" is no task id')

@@ -3,12 +3,13 @@ import { Effect } from "effect"
 import { NoOffer } from "../../src/mint/Minter.ts"
 import { create } from "../../src/operator/create.ts"
 import { serving, withToken } from "../api/served.ts"
+import { anyId } from "../support/anyId.ts"
 import * as Postgres from "../support/Postgres.ts"
 import { editTask, person, TOKEN } from "../support/orders.ts"
 import { World } from "../support/World.ts"
 import { assertUndecided, atWork, atWorkInMemory, refusal, units, WHY } from "./given.ts"
 
-const id = "33333333-3333-4333-8333-333333333333"
+const id = anyId("33333333-3333-4333-8333-333333333333")
 
 const away = new NoOffer({ reason: "Unavailable", message: "no answer" })
 

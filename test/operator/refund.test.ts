@@ -5,6 +5,7 @@ import { create } from "../../src/operator/create.ts"
 import { pause } from "../../src/operator/pause.ts"
 import { refund } from "../../src/operator/refund.ts"
 import { DecisionRepo } from "../../src/ledger/DecisionRepo.ts"
+import { anyId } from "../support/anyId.ts"
 import { LogLines, pass, start } from "../support/executor.ts"
 import * as Postgres from "../support/Postgres.ts"
 import { order, type Person, person, readTask, TOKEN } from "../support/orders.ts"
@@ -182,7 +183,7 @@ layer(Postgres.session())("a refund that an operator asks for", (it) => {
       yield* sql`UPDATE ai_agent_wallets SET user_address = ${again} WHERE id = ${bob.walletId}::uuid`
       const words = `Several rows of ai_agent_wallets are named by ${who.userAddress}`
       const wish = {
-        id: "00000000-0000-4000-8000-00000000abcd",
+        id: anyId("00000000-0000-4000-8000-00000000abcd"),
         userAddress: who.userAddress,
         token: TOKEN,
         quantity: 1,

@@ -1,17 +1,19 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import type { TaskId } from "../../src/domain/Task.ts"
 import { eachAlone } from "../../src/ops/eachAlone.ts"
 import * as Incidents from "../../src/ops/Incidents.ts"
 import { LedgerError } from "../../src/ledger/TaskRepo.ts"
+import { uuid } from "../domain/given.ts"
 
 const refusal = (reason: LedgerError["reason"]) => new LedgerError({ reason, operation: "fund", detail: "a trigger" })
 
-const rowsOf = (count: number) => Array.from({ length: count }, (_, index) => ({ taskId: `task ${index}` }))
+const rowsOf = (count: number) => Array.from({ length: count }, (_, index) => ({ taskId: uuid(index) }))
 
 /** A ledger that refuses every statement in which one of these rows is. */
-const ledger = (bad: (taskId: string) => boolean, reason: LedgerError["reason"] = "Rejected") => {
+const ledger = (bad: (taskId: TaskId) => boolean, reason: LedgerError["reason"] = "Rejected") => {
   const statements: Array<number> = []
-  const write = (rows: ReadonlyArray<{ readonly taskId: string }>) => {
+  const write = (rows: ReadonlyArray<{ readonly taskId: TaskId }>) => {
     statements.push(rows.length)
     const ids = rows.map(({ taskId }) => taskId)
     return ids.some(bad) ? Effect.fail(refusal(reason)) : Effect.succeed(ids)
@@ -30,17 +32,17 @@ describe("a sweep that writes many rows at once", () => {
 
   it.effect("writes all but the rows that cannot be written, and an operator hears of those", () =>
     Effect.gen(function* () {
-      const { statements, write } = ledger((id) => id === "task 17" || id === "task 60")
+      const { statements, write } = ledger((id) => id === uuid(17) || id === uuid(60))
       const written = yield* eachAlone(rowsOf(100), write)
       assert.lengthOf(written, 98)
-      assert.notInclude(written, "task 17")
+      assert.notInclude(written, uuid(17))
       assert.isBelow(statements.length, 40)
       const open = yield* Incidents.open
       assert.deepStrictEqual(
         open.map(({ key }) => key),
-        ["unwritable:task 17", "unwritable:task 60"]
+        [`unwritable:${uuid(17)}`, `unwritable:${uuid(60)}`]
       )
-      assert.match(open[0]!.words, /^Task task 17 cannot be written, and waits until it can: /)
+      assert.match(open[0]!.words, /^Task 00000011 cannot be written, and waits until it can: /)
     }).pipe(Effect.provide(Incidents.layer))
   )
 
@@ -55,7 +57,7 @@ describe("a sweep that writes many rows at once", () => {
 
   it.effect("takes trouble of the whole ledger for that, and no row for bad", () =>
     Effect.gen(function* () {
-      const { statements, write } = ledger((id) => id === "task 3", "Timeout")
+      const { statements, write } = ledger((id) => id === uuid(3), "Timeout")
       assert.strictEqual((yield* Effect.flip(eachAlone(rowsOf(9), write))).reason, "Timeout")
       assert.deepStrictEqual(statements, [9])
     })
@@ -63,22 +65,21 @@ describe("a sweep that writes many rows at once", () => {
 
   it.effect("finds out more bad rows than it looks for at once in several goes, while the others are written", () =>
     Effect.gen(function* () {
-      const isBad = (id: string) => Number(id.slice(5)) % 2 === 0 && Number(id.slice(5)) < 100
-      const { write } = ledger(isBad)
-      const left = new Set(rowsOf(200).map(({ taskId }) => taskId))
+      const bad = new Set(Array.from({ length: 50 }, (_, index): TaskId => uuid(2 * index)))
+      const { write } = ledger((id) => bad.has(id))
+      const left = new Set<TaskId>(rowsOf(200).map(({ taskId }) => taskId))
       for (let sweep = 0; sweep < 3; sweep++) {
         const rows = [...left].map((taskId) => ({ taskId }))
         for (const id of yield* eachAlone(rows, write)) left.delete(id)
       }
-      assert.lengthOf([...left], 50)
-      assert.isTrue([...left].every(isBad))
+      assert.deepStrictEqual(left, bad)
     }).pipe(Effect.provide(Incidents.layer))
   )
 
   it.effect("tries a row that was refused by itself, and writes it when it can be", () =>
     Effect.gen(function* () {
       let isRefused = true
-      const { statements, write } = ledger((id) => isRefused && id === "task 3")
+      const { statements, write } = ledger((id) => isRefused && id === uuid(3))
       yield* eachAlone(rowsOf(8), write)
       statements.length = 0
       yield* eachAlone(rowsOf(8), write)

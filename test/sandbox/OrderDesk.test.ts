@@ -12,6 +12,7 @@ import { Settings, type SettingsShape } from "../../src/config/Settings.ts"
 import { type Address, address } from "../../src/domain/Address.ts"
 import { usdc, type Usdc } from "../../src/domain/Usdc.ts"
 import { encryptKey, layer as deskLayer, OrderDesk } from "../../src/sandbox/OrderDesk.ts"
+import { uncheckedId } from "../support/anyId.ts"
 import * as Postgres from "../support/Postgres.ts"
 import { migrate } from "../../src/ledger/migrate.ts"
 
@@ -161,7 +162,7 @@ describe("the order desk", () => {
         for (const id of [NO_ONE, "'; drop table ai_agent_tasks"]) {
           const { reason, message } = yield* Effect.flip(desk.readOrder(id))
           assert.deepStrictEqual([reason, message], ["NotFound", `there is no order ${id}`])
-          assert.deepStrictEqual(yield* desk.readMints(id), [])
+          assert.deepStrictEqual(yield* desk.readMints(uncheckedId(id)), [])
         }
       })
     )

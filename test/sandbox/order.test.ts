@@ -7,11 +7,13 @@ import { times, usdc, type Usdc } from "../../src/domain/Usdc.ts"
 import * as Faults from "../../src/sandbox/faults.ts"
 import { DeskError, OrderDesk, type OrderRequest } from "../../src/sandbox/OrderDesk.ts"
 import { sandboxRoutes } from "../../src/sandbox/sandboxRoutes.ts"
+import { anyId } from "../support/anyId.ts"
 import { announce, emptyDirectory, listening, scriptOf, TOKEN } from "./commandFixtures.ts"
 
 const USER = address(`0x${"11".repeat(20)}`)
 const WALLET = address(`0x${"22".repeat(20)}`)
-const TASK = "abc12345-0000-4000-8000-000000000000"
+const WALLET_ID = anyId("def67890-0000-4000-8000-000000000000")
+const TASK = anyId("abc12345-0000-4000-8000-000000000000")
 
 const order = scriptOf("order")
 
@@ -27,7 +29,7 @@ const scripted = ({ asked, paid }: Desk) =>
       Effect.sync(() => {
         asked.push(request)
         const totalCost = times(request.pricePerMint, request.quantity)
-        const ids = { taskId: TASK, walletId: "wallet", userAddress: request.user ?? USER, agentAddress: WALLET }
+        const ids = { taskId: TASK, walletId: WALLET_ID, userAddress: request.user ?? USER, agentAddress: WALLET }
         return { ...ids, totalCost, createdAt: new Date() }
       }),
     pay: (to, amount) =>

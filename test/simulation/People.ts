@@ -1,5 +1,7 @@
 import { type Address, address, ZERO } from "../../src/domain/Address.ts"
 import type { TaskId } from "../../src/domain/Task.ts"
+import type { WalletId } from "../../src/domain/Wallet.ts"
+import { type AnyId, anyId } from "../support/anyId.ts"
 import { digest } from "./Chain.ts"
 import { PAYMENT_TIMEOUT_MS } from "./oracle/money.ts"
 import type { Random } from "./random.ts"
@@ -8,14 +10,14 @@ import type { World } from "./World.ts"
 
 /** A person with an agent wallet. */
 interface Person {
-  readonly walletId: string
+  readonly walletId: WalletId
   readonly userAddress: Address
   readonly agentAddress: Address
 }
 
 const account = (name: string): Address => address(digest(name).slice(0, 42))
 
-const uuid = (count: number): string => `${count.toString(16).padStart(8, "0")}-0000-4000-8000-000000000000`
+const uuid = (count: number): AnyId => anyId(`${count.toString(16).padStart(8, "0")}-0000-4000-8000-000000000000`)
 
 /** People who place orders and pay for them, well or badly. */
 export class People {
@@ -122,7 +124,7 @@ export class People {
   }
 
   /** By hand, or by a program that believes in the money, whether or not it is there. */
-  #setFunded(id: string): void {
+  #setFunded(id: TaskId): void {
     const { ledger, oracle, timeline, trace } = this.#world
     ledger.editOrder(id, { status: "funded", updatedAtMs: timeline.nowMs })
     oracle.funded.add(id)

@@ -1,5 +1,6 @@
 import { type Address, ZERO } from "../../src/domain/Address.ts"
 import type { TaskId } from "../../src/domain/Task.ts"
+import type { WalletId } from "../../src/domain/Wallet.ts"
 import { BLOCK_MS, digest } from "./Chain.ts"
 import type { World } from "./World.ts"
 
@@ -12,7 +13,7 @@ const BATCH = 10
 const FATES: ReadonlyArray<"none" | "landed" | "in the air"> = ["none", "landed", "in the air"]
 
 interface Owner {
-  readonly walletId: string
+  readonly walletId: WalletId
   readonly userAddress: Address
   readonly agentAddress: Address
 }

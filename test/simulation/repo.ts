@@ -23,16 +23,13 @@ const isOfRow = (change: TaskChange): boolean => Object.keys(change).some((colum
 const batchChangesRow = ({ mints = [], withdrawsMints, endsHold, task }: BatchSave): boolean =>
   mints.length > 0 || withdrawsMints === true || endsHold !== undefined || (task !== undefined && isOfRow(task.change))
 
-interface Named {
-  readonly taskId?: TaskId
-  readonly task?: { readonly id: TaskId }
-}
+type Named = TaskId | { readonly taskId: TaskId } | { readonly task: { readonly id: TaskId } }
 
-const idOf = (one: Named | TaskId): TaskId => (typeof one === "string" ? one : (one.taskId ?? one.task?.id ?? ""))
+const idOf = (one: Named): TaskId => (typeof one === "string" ? one : "taskId" in one ? one.taskId : one.task.id)
 
 /** The orders whose rows a write changes: each of a list has to be written, or none is. */
 const rowsOf = (operation: string, [what, how, options]: ReadonlyArray<unknown>): ReadonlyArray<TaskId> => {
-  const listed = () => (Array.isArray(what) ? what : [what]).map((one: Named | TaskId) => idOf(one))
+  const listed = () => (Array.isArray(what) ? what : [what]).map((one: Named) => idOf(one))
   switch (operation) {
     case "fund":
     case "cancel":

@@ -2,8 +2,8 @@ import { Context, Effect, Layer, Schema } from "effect"
 import { SqlClient } from "effect/sql"
 import type { SqlError } from "effect/sql/SqlError"
 import type { Batch } from "../../src/domain/Batch.ts"
-import type { TaskId } from "../../src/domain/Task.ts"
-import type { WalletId } from "../../src/domain/Wallet.ts"
+import { TaskId } from "../../src/domain/Task.ts"
+import { WalletId } from "../../src/domain/Wallet.ts"
 import {
   MemoryLedger,
   type OrderInsert,
@@ -68,12 +68,13 @@ export class LedgerFixture extends Context.Service<
   static readonly layerSql = Layer.effect(LedgerFixture, Effect.map(SqlClient.SqlClient, overSql))
 }
 
-const Ids = Schema.Tuple([Schema.Struct({ id: Schema.String })])
+const WalletIds = Schema.Tuple([Schema.Struct({ id: WalletId })])
+const TaskIds = Schema.Tuple([Schema.Struct({ id: TaskId })])
 
 const Tasks = Schema.Tuple([
   Schema.Struct({
-    id: Schema.String,
-    walletId: Schema.String,
+    id: TaskId,
+    walletId: WalletId,
     userAddress: Schema.String,
     token: Schema.String,
     quantity: Schema.Number,
@@ -95,7 +96,7 @@ const Tasks = Schema.Tuple([
 
 const MintRecords = Schema.Array(
   Schema.Struct({
-    taskId: Schema.String,
+    taskId: TaskId,
     mintNumber: Schema.Number,
     status: Schema.String,
     tx: Schema.NullOr(Schema.String),
@@ -110,8 +111,8 @@ const Decisions = Schema.Array(
     said: Schema.String,
     why: Schema.String,
     by: Schema.String,
-    taskId: Schema.NullOr(Schema.String),
-    walletId: Schema.NullOr(Schema.String),
+    taskId: Schema.NullOr(TaskId),
+    walletId: Schema.NullOr(WalletId),
     decidedAtMs: Schema.Number
   })
 )
@@ -139,7 +140,7 @@ function overSql(sql: SqlClient.SqlClient): LedgerFixture["Service"] {
         VALUES (coalesce(${wallet.id ?? null}::uuid, gen_random_uuid()), ${wallet.userAddress}, ${wallet.agentAddress},
           ${wallet.encryptedPrivateKey ?? ""})
         RETURNING id`
-      return (yield* Schema.decodeUnknownEffect(Ids)(rows))[0].id
+      return (yield* Schema.decodeUnknownEffect(WalletIds)(rows))[0].id
     }),
     editWallet: Effect.fnUntraced(function* (id, { userAddress, agentAddress }) {
       yield* sql`
@@ -158,7 +159,7 @@ function overSql(sql: SqlClient.SqlClient): LedgerFixture["Service"] {
         ...(order.id === undefined ? {} : { id: order.id })
       }
       const rows = yield* sql`INSERT INTO ai_agent_tasks ${sql.insert(given)} RETURNING id`
-      const [{ id }] = yield* Schema.decodeUnknownEffect(Ids)(rows)
+      const [{ id }] = yield* Schema.decodeUnknownEffect(TaskIds)(rows)
       if (order.createdAtMs !== undefined) yield* editTask(id, { createdAtMs: order.createdAtMs })
       return id
     }),

@@ -6,6 +6,8 @@ import { privateKeyToAccount } from "viem/accounts"
 import { type Address, address } from "../../src/domain/Address.ts"
 import type { TaskId } from "../../src/domain/Task.ts"
 import { usdc } from "../../src/domain/Usdc.ts"
+import type { WalletId } from "../../src/domain/Wallet.ts"
+import { type AnyId, anyId } from "./anyId.ts"
 import { MemoryLedger } from "./memory/MemoryLedger.ts"
 import { rowsOf } from "./memoryRows.ts"
 import { ENCRYPTION_KEY } from "./settings.ts"
@@ -16,14 +18,15 @@ export const PRICE = 1_000_000n
 
 /** A person with an agent wallet. The same name gives the same keys. */
 export interface Person {
-  readonly walletId: string
+  readonly walletId: WalletId
   readonly userAddress: Address
   readonly agentAddress: Address
 }
 
 const digest = (text: string): string => createHash("sha256").update(text).digest("hex")
 
-const uuid = (text: string): string => digest(text).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12}).*$/, "$1-$2-$3-$4-$5")
+const uuid = (text: string): AnyId =>
+  anyId(digest(text).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12}).*$/, "$1-$2-$3-$4-$5"))
 
 /** `ivHex:authTagHex:cipherHex`, AES-256-GCM, as the platform's server stores keys. */
 export const encrypt = (plain: string, keyHex = ENCRYPTION_KEY): string => {
@@ -34,7 +37,7 @@ export const encrypt = (plain: string, keyHex = ENCRYPTION_KEY): string => {
 }
 
 interface WalletRow {
-  readonly id: string
+  readonly id: WalletId
   readonly user_address: string
   readonly agent_address: string
   readonly encrypted_private_key: string
@@ -43,7 +46,7 @@ interface WalletRow {
 /** What other programs and operators write and read in the tables. */
 export interface Rows {
   readonly insertWallet: (row: WalletRow) => Effect.Effect<unknown, SqlError>
-  readonly insertOrder: (row: OrderColumns & { readonly id: string }) => Effect.Effect<unknown, SqlError>
+  readonly insertOrder: (row: OrderColumns & { readonly id: TaskId }) => Effect.Effect<unknown, SqlError>
   readonly editTask: (id: TaskId, columns: Readonly<Record<string, unknown>>) => Effect.Effect<unknown, SqlError>
   readonly readTask: (id: TaskId) => Effect.Effect<TaskView | undefined, SqlError>
   readonly readBatches: (id: TaskId) => Effect.Effect<ReadonlyArray<BatchView>, SqlError>
@@ -94,7 +97,7 @@ export const person = Effect.fnUntraced(function* (name: string, options: { read
   const privateKey = digest(`agent ${name}`)
   const agentAddress = address(privateKeyToAccount(`0x${privateKey}`).address)
   const userAddress = address(privateKeyToAccount(`0x${digest(`user ${name}`)}`).address)
-  const walletId = uuid(`wallet ${name}`)
+  const walletId: WalletId = uuid(`wallet ${name}`)
   yield* (yield* rows).insertWallet({
     id: walletId,
     user_address: userAddress,
@@ -106,7 +109,7 @@ export const person = Effect.fnUntraced(function* (name: string, options: { read
 
 /** Columns of an order that a test wants otherwise. */
 export interface OrderColumns {
-  readonly id?: string
+  readonly id?: TaskId
   readonly user_address?: string
   readonly token_address?: string
   readonly price_per_mint?: bigint
@@ -132,7 +135,7 @@ export const order = Effect.fnUntraced(function* (who: Person, quantity: number,
     ...columns
   }
   yield* (yield* rows).insertOrder(row)
-  return row.id as TaskId
+  return row.id
 })
 
 /** What an operator sees of a task with SQL. */

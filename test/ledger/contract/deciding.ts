@@ -2,7 +2,7 @@ import { assert } from "@effect/vitest"
 import { Effect } from "effect"
 import type { Batch } from "../../../src/domain/Batch.ts"
 import { markUnknown, hold } from "../../../src/domain/transferTransitions.ts"
-import type { Task } from "../../../src/domain/Task.ts"
+import type { Task, TaskId } from "../../../src/domain/Task.ts"
 import { zero } from "../../../src/domain/Usdc.ts"
 import type { Wallet } from "../../../src/domain/Wallet.ts"
 import { type Decision, DecisionRepo } from "../../../src/ledger/DecisionRepo.ts"
@@ -50,15 +50,15 @@ export const assertNoted = Effect.fnUntraced(function* (
   for (const { command, said, why, by } of noted) assert.deepStrictEqual({ command, said, why, by }, DECISION)
 })
 
-export const holdTask = (taskId: string) =>
+export const holdTask = (taskId: TaskId) =>
   Effect.flatMap(TaskRepo, (repo) => repo.hold([{ taskId, reason: "somebody has to look" }], NOW_MS))
 
-const fileOf = Effect.fnUntraced(function* (taskId: string) {
+const fileOf = Effect.fnUntraced(function* (taskId: TaskId) {
   const file = yield* (yield* DecisionRepo).findTask(taskId)
   return file ?? (yield* Effect.die(new Error("there is no such task")))
 })
 
-const cancel = Effect.fnUntraced(function* (wallet: Wallet, taskId: string, version: bigint, at = TIP) {
+const cancel = Effect.fnUntraced(function* (wallet: Wallet, taskId: TaskId, version: bigint, at = TIP) {
   const cancellation = { taskId, walletId: wallet.id, version, message: "Cancelled: the user asked" }
   return yield* wasFirst((yield* DecisionRepo).cancel(cancellation, at, DECISION, AT_MS))
 })
@@ -78,12 +78,12 @@ const retry = Effect.fnUntraced(function* (task: Task, version: bigint, at = TIP
   return yield* wasFirst((yield* DecisionRepo).retry({ task, version }, at, DECISION, AT_MS))
 })
 
-const release = Effect.fnUntraced(function* (task: { id: string; walletId: string }, mintsCompleted?: number) {
+const release = Effect.fnUntraced(function* (task: Pick<Task, "id" | "walletId">, mintsCompleted?: number) {
   const adopt = mintsCompleted === undefined ? {} : { adopt: { mintsCompleted } }
   return yield* wasFirst((yield* DecisionRepo).release({ task, ...adopt }, DECISION, AT_MS))
 })
 
-const fail = Effect.fnUntraced(function* (task: { id: string; walletId: string }) {
+const fail = Effect.fnUntraced(function* (task: Pick<Task, "id" | "walletId">) {
   return yield* wasFirst((yield* DecisionRepo).fail({ task, failure: "Failed by the operator" }, DECISION, AT_MS))
 })
 

@@ -1,6 +1,6 @@
 import { assert } from "@effect/vitest"
 import { Effect } from "effect"
-import { planRefund, type Refund } from "../../../src/domain/Refund.ts"
+import { planRefund, type Refund, type RefundId } from "../../../src/domain/Refund.ts"
 import { expire, sign, VOIDS_MAX, withdraw } from "../../../src/domain/transferTransitions.ts"
 import { messages } from "../../../src/domain/Task.ts"
 import { usdc } from "../../../src/domain/Usdc.ts"
@@ -28,10 +28,10 @@ import {
   workOf
 } from "./given.ts"
 
-const refundOf = (wallet: Wallet, id: string, amount = usdc(3_000_000n)) =>
+const refundOf = (wallet: Wallet, id: RefundId, amount = usdc(3_000_000n)) =>
   planRefund({ id, wallet, amount, ...CHAIN, nowMs: NOW_MS })
 
-const ask = Effect.fnUntraced(function* (wallet: Wallet, id: string, version: bigint, at = TIP) {
+const ask = Effect.fnUntraced(function* (wallet: Wallet, id: RefundId, version: bigint, at = TIP) {
   const uses = [{ tx: hash(1), logIndex: 0, amount: usdc(3_000_000n) }]
   return yield* wasFirst((yield* DecisionRepo).askRefund(refundOf(wallet, id), { version, uses }, at, DECISION))
 })

@@ -11,6 +11,7 @@ import type { DecisionRepo } from "../../../src/ledger/DecisionRepo.ts"
 import type { OrderInsert } from "../../support/memory/MemoryLedger.ts"
 import type { WalletOrders } from "../../../src/domain/WalletState.ts"
 import { type BatchSave, type Funding, TaskRepo, wasFirst } from "../../../src/ledger/TaskRepo.ts"
+import { type AnyId, anyId } from "../../support/anyId.ts"
 import { LedgerFixture } from "../../support/LedgerFixture.ts"
 import { CHAIN } from "../../support/LedgerSql.ts"
 
@@ -45,7 +46,7 @@ const account = (seed: number): Address => address(`0x${seed.toString(16).padSta
 export const inCapitals = (text: string): string => `0x${text.slice(2).toUpperCase()}`
 
 /** UUIDs that sort by `seed`. */
-export const uuid = (seed: number): string => `${seed.toString(16).padStart(8, "0")}-0000-4000-8000-000000000000`
+export const uuid = (seed: number): AnyId => anyId(`${seed.toString(16).padStart(8, "0")}-0000-4000-8000-000000000000`)
 
 /** Each wallet of a test is another person's. */
 export const givenWallet = Effect.fnUntraced(function* (seed = 1) {

@@ -1,6 +1,6 @@
 import { assert } from "@effect/vitest"
 import { Effect } from "effect"
-import { messages } from "../../../src/domain/Task.ts"
+import { messages, type TaskId } from "../../../src/domain/Task.ts"
 import { KEY_OF_WALLET } from "../../../src/domain/Wallet.ts"
 import { TaskRepo, wasFirst } from "../../../src/ledger/TaskRepo.ts"
 import { LedgerFixture } from "../../support/LedgerFixture.ts"
@@ -31,7 +31,7 @@ import {
 
 const REASON = "Held for the operator: the payment was taken and nothing was minted"
 
-const hold = (...taskIds: ReadonlyArray<string>) =>
+const hold = (...taskIds: ReadonlyArray<TaskId>) =>
   Effect.flatMap(TaskRepo, (repo) =>
     repo.hold(
       taskIds.map((taskId) => ({ taskId, reason: REASON })),

@@ -3,6 +3,7 @@ import { Effect, Redacted } from "effect"
 import { address } from "../../../src/domain/Address.ts"
 import { zero } from "../../../src/domain/Usdc.ts"
 import { TaskRepo } from "../../../src/ledger/TaskRepo.ts"
+import { anyId } from "../../support/anyId.ts"
 import { LedgerFixture } from "../../support/LedgerFixture.ts"
 import {
   cost,
@@ -120,7 +121,7 @@ export const readingPromises = (promises: Promises): void => {
   promises(
     "a walk meets the wallet whose id comes before all others",
     Effect.fnUntraced(function* () {
-      const id = "00000000-0000-0000-0000-000000000000"
+      const id = anyId("00000000-0000-0000-0000-000000000000")
       const userAddress = address(`0x${"e".repeat(40)}`)
       const wallet = { ...(yield* givenWallet()), userAddress }
       const fixture = yield* LedgerFixture

@@ -2,6 +2,7 @@ import { batchesOf } from "../../support/memory/state.ts"
 import type { StoredTask, Tables } from "../../support/memory/MemoryLedger.ts"
 import type { Address } from "../../../src/domain/Address.ts"
 import type { Refund } from "../../../src/domain/Refund.ts"
+import type { TaskId } from "../../../src/domain/Task.ts"
 import type { MintEvent, Transfer } from "../Chain.ts"
 import type { World } from "../World.ts"
 import { unsettledBooks } from "./books.ts"
@@ -214,8 +215,8 @@ const checkDecided = (oracle: Oracle, { id, quantity }: StoredTask, minted: Read
 }
 
 /** By the task that v1.1 paid it for. */
-const paidByV1 = ({ world: { byV1, chain } }: Oracle): Map<string, bigint> => {
-  const paid = new Map<string, bigint>()
+const paidByV1 = ({ world: { byV1, chain } }: Oracle): Map<TaskId, bigint> => {
+  const paid = new Map<TaskId, bigint>()
   for (const { nonce, amount } of chain.transfers) {
     const taskId = nonce && byV1.paid.get(nonce)
     if (taskId !== undefined) paid.set(taskId, (paid.get(taskId) ?? 0n) + amount)

@@ -9,6 +9,7 @@ import type { WalletId } from "../../../src/domain/Wallet.ts"
 import type { Decision, Pause, PauseScope } from "../../../src/ledger/DecisionRepo.ts"
 import { type DeliveredMint, type MintsOf, Outrun } from "../../../src/ledger/TaskRepo.ts"
 import type { MethodsOf } from "../../../src/ledger/sql/statements.ts"
+import { type AnyId, anyId } from "../anyId.ts"
 
 /** A row of `ai_agent_tasks`: the columns that v1.1 has, with times in milliseconds since 1970. */
 export interface StoredTask extends Omit<
@@ -264,7 +265,7 @@ const pin = (draft: Tables, { id, userAddress, agentAddress }: StoredWallet): vo
 }
 
 /** The count comes first: people and logs name a task by the first eight digits. */
-const idOf = (count: number): string => `${count.toString(16).padStart(8, "0")}-0000-4000-8000-000000000000`
+const idOf = (count: number): AnyId => anyId(`${count.toString(16).padStart(8, "0")}-0000-4000-8000-000000000000`)
 
 /** What the defaults of the table make of an order. */
 export const newTask = (order: OrderInsert & { readonly id: TaskId; readonly createdAtMs: number }): StoredTask => ({

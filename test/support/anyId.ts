@@ -1,0 +1,13 @@
+import { Schema } from "effect"
+import { TaskId } from "../../src/domain/Task.ts"
+
+const AnyId = TaskId.pipe(Schema.brand("WalletId"), Schema.brand("RefundId"))
+
+/** An order's, a wallet's or a refund's, whichever the test needs. */
+export type AnyId = typeof AnyId.Type
+
+/** Throws on anything that is no UUID in lower case. */
+export const anyId = (text: string): AnyId => AnyId.make(text)
+
+/** Any text, as no decoder gives it: what gets an id has to bear it all the same. */
+export const uncheckedId = (text: string): AnyId => AnyId.make(text, { disableChecks: true })
