@@ -196,7 +196,8 @@ const sharesOfRestored = (evidence: Evidence): Shares => {
   const keeping = orders.held.filter(({ id }) => kept.has(id))
   const spent = orders.pending.filter(({ id }) => spentOn.has(id))
   const paidWith = paidFromDeposits([...keeping, ...spent], deposits)
-  return { funded: new Map([...paidWith].filter(([id]) => spentOn.has(id))), kept, fundedAlone: spentOn }
+  const isSpent = new Set<string>(spentOn)
+  return { funded: new Map([...paidWith].filter(([id]) => isSpent.has(id))), kept, fundedAlone: isSpent }
 }
 
 const whyUnpaid = (evidence: Evidence, task: Task): WaitReason => {
