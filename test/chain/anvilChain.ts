@@ -91,7 +91,7 @@ export const pay = (to: Address, value: bigint, from: Account = roles.customer) 
   act(from, USDC, transferData(to, value))
 
 export const walletOf = (number: number): Wallet => ({
-  id: anyId(`00000000-0000-4000-8000-00000000000${number}`),
+  id: anyId(`00000000-0000-4000-8000-${String(number).padStart(12, "0")}`),
   userAddress: addressOf(roles.customer),
   agentAddress: addressOf(person(number)),
   encryptedPrivateKey: Redacted.make(encrypt(bytes32(0xabc000 + number).slice(2), ENCRYPTION_KEY))

@@ -81,7 +81,11 @@ const stopsBehindThePayment = Effect.fnUntraced(function* (pm2: Pm2, payments: G
   assert.match(pm2.log(), /👋 AI Mint Executor stopped\n$/)
   assert.include(pm2.daemonLog(), `App [${APP}:0] exited with code [0]`)
   const sql = yield* SqlClient.SqlClient
-  assert.deepStrictEqual(yield* sql`SELECT status, sends FROM ai_agent_batches`, [{ status: "accepted", sends: 1 }])
+  const [batch, ...others] = yield* sql<{ readonly status: string; readonly sends: number }>`
+    SELECT status, sends FROM ai_agent_batches`
+  // By then the chain may have shown it: it is looked at from the claim on.
+  assert.include(["accepted", "paid"], batch?.status)
+  assert.deepStrictEqual([batch?.sends, others], [1, []])
 })
 
 const isCompleted = Effect.gen(function* () {

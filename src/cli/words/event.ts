@@ -14,7 +14,9 @@ export const eventLine = (event: EventReport, { paint }: Pick<Look, "paint">): s
   const [entity = "", state = ""] = event.kind.split(".")
   const as = PAINTS[event.kind] ?? PAINTS[state]
   const icon = ICONS[event.kind] ?? ICONS[entity]
-  const text = clip(icon === undefined ? event.text : `${icon} ${event.text}`, COLUMNS - before.length)
+  const sentence = icon === undefined ? event.text : `${icon} ${event.text}`
+  // Who decided what, and why, is never cut.
+  const text = entity === "decision" ? sentence : clip(sentence, COLUMNS - before.length)
   return `${before}${as === undefined ? text : paint[as](text)}`
 }
 
