@@ -237,9 +237,9 @@ export const unmint = (batch: Batch, nowMs: number, reason: string): Batch =>
 export const VOIDS_MAX = 3
 
 /**
- * The authorization can never be used any more, as of `block`: the transfer may be signed again, with the same nonce. Up
- * to that block there are no mints for a batch; those that come later are for a payment that was never made. A refund
- * that gets nowhere is held with its money, for a person.
+ * The authorization can never be used any more, as of `block`: the transfer may be signed again, with the same nonce. No
+ * mints of a batch are known by then; before it is signed again they are searched once more from the block of the first
+ * signature on, as the logs of all nodes may be late. A refund that gets nowhere is held with its money, for a person.
  */
 export const expire = <T extends Transfer>(
   transfer: T,
@@ -250,7 +250,7 @@ export const expire = <T extends Transfer>(
   if (!isBatch(transfer)) return step(transfer, nowMs, { ...unsigned, ...lapsed(transfer, nowMs) })
   return step(transfer, nowMs, {
     ...unsigned,
-    asked: { since: block.number, until: block.number },
+    asked: { since: transfer.window?.block ?? block.number, until: block.number },
     triedAtMs: undefined,
     answerByMs: undefined,
     claims: 0,

@@ -187,6 +187,18 @@ const refundSteps: ReadonlyArray<readonly [ReadonlyArray<RefundStatus>, (refund:
   [["planned", "held"], (refund) => withdraw(refund, "no gas")]
 ]
 
+describe("a payment that has lapsed", () => {
+  it("has its mints searched from the block of its signature on, as all nodes may have been late with their logs", () => {
+    const planned = plannedBatch()
+    const window = { amount: planned.amount, payTo: planned.payTo, validAfter: 1, validBefore: 2, block: 9n }
+    const lapsed = expire(sign(planned, window, NOW_MS, NOW_MS), {
+      nowMs: NOW_MS,
+      block: { number: 20n, timeMs: 2_000 }
+    })
+    assert.deepStrictEqual(lapsed.asked, { since: 9n, until: 20n })
+  })
+})
+
 describe("the life of a refund", () => {
   it("has a step for every arrow, and no arrow without one", () => {
     for (const [status, arrows] of Object.entries(REFUND_TRANSITIONS) as Array<[RefundStatus, Array<RefundStatus>]>) {
