@@ -71,7 +71,7 @@ const assertCarriedOut = Effect.fnUntraced(function* ({ chain, usdc, token }: Ne
 })
 
 /** With no payment on its way it takes a fifth of a second, and more only on a machine that is busy. */
-const STOP_TIMEOUT = "10 seconds"
+const STOP_TIMEOUT = "40 seconds"
 
 /** Ctrl-C: it ends by itself, with a farewell, and leaves no process behind. */
 const stop = Effect.fnUntraced(function* (executor: Running) {

@@ -17,10 +17,10 @@ export const ROOT = fileURLToPath(new URL("../../", import.meta.url))
 const POLL = Schedule.spaced("50 millis")
 
 /** Real processes on a machine that has other things to do: far more than any of these waits takes. */
-const PATIENCE = "60 seconds"
+const PATIENCE = "150 seconds"
 
 /** What a whole story of them may take, in milliseconds. */
-export const TIMEOUT_MS = 180_000
+export const TIMEOUT_MS = 300_000
 
 /** What `look` finds, as soon as it finds anything. */
 export const eventually = <A, E, R>(
