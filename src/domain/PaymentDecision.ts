@@ -164,10 +164,25 @@ const decisionsOn = (evidence: Evidence): ((task: Task) => PaymentDecision) => {
     if (isUnread && (isThere || cancels)) return wait("DepositsUnread")
     if (paidWith !== undefined) return { _tag: "Fund", ...paidWith }
     if (evidence.mayBeRestored) return wait("MayBeRestored")
+    if (cancels && isReservedTwice(evidence, task)) return wait("MayBeRestored")
     if (cancels) return evidence.isUsdcPaused ? wait("UsdcPaused") : { _tag: "Cancel" }
     return { _tag: "Wait", why: whyUnpaid(evidence, task) }
   }
 }
+
+/**
+ * Deposits would pay for the order, and with what is reserved they come to more than there is: after a restored backup a
+ * part of what is reserved was paid already. The next turn of the wallet finds that.
+ */
+const isReservedTwice = (evidence: Evidence, task: Task): boolean => {
+  const { orders, balance, deposits = [], paymentTimeoutMs } = evidence
+  const left = sum(deposits.map((deposit) => deposit.left))
+  const isLong = isOverdue(task, { ...evidence, paymentTimeoutMs: paymentTimeoutMs + RESERVED_TWICE_MS })
+  return orders.reserved > 0n && left >= task.totalCost && left + orders.reserved > balance && !isLong
+}
+
+/** So long after its deadline an order waits for that: where a deposit was spent by no record, it never comes right. */
+const RESERVED_TWICE_MS = 15 * 60_000
 
 const wait = (_tag: "DepositsUnread" | "MayBeRestored" | "UsdcPaused"): PaymentDecision => ({
   _tag: "Wait",

@@ -186,7 +186,7 @@ describe("a verdict", () => {
     "leaves nothing waiting for ever: what is certainly unpaid, and overdue, is cancelled",
     look,
     ({ money, pending, deposits }) => {
-      const at = { number: 100n, timeMs: NOW_MS + TIMEOUT_MS + 1 }
+      const at = { number: 100n, timeMs: NOW_MS + TIMEOUT_MS + 15 * 60_000 + 1 }
       for (const judged of judgeBoth({ money: { ...money, maybeSpent: zero }, pending, at, deposits })) {
         const verdicts = [...judged.values()]
         if (!verdicts.includes("Fund")) assert.isTrue(verdicts.every((verdict) => verdict === "Cancel"))
