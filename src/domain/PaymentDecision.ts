@@ -51,6 +51,7 @@ export interface Evidence extends DepositHistory {
  * - `Outdated`: the block is older than the last payment of the wallet.
  * - `FundsMissing`: the balance is less than deposits and payments explain.
  * - `MayBeRestored`: the same by as much as payments that the ledger takes for still to be made: perhaps they were made.
+ * - `ReservedTwice`: deposits would pay for it, and a part of what is reserved for other orders seems to be paid already.
  * - `DepositsUnread`: the balance may be for this order, or for another one of the wallet.
  * - `UsdcPaused`: the person cannot pay.
  * - `ForeignOrder`: what is free depends on an order that another program funded.
@@ -59,7 +60,16 @@ export interface Evidence extends DepositHistory {
  */
 export type WaitReason =
   | { readonly _tag: "Stopped" | "FundsMissing"; readonly reason: string }
-  | { readonly _tag: "Outdated" | "MayBeRestored" | "DepositsUnread" | "UsdcPaused" | "ForeignOrder" | "Unproven" }
+  | {
+      readonly _tag:
+        | "Outdated"
+        | "MayBeRestored"
+        | "ReservedTwice"
+        | "DepositsUnread"
+        | "UsdcPaused"
+        | "ForeignOrder"
+        | "Unproven"
+    }
   | { readonly _tag: "Short"; readonly isOverdue: boolean }
 
 /** What becomes of an order that waits for its money. */
@@ -164,7 +174,7 @@ const decisionsOn = (evidence: Evidence): ((task: Task) => PaymentDecision) => {
     if (isUnread && (isThere || cancels)) return wait("DepositsUnread")
     if (paidWith !== undefined) return { _tag: "Fund", ...paidWith }
     if (evidence.mayBeRestored) return wait("MayBeRestored")
-    if (cancels && isReservedTwice(evidence, task)) return wait("MayBeRestored")
+    if (cancels && isReservedTwice(evidence, task)) return wait("ReservedTwice")
     if (cancels) return evidence.isUsdcPaused ? wait("UsdcPaused") : { _tag: "Cancel" }
     return { _tag: "Wait", why: whyUnpaid(evidence, task) }
   }
@@ -184,7 +194,7 @@ const isReservedTwice = (evidence: Evidence, task: Task): boolean => {
 /** So long after its deadline an order waits for that: where a deposit was spent by no record, it never comes right. */
 const RESERVED_TWICE_MS = 15 * 60_000
 
-const wait = (_tag: "DepositsUnread" | "MayBeRestored" | "UsdcPaused"): PaymentDecision => ({
+const wait = (_tag: "DepositsUnread" | "MayBeRestored" | "ReservedTwice" | "UsdcPaused"): PaymentDecision => ({
   _tag: "Wait",
   why: { _tag }
 })

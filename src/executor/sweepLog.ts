@@ -141,6 +141,8 @@ const reasonToWait = (why: WaitReason, evidence: Evidence, { totalCost }: Task):
       return `The wallet's sums are not clear: ${why.reason}`
     case "MayBeRestored":
       return "The wallet's sums are not clear: more was paid than the ledger knows of"
+    case "ReservedTwice":
+      return "What is reserved for other orders of this wallet may be paid already"
     case "Outdated":
       return "The node is behind the last payment of this wallet"
     case "DepositsUnread":

@@ -72,6 +72,8 @@ const doubts = (why: WaitReason): string => {
       return `It is stopped: ${why.reason}. Find out where its money went first.`
     case "FundsMissing":
       return `Its sums are not clear: ${why.reason}. Try again when they are.`
+    case "ReservedTwice":
+      return "What is reserved for its other orders may be paid already. Try again when that is known."
     default:
       return "Its sums are not clear: more was paid than the ledger knows of. Try again when they are."
   }

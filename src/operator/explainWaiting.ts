@@ -45,6 +45,13 @@ export const waiting = (facts: Facts, task: Task): Next => {
         undefined,
         show
       )
+    case "ReservedTwice":
+      return next(
+        "It waits: deposits that no order has used would pay for it, but what is reserved for other orders of its wallet " +
+          "leaves too little. A part of that may be paid already; it is cancelled if that does not show within minutes.",
+        undefined,
+        show
+      )
     case "DepositsUnread":
       return next(unread(evidence, task), nowMs, show)
     case "Unproven":

@@ -284,6 +284,15 @@ describe("the reason why an order waits", () => {
     maybeSpent: zero,
     ...more
   })
+  const paidIn = (amount: bigint): UnspentDeposit => ({
+    wallet: wallet.agentAddress,
+    from: wallet.userAddress,
+    amount: usdc(amount),
+    left: usdc(amount),
+    tx: hash(9),
+    logIndex: 0,
+    block: { number: 1n, timeMs: NOW_MS }
+  })
   const paid = { money: holding(10n), pending: [order] }
   const unpaid = { money: holding(9n), pending: [order] }
   const orders = (seen: Seen, change: Partial<Evidence["orders"]>): Evidence => {
@@ -298,6 +307,15 @@ describe("the reason why an order waits", () => {
     ["MayBeRestored", seenOf({ ...unpaid, block: late, mayBeRestored: true })],
     ["DepositsUnread", seenOf({ ...unpaid, block: late, awaitsDeposits: true })],
     ["DepositsUnread", seenOf({ money: holding(10n), pending: [order, other], awaitsDeposits: true })],
+    [
+      "ReservedTwice",
+      seenOf({
+        money: holding(14n, { reserved: usdc(8n) }),
+        pending: [order],
+        block: late,
+        deposits: [paidIn(10n)]
+      })
+    ],
     ["UsdcPaused", seenOf({ ...unpaid, block: late, isUsdcPaused: true })],
     ["Unproven", seenOf({ money: holding(12n, { reserved: usdc(5n), maybeSpent: usdc(5n) }), pending: [order] })],
     ["Short", seenOf(unpaid)]
