@@ -74,19 +74,21 @@ const keyFindings = (whose: string, keys: ReadonlyArray<CheckedKey>): ReadonlyAr
   const what = "wallet keys"
   if (keys.length === 0) return [report.ok({ what, detail: "there is no wallet yet" })]
   const problem = encryptionKeyProblem(keys.map(({ answer }) => answer))
-  if (problem !== undefined) return [report.fail(problem)]
-  const broken = Map.groupBy(
-    keys.flatMap(({ reason }) => reason ?? []),
+  // Where no key opens, the locked ones have that one reason.
+  const faulty = keys.filter(({ answer }) => problem === undefined || answer === "broken")
+  const reasons = Map.groupBy(
+    faulty.flatMap(({ reason }) => reason ?? []),
     (reason) => reason
   )
-  if (broken.size === 0) return [report.ok({ what, detail: `${openable(keys.length, whose)} can be opened` })]
-  return [...broken].slice(0, REASONS_MAX).map(([reason, all]) =>
+  const single = [...reasons].slice(0, REASONS_MAX).map(([reason, all]) =>
     report.fail({
       what,
       detail: `${all.length} of ${keys.length} wallets ${whose}: the key ${reason}`,
       remedy: "Nothing of these wallets can be paid: correct that, and restart the executor."
     })
   )
+  if (problem !== undefined) return [report.fail(problem), ...single]
+  return single.length > 0 ? single : [report.ok({ what, detail: `${openable(keys.length, whose)} can be opened` })]
 }
 
 const noEncryptionKey: Finding = report.ok({

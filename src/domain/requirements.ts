@@ -66,14 +66,19 @@ export const usdcProblem = (
   { name, rpcKey, usdc }: ExpectedChain,
   fields: ReadonlyArray<UsdcField>
 ): Problem | undefined => {
-  const wrong = fields.find(({ expected, found }) => found !== expected)
-  if (wrong === undefined) return undefined
-  const { field, expected, found } = wrong
-  const states = found === undefined ? `tells no ${field}: it is not USDC` : `says that its ${field} is "${found}"`
+  const wrong = fields.filter(({ expected, found }) => found !== expected)
+  if (wrong.length === 0) return undefined
+  const absent = wrong.flatMap(({ field, found }) => (found === undefined ? [field] : []))
+  const other = wrong.flatMap(({ field, found }) => (found === undefined ? [] : [`its ${field} is "${found}"`]))
+  const states = [
+    ...(other.length === 0 ? [] : [`says that ${other.join(" and ")}`]),
+    ...(absent.length === 0 ? [] : [`tells no ${absent.join(" and no ")}: it is not USDC`])
+  ].join(", and ")
+  const signed = wrong.map(({ field, expected }) => `${field} "${expected}"`).join(" and ")
   return {
     what: "USDC",
     detail: `the contract at ${usdc.address} on the chain behind ${rpcKey} ${states}`,
-    remedy: `Payments would be signed for ${field} "${expected}", and be invalid. Set ${rpcKey} to a node of ${name}.`
+    remedy: `Payments would be signed for ${signed}, and be invalid. Set ${rpcKey} to a node of ${name}.`
   }
 }
 

@@ -3,9 +3,9 @@ import { counted } from "../domain/text.ts"
 import { causeOf, endOf } from "../domain/Task.ts"
 import { format } from "../domain/Usdc.ts"
 import type { DecidedEvent, LedgerEvent } from "../ledger/WatchRepo.ts"
-import type { EventReport } from "./reports/status.ts"
 
-export const eventReport = (event: LedgerEvent): EventReport => ({
+/** As `EventReport` has it. */
+export const eventReport = (event: LedgerEvent) => ({
   id: event.id,
   at: event.atMs,
   kind: event.kind,
@@ -82,6 +82,7 @@ const taskSentence = (state: string, event: Event): string => {
     case "released":
       return "No longer held"
     default:
+      // Another program may have given the row any status: its event stays when the row has a known one again.
       return endedSentence(state, String(event.detail["message"] ?? ""))
   }
 }

@@ -148,9 +148,11 @@ describe("what the doctor says about the chain", () => {
 
   it.effect("fails where USDC is another contract, or stands still", () =>
     Effect.gen(function* () {
-      const other = yield* look({ [FIRST]: node({ ...fakeChain(), name: "Bridged USDC" }) })
+      const other = yield* look({ [FIRST]: node({ ...fakeChain(), name: "Bridged USDC", version: "1" }) })
       assert.deepStrictEqual(troubles(other.findings), [["USDC", "fail"]])
-      assert.include(about(other.findings, "USDC"), `says that its name is "Bridged USDC"`)
+      const text = about(other.findings, "USDC")
+      assert.include(text, `says that its name is "Bridged USDC" and its version is "1" →`)
+      assert.include(text, `signed for name "USD Coin" and version "2", and be invalid`)
       const paused = yield* look({ [FIRST]: node(fakeChain(), { paused: true }) })
       assert.deepStrictEqual(troubles(paused.findings), [["USDC paused", "fail"]])
       assert.include(about(paused.findings, "USDC paused"), "USDC is paused: nothing can be paid")

@@ -21,5 +21,7 @@ describe("what the fake executor says", () => {
       detail: {}
     }
     assert.deepStrictEqual(Schema.encodeSync(EventReport)(Schema.decodeUnknownSync(EventReport)(event)), event)
+    const { text: _, ...older } = event
+    assert.strictEqual(Schema.decodeUnknownSync(EventReport)(older).text, "Seen")
   })
 })

@@ -1,4 +1,5 @@
-import { Schema } from "effect"
+import { Schema, SchemaTransformation } from "effect"
+import { eventSentence } from "../events.ts"
 import { PauseReport } from "./wallets.ts"
 import { Status, TaskReport } from "./tasks.ts"
 import { Amount, Instant, orNull, Whole } from "./values.ts"
@@ -45,19 +46,30 @@ export const Version = Schema.Struct({
   startedAt: Instant
 })
 
-/** One step of an order, a payment, a deposit, a refund or a decision. */
-export const EventReport = Schema.Struct({
-  id: Schema.Int,
-  at: Instant,
-  /** `task.funded`, `batch.paid`, `deposit.arrived`, `refund.signed`, `decision.made`, `wallet.stopped`, … */
-  kind: Schema.String,
-  /** The same in a sentence. */
-  text: Schema.String,
-  taskId: orNull(Schema.String),
-  walletId: orNull(Schema.String),
-  batch: orNull(Schema.Int),
-  detail: Schema.Record(Schema.String, Schema.Union([Schema.String, Schema.Number, Schema.Null]))
-})
+const eventWhere = <Text extends Schema.Constraint>(text: Text) =>
+  Schema.Struct({
+    id: Schema.Int,
+    at: Instant,
+    /** `task.funded`, `batch.paid`, `deposit.arrived`, `refund.signed`, `decision.made`, `wallet.stopped`, … */
+    kind: Schema.String,
+    /** The same in a sentence. */
+    text,
+    taskId: orNull(Schema.String),
+    walletId: orNull(Schema.String),
+    batch: orNull(Schema.Int),
+    detail: Schema.Record(Schema.String, Schema.Union([Schema.String, Schema.Number, Schema.Null]))
+  })
+
+/** One step of an order, a payment, a deposit, a refund or a decision. Executors before 2.4.0 send no text. */
+export const EventReport = eventWhere(Schema.optionalKey(Schema.String)).pipe(
+  Schema.decodeTo(
+    Schema.toType(eventWhere(Schema.String)),
+    SchemaTransformation.transform({
+      decode: (event) => ({ ...event, text: event.text ?? eventSentence(event) }),
+      encode: (event) => event
+    })
+  )
+)
 export type EventReport = typeof EventReport.Type
 export type EventJson = typeof EventReport.Encoded
 
