@@ -5,7 +5,7 @@ import type { SettingsShape } from "../../src/config/Settings.ts"
 import type { TaskId } from "../../src/domain/Task.ts"
 import { defaults } from "../support/settings.ts"
 import { Chain, type Transfer } from "./Chain.ts"
-import { type Fault, Faults } from "./faults.ts"
+import { Faults, type KindsOfFault } from "./faults.ts"
 import { Keys } from "./Keys.ts"
 import { Ledger } from "./Ledger.ts"
 import { type Invariant, Oracle } from "./oracle/Oracle.ts"
@@ -76,13 +76,13 @@ export class World {
   readonly #intervals: Pick<SettingsShape, "checkInterval" | "mintInterval">
   readonly #prices: ReadonlyMap<Address, bigint>
 
-  constructor(seed: string, only?: ReadonlySet<Fault>, ignored?: ReadonlySet<Invariant>) {
+  constructor(seed: string, kinds: KindsOfFault, ignored?: ReadonlySet<Invariant>) {
     this.random = makeRandom(seed)
     const { scheduler, settle } = makeScheduler()
     this.scheduler = scheduler
     this.timeline = new Timeline(START_MS, settle)
     this.trace = new Trace(this.timeline)
-    this.faults = new Faults(this.random, only)
+    this.faults = new Faults(this.random, kinds)
     this.chain = new Chain(this.timeline, (payment) => this.keys.isSigned(payment))
     const traits = this.random.fork("traits")
     this.server = new MintServer(this, drawTraits(traits))

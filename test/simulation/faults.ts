@@ -126,6 +126,17 @@ export type Fault = keyof typeof FAULTS
 
 export const FAULT_NAMES = Object.keys(FAULTS) as ReadonlyArray<Fault>
 
+/** Which kinds a run is about, where that is not left to its seed. */
+export interface KindsOfFault {
+  /** These and no others, for a shorter story. */
+  readonly only?: ReadonlySet<Fault> | undefined
+  /** These in any case, and at many occasions. */
+  readonly frequent?: ReadonlySet<Fault> | undefined
+}
+
+/** How likely a kind is at each occasion that a run is to see much of. */
+const FREQUENT_RATE = 0.3
+
 /** What goes wrong in one run, drawn from its seed. */
 export class Faults {
   readonly counts = new Map<Fault, number>()
@@ -133,8 +144,7 @@ export class Faults {
   readonly #rates = new Map<Fault, number>()
   readonly #streams = new Map<Fault, Random>()
 
-  /** `only`: these kinds and no others, for a shorter story. */
-  constructor(random: Random, only?: ReadonlySet<Fault>) {
+  constructor(random: Random, { only, frequent }: KindsOfFault) {
     const luck = random.fork("luck")
     // Some runs are nearly quiet: what goes wrong alone is seen best.
     const calm = luck.pick([0.2, 0.6, 1, 1, 1.6])
@@ -142,7 +152,8 @@ export class Faults {
       const { rate, share } = FAULTS[name]
       const happens = luck.chance(share * Math.min(1, calm + 0.2))
       const drawn = rate * luck.pick([0.4, 1, 2]) * calm
-      this.#rates.set(name, happens && (only === undefined || only.has(name)) ? Math.min(0.7, drawn) : 0)
+      const ordinary = happens && (only === undefined || only.has(name)) ? Math.min(0.7, drawn) : 0
+      this.#rates.set(name, frequent?.has(name) ? Math.max(FREQUENT_RATE, ordinary) : ordinary)
       this.#streams.set(name, random.fork(name))
     }
   }

@@ -21,6 +21,8 @@ const { values } = parseArgs({
     shrink: { type: "boolean", default: false },
     /** Only these kinds of fault. */
     only: { type: "string", multiple: true },
+    /** These kinds of fault much more often. */
+    frequent: { type: "string", multiple: true, default: [] },
     /** Violations of these invariants count and stop nothing. */
     ignore: { type: "string", multiple: true, default: [] },
     mutation: { type: "string" },
@@ -31,13 +33,16 @@ const { values } = parseArgs({
 const hours = Number(values.hours)
 const first = Number(values.seed)
 const count = Number(values.seeds ?? (process.argv.includes("--seed") ? 1 : 100))
-const only = values.only && new Set(FAULT_NAMES.filter((name) => values.only?.includes(name)))
+const kindsOf = (names: ReadonlyArray<string>) => new Set(FAULT_NAMES.filter((name) => names.includes(name)))
+const only = values.only && kindsOf(values.only)
+const frequent = kindsOf(values.frequent)
 const ignored = new Set(values.ignore as ReadonlyArray<Invariant>)
 
 const options = (seed: number, kinds: ReadonlySet<Fault> | undefined = only) => ({
   seed,
   hours,
   ignored,
+  frequent,
   ...(kinds && { only: kinds })
 })
 

@@ -1,3 +1,4 @@
+import type { Fault } from "./faults.ts"
 import { MUTATIONS_OF_SEVERAL } from "./mutationsOfSeveral.ts"
 
 /** Other words in one place of production code. */
@@ -20,6 +21,8 @@ export interface Mutation {
   readonly name: string
   /** More than one where a second guard would make up for the mistake. */
   readonly patches: ReadonlyArray<Patch>
+  /** Kinds of fault that show it, where they are rare. */
+  readonly frequent?: ReadonlyArray<Fault>
   /** In so many seeds it is noticed, with room to spare. */
   readonly withinSeeds: number
 }
@@ -248,7 +251,8 @@ export const MUTATIONS: ReadonlyArray<Mutation> = [
         replace: "if (minted.length < 0) return yield* holdBatch(batch, neverPaidFor(minted))"
       }
     ],
-    withinSeeds: 200
+    frequent: ["chain is reorganised", "payment does not come again"],
+    withinSeeds: 50
   },
   {
     name: "payments of before a restore are not imported",
@@ -259,7 +263,8 @@ export const MUTATIONS: ReadonlyArray<Mutation> = [
         replace: "const known = existing.length >= 0 ? NOTHING_RECOVERED : yield* recoverPayments(work, task, block)"
       }
     ],
-    withinSeeds: 600
+    frequent: ["backup is restored"],
+    withinSeeds: 200
   },
   {
     name: "a lost claim does not stop the payment",

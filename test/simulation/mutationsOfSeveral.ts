@@ -12,7 +12,8 @@ export const MUTATIONS_OF_SEVERAL: ReadonlyArray<Mutation> = [
         replace: "nowMs - looked.sinceMs < UNEXPLAINED_MS"
       }
     ],
-    withinSeeds: 600
+    frequent: ["backup is restored", "rpc lagging node, unnoticed"],
+    withinSeeds: 200
   },
   {
     name: "the balance is read before the reservations",

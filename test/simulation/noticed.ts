@@ -19,10 +19,11 @@ const firstBroken = (seed: number, seeds: number, options: ReadonlyArray<string>
 }
 
 /** Runs the simulation on production code with this mistake in it. A seed that breaks without it as well is no notice. */
-export const noticed = ({ name, withinSeeds }: Mutation): Notice => {
+export const noticed = ({ name, withinSeeds, frequent = [] }: Mutation): Notice => {
+  const kinds = frequent.flatMap((fault) => ["--frequent", fault])
   for (let seed = 1; seed <= withinSeeds;) {
-    const notice = firstBroken(seed, withinSeeds - seed + 1, ["--mutation", name])
-    if (notice.seed === undefined || firstBroken(notice.seed, 1, []).seed === undefined) return notice
+    const notice = firstBroken(seed, withinSeeds - seed + 1, [...kinds, "--mutation", name])
+    if (notice.seed === undefined || firstBroken(notice.seed, 1, kinds).seed === undefined) return notice
     seed = notice.seed + 1
   }
   return { seed: undefined, said: "every seed that breaks, breaks without it as well" }

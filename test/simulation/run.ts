@@ -1,4 +1,4 @@
-import { FAULT_NAMES, type Fault } from "./faults.ts"
+import { FAULT_NAMES, type Fault, type KindsOfFault } from "./faults.ts"
 import { Operations } from "./Operations.ts"
 import { checkEnd, isOver } from "./oracle/end.ts"
 import type { Invariant, Violation } from "./oracle/Oracle.ts"
@@ -14,12 +14,10 @@ const HEALING_MS = 4 * HOUR_MS
 /** So long after the last fault a person may still pay, or something come to light. */
 const CALM_MS = HOUR_MS / 30
 
-export interface RunOptions {
+export interface RunOptions extends KindsOfFault {
   readonly seed: number
   /** How long things go wrong, in virtual hours. */
   readonly hours: number
-  /** Only these kinds of fault. */
-  readonly only?: ReadonlySet<Fault>
   /** Violations of these are noted and do not end the run. */
   readonly ignored?: ReadonlySet<Invariant>
 }
@@ -48,8 +46,8 @@ export const run = (options: RunOptions): Outcome => {
   }
 }
 
-const live = ({ seed, hours, only, ignored }: RunOptions): Outcome => {
-  const world = new World(String(seed), only, ignored)
+const live = ({ seed, hours, ignored, ...kinds }: RunOptions): Outcome => {
+  const world = new World(String(seed), kinds, ignored)
   const { faults, oracle, timeline, trace } = world
   const startMs = timeline.nowMs
   const people = new People(world)
