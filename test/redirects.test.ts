@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Option, Redacted } from "effect"
+import { Effect, Layer, Redacted } from "effect"
 import { readdirSync, readFileSync } from "node:fs"
 import { createServer, type RequestListener } from "node:http"
 import type { AddressInfo } from "node:net"
@@ -53,7 +53,7 @@ describe("a redirect is not followed", () => {
   it.live("of the executor's API, which would take the token of ai-mint along", () =>
     Effect.gen(function* () {
       const { port, arrived } = yield* redirecting(307)
-      const place = { opsHost: "127.0.0.1", opsPort: port, opsToken: Option.some(Redacted.make("t".repeat(32))) }
+      const place = { opsHost: "127.0.0.1", opsPort: port, opsToken: Redacted.make("t".repeat(32)) }
       yield* Effect.flip(
         makeAsk(place)(({ tasks }) => tasks.cancel({ params: { task: "abc" }, payload: { why: "so" } }), DECIDE)
       )
@@ -64,7 +64,7 @@ describe("a redirect is not followed", () => {
   it.live("of the collector of traces", () =>
     Effect.gen(function* () {
       const { url, arrived } = yield* redirecting(307)
-      const settings = { ...(yield* loadFrom(fullOnBase)), tracesUrl: Option.some(url) }
+      const settings = { ...(yield* loadFrom(fullOnBase)), tracesUrl: url }
       yield* Effect.void.pipe(
         Effect.withSpan("Work"),
         Effect.provide(Layer.fresh(tracing)),

@@ -1,4 +1,4 @@
-import { Context, Effect, Layer, Option, Redacted } from "effect"
+import { Context, Effect, Layer, Redacted } from "effect"
 import { HttpServerRequest } from "effect/http"
 import { createHash, timingSafeEqual } from "node:crypto"
 import { Settings, type SettingsShape } from "../config/Settings.ts"
@@ -28,18 +28,16 @@ export type Door =
 
 /** Without a token only a network with a sandbox is open, and only to this machine. */
 export const doorOf = ({ opsToken, opsHost, network }: SettingsShape): Door => {
-  if (Option.isSome(opsToken)) return { _tag: "Token", tokens: [{ key: "OPS_TOKEN", value: opsToken.value }] }
+  if (opsToken !== undefined) return { _tag: "Token", tokens: [{ key: "OPS_TOKEN", value: opsToken }] }
   return network.hasSandbox && isLoopback(opsHost) ? { _tag: "Open" } : { _tag: "Closed" }
 }
 
 /** The door of v1.1's routes: `V1_TOKEN` opens them and nothing else, and `OPS_TOKEN` opens them too. */
 const v1DoorOf = (settings: SettingsShape): Door => {
   const { v1Token, opsToken } = settings
-  const tokens: ReadonlyArray<Token> = [
-    ...Option.toArray(v1Token).map((value) => ({ key: "V1_TOKEN" as const, value })),
-    ...Option.toArray(opsToken).map((value) => ({ key: "OPS_TOKEN" as const, value }))
-  ]
-  return Option.isSome(v1Token) ? { _tag: "Token", tokens } : doorOf(settings)
+  if (v1Token === undefined) return doorOf(settings)
+  const own: Token = { key: "V1_TOKEN", value: v1Token }
+  return { _tag: "Token", tokens: opsToken === undefined ? [own] : [own, { key: "OPS_TOKEN", value: opsToken }] }
 }
 
 const digest = (text: string): Buffer => createHash("sha256").update(text).digest()

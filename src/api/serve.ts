@@ -1,4 +1,4 @@
-import { Cause, Duration, Effect, Option, Schedule } from "effect"
+import { Cause, Duration, Effect, Schedule } from "effect"
 import { HttpServer, type HttpServerError } from "effect/http"
 import { Settings, type SettingsShape } from "../config/Settings.ts"
 import * as Log from "../ops/Log.ts"
@@ -45,7 +45,7 @@ const DOORS: Readonly<Record<Door["_tag"], string>> = {
 /** To whom it opens. */
 export const doorWords = (settings: SettingsShape): string => {
   const door = doorOf(settings)._tag
-  if (Option.isNone(settings.v1Token)) return DOORS[door]
+  if (settings.v1Token === undefined) return DOORS[door]
   return door === "Closed"
     ? "health, metrics and, with V1_TOKEN, the routes of v1.1: OPS_TOKEN is not set"
     : `${DOORS[door]}; the routes of v1.1 ask for V1_TOKEN${door === "Token" ? " or it" : ""}`

@@ -1,5 +1,5 @@
 import { createDecipheriv } from "node:crypto"
-import { Cache, Effect, Layer, type Option, Redacted, Result } from "effect"
+import { Cache, Effect, Layer, Redacted, Result } from "effect"
 import { privateKeyToAccount } from "viem/accounts"
 import { Settings } from "../config/Settings.ts"
 import { address } from "../domain/Address.ts"
@@ -62,9 +62,9 @@ const make = Effect.gen(function* () {
  */
 export const layer: Layer.Layer<KeyCustody, never, Settings> = Layer.effect(KeyCustody, make)
 
-const openKey = (custody: Custody, encryptionKey: Option.Option<Redacted.Redacted>) =>
+const openKey = (custody: Custody, encryptionKey: Redacted.Redacted | undefined) =>
   Result.gen(function* () {
-    const secret = yield* Result.fromOption(encryptionKey, () =>
+    const secret = yield* Result.fromNullishOr(encryptionKey, () =>
       keyError(custody, "Locked", "cannot be opened: set AGENT_ENCRYPTION_KEY")
     )
     const parts = ENCRYPTED.exec(Redacted.value(custody.encryptedPrivateKey))

@@ -1,4 +1,4 @@
-import { Effect, Option, Redacted, Semaphore } from "effect"
+import { Effect, Redacted, Semaphore } from "effect"
 import { encodeFunctionData, type Hex, keccak256, parseAbi, parseSignature } from "viem"
 import { privateKeyToAccount } from "viem/accounts"
 import { estimateFeesPerGas, estimateGas, getBalance, getTransactionCount, sendRawTransaction } from "viem/actions"
@@ -19,9 +19,9 @@ const transferAbi = parseAbi([
  * The AI Agent Account, which pays the gas of refunds. One transaction at a time: two that are prepared at once would
  * take the same account nonce.
  */
-export const makeSender = (rpc: Rpc, network: NetworkShape, key: Option.Option<Redacted.Redacted<Hex>>): Sender => {
-  if (Option.isNone(key)) return { gasAccount: undefined, gasBalance: Effect.succeed(0n), sendTransfer: noAccount }
-  const account = privateKeyToAccount(Redacted.value(key.value))
+export const makeSender = (rpc: Rpc, network: NetworkShape, key: Redacted.Redacted<Hex> | undefined): Sender => {
+  if (key === undefined) return { gasAccount: undefined, gasBalance: Effect.succeed(0n), sendTransfer: noAccount }
+  const account = privateKeyToAccount(Redacted.value(key))
   const turn = Semaphore.makeUnsafe(1)
   return {
     gasAccount: address(account.address),

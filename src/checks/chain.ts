@@ -115,8 +115,8 @@ const isPaused =
 
 /** Whether the AI Agent Account can pay the gas of a refund. Nothing where there is no such account. */
 const examineGas = (settings: SettingsShape, endpoint: Endpoint) => {
-  if (Option.isNone(settings.aiAgentPrivateKey)) return Effect.succeed([])
-  const account = privateKeyToAddress(Redacted.value(settings.aiAgentPrivateKey.value))
+  if (settings.aiAgentPrivateKey === undefined) return Effect.succeed([])
+  const account = privateKeyToAddress(Redacted.value(settings.aiAgentPrivateKey))
   const what = "gas account"
   const remedy = `Refunds wait until it has gas money: send some ETH on ${settings.network.name} to it.`
   return attempt(

@@ -1,4 +1,4 @@
-import { Clock, Effect, Option, Redacted, Schema } from "effect"
+import { Clock, Effect, Redacted, Schema } from "effect"
 import { SqlClient } from "effect/sql"
 import type { SettingsShape } from "../config/Settings.ts"
 import { counted } from "../domain/text.ts"
@@ -29,10 +29,8 @@ export const server = Effect.fnUntraced(function* (settings: SettingsShape) {
       (SELECT s.version FROM pg_stat_ssl s WHERE s.pid = pg_backend_pid() AND s.ssl) AS tls`
   )
   const ms = (yield* Clock.currentTimeMillis) - startMs
-  const at = Option.match(settings.databaseUrl, {
-    onNone: () => "in this process",
-    onSome: (url) => hostOf(Redacted.value(url))
-  })
+  const url = settings.databaseUrl
+  const at = url === undefined ? "in this process" : hostOf(Redacted.value(url))
   return [
     report.ok({ what: "connects", detail: `PostgreSQL ${version} at ${at} (${ms} ms)` }),
     encryption(settings, tls),
@@ -44,10 +42,7 @@ export const server = Effect.fnUntraced(function* (settings: SettingsShape) {
 const encryption = ({ databaseUrl }: SettingsShape, tls: string | null): Finding => {
   const what = "encryption"
   if (tls !== null) return report.ok({ what, detail: tls })
-  const host = Option.match(databaseUrl, {
-    onNone: () => "localhost",
-    onSome: (url) => URL.parse(Redacted.value(url))?.hostname ?? ""
-  })
+  const host = databaseUrl === undefined ? "" : (URL.parse(Redacted.value(databaseUrl))?.hostname ?? "")
   if (/^(localhost|127\.[0-9.]+|\[::1\]|)$/.test(host)) return report.ok({ what, detail: "none, on this machine" })
   const remedy = "Add ?sslmode=require to DATABASE_URL, unless nobody else is on that network."
   return report.warn({ what, detail: "none: orders and encrypted keys travel in the clear", remedy })

@@ -1,4 +1,4 @@
-import { Duration, Effect, Option, Schema } from "effect"
+import { Duration, Effect, Schema } from "effect"
 import { SqlClient } from "effect/sql"
 import type { SettingsShape } from "../config/Settings.ts"
 import { duration } from "../domain/time.ts"
@@ -55,11 +55,9 @@ export const times = Effect.fnUntraced(function* (settings: SettingsShape, { tab
 const zoneFinding = ({ databaseTimezone }: SettingsShape, isZoneless: boolean, zone: string): Finding => {
   const what = "time zone"
   if (!isZoneless) return report.ok({ what, detail: "times are stored with theirs" })
-  const detail = Option.match(databaseTimezone, {
-    onNone: () => `times are stored without one, and read as ${zone}, the database's own`,
-    onSome: (set) => `times are stored without one, and read as ${set} (DATABASE_TIMEZONE)`
-  })
-  return report.ok({ what, detail })
+  const read =
+    databaseTimezone === undefined ? `${zone}, the database's own` : `${databaseTimezone} (DATABASE_TIMEZONE)`
+  return report.ok({ what, detail: `times are stored without one, and read as ${read}` })
 }
 
 const newest = (ageMs: number | null): Finding => {

@@ -1,4 +1,4 @@
-import { Duration, Effect, type FileSystem, Option, Result } from "effect"
+import { Duration, Effect, type FileSystem, Result } from "effect"
 import type { SettingsShape } from "../config/Settings.ts"
 import * as DotEnv from "../config/dotEnv.ts"
 import { load, network } from "../config/load.ts"
@@ -59,16 +59,13 @@ export const examineWith = Effect.fn("doctor.examine")(function* (asked: Setting
 })
 
 const databaseOf = (settings: SettingsShape, sandbox: Findings): Effect.Effect<DatabaseExam> => {
-  if (Option.isSome(settings.databaseUrl)) return examineDatabase(settings)
+  if (settings.databaseUrl !== undefined) return examineDatabase(settings)
   const runs = sandbox.some(({ level }) => level === "ok")
   return Effect.succeed(unknownDatabase(runs ? [embeddedDatabase] : []))
 }
 
 const mintServerOf = (settings: SettingsShape) =>
-  Option.match(settings.serverUrl, {
-    onNone: () => Effect.succeed<Findings>([]),
-    onSome: (url) => examineMintServer(settings, url)
-  })
+  settings.serverUrl === undefined ? Effect.succeed<Findings>([]) : examineMintServer(settings, settings.serverUrl)
 
 /** An area that does not end in time, or breaks, is a finding too: the others are reported all the same. */
 const inTime = <A, R>(area: Area, exam: Effect.Effect<A, never, R>, orElse: (findings: Findings) => A) => {

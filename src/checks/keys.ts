@@ -1,4 +1,4 @@
-import { Effect, Option, Result, Runtime, Schema } from "effect"
+import { Effect, Result, Runtime, Schema } from "effect"
 import { SqlClient } from "effect/sql"
 import { KeyCustody } from "../chain/KeyCustody.ts"
 import type { SettingsShape } from "../config/Settings.ts"
@@ -23,7 +23,7 @@ const Rows = Schema.Array(Schema.Struct({ ...WalletFields, is_open: Schema.Boole
 
 /** Whether the keys of wallets that work waits for can be opened. Nothing is signed. */
 export const keys = Effect.fnUntraced(function* (settings: SettingsShape) {
-  if (Option.isNone(settings.agentEncryptionKey)) return [noEncryptionKey]
+  if (settings.agentEncryptionKey === undefined) return [noEncryptionKey]
   const sql = yield* SqlClient.SqlClient
   const rows = yield* Schema.decodeUnknownEffect(Rows)(
     yield* sql`

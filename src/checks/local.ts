@@ -20,13 +20,12 @@ export const complete = Effect.fnUntraced(function* (settings: SettingsShape, da
   if (Option.isNone(sandbox)) return { settings, findings: [nothingRuns(settings)] } satisfies Completed
   const { pid, rpcUrl, executorRpcUrl = rpcUrl, serverUrl, databaseUrl } = sandbox.value
   const way = executorRpcUrl === rpcUrl ? "" : ` (asked by way of ${executorRpcUrl})`
-  const brought = databaseUrl === "embedded" ? Option.none() : Option.some(databaseUrl)
   return {
     settings: {
       ...settings,
-      databaseUrl: Option.orElse(settings.databaseUrl, () => brought),
+      databaseUrl: settings.databaseUrl ?? (databaseUrl === "embedded" ? undefined : databaseUrl),
       rpcUrls: settings.rpcUrls.length > 0 ? settings.rpcUrls : [Redacted.make(executorRpcUrl)],
-      serverUrl: Option.orElse(settings.serverUrl, () => Option.some(serverUrl))
+      serverUrl: settings.serverUrl ?? serverUrl
     },
     findings: [
       report.ok({
@@ -38,7 +37,7 @@ export const complete = Effect.fnUntraced(function* (settings: SettingsShape, da
 })
 
 const isWhole = ({ databaseUrl, rpcUrls, serverUrl }: SettingsShape): boolean =>
-  Option.isSome(databaseUrl) && rpcUrls.length > 0 && Option.isSome(serverUrl)
+  databaseUrl !== undefined && rpcUrls.length > 0 && serverUrl !== undefined
 
 /** A lean install has no sandbox: then none runs either. */
 class NoSandbox extends Schema.TaggedError<NoSandbox>()("NoSandbox", {}) {}
@@ -51,9 +50,9 @@ const running = (dataDir: string | undefined) =>
 
 const nothingRuns = ({ databaseUrl, rpcUrls, serverUrl }: SettingsShape) => {
   const missing = [
-    ...(Option.isNone(databaseUrl) ? ["database"] : []),
+    ...(databaseUrl === undefined ? ["database"] : []),
     ...(rpcUrls.length === 0 ? ["chain"] : []),
-    ...(Option.isNone(serverUrl) ? ["mint server"] : [])
+    ...(serverUrl === undefined ? ["mint server"] : [])
   ]
   return report.warn({
     what: "runs",

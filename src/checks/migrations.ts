@@ -1,4 +1,4 @@
-import { Effect, Option, Runtime, Schema } from "effect"
+import { Effect, Runtime, Schema } from "effect"
 import { Settings } from "../config/Settings.ts"
 import { layerAs } from "../ledger/Database.ts"
 import { bringUpToDate } from "../ledger/bringUpToDate.ts"
@@ -32,7 +32,7 @@ export class NoDatabase extends Schema.TaggedError<NoDatabase>()("NoDatabase", {
 /** Brings the database of `DATABASE_URL` up to date, or only reports what that would do. Needs no chain. */
 export const migrateDatabase = Effect.fn("doctor.migrate")(function* (options: { readonly dryRun: boolean }) {
   const settings = yield* Settings
-  if (Option.isNone(settings.databaseUrl)) return yield* new NoDatabase()
+  if (settings.databaseUrl === undefined) return yield* new NoDatabase()
   const looking = bounded(settings.databaseTimeout)
   return yield* options.dryRun
     ? looking("read how far the database of DATABASE_URL is", Effect.provide(migrateHere(options), connection))

@@ -144,8 +144,7 @@ const deadLoops = (body: string): ReadonlyArray<string> =>
   })
 
 /** Where the executor has another token than these settings, every command and the page are refused. */
-const checkToken = Effect.fnUntraced(function* ({ opsToken }: SettingsShape, url: string) {
-  const token = Option.getOrUndefined(opsToken)
+const checkToken = Effect.fnUntraced(function* ({ opsToken: token }: SettingsShape, url: string) {
   const answer = Option.getOrUndefined(yield* Effect.option(get(`${url}/api/pauses`, EXECUTOR_LIMIT, token)))
   const what = "token"
   if (answer?.status === 401) {

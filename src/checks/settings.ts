@@ -1,4 +1,4 @@
-import { Duration, Option, Redacted } from "effect"
+import { Duration, Redacted } from "effect"
 import type { SettingsShape } from "../config/Settings.ts"
 import { words } from "../domain/time.ts"
 import { hostOf } from "../ops/redact.ts"
@@ -62,7 +62,7 @@ const publicEndpoint: SettingsCheck = ({ network, rpcUrls }) => {
 }
 
 const refunds: SettingsCheck = ({ aiAgentPrivateKey }) =>
-  Option.isSome(aiAgentPrivateKey)
+  aiAgentPrivateKey !== undefined
     ? []
     : [
         report.warn({
@@ -76,7 +76,7 @@ const refunds: SettingsCheck = ({ aiAgentPrivateKey }) =>
 const isLoopback = (host: string): boolean => host === "localhost" || host === "::1" || /^127\.[0-9.]+$/.test(host)
 
 const unprotected: SettingsCheck = ({ opsHost, opsToken }) =>
-  isLoopback(opsHost) || Option.isSome(opsToken)
+  isLoopback(opsHost) || opsToken !== undefined
     ? []
     : [
         report.fail({

@@ -1,5 +1,5 @@
 import * as NodeCrypto from "@effect/platform-node/NodeCrypto"
-import { Effect, Layer, Option } from "effect"
+import { Effect, Layer } from "effect"
 import { Readiness } from "../checks/Readiness.ts"
 import { database, state, tools } from "../App.ts"
 import { Settings, type SettingsShape } from "../config/Settings.ts"
@@ -31,7 +31,7 @@ export const layer = Layer.unwrap(
 /** On the local network, what the settings do not name is held by the process that runs the sandbox. */
 function checkReach({ network, databaseUrl, rpcUrls }: SettingsShape) {
   if (!network.hasSandbox) return Effect.void
-  if (Option.isNone(databaseUrl)) return Effect.fail(sandboxOwns("DATABASE_URL", "the embedded database"))
+  if (databaseUrl === undefined) return Effect.fail(sandboxOwns("DATABASE_URL", "the embedded database"))
   return rpcUrls.length === 0 ? Effect.fail(sandboxOwns("LOCAL_RPC_URL", "its chain")) : Effect.void
 }
 

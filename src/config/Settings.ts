@@ -1,4 +1,4 @@
-import { Context, type Duration, type LogLevel, type Option, type Redacted, Runtime, Schema } from "effect"
+import { Context, type Duration, type LogLevel, type Redacted, Runtime, Schema } from "effect"
 import type { Address } from "../domain/Address.ts"
 import type { NetworkShape } from "./Network.ts"
 
@@ -11,21 +11,21 @@ export type MintProtocol = "x402" | "v1"
 /** Mints that a mint server of protocol `v1` sells for one payment. */
 export const V1_QUANTITY_MAX = 10
 
-/** Everything that an operator can set, decoded once. Keys, units, defaults and ranges: `.env.example`. */
+/** Everything that an operator can set, decoded once; `undefined` is not set. Keys, units, defaults and ranges: `.env.example`. */
 export interface SettingsShape {
   readonly network: NetworkShape
   readonly production: boolean
-  /** Secret. None only where a sandbox brings a database. */
-  readonly databaseUrl: Option.Option<Redacted.Redacted>
+  /** Secret. Not set only where a sandbox brings a database. */
+  readonly databaseUrl: Redacted.Redacted | undefined
   /** Secret, as paths of RPC URLs carry API keys; show the host only. Tried in order. Empty only where a sandbox brings a chain. */
   readonly rpcUrls: ReadonlyArray<Redacted.Redacted>
-  /** None only where a sandbox brings a mint server. Without a trailing slash. */
-  readonly serverUrl: Option.Option<string>
+  /** Not set only where a sandbox brings a mint server. Without a trailing slash. */
+  readonly serverUrl: string | undefined
   readonly mintProtocol: MintProtocol
   /** Secret, `0x` and 64 hex digits. Without it refunds are off. */
-  readonly aiAgentPrivateKey: Option.Option<Redacted.Redacted<`0x${string}`>>
-  /** Secret, 64 hex digits. None only where a sandbox brings one. */
-  readonly agentEncryptionKey: Option.Option<Redacted.Redacted>
+  readonly aiAgentPrivateKey: Redacted.Redacted<`0x${string}`> | undefined
+  /** Secret, 64 hex digits. Not set only where a sandbox brings one. */
+  readonly agentEncryptionKey: Redacted.Redacted | undefined
   readonly checkInterval: Duration.Duration
   readonly mintInterval: Duration.Duration
   readonly paymentTimeout: Duration.Duration
@@ -39,8 +39,8 @@ export interface SettingsShape {
   /** By token: addresses whose transfers to a person are mints, as those from the zero address are. */
   readonly mintStock: ReadonlyMap<Address, ReadonlyArray<Address>>
   readonly authorizationWindow: Duration.Duration
-  /** An IANA zone name. None: the database's own default zone. */
-  readonly databaseTimezone: Option.Option<string>
+  /** An IANA zone name. Not set: the database's own default zone. */
+  readonly databaseTimezone: string | undefined
   readonly databaseSslVerify: boolean
   readonly rpcTimeout: Duration.Duration
   readonly mintTimeout: Duration.Duration
@@ -50,11 +50,11 @@ export interface SettingsShape {
   readonly opsHost: string
   readonly opsPort: number
   /** Secret. Without it, what it protects answers only beside a sandbox, and only on a loopback address. */
-  readonly opsToken: Option.Option<Redacted.Redacted>
+  readonly opsToken: Redacted.Redacted | undefined
   /** Secret. Opens the routes of v1.1 (`/api/ai-agent/…`) and nothing else. Never the same as `opsToken`. */
-  readonly v1Token: Option.Option<Redacted.Redacted>
+  readonly v1Token: Redacted.Redacted | undefined
   /** Where traces go (OTLP over HTTP). Without it none are made. Without a trailing slash. */
-  readonly tracesUrl: Option.Option<string>
+  readonly tracesUrl: string | undefined
   readonly logLevel: LogLevel.LogLevel
   readonly logFormat: LogFormat
 }

@@ -1,4 +1,4 @@
-import { Console, Duration, Effect, Equal, type FileSystem, Layer, Option, Redacted } from "effect"
+import { Console, Duration, Effect, Equal, type FileSystem, Layer, Redacted } from "effect"
 import * as DotEnv from "./dotEnv.ts"
 import * as Field from "./fields.ts"
 import { Network, type NetworkShape } from "./Network.ts"
@@ -43,7 +43,7 @@ export const load = Effect.fn("Settings.load")(function* (surroundings: Surround
 })
 
 const isProduction = (reader: Reader) =>
-  Effect.map(reader.read("NODE_ENV", Field.anyText), (mode) => Option.contains(mode, "production"))
+  Effect.map(reader.read("NODE_ENV", Field.anyText), (mode) => mode === "production")
 
 /**
  * `base` stands in for a network that is mistyped, or missing in production: the settings are refused anyway, and this
@@ -54,7 +54,7 @@ const readNetwork = Effect.fnUntraced(function* (reader: Reader) {
   const needed = production ? "with NODE_ENV=production it must be, even if it is local" : undefined
   const network = yield* reader.read("NETWORK", Field.network, needed)
   const fallback = production || (yield* reader.isSet("NETWORK")) ? Network.layerBase : Network.layerLocal
-  return Option.getOrElse(network, () => fallback)
+  return network ?? fallback
 })
 
 /** The network that `NETWORK` names. What is wrong with the name is for `load` to say. */
@@ -68,10 +68,8 @@ const readEndpoints = Effect.fnUntraced(function* (reader: Reader, network: Netw
   const publicUrls = network.publicRpcUrl === undefined ? [] : [Redacted.make(network.publicRpcUrl)]
   return {
     databaseUrl: yield* reader.readSecret("DATABASE_URL", Field.databaseUrl, neededOn(network)),
-    rpcUrls: Option.getOrElse(yield* reader.readSecret(network.rpcKey, Field.rpcUrls), () => publicUrls),
-    serverUrl: Option.orElse(yield* reader.read("SERVER_URL", Field.serverUrl), () =>
-      Option.fromUndefinedOr(network.defaultServerUrl)
-    ),
+    rpcUrls: (yield* reader.readSecret(network.rpcKey, Field.rpcUrls)) ?? publicUrls,
+    serverUrl: (yield* reader.read("SERVER_URL", Field.serverUrl)) ?? network.defaultServerUrl,
     mintProtocol: yield* reader.readOr("MINT_PROTOCOL", Field.mintProtocol, "x402")
   }
 })
@@ -128,7 +126,7 @@ const readTimeouts = Effect.fnUntraced(function* (reader: Reader) {
 const readOps = Effect.fnUntraced(function* (reader: Reader) {
   const opsToken = yield* reader.readSecret("OPS_TOKEN", Field.token)
   const v1Token = yield* reader.readSecret("V1_TOKEN", Field.token)
-  if (Option.isSome(v1Token) && Equal.equals(Option.map(opsToken, Redacted.value), Option.map(v1Token, Redacted.value)))
+  if (v1Token !== undefined && Equal.equals(opsToken, v1Token))
     reader.report("V1_TOKEN is the same as OPS_TOKEN: it would open everything to who may ask for v1.1's routes alone")
   return {
     opsHost: yield* reader.readOr("OPS_HOST", Field.host, "127.0.0.1"),

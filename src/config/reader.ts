@@ -8,24 +8,21 @@ export interface Reader {
   readonly report: (problem: string) => void
   readonly isSet: (key: string) => Effect.Effect<boolean>
   /**
-   * None where the key is not set, or is set to something unusable. The latter is a problem; the former only where
-   * `needed` says why it must be set.
+   * `undefined` where the key is not set, or is set to something unusable. The latter is a problem; the former only
+   * where `needed` says why it must be set.
    */
-  readonly read: <A>(key: string, field: Field<A>, needed?: string) => Effect.Effect<Option.Option<A>>
+  readonly read: <A>(key: string, field: Field<A>, needed?: string) => Effect.Effect<A | undefined>
   readonly readOr: <A>(key: string, field: Field<A>, fallback: A) => Effect.Effect<A>
   /** As `read`, from `key` or from the file that `<key>_FILE` names. Both of them is a problem. */
   readonly readSecret: <A>(
     key: string,
     field: Field<A>,
     needed?: string
-  ) => Effect.Effect<Option.Option<A>, never, FileSystem.FileSystem>
+  ) => Effect.Effect<A | undefined, never, FileSystem.FileSystem>
 }
 
 /** Text of a setting without the space around it. Nothing left means not set. */
-const textOf = (raw: string): Option.Option<string> => {
-  const text = raw.trim()
-  return text === "" ? Option.none() : Option.some(text)
-}
+const textOf = (raw: string): string | undefined => raw.trim() || undefined
 
 const firstIssue = SchemaIssue.makeFormatterStandardSchemaV1()
 
@@ -34,60 +31,44 @@ const explain = (error: Schema.SchemaError): string => firstIssue(error.issue).i
 
 export const makeReader = (): Reader => {
   const problems: Array<string> = []
-  const report = (problem: string): void => {
+  const report = (problem: string): undefined => {
     problems.push(problem)
+    return undefined
   }
 
-  const readText = (key: string): Effect.Effect<Option.Option<string>> =>
+  const readText = (key: string): Effect.Effect<string | undefined> =>
     Config.option(Config.String(key)).pipe(
-      Effect.map(Option.flatMap(textOf)),
-      Effect.catch(() => Effect.sync(() => report(`${key}: cannot be read`)).pipe(Effect.as(Option.none())))
+      Effect.map((text) => textOf(Option.getOrElse(text, () => ""))),
+      Effect.catch(() => Effect.sync(() => report(`${key}: cannot be read`)))
     )
 
-  const decode = <A>(key: string, field: Field<A>, text: string): Effect.Effect<Option.Option<A>> =>
-    Schema.decodeEffect(field)(text).pipe(
-      Effect.map(Option.some),
-      Effect.catch((error) => Effect.sync(() => report(`${key}: ${explain(error)}`)).pipe(Effect.as(Option.none())))
-    )
-
-  const absent = (key: string, needed: string | undefined): Option.Option<never> => {
-    if (needed !== undefined) report(`${key} is not set: ${needed}`)
-    return Option.none()
-  }
+  const decode = <A>(key: string, field: Field<A>, text: string): Effect.Effect<A | undefined> =>
+    Effect.catch(Schema.decodeEffect(field)(text), (error) => Effect.sync(() => report(`${key}: ${explain(error)}`)))
 
   const read = Effect.fnUntraced(function* <A>(key: string, field: Field<A>, needed?: string) {
     const text = yield* readText(key)
-    return Option.isSome(text) ? yield* decode(key, field, text.value) : absent(key, needed)
+    if (text === undefined && needed !== undefined) report(`${key} is not set: ${needed}`)
+    return text === undefined ? undefined : yield* decode(key, field, text)
   })
 
   const readSecret = Effect.fnUntraced(function* <A>(key: string, field: Field<A>, needed?: string) {
     const fileKey = `${key}_FILE`
     const path = yield* readText(fileKey)
-    if (Option.isNone(path)) return yield* read(key, field, needed)
-    if (Option.isSome(yield* readText(key))) {
-      report(`${key} and ${fileKey} are both set: keep one`)
-      return Option.none<A>()
-    }
-    if (yield* othersMayWrite(path.value)) {
-      report(`${fileKey}: everybody on this machine may write the file that it names: chmod o-w`)
-      return Option.none<A>()
-    }
-    const content = yield* readFile(path.value)
-    if (Option.isSome(content)) return yield* decode(fileKey, field, content.value)
-    report(`${fileKey}: the file that it names is empty or cannot be read`)
-    return Option.none<A>()
+    if (path === undefined) return yield* read(key, field, needed)
+    if ((yield* readText(key)) !== undefined) return report(`${key} and ${fileKey} are both set: keep one`)
+    if (yield* othersMayWrite(path))
+      return report(`${fileKey}: everybody on this machine may write the file that it names: chmod o-w`)
+    const content = yield* readFile(path)
+    if (content !== undefined) return yield* decode(fileKey, field, content)
+    return report(`${fileKey}: the file that it names is empty or cannot be read`)
   })
 
   return {
     problems,
     report,
-    isSet: (key) => Effect.map(readText(key), Option.isSome),
+    isSet: (key) => Effect.map(readText(key), (text) => text !== undefined),
     read,
-    readOr: (key, field, fallback) =>
-      Effect.map(
-        read(key, field),
-        Option.getOrElse(() => fallback)
-      ),
+    readOr: (key, field, fallback) => Effect.map(read(key, field), (value) => value ?? fallback),
     readSecret
   }
 }
@@ -105,6 +86,6 @@ const readFile = Effect.fnUntraced(function* (path: string) {
   const files = yield* FileSystem.FileSystem
   return yield* files.readFileString(path).pipe(
     Effect.map(textOf),
-    Effect.orElseSucceed(() => Option.none<string>())
+    Effect.orElseSucceed(() => undefined)
   )
 })

@@ -1,5 +1,5 @@
 import { PgClient } from "@effect/sql-pg"
-import { Duration, Effect, Layer, Option, Redacted } from "effect"
+import { Duration, Effect, Layer, Redacted } from "effect"
 import { Settings, type SettingsShape } from "../config/Settings.ts"
 import { saslPrepUrl } from "./saslPrep.ts"
 
@@ -23,7 +23,7 @@ export const layerAs = (who: { readonly applicationName: string; readonly connec
   Layer.unwrap(
     Effect.gen(function* () {
       const settings = yield* Settings
-      const url = Option.getOrThrow(settings.databaseUrl)
+      const url = yield* Effect.fromNullishOr(settings.databaseUrl).pipe(Effect.orDie)
       return PgClient.layer({
         url: Redacted.make(saslPrepUrl(Redacted.value(url))),
         ...tls(settings, Redacted.value(url)),
@@ -40,7 +40,7 @@ export const layerAs = (who: { readonly applicationName: string; readonly connec
           // still do.
           idle_in_transaction_session_timeout: String(Math.ceil(Duration.toMillis(settings.databaseTimeout) / 2)),
           // v1.1's trigger stamps rows with the wall time of whoever changes them: ours is then that of the others.
-          ...Option.match(settings.databaseTimezone, { onNone: () => ({}), onSome: (TimeZone) => ({ TimeZone }) })
+          ...(settings.databaseTimezone === undefined ? {} : { TimeZone: settings.databaseTimezone })
         }
       })
     })

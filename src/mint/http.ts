@@ -61,13 +61,13 @@ const readReply = ({ status, headers, text }: HttpClientResponse.HttpClientRespo
 export const makeAsk = Effect.gen(function* () {
   const { serverUrl, mintTimeout } = yield* Settings
   const http = yield* HttpClient.HttpClient
-  if (Option.isNone(serverUrl)) return yield* Effect.die(new Error("SERVER_URL is not set: there is no mint server"))
+  if (serverUrl === undefined) return yield* Effect.die(new Error("SERVER_URL is not set: there is no mint server"))
   const noAnswer = `no answer from the mint server within ${Duration.format(mintTimeout)}`
 
   /** One request, one connection, no retry: only the caller knows whether a repeat is safe. */
   return (request: HttpClientRequest.HttpClientRequest): Effect.Effect<Reply, NoReply> =>
     request.pipe(
-      HttpClientRequest.prependUrl(serverUrl.value),
+      HttpClientRequest.prependUrl(serverUrl),
       HttpClientRequest.acceptJson,
       http.execute,
       Effect.tap(({ headers }) => Clocks.noteDate("the mint server", headers["date"])),

@@ -1,4 +1,4 @@
-import { Duration, Option, Redacted } from "effect"
+import { Duration, Redacted } from "effect"
 import { getAddress } from "viem"
 import { privateKeyToAddress } from "viem/accounts"
 import type { SettingsShape } from "../config/Settings.ts"
@@ -23,11 +23,8 @@ const box = (title: string): ReadonlyArray<string> => {
 /** `5s`, `0.5s`: as v1.1 shows its intervals. */
 const inSeconds = (duration: Duration.Duration): string => `${Duration.toMillis(duration) / 1000}s`
 
-const account = (settings: SettingsShape): string =>
-  Option.match(settings.aiAgentPrivateKey, {
-    onNone: () => "none (refunds are off)",
-    onSome: (key) => privateKeyToAddress(Redacted.value(key))
-  })
+const account = ({ aiAgentPrivateKey: key }: SettingsShape): string =>
+  key === undefined ? "none (refunds are off)" : privateKeyToAddress(Redacted.value(key))
 
 /** The first lines of the log: accounts, chain, endpoints and intervals. Holds no secret. */
 export const bannerLines = (settings: SettingsShape, build: { readonly version: string }): ReadonlyArray<string> => {
@@ -40,7 +37,7 @@ export const bannerLines = (settings: SettingsShape, build: { readonly version: 
     `   Check Interval: ${inSeconds(settings.checkInterval)}`,
     `   Payment Timeout: ${words(Duration.toMillis(settings.paymentTimeout))}`,
     `   Network: ${settings.network.name} (chain ${settings.network.chainId})`,
-    `   Server URL: ${Option.getOrElse(settings.serverUrl, () => sandbox)}`,
+    `   Server URL: ${settings.serverUrl ?? sandbox}`,
     ...(settings.mintProtocol === "v1" ? ["   Mint Protocol: v1"] : []),
     `   RPC Endpoints: ${endpoints.length === 0 ? sandbox : endpoints.length}`,
     ...endpoints.map((line) => `   ${line}`),

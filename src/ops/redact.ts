@@ -1,4 +1,4 @@
-import { Option, Redacted } from "effect"
+import { Redacted } from "effect"
 import type { SettingsShape } from "../config/Settings.ts"
 
 export const REDACTED = "<redacted>"
@@ -74,14 +74,14 @@ const inKey = (hex: string): ReadonlyArray<string> => {
   return [`(?:0[xX])?${inEitherCase(digits)}`, BigInt(`0x${digits}`).toString()]
 }
 
+const values = (...secrets: ReadonlyArray<Redacted.Redacted | undefined>): ReadonlyArray<string> =>
+  secrets.flatMap((secret) => (secret === undefined ? [] : [Redacted.value(secret)]))
+
 const patternsOf = (settings: SettingsShape): ReadonlyArray<string> => [
-  ...Option.toArray(settings.databaseUrl).flatMap((url) => inDatabaseUrl(Redacted.value(url))),
-  ...settings.rpcUrls.flatMap((url) => inRpcUrl(Redacted.value(url))),
-  ...Option.toArray(settings.aiAgentPrivateKey).flatMap((key) => inKey(Redacted.value(key))),
-  ...Option.toArray(settings.agentEncryptionKey).flatMap((key) => inKey(Redacted.value(key))),
-  ...[settings.opsToken, settings.v1Token]
-    .flatMap((token) => Option.toArray(token))
-    .flatMap((token) => spellings(Redacted.value(token)))
+  ...values(settings.databaseUrl).flatMap(inDatabaseUrl),
+  ...values(...settings.rpcUrls).flatMap(inRpcUrl),
+  ...values(settings.aiAgentPrivateKey, settings.agentEncryptionKey).flatMap(inKey),
+  ...values(settings.opsToken, settings.v1Token).flatMap(spellings)
 ]
 
 /** The error that a RegExp throws for a bad pattern quotes the pattern, with every secret in it. */

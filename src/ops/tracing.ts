@@ -1,4 +1,4 @@
-import { ConfigProvider, Effect, Layer, Option } from "effect"
+import { ConfigProvider, Effect, Layer } from "effect"
 import { HttpBody, HttpClient, HttpClientError } from "effect/http"
 import { OtlpSerialization, OtlpTracer } from "effect/observability"
 import { Settings, type SettingsShape } from "../config/Settings.ts"
@@ -73,9 +73,6 @@ const withoutHeaders = Layer.succeed(HttpClient.TracerHeaderFilter, () => false)
  */
 export const layer: Layer.Layer<never, never, Settings> = Layer.unwrap(
   Effect.map(Settings, (settings) =>
-    Option.match(settings.tracesUrl, {
-      onNone: (): Layer.Layer<never> => Layer.empty,
-      onSome: (url) => Layer.merge(exporter(settings, url), withoutHeaders)
-    })
+    settings.tracesUrl === undefined ? Layer.empty : Layer.merge(exporter(settings, settings.tracesUrl), withoutHeaders)
   )
 )

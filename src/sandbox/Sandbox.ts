@@ -38,10 +38,10 @@ export interface SandboxOptions<E = never, R = never> {
   /** What the mint server asks for one mint. Default: 1 USDC. */
   readonly pricePerMint?: Usdc
   /** A development chain of the operator. The sandbox's contracts are put on it where they are missing. */
-  readonly rpcUrl?: string
-  readonly serverUrl?: string
-  readonly database?: { readonly url: Redacted.Redacted; readonly layer: Layer.Layer<Database, E, R> }
-  readonly encryptionKey?: Redacted.Redacted
+  readonly rpcUrl?: string | undefined
+  readonly serverUrl?: string | undefined
+  readonly database?: { readonly url: Redacted.Redacted; readonly layer: Layer.Layer<Database, E, R> } | undefined
+  readonly encryptionKey?: Redacted.Redacted | undefined
 }
 
 interface Ports {

@@ -1,4 +1,4 @@
-import { Effect, Layer, Option, Redacted } from "effect"
+import { Effect, Layer, Redacted } from "effect"
 import { core, database, executor, outside } from "../App.ts"
 import { Settings, type SettingsShape } from "../config/Settings.ts"
 import { shortId } from "../domain/Task.ts"
@@ -37,17 +37,11 @@ const openFor = (asked: SettingsShape) =>
     dataDir: DATA_DIR,
     paymentTimeout: asked.paymentTimeout,
     checkInterval: asked.checkInterval,
-    ...optional("rpcUrl", Option.map(Option.fromNullishOr(asked.rpcUrls[0]), Redacted.value)),
-    ...optional("serverUrl", asked.serverUrl),
-    ...optional("encryptionKey", asked.agentEncryptionKey),
-    ...optional(
-      "database",
-      Option.map(asked.databaseUrl, (url) => ({ url, layer: database }))
-    )
+    rpcUrl: asked.rpcUrls[0] && Redacted.value(asked.rpcUrls[0]),
+    serverUrl: asked.serverUrl,
+    encryptionKey: asked.agentEncryptionKey,
+    database: asked.databaseUrl && { url: asked.databaseUrl, layer: database }
   })
-
-const optional = <K extends string, A>(key: K, value: Option.Option<A>): { readonly [P in K]?: A } =>
-  (Option.isSome(value) ? { [key]: value.value } : {}) as { readonly [P in K]?: A }
 
 /** What the executor runs on: the real outside, at the sandbox's addresses, and the sandbox's database. */
 export const executorOn = (sandbox: Sandbox, asked: SettingsShape) =>
@@ -61,21 +55,21 @@ export const executorOn = (sandbox: Sandbox, asked: SettingsShape) =>
 const withSandbox = (asked: SettingsShape, sandbox: Sandbox): SettingsShape => ({
   ...asked,
   rpcUrls: asked.rpcUrls.length > 0 ? asked.rpcUrls : [Redacted.make(sandbox.faultyRpcUrl)],
-  serverUrl: Option.some(sandbox.serverUrl),
-  aiAgentPrivateKey: Option.orElse(asked.aiAgentPrivateKey, () => Option.some(Redacted.make(roleKeys.aiAgent))),
-  agentEncryptionKey: Option.some(sandbox.encryptionKey)
+  serverUrl: sandbox.serverUrl,
+  aiAgentPrivateKey: asked.aiAgentPrivateKey ?? Redacted.make(roleKeys.aiAgent),
+  agentEncryptionKey: sandbox.encryptionKey
 })
 
 /** Nothing is the operator's own: then the orders may be the sandbox's too. */
 const isAllOurs = (asked: SettingsShape): boolean =>
-  Option.isNone(asked.databaseUrl) && asked.rpcUrls.length === 0 && Option.isNone(asked.serverUrl)
+  asked.databaseUrl === undefined && asked.rpcUrls.length === 0 && asked.serverUrl === undefined
 
 const introduction = (asked: SettingsShape, sandbox: Sandbox): ReadonlyArray<string> => [
   "🏖️ Local network",
   `   Chain: ${sandbox.rpcUrl}`,
   `   Mint server: ${sandbox.serverUrl}`,
   `   Mint token: ${sandbox.token}, ${format(sandbox.pricePerMint)} USDC a mint`,
-  `   Database: ${Option.isSome(asked.databaseUrl) ? "DATABASE_URL" : `embedded, in ${DATA_DIR}/`}`,
+  `   Database: ${asked.databaseUrl !== undefined ? "DATABASE_URL" : `embedded, in ${DATA_DIR}/`}`,
   ...sandbox.moved.map(
     ({ what, preferred, port }) => `   Port ${preferred} is taken: the ${NAMES[what]} is on ${port}`
   ),

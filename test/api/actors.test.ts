@@ -1,5 +1,5 @@
 import { assert, layer } from "@effect/vitest"
-import { Effect, Option, Redacted } from "effect"
+import { Effect, Redacted } from "effect"
 import { SqlClient } from "effect/sql"
 import { actorWords } from "../../src/operator/Actor.ts"
 import { LogLines } from "../support/executor.ts"
@@ -18,7 +18,7 @@ const madeBy = Effect.flatMap(
 layer(Postgres.session())("a decision", (it) => {
   it.effect("is written down, logged and told with the token, the address and the name that it came with", () =>
     Effect.gen(function* () {
-      const { ask } = yield* serving({ ...withToken, v1Token: Option.some(Redacted.make(V1_TOKEN)) })
+      const { ask } = yield* serving({ ...withToken, v1Token: Redacted.make(V1_TOKEN) })
       const ann = yield* person("ann")
       const [one, two, three] = [yield* order(ann, 5), yield* order(ann, 5), yield* order(ann, 5)]
       const why = { why: "the user asked" }

@@ -1,5 +1,5 @@
 import { assert, layer } from "@effect/vitest"
-import { Effect, Option, Redacted } from "effect"
+import { Effect, Redacted } from "effect"
 import { TestClock } from "effect/testing"
 import { request } from "node:http"
 import { doorOf } from "../../src/api/authorization.ts"
@@ -13,7 +13,7 @@ import { serving, TOKEN, withToken } from "./served.ts"
 
 const V1_TOKEN = "another-token-of-more-than-16-chars"
 
-const withV1Token = { v1Token: Option.some(Redacted.make(V1_TOKEN)) }
+const withV1Token = { v1Token: Redacted.make(V1_TOKEN) }
 
 /** How many tokens were refused since the process began. */
 const refusedTokens = (metrics: string): number => Number(/^ai_mint_refused_tokens_total (\d+)$/m.exec(metrics)?.[1])
@@ -89,7 +89,7 @@ layer(Postgres.session())("who may come in", (it) => {
         { opsHost: "127.0.0.1" },
         { opsHost: "localhost" },
         { opsHost: "::1" }
-      ].map((changes) => doorOf({ ...defaults, ...changes, opsToken: Option.none() })._tag)
+      ].map((changes) => doorOf({ ...defaults, ...changes, opsToken: undefined })._tag)
       assert.deepStrictEqual(doors, [...Array(5).fill("Closed"), "Open", "Open", "Open"])
     }).pipe(atWork())
   )

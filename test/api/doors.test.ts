@@ -1,10 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Option, Redacted } from "effect"
+import { Redacted } from "effect"
 import { doorWords } from "../../src/api/serve.ts"
 import { baseSepolia } from "../../src/config/Network.ts"
 import { defaults } from "../support/settings.ts"
 
-const token = Option.some(Redacted.make("ab".repeat(16)))
+const token = Redacted.make("ab".repeat(16))
 
 describe("what the start says of page and API", () => {
   it("is to whom they open", () => {

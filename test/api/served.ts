@@ -1,6 +1,6 @@
 import * as NodeCrypto from "@effect/platform-node/NodeCrypto"
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import { Effect, Layer, Option, Redacted } from "effect"
+import { Effect, Layer, Redacted } from "effect"
 import { HttpServer } from "effect/http"
 import * as ApiServer from "../../src/api/server.ts"
 import type { SettingsShape } from "../../src/config/Settings.ts"
@@ -9,7 +9,7 @@ import { settings } from "../support/settings.ts"
 
 export const TOKEN = "a-token-of-more-than-16-chars"
 
-export const withToken: Partial<SettingsShape> = { opsToken: Option.some(Redacted.make(TOKEN)) }
+export const withToken: Partial<SettingsShape> = { opsToken: Redacted.make(TOKEN) }
 
 export interface Answer {
   readonly status: number

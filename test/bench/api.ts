@@ -1,7 +1,7 @@
 import * as NodeCrypto from "@effect/platform-node/NodeCrypto"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import { Array as Arr, Clock, Console, Duration, Effect, Layer, Option, Redacted } from "effect"
+import { Array as Arr, Clock, Console, Duration, Effect, Layer, Redacted } from "effect"
 import { HttpServer } from "effect/http"
 import { SqlClient } from "effect/sql"
 import { fork } from "node:child_process"
@@ -44,7 +44,7 @@ const TOKEN = "a-token-of-more-than-16-chars"
 const settings = {
   ...defaults,
   opsPort: 0,
-  opsToken: Option.some(Redacted.make(TOKEN)),
+  opsToken: Redacted.make(TOKEN),
   // The pending orders have to wait for as long as this takes.
   paymentTimeout: Duration.hours(10),
   logLevel: "None" as const

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Option, Redacted } from "effect"
+import { Effect, Layer, Redacted } from "effect"
 import { recoverTypedDataAddress } from "viem"
 import { privateKeyToAccount } from "viem/accounts"
 import { KeyCustody } from "../../src/chain/KeyCustody.ts"
@@ -38,11 +38,7 @@ const authorization: Authorization = {
 }
 
 const custody = (key = ENCRYPTION_KEY, network: NetworkShape = base) =>
-  layer.pipe(
-    Layer.provide(
-      settings({ network, agentEncryptionKey: key === "" ? Option.none() : Option.some(Redacted.make(key)) })
-    )
-  )
+  layer.pipe(Layer.provide(settings({ network, agentEncryptionKey: key === "" ? undefined : Redacted.make(key) })))
 
 const recover = (signature: `0x${string}`, network: NetworkShape) =>
   Effect.promise(() =>

@@ -1,4 +1,4 @@
-import { Context, Effect, Layer, Option, Redacted } from "effect"
+import { Context, Effect, Layer, Redacted } from "effect"
 import { FetchHttpClient } from "effect/http"
 import { type Account, encodeFunctionData, type Hex, parseAbi } from "viem"
 import { type PrivateKeyAccount, privateKeyToAccount } from "viem/accounts"
@@ -50,18 +50,14 @@ const countingFetch: typeof fetch = (input, init) => {
   return fetch(input, init)
 }
 
-export const clientOf = (
-  network: NetworkShape,
-  rpcUrls: ReadonlyArray<string>,
-  gasKey: Option.Option<Hex> = Option.none()
-) =>
+export const clientOf = (network: NetworkShape, rpcUrls: ReadonlyArray<string>, gasKey?: Hex) =>
   // Fresh: a layer is built once for a program, and here one program has clients of several chains.
   Layer.fresh(ChainClientViem.layer).pipe(
     Layer.provide(
       settings({
         network,
         rpcUrls: rpcUrls.map((url) => Redacted.make(url)),
-        aiAgentPrivateKey: Option.map(gasKey, (key) => Redacted.make(key))
+        aiAgentPrivateKey: gasKey && Redacted.make(gasKey)
       })
     ),
     Layer.provide(Layer.succeed(FetchHttpClient.Fetch, countingFetch))

@@ -1,5 +1,5 @@
 import { assert, describe, layer } from "@effect/vitest"
-import { Effect, Option } from "effect"
+import { Effect } from "effect"
 import { ChainClient } from "../../src/chain/ChainClient.ts"
 import { KeyCustody } from "../../src/chain/KeyCustody.ts"
 import { local } from "../../src/config/Network.ts"
@@ -60,9 +60,7 @@ layer(services, { timeout: "30 seconds", excludeTestServices: true })("on a real
 
   describe("the gas account", () => {
     const withGas = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-      Effect.flatMap(Chain, ({ rpcUrl }) =>
-        Effect.provide(effect, clientOf(local, [rpcUrl], Option.some(roleKeys.mintServer)))
-      )
+      Effect.flatMap(Chain, ({ rpcUrl }) => Effect.provide(effect, clientOf(local, [rpcUrl], roleKeys.mintServer)))
 
     it.effect("takes a signed transfer to the chain, and pays for it", () =>
       Effect.gen(function* () {

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Duration, Effect, Layer, Option, Redacted } from "effect"
+import { Clock, Duration, Effect, Layer, Redacted } from "effect"
 import { SqlClient } from "effect/sql"
 import { TestClock } from "effect/testing"
 import { address } from "../../src/domain/Address.ts"
@@ -19,7 +19,7 @@ const GENESIS = `0x${"9e".repeat(32)}` as const
 
 const at = (url: string, changes: Partial<SettingsShape> = {}): SettingsShape => ({
   ...sound,
-  databaseUrl: Option.some(Redacted.make(url)),
+  databaseUrl: Redacted.make(url),
   ...changes
 })
 
@@ -317,7 +317,7 @@ describe("the doctor and keys", () => {
       assert.strictEqual(about(right.keys, "wallet keys"), "ok those of all 2 wallets with open orders can be opened")
       const other = "77".repeat(32)
       const broken = Effect.flatMap(person("cyd", { key: "no key at all" }), (cyd) => order(cyd, 1))
-      const changes = { agentEncryptionKey: Option.some(Redacted.make(other)) }
+      const changes = { agentEncryptionKey: Redacted.make(other) }
       const wrong = yield* after(Effect.andThen(ordered, broken), { changes })
       assert.match(
         about(wrong.keys, "wallet keys"),

@@ -1,4 +1,4 @@
-import { Duration, Effect, Option, Redacted } from "effect"
+import { Duration, Effect, Redacted } from "effect"
 import { base } from "../../src/config/Network.ts"
 import type { SettingsShape } from "../../src/config/Settings.ts"
 import type { Finding, FindingLevel } from "../../src/checks/Finding.ts"
@@ -8,12 +8,12 @@ import { defaults } from "../support/settings.ts"
 export const sound: SettingsShape = {
   ...defaults,
   network: base,
-  databaseUrl: Option.some(Redacted.make("postgres://executor:hunter22-secret@127.0.0.1:1/mint")),
+  databaseUrl: Redacted.make("postgres://executor:hunter22-secret@127.0.0.1:1/mint"),
   rpcUrls: ["https://one.example/v2/first-api-key-1", "https://two.example/v2/second-api-key-2"].map((url) =>
     Redacted.make(url)
   ),
-  serverUrl: Option.some("http://127.0.0.1:1"),
-  aiAgentPrivateKey: Option.some(Redacted.make(`0x${"a1".repeat(32)}` as const)),
+  serverUrl: "http://127.0.0.1:1",
+  aiAgentPrivateKey: Redacted.make(`0x${"a1".repeat(32)}` as const),
   // Long, as the clock is a test's in most of these.
   rpcTimeout: Duration.minutes(1)
 }

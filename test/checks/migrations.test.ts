@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Option, Redacted } from "effect"
+import { Effect, Layer, Redacted } from "effect"
 import { SqlClient } from "effect/sql"
 import { migrateDatabase, migrateHere, migrationWords } from "../../src/checks/migrations.ts"
 import { createV11Tables, describeV11 } from "../support/LedgerV11.ts"
@@ -19,7 +19,7 @@ describe("ai-mint migrate", () => {
     Effect.gen(function* () {
       const url = yield* Postgres.freshDatabase()
       const run = (dryRun: boolean) =>
-        migrateDatabase({ dryRun }).pipe(Effect.provide(settings({ databaseUrl: Option.some(Redacted.make(url)) })))
+        migrateDatabase({ dryRun }).pipe(Effect.provide(settings({ databaseUrl: Redacted.make(url) })))
       const tables = Effect.provide(tableCount, clientAt(url, 1), { local: true })
 
       const preview = yield* run(true)
@@ -97,7 +97,7 @@ describe("ai-mint migrate", () => {
 
   it.live("says what is wrong where the database does not answer, without its password", () =>
     Effect.gen(function* () {
-      const databaseUrl = Option.some(Redacted.make("postgres://executor:hunter22-secret@127.0.0.1:1/mint"))
+      const databaseUrl = Redacted.make("postgres://executor:hunter22-secret@127.0.0.1:1/mint")
       const error = yield* Effect.flip(
         migrateDatabase({ dryRun: true }).pipe(Effect.provide(settings({ databaseUrl })))
       )

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Option, Redacted } from "effect"
+import { Effect, Redacted } from "effect"
 import { examineExecutor, examineMintServer } from "../../src/checks/servers.ts"
 import { nodeHttpClient } from "../../src/mint/http.ts"
 import { version } from "../../src/ops/process.ts"
@@ -107,15 +107,15 @@ describe("what the doctor says about the executor", () => {
         (status: number): Script =>
         (response, request) =>
           (request.url === "/api/pauses" ? answers(status) : tells)(response, request)
-      const opsToken = Option.some(Redacted.make("ab".repeat(16)))
-      const look = Effect.fnUntraced(function* (status: number, token: typeof opsToken | Option.None<never>) {
+      const opsToken = Redacted.make("ab".repeat(16))
+      const look = Effect.fnUntraced(function* (status: number, token: typeof opsToken | undefined) {
         const { url } = yield* scriptedServer(guarded(status))
         const place = { ...sound, opsToken: token, opsPort: Number(new URL(url).port) }
         return about(yield* Effect.provide(examineExecutor(place), nodeHttpClient), "token")
       })
       assert.include(yield* look(200, opsToken), "ok OPS_TOKEN is taken")
       assert.match(yield* look(401, opsToken), /^warn the executor does not take .* → .*env -u OPS_TOKEN pm2 start/)
-      assert.include(yield* look(401, Option.none()), "warn the executor asks for one, and OPS_TOKEN is not set here")
+      assert.include(yield* look(401, undefined), "warn the executor asks for one, and OPS_TOKEN is not set here")
       assert.include(yield* look(403, opsToken), "warn the executor has none: page, API and commands are off")
       assert.strictEqual(yield* look(500, opsToken), "")
     })

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { ConfigProvider, Duration, Effect, Option, Redacted } from "effect"
+import { ConfigProvider, Duration, Effect, Redacted } from "effect"
 import { local } from "../../src/config/Network.ts"
 import type { SettingsShape } from "../../src/config/Settings.ts"
 import { examine } from "../../src/checks/doctor.ts"
@@ -26,10 +26,7 @@ describe("what the doctor says about settings", () => {
 
   it("fails where the API is reachable from outside and nothing protects it", () => {
     assert.deepStrictEqual(troublesWith({ opsHost: "0.0.0.0" }), [["OPS_TOKEN", "fail"]])
-    assert.deepStrictEqual(
-      troublesWith({ opsHost: "0.0.0.0", opsToken: Option.some(Redacted.make("0123456789abcdef")) }),
-      []
-    )
+    assert.deepStrictEqual(troublesWith({ opsHost: "0.0.0.0", opsToken: Redacted.make("0123456789abcdef") }), [])
     for (const opsHost of ["localhost", "127.0.0.1", "127.1.2.3", "::1"])
       assert.deepStrictEqual(troublesWith({ opsHost }), [])
   })
@@ -49,13 +46,13 @@ describe("what the doctor says about settings", () => {
   })
 
   it("warns of refunds that are off, and of a certificate that nobody verifies in production", () => {
-    assert.deepStrictEqual(troublesWith({ aiAgentPrivateKey: Option.none() }), [["refunds", "warn"]])
+    assert.deepStrictEqual(troublesWith({ aiAgentPrivateKey: undefined }), [["refunds", "warn"]])
     assert.deepStrictEqual(troublesWith({ databaseSslVerify: false }), [])
     assert.deepStrictEqual(troublesWith({ production: true, databaseSslVerify: false }), [["certificate", "warn"]])
   })
 
   it("asks for nothing on the local network that the sandbox brings", () => {
-    assert.deepStrictEqual(troublesWith({ network: local, rpcUrls: [], aiAgentPrivateKey: Option.none() }), [])
+    assert.deepStrictEqual(troublesWith({ network: local, rpcUrls: [], aiAgentPrivateKey: undefined }), [])
   })
 })
 

@@ -1,5 +1,5 @@
 import { assert, layer } from "@effect/vitest"
-import { Effect, Layer, Option, Redacted } from "effect"
+import { Effect, Layer, Redacted } from "effect"
 import { encodeFunctionData, parseAbi } from "viem"
 import { local } from "../../src/config/Network.ts"
 import { examineChain } from "../../src/checks/chain.ts"
@@ -16,7 +16,7 @@ const look = Effect.gen(function* () {
     ...sound,
     network: local,
     rpcUrls: [Redacted.make(rpcUrl)],
-    aiAgentPrivateKey: Option.some(Redacted.make(roleKeys.aiAgent))
+    aiAgentPrivateKey: Redacted.make(roleKeys.aiAgent)
   })
 })
 

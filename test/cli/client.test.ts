@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Option, Redacted } from "effect"
+import { Effect, Fiber, Redacted } from "effect"
 import { TestClock } from "effect/testing"
 import { createServer, type IncomingMessage } from "node:http"
 import { hostname, userInfo } from "node:os"
@@ -37,7 +37,7 @@ const serverSaying = Effect.fnUntraced(function* (reply: Reply | "silence" | "ha
   )
   const address = server.address()
   const opsPort = typeof address === "object" && address !== null ? address.port : 0
-  return { seen, place: { opsHost: "127.0.0.1", opsPort, opsToken: Option.none() } satisfies Place as Place }
+  return { seen, place: { opsHost: "127.0.0.1", opsPort, opsToken: undefined } satisfies Place as Place }
 })
 
 const cancel = ({ tasks }: Executor) => tasks.cancel({ params: { task: "abc" }, payload: { why: "so" } })
@@ -49,7 +49,7 @@ const problem = (status: number, title: string, more: object = {}): Reply => ({
 
 const failure = Effect.fnUntraced(function* (reply: Reply | "hangs up", token?: string) {
   const { place } = yield* serverSaying(reply)
-  const opsToken = token === undefined ? Option.none() : Option.some(Redacted.make(token))
+  const opsToken = token === undefined ? undefined : Redacted.make(token)
   const failed = yield* Effect.flip(makeAsk({ ...place, opsToken })(cancel, DECIDE))
   const reason = failed._tag === "Refused" ? failed._tag : failed.reason
   return { reason, message: failed.message.replace(String(place.opsPort), "PORT") }
@@ -63,7 +63,7 @@ describe("where the executor is", () => {
     ["fd00::7", "http://[fd00::7]:4022"],
     ["ops.example.org", "http://ops.example.org:4022"]
   ])("%s is asked at %s", (opsHost, url) => {
-    assert.strictEqual(urlOf({ opsHost, opsPort: 4022, opsToken: Option.none() }), url)
+    assert.strictEqual(urlOf({ opsHost, opsPort: 4022, opsToken: undefined }), url)
   })
 })
 
@@ -161,7 +161,7 @@ describe("the executor's answer", () => {
     Effect.gen(function* () {
       const body = { command: "cancel", taskId: "abc", message: "Cancelled: so", credit: "2500000" }
       const { place, seen } = yield* serverSaying({ status: 200, body, type: "application/json" })
-      const opsToken = Option.some(Redacted.make("a-secret"))
+      const opsToken = Redacted.make("a-secret")
       const report = yield* makeAsk({ ...place, opsToken })(cancel, DECIDE)
       assert.deepStrictEqual(report, { ...body, command: "cancel", credit: usdc(2_500_000n) })
       const [request] = seen
@@ -174,7 +174,7 @@ describe("the executor's answer", () => {
 describe("no answer", () => {
   it.live("from anybody says what to do, and that some commands need no executor", () =>
     Effect.gen(function* () {
-      const place = { opsHost: "127.0.0.1", opsPort: yield* closedPort, opsToken: Option.none() }
+      const place = { opsHost: "127.0.0.1", opsPort: yield* closedPort, opsToken: undefined }
       const failed = yield* Effect.flip(makeAsk(place)(cancel, DECIDE))
       assert.strictEqual(
         failed.message,

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { ConfigProvider, Effect, Layer, Option, Redacted } from "effect"
+import { ConfigProvider, Effect, Layer, Redacted } from "effect"
 import { TestConsole } from "effect/testing"
 import { overridden } from "../../src/config/dotEnv.ts"
 import { layer } from "../../src/config/load.ts"
@@ -22,7 +22,7 @@ describe("a .env file in the working directory", () => {
       const settings = yield* start({ MAX_BATCH_SIZE: "7" }, { ".env": ["# Base", ...lines, ""].join("\n") })
       assert.strictEqual(settings.network.name, "base")
       assert.strictEqual(settings.maxBatchSize, 7)
-      assert.strictEqual(Redacted.value(Option.getOrThrow(settings.databaseUrl)), onBase.DATABASE_URL)
+      assert.strictEqual(Redacted.value(settings.databaseUrl ?? assert.fail()), onBase.DATABASE_URL)
     })
   )
 

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Option, Redacted, Runtime, Schema } from "effect"
+import { Duration, Effect, Redacted, Runtime, Schema } from "effect"
 import { address } from "../../src/domain/Address.ts"
 import { words } from "../../src/domain/time.ts"
 import { type Env, fullOnBase, loadFrom, onBase, problemsOf, secrets } from "./fixtures.ts"
@@ -15,9 +15,9 @@ describe("settings that an operator leaves alone", () => {
       const settings = yield* loadFrom({})
       assert.strictEqual(settings.network.name, "local")
       assert.isFalse(settings.production)
-      assert.isTrue(Option.isNone(settings.databaseUrl))
-      assert.isTrue(Option.isNone(settings.serverUrl))
-      assert.isTrue(Option.isNone(settings.agentEncryptionKey))
+      assert.isUndefined(settings.databaseUrl)
+      assert.isUndefined(settings.serverUrl)
+      assert.isUndefined(settings.agentEncryptionKey)
       assert.deepStrictEqual(settings.rpcUrls, [])
     })
   )
@@ -26,7 +26,7 @@ describe("settings that an operator leaves alone", () => {
     Effect.gen(function* () {
       const settings = yield* loadFrom(onBase)
       assert.deepStrictEqual(settings.rpcUrls.map(Redacted.value), ["https://mainnet.base.org"])
-      assert.deepStrictEqual(settings.serverUrl, Option.some("http://localhost:4021"))
+      assert.deepStrictEqual(settings.serverUrl, "http://localhost:4021")
     })
   )
 
@@ -156,9 +156,9 @@ describe("the other values", () => {
         DATABASE_SSL_VERIFY: "No",
         LOG_LEVEL: "silent"
       })
-      assert.deepStrictEqual(settings.serverUrl, Option.some("https://mint.example.com/base"))
-      assert.strictEqual(Redacted.value(Option.getOrThrow(settings.aiAgentPrivateKey)), `0x${secrets.privateKey}`)
-      assert.strictEqual(Redacted.value(Option.getOrThrow(settings.agentEncryptionKey)), secrets.encryptionKey)
+      assert.deepStrictEqual(settings.serverUrl, "https://mint.example.com/base")
+      assert.strictEqual(Redacted.value(settings.aiAgentPrivateKey ?? assert.fail()), `0x${secrets.privateKey}`)
+      assert.strictEqual(Redacted.value(settings.agentEncryptionKey ?? assert.fail()), secrets.encryptionKey)
       assert.deepStrictEqual(settings.mintPayTo, [address("0x00000000000000000000000000000000000000aa")])
       assert.deepStrictEqual(settings.mintPortions, new Map([[AA, 10n ** 18n]]))
       assert.deepStrictEqual(
@@ -168,7 +168,7 @@ describe("the other values", () => {
           [BB, [AA]]
         ])
       )
-      assert.deepStrictEqual(settings.databaseTimezone, Option.some("Asia/Kolkata"))
+      assert.deepStrictEqual(settings.databaseTimezone, "Asia/Kolkata")
       assert.isFalse(settings.databaseSslVerify)
       assert.strictEqual(settings.logLevel, "None")
     })
@@ -179,7 +179,7 @@ describe("the other values", () => {
     (url) =>
       Effect.gen(function* () {
         const { databaseUrl } = yield* loadFrom({ DATABASE_URL: url })
-        assert.strictEqual(Redacted.value(Option.getOrThrow(databaseUrl)), url)
+        assert.strictEqual(Redacted.value(databaseUrl ?? assert.fail()), url)
       })
   )
 
@@ -352,8 +352,8 @@ describe("a secret in a file", () => {
           }
         }
       )
-      assert.strictEqual(Redacted.value(Option.getOrThrow(settings.databaseUrl)), DATABASE_URL)
-      assert.strictEqual(Redacted.value(Option.getOrThrow(settings.agentEncryptionKey)), AGENT_ENCRYPTION_KEY)
+      assert.strictEqual(Redacted.value(settings.databaseUrl ?? assert.fail()), DATABASE_URL)
+      assert.strictEqual(Redacted.value(settings.agentEncryptionKey ?? assert.fail()), AGENT_ENCRYPTION_KEY)
       assert.strictEqual(settings.rpcUrls.length, 2)
     })
   )

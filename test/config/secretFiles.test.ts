@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Option } from "effect"
+import { Effect } from "effect"
 import { loadFrom, onBase, problemsOf } from "./fixtures.ts"
 
 describe("a secret in a file", () => {
@@ -19,7 +19,7 @@ describe("a secret in a file", () => {
           ? undefined
           : ["AGENT_ENCRYPTION_KEY_FILE: everybody on this machine may write the file that it names: chmod o-w"]
         const files = { [file]: AGENT_ENCRYPTION_KEY }
-        if (said === undefined) assert.isTrue(Option.isSome((yield* loadFrom(env, { files })).agentEncryptionKey))
+        if (said === undefined) assert.isDefined((yield* loadFrom(env, { files })).agentEncryptionKey)
         else assert.deepStrictEqual(yield* problemsOf(env, files), said)
       }
     })

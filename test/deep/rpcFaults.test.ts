@@ -1,5 +1,5 @@
 import { assert, describe, layer } from "@effect/vitest"
-import { Clock, Context, Duration, Effect, Layer, Logger, Option, Redacted } from "effect"
+import { Clock, Context, Duration, Effect, Layer, Logger, Redacted } from "effect"
 import { SqlClient } from "effect/sql"
 import { vi } from "vitest"
 import { core, monitor, outside } from "../../src/App.ts"
@@ -50,7 +50,7 @@ const servicesBehind = Effect.fnUntraced(function* ({ faults, hasOther = false, 
   const { chain, serverUrl } = yield* World
   const { url } = yield* RpcProxy.serve({ target: chain.rpcUrl, faults })
   const rpcUrls = [url, ...(hasOther ? [chain.rpcUrl] : [])].map((one) => Redacted.make(one))
-  const all = { ...defaults, ...pace, rpcUrls, serverUrl: Option.some(serverUrl), ...settings }
+  const all = { ...defaults, ...pace, rpcUrls, serverUrl, ...settings }
   const database = clientAt(yield* Postgres.freshDatabase(), 4)
   const wiring = core.pipe(Layer.provideMerge(outside), Layer.provideMerge(database))
   return yield* Layer.build(Layer.fresh(wiring.pipe(Layer.provideMerge(Layer.succeed(Settings, all)))))

@@ -1,5 +1,5 @@
 import { assert, describe, it, layer } from "@effect/vitest"
-import { Deferred, Duration, Effect, Layer, Option, Redacted } from "effect"
+import { Deferred, Duration, Effect, Layer, Redacted } from "effect"
 import { SqlClient } from "effect/sql"
 import { TestClock } from "effect/testing"
 import * as Database from "../../src/ledger/Database.ts"
@@ -121,7 +121,7 @@ describe("what the ledger says when it cannot", () => {
   it.live("the server's own limit, which outlives this process, is a Timeout as well", () =>
     onDatabase((url) =>
       Effect.gen(function* () {
-        const databaseUrl = Option.some(Redacted.make(url))
+        const databaseUrl = Redacted.make(url)
         const limited = Database.layer.pipe(Layer.provide(settings({ ...SHORT, databaseUrl })))
         const { fundBy } = yield* givenFundable
         const failing = Effect.flip(Effect.flatMap(TaskRepo, fundBy)).pipe(
@@ -141,7 +141,7 @@ describe("what the ledger says when it cannot", () => {
   it.live("a lock that another program keeps is Contended long before the statement's own time is up", () =>
     onDatabase((url) =>
       Effect.gen(function* () {
-        const databaseUrl = Option.some(Redacted.make(url))
+        const databaseUrl = Redacted.make(url)
         const limited = Database.layer.pipe(Layer.provide(settings({ ...SHORT, databaseUrl })))
         const { fundBy } = yield* givenFundable
         const failing = Effect.flip(Effect.flatMap(TaskRepo, fundBy)).pipe(
@@ -155,7 +155,7 @@ describe("what the ledger says when it cannot", () => {
   it.live("a process that freezes in the middle of a transaction lets go of its rows, and the others go on", () =>
     onDatabase((url) =>
       Effect.gen(function* () {
-        const databaseUrl = Option.some(Redacted.make(url))
+        const databaseUrl = Redacted.make(url)
         const impatient = yield* Layer.build(Database.layer.pipe(Layer.provide(settings({ ...SHORT, databaseUrl }))))
         const repo = yield* ledgerAt(url)
         const { id, fundBy } = yield* givenFundable
@@ -256,7 +256,7 @@ describe("what the ledger says when it cannot", () => {
         const name = sql(new URL(url).pathname.slice(1))
         const { id, fundBy } = yield* givenFundable
         yield* sql`ALTER DATABASE ${name} SET default_transaction_read_only = on`
-        const databaseUrl = Option.some(Redacted.make(url))
+        const databaseUrl = Redacted.make(url)
         const executor = LedgerSql.layer.pipe(Layer.provide(Database.layer), Layer.provide(settings({ databaseUrl })))
         yield* Effect.gen(function* () {
           const repo = yield* TaskRepo

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Effect, Exit, Fiber, Layer, Option } from "effect"
+import { Cause, Effect, Exit, Fiber, Layer } from "effect"
 import { HttpClient } from "effect/http"
 import { TestClock } from "effect/testing"
 import { local } from "../../src/config/Network.ts"
@@ -218,7 +218,7 @@ describe("a fault inside the minter of a v1.1 server", () => {
   it.effect("is an unclear payment, and no word about another", () =>
     Effect.gen(function* () {
       const dies = HttpClient.make(() => Effect.die(new Error(`cannot send ${payment.signature}`)))
-      const given = [Layer.succeed(HttpClient.HttpClient, dies), settings(Option.some("http://mint.test"))] as const
+      const given = [Layer.succeed(HttpClient.HttpClient, dies), settings("http://mint.test")] as const
       const [answer, words] = yield* Minter.use((minter) =>
         Effect.all([minter.pay(order, quote, offer, payment), minter.follow("17")])
       ).pipe(Effect.provide(layerNoDeps.pipe(Layer.provide([...given]))))
@@ -229,7 +229,7 @@ describe("a fault inside the minter of a v1.1 server", () => {
 
   it.effect("such as a missing SERVER_URL stops the start", () =>
     Effect.gen(function* () {
-      const exit = yield* Effect.exit(Layer.build(layer.pipe(Layer.provide(settings(Option.none())))))
+      const exit = yield* Effect.exit(Layer.build(layer.pipe(Layer.provide(settings(undefined)))))
       assert.isTrue(Exit.isFailure(exit) && Cause.pretty(exit.cause).includes("SERVER_URL is not set"))
     })
   )

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Effect, Exit, Fiber, Layer, Option } from "effect"
+import { Cause, Effect, Exit, Fiber, Layer } from "effect"
 import { HttpClient } from "effect/http"
 import { TestClock } from "effect/testing"
 import { Minter, type PaymentAnswer } from "../../src/mint/Minter.ts"
@@ -212,7 +212,7 @@ describe("a fault inside", () => {
       HttpClient.make(() => fault)
     )
     return yield* Minter.use((minter) => minter.pay(order, quote, offer, payment)).pipe(
-      Effect.provide(layerNoDeps.pipe(Layer.provide([client, settings(Option.some("http://mint.test"))])))
+      Effect.provide(layerNoDeps.pipe(Layer.provide([client, settings("http://mint.test")])))
     )
   })
 
@@ -249,7 +249,7 @@ describe("a fault inside", () => {
 
   it.effect("such as a missing SERVER_URL stops the start", () =>
     Effect.gen(function* () {
-      const exit = yield* Effect.exit(Layer.build(layer.pipe(Layer.provide(settings(Option.none())))))
+      const exit = yield* Effect.exit(Layer.build(layer.pipe(Layer.provide(settings(undefined)))))
       assert.isTrue(Exit.isFailure(exit) && Cause.pretty(exit.cause).includes("SERVER_URL is not set"))
     })
   )

@@ -1,4 +1,4 @@
-import { Duration, Effect, Context, Layer, Option } from "effect"
+import { Duration, Effect, Context, Layer } from "effect"
 import { local } from "../../src/config/Network.ts"
 import { Settings, type SettingsShape } from "../../src/config/Settings.ts"
 import { address } from "../../src/domain/Address.ts"
@@ -77,7 +77,7 @@ export const reply = (status: number, headers: Reply["headers"] = {}, body: unkn
 })
 
 export const settings = (
-  serverUrl: Option.Option<string>,
+  serverUrl: string | undefined,
   mintProtocol: SettingsShape["mintProtocol"] = "x402"
 ): Layer.Layer<Settings> =>
   Layer.succeed(Settings, {
@@ -90,4 +90,4 @@ export const settings = (
 
 /** The production layer, `node:http` and all, against the server at `url`. */
 export const minterAt = (url: string, layer = MinterX402.layer) =>
-  Layer.build(layer.pipe(Layer.provide(settings(Option.some(url))))).pipe(Effect.map(Context.get(Minter)))
+  Layer.build(layer.pipe(Layer.provide(settings(url)))).pipe(Effect.map(Context.get(Minter)))

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Option } from "effect"
+import { Effect, Layer } from "effect"
 import { layer } from "../../src/mint/layer.ts"
 import { Minter } from "../../src/mint/Minter.ts"
 import { order, settings } from "./fixtures.ts"
@@ -13,7 +13,7 @@ describe("the minter that the settings choose", () => {
     it.effect(`speaks ${protocol} with MINT_PROTOCOL=${protocol}`, () =>
       Effect.gen(function* () {
         const server = yield* scriptedServer(answers(404))
-        const minter = layer.pipe(Layer.provide(settings(Option.some(server.url), protocol)))
+        const minter = layer.pipe(Layer.provide(settings(server.url, protocol)))
         const takesAgain = yield* Effect.gen(function* () {
           const { quote, takesAgain } = yield* Minter
           yield* Effect.ignore(quote(order))

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Layer, Option } from "effect"
+import { Effect, Fiber, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import type { MintProtocol } from "../../src/config/Settings.ts"
 import { layer } from "../../src/mint/layer.ts"
@@ -9,9 +9,7 @@ import { settings } from "./fixtures.ts"
 import { answers, closesAtOnce, neverAnswers, scriptedServer, speaksAnotherTongue } from "./scriptedServer.ts"
 
 const reach = (url: string, protocol: MintProtocol = "x402") =>
-  Minter.use((minter) => minter.ping).pipe(
-    Effect.provide(layer.pipe(Layer.provide(settings(Option.some(url), protocol))))
-  )
+  Minter.use((minter) => minter.ping).pipe(Effect.provide(layer.pipe(Layer.provide(settings(url, protocol)))))
 
 describe("whether the mint server can be reached", () => {
   for (const protocol of ["x402", "v1"] as const)

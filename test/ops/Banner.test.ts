@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Option, Redacted } from "effect"
+import { Duration, Effect, Redacted } from "effect"
 import { bannerLines } from "../../src/ops/Banner.ts"
 import { hostOf } from "../../src/ops/redact.ts"
 import { fullOnBase, loadFrom, secrets } from "../config/fixtures.ts"
@@ -30,7 +30,7 @@ describe("the start banner", () => {
   )
 
   it("says what is off without an account, and what the sandbox brings", () => {
-    const bare = { ...settings, rpcUrls: [], serverUrl: Option.none(), paymentTimeout: Duration.minutes(1) }
+    const bare = { ...settings, rpcUrls: [], serverUrl: undefined, paymentTimeout: Duration.minutes(1) }
     const lines = bannerLines(bare, { version: "2.0.0" }).map((line) => line.trim())
     assert.include(lines, "AI Agent Account: none (refunds are off)")
     assert.include(lines, "RPC Endpoints: the sandbox's own")

@@ -1,4 +1,4 @@
-import { Effect, Layer, Option, Redacted } from "effect"
+import { Effect, Layer, Redacted } from "effect"
 import { baseSepolia } from "../../src/config/Network.ts"
 import { type LogFormat, Settings, type SettingsShape } from "../../src/config/Settings.ts"
 import { layerTo } from "../../src/ops/Logger.ts"
@@ -9,8 +9,8 @@ export const settings: SettingsShape = {
   network: baseSepolia,
   production: true,
   rpcUrls: [Redacted.make("https://sepolia.base.org")],
-  serverUrl: Option.some("http://localhost:4021"),
-  agentEncryptionKey: Option.none()
+  serverUrl: "http://localhost:4021",
+  agentEncryptionKey: undefined
 }
 
 export const formats: ReadonlyArray<LogFormat> = ["text", "pretty", "json", "logfmt"]

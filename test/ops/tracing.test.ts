@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Effect, Layer, Option, Redacted, Tracer } from "effect"
+import { Clock, Effect, Layer, Redacted, Tracer } from "effect"
 import { FetchHttpClient } from "effect/http"
 import { makeEndpoint } from "../../src/chain/endpoint.ts"
 import { headNumber } from "../../src/chain/rpcCalls.ts"
@@ -33,7 +33,7 @@ describe("traces", () => {
   it.live("arrive as JSON with the name of the service and of each span", () =>
     Effect.gen(function* () {
       const collector = yield* scriptedServer(answers(200))
-      const settings = { ...(yield* loadFrom(fullOnBase)), tracesUrl: Option.some(collector.url) }
+      const settings = { ...(yield* loadFrom(fullOnBase)), tracesUrl: collector.url }
       yield* Effect.void.pipe(Effect.withSpan("Wallet.takeTurn"), Effect.withSpan("MintLoop.tick"), traced(settings))
       const { method, path, headers, body } = yield* collector.arrival
       assert.deepStrictEqual([method, path, headers["content-type"]], ["POST", "/v1/traces", "application/json"])
@@ -57,10 +57,10 @@ describe("traces", () => {
       const loaded = yield* loadFrom(fullOnBase)
       const settings = {
         ...loaded,
-        serverUrl: Option.some(server.url),
-        tracesUrl: Option.some(collector.url)
+        serverUrl: server.url,
+        tracesUrl: collector.url
       }
-      const cause = new Error(`connect to ${Redacted.value(Option.getOrThrow(loaded.databaseUrl))}`)
+      const cause = new Error(`connect to ${Redacted.value(loaded.databaseUrl ?? assert.fail())}`)
       const spill = new Error(`not with ${Object.values(secrets).join(" ")}`, { cause })
       yield* Effect.gen(function* () {
         yield* Effect.fail(spill).pipe(
@@ -96,7 +96,7 @@ describe("traces", () => {
   ] as const)
     it.effect(`cost the work nothing, and a stop two seconds at most, where ${what}`, () =>
       Effect.gen(function* () {
-        const settings = { ...(yield* loadFrom(fullOnBase)), tracesUrl: Option.some(yield* collector) }
+        const settings = { ...(yield* loadFrom(fullOnBase)), tracesUrl: yield* collector }
         const work = Effect.as(Effect.withSpan(Effect.sleep("1 second"), "Work"), 42)
         const [answer, doneAtMs] = yield* settle(Effect.all([work, Clock.currentTimeMillis]).pipe(traced(settings)))
         assert.deepStrictEqual([answer, doneAtMs], [42, 1_000])

@@ -1,5 +1,5 @@
 import { assert, describe, it, layer } from "@effect/vitest"
-import { Effect, Layer, Option, Redacted } from "effect"
+import { Effect, Layer, Redacted } from "effect"
 import { SqlClient } from "effect/sql"
 import { recoverTypedDataAddress } from "viem"
 import { generatePrivateKey, privateKeyToAddress } from "viem/accounts"
@@ -23,7 +23,7 @@ const NO_ONE = "00000000-0000-0000-0000-000000000000"
 
 const sent: Array<readonly [Address, Usdc]> = []
 
-const settings = { network: local, agentEncryptionKey: Option.some(ENCRYPTION_KEY) } as SettingsShape
+const settings = { network: local, agentEncryptionKey: ENCRYPTION_KEY } as SettingsShape
 
 /** The desk and the executor's key custody, each with the same secret, over one database. */
 const world = Layer.mergeAll(

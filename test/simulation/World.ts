@@ -1,4 +1,4 @@
-import { Duration, Option, Redacted } from "effect"
+import { Duration, Redacted } from "effect"
 import { base } from "../../src/config/Network.ts"
 import { type Address, address, type Bytes32 } from "../../src/domain/Address.ts"
 import type { SettingsShape } from "../../src/config/Settings.ts"
@@ -122,8 +122,8 @@ export class World {
       network: base,
       maxBatchSize,
       confirmations: this.confirmations,
-      agentEncryptionKey: Option.some(Redacted.make(ENCRYPTION_KEY)),
-      databaseUrl: Option.some(Redacted.make(`postgres://mint:${DATABASE_PASSWORD}@localhost/mint`)),
+      agentEncryptionKey: Redacted.make(ENCRYPTION_KEY),
+      databaseUrl: Redacted.make(`postgres://mint:${DATABASE_PASSWORD}@localhost/mint`),
       logLevel: this.#isTold ? "Debug" : "Info",
       logFormat: this.#isTold ? "logfmt" : "text"
     }

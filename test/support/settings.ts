@@ -1,4 +1,4 @@
-import { Duration, Layer, Option, Redacted } from "effect"
+import { Duration, Layer, Redacted } from "effect"
 import { local } from "../../src/config/Network.ts"
 import { Settings, type SettingsShape } from "../../src/config/Settings.ts"
 
@@ -9,12 +9,12 @@ export const ENCRYPTION_KEY = "00112233445566778899aabbccddeeff00112233445566778
 export const defaults: SettingsShape = {
   network: local,
   production: false,
-  databaseUrl: Option.none(),
+  databaseUrl: undefined,
   rpcUrls: [],
-  serverUrl: Option.none(),
+  serverUrl: undefined,
   mintProtocol: "x402",
-  aiAgentPrivateKey: Option.none(),
-  agentEncryptionKey: Option.some(Redacted.make(ENCRYPTION_KEY)),
+  aiAgentPrivateKey: undefined,
+  agentEncryptionKey: Redacted.make(ENCRYPTION_KEY),
   checkInterval: Duration.seconds(10),
   mintInterval: Duration.seconds(5),
   paymentTimeout: Duration.minutes(10),
@@ -25,7 +25,7 @@ export const defaults: SettingsShape = {
   mintPortions: new Map(),
   mintStock: new Map(),
   authorizationWindow: Duration.minutes(5),
-  databaseTimezone: Option.none(),
+  databaseTimezone: undefined,
   databaseSslVerify: true,
   rpcTimeout: Duration.seconds(10),
   mintTimeout: Duration.seconds(60),
@@ -33,9 +33,9 @@ export const defaults: SettingsShape = {
   drainTimeout: Duration.seconds(30),
   opsHost: "127.0.0.1",
   opsPort: 4022,
-  opsToken: Option.none(),
-  v1Token: Option.none(),
-  tracesUrl: Option.none(),
+  opsToken: undefined,
+  v1Token: undefined,
+  tracesUrl: undefined,
   logLevel: "Debug",
   logFormat: "text"
 }

@@ -1,4 +1,4 @@
-import { Context, Duration, Effect, Layer, Option, Redacted } from "effect"
+import { Context, Duration, Effect, Layer, Redacted } from "effect"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as HttpApiClient from "effect/http-api/HttpApiClient"
@@ -91,12 +91,7 @@ const makeExecutor = (place: Place, onAsk: () => void): Effect.Effect<Executor> 
 
 const withToken = ({ opsToken }: Place) =>
   HttpApiMiddleware.layerClient(Authorization, ({ request, next }) =>
-    next(
-      Option.match(opsToken, {
-        onNone: () => request,
-        onSome: (token) => HttpClientRequest.bearerToken(request, Redacted.value(token))
-      })
-    )
+    next(opsToken === undefined ? request : HttpClientRequest.bearerToken(request, Redacted.value(opsToken)))
   )
 
 const late = (place: Place, { within, changes }: Terms): Unanswered => {

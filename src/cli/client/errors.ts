@@ -1,4 +1,4 @@
-import { Option, type Schema, SchemaIssue } from "effect"
+import { type Schema, SchemaIssue } from "effect"
 import type { Retry, SseError } from "effect/encoding/Sse"
 import type { HttpClientError } from "effect/http/HttpClientError"
 import type { BadRequestProblem, InternalServerErrorProblem } from "effect/http-api/HttpApiError"
@@ -77,7 +77,7 @@ const unanswered = (reason: Unanswered["reason"], message: string): Unanswered =
 const untold = (url: string, title: string): string => `The executor at ${url} answers "${title}", and says no more.`
 
 const unauthorized = ({ opsToken }: Place, url: string): string =>
-  Option.isNone(opsToken)
+  opsToken === undefined
     ? `The executor at ${url} asks for a token: set OPS_TOKEN here to what it is where the executor runs.`
     : `The executor at ${url} does not take this token: OPS_TOKEN here is not what it is where the executor runs. ` +
       "Under pm2 that may be the one of its first start, whatever .env says by now: pm2 env 0 shows it."

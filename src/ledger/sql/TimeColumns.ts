@@ -1,4 +1,4 @@
-import { Effect, Option } from "effect"
+import { Effect } from "effect"
 import type { SqlClient } from "effect/sql"
 import type { Fragment } from "effect/sql/Statement"
 
@@ -27,7 +27,7 @@ interface ColumnRow {
   readonly name: string
 }
 
-export const detect = Effect.fnUntraced(function* (sql: SqlClient.SqlClient, zone: Option.Option<string>) {
+export const detect = Effect.fnUntraced(function* (sql: SqlClient.SqlClient, zone: string | undefined) {
   const rows = yield* sql<ColumnRow>`
     SELECT n.name || '.' || a.attname AS name
     FROM unnest(${TABLES}::text[]) AS n(name)
@@ -35,7 +35,7 @@ export const detect = Effect.fnUntraced(function* (sql: SqlClient.SqlClient, zon
     WHERE a.atttypid = 'timestamp'::regtype`
   const zoneless = new Set(rows.map((row) => row.name))
   const settings = yield* sql<ColumnRow>`SELECT reset_val AS name FROM pg_settings WHERE name = 'TimeZone'`
-  const wallZone = Option.getOrElse(zone, () => settings[0]?.name ?? "UTC")
+  const wallZone = zone ?? settings[0]?.name ?? "UTC"
   const isZoneless = (table: Table, column: string) => zoneless.has(`${table}.${column}`)
   const readAny = (table: Table, column: string, alias: string): Fragment => {
     const value = sql(`${alias}.${column}`)

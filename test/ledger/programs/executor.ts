@@ -1,4 +1,4 @@
-import { Console, Effect, Layer, Option, Redacted } from "effect"
+import { Console, Effect, Layer, Redacted } from "effect"
 import * as Database from "../../../src/ledger/Database.ts"
 import { TaskRepo } from "../../../src/ledger/TaskRepo.ts"
 import { ledgerAndFixture } from "../../support/LedgerSql.ts"
@@ -44,8 +44,8 @@ const program = Effect.gen(function* () {
 
 const { DATABASE_URL = "", DATABASE_TIMEZONE } = process.env
 const changes = {
-  databaseUrl: Option.some(Redacted.make(DATABASE_URL)),
-  databaseTimezone: Option.fromNullishOr(DATABASE_TIMEZONE)
+  databaseUrl: Redacted.make(DATABASE_URL),
+  databaseTimezone: DATABASE_TIMEZONE
 }
 const database = Database.layer.pipe(Layer.provide(settings(changes)))
 
