@@ -7,52 +7,48 @@ import { NoOffer } from "../src/mint/Minter.ts"
 import * as Postgres from "./support/Postgres.ts"
 import { onWorld, pass, start } from "./support/executor.ts"
 import { editTask, order, paidOrder, person, readTask, TOKEN } from "./support/orders.ts"
-import { World } from "./support/World.ts"
+import { stories } from "./support/stories.ts"
 
 const rpcDown = new ChainError({ reason: "Unavailable", operation: "read balances", detail: "503" })
 
 /** What executor v1.1 did to people and their money (L4 to L26), and must never happen again. */
 layer(Postgres.session())("defects of v1.1", (it) => {
-  it.effect("money that a running order still needs pays for no other order of the wallet", () =>
-    Effect.gen(function* () {
-      const world = yield* World
-      const { who, task } = yield* paidOrder("ann", 20)
-      yield* start
-      yield* pass(12)
-      assert.strictEqual((yield* readTask(task)).status, "processing")
-      assert.isAbove(Number(world.balance(who.agentAddress)), 5_000_000, "enough for the next one, and not free")
-      const next = yield* order(who, 5)
-      yield* pass(60)
-      assert.strictEqual((yield* readTask(task)).status, "completed")
-      assert.strictEqual((yield* readTask(next)).status, "pending_payment")
-      world.deposit(who.agentAddress, usdc(5_000_000n))
-      yield* pass(40)
-      assert.strictEqual((yield* readTask(next)).status, "completed")
-      assert.strictEqual(world.mintsTo(who.userAddress), 25)
-    }).pipe(onWorld())
-  )
+  const story = stories(it, onWorld())
 
-  it.effect("an order that was paid to the cent is minted, and not an older unpaid one with its money", () =>
-    Effect.gen(function* () {
-      const world = yield* World
-      const ann = yield* person("ann")
-      const older = yield* order(ann, 4)
-      yield* start
-      yield* pass(20)
-      const newer = yield* order(ann, 6)
-      world.deposit(ann.agentAddress, usdc(6_000_000n))
-      yield* pass(40)
-      assert.strictEqual((yield* readTask(newer)).status, "completed")
-      assert.strictEqual((yield* readTask(older)).status, "pending_payment")
-      yield* pass(570)
-      assert.strictEqual((yield* readTask(older)).status, "cancelled")
-      assert.strictEqual(world.mintsTo(ann.userAddress), 6)
-    }).pipe(onWorld())
-  )
+  story("money that a running order still needs pays for no other order of the wallet", function* (world) {
+    const { who, task } = yield* paidOrder("ann", 20)
+    yield* start
+    yield* pass(12)
+    assert.strictEqual((yield* readTask(task)).status, "processing")
+    assert.isAbove(Number(world.balance(who.agentAddress)), 5_000_000, "enough for the next one, and not free")
+    const next = yield* order(who, 5)
+    yield* pass(60)
+    assert.strictEqual((yield* readTask(task)).status, "completed")
+    assert.strictEqual((yield* readTask(next)).status, "pending_payment")
+    world.deposit(who.agentAddress, usdc(5_000_000n))
+    yield* pass(40)
+    assert.strictEqual((yield* readTask(next)).status, "completed")
+    assert.strictEqual(world.mintsTo(who.userAddress), 25)
+  })
 
-  it.effect("an order is funded after errors of the RPC while it waited, however many, and no retry is counted", () =>
-    Effect.gen(function* () {
-      const world = yield* World
+  story("an order that was paid to the cent is minted, and not an older unpaid one with its money", function* (world) {
+    const ann = yield* person("ann")
+    const older = yield* order(ann, 4)
+    yield* start
+    yield* pass(20)
+    const newer = yield* order(ann, 6)
+    world.deposit(ann.agentAddress, usdc(6_000_000n))
+    yield* pass(40)
+    assert.strictEqual((yield* readTask(newer)).status, "completed")
+    assert.strictEqual((yield* readTask(older)).status, "pending_payment")
+    yield* pass(570)
+    assert.strictEqual((yield* readTask(older)).status, "cancelled")
+    assert.strictEqual(world.mintsTo(ann.userAddress), 6)
+  })
+
+  story(
+    "an order is funded after errors of the RPC while it waited, however many, and no retry is counted",
+    function* (world) {
       const { task } = yield* paidOrder("ann", 5)
       const unpaid = yield* order(yield* person("bob"), 5)
       world.chainFault = rpcDown
@@ -68,60 +64,52 @@ layer(Postgres.session())("defects of v1.1", (it) => {
       yield* pass(520)
       const cancelled = yield* readTask(unpaid)
       assert.deepInclude(cancelled, { status: "cancelled", retry_count: 0 })
-    }).pipe(onWorld())
+    }
   )
 
-  it.effect("an order that v1.1 left pending with its retries used up is funded when it is paid", () =>
-    Effect.gen(function* () {
-      const { task } = yield* paidOrder("ann", 5, { retry_count: 3, error_message: "Check error" })
-      yield* start
-      yield* pass(30)
-      assert.deepInclude(yield* readTask(task), { status: "completed", retry_count: 0, error_message: null })
-    }).pipe(onWorld())
-  )
+  story("an order that v1.1 left pending with its retries used up is funded when it is paid", function* () {
+    const { task } = yield* paidOrder("ann", 5, { retry_count: 3, error_message: "Check error" })
+    yield* start
+    yield* pass(30)
+    assert.deepInclude(yield* readTask(task), { status: "completed", retry_count: 0, error_message: null })
+  })
 
-  it.effect("a failed order that an operator sets to funded is minted, though its retries were used up", () =>
-    Effect.gen(function* () {
-      const world = yield* World
-      const { who, task } = yield* paidOrder("ann", 15, { status: "failed", retry_count: 3 })
-      yield* start
-      yield* pass(60)
-      assert.strictEqual((yield* readTask(task)).status, "failed", "nothing but a person revives it")
-      yield* editTask(task, { status: "funded" })
-      yield* pass(40)
-      assert.deepInclude(yield* readTask(task), { status: "completed", mints_completed: 15, retry_count: 0 })
-      assert.strictEqual(world.mintsTo(who.userAddress), 15)
-    }).pipe(onWorld())
-  )
+  story("a failed order that an operator sets to funded is minted, though its retries were used up", function* (world) {
+    const { who, task } = yield* paidOrder("ann", 15, { status: "failed", retry_count: 3 })
+    yield* start
+    yield* pass(60)
+    assert.strictEqual((yield* readTask(task)).status, "failed", "nothing but a person revives it")
+    yield* editTask(task, { status: "funded" })
+    yield* pass(40)
+    assert.deepInclude(yield* readTask(task), { status: "completed", mints_completed: 15, retry_count: 0 })
+    assert.strictEqual(world.mintsTo(who.userAddress), 15)
+  })
 
-  it.effect("an order that failed half way is finished after a retry, and nothing of it is paid twice", () =>
-    Effect.gen(function* () {
-      const world = yield* World
-      const { who, task } = yield* paidOrder("ann", 15)
-      const refusal = new NoOffer({ reason: "Refused", message: "mint server answered 400: closed" })
-      yield* start
-      yield* pass(14)
-      world.manners.quote = () => refusal
-      yield* pass(60)
-      assert.deepInclude(yield* readTask(task), {
-        status: "failed",
-        mints_completed: 10,
-        mints_failed: 5,
-        retry_count: 3,
-        error_message: "Exceeded retry limit after 3 attempts. Last error: mint server answered 400: closed"
-      })
-      world.manners.quote = () => undefined
-      yield* editTask(task, { status: "funded" })
-      yield* pass(30)
-      assert.deepInclude(yield* readTask(task), { status: "completed", mints_completed: 15, error_message: null })
-      assert.strictEqual(world.paidBy(who.agentAddress).length, 2)
-      assert.strictEqual(world.mintsTo(who.userAddress), 15)
-    }).pipe(onWorld())
-  )
+  story("an order that failed half way is finished after a retry, and nothing of it is paid twice", function* (world) {
+    const { who, task } = yield* paidOrder("ann", 15)
+    const refusal = new NoOffer({ reason: "Refused", message: "mint server answered 400: closed" })
+    yield* start
+    yield* pass(14)
+    world.manners.quote = () => refusal
+    yield* pass(60)
+    assert.deepInclude(yield* readTask(task), {
+      status: "failed",
+      mints_completed: 10,
+      mints_failed: 5,
+      retry_count: 3,
+      error_message: "Exceeded retry limit after 3 attempts. Last error: mint server answered 400: closed"
+    })
+    world.manners.quote = () => undefined
+    yield* editTask(task, { status: "funded" })
+    yield* pass(30)
+    assert.deepInclude(yield* readTask(task), { status: "completed", mints_completed: 15, error_message: null })
+    assert.strictEqual(world.paidBy(who.agentAddress).length, 2)
+    assert.strictEqual(world.mintsTo(who.userAddress), 15)
+  })
 
-  it.effect("an order of many batches survives a refusal before every one of them", () =>
-    Effect.gen(function* () {
-      const world = yield* World
+  stories(it, onWorld({ maxBatchSize: 2 }))(
+    "an order of many batches survives a refusal before every one of them",
+    function* (world) {
       const { who, task } = yield* paidOrder("ann", 12)
       let isRefusing = true
       world.manners.quote = () => {
@@ -134,100 +122,82 @@ layer(Postgres.session())("defects of v1.1", (it) => {
       yield* pass(200)
       assert.deepInclude(yield* readTask(task), { status: "completed", retry_count: 0, mints_completed: 12 })
       assert.strictEqual(world.paidBy(who.agentAddress).length, 6)
-    }).pipe(onWorld({ maxBatchSize: 2 }))
+    }
   )
 
-  it.effect("an order left in processing with every mint counted is completed and nothing is paid", () =>
-    Effect.gen(function* () {
-      const world = yield* World
-      const ann = yield* person("ann")
-      const task = yield* order(ann, 7, { status: "processing", mints_completed: 7 })
-      yield* start
-      yield* pass(5)
-      const done = yield* readTask(task)
-      assert.deepInclude(done, { status: "completed", error_message: null })
-      assert.strictEqual(done.completed_ms, (yield* Clock.currentTimeMillis) - 5_000)
-      assert.strictEqual(world.payments.length, 0)
-    }).pipe(onWorld())
-  )
+  story("an order left in processing with every mint counted is completed and nothing is paid", function* (world) {
+    const ann = yield* person("ann")
+    const task = yield* order(ann, 7, { status: "processing", mints_completed: 7 })
+    yield* start
+    yield* pass(5)
+    const done = yield* readTask(task)
+    assert.deepInclude(done, { status: "completed", error_message: null })
+    assert.strictEqual(done.completed_ms, (yield* Clock.currentTimeMillis) - 5_000)
+    assert.strictEqual(world.payments.length, 0)
+  })
 
-  it.effect("an order paid in time is funded when we come back after an outage longer than the timeout", () =>
-    Effect.gen(function* () {
-      const world = yield* World
-      const ann = yield* person("ann")
-      const task = yield* order(ann, 5)
-      const unpaid = yield* order(yield* person("bob"), 5)
-      yield* pass(60)
-      world.deposit(ann.agentAddress, usdc(5_000_000n))
-      yield* pass(1_200)
-      yield* start
-      yield* pass(1)
-      assert.strictEqual((yield* readTask(task)).status, "processing")
-      assert.strictEqual((yield* readTask(unpaid)).status, "cancelled")
-      yield* pass(20)
-      assert.strictEqual((yield* readTask(task)).status, "completed")
-    }).pipe(onWorld())
-  )
+  story("an order paid in time is funded when we come back after an outage longer than the timeout", function* (world) {
+    const ann = yield* person("ann")
+    const task = yield* order(ann, 5)
+    const unpaid = yield* order(yield* person("bob"), 5)
+    yield* pass(60)
+    world.deposit(ann.agentAddress, usdc(5_000_000n))
+    yield* pass(1_200)
+    yield* start
+    yield* pass(1)
+    assert.strictEqual((yield* readTask(task)).status, "processing")
+    assert.strictEqual((yield* readTask(unpaid)).status, "cancelled")
+    yield* pass(20)
+    assert.strictEqual((yield* readTask(task)).status, "completed")
+  })
 
-  it.effect("an order that its person cancels in the middle of a look is neither funded nor minted", () =>
-    Effect.gen(function* () {
-      const world = yield* World
-      const { who, task } = yield* paidOrder("ann", 5)
-      const sql = yield* SqlClient.SqlClient
-      // Whoever pays and cancels in the same seconds: the balance is read, the row changes, then the verdict is written.
-      world.onChainCall = (call) =>
-        call === "readBalances"
-          ? sql`UPDATE ai_agent_tasks SET status = 'cancelled' WHERE id = ${task}::uuid`.pipe(
-              Effect.orDie,
-              Effect.asVoid
-            )
-          : Effect.void
-      yield* start
-      yield* pass(60)
-      assert.deepInclude(yield* readTask(task), { status: "cancelled", funding_tx_hash: null })
-      assert.strictEqual(world.payments.length, 0)
-      assert.strictEqual(world.balance(who.agentAddress), 5_000_000n)
-    }).pipe(onWorld())
-  )
+  story("an order that its person cancels in the middle of a look is neither funded nor minted", function* (world) {
+    const { who, task } = yield* paidOrder("ann", 5)
+    const sql = yield* SqlClient.SqlClient
+    // Whoever pays and cancels in the same seconds: the balance is read, the row changes, then the verdict is written.
+    world.onChainCall = (call) =>
+      call === "readBalances"
+        ? sql`UPDATE ai_agent_tasks SET status = 'cancelled' WHERE id = ${task}::uuid`.pipe(Effect.orDie, Effect.asVoid)
+        : Effect.void
+    yield* start
+    yield* pass(60)
+    assert.deepInclude(yield* readTask(task), { status: "cancelled", funding_tx_hash: null })
+    assert.strictEqual(world.payments.length, 0)
+    assert.strictEqual(world.balance(who.agentAddress), 5_000_000n)
+  })
 
-  it.effect("a running order that its person cancels is not paid any further, and stays cancelled", () =>
-    Effect.gen(function* () {
-      const world = yield* World
-      const { who, task } = yield* paidOrder("ann", 20)
-      yield* start
-      yield* pass(11)
-      yield* editTask(task, { status: "cancelled" })
-      yield* pass(120)
-      const { status, mints_completed } = yield* readTask(task)
-      assert.deepStrictEqual({ status, mints_completed }, { status: "cancelled", mints_completed: 10 })
-      assert.strictEqual(world.paidBy(who.agentAddress).length, 1)
-      assert.strictEqual(world.mintsTo(who.userAddress), 10)
-      const next = yield* order(who, 10)
-      yield* pass(40)
-      assert.strictEqual((yield* readTask(next)).status, "completed", "what it did not need is free again")
-    }).pipe(onWorld())
-  )
+  story("a running order that its person cancels is not paid any further, and stays cancelled", function* (world) {
+    const { who, task } = yield* paidOrder("ann", 20)
+    yield* start
+    yield* pass(11)
+    yield* editTask(task, { status: "cancelled" })
+    yield* pass(120)
+    const { status, mints_completed } = yield* readTask(task)
+    assert.deepStrictEqual({ status, mints_completed }, { status: "cancelled", mints_completed: 10 })
+    assert.strictEqual(world.paidBy(who.agentAddress).length, 1)
+    assert.strictEqual(world.mintsTo(who.userAddress), 10)
+    const next = yield* order(who, 10)
+    yield* pass(40)
+    assert.strictEqual((yield* readTask(next)).status, "completed", "what it did not need is free again")
+  })
 
-  it.effect("a thousand unpaid orders do not hide a newer one that is paid", () =>
-    Effect.gen(function* () {
-      const world = yield* World
-      const sql = yield* SqlClient.SqlClient
-      for (let count = 0; count < 20; count++) {
-        const { walletId, userAddress } = yield* person(`idler ${count}`)
-        yield* sql`
+  story("a thousand unpaid orders do not hide a newer one that is paid", function* (world) {
+    const sql = yield* SqlClient.SqlClient
+    for (let count = 0; count < 20; count++) {
+      const { walletId, userAddress } = yield* person(`idler ${count}`)
+      yield* sql`
           INSERT INTO ai_agent_tasks
             (agent_wallet_id, user_address, token_address, quantity, price_per_mint, total_cost, created_at)
           SELECT ${walletId}::uuid, ${userAddress}, ${TOKEN}, 1, 1000000, 1000000,
             to_timestamp(${yield* Clock.currentTimeMillis}::float8 / 1000)
           FROM generate_series(1, 50)`
-      }
-      const { task } = yield* paidOrder("ann", 5)
-      yield* pass(6)
-      yield* start
-      assert.strictEqual((yield* readTask(task)).status, "processing", "at the first sweep")
-      assert.strictEqual(world.calls.filter((call) => call === "readBalances").length, 2, "one for all, one to plan")
-      yield* pass(20)
-      assert.strictEqual((yield* readTask(task)).status, "completed")
-    }).pipe(onWorld())
-  )
+    }
+    const { task } = yield* paidOrder("ann", 5)
+    yield* pass(6)
+    yield* start
+    assert.strictEqual((yield* readTask(task)).status, "processing", "at the first sweep")
+    assert.strictEqual(world.calls.filter((call) => call === "readBalances").length, 2, "one for all, one to plan")
+    yield* pass(20)
+    assert.strictEqual((yield* readTask(task)).status, "completed")
+  })
 })

@@ -1,44 +1,44 @@
 import { assert, layer } from "@effect/vitest"
-import { Clock, Effect } from "effect"
+import { Clock } from "effect"
 import { usdc } from "../src/domain/Usdc.ts"
 import * as Postgres from "./support/Postgres.ts"
 import { LogLines, onWorld, pass, start } from "./support/executor.ts"
 import { order, person, readTask } from "./support/orders.ts"
-import { World } from "./support/World.ts"
+import { stories } from "./support/stories.ts"
+import { logged } from "./executor/given.ts"
 
 layer(Postgres.session())("the three scenarios, on the production wiring", (it) => {
-  it.effect("an order paid after 5 s is funded at 10 s, starts at once and is completed by 20 s", () =>
-    Effect.gen(function* () {
-      const t0 = yield* Clock.currentTimeMillis
-      const world = yield* World
-      const ann = yield* person("ann")
-      const task = yield* order(ann, 5)
-      yield* start
-      yield* pass(5)
-      const tx = world.deposit(ann.agentAddress, usdc(5_000_000n))
-      yield* pass(4)
-      assert.strictEqual((yield* readTask(task)).status, "pending_payment")
-      yield* pass(1)
-      const seen = yield* readTask(task)
-      assert.strictEqual(seen.status, "processing")
-      assert.strictEqual(seen.funding_tx_hash, tx)
-      assert.strictEqual(seen.funded_ms, t0 + 6_000, "the time of the block with the transfer")
-      assert.strictEqual(seen.started_ms, t0 + 10_000)
-      assert.strictEqual(world.payments.length, 1, "the payment left without waiting for the next mint tick")
-      yield* pass(10)
-      const done = yield* readTask(task)
-      assert.strictEqual(done.status, "completed")
-      assert.strictEqual(done.mints_completed, 5)
-      assert.isAtMost(done.completed_ms ?? Infinity, t0 + 20_000)
-      assert.strictEqual(world.mintsTo(ann.userAddress), 5)
-      assert.strictEqual(world.balance(ann.agentAddress), 0n)
-    }).pipe(onWorld())
-  )
+  const story = stories(it, onWorld())
 
-  it.effect("an order that is never paid is cancelled at the first check at which the chain is past 10 minutes", () =>
-    Effect.gen(function* () {
+  story("an order paid after 5 s is funded at 10 s, starts at once and is completed by 20 s", function* (world) {
+    const t0 = yield* Clock.currentTimeMillis
+    const ann = yield* person("ann")
+    const task = yield* order(ann, 5)
+    yield* start
+    yield* pass(5)
+    const tx = world.deposit(ann.agentAddress, usdc(5_000_000n))
+    yield* pass(4)
+    assert.strictEqual((yield* readTask(task)).status, "pending_payment")
+    yield* pass(1)
+    const seen = yield* readTask(task)
+    assert.strictEqual(seen.status, "processing")
+    assert.strictEqual(seen.funding_tx_hash, tx)
+    assert.strictEqual(seen.funded_ms, t0 + 6_000, "the time of the block with the transfer")
+    assert.strictEqual(seen.started_ms, t0 + 10_000)
+    assert.strictEqual(world.payments.length, 1, "the payment left without waiting for the next mint tick")
+    yield* pass(10)
+    const done = yield* readTask(task)
+    assert.strictEqual(done.status, "completed")
+    assert.strictEqual(done.mints_completed, 5)
+    assert.isAtMost(done.completed_ms ?? Infinity, t0 + 20_000)
+    assert.strictEqual(world.mintsTo(ann.userAddress), 5)
+    assert.strictEqual(world.balance(ann.agentAddress), 0n)
+  })
+
+  story(
+    "an order that is never paid is cancelled at the first check at which the chain is past 10 minutes",
+    function* (world) {
       const t0 = yield* Clock.currentTimeMillis
-      const world = yield* World
       const bob = yield* person("bob")
       const task = yield* order(bob, 10)
       world.deposit(bob.agentAddress, usdc(5_000_000n))
@@ -55,7 +55,7 @@ layer(Postgres.session())("the three scenarios, on the production wiring", (it) 
       assert.strictEqual(cancelled.retry_count, 0)
       assert.strictEqual(world.payments.length, 0)
       const { all } = yield* LogLines
-      assert.strictEqual(all.filter((line) => line.includes("🔍 Found 1 task(s) to check...")).length, 62)
+      assert.strictEqual(yield* logged("🔍 Found 1 task(s) to check..."), 62)
       const block = all.slice(all.findIndex((line) => line.includes("timeout (11 minutes)")) - 4)
       assert.deepStrictEqual(
         block.slice(0, 7).map((line) => line.replace(/^\[[^\]]+\] /, "")),
@@ -69,26 +69,23 @@ layer(Postgres.session())("the three scenarios, on the production wiring", (it) 
           "[INFO]    ✅ Task cancelled successfully"
         ]
       )
-    }).pipe(onWorld())
+    }
   )
 
-  it.effect("an order paid at 9:00 is funded at 9:10 and completed", () =>
-    Effect.gen(function* () {
-      const world = yield* World
-      const eve = yield* person("eve")
-      const task = yield* order(eve, 3)
-      yield* start
-      yield* pass(540)
-      world.deposit(eve.agentAddress, usdc(3_000_000n))
-      yield* pass(9)
-      assert.strictEqual((yield* readTask(task)).status, "pending_payment")
-      yield* pass(1)
-      assert.strictEqual((yield* readTask(task)).status, "processing")
-      yield* pass(20)
-      const done = yield* readTask(task)
-      assert.strictEqual(done.status, "completed")
-      assert.strictEqual(done.mints_completed, 3)
-      assert.isNull(done.error_message)
-    }).pipe(onWorld())
-  )
+  story("an order paid at 9:00 is funded at 9:10 and completed", function* (world) {
+    const eve = yield* person("eve")
+    const task = yield* order(eve, 3)
+    yield* start
+    yield* pass(540)
+    world.deposit(eve.agentAddress, usdc(3_000_000n))
+    yield* pass(9)
+    assert.strictEqual((yield* readTask(task)).status, "pending_payment")
+    yield* pass(1)
+    assert.strictEqual((yield* readTask(task)).status, "processing")
+    yield* pass(20)
+    const done = yield* readTask(task)
+    assert.strictEqual(done.status, "completed")
+    assert.strictEqual(done.mints_completed, 3)
+    assert.isNull(done.error_message)
+  })
 })

@@ -16,6 +16,7 @@ import {
   readTask,
   TOKEN
 } from "../support/orders.ts"
+import { stories } from "../support/stories.ts"
 import { World } from "../support/World.ts"
 
 const ORDER = "Held, this order cannot be carried out: "
@@ -120,81 +121,69 @@ const inEach = <E, R>(statuses: ReadonlyArray<string>, place: (status: string) =
   )
 
 layer(Postgres.session())("an order that cannot be carried out", (it) => {
+  const story = stories(it, inMemory())
+  const onDatabase = stories(it, onWorld())
+
   for (const { name, columns, says } of badOrders) {
-    it.effect(`${name} is held and explained in whatever status, and all others go on`, () =>
-      Effect.gen(function* () {
-        const world = yield* World
-        const ann = yield* paidOrder("ann", 5)
-        world.deposit(ann.who.agentAddress, usdc(9_000_000_000n))
-        const tasks = yield* inEach(["pending_payment", "funded", "processing"], (status) =>
-          order(ann.who, 5, { status, ...columns })
-        )
-        yield* areHeldAlone(tasks, (message) => assert.strictEqual(message, says))
-        assert.strictEqual((yield* readTask(ann.task)).status, "completed", "the wallet's other order")
-        assert.strictEqual(world.payments.length, 2)
-      }).pipe(inMemory())
-    )
+    story(`${name} is held and explained in whatever status, and all others go on`, function* (world) {
+      const ann = yield* paidOrder("ann", 5)
+      world.deposit(ann.who.agentAddress, usdc(9_000_000_000n))
+      const tasks = yield* inEach(["pending_payment", "funded", "processing"], (status) =>
+        order(ann.who, 5, { status, ...columns })
+      )
+      yield* areHeldAlone(tasks, (message) => assert.strictEqual(message, says))
+      assert.strictEqual((yield* readTask(ann.task)).status, "completed", "the wallet's other order")
+      assert.strictEqual(world.payments.length, 2)
+    })
   }
 
   for (const { name, key, says } of badKeys) {
-    it.effect(`of a wallet with a key ${name} is held and explained, and all others go on`, () =>
-      Effect.gen(function* () {
-        const world = yield* World
-        const ann = yield* person("ann", { key })
-        const tasks = yield* inEach(["pending_payment", "funded"], (status) => order(ann, 5, { status }))
-        world.deposit(ann.agentAddress, usdc(10_000_000n))
-        yield* areHeldAlone(tasks, (message) => assert.match(message ?? "", says))
-        assert.strictEqual(world.paidBy(ann.agentAddress).length, 0)
-      }).pipe(inMemory())
-    )
+    story(`of a wallet with a key ${name} is held and explained, and all others go on`, function* (world) {
+      const ann = yield* person("ann", { key })
+      const tasks = yield* inEach(["pending_payment", "funded"], (status) => order(ann, 5, { status }))
+      world.deposit(ann.agentAddress, usdc(10_000_000n))
+      yield* areHeldAlone(tasks, (message) => assert.match(message ?? "", says))
+      assert.strictEqual(world.paidBy(ann.agentAddress).length, 0)
+    })
   }
 
-  it.effect("that becomes one in the middle is held after the payment on its way was delivered", () =>
-    Effect.gen(function* () {
-      const world = yield* World
-      const { who, task } = yield* paidOrder("ann", 20)
-      yield* start
-      yield* pass(11)
-      yield* editTask(task, { user_address: "moved" })
-      yield* pass(60)
-      const held = yield* readTask(task)
-      assert.deepInclude(held, { status: "processing", mints_completed: 10 })
-      assert.strictEqual(held.error_message, `${ORDER}user_address "moved" is not an address`)
-      assert.strictEqual(world.paidBy(who.agentAddress).length, 1)
-      assert.strictEqual(world.mintsTo(who.userAddress), 10)
-    }).pipe(inMemory())
-  )
+  story("that becomes one in the middle is held after the payment on its way was delivered", function* (world) {
+    const { who, task } = yield* paidOrder("ann", 20)
+    yield* start
+    yield* pass(11)
+    yield* editTask(task, { user_address: "moved" })
+    yield* pass(60)
+    const held = yield* readTask(task)
+    assert.deepInclude(held, { status: "processing", mints_completed: 10 })
+    assert.strictEqual(held.error_message, `${ORDER}user_address "moved" is not an address`)
+    assert.strictEqual(world.paidBy(who.agentAddress).length, 1)
+    assert.strictEqual(world.mintsTo(who.userAddress), 10)
+  })
 
-  it.effect("whose key breaks in the middle is held before the next payment", () =>
-    Effect.gen(function* () {
-      const world = yield* World
-      const { who, task } = yield* paidOrder("ann", 20)
-      yield* start
-      yield* pass(11)
-      const sql = yield* SqlClient.SqlClient
-      yield* sql`UPDATE ai_agent_wallets SET encrypted_private_key = 'gone' WHERE id = ${who.walletId}::uuid`
-      yield* pass(60)
-      const held = yield* readTask(task)
-      assert.deepInclude(held, { status: "processing", mints_completed: 10 })
-      assert.match(held.error_message ?? "", /^Held for the operator: the key of agent wallet 0x/)
-      assert.strictEqual(world.paidBy(who.agentAddress).length, 1)
-    }).pipe(onWorld())
-  )
+  onDatabase("whose key breaks in the middle is held before the next payment", function* (world) {
+    const { who, task } = yield* paidOrder("ann", 20)
+    yield* start
+    yield* pass(11)
+    const sql = yield* SqlClient.SqlClient
+    yield* sql`UPDATE ai_agent_wallets SET encrypted_private_key = 'gone' WHERE id = ${who.walletId}::uuid`
+    yield* pass(60)
+    const held = yield* readTask(task)
+    assert.deepInclude(held, { status: "processing", mints_completed: 10 })
+    assert.match(held.error_message ?? "", /^Held for the operator: the key of agent wallet 0x/)
+    assert.strictEqual(world.paidBy(who.agentAddress).length, 1)
+  })
 
-  it.effect("is carried out once an operator has repaired and released it", () =>
-    Effect.gen(function* () {
-      const world = yield* World
-      const ann = yield* person("ann")
-      const task = yield* order(ann, 5, { token_address: "TBD" })
-      world.deposit(ann.agentAddress, usdc(5_000_000n))
-      yield* start
-      yield* pass(700)
-      assert.strictEqual((yield* readTask(task)).status, "pending_payment", "a held order is not cancelled")
-      const sql = yield* SqlClient.SqlClient
-      yield* editTask(task, { token_address: TOKEN, error_message: null })
-      yield* sql`UPDATE ai_agent_task_state SET held_at = NULL, held_reason = NULL`
-      yield* pass(40)
-      assert.strictEqual((yield* readTask(task)).status, "completed")
-    }).pipe(onWorld())
-  )
+  onDatabase("is carried out once an operator has repaired and released it", function* (world) {
+    const ann = yield* person("ann")
+    const task = yield* order(ann, 5, { token_address: "TBD" })
+    world.deposit(ann.agentAddress, usdc(5_000_000n))
+    yield* start
+    yield* pass(700)
+    assert.strictEqual((yield* readTask(task)).status, "pending_payment", "a held order is not cancelled")
+    const sql = yield* SqlClient.SqlClient
+    yield* editTask(task, { token_address: TOKEN, error_message: null })
+    yield* sql`UPDATE ai_agent_task_state SET held_at = NULL, held_reason = NULL`
+    yield* pass(40)
+    assert.strictEqual((yield* readTask(task)).status, "completed")
+  })
 })

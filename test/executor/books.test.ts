@@ -5,14 +5,15 @@ import { TestClock } from "effect/testing"
 import { ChainError } from "../../src/chain/ChainClient.ts"
 import { address } from "../../src/domain/Address.ts"
 import * as Incidents from "../../src/ops/Incidents.ts"
-import { launch, LogLines, onWorld, pass } from "../support/executor.ts"
+import { launch, onWorld, pass } from "../support/executor.ts"
 import * as Postgres from "../support/Postgres.ts"
 import { order, paidOrder, person, readTask } from "../support/orders.ts"
 import { NoOffer } from "../../src/mint/Minter.ts"
 import { resolve } from "../../src/operator/resolve.ts"
 import { atWork } from "../operator/given.ts"
-import { World } from "../support/World.ts"
-import { books, units } from "./given.ts"
+import { type Decided, stories } from "../support/stories.ts"
+import type { World } from "../support/World.ts"
+import { books, logged, units } from "./given.ts"
 
 const THIEF = address(`0x${"bad0".repeat(10)}`)
 
@@ -28,9 +29,11 @@ const hidesPayments = (world: World["Service"]) => {
 }
 
 layer(Postgres.session())("the books of a wallet", (it) => {
-  it.effect("find a deposit that hides a payment of the same amount, however long the executor was down", () =>
-    Effect.gen(function* () {
-      const world = yield* World
+  const story = stories(it, onWorld())
+
+  story(
+    "find a deposit that hides a payment of the same amount, however long the executor was down",
+    function* (world) {
       hidesPayments(world)
       const { who, task } = yield* paidOrder("ann", 5)
       const before = yield* launch()
@@ -49,99 +52,87 @@ layer(Postgres.session())("the books of a wallet", (it) => {
       world.spend(who.agentAddress, THIEF, units(5))
       yield* pass(90)
       assert.include((yield* books)?.stopped_reason, `5.00 USDC went to ${THIEF}`)
-    }).pipe(onWorld())
+    }
   )
 
-  it.effect("find a deposit whose log came late, while a payment of its amount was not proven", () =>
-    Effect.gen(function* () {
-      const world = yield* World
-      hidesPayments(world)
-      const { who } = yield* paidOrder("ann", 5)
-      yield* launch()
-      yield* pass(60)
-      assert.strictEqual(world.payments.length, 1)
-      world.deposit(who.agentAddress, units(1))
-      world.logsTo = world.nextBlock
-      yield* pass(4)
-      world.deposit(who.agentAddress, units(5))
-      yield* pass(60)
-      world.logsTo = undefined
-      world.onChainCall = () => Effect.void
-      yield* pass(180)
-      assert.deepStrictEqual(yield* books, { book_balance: 6_000_000n, stopped_reason: null })
-    }).pipe(onWorld())
-  )
+  story("find a deposit whose log came late, while a payment of its amount was not proven", function* (world) {
+    hidesPayments(world)
+    const { who } = yield* paidOrder("ann", 5)
+    yield* launch()
+    yield* pass(60)
+    assert.strictEqual(world.payments.length, 1)
+    world.deposit(who.agentAddress, units(1))
+    world.logsTo = world.nextBlock
+    yield* pass(4)
+    world.deposit(who.agentAddress, units(5))
+    yield* pass(60)
+    world.logsTo = undefined
+    world.onChainCall = () => Effect.void
+    yield* pass(180)
+    assert.deepStrictEqual(yield* books, { book_balance: 6_000_000n, stopped_reason: null })
+  })
 
-  it.effect("keep a theft in sight though what is reserved would cover it", () =>
-    Effect.gen(function* () {
-      const world = yield* World
-      world.manners.quote = () => new NoOffer({ reason: "Unavailable", message: "the mint server is down" })
-      const { who, task } = yield* paidOrder("ann", 5)
-      yield* launch()
-      yield* pass(60)
-      yield* order(who, 2)
-      world.spend(who.agentAddress, THIEF, units(3))
-      world.deposit(who.agentAddress, units(1))
-      yield* pass(330)
-      assert.strictEqual((yield* books)?.stopped_reason, null)
-      const open = yield* Incidents.open
-      assert.isTrue(
-        open.some(({ words }) => words.includes("holds 3.00 USDC, and its recorded deposits and payments come to 6.00"))
-      )
-      yield* resolve(task, { as: "failed" }, "the money is gone")
-      yield* pass(30)
-      assert.include((yield* books)?.stopped_reason, `3.00 USDC went to ${THIEF}`)
-    }).pipe(atWork())
-  )
+  stories<Decided>(it, atWork())("keep a theft in sight though what is reserved would cover it", function* (world) {
+    world.manners.quote = () => new NoOffer({ reason: "Unavailable", message: "the mint server is down" })
+    const { who, task } = yield* paidOrder("ann", 5)
+    yield* launch()
+    yield* pass(60)
+    yield* order(who, 2)
+    world.spend(who.agentAddress, THIEF, units(3))
+    world.deposit(who.agentAddress, units(1))
+    yield* pass(330)
+    assert.strictEqual((yield* books)?.stopped_reason, null)
+    const open = yield* Incidents.open
+    assert.isTrue(
+      open.some(({ words }) => words.includes("holds 3.00 USDC, and its recorded deposits and payments come to 6.00"))
+    )
+    yield* resolve(task, { as: "failed" }, "the money is gone")
+    yield* pass(30)
+    assert.include((yield* books)?.stopped_reason, `3.00 USDC went to ${THIEF}`)
+  })
 
-  it.effect("are searched page by page after weeks, while orders that can be paid are", () =>
-    Effect.gen(function* () {
-      const world = yield* World
-      const ann = yield* person("ann")
-      const first = yield* order(ann, 1)
-      const before = yield* launch()
-      yield* pass(10)
-      yield* before.kill
-      yield* TestClock.adjust("1 day")
-      world.deposit(ann.agentAddress, units(1))
-      yield* TestClock.adjust("6 days")
-      const asked: Array<bigint> = []
-      world.onDepositSearch = ({ fromBlock, toBlock }) => void asked.push(toBlock - fromBlock)
-      yield* launch()
-      yield* pass(120)
-      assert.strictEqual((yield* readTask(first)).status, "completed", "paid in time, seen late")
-      assert.isTrue(asked.every((blocks) => blocks <= 43_200n))
-      assert.deepStrictEqual(yield* books, { book_balance: 0n, stopped_reason: null })
-    }).pipe(onWorld())
-  )
+  story("are searched page by page after weeks, while orders that can be paid are", function* (world) {
+    const ann = yield* person("ann")
+    const first = yield* order(ann, 1)
+    const before = yield* launch()
+    yield* pass(10)
+    yield* before.kill
+    yield* TestClock.adjust("1 day")
+    world.deposit(ann.agentAddress, units(1))
+    yield* TestClock.adjust("6 days")
+    const asked: Array<bigint> = []
+    world.onDepositSearch = ({ fromBlock, toBlock }) => void asked.push(toBlock - fromBlock)
+    yield* launch()
+    yield* pass(120)
+    assert.strictEqual((yield* readTask(first)).status, "completed", "paid in time, seen late")
+    assert.isTrue(asked.every((blocks) => blocks <= 43_200n))
+    assert.deepStrictEqual(yield* books, { book_balance: 0n, stopped_reason: null })
+  })
 
-  it.effect("are not held against a node that is older than the newest deposit, after a crash either", () =>
-    Effect.gen(function* () {
-      const world = yield* World
-      const ann = yield* person("ann")
-      const task = yield* order(ann, 5)
-      let records = 0
-      const before = yield* launch({}, (operation, work) =>
-        operation === "recordDeposits" && ++records === 3 ? Effect.never : work
-      )
-      yield* pass(60)
-      world.deposit(ann.agentAddress, units(5))
-      yield* pass(20)
-      assert.strictEqual(records, 3, "the deposit is recorded, and the cursor not moved")
-      yield* before.kill
-      world.lagBlocks = 25n
-      yield* launch()
-      yield* pass(30)
-      assert.strictEqual((yield* books)?.stopped_reason, null)
-      world.lagBlocks = 0n
-      yield* pass(60)
-      assert.strictEqual((yield* readTask(task)).status, "completed")
-    }).pipe(onWorld())
-  )
+  story("are not held against a node that is older than the newest deposit, after a crash either", function* (world) {
+    const ann = yield* person("ann")
+    const task = yield* order(ann, 5)
+    let records = 0
+    const before = yield* launch({}, (operation, work) =>
+      operation === "recordDeposits" && ++records === 3 ? Effect.never : work
+    )
+    yield* pass(60)
+    world.deposit(ann.agentAddress, units(5))
+    yield* pass(20)
+    assert.strictEqual(records, 3, "the deposit is recorded, and the cursor not moved")
+    yield* before.kill
+    world.lagBlocks = 25n
+    yield* launch()
+    yield* pass(30)
+    assert.strictEqual((yield* books)?.stopped_reason, null)
+    world.lagBlocks = 0n
+    yield* pass(60)
+    assert.strictEqual((yield* readTask(task)).status, "completed")
+  })
 
-  it.effect("are kept by the logs of another node where the first lacks those that its balances tell of", () =>
-    Effect.gen(function* () {
-      const world = yield* World
+  story(
+    "are kept by the logs of another node where the first lacks those that its balances tell of",
+    function* (world) {
       const ann = yield* person("ann")
       const task = yield* order(ann, 5)
       yield* launch()
@@ -156,46 +147,39 @@ layer(Postgres.session())("the books of a wallet", (it) => {
       world.spend(ann.agentAddress, THIEF, units(3))
       yield* pass(60)
       assert.include((yield* books)?.stopped_reason, `3.00 USDC went to ${THIEF}`)
-    }).pipe(onWorld())
+    }
   )
 
-  it.effect("stop a wallet whose loss no logs explain only when that has lasted", () =>
-    Effect.gen(function* () {
-      const world = yield* World
-      const ann = yield* person("ann")
-      yield* order(ann, 5)
-      world.deposit(ann.agentAddress, units(4))
-      yield* launch()
-      yield* pass(30)
-      const less = world.transfers.map((one) => ({ ...one, amount: units(3) }))
-      const before = world.transfers.splice(0, 1, ...less)
-      yield* pass(100)
-      assert.strictEqual((yield* books)?.stopped_reason, null, "a node may lack the logs for a while")
-      world.transfers.splice(0, 1, ...before)
-      yield* pass(60)
-      world.transfers.splice(0, 1, ...less)
-      yield* pass(100)
-      assert.strictEqual((yield* books)?.stopped_reason, null, "what was explained begins anew")
-      yield* pass(60)
-      assert.include((yield* books)?.stopped_reason, "it should hold 4.00 USDC and holds 3.00")
-    }).pipe(onWorld())
-  )
+  story("stop a wallet whose loss no logs explain only when that has lasted", function* (world) {
+    const ann = yield* person("ann")
+    yield* order(ann, 5)
+    world.deposit(ann.agentAddress, units(4))
+    yield* launch()
+    yield* pass(30)
+    const less = world.transfers.map((one) => ({ ...one, amount: units(3) }))
+    const before = world.transfers.splice(0, 1, ...less)
+    yield* pass(100)
+    assert.strictEqual((yield* books)?.stopped_reason, null, "a node may lack the logs for a while")
+    world.transfers.splice(0, 1, ...before)
+    yield* pass(60)
+    world.transfers.splice(0, 1, ...less)
+    yield* pass(100)
+    assert.strictEqual((yield* books)?.stopped_reason, null, "what was explained begins anew")
+    yield* pass(60)
+    assert.include((yield* books)?.stopped_reason, "it should hold 4.00 USDC and holds 3.00")
+  })
 
-  it.effect("that come to less than nothing are an alarm", () =>
-    Effect.gen(function* () {
-      const world = yield* World
-      const sql = yield* SqlClient.SqlClient
-      const { who } = yield* paidOrder("ann", 5)
-      yield* launch()
-      yield* pass(60)
-      yield* sql`UPDATE ai_agent_wallet_state SET book_balance = book_balance - 2000000`
-      yield* pass(90)
-      const { all } = yield* LogLines
-      assert.isTrue(all.some((line) => line.includes(`the books of ${who.agentAddress} come to -2.00 USDC`)))
-      const incident = Option.fromUndefinedOr((yield* Incidents.open)[0])
-      assert.include(Option.getOrThrow(incident).words, "a deposit of it is not recorded")
-      assert.strictEqual((yield* books)?.stopped_reason, null)
-      assert.strictEqual(world.payments.length, 1)
-    }).pipe(onWorld())
-  )
+  story("that come to less than nothing are an alarm", function* (world) {
+    const sql = yield* SqlClient.SqlClient
+    const { who } = yield* paidOrder("ann", 5)
+    yield* launch()
+    yield* pass(60)
+    yield* sql`UPDATE ai_agent_wallet_state SET book_balance = book_balance - 2000000`
+    yield* pass(90)
+    assert.isAbove(yield* logged(`the books of ${who.agentAddress} come to -2.00 USDC`), 0)
+    const incident = Option.fromUndefinedOr((yield* Incidents.open)[0])
+    assert.include(Option.getOrThrow(incident).words, "a deposit of it is not recorded")
+    assert.strictEqual((yield* books)?.stopped_reason, null)
+    assert.strictEqual(world.payments.length, 1)
+  })
 })

@@ -5,7 +5,7 @@ import { usdc } from "../../src/domain/Usdc.ts"
 import * as Postgres from "../support/Postgres.ts"
 import { launch, LogLines, inMemory, onWorld, pass, start } from "../support/executor.ts"
 import { editTask, order, paidOrder, person, readTask } from "../support/orders.ts"
-import { World } from "../support/World.ts"
+import { stories } from "../support/stories.ts"
 
 const NOW = { drainTimeout: Duration.zero }
 
@@ -16,63 +16,58 @@ const blocksOf = (lines: ReadonlyArray<string>, task: string) =>
   lines.filter((line) => line.includes(`💰 Checking pending_payment task ${task.slice(0, 8)}...`))
 
 layer(Postgres.session())("the log of a sweep", (it) => {
-  it.effect("says in v1.1's words what it looks at and why an order waits", () =>
-    Effect.gen(function* () {
-      const world = yield* World
-      const ann = yield* person("ann")
-      const task = yield* order(ann, 10)
-      world.deposit(ann.agentAddress, usdc(5_000_000n))
-      yield* pass(137)
-      yield* start
-      assert.deepStrictEqual((yield* said).slice(-7, -1), [
-        "[INFO] 🔍 Found 1 task(s) to check...",
-        `[INFO] 💰 Checking pending_payment task ${task.slice(0, 8)}...`,
-        "[INFO]    Agent wallet balance: 5.00 USDC",
-        "[INFO]    Required: 10.00 USDC",
-        "[INFO]    Task age: 2m 14s / 10m timeout",
-        "[INFO]    ⏳ Insufficient balance, will check again..."
-      ])
-    }).pipe(inMemory())
-  )
+  const story = stories(it, inMemory())
+  const onDatabase = stories(it, onWorld())
 
-  it.effect("says that a payment was received, and what else of the wallet's money is spoken for", () =>
-    Effect.gen(function* () {
-      const { who, task } = yield* paidOrder("ann", 20)
-      yield* pass(6)
-      yield* start
-      assert.deepInclude(yield* said, "[INFO]    ✅ Payment received, minting starts")
-      assert.deepInclude(yield* said, `[INFO] ✅ Task ${task.slice(0, 8)}: pending_payment → funded`)
-      yield* pass(1)
-      const next = yield* order(who, 5)
-      yield* pass(9)
-      const lines = yield* said
-      const block = lines.slice(lines.findIndex((line) => line.includes(`task ${next.slice(0, 8)}...`)))
-      assert.deepStrictEqual(block.slice(1, 4), [
-        "[INFO]    Agent wallet balance: 10.00 USDC",
-        "[INFO]    Reserved for other tasks: 10.00 USDC",
-        "[INFO]    Required: 5.00 USDC"
-      ])
-    }).pipe(inMemory())
-  )
+  story("says in v1.1's words what it looks at and why an order waits", function* (world) {
+    const ann = yield* person("ann")
+    const task = yield* order(ann, 10)
+    world.deposit(ann.agentAddress, usdc(5_000_000n))
+    yield* pass(137)
+    yield* start
+    assert.deepStrictEqual((yield* said).slice(-7, -1), [
+      "[INFO] 🔍 Found 1 task(s) to check...",
+      `[INFO] 💰 Checking pending_payment task ${task.slice(0, 8)}...`,
+      "[INFO]    Agent wallet balance: 5.00 USDC",
+      "[INFO]    Required: 10.00 USDC",
+      "[INFO]    Task age: 2m 14s / 10m timeout",
+      "[INFO]    ⏳ Insufficient balance, will check again..."
+    ])
+  })
 
-  it.effect("does not call money insufficient that is kept for an older order", () =>
-    Effect.gen(function* () {
-      const world = yield* World
-      const ann = yield* person("ann")
-      yield* order(ann, 10)
-      world.deposit(ann.agentAddress, usdc(4_000_000n))
-      yield* pass(30)
-      const newer = yield* order(ann, 4)
-      yield* start
-      const lines = yield* said
-      const block = lines.slice(lines.findIndex((line) => line.includes(`task ${newer.slice(0, 8)}...`)))
-      assert.strictEqual(block[4], "[INFO]    ⏳ The balance was paid towards an older task, will check again...")
-    }).pipe(inMemory())
-  )
+  story("says that a payment was received, and what else of the wallet's money is spoken for", function* () {
+    const { who, task } = yield* paidOrder("ann", 20)
+    yield* pass(6)
+    yield* start
+    assert.deepInclude(yield* said, "[INFO]    ✅ Payment received, minting starts")
+    assert.deepInclude(yield* said, `[INFO] ✅ Task ${task.slice(0, 8)}: pending_payment → funded`)
+    yield* pass(1)
+    const next = yield* order(who, 5)
+    yield* pass(9)
+    const lines = yield* said
+    const block = lines.slice(lines.findIndex((line) => line.includes(`task ${next.slice(0, 8)}...`)))
+    assert.deepStrictEqual(block.slice(1, 4), [
+      "[INFO]    Agent wallet balance: 10.00 USDC",
+      "[INFO]    Reserved for other tasks: 10.00 USDC",
+      "[INFO]    Required: 5.00 USDC"
+    ])
+  })
 
-  it.effect("at INFO repeats an order's block once a minute, and at once when something about it changed", () =>
-    Effect.gen(function* () {
-      const world = yield* World
+  story("does not call money insufficient that is kept for an older order", function* (world) {
+    const ann = yield* person("ann")
+    yield* order(ann, 10)
+    world.deposit(ann.agentAddress, usdc(4_000_000n))
+    yield* pass(30)
+    const newer = yield* order(ann, 4)
+    yield* start
+    const lines = yield* said
+    const block = lines.slice(lines.findIndex((line) => line.includes(`task ${newer.slice(0, 8)}...`)))
+    assert.strictEqual(block[4], "[INFO]    ⏳ The balance was paid towards an older task, will check again...")
+  })
+
+  stories(it, inMemory({ logLevel: "Info" }))(
+    "at INFO repeats an order's block once a minute, and at once when something about it changed",
+    function* (world) {
       const ann = yield* person("ann")
       const task = yield* order(ann, 10)
       yield* start
@@ -87,30 +82,26 @@ layer(Postgres.session())("the log of a sweep", (it) => {
       assert.strictEqual(blocksOf(yield* said, task).length, 5, "the balance is another")
       yield* pass(59)
       assert.strictEqual(blocksOf(yield* said, task).length, 5)
-    }).pipe(inMemory({ logLevel: "Info" }))
+    }
   )
 
-  it.effect("at DEBUG has an order's block in every sweep", () =>
-    Effect.gen(function* () {
-      const task = yield* order(yield* person("ann"), 10)
-      yield* start
-      yield* pass(179)
-      assert.strictEqual(blocksOf(yield* said, task).length, 18)
-    }).pipe(inMemory({ logLevel: "Debug" }))
-  )
+  stories(it, inMemory({ logLevel: "Debug" }))("at DEBUG has an order's block in every sweep", function* () {
+    const task = yield* order(yield* person("ann"), 10)
+    yield* start
+    yield* pass(179)
+    assert.strictEqual(blocksOf(yield* said, task).length, 18)
+  })
 
-  it.effect("is silent at INFO while nobody waits for anything", () =>
-    Effect.gen(function* () {
-      yield* start
-      const before = (yield* said).length
-      yield* pass(600)
-      assert.strictEqual((yield* said).length, before)
-    }).pipe(inMemory({ logLevel: "Info" }))
-  )
+  stories(it, inMemory({ logLevel: "Info" }))("is silent at INFO while nobody waits for anything", function* () {
+    yield* start
+    const before = (yield* said).length
+    yield* pass(600)
+    assert.strictEqual((yield* said).length, before)
+  })
 
-  it.effect("tells of an outage of the chain once a minute, cancels nothing meanwhile, and goes on", () =>
-    Effect.gen(function* () {
-      const world = yield* World
+  onDatabase(
+    "tells of an outage of the chain once a minute, cancels nothing meanwhile, and goes on",
+    function* (world) {
       const task = yield* order(yield* person("ann"), 10)
       world.chainFault = new ChainError({
         reason: "RateLimited",
@@ -126,89 +117,78 @@ layer(Postgres.session())("the log of a sweep", (it) => {
       world.chainFault = undefined
       yield* pass(10)
       assert.strictEqual((yield* readTask(task)).status, "cancelled")
-    }).pipe(onWorld())
+    }
   )
 
-  it.effect("tells that the chain makes no blocks, and no order is cancelled until it does", () =>
-    Effect.gen(function* () {
-      const world = yield* World
-      const ann = yield* person("ann")
-      const task = yield* order(ann, 5)
-      const unpaid = yield* order(yield* person("bob"), 5)
-      yield* start
-      yield* pass(30)
-      world.deposit(ann.agentAddress, usdc(5_000_000n))
-      world.halt(true)
-      yield* pass(1_200)
-      assert.strictEqual((yield* readTask(task)).status, "pending_payment")
-      assert.strictEqual((yield* readTask(unpaid)).status, "pending_payment")
-      assert.isTrue(
-        (yield* said).some((line) => /^\[WARN\] ⚠️ The newest confirmed block \d+ is .+ old: no task/.test(line))
-      )
-      world.halt(false)
-      yield* pass(30)
-      assert.strictEqual((yield* readTask(unpaid)).status, "cancelled")
-      yield* pass(30)
-      assert.strictEqual((yield* readTask(task)).status, "completed", "it was paid in time")
-    }).pipe(inMemory())
-  )
+  story("tells that the chain makes no blocks, and no order is cancelled until it does", function* (world) {
+    const ann = yield* person("ann")
+    const task = yield* order(ann, 5)
+    const unpaid = yield* order(yield* person("bob"), 5)
+    yield* start
+    yield* pass(30)
+    world.deposit(ann.agentAddress, usdc(5_000_000n))
+    world.halt(true)
+    yield* pass(1_200)
+    assert.strictEqual((yield* readTask(task)).status, "pending_payment")
+    assert.strictEqual((yield* readTask(unpaid)).status, "pending_payment")
+    assert.isTrue(
+      (yield* said).some((line) => /^\[WARN\] ⚠️ The newest confirmed block \d+ is .+ old: no task/.test(line))
+    )
+    world.halt(false)
+    yield* pass(30)
+    assert.strictEqual((yield* readTask(unpaid)).status, "cancelled")
+    yield* pass(30)
+    assert.strictEqual((yield* readTask(task)).status, "completed", "it was paid in time")
+  })
 
-  it.effect("a node behind the wallet's last payment funds and cancels nothing by the old balance", () =>
-    Effect.gen(function* () {
-      const world = yield* World
-      const { who, task } = yield* paidOrder("ann", 5)
-      yield* start
-      yield* pass(30)
-      assert.strictEqual((yield* readTask(task)).status, "completed")
-      const next = yield* order(who, 5)
-      const overdue = yield* order(who, 6, { created_at: new Date(0) })
-      // Twenty blocks ago the money was there.
-      world.lagBlocks = 20n
-      yield* pass(20)
-      for (const id of [next, overdue]) assert.strictEqual((yield* readTask(id)).status, "pending_payment")
-      world.lagBlocks = 0n
-      yield* pass(10)
-      assert.strictEqual((yield* readTask(next)).status, "pending_payment")
-      assert.strictEqual((yield* readTask(overdue)).status, "cancelled")
-    }).pipe(inMemory())
-  )
+  story("a node behind the wallet's last payment funds and cancels nothing by the old balance", function* (world) {
+    const { who, task } = yield* paidOrder("ann", 5)
+    yield* start
+    yield* pass(30)
+    assert.strictEqual((yield* readTask(task)).status, "completed")
+    const next = yield* order(who, 5)
+    const overdue = yield* order(who, 6, { created_at: new Date(0) })
+    // Twenty blocks ago the money was there.
+    world.lagBlocks = 20n
+    yield* pass(20)
+    for (const id of [next, overdue]) assert.strictEqual((yield* readTask(id)).status, "pending_payment")
+    world.lagBlocks = 0n
+    yield* pass(10)
+    assert.strictEqual((yield* readTask(next)).status, "pending_payment")
+    assert.strictEqual((yield* readTask(overdue)).status, "cancelled")
+  })
 
-  it.effect(
+  story(
     "while a payment's outcome is unknown, an order it might leave money for is neither funded nor cancelled",
-    () =>
-      Effect.gen(function* () {
-        const world = yield* World
-        const { who, task } = yield* paidOrder("ann", 5)
-        world.manners.pay = () => ({ _tag: "Unclear", reason: "no answer" })
-        yield* start
-        yield* pass(20)
-        const waiting = yield* order(who, 5, { created_at: new Date(0) })
-        const hopeless = yield* order(who, 6, { created_at: new Date(0) })
-        yield* pass(60)
-        assert.strictEqual((yield* readTask(waiting)).status, "pending_payment")
-        assert.strictEqual((yield* readTask(hopeless)).status, "cancelled")
-        yield* editTask(task, { status: "cancelled" })
-        delete world.manners.pay
-        yield* pass(400)
-        assert.strictEqual((yield* readTask(waiting)).status, "completed", "the payment was never made")
-        assert.strictEqual(world.paidBy(who.agentAddress).length, 1)
-      }).pipe(inMemory())
+    function* (world) {
+      const { who, task } = yield* paidOrder("ann", 5)
+      world.manners.pay = () => ({ _tag: "Unclear", reason: "no answer" })
+      yield* start
+      yield* pass(20)
+      const waiting = yield* order(who, 5, { created_at: new Date(0) })
+      const hopeless = yield* order(who, 6, { created_at: new Date(0) })
+      yield* pass(60)
+      assert.strictEqual((yield* readTask(waiting)).status, "pending_payment")
+      assert.strictEqual((yield* readTask(hopeless)).status, "cancelled")
+      yield* editTask(task, { status: "cancelled" })
+      delete world.manners.pay
+      yield* pass(400)
+      assert.strictEqual((yield* readTask(waiting)).status, "completed", "the payment was never made")
+      assert.strictEqual(world.paidBy(who.agentAddress).length, 1)
+    }
   )
 
-  it.effect("ten sweeps in a row that end in a defect end the whole executor", () =>
-    Effect.gen(function* () {
-      const world = yield* World
-      yield* order(yield* person("ann"), 5)
-      const impossible = Effect.die(new Error("impossible"))
-      world.onChainCall = (call) => (call === "readBalances" ? impossible : Effect.void)
-      const { loops, kill } = yield* launch(NOW)
-      yield* pass(89)
-      assert.isUndefined(loops.pollUnsafe())
-      yield* pass(1)
-      const exit = yield* Fiber.await(loops)
-      assert.isTrue(Exit.isFailure(exit) && Cause.hasDies(exit.cause))
-      assert.strictEqual((yield* said).filter((line) => line.includes("🚨 Check ended in a defect")).length, 10)
-      yield* kill
-    }).pipe(onWorld(NOW))
-  )
+  stories(it, onWorld(NOW))("ten sweeps in a row that end in a defect end the whole executor", function* (world) {
+    yield* order(yield* person("ann"), 5)
+    const impossible = Effect.die(new Error("impossible"))
+    world.onChainCall = (call) => (call === "readBalances" ? impossible : Effect.void)
+    const { loops, kill } = yield* launch(NOW)
+    yield* pass(89)
+    assert.isUndefined(loops.pollUnsafe())
+    yield* pass(1)
+    const exit = yield* Fiber.await(loops)
+    assert.isTrue(Exit.isFailure(exit) && Cause.hasDies(exit.cause))
+    assert.strictEqual((yield* said).filter((line) => line.includes("🚨 Check ended in a defect")).length, 10)
+    yield* kill
+  })
 })

@@ -3,23 +3,21 @@ import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
 import { address } from "../../src/domain/Address.ts"
 import { usdc } from "../../src/domain/Usdc.ts"
-import type { PaymentAnswer } from "../../src/mint/Minter.ts"
 import * as Postgres from "../support/Postgres.ts"
 import { LogLines, inMemory, onWorld, pass, start } from "../support/executor.ts"
 import { editTask, heldReason, paidOrder, readBatches, readTask, TOKEN } from "../support/orders.ts"
-import { World } from "../support/World.ts"
-
-const lost: PaymentAnswer = { _tag: "Unclear", reason: "no answer: the connection was reset" }
+import { stories } from "../support/stories.ts"
+import { logged, lost, settles, settlesAndMints } from "./given.ts"
 
 layer(Postgres.session())("a payment that was taken", (it) => {
-  it.effect("and not delivered is visible, sent again unchanged, never made again, and delivered in the end", () =>
-    Effect.gen(function* () {
-      const world = yield* World
+  const story = stories(it, inMemory())
+  const onDatabase = stories(it, onWorld())
+
+  onDatabase(
+    "and not delivered is visible, sent again unchanged, never made again, and delivered in the end",
+    function* (world) {
       const { who, task } = yield* paidOrder("ann", 5)
-      world.manners.pay = ({ settle }) => {
-        settle()
-        return lost
-      }
+      world.manners.pay = settles(lost)
       yield* start
       yield* pass(1_200)
       assert.deepInclude(yield* readTask(task), { status: "processing", mints_completed: 0, retry_count: 0 })
@@ -37,17 +35,14 @@ layer(Postgres.session())("a payment that was taken", (it) => {
       assert.deepInclude(yield* readTask(task), { status: "completed", mints_completed: 5 })
       assert.strictEqual(world.paidBy(who.agentAddress).length, 1)
       assert.strictEqual(world.mintsTo(who.userAddress), 5)
-    }).pipe(onWorld())
+    }
   )
 
-  it.effect("and not delivered is sent again at whatever price the server asks by now: it can move no money", () =>
-    Effect.gen(function* () {
-      const world = yield* World
+  story(
+    "and not delivered is sent again at whatever price the server asks by now: it can move no money",
+    function* (world) {
       const { who, task } = yield* paidOrder("ann", 5)
-      world.manners.pay = ({ settle }) => {
-        settle()
-        return lost
-      }
+      world.manners.pay = settles(lost)
       yield* start
       yield* pass(30)
       delete world.manners.pay
@@ -56,32 +51,26 @@ layer(Postgres.session())("a payment that was taken", (it) => {
       assert.deepInclude(yield* readTask(task), { status: "completed", mints_completed: 5 })
       assert.strictEqual(world.paidBy(who.agentAddress).length, 1)
       for (const payment of world.payments) assert.deepStrictEqual(payment, world.payments[0])
-    }).pipe(inMemory())
+    }
   )
 
-  it.effect("and refused ever since costs its order no retry: it is not failed over money that is gone", () =>
-    Effect.gen(function* () {
-      const world = yield* World
-      const { who, task } = yield* paidOrder("ann", 5)
-      world.manners.pay = ({ settle }) => {
-        settle()
-        return { _tag: "Refused", reason: "mint server answered 402: nonce used" }
-      }
-      yield* start
-      yield* pass(300)
-      const { status, retry_count } = yield* readTask(task)
-      assert.strictEqual(status, "processing")
-      assert.isAtMost(retry_count, 1)
-      delete world.manners.pay
-      yield* pass(90)
-      assert.deepInclude(yield* readTask(task), { status: "completed", error_message: null, retry_count: 0 })
-      assert.strictEqual(world.paidBy(who.agentAddress).length, 1)
-    }).pipe(inMemory())
-  )
+  story("and refused ever since costs its order no retry: it is not failed over money that is gone", function* (world) {
+    const { who, task } = yield* paidOrder("ann", 5)
+    world.manners.pay = settles({ _tag: "Refused", reason: "mint server answered 402: nonce used" })
+    yield* start
+    yield* pass(300)
+    const { status, retry_count } = yield* readTask(task)
+    assert.strictEqual(status, "processing")
+    assert.isAtMost(retry_count, 1)
+    delete world.manners.pay
+    yield* pass(90)
+    assert.deepInclude(yield* readTask(task), { status: "completed", error_message: null, retry_count: 0 })
+    assert.strictEqual(world.paidBy(who.agentAddress).length, 1)
+  })
 
-  it.effect("and not delivered stops all payments to that token after MINT_TIMEOUT, no other's, and until it is", () =>
-    Effect.gen(function* () {
-      const world = yield* World
+  story(
+    "and not delivered stops all payments to that token after MINT_TIMEOUT, no other's, and until it is",
+    function* (world) {
       const other = address(`0x${"70".repeat(20)}`)
       const ann = yield* paidOrder("ann", 5)
       world.manners.pay = ({ order, settle }) => {
@@ -97,38 +86,34 @@ layer(Postgres.session())("a payment that was taken", (it) => {
       assert.strictEqual(world.paidBy(bob.who.agentAddress).length, 0)
       assert.deepInclude(yield* readTask(bob.task), { status: "processing", retry_count: 0 })
       assert.strictEqual((yield* readTask(eve.task)).status, "completed")
-      const { all } = yield* LogLines
       const where = `task ${ann.task.slice(0, 8)}, batch 1 is paid and not delivered`
-      assert.isTrue(all.some((line) => line.includes(`Payments to token ${TOKEN} are stopped: ${where}`)))
+      assert.isAbove(yield* logged(`Payments to token ${TOKEN} are stopped: ${where}`), 0)
       delete world.manners.pay
       yield* pass(120)
       for (const { who, task } of [ann, bob]) {
         assert.strictEqual((yield* readTask(task)).status, "completed")
         assert.strictEqual(world.paidBy(who.agentAddress).length, 1)
       }
-    }).pipe(inMemory())
+    }
   )
 
-  it.effect("and delivered in parts is counted as the parts come", () =>
-    Effect.gen(function* () {
-      const world = yield* World
-      const { who, task } = yield* paidOrder("ann", 5)
-      world.manners.pay = ({ order, settle }) => {
-        if (settle()) world.mint(order, 3)
-        return lost
-      }
-      yield* start
-      yield* pass(20)
-      assert.deepInclude(yield* readTask(task), { status: "processing", mints_completed: 3 })
-      world.mint({ token: TOKEN, recipient: who.userAddress, quantity: 2 }, 2)
-      yield* pass(60)
-      assert.deepInclude(yield* readTask(task), { status: "completed", mints_completed: 5 })
-    }).pipe(inMemory())
-  )
+  story("and delivered in parts is counted as the parts come", function* (world) {
+    const { who, task } = yield* paidOrder("ann", 5)
+    world.manners.pay = ({ order, settle }) => {
+      if (settle()) world.mint(order, 3)
+      return lost
+    }
+    yield* start
+    yield* pass(20)
+    assert.deepInclude(yield* readTask(task), { status: "processing", mints_completed: 3 })
+    world.mint({ token: TOKEN, recipient: who.userAddress, quantity: 2 }, 2)
+    yield* pass(60)
+    assert.deepInclude(yield* readTask(task), { status: "completed", mints_completed: 5 })
+  })
 
-  it.effect("and delivered counts no mint a second time where another node has its log at another index", () =>
-    Effect.gen(function* () {
-      const world = yield* World
+  story(
+    "and delivered counts no mint a second time where another node has its log at another index",
+    function* (world) {
       const { task } = yield* paidOrder("ann", 12)
       world.manners.pay = ({ order, settle }) => {
         if (settle() && world.mints.length === 0) world.mint(order, 10)
@@ -140,70 +125,59 @@ layer(Postgres.session())("a payment that was taken", (it) => {
       assert.deepInclude(yield* readTask(task), { status: "processing", mints_completed: 10 })
       const [, second] = yield* readBatches(task)
       assert.deepInclude(second, { status: "paid", minted: 0 })
-    }).pipe(inMemory())
+    }
   )
 
-  it.effect("is counted in the portions that its token had when the order was planned", () =>
-    Effect.gen(function* () {
-      const world = yield* World
-      const sql = yield* SqlClient.SqlClient
-      world.portion = 10n ** 30n
-      const { task } = yield* paidOrder("ann", 12)
-      world.manners.pay = ({ settle }) => {
-        settle()
-        return lost
-      }
-      yield* start
-      yield* pass(20)
-      world.portion = 7n
-      yield* pass(20)
-      const portions = yield* sql`SELECT DISTINCT portion::text FROM ai_agent_batches WHERE task_id = ${task}::uuid`
-      assert.deepStrictEqual(portions, [{ portion: (10n ** 30n).toString() }])
-      assert.deepStrictEqual(new Set(world.portionsAsked), new Set([10n ** 30n]))
-    }).pipe(onWorld())
-  )
+  onDatabase("is counted in the portions that its token had when the order was planned", function* (world) {
+    const sql = yield* SqlClient.SqlClient
+    world.portion = 10n ** 30n
+    const { task } = yield* paidOrder("ann", 12)
+    world.manners.pay = settles(lost)
+    yield* start
+    yield* pass(20)
+    world.portion = 7n
+    yield* pass(20)
+    const portions = yield* sql`SELECT DISTINCT portion::text FROM ai_agent_batches WHERE task_id = ${task}::uuid`
+    assert.deepStrictEqual(portions, [{ portion: (10n ** 30n).toString() }])
+    assert.deepStrictEqual(new Set(world.portionsAsked), new Set([10n ** 30n]))
+  })
 
-  it.effect(
+  story(
     "and minted in other transactions than the server named is found all the same, and not asked for again",
-    () =>
-      Effect.gen(function* () {
-        const world = yield* World
-        const { who, task } = yield* paidOrder("ann", 5)
-        world.manners.pay = ({ order, settle }) => {
-          if (settle()) world.mint(order, 5)
-          return { _tag: "Accepted", mintTxs: [world.hash()], paymentTx: undefined }
-        }
-        yield* start
-        yield* pass(100)
-        assert.deepInclude(yield* readTask(task), { status: "completed", mints_completed: 5 })
-        assert.strictEqual(world.mintsTo(who.userAddress), 5)
-        assert.strictEqual(world.payments.length, 1)
-      }).pipe(inMemory())
-  )
-
-  it.effect("and minted before it was settled is delivered, and not asked for again", () =>
-    Effect.gen(function* () {
-      const world = yield* World
+    function* (world) {
       const { who, task } = yield* paidOrder("ann", 5)
       world.manners.pay = ({ order, settle }) => {
-        world.mint(order, 5)
-        return Effect.gen(function* () {
-          yield* Effect.sleep("6 seconds")
-          settle()
-          return lost
-        })
+        if (settle()) world.mint(order, 5)
+        return { _tag: "Accepted", mintTxs: [world.hash()], paymentTx: undefined }
       }
       yield* start
       yield* pass(100)
       assert.deepInclude(yield* readTask(task), { status: "completed", mints_completed: 5 })
       assert.strictEqual(world.mintsTo(who.userAddress), 5)
       assert.strictEqual(world.payments.length, 1)
-    }).pipe(inMemory())
+    }
   )
 
-  it.effect("and whose mints come after the window is void and before the next one is held, not minted twice", () =>
-    Effect.gen(function* () {
-      const world = yield* World
+  story("and minted before it was settled is delivered, and not asked for again", function* (world) {
+    const { who, task } = yield* paidOrder("ann", 5)
+    world.manners.pay = ({ order, settle }) => {
+      world.mint(order, 5)
+      return Effect.gen(function* () {
+        yield* Effect.sleep("6 seconds")
+        settle()
+        return lost
+      })
+    }
+    yield* start
+    yield* pass(100)
+    assert.deepInclude(yield* readTask(task), { status: "completed", mints_completed: 5 })
+    assert.strictEqual(world.mintsTo(who.userAddress), 5)
+    assert.strictEqual(world.payments.length, 1)
+  })
+
+  story(
+    "and whose mints come after the window is void and before the next one is held, not minted twice",
+    function* (world) {
       const { who, task } = yield* paidOrder("ann", 5)
       world.manners.pay = () => lost
       yield* pass(6)
@@ -222,43 +196,33 @@ layer(Postgres.session())("a payment that was taken", (it) => {
       assert.strictEqual(yield* heldReason(task), says)
       assert.strictEqual(new Set(world.payments.map(({ signature }) => signature)).size, 1)
       assert.strictEqual(world.paidBy(who.agentAddress).length, 0)
-    }).pipe(inMemory())
+    }
   )
 
-  it.effect("for an order that its person cancels meanwhile is still delivered to them", () =>
-    Effect.gen(function* () {
-      const world = yield* World
-      const { who, task } = yield* paidOrder("ann", 15)
-      world.manners.pay = ({ settle }) => {
-        settle()
-        return lost
-      }
-      yield* start
-      yield* pass(40)
-      yield* editTask(task, { status: "cancelled" })
-      delete world.manners.pay
-      yield* pass(100)
-      assert.deepInclude(yield* readTask(task), { status: "cancelled", mints_completed: 10 })
-      assert.strictEqual(world.mintsTo(who.userAddress), 10)
-      assert.strictEqual(world.paidBy(who.agentAddress).length, 1)
-    }).pipe(inMemory())
-  )
+  story("for an order that its person cancels meanwhile is still delivered to them", function* (world) {
+    const { who, task } = yield* paidOrder("ann", 15)
+    world.manners.pay = settles(lost)
+    yield* start
+    yield* pass(40)
+    yield* editTask(task, { status: "cancelled" })
+    delete world.manners.pay
+    yield* pass(100)
+    assert.deepInclude(yield* readTask(task), { status: "cancelled", mints_completed: 10 })
+    assert.strictEqual(world.mintsTo(who.userAddress), 10)
+    assert.strictEqual(world.paidBy(who.agentAddress).length, 1)
+  })
 
-  it.effect("and delivered, on an order whose count somebody changed, is held and not looked at for ever", () =>
-    Effect.gen(function* () {
-      const world = yield* World
+  story(
+    "and delivered, on an order whose count somebody changed, is held and not looked at for ever",
+    function* (world) {
       const { task } = yield* paidOrder("ann", 5)
-      world.manners.pay = ({ settle, mint }) => {
-        settle()
-        mint(5)
-        return lost
-      }
+      world.manners.pay = settlesAndMints(5, lost)
       yield* start
       yield* pass(11)
       yield* editTask(task, { quantity: 6, total_cost: 6_000_000n })
       yield* pass(60)
       const says = "Held for the operator: every batch is delivered, but mints_completed is 5, quantity is 6"
       assert.deepInclude(yield* readTask(task), { status: "processing", error_message: says })
-    }).pipe(inMemory())
+    }
   )
 })

@@ -10,6 +10,7 @@ import { anyId } from "../support/anyId.ts"
 import { onWorld, pass, start } from "../support/executor.ts"
 import * as Postgres from "../support/Postgres.ts"
 import { order, person, type Person, readTask } from "../support/orders.ts"
+import { stories } from "../support/stories.ts"
 import { World } from "../support/World.ts"
 
 const STRANGER = address(`0x${"5a".repeat(20)}`)
@@ -59,8 +60,11 @@ const inCredit = Effect.fnUntraced(function* (amount: number) {
 })
 
 layer(Postgres.session())("a refund", (it) => {
-  it.effect("that never gets on chain is held after three lapses, keeps its money, and can be withdrawn", () =>
-    Effect.gen(function* () {
+  const story = stories(it, onWorld())
+
+  stories(it, onWorld({ authorizationWindow: Duration.seconds(30) }))(
+    "that never gets on chain is held after three lapses, keeps its money, and can be withdrawn",
+    function* () {
       const { world, who } = yield* inCredit(5)
       const task = yield* order(who, 7)
       world.takesTransfers = false
@@ -89,124 +93,111 @@ layer(Postgres.session())("a refund", (it) => {
         reason: "withdrawn: the user is on the blacklist"
       })
       assert.strictEqual((yield* readTask(task)).status, "completed", "it is credit again")
-    }).pipe(onWorld({ authorizationWindow: Duration.seconds(30) }))
+    }
   )
 
-  it.effect("goes to the wallet's user, once, and the chain proves it", () =>
-    Effect.gen(function* () {
-      const { world, who } = yield* inCredit(5)
-      yield* start
-      const refund = yield* ask(who, 5)
-      yield* pass(40)
-      assert.deepInclude(yield* statusOf(refund), { status: "paid" })
-      assert.strictEqual(world.balance(who.userAddress), 5_000_000n)
-      assert.strictEqual(world.paidBy(who.agentAddress).length, 1)
-    }).pipe(onWorld())
-  )
+  story("goes to the wallet's user, once, and the chain proves it", function* () {
+    const { world, who } = yield* inCredit(5)
+    yield* start
+    const refund = yield* ask(who, 5)
+    yield* pass(40)
+    assert.deepInclude(yield* statusOf(refund), { status: "paid" })
+    assert.strictEqual(world.balance(who.userAddress), 5_000_000n)
+    assert.strictEqual(world.paidBy(who.agentAddress).length, 1)
+  })
 
-  it.effect("reserves its money from the moment it is asked for", () =>
-    Effect.gen(function* () {
-      const { world, who } = yield* inCredit(5)
-      world.takesTransfers = false
-      yield* start
-      const refund = yield* ask(who, 3)
-      const task = yield* order(who, 5)
-      yield* pass(60)
-      assert.strictEqual((yield* readTask(task)).status, "pending_payment")
-      world.takesTransfers = true
-      yield* pass(120)
-      assert.deepInclude(yield* statusOf(refund), { status: "paid" })
-      world.deposit(who.agentAddress, units(3))
-      yield* pass(40)
-      assert.strictEqual((yield* readTask(task)).status, "completed")
-    }).pipe(onWorld())
-  )
+  story("reserves its money from the moment it is asked for", function* () {
+    const { world, who } = yield* inCredit(5)
+    world.takesTransfers = false
+    yield* start
+    const refund = yield* ask(who, 3)
+    const task = yield* order(who, 5)
+    yield* pass(60)
+    assert.strictEqual((yield* readTask(task)).status, "pending_payment")
+    world.takesTransfers = true
+    yield* pass(120)
+    assert.deepInclude(yield* statusOf(refund), { status: "paid" })
+    world.deposit(who.agentAddress, units(3))
+    yield* pass(40)
+    assert.strictEqual((yield* readTask(task)).status, "completed")
+  })
 
-  it.effect("that no block takes is sent again as it is, and signed anew with its nonce when it has lapsed", () =>
-    Effect.gen(function* () {
-      const { world, who } = yield* inCredit(5)
-      world.takesTransfers = false
-      yield* start
-      const refund = yield* ask(who, 5)
-      yield* pass(400)
-      assert.isAbove(world.submitted.length, 3)
-      assert.strictEqual(new Set(world.submitted.map(({ nonce }) => nonce)).size, 1)
-      assert.isAbove(new Set(world.submitted.map(({ validBefore }) => validBefore)).size, 1)
-      world.takesTransfers = true
-      yield* pass(120)
-      assert.deepInclude(yield* statusOf(refund), { status: "paid" })
-      assert.strictEqual(world.balance(who.userAddress), 5_000_000n)
-    }).pipe(onWorld())
-  )
+  story("that no block takes is sent again as it is, and signed anew with its nonce when it has lapsed", function* () {
+    const { world, who } = yield* inCredit(5)
+    world.takesTransfers = false
+    yield* start
+    const refund = yield* ask(who, 5)
+    yield* pass(400)
+    assert.isAbove(world.submitted.length, 3)
+    assert.strictEqual(new Set(world.submitted.map(({ nonce }) => nonce)).size, 1)
+    assert.isAbove(new Set(world.submitted.map(({ validBefore }) => validBefore)).size, 1)
+    world.takesTransfers = true
+    yield* pass(120)
+    assert.deepInclude(yield* statusOf(refund), { status: "paid" })
+    assert.strictEqual(world.balance(who.userAddress), 5_000_000n)
+  })
 
-  it.effect("that was paid before the ledger was restored is not paid again", () =>
-    Effect.gen(function* () {
-      const { world, who } = yield* inCredit(10)
-      const refund = yield* ask(who, 5)
-      world.useElsewhere(who.agentAddress, refund.nonce, who.userAddress, units(5))
-      yield* pass(10)
-      yield* start
-      yield* pass(40)
-      assert.deepInclude(yield* statusOf(refund), { status: "paid" })
-      assert.strictEqual(world.submitted.length, 0)
-    }).pipe(onWorld())
-  )
+  story("that was paid before the ledger was restored is not paid again", function* () {
+    const { world, who } = yield* inCredit(10)
+    const refund = yield* ask(who, 5)
+    world.useElsewhere(who.agentAddress, refund.nonce, who.userAddress, units(5))
+    yield* pass(10)
+    yield* start
+    yield* pass(40)
+    assert.deepInclude(yield* statusOf(refund), { status: "paid" })
+    assert.strictEqual(world.submitted.length, 0)
+  })
 
-  it.effect("whose nonce somebody else used or cancelled waits for a person", () =>
-    Effect.gen(function* () {
-      const { world, who } = yield* inCredit(10)
-      const refund = yield* ask(who, 5)
-      world.useElsewhere(who.agentAddress, refund.nonce, STRANGER, units(5))
-      yield* pass(10)
-      yield* start
-      yield* pass(40)
-      assert.deepInclude(yield* statusOf(refund), {
-        status: "held",
-        reason: "its nonce was used for another transfer"
-      })
-      assert.strictEqual(world.submitted.length, 0)
-    }).pipe(onWorld())
-  )
+  story("whose nonce somebody else used or cancelled waits for a person", function* () {
+    const { world, who } = yield* inCredit(10)
+    const refund = yield* ask(who, 5)
+    world.useElsewhere(who.agentAddress, refund.nonce, STRANGER, units(5))
+    yield* pass(10)
+    yield* start
+    yield* pass(40)
+    assert.deepInclude(yield* statusOf(refund), {
+      status: "held",
+      reason: "its nonce was used for another transfer"
+    })
+    assert.strictEqual(world.submitted.length, 0)
+  })
 
-  it.effect("waits while USDC is paused, and is paid when it moves again", () =>
-    Effect.gen(function* () {
-      const { world, who } = yield* inCredit(5)
-      world.isPaused = true
-      const refund = yield* ask(who, 5)
-      yield* start
-      yield* pass(100)
-      const { status, reason } = yield* statusOf(refund)
-      assert.strictEqual(status, "planned")
-      assert.include(reason ?? "", "USDC is paused by its issuer")
-      assert.strictEqual(world.submitted.length, 0)
-      world.isPaused = false
-      yield* pass(60)
-      assert.strictEqual((yield* statusOf(refund)).status, "paid")
-    }).pipe(onWorld())
-  )
+  story("waits while USDC is paused, and is paid when it moves again", function* () {
+    const { world, who } = yield* inCredit(5)
+    world.isPaused = true
+    const refund = yield* ask(who, 5)
+    yield* start
+    yield* pass(100)
+    const { status, reason } = yield* statusOf(refund)
+    assert.strictEqual(status, "planned")
+    assert.include(reason ?? "", "USDC is paused by its issuer")
+    assert.strictEqual(world.submitted.length, 0)
+    world.isPaused = false
+    yield* pass(60)
+    assert.strictEqual((yield* statusOf(refund)).status, "paid")
+  })
 
-  it.effect("that is signed is not sent again while USDC is paused", () =>
-    Effect.gen(function* () {
-      const { world, who } = yield* inCredit(5)
-      world.takesTransfers = false
-      const refund = yield* ask(who, 5)
-      yield* start
-      yield* pass(10)
-      const sent = world.submitted.length
-      assert.isAbove(sent, 0)
-      world.isPaused = true
-      yield* pass(120)
-      assert.strictEqual(world.submitted.length, sent)
-      assert.include((yield* statusOf(refund)).reason ?? "", "USDC is paused by its issuer")
-      world.isPaused = false
-      world.takesTransfers = true
-      yield* pass(120)
-      assert.strictEqual((yield* statusOf(refund)).status, "paid")
-    }).pipe(onWorld())
-  )
+  story("that is signed is not sent again while USDC is paused", function* () {
+    const { world, who } = yield* inCredit(5)
+    world.takesTransfers = false
+    const refund = yield* ask(who, 5)
+    yield* start
+    yield* pass(10)
+    const sent = world.submitted.length
+    assert.isAbove(sent, 0)
+    world.isPaused = true
+    yield* pass(120)
+    assert.strictEqual(world.submitted.length, sent)
+    assert.include((yield* statusOf(refund)).reason ?? "", "USDC is paused by its issuer")
+    world.isPaused = false
+    world.takesTransfers = true
+    yield* pass(120)
+    assert.strictEqual((yield* statusOf(refund)).status, "paid")
+  })
 
-  it.effect("to a user on USDC's blacklist is held with its money, and nothing is signed, until it is withdrawn", () =>
-    Effect.gen(function* () {
+  story(
+    "to a user on USDC's blacklist is held with its money, and nothing is signed, until it is withdrawn",
+    function* () {
       const { world, who } = yield* inCredit(5)
       world.blacklisted.add(who.userAddress)
       const refund = yield* ask(who, 5)
@@ -221,19 +212,17 @@ layer(Postgres.session())("a refund", (it) => {
       yield* withdraw(who.agentAddress, refund.id, "it stays in the wallet")
       yield* pass(40)
       assert.strictEqual((yield* readTask(task)).status, "completed", "it is credit again")
-    }).pipe(onWorld())
+    }
   )
 
-  it.effect("waits, and says so, while there is no account that pays the gas", () =>
-    Effect.gen(function* () {
-      const { world, who } = yield* inCredit(5)
-      world.gasAccount = undefined
-      const refund = yield* ask(who, 5)
-      yield* start
-      yield* pass(100)
-      const { status, reason } = yield* statusOf(refund)
-      assert.deepStrictEqual({ status, reason }, { status: "planned", reason: "AI_AGENT_PRIVATE_KEY is not set" })
-      assert.strictEqual(world.submitted.length, 0)
-    }).pipe(onWorld())
-  )
+  story("waits, and says so, while there is no account that pays the gas", function* () {
+    const { world, who } = yield* inCredit(5)
+    world.gasAccount = undefined
+    const refund = yield* ask(who, 5)
+    yield* start
+    yield* pass(100)
+    const { status, reason } = yield* statusOf(refund)
+    assert.deepStrictEqual({ status, reason }, { status: "planned", reason: "AI_AGENT_PRIVATE_KEY is not set" })
+    assert.strictEqual(world.submitted.length, 0)
+  })
 })

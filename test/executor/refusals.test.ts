@@ -9,7 +9,7 @@ import { NoOffer } from "../../src/mint/Minter.ts"
 import * as Postgres from "../support/Postgres.ts"
 import { LogLines, inMemory, onWorld, pass, start } from "../support/executor.ts"
 import { order, paidOrder, readBatches, readTask, TOKEN } from "../support/orders.ts"
-import { World } from "../support/World.ts"
+import { stories } from "../support/stories.ts"
 
 const THIEF = address(`0x${"bad".padStart(40, "0")}`)
 const USDC = "0xfe61d4f698f24537e88919787ff53081d6bc60c2"
@@ -50,10 +50,13 @@ const badOffers: ReadonlyArray<{ readonly name: string; readonly change: Partial
 const seconds = (times: ReadonlyArray<number>, since: number) => times.map((atMs) => (atMs - since) / 1000)
 
 layer(Postgres.session())("a mint server that", (it) => {
+  const story = stories(it, inMemory({ logLevel: "Info" }))
+  const onDatabase = stories(it, onWorld())
+
   for (const { name, change, says } of badOffers) {
-    it.effect(`sells ${name} gets no signature, is asked again after 5 s and 30 s, and then the order fails`, () =>
-      Effect.gen(function* () {
-        const world = yield* World
+    stories(it, inMemory())(
+      `sells ${name} gets no signature, is asked again after 5 s and 30 s, and then the order fails`,
+      function* (world) {
         const { who, task } = yield* paidOrder("ann", 5)
         world.manners.offer = (offer) => ({ ...offer, ...change })
         yield* pass(6)
@@ -76,13 +79,13 @@ layer(Postgres.session())("a mint server that", (it) => {
         assert.strictEqual(world.quotedAtMs.length, 3)
         assert.strictEqual(world.payments.length, 0)
         assert.strictEqual(world.balance(who.agentAddress), 5_000_000n)
-      }).pipe(inMemory())
+      }
     )
   }
 
-  it.effect("wants to be paid at an address of MINT_PAY_TO is paid there", () =>
-    Effect.gen(function* () {
-      const world = yield* World
+  stories(it, inMemory({ mintPayTo: [THIEF] }))(
+    "wants to be paid at an address of MINT_PAY_TO is paid there",
+    function* (world) {
       const { who, task } = yield* paidOrder("ann", 5)
       world.manners.offer = (offer) => ({ ...offer, payTo: THIEF })
       yield* start
@@ -92,12 +95,12 @@ layer(Postgres.session())("a mint server that", (it) => {
         world.paidBy(who.agentAddress).map(({ to }) => to),
         [THIEF]
       )
-    }).pipe(inMemory({ mintPayTo: [THIEF] }))
+    }
   )
 
-  it.effect("sells a token that is sold out is not asked, and the order fails however many share its fate", () =>
-    Effect.gen(function* () {
-      const world = yield* World
+  stories(it, inMemory())(
+    "sells a token that is sold out is not asked, and the order fails however many share its fate",
+    function* (world) {
       world.supply = 4n
       const orders = yield* Effect.forEach(["ann", "bob", "eve", "joe"], (name) => paidOrder(name, 5))
       const fits = yield* paidOrder("kim", 4)
@@ -111,13 +114,13 @@ layer(Postgres.session())("a mint server that", (it) => {
       }
       assert.strictEqual((yield* readTask(fits.task)).status, "completed")
       assert.strictEqual(world.payments.length, 1)
-    }).pipe(inMemory())
+    }
   )
 
   for (const reason of ["Unavailable"] as const) {
-    it.effect(`is ${reason.toLowerCase()} for an hour costs no retry, is asked ever less often, and then sells`, () =>
-      Effect.gen(function* () {
-        const world = yield* World
+    story(
+      `is ${reason.toLowerCase()} for an hour costs no retry, is asked ever less often, and then sells`,
+      function* (world) {
         const orders = [yield* paidOrder("ann", 5), yield* paidOrder("bob", 5)]
         world.manners.quote = () => new NoOffer({ reason, message: "mint server answered 503" })
         yield* start
@@ -134,13 +137,13 @@ layer(Postgres.session())("a mint server that", (it) => {
         world.manners.quote = () => undefined
         yield* pass(90)
         for (const { task } of orders) assert.strictEqual((yield* readTask(task)).status, "completed")
-      }).pipe(inMemory({ logLevel: "Info" }))
+      }
     )
   }
 
-  it.effect("refuses three wallets alike fails none of them, however long, and sells to all when it is repaired", () =>
-    Effect.gen(function* () {
-      const world = yield* World
+  story(
+    "refuses three wallets alike fails none of them, however long, and sells to all when it is repaired",
+    function* (world) {
       const orders = yield* Effect.forEach(["ann", "bob", "eve", "joe"], (name) => paidOrder(name, 5))
       world.manners.quote = () => new NoOffer({ reason: "Refused", message: "mint server answered 403: maintenance" })
       yield* pass(6)
@@ -156,12 +159,12 @@ layer(Postgres.session())("a mint server that", (it) => {
       world.manners.quote = () => undefined
       yield* pass(90)
       for (const { task } of orders) assert.strictEqual((yield* readTask(task)).status, "completed")
-    }).pipe(inMemory({ logLevel: "Info" }))
+    }
   )
 
-  it.effect("refuses the payments of three wallets alike fails none of them and is not asked in a frenzy", () =>
-    Effect.gen(function* () {
-      const world = yield* World
+  story(
+    "refuses the payments of three wallets alike fails none of them and is not asked in a frenzy",
+    function* (world) {
       const orders = yield* Effect.forEach(["ann", "bob", "eve", "joe"], (name) => paidOrder(name, 5))
       world.manners.pay = () => ({ _tag: "Refused", reason: "mint server answered 402: invalid_domain" })
       yield* pass(6)
@@ -178,35 +181,33 @@ layer(Postgres.session())("a mint server that", (it) => {
         assert.strictEqual((yield* readTask(task)).status, "completed")
         assert.strictEqual(world.paidBy(who.agentAddress).length, 1)
       }
-    }).pipe(inMemory({ logLevel: "Info" }))
+    }
   )
 
-  it.effect(
+  onDatabase(
     "refuses because the wallet's money is gone leaves the order to a person, and goes on when it is back",
-    () =>
-      Effect.gen(function* () {
-        const world = yield* World
-        const sql = yield* SqlClient.SqlClient
-        const { who, task } = yield* paidOrder("ann", 5)
-        yield* start
-        world.onChainCall = (call) =>
-          call === "findDeposits" && world.paidBy(who.agentAddress).length === 0
-            ? Effect.sync(() => world.spend(who.agentAddress, THIEF, usdc(1_000_000n)))
-            : Effect.void
-        yield* pass(400)
-        const reason = "Held for the operator: the agent wallet holds 4.00 USDC and this order needs 5.00"
-        assert.deepInclude(yield* readTask(task), { status: "processing", error_message: reason })
-        assert.strictEqual(world.paidBy(who.agentAddress).filter(({ to }) => to === TOKEN).length, 0)
-        world.deposit(who.agentAddress, usdc(1_000_000n))
-        yield* sql`UPDATE ai_agent_task_state SET held_at = NULL, held_reason = NULL`
-        yield* pass(40)
-        assert.deepInclude(yield* readTask(task), { status: "completed", mints_completed: 5 })
-      }).pipe(onWorld())
+    function* (world) {
+      const sql = yield* SqlClient.SqlClient
+      const { who, task } = yield* paidOrder("ann", 5)
+      yield* start
+      world.onChainCall = (call) =>
+        call === "findDeposits" && world.paidBy(who.agentAddress).length === 0
+          ? Effect.sync(() => world.spend(who.agentAddress, THIEF, usdc(1_000_000n)))
+          : Effect.void
+      yield* pass(400)
+      const reason = "Held for the operator: the agent wallet holds 4.00 USDC and this order needs 5.00"
+      assert.deepInclude(yield* readTask(task), { status: "processing", error_message: reason })
+      assert.strictEqual(world.paidBy(who.agentAddress).filter(({ to }) => to === TOKEN).length, 0)
+      world.deposit(who.agentAddress, usdc(1_000_000n))
+      yield* sql`UPDATE ai_agent_task_state SET held_at = NULL, held_reason = NULL`
+      yield* pass(40)
+      assert.deepInclude(yield* readTask(task), { status: "completed", mints_completed: 5 })
+    }
   )
 
-  it.effect("is fine while the chain is not: nothing is paid, no retry is counted, and it goes on by itself", () =>
-    Effect.gen(function* () {
-      const world = yield* World
+  story(
+    "is fine while the chain is not: nothing is paid, no retry is counted, and it goes on by itself",
+    function* (world) {
       const { task } = yield* paidOrder("ann", 30)
       yield* start
       yield* pass(13)
@@ -225,25 +226,22 @@ layer(Postgres.session())("a mint server that", (it) => {
         (yield* readBatches(task)).map(({ minted }) => minted),
         [10, 10, 10]
       )
-    }).pipe(inMemory({ logLevel: "Info" }))
+    }
   )
 
-  it.effect("refuses one order lets the wallet's other order through", () =>
-    Effect.gen(function* () {
-      const world = yield* World
-      const other = address(`0x${"70".repeat(20)}`)
-      const { who, task } = yield* paidOrder("ann", 5, { token_address: other })
-      yield* pass(1)
-      const second = yield* order(who, 4)
-      world.deposit(who.agentAddress, usdc(4_000_000n))
-      world.manners.quote = ({ token }) =>
-        token === other ? new NoOffer({ reason: "Refused", message: "unknown token" }) : undefined
-      yield* start
-      yield* pass(30)
-      assert.strictEqual((yield* readTask(second)).status, "completed")
-      assert.strictEqual((yield* readTask(task)).status, "processing")
-      yield* pass(40)
-      assert.strictEqual((yield* readTask(task)).status, "failed")
-    }).pipe(inMemory())
-  )
+  stories(it, inMemory())("refuses one order lets the wallet's other order through", function* (world) {
+    const other = address(`0x${"70".repeat(20)}`)
+    const { who, task } = yield* paidOrder("ann", 5, { token_address: other })
+    yield* pass(1)
+    const second = yield* order(who, 4)
+    world.deposit(who.agentAddress, usdc(4_000_000n))
+    world.manners.quote = ({ token }) =>
+      token === other ? new NoOffer({ reason: "Refused", message: "unknown token" }) : undefined
+    yield* start
+    yield* pass(30)
+    assert.strictEqual((yield* readTask(second)).status, "completed")
+    assert.strictEqual((yield* readTask(task)).status, "processing")
+    yield* pass(40)
+    assert.strictEqual((yield* readTask(task)).status, "failed")
+  })
 })

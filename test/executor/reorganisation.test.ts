@@ -1,103 +1,93 @@
 import { assert, layer } from "@effect/vitest"
-import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
 import { NoOffer } from "../../src/mint/Minter.ts"
 import * as Incidents from "../../src/ops/Incidents.ts"
-import { LogLines, inMemory, onWorld, pass, start } from "../support/executor.ts"
+import { inMemory, onWorld, pass, start } from "../support/executor.ts"
 import * as Postgres from "../support/Postgres.ts"
 import { heldReason, order, person, readBatches, readTask } from "../support/orders.ts"
 import { FIRST, SECOND } from "../support/outside.ts"
-import { World } from "../support/World.ts"
-import { books, told, units } from "./given.ts"
+import { stories } from "../support/stories.ts"
+import { books, logged, told, units } from "./given.ts"
 
 layer(Postgres.session())("what a reorganised chain no longer shows", (it) => {
-  it.effect("a deposit that is mined again counts once, and no wallet is stopped", () =>
-    Effect.gen(function* () {
-      const world = yield* World
-      const ann = yield* person("ann")
-      const task = yield* order(ann, 5)
-      yield* start
-      yield* pass(60)
-      world.deposit(ann.agentAddress, units(3))
-      yield* pass(20)
-      world.reorganise(15n, { isMinedAgain: true })
-      yield* pass(90)
-      assert.deepStrictEqual(yield* books, { book_balance: 3_000_000n, stopped_reason: null })
-      world.deposit(ann.agentAddress, units(2))
-      yield* pass(60)
-      assert.strictEqual((yield* readTask(task)).status, "completed")
-      assert.deepStrictEqual(yield* books, { book_balance: 0n, stopped_reason: null })
-      assert.strictEqual(yield* told("chain.reorganised"), 1)
-      assert.strictEqual(yield* told("deposit.withdrawn"), 0)
-    }).pipe(onWorld())
-  )
+  const story = stories(it, inMemory())
+  const onDatabase = stories(it, onWorld())
 
-  it.effect("a deposit that is gone leaves the books, and its order is cancelled in time", () =>
-    Effect.gen(function* () {
-      const world = yield* World
-      const ann = yield* person("ann")
-      const task = yield* order(ann, 5)
-      yield* start
-      yield* pass(60)
-      world.deposit(ann.agentAddress, units(3))
-      yield* pass(20)
-      world.reorganise(15n, { isMinedAgain: false })
-      yield* pass(90)
-      assert.deepStrictEqual(yield* books, { book_balance: 0n, stopped_reason: null })
-      assert.strictEqual(yield* told("deposit.withdrawn"), 1)
-      yield* pass(600)
-      assert.strictEqual((yield* readTask(task)).status, "cancelled")
-      assert.strictEqual((yield* books)?.stopped_reason, null)
-      assert.isTrue((yield* LogLines).all.some((line) => line.includes("is no longer on chain")))
-    }).pipe(onWorld())
-  )
+  onDatabase("a deposit that is mined again counts once, and no wallet is stopped", function* (world) {
+    const ann = yield* person("ann")
+    const task = yield* order(ann, 5)
+    yield* start
+    yield* pass(60)
+    world.deposit(ann.agentAddress, units(3))
+    yield* pass(20)
+    world.reorganise(15n, { isMinedAgain: true })
+    yield* pass(90)
+    assert.deepStrictEqual(yield* books, { book_balance: 3_000_000n, stopped_reason: null })
+    world.deposit(ann.agentAddress, units(2))
+    yield* pass(60)
+    assert.strictEqual((yield* readTask(task)).status, "completed")
+    assert.deepStrictEqual(yield* books, { book_balance: 0n, stopped_reason: null })
+    assert.strictEqual(yield* told("chain.reorganised"), 1)
+    assert.strictEqual(yield* told("deposit.withdrawn"), 0)
+  })
 
-  it.effect("payment, mints and deposit that are mined again are found where they are now", () =>
-    Effect.gen(function* () {
-      const world = yield* World
-      const ann = yield* person("ann")
-      yield* start
-      yield* pass(60)
-      const task = yield* order(ann, 5)
-      world.deposit(ann.agentAddress, units(5))
-      yield* pass(40)
-      assert.strictEqual((yield* readTask(task)).status, "completed")
-      world.reorganise(30n, { isMinedAgain: true })
-      yield* pass(90)
-      const [batch] = yield* readBatches(task)
-      assert.deepInclude(batch, { status: "delivered", minted: 5, paid_amount: 5_000_000n })
-      assert.deepInclude(yield* readTask(task), { status: "completed", mints_completed: 5 })
-      assert.strictEqual(world.payments.length, 1)
-      assert.strictEqual(world.mintsTo(ann.userAddress), 5)
-      assert.strictEqual((yield* books)?.stopped_reason, null)
-    }).pipe(onWorld())
-  )
+  onDatabase("a deposit that is gone leaves the books, and its order is cancelled in time", function* (world) {
+    const ann = yield* person("ann")
+    const task = yield* order(ann, 5)
+    yield* start
+    yield* pass(60)
+    world.deposit(ann.agentAddress, units(3))
+    yield* pass(20)
+    world.reorganise(15n, { isMinedAgain: false })
+    yield* pass(90)
+    assert.deepStrictEqual(yield* books, { book_balance: 0n, stopped_reason: null })
+    assert.strictEqual(yield* told("deposit.withdrawn"), 1)
+    yield* pass(600)
+    assert.strictEqual((yield* readTask(task)).status, "cancelled")
+    assert.strictEqual((yield* books)?.stopped_reason, null)
+    assert.isAbove(yield* logged("is no longer on chain"), 0)
+  })
 
-  it.effect("a payment that is gone is unknown again, and settles once more", () =>
-    Effect.gen(function* () {
-      const world = yield* World
-      const ann = yield* person("ann")
-      yield* start
-      world.deposit(ann.agentAddress, units(5))
-      yield* pass(60)
-      const task = yield* order(ann, 5)
-      yield* pass(30)
-      assert.strictEqual((yield* readTask(task)).status, "completed")
-      world.reorganise(12n, { isMinedAgain: false })
-      yield* pass(60)
-      assert.isAbove(yield* told("batch.unknown"), 0)
-      const [batch] = yield* readBatches(task)
-      assert.notStrictEqual(batch?.status, "held")
-      assert.isTrue((yield* LogLines).all.some((line) => line.includes("and the order was completed: look at it")))
-      assert.strictEqual((yield* books)?.stopped_reason, null)
-      assert.isUndefined(yield* heldReason(task))
-      assert.strictEqual(new Set(world.payments.map(({ nonce }) => nonce)).size, 1, "never a second authorization")
-    }).pipe(onWorld())
-  )
+  onDatabase("payment, mints and deposit that are mined again are found where they are now", function* (world) {
+    const ann = yield* person("ann")
+    yield* start
+    yield* pass(60)
+    const task = yield* order(ann, 5)
+    world.deposit(ann.agentAddress, units(5))
+    yield* pass(40)
+    assert.strictEqual((yield* readTask(task)).status, "completed")
+    world.reorganise(30n, { isMinedAgain: true })
+    yield* pass(90)
+    const [batch] = yield* readBatches(task)
+    assert.deepInclude(batch, { status: "delivered", minted: 5, paid_amount: 5_000_000n })
+    assert.deepInclude(yield* readTask(task), { status: "completed", mints_completed: 5 })
+    assert.strictEqual(world.payments.length, 1)
+    assert.strictEqual(world.mintsTo(ann.userAddress), 5)
+    assert.strictEqual((yield* books)?.stopped_reason, null)
+  })
 
-  it.effect("a completed order whose payment never comes back is a person's to look at, and is not bought anew", () =>
-    Effect.gen(function* () {
-      const world = yield* World
+  onDatabase("a payment that is gone is unknown again, and settles once more", function* (world) {
+    const ann = yield* person("ann")
+    yield* start
+    world.deposit(ann.agentAddress, units(5))
+    yield* pass(60)
+    const task = yield* order(ann, 5)
+    yield* pass(30)
+    assert.strictEqual((yield* readTask(task)).status, "completed")
+    world.reorganise(12n, { isMinedAgain: false })
+    yield* pass(60)
+    assert.isAbove(yield* told("batch.unknown"), 0)
+    const [batch] = yield* readBatches(task)
+    assert.notStrictEqual(batch?.status, "held")
+    assert.isAbove(yield* logged("and the order was completed: look at it"), 0)
+    assert.strictEqual((yield* books)?.stopped_reason, null)
+    assert.isUndefined(yield* heldReason(task))
+    assert.strictEqual(new Set(world.payments.map(({ nonce }) => nonce)).size, 1, "never a second authorization")
+  })
+
+  onDatabase(
+    "a completed order whose payment never comes back is a person's to look at, and is not bought anew",
+    function* (world) {
       const sql = yield* SqlClient.SqlClient
       const ann = yield* person("ann")
       yield* start
@@ -114,31 +104,28 @@ layer(Postgres.session())("what a reorganised chain no longer shows", (it) => {
       assert.strictEqual(world.payments.length, 1)
       const events = yield* sql`SELECT 1 FROM ai_agent_events WHERE kind = 'batch.held'`
       assert.lengthOf(events, 1)
-    }).pipe(onWorld())
+    }
   )
 
-  it.effect("one node on a fork of its own takes nothing back, and no order is decided meanwhile", () =>
-    Effect.gen(function* () {
-      const world = yield* World
-      const ann = yield* person("ann")
-      const task = yield* order(ann, 5)
-      yield* start
-      world.deposit(ann.agentAddress, units(3))
-      yield* pass(60)
-      world.onHash = (block, host) => (host === FIRST ? `0x${block.toString(16).padStart(64, "e")}` : undefined)
-      world.deposit(ann.agentAddress, units(2))
-      yield* pass(120)
-      assert.strictEqual((yield* readTask(task)).status, "pending_payment")
-      assert.strictEqual(yield* told("chain.reorganised"), 0)
-      world.onHash = undefined
-      yield* pass(60)
-      assert.strictEqual((yield* readTask(task)).status, "completed")
-    }).pipe(onWorld())
-  )
+  onDatabase("one node on a fork of its own takes nothing back, and no order is decided meanwhile", function* (world) {
+    const ann = yield* person("ann")
+    const task = yield* order(ann, 5)
+    yield* start
+    world.deposit(ann.agentAddress, units(3))
+    yield* pass(60)
+    world.onHash = (block, host) => (host === FIRST ? `0x${block.toString(16).padStart(64, "e")}` : undefined)
+    world.deposit(ann.agentAddress, units(2))
+    yield* pass(120)
+    assert.strictEqual((yield* readTask(task)).status, "pending_payment")
+    assert.strictEqual(yield* told("chain.reorganised"), 0)
+    world.onHash = undefined
+    yield* pass(60)
+    assert.strictEqual((yield* readTask(task)).status, "completed")
+  })
 
-  it.effect("a payment that was proven between two sweeps and is gone before the next one is found out", () =>
-    Effect.gen(function* () {
-      const world = yield* World
+  onDatabase(
+    "a payment that was proven between two sweeps and is gone before the next one is found out",
+    function* (world) {
       const ann = yield* person("ann")
       yield* start
       world.deposit(ann.agentAddress, units(5))
@@ -156,12 +143,12 @@ layer(Postgres.session())("what a reorganised chain no longer shows", (it) => {
       assert.strictEqual(yield* told("chain.reorganised"), 1)
       assert.isAbove(yield* told("batch.unknown"), 0)
       assert.strictEqual((yield* books)?.stopped_reason, null)
-    }).pipe(onWorld())
+    }
   )
 
-  it.effect("one node's word takes nothing back where there are two and the other is silent; an operator sees it", () =>
-    Effect.gen(function* () {
-      const world = yield* World
+  onDatabase(
+    "one node's word takes nothing back where there are two and the other is silent; an operator sees it",
+    function* (world) {
       const ann = yield* person("ann")
       yield* order(ann, 5)
       yield* start
@@ -186,117 +173,102 @@ layer(Postgres.session())("what a reorganised chain no longer shows", (it) => {
         (yield* Incidents.open).map(({ key }) => key),
         "reorganisation"
       )
-    }).pipe(onWorld())
+    }
   )
 
-  it.effect("a look at a node that lags behind what was seen hides no part of it", () =>
-    Effect.gen(function* () {
-      const world = yield* World
-      const ann = yield* person("ann")
-      yield* order(ann, 5)
-      yield* start
-      yield* pass(60)
-      const sql = yield* SqlClient.SqlClient
-      const [seen] = yield* sql<{ readonly block: bigint }>`SELECT max(block) AS block FROM ai_agent_anchors`
-      const fork = seen?.block ?? 0n
-      world.deposit(ann.agentAddress, units(3))
-      yield* pass(10)
-      world.reorganise(world.head - fork, { isMinedAgain: false })
-      // In ten seconds it shows blocks above the fork, and not yet the one that the last sweep saw.
-      world.lagBlocks = world.confirmed.number + 2n - fork
-      yield* pass(10)
-      world.lagBlocks = 0n
-      yield* pass(90)
-      assert.strictEqual(yield* told("deposit.withdrawn"), 1)
-      assert.deepStrictEqual(yield* books, { book_balance: 0n, stopped_reason: null })
-    }).pipe(onWorld())
-  )
+  onDatabase("a look at a node that lags behind what was seen hides no part of it", function* (world) {
+    const ann = yield* person("ann")
+    yield* order(ann, 5)
+    yield* start
+    yield* pass(60)
+    const sql = yield* SqlClient.SqlClient
+    const [seen] = yield* sql<{ readonly block: bigint }>`SELECT max(block) AS block FROM ai_agent_anchors`
+    const fork = seen?.block ?? 0n
+    world.deposit(ann.agentAddress, units(3))
+    yield* pass(10)
+    world.reorganise(world.head - fork, { isMinedAgain: false })
+    // In ten seconds it shows blocks above the fork, and not yet the one that the last sweep saw.
+    world.lagBlocks = world.confirmed.number + 2n - fork
+    yield* pass(10)
+    world.lagBlocks = 0n
+    yield* pass(90)
+    assert.strictEqual(yield* told("deposit.withdrawn"), 1)
+    assert.deepStrictEqual(yield* books, { book_balance: 0n, stopped_reason: null })
+  })
 
-  it.effect("a node that stays silent for minutes is not waited for any longer", () =>
-    Effect.gen(function* () {
-      const world = yield* World
-      const ann = yield* person("ann")
-      const task = yield* order(ann, 5)
-      yield* start
-      yield* pass(60)
-      world.deposit(ann.agentAddress, units(3))
-      yield* pass(20)
-      world.silent = SECOND
-      world.reorganise(15n, { isMinedAgain: false })
-      yield* pass(400)
-      assert.strictEqual(yield* told("deposit.withdrawn"), 1)
-      world.deposit(ann.agentAddress, units(5))
-      yield* pass(60)
-      assert.strictEqual((yield* readTask(task)).status, "completed")
-    }).pipe(onWorld())
-  )
+  onDatabase("a node that stays silent for minutes is not waited for any longer", function* (world) {
+    const ann = yield* person("ann")
+    const task = yield* order(ann, 5)
+    yield* start
+    yield* pass(60)
+    world.deposit(ann.agentAddress, units(3))
+    yield* pass(20)
+    world.silent = SECOND
+    world.reorganise(15n, { isMinedAgain: false })
+    yield* pass(400)
+    assert.strictEqual(yield* told("deposit.withdrawn"), 1)
+    world.deposit(ann.agentAddress, units(5))
+    yield* pass(60)
+    assert.strictEqual((yield* readTask(task)).status, "completed")
+  })
 
-  it.effect("logs that one of two nodes has not take no mint and no deposit back", () =>
-    Effect.gen(function* () {
-      const world = yield* World
-      const ann = yield* person("ann")
-      yield* start
-      yield* pass(60)
-      const task = yield* order(ann, 5)
-      world.deposit(ann.agentAddress, units(5))
-      yield* pass(40)
-      world.reorganise(30n, { isMinedAgain: true })
-      yield* pass(20)
-      world.withoutLogs = FIRST
-      yield* pass(60)
-      world.withoutLogs = undefined
-      assert.deepInclude((yield* readBatches(task))[0], { status: "delivered", minted: 5 })
-      assert.deepInclude(yield* readTask(task), { status: "completed", mints_completed: 5 })
-      assert.deepStrictEqual(yield* told("deposit.withdrawn"), 0)
-      assert.strictEqual(yield* told("chain.reorganised"), 1)
-    }).pipe(onWorld())
-  )
+  onDatabase("logs that one of two nodes has not take no mint and no deposit back", function* (world) {
+    const ann = yield* person("ann")
+    yield* start
+    yield* pass(60)
+    const task = yield* order(ann, 5)
+    world.deposit(ann.agentAddress, units(5))
+    yield* pass(40)
+    world.reorganise(30n, { isMinedAgain: true })
+    yield* pass(20)
+    world.withoutLogs = FIRST
+    yield* pass(60)
+    world.withoutLogs = undefined
+    assert.deepInclude((yield* readBatches(task))[0], { status: "delivered", minted: 5 })
+    assert.deepInclude(yield* readTask(task), { status: "completed", mints_completed: 5 })
+    assert.deepStrictEqual(yield* told("deposit.withdrawn"), 0)
+    assert.strictEqual(yield* told("chain.reorganised"), 1)
+  })
 
-  it.effect("mints that are gone alone are no one's, and are made and counted anew", () =>
-    Effect.gen(function* () {
-      const world = yield* World
-      const ann = yield* person("ann")
-      yield* start
-      world.deposit(ann.agentAddress, units(5))
-      yield* pass(60)
-      const task = yield* order(ann, 5)
-      yield* pass(30)
-      world.reorganise(14n, { isMinedAgain: false, only: "mints" })
-      assert.strictEqual(world.mintsTo(ann.userAddress), 0)
-      yield* pass(120)
-      assert.strictEqual(world.mintsTo(ann.userAddress), 5)
-      assert.deepInclude((yield* readBatches(task))[0], { status: "delivered", minted: 5, paid_amount: 5_000_000n })
-      assert.deepInclude(yield* readTask(task), { status: "completed", mints_completed: 5 })
-      assert.strictEqual(world.paidBy(ann.agentAddress).length, 1)
-    }).pipe(inMemory())
-  )
+  story("mints that are gone alone are no one's, and are made and counted anew", function* (world) {
+    const ann = yield* person("ann")
+    yield* start
+    world.deposit(ann.agentAddress, units(5))
+    yield* pass(60)
+    const task = yield* order(ann, 5)
+    yield* pass(30)
+    world.reorganise(14n, { isMinedAgain: false, only: "mints" })
+    assert.strictEqual(world.mintsTo(ann.userAddress), 0)
+    yield* pass(120)
+    assert.strictEqual(world.mintsTo(ann.userAddress), 5)
+    assert.deepInclude((yield* readBatches(task))[0], { status: "delivered", minted: 5, paid_amount: 5_000_000n })
+    assert.deepInclude(yield* readTask(task), { status: "completed", mints_completed: 5 })
+    assert.strictEqual(world.paidBy(ann.agentAddress).length, 1)
+  })
 
-  it.effect("a payment of an order at work that is gone is made again under its nonce, and once", () =>
-    Effect.gen(function* () {
-      const world = yield* World
-      const ann = yield* person("ann")
-      yield* start
-      world.deposit(ann.agentAddress, units(12))
-      yield* pass(60)
-      const task = yield* order(ann, 12)
-      while ((yield* readBatches(task))[0]?.status !== "delivered") yield* pass(1)
-      world.manners.quote = () => new NoOffer({ reason: "Unavailable", message: "the mint server is down" })
-      world.reorganise(14n, { isMinedAgain: false })
-      yield* pass(60)
-      assert.isAbove(yield* told("batch.unknown"), 0)
-      delete world.manners.quote
-      yield* pass(600)
-      assert.deepStrictEqual(
-        (yield* readBatches(task)).map(({ status, minted }) => [status, minted]),
-        [
-          ["delivered", 10],
-          ["delivered", 2]
-        ]
-      )
-      assert.deepInclude(yield* readTask(task), { status: "completed", mints_completed: 12 })
-      assert.strictEqual(world.paidBy(ann.agentAddress).length, 2)
-      assert.strictEqual(world.mintsTo(ann.userAddress), 12)
-      assert.deepStrictEqual(yield* books, { book_balance: 0n, stopped_reason: null })
-    }).pipe(onWorld())
-  )
+  onDatabase("a payment of an order at work that is gone is made again under its nonce, and once", function* (world) {
+    const ann = yield* person("ann")
+    yield* start
+    world.deposit(ann.agentAddress, units(12))
+    yield* pass(60)
+    const task = yield* order(ann, 12)
+    while ((yield* readBatches(task))[0]?.status !== "delivered") yield* pass(1)
+    world.manners.quote = () => new NoOffer({ reason: "Unavailable", message: "the mint server is down" })
+    world.reorganise(14n, { isMinedAgain: false })
+    yield* pass(60)
+    assert.isAbove(yield* told("batch.unknown"), 0)
+    delete world.manners.quote
+    yield* pass(600)
+    assert.deepStrictEqual(
+      (yield* readBatches(task)).map(({ status, minted }) => [status, minted]),
+      [
+        ["delivered", 10],
+        ["delivered", 2]
+      ]
+    )
+    assert.deepInclude(yield* readTask(task), { status: "completed", mints_completed: 12 })
+    assert.strictEqual(world.paidBy(ann.agentAddress).length, 2)
+    assert.strictEqual(world.mintsTo(ann.userAddress), 12)
+    assert.deepStrictEqual(yield* books, { book_balance: 0n, stopped_reason: null })
+  })
 })

@@ -7,9 +7,11 @@ import { usdc } from "../../src/domain/Usdc.ts"
 import type { PaymentAnswer } from "../../src/mint/Minter.ts"
 import * as Incidents from "../../src/ops/Incidents.ts"
 import * as Postgres from "../support/Postgres.ts"
-import { launch, LogLines, inMemory, onWorld, pass, start } from "../support/executor.ts"
+import { launch, inMemory, onWorld, pass, start } from "../support/executor.ts"
 import { heldReason, order, paidOrder, person, readBatches, readTask, TOKEN } from "../support/orders.ts"
+import { stories } from "../support/stories.ts"
 import { World } from "../support/World.ts"
+import { logged } from "./given.ts"
 
 const OTHER = address(`0x${"70".repeat(20)}`)
 
@@ -22,27 +24,25 @@ const onWorldWithIncidents = <A, E, R>(test: Effect.Effect<A, E, R>) =>
   test.pipe(onWorld({ logLevel: "Info" }), Effect.provide(Incidents.layer))
 
 layer(Postgres.session())("while USDC is paused", (it) => {
-  it.effect("paid orders wait without a try burnt, an operator is told, and they go on by themselves", () =>
-    Effect.gen(function* () {
-      const world = yield* World
-      const orders = [yield* paidOrder("ann", 5), yield* paidOrder("bob", 5)]
-      world.isPaused = true
-      yield* start
-      yield* pass(600)
-      for (const { task } of orders) {
-        const { status, retry_count } = yield* readTask(task)
-        assert.deepStrictEqual([status, retry_count], ["processing", 0])
-      }
-      assert.deepStrictEqual([world.payments.length, world.quotedAtMs.length], [0, 0])
-      assert.deepStrictEqual(yield* incidents, [{ key: "usdc-paused", stopsMoney: true }])
-      world.isPaused = false
-      yield* pass(90)
-      for (const { task } of orders) assert.strictEqual((yield* readTask(task)).status, "completed")
-      assert.deepStrictEqual(yield* incidents, [])
-      const { all } = yield* LogLines
-      assert.isTrue(all.some((line) => line.includes("USDC moves again")))
-    }).pipe(inMemoryWithIncidents)
-  )
+  const story = stories(it, inMemoryWithIncidents)
+
+  story("paid orders wait without a try burnt, an operator is told, and they go on by themselves", function* (world) {
+    const orders = [yield* paidOrder("ann", 5), yield* paidOrder("bob", 5)]
+    world.isPaused = true
+    yield* start
+    yield* pass(600)
+    for (const { task } of orders) {
+      const { status, retry_count } = yield* readTask(task)
+      assert.deepStrictEqual([status, retry_count], ["processing", 0])
+    }
+    assert.deepStrictEqual([world.payments.length, world.quotedAtMs.length], [0, 0])
+    assert.deepStrictEqual(yield* incidents, [{ key: "usdc-paused", stopsMoney: true }])
+    world.isPaused = false
+    yield* pass(90)
+    for (const { task } of orders) assert.strictEqual((yield* readTask(task)).status, "completed")
+    assert.deepStrictEqual(yield* incidents, [])
+    assert.isAbove(yield* logged("USDC moves again"), 0)
+  })
 
   it.effect.each<Exclude<PaymentAnswer, { readonly _tag: "Accepted" }>>([
     { _tag: "Refused", reason: "sold out" },
@@ -73,93 +73,83 @@ layer(Postgres.session())("while USDC is paused", (it) => {
     }).pipe(inMemoryWithIncidents)
   )
 
-  it.effect("no order is cancelled that nobody could pay", () =>
-    Effect.gen(function* () {
-      const world = yield* World
-      const { who } = yield* paidOrder("ann", 5)
-      const unpaid = yield* order(who, 7)
-      world.isPaused = true
-      yield* start
-      yield* pass(700)
-      assert.strictEqual((yield* readTask(unpaid)).status, "pending_payment")
-      world.isPaused = false
-      yield* pass(20)
-      assert.strictEqual((yield* readTask(unpaid)).status, "cancelled")
-    }).pipe(inMemoryWithIncidents)
-  )
+  story("no order is cancelled that nobody could pay", function* (world) {
+    const { who } = yield* paidOrder("ann", 5)
+    const unpaid = yield* order(who, 7)
+    world.isPaused = true
+    yield* start
+    yield* pass(700)
+    assert.strictEqual((yield* readTask(unpaid)).status, "pending_payment")
+    world.isPaused = false
+    yield* pass(20)
+    assert.strictEqual((yield* readTask(unpaid)).status, "cancelled")
+  })
 })
 
 layer(Postgres.session())("on USDC's blacklist", (it) => {
-  it.effect("a wallet has all its paid orders held at once with the reason, and others are paid", () =>
-    Effect.gen(function* () {
-      const world = yield* World
-      const { who, task } = yield* paidOrder("ann", 5)
-      yield* pass(1)
-      const second = yield* order(who, 4, { token_address: OTHER })
-      world.deposit(who.agentAddress, usdc(4_000_000n))
-      const free = yield* paidOrder("bob", 5)
-      world.blacklisted.add(who.agentAddress)
-      yield* pass(6)
-      yield* start
-      yield* pass(5)
-      const reason = `Held for the operator: the agent wallet ${who.agentAddress} is on USDC's blacklist: it can neither pay nor be paid`
-      for (const one of [task, second]) {
-        assert.strictEqual(yield* heldReason(one), reason)
-        assert.strictEqual((yield* readTask(one)).retry_count, 0)
-      }
-      yield* pass(30)
-      assert.strictEqual((yield* readTask(free.task)).status, "completed")
-      assert.strictEqual(world.paidBy(who.agentAddress).length, 0)
-      assert.deepStrictEqual(yield* incidents, [])
-    }).pipe(inMemoryWithIncidents)
-  )
+  const story = stories(it, inMemoryWithIncidents)
 
-  it.effect("a wallet has its unpaid order held too, which nobody could pay, and not cancelled", () =>
-    Effect.gen(function* () {
-      const world = yield* World
-      const who = yield* person("ann")
-      const task = yield* order(who, 5)
-      world.blacklisted.add(who.agentAddress)
-      yield* start
-      yield* pass(20)
-      assert.include(yield* heldReason(task), `${who.agentAddress} is on USDC's blacklist`)
-      yield* pass(700)
-      assert.strictEqual((yield* readTask(task)).status, "pending_payment")
-    }).pipe(inMemoryWithIncidents)
-  )
+  story("a wallet has all its paid orders held at once with the reason, and others are paid", function* (world) {
+    const { who, task } = yield* paidOrder("ann", 5)
+    yield* pass(1)
+    const second = yield* order(who, 4, { token_address: OTHER })
+    world.deposit(who.agentAddress, usdc(4_000_000n))
+    const free = yield* paidOrder("bob", 5)
+    world.blacklisted.add(who.agentAddress)
+    yield* pass(6)
+    yield* start
+    yield* pass(5)
+    const reason = `Held for the operator: the agent wallet ${who.agentAddress} is on USDC's blacklist: it can neither pay nor be paid`
+    for (const one of [task, second]) {
+      assert.strictEqual(yield* heldReason(one), reason)
+      assert.strictEqual((yield* readTask(one)).retry_count, 0)
+    }
+    yield* pass(30)
+    assert.strictEqual((yield* readTask(free.task)).status, "completed")
+    assert.strictEqual(world.paidBy(who.agentAddress).length, 0)
+    assert.deepStrictEqual(yield* incidents, [])
+  })
 
-  it.effect("a payee has the order held that would pay it, and the wallet's other order is paid", () =>
-    Effect.gen(function* () {
-      const world = yield* World
-      const { who, task } = yield* paidOrder("ann", 5)
-      yield* pass(1)
-      const second = yield* order(who, 4, { token_address: OTHER })
-      world.deposit(who.agentAddress, usdc(4_000_000n))
-      world.blacklisted.add(TOKEN)
-      yield* pass(6)
-      yield* start
-      yield* pass(40)
-      assert.include(yield* heldReason(task), `${TOKEN} is on USDC's blacklist`)
-      assert.strictEqual((yield* readTask(second)).status, "completed")
-      assert.strictEqual(world.payments.length, 1)
-    }).pipe(inMemoryWithIncidents)
-  )
+  story("a wallet has its unpaid order held too, which nobody could pay, and not cancelled", function* (world) {
+    const who = yield* person("ann")
+    const task = yield* order(who, 5)
+    world.blacklisted.add(who.agentAddress)
+    yield* start
+    yield* pass(20)
+    assert.include(yield* heldReason(task), `${who.agentAddress} is on USDC's blacklist`)
+    yield* pass(700)
+    assert.strictEqual((yield* readTask(task)).status, "pending_payment")
+  })
 
-  it.effect("a payee that the server does not ask to be paid at is no obstacle", () =>
-    Effect.gen(function* () {
-      const world = yield* World
+  story("a payee has the order held that would pay it, and the wallet's other order is paid", function* (world) {
+    const { who, task } = yield* paidOrder("ann", 5)
+    yield* pass(1)
+    const second = yield* order(who, 4, { token_address: OTHER })
+    world.deposit(who.agentAddress, usdc(4_000_000n))
+    world.blacklisted.add(TOKEN)
+    yield* pass(6)
+    yield* start
+    yield* pass(40)
+    assert.include(yield* heldReason(task), `${TOKEN} is on USDC's blacklist`)
+    assert.strictEqual((yield* readTask(second)).status, "completed")
+    assert.strictEqual(world.payments.length, 1)
+  })
+
+  stories(it, inMemory({ mintPayTo: [OTHER] }))(
+    "a payee that the server does not ask to be paid at is no obstacle",
+    function* (world) {
       const { task } = yield* paidOrder("ann", 5)
       world.blacklisted.add(TOKEN)
       world.manners.offer = (offer) => ({ ...offer, payTo: OTHER })
       yield* start
       yield* pass(40)
       assert.strictEqual((yield* readTask(task)).status, "completed")
-    }).pipe(inMemory({ mintPayTo: [OTHER] }), Effect.provide(Incidents.layer))
+    }
   )
 
-  it.effect("a wallet whose payment is in the air has the order held, and the payment is followed to its end", () =>
-    Effect.gen(function* () {
-      const world = yield* World
+  story(
+    "a wallet whose payment is in the air has the order held, and the payment is followed to its end",
+    function* (world) {
       const { who, task } = yield* paidOrder("ann", 5)
       world.manners.pay = () => {
         world.blacklisted.add(who.agentAddress)
@@ -172,111 +162,92 @@ layer(Postgres.session())("on USDC's blacklist", (it) => {
       assert.strictEqual((yield* readBatches(task))[0]?.status, "planned")
       assert.deepInclude(yield* readTask(task), { status: "processing", retry_count: 0 })
       assert.strictEqual(world.payments.length, 1)
-    }).pipe(inMemoryWithIncidents)
+    }
   )
 })
 
 layer(Postgres.session())("when the code behind USDC changes", (it) => {
-  it.effect("nothing is paid until a person has accepted it, and the log says so once", () =>
-    Effect.gen(function* () {
-      const world = yield* World
-      const sql = yield* SqlClient.SqlClient
-      yield* start
-      yield* pass(20)
-      world.usdcCode = "0xbeef"
-      yield* pass(20)
-      const { task } = yield* paidOrder("ann", 5)
-      yield* pass(60)
-      assert.notStrictEqual((yield* readTask(task)).status, "completed")
-      assert.strictEqual(world.payments.length, 0)
-      const { all } = yield* LogLines
-      assert.lengthOf(
-        all.filter((line) => line.includes("The code of USDC changed from 0xc0de to 0xbeef")),
-        1
-      )
-      yield* sql`DELETE FROM ai_agent_pauses`
-      yield* pass(40)
-      assert.strictEqual((yield* readTask(task)).status, "completed")
-    }).pipe(onWorldWithIncidents)
-  )
+  const story = stories(it, inMemoryWithIncidents)
+  const onDatabase = stories(it, onWorldWithIncidents)
 
-  it.effect("while the executor is down, it is paused at the start, before anything is paid", () =>
-    Effect.gen(function* () {
-      const world = yield* World
-      const first = yield* launch()
-      yield* first.stop
-      world.usdcCode = "0xbeef"
-      const { task } = yield* paidOrder("ann", 5)
-      yield* pass(6)
-      yield* launch()
-      yield* pass(60)
-      assert.strictEqual(world.payments.length, 0)
-      assert.notStrictEqual((yield* readTask(task)).status, "completed")
-    }).pipe(onWorldWithIncidents)
-  )
+  onDatabase("nothing is paid until a person has accepted it, and the log says so once", function* (world) {
+    const sql = yield* SqlClient.SqlClient
+    yield* start
+    yield* pass(20)
+    world.usdcCode = "0xbeef"
+    yield* pass(20)
+    const { task } = yield* paidOrder("ann", 5)
+    yield* pass(60)
+    assert.notStrictEqual((yield* readTask(task)).status, "completed")
+    assert.strictEqual(world.payments.length, 0)
+    assert.strictEqual(yield* logged("The code of USDC changed from 0xc0de to 0xbeef"), 1)
+    yield* sql`DELETE FROM ai_agent_pauses`
+    yield* pass(40)
+    assert.strictEqual((yield* readTask(task)).status, "completed")
+  })
 
-  it.effect("what one of two nodes alone says pauses nobody, and an operator hears of it", () =>
-    Effect.gen(function* () {
-      const world = yield* World
-      yield* start
-      yield* pass(20)
-      world.codeTold = "0xbeef"
-      world.codesBeside = ["0xc0de"]
-      const { task } = yield* paidOrder("ann", 5)
-      yield* pass(60)
-      assert.strictEqual((yield* readTask(task)).status, "completed")
-      assert.deepStrictEqual(yield* incidents, [{ key: "usdc-code", stopsMoney: false }])
-      world.codeTold = undefined
-      yield* pass(20)
-      assert.deepStrictEqual(yield* incidents, [])
-    }).pipe(inMemoryWithIncidents)
-  )
+  onDatabase("while the executor is down, it is paused at the start, before anything is paid", function* (world) {
+    const first = yield* launch()
+    yield* first.stop
+    world.usdcCode = "0xbeef"
+    const { task } = yield* paidOrder("ann", 5)
+    yield* pass(6)
+    yield* launch()
+    yield* pass(60)
+    assert.strictEqual(world.payments.length, 0)
+    assert.notStrictEqual((yield* readTask(task)).status, "completed")
+  })
 
-  it.effect("one wrong answer of the only node pauses nobody", () =>
-    Effect.gen(function* () {
-      const world = yield* World
-      const sql = yield* SqlClient.SqlClient
-      yield* start
-      yield* pass(20)
-      const looks = () => world.calls.filter((call) => call === "usdcCodes").length
-      world.codeTold = "0xbeef"
-      world.onChainCall = (call) =>
-        Effect.sync(() => {
-          if (call === "usdcCode" && looks() > 0) world.codeTold = undefined
-        })
-      yield* pass(30)
-      assert.strictEqual(looks(), 1)
-      assert.lengthOf(yield* sql`SELECT scope FROM ai_agent_pauses`, 0)
-    }).pipe(onWorldWithIncidents)
-  )
+  story("what one of two nodes alone says pauses nobody, and an operator hears of it", function* (world) {
+    yield* start
+    yield* pass(20)
+    world.codeTold = "0xbeef"
+    world.codesBeside = ["0xc0de"]
+    const { task } = yield* paidOrder("ann", 5)
+    yield* pass(60)
+    assert.strictEqual((yield* readTask(task)).status, "completed")
+    assert.deepStrictEqual(yield* incidents, [{ key: "usdc-code", stopsMoney: false }])
+    world.codeTold = undefined
+    yield* pass(20)
+    assert.deepStrictEqual(yield* incidents, [])
+  })
 
-  it.effect("nothing is signed before the code was looked at since the start", () =>
-    Effect.gen(function* () {
-      const world = yield* World
-      const noCode = new ChainError({ reason: "Unavailable", operation: "read the code of USDC", detail: "503" })
-      world.onChainCall = (call) => (call === "usdcCode" ? Effect.fail(noCode) : Effect.void)
-      const { task } = yield* paidOrder("ann", 5)
-      yield* start
-      yield* pass(120)
-      assert.deepInclude(yield* readTask(task), { status: "processing", retry_count: 0 })
-      assert.strictEqual(world.payments.length, 0)
-      world.onChainCall = () => Effect.void
-      yield* pass(120)
-      assert.strictEqual((yield* readTask(task)).status, "completed")
-    }).pipe(inMemoryWithIncidents)
-  )
+  onDatabase("one wrong answer of the only node pauses nobody", function* (world) {
+    const sql = yield* SqlClient.SqlClient
+    yield* start
+    yield* pass(20)
+    const looks = () => world.calls.filter((call) => call === "usdcCodes").length
+    world.codeTold = "0xbeef"
+    world.onChainCall = (call) =>
+      Effect.sync(() => {
+        if (call === "usdcCode" && looks() > 0) world.codeTold = undefined
+      })
+    yield* pass(30)
+    assert.strictEqual(looks(), 1)
+    assert.lengthOf(yield* sql`SELECT scope FROM ai_agent_pauses`, 0)
+  })
 
-  it.effect("it is seen while there is no wallet to look at", () =>
-    Effect.gen(function* () {
-      const world = yield* World
-      const sql = yield* SqlClient.SqlClient
-      yield* start
-      yield* pass(20)
-      world.usdcCode = "0xbeef"
-      world.isPaused = true
-      yield* pass(30)
-      assert.lengthOf(yield* sql`SELECT scope FROM ai_agent_pauses`, 1)
-      assert.deepStrictEqual(yield* incidents, [{ key: "usdc-paused", stopsMoney: true }])
-    }).pipe(onWorldWithIncidents)
-  )
+  story("nothing is signed before the code was looked at since the start", function* (world) {
+    const noCode = new ChainError({ reason: "Unavailable", operation: "read the code of USDC", detail: "503" })
+    world.onChainCall = (call) => (call === "usdcCode" ? Effect.fail(noCode) : Effect.void)
+    const { task } = yield* paidOrder("ann", 5)
+    yield* start
+    yield* pass(120)
+    assert.deepInclude(yield* readTask(task), { status: "processing", retry_count: 0 })
+    assert.strictEqual(world.payments.length, 0)
+    world.onChainCall = () => Effect.void
+    yield* pass(120)
+    assert.strictEqual((yield* readTask(task)).status, "completed")
+  })
+
+  onDatabase("it is seen while there is no wallet to look at", function* (world) {
+    const sql = yield* SqlClient.SqlClient
+    yield* start
+    yield* pass(20)
+    world.usdcCode = "0xbeef"
+    world.isPaused = true
+    yield* pass(30)
+    assert.lengthOf(yield* sql`SELECT scope FROM ai_agent_pauses`, 1)
+    assert.deepStrictEqual(yield* incidents, [{ key: "usdc-paused", stopsMoney: true }])
+  })
 })

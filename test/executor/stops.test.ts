@@ -7,7 +7,7 @@ import { TaskRepo, wasFirst } from "../../src/ledger/TaskRepo.ts"
 import { onWorld, pass, start } from "../support/executor.ts"
 import { paidOrder, readBatches } from "../support/orders.ts"
 import * as Postgres from "../support/Postgres.ts"
-import { World } from "../support/World.ts"
+import { stories } from "../support/stories.ts"
 
 const stop = (walletId: WalletId) =>
   Effect.gen(function* () {
@@ -24,27 +24,26 @@ const hold = (taskId: TaskId) =>
   Effect.flatMap(TaskRepo, (repo) => repo.hold([{ taskId, reason: "a person looks" }], 1))
 
 layer(Postgres.session())("while the price of a payment is asked", (it) => {
+  const story = stories(it, onWorld())
+
   for (const [what, bar] of [
     ["a wallet that is stopped", ({ walletId }: { walletId: WalletId }) => stop(walletId)],
     ["an order that is held", ({ task }: { task: TaskId }) => hold(task)]
   ] as const) {
-    it.effect(`${what} pays nothing`, () =>
-      Effect.gen(function* () {
-        const world = yield* World
-        const { who, task } = yield* paidOrder("ann", 5)
-        const services = yield* Effect.context<TaskRepo | SqlClient.SqlClient>()
-        let barred = false
-        world.manners.delay = (request) => {
-          if (request !== "quote" || barred) return Effect.void
-          barred = true
-          return bar({ walletId: who.walletId, task }).pipe(Effect.provideContext(services), Effect.orDie)
-        }
-        yield* start
-        yield* pass(60)
-        assert.isTrue(barred)
-        assert.deepStrictEqual(world.payments, [])
-        assert.deepInclude((yield* readBatches(task))[0], { status: "planned", sends: 0 })
-      }).pipe(onWorld())
-    )
+    story(`${what} pays nothing`, function* (world) {
+      const { who, task } = yield* paidOrder("ann", 5)
+      const services = yield* Effect.context<TaskRepo | SqlClient.SqlClient>()
+      let barred = false
+      world.manners.delay = (request) => {
+        if (request !== "quote" || barred) return Effect.void
+        barred = true
+        return bar({ walletId: who.walletId, task }).pipe(Effect.provideContext(services), Effect.orDie)
+      }
+      yield* start
+      yield* pass(60)
+      assert.isTrue(barred)
+      assert.deepStrictEqual(world.payments, [])
+      assert.deepInclude((yield* readBatches(task))[0], { status: "planned", sends: 0 })
+    })
   }
 })

@@ -1,11 +1,12 @@
 import { assert, layer } from "@effect/vitest"
-import { Duration, Effect } from "effect"
+import { Duration } from "effect"
 import type { Bytes32 } from "../../src/domain/Address.ts"
 import type { PaymentAnswer } from "../../src/mint/Minter.ts"
 import * as Postgres from "../support/Postgres.ts"
 import { launch, inMemory, onWorld, pass, start } from "../support/executor.ts"
 import { heldReason, paidOrder, readTask } from "../support/orders.ts"
-import { World } from "../support/World.ts"
+import { stories } from "../support/stories.ts"
+import { settles } from "./given.ts"
 
 const accepted = (...mintTxs: ReadonlyArray<Bytes32>): PaymentAnswer => ({
   _tag: "Accepted",
@@ -27,14 +28,14 @@ const sendsAfter = ({ sentAtMs }: { readonly sentAtMs: ReadonlyArray<number> }) 
   sentAtMs.slice(1).map((atMs) => (atMs - sentAtMs[0]!) / 1000)
 
 layer(Postgres.session())("a payment that was taken and brings nothing that counts", (it) => {
-  it.effect("is sent again after pauses that double to a minute, and not at all while its order is held", () =>
-    Effect.gen(function* () {
-      const world = yield* World
+  const story = stories(it, inMemory(QUICK))
+  const onDatabase = stories(it, onWorld(QUICK))
+
+  story(
+    "is sent again after pauses that double to a minute, and not at all while its order is held",
+    function* (world) {
       const { task } = yield* paidOrder("ann", 5)
-      world.manners.pay = ({ settle }) => {
-        settle()
-        return gone
-      }
+      world.manners.pay = settles(gone)
       yield* start
       yield* pass(240)
       assert.isDefined(yield* heldReason(task))
@@ -47,114 +48,93 @@ layer(Postgres.session())("a payment that was taken and brings nothing that coun
       const { length } = world.payments
       yield* pass(240)
       assert.strictEqual(world.payments.length, length)
-    }).pipe(inMemory(QUICK))
+    }
   )
 
-  it.effect("is not asked for again once the server has said three times that it is done", () =>
-    Effect.gen(function* () {
-      const world = yield* World
-      const { who, task } = yield* paidOrder("ann", 5)
-      world.manners.pay = ({ settle, order }) => {
-        settle()
-        // Each time anew, and none of it can be told from any other transfer.
-        world.mint({ ...order, token: who.userAddress }, 5)
-        return accepted()
-      }
-      yield* start
-      yield* pass(240)
-      assert.strictEqual(world.payments.length, 3)
-      assert.strictEqual(yield* heldReason(task), `${UNDELIVERED}; the mint server said that it was done`)
-    }).pipe(onWorld(QUICK))
-  )
+  onDatabase("is not asked for again once the server has said three times that it is done", function* (world) {
+    const { who, task } = yield* paidOrder("ann", 5)
+    world.manners.pay = ({ settle, order }) => {
+      settle()
+      // Each time anew, and none of it can be told from any other transfer.
+      world.mint({ ...order, token: who.userAddress }, 5)
+      return accepted()
+    }
+    yield* start
+    yield* pass(240)
+    assert.strictEqual(world.payments.length, 3)
+    assert.strictEqual(yield* heldReason(task), `${UNDELIVERED}; the mint server said that it was done`)
+  })
 
-  it.effect("is held at once and not sent again where the transaction that the server named is mined", () =>
-    Effect.gen(function* () {
-      const world = yield* World
-      const { who, task } = yield* paidOrder("ann", 5)
-      let named: Bytes32 | undefined
-      world.manners.pay = ({ settle }) => {
-        settle()
-        named ??= world.mine()
-        return accepted(named)
-      }
-      yield* start
-      yield* pass(40)
-      const reason = `${UNDELIVERED}; the mint server named ${named}, which is mined, and 0 of 5 mints came`
-      assert.strictEqual(yield* heldReason(task), reason)
-      assert.strictEqual((yield* readTask(task)).error_message, reason)
-      yield* pass(70)
-      assert.strictEqual(world.payments.length, 1)
-      world.mint({ token: world.payments[0]!.to, recipient: who.userAddress, quantity: 5 }, 5)
-      yield* pass(75)
-      assert.deepInclude(yield* readTask(task), { status: "completed", mints_completed: 5, error_message: null })
-    }).pipe(inMemory(QUICK))
-  )
+  story("is held at once and not sent again where the transaction that the server named is mined", function* (world) {
+    const { who, task } = yield* paidOrder("ann", 5)
+    let named: Bytes32 | undefined
+    world.manners.pay = ({ settle }) => {
+      settle()
+      named ??= world.mine()
+      return accepted(named)
+    }
+    yield* start
+    yield* pass(40)
+    const reason = `${UNDELIVERED}; the mint server named ${named}, which is mined, and 0 of 5 mints came`
+    assert.strictEqual(yield* heldReason(task), reason)
+    assert.strictEqual((yield* readTask(task)).error_message, reason)
+    yield* pass(70)
+    assert.strictEqual(world.payments.length, 1)
+    world.mint({ token: world.payments[0]!.to, recipient: who.userAddress, quantity: 5 }, 5)
+    yield* pass(75)
+    assert.deepInclude(yield* readTask(task), { status: "completed", mints_completed: 5, error_message: null })
+  })
 
-  it.effect("is sent again where the transaction that the server named was reverted or is in no block", () =>
-    Effect.gen(function* () {
-      const world = yield* World
-      const { who, task } = yield* paidOrder("ann", 5)
-      world.manners.pay = ({ settle, mint }) => {
-        settle()
-        if (world.payments.length === 1) return accepted(world.mine("reverted"))
-        return world.payments.length === 2 ? accepted(world.hash()) : accepted(...mint(5))
-      }
-      yield* start
-      yield* pass(60)
-      assert.deepInclude(yield* readTask(task), { status: "completed", mints_completed: 5 })
-      assert.strictEqual(world.payments.length, 3)
-      assert.strictEqual(world.paidBy(who.agentAddress).length, 1)
-    }).pipe(inMemory(QUICK))
-  )
+  story("is sent again where the transaction that the server named was reverted or is in no block", function* (world) {
+    const { who, task } = yield* paidOrder("ann", 5)
+    world.manners.pay = ({ settle, mint }) => {
+      settle()
+      if (world.payments.length === 1) return accepted(world.mine("reverted"))
+      return world.payments.length === 2 ? accepted(world.hash()) : accepted(...mint(5))
+    }
+    yield* start
+    yield* pass(60)
+    assert.deepInclude(yield* readTask(task), { status: "completed", mints_completed: 5 })
+    assert.strictEqual(world.payments.length, 3)
+    assert.strictEqual(world.paidBy(who.agentAddress).length, 1)
+  })
 
-  it.effect("is held in the words that the server gave to it, the first and the last of them", () =>
-    Effect.gen(function* () {
-      const world = yield* World
-      const { task } = yield* paidOrder("ann", 5)
-      world.manners.pay = ({ settle }) => (settle() ? soldOut : spent)
-      yield* start
-      yield* pass(240)
-      assert.strictEqual(yield* heldReason(task), `${UNDELIVERED}; ${soldOut.reason}; ${spent.reason}`)
-    }).pipe(inMemory(QUICK))
-  )
+  story("is held in the words that the server gave to it, the first and the last of them", function* (world) {
+    const { task } = yield* paidOrder("ann", 5)
+    world.manners.pay = ({ settle }) => (settle() ? soldOut : spent)
+    yield* start
+    yield* pass(240)
+    assert.strictEqual(yield* heldReason(task), `${UNDELIVERED}; ${soldOut.reason}; ${spent.reason}`)
+  })
 
-  it.effect("and is delivered in part is not asked for again: that would be for all of it", () =>
-    Effect.gen(function* () {
-      const world = yield* World
-      const { who, task } = yield* paidOrder("ann", 5)
-      world.manners.pay = ({ settle, order }) => {
-        if (settle()) world.mint(order, 3)
-        return gone
-      }
-      yield* start
-      yield* pass(240)
-      assert.strictEqual(world.payments.length, 1)
-      assert.strictEqual(yield* heldReason(task), `${UNDELIVERED}; 3 of 5 mints came; ${gone.reason}`)
-      world.mint({ token: world.payments[0]!.to, recipient: who.userAddress, quantity: 5 }, 2)
-      yield* pass(75)
-      assert.deepInclude(yield* readTask(task), { status: "completed", mints_completed: 5, error_message: null })
-    }).pipe(inMemory(QUICK))
-  )
+  story("and is delivered in part is not asked for again: that would be for all of it", function* (world) {
+    const { who, task } = yield* paidOrder("ann", 5)
+    world.manners.pay = ({ settle, order }) => {
+      if (settle()) world.mint(order, 3)
+      return gone
+    }
+    yield* start
+    yield* pass(240)
+    assert.strictEqual(world.payments.length, 1)
+    assert.strictEqual(yield* heldReason(task), `${UNDELIVERED}; 3 of 5 mints came; ${gone.reason}`)
+    world.mint({ token: world.payments[0]!.to, recipient: who.userAddress, quantity: 5 }, 2)
+    yield* pass(75)
+    assert.deepInclude(yield* readTask(task), { status: "completed", mints_completed: 5, error_message: null })
+  })
 
-  it.effect("while we were down for long is asked for before its order is held", () =>
-    Effect.gen(function* () {
-      const world = yield* World
-      const { who, task } = yield* paidOrder("ann", 5)
-      world.manners.pay = ({ settle }) => {
-        settle()
-        return gone
-      }
-      yield* pass(6)
-      const first = yield* launch(AGAIN)
-      yield* pass(20)
-      yield* first.kill
-      yield* pass(400)
-      delete world.manners.pay
-      const second = yield* launch(AGAIN)
-      yield* pass(75)
-      assert.deepInclude(yield* readTask(task), { status: "completed", mints_completed: 5 })
-      assert.strictEqual(world.paidBy(who.agentAddress).length, 1)
-      yield* second.kill
-    }).pipe(onWorld(AGAIN))
-  )
+  stories(it, onWorld(AGAIN))("while we were down for long is asked for before its order is held", function* (world) {
+    const { who, task } = yield* paidOrder("ann", 5)
+    world.manners.pay = settles(gone)
+    yield* pass(6)
+    const first = yield* launch(AGAIN)
+    yield* pass(20)
+    yield* first.kill
+    yield* pass(400)
+    delete world.manners.pay
+    const second = yield* launch(AGAIN)
+    yield* pass(75)
+    assert.deepInclude(yield* readTask(task), { status: "completed", mints_completed: 5 })
+    assert.strictEqual(world.paidBy(who.agentAddress).length, 1)
+    yield* second.kill
+  })
 })

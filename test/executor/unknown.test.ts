@@ -7,12 +7,13 @@ import type { TaskId } from "../../src/domain/Task.ts"
 import { usdc } from "../../src/domain/Usdc.ts"
 import { NoOffer, type PaymentAnswer } from "../../src/mint/Minter.ts"
 import * as Postgres from "../support/Postgres.ts"
-import { LogLines, inMemory, onWorld, pass, start } from "../support/executor.ts"
+import { inMemory, onWorld, pass, start } from "../support/executor.ts"
 import { heldReason, mintNumbers, order, paidOrder, type Person, readBatches, readTask } from "../support/orders.ts"
+import { stories } from "../support/stories.ts"
 import { World } from "../support/World.ts"
+import { accepted, logged, lost, mints, settlesAndMints } from "./given.ts"
 
 const THIEF = address(`0x${"bad".padStart(40, "0")}`)
-const lost: PaymentAnswer = { _tag: "Unclear", reason: "no answer: the connection was reset" }
 const refused: PaymentAnswer = { _tag: "Refused", reason: "mint server answered 402: invalid_payload" }
 
 /** One payment, every mint, and the books say the same. */
@@ -38,80 +39,75 @@ const nonceOf = (task: string) =>
   })
 
 layer(Postgres.session())("a payment", (it) => {
+  const story = stories(it, inMemory())
+  const onDatabase = stories(it, onWorld())
+
   for (const [name, answer] of [
     ["is lost", lost],
     ["is a refusal", refused]
   ] as const) {
-    it.effect(`that was settled and minted while the answer ${name} is proven by the chain and not repeated`, () =>
-      Effect.gen(function* () {
-        const world = yield* World
+    story(
+      `that was settled and minted while the answer ${name} is proven by the chain and not repeated`,
+      function* (world) {
         const ann = yield* paidOrder("ann", 5)
-        world.manners.pay = ({ settle, mint }) => {
-          settle()
-          mint(5)
-          return answer
-        }
+        world.manners.pay = settlesAndMints(5, answer)
         yield* start
         yield* pass(40)
         yield* isDoneOnce(ann, 5)
         assert.strictEqual(world.payments.length, 1)
-      }).pipe(inMemory())
+      }
     )
   }
 
-  it.effect(
+  story(
     "that is never settled is sent again unchanged after growing pauses, and paid once in the next window",
-    () =>
-      Effect.gen(function* () {
-        const world = yield* World
-        const ann = yield* paidOrder("ann", 5)
-        world.manners.pay = () => lost
-        yield* pass(6)
-        yield* start
-        yield* pass(290)
-        const [first] = world.payments
-        for (const payment of world.payments) assert.deepStrictEqual(payment, first)
-        const pauses = world.sentAtMs.slice(1).map((atMs, index) => atMs - world.sentAtMs[index]!)
-        assert.isTrue(pauses.slice(0, 5).every((pause, index) => index === 0 || pause >= pauses[index - 1]!))
-        assert.isAtLeast(pauses[0]!, 2_000)
-        assert.isAtMost(Math.max(...pauses), 70_000)
-        assert.isAtMost(world.payments.length, 12)
-        assert.deepInclude(yield* readTask(ann.task), { status: "processing", retry_count: 0 })
-        delete world.manners.pay
-        yield* pass(90)
-        yield* isDoneOnce(ann, 5)
-        const last = world.payments.at(-1)!
-        assert.strictEqual(last.nonce, first!.nonce)
-        assert.isAbove(last.validBefore, first!.validBefore)
-      }).pipe(inMemory())
+    function* (world) {
+      const ann = yield* paidOrder("ann", 5)
+      world.manners.pay = () => lost
+      yield* pass(6)
+      yield* start
+      yield* pass(290)
+      const [first] = world.payments
+      for (const payment of world.payments) assert.deepStrictEqual(payment, first)
+      const pauses = world.sentAtMs.slice(1).map((atMs, index) => atMs - world.sentAtMs[index]!)
+      assert.isTrue(pauses.slice(0, 5).every((pause, index) => index === 0 || pause >= pauses[index - 1]!))
+      assert.isAtLeast(pauses[0]!, 2_000)
+      assert.isAtMost(Math.max(...pauses), 70_000)
+      assert.isAtMost(world.payments.length, 12)
+      assert.deepInclude(yield* readTask(ann.task), { status: "processing", retry_count: 0 })
+      delete world.manners.pay
+      yield* pass(90)
+      yield* isDoneOnce(ann, 5)
+      const last = world.payments.at(-1)!
+      assert.strictEqual(last.nonce, first!.nonce)
+      assert.isAbove(last.validBefore, first!.validBefore)
+    }
   )
 
   for (const confirmations of [1, 2, 40, 100]) {
-    it.effect(
+    stories(it, inMemory({ confirmations, network: { ...local, blockSeconds: 2 } }))(
       `is valid long enough to be settled, and is not sent when it is not, at ${confirmations} confirmations`,
-      () =>
-        Effect.gen(function* () {
-          const world = yield* World
-          const ann = yield* paidOrder("ann", 5)
-          // Facilitators refuse what lapses within six seconds; the server says that it needs a minute.
-          const lapsed: PaymentAnswer = {
-            _tag: "Refused",
-            reason: "invalid_exact_evm_payload_authorization_valid_before"
-          }
-          let isDown = true
-          world.manners.offer = (offer) => ({ ...offer, maxTimeoutSeconds: 60 })
-          world.manners.pay = ({ payment }) => {
-            if (payment.validBefore * 1000 < world.sentAtMs.at(-1)! + 6_000) return lapsed
-            return isDown ? lost : undefined
-          }
-          yield* pass(240)
-          yield* start
-          yield* pass(900)
-          assert.deepInclude(yield* readTask(ann.task), { status: "processing", retry_count: 0, error_message: null })
-          isDown = false
-          yield* pass(600)
-          yield* isDoneOnce(ann, 5)
-        }).pipe(inMemory({ confirmations, network: { ...local, blockSeconds: 2 } }))
+      function* (world) {
+        const ann = yield* paidOrder("ann", 5)
+        // Facilitators refuse what lapses within six seconds; the server says that it needs a minute.
+        const lapsed: PaymentAnswer = {
+          _tag: "Refused",
+          reason: "invalid_exact_evm_payload_authorization_valid_before"
+        }
+        let isDown = true
+        world.manners.offer = (offer) => ({ ...offer, maxTimeoutSeconds: 60 })
+        world.manners.pay = ({ payment }) => {
+          if (payment.validBefore * 1000 < world.sentAtMs.at(-1)! + 6_000) return lapsed
+          return isDown ? lost : undefined
+        }
+        yield* pass(240)
+        yield* start
+        yield* pass(900)
+        assert.deepInclude(yield* readTask(ann.task), { status: "processing", retry_count: 0, error_message: null })
+        isDown = false
+        yield* pass(600)
+        yield* isDoneOnce(ann, 5)
+      }
     )
   }
 
@@ -119,9 +115,9 @@ layer(Postgres.session())("a payment", (it) => {
     ["before it is made", 0],
     ["while it is on its way", 1]
   ] as const) {
-    it.effect(`costs its order no life where the chain stands still ${name}, whatever the server says to it`, () =>
-      Effect.gen(function* () {
-        const world = yield* World
+    story(
+      `costs its order no life where the chain stands still ${name}, whatever the server says to it`,
+      function* (world) {
         const ann = yield* paidOrder("ann", 5)
         const lapsed: PaymentAnswer = {
           _tag: "Refused",
@@ -144,133 +140,114 @@ layer(Postgres.session())("a payment", (it) => {
         world.manners.quote = () => undefined
         yield* pass(300)
         yield* isDoneOnce(ann, 5)
-      }).pipe(inMemory())
+      }
     )
   }
 
-  it.effect("is signed again only when the chain is past the old window, however late that is", () =>
-    Effect.gen(function* () {
-      const world = yield* World
-      const ann = yield* paidOrder("ann", 5)
-      world.manners.pay = () => lost
-      yield* pass(6)
-      yield* start
-      yield* pass(20)
-      world.halt(true)
-      yield* pass(1_000)
-      assert.strictEqual(new Set(world.payments.map(({ signature }) => signature)).size, 1)
-      world.halt(false)
-      delete world.manners.pay
-      yield* pass(90)
-      yield* isDoneOnce(ann, 5)
-    }).pipe(inMemory())
-  )
+  story("is signed again only when the chain is past the old window, however late that is", function* (world) {
+    const ann = yield* paidOrder("ann", 5)
+    world.manners.pay = () => lost
+    yield* pass(6)
+    yield* start
+    yield* pass(20)
+    world.halt(true)
+    yield* pass(1_000)
+    assert.strictEqual(new Set(world.payments.map(({ signature }) => signature)).size, 1)
+    world.halt(false)
+    delete world.manners.pay
+    yield* pass(90)
+    yield* isDoneOnce(ann, 5)
+  })
 
-  it.effect("that is settled in the last second of its window, long after it was given up, is found", () =>
-    Effect.gen(function* () {
-      const world = yield* World
-      const ann = yield* paidOrder("ann", 5)
-      let settleLate: () => unknown = () => undefined
-      world.manners.pay = ({ settle, mint }) => {
-        settleLate = () => settle() && mint(5)
-        return lost
-      }
-      yield* pass(6)
-      yield* start
-      yield* pass(293)
-      assert.isTrue(Boolean(settleLate()))
-      yield* pass(60)
-      yield* isDoneOnce(ann, 5)
-    }).pipe(inMemory())
-  )
+  story("that is settled in the last second of its window, long after it was given up, is found", function* (world) {
+    const ann = yield* paidOrder("ann", 5)
+    let settleLate: () => unknown = () => undefined
+    world.manners.pay = ({ settle, mint }) => {
+      settleLate = () => settle() && mint(5)
+      return lost
+    }
+    yield* pass(6)
+    yield* start
+    yield* pass(293)
+    assert.isTrue(Boolean(settleLate()))
+    yield* pass(60)
+    yield* isDoneOnce(ann, 5)
+  })
 
-  it.effect("that is refused three times fails its order only when it can never be settled any more", () =>
-    Effect.gen(function* () {
-      const world = yield* World
-      const { who, task } = yield* paidOrder("ann", 5)
-      world.manners.pay = () => refused
-      yield* pass(6)
-      yield* start
-      yield* pass(295)
-      assert.deepInclude(yield* readTask(task), {
-        status: "processing",
-        retry_count: 3,
-        error_message: `Refused 3 of 3 times, no further try: ${refused.reason}`
-      })
-      assert.strictEqual(world.payments.length, 3)
-      const other = yield* order(who, 5)
-      yield* pass(4)
-      assert.strictEqual((yield* readTask(other)).status, "pending_payment", "its money may be gone yet")
-      yield* pass(70)
-      assert.deepInclude(yield* readTask(task), {
-        status: "failed",
-        error_message: `Exceeded retry limit after 3 attempts. Last error: ${refused.reason}`
-      })
-      delete world.manners.pay
-      yield* pass(40)
-      assert.strictEqual((yield* readTask(other)).status, "completed")
-      assert.strictEqual(world.paidBy(who.agentAddress).length, 1)
-    }).pipe(inMemory())
-  )
+  story("that is refused three times fails its order only when it can never be settled any more", function* (world) {
+    const { who, task } = yield* paidOrder("ann", 5)
+    world.manners.pay = () => refused
+    yield* pass(6)
+    yield* start
+    yield* pass(295)
+    assert.deepInclude(yield* readTask(task), {
+      status: "processing",
+      retry_count: 3,
+      error_message: `Refused 3 of 3 times, no further try: ${refused.reason}`
+    })
+    assert.strictEqual(world.payments.length, 3)
+    const other = yield* order(who, 5)
+    yield* pass(4)
+    assert.strictEqual((yield* readTask(other)).status, "pending_payment", "its money may be gone yet")
+    yield* pass(70)
+    assert.deepInclude(yield* readTask(task), {
+      status: "failed",
+      error_message: `Exceeded retry limit after 3 attempts. Last error: ${refused.reason}`
+    })
+    delete world.manners.pay
+    yield* pass(40)
+    assert.strictEqual((yield* readTask(other)).status, "completed")
+    assert.strictEqual(world.paidBy(who.agentAddress).length, 1)
+  })
 
-  it.effect("that is settled after three refusals completes its order", () =>
-    Effect.gen(function* () {
-      const world = yield* World
-      const ann = yield* paidOrder("ann", 5)
-      let settleLate: () => unknown = () => undefined
-      world.manners.pay = ({ settle, mint }) => {
-        settleLate = () => settle() && mint(5)
-        return refused
-      }
-      yield* pass(6)
-      yield* start
-      yield* pass(200)
-      assert.strictEqual((yield* readTask(ann.task)).retry_count, 3)
-      settleLate()
-      yield* pass(140)
-      yield* isDoneOnce(ann, 5)
-    }).pipe(inMemory())
-  )
+  story("that is settled after three refusals completes its order", function* (world) {
+    const ann = yield* paidOrder("ann", 5)
+    let settleLate: () => unknown = () => undefined
+    world.manners.pay = ({ settle, mint }) => {
+      settleLate = () => settle() && mint(5)
+      return refused
+    }
+    yield* pass(6)
+    yield* start
+    yield* pass(200)
+    assert.strictEqual((yield* readTask(ann.task)).retry_count, 3)
+    settleLate()
+    yield* pass(140)
+    yield* isDoneOnce(ann, 5)
+  })
 
-  it.effect("whose server says accepted and never settles is made in the next window", () =>
-    Effect.gen(function* () {
-      const world = yield* World
-      const ann = yield* paidOrder("ann", 5)
-      world.manners.pay = () => ({ _tag: "Accepted", mintTxs: [], paymentTx: undefined })
-      yield* start
-      yield* pass(250)
-      assert.strictEqual((yield* readTask(ann.task)).status, "processing")
-      assert.strictEqual(new Set(world.payments.map(({ signature }) => signature)).size, 1)
-      yield* pass(150)
-      assert.strictEqual(new Set(world.payments.map(({ signature }) => signature)).size, 2)
-      delete world.manners.pay
-      yield* pass(180)
-      yield* isDoneOnce(ann, 5)
-    }).pipe(inMemory())
-  )
+  story("whose server says accepted and never settles is made in the next window", function* (world) {
+    const ann = yield* paidOrder("ann", 5)
+    world.manners.pay = () => accepted()
+    yield* start
+    yield* pass(250)
+    assert.strictEqual((yield* readTask(ann.task)).status, "processing")
+    assert.strictEqual(new Set(world.payments.map(({ signature }) => signature)).size, 1)
+    yield* pass(150)
+    assert.strictEqual(new Set(world.payments.map(({ signature }) => signature)).size, 2)
+    delete world.manners.pay
+    yield* pass(180)
+    yield* isDoneOnce(ann, 5)
+  })
 
-  it.effect("whose nonce somebody cancelled is held for a person, alarmed and never made", () =>
-    Effect.gen(function* () {
-      const world = yield* World
-      const { who, task } = yield* paidOrder("ann", 5)
-      world.manners.pay = ({ payment }) => {
-        world.cancelAuthorization(payment.from, payment.nonce)
-        return lost
-      }
-      yield* start
-      yield* pass(600)
-      const says = "Held for the operator: batch 1: its nonce was cancelled on chain: it can never be paid"
-      assert.deepInclude(yield* readTask(task), { status: "processing", error_message: says })
-      assert.strictEqual(yield* heldReason(task), says)
-      const { all } = yield* LogLines
-      assert.strictEqual(all.filter((line) => line.includes("[ERROR] 🚨")).length, 1)
-      assert.strictEqual(world.paidBy(who.agentAddress).length, 0)
-    }).pipe(inMemory())
-  )
+  story("whose nonce somebody cancelled is held for a person, alarmed and never made", function* (world) {
+    const { who, task } = yield* paidOrder("ann", 5)
+    world.manners.pay = ({ payment }) => {
+      world.cancelAuthorization(payment.from, payment.nonce)
+      return lost
+    }
+    yield* start
+    yield* pass(600)
+    const says = "Held for the operator: batch 1: its nonce was cancelled on chain: it can never be paid"
+    assert.deepInclude(yield* readTask(task), { status: "processing", error_message: says })
+    assert.strictEqual(yield* heldReason(task), says)
+    assert.strictEqual(yield* logged("[ERROR] 🚨"), 1)
+    assert.strictEqual(world.paidBy(who.agentAddress).length, 0)
+  })
 
-  it.effect("whose nonce was used for another transfer is held for a person, alarmed and not made again", () =>
-    Effect.gen(function* () {
-      const world = yield* World
+  story(
+    "whose nonce was used for another transfer is held for a person, alarmed and not made again",
+    function* (world) {
       const { who, task } = yield* paidOrder("ann", 5)
       world.manners.pay = ({ payment }) => {
         world.useElsewhere(payment.from, payment.nonce, THIEF, payment.value)
@@ -282,22 +259,21 @@ layer(Postgres.session())("a payment", (it) => {
       const { status, error_message } = yield* readTask(task)
       assert.strictEqual(status, "processing")
       assert.match(error_message ?? "", says)
-      const { all } = yield* LogLines
-      assert.strictEqual(all.filter((line) => line.includes("[ERROR] 🚨")).length, 1)
+      assert.strictEqual(yield* logged("[ERROR] 🚨"), 1)
       assert.deepStrictEqual(
         world.paidBy(who.agentAddress).map(({ to }) => to),
         [THIEF]
       )
-    }).pipe(inMemory())
+    }
   )
 
   for (const [name, misuse, says] of [
     ["cancelled", "cancel", "its nonce was cancelled on chain: it can never be paid"],
     ["used for another transfer", "use", "its nonce was used for another transfer than it is for"]
   ] as const) {
-    it.effect(`whose nonce was ${name} before it was ever signed is held for a person and never made`, () =>
-      Effect.gen(function* () {
-        const world = yield* World
+    onDatabase(
+      `whose nonce was ${name} before it was ever signed is held for a person and never made`,
+      function* (world) {
         const { who, task } = yield* paidOrder("ann", 5)
         world.manners.quote = () => new NoOffer({ reason: "Unavailable", message: "mint server answered 503" })
         yield* pass(6)
@@ -311,18 +287,15 @@ layer(Postgres.session())("a payment", (it) => {
         const error_message = `Held for the operator: batch 1: ${says}`
         assert.deepInclude(yield* readTask(task), { status: "processing", error_message })
         assert.strictEqual(world.payments.length, 0)
-      }).pipe(onWorld())
+      }
     )
   }
 
-  it.effect("whose server minted before it settled, and never settled, is held: nothing is minted twice", () =>
-    Effect.gen(function* () {
-      const world = yield* World
+  story(
+    "whose server minted before it settled, and never settled, is held: nothing is minted twice",
+    function* (world) {
       const { who, task } = yield* paidOrder("ann", 5)
-      world.manners.pay = ({ mint }) => {
-        mint(5)
-        return lost
-      }
+      world.manners.pay = mints(5, lost)
       yield* start
       yield* pass(600)
       const says = "Held for the operator: batch 1: 5 mints were made and never paid for"
@@ -330,29 +303,23 @@ layer(Postgres.session())("a payment", (it) => {
       assert.strictEqual(world.mintsTo(who.userAddress), 5)
       assert.strictEqual(world.paidBy(who.agentAddress).length, 0)
       assert.isAtMost(world.payments.length, 2, "not asked for again once the mints are seen")
-    }).pipe(inMemory())
+    }
   )
 
-  it.effect("whose mints were seen is not sent again where the next node lacks their logs", () =>
-    Effect.gen(function* () {
-      const world = yield* World
-      yield* paidOrder("ann", 5)
-      world.manners.pay = ({ mint }) => {
-        mint(5)
-        return lost
-      }
-      yield* start
-      yield* pass(60)
-      const sent = world.payments.length
-      world.mints.length = 0
-      yield* pass(120)
-      assert.strictEqual(world.payments.length, sent)
-    }).pipe(inMemory())
-  )
+  story("whose mints were seen is not sent again where the next node lacks their logs", function* (world) {
+    yield* paidOrder("ann", 5)
+    world.manners.pay = mints(5, lost)
+    yield* start
+    yield* pass(60)
+    const sent = world.payments.length
+    world.mints.length = 0
+    yield* pass(120)
+    assert.strictEqual(world.payments.length, sent)
+  })
 
-  it.effect("that lapsed while the server thought about its offer is not sent any more", () =>
-    Effect.gen(function* () {
-      const world = yield* World
+  stories(it, inMemory({ authorizationWindow: Duration.seconds(45) }))(
+    "that lapsed while the server thought about its offer is not sent any more",
+    function* (world) {
       const ann = yield* paidOrder("ann", 5)
       const sentMs: Array<readonly [number, number]> = []
       world.manners.pay = ({ payment }) => {
@@ -367,6 +334,6 @@ layer(Postgres.session())("a payment", (it) => {
       yield* pass(300)
       for (const [atMs, validBeforeMs] of sentMs) assert.isBelow(atMs, validBeforeMs)
       yield* isDoneOnce(ann, 5)
-    }).pipe(inMemory({ authorizationWindow: Duration.seconds(45) }))
+    }
   )
 })

@@ -5,6 +5,7 @@ import { type Did, type MintOrder, NoOffer } from "../../src/mint/Minter.ts"
 import * as Postgres from "../support/Postgres.ts"
 import { launch, inMemory, onWorld, pass, start } from "../support/executor.ts"
 import { heldReason, paidOrder, readTask } from "../support/orders.ts"
+import { stories } from "../support/stories.ts"
 import { World } from "../support/World.ts"
 
 const NEVER_PAID = "Held for the operator: batch 1: 5 mints were made and never paid for"
@@ -28,10 +29,14 @@ const givenGenerous = Effect.fnUntraced(function* (reason: NoOffer["reason"], di
 })
 
 layer(Postgres.session())("a mint server that is asked for the price", (it) => {
+  const story = stories(it, inMemory({ mintTimeout: Duration.seconds(15) }))
+  const onDatabase = stories(it, onWorld(AGAIN))
+
   for (const confirmations of [2, 30]) {
     for (const { name, reason, did } of answers) {
-      it.effect(`and mints, and ${name}, is asked once at ${confirmations} confirmations, and nothing is paid`, () =>
-        Effect.gen(function* () {
+      stories(it, inMemory({ confirmations, mintTimeout: Duration.seconds(15) }))(
+        `and mints, and ${name}, is asked once at ${confirmations} confirmations, and nothing is paid`,
+        function* () {
           const world = yield* givenGenerous(reason, did)
           yield* pass(2 * confirmations)
           const { who, task } = yield* paidOrder("ann", 5)
@@ -40,14 +45,14 @@ layer(Postgres.session())("a mint server that is asked for the price", (it) => {
           assert.strictEqual(yield* heldReason(task), NEVER_PAID)
           assert.strictEqual(world.quotedAtMs.length, 1)
           assert.strictEqual(world.paidBy(who.agentAddress).length, 0)
-        }).pipe(inMemory({ confirmations, mintTimeout: Duration.seconds(15) }))
+        }
       )
     }
   }
 
-  it.effect("and says three times that it is done while no mint comes is not asked again, and a person is", () =>
-    Effect.gen(function* () {
-      const world = yield* World
+  story(
+    "and says three times that it is done while no mint comes is not asked again, and a person is",
+    function* (world) {
       const { task } = yield* paidOrder("ann", 5)
       world.manners.quote = () => new NoOffer({ reason: "Unreadable", message: "no offer", did: "claims" })
       yield* start
@@ -56,50 +61,44 @@ layer(Postgres.session())("a mint server that is asked for the price", (it) => {
       assert.strictEqual(world.quotedAtMs.length, 3)
       const pauses = world.quotedAtMs.slice(1).map((atMs, index) => atMs - world.quotedAtMs[index]!)
       for (const pause of pauses) assert.isAtLeast(pause, 15_000, "its mints get MINT_TIMEOUT to come")
-    }).pipe(inMemory({ mintTimeout: Duration.seconds(15) }))
+    }
   )
 
-  it.effect("and mints while we die over it is not asked again after the restart", () =>
-    Effect.gen(function* () {
-      const world = yield* World
-      const { task } = yield* paidOrder("ann", 5)
-      const mintAndHang = (_: "quote" | "pay", order: MintOrder) => {
-        world.mint(order, order.quantity)
-        return Effect.never
-      }
-      world.manners.delay = mintAndHang
-      yield* pass(6)
-      const first = yield* launch(AGAIN)
-      yield* pass(5)
-      assert.strictEqual(world.quotedAtMs.length, 1)
-      yield* first.kill
-      delete world.manners.delay
-      const second = yield* launch(AGAIN)
-      yield* pass(60)
-      assert.strictEqual(yield* heldReason(task), NEVER_PAID)
-      assert.strictEqual(world.quotedAtMs.length, 1)
-      yield* second.kill
-    }).pipe(onWorld(AGAIN))
-  )
+  onDatabase("and mints while we die over it is not asked again after the restart", function* (world) {
+    const { task } = yield* paidOrder("ann", 5)
+    const mintAndHang = (_: "quote" | "pay", order: MintOrder) => {
+      world.mint(order, order.quantity)
+      return Effect.never
+    }
+    world.manners.delay = mintAndHang
+    yield* pass(6)
+    const first = yield* launch(AGAIN)
+    yield* pass(5)
+    assert.strictEqual(world.quotedAtMs.length, 1)
+    yield* first.kill
+    delete world.manners.delay
+    const second = yield* launch(AGAIN)
+    yield* pass(60)
+    assert.strictEqual(yield* heldReason(task), NEVER_PAID)
+    assert.strictEqual(world.quotedAtMs.length, 1)
+    yield* second.kill
+  })
 
-  it.effect("is asked by one executor of two at a time", () =>
-    Effect.gen(function* () {
-      const world = yield* World
-      const { who, task } = yield* paidOrder("ann", 5)
-      world.manners.delay = (request) => (request === "quote" ? Effect.sleep("8 seconds") : Effect.void)
-      yield* pass(6)
-      const executors = [yield* launch(AGAIN), yield* launch(AGAIN)]
-      yield* pass(60)
-      assert.strictEqual((yield* readTask(task)).status, "completed")
-      assert.strictEqual(world.quotedAtMs.length, 1)
-      assert.strictEqual(world.paidBy(who.agentAddress).length, 1)
-      for (const { kill } of executors) yield* kill
-    }).pipe(onWorld(AGAIN))
-  )
+  onDatabase("is asked by one executor of two at a time", function* (world) {
+    const { who, task } = yield* paidOrder("ann", 5)
+    world.manners.delay = (request) => (request === "quote" ? Effect.sleep("8 seconds") : Effect.void)
+    yield* pass(6)
+    const executors = [yield* launch(AGAIN), yield* launch(AGAIN)]
+    yield* pass(60)
+    assert.strictEqual((yield* readTask(task)).status, "completed")
+    assert.strictEqual(world.quotedAtMs.length, 1)
+    assert.strictEqual(world.paidBy(who.agentAddress).length, 1)
+    for (const { kill } of executors) yield* kill
+  })
 
-  it.effect("and names it costs an order no time where the chain is away before it can be paid", () =>
-    Effect.gen(function* () {
-      const world = yield* World
+  stories(it, inMemory({ mintTimeout: Duration.minutes(10) }))(
+    "and names it costs an order no time where the chain is away before it can be paid",
+    function* (world) {
       const { who, task } = yield* paidOrder("ann", 5)
       world.manners.quote = () => {
         world.chainFault = new ChainError({ reason: "Timeout", operation: "read", detail: "no answer" })
@@ -113,24 +112,21 @@ layer(Postgres.session())("a mint server that is asked for the price", (it) => {
       yield* pass(60)
       assert.strictEqual((yield* readTask(task)).status, "completed")
       assert.strictEqual(world.paidBy(who.agentAddress).length, 1)
-    }).pipe(inMemory({ mintTimeout: Duration.minutes(10) }))
+    }
   )
 
-  it.effect("before the same payment is sent again, and mints, is not asked twice", () =>
-    Effect.gen(function* () {
-      const world = yield* World
-      const { who, task } = yield* paidOrder("ann", 5)
-      world.manners.pay = () => ({ _tag: "Unclear", reason: "no answer" })
-      world.manners.quote = (order) => {
-        if (world.payments.length === 0) return undefined
-        world.mint(order, order.quantity)
-        return new NoOffer({ reason: "Unreadable", message: "no offer", did: "claims" })
-      }
-      yield* start
-      yield* pass(400)
-      assert.strictEqual(yield* heldReason(task), NEVER_PAID)
-      assert.strictEqual(world.mintsTo(who.userAddress), 5)
-      assert.strictEqual(world.paidBy(who.agentAddress).length, 0)
-    }).pipe(inMemory())
-  )
+  stories(it, inMemory())("before the same payment is sent again, and mints, is not asked twice", function* (world) {
+    const { who, task } = yield* paidOrder("ann", 5)
+    world.manners.pay = () => ({ _tag: "Unclear", reason: "no answer" })
+    world.manners.quote = (order) => {
+      if (world.payments.length === 0) return undefined
+      world.mint(order, order.quantity)
+      return new NoOffer({ reason: "Unreadable", message: "no offer", did: "claims" })
+    }
+    yield* start
+    yield* pass(400)
+    assert.strictEqual(yield* heldReason(task), NEVER_PAID)
+    assert.strictEqual(world.mintsTo(who.userAddress), 5)
+    assert.strictEqual(world.paidBy(who.agentAddress).length, 0)
+  })
 })

@@ -9,6 +9,7 @@ import { onWorld, pass, start } from "../support/executor.ts"
 import { editTask, heldReason, order, person, readBatches, readTask } from "../support/orders.ts"
 import * as Postgres from "../support/Postgres.ts"
 import { World } from "../support/World.ts"
+import { accepted } from "./given.ts"
 
 const OTHER_TOKEN = address(`0x${"70ce".repeat(10)}`)
 
@@ -62,7 +63,7 @@ layer(Postgres.session())("an order whose row cannot be written", (it) => {
       world.manners.pay = ({ settle, mint }) => {
         settle()
         mintLate = () => mint(3)
-        return { _tag: "Accepted", mintTxs: [], paymentTx: undefined }
+        return accepted()
       }
       yield* start
       while ((yield* readBatches(bad))[0]?.status !== "paid") yield* pass(1)

@@ -1,20 +1,19 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
-import type { PaymentAnswer } from "../../src/mint/Minter.ts"
 import { times, usdc } from "../../src/domain/Usdc.ts"
 import { inMemory, pass, start } from "../support/executor.ts"
 import { heldReason, order, paidOrder, readTask } from "../support/orders.ts"
-import { World } from "../support/World.ts"
+import { stories } from "../support/stories.ts"
+import { accepted, lost } from "./given.ts"
 
 const dollars = (amount: number) => usdc(BigInt(Math.round(amount * 1_000_000)))
 
-const lost: PaymentAnswer = { _tag: "Unclear", reason: "no answer" }
-
 /** What the simulation found, each as a story that must not happen again. */
 describe("money of a wallet", () => {
-  it.effect("that a payment below the quote left over pays for no other order before that payment is proven", () =>
-    Effect.gen(function* () {
-      const world = yield* World
+  const story = stories(it, inMemory({ logLevel: "Info" }))
+
+  story(
+    "that a payment below the quote left over pays for no other order before that payment is proven",
+    function* (world) {
       const { who, task } = yield* paidOrder("ann", 10)
       world.manners.price = () => dollars(5)
       world.manners.pay = () => lost
@@ -28,16 +27,16 @@ describe("money of a wallet", () => {
       yield* pass(260)
       assert.deepInclude(yield* readTask(task), { status: "completed", mints_completed: 10 })
       assert.strictEqual(world.balance(who.agentAddress), 0n)
-    }).pipe(inMemory({ logLevel: "Info" }))
+    }
   )
 
   for (const [what, harm] of [
     ["was cancelled", "cancelled"],
     ["paid somebody else", "stolen"]
   ] as const) {
-    it.effect(`lets later orders be paid or cancelled in time, though a batch is held whose nonce ${what}`, () =>
-      Effect.gen(function* () {
-        const world = yield* World
+    story(
+      `lets later orders be paid or cancelled in time, though a batch is held whose nonce ${what}`,
+      function* (world) {
         const { who, task } = yield* paidOrder("ann", 5)
         world.manners.pay = ({ payment: { from, nonce } }) => {
           if (harm === "cancelled") world.cancelAuthorization(from, nonce)
@@ -55,35 +54,34 @@ describe("money of a wallet", () => {
         world.deposit(who.agentAddress, dollars(2))
         yield* pass(60)
         assert.strictEqual((yield* readTask(paid)).status, "completed")
-      }).pipe(inMemory({ logLevel: "Info" }))
+      }
     )
   }
 })
 
 describe("a payment that is taken and not delivered", () => {
-  it.effect("is held for a person after a while, and goes on by itself when the mints come", () =>
-    Effect.gen(function* () {
-      const world = yield* World
-      const { who, task } = yield* paidOrder("ann", 15)
-      let deliver: () => void = () => {}
-      world.manners.pay = ({ settle, mint, order: { quantity } }) => {
-        settle()
-        deliver = () => void mint(quantity)
-        return { _tag: "Accepted", mintTxs: [], paymentTx: undefined }
-      }
-      yield* start
-      yield* pass(300)
-      assert.isUndefined(yield* heldReason(task))
-      yield* pass(420)
-      assert.strictEqual(
-        yield* heldReason(task),
-        "Held for the operator: batch 1 is paid and not delivered; the mint server said that it was done"
-      )
-      deliver()
-      delete world.manners.pay
-      yield* pass(180)
-      assert.deepInclude(yield* readTask(task), { status: "completed", mints_completed: 15, error_message: null })
-      assert.strictEqual(world.paidBy(who.agentAddress).length, 2)
-    }).pipe(inMemory({ logLevel: "Info" }))
-  )
+  const story = stories(it, inMemory({ logLevel: "Info" }))
+
+  story("is held for a person after a while, and goes on by itself when the mints come", function* (world) {
+    const { who, task } = yield* paidOrder("ann", 15)
+    let deliver: () => void = () => {}
+    world.manners.pay = ({ settle, mint, order: { quantity } }) => {
+      settle()
+      deliver = () => void mint(quantity)
+      return accepted()
+    }
+    yield* start
+    yield* pass(300)
+    assert.isUndefined(yield* heldReason(task))
+    yield* pass(420)
+    assert.strictEqual(
+      yield* heldReason(task),
+      "Held for the operator: batch 1 is paid and not delivered; the mint server said that it was done"
+    )
+    deliver()
+    delete world.manners.pay
+    yield* pass(180)
+    assert.deepInclude(yield* readTask(task), { status: "completed", mints_completed: 15, error_message: null })
+    assert.strictEqual(world.paidBy(who.agentAddress).length, 2)
+  })
 })

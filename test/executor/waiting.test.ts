@@ -3,14 +3,13 @@ import { Duration, Effect } from "effect"
 import { SqlClient } from "effect/sql"
 import { ChainError } from "../../src/chain/ChainClient.ts"
 import { usdc } from "../../src/domain/Usdc.ts"
-import { NoOffer, type PaymentAnswer } from "../../src/mint/Minter.ts"
+import { NoOffer } from "../../src/mint/Minter.ts"
 import { pause, resume } from "../../src/operator/pause.ts"
 import * as Postgres from "../support/Postgres.ts"
 import { inMemory, onWorld, pass, start } from "../support/executor.ts"
 import { order, paidOrder, readTask, TOKEN } from "../support/orders.ts"
-import { World } from "../support/World.ts"
-
-const lost: PaymentAnswer = { _tag: "Unclear", reason: "no answer" }
+import { stories } from "../support/stories.ts"
+import { lost, settles } from "./given.ts"
 
 /** Which version of the row it is: every write makes another. */
 const versionOf = Effect.fnUntraced(function* (id: string) {
@@ -21,14 +20,14 @@ const versionOf = Effect.fnUntraced(function* (id: string) {
 })
 
 layer(Postgres.session())("an order that waits says in its row", (it) => {
-  it.effect("which other order keeps its token from being paid for, once, and nothing any more when it goes on", () =>
-    Effect.gen(function* () {
-      const world = yield* World
+  const story = stories(it, inMemory())
+  const onDatabase = stories(it, onWorld({ mintTimeout: Duration.seconds(15) }))
+
+  onDatabase(
+    "which other order keeps its token from being paid for, once, and nothing any more when it goes on",
+    function* (world) {
       const ann = yield* paidOrder("ann", 5)
-      world.manners.pay = ({ settle }) => {
-        settle()
-        return lost
-      }
+      world.manners.pay = settles(lost)
       yield* start
       yield* pass(50)
       const bob = yield* paidOrder("bob", 3)
@@ -44,12 +43,12 @@ layer(Postgres.session())("an order that waits says in its row", (it) => {
       for (const { task } of [ann, bob]) {
         assert.deepInclude(yield* readTask(task), { status: "completed", error_message: null })
       }
-    }).pipe(onWorld({ mintTimeout: Duration.seconds(15) }))
+    }
   )
 
-  it.effect("that the mint server is away, or the chain, and the refusal of before again when it goes on", () =>
-    Effect.gen(function* () {
-      const world = yield* World
+  story(
+    "that the mint server is away, or the chain, and the refusal of before again when it goes on",
+    function* (world) {
       const { task } = yield* paidOrder("ann", 5)
       world.manners.quote = () => new NoOffer({ reason: "Refused", message: "not today", did: "nothing" })
       yield* start
@@ -66,48 +65,42 @@ layer(Postgres.session())("an order that waits says in its row", (it) => {
       world.manners.pay = () => lost
       yield* pass(70)
       assert.strictEqual((yield* readTask(task)).error_message, "Retry 1/3: not today")
-    }).pipe(inMemory())
+    }
   )
 
-  it.effect("that an operator has paused it, and nothing any more when that is over", () =>
-    Effect.gen(function* () {
-      const world = yield* World
-      const { who, task } = yield* paidOrder("ann", 5)
-      world.manners.quote = () => new NoOffer({ reason: "Unavailable", message: "mint server answered 503" })
-      yield* start
-      yield* pass(15)
-      yield* pause({ token: TOKEN }, "the token is looked at")
-      yield* pass(10)
-      assert.strictEqual((yield* readTask(task)).error_message, "Waiting: paused: the token is looked at")
-      const next = yield* order(who, 2)
-      world.deposit(who.agentAddress, usdc(2_000_000n))
-      yield* pass(30)
-      assert.deepInclude(yield* readTask(next), {
-        status: "funded",
-        error_message: "Waiting: paused: the token is looked at"
-      })
-      delete world.manners.quote
-      yield* resume({ token: TOKEN }, "it is sound")
-      yield* pass(10)
-      assert.strictEqual((yield* readTask(task)).error_message, null)
-    }).pipe(inMemory())
-  )
+  story("that an operator has paused it, and nothing any more when that is over", function* (world) {
+    const { who, task } = yield* paidOrder("ann", 5)
+    world.manners.quote = () => new NoOffer({ reason: "Unavailable", message: "mint server answered 503" })
+    yield* start
+    yield* pass(15)
+    yield* pause({ token: TOKEN }, "the token is looked at")
+    yield* pass(10)
+    assert.strictEqual((yield* readTask(task)).error_message, "Waiting: paused: the token is looked at")
+    const next = yield* order(who, 2)
+    world.deposit(who.agentAddress, usdc(2_000_000n))
+    yield* pass(30)
+    assert.deepInclude(yield* readTask(next), {
+      status: "funded",
+      error_message: "Waiting: paused: the token is looked at"
+    })
+    delete world.manners.quote
+    yield* resume({ token: TOKEN }, "it is sound")
+    yield* pass(10)
+    assert.strictEqual((yield* readTask(task)).error_message, null)
+  })
 
-  it.effect("which order of its wallet and token is paid and minted first", () =>
-    Effect.gen(function* () {
-      const world = yield* World
-      const { who, task } = yield* paidOrder("ann", 5)
-      world.manners.pay = () => lost
-      yield* start
-      yield* pass(12)
-      const next = yield* order(who, 2)
-      world.deposit(who.agentAddress, usdc(2_000_000n))
-      yield* pass(30)
-      const error_message = `Waiting: order ${task.slice(0, 8)} of the same wallet and token is paid and minted first`
-      assert.deepInclude(yield* readTask(next), { status: "funded", error_message })
-      delete world.manners.pay
-      yield* pass(90)
-      assert.deepInclude(yield* readTask(next), { status: "completed", error_message: null })
-    }).pipe(inMemory())
-  )
+  story("which order of its wallet and token is paid and minted first", function* (world) {
+    const { who, task } = yield* paidOrder("ann", 5)
+    world.manners.pay = () => lost
+    yield* start
+    yield* pass(12)
+    const next = yield* order(who, 2)
+    world.deposit(who.agentAddress, usdc(2_000_000n))
+    yield* pass(30)
+    const error_message = `Waiting: order ${task.slice(0, 8)} of the same wallet and token is paid and minted first`
+    assert.deepInclude(yield* readTask(next), { status: "funded", error_message })
+    delete world.manners.pay
+    yield* pass(90)
+    assert.deepInclude(yield* readTask(next), { status: "completed", error_message: null })
+  })
 })

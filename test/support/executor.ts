@@ -38,7 +38,7 @@ const freshStart = Effect.gen(function* () {
 })
 
 /** Chain, mint server, clock and settings of a test. */
-const stage = (changes: Partial<SettingsShape>) =>
+export const stage = (changes: Partial<SettingsShape>) =>
   Layer.merge(outside, KeyCustodyAes.layer).pipe(
     Layer.provideMerge(World.layer),
     Layer.provideMerge(log),
