@@ -1,8 +1,26 @@
-import { Effect } from "effect"
+import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
+import { Effect, Schedule, Semaphore, Stream } from "effect"
+import { HttpServerResponse } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
-import { Operator } from "../operator/Operator.ts"
+import { Operator, type OperatorError } from "../operator/Operator.ts"
 import { Api } from "./contract/Api.ts"
-import { asking, deciding } from "./errorMapping.ts"
+import { Conflict, NotFound, TooMany, Unavailable } from "./contract/problems.ts"
+import { EventFeed, type FeedEvent } from "./feed.ts"
+
+/** A decision's errors as problems. */
+export const deciding = <A>(decision: Effect.Effect<A, OperatorError>) =>
+  Effect.catchTags(decision, {
+    Refused: ({ message: detail, isMissing }) =>
+      Effect.fail<NotFound | Conflict>(isMissing === true ? new NotFound({ detail }) : new Conflict({ detail })),
+    Unanswered: ({ message: detail }) => Effect.fail(new Unavailable({ detail }))
+  })
+
+/** A question's errors as problems: it is refused only where nothing has the name that was given. */
+export const asking = <A>(question: Effect.Effect<A, OperatorError>) =>
+  Effect.catchTags(question, {
+    Refused: ({ message: detail }) => Effect.fail(new NotFound({ detail })),
+    Unanswered: ({ message: detail }) => Effect.fail(new Unavailable({ detail }))
+  })
 
 export const tasks = HttpApiBuilder.group(
   Api,
@@ -35,3 +53,67 @@ export const wallets = HttpApiBuilder.group(
     })
   })
 )
+
+/** Shows a listener that nothing happened, and keeps a proxy in between from closing the connection. */
+const BEAT_EVERY = "10 seconds"
+
+const BUSY = new TooMany({
+  detail: "A reconciliation is under way: it asks the chain for everything. Wait for its end."
+})
+
+export const control = HttpApiBuilder.group(
+  Api,
+  "control",
+  Effect.fnUntraced(function* (handlers) {
+    const operator = yield* Operator
+    const feed = yield* EventFeed
+    const oneAtATime = yield* Semaphore.make(1)
+    return handlers
+      .handleAll({
+        overview: () => asking(operator.status),
+        reconcile: () =>
+          oneAtATime
+            .withPermitsIfAvailable(1)(deciding(operator.reconcile))
+            .pipe(
+              Effect.flatMap(Effect.fromOption),
+              Effect.catchTags({ NoSuchElementError: () => Effect.fail(BUSY), NotFound: Effect.die })
+            ),
+        pauses: () => asking(operator.pauses),
+        pause: ({ payload }) => deciding(operator.pause(payload)),
+        resume: ({ payload }) => deciding(operator.resume(payload))
+      })
+      .handleRaw("events", ({ headers, request }) => {
+        const lastId = headers["last-event-id"]
+        const { socket } = NodeHttpServerRequest.toIncomingMessage(request)
+        return feed.listen(lastId, socket).pipe(
+          Effect.map((events) => HttpServerResponse.stream(streamed(events, lastId), STREAM)),
+          Effect.catchTag("LedgerError", ({ message }) => Effect.fail(new Unavailable({ detail: message })))
+        )
+      })
+  })
+)
+
+/** A proxy must hand on what comes when it comes. */
+const STREAM = { contentType: "text/event-stream", headers: { "x-accel-buffering": "no" } }
+
+/**
+ * The form of HTML, section 9.2. The first beat comes at once: a listener sees that the stream is open. An event that
+ * is late is sent under the highest number so far, so that a listener who comes back with that gets nothing twice. Events
+ * that come together are written together.
+ */
+const streamed = (events: Stream.Stream<FeedEvent>, lastId: number | undefined) => {
+  const beats = Stream.fromSchedule(Schedule.spaced(BEAT_EVERY)).pipe(Stream.as(BEAT), (later) =>
+    Stream.concat(Stream.succeed(BEAT), later)
+  )
+  const written = Stream.mapAccum(
+    events,
+    () => lastId ?? 0,
+    (highest, event) => {
+      const id = Math.max(highest, event.id)
+      return [id, [`id: ${id}\nevent: ledger\ndata: ${event.json}\n\n`]]
+    }
+  ).pipe(Stream.mapArray(([first, ...others]) => [[first, ...others].join("")]))
+  return Stream.encodeText(Stream.merge(written, beats, { haltStrategy: "left" }))
+}
+
+const BEAT = "event: beat\ndata: ok\n\n"

@@ -5,7 +5,6 @@ import { HttpApiBuilder, HttpApiMiddleware } from "effect/http-api"
 import * as RateLimiter from "effect/persistence/RateLimiter"
 import * as Authorization from "./authorization.ts"
 import { Api } from "./contract/Api.ts"
-import * as ControlRoutes from "./controlRoutes.ts"
 import { EventFeed } from "./feed.ts"
 import * as NodeServer from "./httpServer.ts"
 import * as Middleware from "./middleware.ts"
@@ -21,7 +20,7 @@ const groups = Layer.mergeAll(
   SystemRoutes.layer,
   OperatorRoutes.tasks,
   OperatorRoutes.wallets,
-  ControlRoutes.layer,
+  OperatorRoutes.control,
   V1Routes.layer
 )
 

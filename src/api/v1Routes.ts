@@ -1,5 +1,6 @@
 import { Effect } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
+import { Settings } from "../config/Settings.ts"
 import { parse } from "../domain/Address.ts"
 import { WatchRepo } from "../ledger/WatchRepo.ts"
 import { Operator, type OperatorError } from "../operator/Operator.ts"
@@ -22,7 +23,7 @@ export const layer = HttpApiBuilder.group(
   Effect.fnUntraced(function* (handlers) {
     const operator = yield* Operator
     const watch = yield* WatchRepo
-    const timeoutMs = yield* paymentTimeoutMs
+    const timeoutMs = paymentTimeoutMs(yield* Settings)
     const find = (id: string) =>
       ID.test(id)
         ? operator.showTask(id).pipe(Effect.catchTags({ Refused: () => notFound, Unanswered: unavailable }))

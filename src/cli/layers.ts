@@ -3,8 +3,7 @@ import { Context, Effect, Layer } from "effect"
 import * as Command from "effect/cli/Command"
 import * as LoadSettings from "../config/load.ts"
 import type { Operator } from "../operator/Operator.ts"
-import { ExecutorClient } from "./client/ExecutorClient.ts"
-import * as OperatorHttp from "./client/OperatorHttp.ts"
+import { ExecutorClient, operatorLayer } from "./client/ExecutorClient.ts"
 import type { Io } from "./io.ts"
 
 /** A failure that says in words what is wrong, and may know its exit code. */
@@ -40,12 +39,12 @@ export const commandLayers = CommandLayers.of({
 
 const executor = Layer.unwrap(Effect.map(CommandLayers, (layers) => layers.executor))
 const direct = Layer.unwrap(Effect.map(CommandLayers, (layers) => layers.direct))
-const http = OperatorHttp.layer.pipe(Layer.provide(executor))
+const http = operatorLayer.pipe(Layer.provide(executor))
 
 /** For a command that only a running executor can carry out. */
 export const onExecutor = <const Name extends string, Input, ContextInput, E, R>(
   command: Command.Command<Name, Input, ContextInput, E, R>
-) => Command.provide(command, OperatorHttp.layer.pipe(Layer.provideMerge(executor)))
+) => Command.provide(command, operatorLayer.pipe(Layer.provideMerge(executor)))
 
 /** For a command with `--direct`. */
 export const onOperator = <const Name extends string, Input extends { readonly direct: boolean }, ContextInput, E, R>(

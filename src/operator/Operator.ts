@@ -1,10 +1,21 @@
-import { Context, type Effect, Runtime, Schema } from "effect"
-import type { Refused } from "./Refused.ts"
+import { Context, Effect, Runtime, Schema } from "effect"
 import type * as Decision from "./reports/decisions.ts"
 import type { StatusReport } from "./reports/status.ts"
 import type { Explanation, TaskList, TaskReport } from "./reports/tasks.ts"
 import type { Paused, WalletReport } from "./reports/wallets.ts"
 import type * as Request from "./requests.ts"
+
+/** A command that was understood and is not carried out. Nothing has changed; the message says why and what to do. */
+export class Refused extends Schema.TaggedError<Refused>()("Refused", {
+  message: Schema.String,
+  /** What was named is not there. */
+  isMissing: Schema.optionalKey(Schema.Boolean)
+}) {}
+
+/** Fails with the reason why a command is not carried out. */
+export const refuse = (message: string) => Effect.fail(new Refused({ message }))
+
+export const missing = (message: string) => Effect.fail(new Refused({ message, isMissing: true }))
 
 /**
  * There is no report.
@@ -55,3 +66,23 @@ export class Operator extends Context.Service<
     readonly resume: (decision: typeof Request.PauseBody.Type) => Answer<Paused>
   }
 >()("ai-mint-executor/operator/Operator") {}
+
+/**
+ * Who decides, in words, as it is written down with a decision: `alice with OPS_TOKEN from 10.0.0.7`. Of a name only the
+ * one who gives it can know whether it is true; what gave it is known here.
+ */
+export const CurrentActor = Context.Reference<string>("ai-mint-executor/operator/Operator/CurrentActor", {
+  defaultValue: () => "not known"
+})
+
+/** Longer than any account or e-mail address that people have. */
+const NAME_MAX = 64
+
+/** A self-given name, reduced to the characters of account names and e-mail addresses: nothing in it can pass for another word of a line. */
+export const operatorName = (text: string): string => text.replaceAll(/[^A-Za-z0-9._@+-]/g, "").slice(0, NAME_MAX)
+
+/** `alice with OPS_TOKEN from 10.0.0.7`; nameless, `OPS_TOKEN from 10.0.0.7`. */
+export const actorWords = (name: string, how: string): string => {
+  const known = operatorName(name)
+  return known === "" ? how : `${known} with ${how}`
+}

@@ -1,79 +1,50 @@
-import { Context, Effect, Layer } from "effect"
-import * as SecureRandom from "effect/crypto/SecureRandom"
-import { ChainClient, type ChainError } from "../chain/ChainClient.ts"
-import { KeyCustody } from "../chain/KeyCustody.ts"
-import { Settings } from "../config/Settings.ts"
-import { DecisionRepo } from "../ledger/DecisionRepo.ts"
-import { type LedgerError, TaskRepo } from "../ledger/TaskRepo.ts"
-import { WatchRepo } from "../ledger/WatchRepo.ts"
+import { Effect, Layer } from "effect"
+import type { ChainError } from "../chain/ChainClient.ts"
+import type { LedgerError } from "../ledger/TaskRepo.ts"
 import { TaskId } from "../domain/Task.ts"
-import { Minter, type NoOffer } from "../mint/Minter.ts"
+import type { NoOffer } from "../mint/Minter.ts"
 import { adopt } from "./adopt.ts"
 import { cancel } from "./cancel.ts"
 import { create } from "./create.ts"
 import { explain } from "./explain.ts"
-import { Operator, type OperatorError, Unanswered } from "./Operator.ts"
+import { Operator, type OperatorError, refuse, type Refused, Unanswered } from "./Operator.ts"
 import { pause, pauses, resume } from "./pause.ts"
 import { reconcile } from "./reconcile.ts"
 import { refund } from "./refund.ts"
-import { Refused } from "./Refused.ts"
 import type { NewTask, RefundBody } from "./requests.ts"
 import { resolve } from "./resolve.ts"
 import { resolveWallet } from "./resolveWallet.ts"
 import { retry } from "./retry.ts"
+import { type Services, services } from "./services.ts"
 import { showWallet } from "./showWallet.ts"
 import { Status } from "./Status.ts"
 import { listTasks, showTask } from "./tasks.ts"
 import { withdraw } from "./withdraw.ts"
-
-type Services =
-  | Settings
-  | TaskRepo
-  | DecisionRepo
-  | WatchRepo
-  | ChainClient
-  | KeyCustody
-  | Minter
-  | SecureRandom.SecureRandom
-
-/** Only these: who decides, and the span, come from where a method is called. */
-const pick = Context.pick(
-  Settings,
-  TaskRepo,
-  DecisionRepo,
-  WatchRepo,
-  ChainClient,
-  KeyCustody,
-  Minter,
-  SecureRandom.SecureRandom
-)
 
 /** Asks and decides on the database and the chain, inside an executor, beside one or without one. */
 export const layer = Layer.effect(
   Operator,
   Effect.gen(function* () {
     const { now } = yield* Status
-    const services = pick(yield* Effect.context<Services>())
-    const run = <A>(work: Effect.Effect<A, Refused | LedgerError | ChainError | NoOffer, Services>) =>
-      answered(Effect.provideContext(work, services))
+    const all = yield* services
     return Operator.of({
       status: answered(now),
-      listTasks: (query) => run(listTasks(query)),
-      showTask: (task) => run(showTask(task)),
-      explainTask: (task) => run(explain(task)),
-      showWallet: (wallet) => run(showWallet(wallet)),
-      pauses: run(pauses),
-      reconcile: run(reconcile()),
-      create: (order) => run(place(order)),
-      cancel: (task, { why }) => run(cancel(task, why)),
-      retry: (task, { why }) => run(retry(task, why)),
-      adopt: (task, { why, ...options }) => run(adopt(task, options, why)),
-      resolve: (task, { why, ...options }) => run(resolve(task, options, why)),
-      reopen: (wallet, { why }) => run(resolveWallet(wallet, why)),
-      refund: (wallet, decision) => run(refundTo(wallet, decision)),
-      withdraw: (wallet, { why, refund: id }) => run(withdraw(wallet, id, why)),
-      pause: ({ why, ...target }) => run(pause(target, why)),
-      resume: ({ why, ...target }) => run(resume(target, why))
+      listTasks: (query) => answered(listTasks(all, query)),
+      showTask: (task) => answered(showTask(all, task)),
+      explainTask: (task) => answered(explain(all, task)),
+      showWallet: (wallet) => answered(showWallet(all, wallet)),
+      pauses: answered(pauses(all)),
+      reconcile: answered(reconcile(all)),
+      create: (order) => answered(place(all, order)),
+      cancel: (task, { why }) => answered(cancel(all, task, why)),
+      retry: (task, { why }) => answered(retry(all, task, why)),
+      adopt: (task, { why, ...options }) => answered(adopt(all, task, options, why)),
+      resolve: (task, { why, ...options }) => answered(resolve(all, task, options, why)),
+      reopen: (wallet, { why }) => answered(resolveWallet(all, wallet, why)),
+      refund: (wallet, decision) => answered(refundTo(all, wallet, decision)),
+      withdraw: (wallet, { why, refund: id }) => answered(withdraw(all, wallet, id, why)),
+      pause: ({ why, ...target }) => answered(pause(all, target, why)),
+      resume: ({ why, ...target }) => answered(resume(all, target, why))
     })
   })
 )
@@ -86,16 +57,17 @@ const answered = <A>(
 const unavailable = ({ message }: { readonly message: string }) =>
   Effect.fail(new Unanswered({ reason: "Unavailable", message }))
 
-const place = Effect.fnUntraced(function* (order: typeof NewTask.Type) {
-  const id = TaskId.make(order.id?.toLowerCase() ?? (yield* (yield* SecureRandom.SecureRandom).uuidV4()))
+const place = Effect.fnUntraced(function* (all: Services, order: typeof NewTask.Type) {
+  const id = TaskId.make(order.id?.toLowerCase() ?? (yield* all.random.uuidV4()))
   const { userAddress, tokenAddress: token, quantity, pricePerMint } = order
-  return yield* create({ id, userAddress, token, quantity, pricePerMint }, "asked for through the API")
+  return yield* create(all, { id, userAddress, token, quantity, pricePerMint }, "asked for through the API")
 })
 
 const refundTo = Effect.fnUntraced(function* (
+  all: Services,
   wallet: string,
   { amount, to, confirm = false, why }: typeof RefundBody.Type
 ) {
-  if (confirm && why === undefined) return yield* new Refused({ message: "With confirm, a reason is needed: why." })
-  return yield* refund(wallet, { amount, to, confirm }, why ?? "")
+  if (confirm && why === undefined) return yield* refuse("With confirm, a reason is needed: why.")
+  return yield* refund(all, wallet, { amount, to, confirm }, why ?? "")
 })

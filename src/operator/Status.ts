@@ -1,13 +1,13 @@
 import { Clock, Context, Effect, Layer } from "effect"
 import { Readiness } from "../checks/Readiness.ts"
-import { Settings } from "../config/Settings.ts"
+import { Settings, type SettingsShape } from "../config/Settings.ts"
 import { isSafeToCopy } from "../domain/text.ts"
 import { causeOf, shortId } from "../domain/Task.ts"
 import type { Incident } from "../ops/Incidents.ts"
 import * as Incidents from "../ops/Incidents.ts"
 import * as Progress from "../ops/Progress.ts"
 import { version } from "../ops/process.ts"
-import type { DecisionRepo } from "../ledger/DecisionRepo.ts"
+import { DecisionRepo } from "../ledger/DecisionRepo.ts"
 import type { LedgerError } from "../ledger/TaskRepo.ts"
 import { type AttentionItem, type LedgerFigures, WatchRepo } from "../ledger/WatchRepo.ts"
 import { eventReport } from "./events.ts"
@@ -37,20 +37,35 @@ export class Status extends Context.Service<
   static readonly layer = Layer.effect(
     Status,
     Effect.gen(function* () {
-      const watch = yield* WatchRepo
-      const services = yield* Effect.context<Settings | Readiness | WatchRepo | DecisionRepo>()
-      const figures = yield* Effect.cachedWithTTL(Effect.flatMap(Clock.currentTimeMillis, watch.figures), FIGURES_KEPT)
-      const now = yield* Effect.cachedWithTTL(Effect.provideContext(gather(figures), services), KEPT)
-      return Status.of({ now, figures, version: Effect.provideContext(versionNow, services) })
+      const sources = yield* Effect.all({
+        settings: Settings,
+        readiness: Readiness,
+        watch: WatchRepo,
+        decisions: DecisionRepo
+      })
+      const figuresNow = Effect.flatMap(Clock.currentTimeMillis, sources.watch.figures)
+      const figures = yield* Effect.cachedWithTTL(figuresNow, FIGURES_KEPT)
+      const now = yield* Effect.cachedWithTTL(gather(sources, figures), KEPT)
+      return Status.of({ now, figures, version: versionNow(sources.settings) })
     })
   )
 }
 
-const versionNow = Effect.gen(function* () {
-  const { network } = yield* Settings
-  const { startedAtMs } = yield* Progress.state
-  return { name: "ai-mint-executor", version, network: network.name, chainId: network.chainId, startedAt: startedAtMs }
-})
+interface Sources {
+  readonly settings: SettingsShape
+  readonly readiness: Readiness["Service"]
+  readonly watch: WatchRepo["Service"]
+  readonly decisions: DecisionRepo["Service"]
+}
+
+const versionNow = ({ network }: SettingsShape) =>
+  Effect.map(Progress.state, ({ startedAtMs: startedAt }) => ({
+    name: "ai-mint-executor",
+    version,
+    network: network.name,
+    chainId: network.chainId,
+    startedAt
+  }))
 
 const LATELY_MAX = 12
 
@@ -65,11 +80,10 @@ const latelyOf = Effect.fnUntraced(function* (watch: WatchRepo["Service"]) {
 
 const OPEN = ["pending_payment", "funded", "processing"] as const
 
-const gather = Effect.fnUntraced(function* (figuresNow: Effect.Effect<LedgerFigures, LedgerError>) {
-  const { network } = yield* Settings
-  const watch = yield* WatchRepo
+const gather = Effect.fnUntraced(function* (sources: Sources, figuresNow: Effect.Effect<LedgerFigures, LedgerError>) {
+  const { settings, watch } = sources
   const nowMs = yield* Clock.currentTimeMillis
-  const timeoutMs = yield* paymentTimeoutMs
+  const timeoutMs = paymentTimeoutMs(settings)
   const sinceMs = nowMs - FUNNEL_MS
   const figures = yield* figuresNow
   const open = yield* watch.listTasks({ statuses: OPEN }, { after: undefined, limit: OPEN_MAX })
@@ -78,8 +92,8 @@ const gather = Effect.fnUntraced(function* (figuresNow: Effect.Effect<LedgerFigu
   return {
     command: "status",
     now: nowMs,
-    version: yield* versionNow,
-    explorer: network.explorerUrl,
+    version: yield* versionNow(settings),
+    explorer: settings.network.explorerUrl,
     paymentTimeoutMs: timeoutMs,
     tasks: figures.tasks,
     batches: figures.batches,
@@ -93,8 +107,8 @@ const gather = Effect.fnUntraced(function* (figuresNow: Effect.Effect<LedgerFigu
     attention: [...incidents.map(incidentOf), ...attention.map(attentionOf)].slice(0, ATTENTION_MAX),
     attentionCount: incidents.length + countOf(attention, figures),
     lately: yield* latelyOf(watch),
-    readiness: yield* (yield* Readiness).now,
-    pauses: yield* pausesNow
+    readiness: yield* sources.readiness.now,
+    pauses: yield* pausesNow(sources)
   } satisfies StatusReport as StatusReport
 })
 

@@ -1,30 +1,28 @@
-import { Clock, Effect } from "effect"
-import { ChainClient } from "../chain/ChainClient.ts"
+import { Effect } from "effect"
 import { freeAtLeast } from "../domain/Allocation.ts"
 import { shortId, type Task } from "../domain/Task.ts"
 import { format } from "../domain/Usdc.ts"
 import { decidePayment, isCertainlyUnpaid, type WaitReason } from "../domain/PaymentDecision.ts"
 import type { Wallet } from "../domain/Wallet.ts"
-import { DecisionRepo, type TaskFile } from "../ledger/DecisionRepo.ts"
+import type { TaskFile } from "../ledger/DecisionRepo.ts"
 import { findTask } from "./find.ts"
 import { readMoney } from "./money.ts"
 import { commit } from "./commit.ts"
-import { Refused } from "./Refused.ts"
+import { refuse, Refused } from "./Operator.ts"
 import type { Cancelled } from "./reports/decisions.ts"
+import type { Services } from "./services.ts"
 
 /** Cancels an order that waits for its money, after a look at the chain: an order that is paid is not cancelled. */
-export const cancel = Effect.fn("operator.cancel")(function* (name: string, why: string) {
-  const file = yield* findTask(name)
+export const cancel = Effect.fn("operator.cancel")(function* (services: Services, name: string, why: string) {
+  const file = yield* findTask(services, name)
   const { row, wallet } = file
-  if (row.status !== "pending_payment") return yield* new Refused({ message: notWaiting(file) })
+  if (row.status !== "pending_payment") return yield* refuse(notWaiting(file))
   const message = `Cancelled: ${why}`
-  const evidence = wallet === undefined ? yield* withoutWallet : yield* unpaid(file, wallet)
+  const evidence = wallet === undefined ? yield* withoutWallet(services) : yield* unpaid(services, file, wallet)
   const cancellation = { taskId: row.id, walletId: row.walletId, version: evidence.version, message }
   const decision = { command: "cancel", said: `task ${row.id} is cancelled`, why }
-  const repo = yield* DecisionRepo
-  const nowMs = yield* Clock.currentTimeMillis
-  yield* commit(`The order, or its wallet's money,`, decision, (made) =>
-    repo.cancel(cancellation, evidence.block, made, nowMs)
+  yield* commit(`The order, or its wallet's money,`, decision, (made, nowMs) =>
+    services.decisions.cancel(cancellation, evidence.block, made, nowMs)
   )
   return { command: "cancel", taskId: row.id, message, credit: evidence.credit } satisfies Cancelled as Cancelled
 })
@@ -38,15 +36,13 @@ const notWaiting = ({ row }: TaskFile): string => {
   )
 }
 
-/** Nobody can have paid to an address that nobody was told. */
-const withoutWallet = Effect.map(
-  Effect.flatMap(ChainClient, (chain) => chain.confirmedBlock),
-  (block) => ({ block, version: 0n, credit: undefined })
-)
+/** There is no address that a person could have paid to. */
+const withoutWallet = ({ chain }: Services) =>
+  Effect.map(chain.confirmedBlock, (block) => ({ block, version: 0n, credit: undefined }))
 
 /** What proves that the order is not paid; else the refusal that says what it may be. */
-const unpaid = Effect.fnUntraced(function* ({ row, task }: TaskFile, wallet: Wallet) {
-  const { orders, block, money, evidence } = yield* readMoney(wallet)
+const unpaid = Effect.fnUntraced(function* (services: Services, { row, task }: TaskFile, wallet: Wallet) {
+  const { orders, block, money, evidence } = yield* readMoney(services, wallet)
   const proof = { block, version: orders.version, credit: freeAtLeast(money) }
   if (task === undefined || isCertainlyUnpaid(evidence, row)) return proof
   if (orders.foreign > 0n) return yield* mayBePaid(task, wallet, doubts({ _tag: "ForeignOrder" }))
@@ -80,9 +76,7 @@ const doubts = (why: WaitReason): string => {
 }
 
 const mayBePaid = (task: Task, { agentAddress }: Wallet, why: string) =>
-  new Refused({
-    message: `Task ${shortId(task.id)} may be paid, and is not cancelled. Wallet ${agentAddress}: ${why}`
-  })
+  refuse(`Task ${shortId(task.id)} may be paid, and is not cancelled. Wallet ${agentAddress}: ${why}`)
 
 const alreadyPaid = (task: Task, { agentAddress }: Wallet, free: string) =>
   new Refused({

@@ -1,14 +1,18 @@
 import { Effect } from "effect"
-import { ChainClient, type ChainError } from "../chain/ChainClient.ts"
+import type { ChainClient, ChainError } from "../chain/ChainClient.ts"
 import type { Account } from "../ledger/DecisionRepo.ts"
 import type { ChainView } from "./audit.ts"
+import type { Services } from "./services.ts"
 
 /** Blocks of one search of logs: what the chain client takes is four times as many. */
 const BLOCKS_PER_SEARCH = 1_000_000n
 
 /** What the chain shows of these wallets, since the ledger's first block or the first trace of a payment or deposit before it. */
-export const viewChain = Effect.fnUntraced(function* (accounts: ReadonlyArray<Account>, firstBlock: bigint) {
-  const chain = yield* ChainClient
+export const viewChain = Effect.fnUntraced(function* (
+  { chain }: Services,
+  accounts: ReadonlyArray<Account>,
+  firstBlock: bigint
+) {
   const wallets = accounts.map(({ wallet }) => wallet.agentAddress)
   const { block, usdc } = yield* chain.readBalances(wallets)
   const fromBlock = accounts.flatMap(tracesOf).reduce((lowest, trace) => (trace < lowest ? trace : lowest), firstBlock)

@@ -1,9 +1,8 @@
-import { Effect } from "effect"
+import { Clock, Effect } from "effect"
 import * as Log from "../ops/Log.ts"
 import type { Decision } from "../ledger/DecisionRepo.ts"
 import { type Outrun, wasFirst } from "../ledger/TaskRepo.ts"
-import { CurrentActor } from "./Actor.ts"
-import { Refused } from "./Refused.ts"
+import { CurrentActor, refuse, type Refused } from "./Operator.ts"
 
 /** What is decided and why; who decides it is added where it is written down. */
 export type Decided = Omit<Decision, "by">
@@ -11,10 +10,10 @@ export type Decided = Omit<Decision, "by">
 /** Writes a decision down with who made it, and into the log once it is made. */
 export const decide = Effect.fnUntraced(function* <E, R>(
   decided: Decided,
-  write: (decision: Decision) => Effect.Effect<void, E, R>
+  write: (decision: Decision, nowMs: number) => Effect.Effect<void, E, R>
 ) {
   const by = yield* CurrentActor
-  yield* write({ ...decided, by })
+  yield* write({ ...decided, by }, yield* Clock.currentTimeMillis)
   const { command, said, why } = decided
   yield* Log.info(`👤 ${command}: ${said}. "${why}" (by ${by})`, { command, by })
 })
@@ -23,10 +22,8 @@ export const decide = Effect.fnUntraced(function* <E, R>(
 export const commit = <E, R>(
   what: string,
   decided: Decided,
-  write: (decision: Decision) => Effect.Effect<void, E | Outrun, R>
+  write: (decision: Decision, nowMs: number) => Effect.Effect<void, E | Outrun, R>
 ): Effect.Effect<void, Exclude<E, Outrun> | Refused, R> =>
   Effect.flatMap(wasFirst(decide(decided, write)), (isDone) =>
-    isDone
-      ? Effect.void
-      : Effect.fail(new Refused({ message: `${what} changed meanwhile, and nothing was done: try again.` }))
+    isDone ? Effect.void : refuse(`${what} changed meanwhile, and nothing was done: try again.`)
   )

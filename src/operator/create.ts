@@ -1,17 +1,16 @@
-import { Clock, Effect, Result } from "effect"
-import { Settings } from "../config/Settings.ts"
+import { Effect, Result } from "effect"
 import type { TaskId } from "../domain/Task.ts"
 import { type Address, parse, ZERO } from "../domain/Address.ts"
 import { chooseOffer } from "../domain/Offer.ts"
 import { times, type Usdc, usdc } from "../domain/Usdc.ts"
-import { Minter, NoOffer } from "../mint/Minter.ts"
+import { NoOffer } from "../mint/Minter.ts"
 import type { Wallet } from "../domain/Wallet.ts"
-import { DecisionRepo } from "../ledger/DecisionRepo.ts"
 import { wasFirst } from "../ledger/TaskRepo.ts"
 import { decide } from "./commit.ts"
 import { findWallet } from "./find.ts"
-import { Refused } from "./Refused.ts"
+import { refuse, Refused } from "./Operator.ts"
 import type { Created } from "./reports/decisions.ts"
+import type { Services } from "./services.ts"
 
 export interface OrderWish {
   readonly id: TaskId
@@ -29,25 +28,22 @@ const PRICE_MAX = usdc(1_000_000_000_000n)
  * Places an order for a person who has an agent wallet. The same id twice makes one order: one that is there already is
  * reported as it is, even if the mint server asks another price by now.
  */
-export const create = Effect.fn("operator.create")(function* (wish: OrderWish, why: string) {
+export const create = Effect.fn("operator.create")(function* (services: Services, wish: OrderWish, why: string) {
   const token = parse(wish.token)
-  if (token === undefined || token === ZERO)
-    return yield* new Refused({ message: `"${wish.token}" is no token contract.` })
-  const wallet = yield* walletOf(wish.userAddress)
+  if (token === undefined || token === ZERO) return yield* refuse(`"${wish.token}" is no token contract.`)
+  const wallet = yield* walletOf(services, wish.userAddress)
   const asked: Asked = { ...wish, wallet, token }
-  const before = yield* existing(asked)
+  const before = yield* existing(services, asked)
   if (before !== undefined) return before
-  const pricePerMint = wish.pricePerMint ?? (yield* quotedPrice(token, wallet.userAddress))
+  const pricePerMint = wish.pricePerMint ?? (yield* quotedPrice(services, token, wallet.userAddress))
   if (pricePerMint <= 0n || pricePerMint > PRICE_MAX) {
-    return yield* new Refused({ message: "The price of a mint must be more than 0 and at most 1,000,000 USDC." })
+    return yield* refuse("The price of a mint must be more than 0 and at most 1,000,000 USDC.")
   }
   const order = { id: wish.id, wallet, token, quantity: wish.quantity, pricePerMint }
   const decision = { command: "create", said: `task ${wish.id} is ordered`, why }
-  const repo = yield* DecisionRepo
-  const nowMs = yield* Clock.currentTimeMillis
-  const isNew = yield* wasFirst(decide(decision, (made) => repo.createTask(order, made, nowMs)))
+  const isNew = yield* wasFirst(decide(decision, (made, nowMs) => services.decisions.createTask(order, made, nowMs)))
   // The same request may have come twice at once.
-  const other = isNew ? undefined : yield* existing(asked)
+  const other = isNew ? undefined : yield* existing(services, asked)
   return other ?? created(asked, pricePerMint, isNew)
 })
 
@@ -68,18 +64,17 @@ const created = ({ id, wallet, quantity }: Asked, pricePerMint: Usdc, isNew: boo
 })
 
 /** The wallet of a person, named by the person's own address: with another address, the mints would go to the wrong account. */
-const walletOf = Effect.fnUntraced(function* (userAddress: string) {
+const walletOf = Effect.fnUntraced(function* (services: Services, userAddress: string) {
   const user = parse(userAddress)
-  if (user === undefined) return yield* new Refused({ message: `"${userAddress}" is no address of a person.` })
-  const wallet = yield* findWallet(user)
+  if (user === undefined) return yield* refuse(`"${userAddress}" is no address of a person.`)
+  const wallet = yield* findWallet(services, user)
   if (wallet.userAddress === user) return wallet
-  const message = `${user} is the agent wallet of ${wallet.userAddress}: give the person's own address.`
-  return yield* new Refused({ message })
+  return yield* refuse(`${user} is the agent wallet of ${wallet.userAddress}: give the person's own address.`)
 })
 
 /** The order of this id, if there is one; refused where it is another one. */
-const existing = Effect.fnUntraced(function* (asked: Asked) {
-  const row = (yield* (yield* DecisionRepo).findTask(asked.id))?.row
+const existing = Effect.fnUntraced(function* ({ decisions }: Services, asked: Asked) {
+  const row = (yield* decisions.findTask(asked.id))?.row
   if (row === undefined) return undefined
   const { wallet, token, quantity, pricePerMint = row.pricePerMint } = asked
   const isSame =
@@ -89,14 +84,14 @@ const existing = Effect.fnUntraced(function* (asked: Asked) {
     row.pricePerMint === pricePerMint &&
     row.pricePerMint > 0n
   if (isSame) return created(asked, usdc(row.pricePerMint), false)
-  return yield* new Refused({ message: `There is another order with the id ${asked.id}.` })
+  return yield* refuse(`There is another order with the id ${asked.id}.`)
 })
 
 /** What the server asks for one mint, if a batch could be paid at that. */
-const quotedPrice = Effect.fnUntraced(function* (token: Address, recipient: Address) {
-  const { network, mintPayTo, mintProtocol } = yield* Settings
-  if (mintProtocol === "v1") return yield* new Refused({ message: "A v1 mint server names no price: give one." })
-  const quote = yield* (yield* Minter)
+const quotedPrice = Effect.fnUntraced(function* ({ settings, minter }: Services, token: Address, recipient: Address) {
+  const { network, mintPayTo, mintProtocol } = settings
+  if (mintProtocol === "v1") return yield* refuse("A v1 mint server names no price: give one.")
+  const quote = yield* minter
     .quote({ token, recipient, quantity: 1, amount: PRICE_MAX })
     .pipe(Effect.mapError(unpriced))
   const terms = {
@@ -108,7 +103,7 @@ const quotedPrice = Effect.fnUntraced(function* (token: Address, recipient: Addr
   }
   const offer = chooseOffer(quote.offers, { ...terms, payees: [token, ...mintPayTo] })
   if (Result.isSuccess(offer)) return offer.success.amount
-  return yield* new Refused({ message: `The mint server's price cannot be paid: ${offer.failure}. Give one.` })
+  return yield* refuse(`The mint server's price cannot be paid: ${offer.failure}. Give one.`)
 })
 
 /** A server that will not sell is a refusal; one that gives no answer to go by is away, and the same may be asked again. */

@@ -4,17 +4,23 @@ import { counted } from "../domain/text.ts"
 import { shortId } from "../domain/Task.ts"
 import type { TaskFile } from "../ledger/DecisionRepo.ts"
 import type { DeliveredMint } from "../ledger/TaskRepo.ts"
-import { Refused } from "./Refused.ts"
+import { refuse } from "./Operator.ts"
+import type { Services } from "./services.ts"
 import { unclaimedMints } from "./unclaimed.ts"
 
 /**
  * The mints of a batch that the person has: those that the chain shows and that belong to no batch and, where it cannot
  * show all of them, as many as the operator says.
  */
-export const deliveredMints = Effect.fnUntraced(function* (file: TaskFile, batch: Batch, attested: number | undefined) {
+export const deliveredMints = Effect.fnUntraced(function* (
+  services: Services,
+  file: TaskFile,
+  batch: Batch,
+  attested: number | undefined
+) {
   // The person who decides has waited long enough for the transactions that the server named.
   const patient = { ...batch, looks: Number.MAX_SAFE_INTEGER }
-  const mints = mintsOf(patient, yield* unclaimedMints(file, batch))
+  const mints = mintsOf(patient, yield* unclaimedMints(services, file, batch))
   const found = mints.map(({ tx, part, logIndex }, index): DeliveredMint => ({
     tx,
     part,
@@ -25,15 +31,13 @@ export const deliveredMints = Effect.fnUntraced(function* (file: TaskFile, batch
   const minted = attested ?? onChain
   const shown = `The chain shows ${onChain} of the ${counted(batch.quantity, "mint")} of batch ${batch.number} of task ${shortId(batch.taskId)}`
   if (minted < onChain || minted > batch.quantity) {
-    return yield* new Refused({
-      message: `${shown}: --mints ${minted} is not between ${onChain} and ${batch.quantity}.`
-    })
+    return yield* refuse(`${shown}: --mints ${minted} is not between ${onChain} and ${batch.quantity}.`)
   }
   if (attested === undefined && onChain < batch.quantity) {
-    const message =
+    return yield* refuse(
       `${shown}. If the person has more, say how many of the batch with --mints ${batch.quantity}; ` +
-      `else --as failed gives up what is missing.`
-    return yield* new Refused({ message })
+        `else --as failed gives up what is missing.`
+    )
   }
   return { minted, found }
 })

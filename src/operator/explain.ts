@@ -1,27 +1,28 @@
 import { Clock, Duration, Effect } from "effect"
-import { Settings } from "../config/Settings.ts"
 import { isLive } from "../domain/Authorization.ts"
 import { nextStep } from "../domain/NextStep.ts"
 import { asWaiting, decidePayment, type Evidence } from "../domain/PaymentDecision.ts"
+import type { SettingsShape } from "../config/Settings.ts"
+import { decideRetry } from "../domain/RetryDecision.ts"
 import { missingFor, shortfallOf } from "../domain/Shortfall.ts"
 import type { Task } from "../domain/Task.ts"
 import { type Usdc, usdc, zero } from "../domain/Usdc.ts"
-import { DecisionRepo, type Pause } from "../ledger/DecisionRepo.ts"
+import type { Pause } from "../ledger/DecisionRepo.ts"
 import * as Clocks from "../ops/Clocks.ts"
-import { TaskRepo } from "../ledger/TaskRepo.ts"
-import { type TaskStory, type TaskView, WatchRepo } from "../ledger/WatchRepo.ts"
+import type { TaskStory, TaskView } from "../ledger/WatchRepo.ts"
 import type { Facts } from "./explainFacts.ts"
 import { nextOf, summaryOf } from "./explainNext.ts"
 import { stepsOf } from "./explainSteps.ts"
 import { findTask, isOpen } from "./find.ts"
 import { tryReadMoney } from "./money.ts"
-import { missing } from "./Refused.ts"
+import { missing } from "./Operator.ts"
 import type { Explanation } from "./reports/tasks.ts"
+import type { Services } from "./services.ts"
 import { batchReport, taskReport } from "./tasks.ts"
 
 /** All that is known about an order, in order of time and in words: enough to answer the person who asks. */
-export const explain = Effect.fn("operator.explain")(function* (name: string) {
-  const facts = yield* gather(name)
+export const explain = Effect.fn("operator.explain")(function* (services: Services, name: string) {
+  const facts = yield* gather(services, name)
   const { story, wallet, money } = facts
   return {
     command: "explain",
@@ -40,33 +41,35 @@ export const explain = Effect.fn("operator.explain")(function* (name: string) {
   } satisfies Explanation as Explanation
 })
 
-const gather = Effect.fnUntraced(function* (name: string) {
-  const { row, wallet, task, faults } = yield* findTask(name)
-  const watch = yield* WatchRepo
+const gather = Effect.fnUntraced(function* (services: Services, name: string) {
+  const { settings, watch } = services
+  const { row, wallet, task, faults } = yield* findTask(services, name)
   const story = yield* watch.storyOf(row.id)
   if (story === undefined) return yield* missing(`There is no task ${name}.`)
-  const { paymentTimeout } = yield* Settings
-  const paymentTimeoutMs = Duration.toMillis(paymentTimeout)
-  const pauses = yield* (yield* DecisionRepo).pauses
-  const money = wallet === undefined ? undefined : yield* tryReadMoney(wallet)
+  const pauses = yield* services.decisions.pauses
+  const money = wallet === undefined ? undefined : yield* tryReadMoney(services, wallet)
   const waits = task?.status === "pending_payment" ? task : undefined
   const payment = waits && money?.evidence && decided(money.evidence, waits)
   const lacking = waits && payment && lackingBy(payment, waits)
   return {
     story,
     file: { task, faults },
+    retry: task && decideRetry({ task, batches: story.batches, held: story.task.held?.reason }, retryTerms(settings)),
     wallet: wallet === undefined ? undefined : yield* watch.walletStory(wallet.id),
     money,
     payment,
     ledgerAheadMs: yield* Clocks.ledgerAheadMs,
     pauses: pauses.filter(covers(story.task)),
-    ...(yield* readStep(task)),
-    paymentTimeoutMs,
+    ...(yield* readStep(services, task)),
+    paymentTimeoutMs: Duration.toMillis(settings.paymentTimeout),
     nowMs: yield* Clock.currentTimeMillis,
     needed: lacking ?? neededFor(story),
     received: waits && lacking !== undefined ? positive(waits.totalCost - lacking) : undefined
   } satisfies Facts as Facts
 })
+
+/** A server of v1.1 is given a payment once. */
+export const retryTerms = ({ mintProtocol }: SettingsShape) => ({ asksAgain: mintProtocol === "x402" })
 
 const decided = (evidence: Evidence, task: Task) => ({
   evidence: asWaiting(evidence, task),
@@ -88,14 +91,13 @@ const covers =
     scope === "all" || scope === `token:${token.toLowerCase()}` || scope === `wallet:${walletId}`
 
 /** What the next turn of its wallet does for an order that is paid for. */
-const readStep = Effect.fnUntraced(function* (task: Task | undefined) {
+const readStep = Effect.fnUntraced(function* ({ settings, tasks }: Services, task: Task | undefined) {
   if (task === undefined || (task.status !== "funded" && task.status !== "processing")) return NO_STEP
-  const { mintTimeout, maxRetryCount } = yield* Settings
-  const repo = yield* TaskRepo
+  const { mintTimeout, maxRetryCount } = settings
   const nowMs = yield* Clock.currentTimeMillis
   return {
-    step: nextStep(yield* repo.walletWork(task.walletId), task, { nowMs, maxRetryCount }),
-    stuck: yield* repo.undelivered(task.token, nowMs - Duration.toMillis(mintTimeout))
+    step: nextStep(yield* tasks.walletWork(task.walletId), task, { nowMs, maxRetryCount }),
+    stuck: yield* tasks.undelivered(task.token, nowMs - Duration.toMillis(mintTimeout))
   } satisfies Pick<Facts, "step" | "stuck">
 })
 

@@ -3,6 +3,7 @@ import { isSafeToCopy } from "../domain/text.ts"
 import { duration } from "../domain/time.ts"
 import type { NextStep } from "../domain/NextStep.ts"
 import type { Evidence, PaymentDecision } from "../domain/PaymentDecision.ts"
+import type { RetryDecision } from "../domain/RetryDecision.ts"
 import type { Usdc } from "../domain/Usdc.ts"
 import type { TaskFile } from "../ledger/DecisionRepo.ts"
 import type { TaskStory, WalletStory } from "../ledger/WatchRepo.ts"
@@ -14,6 +15,8 @@ export interface Facts {
   readonly story: TaskStory
   /** The order in the row where that is sound, and what is wrong with it where it is not. */
   readonly file: Pick<TaskFile, "task" | "faults">
+  /** What a retry would do; `undefined` of a row that is not sound. */
+  readonly retry: RetryDecision | undefined
   readonly wallet: WalletStory | undefined
   readonly money: MoneyRead | undefined
   /** What is decided about a sound order that waits for its money; `undefined` of others, and where the chain does not answer. */

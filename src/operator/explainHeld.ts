@@ -1,6 +1,5 @@
 import { isLive } from "../domain/Authorization.ts"
 import type { Batch } from "../domain/Batch.ts"
-import { isForAllOfIt } from "../domain/transferTransitions.ts"
 import { causeOf, isHeldUndelivered, messages, shortId } from "../domain/Task.ts"
 import { type Facts, next, type Next } from "./explainFacts.ts"
 
@@ -43,16 +42,14 @@ const waysOut = (facts: Facts, reason: string): ReadonlyArray<string> => {
   const id = shortId(story.task.id)
   const isLate = ({ status, number }: Batch) => status === "paid" && isHeldUndelivered(reason, number)
   const toDecide = story.batches.filter((batch) => batch.status === "held" || isLate(batch))
-  if (toDecide.length > 0) {
-    const again = toDecide.every((batch) => isLate(batch) && isForAllOfIt(batch)) ? [`retry ${id} --why "…"`] : []
-    return [...again, ...toDecide.flatMap((batch) => resolveBatch(facts, batch))]
-  }
+  const again = facts.retry?._tag === "Release" ? [`retry ${id} --why "…"`] : []
+  if (toDecide.length > 0) return [...again, ...toDecide.flatMap((batch) => resolveBatch(facts, batch))]
   if (file.task === undefined) return giveUp(facts)
   // A retry would be held again for the same: only a person can tell what v1.1 delivered.
   if (reason.startsWith(V1_PAID) && story.batches.length === 0) {
     return [`adopt ${id} --mints n --why "…"`, ...giveUp(facts)]
   }
-  return [`retry ${id} --why "…"`, ...giveUp(facts)]
+  return [...again, ...giveUp(facts)]
 }
 
 /**

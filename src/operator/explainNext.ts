@@ -1,4 +1,4 @@
-import { type Batch, isInFlight } from "../domain/Batch.ts"
+import { isInFlight } from "../domain/Batch.ts"
 import { freeAtLeast } from "../domain/Allocation.ts"
 import { counted } from "../domain/text.ts"
 import { moneyOf } from "../domain/PaymentDecision.ts"
@@ -32,19 +32,13 @@ const ended = (facts: Facts): Next => {
   const undecided = batches.filter((batch) => isInFlight(batch) || batch.status === "held")
   const open = undecided.map(({ number, status }) => ` Batch ${number} is still ${status}.`).join("")
   const decide = undecided.flatMap((batch) => resolveBatch(facts, batch))
-  const retry = mayBeRetried(facts, undecided) ? [`retry ${shortId(task.id)} --why "…"`] : []
+  const retry = facts.retry?._tag === "Fund" ? [`retry ${shortId(task.id)} --why "…"`] : []
   const credit = creditOf(facts)
   return next(`Nothing: the order is ${task.status}.${open}${credit.text}`, undefined, [
     ...decide,
     ...retry,
     ...credit.commands
   ])
-}
-
-/** Whether the order failed, and there is something left of it that can be bought. */
-const mayBeRetried = ({ story, file: { task } }: Facts, undecided: ReadonlyArray<Batch>): boolean => {
-  if (task?.status !== "failed" || undecided.length > 0 || task.mintsCompleted >= task.quantity) return false
-  return story.batches.length === 0 || story.batches.some(({ status }) => status === "planned")
 }
 
 /** What is free in the wallet of an order that has ended, and where it goes. */

@@ -1,21 +1,22 @@
 import { Effect } from "effect"
 import { parseTaskId, shortId, type Status, type Task } from "../domain/Task.ts"
 import type { Wallet } from "../domain/Wallet.ts"
-import { DecisionRepo, type TaskFile } from "../ledger/DecisionRepo.ts"
-import { missing, Refused } from "./Refused.ts"
+import type { TaskFile } from "../ledger/DecisionRepo.ts"
+import { missing, refuse } from "./Operator.ts"
+import type { Services } from "./services.ts"
 
 const START_OF_ID = /^[0-9a-f]{8}[0-9a-f-]*$/i
 
 /** The id that is meant by an id or, as the log names it, by the first eight digits of one; `undefined` where none is. */
-export const findTaskId = Effect.fnUntraced(function* (name: string) {
+export const findTaskId = Effect.fnUntraced(function* ({ decisions }: Services, name: string) {
   const wanted = name.trim()
   if (!START_OF_ID.test(wanted)) {
     return yield* missing(`"${wanted}" is no task id: give its UUID, or at least the first eight digits.`)
   }
   const id = parseTaskId(wanted)
-  const ids = id === undefined ? yield* (yield* DecisionRepo).taskIdsLike(wanted) : [id]
+  const ids = id === undefined ? yield* decisions.taskIdsLike(wanted) : [id]
   if (ids.length > 1) {
-    return yield* new Refused({ message: `Several tasks begin with ${wanted}: ${ids.join(", ")}. Give the whole id.` })
+    return yield* refuse(`Several tasks begin with ${wanted}: ${ids.join(", ")}. Give the whole id.`)
   }
   return ids[0]
 })
@@ -23,22 +24,21 @@ export const findTaskId = Effect.fnUntraced(function* (name: string) {
 export const missingTask = (name: string) => missing(`There is no task ${name.trim()}.`)
 
 /** All that the ledger has of the task that is meant. */
-export const findTask = Effect.fnUntraced(function* (name: string) {
-  const id = yield* findTaskId(name)
-  const file = id === undefined ? undefined : yield* (yield* DecisionRepo).findTask(id)
+export const findTask = Effect.fnUntraced(function* (services: Services, name: string) {
+  const id = yield* findTaskId(services, name)
+  const file = id === undefined ? undefined : yield* services.decisions.findTask(id)
   return file ?? (yield* missingTask(name))
 })
 
 /** The order in a row that can be carried out. */
 export const soundTask = Effect.fnUntraced(function* ({ row, task, wallet, faults }: TaskFile) {
   if (task !== undefined && wallet !== undefined) return { task, wallet } satisfies { task: Task; wallet: Wallet }
-  const message = `Task ${shortId(row.id)} cannot be carried out: ${faults.join("; ")}. Repair its row first.`
-  return yield* new Refused({ message })
+  return yield* refuse(`Task ${shortId(row.id)} cannot be carried out: ${faults.join("; ")}. Repair its row first.`)
 })
 
 /** The wallet of an id, of its user's address, or of its own. */
-export const findWallet = Effect.fnUntraced(function* (name: string) {
-  const named = yield* (yield* DecisionRepo).findWallets(name)
+export const findWallet = Effect.fnUntraced(function* ({ decisions }: Services, name: string) {
+  const named = yield* decisions.findWallets(name)
   const ids = named.map(({ id }) => id).join(", ")
   const wallet = named[0]?.wallet
   if (named.length === 1 && wallet !== undefined) return wallet
@@ -46,10 +46,10 @@ export const findWallet = Effect.fnUntraced(function* (name: string) {
   if (named.length === 0) {
     return yield* missing(`There is no agent wallet "${name.trim()}": give its id, its user's address, or its own.`)
   }
-  const message =
+  return yield* refuse(
     `Several rows of ai_agent_wallets are named by ${name.trim()}: ${ids}. ` +
-    "A person has one wallet, and an account is that of one: repair the rows first. Until then give an id."
-  return yield* new Refused({ message })
+      "A person has one wallet, and an account is that of one: repair the rows first. Until then give an id."
+  )
 })
 
 export const isOpen = (status: Status): boolean =>

@@ -1,11 +1,12 @@
-import { Clock, Effect } from "effect"
+import { Effect } from "effect"
 import { parse } from "../domain/Address.ts"
-import { DecisionRepo, type PauseScope } from "../ledger/DecisionRepo.ts"
+import type { PauseScope } from "../ledger/DecisionRepo.ts"
 import { wasFirst } from "../ledger/TaskRepo.ts"
 import { decide } from "./commit.ts"
 import { findWallet } from "./find.ts"
-import { Refused } from "./Refused.ts"
+import { refuse } from "./Operator.ts"
 import type { Paused } from "./reports/wallets.ts"
+import type { Services } from "./services.ts"
 
 /** Neither: everything. */
 interface PauseTarget {
@@ -14,16 +15,14 @@ interface PauseTarget {
   readonly wallet?: string | undefined
 }
 
-const scopeOf = Effect.fnUntraced(function* ({ token, wallet }: PauseTarget) {
+const scopeOf = Effect.fnUntraced(function* (services: Services, { token, wallet }: PauseTarget) {
   if (token !== undefined && wallet !== undefined) {
-    return yield* new Refused({ message: "Give a token or a wallet, not both." })
+    return yield* refuse("Give a token or a wallet, not both.")
   }
-  if (wallet !== undefined) return `wallet:${(yield* findWallet(wallet)).id}` as const
+  if (wallet !== undefined) return `wallet:${(yield* findWallet(services, wallet)).id}` as const
   if (token === undefined) return "all" as const
   const address = parse(token)
-  return address === undefined
-    ? yield* new Refused({ message: `"${token}" is no address.` })
-    : (`token:${address}` as const)
+  return address === undefined ? yield* refuse(`"${token}" is no address.`) : (`token:${address}` as const)
 })
 
 /** `everything`, `token 0x…`, `wallet …`. */
@@ -33,33 +32,30 @@ const nameOf = (scope: PauseScope): string => (scope === "all" ? "everything" : 
  * No new payment is signed from here on, for everything, a token or a wallet, until it is resumed; a restart changes
  * nothing about it. Money is still seen, orders are still funded and cancelled, and what is on its way is followed.
  */
-export const pause = Effect.fn("operator.pause")(function* (target: PauseTarget, why: string) {
-  const scope = yield* scopeOf(target)
-  const repo = yield* DecisionRepo
-  const sinceMs = yield* Clock.currentTimeMillis
+export const pause = Effect.fn("operator.pause")(function* (services: Services, target: PauseTarget, why: string) {
+  const scope = yield* scopeOf(services, target)
   const decision = { command: "pause", said: `${nameOf(scope)} is paused`, why }
-  const did = yield* wasFirst(decide(decision, (made) => repo.pause({ scope, reason: why, sinceMs }, made)))
-  return { command: "pause", scope, did, pauses: yield* pausesNow } satisfies Paused as Paused
+  const did = yield* wasFirst(
+    decide(decision, (made, sinceMs) => services.decisions.pause({ scope, reason: why, sinceMs }, made))
+  )
+  return { command: "pause", scope, did, pauses: yield* pausesNow(services) } satisfies Paused as Paused
 })
 
-export const resume = Effect.fn("operator.resume")(function* (target: PauseTarget, why: string) {
-  const scope = yield* scopeOf(target)
-  const repo = yield* DecisionRepo
+export const resume = Effect.fn("operator.resume")(function* (services: Services, target: PauseTarget, why: string) {
+  const scope = yield* scopeOf(services, target)
   const decision = { command: "resume", said: `${nameOf(scope)} goes on`, why }
-  const nowMs = yield* Clock.currentTimeMillis
-  const did = yield* wasFirst(decide(decision, (made) => repo.resume(scope, made, nowMs)))
-  return { command: "resume", scope, did, pauses: yield* pausesNow } satisfies Paused as Paused
+  const did = yield* wasFirst(decide(decision, (made, nowMs) => services.decisions.resume(scope, made, nowMs)))
+  return { command: "resume", scope, did, pauses: yield* pausesNow(services) } satisfies Paused as Paused
 })
 
 /** What is paused now, longest first. */
-export const pausesNow = Effect.map(
-  Effect.flatMap(DecisionRepo, (repo) => repo.pauses),
-  (all) => all.map(({ scope, reason, sinceMs: since }) => ({ scope, reason, since }))
-)
+export const pausesNow = ({ decisions }: Pick<Services, "decisions">) =>
+  Effect.map(decisions.pauses, (all) => all.map(({ scope, reason, sinceMs: since }) => ({ scope, reason, since })))
 
-export const pauses = Effect.map(pausesNow, (all): Paused => ({
-  command: "pauses",
-  scope: undefined,
-  did: false,
-  pauses: all
-}))
+export const pauses = (services: Services) =>
+  Effect.map(pausesNow(services), (all): Paused => ({
+    command: "pauses",
+    scope: undefined,
+    did: false,
+    pauses: all
+  }))

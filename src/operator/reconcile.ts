@@ -1,10 +1,9 @@
 import { Effect } from "effect"
-import { ChainClient } from "../chain/ChainClient.ts"
 import { isLive } from "../domain/Authorization.ts"
 import { classifyEvidence } from "../domain/transferTransitions.ts"
 import { shortId } from "../domain/Task.ts"
 import type { WalletId } from "../domain/Wallet.ts"
-import { type Account, DecisionRepo } from "../ledger/DecisionRepo.ts"
+import type { Account } from "../ledger/DecisionRepo.ts"
 import { mintKey } from "../ledger/TaskRepo.ts"
 import { add, type ChainView, type Difference, type Finding, NOTHING } from "./audit.ts"
 import { auditBooks } from "./auditBooks.ts"
@@ -12,6 +11,7 @@ import { auditMints, mintGroups, unseenMints } from "./auditMints.ts"
 import { auditPayments } from "./auditPayments.ts"
 import { viewChain } from "./chainView.ts"
 import type { Reconciled } from "./reports/decisions.ts"
+import type { Services } from "./services.ts"
 
 /** Wallets in one round of questions to the chain: as many as one filter of logs may name. */
 const PAGE_WALLETS = 1_000
@@ -26,21 +26,21 @@ const CONCURRENT_SEARCHES = 4
  * Compares the ledger with what the logs of the chain say, wallet by wallet, and changes nothing. Safe beside a running
  * executor: the chain is read first, and every payment is in the ledger before it is sent.
  */
-export const reconcile = Effect.fn("operator.reconcile")(function* () {
-  const repo = yield* DecisionRepo
+export const reconcile = Effect.fn("operator.reconcile")(function* (services: Services) {
+  const { decisions } = services
   let cursor: WalletId | undefined
   let totals = NOTHING
   let block: bigint | undefined
   const differences: Array<Difference> = []
   do {
     const page = { cursor, walletsMax: PAGE_WALLETS }
-    const named = yield* repo.accounts(page)
+    const named = yield* decisions.accounts(page)
     if (named.accounts.length > 0) {
-      const view = yield* viewChain(named.accounts, yield* repo.firstBlock)
+      const view = yield* viewChain(services, named.accounts, yield* decisions.firstBlock)
       // Read again, now that the chain is known: of the same wallets, and as they are by now.
-      const fresh = yield* repo.accounts(page)
+      const fresh = yield* decisions.accounts(page)
       const seen = fresh.accounts.filter(({ wallet }) => view.balances.has(wallet.agentAddress))
-      const findings = yield* auditPage(seen, view)
+      const findings = yield* auditPage(services, seen, view)
       for (const finding of findings) {
         totals = add(totals, finding.totals)
         differences.push(...finding.differences)
@@ -52,7 +52,7 @@ export const reconcile = Effect.fn("operator.reconcile")(function* () {
   return { command: "reconcile", block, totals, differences } satisfies Reconciled as Reconciled
 })
 
-const auditPage = Effect.fnUntraced(function* (accounts: ReadonlyArray<Account>, view: ChainView) {
+const auditPage = Effect.fnUntraced(function* (services: Services, accounts: ReadonlyArray<Account>, view: ChainView) {
   const findings: Array<Finding> = accounts.flatMap((account) => {
     const payments = auditPayments(account, view)
     const isExplained = account.stopped === undefined || payments.differences.length > 0
@@ -62,15 +62,14 @@ const auditPage = Effect.fnUntraced(function* (accounts: ReadonlyArray<Account>,
       auditBooks(account, view)
     ]
   })
-  findings.push(yield* auditLive(accounts))
+  findings.push(yield* auditLive(services, accounts))
   const oldest = view.block.number > MINTS_BLOCKS_MAX ? view.block.number - MINTS_BLOCKS_MAX : 0n
-  const chain = yield* ChainClient
   const groups = mintGroups(accounts, oldest)
   findings.push(unseenMints(accounts, groups))
   const mints = yield* Effect.forEach(
     groups,
     (group) =>
-      Effect.map(chain.findMints(group), (found) =>
+      Effect.map(services.chain.findMints(group), (found) =>
         auditMints(group, accounts, new Map(found.map((mint) => [mintKey(mint), mint])))
       ),
     { concurrency: CONCURRENT_SEARCHES }
@@ -84,12 +83,12 @@ const stopped = ({ wallet, stopped: reason }: Account): Difference => ({
 })
 
 /** What became of payments whose outcome the ledger does not know: a nonce that was cancelled pays for nothing. */
-const auditLive = Effect.fnUntraced(function* (accounts: ReadonlyArray<Account>) {
+const auditLive = Effect.fnUntraced(function* ({ chain }: Services, accounts: ReadonlyArray<Account>) {
   const live = accounts.flatMap(({ batches }) =>
     batches.flatMap((batch) => (isLive(batch) && batch.window ? [{ batch, window: batch.window }] : []))
   )
   if (live.length === 0) return { totals: {}, differences: [] } satisfies Finding as Finding
-  const { block, outcomes } = yield* (yield* ChainClient).readAuthorizations(
+  const { block, outcomes } = yield* chain.readAuthorizations(
     live.map(({ batch, window }) => ({
       payer: batch.payer,
       nonce: batch.nonce,

@@ -1,8 +1,4 @@
 import { Clock, Effect, Result } from "effect"
-import * as SecureRandom from "effect/crypto/SecureRandom"
-import { ChainClient } from "../chain/ChainClient.ts"
-import { KeyCustody } from "../chain/KeyCustody.ts"
-import { Settings } from "../config/Settings.ts"
 import { freeAtLeast, freeAtMost, type WalletMoney } from "../domain/Allocation.ts"
 import { parse, ZERO } from "../domain/Address.ts"
 import { type UnspentDeposit } from "../domain/Deposit.ts"
@@ -11,12 +7,12 @@ import { planRefund, RefundId } from "../domain/Refund.ts"
 import { shortId } from "../domain/Task.ts"
 import { format, sum, type Usdc } from "../domain/Usdc.ts"
 import type { Wallet } from "../domain/Wallet.ts"
-import { DecisionRepo } from "../ledger/DecisionRepo.ts"
 import { findWallet } from "./find.ts"
 import { readMoney } from "./money.ts"
 import { commit } from "./commit.ts"
-import { Refused } from "./Refused.ts"
+import { refuse } from "./Operator.ts"
 import type { RefundReport } from "./reports/decisions.ts"
+import type { Services } from "./services.ts"
 
 export interface RefundOptions {
   /** All that is free where left out, which a confirmation may not. */
@@ -28,14 +24,19 @@ export interface RefundOptions {
 }
 
 /** Sends free credit of a wallet back to its own user. Written down here, and sent by the executor's wallet actor. */
-export const refund = Effect.fn("operator.refund")(function* (name: string, options: RefundOptions, why: string) {
-  const { orders, block, money, unspent, evidence } = yield* readMoney(yield* findWallet(name))
+export const refund = Effect.fn("operator.refund")(function* (
+  services: Services,
+  name: string,
+  options: RefundOptions,
+  why: string
+) {
+  const { chain, custody, decisions } = services
+  const { orders, block, money, unspent, evidence } = yield* readMoney(services, yield* findWallet(services, name))
   // Read in one statement with what was noted of it: whose it is cannot change in between.
   const { wallet } = orders
-  const chain = yield* ChainClient
   const gasBalance = yield* chain.gasBalance
   const amount = options.amount ?? freeAtLeast(money)
-  const key = yield* Effect.result((yield* KeyCustody).check(wallet))
+  const key = yield* Effect.result(custody.check(wallet))
   const noGasKey = chain.gasAccount === undefined ? [NO_GAS_KEY] : []
   const noGas = chain.gasAccount !== undefined && gasBalance === 0n ? [`${chain.gasAccount} has no gas money.`] : []
   const against = [
@@ -59,13 +60,12 @@ export const refund = Effect.fn("operator.refund")(function* (name: string, opti
     refundId: undefined
   }
   if (!options.confirm) return report
-  if (against.length > 0) return yield* new Refused({ message: against.join("\n") })
-  const planned = yield* plan(wallet, amount)
+  if (against.length > 0) return yield* refuse(against.join("\n"))
+  const planned = yield* plan(services, wallet, amount)
   const planning = { version: orders.version, uses: usesOf(amount, unspent) }
   const said = `refund ${planned.id}: ${format(amount)} USDC go back to ${wallet.userAddress}`
-  const repo = yield* DecisionRepo
   yield* commit("The wallet's money", { command: "refund", said, why }, (made) =>
-    repo.askRefund(planned, planning, block, made)
+    decisions.askRefund(planned, planning, block, made)
   )
   return { ...report, refundId: planned.id }
 })
@@ -106,9 +106,8 @@ const amountObstacle = (money: WalletMoney, amount: Usdc): ReadonlyArray<string>
     : [`${format(free)} USDC are free, and ${format(amount)} are more than that.`]
 }
 
-const plan = Effect.fnUntraced(function* (wallet: Wallet, amount: Usdc) {
-  const { network } = yield* Settings
-  const id = RefundId.make(yield* (yield* SecureRandom.SecureRandom).uuidV4())
+const plan = Effect.fnUntraced(function* ({ settings: { network }, random }: Services, wallet: Wallet, amount: Usdc) {
+  const id = RefundId.make(yield* random.uuidV4())
   const nowMs = yield* Clock.currentTimeMillis
   return planRefund({ id, wallet, amount, chainId: network.chainId, usdc: network.usdc.address, nowMs })
 })

@@ -3,14 +3,15 @@ import { type Batch, isInFlight } from "../domain/Batch.ts"
 import { expire, resolve as resolveStep } from "../domain/transferTransitions.ts"
 import type { Block } from "../domain/Block.ts"
 import { shortId } from "../domain/Task.ts"
-import { type BatchResolution, DecisionRepo, type TaskFile } from "../ledger/DecisionRepo.ts"
+import type { BatchResolution, TaskFile } from "../ledger/DecisionRepo.ts"
 import { straysOf } from "./again.ts"
 import { deliveredMints } from "./delivered.ts"
 import { findTask, isOpen } from "./find.ts"
 import { commit } from "./commit.ts"
-import { Refused } from "./Refused.ts"
+import { refuse } from "./Operator.ts"
 import { replacementFor } from "./replaced.ts"
 import type { Resolved } from "./reports/decisions.ts"
+import type { Services } from "./services.ts"
 
 /**
  * - `delivered`: the person has the mints.
@@ -30,22 +31,26 @@ export interface ResolveOptions {
 }
 
 /** Decides what the rules cannot: a batch that is held, or paid and not delivered; or gives a task up. */
-export const resolve = Effect.fn("operator.resolve")(function* (name: string, options: ResolveOptions, why: string) {
-  const file = yield* findTask(name)
+export const resolve = Effect.fn("operator.resolve")(function* (
+  services: Services,
+  name: string,
+  options: ResolveOptions,
+  why: string
+) {
+  const file = yield* findTask(services, name)
   const batch = yield* batchToDecide(file, options)
   if (options.mints !== undefined && options.as !== "delivered") {
-    return yield* new Refused({ message: "--mints goes with --as delivered only." })
+    return yield* refuse("--mints goes with --as delivered only.")
   }
-  if (batch === undefined) return yield* failTask(file, why)
-  const { minted, unpaidUpTo: block, ...rest } = yield* consequencesOf(file, batch, options, why)
+  if (batch === undefined) return yield* failTask(services, file, why)
+  const { minted, unpaidUpTo: block, ...rest } = yield* consequencesOf(services, file, batch, options, why)
   const nowMs = yield* Clock.currentTimeMillis
   const words = `${options.as}: ${why}`
   const after = block === undefined ? resolveStep(batch, minted, words, nowMs) : expire(batch, { nowMs, block }, words)
   const resolution = { before: batch, after, ...rest }
   const said = `batch ${batch.number} of task ${batch.taskId} is ${options.as}`
-  const repo = yield* DecisionRepo
   yield* commit(`Task ${shortId(batch.taskId)}`, { command: "resolve", said, why }, (made) =>
-    repo.resolveBatch(resolution, made, nowMs)
+    services.decisions.resolveBatch(resolution, made, nowMs)
   )
   return {
     command: "resolve",
@@ -69,19 +74,18 @@ const batchToDecide = Effect.fnUntraced(function* ({ row, batches }: TaskFile, {
   const undecided = batches.filter(isUndecided)
   if (number !== undefined) {
     const batch = batches.find((candidate) => candidate.number === number)
-    if (batch === undefined) return yield* new Refused({ message: `Task ${short} has no batch ${number}.` })
+    if (batch === undefined) return yield* refuse(`Task ${short} has no batch ${number}.`)
     if (isUndecided(batch)) return batch
-    const message = `Batch ${number} of task ${short} is ${batch.status}: only one that is held, or paid, is to be decided.`
-    return yield* new Refused({ message })
+    return yield* refuse(
+      `Batch ${number} of task ${short} is ${batch.status}: only one that is held, or paid, is to be decided.`
+    )
   }
   if (undecided.length > 1) {
     const list = undecided.map((batch) => `${batch.number} (${batch.status})`).join(", ")
-    return yield* new Refused({
-      message: `Task ${short} has several batches to decide: ${list}. Give one with --batch.`
-    })
+    return yield* refuse(`Task ${short} has several batches to decide: ${list}. Give one with --batch.`)
   }
   if (undecided.length === 0 && as !== "failed") {
-    return yield* new Refused({ message: `No batch of task ${short} is held or paid: nothing is to be decided.` })
+    return yield* refuse(`No batch of task ${short} is held or paid: nothing is to be decided.`)
   }
   return undecided[0]
 })
@@ -94,6 +98,7 @@ type Consequences = Omit<BatchResolution, "before" | "after"> & {
 }
 
 const consequencesOf = Effect.fnUntraced(function* (
+  services: Services,
   file: TaskFile,
   batch: Batch,
   { as, mints }: ResolveOptions,
@@ -102,19 +107,19 @@ const consequencesOf = Effect.fnUntraced(function* (
   const nothing: Consequences = { minted: batch.minted, mints: [], replacement: undefined, failure: undefined }
   switch (as) {
     case "delivered": {
-      const { minted, found } = yield* deliveredMints(file, batch, mints)
+      const { minted, found } = yield* deliveredMints(services, file, batch, mints)
       return { ...nothing, minted, mints: found }
     }
     case "replaced":
       yield* notCompleted(file, batch)
-      return { ...nothing, ...(yield* replacementFor(file, batch)) }
+      return { ...nothing, ...(yield* replacementFor(services, file, batch)) }
     case "again": {
       yield* notCompleted(file, batch)
       if (batch.status === "paid" || batch.paymentTx !== undefined) {
         const named = `Batch ${batch.number} of task ${shortId(batch.taskId)}`
-        return yield* new Refused({ message: `${named} was paid: resolve it as delivered, or as failed.` })
+        return yield* refuse(`${named} was paid: resolve it as delivered, or as failed.`)
       }
-      const { strays, block } = yield* straysOf(file, batch)
+      const { strays, block } = yield* straysOf(services, file, batch)
       return { ...nothing, strays, unpaidUpTo: block }
     }
     case "failed": {
@@ -128,10 +133,10 @@ const consequencesOf = Effect.fnUntraced(function* (
 /** A payment may leave the chain after its order was completed: nothing more is bought for an order that is over. */
 const notCompleted = Effect.fnUntraced(function* ({ row }: TaskFile, { number }: Batch) {
   if (row.status !== "completed") return
-  const message =
+  return yield* refuse(
     `Task ${shortId(row.id)} is completed, and nothing more is bought for it. ` +
-    `Resolve batch ${number} as delivered, with --mints for what the person has, or as failed.`
-  return yield* new Refused({ message })
+      `Resolve batch ${number} as delivered, with --mints for what the person has, or as failed.`
+  )
 })
 
 const failureOf = (why: string): string => `Failed by the operator: ${why}`
@@ -139,26 +144,23 @@ const failureOf = (why: string): string => `Failed by the operator: ${why}`
 const noneInFlight = Effect.fnUntraced(function* ({ row, batches }: TaskFile, besides?: Batch) {
   const busy = batches.find((batch) => batch !== besides && isInFlight(batch))
   if (busy === undefined) return
-  const message =
+  return yield* refuse(
     `Batch ${busy.number} of task ${shortId(row.id)} is ${busy.status}: ${busy.reason ?? "no reason is noted"}. ` +
-    "A task does not fail while a payment of it is in flight: wait, or decide that one first."
-  return yield* new Refused({ message })
+      "A task does not fail while a payment of it is in flight: wait, or decide that one first."
+  )
 })
 
-const failTask = Effect.fnUntraced(function* (file: TaskFile, why: string) {
+const failTask = Effect.fnUntraced(function* ({ decisions }: Services, file: TaskFile, why: string) {
   const { row } = file
   const short = shortId(row.id)
   if (row.status === "pending_payment") {
-    return yield* new Refused({ message: `Task ${short} is not paid: ai-mint cancel ${short} --why "…"` })
+    return yield* refuse(`Task ${short} is not paid: ai-mint cancel ${short} --why "…"`)
   }
-  if (!isOpen(row.status))
-    return yield* new Refused({ message: `Task ${short} has ended already: it is ${row.status}.` })
+  if (!isOpen(row.status)) return yield* refuse(`Task ${short} has ended already: it is ${row.status}.`)
   yield* noneInFlight(file)
   const decision = { command: "resolve", said: `task ${row.id} is failed`, why }
   const failed = { task: row, failure: failureOf(why) }
-  const repo = yield* DecisionRepo
-  const nowMs = yield* Clock.currentTimeMillis
-  yield* commit(`Task ${short}`, decision, (made) => repo.fail(failed, made, nowMs))
+  yield* commit(`Task ${short}`, decision, (made, nowMs) => decisions.fail(failed, made, nowMs))
   const counts = { minted: row.mintsCompleted, onChain: row.mintsCompleted, quantity: row.quantity }
   return {
     command: "resolve",

@@ -1,94 +1,97 @@
 import { Clock, Effect } from "effect"
-import { type Candidate, cover, freeAtLeast, type WalletMoney } from "../domain/Allocation.ts"
-import { Settings } from "../config/Settings.ts"
-import { type Batch, isInFlight } from "../domain/Batch.ts"
-import { isForAllOfIt } from "../domain/transferTransitions.ts"
-import { causeOf, isHeldUndelivered, remainingCost, shortId, type Task } from "../domain/Task.ts"
-import { format, sum, type Usdc } from "../domain/Usdc.ts"
+import { cover, freeAtLeast } from "../domain/Allocation.ts"
+import type { Batch } from "../domain/Batch.ts"
+import { decideRepayment, decideRetry } from "../domain/RetryDecision.ts"
+import { causeOf, remainingCost, shortId, type Task } from "../domain/Task.ts"
+import { format, sum } from "../domain/Usdc.ts"
 import type { Wallet } from "../domain/Wallet.ts"
-import { DecisionRepo, type TaskFile } from "../ledger/DecisionRepo.ts"
-import { findTask, isOpen, soundTask } from "./find.ts"
-import { readMoney } from "./money.ts"
+import { retryTerms } from "./explain.ts"
+import { findTask, soundTask } from "./find.ts"
+import { type DecidedMoney, readMoney, refuseStopped } from "./money.ts"
 import { commit } from "./commit.ts"
-import { Refused } from "./Refused.ts"
+import { refuse } from "./Operator.ts"
 import type { Retried } from "./reports/decisions.ts"
+import type { Services } from "./services.ts"
 
 /**
  * Gives a failed order another try, if its wallet has the money for it beside the orders that wait for theirs; or ends the
  * hold of one that no batch holds. Where its mints do not come, the server is asked for them again.
  */
-export const retry = Effect.fn("operator.retry")(function* (name: string, why: string) {
-  const file = yield* findTask(name)
+export const retry = Effect.fn("operator.retry")(function* (services: Services, name: string, why: string) {
+  const file = yield* findTask(services, name)
   const { task, wallet } = yield* soundTask(file)
-  if (task.status === "failed") return yield* fundAgain(file, task, wallet, why)
-  if (isOpen(task.status) && file.held !== undefined) return yield* release(file, task, why)
-  const state = isOpen(task.status) ? `is ${task.status} and not held: it goes on by itself` : `is ${task.status}`
-  return yield* new Refused({ message: `Task ${shortId(task.id)} ${state}. Nothing is to be retried.` })
-})
-
-const release = Effect.fnUntraced(function* (file: TaskFile, task: Task, why: string) {
-  // Where its server cannot be asked again, a hold for mints that do not come would be back with the next look at them.
-  const { mintProtocol } = yield* Settings
-  const isLate = ({ status, number }: Batch) => status === "paid" && isHeldUndelivered(file.held, number)
-  const isAskable = (batch: Batch) => mintProtocol === "x402" && isForAllOfIt(batch)
-  const held = file.batches.find((batch) => batch.status === "held" || (isLate(batch) && !isAskable(batch)))
-  if (held !== undefined) return yield* new Refused({ message: stuck(task, held) })
-  const decision = { command: "retry", said: `task ${task.id} is no longer held: ${causeOf(file.held ?? "")}`, why }
-  const repo = yield* DecisionRepo
-  const nowMs = yield* Clock.currentTimeMillis
-  yield* commit(`Task ${shortId(task.id)}`, decision, (made) => repo.release({ task }, made, nowMs))
-  return report(task, "released")
-})
-
-const fundAgain = Effect.fnUntraced(function* (file: TaskFile, task: Task, wallet: Wallet, why: string) {
-  const { batches } = file
-  const blocking = batches.find((batch) => isInFlight(batch) || batch.status === "held")
-  if (blocking !== undefined) return yield* new Refused({ message: stuck(task, blocking) })
-  const planned = batches.filter(({ status }) => status === "planned")
-  if (task.mintsCompleted >= task.quantity || (batches.length > 0 && planned.length === 0)) {
-    const message = `Nothing of task ${shortId(task.id)} is left to be minted: every batch of it is delivered or resolved.`
-    return yield* new Refused({ message })
+  const { held } = file
+  const decision = decideRetry({ task, batches: file.batches, held }, retryTerms(services.settings))
+  const named = `Task ${shortId(task.id)}`
+  switch (decision._tag) {
+    case "Fund":
+      yield* fundAgain(services, task, wallet, why)
+      return report(task, "funded")
+    case "Release": {
+      const released = { command: "retry", said: `task ${task.id} is no longer held: ${causeOf(held ?? "")}`, why }
+      yield* commit(named, released, (made, nowMs) => services.decisions.release({ task }, made, nowMs))
+      return report(task, "released")
+    }
+    case "Blocked":
+      return yield* refuse(blockedBy(task, decision.batch))
+    case "NothingLeft":
+      return yield* refuse(
+        `Nothing of task ${shortId(task.id)} is left to be minted: every batch of it is delivered or resolved.`
+      )
+    case "GoesOn":
+      return yield* refuse(`${named} is ${task.status} and not held: it goes on by itself. Nothing is to be retried.`)
+    case "Over":
+      return yield* refuse(`${named} is ${task.status}. Nothing is to be retried.`)
   }
-  const { orders, block, money } = yield* readMoney(wallet)
-  if (orders.stopped !== undefined) {
-    const again = `ai-mint resolve --wallet ${wallet.agentAddress} --why "…"`
-    return yield* new Refused({ message: `Its wallet is stopped: ${orders.stopped}. When that is clear: ${again}` })
+})
+
+const fundAgain = Effect.fnUntraced(function* (services: Services, task: Task, wallet: Wallet, why: string) {
+  const read = yield* readMoney(services, wallet)
+  yield* paidFor(read, task, yield* Clock.currentTimeMillis)
+  const cost = format(remainingCost(task))
+  const decision = { command: "retry", said: `task ${task.id} is funded again, ${cost} USDC are reserved`, why }
+  const { version } = read.orders
+  yield* commit("The order, or its wallet's money,", decision, (made, nowMs) =>
+    services.decisions.retry({ task, version }, read.block, made, nowMs)
+  )
+})
+
+/** Refused where the money is not there, or may have been paid for an order that waits for its own. */
+const paidFor = Effect.fnUntraced(function* ({ orders, evidence, money }: DecidedMoney, task: Task, nowMs: number) {
+  const { agentAddress } = orders.wallet
+  const decision = decideRepayment(evidence, task, nowMs)
+  if (decision._tag === "Fund") return
+  const why = decision._tag === "Wait" ? decision.why : undefined
+  if (why?._tag === "Stopped") return yield* refuseStopped(agentAddress, why.reason)
+  if (why?._tag === "FundsMissing") {
+    return yield* refuse(`The sums of wallet ${agentAddress} are not clear: ${why.reason}. Try again when they are.`)
   }
   const cost = remainingCost(task)
-  const covered = cover(money, cost)
-  if (covered !== "covered") {
-    const free = format(freeAtLeast(money))
-    const message =
-      covered === "unclear"
-        ? `A payment of wallet ${wallet.agentAddress} is not proven yet, and ${free} USDC are free for sure: try again.`
-        : `The wallet holds ${free} USDC free, ${format(cost)} is needed: pay in ${format(cost - freeAtLeast(money))} USDC ` +
-          `to ${wallet.agentAddress} and try again.`
-    return yield* new Refused({ message })
+  const free = freeAtLeast(money)
+  switch (cover(money, cost)) {
+    case "unclear":
+      return yield* refuse(
+        `A payment of wallet ${agentAddress} is not proven yet, and ${format(free)} USDC are free for sure: try again.`
+      )
+    case "short":
+      return yield* refuse(
+        `The wallet holds ${format(free)} USDC free, ${format(cost)} is needed: pay in ${format(cost - free)} USDC ` +
+          `to ${agentAddress} and try again.`
+      )
+    case "covered": {
+      const waiting = [...orders.pending, ...orders.held]
+      const names = waiting.map(({ id }) => shortId(id)).join(", ")
+      const promised = format(sum(waiting.map(({ totalCost }) => totalCost)))
+      return yield* refuse(
+        `The wallet has an order that waits for its money: ${names}. It holds ${format(free)} USDC free, and ` +
+          `${promised} of it may be for that. Wait until it is funded or cancelled, or cancel it first.`
+      )
+    }
   }
-  yield* refuseBeside([...orders.pending, ...orders.held], money, cost)
-  const decision = { command: "retry", said: `task ${task.id} is funded again, ${format(cost)} USDC are reserved`, why }
-  const nowMs = yield* Clock.currentTimeMillis
-  const repo = yield* DecisionRepo
-  const { version } = orders
-  yield* commit("The order, or its wallet's money,", decision, (made) =>
-    repo.retry({ task, version }, block, made, nowMs)
-  )
-  return report(task, "funded")
-})
-
-/** What came may have been paid for an order that waits for its money: that one is not to be left without it. */
-const refuseBeside = Effect.fnUntraced(function* (waiting: ReadonlyArray<Candidate>, money: WalletMoney, cost: Usdc) {
-  const promised = sum(waiting.map(({ totalCost }) => totalCost))
-  if (waiting.length === 0 || freeAtLeast(money) >= cost + promised) return
-  const names = waiting.map(({ id }) => shortId(id)).join(", ")
-  const message =
-    `The wallet has an order that waits for its money: ${names}. It holds ${format(freeAtLeast(money))} USDC free, and ` +
-    `${format(promised)} of it may be for that. Wait until it is funded or cancelled, or cancel it first.`
-  return yield* new Refused({ message })
 })
 
 /** Why an order waits for one of its batches, and what helps. */
-const stuck = (task: Task, { number, status, reason }: Batch): string => {
+const blockedBy = (task: Task, { number, status, reason }: Batch): string => {
   const decide = `ai-mint resolve ${shortId(task.id)} --batch ${number} --as delivered|failed --why "…"`
   const state = `Batch ${number} of task ${shortId(task.id)} is ${status}: ${reason ?? "no reason is noted"}.`
   if (status === "held") return `${state} Decide it first: ${decide.replace("failed", "replaced|failed")}`

@@ -1,29 +1,28 @@
 import { Effect, Result } from "effect"
-import { ChainClient } from "../chain/ChainClient.ts"
 import { minus, zero } from "../domain/Usdc.ts"
-import { WatchRepo } from "../ledger/WatchRepo.ts"
 import { findWallet } from "./find.ts"
-import { missing } from "./Refused.ts"
+import { missing } from "./Operator.ts"
 import type { WalletReport } from "./reports/wallets.ts"
+import type { Services } from "./services.ts"
 import { paymentTimeoutMs, taskReport } from "./tasks.ts"
 
 const TASKS_MAX = 100
 
 /** One agent wallet: what the chain shows beside what the ledger says. */
-export const showWallet = Effect.fn("operator.showWallet")(function* (name: string) {
-  const wallet = yield* findWallet(name)
-  const watch = yield* WatchRepo
+export const showWallet = Effect.fn("operator.showWallet")(function* (services: Services, name: string) {
+  const { chain: nodes, settings, watch } = services
+  const wallet = yield* findWallet(services, name)
   // Reservations first, the chain second: what is reserved in between counts as free, and not twice.
   const story = yield* watch.walletStory(wallet.id)
   if (story === undefined) return yield* missing(`There is no agent wallet "${name.trim()}".`)
-  const read = yield* Effect.result((yield* ChainClient).readBalances([wallet.agentAddress]))
+  const read = yield* Effect.result(nodes.readBalances([wallet.agentAddress]))
   const chain = Result.isSuccess(read)
     ? { balance: read.success.usdc.get(wallet.agentAddress) ?? zero, block: read.success.block }
     : undefined
   const filter = { statuses: ["pending_payment", "funded", "processing"] as const, walletId: wallet.id }
   const { tasks } = yield* watch.listTasks(filter, { after: undefined, limit: TASKS_MAX })
   const credit = chain === undefined ? undefined : minus(chain.balance, story.reserved)
-  const timeoutMs = yield* paymentTimeoutMs
+  const timeoutMs = paymentTimeoutMs(settings)
   return {
     command: "wallet",
     id: story.wallet.id,

@@ -1,33 +1,34 @@
 import { Duration, Effect } from "effect"
-import { Settings } from "../config/Settings.ts"
+import type { SettingsShape } from "../config/Settings.ts"
 import { parse } from "../domain/Address.ts"
 import type { Batch } from "../domain/Batch.ts"
 import { parseTaskId, type Status, STATUSES } from "../domain/Task.ts"
-import { type TaskPlace, type TaskView, WatchRepo } from "../ledger/WatchRepo.ts"
+import type { TaskPlace, TaskView } from "../ledger/WatchRepo.ts"
 import { findTaskId, findWallet, missingTask } from "./find.ts"
 import type { BatchReport, TaskReport } from "./reports/tasks.ts"
 import type { TaskQuery } from "./requests.ts"
+import type { Services } from "./services.ts"
 
 const PAGE = 50
 
-export const paymentTimeoutMs = Effect.map(Settings, ({ paymentTimeout }) => Duration.toMillis(paymentTimeout))
+export const paymentTimeoutMs = ({ paymentTimeout }: SettingsShape): number => Duration.toMillis(paymentTimeout)
 
 /** Orders, newest first. */
-export const listTasks = Effect.fn("operator.listTasks")(function* (query: typeof TaskQuery.Type) {
-  const { tasks, next } = yield* readTasks(query)
-  const limitMs = yield* paymentTimeoutMs
+export const listTasks = Effect.fn("operator.listTasks")(function* (services: Services, query: typeof TaskQuery.Type) {
+  const { tasks, next } = yield* readTasks(services, query)
+  const limitMs = paymentTimeoutMs(services.settings)
   return { tasks: tasks.map((task) => taskReport(task, limitMs)), next: next && `${next.placedAtMs}_${next.id}` }
 })
 
-export const showTask = Effect.fn("operator.showTask")(function* (name: string) {
-  const id = yield* findTaskId(name)
-  const task = id === undefined ? undefined : yield* (yield* WatchRepo).viewTask(id)
-  return task === undefined ? yield* missingTask(name) : taskReport(task, yield* paymentTimeoutMs)
+export const showTask = Effect.fn("operator.showTask")(function* (services: Services, name: string) {
+  const id = yield* findTaskId(services, name)
+  const task = id === undefined ? undefined : yield* services.watch.viewTask(id)
+  return task === undefined ? yield* missingTask(name) : taskReport(task, paymentTimeoutMs(services.settings))
 })
 
-const readTasks = Effect.fnUntraced(function* (query: typeof TaskQuery.Type) {
+const readTasks = Effect.fnUntraced(function* (services: Services, query: typeof TaskQuery.Type) {
   const statuses = (query.status ?? "").split(",").filter((status): status is Status => isStatus(status))
-  const wallet = query.wallet === undefined ? undefined : yield* findWallet(query.wallet)
+  const wallet = query.wallet === undefined ? undefined : yield* findWallet(services, query.wallet)
   const filter = {
     statuses,
     userAddress: parse(query.user ?? ""),
@@ -35,7 +36,7 @@ const readTasks = Effect.fnUntraced(function* (query: typeof TaskQuery.Type) {
     walletId: wallet?.id,
     held: query.held === undefined ? undefined : query.held === "true"
   }
-  return yield* (yield* WatchRepo).listTasks(filter, { after: placeOf(query.cursor), limit: query.limit ?? PAGE })
+  return yield* services.watch.listTasks(filter, { after: placeOf(query.cursor), limit: query.limit ?? PAGE })
 })
 
 const isStatus = (text: string): boolean => STATUSES.some((status) => status === text)

@@ -1,42 +1,44 @@
 import { Effect } from "effect"
-import { ChainClient } from "../chain/ChainClient.ts"
-import { Settings } from "../config/Settings.ts"
 import { type Batch, isInFlight } from "../domain/Batch.ts"
 import { blockBefore } from "../domain/Block.ts"
 import { shortId } from "../domain/Task.ts"
 import type { TaskFile } from "../ledger/DecisionRepo.ts"
-import { mintKey, TaskRepo } from "../ledger/TaskRepo.ts"
-import { Refused } from "./Refused.ts"
+import { mintKey } from "../ledger/TaskRepo.ts"
+import { refuse } from "./Operator.ts"
+import type { Services } from "./services.ts"
 
 /** No trace of a batch is older: the block in which it was signed, or that of its order. */
-export const firstTrace = Effect.fnUntraced(function* ({ row }: TaskFile, batch: Batch) {
+export const firstTrace = Effect.fnUntraced(function* ({ settings, chain }: Services, { row }: TaskFile, batch: Batch) {
   if (batch.window !== undefined) return batch.window.block
-  const { network } = yield* Settings
-  const block = yield* (yield* ChainClient).confirmedBlock
-  return blockBefore(block, Number.isFinite(row.createdAtMs) ? row.createdAtMs : block.timeMs, network.blockSeconds)
+  const block = yield* chain.confirmedBlock
+  return blockBefore(
+    block,
+    Number.isFinite(row.createdAtMs) ? row.createdAtMs : block.timeMs,
+    settings.network.blockSeconds
+  )
 })
 
 /**
  * Mints of the batch's token to its person since then that belong to no batch, oldest first. Refused while another batch
  * of them is in flight: they may be its own, and nothing tells them apart.
  */
-export const unclaimedMints = Effect.fnUntraced(function* (file: TaskFile, batch: Batch) {
-  yield* noneBeside(batch)
+export const unclaimedMints = Effect.fnUntraced(function* (services: Services, file: TaskFile, batch: Batch) {
+  yield* noneBeside(services, batch)
   const { token, recipient, portion } = batch
-  const fromBlock = (yield* firstTrace(file, batch)) + (batch.window === undefined ? 0n : 1n)
-  const mints = yield* (yield* ChainClient).findMints({ token, recipient, fromBlock, portion })
-  const claimed = yield* (yield* TaskRepo).attributedMints({ token, recipient }, mints)
+  const fromBlock = (yield* firstTrace(services, file, batch)) + (batch.window === undefined ? 0n : 1n)
+  const mints = yield* services.chain.findMints({ token, recipient, fromBlock, portion })
+  const claimed = yield* services.tasks.attributedMints({ token, recipient }, mints)
   return mints.filter((mint) => !claimed.has(mintKey(mint)))
 })
 
-const noneBeside = Effect.fnUntraced(function* ({ walletId, token, recipient, nonce }: Batch) {
-  const { batches } = yield* (yield* TaskRepo).walletWork(walletId)
+const noneBeside = Effect.fnUntraced(function* ({ tasks }: Services, { walletId, token, recipient, nonce }: Batch) {
+  const { batches } = yield* tasks.walletWork(walletId)
   const other = batches.find(
     (one) => isInFlight(one) && one.token === token && one.recipient === recipient && one.nonce !== nonce
   )
   if (other === undefined) return
-  const message =
+  return yield* refuse(
     `Batch ${other.number} of task ${shortId(other.taskId)} is ${other.status}, of the same token for the same person: ` +
-    "mints on chain may be its own. Wait until it is delivered, or decide that one first."
-  return yield* new Refused({ message })
+      "mints on chain may be its own. Wait until it is delivered, or decide that one first."
+  )
 })

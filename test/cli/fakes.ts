@@ -4,8 +4,7 @@ import type { Io } from "../../src/cli/io.ts"
 import { CommandLayers } from "../../src/cli/layers.ts"
 import { Maintenance } from "../../src/cli/Maintenance.ts"
 import { run } from "../../src/cli/run.ts"
-import { Operator, Unanswered } from "../../src/operator/Operator.ts"
-import { Refused } from "../../src/operator/Refused.ts"
+import { Operator, Refused, Unanswered } from "../../src/operator/Operator.ts"
 
 /** What was asked of the executor: `tasks.cancel` and with what. */
 export interface Question {

@@ -1,6 +1,6 @@
 import { assert, layer } from "@effect/vitest"
 import { SqlClient } from "effect/sql"
-import { resolveWallet } from "../../src/operator/resolveWallet.ts"
+import { resolveWallet } from "../support/operator.ts"
 import { atWorkInMemory, atWork, refusal, STRANGER, units, WHY } from "../operator/given.ts"
 import { anyId } from "../support/anyId.ts"
 import { pass, start } from "../support/executor.ts"

@@ -1,7 +1,6 @@
 import { assert, layer } from "@effect/vitest"
 import { NoOffer } from "../../src/mint/Minter.ts"
-import { refund } from "../../src/operator/refund.ts"
-import { resolve } from "../../src/operator/resolve.ts"
+import { refund, resolve } from "../support/operator.ts"
 import { WatchRepo } from "../../src/ledger/WatchRepo.ts"
 import { atWork, refusal } from "../operator/given.ts"
 import { onWorld, pass, start } from "../support/executor.ts"

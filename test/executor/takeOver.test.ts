@@ -7,8 +7,7 @@ import { inMemory, onWorld, pass, start } from "../support/executor.ts"
 import { heldReason, order, person, readBatches, readTask, TOKEN } from "../support/orders.ts"
 import { stories } from "../support/stories.ts"
 import { World } from "../support/World.ts"
-import { adopt } from "../../src/operator/adopt.ts"
-import { cancel } from "../../src/operator/cancel.ts"
+import { adopt, cancel } from "../support/operator.ts"
 import { refusal } from "../operator/given.ts"
 
 const dollars = (amount: number) => usdc(BigInt(amount) * 1_000_000n)

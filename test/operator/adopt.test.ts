@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { adopt } from "../../src/operator/adopt.ts"
+import { adopt } from "../support/operator.ts"
 import { pass, start } from "../support/executor.ts"
 import { heldReason, order, paidOrder, person, readTask, TOKEN } from "../support/orders.ts"
 import { World } from "../support/World.ts"

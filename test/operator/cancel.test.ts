@@ -1,7 +1,7 @@
 import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
 import { TestClock } from "effect/testing"
-import { cancel } from "../../src/operator/cancel.ts"
+import { cancel } from "../support/operator.ts"
 import { DecisionRepo } from "../../src/ledger/DecisionRepo.ts"
 import { anyId } from "../support/anyId.ts"
 import { pass, start } from "../support/executor.ts"

@@ -1,7 +1,7 @@
 import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
 import { NoOffer } from "../../src/mint/Minter.ts"
-import { create } from "../../src/operator/create.ts"
+import { create } from "../support/operator.ts"
 import { serving, withToken } from "../api/served.ts"
 import { anyId } from "../support/anyId.ts"
 import * as Postgres from "../support/Postgres.ts"

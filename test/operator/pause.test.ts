@@ -1,6 +1,6 @@
 import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
-import { pause, resume } from "../../src/operator/pause.ts"
+import { pause, resume } from "../support/operator.ts"
 import { launch, pass } from "../support/executor.ts"
 import * as Postgres from "../support/Postgres.ts"
 import { order, person, readTask, TOKEN } from "../support/orders.ts"

@@ -1,6 +1,6 @@
 import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
-import { resolve } from "../../src/operator/resolve.ts"
+import { resolve } from "../support/operator.ts"
 import { DecisionRepo } from "../../src/ledger/DecisionRepo.ts"
 import { pass, start } from "../support/executor.ts"
 import * as Postgres from "../support/Postgres.ts"

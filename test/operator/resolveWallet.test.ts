@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { resolveWallet } from "../../src/operator/resolveWallet.ts"
+import { resolveWallet } from "../support/operator.ts"
 import { pass, start } from "../support/executor.ts"
 import { order, person, readTask } from "../support/orders.ts"
 import { World } from "../support/World.ts"

@@ -1,6 +1,6 @@
 import { assert, layer } from "@effect/vitest"
 import { Duration, Effect } from "effect"
-import { retry } from "../../src/operator/retry.ts"
+import { retry } from "../support/operator.ts"
 import { pass, start } from "../support/executor.ts"
 import * as Postgres from "../support/Postgres.ts"
 import { editTask, heldReason, order, paidOrder, person, readTask } from "../support/orders.ts"

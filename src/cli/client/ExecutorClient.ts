@@ -5,8 +5,7 @@ import * as HttpApiClient from "effect/http-api/HttpApiClient"
 import * as HttpApiMiddleware from "effect/http-api/HttpApiMiddleware"
 import { Api, Authorization, OPERATOR_HEADER } from "../../api/contract/Api.ts"
 import { Settings } from "../../config/Settings.ts"
-import { operatorName } from "../../operator/Actor.ts"
-import { type OperatorError, Unanswered } from "../../operator/Operator.ts"
+import { Operator, type OperatorError, operatorName, Unanswered } from "../../operator/Operator.ts"
 import { httpClient } from "../../ops/fetch.ts"
 import { osUser } from "../io.ts"
 import { type Advice, type AskError, notAllowed, operatorErrorOf, type Place, urlOf } from "./errors.ts"
@@ -99,3 +98,29 @@ const late = (place: Place, { within, changes }: Terms): Unanswered => {
   const rest = changes ? "It may still be done: look before you repeat it." : "It is busy, or stuck: its log says more."
   return new Unanswered({ reason: "Late", message: `No answer from ${urlOf(place)} in ${patience}. ${rest}` })
 }
+
+/** Asks and decides through the running executor. */
+export const operatorLayer = Layer.effect(
+  Operator,
+  Effect.map(ExecutorClient, ({ ask }) =>
+    Operator.of({
+      status: ask(({ control }) => control.overview(), LOOK_OR_DIRECT),
+      listTasks: (query) => ask(({ tasks }) => tasks.list({ query }), LOOK_OR_DIRECT),
+      showTask: (task) => ask(({ tasks }) => tasks.show({ params: { task } }), LOOK_OR_DIRECT),
+      explainTask: (task) => ask(({ tasks }) => tasks.explain({ params: { task } }), LOOK_OR_DIRECT),
+      showWallet: (wallet) => ask(({ wallets }) => wallets.show({ params: { wallet } }), LOOK_OR_DIRECT),
+      pauses: ask(({ control }) => control.pauses(), LOOK),
+      reconcile: ask(({ control }) => control.reconcile(), AUDIT),
+      create: (payload) => ask(({ tasks }) => tasks.create({ payload }), CHANGE),
+      cancel: (task, payload) => ask(({ tasks }) => tasks.cancel({ params: { task }, payload }), DECIDE),
+      retry: (task, payload) => ask(({ tasks }) => tasks.retry({ params: { task }, payload }), DECIDE),
+      adopt: (task, payload) => ask(({ tasks }) => tasks.adopt({ params: { task }, payload }), DECIDE),
+      resolve: (task, payload) => ask(({ tasks }) => tasks.resolve({ params: { task }, payload }), DECIDE),
+      reopen: (wallet, payload) => ask(({ wallets }) => wallets.resolve({ params: { wallet }, payload }), DECIDE),
+      refund: (wallet, payload) => ask(({ wallets }) => wallets.refund({ params: { wallet }, payload }), DECIDE),
+      withdraw: (wallet, payload) => ask(({ wallets }) => wallets.withdraw({ params: { wallet }, payload }), DECIDE),
+      pause: (payload) => ask(({ control }) => control.pause({ payload }), CHANGE),
+      resume: (payload) => ask(({ control }) => control.resume({ payload }), CHANGE)
+    })
+  )
+)

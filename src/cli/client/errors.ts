@@ -4,8 +4,7 @@ import type { HttpClientError } from "effect/http/HttpClientError"
 import type { BadRequestProblem, InternalServerErrorProblem } from "effect/http-api/HttpApiError"
 import type { Conflict, Forbidden, NotFound, TooMany, Unauthorized, Unavailable } from "../../api/contract/problems.ts"
 import type { SettingsShape } from "../../config/Settings.ts"
-import { type OperatorError, Unanswered } from "../../operator/Operator.ts"
-import { Refused } from "../../operator/Refused.ts"
+import { type OperatorError, Refused, Unanswered } from "../../operator/Operator.ts"
 
 /** How a question to the executor may fail. */
 export type AskError =
