@@ -74,7 +74,7 @@ const payOrder = Effect.fnUntraced(function* (task: string, amount: Usdc | undef
 const resetSandbox = Effect.gen(function* () {
   const { err } = yield* Io
   const { DATA_DIR } = yield* needed(() => import("../sandbox/sandboxFile.ts"))
-  const { clear } = yield* needed(() => import("../sandbox/clear.ts"))
+  const { clear } = yield* needed(() => import("../sandbox/reset.ts"))
   return yield* Effect.mapError(clear(DATA_DIR, err), ({ message }) => new Refused({ message }))
 })
 

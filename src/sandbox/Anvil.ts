@@ -1,15 +1,12 @@
-import { Clock, Effect, Schedule, Schema, type Scope } from "effect"
+import { Clock, Effect, Schedule, type Scope } from "effect"
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { createRequire } from "node:module"
-import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { local } from "../config/Network.ts"
 import * as DevChain from "./DevChain.ts"
-import * as GuardedProcess from "./GuardedProcess.ts"
-
-/** The sandbox's chain did not start, or has ended by itself. */
-export class AnvilDied extends Schema.TaggedError<AnvilDied>()("AnvilDied", { message: Schema.String }) {}
+import { ProcessDied, run, untilGone } from "./GuardedProcess.ts"
+import { listen, silence } from "./listen.ts"
 
 export interface AnvilOptions {
   /** Used where it is free, else any other. Default: 8545, where every tool expects a development chain. */
@@ -24,7 +21,7 @@ export interface Anvil {
   readonly port: number
   readonly chain: DevChain.DevChain
   /** Fails when the chain ends by itself. An executor without its chain is to end too. */
-  readonly died: Effect.Effect<never, AnvilDied>
+  readonly died: Effect.Effect<never, ProcessDied>
   /** Whether it is the chain of the last run, with its blocks, logs, receipts and code, or one with a block 0 of its own. */
   readonly isRestored: boolean
 }
@@ -43,9 +40,6 @@ const STATES_ON_DISK = 32
 /** anvil listens within 0.1 s, and within 0.5 s with 22,000 blocks to restore. On a busy machine it may take longer. */
 const START_TIMEOUT = "20 seconds"
 
-/** How long an anvil whose sandbox was killed may still take to write its state. */
-const LAST_RUN_TIMEOUT = "15 seconds"
-
 const POLL = Schedule.spaced("20 millis")
 
 /**
@@ -57,7 +51,7 @@ const POLL = Schedule.spaced("20 millis")
  */
 export const start = Effect.fn("Anvil.start")(function* (
   options: AnvilOptions
-): Effect.fn.Return<Anvil, AnvilDied, Scope.Scope> {
+): Effect.fn.Return<Anvil, ProcessDied, Scope.Scope> {
   const { statePath } = options
   const isRestored = statePath !== undefined && (yield* lastRun(statePath)) === "kept"
   const genesisSeconds = isRestored ? genesisSecondsOf(statePath) : yield* nowSeconds
@@ -66,7 +60,7 @@ export const start = Effect.fn("Anvil.start")(function* (
   )
   const chain = DevChain.connect(`http://127.0.0.1:${port}`)
   yield* beginBlocks(chain, options.blockSeconds ?? local.blockSeconds).pipe(
-    Effect.mapError(({ message }) => new AnvilDied({ message })),
+    Effect.mapError(({ message }) => new ProcessDied({ message })),
     Effect.raceFirst(died)
   )
   if (statePath !== undefined) {
@@ -99,14 +93,11 @@ const beginBlocks = Effect.fnUntraced(function* (chain: DevChain.DevChain, block
  */
 export const lastRun = Effect.fn("Anvil.lastRun")(function* (
   statePath: string
-): Effect.fn.Return<"none" | "kept" | "lost", AnvilDied> {
-  yield* GuardedProcess.untilGone(pidFileOf(statePath)).pipe(
-    Effect.timeoutOrElse({
-      duration: LAST_RUN_TIMEOUT,
-      orElse: () => {
-        const message = `The anvil of the last run does not end; the pid of its guard is in ${pidFileOf(statePath)}`
-        return Effect.fail(new AnvilDied({ message }))
-      }
+): Effect.fn.Return<"none" | "kept" | "lost", ProcessDied> {
+  yield* untilGone(pidFileOf(statePath)).pipe(
+    Effect.mapError(() => {
+      const message = `The anvil of the last run does not end; the pid of its guard is in ${pidFileOf(statePath)}`
+      return new ProcessDied({ message })
     })
   )
   if (existsSync(statePath)) return "kept"
@@ -118,40 +109,28 @@ const launch = Effect.fnUntraced(function* (options: AnvilOptions, genesisSecond
   const { statePath } = options
   const port = yield* freePort(options.port ?? PORT)
   const folder = mkdtempSync(join(tmpdir(), "ai-mint-anvil-"))
-  const process = yield* GuardedProcess.run({
+  const died = yield* run({
     name: "anvil",
     program: yield* program,
     args: argumentsOf(statePath, { port, genesisSeconds, folder }),
     scratchFolder: folder,
-    ...(statePath === undefined ? {} : { pidFile: pidFileOf(statePath) })
+    pidFile: statePath && pidFileOf(statePath)
   })
-  const died = Effect.mapError(process.died, ({ message }) => new AnvilDied({ message }))
   yield* untilListening(folder).pipe(Effect.raceFirst(died))
   return { port, died }
 })
 
 /** A free port of loopback: the preferred one or, where that is taken, any. */
 export const freePort = (preferred: number): Effect.Effect<number> =>
-  listenOnce(preferred).pipe(Effect.catch(() => Effect.orDie(listenOnce(ANY))))
-
-/** The system chooses. */
-const ANY = 0
-
-const listenOnce = (port: number): Effect.Effect<number, Error> =>
-  Effect.callback<number, Error>((resume) => {
-    const probe = createServer()
-    probe.once("error", (error) => resume(Effect.fail(error)))
-    probe.listen(port, "127.0.0.1", () => {
-      const address = probe.address()
-      const listening = typeof address === "object" && address !== null ? address.port : port
-      probe.close(() => resume(Effect.succeed(listening)))
-    })
-  })
+  Effect.scoped(listen(silence, preferred)).pipe(
+    Effect.map((url) => Number(new URL(url).port)),
+    Effect.orDie
+  )
 
 /** Between our look at a port and anvil's, another program may have taken it. Then we look again. */
 const PORT_RETRIES = 3
 
-const isPortTaken = ({ message }: AnvilDied): boolean => message.includes("Address already in use")
+const isPortTaken = ({ message }: ProcessDied): boolean => message.includes("Address already in use")
 
 const pidFileOf = (statePath: string): string => `${statePath}.pid`
 
@@ -196,15 +175,15 @@ const program = Effect.suspend(() => {
     return Effect.succeed(join(folder, "bin", "anvil"))
   } catch {
     const message = `There is no @foundry-rs/anvil-${system} among the installed packages: run npm ci, or set LOCAL_RPC_URL`
-    return Effect.fail(new AnvilDied({ message }))
+    return Effect.fail(new ProcessDied({ message }))
   }
 })
 
-const untilListening = (folder: string): Effect.Effect<void, AnvilDied> =>
+const untilListening = (folder: string): Effect.Effect<void, ProcessDied> =>
   Effect.sync(() => existsSync(listeningFileOf(folder))).pipe(
     Effect.repeat({ schedule: POLL, until: (isListening) => isListening }),
     Effect.timeoutOrElse({
       duration: START_TIMEOUT,
-      orElse: () => Effect.fail(new AnvilDied({ message: `anvil did not start within ${START_TIMEOUT}` }))
+      orElse: () => Effect.fail(new ProcessDied({ message: `anvil did not start within ${START_TIMEOUT}` }))
     })
   )

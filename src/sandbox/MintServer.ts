@@ -1,8 +1,5 @@
-import { createAdaptorServer, type HttpBindings, type ServerType } from "@hono/node-server"
-import { Effect, FiberSet, Schema, type Scope } from "effect"
+import { Effect, FiberSet } from "effect"
 import { bodyLimit } from "hono/body-limit"
-import type { Server } from "node:http"
-import type { AddressInfo } from "node:net"
 import type { Hex } from "viem"
 import { privateKeyToAccount } from "viem/accounts"
 import type { UsdcContract } from "../config/Network.ts"
@@ -10,6 +7,7 @@ import type { Address, Bytes32 } from "../domain/Address.ts"
 import { usdc } from "../domain/Usdc.ts"
 import * as DevChain from "./DevChain.ts"
 import * as Faults from "./faults.ts"
+import { listen } from "./listen.ts"
 import { faultyAnswers } from "./mintAnswerFaults.ts"
 import * as MintApp from "./mintApp.ts"
 import * as MintChain from "./mintChain.ts"
@@ -17,11 +15,6 @@ import * as MintDesk from "./mintDesk.ts"
 import * as MintFacilitator from "./mintFacilitator.ts"
 import { faultyChain, faultyFacilitator } from "./mintFaults.ts"
 import * as MintRecords from "./mintRecords.ts"
-
-/** There is no port to listen on. */
-export class MintServerError extends Schema.TaggedError<MintServerError>()("MintServerError", {
-  message: Schema.String
-}) {}
 
 export interface MintServerOptions {
   readonly rpcUrl: string
@@ -41,12 +34,7 @@ export interface MintServerOptions {
   readonly sandbox?: (request: Request) => Promise<Response>
 }
 
-export interface MintServer {
-  readonly url: string
-}
-
 const PORT = 4021
-const ANY_PORT = 0
 
 /** All faults at once, with a token each, are some 3,000 bytes; an order is some 100. */
 const SANDBOX_BYTES_MAX = 20_000
@@ -59,9 +47,7 @@ const SANDBOX_BYTES_MAX = 20_000
  *
  * When the scope closes, connections are cut and work under way is abandoned, as a killed server would leave it.
  */
-export const serve = Effect.fn("MintServer.serve")(function* (
-  options: MintServerOptions
-): Effect.fn.Return<MintServer, MintServerError | MintRecords.MintRecordsError, Scope.Scope> {
+export const serve = Effect.fn("MintServer.serve")(function* (options: MintServerOptions) {
   const run = yield* FiberSet.makeRuntimePromise()
   const account = privateKeyToAccount(options.gasKey)
   const devChain = DevChain.connect(options.rpcUrl)
@@ -89,19 +75,6 @@ export const serve = Effect.fn("MintServer.serve")(function* (
     app.use("/sandbox/*", bodyLimit({ maxSize: SANDBOX_BYTES_MAX, onError: (c) => c.json({ error }, 413) }))
     app.all("/sandbox/*", ({ req }) => sandbox(req.raw))
   }
-  const fetch = faultyAnswers({ app, faults, withheld, network, run })
-  const server = yield* Effect.acquireRelease(
-    listen(fetch, options.port ?? PORT).pipe(Effect.catch(() => listen(fetch, ANY_PORT))),
-    (listening) => Effect.sync(() => (listening.close(), (listening as Server).closeAllConnections()))
-  )
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` }
+  const url = yield* listen(faultyAnswers({ app, faults, withheld, network, run }), options.port ?? PORT)
+  return { url }
 })
-
-type Fetch = ReturnType<typeof faultyAnswers>
-
-const listen = (fetch: Fetch, port: number): Effect.Effect<ServerType, MintServerError> =>
-  Effect.callback((resume) => {
-    const server = createAdaptorServer({ fetch: (request, env) => fetch(request, env as HttpBindings) })
-    server.once("error", ({ message }) => resume(new MintServerError({ message: `cannot listen: ${message}` })))
-    server.listen(port, "127.0.0.1", () => resume(Effect.succeed(server)))
-  })

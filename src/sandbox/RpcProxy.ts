@@ -1,14 +1,10 @@
-import { Effect, Schema, type Scope } from "effect"
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
-import type { AddressInfo } from "node:net"
-import { text } from "node:stream/consumers"
+import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response"
+import { Effect } from "effect"
 import { setTimeout } from "node:timers/promises"
 import { NO_REDIRECT } from "../ops/fetch.ts"
 import { defaults, type Faults, type Kind } from "./faults.ts"
+import { type Answering, cut, listen, silence } from "./listen.ts"
 import { isCall, LOG_FAULTS, type Plan, planFor, type RpcAnswer, type View } from "./rpcView.ts"
-
-/** There is no port to listen on. */
-export class RpcProxyError extends Schema.TaggedError<RpcProxyError>()("RpcProxyError", { message: Schema.String }) {}
 
 export interface RpcProxyOptions {
   /** The node, http or https. */
@@ -20,39 +16,41 @@ export interface RpcProxyOptions {
  * A way to a node on which things go wrong on request. Without a fault it hands on what comes, byte for byte. Requests
  * of several calls (JSON-RPC batches) are one request.
  */
-export const serve = Effect.fn("RpcProxy.serve")(function* (
-  options: RpcProxyOptions
-): Effect.fn.Return<{ readonly url: string }, RpcProxyError, Scope.Scope> {
-  const handle = handler(options)
-  const server = yield* Effect.acquireRelease(
-    listen(createServer((request, response) => void handle(request, response).catch(() => response.destroy()))),
-    (listening) => Effect.sync(() => (listening.close(), listening.closeAllConnections()))
-  )
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` }
-})
-
-const listen = (server: Server): Effect.Effect<Server, RpcProxyError> =>
-  Effect.callback((resume) => {
-    server.once("error", ({ message }) => resume(new RpcProxyError({ message: `cannot listen: ${message}` })))
-    server.listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
-  })
+export const serve = Effect.fn("RpcProxy.serve")((options: RpcProxyOptions) =>
+  Effect.map(listen(handler(options)), (url) => ({ url }))
+)
 
 /** Those that keep a request from the node. */
 const BARRIERS: ReadonlyArray<Kind> = ["rpc-429", "rpc-500", "rpc-503", "rpc-reset", "rpc-hang"]
 
-const handler = ({ target, faults }: RpcProxyOptions) => {
-  const ask = (body: string) => forward(target, body)
+const handler = ({ target, faults }: RpcProxyOptions): Answering => {
+  const ask: Ask = (body) => forward(target, body)
   const look = viewer(faults, ask)
-  return async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const body = await text(request)
-    const slow = faults.take(["rpc-slow"])
-    if (slow !== undefined) await setTimeout(slow.ms ?? defaults.ms, undefined, { ref: false })
-    const barrier = faults.take(BARRIERS)
-    if (barrier !== undefined) return stop(response, barrier.kind)
+  const answerTo = async (body: string): Promise<Response> => {
     const view = await look(body)
     const answer = view === undefined ? await ask(body) : await askThrough(view, body, { ask, faults })
     const isCut = faults.take(["rpc-malformed"]) !== undefined
-    send(response, isCut ? { ...answer, body: answer.body.slice(0, Math.ceil(answer.body.length / 2)) } : answer)
+    return send(isCut ? { ...answer, body: answer.body.slice(0, Math.ceil(answer.body.length / 2)) } : answer)
+  }
+  return async (request, env) => {
+    const body = await request.text()
+    const slow = faults.take(["rpc-slow"])
+    if (slow !== undefined) await setTimeout(slow.ms ?? defaults.ms, undefined, { ref: false })
+    switch (faults.take(BARRIERS)?.kind) {
+      case "rpc-429":
+        return refuse(429, "rate limit exceeded")
+      case "rpc-500":
+        return refuse(500, "internal error")
+      case "rpc-503":
+        return refuse(503, "no backend is available")
+      case "rpc-reset":
+        env.outgoing.socket?.resetAndDestroy()
+        return RESPONSE_ALREADY_SENT
+      case "rpc-hang":
+        return silence()
+      default:
+        return answerTo(body).catch(() => cut(env))
+    }
   }
 }
 
@@ -63,27 +61,17 @@ interface Answer {
 
 type Ask = (body: string) => Promise<Answer>
 
+const HEADERS = { "content-type": "application/json" }
+
 const forward = async (target: string, body: string): Promise<Answer> => {
-  const headers = { "content-type": "application/json" }
-  const answer = await fetch(target, { ...NO_REDIRECT, method: "POST", headers, body })
+  const answer = await fetch(target, { ...NO_REDIRECT, method: "POST", headers: HEADERS, body })
   return { status: answer.status, body: await answer.text() }
 }
 
-const send = (response: ServerResponse, { status, body }: Answer): void =>
-  void response.writeHead(status, { "content-type": "application/json" }).end(body)
+const send = ({ status, body }: Answer): Response => new Response(body, { status, headers: HEADERS })
 
-const WORDS: Partial<Record<Kind, string>> = {
-  "rpc-429": "rate limit exceeded",
-  "rpc-500": "internal error",
-  "rpc-503": "no backend is available"
-}
-
-const stop = (response: ServerResponse, kind: Kind): void => {
-  if (kind === "rpc-hang") return
-  if (kind === "rpc-reset") return void response.socket?.resetAndDestroy()
-  const error = { code: -32_000, message: WORDS[kind] }
-  send(response, { status: Number(kind.slice(-3)), body: JSON.stringify({ jsonrpc: "2.0", id: null, error }) })
-}
+const refuse = (status: number, message: string): Response =>
+  Response.json({ jsonrpc: "2.0", id: null, error: { code: -32_000, message } }, { status })
 
 /** What the faults that are on change in the node's answers; `undefined` where they change nothing. */
 const viewer = (faults: Faults, ask: Ask) => {
@@ -111,21 +99,13 @@ const viewer = (faults: Faults, ask: Ask) => {
 
   return async (body: string): Promise<View | undefined> => {
     const head = await headOf()
-    const isAbout = (method: string, kind: Kind): boolean =>
-      body.includes(`"${method}"`) && faults.find([kind]) !== undefined
-    const takes = (method: string, kind: Kind): boolean => isAbout(method, kind) && faults.take([kind]) !== undefined
-    const max = isAbout("eth_getLogs", "rpc-range")
-      ? (faults.find(["rpc-range"])?.blocks ?? defaults.blocks)
-      : undefined
-    const logs = LOG_FAULTS.filter((kind) => takes("eth_getLogs", kind))
-    const view: View = {
-      ...(head === undefined ? {} : { head }),
-      ...(takes("eth_getLogs", "rpc-no-logs") ? { hasNoLogs: true } : {}),
-      ...(logs.length === 0 ? {} : { logs }),
-      ...(takes("eth_chainId", "rpc-wrong-chain") ? { isOtherChain: true } : {}),
-      ...(max === undefined ? {} : { range: { max, newest: await newest() } })
-    }
-    return Object.keys(view).length === 0 ? undefined : view
+    const isAboutLogs = body.includes('"eth_getLogs"')
+    const logs = isAboutLogs ? LOG_FAULTS.filter((kind) => faults.take([kind]) !== undefined) : []
+    const limit = isAboutLogs ? faults.find(["rpc-range"]) : undefined
+    const range = limit && { max: limit.blocks ?? defaults.blocks, newest: await newest() }
+    const isOtherChain = body.includes('"eth_chainId"') && faults.take(["rpc-wrong-chain"]) !== undefined
+    const isAsItIs = head === undefined && logs.length === 0 && range === undefined && !isOtherChain
+    return isAsItIs ? undefined : { head, logs, range, isOtherChain }
   }
 }
 
@@ -145,11 +125,7 @@ const askThrough = async (
   if (!Array.isArray(answers)) return said
   if (plans.some((plan) => "answer" in plan && plan.isTooLarge === true)) faults.take(["rpc-range"])
   const byId = new Map(answers.map((answer: RpcAnswer & { readonly id: unknown }) => [answer.id, answer]))
-  const seen = calls.map((call, index) => ({
-    jsonrpc: "2.0",
-    id: call.id,
-    ...outcome(plans[index], byId.get(call.id))
-  }))
+  const seen = calls.map(({ id }, index) => ({ jsonrpc: "2.0", id, ...outcome(plans[index], byId.get(id)) }))
   return { status: 200, body: JSON.stringify(Array.isArray(request) ? seen : seen[0]) }
 }
 

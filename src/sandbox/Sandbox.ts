@@ -1,5 +1,5 @@
 import type { PgClient } from "@effect/sql-pg"
-import { Clock, Context, Duration, Effect, Layer, Redacted, Schema } from "effect"
+import { Context, type Duration, Effect, Layer, Redacted, Schema } from "effect"
 import type { SqlClient } from "effect/sql"
 import type { SqlError } from "effect/sql/SqlError"
 import { randomBytes } from "node:crypto"
@@ -12,6 +12,7 @@ import * as Anvil from "./Anvil.ts"
 import * as Contracts from "./Contracts.ts"
 import * as DevChain from "./DevChain.ts"
 import * as Faults from "./faults.ts"
+import type { ProcessDied } from "./GuardedProcess.ts"
 import * as MintServer from "./MintServer.ts"
 import * as OrderDesk from "./OrderDesk.ts"
 import * as Pglite from "./Pglite.ts"
@@ -67,7 +68,7 @@ export interface Sandbox {
   /** What listens on another port than preferred, as that was taken. */
   readonly moved: ReadonlyArray<{ readonly what: keyof Ports; readonly preferred: number; readonly port: number }>
   /** Fails when the sandbox's chain ends by itself; never ends otherwise. */
-  readonly died: Effect.Effect<never, Anvil.AnvilDied>
+  readonly died: Effect.Effect<never, ProcessDied>
 }
 
 /** 8545: anvil's own. 4021: the default of `SERVER_URL`. */
@@ -97,15 +98,13 @@ export const open = Effect.fn("Sandbox.open")(function* <E = never, R = never>(o
   const { url: faultyRpcUrl } = yield* RpcProxy.serve({ target: rpcUrl, faults })
   yield* publish(dataDir, {
     pid: process.pid,
-    startedAt: new Date(yield* Clock.currentTimeMillis),
     rpcUrl,
     // A chain that the operator names is asked directly.
     ...(options.rpcUrl === undefined ? { executorRpcUrl: faultyRpcUrl } : {}),
     serverUrl: servers.controlUrl,
     usdc: local.usdc.address,
     token: Contracts.TOKEN,
-    databaseUrl: options.database?.url ?? "embedded",
-    paymentTimeoutMs: Duration.toMillis(options.paymentTimeout)
+    databaseUrl: options.database?.url ?? "embedded"
   })
   const own = [
     ...(options.rpcUrl === undefined ? [{ what: "chain" as const, url: rpcUrl }] : []),

@@ -3,10 +3,9 @@ import { Console, Effect, Option, Schema } from "effect"
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
-import { askSandbox, type AskError, type SandboxClient } from "./askSandbox.ts"
+import { askSandbox, type AskError, dataDirFlag, runCommand, type SandboxClient, userError } from "./askSandbox.ts"
 import { faultLimits, Blocks, isToken, Milliseconds, Times } from "./faults.ts"
 import type { FaultsState } from "./SandboxApi.ts"
-import { dataDirFlag, runCommand, userError } from "./sandboxCommand.ts"
 
 /** Faults need no chain, so the answer is quick. */
 const ANSWER_TIMEOUT = "10 seconds"

@@ -1,12 +1,17 @@
 import type { HttpBindings } from "@hono/node-server"
-import { decodePaymentRequiredHeader, decodePaymentResponseHeader } from "@x402/core/http"
-import type { Network } from "@x402/core/types"
+import {
+  decodePaymentRequiredHeader,
+  decodePaymentResponseHeader,
+  encodePaymentRequiredHeader,
+  encodePaymentResponseHeader
+} from "@x402/core/http"
+import type { Network, PaymentRequired, SettleResponse } from "@x402/core/types"
 import { Effect, Result } from "effect"
 import type { Hono } from "hono"
 import { basename } from "node:path/posix"
 import { type Address, address, type Bytes32, parse } from "../domain/Address.ts"
-import { defaults, type Faults, type Kind, ofMintServer } from "./faults.ts"
-import { challenged, cut, json, pending, silence, truncate, untrue } from "./mintAnswers.ts"
+import { defaults, type Fault, type Faults, type Kind, ofMintServer } from "./faults.ts"
+import { type Answering, cut, silence } from "./listen.ts"
 import type { Run } from "./mintFacilitator.ts"
 import { mintIds, type Payment, readOrder, readPaymentHeader } from "./mintOrder.ts"
 
@@ -34,15 +39,15 @@ interface Asked {
  * What goes wrong between the mint server and its customers, around the whole of the server: before it hears of a
  * request, or after it has answered.
  */
-export const faultyAnswers = (options: FaultyAnswersOptions) => {
+export const faultyAnswers = (options: FaultyAnswersOptions): Answering => {
   const { app, faults } = options
-  return async (request: Request, env: HttpBindings): Promise<Response> => {
+  return async (request, env) => {
     const token = parse(basename(new URL(request.url).pathname))
     const isQuiet = faults.find(ofMintServer) === undefined && options.withheld.size === 0
     if (isQuiet || request.method !== "POST" || token === undefined) return app.fetch(request, env)
     const asked = await read(options, request, { token, env })
-    const early = await beforehand(options, asked)
-    if (early !== undefined) return early
+    const early = take(asked.payment === undefined ? ARRIVALS : PAYMENTS, faults, token)
+    if (early !== undefined) return early.does(asked, options, early.fault)
     const answer = await asked.serve()
     return asked.payment === undefined ? bend(options, asked, answer) : afterwards(options, asked, answer)
   }
@@ -64,125 +69,116 @@ const read = async (
   return { token, payment, body, env, serve }
 }
 
-/** For every request, and for those that bring a payment. */
-const ARRIVALS: ReadonlyArray<Kind> = ["outage", "refuse"]
-const PAYMENTS: ReadonlyArray<Kind> = [
-  ...ARRIVALS,
-  "refuse-payment",
-  "lost-before-settlement",
-  "hang-before-settlement",
-  "settle-late",
-  "settle-nothing"
-]
+/** What faults of one moment do, in the order in which they are looked for. */
+type Doing<Does> = Readonly<Partial<Record<Kind, Does>>>
 
-/** The answer to a request that the server does not hear of, or not yet. */
-const beforehand = async (
-  { faults, network, run }: FaultyAnswersOptions,
-  { token, payment, env, serve }: Asked
-): Promise<Response | undefined> => {
-  const fault = faults.take(payment === undefined ? ARRIVALS : PAYMENTS, token)
-  switch (fault?.kind) {
-    case "outage":
-      return json(503, { error: "out of order" })
-    case "refuse":
-    case "refuse-payment":
-      return json(400, { error: "this server does not like the order" })
-    case "lost-before-settlement":
-      return cut(env)
-    case "hang-before-settlement":
-      return silence()
-    case "settle-late":
-      // A server that ends meanwhile never settles it.
-      run(
-        Effect.delay(
-          Effect.promise(() => serve()),
-          fault.ms ?? defaults.ms
-        )
-      ).catch(() => undefined)
-      return json(408, { error: "this takes too long" })
-    case "settle-nothing":
-      return untrue(network, payment)
-    default:
-      return undefined
+const take = <Does>(doing: Doing<Does>, faults: Faults, token: Address) => {
+  const fault = faults.take(Object.keys(doing) as ReadonlyArray<Kind>, token)
+  const does = fault && doing[fault.kind]
+  return fault && does && { fault, does }
+}
+
+const json = (status: number, body: unknown, headers: Readonly<Record<string, string>> = {}): Response =>
+  Response.json(body, { status, headers })
+
+const refuse = () => json(400, { error: "this server does not like the order" })
+
+const tooLong = () => json(408, { error: "this takes too long" })
+
+type Early = (asked: Asked, options: FaultyAnswersOptions, fault: Fault) => Response | Promise<Response>
+
+/** Before the server hears of a request. */
+const ARRIVALS: Doing<Early> = { outage: () => json(503, { error: "out of order" }), refuse }
+
+/** Before it hears of one that brings a payment. */
+const PAYMENTS: Doing<Early> = {
+  ...ARRIVALS,
+  "refuse-payment": refuse,
+  "lost-before-settlement": ({ env }) => cut(env),
+  "hang-before-settlement": silence,
+  "settle-late": ({ serve }, { run }, { ms = defaults.ms }) => {
+    // A server that ends meanwhile never settles it.
+    const settle = Effect.promise(() => serve())
+    run(Effect.delay(settle, ms)).catch(() => undefined)
+    return tooLong()
+  },
+  // A receipt for a transaction that there is not.
+  "settle-nothing": ({ payment }, { network }) => {
+    const transaction = `0x${"0".repeat(64)}`
+    return settled({ success: true }, { success: true, transaction, network, ...(payment && { payer: payment.payer }) })
   }
 }
 
-const OFFERS: ReadonlyArray<Kind> = ["price-higher", "other-payee", "other-asset", "other-chain"]
+const settled = (body: unknown, receipt: SettleResponse, status = 200): Response =>
+  json(status, body, { "payment-response": encodePaymentResponseHeader(receipt) })
 
 /** An address with no meaning: neither a token nor USDC. */
 const STRANGER = address(`0x${"ba".repeat(20)}`)
 
-/** An offer that asks for something else than it should. */
-const bend = ({ faults }: FaultyAnswersOptions, { token }: Asked, answer: Response): Response => {
-  const header = answer.headers.get("payment-required")
-  const kind = header === null ? undefined : faults.take(OFFERS, token)?.kind
-  if (header === null || kind === undefined) return answer
-  const challenge = decodePaymentRequiredHeader(header)
-  const accepts = challenge.accepts.map((entry) => {
-    switch (kind) {
-      case "price-higher":
-        return { ...entry, amount: String(BigInt(entry.amount) + 1n) }
-      case "other-payee":
-        return { ...entry, payTo: STRANGER }
-      case "other-asset":
-        return { ...entry, asset: STRANGER }
-      default:
-        return { ...entry, network: "eip155:1" as const }
-    }
-  })
-  return challenged({ ...challenge, accepts })
+type Offer = PaymentRequired["accepts"][number]
+
+/** What an offer asks for instead of what it should. */
+const OFFERS: Doing<(offer: Offer) => Partial<Offer>> = {
+  "price-higher": ({ amount }) => ({ amount: String(BigInt(amount) + 1n) }),
+  "other-payee": () => ({ payTo: STRANGER }),
+  "other-asset": () => ({ asset: STRANGER }),
+  "other-chain": () => ({ network: "eip155:1" })
 }
 
-const SETTLED: ReadonlyArray<Kind> = [
-  "lost-after-settlement",
-  "hang-after-settlement",
-  "answer-402",
-  "answer-408",
-  "answer-500",
-  "answer-502",
-  "settlement-pending",
-  "truncated",
-  "malformed"
-]
+const bend = ({ faults }: FaultyAnswersOptions, { token }: Asked, answer: Response): Response => {
+  const header = answer.headers.get("payment-required")
+  const other = header === null ? undefined : take(OFFERS, faults, token)?.does
+  if (header === null || other === undefined) return answer
+  const challenge = decodePaymentRequiredHeader(header)
+  const accepts = challenge.accepts.map((offer) => ({ ...offer, ...other(offer) }))
+  return json(402, {}, { "payment-required": encodePaymentRequiredHeader({ ...challenge, accepts }) })
+}
 
-/** The answer to a payment that is settled, as the customer gets it. */
+type Late = (asked: Asked, answer: Response, receipt: SettleResponse) => Response | Promise<Response>
+
+/** What the customer gets whose payment is settled. */
+const SETTLED: Doing<Late> = {
+  "lost-after-settlement": ({ env }) => cut(env),
+  "hang-after-settlement": silence,
+  "answer-402": ({ serve }) => serve("unpaid"),
+  "answer-408": tooLong,
+  "answer-500": () => json(500, { error: "internal error" }),
+  "answer-502": () => new Response("<html><h1>502 Bad Gateway</h1></html>", { status: 502 }),
+  "settlement-pending": (_, _answer, receipt) =>
+    settled({}, { ...receipt, success: false, errorReason: "settlement_pending" }, 402),
+  truncated: ({ env }, answer) => truncate(env, answer),
+  malformed: () => new Response('{"success": tr', { headers: { "content-type": "application/json" } })
+}
+
 const afterwards = async (options: FaultyAnswersOptions, asked: Asked, answer: Response): Promise<Response> => {
   const header = answer.headers.get("payment-response")
   const receipt = header === null ? undefined : decodePaymentResponseHeader(header)
   if (receipt?.success !== true) return answer
-  const claimed = claim(options, asked, answer)
-  switch (options.faults.take(SETTLED, asked.token)?.kind) {
-    case "lost-after-settlement":
-      return cut(asked.env)
-    case "hang-after-settlement":
-      return silence()
-    case "answer-402":
-      return asked.serve("unpaid")
-    case "answer-408":
-      return json(408, { error: "this takes too long" })
-    case "answer-500":
-      return json(500, { error: "internal error" })
-    case "answer-502":
-      return new Response("<html><h1>502 Bad Gateway</h1></html>", { status: 502 })
-    case "settlement-pending":
-      return pending(receipt)
-    case "truncated":
-      return truncate(asked.env, claimed)
-    case "malformed":
-      return new Response('{"success": tr', { headers: { "content-type": "application/json" } })
-    default:
-      return claimed
-  }
+  const claimed = claim(options, asked, answer, receipt)
+  return take(SETTLED, options.faults, asked.token)?.does(asked, claimed, receipt) ?? claimed
+}
+
+/** Half of the body, where all of it was announced. */
+const truncate = async (env: HttpBindings, answer: Response): Promise<Response> => {
+  const body = Buffer.from(await answer.arrayBuffer())
+  const headers = { ...Object.fromEntries(answer.headers), "content-length": body.length }
+  await new Promise<void>((resolve) => {
+    env.outgoing.writeHead(answer.status, headers)
+    env.outgoing.write(body.subarray(0, Math.floor(body.length / 2)), () => resolve())
+  })
+  return cut(env)
 }
 
 /** Says that the mints are made where they were kept back. */
-const claim = ({ withheld }: FaultyAnswersOptions, { token, payment, body }: Asked, answer: Response): Response => {
-  const order = Result.getOrUndefined(
-    readOrder(token, Result.getOrUndefined(Result.try((): unknown => JSON.parse(body))))
-  )
+const claim = (
+  { withheld }: FaultyAnswersOptions,
+  { token, payment, body }: Asked,
+  answer: Response,
+  receipt: SettleResponse
+): Response => {
+  const content = Result.getOrUndefined(Result.try((): unknown => JSON.parse(body)))
+  const order = Result.getOrUndefined(readOrder(token, content))
   if (payment === undefined || order === undefined) return answer
   const kept = mintIds(payment, order.quantity).filter((id) => withheld.delete(id))
-  if (kept.length === 0) return answer
-  const headers = { "payment-response": answer.headers.get("payment-response") ?? "" }
-  return json(200, { success: true, quantity: order.quantity }, headers)
+  return kept.length === 0 ? answer : settled({ success: true, quantity: order.quantity }, receipt)
 }

@@ -4,9 +4,8 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import { shortId } from "../domain/Task.ts"
 import { duration } from "../domain/time.ts"
-import { askSandbox } from "./askSandbox.ts"
+import { askSandbox, dataDirFlag, runCommand, userError } from "./askSandbox.ts"
 import { orderLimits, isRecipient, type OrderPlaced, PayMode, Quantity } from "./SandboxApi.ts"
-import { dataDirFlag, runCommand, userError } from "./sandboxCommand.ts"
 
 const flags = {
   quantity: Flag.Int("quantity").pipe(

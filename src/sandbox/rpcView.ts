@@ -11,19 +11,15 @@ export type RpcAnswer =
   | { readonly result: unknown }
   | { readonly error: { readonly code: number; readonly message: string } }
 
-export const LOG_FAULTS = ["rpc-logs-twice", "rpc-logs-foreign", "rpc-logs-removed", "rpc-logs-index"] as const
-export type LogFault = (typeof LOG_FAULTS)[number]
-
-/** How the node that is seen differs from the one that is there. What is left out is as it is. */
+/** How the node that is seen differs from the one that is there. What is `undefined` is as it is. */
 export interface View {
   /** The newest block that it knows. */
-  readonly head?: bigint
-  readonly hasNoLogs?: boolean
+  readonly head: bigint | undefined
   /** What is wrong with the logs that it gives. */
-  readonly logs?: ReadonlyArray<LogFault>
+  readonly logs: ReadonlyArray<LogFault>
   /** Blocks in one `eth_getLogs`, and the node's newest block, up to which a range without an end goes. */
-  readonly range?: { readonly max: number; readonly newest: bigint }
-  readonly isOtherChain?: boolean
+  readonly range: { readonly max: number; readonly newest: bigint } | undefined
+  readonly isOtherChain: boolean
 }
 
 /** What becomes of a call: it is answered here, or the node is asked `call`, and what it says is seen through `see`. */
@@ -54,8 +50,8 @@ const answered = (result: unknown): Plan => ({ answer: { result } })
 
 /** What a node through this view makes of a call. */
 export const planFor = (call: RpcCall, view: View): Plan => {
-  if (call.method === "eth_getLogs") return spoilt(planLogs(call, view), view.logs ?? [])
-  if (call.method === "eth_chainId" && view.isOtherChain === true) return { call, see: withResult(nextNumber) }
+  if (call.method === "eth_getLogs") return spoilt(planLogs(call, view), view.logs)
+  if (call.method === "eth_chainId" && view.isOtherChain) return { call, see: withResult(nextNumber) }
   return view.head === undefined ? asIs(call) : planBehind(call, view.head)
 }
 
@@ -78,7 +74,6 @@ const planBehind = (call: RpcCall, head: bigint): Plan => {
 /** A node gives the logs that it has of a range, and says nothing of the blocks that it lacks. */
 const planLogs = (call: RpcCall, view: View): Plan => {
   const [filter] = call.params ?? []
-  if (view.hasNoLogs === true) return answered([])
   if (typeof filter !== "object" || filter === null || "blockHash" in filter) return asIs(call)
   const { fromBlock, toBlock } = filter as { readonly fromBlock?: unknown; readonly toBlock?: unknown }
   const { head, range } = view
@@ -97,22 +92,25 @@ const planLogs = (call: RpcCall, view: View): Plan => {
 /** The logs of an answer, with these faults. */
 const spoilt = (plan: Plan, faults: ReadonlyArray<LogFault>): Plan => {
   if ("answer" in plan || faults.length === 0) return plan
-  const spoil = withResult((logs) => faults.reduce((seen, fault) => SPOILING[fault](seen), isLogs(logs) ? logs : []))
+  const spoil = withResult((logs) =>
+    faults.reduce<Logs>((seen, fault) => SPOILING[fault](seen), isLogs(logs) ? logs : [])
+  )
   return { call: plan.call, see: (answer) => spoil(plan.see(answer)) }
 }
 
-interface RpcLog {
-  readonly logIndex: string
-}
+type Logs = ReadonlyArray<{ readonly logIndex: string }>
 
-const isLogs = (value: unknown): value is ReadonlyArray<RpcLog> => Array.isArray(value)
+const isLogs = (value: unknown): value is Logs => Array.isArray(value)
 
-const SPOILING: Record<LogFault, (logs: ReadonlyArray<RpcLog>) => ReadonlyArray<RpcLog>> = {
-  "rpc-logs-twice": (logs) => [...logs, ...logs],
-  "rpc-logs-foreign": (logs) => [...logs, STRAY],
-  "rpc-logs-removed": (logs) => logs.map((log) => ({ ...log, removed: true })),
-  "rpc-logs-index": (logs) => logs.map((log) => ({ ...log, logIndex: hex(numberOf(log.logIndex) + 1_000n) }))
+const SPOILING = {
+  "rpc-logs-twice": (logs: Logs) => [...logs, ...logs],
+  "rpc-logs-foreign": (logs: Logs) => [...logs, STRAY],
+  "rpc-logs-removed": (logs: Logs) => logs.map((log) => ({ ...log, removed: true })),
+  "rpc-logs-index": (logs: Logs) => logs.map((log) => ({ ...log, logIndex: hex(numberOf(log.logIndex) + 1_000n) })),
+  "rpc-no-logs": () => []
 }
+type LogFault = keyof typeof SPOILING
+export const LOG_FAULTS = Object.keys(SPOILING) as ReadonlyArray<LogFault>
 
 /** Of a contract that the executor does not ask for. */
 const STRAY = {

@@ -1,16 +1,7 @@
-import { execFileSync } from "node:child_process"
-import {
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  unlinkSync,
-  writeFileSync
-} from "node:fs"
-import { join, resolve } from "node:path"
 import { Effect, Schema, type Scope } from "effect"
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { DatabaseSync } from "node:sqlite"
 import { Address } from "../domain/Address.ts"
 
 /** Where the sandbox keeps its data by default: below the working directory, and not under version control. */
@@ -19,7 +10,6 @@ export const DATA_DIR = ".data"
 /** What another process has to know about the sandbox that runs: `sandbox.json` in its data directory. */
 export const SandboxInfo = Schema.Struct({
   pid: Schema.Int.check(Schema.isGreaterThan(0)),
-  startedAt: Schema.Date,
   rpcUrl: Schema.String,
   /** The way on which the executor asks the chain, where faults can be put in. */
   executorRpcUrl: Schema.optionalKey(Schema.String),
@@ -29,9 +19,7 @@ export const SandboxInfo = Schema.Struct({
   /** The sandbox's mint token. */
   token: Address,
   /** A URL holds a password: it is stored in a file that only its owner can read, and shown nowhere. */
-  databaseUrl: Schema.Union([Schema.Literal("embedded"), Schema.RedactedFromValue(Schema.String)]),
-  /** `PAYMENT_TIMEOUT`, milliseconds. */
-  paymentTimeoutMs: Schema.Int
+  databaseUrl: Schema.Union([Schema.Literal("embedded"), Schema.RedactedFromValue(Schema.String)])
 })
 export type SandboxInfo = typeof SandboxInfo.Type
 
@@ -46,7 +34,7 @@ export class DataDirError extends Schema.TaggedError<DataDirError>()("DataDirErr
 }) {}
 
 const INFO = "sandbox.json"
-export const LOCK = "sandbox.lock"
+export const LOCK = "lock.sqlite"
 
 /** Marks a directory that the sandbox made or found empty: all that is in it is the sandbox's, and can be deleted. */
 export const MARKER = "THIS-IS-SANDBOX-DATA.txt"
@@ -57,33 +45,20 @@ const MARKER_TEXT =
 /** For its owner only. */
 const PRIVATE = 0o600
 
-/** Whether there is a process with this id, whosever it is. */
-export const isRunning = (pid: number): boolean => startOf(pid) !== undefined
+/** Whether all that is in the directory is a sandbox's. */
+export const isOurs = (dataDir: string): boolean => existsSync(join(dataDir, MARKER))
 
-/**
- * When a process started, in the system's own form; undefined where there is none. Pids are used again, in containers
- * at every start: only with its start does one tell a process from all others.
- */
-const startOf = (pid: number): string | undefined => {
-  if (!Number.isSafeInteger(pid) || pid <= 0) return undefined
+/** Whether there is a process with this id, of any user. One that is dead and not yet reaped (Z, see proc(5)) is none. */
+export const isRunning = (pid: number): boolean => {
   try {
-    if (process.platform !== "linux") return execFileSync("ps", ["-o", "lstart=", "-p", String(pid)], PS).trim()
-    const stat = readFileSync(`/proc/${pid}/stat`, "utf8")
-    // proc(5): behind the name in parentheses come the state (Z: dead, and not reaped) and, as the 20th, the start.
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ")
-    return fields[0] === "Z" ? undefined : fields[19]
-  } catch {
-    // There is no such process.
-    return undefined
+    if (process.platform === "linux") return !/\) Z [^)]*$/.test(readFileSync(`/proc/${pid}/stat`, "utf8"))
+    return pid > 0 && process.kill(pid, 0)
+  } catch (error) {
+    return codeOf(error) === "EPERM"
   }
 }
 
-const PS = { encoding: "utf8", stdio: "pipe" } as const
-
-/** Whether all that is in the directory may be deleted. False where there is no such directory. */
-export const isOurs = (dataDir: string): boolean => existsSync(join(dataDir, MARKER))
-
-/** Tells other processes about this sandbox, until the scope closes. For the holder of the lock. */
+/** Tells others about the sandbox until the scope closes. Needs the lock. */
 export const publish = (dataDir: string, info: SandboxInfo): Effect.Effect<void, DataDirError, Scope.Scope> => {
   const path = join(dataDir, INFO)
   const write = () => {
@@ -99,10 +74,10 @@ const encodeInfo = Schema.encodeSync(Schema.toCodecJson(SandboxInfo))
 
 /** The sandbox that runs on the directory. */
 export const findSandbox = Effect.fn("sandboxFile.findSandbox")(function* (dataDir: string) {
-  const content = yield* attempt(dataDir, () => contentOf(join(dataDir, INFO)))
-  if (content === undefined) return yield* notRunning(`No sandbox runs on ${dataDir}.`)
-  const info = yield* Schema.decodeEffect(InfoFile)(content).pipe(
-    Effect.mapError(() => notRunning(`${join(dataDir, INFO)} is not what a sandbox of this version writes.`))
+  const path = join(dataDir, INFO)
+  if (!existsSync(path)) return yield* notRunning(`No sandbox runs on ${dataDir}.`)
+  const info = yield* Schema.decodeEffect(InfoFile)(yield* attempt(dataDir, () => readFileSync(path, "utf8"))).pipe(
+    Effect.catchTag("SchemaError", () => notRunning(`${path} is not what a sandbox of this version writes.`))
   )
   return isRunning(info.pid)
     ? info
@@ -114,89 +89,44 @@ const notRunning = (fact: string): DataDirError =>
 
 /**
  * Keeps other sandboxes off the directory until the scope closes: two on one database and one chain would corrupt
- * both. Makes the directory where there is none. The lock of a process that died is taken over: Node has no lock of the
- * system's that would end with its process. Lock files say nothing across machines or containers that share a directory.
+ * both. Makes the directory where there is none. The lock is SQLite's on a file, as Node has none of its own: it ends
+ * with its process, however that ends, and says nothing across machines that share a directory.
  */
 export const lock = (dataDir: string): Effect.Effect<void, DataDirError, Scope.Scope> =>
   Effect.asVoid(
     Effect.acquireRelease(
       attempt(dataDir, () => acquire(dataDir)),
-      (path) => Effect.sync(() => release(path))
+      (file) => Effect.sync(() => file.close())
     )
   )
 
-const acquire = (dataDir: string): string => {
+/** For another that is just noting its pid, in milliseconds. */
+const PATIENCE_MS = 500
+
+const acquire = (dataDir: string): DatabaseSync => {
   mkdirSync(dataDir, { recursive: true })
   if (readdirSync(dataDir).length === 0) writeFileSync(join(dataDir, MARKER), MARKER_TEXT)
-  const path = resolve(dataDir, LOCK)
-  if (createOnce(path, ownMark())) return path
-  const mark = contentOf(path)
-  if (mark === undefined || isAlive(mark)) throw locked(dataDir, mark)
-  clearDead(dataDir, mark)
-  if (createOnce(path, ownMark())) return path
-  throw locked(dataDir, contentOf(path))
-}
-
-/** What a lock holds: who took it. */
-const markOf = (pid: number): string => `${pid} ${startOf(pid)}`
-
-const ownMark = (): string => markOf(process.pid)
-
-/** Undefined where the lock is just being written. */
-const pidOf = (mark: string | undefined): number | undefined => {
-  const pid = Number.parseInt(mark ?? "", 10)
-  return Number.isNaN(pid) ? undefined : pid
-}
-
-/** A lock that cannot be read counts as held: to stop without need is better than two on one directory. */
-const isAlive = (mark: string): boolean => {
-  const pid = pidOf(mark)
-  return pid === undefined || mark === markOf(pid)
-}
-
-/** Of two processes that find the same dead lock, the guard lets one remove it, and never the lock that came after. */
-const clearDead = (dataDir: string, dead: string): void => {
-  const path = resolve(dataDir, LOCK)
-  const guard = `${path}.takeover`
-  if (!createOnce(guard, "")) throw locked(dataDir, undefined, guard)
+  const path = join(dataDir, LOCK)
+  const file = new DatabaseSync(path, { timeout: PATIENCE_MS })
   try {
-    if (contentOf(path) === dead) unlinkSync(path)
-  } finally {
-    unlinkSync(guard)
-  }
-}
-
-const release = (path: string): void => {
-  if (contentOf(path) === ownMark()) rmSync(path, { force: true })
-}
-
-/** False where the file exists (O_EXCL: of several processes, one creates it). */
-const createOnce = (path: string, content: string): boolean => {
-  try {
-    writeFileSync(path, content, { flag: "wx", mode: PRIVATE })
-    return true
+    // Others may still read what was committed before: who holds it.
+    file.exec(`BEGIN IMMEDIATE; PRAGMA user_version = ${process.pid}; COMMIT; BEGIN IMMEDIATE`)
+    // A reset that we waited for has deleted it.
+    if (existsSync(path)) return file
   } catch (error) {
-    if (codeOf(error) === "EEXIST") return false
-    throw error
+    if (!isBusy(error)) throw error
   }
+  const { user_version: pid } = file.prepare("PRAGMA user_version").get() ?? {}
+  file.close()
+  throw locked(dataDir, Number(pid))
 }
 
-const locked = (dataDir: string, mark: string | undefined, path = join(dataDir, LOCK)): DataDirError => {
-  const pid = pidOf(mark)
-  const message =
-    pid === undefined
-      ? `Another sandbox is starting on ${dataDir}, or one crashed while it did: if none runs, delete ${path}`
-      : `A sandbox (process ${pid}) is on ${dataDir}. Stop it (Ctrl+C where it runs, or: kill ${pid}), or use another directory.`
-  return new DataDirError({ reason: "Locked", message, ...(pid === undefined ? {} : { pid }) })
-}
+/** `SQLITE_BUSY` of sqlite.org/rescode.html: another process has the lock. */
+const isBusy = (error: unknown): boolean => error instanceof Error && "errcode" in error && error.errcode === 5
 
-const contentOf = (path: string): string | undefined => {
-  try {
-    return readFileSync(path, "utf8")
-  } catch (error) {
-    if (codeOf(error) === "ENOENT" || codeOf(error) === "ENOTDIR") return undefined
-    throw error
-  }
+const locked = (dataDir: string, pid: number): DataDirError => {
+  const message = `A sandbox (process ${pid}) is on ${dataDir}. Stop it (Ctrl+C where it runs, or: kill ${pid}), or use another directory.`
+  return new DataDirError({ reason: "Locked", message, pid })
 }
 
 const codeOf = (error: unknown): unknown => (error instanceof Error && "code" in error ? error.code : undefined)
@@ -204,11 +134,12 @@ const codeOf = (error: unknown): unknown => (error instanceof Error && "code" in
 const attempt = <A>(dataDir: string, work: () => A): Effect.Effect<A, DataDirError> =>
   Effect.try({
     try: work,
-    catch: (error) =>
-      error instanceof DataDirError
-        ? error
-        : new DataDirError({
-            reason: "Unusable",
-            message: `The data directory ${dataDir} cannot be used: ${error instanceof Error ? error.message : String(error)}`
-          })
+    catch: (error) => {
+      if (error instanceof DataDirError) return error
+      const why = error instanceof Error ? error.message : String(error)
+      return new DataDirError({
+        reason: "Unusable",
+        message: `The data directory ${dataDir} cannot be used: ${why}`
+      })
+    }
   })

@@ -15,13 +15,11 @@ const folder = Effect.acquireRelease(
 
 const info: SandboxInfo = {
   pid: process.pid,
-  startedAt: new Date(0),
   rpcUrl: "http://127.0.0.1:8545",
   serverUrl: "http://127.0.0.1:4021",
   usdc: defaults.network.usdc.address,
   token: defaults.network.usdc.address,
-  databaseUrl: "embedded",
-  paymentTimeoutMs: 600_000
+  databaseUrl: "embedded"
 }
 
 describe("the doctor on the local network", () => {

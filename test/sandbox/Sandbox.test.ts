@@ -97,10 +97,9 @@ describe("the sandbox", () => {
         Effect.gen(function* () {
           const { rpcUrl, serverUrl } = yield* open(dataDir, { database })
           const found = yield* findSandbox(dataDir)
-          const { pid, usdc, token, paymentTimeoutMs } = found
+          const { pid, usdc, token } = found
           assert.deepStrictEqual([found.rpcUrl, found.serverUrl], [rpcUrl, serverUrl])
-          assert.deepStrictEqual([pid, paymentTimeoutMs], [process.pid, 600_000])
-          assert.deepStrictEqual([usdc, token], [local.usdc.address, Contracts.TOKEN])
+          assert.deepStrictEqual([pid, usdc, token], [process.pid, local.usdc.address, Contracts.TOKEN])
         })
       )
       assert.strictEqual((yield* Effect.flip(findSandbox(dataDir))).reason, "NotRunning")

@@ -1,15 +1,12 @@
-import { serve } from "@hono/node-server"
-import { Effect, Redacted } from "effect"
-import { Hono } from "hono"
+import { Effect } from "effect"
 import { spawn } from "node:child_process"
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs"
-import type { AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { local } from "../../src/config/Network.ts"
 import { address } from "../../src/domain/Address.ts"
-import { publish } from "../../src/sandbox/sandboxFile.ts"
+import { publish, type SandboxInfo } from "../../src/sandbox/sandboxFile.ts"
 
 export const TOKEN = address(`0x${"70".repeat(20)}`)
 
@@ -18,31 +15,22 @@ export const emptyDirectory = Effect.acquireRelease(
   (directory) => Effect.sync(() => rmSync(directory, { recursive: true }))
 )
 
-/** Answers at a port of its own. */
-export const listening = (answer: (request: Request) => Promise<Response>) =>
-  Effect.acquireRelease(
-    Effect.callback<{ readonly server: ReturnType<typeof serve>; readonly url: string }>((resume) => {
-      const { fetch } = new Hono().all("*", ({ req }) => answer(req.raw))
-      const server = serve({ fetch, port: 0, hostname: "127.0.0.1" }, ({ port }: AddressInfo) =>
-        resume(Effect.succeed({ server, url: `http://127.0.0.1:${port}` }))
-      )
-    }),
-    ({ server }) => Effect.sync(() => void server.close())
-  )
+/** Linux and macOS give no process a number as high as this. */
+export const UNUSED_PID = 99_999_999
+
+export const info: SandboxInfo = {
+  pid: process.pid,
+  rpcUrl: "http://127.0.0.1:8545",
+  serverUrl: "http://127.0.0.1:4021",
+  usdc: local.usdc.address,
+  token: TOKEN,
+  databaseUrl: "embedded"
+}
 
 /** Has a command run in the directory find a sandbox at the URL. */
 export const announce = Effect.fnUntraced(function* (directory: string, serverUrl: string, pid = process.pid) {
   mkdirSync(join(directory, ".data"), { recursive: true })
-  yield* publish(join(directory, ".data"), {
-    pid,
-    startedAt: new Date(0),
-    rpcUrl: "http://127.0.0.1:8545",
-    serverUrl,
-    usdc: local.usdc.address,
-    token: TOKEN,
-    databaseUrl: Redacted.make("postgres://sandbox:secret@localhost/sandbox"),
-    paymentTimeoutMs: 600_000
-  })
+  yield* publish(join(directory, ".data"), { ...info, pid, serverUrl })
 })
 
 interface Ended {
@@ -53,7 +41,7 @@ interface Ended {
 
 /** Runs a script of the sandbox in a directory, as npm does. */
 export const scriptOf =
-  (name: "order" | "fault") =>
+  (name: "order" | "fault" | "reset") =>
   (directory: string, ...args: ReadonlyArray<string>) =>
     Effect.promise(
       () =>

@@ -3,9 +3,10 @@ import { Duration, Effect, Layer } from "effect"
 import { vi } from "vitest"
 import { zero } from "../../src/domain/Usdc.ts"
 import * as Faults from "../../src/sandbox/faults.ts"
+import { listen } from "../../src/sandbox/listen.ts"
 import { OrderDesk } from "../../src/sandbox/OrderDesk.ts"
 import { sandboxRoutes } from "../../src/sandbox/sandboxRoutes.ts"
-import { announce, emptyDirectory, listening, scriptOf, TOKEN } from "./commandFixtures.ts"
+import { announce, emptyDirectory, scriptOf, TOKEN } from "./commandFixtures.ts"
 
 const fault = scriptOf("fault")
 
@@ -15,7 +16,7 @@ const sandbox = Effect.fnUntraced(function* (kinds: ReadonlyArray<Faults.Kind> =
   const options = { token: TOKEN, pricePerMint: zero, paymentTimeout: Duration.zero, checkInterval: Duration.zero }
   const routes = yield* Effect.provide(sandboxRoutes({ ...options, faults }), Layer.mock(OrderDesk, {}))
   const directory = yield* emptyDirectory
-  yield* announce(directory, (yield* listening(routes)).url)
+  yield* announce(directory, yield* listen(routes))
   return { directory, faults }
 })
 

@@ -5,10 +5,11 @@ import { join } from "node:path"
 import { type Address, address } from "../../src/domain/Address.ts"
 import { times, usdc, type Usdc } from "../../src/domain/Usdc.ts"
 import * as Faults from "../../src/sandbox/faults.ts"
+import { listen } from "../../src/sandbox/listen.ts"
 import { DeskError, OrderDesk, type OrderRequest } from "../../src/sandbox/OrderDesk.ts"
 import { sandboxRoutes } from "../../src/sandbox/sandboxRoutes.ts"
 import { anyId } from "../support/anyId.ts"
-import { announce, emptyDirectory, listening, scriptOf, TOKEN } from "./commandFixtures.ts"
+import { announce, emptyDirectory, info, scriptOf, TOKEN, UNUSED_PID } from "./commandFixtures.ts"
 
 const USER = address(`0x${"11".repeat(20)}`)
 const WALLET = address(`0x${"22".repeat(20)}`)
@@ -45,10 +46,10 @@ const sandbox = Effect.gen(function* () {
   const routes = yield* sandboxRoutes({ token: TOKEN, pricePerMint: usdc(1_600_000n), ...pace }).pipe(
     Effect.provide(scripted(desk))
   )
-  const { server, url } = yield* listening(routes)
+  const url = yield* listen(routes)
   const directory = yield* emptyDirectory
   yield* announce(directory, url)
-  return { directory, url, server, desk }
+  return { directory, url, desk }
 })
 
 describe("sandbox:order", () => {
@@ -132,8 +133,7 @@ describe("sandbox:order", () => {
   it.live("ends with code 1 when the sandbox has died, or another version wrote about it", () =>
     Effect.gen(function* () {
       const directory = yield* emptyDirectory
-      // Linux and macOS give no process a number as high as this.
-      yield* announce(directory, "http://127.0.0.1:9", 99_999_999)
+      yield* announce(directory, info.serverUrl, UNUSED_PID)
       const dead = yield* order(directory)
       assert.deepStrictEqual([dead.status, dead.stdout], [1, ""])
       assert.match(
@@ -149,13 +149,13 @@ describe("sandbox:order", () => {
 
   it.live("ends with code 1 when the sandbox does not answer, or not in words that it knows", () =>
     Effect.gen(function* () {
-      const { directory, server, url } = yield* sandbox
-      yield* Effect.callback<void>((resume) => void server.close(() => resume(Effect.void)))
+      const { url } = yield* Effect.scoped(sandbox)
+      const directory = yield* emptyDirectory
+      yield* announce(directory, url)
       const silent = yield* order(directory)
       assert.strictEqual(silent.status, 1)
       assert.include(silent.stderr, `The sandbox does not answer at ${url}/sandbox/orders.`)
-      const strange = yield* listening(async () => new Response("", { status: 404 }))
-      yield* announce(directory, strange.url)
+      yield* announce(directory, yield* listen(() => new Response("", { status: 404 })))
       const { status, stderr } = yield* order(directory)
       assert.strictEqual(status, 1)
       assert.match(stderr, /The sandbox refused: HTTP status 404/)
@@ -165,9 +165,8 @@ describe("sandbox:order", () => {
   it.live("passes on what the sandbox refuses, with all that is wrong", () =>
     Effect.gen(function* () {
       const refusal = { error: "this is not an order", problems: ["a: b", "c: d"] }
-      const strict = yield* listening(async () => Response.json(refusal, { status: 400 }))
       const directory = yield* emptyDirectory
-      yield* announce(directory, strict.url)
+      yield* announce(directory, yield* listen(() => Response.json(refusal, { status: 400 })))
       const { status, stderr } = yield* order(directory)
       assert.strictEqual(status, 1)
       assert.match(stderr, /The sandbox refused: this is not an order\n\s+- a: b\n\s+- c: d\n/)

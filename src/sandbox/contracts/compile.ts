@@ -9,7 +9,6 @@ import { fileURLToPath } from "node:url"
 
 export interface Artifact {
   readonly compiler: string
-  readonly abi: ReadonlyArray<unknown>
   /** What a deployment runs, without the constructor's arguments. */
   readonly bytecode: `0x${string}`
 }
@@ -26,7 +25,7 @@ const input = (source: string) => ({
     evmVersion: "paris",
     // Without the hash of the sources: the token's address follows from its code, and must outlive an edited comment.
     metadata: { bytecodeHash: "none" },
-    outputSelection: { "MintToken.sol": { MintToken: ["abi", "evm.bytecode.object"] } }
+    outputSelection: { "MintToken.sol": { MintToken: ["evm.bytecode.object"] } }
   }
 })
 
@@ -34,10 +33,7 @@ interface Output {
   readonly errors?: ReadonlyArray<{ readonly formattedMessage: string }>
   readonly contracts: {
     readonly "MintToken.sol": {
-      readonly MintToken: {
-        readonly abi: Artifact["abi"]
-        readonly evm: { readonly bytecode: { readonly object: string } }
-      }
+      readonly MintToken: { readonly evm: { readonly bytecode: { readonly object: string } } }
     }
   }
 }
@@ -48,22 +44,11 @@ export const compile = (): Artifact => {
   const solc = createRequire(import.meta.url)("solc") as { version(): string; compile(input: string): string }
   const output: Output = JSON.parse(solc.compile(JSON.stringify(input(readFileSync(SOURCE, "utf8")))))
   if (output.errors !== undefined) throw new Error(output.errors.map((error) => error.formattedMessage).join("\n"))
-  const { abi, evm } = output.contracts["MintToken.sol"].MintToken
-  return { compiler: `solc ${solc.version()}`, abi, bytecode: `0x${evm.bytecode.object}` }
+  const { bytecode } = output.contracts["MintToken.sol"].MintToken.evm
+  return { compiler: `solc ${solc.version()}`, bytecode: `0x${bytecode.object}` }
 }
 
-/** One entry of the ABI a line: readable, and a changed function is one changed line. */
-export const render = ({ compiler, abi, bytecode }: Artifact): string =>
-  [
-    "{",
-    `  "compiler": ${JSON.stringify(compiler)},`,
-    `  "abi": [`,
-    abi.map((entry) => `    ${JSON.stringify(entry)}`).join(",\n"),
-    "  ],",
-    `  "bytecode": ${JSON.stringify(bytecode)}`,
-    "}",
-    ""
-  ].join("\n")
+export const render = (artifact: Artifact): string => `${JSON.stringify(artifact, undefined, 2)}\n`
 
 if (process.argv[1] !== undefined && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
   writeFileSync(ARTIFACT, render(compile()))
