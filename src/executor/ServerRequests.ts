@@ -1,23 +1,9 @@
-import { Context, type Effect } from "effect"
-import type { ChainClient, ChainError } from "../chain/ChainClient.ts"
-import type { KeyCustody } from "../chain/KeyCustody.ts"
-import type { Settings } from "../config/Settings.ts"
+import { Clock, Context, Effect, FiberSet } from "effect"
+import type { ChainError } from "../chain/ChainClient.ts"
 import type { WalletId } from "../domain/Wallet.ts"
-import type { Minter } from "../mint/Minter.ts"
-import type { LedgerError, Outrun, TaskRepo } from "../ledger/TaskRepo.ts"
-import type { Outage } from "./Outage.ts"
-import type { UsdcCode } from "./UsdcCode.ts"
-
-/** What the work of a wallet needs. */
-export type WalletServices =
-  | ChainClient
-  | KeyCustody
-  | Minter
-  | Outage
-  | ServerRequests
-  | Settings
-  | TaskRepo
-  | UsdcCode
+import { type LedgerError, Outrun, wasFirst } from "../ledger/TaskRepo.ts"
+import { OUTRUN_PAUSE_MS } from "./pace.ts"
+import { makeGuarded } from "./trouble.ts"
 
 /**
  * Requests to the mint server that are on their way. The server may take as long as it likes, and what it has done is
@@ -33,7 +19,37 @@ export class ServerRequests extends Context.Service<
      */
     readonly start: (
       walletId: WalletId,
-      request: Effect.Effect<void, ChainError | LedgerError | Outrun, WalletServices>
+      request: Effect.Effect<void, ChainError | LedgerError | Outrun>
     ) => Effect.Effect<void>
   }
 >()("ai-mint-executor/executor/ServerRequests") {}
+
+/**
+ * One fiber for each request to the mint server. `onEnd` is called with each wallet whose request ends, and until when the
+ * wallet leaves everything alone: after trouble, or where nothing was changed.
+ */
+export const makeRequests = Effect.fnUntraced(function* (
+  onEnd: (walletId: WalletId, restUntilMs: number) => Effect.Effect<void>
+) {
+  const outside = yield* Effect.context<never>()
+  const guarded = yield* makeGuarded
+  const fibers = yield* FiberSet.make<void>()
+  const service = ServerRequests.of({
+    start: (walletId, request) =>
+      guarded(walletId, Effect.flatMap(wasFirst(request), afterRequest)).pipe(
+        Effect.flatMap(({ dueMs = 0 }) => onEnd(walletId, dueMs)),
+        Effect.annotateLogs("wallet", walletId),
+        Effect.provideContext(outside),
+        FiberSet.run(fibers),
+        Effect.asVoid
+      )
+  })
+  return { service, size: FiberSet.size(fibers), ended: FiberSet.awaitEmpty(fibers) }
+})
+
+/** Another program was first, or the answer came too late: what there is to do is read again in a moment. */
+const afterRequest = (changed: boolean) =>
+  changed ? Effect.undefined : Effect.map(Clock.currentTimeMillis, (nowMs) => nowMs + OUTRUN_PAUSE_MS)
+
+/** What is done instead of a request that cannot be written down: its batch is read again in a moment. */
+export const outrun = () => Effect.fail(new Outrun())

@@ -10,13 +10,13 @@ import { decidePayments, type DepositHistory, type Evidence, NO_HISTORY } from "
 import type { WalletId } from "../domain/Wallet.ts"
 import * as Clocks from "../ops/Clocks.ts"
 import { eachAlone } from "../ops/eachAlone.ts"
-import { holdTasks } from "../ops/holdTasks.ts"
 import * as Incidents from "../ops/Incidents.ts"
 import * as Log from "../ops/Log.ts"
 import * as Metrics from "../ops/metrics.ts"
 import * as Progress from "../ops/Progress.ts"
 import type { BadTask, WalletOrders } from "../domain/WalletState.ts"
 import { type Funding, type LedgerError, TaskRepo } from "../ledger/TaskRepo.ts"
+import { Orders } from "./Orders.ts"
 import { UsdcCode } from "./UsdcCode.ts"
 import { Wallets } from "./Wallets.ts"
 import { type DecidedOrder, logDeposits, makeSweepLog, makeUndoneWarning } from "./sweepLog.ts"
@@ -57,6 +57,7 @@ const makeTick = Effect.gen(function* () {
   const unread = yield* Ref.make<SweepsUnread>(new Map())
   const syncDeposits = yield* makeSyncDeposits
   const usdcCode = yield* UsdcCode
+  const { holdTasks } = yield* Orders
   const holdBlacklisted = yield* makeHoldBlacklisted
   const watchChain = yield* makeWatchChain
   const warnOfUndone = yield* makeUndoneWarning

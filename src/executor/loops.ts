@@ -4,8 +4,11 @@ import { TaskRepo } from "../ledger/TaskRepo.ts"
 import * as Log from "../ops/Log.ts"
 import * as Metrics from "../ops/metrics.ts"
 import * as Progress from "../ops/Progress.ts"
+import { Orders } from "./Orders.ts"
+import { Outage } from "./Outage.ts"
 import { Sweep } from "./Sweep.ts"
-import * as WalletActors from "./WalletActors.ts"
+import { Transfers } from "./Transfers.ts"
+import { UsdcCode } from "./UsdcCode.ts"
 import { Wallets } from "./Wallets.ts"
 
 /** More wallets than this at once wait for the next tick, the longest overdue first. */
@@ -38,7 +41,13 @@ export const loops = Effect.gen(function* () {
 })
 
 /** What the loops run: the sweep and the wallet actors, over any chain, mint server and ledger. */
-export const layer = Sweep.layer.pipe(Layer.provideMerge(WalletActors.layer))
+export const layer = Sweep.layer.pipe(
+  Layer.provideMerge(Wallets.layer),
+  Layer.provide(Transfers.layer),
+  Layer.provide(Orders.layer),
+  Layer.provideMerge(UsdcCode.layer),
+  Layer.provide(Outage.layer)
+)
 
 /** So many ticks in a row that end in a defect are a broken program, and no passing trouble: it must be seen. */
 const DEFECTS_IN_A_ROW_MAX = 10

@@ -1,5 +1,5 @@
-import { Clock, Duration, Effect } from "effect"
-import { Settings } from "../config/Settings.ts"
+import { Duration } from "effect"
+import type { SettingsShape } from "../config/Settings.ts"
 import type { SignedWindow } from "../domain/Authorization.ts"
 import type { Batch } from "../domain/Batch.ts"
 import { type Block, headTimeMs } from "../domain/Block.ts"
@@ -8,28 +8,20 @@ import { type Block, headTimeMs } from "../domain/Block.ts"
 const ANSWER_MARGIN_MS = 5_000
 
 /** By when the answer to a request that leaves now is stored; after that the request counts as unanswered. */
-export const answerByMs = Effect.gen(function* () {
-  const { mintTimeout } = yield* Settings
-  return (yield* Clock.currentTimeMillis) + Duration.toMillis(mintTimeout) + ANSWER_MARGIN_MS
-})
+export const answerByMs = ({ mintTimeout }: SettingsShape, nowMs: number): number =>
+  nowMs + Duration.toMillis(mintTimeout) + ANSWER_MARGIN_MS
 
 /** Whether a claimed request has not left by now, as its process slept: it must not leave beside the next one. */
-export const isTooLate = Effect.fnUntraced(function* ({ answerByMs = Number.POSITIVE_INFINITY }: Batch) {
-  const { mintTimeout } = yield* Settings
-  return (yield* Clock.currentTimeMillis) > answerByMs - Duration.toMillis(mintTimeout)
-})
+export const isTooLate = (batch: Batch, { mintTimeout }: SettingsShape, nowMs: number): boolean =>
+  nowMs > (batch.answerByMs ?? Number.POSITIVE_INFINITY) - Duration.toMillis(mintTimeout)
 
 /** How long a block that comes now takes until it counts, one more block for its transaction included. */
-export const confirmMs = Effect.map(
-  Settings,
-  ({ confirmations, network }) => (confirmations + 1) * network.blockSeconds * 1000
-)
+export const confirmMs = ({ confirmations, network }: SettingsShape): number =>
+  (confirmations + 1) * network.blockSeconds * 1000
 
 /** The time of the chain's newest block, by one that counts. */
-export const headMs = (block: Block) =>
-  Effect.map(Settings, ({ confirmations, network: { blockSeconds } }) =>
-    headTimeMs(block, { confirmations, blockSeconds })
-  )
+export const headMs = (block: Block, { confirmations, network: { blockSeconds } }: SettingsShape): number =>
+  headTimeMs(block, { confirmations, blockSeconds })
 
 /** Bytes that could no longer be settled in time are not sent again. */
 const RESEND_MARGIN_MS = 15_000

@@ -7,7 +7,7 @@ import * as Incidents from "../ops/Incidents.ts"
 import * as Log from "../ops/Log.ts"
 import * as Metrics from "../ops/metrics.ts"
 import { TaskRepo } from "../ledger/TaskRepo.ts"
-import { askAll, type Panel, takeBack } from "./takeBack.ts"
+import { askAll, makeTakeBack, type Panel } from "./takeBack.ts"
 
 /** So many looks in a row must find other blocks than were seen: one node on a fork of its own is no reorganisation. */
 const LOOKS_MIN = 3
@@ -34,13 +34,17 @@ const INCIDENT = "reorganisation"
  * seen.
  */
 export const makeWatchChain = Effect.gen(function* () {
+  const { confirmations } = yield* Settings
+  const chain = yield* ChainClient
+  const repo = yield* TaskRepo
+  const compare = yield* makeCompare
+  const takeBack = yield* makeTakeBack
   const looks = yield* Ref.make(0)
   const attempts = yield* Ref.make(0)
   /** What was contradictory to the end, and stays in sight: no later sweep looks at it again. */
   const left = yield* Ref.make<ReadonlyMap<string, string>>(new Map())
   return Effect.fn("CheckLoop.watchChain")(function* (block: Block) {
     for (const [key, words] of yield* Ref.get(left)) yield* Incidents.raise(key, words)
-    const { confirmations } = yield* Settings
     const { seen, strange } = yield* compare(block)
     const highest = strange.at(-1)
     if (highest === undefined) {
@@ -53,7 +57,7 @@ export const makeWatchChain = Effect.gen(function* () {
     if (block.number < highest.block + BigInt(confirmations)) return false
     const looked = yield* Ref.updateAndGet(looks, (count) => count + 1)
     if (looked < LOOKS_MIN) return false
-    const witnesses = yield* (yield* ChainClient).witnesses(block.number)
+    const witnesses = yield* chain.witnesses(block.number)
     const panel = { witnesses, quorum: looked > LOOKS_FOR_ALL ? 1 : Math.min(2, witnesses.length) }
     const fork = yield* findFork(panel, { seen, strange })
     if (fork === undefined) return false
@@ -63,7 +67,7 @@ export const makeWatchChain = Effect.gen(function* () {
     if (!isDone && (yield* Ref.updateAndGet(attempts, (count) => count + 1)) < ATTEMPTS_MAX) return false
     if (!isDone) yield* Ref.update(left, (before) => new Map([...before, contradicted(fork)]))
     if (!isDone) yield* Log.error(`🚨 ${contradicted(fork)[1]}`)
-    yield* (yield* TaskRepo).endReorganisation({ fork, block: block.number }, yield* Clock.currentTimeMillis)
+    yield* repo.endReorganisation({ fork, block: block.number }, yield* Clock.currentTimeMillis)
     yield* Metrics.reorganisationSeen
     yield* Log.warn(`🔀 The chain was reorganised above block ${fork}: what was recorded is as the chain has it now`)
     yield* Ref.set(looks, 0)
@@ -86,26 +90,26 @@ const warn = (words: string) =>
  * The newest block of a sweep, and those with proofs that no sweep has covered yet, held against the chain of now. Where
  * it has them all, the block of this sweep stands for all below it. `strange`: those that are other ones now, by height.
  */
-const compare = Effect.fnUntraced(function* (block: Block) {
+const makeCompare = Effect.gen(function* () {
+  const chain = yield* ChainClient
   const repo = yield* TaskRepo
-  const all = yield* repo.anchors
-  const anchors = all.filter((anchor) => anchor.block <= block.number)
-  const [seen, proofs] = [anchors.filter(({ isProof }) => !isProof), anchors.filter(({ isProof }) => isProof)]
-  const newest = seen[0]
-  const asked = [...proofs.toReversed().slice(0, PROOFS_MAX), ...(newest === undefined ? [] : [newest])]
-  const [here, ...there] = yield* (yield* ChainClient).readHashes([
-    block.number,
-    ...asked.map((anchor) => anchor.block)
-  ])
-  const strange = asked.filter(({ hash }, index) => there[index] !== hash).toSorted(byHeight)
-  const isNew = newest?.block !== block.number || proofs.length > 0
-  // Below one that this node has not reached it says nothing: the chain may have left that one, and have forked below both.
-  const isHighest = all.every((anchor) => anchor.block <= block.number)
-  if (strange.length === 0 && here !== undefined && isNew && isHighest) {
-    const covered = asked.filter(({ isProof }) => isProof).map((anchor) => anchor.block)
-    yield* repo.addAnchor({ block: block.number, hash: here }, [...superfluous(seen), ...covered])
-  }
-  return { seen, strange }
+  return Effect.fnUntraced(function* (block: Block) {
+    const all = yield* repo.anchors
+    const anchors = all.filter((anchor) => anchor.block <= block.number)
+    const [seen, proofs] = [anchors.filter(({ isProof }) => !isProof), anchors.filter(({ isProof }) => isProof)]
+    const newest = seen[0]
+    const asked = [...proofs.toReversed().slice(0, PROOFS_MAX), ...(newest === undefined ? [] : [newest])]
+    const [here, ...there] = yield* chain.readHashes([block.number, ...asked.map((anchor) => anchor.block)])
+    const strange = asked.filter(({ hash }, index) => there[index] !== hash).toSorted(byHeight)
+    const isNew = newest?.block !== block.number || proofs.length > 0
+    // Below one that this node has not reached it says nothing: the chain may have left that one, and have forked below both.
+    const isHighest = all.every((anchor) => anchor.block <= block.number)
+    if (strange.length === 0 && here !== undefined && isNew && isHighest) {
+      const covered = asked.filter(({ isProof }) => isProof).map((anchor) => anchor.block)
+      yield* repo.addAnchor({ block: block.number, hash: here }, [...superfluous(seen), ...covered])
+    }
+    return { seen, strange }
+  })
 })
 
 const byHeight = (a: Anchor, b: Anchor): number => (a.block < b.block ? -1 : a.block > b.block ? 1 : 0)

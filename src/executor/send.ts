@@ -1,51 +1,61 @@
 import { Clock, Effect } from "effect"
-import type { Batch } from "../domain/Batch.ts"
+import { ChainClient } from "../chain/ChainClient.ts"
+import { Settings } from "../config/Settings.ts"
+import type { SignedAuthorization } from "../domain/Authorization.ts"
+import { type Batch, isInFlight } from "../domain/Batch.ts"
 import { resendPauseMs } from "../domain/transferPace.ts"
 import { accept, markUnknown } from "../domain/transferTransitions.ts"
 import type { AcceptedOffer } from "../domain/Offer.ts"
 import { shortId, type Task } from "../domain/Task.ts"
+import type { Standstill } from "../domain/UsdcState.ts"
 import { Minter, type MintQuote, type PaymentAnswer } from "../mint/Minter.ts"
 import * as Log from "../ops/Log.ts"
-import { type BatchSave, Outrun, wasFirst } from "../ledger/TaskRepo.ts"
-import { asItIsNow, saveAnswer } from "./answered.ts"
-import { holdForCode, refusal, stall } from "./outcome.ts"
+import { type BatchSave, Outrun, TaskRepo, wasFirst } from "../ledger/TaskRepo.ts"
+import { Orders } from "./Orders.ts"
 import { Outage } from "./Outage.ts"
 import { isTooLate } from "./pace.ts"
-import { holdWhere, standstillNow } from "./standstill.ts"
-import type { SignedAuthorization } from "../domain/Authorization.ts"
+import { standstillFor } from "./Transfers.ts"
 
-/**
- * Sends a claimed payment and stores what the server says to it, whenever that comes. Nothing here decides about money:
- * the chain is asked from the claim on. A refusal counts against `task`, unless the batch is paid already.
- */
-export const send = Effect.fn("Wallet.send")(function* (
-  batch: Batch,
-  quote: MintQuote,
-  { offer }: AcceptedOffer,
-  payment: SignedAuthorization,
-  task: Task | undefined
-) {
-  if (yield* isTooLate(batch)) return yield* new Outrun()
-  const answer = yield* (yield* Minter).pay(batch, quote, offer, payment)
-  const said = { task: batch.taskId, batch: batch.number, wallet: batch.payer, attempt: batch.sends }
-  const which = `batch ${batch.number} of task ${shortId(batch.taskId)}`
+/** Sends payments to the mint server. */
+export const makeSend = Effect.gen(function* () {
+  const settings = yield* Settings
+  const minter = yield* Minter
   const outage = yield* Outage
-  if (answer._tag === "Accepted") {
-    yield* outage.serverAnswered(requestOf(batch))
-    yield* Log.debug(`The mint server accepted ${which}`, said)
-    const nowMs = yield* Clock.currentTimeMillis
-    return yield* saveAnswer(batch, (now) => ({ before: now, after: accept(now, answer.mintTxs, nowMs) }))
-  }
-  const now = yield* asItIsNow(batch)
-  if (now === undefined || !isEnvironment(answer)) yield* outage.serverAnswered(requestOf(batch))
-  if (now === undefined) {
-    yield* Log.debug(`An answer to ${which} came when the chain had decided: ${answer.reason}`, said)
-    return yield* new Outrun()
-  }
-  yield* Log.warn(`⚠️ Task ${shortId(batch.taskId)}, batch ${batch.number}: ${answer.reason}`, said)
-  if (task !== undefined && now.status !== "paid") return yield* refused(now, answer, task)
-  if (isEnvironment(answer)) yield* outage.serverFailed(requestOf(batch), answer.reason)
-  return yield* saveUnknown(now, answer)
+  const { asItIsNow, saveAnswer } = yield* makeAnswers
+  const { refused, saveUnknown } = yield* makeRefused
+
+  /**
+   * Sends a claimed payment and stores what the server says to it, whenever that comes. Nothing here decides about money:
+   * the chain is asked from the claim on. A refusal counts against `task`, unless the batch is paid already.
+   */
+  return Effect.fn("Wallet.send")(function* (
+    batch: Batch,
+    quote: MintQuote,
+    { offer }: AcceptedOffer,
+    payment: SignedAuthorization,
+    task: Task | undefined
+  ) {
+    if (isTooLate(batch, settings, yield* Clock.currentTimeMillis)) return yield* new Outrun()
+    const answer = yield* minter.pay(batch, quote, offer, payment)
+    const said = { task: batch.taskId, batch: batch.number, wallet: batch.payer, attempt: batch.sends }
+    const which = `batch ${batch.number} of task ${shortId(batch.taskId)}`
+    if (answer._tag === "Accepted") {
+      yield* outage.serverAnswered(requestOf(batch))
+      yield* Log.debug(`The mint server accepted ${which}`, said)
+      const nowMs = yield* Clock.currentTimeMillis
+      return yield* saveAnswer(batch, (now) => ({ before: now, after: accept(now, answer.mintTxs, nowMs) }))
+    }
+    const now = yield* asItIsNow(batch)
+    if (now === undefined || !isEnvironment(answer)) yield* outage.serverAnswered(requestOf(batch))
+    if (now === undefined) {
+      yield* Log.debug(`An answer to ${which} came when the chain had decided: ${answer.reason}`, said)
+      return yield* new Outrun()
+    }
+    yield* Log.warn(`⚠️ Task ${shortId(batch.taskId)}, batch ${batch.number}: ${answer.reason}`, said)
+    if (task !== undefined && now.status !== "paid") return yield* refused(now, answer, task)
+    if (isEnvironment(answer)) yield* outage.serverFailed(requestOf(batch), answer.reason)
+    return yield* saveUnknown(now, answer)
+  })
 })
 
 const requestOf = ({ taskId }: Batch): string => `payment:${taskId}`
@@ -55,27 +65,6 @@ type Refusal = Exclude<PaymentAnswer, { readonly _tag: "Accepted" }>
 /** No word of the server's own. */
 const isEnvironment = (answer: PaymentAnswer): boolean => answer._tag === "Unclear" && answer.whose === undefined
 
-/** An answer to a payment that has not been seen on chain, and proves nothing: it may cost its order a retry, or a pause. */
-const refused = Effect.fnUntraced(function* (batch: Batch, answer: Refusal, task: Task) {
-  // A server may report a paused USDC as anything: a transfer that failed in its simulation, or words of its own.
-  const standstill = yield* standstillNow(batch, { isRefusal: !isEnvironment(answer) })
-  if (standstill !== undefined) {
-    const saved = yield* wasFirst(saveUnknown(batch, { ...answer, reason: `${standstill.reason} (${answer.reason})` }))
-    yield* holdWhere(standstill, [task.id])
-    return saved ? undefined : yield* new Outrun()
-  }
-  if (answer._tag === "Refused") {
-    const change = yield* refusal(task, answer.reason)
-    return yield* saveUnknown(batch, { ...answer, lookAtMs: change.nextActionAtMs }, { expected: task, change })
-  }
-  if (answer.whose === undefined) {
-    yield* (yield* Outage).serverFailed(requestOf(batch), answer.reason)
-    return yield* saveUnknown(batch, answer)
-  }
-  yield* saveUnknown(batch, answer, { expected: task, change: yield* stall(task, answer.reason) })
-  if (answer.whose === "wallet") yield* holdForCode(task, batch.payer, answer.reason)
-})
-
 interface UnclearAnswer {
   readonly reason: string
   readonly reference?: string
@@ -83,17 +72,94 @@ interface UnclearAnswer {
   readonly lookAtMs?: number
 }
 
-/** What has been paid meanwhile costs its order nothing. */
-const saveUnknown = Effect.fnUntraced(function* (
-  batch: Batch,
-  answer: UnclearAnswer,
-  task?: NonNullable<BatchSave["task"]>
-) {
-  const nowMs = yield* Clock.currentTimeMillis
-  const unclear = { lookAtMs: nowMs + resendPauseMs(batch.sends), ...answer }
-  return yield* saveAnswer(batch, (now) => ({
-    before: now,
-    after: markUnknown(now, unclear, nowMs),
-    ...(task !== undefined && now.status !== "paid" && { task })
-  }))
+const makeRefused = Effect.gen(function* () {
+  const outage = yield* Outage
+  const { holdForCode, holdWhere, refusal, stall } = yield* Orders
+  const { saveAnswer } = yield* makeAnswers
+  const standstillNow = yield* makeStandstillNow
+
+  /** What has been paid meanwhile costs its order nothing. */
+  const saveUnknown = Effect.fnUntraced(function* (batch: Batch, answer: UnclearAnswer, task?: BatchSave["task"]) {
+    const nowMs = yield* Clock.currentTimeMillis
+    const unclear = { lookAtMs: nowMs + resendPauseMs(batch.sends), ...answer }
+    return yield* saveAnswer(batch, (now) => ({
+      before: now,
+      after: markUnknown(now, unclear, nowMs),
+      ...(task !== undefined && now.status !== "paid" && { task })
+    }))
+  })
+
+  /** An answer to a payment that has not been seen on chain, and proves nothing: it may cost its order a retry, or a pause. */
+  const refused = Effect.fnUntraced(function* (batch: Batch, answer: Refusal, task: Task) {
+    // A server may report a paused USDC as anything: a transfer that failed in its simulation, or words of its own.
+    const standstill = yield* standstillNow(batch, { isRefusal: !isEnvironment(answer) })
+    if (standstill !== undefined) {
+      const reason = `${standstill.reason} (${answer.reason})`
+      const saved = yield* wasFirst(saveUnknown(batch, { ...answer, reason }))
+      yield* holdWhere(standstill, [task.id])
+      return saved ? undefined : yield* new Outrun()
+    }
+    if (answer._tag === "Refused") {
+      const change = yield* refusal(task, answer.reason)
+      return yield* saveUnknown(batch, { ...answer, lookAtMs: change.nextActionAtMs }, { expected: task, change })
+    }
+    if (answer.whose === undefined) {
+      yield* outage.serverFailed(requestOf(batch), answer.reason)
+      return yield* saveUnknown(batch, answer)
+    }
+    yield* saveUnknown(batch, answer, { expected: task, change: yield* stall(task, answer.reason) })
+    if (answer.whose === "wallet") yield* holdForCode(task, batch.payer, answer.reason)
+  })
+
+  return { refused, saveUnknown }
 })
+
+/**
+ * What keeps a payment from being made that the mint server has just not taken, by the newest block. Where the chain does not answer,
+ * a refusal may have any cause: it is not held against the order.
+ */
+export const makeStandstillNow = Effect.map(
+  ChainClient,
+  (chain) =>
+    ({ payer, window, payTo }: Batch, { isRefusal }: { readonly isRefusal: boolean }) => {
+      const payee = window?.payTo ?? payTo
+      return chain.usdcState([payer, payee]).pipe(
+        Effect.flatMap((state) => standstillFor(state, { payer, payee })),
+        Effect.catch(({ message }) =>
+          Effect.succeed<Standstill | undefined>(isRefusal ? { _tag: "Paused", reason: message } : undefined)
+        )
+      )
+    }
+)
+
+/** What is done with the answer to a request, whenever it comes. */
+export const makeAnswers = Effect.map(TaskRepo, (repo) => {
+  /** The batch as it is by now; `undefined` where an answer to what was sent has come too late to matter. */
+  const asItIsNow = Effect.fnUntraced(function* (sent: Batch) {
+    const { batches } = yield* repo.walletWork(sent.walletId)
+    const now = batches.find(({ taskId, number }) => taskId === sent.taskId && number === sent.number)
+    return now !== undefined && isInFlight(now) && isSameSend(sent, now) ? now : undefined
+  })
+
+  /**
+   * Stores what a request brought. The chain was asked while it was on its way, so that the batch may be another by
+   * now than the one that was `sent`: `saveFor` makes the change of what it is now. `Outrun` where the answer has come
+   * too late: the batch is delivered, held, void, or was sent again.
+   */
+  const saveAnswer = Effect.fn("Wallet.saveAnswer")(function* (sent: Batch, saveFor: (now: Batch) => BatchSave) {
+    let now: Batch | undefined = sent
+    while (now !== undefined) {
+      if (yield* wasFirst(repo.saveBatch(saveFor(now), yield* Clock.currentTimeMillis))) return
+      const tried: number = now.version
+      now = yield* asItIsNow(sent)
+      // No step of another turn keeps it from being written, but something else.
+      if (now?.version === tried) break
+    }
+    return yield* new Outrun()
+  })
+
+  return { asItIsNow, saveAnswer }
+})
+
+const isSameSend = (sent: Batch, now: Batch): boolean =>
+  now.sends === sent.sends && now.answerByMs === sent.answerByMs && now.window?.validBefore === sent.window?.validBefore

@@ -1,4 +1,3 @@
-import { wasFirst } from "../ledger/TaskRepo.ts"
 import { Clock, Effect } from "effect"
 import { ChainClient } from "../chain/ChainClient.ts"
 import { Settings } from "../config/Settings.ts"
@@ -11,124 +10,146 @@ import { zero } from "../domain/Usdc.ts"
 import type { Standstill } from "../domain/UsdcState.ts"
 import { Minter } from "../mint/Minter.ts"
 import { alone } from "../ops/eachAlone.ts"
-import { holdTask } from "../ops/holdTasks.ts"
 import * as Log from "../ops/Log.ts"
 import { isOutdated, type WalletWork } from "../domain/WalletState.ts"
-import { saveAnswer } from "./answered.ts"
-import { deliverBatch } from "./deliver.ts"
-import { mintsFor, neverPaidFor } from "./mints.ts"
-import { holdStalled, holdBatch } from "./outcome.ts"
+import { wasFirst } from "../ledger/TaskRepo.ts"
+import { makeDeliver } from "./deliver.ts"
+import { Orders } from "./Orders.ts"
 import { answerByMs, canBeSettled, confirmMs, headMs } from "./pace.ts"
 import { Outage, STANDSTILL_MS } from "./Outage.ts"
-import { resendPayment } from "./resend.ts"
+import { makeResend } from "./resend.ts"
+import { makeAnswers } from "./send.ts"
 import { ServerRequests } from "./ServerRequests.ts"
-import { holdWhere, standstillFor } from "./standstill.ts"
-import { type Observed, observe, recordOutcome, saveTransfer } from "./transfers.ts"
+import { neverPaidFor, type Observed, standstillFor, Transfers } from "./Transfers.ts"
 
 /** How often the chain is asked for an accepted payment before its bytes are sent again: for two minutes. */
 const ACCEPTED_LOOKS = 7
 
 const GONE_FOR_EVER = "its order was completed, and its payment left the chain and can never be made again"
 
-/**
- * Looks after payments in flight: one question to the chain for all of them, then each by what was proven. Says whether
- * anything was written.
- */
-export const settleBatches = Effect.fn("Wallet.settleBatches")(function* (work: WalletWork, due: ReadonlyArray<Batch>) {
-  let changed = false
-  for (const observed of yield* observe(due.filter((batch) => isLive(batch) && batch.window !== undefined))) {
-    const { transfer: batch, outcome, usdc } = observed
-    const standstill = yield* standstillFor(usdc, { payer: batch.payer, payee: batch.window?.payTo ?? batch.payTo })
-    if (standstill !== undefined && outcome._tag === "Unused") yield* holdWhere(standstill, [batch.taskId])
-    const settling = recordOutcome(observed, {
-      onVoid: signAgain(work, observed),
-      onUnknown: wait(work, observed, standstill)
+/** Settles payments in flight. */
+export const makeSettle = Effect.gen(function* () {
+  const { holdWhere } = yield* Orders
+  const { observe, recordOutcome, saveTransfer } = yield* Transfers
+  const deliverBatch = yield* makeDeliver
+  const signAgain = yield* makeSignAgain
+  const wait = yield* makeWait
+
+  /** Its order's row cannot be written: the chain is asked again later. */
+  const postpone = (batch: Batch) =>
+    Effect.flatMap(Clock.currentTimeMillis, (nowMs) => saveTransfer(batch, recheck(batch, nowMs)))
+
+  /**
+   * Follows payments in flight: one question to the chain for all of them, then each by what was proven. Says whether
+   * anything was written.
+   */
+  return Effect.fn("Wallet.settleBatches")(function* (work: WalletWork, due: ReadonlyArray<Batch>) {
+    let changed = false
+    for (const observed of yield* observe(due.filter((batch) => isLive(batch) && batch.window !== undefined))) {
+      const { transfer: batch, outcome, usdc } = observed
+      const standstill = yield* standstillFor(usdc, { payer: batch.payer, payee: batch.window?.payTo ?? batch.payTo })
+      if (standstill !== undefined && outcome._tag === "Unused") yield* holdWhere(standstill, [batch.taskId])
+      const settling = recordOutcome(observed, {
+        onVoid: signAgain(work, observed),
+        onUnknown: wait(work, observed, standstill)
+      })
+      changed = (yield* wasFirst(alone(batch.taskId, settling, () => postpone(batch)))) || changed
+    }
+    for (const batch of due) {
+      if (batch.status !== "paid") continue
+      changed = (yield* wasFirst(alone(batch.taskId, deliverBatch(work, batch), () => postpone(batch)))) || changed
+    }
+    return changed
+  })
+})
+
+const makeSignAgain = Effect.gen(function* () {
+  const chain = yield* ChainClient
+  const { holdBatch, holdStalled, holdTask } = yield* Orders
+  const { mintsFor, saveTransfer } = yield* Transfers
+
+  /**
+   * A payment that was refused to its end and never made, for no fault of the order: a person has to find the cause, once
+   * that has lasted, and at once where the money is gone.
+   */
+  const holdLapsed = Effect.fnUntraced(function* (work: WalletWork, batch: Batch) {
+    const task = work.tasks.find(({ id }) => id === batch.taskId)
+    const isLastWord = task?.lastRefusal !== undefined && task.lastRefusal === batch.reason
+    if (task?.stalledSinceMs === undefined || !isLastWord) return
+    const { block, usdc } = yield* chain.readBalances([batch.payer])
+    const balance = usdc.get(batch.payer) ?? zero
+    if (!isOutdated(block, work) && balance < batch.amount)
+      return yield* holdTask(task.id, messages.held(messages.shortOfMoney(batch.amount, balance)))
+    yield* holdStalled(task, task.stalledSinceMs, batch.reason ?? "refused")
+  })
+
+  /** The payment was not made in time, and can never be: it is planned again, unless there are mints for it all the same. */
+  return Effect.fnUntraced(function* (work: WalletWork, { transfer: batch, block }: Observed<Batch>) {
+    const nowMs = yield* Clock.currentTimeMillis
+    // A request that is on its way carries what has lapsed: until it is answered, what it has done is unknown.
+    if (isAwaited(batch, nowMs)) return yield* saveTransfer(batch, recheck(batch, nowMs))
+    const minted = yield* mintsFor(batch, true)
+    // Those that it had before its payment left the chain stay with it.
+    const made = minted.length + batch.minted
+    if (made > 0) return yield* holdBatch(batch, neverPaidFor({ length: made }))
+    // An order that is over is not bought anew: a person has to know that its payment never came back.
+    if (work.completed.has(batch.taskId)) return yield* holdBatch(batch, GONE_FOR_EVER)
+    const after = expire(batch, { nowMs, block })
+    yield* Log.info(`↩️ Task ${shortId(batch.taskId)}, batch ${batch.number}: ${after.reason}`, { task: batch.taskId })
+    yield* saveTransfer(batch, after)
+    yield* holdLapsed(work, batch)
+  })
+})
+
+const makeWait = Effect.gen(function* () {
+  const settings = yield* Settings
+  const minter = yield* Minter
+  const outage = yield* Outage
+  const requests = yield* ServerRequests
+  const { mintsFor, saveTransfer } = yield* Transfers
+  const { saveAnswer } = yield* makeAnswers
+  const resendPayment = yield* makeResend
+
+  /** The server is asked what became of the payment: it has a word that decides nothing. */
+  const followUp = Effect.fnUntraced(function* (before: Batch, looked: Batch, reference: string) {
+    const after = { ...looked, answerByMs: answerByMs(settings, yield* Clock.currentTimeMillis) }
+    yield* saveTransfer(before, after)
+    const asking = Effect.gen(function* () {
+      const said = yield* minter.follow(reference)
+      const sent = { ...after, version: before.version + 1 }
+      return yield* saveAnswer(sent, (now) => ({ before: now, after: noted(now, said) }))
     })
-    changed = (yield* wasFirst(alone(batch.taskId, settling, () => postpone(batch)))) || changed
-  }
-  for (const batch of due) {
-    if (batch.status !== "paid") continue
-    changed = (yield* wasFirst(alone(batch.taskId, deliverBatch(work, batch), () => postpone(batch)))) || changed
-  }
-  return changed
-})
+    yield* requests.start(before.walletId, asking)
+  })
 
-/** Its order's row cannot be written: the chain is asked again later. */
-const postpone = Effect.fnUntraced(function* (batch: Batch) {
-  return yield* saveTransfer(batch, recheck(batch, yield* Clock.currentTimeMillis))
-})
-
-/** The payment was not made in time, and can never be: it is planned again, unless there are mints for it all the same. */
-const signAgain = Effect.fnUntraced(function* (work: WalletWork, { transfer: batch, block }: Observed<Batch>) {
-  const nowMs = yield* Clock.currentTimeMillis
-  // A request that is on its way carries what has lapsed: until it is answered, what it has done is unknown.
-  if (isAwaited(batch, nowMs)) return yield* saveTransfer(batch, recheck(batch, nowMs))
-  const minted = yield* mintsFor(batch, true)
-  // Those that it had before its payment left the chain stay with it.
-  const made = minted.length + batch.minted
-  if (made > 0) return yield* holdBatch(batch, neverPaidFor({ length: made }))
-  // An order that is over is not bought anew: a person has to know that its payment never came back.
-  if (work.completed.has(batch.taskId)) return yield* holdBatch(batch, GONE_FOR_EVER)
-  const after = expire(batch, { nowMs, block })
-  yield* Log.info(`↩️ Task ${shortId(batch.taskId)}, batch ${batch.number}: ${after.reason}`, { task: batch.taskId })
-  yield* saveTransfer(batch, after)
-  yield* holdLapsed(work, batch)
-})
-
-/**
- * A payment that was refused to its end and never made, for no fault of the order: a person has to find the cause, once
- * that has lasted, and at once where the money is gone.
- */
-const holdLapsed = Effect.fnUntraced(function* (work: WalletWork, batch: Batch) {
-  const task = work.tasks.find(({ id }) => id === batch.taskId)
-  const isLastWord = task?.lastRefusal !== undefined && task.lastRefusal === batch.reason
-  if (task?.stalledSinceMs === undefined || !isLastWord) return
-  const { block, usdc } = yield* (yield* ChainClient).readBalances([batch.payer])
-  const balance = usdc.get(batch.payer) ?? zero
-  if (!isOutdated(block, work) && balance < batch.amount)
-    return yield* holdTask(task.id, messages.held(messages.shortOfMoney(batch.amount, balance)))
-  yield* holdStalled(task, task.stalledSinceMs, batch.reason ?? "refused")
-})
-
-/** Nothing is proven: ask the chain again, or send the identical bytes once more. */
-const wait = Effect.fnUntraced(function* (
-  work: WalletWork,
-  { transfer: batch, block }: Observed<Batch>,
-  standstill: Standstill | undefined
-) {
-  const { maxRetryCount } = yield* Settings
-  const { window } = batch
-  const nowMs = yield* Clock.currentTimeMillis
-  const task = work.tasks.find((candidate) => candidate.id === batch.taskId)
-  const acceptedLately = batch.status === "accepted" && batch.looks < ACCEPTED_LOOKS
-  const inTime = window !== undefined && canBeSettled(window, yield* headMs(block))
-  const isMoving = (yield* (yield* Outage).standstillMs(block)) <= STANDSTILL_MS
-  const { takesAgain } = yield* Minter
-  const isStill = standstill !== undefined || !isMoving
-  const isTime = nowMs >= resendAtMs(batch, yield* confirmMs) && batch.claims < CLAIMS_MAX
-  const mayGo = !acceptedLately && !isStill && inTime && isTime && task !== undefined && task.retryCount < maxRetryCount
-  // A server may mint before it settles: what is delivered is not asked for again.
-  const isMinted = takesAgain && mayGo && (batch.minted > 0 || (yield* mintsFor(batch, true)).length > 0)
-  if (takesAgain && mayGo && !isMinted) return yield* resendPayment(work, batch, task)
-  const looked = recheck(isMinted ? seenMinted(batch) : batch, nowMs)
-  if (batch.reference === undefined || isAwaited(batch, nowMs)) return yield* saveTransfer(batch, looked)
-  return yield* followUp(batch, looked, batch.reference)
+  /** Nothing is proven: ask the chain again, or send the identical bytes once more. */
+  return Effect.fnUntraced(function* (
+    work: WalletWork,
+    { transfer: batch, block }: Observed<Batch>,
+    standstill: Standstill | undefined
+  ) {
+    const { window } = batch
+    const nowMs = yield* Clock.currentTimeMillis
+    const task = work.tasks.find((candidate) => candidate.id === batch.taskId)
+    const acceptedLately = batch.status === "accepted" && batch.looks < ACCEPTED_LOOKS
+    const inTime = window !== undefined && canBeSettled(window, headMs(block, settings))
+    const isMoving = (yield* outage.standstillMs(block)) <= STANDSTILL_MS
+    const isStill = standstill !== undefined || !isMoving
+    const isTime = nowMs >= resendAtMs(batch, confirmMs(settings)) && batch.claims < CLAIMS_MAX
+    const isRefused = task === undefined || task.retryCount >= settings.maxRetryCount
+    const mayGo = !acceptedLately && !isStill && inTime && isTime && !isRefused
+    const { takesAgain } = minter
+    // A server may mint before it settles: what is delivered is not asked for again.
+    const isMinted = takesAgain && mayGo && (batch.minted > 0 || (yield* mintsFor(batch, true)).length > 0)
+    if (takesAgain && mayGo && !isMinted) return yield* resendPayment(work, batch, task)
+    const looked = recheck(isMinted ? seenMinted(batch) : batch, nowMs)
+    if (batch.reference === undefined || isAwaited(batch, nowMs)) return yield* saveTransfer(batch, looked)
+    return yield* followUp(batch, looked, batch.reference)
+  })
 })
 
 /** What the server says of a payment that the chain has not shown. */
 const noted = (now: Batch, said: string | undefined): Batch => ({
   ...answered(now),
   reason: now.status === "paid" ? now.reason : (said ?? now.reason)
-})
-
-/** The server is asked what became of the payment: it has a word that decides nothing. */
-const followUp = Effect.fnUntraced(function* (before: Batch, looked: Batch, reference: string) {
-  const after = { ...looked, answerByMs: yield* answerByMs }
-  yield* saveTransfer(before, after)
-  const asking = Effect.gen(function* () {
-    const said = yield* (yield* Minter).follow(reference)
-    const sent = { ...after, version: before.version + 1 }
-    return yield* saveAnswer(sent, (now) => ({ before: now, after: noted(now, said) }))
-  })
-  yield* (yield* ServerRequests).start(before.walletId, asking)
 })

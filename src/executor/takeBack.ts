@@ -19,7 +19,7 @@ import {
   TaskRepo,
   wasFirst
 } from "../ledger/TaskRepo.ts"
-import { saveTransfer } from "./transfers.ts"
+import { Transfers } from "./Transfers.ts"
 
 /** The nodes of the list, and how many of them must answer. */
 export interface Panel {
@@ -52,16 +52,33 @@ export const askAll = Effect.fnUntraced(function* <A>(
  */
 export type Clarity = "clear" | "open" | "contradicted"
 
-/** Holds all that was recorded above the fork against the chain of now. */
-export const takeBack = Effect.fnUntraced(function* (trial: Trial) {
+/** Takes back what was recorded and is no longer on chain. */
+export const makeTakeBack = Effect.gen(function* () {
   const repo = yield* TaskRepo
-  yield* repo.rewind(trial.fork)
-  const recorded = yield* repo.recordedAbove(trial.fork)
-  const transfers = yield* verifyTransfers(recorded, trial)
-  // Read again: what was paid has other versions now.
-  const mints = yield* verifyMints((yield* repo.recordedAbove(trial.fork)).minted, trial)
-  const deposits = yield* verifyDeposits(recorded.deposits, trial)
-  return mints && deposits ? transfers : "contradicted"
+  const verifyTransfer = yield* makeVerifyTransfer
+  const verifyMints = yield* makeVerifyMints
+  const verifyDeposits = yield* makeVerifyDeposits
+
+  const verifyTransfers = Effect.fnUntraced(function* ({ payments, refunds }: RecordedAbove, trial: Trial) {
+    const completed = new Set(payments.filter(({ isCompleted }) => isCompleted).map(({ batch }) => batch.nonce))
+    const transfers = [...payments.map(({ batch }) => batch), ...refunds]
+    const outcomes = yield* outcomesOf(transfers, trial)
+    const found = yield* Effect.forEach(transfers, (transfer, index) =>
+      verifyTransfer(transfer, outcomes[index], { block: trial.block, isCompleted: completed.has(transfer.nonce) })
+    )
+    return found.find((clarity) => clarity === "contradicted") ?? found.find((clarity) => clarity === "open") ?? "clear"
+  })
+
+  /** Holds all that was recorded above the fork against the chain of now. */
+  return Effect.fnUntraced(function* (trial: Trial) {
+    yield* repo.rewind(trial.fork)
+    const recorded = yield* repo.recordedAbove(trial.fork)
+    const transfers = yield* verifyTransfers(recorded, trial)
+    // Read again: what was paid has other versions now.
+    const mints = yield* verifyMints((yield* repo.recordedAbove(trial.fork)).minted, trial)
+    const deposits = yield* verifyDeposits(recorded.deposits, trial)
+    return mints && deposits ? transfers : "contradicted"
+  })
 })
 
 /** What became of each nonce by all nodes that answer; `undefined` where they differ, or none explains it. */
@@ -88,147 +105,119 @@ const contentOf = (outcome: AuthorizationOutcome | undefined): string =>
 
 const GONE = "its transaction is no longer on chain"
 
-const verifyTransfers = Effect.fnUntraced(function* ({ payments, refunds }: RecordedAbove, trial: Trial) {
-  const completed = new Set(payments.filter(({ isCompleted }) => isCompleted).map(({ batch }) => batch.nonce))
-  const transfers = [...payments.map(({ batch }) => batch), ...refunds]
-  const outcomes = yield* outcomesOf(transfers, trial)
-  const found = yield* Effect.forEach(transfers, (transfer, index) =>
-    verifyTransfer(transfer, outcomes[index], { block: trial.block, isCompleted: completed.has(transfer.nonce) })
-  )
-  return found.find((clarity) => clarity === "contradicted") ?? found.find((clarity) => clarity === "open") ?? "clear"
-})
-
 interface Now {
   readonly block: Block
   /** Its order was completed. */
   readonly isCompleted: boolean
 }
 
-const verifyTransfer = Effect.fnUntraced(function* (
-  transfer: Transfer,
-  outcome: AuthorizationOutcome | undefined,
-  { block, isCompleted }: Now
-): Effect.fn.Return<Clarity, LedgerError, TaskRepo> {
-  if (outcome === undefined) return "contradicted"
-  if (outcome._tag !== "Used" || outcome.value !== transfer.paidAmount) {
-    if (!isBatch(transfer)) return yield* takeBackRefund(transfer)
-    return yield* transfer.status === "resolved"
-      ? unpayResolved(transfer, block)
-      : takeBackPayment(transfer, isCompleted)
-  }
-  if (outcome.tx === transfer.paymentTx && outcome.block === transfer.paymentBlock) return "clear"
-  return yield* save(transfer, { ...transfer, paymentTx: outcome.tx, paymentBlock: outcome.block })
-})
-
-/** What another program changes meanwhile is looked at again. */
-const save = <T extends Transfer>(before: T, after: T) =>
-  Effect.map(wasFirst(saveTransfer(before, after)), (saved): Clarity => (saved ? "clear" : "contradicted"))
-
 const wordsOf = ({ taskId, number, paidAmount }: Batch): string =>
   `Task ${shortId(taskId)}, batch ${number}: the payment of ${format(paidAmount ?? 0n)} USDC is no longer on chain`
 
 const fieldsOf = ({ taskId, number, paymentTx }: Batch) => ({ task: taskId, batch: number, tx: paymentTx })
 
-/** A payment that the chain may still take is followed as any other. */
-const takeBackPayment = Effect.fnUntraced(function* (batch: Batch, isCompleted: boolean) {
-  const reason = `the payment was on chain and is not any more: ${GONE}`
-  const saved = yield* save(batch, retract(batch, yield* Clock.currentTimeMillis, reason))
-  if (saved !== "clear") return saved
-  yield* isCompleted
-    ? Log.error(`🚨 ${wordsOf(batch)}, and the order was completed: look at it`, fieldsOf(batch))
-    : Log.warn(`↩️ ${wordsOf(batch)}`, fieldsOf(batch))
-  return saved
-})
+const makeVerifyTransfer = Effect.gen(function* () {
+  const { saveTransfer } = yield* Transfers
 
-const takeBackRefund = Effect.fnUntraced(function* (refund: Refund) {
-  const saved = yield* save(refund, retract(refund, yield* Clock.currentTimeMillis, GONE))
-  if (saved === "clear") {
-    yield* Log.warn(`↩️ A refund of ${format(refund.amount)} USDC to ${refund.payTo} is no longer on chain`)
-  }
-  return saved
-})
+  /** What another program changes meanwhile is looked at again. */
+  const save = <T extends Transfer>(before: T, after: T) =>
+    Effect.map(wasFirst(saveTransfer(before, after)), (saved): Clarity => (saved ? "clear" : "contradicted"))
 
-/**
- * A person has decided, and may have had the mints bought again: that batch must not be taken up anew. Until the chain's
- * time is past its authorization the payment may come back.
- */
-const unpayResolved = Effect.fnUntraced(function* (batch: Batch, block: Block) {
-  if (block.timeMs < (batch.window?.validBefore ?? 0) * 1000) {
-    yield* Log.warnOnce(`gone:${batch.nonce}`, `⚠️ ${wordsOf(batch)}, and it may still come back`, fieldsOf(batch))
-    return "open"
-  }
-  const saved = yield* save(batch, unpay(batch, `${batch.reason ?? "resolved"} (its payment left the chain for good)`))
-  if (saved === "clear") {
-    const words = "and was resolved by a person: its money is the wallet's credit again"
-    yield* Log.error(`🚨 ${wordsOf(batch)}, ${words}`, fieldsOf(batch))
-  }
-  return saved
-})
+  /** A payment that the chain may still take is followed as any other. */
+  const takeBackPayment = Effect.fnUntraced(function* (batch: Batch, isCompleted: boolean) {
+    const reason = `the payment was on chain and is not any more: ${GONE}`
+    const saved = yield* save(batch, retract(batch, yield* Clock.currentTimeMillis, reason))
+    if (saved !== "clear") return saved
+    yield* isCompleted
+      ? Log.error(`🚨 ${wordsOf(batch)}, and the order was completed: look at it`, fieldsOf(batch))
+      : Log.warn(`↩️ ${wordsOf(batch)}`, fieldsOf(batch))
+    return saved
+  })
 
-/** A batch of which no node has a mint any more looks for all of its mints anew. */
-const verifyMints = Effect.fnUntraced(function* (minted: RecordedAbove["minted"], trial: Trial) {
-  const buyers = Map.groupBy(minted, ({ batch }) => `${batch.token} ${batch.recipient} ${batch.portion}`)
-  let isClear = true
-  for (const bought of buyers.values()) {
-    const [one] = bought
-    if (one === undefined) continue
-    const { token, recipient, portion } = one.batch
-    const query = { token, recipient, portion, fromBlock: trial.fork + 1n }
-    const found = yield* askAll(trial, (witness) => witness.findMints(query))
-    const there = new Set((found ?? []).flat().map(mintKey))
-    for (const { batch, mints } of bought) {
-      if (mints.every((mint) => there.has(mintKey(mint)))) continue
-      isClear = found !== undefined && (yield* takeBackMints(batch)) && isClear
+  const takeBackRefund = Effect.fnUntraced(function* (refund: Refund) {
+    const saved = yield* save(refund, retract(refund, yield* Clock.currentTimeMillis, GONE))
+    if (saved === "clear") {
+      yield* Log.warn(`↩️ A refund of ${format(refund.amount)} USDC to ${refund.payTo} is no longer on chain`)
     }
-  }
-  return isClear
+    return saved
+  })
+
+  /**
+   * A person has decided, and may have had the mints bought again: that batch must not be taken up anew. Until the chain's
+   * time is past its authorization the payment may come back.
+   */
+  const unpayResolved = Effect.fnUntraced(function* (batch: Batch, block: Block) {
+    if (block.timeMs < (batch.window?.validBefore ?? 0) * 1000) {
+      yield* Log.warnOnce(`gone:${batch.nonce}`, `⚠️ ${wordsOf(batch)}, and it may still come back`, fieldsOf(batch))
+      return "open"
+    }
+    const saved = yield* save(
+      batch,
+      unpay(batch, `${batch.reason ?? "resolved"} (its payment left the chain for good)`)
+    )
+    if (saved === "clear") {
+      const words = "and was resolved by a person: its money is the wallet's credit again"
+      yield* Log.error(`🚨 ${wordsOf(batch)}, ${words}`, fieldsOf(batch))
+    }
+    return saved
+  })
+
+  return Effect.fnUntraced(function* (
+    transfer: Transfer,
+    outcome: AuthorizationOutcome | undefined,
+    { block, isCompleted }: Now
+  ): Effect.fn.Return<Clarity, LedgerError> {
+    if (outcome === undefined) return "contradicted"
+    if (outcome._tag !== "Used" || outcome.value !== transfer.paidAmount) {
+      if (!isBatch(transfer)) return yield* takeBackRefund(transfer)
+      return yield* transfer.status === "resolved"
+        ? unpayResolved(transfer, block)
+        : takeBackPayment(transfer, isCompleted)
+    }
+    if (outcome.tx === transfer.paymentTx && outcome.block === transfer.paymentBlock) return "clear"
+    return yield* save(transfer, { ...transfer, paymentTx: outcome.tx, paymentBlock: outcome.block })
+  })
 })
 
-const takeBackMints = Effect.fnUntraced(function* (batch: Batch) {
+const makeVerifyMints = Effect.gen(function* () {
   const repo = yield* TaskRepo
-  const nowMs = yield* Clock.currentTimeMillis
-  const fields = { task: batch.taskId, batch: batch.number }
-  const words = `Task ${shortId(batch.taskId)}, batch ${batch.number}: mints of it are no longer on chain`
-  if (batch.status === "resolved" || batch.status === "held") {
-    yield* Log.errorOnce(`unminted:${batch.nonce}`, `🚨 ${words}, and it is ${batch.status}: look at it`, fields)
-    return true
-  }
-  const after = unmint(batch, nowMs, "mints of it were on chain and are not any more, looking for them anew")
-  const saved = yield* wasFirst(repo.saveBatch({ before: batch, after, withdrawsMints: true }, nowMs))
-  if (saved) yield* Log.warn(`↩️ ${words}`, fields)
-  return saved
+
+  const takeBackMints = Effect.fnUntraced(function* (batch: Batch) {
+    const nowMs = yield* Clock.currentTimeMillis
+    const fields = { task: batch.taskId, batch: batch.number }
+    const words = `Task ${shortId(batch.taskId)}, batch ${batch.number}: mints of it are no longer on chain`
+    if (batch.status === "resolved" || batch.status === "held") {
+      yield* Log.errorOnce(`unminted:${batch.nonce}`, `🚨 ${words}, and it is ${batch.status}: look at it`, fields)
+      return true
+    }
+    const after = unmint(batch, nowMs, "mints of it were on chain and are not any more, looking for them anew")
+    const saved = yield* wasFirst(repo.saveBatch({ before: batch, after, withdrawsMints: true }, nowMs))
+    if (saved) yield* Log.warn(`↩️ ${words}`, fields)
+    return saved
+  })
+
+  /** All mints of a batch of which no node has one any more are searched anew. */
+  return Effect.fnUntraced(function* (minted: RecordedAbove["minted"], trial: Trial) {
+    const buyers = Map.groupBy(minted, ({ batch }) => `${batch.token} ${batch.recipient} ${batch.portion}`)
+    let isClear = true
+    for (const bought of buyers.values()) {
+      const [one] = bought
+      if (one === undefined) continue
+      const { token, recipient, portion } = one.batch
+      const query = { token, recipient, portion, fromBlock: trial.fork + 1n }
+      const found = yield* askAll(trial, (witness) => witness.findMints(query))
+      const there = new Set((found ?? []).flat().map(mintKey))
+      for (const { batch, mints } of bought) {
+        if (mints.every((mint) => there.has(mintKey(mint)))) continue
+        isClear = found !== undefined && (yield* takeBackMints(batch)) && isClear
+      }
+    }
+    return isClear
+  })
 })
 
 /** Deposits are the same where transaction, wallet, sender and amount are: a block and an index only say where. */
 const sameAs = ({ tx, wallet, from, amount }: Omit<UnspentDeposit, "left">): string => [tx, wallet, from, amount].join()
-
-const verifyDeposits = Effect.fnUntraced(function* (deposits: RecordedAbove["deposits"], trial: Trial) {
-  if (deposits.length === 0) return true
-  const { fork, block } = trial
-  const wallets = [...new Set(deposits.map(({ wallet }) => wallet))]
-  const query = { wallets, fromBlock: fork + 1n, toBlock: block.number }
-  const answers = yield* askAll(trial, (witness) => witness.findDeposits(query))
-  if (answers === undefined) return false
-  const found = fullest(answers)
-  const idOf = new Map<Address, WalletId>(deposits.map(({ wallet, walletId }) => [wallet, walletId]))
-  const known = found.flatMap((deposit): ReadonlyArray<FoundDeposit> => {
-    const walletId = idOf.get(deposit.wallet)
-    return walletId === undefined ? [] : [{ ...deposit, walletId }]
-  })
-  // No books are opened and no cursor is moved by it.
-  const counted = { version: -1n, balance: zero, isWhole: false }
-  const walletIds = [...new Set(known.map(({ walletId }) => walletId))]
-  yield* (yield* TaskRepo).recordDeposits(
-    known,
-    walletIds.map((walletId) => ({ ...counted, walletId })),
-    block
-  )
-  const there = Map.groupBy(found, sameAs)
-  const gone = [...Map.groupBy(deposits, sameAs)].flatMap(([content, recorded]) =>
-    recorded.slice(there.get(content)?.length ?? 0)
-  )
-  return gone.length === 0 || (yield* withdraw(gone, trial))
-})
 
 /** Of each deposit as many as the node has that has the most: logs that one of them lacks prove nothing. */
 const fullest = (answers: ReadonlyArray<ReadonlyArray<Deposit>>): ReadonlyArray<Deposit> => {
@@ -241,19 +230,51 @@ const fullest = (answers: ReadonlyArray<ReadonlyArray<Deposit>>): ReadonlyArray<
   return [...most.values()].flat()
 }
 
-/** Only where the wallets really hold less by all nodes: else the money is there, and the logs are short. */
-const withdraw = Effect.fnUntraced(function* (gone: ReadonlyArray<FoundDeposit>, trial: Trial) {
-  const wallets = [...new Set(gone.map(({ wallet }) => wallet))]
-  const balances = yield* askAll(trial, (witness) => witness.readBalances(wallets))
-  if (balances === undefined) return false
-  const balanceOf = (wallet: Address): Usdc =>
-    balances.map(({ usdc }) => usdc.get(wallet) ?? zero).reduce((most, one) => (one > most ? one : most))
-  const withdrawn = yield* (yield* TaskRepo).withdrawDeposits(
-    gone.map((deposit) => ({ ...deposit, balance: balanceOf(deposit.wallet) })),
-    yield* Clock.currentTimeMillis
-  )
-  for (const { amount, wallet, tx } of withdrawn) {
-    yield* Log.warn(`↩️ ${format(amount)} USDC that arrived in ${wallet} is no longer on chain`, { wallet, tx })
-  }
-  return withdrawn.length === gone.length
+const makeVerifyDeposits = Effect.gen(function* () {
+  const repo = yield* TaskRepo
+
+  /** Only where the wallets really hold less by all nodes: else the money is there, and the logs are short. */
+  const withdraw = Effect.fnUntraced(function* (gone: ReadonlyArray<FoundDeposit>, trial: Trial) {
+    const wallets = [...new Set(gone.map(({ wallet }) => wallet))]
+    const balances = yield* askAll(trial, (witness) => witness.readBalances(wallets))
+    if (balances === undefined) return false
+    const balanceOf = (wallet: Address): Usdc =>
+      balances.map(({ usdc }) => usdc.get(wallet) ?? zero).reduce((most, one) => (one > most ? one : most))
+    const withdrawn = yield* repo.withdrawDeposits(
+      gone.map((deposit) => ({ ...deposit, balance: balanceOf(deposit.wallet) })),
+      yield* Clock.currentTimeMillis
+    )
+    for (const { amount, wallet, tx } of withdrawn) {
+      yield* Log.warn(`↩️ ${format(amount)} USDC that arrived in ${wallet} is no longer on chain`, { wallet, tx })
+    }
+    return withdrawn.length === gone.length
+  })
+
+  return Effect.fnUntraced(function* (deposits: RecordedAbove["deposits"], trial: Trial) {
+    if (deposits.length === 0) return true
+    const { fork, block } = trial
+    const wallets = [...new Set(deposits.map(({ wallet }) => wallet))]
+    const query = { wallets, fromBlock: fork + 1n, toBlock: block.number }
+    const answers = yield* askAll(trial, (witness) => witness.findDeposits(query))
+    if (answers === undefined) return false
+    const found = fullest(answers)
+    const idOf = new Map<Address, WalletId>(deposits.map(({ wallet, walletId }) => [wallet, walletId]))
+    const known = found.flatMap((deposit): ReadonlyArray<FoundDeposit> => {
+      const walletId = idOf.get(deposit.wallet)
+      return walletId === undefined ? [] : [{ ...deposit, walletId }]
+    })
+    // No books are opened and no cursor is moved by it.
+    const counted = { version: -1n, balance: zero, isWhole: false }
+    const walletIds = [...new Set(known.map(({ walletId }) => walletId))]
+    yield* repo.recordDeposits(
+      known,
+      walletIds.map((walletId) => ({ ...counted, walletId })),
+      block
+    )
+    const there = Map.groupBy(found, sameAs)
+    const gone = [...Map.groupBy(deposits, sameAs)].flatMap(([content, recorded]) =>
+      recorded.slice(there.get(content)?.length ?? 0)
+    )
+    return gone.length === 0 || (yield* withdraw(gone, trial))
+  })
 })

@@ -1,14 +1,15 @@
 import { Cause, Clock, Effect } from "effect"
 import type { ChainError } from "../chain/ChainClient.ts"
+import { isMove, stepsOf } from "../domain/NextStep.ts"
 import type { WalletId } from "../domain/Wallet.ts"
 import * as Incidents from "../ops/Incidents.ts"
 import * as Log from "../ops/Log.ts"
 import * as Metrics from "../ops/metrics.ts"
-import type { Settings } from "../config/Settings.ts"
-import type { LedgerError, TaskRepo } from "../ledger/TaskRepo.ts"
+import { Settings } from "../config/Settings.ts"
+import { type LedgerError, TaskRepo } from "../ledger/TaskRepo.ts"
+import { Orders } from "./Orders.ts"
 import { Outage } from "./Outage.ts"
 import { LOCKED_PAUSE_MS } from "./pace.ts"
-import { noteTrouble } from "./turn.ts"
 
 /** A wallet that met a defect is left alone for so long: nothing is sent before the chain was read again. */
 const PARKED_MS = 60_000
@@ -42,33 +43,48 @@ const waitForRow = Effect.fnUntraced(function* (walletId: WalletId, { message }:
   return yield* afterTrouble(PARKED_MS)
 })
 
+/** The chain does not answer: the orders of the wallet that would have had their turn say so. */
+const makeNoteTrouble = Effect.gen(function* () {
+  const { maxRetryCount } = yield* Settings
+  const repo = yield* TaskRepo
+  const { noteWaiting } = yield* Orders
+  return (walletId: WalletId, { reason }: ChainError) =>
+    Effect.gen(function* () {
+      const nowMs = yield* Clock.currentTimeMillis
+      const { orders } = stepsOf(yield* repo.walletWork(walletId), { nowMs, maxRetryCount })
+      for (const { task, step, isOurs } of orders) {
+        if (isOurs && isMove(step)) yield* noteWaiting(task, `the chain cannot be read (${reason})`)
+      }
+    }).pipe(Effect.ignore)
+})
+
 /** Work of a wallet whose trouble ends with it: the environment's costs a pause, a defect parks the wallet. */
-export const guarded = <R>(
-  walletId: WalletId,
-  work: Effect.Effect<number | undefined, ChainError | LedgerError, R>
-): Effect.Effect<Turn, never, R | Outage | Settings | TaskRepo> =>
-  work.pipe(
-    Effect.tapError((error) => (error._tag === "ChainError" ? noteTrouble(walletId, error) : Effect.void)),
-    Effect.map((dueMs): Turn => ({ dueMs, inTrouble: false })),
-    Effect.catch((error) =>
-      Effect.gen(function* () {
-        if (error._tag === "LedgerError" && error.reason === "Contended") return yield* waitForRows(walletId, error)
-        if (error._tag === "LedgerError" && error.reason === "Rejected") return yield* waitForRow(walletId, error)
-        const pauseMs = yield* (yield* Outage).failed
-        yield* Log.warnOnce(
-          `turn:${error.operation}`,
-          `⚠️ Wallets pause for ${Math.ceil(pauseMs / 1000)}s: ${error.message}`
-        )
-        return yield* afterTrouble(pauseMs)
-      })
-    ),
-    Effect.catchCause((cause) =>
-      Cause.hasInterruptsOnly(cause)
-        ? Effect.failCause(cause)
-        : Effect.gen(function* () {
-            yield* Metrics.walletParked
-            yield* Log.error(`🚨 Wallet ${walletId} is parked after a defect`, { wallet: walletId, cause })
-            return yield* afterTrouble(PARKED_MS)
-          })
+export const makeGuarded = Effect.gen(function* () {
+  const outage = yield* Outage
+  const noteTrouble = yield* makeNoteTrouble
+
+  const pauseAfter = Effect.fnUntraced(function* (walletId: WalletId, error: ChainError | LedgerError) {
+    if (error._tag === "LedgerError" && error.reason === "Contended") return yield* waitForRows(walletId, error)
+    if (error._tag === "LedgerError" && error.reason === "Rejected") return yield* waitForRow(walletId, error)
+    const pauseMs = yield* outage.failed
+    const said = `⚠️ Wallets pause for ${Math.ceil(pauseMs / 1000)}s: ${error.message}`
+    yield* Log.warnOnce(`turn:${error.operation}`, said)
+    return yield* afterTrouble(pauseMs)
+  })
+
+  return (walletId: WalletId, work: Effect.Effect<number | undefined, ChainError | LedgerError>): Effect.Effect<Turn> =>
+    work.pipe(
+      Effect.tapError((error) => (error._tag === "ChainError" ? noteTrouble(walletId, error) : Effect.void)),
+      Effect.map((dueMs): Turn => ({ dueMs, inTrouble: false })),
+      Effect.catch((error) => pauseAfter(walletId, error)),
+      Effect.catchCause((cause) =>
+        Cause.hasInterruptsOnly(cause) ? Effect.failCause(cause) : parkAfter(walletId, cause)
+      )
     )
-  )
+})
+
+const parkAfter = Effect.fnUntraced(function* (walletId: WalletId, cause: Cause.Cause<never>) {
+  yield* Metrics.walletParked
+  yield* Log.error(`🚨 Wallet ${walletId} is parked after a defect`, { wallet: walletId, cause })
+  return yield* afterTrouble(PARKED_MS)
+})

@@ -3,9 +3,9 @@ import { ChainClient } from "../chain/ChainClient.ts"
 import { messages } from "../domain/Task.ts"
 import { standstillOf } from "../domain/UsdcState.ts"
 import { TaskRepo } from "../ledger/TaskRepo.ts"
-import { holdTasks } from "../ops/holdTasks.ts"
 import * as Log from "../ops/Log.ts"
 import type { WalletOrders } from "../domain/WalletState.ts"
+import { Orders } from "./Orders.ts"
 
 /** How often wallets with an order that waits for money are checked: far more often than a deadline passes. */
 const EVERY_MS = 60_000
@@ -15,6 +15,7 @@ const EVERY_MS = 60_000
  * unpaid. Gives the wallets that are not on it, and all of them where the chain cannot be read.
  */
 export const makeHoldBlacklisted = Effect.gen(function* () {
+  const { holdTasks } = yield* Orders
   const nextMs = yield* Ref.make(0)
   return Effect.fnUntraced(function* (all: ReadonlyArray<WalletOrders>) {
     const nowMs = yield* Clock.currentTimeMillis

@@ -122,7 +122,7 @@ export const MUTATIONS: ReadonlyArray<Mutation> = [
     name: "a window lapses by this process's clock",
     patches: [
       {
-        file: "src/executor/transfers.ts",
+        file: "src/executor/Transfers.ts",
         find: "switch (classifyEvidence(transfer, outcome, block, payees)) {",
         replace:
           "const nowMs = yield* Clock.currentTimeMillis\n" +
@@ -212,7 +212,7 @@ export const MUTATIONS: ReadonlyArray<Mutation> = [
     name: "a mint may belong to two batches",
     patches: [
       {
-        file: "src/executor/mints.ts",
+        file: "src/executor/Transfers.ts",
         find: "return mints.filter((mint) => !claimed.has(mintKey(mint)))",
         replace: "return mints.filter((mint) => !claimed.has(mintKey(mint)) || mint)"
       }

@@ -71,7 +71,7 @@ export const MUTATIONS_OF_SEVERAL: ReadonlyArray<Mutation> = [
     name: "a refund is signed again before its window has passed",
     patches: [
       {
-        file: "src/executor/transfers.ts",
+        file: "src/executor/Transfers.ts",
         find: "switch (classifyEvidence(transfer, outcome, block, payees)) {",
         replace:
           "const window = !isBatch(transfer) && transfer.window ? { ...transfer.window, validBefore: 0 } : transfer.window\n" +
@@ -85,12 +85,16 @@ export const MUTATIONS_OF_SEVERAL: ReadonlyArray<Mutation> = [
     patches: [
       {
         file: "src/executor/turn.ts",
-        find: "      return payBatch(work, task, step.batch)\n",
+        find: "const planTask = yield* makePlan",
+        replace: "const planTask = yield* makePlan\n  const { maxBatchSize } = yield* Settings"
+      },
+      {
+        file: "src/executor/turn.ts",
+        find: "return payBatch(work, task, step.batch)",
         replace:
-          "      return Effect.flatMap(Settings, ({ maxBatchSize }) =>\n" +
-          "        step.batch.quantity > maxBatchSize\n" +
+          "return step.batch.quantity > maxBatchSize\n" +
           "          ? planTask(work, task, work.batches.filter((batch) => batch.taskId === task.id))\n" +
-          "          : payBatch(work, task, step.batch))\n"
+          "          : payBatch(work, task, step.batch)"
       },
       {
         file: "src/executor/plan.ts",
