@@ -2,20 +2,18 @@ import { assert, layer } from "@effect/vitest"
 import { Clock } from "effect"
 import { usdc } from "../src/domain/Usdc.ts"
 import * as Postgres from "./support/Postgres.ts"
-import { LogLines, onWorld, pass, start } from "./support/executor.ts"
-import { order, person, readTask } from "./support/orders.ts"
+import { LogLines, onWorld, pass, startFor } from "./support/executor.ts"
+import { readTask, unpaidOrder } from "./support/orders.ts"
 import { stories } from "./support/stories.ts"
 import { logged } from "./executor/given.ts"
 
 layer(Postgres.session())("the three scenarios, on the production wiring", (it) => {
-  const story = stories(it, onWorld())
+  const test = stories(it, onWorld())
 
-  story("an order paid after 5 s is funded at 10 s, starts at once and is completed by 20 s", function* (world) {
+  test("an order paid after 5 s is funded at 10 s, starts at once and is completed by 20 s", function* (world) {
     const t0 = yield* Clock.currentTimeMillis
-    const ann = yield* person("ann")
-    const task = yield* order(ann, 5)
-    yield* start
-    yield* pass(5)
+    const { who: ann, task } = yield* unpaidOrder("ann", 5)
+    yield* startFor(5)
     const tx = world.deposit(ann.agentAddress, usdc(5_000_000n))
     yield* pass(4)
     assert.strictEqual((yield* readTask(task)).status, "pending_payment")
@@ -35,48 +33,41 @@ layer(Postgres.session())("the three scenarios, on the production wiring", (it) 
     assert.strictEqual(world.balance(ann.agentAddress), 0n)
   })
 
-  story(
-    "an order that is never paid is cancelled at the first check at which the chain is past 10 minutes",
-    function* (world) {
-      const t0 = yield* Clock.currentTimeMillis
-      const bob = yield* person("bob")
-      const task = yield* order(bob, 10)
-      world.deposit(bob.agentAddress, usdc(5_000_000n))
-      yield* start
-      yield* pass(600)
-      assert.strictEqual((yield* readTask(task)).status, "pending_payment", "the confirmed block is not past it yet")
-      yield* pass(9)
-      assert.strictEqual((yield* readTask(task)).status, "pending_payment")
-      yield* pass(1)
-      const cancelled = yield* readTask(task)
-      assert.strictEqual(cancelled.status, "cancelled")
-      assert.strictEqual(cancelled.error_message, "Payment timeout: No sufficient balance received within 10 minutes")
-      assert.strictEqual(cancelled.completed_ms, t0 + 610_000)
-      assert.strictEqual(cancelled.retry_count, 0)
-      assert.strictEqual(world.payments.length, 0)
-      const { all } = yield* LogLines
-      assert.strictEqual(yield* logged("🔍 Found 1 task(s) to check..."), 62)
-      const block = all.slice(all.findIndex((line) => line.includes("timeout (11 minutes)")) - 4)
-      assert.deepStrictEqual(
-        block.slice(0, 7).map((line) => line.replace(/^\[[^\]]+\] /, "")),
-        [
-          `[INFO] 💰 Checking pending_payment task ${task.slice(0, 8)}...`,
-          "[INFO]    Agent wallet balance: 5.00 USDC",
-          "[INFO]    Required: 10.00 USDC",
-          "[INFO]    Task age: 10m 8s / 10m timeout",
-          "[INFO]    ⏰ Task exceeded payment timeout (11 minutes)",
-          "[INFO]    ❌ Cancelling task due to timeout...",
-          "[INFO]    ✅ Task cancelled successfully"
-        ]
-      )
-    }
-  )
+  test("an order that is never paid is cancelled at the first check at which the chain is past 10 minutes", function* (world) {
+    const t0 = yield* Clock.currentTimeMillis
+    const { who: bob, task } = yield* unpaidOrder("bob", 10)
+    world.deposit(bob.agentAddress, usdc(5_000_000n))
+    yield* startFor(600)
+    assert.strictEqual((yield* readTask(task)).status, "pending_payment", "the confirmed block is not past it yet")
+    yield* pass(9)
+    assert.strictEqual((yield* readTask(task)).status, "pending_payment")
+    yield* pass(1)
+    const cancelled = yield* readTask(task)
+    assert.strictEqual(cancelled.status, "cancelled")
+    assert.strictEqual(cancelled.error_message, "Payment timeout: No sufficient balance received within 10 minutes")
+    assert.strictEqual(cancelled.completed_ms, t0 + 610_000)
+    assert.strictEqual(cancelled.retry_count, 0)
+    assert.strictEqual(world.payments.length, 0)
+    const { all } = yield* LogLines
+    assert.strictEqual(yield* logged("🔍 Found 1 task(s) to check..."), 62)
+    const block = all.slice(all.findIndex((line) => line.includes("timeout (11 minutes)")) - 4)
+    assert.deepStrictEqual(
+      block.slice(0, 7).map((line) => line.replace(/^\[[^\]]+\] /, "")),
+      [
+        `[INFO] 💰 Checking pending_payment task ${task.slice(0, 8)}...`,
+        "[INFO]    Agent wallet balance: 5.00 USDC",
+        "[INFO]    Required: 10.00 USDC",
+        "[INFO]    Task age: 10m 8s / 10m timeout",
+        "[INFO]    ⏰ Task exceeded payment timeout (11 minutes)",
+        "[INFO]    ❌ Cancelling task due to timeout...",
+        "[INFO]    ✅ Task cancelled successfully"
+      ]
+    )
+  })
 
-  story("an order paid at 9:00 is funded at 9:10 and completed", function* (world) {
-    const eve = yield* person("eve")
-    const task = yield* order(eve, 3)
-    yield* start
-    yield* pass(540)
+  test("an order paid at 9:00 is funded at 9:10 and completed", function* (world) {
+    const { who: eve, task } = yield* unpaidOrder("eve", 3)
+    yield* startFor(540)
     world.deposit(eve.agentAddress, usdc(3_000_000n))
     yield* pass(9)
     assert.strictEqual((yield* readTask(task)).status, "pending_payment")

@@ -4,10 +4,9 @@ import { Settings } from "../config/Settings.ts"
 import type { SignedAuthorization } from "../domain/Authorization.ts"
 import { isReference, readFollowed, readPaymentAnswerV1 } from "./answerV1.ts"
 import { withoutEcho } from "./echo.ts"
-import { answerOfFailure, nodeHttpClient, makeAsk } from "./http.ts"
+import { answerOfFailure, nodeHttpClient, makeAsk, makePing } from "./http.ts"
 import { Minter, type MintOrder } from "./Minter.ts"
 import { offerV1 } from "./quoteV1.ts"
-import { makePing } from "./ping.ts"
 
 const bodyOf = ({ recipient, quantity }: MintOrder, payment: SignedAuthorization) => {
   const { from, to, value, validAfter, validBefore, nonce, signature } = payment

@@ -4,11 +4,9 @@ import type { Settings } from "../config/Settings.ts"
 import { didOf, readPaymentAnswer, readQuoteAnswer } from "./answer.ts"
 import { type Header, paymentHeader } from "./challenge.ts"
 import { withoutEcho } from "./echo.ts"
-import { answerOfFailure, nodeHttpClient, makeAsk } from "./http.ts"
+import { answerOfFailure, nodeHttpClient, makeAsk, makePing } from "./http.ts"
 import { Minter, type MintOrder, NoOffer } from "./Minter.ts"
-import { makePing } from "./ping.ts"
-import { cutReason } from "./reply.ts"
-import { unclear } from "./messages.ts"
+import { cutReason, unclear } from "./reply.ts"
 
 const make = Effect.gen(function* () {
   const ask = yield* makeAsk

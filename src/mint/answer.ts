@@ -5,8 +5,19 @@ import { challengeFault, challengeWords, isChallenged, readQuote } from "./chall
 import { type Did, type MintQuote, NoOffer, type PaymentAnswer } from "./Minter.ts"
 import { foreignWords, ownWords } from "./ownAnswer.ts"
 import { whoseIs } from "./reasons.ts"
-import { bodyJson, bodyWords, hashesIn, plain, readHeader, type Reply, classifyStatus } from "./reply.ts"
-import { BROKEN_OFF, answerMessage, redirectNote, unclear } from "./messages.ts"
+import {
+  bodyJson,
+  bodyWords,
+  hashesIn,
+  plain,
+  readHeader,
+  type Reply,
+  classifyStatus,
+  BROKEN_OFF,
+  answerMessage,
+  redirectNote,
+  unclear
+} from "./reply.ts"
 
 /** Reads the answer to a request without payment: an offer, or the reason why there is none. */
 export const readQuoteAnswer = (reply: Reply): Result.Result<MintQuote, NoOffer> => {

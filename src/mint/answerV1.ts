@@ -1,8 +1,19 @@
 import { Result, Schema } from "effect"
 import type { PaymentAnswer } from "./Minter.ts"
 import { foreignWords, ownWords } from "./ownAnswer.ts"
-import { bodyJson, bodyWords, cutReason, hashesIn, plain, type Reply, classifyStatus } from "./reply.ts"
-import { BROKEN_OFF, answerMessage, redirectNote, unclear } from "./messages.ts"
+import {
+  bodyJson,
+  bodyWords,
+  cutReason,
+  hashesIn,
+  plain,
+  type Reply,
+  classifyStatus,
+  BROKEN_OFF,
+  answerMessage,
+  redirectNote,
+  unclear
+} from "./reply.ts"
 
 const anything = Schema.optionalKey(Schema.Unknown)
 

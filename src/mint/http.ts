@@ -1,5 +1,5 @@
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
-import { ByteSize, Cause, Duration, Effect, Option, Schema } from "effect"
+import { ByteSize, Cause, Clock, Duration, Effect, Option, Schema } from "effect"
 import {
   HttpClient,
   type HttpClientError,
@@ -9,9 +9,8 @@ import {
 } from "effect/http"
 import { Settings } from "../config/Settings.ts"
 import * as Clocks from "../ops/Clocks.ts"
-import type { PaymentAnswer } from "./Minter.ts"
-import { plain, type Reply } from "./reply.ts"
-import { unclear } from "./messages.ts"
+import type { Minter, PaymentAnswer } from "./Minter.ts"
+import { plain, type Reply, unclear } from "./reply.ts"
 
 /** Bounds what one answer can cost. The largest honest one names 1000 mint transactions, 69 bytes each. */
 const BODY_SIZE_MAX = ByteSize.kibibytes(128)
@@ -83,3 +82,25 @@ export const makeAsk = Effect.gen(function* () {
  * each request: a payment never goes out on a kept one that the server is about to close.
  */
 export const nodeHttpClient = NodeHttpClient.layerNodeHttp
+
+/** A caller waits for the answer: shorter than `MINT_TIMEOUT`, which is for payments. */
+const PING_TIME_LIMIT = "3 seconds"
+
+/**
+ * Sends a HEAD request to `SERVER_URL`. Any answer will do, a 404 or a redirect too. Nothing is ordered or paid, and
+ * without a body in either direction it costs the server almost nothing.
+ */
+export const makePing = (
+  ask: (request: HttpClientRequest.HttpClientRequest) => Effect.Effect<Reply, NoReply>
+): Minter["Service"]["ping"] =>
+  Effect.gen(function* () {
+    const startNanos = yield* Clock.monotonicTimeNanos
+    const problem = yield* ask(HttpClientRequest.head("/")).pipe(
+      Effect.timeoutOrElse({
+        duration: PING_TIME_LIMIT,
+        orElse: () => new NoReply({ message: `no answer from the mint server within ${PING_TIME_LIMIT}`, isSent: true })
+      }),
+      Effect.match({ onSuccess: () => undefined, onFailure: ({ message }) => message })
+    )
+    return { tookMs: Number((yield* Clock.monotonicTimeNanos) - startNanos) / 1e6, problem }
+  }).pipe(Effect.withSpan("Minter.ping"))

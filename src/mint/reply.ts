@@ -1,5 +1,6 @@
 import { Result, Schema } from "effect"
 import type { Bytes32 } from "../domain/Address.ts"
+import type { PaymentAnswer } from "./Minter.ts"
 
 /** An HTTP answer as far as it is read. Nothing in it is trusted. */
 export interface Reply {
@@ -96,3 +97,24 @@ export const wordsIn = (value: unknown, depth = 0): string | undefined => {
   if (name === undefined || detail === undefined || name.includes(detail)) return name ?? detail
   return detail.includes(name) ? detail : `${name}: ${detail}`
 }
+
+/** An answer, as both protocols report it: `mint server answered 402 with payment 0x…: insufficient_funds`. */
+export const answerMessage = (reply: Reply, words: string | undefined, payment?: string): string => {
+  const named = payment === undefined ? "" : ` with payment ${payment}`
+  return cutReason(`mint server answered ${reply.status}${named}${words === undefined ? "" : `: ${words}`}`)
+}
+
+export const redirectNote = ({ status }: Reply): string | undefined =>
+  status >= 300 && status < 400 ? "redirects are not followed, check SERVER_URL" : undefined
+
+/** Reported where there is no body (`Reply`). */
+export const BROKEN_OFF = "the answer broke off or is too large"
+
+/** `whose` is left out for a fault of the environment, and where the outcome of the payment is open. */
+export const unclear = (reason: string, whose?: Unclear["whose"]): Unclear => ({
+  _tag: "Unclear",
+  reason: cutReason(reason),
+  ...(whose && { whose })
+})
+
+type Unclear = Extract<PaymentAnswer, { readonly _tag: "Unclear" }>

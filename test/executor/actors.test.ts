@@ -4,7 +4,7 @@ import { SqlClient } from "effect/sql"
 import { address } from "../../src/domain/Address.ts"
 import { usdc } from "../../src/domain/Usdc.ts"
 import * as Postgres from "../support/Postgres.ts"
-import { launch, LogLines, inMemory, onWorld, pass, start } from "../support/executor.ts"
+import { launch, LogLines, inMemory, onWorld, pass, startFor } from "../support/executor.ts"
 import { order, paidOrder, PRICE, readBatches, readTask } from "../support/orders.ts"
 import { stories } from "../support/stories.ts"
 import { World } from "../support/World.ts"
@@ -14,15 +14,14 @@ const NOW = { drainTimeout: Duration.zero }
 const names = (count: number) => Array.from({ length: count }, (_, index) => `person ${index}`)
 
 layer(Postgres.session())("the wallets", (it) => {
-  const story = stories(it, inMemory())
+  const test = stories(it, inMemory())
   const onDatabase = stories(it, onWorld())
 
   stories(it, inMemory({ mintInterval: Duration.hours(1) }))(
     "a wallet that just became funded starts at once, however long the mint loop sleeps",
     function* (world) {
       const { task } = yield* paidOrder("ann", 5)
-      yield* start
-      yield* pass(9)
+      yield* startFor(9)
       assert.strictEqual(world.payments.length, 0)
       yield* pass(1)
       assert.strictEqual(world.payments.length, 1)
@@ -36,8 +35,7 @@ layer(Postgres.session())("the wallets", (it) => {
     function* (world) {
       const { task } = yield* paidOrder("ann", 30)
       yield* pass(6)
-      yield* start
-      yield* pass(120)
+      yield* startFor(120)
       assert.strictEqual((yield* readTask(task)).status, "completed")
       const pauses = world.sentAtMs.slice(1).map((atMs, index) => atMs - world.sentAtMs[index]!)
       // Six seconds until the payment and its mints are confirmed and seen.
@@ -47,34 +45,30 @@ layer(Postgres.session())("the wallets", (it) => {
     }
   )
 
-  onDatabase(
-    "a row that another program holds keeps its own order waiting, and no other of its wallet either",
-    function* () {
-      const sql = yield* SqlClient.SqlClient
-      const [ann, ben] = [yield* paidOrder("ann", 5), yield* paidOrder("ben", 5)]
-      const younger = yield* order(ann.who, 3)
-      ;(yield* World).deposit(ann.who.agentAddress, usdc(3n * PRICE))
-      const held = sql.literal(`'${ann.task}'`)
-      yield* sql`
+  onDatabase("a row that another program holds keeps its own order waiting, and no other", function* () {
+    const sql = yield* SqlClient.SqlClient
+    const [ann, ben] = [yield* paidOrder("ann", 5), yield* paidOrder("ben", 5)]
+    const younger = yield* order(ann.who, 3)
+    ;(yield* World).deposit(ann.who.agentAddress, usdc(3n * PRICE))
+    const held = sql.literal(`'${ann.task}'`)
+    yield* sql`
         CREATE OR REPLACE FUNCTION hold_row() RETURNS trigger LANGUAGE plpgsql
         AS $$ BEGIN RAISE EXCEPTION 'held' USING ERRCODE = '55P03'; END $$`
-      yield* sql`
+    yield* sql`
         CREATE TRIGGER held BEFORE INSERT ON ai_agent_batches FOR EACH ROW
         WHEN (NEW.task_id = ${held}) EXECUTE FUNCTION hold_row()`
-      yield* pass(6)
-      yield* start
-      yield* pass(40)
-      for (const task of [ben.task, younger]) assert.strictEqual((yield* readTask(task)).status, "completed")
-      assert.deepInclude(yield* readTask(ann.task), { status: "funded", retry_count: 0 })
-      assert.isAbove(yield* logged("cannot be written, and waits until it can"), 0)
-      assert.strictEqual(yield* logged("Wallets pause"), 0)
-      yield* sql`DROP TRIGGER held ON ai_agent_batches`
-      yield* pass(30)
-      assert.strictEqual((yield* readTask(ann.task)).status, "completed")
-    }
-  )
+    yield* pass(6)
+    yield* startFor(40)
+    for (const task of [ben.task, younger]) assert.strictEqual((yield* readTask(task)).status, "completed")
+    assert.deepInclude(yield* readTask(ann.task), { status: "funded", retry_count: 0 })
+    assert.isAbove(yield* logged("cannot be written, and waits until it can"), 0)
+    assert.strictEqual(yield* logged("Wallets pause"), 0)
+    yield* sql`DROP TRIGGER held ON ai_agent_batches`
+    yield* pass(30)
+    assert.strictEqual((yield* readTask(ann.task)).status, "completed")
+  })
 
-  story("many wallets are served side by side, and none waits for an answer that another one gets", function* (world) {
+  test("many wallets are served side by side, and none waits for an answer that another one gets", function* (world) {
     const busy = { now: 0, most: 0 }
     world.manners.delay = (request) =>
       request === "quote"
@@ -86,15 +80,14 @@ layer(Postgres.session())("the wallets", (it) => {
           )
     const orders = yield* Effect.forEach(names(40), (name) => paidOrder(name, 3))
     yield* pass(6)
-    yield* start
-    yield* pass(30)
+    yield* startFor(30)
     for (const { task } of orders) assert.strictEqual((yield* readTask(task)).status, "completed")
     assert.strictEqual(busy.most, 40)
     assert.strictEqual(world.payments.length, 40)
   })
 
   stories(it, inMemory(NOW))(
-    "payments that are never answered complete as soon as the chain shows them, and keep no other one waiting",
+    "payments that are never answered complete when the chain shows them, and delay no other",
     function* (world) {
       const silent = address(`0x${"51".repeat(20)}`)
       world.manners.pay = ({ order: { token, quantity }, settle, mint }) => {
@@ -105,8 +98,7 @@ layer(Postgres.session())("the wallets", (it) => {
       const unanswered = yield* Effect.forEach(names(20), (name) => paidOrder(name, 5, { token_address: silent }))
       const answered = yield* Effect.forEach(["ann", "ben", "cid", "dan", "eve"], (name) => paidOrder(name, 5))
       yield* pass(6)
-      yield* start
-      yield* pass(20)
+      yield* startFor(20)
       for (const { task } of answered) assert.strictEqual((yield* readTask(task)).status, "completed")
       yield* pass(10)
       for (const { task } of unanswered) assert.strictEqual((yield* readTask(task)).status, "completed")
@@ -121,8 +113,7 @@ layer(Postgres.session())("the wallets", (it) => {
       world.manners.delay = (_request, { token }) => (token === silent ? Effect.never : Effect.void)
       const { who, task: first } = yield* paidOrder("ann", 5)
       yield* pass(6)
-      yield* start
-      yield* pass(2)
+      yield* startFor(2)
       const second = yield* order(who, 5, { token_address: silent })
       world.deposit(who.agentAddress, usdc(5n * PRICE))
       yield* pass(15)
@@ -135,14 +126,13 @@ layer(Postgres.session())("the wallets", (it) => {
     }
   )
 
-  story("a wallet whose server does not answer keeps no other one waiting", function* (world) {
+  test("a wallet whose server does not answer keeps no other one waiting", function* (world) {
     const slow = address(`0x${"51".repeat(20)}`)
     const answered = yield* Deferred.make<void>()
     world.manners.delay = (_request, { token }) => (token === slow ? Deferred.await(answered) : Effect.void)
     const ann = yield* paidOrder("ann", 5, { token_address: slow })
     const bob = yield* paidOrder("bob", 25)
-    yield* start
-    yield* pass(60)
+    yield* startFor(60)
     assert.strictEqual((yield* readTask(bob.task)).status, "completed")
     assert.strictEqual((yield* readTask(ann.task)).status, "processing")
     const late = yield* paidOrder("eve", 5)
@@ -153,31 +143,27 @@ layer(Postgres.session())("the wallets", (it) => {
     assert.strictEqual((yield* readTask(ann.task)).status, "completed")
   })
 
-  story(
-    "a wallet that meets a defect is left alone for a minute, alarmed each time, and all others go on",
-    function* (world) {
-      const broken = address(`0x${"bb".repeat(20)}`)
-      world.manners.quote = ({ token }) => {
-        if (token === broken) throw new Error("this cannot be")
-        return undefined
-      }
-      const ann = yield* paidOrder("ann", 5, { token_address: broken })
-      const bob = yield* paidOrder("bob", 25)
-      yield* pass(6)
-      yield* start
-      yield* pass(299)
-      assert.strictEqual((yield* readTask(bob.task)).status, "completed")
-      assert.strictEqual((yield* readTask(ann.task)).status, "processing")
-      const { all } = yield* LogLines
-      const alarms = all.filter((line) => line.includes(`🚨 Wallet ${ann.who.walletId} is parked after a defect`))
-      assert.strictEqual(alarms.length, 5)
-      delete world.manners.quote
-      yield* pass(70)
-      assert.deepInclude(yield* readTask(ann.task), { status: "completed", retry_count: 0 })
+  test("a wallet that meets a defect is left alone for a minute, with an alarm; all others go on", function* (world) {
+    const broken = address(`0x${"bb".repeat(20)}`)
+    world.manners.quote = ({ token }) => {
+      if (token === broken) throw new Error("this cannot be")
+      return undefined
     }
-  )
+    const ann = yield* paidOrder("ann", 5, { token_address: broken })
+    const bob = yield* paidOrder("bob", 25)
+    yield* pass(6)
+    yield* startFor(299)
+    assert.strictEqual((yield* readTask(bob.task)).status, "completed")
+    assert.strictEqual((yield* readTask(ann.task)).status, "processing")
+    const { all } = yield* LogLines
+    const alarms = all.filter((line) => line.includes(`🚨 Wallet ${ann.who.walletId} is parked after a defect`))
+    assert.strictEqual(alarms.length, 5)
+    delete world.manners.quote
+    yield* pass(70)
+    assert.deepInclude(yield* readTask(ann.task), { status: "completed", retry_count: 0 })
+  })
 
-  story("two orders of one token take turns, so that each one's mints can be told apart", function* (world) {
+  test("two orders of one token take turns, so that each one's mints can be told apart", function* (world) {
     world.manners.pay = ({ order, settle }) => {
       // The mints come late, and nobody says in which transaction.
       if (!settle()) return { _tag: "Unclear", reason: "no answer" }
@@ -196,8 +182,7 @@ layer(Postgres.session())("the wallets", (it) => {
     yield* pass(1)
     const second = yield* order(first.who, 12, { status: "pending_payment" })
     world.deposit(first.who.agentAddress, 12_000_000n as never)
-    yield* start
-    yield* pass(90)
+    yield* startFor(90)
     for (const [task, quantity] of [
       [first.task, 7],
       [second, 12]
@@ -207,10 +192,9 @@ layer(Postgres.session())("the wallets", (it) => {
     assert.strictEqual(world.payments.length, 3)
   })
 
-  story("a wallet with nothing to do is looked at no more than for late payments, once a minute", function* (world) {
+  test("a wallet with nothing to do is looked at no more than for late payments, once a minute", function* (world) {
     const { who, task } = yield* paidOrder("ann", 5)
-    yield* start
-    yield* pass(40)
+    yield* startFor(40)
     assert.strictEqual((yield* readTask(task)).status, "completed")
     const [asked, quoted] = [world.calls.length, world.quotedAtMs.length]
     world.walletsLookedAt.length = 0
@@ -226,9 +210,9 @@ layer(Postgres.session())("the wallets", (it) => {
 })
 
 layer(Postgres.session())("an executor that is told to stop", (it) => {
-  const story = stories(it, onWorld(NOW))
+  const test = stories(it, onWorld(NOW))
 
-  story("finishes the payment that it is in the middle of, begins no other, and ends", function* (world) {
+  test("finishes the payment that it is in the middle of, begins no other, and ends", function* (world) {
     world.manners.delay = (request) => (request === "pay" ? Effect.sleep("10 seconds") : Effect.void)
     const orders = yield* Effect.forEach(names(20), (name) => paidOrder(name, 20))
     yield* pass(6)
@@ -251,34 +235,31 @@ layer(Postgres.session())("an executor that is told to stop", (it) => {
     yield* again.kill
   })
 
-  story(
-    "cuts off a payment that hangs after DRAIN_TIMEOUT, and the next start finds what became of it",
-    function* (world) {
-      world.manners.pay = settlesAndMints(5, Effect.never)
-      const { who, task } = yield* paidOrder("ann", 5)
-      yield* pass(6)
-      const executor = yield* launch({ drainTimeout: Duration.seconds(30) })
-      yield* pass(1)
-      const stopping = yield* Effect.forkChild(executor.stop)
-      yield* pass(29)
-      assert.isUndefined(stopping.pollUnsafe())
-      yield* pass(1)
-      assert.isDefined(stopping.pollUnsafe())
-      assert.deepStrictEqual(
-        (yield* readBatches(task)).map(({ status }) => status),
-        ["signed"]
-      )
-      delete world.manners.pay
-      const again = yield* launch(NOW)
-      yield* pass(60)
-      assert.strictEqual((yield* readTask(task)).status, "completed")
-      assert.strictEqual(world.paidBy(who.agentAddress).length, 1)
-      assert.strictEqual(world.payments.length, 1)
-      yield* again.kill
-    }
-  )
+  test("cuts off a payment that hangs after DRAIN_TIMEOUT, and the next start finds its outcome", function* (world) {
+    world.manners.pay = settlesAndMints(5, Effect.never)
+    const { who, task } = yield* paidOrder("ann", 5)
+    yield* pass(6)
+    const executor = yield* launch({ drainTimeout: Duration.seconds(30) })
+    yield* pass(1)
+    const stopping = yield* Effect.forkChild(executor.stop)
+    yield* pass(29)
+    assert.isUndefined(stopping.pollUnsafe())
+    yield* pass(1)
+    assert.isDefined(stopping.pollUnsafe())
+    assert.deepStrictEqual(
+      (yield* readBatches(task)).map(({ status }) => status),
+      ["signed"]
+    )
+    delete world.manners.pay
+    const again = yield* launch(NOW)
+    yield* pass(60)
+    assert.strictEqual((yield* readTask(task)).status, "completed")
+    assert.strictEqual(world.paidBy(who.agentAddress).length, 1)
+    assert.strictEqual(world.payments.length, 1)
+    yield* again.kill
+  })
 
-  story("ends at once where nobody is in the middle of anything", function* () {
+  test("ends at once where nobody is in the middle of anything", function* () {
     const { task } = yield* paidOrder("ann", 30)
     yield* pass(6)
     const executor = yield* launch({ drainTimeout: Duration.seconds(30) })

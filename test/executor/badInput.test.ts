@@ -4,7 +4,7 @@ import { SqlClient } from "effect/sql"
 import type { TaskId } from "../../src/domain/Task.ts"
 import { usdc } from "../../src/domain/Usdc.ts"
 import * as Postgres from "../support/Postgres.ts"
-import { LogLines, inMemory, onWorld, pass, start } from "../support/executor.ts"
+import { LogLines, inMemory, onWorld, pass, start, startFor } from "../support/executor.ts"
 import {
   editTask,
   encrypt,
@@ -121,11 +121,11 @@ const inEach = <E, R>(statuses: ReadonlyArray<string>, place: (status: string) =
   )
 
 layer(Postgres.session())("an order that cannot be carried out", (it) => {
-  const story = stories(it, inMemory())
+  const test = stories(it, inMemory())
   const onDatabase = stories(it, onWorld())
 
   for (const { name, columns, says } of badOrders) {
-    story(`${name} is held and explained in whatever status, and all others go on`, function* (world) {
+    test(`${name} is held and explained in whatever status, and all others go on`, function* (world) {
       const ann = yield* paidOrder("ann", 5)
       world.deposit(ann.who.agentAddress, usdc(9_000_000_000n))
       const tasks = yield* inEach(["pending_payment", "funded", "processing"], (status) =>
@@ -138,7 +138,7 @@ layer(Postgres.session())("an order that cannot be carried out", (it) => {
   }
 
   for (const { name, key, says } of badKeys) {
-    story(`of a wallet with a key ${name} is held and explained, and all others go on`, function* (world) {
+    test(`of a wallet with a key ${name} is held and explained, and all others go on`, function* (world) {
       const ann = yield* person("ann", { key })
       const tasks = yield* inEach(["pending_payment", "funded"], (status) => order(ann, 5, { status }))
       world.deposit(ann.agentAddress, usdc(10_000_000n))
@@ -147,10 +147,9 @@ layer(Postgres.session())("an order that cannot be carried out", (it) => {
     })
   }
 
-  story("that becomes one in the middle is held after the payment on its way was delivered", function* (world) {
+  test("that becomes one in the middle is held after the payment on its way was delivered", function* (world) {
     const { who, task } = yield* paidOrder("ann", 20)
-    yield* start
-    yield* pass(11)
+    yield* startFor(11)
     yield* editTask(task, { user_address: "moved" })
     yield* pass(60)
     const held = yield* readTask(task)
@@ -162,8 +161,7 @@ layer(Postgres.session())("an order that cannot be carried out", (it) => {
 
   onDatabase("whose key breaks in the middle is held before the next payment", function* (world) {
     const { who, task } = yield* paidOrder("ann", 20)
-    yield* start
-    yield* pass(11)
+    yield* startFor(11)
     const sql = yield* SqlClient.SqlClient
     yield* sql`UPDATE ai_agent_wallets SET encrypted_private_key = 'gone' WHERE id = ${who.walletId}::uuid`
     yield* pass(60)
@@ -177,8 +175,7 @@ layer(Postgres.session())("an order that cannot be carried out", (it) => {
     const ann = yield* person("ann")
     const task = yield* order(ann, 5, { token_address: "TBD" })
     world.deposit(ann.agentAddress, usdc(5_000_000n))
-    yield* start
-    yield* pass(700)
+    yield* startFor(700)
     assert.strictEqual((yield* readTask(task)).status, "pending_payment", "a held order is not cancelled")
     const sql = yield* SqlClient.SqlClient
     yield* editTask(task, { token_address: TOKEN, error_message: null })

@@ -7,7 +7,7 @@ import { address } from "../../src/domain/Address.ts"
 import * as Incidents from "../../src/ops/Incidents.ts"
 import { launch, onWorld, pass } from "../support/executor.ts"
 import * as Postgres from "../support/Postgres.ts"
-import { order, paidOrder, person, readTask } from "../support/orders.ts"
+import { order, paidOrder, person, readTask, unpaidOrder } from "../support/orders.ts"
 import { NoOffer } from "../../src/mint/Minter.ts"
 import { resolve } from "../support/operator.ts"
 import { atWork } from "../operator/given.ts"
@@ -29,33 +29,30 @@ const hidesPayments = (world: World["Service"]) => {
 }
 
 layer(Postgres.session())("the books of a wallet", (it) => {
-  const story = stories(it, onWorld())
+  const test = stories(it, onWorld())
 
-  story(
-    "find a deposit that hides a payment of the same amount, however long the executor was down",
-    function* (world) {
-      hidesPayments(world)
-      const { who, task } = yield* paidOrder("ann", 5)
-      const before = yield* launch()
-      yield* pass(30)
-      assert.strictEqual(world.payments.length, 1)
-      yield* before.kill
-      yield* TestClock.adjust("75 minutes")
-      world.deposit(who.agentAddress, units(5))
-      yield* TestClock.adjust("1 minute")
-      yield* launch()
-      yield* pass(30)
-      world.onChainCall = () => Effect.void
-      yield* pass(150)
-      assert.strictEqual((yield* readTask(task)).status, "completed")
-      assert.deepStrictEqual(yield* books, { book_balance: 5_000_000n, stopped_reason: null })
-      world.spend(who.agentAddress, THIEF, units(5))
-      yield* pass(90)
-      assert.include((yield* books)?.stopped_reason, `5.00 USDC went to ${THIEF}`)
-    }
-  )
+  test("find a deposit that hides a payment of its amount, however long the executor was down", function* (world) {
+    hidesPayments(world)
+    const { who, task } = yield* paidOrder("ann", 5)
+    const before = yield* launch()
+    yield* pass(30)
+    assert.strictEqual(world.payments.length, 1)
+    yield* before.kill
+    yield* TestClock.adjust("75 minutes")
+    world.deposit(who.agentAddress, units(5))
+    yield* TestClock.adjust("1 minute")
+    yield* launch()
+    yield* pass(30)
+    world.onChainCall = () => Effect.void
+    yield* pass(150)
+    assert.strictEqual((yield* readTask(task)).status, "completed")
+    assert.deepStrictEqual(yield* books, { book_balance: 5_000_000n, stopped_reason: null })
+    world.spend(who.agentAddress, THIEF, units(5))
+    yield* pass(90)
+    assert.include((yield* books)?.stopped_reason, `5.00 USDC went to ${THIEF}`)
+  })
 
-  story("find a deposit whose log came late, while a payment of its amount was not proven", function* (world) {
+  test("find a deposit whose log came late, while a payment of its amount was not proven", function* (world) {
     hidesPayments(world)
     const { who } = yield* paidOrder("ann", 5)
     yield* launch()
@@ -91,9 +88,8 @@ layer(Postgres.session())("the books of a wallet", (it) => {
     assert.include((yield* books)?.stopped_reason, `3.00 USDC went to ${THIEF}`)
   })
 
-  story("are searched page by page after weeks, while orders that can be paid are", function* (world) {
-    const ann = yield* person("ann")
-    const first = yield* order(ann, 1)
+  test("are searched page by page after weeks, while orders that can be paid are", function* (world) {
+    const { who: ann, task: first } = yield* unpaidOrder("ann", 1)
     const before = yield* launch()
     yield* pass(10)
     yield* before.kill
@@ -109,9 +105,8 @@ layer(Postgres.session())("the books of a wallet", (it) => {
     assert.deepStrictEqual(yield* books, { book_balance: 0n, stopped_reason: null })
   })
 
-  story("are not held against a node that is older than the newest deposit, after a crash either", function* (world) {
-    const ann = yield* person("ann")
-    const task = yield* order(ann, 5)
+  test("are not held against a node that is older than the newest deposit, after a crash either", function* (world) {
+    const { who: ann, task } = yield* unpaidOrder("ann", 5)
     let records = 0
     const before = yield* launch({}, (operation, work) =>
       operation === "recordDeposits" && ++records === 3 ? Effect.never : work
@@ -130,27 +125,23 @@ layer(Postgres.session())("the books of a wallet", (it) => {
     assert.strictEqual((yield* readTask(task)).status, "completed")
   })
 
-  story(
-    "are kept by the logs of another node where the first lacks those that its balances tell of",
-    function* (world) {
-      const ann = yield* person("ann")
-      const task = yield* order(ann, 5)
-      yield* launch()
-      yield* pass(20)
-      world.firstLacksLogs = true
-      const tx = world.deposit(ann.agentAddress, units(5))
-      yield* pass(60)
-      assert.deepInclude(yield* readTask(task), { status: "completed", funding_tx_hash: tx })
-      assert.deepStrictEqual(yield* books, { book_balance: 0n, stopped_reason: null })
-      world.deposit(ann.agentAddress, units(3))
-      yield* pass(60)
-      world.spend(ann.agentAddress, THIEF, units(3))
-      yield* pass(60)
-      assert.include((yield* books)?.stopped_reason, `3.00 USDC went to ${THIEF}`)
-    }
-  )
+  test("are kept by the logs of another node where the first lacks those that its balances show", function* (world) {
+    const { who: ann, task } = yield* unpaidOrder("ann", 5)
+    yield* launch()
+    yield* pass(20)
+    world.firstLacksLogs = true
+    const tx = world.deposit(ann.agentAddress, units(5))
+    yield* pass(60)
+    assert.deepInclude(yield* readTask(task), { status: "completed", funding_tx_hash: tx })
+    assert.deepStrictEqual(yield* books, { book_balance: 0n, stopped_reason: null })
+    world.deposit(ann.agentAddress, units(3))
+    yield* pass(60)
+    world.spend(ann.agentAddress, THIEF, units(3))
+    yield* pass(60)
+    assert.include((yield* books)?.stopped_reason, `3.00 USDC went to ${THIEF}`)
+  })
 
-  story("stop a wallet whose loss no logs explain only when that has lasted", function* (world) {
+  test("stop a wallet whose loss no logs explain only when that has lasted", function* (world) {
     const ann = yield* person("ann")
     yield* order(ann, 5)
     world.deposit(ann.agentAddress, units(4))
@@ -169,7 +160,7 @@ layer(Postgres.session())("the books of a wallet", (it) => {
     assert.include((yield* books)?.stopped_reason, "it should hold 4.00 USDC and holds 3.00")
   })
 
-  story("that come to less than nothing are an alarm", function* (world) {
+  test("that come to less than nothing are an alarm", function* (world) {
     const sql = yield* SqlClient.SqlClient
     const { who } = yield* paidOrder("ann", 5)
     yield* launch()

@@ -3,8 +3,8 @@ import { Cause, Duration, Effect, Exit, Fiber } from "effect"
 import { ChainError } from "../../src/chain/ChainClient.ts"
 import { usdc } from "../../src/domain/Usdc.ts"
 import * as Postgres from "../support/Postgres.ts"
-import { launch, LogLines, inMemory, onWorld, pass, start } from "../support/executor.ts"
-import { editTask, order, paidOrder, person, readTask } from "../support/orders.ts"
+import { launch, LogLines, inMemory, onWorld, pass, start, startFor } from "../support/executor.ts"
+import { editTask, order, paidOrder, person, readTask, unpaidOrder } from "../support/orders.ts"
 import { stories } from "../support/stories.ts"
 
 const NOW = { drainTimeout: Duration.zero }
@@ -16,12 +16,11 @@ const blocksOf = (lines: ReadonlyArray<string>, task: string) =>
   lines.filter((line) => line.includes(`💰 Checking pending_payment task ${task.slice(0, 8)}...`))
 
 layer(Postgres.session())("the log of a sweep", (it) => {
-  const story = stories(it, inMemory())
+  const test = stories(it, inMemory())
   const onDatabase = stories(it, onWorld())
 
-  story("says in v1.1's words what it looks at and why an order waits", function* (world) {
-    const ann = yield* person("ann")
-    const task = yield* order(ann, 10)
+  test("says in v1.1's words what it looks at and why an order waits", function* (world) {
+    const { who: ann, task } = yield* unpaidOrder("ann", 10)
     world.deposit(ann.agentAddress, usdc(5_000_000n))
     yield* pass(137)
     yield* start
@@ -35,7 +34,7 @@ layer(Postgres.session())("the log of a sweep", (it) => {
     ])
   })
 
-  story("says that a payment was received, and what else of the wallet's money is spoken for", function* () {
+  test("says that a payment was received, and what else of the wallet's money is spoken for", function* () {
     const { who, task } = yield* paidOrder("ann", 20)
     yield* pass(6)
     yield* start
@@ -53,7 +52,7 @@ layer(Postgres.session())("the log of a sweep", (it) => {
     ])
   })
 
-  story("does not call money insufficient that is kept for an older order", function* (world) {
+  test("does not call money insufficient that is kept for an older order", function* (world) {
     const ann = yield* person("ann")
     yield* order(ann, 10)
     world.deposit(ann.agentAddress, usdc(4_000_000n))
@@ -66,12 +65,10 @@ layer(Postgres.session())("the log of a sweep", (it) => {
   })
 
   stories(it, inMemory({ logLevel: "Info" }))(
-    "at INFO repeats an order's block once a minute, and at once when something about it changed",
+    "at INFO repeats an order's block once a minute, and at once when it has changed",
     function* (world) {
-      const ann = yield* person("ann")
-      const task = yield* order(ann, 10)
-      yield* start
-      yield* pass(179)
+      const { who: ann, task } = yield* unpaidOrder("ann", 10)
+      yield* startFor(179)
       assert.strictEqual(blocksOf(yield* said, task).length, 3)
       assert.strictEqual((yield* said).filter((line) => line.includes("🔍 Found")).length, 18)
       yield* pass(5)
@@ -87,8 +84,7 @@ layer(Postgres.session())("the log of a sweep", (it) => {
 
   stories(it, inMemory({ logLevel: "Debug" }))("at DEBUG has an order's block in every sweep", function* () {
     const task = yield* order(yield* person("ann"), 10)
-    yield* start
-    yield* pass(179)
+    yield* startFor(179)
     assert.strictEqual(blocksOf(yield* said, task).length, 18)
   })
 
@@ -99,33 +95,27 @@ layer(Postgres.session())("the log of a sweep", (it) => {
     assert.strictEqual((yield* said).length, before)
   })
 
-  onDatabase(
-    "tells of an outage of the chain once a minute, cancels nothing meanwhile, and goes on",
-    function* (world) {
-      const task = yield* order(yield* person("ann"), 10)
-      world.chainFault = new ChainError({
-        reason: "RateLimited",
-        operation: "read balances",
-        detail: "429 from rpc.test"
-      })
-      yield* start
-      yield* pass(900)
-      assert.deepInclude(yield* readTask(task), { status: "pending_payment", retry_count: 0 })
-      const told = (yield* said).filter((line) => line.includes("⚠️ Check skipped: read balances: RateLimited"))
-      assert.isAtMost(told.length, 16)
-      assert.isAtLeast(told.length, 14)
-      world.chainFault = undefined
-      yield* pass(10)
-      assert.strictEqual((yield* readTask(task)).status, "cancelled")
-    }
-  )
+  onDatabase("tells of an outage of the chain once a minute, and cancels nothing meanwhile", function* (world) {
+    const task = yield* order(yield* person("ann"), 10)
+    world.chainFault = new ChainError({
+      reason: "RateLimited",
+      operation: "read balances",
+      detail: "429 from rpc.test"
+    })
+    yield* startFor(900)
+    assert.deepInclude(yield* readTask(task), { status: "pending_payment", retry_count: 0 })
+    const told = (yield* said).filter((line) => line.includes("⚠️ Check skipped: read balances: RateLimited"))
+    assert.isAtMost(told.length, 16)
+    assert.isAtLeast(told.length, 14)
+    world.chainFault = undefined
+    yield* pass(10)
+    assert.strictEqual((yield* readTask(task)).status, "cancelled")
+  })
 
-  story("tells that the chain makes no blocks, and no order is cancelled until it does", function* (world) {
-    const ann = yield* person("ann")
-    const task = yield* order(ann, 5)
+  test("tells that the chain makes no blocks, and no order is cancelled until it does", function* (world) {
+    const { who: ann, task } = yield* unpaidOrder("ann", 5)
     const unpaid = yield* order(yield* person("bob"), 5)
-    yield* start
-    yield* pass(30)
+    yield* startFor(30)
     world.deposit(ann.agentAddress, usdc(5_000_000n))
     world.halt(true)
     yield* pass(1_200)
@@ -141,10 +131,9 @@ layer(Postgres.session())("the log of a sweep", (it) => {
     assert.strictEqual((yield* readTask(task)).status, "completed", "it was paid in time")
   })
 
-  story("a node behind the wallet's last payment funds and cancels nothing by the old balance", function* (world) {
+  test("a node behind the wallet's last payment funds and cancels nothing by the old balance", function* (world) {
     const { who, task } = yield* paidOrder("ann", 5)
-    yield* start
-    yield* pass(30)
+    yield* startFor(30)
     assert.strictEqual((yield* readTask(task)).status, "completed")
     const next = yield* order(who, 5)
     const overdue = yield* order(who, 6, { created_at: new Date(0) })
@@ -158,25 +147,21 @@ layer(Postgres.session())("the log of a sweep", (it) => {
     assert.strictEqual((yield* readTask(overdue)).status, "cancelled")
   })
 
-  story(
-    "while a payment's outcome is unknown, an order it might leave money for is neither funded nor cancelled",
-    function* (world) {
-      const { who, task } = yield* paidOrder("ann", 5)
-      world.manners.pay = () => ({ _tag: "Unclear", reason: "no answer" })
-      yield* start
-      yield* pass(20)
-      const waiting = yield* order(who, 5, { created_at: new Date(0) })
-      const hopeless = yield* order(who, 6, { created_at: new Date(0) })
-      yield* pass(60)
-      assert.strictEqual((yield* readTask(waiting)).status, "pending_payment")
-      assert.strictEqual((yield* readTask(hopeless)).status, "cancelled")
-      yield* editTask(task, { status: "cancelled" })
-      delete world.manners.pay
-      yield* pass(400)
-      assert.strictEqual((yield* readTask(waiting)).status, "completed", "the payment was never made")
-      assert.strictEqual(world.paidBy(who.agentAddress).length, 1)
-    }
-  )
+  test("an order that a payment of unknown outcome may leave money for is not decided", function* (world) {
+    const { who, task } = yield* paidOrder("ann", 5)
+    world.manners.pay = () => ({ _tag: "Unclear", reason: "no answer" })
+    yield* startFor(20)
+    const waiting = yield* order(who, 5, { created_at: new Date(0) })
+    const hopeless = yield* order(who, 6, { created_at: new Date(0) })
+    yield* pass(60)
+    assert.strictEqual((yield* readTask(waiting)).status, "pending_payment")
+    assert.strictEqual((yield* readTask(hopeless)).status, "cancelled")
+    yield* editTask(task, { status: "cancelled" })
+    delete world.manners.pay
+    yield* pass(400)
+    assert.strictEqual((yield* readTask(waiting)).status, "completed", "the payment was never made")
+    assert.strictEqual(world.paidBy(who.agentAddress).length, 1)
+  })
 
   stories(it, onWorld(NOW))("ten sweeps in a row that end in a defect end the whole executor", function* (world) {
     yield* order(yield* person("ann"), 5)

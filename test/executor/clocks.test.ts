@@ -1,15 +1,15 @@
 import { assert, layer } from "@effect/vitest"
 import { Clock } from "effect"
 import { usdc } from "../../src/domain/Usdc.ts"
-import { onWorld, pass, start } from "../support/executor.ts"
+import { onWorld, pass, start, startFor } from "../support/executor.ts"
 import * as Postgres from "../support/Postgres.ts"
 import { order, paidOrder, person, readTask } from "../support/orders.ts"
 import { stories } from "../support/stories.ts"
 
 layer(Postgres.session())("where the chain's clock is two minutes behind", (it) => {
-  const story = stories(it, onWorld())
+  const test = stories(it, onWorld())
 
-  story("an exact payment pays the newer of two orders at the next look", function* (world) {
+  test("an exact payment pays the newer of two orders at the next look", function* (world) {
     world.behindMs = 120_000
     const who = yield* person("ann")
     yield* start
@@ -25,10 +25,9 @@ layer(Postgres.session())("where the chain's clock is two minutes behind", (it) 
     assert.strictEqual((yield* readTask(older)).status, "pending_payment")
   })
 
-  story("a payment is valid by that clock and by ours", function* (world) {
+  test("a payment is valid by that clock and by ours", function* (world) {
     world.behindMs = 120_000
-    yield* start
-    yield* pass(40)
+    yield* startFor(40)
     yield* paidOrder("ann", 5)
     yield* pass(30)
     const nowSeconds = (yield* Clock.currentTimeMillis) / 1000
@@ -41,12 +40,11 @@ layer(Postgres.session())("where the chain's clock is two minutes behind", (it) 
 })
 
 layer(Postgres.session())("where the chain's clock is two minutes ahead", (it) => {
-  const story = stories(it, onWorld())
+  const test = stories(it, onWorld())
 
-  story("an order has its ten minutes all the same, and is cancelled then", function* (world) {
+  test("an order has its ten minutes all the same, and is cancelled then", function* (world) {
     world.behindMs = -120_000
-    yield* start
-    yield* pass(40)
+    yield* startFor(40)
     const task = yield* order(yield* person("ann"), 5)
     yield* pass(560)
     assert.strictEqual((yield* readTask(task)).status, "pending_payment")

@@ -3,9 +3,9 @@ import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
 import { ChainError } from "../../src/chain/ChainClient.ts"
 import { address } from "../../src/domain/Address.ts"
-import { LogLines, onWorld, pass, start } from "../support/executor.ts"
+import { LogLines, onWorld, pass, start, startFor } from "../support/executor.ts"
 import * as Postgres from "../support/Postgres.ts"
-import { order, paidOrder, person, readTask } from "../support/orders.ts"
+import { order, paidOrder, person, readTask, unpaidOrder } from "../support/orders.ts"
 import { stories } from "../support/stories.ts"
 import { books, units } from "./given.ts"
 
@@ -29,13 +29,11 @@ const history = Effect.map(deposits, (rows) =>
 const said = Effect.map(LogLines, ({ all }) => all.filter((line) => line.includes("💵")))
 
 layer(Postgres.session())("the deposits of a wallet", (it) => {
-  const story = stories(it, onWorld())
+  const test = stories(it, onWorld())
 
-  story("are remembered, with what each order was paid with", function* (world) {
-    const ann = yield* person("ann")
-    const task = yield* order(ann, 5)
-    yield* start
-    yield* pass(10)
+  test("are remembered, with what each order was paid with", function* (world) {
+    const { who: ann, task } = yield* unpaidOrder("ann", 5)
+    yield* startFor(10)
     const tx = world.deposit(ann.agentAddress, units(5))
     yield* pass(40)
     assert.deepInclude(yield* readTask(task), { status: "completed", funding_tx_hash: tx })
@@ -44,9 +42,8 @@ layer(Postgres.session())("the deposits of a wallet", (it) => {
     assert.lengthOf(yield* said, 1)
   })
 
-  story("that are too small and come twice pay together, and the rest of the second stays credit", function* (world) {
-    const ann = yield* person("ann")
-    const task = yield* order(ann, 5)
+  test("that are too small and come twice pay together, and the rest of the second stays credit", function* (world) {
+    const { who: ann, task } = yield* unpaidOrder("ann", 5)
     yield* start
     world.deposit(ann.agentAddress, units(2))
     yield* pass(20)
@@ -66,10 +63,8 @@ layer(Postgres.session())("the deposits of a wallet", (it) => {
   stories(it, onWorld({ logLevel: "Info" }))(
     "that come too late are seen, told and kept as credit for the next order",
     function* (world) {
-      const ann = yield* person("ann")
-      const task = yield* order(ann, 5)
-      yield* start
-      yield* pass(620)
+      const { who: ann, task } = yield* unpaidOrder("ann", 5)
+      yield* startFor(620)
       assert.strictEqual((yield* readTask(task)).status, "cancelled")
       world.deposit(ann.agentAddress, units(5))
       yield* pass(80)
@@ -83,11 +78,10 @@ layer(Postgres.session())("the deposits of a wallet", (it) => {
     }
   )
 
-  story("are searched for only where a balance is not what the books say", function* (world) {
+  test("are searched for only where a balance is not what the books say", function* (world) {
     const ann = yield* person("ann")
     yield* order(ann, 5)
-    yield* start
-    yield* pass(10)
+    yield* startFor(10)
     const asked = world.calls.length
     yield* pass(60)
     const calls = new Set(world.calls.slice(asked))
@@ -95,12 +89,11 @@ layer(Postgres.session())("the deposits of a wallet", (it) => {
     assert.deepStrictEqual(calls, new Set(questions))
   })
 
-  story("that cannot be read for a while are all there afterwards, once", function* (world) {
+  test("that cannot be read for a while are all there afterwards, once", function* (world) {
     const { who, task } = yield* paidOrder("ann", 5)
     const noLogs = new ChainError({ reason: "Unavailable", operation: "find deposits", detail: "503" })
     world.onChainCall = (call) => (call === "findDeposits" ? Effect.fail(noLogs) : Effect.void)
-    yield* start
-    yield* pass(40)
+    yield* startFor(40)
     assert.deepInclude(yield* readTask(task), { status: "completed", funding_tx_hash: "auto_funded" })
     world.onChainCall = () => Effect.void
     world.deposit(who.agentAddress, units(3))
@@ -110,14 +103,12 @@ layer(Postgres.session())("the deposits of a wallet", (it) => {
 })
 
 layer(Postgres.session())("a wallet from which money went that nobody here sent", (it) => {
-  const story = stories(it, onWorld({ logLevel: "Info" }))
+  const test = stories(it, onWorld({ logLevel: "Info" }))
 
-  story("is stopped, says so on its orders, and pays nobody", function* (world) {
-    const ann = yield* person("ann")
-    const task = yield* order(ann, 5)
+  test("is stopped, says so on its orders, and pays nobody", function* (world) {
+    const { who: ann, task } = yield* unpaidOrder("ann", 5)
     world.deposit(ann.agentAddress, units(4))
-    yield* start
-    yield* pass(20)
+    yield* startFor(20)
     world.spend(ann.agentAddress, THIEF, units(1))
     yield* pass(20)
     assert.include((yield* books)?.stopped_reason, `1.00 USDC went to ${THIEF}`)
@@ -130,12 +121,10 @@ layer(Postgres.session())("a wallet from which money went that nobody here sent"
     assert.strictEqual(world.payments.length, 0)
   })
 
-  story("is not stopped while nobody can tell where the money went", function* (world) {
-    const ann = yield* person("ann")
-    const task = yield* order(ann, 5)
+  test("is not stopped while nobody can tell where the money went", function* (world) {
+    const { who: ann, task } = yield* unpaidOrder("ann", 5)
     world.deposit(ann.agentAddress, units(4))
-    yield* start
-    yield* pass(20)
+    yield* startFor(20)
     world.spend(ann.agentAddress, THIEF, units(1))
     const noLogs = new ChainError({ reason: "Unavailable", operation: "find spending", detail: "503" })
     world.onChainCall = (call) => (call === "findSpending" ? Effect.fail(noLogs) : Effect.void)
@@ -146,13 +135,12 @@ layer(Postgres.session())("a wallet from which money went that nobody here sent"
 })
 
 layer(Postgres.session())("the deposits after a restored backup", (it) => {
-  const story = stories(it, onWorld({ logLevel: "Info" }))
+  const test = stories(it, onWorld({ logLevel: "Info" }))
 
-  story("are counted once each, and an order that is not paid is cancelled in time", function* (world) {
+  test("are counted once each, and an order that is not paid is cancelled in time", function* (world) {
     const sql = yield* SqlClient.SqlClient
     const { who, task } = yield* paidOrder("ann", 5)
-    yield* start
-    yield* pass(40)
+    yield* startFor(40)
     assert.strictEqual((yield* readTask(task)).status, "completed")
     // The ledger is as it was before the order was paid for, with its books open.
     yield* sql`DELETE FROM ai_agent_batches`

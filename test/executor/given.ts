@@ -6,8 +6,8 @@ import type { PaymentAnswer } from "../../src/mint/Minter.ts"
 import { LogLines } from "../support/executor.ts"
 import type { PaymentRequest } from "../support/World.ts"
 
-/** USDC in whole dollars. */
-export const units = (amount: number) => usdc(BigInt(amount * 1_000_000))
+/** An amount of USDC. */
+export const units = (amount: number) => usdc(BigInt(Math.round(amount * 1_000_000)))
 
 /** Of the only wallet that has been looked at. */
 export const books = Effect.flatMap(

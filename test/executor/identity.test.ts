@@ -3,7 +3,7 @@ import { SqlClient } from "effect/sql"
 import { resolveWallet } from "../support/operator.ts"
 import { atWorkInMemory, atWork, refusal, STRANGER, units, WHY } from "../operator/given.ts"
 import { anyId } from "../support/anyId.ts"
-import { pass, start } from "../support/executor.ts"
+import { pass, start, startFor } from "../support/executor.ts"
 import { heldReason, order, person, readTask } from "../support/orders.ts"
 import * as Postgres from "../support/Postgres.ts"
 import { type Decided, stories } from "../support/stories.ts"
@@ -12,41 +12,36 @@ import { logged } from "./given.ts"
 const inCapitals = (address: string) => `0x${address.slice(2).toUpperCase()}`
 
 layer(Postgres.session())("whose money it is", (it) => {
-  const story = stories<Decided>(it, atWorkInMemory())
+  const test = stories<Decided>(it, atWorkInMemory())
   const onDatabase = stories<Decided>(it, atWork())
 
-  story(
-    "is not decided by an order: one of another person on a wallet is held, and takes nothing from its user",
-    function* (world) {
-      const [ann, mallory] = [yield* person("ann"), yield* person("mallory")]
-      // Older than the victim's own, and of the same cost: by the rules of money it would come first.
-      const stolen = yield* order(ann, 5, { user_address: mallory.userAddress })
-      const funded = yield* order(ann, 3, { user_address: mallory.userAddress, status: "processing" })
-      yield* start
-      yield* pass(15)
-      const own = yield* order(ann, 5, { user_address: inCapitals(ann.userAddress) })
-      world.deposit(ann.agentAddress, units(8))
-      yield* pass(60)
-      assert.strictEqual((yield* readTask(own)).status, "completed")
-      for (const [task, status] of [
-        [stolen, "pending_payment"],
-        [funded, "processing"]
-      ] as const) {
-        assert.strictEqual((yield* readTask(task)).status, status)
-        assert.include(
-          yield* heldReason(task),
-          `user_address is ${mallory.userAddress}, and agent wallet ${ann.walletId} is`
-        )
-      }
-      assert.deepStrictEqual([world.mintsTo(mallory.userAddress), world.mintsTo(ann.userAddress)], [0, 5])
+  test("is not decided by an order: one of another person is held, and takes nothing", function* (world) {
+    const [ann, mallory] = [yield* person("ann"), yield* person("mallory")]
+    // Older than the victim's own, and of the same cost: by the rules of money it would come first.
+    const stolen = yield* order(ann, 5, { user_address: mallory.userAddress })
+    const funded = yield* order(ann, 3, { user_address: mallory.userAddress, status: "processing" })
+    yield* startFor(15)
+    const own = yield* order(ann, 5, { user_address: inCapitals(ann.userAddress) })
+    world.deposit(ann.agentAddress, units(8))
+    yield* pass(60)
+    assert.strictEqual((yield* readTask(own)).status, "completed")
+    for (const [task, status] of [
+      [stolen, "pending_payment"],
+      [funded, "processing"]
+    ] as const) {
+      assert.strictEqual((yield* readTask(task)).status, status)
+      assert.include(
+        yield* heldReason(task),
+        `user_address is ${mallory.userAddress}, and agent wallet ${ann.walletId} is`
+      )
     }
-  )
+    assert.deepStrictEqual([world.mintsTo(mallory.userAddress), world.mintsTo(ann.userAddress)], [0, 5])
+  })
 
   onDatabase("is not decided by a change of its row: the wallet stops, and a person ends that", function* (world) {
     const sql = yield* SqlClient.SqlClient
     const [ann, bob] = [yield* person("ann"), yield* person("bob")]
-    yield* start
-    yield* pass(15)
+    yield* startFor(15)
     yield* sql`UPDATE ai_agent_wallets SET user_address = ${STRANGER} WHERE id = ${ann.walletId}::uuid`
     const moved = yield* order(ann, 5, { user_address: STRANGER })
     const sound = yield* order(bob, 5)

@@ -4,18 +4,16 @@ import { SqlClient } from "effect/sql"
 import { local } from "../../src/config/Network.ts"
 import { address } from "../../src/domain/Address.ts"
 import { planRefund, type Refund } from "../../src/domain/Refund.ts"
-import { usdc } from "../../src/domain/Usdc.ts"
 import { withdraw } from "../support/operator.ts"
 import { anyId } from "../support/anyId.ts"
-import { onWorld, pass, start } from "../support/executor.ts"
+import { onWorld, pass, start, startFor } from "../support/executor.ts"
 import * as Postgres from "../support/Postgres.ts"
 import { order, person, type Person, readTask } from "../support/orders.ts"
 import { stories } from "../support/stories.ts"
 import { World } from "../support/World.ts"
+import { units } from "./given.ts"
 
 const STRANGER = address(`0x${"5a".repeat(20)}`)
-
-const units = (amount: number) => usdc(BigInt(amount * 1_000_000))
 
 /** What the operator's command writes down. */
 const ask = Effect.fnUntraced(function* (who: Person, amount: number) {
@@ -60,16 +58,15 @@ const inCredit = Effect.fnUntraced(function* (amount: number) {
 })
 
 layer(Postgres.session())("a refund", (it) => {
-  const story = stories(it, onWorld())
+  const test = stories(it, onWorld())
 
   stories(it, onWorld({ authorizationWindow: Duration.seconds(30) }))(
-    "that never gets on chain is held after three lapses, keeps its money, and can be withdrawn",
+    "that never gets on chain is held after three lapses with its money, until it is withdrawn",
     function* () {
       const { world, who } = yield* inCredit(5)
       const task = yield* order(who, 7)
       world.takesTransfers = false
-      yield* start
-      yield* pass(20)
+      yield* startFor(20)
       const refund = yield* ask(who, 5)
       yield* pass(10)
       const live = yield* Effect.flip(withdraw(who.agentAddress, refund.id, "too slow"))
@@ -96,7 +93,7 @@ layer(Postgres.session())("a refund", (it) => {
     }
   )
 
-  story("goes to the wallet's user, once, and the chain proves it", function* () {
+  test("goes to the wallet's user, once, and the chain proves it", function* () {
     const { world, who } = yield* inCredit(5)
     yield* start
     const refund = yield* ask(who, 5)
@@ -106,7 +103,7 @@ layer(Postgres.session())("a refund", (it) => {
     assert.strictEqual(world.paidBy(who.agentAddress).length, 1)
   })
 
-  story("reserves its money from the moment it is asked for", function* () {
+  test("reserves its money from the moment it is asked for", function* () {
     const { world, who } = yield* inCredit(5)
     world.takesTransfers = false
     yield* start
@@ -122,7 +119,7 @@ layer(Postgres.session())("a refund", (it) => {
     assert.strictEqual((yield* readTask(task)).status, "completed")
   })
 
-  story("that no block takes is sent again as it is, and signed anew with its nonce when it has lapsed", function* () {
+  test("that no block takes is sent again as it is, and signed anew with its nonce when it has lapsed", function* () {
     const { world, who } = yield* inCredit(5)
     world.takesTransfers = false
     yield* start
@@ -137,24 +134,22 @@ layer(Postgres.session())("a refund", (it) => {
     assert.strictEqual(world.balance(who.userAddress), 5_000_000n)
   })
 
-  story("that was paid before the ledger was restored is not paid again", function* () {
+  test("that was paid before the ledger was restored is not paid again", function* () {
     const { world, who } = yield* inCredit(10)
     const refund = yield* ask(who, 5)
     world.useElsewhere(who.agentAddress, refund.nonce, who.userAddress, units(5))
     yield* pass(10)
-    yield* start
-    yield* pass(40)
+    yield* startFor(40)
     assert.deepInclude(yield* statusOf(refund), { status: "paid" })
     assert.strictEqual(world.submitted.length, 0)
   })
 
-  story("whose nonce somebody else used or cancelled waits for a person", function* () {
+  test("whose nonce somebody else used or cancelled waits for a person", function* () {
     const { world, who } = yield* inCredit(10)
     const refund = yield* ask(who, 5)
     world.useElsewhere(who.agentAddress, refund.nonce, STRANGER, units(5))
     yield* pass(10)
-    yield* start
-    yield* pass(40)
+    yield* startFor(40)
     assert.deepInclude(yield* statusOf(refund), {
       status: "held",
       reason: "its nonce was used for another transfer"
@@ -162,12 +157,11 @@ layer(Postgres.session())("a refund", (it) => {
     assert.strictEqual(world.submitted.length, 0)
   })
 
-  story("waits while USDC is paused, and is paid when it moves again", function* () {
+  test("waits while USDC is paused, and is paid when it moves again", function* () {
     const { world, who } = yield* inCredit(5)
     world.isPaused = true
     const refund = yield* ask(who, 5)
-    yield* start
-    yield* pass(100)
+    yield* startFor(100)
     const { status, reason } = yield* statusOf(refund)
     assert.strictEqual(status, "planned")
     assert.include(reason ?? "", "USDC is paused by its issuer")
@@ -177,12 +171,11 @@ layer(Postgres.session())("a refund", (it) => {
     assert.strictEqual((yield* statusOf(refund)).status, "paid")
   })
 
-  story("that is signed is not sent again while USDC is paused", function* () {
+  test("that is signed is not sent again while USDC is paused", function* () {
     const { world, who } = yield* inCredit(5)
     world.takesTransfers = false
     const refund = yield* ask(who, 5)
-    yield* start
-    yield* pass(10)
+    yield* startFor(10)
     const sent = world.submitted.length
     assert.isAbove(sent, 0)
     world.isPaused = true
@@ -195,32 +188,27 @@ layer(Postgres.session())("a refund", (it) => {
     assert.strictEqual((yield* statusOf(refund)).status, "paid")
   })
 
-  story(
-    "to a user on USDC's blacklist is held with its money, and nothing is signed, until it is withdrawn",
-    function* () {
-      const { world, who } = yield* inCredit(5)
-      world.blacklisted.add(who.userAddress)
-      const refund = yield* ask(who, 5)
-      yield* start
-      yield* pass(20)
-      const reason = `${who.userAddress} is on USDC's blacklist: it cannot be paid`
-      assert.deepInclude(yield* statusOf(refund), { status: "held", reason })
-      assert.strictEqual(world.submitted.length, 0)
-      const task = yield* order(who, 5)
-      yield* pass(40)
-      assert.strictEqual((yield* readTask(task)).status, "pending_payment", "its money is kept")
-      yield* withdraw(who.agentAddress, refund.id, "it stays in the wallet")
-      yield* pass(40)
-      assert.strictEqual((yield* readTask(task)).status, "completed", "it is credit again")
-    }
-  )
+  test("to a user on USDC's blacklist is held with its money, unsigned, until it is withdrawn", function* () {
+    const { world, who } = yield* inCredit(5)
+    world.blacklisted.add(who.userAddress)
+    const refund = yield* ask(who, 5)
+    yield* startFor(20)
+    const reason = `${who.userAddress} is on USDC's blacklist: it cannot be paid`
+    assert.deepInclude(yield* statusOf(refund), { status: "held", reason })
+    assert.strictEqual(world.submitted.length, 0)
+    const task = yield* order(who, 5)
+    yield* pass(40)
+    assert.strictEqual((yield* readTask(task)).status, "pending_payment", "its money is kept")
+    yield* withdraw(who.agentAddress, refund.id, "it stays in the wallet")
+    yield* pass(40)
+    assert.strictEqual((yield* readTask(task)).status, "completed", "it is credit again")
+  })
 
-  story("waits, and says so, while there is no account that pays the gas", function* () {
+  test("waits, and says so, while there is no account that pays the gas", function* () {
     const { world, who } = yield* inCredit(5)
     world.gasAccount = undefined
     const refund = yield* ask(who, 5)
-    yield* start
-    yield* pass(100)
+    yield* startFor(100)
     const { status, reason } = yield* statusOf(refund)
     assert.deepStrictEqual({ status, reason }, { status: "planned", reason: "AI_AGENT_PRIVATE_KEY is not set" })
     assert.strictEqual(world.submitted.length, 0)

@@ -2,22 +2,20 @@ import { assert, layer } from "@effect/vitest"
 import { SqlClient } from "effect/sql"
 import { NoOffer } from "../../src/mint/Minter.ts"
 import * as Incidents from "../../src/ops/Incidents.ts"
-import { inMemory, onWorld, pass, start } from "../support/executor.ts"
+import { inMemory, onWorld, pass, start, startFor } from "../support/executor.ts"
 import * as Postgres from "../support/Postgres.ts"
-import { heldReason, order, person, readBatches, readTask } from "../support/orders.ts"
+import { heldReason, order, person, readBatches, readTask, unpaidOrder } from "../support/orders.ts"
 import { FIRST, SECOND } from "../support/outside.ts"
 import { stories } from "../support/stories.ts"
 import { books, logged, told, units } from "./given.ts"
 
 layer(Postgres.session())("what a reorganised chain no longer shows", (it) => {
-  const story = stories(it, inMemory())
+  const test = stories(it, inMemory())
   const onDatabase = stories(it, onWorld())
 
   onDatabase("a deposit that is mined again counts once, and no wallet is stopped", function* (world) {
-    const ann = yield* person("ann")
-    const task = yield* order(ann, 5)
-    yield* start
-    yield* pass(60)
+    const { who: ann, task } = yield* unpaidOrder("ann", 5)
+    yield* startFor(60)
     world.deposit(ann.agentAddress, units(3))
     yield* pass(20)
     world.reorganise(15n, { isMinedAgain: true })
@@ -32,10 +30,8 @@ layer(Postgres.session())("what a reorganised chain no longer shows", (it) => {
   })
 
   onDatabase("a deposit that is gone leaves the books, and its order is cancelled in time", function* (world) {
-    const ann = yield* person("ann")
-    const task = yield* order(ann, 5)
-    yield* start
-    yield* pass(60)
+    const { who: ann, task } = yield* unpaidOrder("ann", 5)
+    yield* startFor(60)
     world.deposit(ann.agentAddress, units(3))
     yield* pass(20)
     world.reorganise(15n, { isMinedAgain: false })
@@ -50,8 +46,7 @@ layer(Postgres.session())("what a reorganised chain no longer shows", (it) => {
 
   onDatabase("payment, mints and deposit that are mined again are found where they are now", function* (world) {
     const ann = yield* person("ann")
-    yield* start
-    yield* pass(60)
+    yield* startFor(60)
     const task = yield* order(ann, 5)
     world.deposit(ann.agentAddress, units(5))
     yield* pass(40)
@@ -85,31 +80,27 @@ layer(Postgres.session())("what a reorganised chain no longer shows", (it) => {
     assert.strictEqual(new Set(world.payments.map(({ nonce }) => nonce)).size, 1, "never a second authorization")
   })
 
-  onDatabase(
-    "a completed order whose payment never comes back is a person's to look at, and is not bought anew",
-    function* (world) {
-      const sql = yield* SqlClient.SqlClient
-      const ann = yield* person("ann")
-      yield* start
-      world.deposit(ann.agentAddress, units(5))
-      yield* pass(60)
-      const task = yield* order(ann, 5)
-      yield* pass(30)
-      world.reorganise(14n, { isMinedAgain: false })
-      world.unreachable = "the mint server is down"
-      yield* pass(1_500)
-      const [batch] = yield* readBatches(task)
-      assert.deepInclude(batch, { status: "held" })
-      assert.strictEqual((yield* readTask(task)).status, "completed")
-      assert.strictEqual(world.payments.length, 1)
-      const events = yield* sql`SELECT 1 FROM ai_agent_events WHERE kind = 'batch.held'`
-      assert.lengthOf(events, 1)
-    }
-  )
+  onDatabase("a completed order whose payment never comes back is a person's, and not bought anew", function* (world) {
+    const sql = yield* SqlClient.SqlClient
+    const ann = yield* person("ann")
+    yield* start
+    world.deposit(ann.agentAddress, units(5))
+    yield* pass(60)
+    const task = yield* order(ann, 5)
+    yield* pass(30)
+    world.reorganise(14n, { isMinedAgain: false })
+    world.unreachable = "the mint server is down"
+    yield* pass(1_500)
+    const [batch] = yield* readBatches(task)
+    assert.deepInclude(batch, { status: "held" })
+    assert.strictEqual((yield* readTask(task)).status, "completed")
+    assert.strictEqual(world.payments.length, 1)
+    const events = yield* sql`SELECT 1 FROM ai_agent_events WHERE kind = 'batch.held'`
+    assert.lengthOf(events, 1)
+  })
 
   onDatabase("one node on a fork of its own takes nothing back, and no order is decided meanwhile", function* (world) {
-    const ann = yield* person("ann")
-    const task = yield* order(ann, 5)
+    const { who: ann, task } = yield* unpaidOrder("ann", 5)
     yield* start
     world.deposit(ann.agentAddress, units(3))
     yield* pass(60)
@@ -123,64 +114,56 @@ layer(Postgres.session())("what a reorganised chain no longer shows", (it) => {
     assert.strictEqual((yield* readTask(task)).status, "completed")
   })
 
-  onDatabase(
-    "a payment that was proven between two sweeps and is gone before the next one is found out",
-    function* (world) {
-      const ann = yield* person("ann")
-      yield* start
-      world.deposit(ann.agentAddress, units(5))
-      yield* pass(60)
-      const task = yield* order(ann, 5)
-      while ((yield* readBatches(task))[0]?.status !== "delivered") yield* pass(1)
-      const sql = yield* SqlClient.SqlClient
-      const [proof] = yield* sql<{ readonly block: bigint }>`
+  onDatabase("a payment proven between two sweeps and gone before the next one is found out", function* (world) {
+    const ann = yield* person("ann")
+    yield* start
+    world.deposit(ann.agentAddress, units(5))
+    yield* pass(60)
+    const task = yield* order(ann, 5)
+    while ((yield* readBatches(task))[0]?.status !== "delivered") yield* pass(1)
+    const sql = yield* SqlClient.SqlClient
+    const [proof] = yield* sql<{ readonly block: bigint }>`
         SELECT max(block) AS block FROM ai_agent_anchors WHERE is_proof`
-      const [swept] = yield* sql<{ readonly block: bigint }>`
+    const [swept] = yield* sql<{ readonly block: bigint }>`
         SELECT max(block) AS block FROM ai_agent_anchors WHERE NOT is_proof`
-      assert.isAbove(Number(proof?.block), Number(swept?.block), "no sweep has seen this block")
-      world.reorganise(world.head - (proof?.block ?? 0n) + 1n, { isMinedAgain: false })
-      yield* pass(90)
-      assert.strictEqual(yield* told("chain.reorganised"), 1)
-      assert.isAbove(yield* told("batch.unknown"), 0)
-      assert.strictEqual((yield* books)?.stopped_reason, null)
-    }
-  )
+    assert.isAbove(Number(proof?.block), Number(swept?.block), "no sweep has seen this block")
+    world.reorganise(world.head - (proof?.block ?? 0n) + 1n, { isMinedAgain: false })
+    yield* pass(90)
+    assert.strictEqual(yield* told("chain.reorganised"), 1)
+    assert.isAbove(yield* told("batch.unknown"), 0)
+    assert.strictEqual((yield* books)?.stopped_reason, null)
+  })
 
-  onDatabase(
-    "one node's word takes nothing back where there are two and the other is silent; an operator sees it",
-    function* (world) {
-      const ann = yield* person("ann")
-      yield* order(ann, 5)
-      yield* start
-      yield* pass(60)
-      world.deposit(ann.agentAddress, units(3))
-      yield* pass(20)
-      world.silent = SECOND
-      world.reorganise(15n, { isMinedAgain: false })
-      yield* pass(200)
-      assert.strictEqual(yield* told("deposit.withdrawn"), 0)
-      assert.deepStrictEqual(yield* books, { book_balance: 3_000_000n, stopped_reason: null })
-      const open = yield* Incidents.open
-      assert.deepStrictEqual(
-        open.filter(({ key }) => key === "reorganisation").map(({ words }) => words.includes("different forks")),
-        [true]
-      )
-      world.silent = undefined
-      yield* pass(30)
-      assert.strictEqual(yield* told("deposit.withdrawn"), 1)
-      assert.deepStrictEqual(yield* books, { book_balance: 0n, stopped_reason: null })
-      assert.notInclude(
-        (yield* Incidents.open).map(({ key }) => key),
-        "reorganisation"
-      )
-    }
-  )
+  onDatabase("one node's word takes nothing back while the other is silent; an operator sees it", function* (world) {
+    const ann = yield* person("ann")
+    yield* order(ann, 5)
+    yield* startFor(60)
+    world.deposit(ann.agentAddress, units(3))
+    yield* pass(20)
+    world.silent = SECOND
+    world.reorganise(15n, { isMinedAgain: false })
+    yield* pass(200)
+    assert.strictEqual(yield* told("deposit.withdrawn"), 0)
+    assert.deepStrictEqual(yield* books, { book_balance: 3_000_000n, stopped_reason: null })
+    const open = yield* Incidents.open
+    assert.deepStrictEqual(
+      open.filter(({ key }) => key === "reorganisation").map(({ words }) => words.includes("different forks")),
+      [true]
+    )
+    world.silent = undefined
+    yield* pass(30)
+    assert.strictEqual(yield* told("deposit.withdrawn"), 1)
+    assert.deepStrictEqual(yield* books, { book_balance: 0n, stopped_reason: null })
+    assert.notInclude(
+      (yield* Incidents.open).map(({ key }) => key),
+      "reorganisation"
+    )
+  })
 
   onDatabase("a look at a node that lags behind what was seen hides no part of it", function* (world) {
     const ann = yield* person("ann")
     yield* order(ann, 5)
-    yield* start
-    yield* pass(60)
+    yield* startFor(60)
     const sql = yield* SqlClient.SqlClient
     const [seen] = yield* sql<{ readonly block: bigint }>`SELECT max(block) AS block FROM ai_agent_anchors`
     const fork = seen?.block ?? 0n
@@ -197,10 +180,8 @@ layer(Postgres.session())("what a reorganised chain no longer shows", (it) => {
   })
 
   onDatabase("a node that stays silent for minutes is not waited for any longer", function* (world) {
-    const ann = yield* person("ann")
-    const task = yield* order(ann, 5)
-    yield* start
-    yield* pass(60)
+    const { who: ann, task } = yield* unpaidOrder("ann", 5)
+    yield* startFor(60)
     world.deposit(ann.agentAddress, units(3))
     yield* pass(20)
     world.silent = SECOND
@@ -214,8 +195,7 @@ layer(Postgres.session())("what a reorganised chain no longer shows", (it) => {
 
   onDatabase("logs that one of two nodes has not take no mint and no deposit back", function* (world) {
     const ann = yield* person("ann")
-    yield* start
-    yield* pass(60)
+    yield* startFor(60)
     const task = yield* order(ann, 5)
     world.deposit(ann.agentAddress, units(5))
     yield* pass(40)
@@ -230,7 +210,7 @@ layer(Postgres.session())("what a reorganised chain no longer shows", (it) => {
     assert.strictEqual(yield* told("chain.reorganised"), 1)
   })
 
-  story("mints that are gone alone are no one's, and are made and counted anew", function* (world) {
+  test("mints that are gone alone are no one's, and are made and counted anew", function* (world) {
     const ann = yield* person("ann")
     yield* start
     world.deposit(ann.agentAddress, units(5))

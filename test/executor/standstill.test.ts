@@ -7,8 +7,8 @@ import { usdc } from "../../src/domain/Usdc.ts"
 import type { PaymentAnswer } from "../../src/mint/Minter.ts"
 import * as Incidents from "../../src/ops/Incidents.ts"
 import * as Postgres from "../support/Postgres.ts"
-import { launch, inMemory, onWorld, pass, start } from "../support/executor.ts"
-import { heldReason, order, paidOrder, person, readBatches, readTask, TOKEN } from "../support/orders.ts"
+import { launch, inMemory, onWorld, pass, startFor } from "../support/executor.ts"
+import { heldReason, order, paidOrder, readBatches, readTask, TOKEN, unpaidOrder } from "../support/orders.ts"
 import { stories } from "../support/stories.ts"
 import { World } from "../support/World.ts"
 import { logged } from "./given.ts"
@@ -24,13 +24,12 @@ const onWorldWithIncidents = <A, E, R>(test: Effect.Effect<A, E, R>) =>
   test.pipe(onWorld({ logLevel: "Info" }), Effect.provide(Incidents.layer))
 
 layer(Postgres.session())("while USDC is paused", (it) => {
-  const story = stories(it, inMemoryWithIncidents)
+  const test = stories(it, inMemoryWithIncidents)
 
-  story("paid orders wait without a try burnt, an operator is told, and they go on by themselves", function* (world) {
+  test("paid orders wait without a try burnt, an operator is told, and they go on by themselves", function* (world) {
     const orders = [yield* paidOrder("ann", 5), yield* paidOrder("bob", 5)]
     world.isPaused = true
-    yield* start
-    yield* pass(600)
+    yield* startFor(600)
     for (const { task } of orders) {
       const { status, retry_count } = yield* readTask(task)
       assert.deepStrictEqual([status, retry_count], ["processing", 0])
@@ -58,8 +57,7 @@ layer(Postgres.session())("while USDC is paused", (it) => {
         world.isPaused = true
         return answer
       }
-      yield* start
-      yield* pass(20)
+      yield* startFor(20)
       assert.deepStrictEqual(yield* incidents, [{ key: "usdc-paused", stopsMoney: true }])
       assert.include(String((yield* readBatches(task))[0]?.reason), `(${answer.reason})`)
       yield* pass(900)
@@ -73,12 +71,11 @@ layer(Postgres.session())("while USDC is paused", (it) => {
     }).pipe(inMemoryWithIncidents)
   )
 
-  story("no order is cancelled that nobody could pay", function* (world) {
+  test("no order is cancelled that nobody could pay", function* (world) {
     const { who } = yield* paidOrder("ann", 5)
     const unpaid = yield* order(who, 7)
     world.isPaused = true
-    yield* start
-    yield* pass(700)
+    yield* startFor(700)
     assert.strictEqual((yield* readTask(unpaid)).status, "pending_payment")
     world.isPaused = false
     yield* pass(20)
@@ -87,9 +84,9 @@ layer(Postgres.session())("while USDC is paused", (it) => {
 })
 
 layer(Postgres.session())("on USDC's blacklist", (it) => {
-  const story = stories(it, inMemoryWithIncidents)
+  const test = stories(it, inMemoryWithIncidents)
 
-  story("a wallet has all its paid orders held at once with the reason, and others are paid", function* (world) {
+  test("a wallet has all its paid orders held at once with the reason, and others are paid", function* (world) {
     const { who, task } = yield* paidOrder("ann", 5)
     yield* pass(1)
     const second = yield* order(who, 4, { token_address: OTHER })
@@ -97,8 +94,7 @@ layer(Postgres.session())("on USDC's blacklist", (it) => {
     const free = yield* paidOrder("bob", 5)
     world.blacklisted.add(who.agentAddress)
     yield* pass(6)
-    yield* start
-    yield* pass(5)
+    yield* startFor(5)
     const reason = `Held for the operator: the agent wallet ${who.agentAddress} is on USDC's blacklist: it can neither pay nor be paid`
     for (const one of [task, second]) {
       assert.strictEqual(yield* heldReason(one), reason)
@@ -110,26 +106,23 @@ layer(Postgres.session())("on USDC's blacklist", (it) => {
     assert.deepStrictEqual(yield* incidents, [])
   })
 
-  story("a wallet has its unpaid order held too, which nobody could pay, and not cancelled", function* (world) {
-    const who = yield* person("ann")
-    const task = yield* order(who, 5)
+  test("a wallet has its unpaid order held too, which nobody could pay, and not cancelled", function* (world) {
+    const { who, task } = yield* unpaidOrder("ann", 5)
     world.blacklisted.add(who.agentAddress)
-    yield* start
-    yield* pass(20)
+    yield* startFor(20)
     assert.include(yield* heldReason(task), `${who.agentAddress} is on USDC's blacklist`)
     yield* pass(700)
     assert.strictEqual((yield* readTask(task)).status, "pending_payment")
   })
 
-  story("a payee has the order held that would pay it, and the wallet's other order is paid", function* (world) {
+  test("a payee has the order held that would pay it, and the wallet's other order is paid", function* (world) {
     const { who, task } = yield* paidOrder("ann", 5)
     yield* pass(1)
     const second = yield* order(who, 4, { token_address: OTHER })
     world.deposit(who.agentAddress, usdc(4_000_000n))
     world.blacklisted.add(TOKEN)
     yield* pass(6)
-    yield* start
-    yield* pass(40)
+    yield* startFor(40)
     assert.include(yield* heldReason(task), `${TOKEN} is on USDC's blacklist`)
     assert.strictEqual((yield* readTask(second)).status, "completed")
     assert.strictEqual(world.payments.length, 1)
@@ -141,39 +134,33 @@ layer(Postgres.session())("on USDC's blacklist", (it) => {
       const { task } = yield* paidOrder("ann", 5)
       world.blacklisted.add(TOKEN)
       world.manners.offer = (offer) => ({ ...offer, payTo: OTHER })
-      yield* start
-      yield* pass(40)
+      yield* startFor(40)
       assert.strictEqual((yield* readTask(task)).status, "completed")
     }
   )
 
-  story(
-    "a wallet whose payment is in the air has the order held, and the payment is followed to its end",
-    function* (world) {
-      const { who, task } = yield* paidOrder("ann", 5)
-      world.manners.pay = () => {
-        world.blacklisted.add(who.agentAddress)
-        return { _tag: "Refused", reason: "invalid_exact_evm_payload" }
-      }
-      yield* start
-      yield* pass(20)
-      assert.include(yield* heldReason(task), "is on USDC's blacklist")
-      yield* pass(400)
-      assert.strictEqual((yield* readBatches(task))[0]?.status, "planned")
-      assert.deepInclude(yield* readTask(task), { status: "processing", retry_count: 0 })
-      assert.strictEqual(world.payments.length, 1)
+  test("a wallet whose payment is on its way has the order held, and the payment is followed", function* (world) {
+    const { who, task } = yield* paidOrder("ann", 5)
+    world.manners.pay = () => {
+      world.blacklisted.add(who.agentAddress)
+      return { _tag: "Refused", reason: "invalid_exact_evm_payload" }
     }
-  )
+    yield* startFor(20)
+    assert.include(yield* heldReason(task), "is on USDC's blacklist")
+    yield* pass(400)
+    assert.strictEqual((yield* readBatches(task))[0]?.status, "planned")
+    assert.deepInclude(yield* readTask(task), { status: "processing", retry_count: 0 })
+    assert.strictEqual(world.payments.length, 1)
+  })
 })
 
 layer(Postgres.session())("when the code behind USDC changes", (it) => {
-  const story = stories(it, inMemoryWithIncidents)
+  const test = stories(it, inMemoryWithIncidents)
   const onDatabase = stories(it, onWorldWithIncidents)
 
   onDatabase("nothing is paid until a person has accepted it, and the log says so once", function* (world) {
     const sql = yield* SqlClient.SqlClient
-    yield* start
-    yield* pass(20)
+    yield* startFor(20)
     world.usdcCode = "0xbeef"
     yield* pass(20)
     const { task } = yield* paidOrder("ann", 5)
@@ -198,9 +185,8 @@ layer(Postgres.session())("when the code behind USDC changes", (it) => {
     assert.notStrictEqual((yield* readTask(task)).status, "completed")
   })
 
-  story("what one of two nodes alone says pauses nobody, and an operator hears of it", function* (world) {
-    yield* start
-    yield* pass(20)
+  test("what one of two nodes alone says pauses nobody, and an operator hears of it", function* (world) {
+    yield* startFor(20)
     world.codeTold = "0xbeef"
     world.codesBeside = ["0xc0de"]
     const { task } = yield* paidOrder("ann", 5)
@@ -214,8 +200,7 @@ layer(Postgres.session())("when the code behind USDC changes", (it) => {
 
   onDatabase("one wrong answer of the only node pauses nobody", function* (world) {
     const sql = yield* SqlClient.SqlClient
-    yield* start
-    yield* pass(20)
+    yield* startFor(20)
     const looks = () => world.calls.filter((call) => call === "usdcCodes").length
     world.codeTold = "0xbeef"
     world.onChainCall = (call) =>
@@ -227,12 +212,11 @@ layer(Postgres.session())("when the code behind USDC changes", (it) => {
     assert.lengthOf(yield* sql`SELECT scope FROM ai_agent_pauses`, 0)
   })
 
-  story("nothing is signed before the code was looked at since the start", function* (world) {
+  test("nothing is signed before the code was looked at since the start", function* (world) {
     const noCode = new ChainError({ reason: "Unavailable", operation: "read the code of USDC", detail: "503" })
     world.onChainCall = (call) => (call === "usdcCode" ? Effect.fail(noCode) : Effect.void)
     const { task } = yield* paidOrder("ann", 5)
-    yield* start
-    yield* pass(120)
+    yield* startFor(120)
     assert.deepInclude(yield* readTask(task), { status: "processing", retry_count: 0 })
     assert.strictEqual(world.payments.length, 0)
     world.onChainCall = () => Effect.void
@@ -242,8 +226,7 @@ layer(Postgres.session())("when the code behind USDC changes", (it) => {
 
   onDatabase("it is seen while there is no wallet to look at", function* (world) {
     const sql = yield* SqlClient.SqlClient
-    yield* start
-    yield* pass(20)
+    yield* startFor(20)
     world.usdcCode = "0xbeef"
     world.isPaused = true
     yield* pass(30)

@@ -4,7 +4,7 @@ import { SqlClient } from "effect/sql"
 import type { TaskId } from "../../src/domain/Task.ts"
 import type { WalletId } from "../../src/domain/Wallet.ts"
 import { TaskRepo, wasFirst } from "../../src/ledger/TaskRepo.ts"
-import { onWorld, pass, start } from "../support/executor.ts"
+import { onWorld, startFor } from "../support/executor.ts"
 import { paidOrder, readBatches } from "../support/orders.ts"
 import * as Postgres from "../support/Postgres.ts"
 import { stories } from "../support/stories.ts"
@@ -24,13 +24,13 @@ const hold = (taskId: TaskId) =>
   Effect.flatMap(TaskRepo, (repo) => repo.hold([{ taskId, reason: "a person looks" }], 1))
 
 layer(Postgres.session())("while the price of a payment is asked", (it) => {
-  const story = stories(it, onWorld())
+  const test = stories(it, onWorld())
 
   for (const [what, bar] of [
     ["a wallet that is stopped", ({ walletId }: { walletId: WalletId }) => stop(walletId)],
     ["an order that is held", ({ task }: { task: TaskId }) => hold(task)]
   ] as const) {
-    story(`${what} pays nothing`, function* (world) {
+    test(`${what} pays nothing`, function* (world) {
       const { who, task } = yield* paidOrder("ann", 5)
       const services = yield* Effect.context<TaskRepo | SqlClient.SqlClient>()
       let barred = false
@@ -39,8 +39,7 @@ layer(Postgres.session())("while the price of a payment is asked", (it) => {
         barred = true
         return bar({ walletId: who.walletId, task }).pipe(Effect.provideContext(services), Effect.orDie)
       }
-      yield* start
-      yield* pass(60)
+      yield* startFor(60)
       assert.isTrue(barred)
       assert.deepStrictEqual(world.payments, [])
       assert.deepInclude((yield* readBatches(task))[0], { status: "planned", sends: 0 })

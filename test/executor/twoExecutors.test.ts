@@ -5,7 +5,7 @@ import type { TaskId } from "../../src/domain/Task.ts"
 import { usdc } from "../../src/domain/Usdc.ts"
 import * as Postgres from "../support/Postgres.ts"
 import { launch, LogLines, onWorld, pass } from "../support/executor.ts"
-import { order, paidOrder, type Person, person, readTask } from "../support/orders.ts"
+import { order, paidOrder, type Person, readTask, unpaidOrder } from "../support/orders.ts"
 import { stories } from "../support/stories.ts"
 import { World } from "../support/World.ts"
 import { logged } from "./given.ts"
@@ -20,14 +20,14 @@ const isDoneOnce = Effect.fnUntraced(function* ({ who, task }: { who: Person; ta
 })
 
 layer(Postgres.session())("two executors on one database", (it) => {
-  const story = stories(it, onWorld(NOW))
+  const test = stories(it, onWorld(NOW))
 
   for (const [name, seconds] of [
     ["answers at once", 0],
     ["takes its time", 7],
     ["is slower than both wait for", 80]
   ] as const) {
-    story(`pay every batch once, and complete every order, where the server ${name}`, function* (world) {
+    test(`pay every batch once, and complete every order, where the server ${name}`, function* (world) {
       const orders = yield* Effect.forEach(["ann", "bob", "eve", "joe", "kim"], (who) => paidOrder(who, 25))
       world.manners.delay = (request) => (request === "pay" ? Effect.sleep(seconds * 1_000) : Effect.void)
       yield* pass(6)
@@ -50,10 +50,9 @@ layer(Postgres.session())("two executors on one database", (it) => {
     })
   }
 
-  story("fund an order once, with the money once, and cancel it once", function* (world) {
+  test("fund an order once, with the money once, and cancel it once", function* (world) {
     const sql = yield* SqlClient.SqlClient
-    const ann = yield* person("ann")
-    const first = yield* order(ann, 5)
+    const { who: ann, task: first } = yield* unpaidOrder("ann", 5)
     yield* pass(1)
     const second = yield* order(ann, 5)
     world.deposit(ann.agentAddress, usdc(5_000_000n))
@@ -72,26 +71,23 @@ layer(Postgres.session())("two executors on one database", (it) => {
     for (const { kill } of executors) yield* kill
   })
 
-  story(
-    "pay once where one of them freezes with a signed payment in its hand and wakes up an hour later",
-    function* (world) {
-      const ann = yield* paidOrder("ann", 10)
-      const awake = yield* Deferred.make<void>()
-      world.manners.delay = (request) => (request === "pay" ? Deferred.await(awake) : Effect.void)
-      yield* pass(6)
-      const frozen = yield* launch(NOW)
-      yield* pass(1)
-      world.manners.delay = () => Effect.void
-      const other = yield* launch(NOW)
-      yield* pass(120)
-      yield* isDoneOnce(ann, 10)
-      yield* pass(3_480)
-      yield* Deferred.succeed(awake, undefined)
-      yield* pass(60)
-      yield* isDoneOnce(ann, 10)
-      assert.strictEqual(new Set(world.payments.map(({ nonce }) => nonce)).size, 1)
-      yield* frozen.kill
-      yield* other.kill
-    }
-  )
+  test("pay once where one freezes with a signed payment in its hand and wakes an hour later", function* (world) {
+    const ann = yield* paidOrder("ann", 10)
+    const awake = yield* Deferred.make<void>()
+    world.manners.delay = (request) => (request === "pay" ? Deferred.await(awake) : Effect.void)
+    yield* pass(6)
+    const frozen = yield* launch(NOW)
+    yield* pass(1)
+    world.manners.delay = () => Effect.void
+    const other = yield* launch(NOW)
+    yield* pass(120)
+    yield* isDoneOnce(ann, 10)
+    yield* pass(3_480)
+    yield* Deferred.succeed(awake, undefined)
+    yield* pass(60)
+    yield* isDoneOnce(ann, 10)
+    assert.strictEqual(new Set(world.payments.map(({ nonce }) => nonce)).size, 1)
+    yield* frozen.kill
+    yield* other.kill
+  })
 })

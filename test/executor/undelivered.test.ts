@@ -3,7 +3,7 @@ import { Duration } from "effect"
 import type { Bytes32 } from "../../src/domain/Address.ts"
 import type { PaymentAnswer } from "../../src/mint/Minter.ts"
 import * as Postgres from "../support/Postgres.ts"
-import { launch, inMemory, onWorld, pass, start } from "../support/executor.ts"
+import { launch, inMemory, onWorld, pass, startFor } from "../support/executor.ts"
 import { heldReason, paidOrder, readTask } from "../support/orders.ts"
 import { stories } from "../support/stories.ts"
 import { settles } from "./given.ts"
@@ -28,28 +28,24 @@ const sendsAfter = ({ sentAtMs }: { readonly sentAtMs: ReadonlyArray<number> }) 
   sentAtMs.slice(1).map((atMs) => (atMs - sentAtMs[0]!) / 1000)
 
 layer(Postgres.session())("a payment that was taken and brings nothing that counts", (it) => {
-  const story = stories(it, inMemory(QUICK))
+  const test = stories(it, inMemory(QUICK))
   const onDatabase = stories(it, onWorld(QUICK))
 
-  story(
-    "is sent again after pauses that double to a minute, and not at all while its order is held",
-    function* (world) {
-      const { task } = yield* paidOrder("ann", 5)
-      world.manners.pay = settles(gone)
-      yield* start
-      yield* pass(240)
-      assert.isDefined(yield* heldReason(task))
-      const sends = sendsAfter(world)
-      const pauses = sends.map((at, index) => at - (sends[index - 1] ?? 0))
-      for (const [index, pause] of pauses.entries()) {
-        assert.isAtLeast(pause, Math.min(60, 4 * 2 ** index), `before send ${index + 2}`)
-      }
-      assert.isAtMost(sends.length, 6)
-      const { length } = world.payments
-      yield* pass(240)
-      assert.strictEqual(world.payments.length, length)
+  test("is sent again after pauses that double to a minute, and never while its order is held", function* (world) {
+    const { task } = yield* paidOrder("ann", 5)
+    world.manners.pay = settles(gone)
+    yield* startFor(240)
+    assert.isDefined(yield* heldReason(task))
+    const sends = sendsAfter(world)
+    const pauses = sends.map((at, index) => at - (sends[index - 1] ?? 0))
+    for (const [index, pause] of pauses.entries()) {
+      assert.isAtLeast(pause, Math.min(60, 4 * 2 ** index), `before send ${index + 2}`)
     }
-  )
+    assert.isAtMost(sends.length, 6)
+    const { length } = world.payments
+    yield* pass(240)
+    assert.strictEqual(world.payments.length, length)
+  })
 
   onDatabase("is not asked for again once the server has said three times that it is done", function* (world) {
     const { who, task } = yield* paidOrder("ann", 5)
@@ -59,13 +55,12 @@ layer(Postgres.session())("a payment that was taken and brings nothing that coun
       world.mint({ ...order, token: who.userAddress }, 5)
       return accepted()
     }
-    yield* start
-    yield* pass(240)
+    yield* startFor(240)
     assert.strictEqual(world.payments.length, 3)
     assert.strictEqual(yield* heldReason(task), `${UNDELIVERED}; the mint server said that it was done`)
   })
 
-  story("is held at once and not sent again where the transaction that the server named is mined", function* (world) {
+  test("is held at once and not sent again where the transaction that the server named is mined", function* (world) {
     const { who, task } = yield* paidOrder("ann", 5)
     let named: Bytes32 | undefined
     world.manners.pay = ({ settle }) => {
@@ -73,8 +68,7 @@ layer(Postgres.session())("a payment that was taken and brings nothing that coun
       named ??= world.mine()
       return accepted(named)
     }
-    yield* start
-    yield* pass(40)
+    yield* startFor(40)
     const reason = `${UNDELIVERED}; the mint server named ${named}, which is mined, and 0 of 5 mints came`
     assert.strictEqual(yield* heldReason(task), reason)
     assert.strictEqual((yield* readTask(task)).error_message, reason)
@@ -85,36 +79,33 @@ layer(Postgres.session())("a payment that was taken and brings nothing that coun
     assert.deepInclude(yield* readTask(task), { status: "completed", mints_completed: 5, error_message: null })
   })
 
-  story("is sent again where the transaction that the server named was reverted or is in no block", function* (world) {
+  test("is sent again where the transaction that the server named was reverted or is in no block", function* (world) {
     const { who, task } = yield* paidOrder("ann", 5)
     world.manners.pay = ({ settle, mint }) => {
       settle()
       if (world.payments.length === 1) return accepted(world.mine("reverted"))
       return world.payments.length === 2 ? accepted(world.hash()) : accepted(...mint(5))
     }
-    yield* start
-    yield* pass(60)
+    yield* startFor(60)
     assert.deepInclude(yield* readTask(task), { status: "completed", mints_completed: 5 })
     assert.strictEqual(world.payments.length, 3)
     assert.strictEqual(world.paidBy(who.agentAddress).length, 1)
   })
 
-  story("is held in the words that the server gave to it, the first and the last of them", function* (world) {
+  test("is held in the words that the server gave to it, the first and the last of them", function* (world) {
     const { task } = yield* paidOrder("ann", 5)
     world.manners.pay = ({ settle }) => (settle() ? soldOut : spent)
-    yield* start
-    yield* pass(240)
+    yield* startFor(240)
     assert.strictEqual(yield* heldReason(task), `${UNDELIVERED}; ${soldOut.reason}; ${spent.reason}`)
   })
 
-  story("and is delivered in part is not asked for again: that would be for all of it", function* (world) {
+  test("and is delivered in part is not asked for again: that would be for all of it", function* (world) {
     const { who, task } = yield* paidOrder("ann", 5)
     world.manners.pay = ({ settle, order }) => {
       if (settle()) world.mint(order, 3)
       return gone
     }
-    yield* start
-    yield* pass(240)
+    yield* startFor(240)
     assert.strictEqual(world.payments.length, 1)
     assert.strictEqual(yield* heldReason(task), `${UNDELIVERED}; 3 of 5 mints came; ${gone.reason}`)
     world.mint({ token: world.payments[0]!.to, recipient: who.userAddress, quantity: 5 }, 2)

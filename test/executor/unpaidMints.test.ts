@@ -3,7 +3,7 @@ import { Duration, Effect } from "effect"
 import { ChainError } from "../../src/chain/ChainClient.ts"
 import { type Did, type MintOrder, NoOffer } from "../../src/mint/Minter.ts"
 import * as Postgres from "../support/Postgres.ts"
-import { launch, inMemory, onWorld, pass, start } from "../support/executor.ts"
+import { launch, inMemory, onWorld, pass, startFor } from "../support/executor.ts"
 import { heldReason, paidOrder, readTask } from "../support/orders.ts"
 import { stories } from "../support/stories.ts"
 import { World } from "../support/World.ts"
@@ -29,19 +29,18 @@ const givenGenerous = Effect.fnUntraced(function* (reason: NoOffer["reason"], di
 })
 
 layer(Postgres.session())("a mint server that is asked for the price", (it) => {
-  const story = stories(it, inMemory({ mintTimeout: Duration.seconds(15) }))
+  const test = stories(it, inMemory({ mintTimeout: Duration.seconds(15) }))
   const onDatabase = stories(it, onWorld(AGAIN))
 
   for (const confirmations of [2, 30]) {
     for (const { name, reason, did } of answers) {
       stories(it, inMemory({ confirmations, mintTimeout: Duration.seconds(15) }))(
-        `and mints, and ${name}, is asked once at ${confirmations} confirmations, and nothing is paid`,
+        `and mints, and ${name}, is asked once at ${confirmations} confirmations and paid nothing`,
         function* () {
           const world = yield* givenGenerous(reason, did)
           yield* pass(2 * confirmations)
           const { who, task } = yield* paidOrder("ann", 5)
-          yield* start
-          yield* pass(60 + 4 * confirmations)
+          yield* startFor(60 + 4 * confirmations)
           assert.strictEqual(yield* heldReason(task), NEVER_PAID)
           assert.strictEqual(world.quotedAtMs.length, 1)
           assert.strictEqual(world.paidBy(who.agentAddress).length, 0)
@@ -50,19 +49,15 @@ layer(Postgres.session())("a mint server that is asked for the price", (it) => {
     }
   }
 
-  story(
-    "and says three times that it is done while no mint comes is not asked again, and a person is",
-    function* (world) {
-      const { task } = yield* paidOrder("ann", 5)
-      world.manners.quote = () => new NoOffer({ reason: "Unreadable", message: "no offer", did: "claims" })
-      yield* start
-      yield* pass(200)
-      assert.match((yield* heldReason(task)) ?? "", /^Held for the operator: batch 1: the mint server answered 3 times/)
-      assert.strictEqual(world.quotedAtMs.length, 3)
-      const pauses = world.quotedAtMs.slice(1).map((atMs, index) => atMs - world.quotedAtMs[index]!)
-      for (const pause of pauses) assert.isAtLeast(pause, 15_000, "its mints get MINT_TIMEOUT to come")
-    }
-  )
+  test("and says three times that it is done while no mint comes is not asked again", function* (world) {
+    const { task } = yield* paidOrder("ann", 5)
+    world.manners.quote = () => new NoOffer({ reason: "Unreadable", message: "no offer", did: "claims" })
+    yield* startFor(200)
+    assert.match((yield* heldReason(task)) ?? "", /^Held for the operator: batch 1: the mint server answered 3 times/)
+    assert.strictEqual(world.quotedAtMs.length, 3)
+    const pauses = world.quotedAtMs.slice(1).map((atMs, index) => atMs - world.quotedAtMs[index]!)
+    for (const pause of pauses) assert.isAtLeast(pause, 15_000, "its mints get MINT_TIMEOUT to come")
+  })
 
   onDatabase("and mints while we die over it is not asked again after the restart", function* (world) {
     const { task } = yield* paidOrder("ann", 5)
@@ -97,15 +92,14 @@ layer(Postgres.session())("a mint server that is asked for the price", (it) => {
   })
 
   stories(it, inMemory({ mintTimeout: Duration.minutes(10) }))(
-    "and names it costs an order no time where the chain is away before it can be paid",
+    "and names it costs an order no time where the chain is away before the payment",
     function* (world) {
       const { who, task } = yield* paidOrder("ann", 5)
       world.manners.quote = () => {
         world.chainFault = new ChainError({ reason: "Timeout", operation: "read", detail: "no answer" })
         return undefined
       }
-      yield* start
-      yield* pass(15)
+      yield* startFor(15)
       assert.strictEqual(world.quotedAtMs.length, 1)
       delete world.manners.quote
       world.chainFault = undefined
@@ -123,8 +117,7 @@ layer(Postgres.session())("a mint server that is asked for the price", (it) => {
       world.mint(order, order.quantity)
       return new NoOffer({ reason: "Unreadable", message: "no offer", did: "claims" })
     }
-    yield* start
-    yield* pass(400)
+    yield* startFor(400)
     assert.strictEqual(yield* heldReason(task), NEVER_PAID)
     assert.strictEqual(world.mintsTo(who.userAddress), 5)
     assert.strictEqual(world.paidBy(who.agentAddress).length, 0)

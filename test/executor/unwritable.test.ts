@@ -3,17 +3,14 @@ import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
 import { address } from "../../src/domain/Address.ts"
 import { shortId, type TaskId } from "../../src/domain/Task.ts"
-import { usdc } from "../../src/domain/Usdc.ts"
 import * as Incidents from "../../src/ops/Incidents.ts"
-import { onWorld, pass, start } from "../support/executor.ts"
+import { onWorld, pass, start, startFor } from "../support/executor.ts"
 import { editTask, heldReason, order, person, readBatches, readTask } from "../support/orders.ts"
 import * as Postgres from "../support/Postgres.ts"
-import { World } from "../support/World.ts"
-import { accepted } from "./given.ts"
+import { stories } from "../support/stories.ts"
+import { accepted, units } from "./given.ts"
 
 const OTHER_TOKEN = address(`0x${"70ce".repeat(10)}`)
-
-const units = (amount: number) => usdc(BigInt(amount * 1_000_000))
 
 /** A trigger of another program refuses every change of the order's row, until it is dropped. */
 const lockRow = Effect.fnUntraced(function* (id: TaskId) {
@@ -33,70 +30,61 @@ const isTold = (id: TaskId) =>
   )
 
 layer(Postgres.session())("an order whose row cannot be written", (it) => {
-  it.effect("waits alone to be funded, is told of, and goes on when it can be", () =>
-    Effect.gen(function* () {
-      const world = yield* World
-      const ann = yield* person("ann")
-      const [bad, good] = [yield* order(ann, 3), yield* order(ann, 5)]
-      yield* lockRow(bad)
-      world.deposit(ann.agentAddress, units(3))
-      world.deposit(ann.agentAddress, units(5))
-      yield* start
-      yield* pass(90)
-      assert.strictEqual((yield* readTask(good)).status, "completed")
-      assert.strictEqual((yield* readTask(bad)).status, "pending_payment")
-      assert.isTrue(yield* isTold(bad))
-      yield* unlockRow
-      yield* pass(90)
-      assert.strictEqual((yield* readTask(bad)).status, "completed")
-      assert.isFalse(yield* isTold(bad))
-    }).pipe(Effect.ensuring(Effect.orDie(unlockRow)), onWorld())
-  )
+  const test = stories(it, (story) => story.pipe(Effect.ensuring(Effect.orDie(unlockRow)), onWorld()))
 
-  it.effect("waits alone while it is minted, and is counted when it can be", () =>
-    Effect.gen(function* () {
-      const world = yield* World
-      const ann = yield* person("ann")
-      world.deposit(ann.agentAddress, units(3))
-      const bad = yield* order(ann, 3)
-      let mintLate = (): unknown => undefined
-      world.manners.pay = ({ settle, mint }) => {
-        settle()
-        mintLate = () => mint(3)
-        return accepted()
-      }
-      yield* start
-      while ((yield* readBatches(bad))[0]?.status !== "paid") yield* pass(1)
-      yield* lockRow(bad)
-      mintLate()
-      delete world.manners.pay
-      world.deposit(ann.agentAddress, units(5))
-      const good = yield* order(ann, 5, { token_address: OTHER_TOKEN })
-      yield* pass(120)
-      assert.strictEqual((yield* readTask(good)).status, "completed")
-      assert.deepInclude((yield* readBatches(bad))[0], { status: "paid", minted: 0 })
-      assert.isTrue(yield* isTold(bad))
-      yield* unlockRow
-      yield* pass(180)
-      assert.deepInclude(yield* readTask(bad), { status: "completed", mints_completed: 3 })
-      assert.strictEqual(new Set(world.payments.map(({ nonce }) => nonce)).size, 2)
-      assert.strictEqual(world.mintsTo(ann.userAddress), 8)
-    }).pipe(Effect.ensuring(Effect.orDie(unlockRow)), onWorld())
-  )
+  test("waits alone to be funded, is told of, and goes on when it can be", function* (world) {
+    const ann = yield* person("ann")
+    const [bad, good] = [yield* order(ann, 3), yield* order(ann, 5)]
+    yield* lockRow(bad)
+    world.deposit(ann.agentAddress, units(3))
+    world.deposit(ann.agentAddress, units(5))
+    yield* startFor(90)
+    assert.strictEqual((yield* readTask(good)).status, "completed")
+    assert.strictEqual((yield* readTask(bad)).status, "pending_payment")
+    assert.isTrue(yield* isTold(bad))
+    yield* unlockRow
+    yield* pass(90)
+    assert.strictEqual((yield* readTask(bad)).status, "completed")
+    assert.isFalse(yield* isTold(bad))
+  })
 
-  it.effect("is held for a person without a word in its row where it is no order, and the others go on", () =>
-    Effect.gen(function* () {
-      const world = yield* World
-      const ann = yield* person("ann")
-      const [bad, good] = [yield* order(ann, 3), yield* order(ann, 5)]
-      yield* editTask(bad, { quantity: 0 })
-      yield* lockRow(bad)
-      world.deposit(ann.agentAddress, units(5))
-      yield* start
-      yield* pass(60)
-      assert.strictEqual((yield* readTask(good)).status, "completed")
-      assert.isDefined(yield* heldReason(bad))
-      assert.isNull((yield* readTask(bad)).error_message)
-    }).pipe(Effect.ensuring(Effect.orDie(unlockRow)), onWorld())
-  )
+  test("waits alone while it is minted, and is counted when it can be", function* (world) {
+    const ann = yield* person("ann")
+    world.deposit(ann.agentAddress, units(3))
+    const bad = yield* order(ann, 3)
+    let mintLate = (): unknown => undefined
+    world.manners.pay = ({ settle, mint }) => {
+      settle()
+      mintLate = () => mint(3)
+      return accepted()
+    }
+    yield* start
+    while ((yield* readBatches(bad))[0]?.status !== "paid") yield* pass(1)
+    yield* lockRow(bad)
+    mintLate()
+    delete world.manners.pay
+    world.deposit(ann.agentAddress, units(5))
+    const good = yield* order(ann, 5, { token_address: OTHER_TOKEN })
+    yield* pass(120)
+    assert.strictEqual((yield* readTask(good)).status, "completed")
+    assert.deepInclude((yield* readBatches(bad))[0], { status: "paid", minted: 0 })
+    assert.isTrue(yield* isTold(bad))
+    yield* unlockRow
+    yield* pass(180)
+    assert.deepInclude(yield* readTask(bad), { status: "completed", mints_completed: 3 })
+    assert.strictEqual(new Set(world.payments.map(({ nonce }) => nonce)).size, 2)
+    assert.strictEqual(world.mintsTo(ann.userAddress), 8)
+  })
+
+  test("is held for a person without a word in its row where it is no order, and the others go on", function* (world) {
+    const ann = yield* person("ann")
+    const [bad, good] = [yield* order(ann, 3), yield* order(ann, 5)]
+    yield* editTask(bad, { quantity: 0 })
+    yield* lockRow(bad)
+    world.deposit(ann.agentAddress, units(5))
+    yield* startFor(60)
+    assert.strictEqual((yield* readTask(good)).status, "completed")
+    assert.isDefined(yield* heldReason(bad))
+    assert.isNull((yield* readTask(bad)).error_message)
+  })
 })

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { PaymentAnswer } from "../../src/mint/Minter.ts"
-import { inMemory, pass, start } from "../support/executor.ts"
+import { inMemory, pass, startFor } from "../support/executor.ts"
 import { paidOrder, readBatches, readTask } from "../support/orders.ts"
 import { stories } from "../support/stories.ts"
 import { accepted, settlesAndMints } from "./given.ts"
@@ -8,9 +8,9 @@ import { accepted, settlesAndMints } from "./given.ts"
 const late: PaymentAnswer = { _tag: "Unclear", reason: "mint server answered 408", reference: "payment-7" }
 
 describe("a mint server that breaks on a payment that comes twice", () => {
-  const story = stories(it, inMemory({ logLevel: "Info" }))
+  const test = stories(it, inMemory({ logLevel: "Info" }))
 
-  story("is sent each payment once, and asked about it by the reference that it gave", function* (world) {
+  test("is sent each payment once, and asked about it by the reference that it gave", function* (world) {
     const { who, task } = yield* paidOrder("ann", 5)
     world.takesAgain = false
     world.follows = (reference) => `mint server says of payment ${reference}: queued`
@@ -19,8 +19,7 @@ describe("a mint server that breaks on a payment that comes twice", () => {
       payNow = () => void (settle() && mint(5))
       return late
     }
-    yield* start
-    yield* pass(120)
+    yield* startFor(120)
     const [batch] = yield* readBatches(task)
     assert.deepInclude(batch, { status: "unknown", reason: "mint server says of payment payment-7: queued" })
     assert.strictEqual(world.payments.length, 1)
@@ -31,12 +30,11 @@ describe("a mint server that breaks on a payment that comes twice", () => {
     assert.strictEqual(world.paidBy(who.agentAddress).length, 1)
   })
 
-  story("is paid again only when the first payment can never be made any more", function* (world) {
+  test("is paid again only when the first payment can never be made any more", function* (world) {
     const { who, task } = yield* paidOrder("ann", 5)
     world.takesAgain = false
     world.manners.pay = () => late
-    yield* start
-    yield* pass(280)
+    yield* startFor(280)
     assert.strictEqual(world.payments.length, 1)
     delete world.manners.pay
     yield* pass(120)
@@ -45,12 +43,11 @@ describe("a mint server that breaks on a payment that comes twice", () => {
     assert.strictEqual(new Set(world.payments.map(({ nonce }) => nonce)).size, 1, "with the same nonce")
   })
 
-  story("that mints fewer than were paid for leaves the order open at what the chain shows", function* (world) {
+  test("that mints fewer than were paid for leaves the order open at what the chain shows", function* (world) {
     const { task } = yield* paidOrder("ann", 5)
     world.takesAgain = false
     world.manners.pay = settlesAndMints(3, accepted())
-    yield* start
-    yield* pass(400)
+    yield* startFor(400)
     assert.deepInclude(yield* readTask(task), { status: "processing", mints_completed: 3 })
     const [batch] = yield* readBatches(task)
     assert.deepInclude(batch, { status: "paid", minted: 3, reason: "paid, 3 of 5 mints are on chain" })

@@ -6,7 +6,7 @@ import { usdc } from "../../src/domain/Usdc.ts"
 import { NoOffer } from "../../src/mint/Minter.ts"
 import { pause, resume } from "../support/operator.ts"
 import * as Postgres from "../support/Postgres.ts"
-import { inMemory, onWorld, pass, start } from "../support/executor.ts"
+import { inMemory, onWorld, pass, startFor } from "../support/executor.ts"
 import { order, paidOrder, readTask, TOKEN } from "../support/orders.ts"
 import { stories } from "../support/stories.ts"
 import { lost, settles } from "./given.ts"
@@ -20,59 +20,50 @@ const versionOf = Effect.fnUntraced(function* (id: string) {
 })
 
 layer(Postgres.session())("an order that waits says in its row", (it) => {
-  const story = stories(it, inMemory())
+  const test = stories(it, inMemory())
   const onDatabase = stories(it, onWorld({ mintTimeout: Duration.seconds(15) }))
 
-  onDatabase(
-    "which other order keeps its token from being paid for, once, and nothing any more when it goes on",
-    function* (world) {
-      const ann = yield* paidOrder("ann", 5)
-      world.manners.pay = settles(lost)
-      yield* start
-      yield* pass(50)
-      const bob = yield* paidOrder("bob", 3)
-      yield* pass(20)
-      const where = `task ${ann.task.slice(0, 8)}, batch 1 is paid and not delivered`
-      const error_message = `Waiting: payments to token ${TOKEN} are stopped: ${where}`
-      assert.deepInclude(yield* readTask(bob.task), { status: "processing", mints_completed: 0, error_message })
-      const before = yield* versionOf(bob.task)
-      yield* pass(40)
-      assert.strictEqual(yield* versionOf(bob.task), before, "it is written once")
-      delete world.manners.pay
-      yield* pass(90)
-      for (const { task } of [ann, bob]) {
-        assert.deepInclude(yield* readTask(task), { status: "completed", error_message: null })
-      }
+  onDatabase("which other order keeps its token from being paid for, once, until it goes on", function* (world) {
+    const ann = yield* paidOrder("ann", 5)
+    world.manners.pay = settles(lost)
+    yield* startFor(50)
+    const bob = yield* paidOrder("bob", 3)
+    yield* pass(20)
+    const where = `task ${ann.task.slice(0, 8)}, batch 1 is paid and not delivered`
+    const error_message = `Waiting: payments to token ${TOKEN} are stopped: ${where}`
+    assert.deepInclude(yield* readTask(bob.task), { status: "processing", mints_completed: 0, error_message })
+    const before = yield* versionOf(bob.task)
+    yield* pass(40)
+    assert.strictEqual(yield* versionOf(bob.task), before, "it is written once")
+    delete world.manners.pay
+    yield* pass(90)
+    for (const { task } of [ann, bob]) {
+      assert.deepInclude(yield* readTask(task), { status: "completed", error_message: null })
     }
-  )
+  })
 
-  story(
-    "that the mint server is away, or the chain, and the refusal of before again when it goes on",
-    function* (world) {
-      const { task } = yield* paidOrder("ann", 5)
-      world.manners.quote = () => new NoOffer({ reason: "Refused", message: "not today", did: "nothing" })
-      yield* start
-      yield* pass(12)
-      assert.strictEqual((yield* readTask(task)).error_message, "Retry 1/3: not today")
-      world.manners.quote = () => new NoOffer({ reason: "Unavailable", message: "mint server answered 503" })
-      yield* pass(10)
-      assert.strictEqual((yield* readTask(task)).error_message, "Waiting: mint server answered 503")
-      world.chainFault = new ChainError({ reason: "Timeout", operation: "read", detail: "no answer" })
-      yield* pass(30)
-      assert.strictEqual((yield* readTask(task)).error_message, "Waiting: the chain cannot be read (Timeout)")
-      world.chainFault = undefined
-      world.manners.quote = () => undefined
-      world.manners.pay = () => lost
-      yield* pass(70)
-      assert.strictEqual((yield* readTask(task)).error_message, "Retry 1/3: not today")
-    }
-  )
+  test("that the mint server or the chain is away, and its last refusal again when it goes on", function* (world) {
+    const { task } = yield* paidOrder("ann", 5)
+    world.manners.quote = () => new NoOffer({ reason: "Refused", message: "not today", did: "nothing" })
+    yield* startFor(12)
+    assert.strictEqual((yield* readTask(task)).error_message, "Retry 1/3: not today")
+    world.manners.quote = () => new NoOffer({ reason: "Unavailable", message: "mint server answered 503" })
+    yield* pass(10)
+    assert.strictEqual((yield* readTask(task)).error_message, "Waiting: mint server answered 503")
+    world.chainFault = new ChainError({ reason: "Timeout", operation: "read", detail: "no answer" })
+    yield* pass(30)
+    assert.strictEqual((yield* readTask(task)).error_message, "Waiting: the chain cannot be read (Timeout)")
+    world.chainFault = undefined
+    world.manners.quote = () => undefined
+    world.manners.pay = () => lost
+    yield* pass(70)
+    assert.strictEqual((yield* readTask(task)).error_message, "Retry 1/3: not today")
+  })
 
-  story("that an operator has paused it, and nothing any more when that is over", function* (world) {
+  test("that an operator has paused it, and nothing any more when that is over", function* (world) {
     const { who, task } = yield* paidOrder("ann", 5)
     world.manners.quote = () => new NoOffer({ reason: "Unavailable", message: "mint server answered 503" })
-    yield* start
-    yield* pass(15)
+    yield* startFor(15)
     yield* pause({ token: TOKEN }, "the token is looked at")
     yield* pass(10)
     assert.strictEqual((yield* readTask(task)).error_message, "Waiting: paused: the token is looked at")
@@ -89,11 +80,10 @@ layer(Postgres.session())("an order that waits says in its row", (it) => {
     assert.strictEqual((yield* readTask(task)).error_message, null)
   })
 
-  story("which order of its wallet and token is paid and minted first", function* (world) {
+  test("which order of its wallet and token is paid and minted first", function* (world) {
     const { who, task } = yield* paidOrder("ann", 5)
     world.manners.pay = () => lost
-    yield* start
-    yield* pass(12)
+    yield* startFor(12)
     const next = yield* order(who, 2)
     world.deposit(who.agentAddress, usdc(2_000_000n))
     yield* pass(30)

@@ -144,6 +144,9 @@ export const pass = Effect.fnUntraced(function* (seconds: number) {
   }
 })
 
+/** Starts both loops and lets seconds pass. */
+export const startFor = (seconds: number) => Effect.andThen(start, pass(seconds))
+
 /** What is done around each question to the ledger and each write, by the name of its method. */
 export type Around = <A, E>(operation: keyof TaskRepo["Service"], work: Effect.Effect<A, E>) => Effect.Effect<A, E>
 

@@ -178,10 +178,15 @@ export const mintNumbers = (id: TaskId) => Effect.flatMap(rows, ({ mintNumbers: 
 /** Why a task waits for a person; `undefined` where it does not. */
 export const heldReason = (id: TaskId) => Effect.flatMap(rows, ({ heldReason: read }) => read(id))
 
-/** Person, wallet and an order of theirs that is paid for: what most stories begin with. */
-export const paidOrder = Effect.fnUntraced(function* (name: string, quantity: number, columns: OrderColumns = {}) {
+/** Person, wallet and an order of theirs: what most stories begin with. */
+export const unpaidOrder = Effect.fnUntraced(function* (name: string, quantity: number, columns: OrderColumns = {}) {
   const who = yield* person(name)
-  const task = yield* order(who, quantity, columns)
+  return { who, task: yield* order(who, quantity, columns) }
+})
+
+/** The same, paid for. */
+export const paidOrder = Effect.fnUntraced(function* (name: string, quantity: number, columns: OrderColumns = {}) {
+  const { who, task } = yield* unpaidOrder(name, quantity, columns)
   const world = yield* World
   world.deposit(who.agentAddress, usdc(PRICE * BigInt(quantity)))
   return { who, task }
