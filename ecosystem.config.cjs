@@ -1,4 +1,4 @@
-// `pm2 start ecosystem.config.cjs` runs what `npm run build` made.
+// `pm2 start ecosystem.config.cjs` runs the output of `npm run build`.
 const path = require("node:path")
 
 module.exports = {
@@ -7,27 +7,27 @@ module.exports = {
       name: "ai-mint-executor",
       cwd: __dirname,
       script: "dist/main.js",
-      // The Node that the package `node` brought, whatever Node pm2 itself runs on. The guard says so if it is not there.
+      // The Node of the package `node`, independent of the one that pm2 runs on. The guard reports if it is missing.
       interpreter: path.join(__dirname, "node_modules/.bin/node"),
       node_args: ["--enable-source-maps", "--import", "./dist/guard.js"],
-      // One process. A second one would be held off by the database, and help nobody.
+      // One process. A second one would be safe, and is of no use on the same machine.
       exec_mode: "fork",
       instances: 1,
-      // The executor tells pm2 when it has checked chain and database and starts to look at tasks. Where one of them does
-      // not answer it ends with code 1, and pm2 tries again, at first soon and then every 15 s.
+      // The executor signals pm2 when it has checked chain and database and starts its loops. If one of them does not
+      // answer, it exits with code 1, and pm2 tries again, at first soon and then every 15 s.
       wait_ready: true,
       listen_timeout: 60_000,
-      // Longer than DRAIN_TIMEOUT (30 s unless set): a payment in flight is finished or written down before the end.
-      // Whoever raises that raises this.
+      // Longer than DRAIN_TIMEOUT (default 30 s): a payment in flight is finished or recorded before the end. Raise both
+      // together.
       kill_timeout: 45_000,
       // With treekill, pm2 sends SIGINT to child processes at the same moment as to the executor, and on `local` the
-      // database would be gone while a mint is still being written to it. The executor ends its own children.
+      // chain would be gone while a mint still needs it. The executor ends its own children.
       treekill: false,
-      // Bad settings stay bad, however often they are read. (pm2 7 lists the app as `waiting restart` and lets it be.)
+      // A restart does not repair bad settings. (pm2 7 lists the app as `waiting restart` and leaves it stopped.)
       stop_exit_codes: [78],
       exp_backoff_restart_delay: 200,
       merge_logs: true,
-      // The log has its own times.
+      // The log has timestamps of its own.
       time: false,
       env: { NODE_ENV: "production" }
     }
