@@ -13,8 +13,6 @@ export interface AnvilOptions {
   readonly port?: number
   /** A file that the chain is kept in between runs. Without it the chain ends with the scope. */
   readonly statePath?: string
-  /** Seconds between blocks. Default: those of `local`. */
-  readonly blockSeconds?: number
 }
 
 export interface Anvil {
@@ -59,7 +57,7 @@ export const start = Effect.fn("Anvil.start")(function* (
     Effect.retry({ times: PORT_RETRIES, while: isPortTaken })
   )
   const chain = DevChain.connect(`http://127.0.0.1:${port}`)
-  yield* beginBlocks(chain, options.blockSeconds ?? local.blockSeconds).pipe(
+  yield* beginBlocks(chain).pipe(
     Effect.mapError(({ message }) => new ProcessDied({ message })),
     Effect.raceFirst(died)
   )
@@ -76,7 +74,7 @@ const nowSeconds = Effect.map(Clock.currentTimeMillis, (ms) => Math.floor(ms / 1
  * From here on blocks carry the time of the clock. anvil starts at the time of block 0, and would make the first blocks
  * of a restored chain older than its last: so it makes none by itself until the time is right.
  */
-const beginBlocks = Effect.fnUntraced(function* (chain: DevChain.DevChain, blockSeconds: number) {
+const beginBlocks = Effect.fnUntraced(function* (chain: DevChain.DevChain) {
   const now = BigInt(yield* nowSeconds)
   yield* chain.ask("set the time", async (client) => {
     const { timestamp: last } = await client.getBlock()
@@ -84,7 +82,7 @@ const beginBlocks = Effect.fnUntraced(function* (chain: DevChain.DevChain, block
     await client.setNextBlockTimestamp({ timestamp: now > last ? now : last })
   })
   yield* chain.mine(FIRST_BLOCKS)
-  yield* chain.ask("make blocks in time", (client) => client.setIntervalMining({ interval: blockSeconds }))
+  yield* chain.ask("make blocks in time", (client) => client.setIntervalMining({ interval: local.blockSeconds }))
 })
 
 /**

@@ -7,17 +7,7 @@ import { type Address, address } from "../domain/Address.ts"
 import { TaskId } from "../domain/Task.ts"
 import { times, type Usdc } from "../domain/Usdc.ts"
 import { WalletId } from "../domain/Wallet.ts"
-import { MintRecord, Order } from "./SandboxApi.ts"
-
-/**
- * The desk could not do what it was asked. `NotFound`: there is no such order. `Database`: the database refused or did
- * not answer. `Payment`: the USDC was not sent, as far as the sender knows.
- */
-export class DeskError extends Schema.TaggedError<DeskError>()("DeskError", {
-  reason: Schema.Literals(["NotFound", "Database", "Payment"]),
-  message: Schema.String,
-  cause: Schema.optionalKey(Schema.Defect())
-}) {}
+import { MintRecord, NoDatabase, NotFound, NotPaid, Order } from "./SandboxApi.ts"
 
 /** What a person asks an agent for. */
 export interface OrderRequest {
@@ -51,15 +41,15 @@ export class OrderDesk extends Context.Service<
   OrderDesk,
   {
     /** Opens the person's agent wallet where they have none yet, and writes the order. Nothing is paid. */
-    readonly placeOrder: (request: OrderRequest) => Effect.Effect<PlacedOrder, DeskError>
+    readonly placeOrder: (request: OrderRequest) => Effect.Effect<PlacedOrder, NoDatabase>
     /** Gives the agent wallet USDC on chain; returns when the sender says that it is done. Nothing is sent for 0. */
-    readonly pay: (agentAddress: Address, amount: Usdc) => Effect.Effect<void, DeskError>
-    /** Fails with `NotFound` where there is no such order, also for a text that is no id at all. */
-    readonly readOrder: (id: string) => Effect.Effect<Order, DeskError>
+    readonly pay: (agentAddress: Address, amount: Usdc) => Effect.Effect<void, NotPaid>
+    /** `NotFound` also for a text that is no id at all. */
+    readonly readOrder: (id: string) => Effect.Effect<Order, NotFound | NoDatabase>
     /** The mints of an order so far, in their order. */
-    readonly readMints: (id: TaskId) => Effect.Effect<ReadonlyArray<MintRecord>, DeskError>
+    readonly readMints: (id: TaskId) => Effect.Effect<ReadonlyArray<MintRecord>, NoDatabase>
     /** At most 50, the newest first. */
-    readonly latestOrders: Effect.Effect<ReadonlyArray<Order>, DeskError>
+    readonly latestOrders: Effect.Effect<ReadonlyArray<Order>, NoDatabase>
   }
 >()("ai-mint-executor/sandbox/OrderDesk") {}
 
@@ -149,9 +139,7 @@ const writes = (sql: SqlClient.SqlClient, { encryptionKey, sendUsdc }: DeskOptio
 
   const pay: OrderDesk["Service"]["pay"] = Effect.fn("OrderDesk.pay")(function* (agentAddress, amount) {
     if (amount === 0n) return
-    yield* sendUsdc(agentAddress, amount).pipe(
-      Effect.mapError((cause) => new DeskError({ reason: "Payment", message: cause.message, cause }))
-    )
+    yield* Effect.mapError(sendUsdc(agentAddress, amount), ({ message }) => new NotPaid({ error: message }))
   })
 
   return { placeOrder, pay }
@@ -174,7 +162,7 @@ const reads = (sql: SqlClient.SqlClient) => {
       // Compared as texts: what is no UUID is an order that does not exist, and not an error of the database.
       sql`SELECT ${columns} WHERE t.id::text = ${id.toLowerCase()}`
     ).pipe(Effect.mapError(databaseError("the order was not read")))
-    return order ?? (yield* new DeskError({ reason: "NotFound", message: `there is no order ${id}` }))
+    return order ?? (yield* Effect.fail(new NotFound({ error: `there is no order ${id}` })))
   })
 
   const readMints: OrderDesk["Service"]["readMints"] = Effect.fn("OrderDesk.readMints")(
@@ -203,8 +191,8 @@ const rowsAs = <S extends Schema.ConstraintDecoder<unknown>>(schema: S, query: E
 /** What the server says lies two causes deep; SqlError's own words only say that a query failed. */
 const databaseError =
   (what: string) =>
-  (cause: SqlError | Schema.SchemaError): DeskError => {
+  (cause: SqlError | Schema.SchemaError): NoDatabase => {
     const said = isSqlError(cause) ? cause.reason.cause : cause
     const detail = said instanceof Error ? said.message : String(said)
-    return new DeskError({ reason: "Database", message: `${what}: ${detail}`, cause })
+    return new NoDatabase({ error: `${what}: ${detail}` })
   }

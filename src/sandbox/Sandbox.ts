@@ -5,7 +5,7 @@ import type { SqlError } from "effect/sql/SqlError"
 import { randomBytes } from "node:crypto"
 import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { local, type UsdcContract } from "../config/Network.ts"
+import { local } from "../config/Network.ts"
 import type { Address } from "../domain/Address.ts"
 import { type Usdc, usdc } from "../domain/Usdc.ts"
 import * as Anvil from "./Anvil.ts"
@@ -34,10 +34,6 @@ export interface SandboxOptions<E = never, R = never> {
   readonly checkInterval: Duration.Duration
   /** Preferred ports: where they are taken the sandbox takes others, and says so in `moved`. */
   readonly ports?: Partial<Ports>
-  /** Seconds between blocks of the sandbox's chain. */
-  readonly blockSeconds?: number
-  /** What the mint server asks for one mint. Default: 1 USDC. */
-  readonly pricePerMint?: Usdc
   /** A development chain of the operator. The sandbox's contracts are put on it where they are missing. */
   readonly rpcUrl?: string | undefined
   readonly serverUrl?: string | undefined
@@ -59,7 +55,6 @@ export interface Sandbox {
   /** Where `/sandbox/orders` is: the mint server's URL, where that is the sandbox's. */
   readonly controlUrl: string
   readonly encryptionKey: Redacted.Redacted
-  readonly usdc: UsdcContract
   readonly token: Address
   readonly pricePerMint: Usdc
   readonly chain: DevChain.DevChain
@@ -74,69 +69,57 @@ export interface Sandbox {
 /** 8545: anvil's own. 4021: the default of `SERVER_URL`. */
 const PORTS: Ports = { chain: 8545, mintServer: 4021 }
 
-const PRICE_PER_MINT = usdc(1_000_000n)
+/** What the mint server sells, a mint for 1 USDC. */
+const SOLD = { token: Contracts.TOKEN, pricePerMint: usdc(1_000_000n) }
 
 /**
  * Opens the local network until the scope closes: chain, contracts, database, mint server and the person who orders.
  * The tables are the executor's to make; until then orders are refused.
  */
 export const open = Effect.fn("Sandbox.open")(function* <E = never, R = never>(options: SandboxOptions<E, R>) {
-  const { dataDir, pricePerMint = PRICE_PER_MINT } = options
+  const { dataDir } = options
   const ports = { ...PORTS, ...options.ports }
   yield* lock(dataDir)
   // One after the other: a database that is being made keeps this thread for seconds, and a chain that is asked
   // meanwhile seems not to answer.
-  const { chain, died } = yield* openChain(options, ports)
+  const { chain, died } = yield* openChain(options, ports.chain)
   const database = yield* openDatabase(options)
   const key = options.encryptionKey ?? (yield* encryptionKey(dataDir))
   const desk = OrderDesk.layer({ encryptionKey: key, sendUsdc: (to, sum) => Contracts.payUsdc(chain, to, sum) })
   const orderDesk = Context.get(yield* Effect.provide(Layer.build(desk), database), OrderDesk.OrderDesk)
-  const faults = Faults.make(kindsFor(options))
-  const behind = { chain, orderDesk, faults, port: ports.mintServer }
-  const servers = yield* openServers({ ...options, pricePerMint }, behind)
+  // Only what the sandbox brings can fail on request: the executor reaches the operator's own servers directly.
+  const faults = Faults.make([
+    ...(options.serverUrl === undefined ? Faults.ofMintServer : []),
+    ...(options.rpcUrl === undefined ? Faults.ofRpc : [])
+  ])
+  const { url: controlUrl } = yield* openServers(options, { chain, orderDesk, faults, port: ports.mintServer })
   const { rpcUrl } = chain
   const { url: faultyRpcUrl } = yield* RpcProxy.serve({ target: rpcUrl, faults })
+  const { token, pricePerMint } = SOLD
   yield* publish(dataDir, {
     pid: process.pid,
     rpcUrl,
     // A chain that the operator names is asked directly.
     ...(options.rpcUrl === undefined ? { executorRpcUrl: faultyRpcUrl } : {}),
-    serverUrl: servers.controlUrl,
+    serverUrl: controlUrl,
     usdc: local.usdc.address,
-    token: Contracts.TOKEN,
+    token,
     databaseUrl: options.database?.url ?? "embedded"
   })
-  const own = [
-    ...(options.rpcUrl === undefined ? [{ what: "chain" as const, url: rpcUrl }] : []),
-    ...(options.serverUrl === undefined ? [{ what: "mintServer" as const, url: servers.serverUrl }] : [])
-  ]
-  const moved = own
-    .map(({ what, url }) => ({ what, preferred: ports[what], port: Number(new URL(url).port) }))
-    .filter(({ preferred, port }) => port !== preferred)
-  const fixed = { usdc: local.usdc, token: Contracts.TOKEN, pricePerMint, encryptionKey: key }
-  return {
-    rpcUrl,
-    faultyRpcUrl,
-    ...servers,
-    ...fixed,
-    chain,
-    database,
-    orderDesk,
-    moved,
-    died
-  } satisfies Sandbox as Sandbox
+  const isOwn = { chain: options.rpcUrl === undefined, mintServer: options.serverUrl === undefined }
+  const listening = { chain: new URL(rpcUrl).port, mintServer: new URL(controlUrl).port }
+  const moved = (["chain", "mintServer"] as const)
+    .map((what) => ({ what, preferred: ports[what], port: Number(listening[what]) }))
+    .filter(({ what, preferred, port }) => isOwn[what] && port !== preferred)
+  const found = { rpcUrl, faultyRpcUrl, serverUrl: options.serverUrl ?? controlUrl, controlUrl }
+  const parts = { chain, database, orderDesk, moved, died }
+  return { ...found, ...parts, token, pricePerMint, encryptionKey: key } satisfies Sandbox as Sandbox
 })
-
-/** Only what the sandbox brings can fail on request: the executor reaches the operator's own servers directly. */
-const kindsFor = ({ rpcUrl, serverUrl }: SandboxOptions<unknown, unknown>): ReadonlyArray<Faults.Kind> => [
-  ...(serverUrl === undefined ? Faults.ofMintServer : []),
-  ...(rpcUrl === undefined ? Faults.ofRpc : [])
-]
 
 /** The sandbox's own chain or the operator's, with the contracts on it. */
 const openChain = Effect.fnUntraced(function* (
-  { dataDir, rpcUrl, blockSeconds = local.blockSeconds, database }: SandboxOptions<unknown, unknown>,
-  ports: Ports
+  { dataDir, rpcUrl, database }: SandboxOptions<unknown, unknown>,
+  port: number
 ) {
   if (rpcUrl !== undefined) {
     const chain = DevChain.connect(rpcUrl)
@@ -148,7 +131,7 @@ const openChain = Effect.fnUntraced(function* (
   const statePath = join(dataDir, CHAIN)
   const isOrphaned = database === undefined && existsSync(join(dataDir, DATABASE))
   if (isOrphaned && (yield* Anvil.lastRun(statePath)) === "lost") return yield* lostChain(dataDir)
-  const { chain, died } = yield* Anvil.start({ port: ports.chain, statePath, blockSeconds })
+  const { chain, died } = yield* Anvil.start({ port, statePath })
   yield* Contracts.deploy(chain)
   return { chain, died }
 })
@@ -185,25 +168,24 @@ interface Behind {
 
 /** The mint server and, on the same port, the person. Beside the operator's own mint server it sells nothing. */
 const openServers = Effect.fnUntraced(function* (
-  options: Omit<SandboxOptions, "database"> & { readonly pricePerMint: Usdc },
+  options: Omit<SandboxOptions, "database">,
   { chain, orderDesk, faults, port }: Behind
 ) {
-  const token = { address: Contracts.TOKEN, pricePerMint: options.pricePerMint }
-  const sandbox = yield* sandboxRoutes({ ...options, token: token.address, faults }).pipe(
+  const sandbox = yield* sandboxRoutes({ ...options, ...SOLD, faults }).pipe(
     Effect.provideService(OrderDesk.OrderDesk, orderDesk)
   )
-  const { url } = yield* MintServer.serve({
+  const { token, pricePerMint } = SOLD
+  return yield* MintServer.serve({
     rpcUrl: chain.rpcUrl,
     chainId: local.chainId,
     usdc: local.usdc,
-    tokens: options.serverUrl === undefined ? [token] : [],
+    tokens: options.serverUrl === undefined ? [{ address: token, pricePerMint }] : [],
     gasKey: DevChain.roleKeys.mintServer,
     port,
     dataDir: join(options.dataDir, `mint-server-${yield* shortGenesis(chain)}`),
     faults,
     sandbox
   })
-  return { serverUrl: options.serverUrl ?? url, controlUrl: url }
 })
 
 /** The mint server's records belong to one chain: on another they would be about other payments. */

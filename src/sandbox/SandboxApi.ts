@@ -2,7 +2,7 @@ import { Schema } from "effect"
 import { HttpApi, HttpApiEndpoint, HttpApiGroup, HttpApiMiddleware, HttpApiSchema } from "effect/http-api"
 import { parse, ZERO } from "../domain/Address.ts"
 import { QUANTITY_MAX, TaskId } from "../domain/Task.ts"
-import { faultLimits, Blocks, isToken, Milliseconds, Times } from "./faults.ts"
+import { faultOf } from "./faults.ts"
 
 /**
  * How the person pays. `now`: all, at once. `half`: half of it at once, rounded down to base units. `late`: all, when
@@ -129,23 +129,11 @@ const NewPayment = Schema.Struct({
 /** What was paid to which wallet. */
 const OrderPaid = Schema.Struct({ taskId: Schema.String, agentAddress: Schema.String, amount: Amount })
 
-/** A fault that is on. Which kinds there are depends on the sandbox. */
-const Fault = Schema.Struct({
-  kind: Schema.String,
-  /** That many times more. */
-  times: Schema.optionalKey(Times),
-  token: Schema.optionalKey(
-    Schema.String.check(Schema.makeFilter((text) => isToken(text) || `expected ${faultLimits.token}`))
-  ),
-  ms: Schema.optionalKey(Milliseconds),
-  blocks: Schema.optionalKey(Blocks)
-})
-
-/** All that is to be on. */
-const NewFaults = Schema.Struct({ faults: Schema.Array(Fault) })
+/** All that is to be on: a list of faults. Which kinds there are depends on the sandbox, which so reads them itself. */
+const NewFaults = Schema.Struct({ faults: Schema.Unknown })
 
 const FaultsState = Schema.Struct({
-  faults: Schema.Array(Fault),
+  faults: Schema.Array(Schema.Struct({ ...faultOf([]).fields, kind: Schema.String })),
   /** How often since the start, by kind. */
   injected: Schema.Record(Schema.String, Schema.Int),
   /** What can be switched on here, and what it does. */

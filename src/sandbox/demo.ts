@@ -7,7 +7,7 @@ import { join } from "node:path"
 import { parseAbiItem } from "viem"
 import { monitor, state } from "../App.ts"
 import { load } from "../config/load.ts"
-import { Network } from "../config/Network.ts"
+import { local, Network } from "../config/Network.ts"
 import { Settings } from "../config/Settings.ts"
 import { duration } from "../domain/time.ts"
 import { format } from "../domain/Usdc.ts"
@@ -105,12 +105,17 @@ const transferred = parseAbiItem("event Transfer(address indexed from, address i
 
 /** The table and the chain, each by itself. */
 const inspect = Effect.fnUntraced(function* (sandbox: Sandbox, scenario: Scenario, placed: PlacedOrder, order: Order) {
-  const { chain, token, usdc } = sandbox
+  const { chain, token } = sandbox
   const mints = yield* chain.ask("count the mints", (client) =>
     client.getLogs({ address: token, event: tokensMinted, args: { to: placed.userAddress }, fromBlock: 0n })
   )
   const payments = yield* chain.ask("add up the payments", (client) =>
-    client.getLogs({ address: usdc.address, event: transferred, args: { from: placed.agentAddress }, fromBlock: 0n })
+    client.getLogs({
+      address: local.usdc.address,
+      event: transferred,
+      args: { from: placed.agentAddress },
+      fromBlock: 0n
+    })
   )
   const paid = payments.reduce((total, { args }) => total + (args.value ?? 0n), 0n)
   const isCompleted = scenario.ends === "completed"

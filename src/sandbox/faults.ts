@@ -78,16 +78,20 @@ export const Blocks = whole(faultLimits.blocks, 1_000_000)
 
 export const isToken = (text: string): boolean => parse(text) !== undefined
 
-/** A fault that is switched on. */
-export interface Fault {
-  readonly kind: Kind
-  /** For so many requests more; left out, until it is switched off. */
-  readonly times?: number
-  /** Only for requests about this token; left out, for all of them. Means nothing to a node. */
-  readonly token?: string
-  readonly ms?: number
-  readonly blocks?: number
-}
+/** A fault of one of these kinds that is switched on. */
+export const faultOf = (kinds: ReadonlyArray<Kind>) =>
+  Schema.Struct({
+    kind: Schema.Literals(kinds).annotate({ message: `expected one of ${kinds.join(", ")}` }),
+    /** For so many requests more; left out, until it is switched off. */
+    times: Schema.optionalKey(Times),
+    /** Only for requests about this token; left out, for all of them. Means nothing to a node. */
+    token: Schema.optionalKey(
+      Schema.String.check(Schema.makeFilter((text) => isToken(text) || `expected ${faultLimits.token}`))
+    ),
+    ms: Schema.optionalKey(Milliseconds),
+    blocks: Schema.optionalKey(Blocks)
+  })
+export type Fault = ReturnType<typeof faultOf>["Type"]
 
 /** What a fault does where it does not say how much. */
 export const defaults = { ms: 3_000, blocks: 10 }

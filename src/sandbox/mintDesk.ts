@@ -3,11 +3,10 @@ import { Array as Arr, Effect, RcMap, Result, Schema, type Scope, Semaphore } fr
 import type { Address, Bytes32 } from "../domain/Address.ts"
 import { times, type Usdc } from "../domain/Usdc.ts"
 import type { MintOrder } from "../mint/Minter.ts"
-import type { DevChainError } from "./DevChain.ts"
 import { isPaidBy, type MintChain, type Settled } from "./mintChain.ts"
 import { onRecord, type Run } from "./mintFacilitator.ts"
 import { isSameOrder, keyOf, mintIds, type Payment } from "./mintOrder.ts"
-import { type MintRecords, type MintRecordsError, recordOf } from "./mintRecords.ts"
+import { type MintRecords, recordOf } from "./mintRecords.ts"
 
 /** Why an order is not served. */
 export class NotServed extends Schema.TaggedError<NotServed>()("NotServed", {
@@ -79,7 +78,7 @@ export const make = Effect.fn("MintDesk.make")(function* (
     )
 
   const recall = Effect.fnUntraced(function* (order: MintOrder, payment: Payment) {
-    const record = records.find(payment)
+    const record = yield* orNotNow(records.find(payment))
     const settled = yield* orNotNow(chain.findSettled(payment, record?.fromBlock ?? 0n))
     const due = record ?? { token: order.token, amount: priceOf(order.token, order.quantity) }
     const isPaid = isPaidBy(settled, due)
@@ -111,7 +110,8 @@ export const make = Effect.fn("MintDesk.make")(function* (
       return yield* inTurn(payment, recallOrTake)
     }),
     deliver: Effect.fn("MintDesk.deliver")(function* (order, payment) {
-      const settled = yield* orNotNow(chain.findSettled(payment, records.find(payment)?.fromBlock ?? 0n))
+      const record = yield* orNotNow(records.find(payment))
+      const settled = yield* orNotNow(chain.findSettled(payment, record?.fromBlock ?? 0n))
       if (settled === undefined)
         return yield* new NotServed({ status: 500, message: "the payment is not on the chain" })
       return yield* deliverSettled(chain, order, payment, settled)
@@ -169,5 +169,5 @@ const deliverSettled = Effect.fnUntraced(
 )
 
 /** Nothing was taken: the chain or the disk did not answer. */
-const orNotNow = <A>(effect: Effect.Effect<A, DevChainError | MintRecordsError>): Effect.Effect<A, NotServed> =>
+const orNotNow = <A>(effect: Effect.Effect<A, { readonly message: string }>): Effect.Effect<A, NotServed> =>
   Effect.mapError(effect, ({ message }) => new NotServed({ status: 503, message }))

@@ -78,7 +78,7 @@ export const onRecord = (
     const payment = Result.getOrThrow(readPayment(payload.payload))
     const order = orderOf(payment)
     if (order === undefined) throw new Error("no order is under way for this payment")
-    const known = records.find(payment)
+    const known = await run(records.find(payment))
     const record = known ?? recordOf(order, payment, await run(chain.head))
     if (known === undefined) {
       const verdict = await facilitator.verify(payload, requirements)

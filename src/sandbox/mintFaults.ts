@@ -44,7 +44,7 @@ export const faultyFacilitator = (options: FaultyFacilitatorOptions): Facilitato
     verify: (payload, requirements) => facilitator.verify(payload, requirements),
     settle: async (payload, requirements) => {
       const payment = Result.getOrThrow(readPayment(payload.payload))
-      const order = records.find(payment)
+      const order = await run(records.find(payment))
       const isOn = order !== undefined && faults.take(["mint-before-settlement"], order.token) !== undefined
       if (!isOn) return facilitator.settle(payload, requirements)
       await run(chain.mint(order, mintIds(payment, order.quantity)))

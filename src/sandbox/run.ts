@@ -7,7 +7,7 @@ import { bannerLines } from "../ops/Banner.ts"
 import * as Log from "../ops/Log.ts"
 import { notifyReady, version, warnOfOverridden } from "../ops/process.ts"
 import { roleKeys } from "./DevChain.ts"
-import { open, type Sandbox } from "./Sandbox.ts"
+import { open, type Sandbox, SandboxError } from "./Sandbox.ts"
 import { DATA_DIR } from "./sandboxFile.ts"
 
 /** Mints of the order that a first start places, so that there is something to see. */
@@ -86,13 +86,16 @@ const NAMES = { chain: "chain", mintServer: "mint server" } as const
  * An order that is paid at once, where there never was an order. The payment is in a block a moment later, while the
  * loops run already.
  */
-const sampleOrder = Effect.fnUntraced(function* (sandbox: Sandbox) {
-  const { orderDesk, token, pricePerMint } = sandbox
-  if ((yield* orderDesk.latestOrders).length > 0) return
-  const order = yield* orderDesk.placeOrder({ token, pricePerMint, quantity: SAMPLE_QUANTITY })
-  yield* Log.startup([
-    `🛒 Sample order ${shortId(order.taskId)}: ${SAMPLE_QUANTITY} mints for ${order.userAddress}`,
-    `   Paying ${format(order.totalCost)} USDC to its agent wallet ${order.agentAddress}...`
-  ])
-  yield* Effect.forkScoped(orderDesk.pay(order.agentAddress, order.totalCost).pipe(Effect.ignore({ log: true })))
-})
+const sampleOrder = Effect.fnUntraced(
+  function* (sandbox: Sandbox) {
+    const { orderDesk, token, pricePerMint } = sandbox
+    if ((yield* orderDesk.latestOrders).length > 0) return
+    const order = yield* orderDesk.placeOrder({ token, pricePerMint, quantity: SAMPLE_QUANTITY })
+    yield* Log.startup([
+      `🛒 Sample order ${shortId(order.taskId)}: ${SAMPLE_QUANTITY} mints for ${order.userAddress}`,
+      `   Paying ${format(order.totalCost)} USDC to its agent wallet ${order.agentAddress}...`
+    ])
+    yield* Effect.forkScoped(orderDesk.pay(order.agentAddress, order.totalCost).pipe(Effect.ignore({ log: true })))
+  },
+  Effect.mapError(({ error }) => new SandboxError({ message: error }))
+)

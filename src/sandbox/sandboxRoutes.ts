@@ -1,20 +1,18 @@
-import { Clock, Duration, Effect, Layer, SchemaIssue, type Scope } from "effect"
+import { Clock, Duration, Effect, Layer, Schema, SchemaIssue, type Scope } from "effect"
 import { HttpEffect, HttpRouter, HttpServer, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { HttpApiBuilder, HttpApiError } from "effect/http-api"
 import { type Address, address, parse } from "../domain/Address.ts"
 import { shortId, type TaskId } from "../domain/Task.ts"
 import { format, type Usdc, usdc, zero } from "../domain/Usdc.ts"
 import * as Log from "../ops/Log.ts"
-import { describe, type Fault, type Faults } from "./faults.ts"
-import { DeskError, OrderDesk, type PlacedOrder } from "./OrderDesk.ts"
+import { describe, faultOf, type Faults } from "./faults.ts"
+import { OrderDesk, type PlacedOrder } from "./OrderDesk.ts"
 import {
   AMOUNT,
   BadRequest,
   type FaultsState,
   Forbidden,
-  NoDatabase,
   NotFound,
-  NotPaid,
   type Order,
   type OrderPlaced,
   type PersonPayment,
@@ -69,73 +67,48 @@ const orderRoutes = (
 ) =>
   HttpApiBuilder.group(SandboxApi, "orders", (handlers) =>
     handlers.handleAll({
-      list: () => answered(Effect.map(desk.latestOrders, (orders) => ({ orders }))),
-      show: ({ params }) =>
-        answered(
-          Effect.gen(function* () {
-            const order = yield* desk.readOrder(params.order)
-            const mints = yield* desk.readMints(order.id)
-            return { order, mints, payment: payments.find(order.id) ?? null }
-          })
-        ),
-      place: ({ payload: { quantity, pay, user } }) =>
-        answered(
-          Effect.gen(function* () {
-            const who = user === undefined ? {} : { user: address(user) }
-            const order = yield* desk.placeOrder({ token, quantity, pricePerMint, ...who })
-            const payment = yield* payments.arrange(order, pay)
-            const money = { pricePerMint: amountOf(pricePerMint), cost: amountOf(order.totalCost), payment }
-            const { totalCost: _, ...placed } = order
-            const deadline = after(order.createdAt, paymentTimeout)
-            return { ...placed, token, quantity, ...money, deadline } satisfies OrderPlaced
-          })
-        ),
-      pay: ({ params, payload }) =>
-        answered(
-          Effect.gen(function* () {
-            const order = yield* findOrder(desk, params.order)
-            const agentAddress = yield* walletOf(order)
-            const amount = payload.amount === undefined ? usdc(order.total_cost) : baseUnits(payload.amount)
-            yield* desk.pay(agentAddress, amount)
-            return { taskId: order.id, agentAddress, amount: amountOf(amount) }
-          })
-        )
+      list: () => Effect.map(desk.latestOrders, (orders) => ({ orders })),
+      show: Effect.fnUntraced(function* ({ params }) {
+        const order = yield* desk.readOrder(params.order)
+        const mints = yield* desk.readMints(order.id)
+        return { order, mints, payment: payments.find(order.id) ?? null }
+      }),
+      place: Effect.fnUntraced(function* ({ payload: { quantity, pay, user } }) {
+        const who = user === undefined ? {} : { user: address(user) }
+        const order = yield* desk.placeOrder({ token, quantity, pricePerMint, ...who })
+        const payment = yield* payments.arrange(order, pay)
+        const money = { pricePerMint: amountOf(pricePerMint), cost: amountOf(order.totalCost), payment }
+        const { totalCost: _, ...placed } = order
+        const deadline = after(order.createdAt, paymentTimeout)
+        return { ...placed, token, quantity, ...money, deadline } satisfies OrderPlaced
+      }),
+      pay: Effect.fnUntraced(function* ({ params, payload }) {
+        const order = yield* findOrder(desk, params.order)
+        const agentAddress = yield* walletOf(order)
+        const amount = payload.amount === undefined ? usdc(order.total_cost) : baseUnits(payload.amount)
+        yield* desk.pay(agentAddress, amount)
+        return { taskId: order.id, agentAddress, amount: amountOf(amount) }
+      })
     })
   )
 
 const faultRoutes = (faults: Faults) => {
   const kinds = Object.fromEntries(faults.kinds.map((kind) => [kind, describe(kind)]))
   const state = (): FaultsState => ({ faults: faults.on(), injected: faults.injected(), kinds })
-  const isOffered = (fault: { readonly kind: string }): fault is Fault => Object.hasOwn(kinds, fault.kind)
+  const NewFaults = Schema.Struct({ faults: Schema.Array(faultOf(faults.kinds)) })
+  const read = Schema.decodeUnknownEffect(NewFaults, { errors: "all", onExcessProperty: "error" })
   return HttpApiBuilder.group(SandboxApi, "faults", (handlers) =>
     handlers.handleAll({
       show: () => Effect.sync(state),
-      set: ({ payload }) => {
-        const offered = payload.faults.filter(isOffered)
-        if (offered.length < payload.faults.length) return Effect.fail(unknownKind(payload.faults, kinds))
-        faults.set(offered)
-        return Effect.sync(state)
-      },
-      clear: () => {
-        faults.set([])
-        return Effect.sync(state)
-      }
+      set: ({ payload }) =>
+        read(payload).pipe(
+          Effect.map((asked) => (faults.set(asked.faults), state())),
+          Effect.mapError((error) => unreadable(error, "set"))
+        ),
+      clear: () => Effect.sync(() => (faults.set([]), state()))
     })
   )
 }
-
-const unknownKind = (asked: ReadonlyArray<{ readonly kind: string }>, kinds: Readonly<Record<string, string>>) => {
-  const expected = `expected one of ${Object.keys(kinds).join(", ")}`
-  const problems = asked.flatMap(({ kind }, index) =>
-    Object.hasOwn(kinds, kind) ? [] : [`faults: ${index}: kind: ${expected}`]
-  )
-  return new BadRequest({ error: REFUSED.set, problems })
-}
-
-const FAILURES = { NotFound, Database: NoDatabase, Payment: NotPaid } as const
-
-const answered = <A>(work: Effect.Effect<A, DeskError>) =>
-  Effect.mapError(work, ({ reason, message }) => new FAILURES[reason]({ error: message }))
 
 /** What a request that cannot be read is not, by its endpoint. */
 const REFUSED = { place: "this is not an order", pay: "this is no payment", set: "these are not faults" }
@@ -148,7 +121,7 @@ const programsOnly = Layer.succeed(ProgramsOnly, (work, { endpoint }) =>
     return yield* work
   }).pipe(
     Effect.catch((error) =>
-      Effect.fail(HttpApiError.HttpApiSchemaError.is(error) ? unreadable(error, endpoint.identifier) : error)
+      Effect.fail(HttpApiError.HttpApiSchemaError.is(error) ? unreadable(error.cause, endpoint.identifier) : error)
     ),
     Effect.catchDefect((cause) => {
       const error = "the sandbox could not answer: its log says why"
@@ -164,8 +137,8 @@ const isOfPage = ({ headers }: HttpServerRequest.HttpServerRequest): boolean => 
   return headers["origin"] !== undefined || (site !== undefined && site !== "none")
 }
 
-const unreadable = ({ cause }: HttpApiError.HttpApiSchemaError, endpoint: string): BadRequest => {
-  const problems = issuesOf(cause.issue).issues.map(({ path = [], message }) => [...path, message].join(": "))
+const unreadable = ({ issue }: Schema.SchemaError, endpoint: string): BadRequest => {
+  const problems = issuesOf(issue).issues.map(({ path = [], message }) => [...path, message].join(": "))
   return new BadRequest({ error: REFUSED[endpoint as keyof typeof REFUSED], problems })
 }
 
@@ -176,16 +149,19 @@ const findOrder = Effect.fnUntraced(function* (desk: OrderDesk["Service"], name:
   if (!/^[0-9a-f]{8}$/i.test(name)) return yield* desk.readOrder(name)
   const orders = (yield* desk.latestOrders).filter(({ id }) => id.startsWith(name.toLowerCase()))
   const [order, other] = orders
-  if (order === undefined) return yield* missing(`there is no order ${name} among the latest: give its whole id`)
-  return other === undefined ? order : yield* missing(`there are several orders ${name}: give the whole id`)
+  if (order === undefined)
+    return yield* Effect.fail(missing(`there is no order ${name} among the latest: give its whole id`))
+  return other === undefined
+    ? order
+    : yield* Effect.fail(missing(`there are several orders ${name}: give the whole id`))
 })
 
-const walletOf = ({ id, agent_address }: Order): Effect.Effect<Address, DeskError> => {
+const walletOf = ({ id, agent_address }: Order): Effect.Effect<Address, NotFound> => {
   const wallet = parse(agent_address ?? "")
   return wallet === undefined ? Effect.fail(missing(`order ${id} has no agent wallet`)) : Effect.succeed(wallet)
 }
 
-const missing = (message: string): DeskError => new DeskError({ reason: "NotFound", message })
+const missing = (error: string): NotFound => new NotFound({ error })
 
 const baseUnits = (text: string): Usdc => {
   const [, whole = "0", fraction = ""] = AMOUNT.exec(text) ?? []
@@ -217,8 +193,8 @@ const makePayments = Effect.fnUntraced(function* ({ paymentTimeout, checkInterva
     const amount = amountOf(sum)
     const problem = yield* desk.pay(agentAddress, sum).pipe(
       Effect.as(null),
-      Effect.catchTag("DeskError", ({ message }) =>
-        Effect.as(Log.warn(`The payment for task ${shortId(taskId)} failed: ${message}`, { task: taskId }), message)
+      Effect.catch(({ error }) =>
+        Effect.as(Log.warn(`The payment for task ${shortId(taskId)} failed: ${error}`, { task: taskId }), error)
       )
     )
     const at = new Date(yield* Clock.currentTimeMillis)

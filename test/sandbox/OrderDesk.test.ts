@@ -9,8 +9,8 @@ import * as KeyCustodyAes from "../../src/chain/KeyCustodyAes.ts"
 import { authorizationTypes, signingDomain } from "../../src/chain/usdc.ts"
 import { local } from "../../src/config/Network.ts"
 import { Settings, type SettingsShape } from "../../src/config/Settings.ts"
-import { type Address, address } from "../../src/domain/Address.ts"
-import { usdc, type Usdc } from "../../src/domain/Usdc.ts"
+import { address } from "../../src/domain/Address.ts"
+import { usdc } from "../../src/domain/Usdc.ts"
 import { encryptKey, layer as deskLayer, OrderDesk } from "../../src/sandbox/OrderDesk.ts"
 import { uncheckedId } from "../support/anyId.ts"
 import * as Postgres from "../support/Postgres.ts"
@@ -21,17 +21,11 @@ const TOKEN = address(`0x${"70".repeat(20)}`)
 const PRICE = usdc(1_600_000n)
 const NO_ONE = "00000000-0000-0000-0000-000000000000"
 
-const sent: Array<readonly [Address, Usdc]> = []
-
 const settings = { network: local, agentEncryptionKey: ENCRYPTION_KEY } as SettingsShape
 
 /** The desk and the executor's key custody, each with the same secret, over one database. */
 const world = Layer.mergeAll(
-  deskLayer({
-    encryptionKey: ENCRYPTION_KEY,
-    sendUsdc: (to, amount) =>
-      amount === usdc(666n) ? Effect.fail({ message: "USDC is paused" }) : Effect.sync(() => sent.push([to, amount]))
-  }),
+  deskLayer({ encryptionKey: ENCRYPTION_KEY, sendUsdc: () => Effect.void }),
   KeyCustodyAes.layer.pipe(Layer.provide(Layer.succeed(Settings, settings)))
 ).pipe(Layer.provideMerge(Layer.effectDiscard(migrate)), Layer.provideMerge(Postgres.session()))
 
@@ -74,18 +68,7 @@ describe("the order desk", () => {
       })
     )
 
-    it.effect("gives each order a new person with a wallet of their own, unless a person is named", () =>
-      Effect.gen(function* () {
-        const desk = yield* OrderDesk
-        const order = { token: TOKEN, quantity: 1, pricePerMint: PRICE }
-        const [a, b] = [yield* desk.placeOrder(order), yield* desk.placeOrder(order)]
-        assert.notStrictEqual(a.userAddress, b.userAddress)
-        assert.notStrictEqual(a.walletId, b.walletId)
-        assert.notStrictEqual(a.agentAddress, b.agentAddress)
-      })
-    )
-
-    it.effect("gives a person the same wallet at every order, also for two orders at once", () =>
+    it.effect("gives a person one wallet for all orders, also for two at once, and every new person another", () =>
       Effect.gen(function* () {
         const desk = yield* OrderDesk
         const order = { user: someone(), token: TOKEN, quantity: 1, pricePerMint: PRICE }
@@ -94,6 +77,10 @@ describe("the order desk", () => {
         assert.strictEqual(new Set(placed.map(({ taskId }) => taskId)).size, 3)
         assert.strictEqual(new Set(placed.map(({ walletId }) => walletId)).size, 1)
         assert.strictEqual(new Set(placed.map(({ agentAddress }) => agentAddress)).size, 1)
+        const { user: _, ...anonymous } = order
+        const [a, b] = [yield* desk.placeOrder(anonymous), yield* desk.placeOrder(anonymous)]
+        assert.strictEqual(new Set([a, b, ...both].map(({ userAddress }) => userAddress)).size, 3)
+        assert.strictEqual(new Set([a, b, ...both].map(({ agentAddress }) => agentAddress)).size, 3)
       })
     )
 
@@ -135,33 +122,11 @@ describe("the order desk", () => {
       })
     )
 
-    it.effect("sends what is to be paid, and nothing for nothing", () =>
-      Effect.gen(function* () {
-        const desk = yield* OrderDesk
-        const wallet = someone()
-        yield* desk.pay(wallet, usdc(8_000_000n))
-        yield* desk.pay(wallet, usdc(0n))
-        assert.deepStrictEqual(
-          sent.filter(([to]) => to === wallet),
-          [[wallet, usdc(8_000_000n)]]
-        )
-      })
-    )
-
-    it.effect("says why a payment was not sent", () =>
-      Effect.gen(function* () {
-        const desk = yield* OrderDesk
-        const error = yield* Effect.flip(desk.pay(someone(), usdc(666n)))
-        assert.deepStrictEqual([error.reason, error.message], ["Payment", "USDC is paused"])
-      })
-    )
-
     it.effect("knows no order under another id, nor under a text that is no id", () =>
       Effect.gen(function* () {
         const desk = yield* OrderDesk
         for (const id of [NO_ONE, "'; drop table ai_agent_tasks"]) {
-          const { reason, message } = yield* Effect.flip(desk.readOrder(id))
-          assert.deepStrictEqual([reason, message], ["NotFound", `there is no order ${id}`])
+          assert.deepInclude(yield* Effect.flip(desk.readOrder(id)), { error: `there is no order ${id}` })
           assert.deepStrictEqual(yield* desk.readMints(uncheckedId(id)), [])
         }
       })
@@ -201,18 +166,6 @@ describe("the order desk", () => {
           (yield* desk.latestOrders).map(({ id }) => id),
           newest.toReversed()
         )
-      })
-    )
-
-    it.effect("says what the database said when it refuses", () =>
-      Effect.gen(function* () {
-        const [desk, sql] = [yield* OrderDesk, yield* SqlClient.SqlClient]
-        yield* Effect.acquireRelease(sql`ALTER TABLE ai_agent_tasks RENAME TO away`, () =>
-          Effect.orDie(sql`ALTER TABLE away RENAME TO ai_agent_tasks`)
-        )
-        const { reason, message } = yield* Effect.flip(desk.latestOrders)
-        assert.strictEqual(reason, "Database")
-        assert.strictEqual(message, 'the orders were not read: relation "ai_agent_tasks" does not exist')
       })
     )
   })

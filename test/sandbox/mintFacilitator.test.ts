@@ -135,7 +135,7 @@ describe("a payment on record", () => {
     const facilitator = onRecord(
       {
         chain: { head: step("head", 7n), findSettled: () => step("look", settled) } as unknown as MintChain,
-        records: { find: () => undefined, add: (record) => step(`record from ${record.fromBlock}`, undefined) },
+        records: { find: () => Effect.undefined, add: (record) => step(`record from ${record.fromBlock}`, undefined) },
         facilitator: {
           getSupported: () => Promise.reject(new Error("not asked")),
           verify: () => Effect.runPromise(step("verify", { isValid, invalidReason: "too_poor" })),

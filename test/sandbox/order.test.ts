@@ -6,7 +6,8 @@ import { type Address, address } from "../../src/domain/Address.ts"
 import { times, usdc, type Usdc } from "../../src/domain/Usdc.ts"
 import * as Faults from "../../src/sandbox/faults.ts"
 import { listen } from "../../src/sandbox/listen.ts"
-import { DeskError, OrderDesk, type OrderRequest } from "../../src/sandbox/OrderDesk.ts"
+import { OrderDesk, type OrderRequest } from "../../src/sandbox/OrderDesk.ts"
+import { NotPaid } from "../../src/sandbox/SandboxApi.ts"
 import { sandboxRoutes } from "../../src/sandbox/sandboxRoutes.ts"
 import { anyId } from "../support/anyId.ts"
 import { announce, emptyDirectory, info, scriptOf, TOKEN, UNUSED_PID } from "./commandFixtures.ts"
@@ -35,7 +36,7 @@ const scripted = ({ asked, paid }: Desk) =>
       }),
     pay: (to, amount) =>
       amount === usdc(20_800_000n)
-        ? Effect.fail(new DeskError({ reason: "Payment", message: "USDC is paused" }))
+        ? Effect.fail(new NotPaid({ error: "USDC is paused" }))
         : Effect.sync(() => paid.push([to, amount]))
   })
 

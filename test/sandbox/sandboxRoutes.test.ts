@@ -346,8 +346,9 @@ describe("the routes of the sandbox", () => {
         assert.deepStrictEqual(yield* problems({ faults: [{ kind: "outage", time: 1 }] }), [
           "faults: 0: time: Expected no excess property"
         ])
-        assert.deepStrictEqual(yield* problems({ faults: [{ kind: "outage" }, { kind: "fire" }] }), [
-          "faults: 1: kind: expected one of outage, settle-late, rpc-lag"
+        assert.deepStrictEqual(yield* problems({ faults: [{ kind: "fire" }, { kind: "outage", times: 0 }] }), [
+          "faults: 0: kind: expected one of outage, settle-late, rpc-lag",
+          "faults: 1: times: expected a whole number from 1 to 1000000"
         ])
         assert.deepStrictEqual(yield* problems({}), ["faults: Missing key"])
         assert.deepStrictEqual(yield* problems("{"), ["Expected a valid JSON body"])
