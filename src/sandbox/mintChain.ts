@@ -3,7 +3,7 @@ import { type Account, encodeFunctionData, parseEventLogs } from "viem"
 import { address, type Address, type Bytes32 } from "../domain/Address.ts"
 import { type Usdc, usdc } from "../domain/Usdc.ts"
 import type { MintOrder } from "../mint/Minter.ts"
-import type { DevChain, DevChainError } from "./DevChain.ts"
+import type { DevChain } from "./DevChain.ts"
 import type { Payment } from "./mintOrder.ts"
 import { mintTokenAbi } from "./mintToken.ts"
 import { usdcAbi } from "./usdcDeployment.ts"
@@ -22,29 +22,15 @@ export const isPaidBy = (
   due: { readonly token: Address; readonly amount: Usdc | undefined }
 ): settled is Settled => settled?.payTo === due.token && settled.amount === due.amount
 
-/** What the mint server asks of the chain. Reads are at its head: the sandbox's chain never takes a block back. */
-export interface MintChain {
-  readonly head: Effect.Effect<bigint, DevChainError>
-  /** The transfer that used the nonce, `fromBlock` or later; `undefined` where it is unused or canceled. */
-  readonly findSettled: (
-    payment: Pick<Payment, "payer" | "nonce">,
-    fromBlock: bigint
-  ) => Effect.Effect<Settled | undefined, DevChainError>
-  readonly remaining: (token: Address) => Effect.Effect<bigint, DevChainError>
-  /** The transactions that minted ids to the order's recipient, `fromBlock` or later, by id. */
-  readonly findMints: (
-    order: MintOrder,
-    fromBlock: bigint
-  ) => Effect.Effect<ReadonlyMap<Bytes32, Bytes32>, DevChainError>
-  /** Mints what is not minted yet of `ids` to the order's recipient. Returns when it is in a block. */
-  readonly mint: (order: MintOrder, ids: ReadonlyArray<Bytes32>) => Effect.Effect<void, DevChainError>
-}
+export type MintChain = ReturnType<typeof make>
 
-export const make = (chain: DevChain, usdcAddress: Address, minter: Account): MintChain => ({
+/** What the mint server asks of the chain. Reads are at its head: the sandbox's chain never takes a block back. */
+export const make = (chain: DevChain, usdcAddress: Address, minter: Account) => ({
   head: chain.ask("read the block number", (client) => client.getBlockNumber()),
 
-  findSettled: Effect.fn("MintChain.findSettled")(({ payer, nonce }, fromBlock) =>
-    chain.ask("look up a payment", async (client) => {
+  /** The transfer that used the nonce, `fromBlock` or later; `undefined` where it is unused or canceled. */
+  findSettled: ({ payer, nonce }: Pick<Payment, "payer" | "nonce">, fromBlock: bigint) =>
+    chain.ask("look up a payment", async (client): Promise<Settled | undefined> => {
       const contract = { address: usdcAddress, abi: usdcAbi } as const
       const state = { ...contract, functionName: "authorizationState", args: [payer, nonce] } as const
       if (!(await client.readContract(state))) return undefined
@@ -58,22 +44,23 @@ export const make = (chain: DevChain, usdcAddress: Address, minter: Account): Mi
       if (transfer === undefined || address(transfer.args.from) !== payer) return undefined
       const { to, value } = transfer.args
       return { tx: used.transactionHash, block: used.blockNumber, payTo: address(to), amount: usdc(value) }
-    })
-  ),
+    }),
 
-  remaining: (token) =>
+  remaining: (token: Address) =>
     chain.ask("read the supply", (client) =>
       client.readContract({ address: token, abi: mintTokenAbi, functionName: "remainingSupply" })
     ),
 
-  findMints: ({ token, recipient }, fromBlock) =>
+  /** The transactions that minted ids to the order's recipient, `fromBlock` or later, by id. */
+  findMints: ({ token, recipient }: MintOrder, fromBlock: bigint) =>
     chain.ask("look up mints", async (client) => {
       const event = { address: token, abi: mintTokenAbi, eventName: "TokensMinted", strict: true } as const
       const logs = await client.getContractEvents({ ...event, args: { to: recipient }, fromBlock })
-      return new Map(logs.map(({ args, transactionHash }) => [args.id, transactionHash]))
+      return new Map<Bytes32, Bytes32>(logs.map(({ args, transactionHash }) => [args.id, transactionHash]))
     }),
 
-  mint: Effect.fn("MintChain.mint")(function* ({ token, recipient }, ids) {
+  /** Mints what is not minted yet of `ids` to the order's recipient. Returns when it is in a block. */
+  mint: Effect.fn("MintChain.mint")(function* ({ token, recipient }: MintOrder, ids: ReadonlyArray<Bytes32>) {
     const data = encodeFunctionData({ abi: mintTokenAbi, functionName: "mint", args: [recipient, ids] })
     const hash = yield* chain.send("mint", minter, { to: token, data })
     yield* chain.receipt("mint", hash)

@@ -1,5 +1,5 @@
 import type { FacilitatorClient } from "@x402/core/server"
-import { Array as Arr, Effect, RcMap, Result, Schema, type Scope, Semaphore } from "effect"
+import { Array as Arr, Effect, RcMap, Result, Schema, Semaphore } from "effect"
 import type { Address, Bytes32 } from "../domain/Address.ts"
 import { times, type Usdc } from "../domain/Usdc.ts"
 import type { MintOrder } from "../mint/Minter.ts"
@@ -29,23 +29,7 @@ export interface Recalled {
   readonly outcome: Result.Result<Delivery, NotServed>
 }
 
-export interface MintDesk {
-  /** Base units for the whole order; `undefined` where the token is not sold here. */
-  readonly priceOf: (token: Address, quantity: number) => Usdc | undefined
-  /**
-   * Serves a request. Where its payment is settled already this is all there is to do. Else `sell` is run, which may
-   * take the payment through `facilitator` and have the order delivered, and there is nothing to recall.
-   */
-  readonly attend: (
-    order: MintOrder,
-    payment: Payment | undefined,
-    sell: Effect.Effect<void>
-  ) => Effect.Effect<Recalled | undefined, NotServed>
-  /** Mints what is missing of an order that has just been paid. */
-  readonly deliver: (order: MintOrder, payment: Payment) => Effect.Effect<Delivery, NotServed>
-  /** Settles what is being sold, and nothing else. */
-  readonly facilitator: FacilitatorClient
-}
+export type MintDesk = Effect.Success<ReturnType<typeof make>>
 
 export interface MintDeskOptions {
   readonly chain: MintChain
@@ -56,18 +40,17 @@ export interface MintDeskOptions {
   readonly run: Run
 }
 
-export const make = Effect.fn("MintDesk.make")(function* (
-  options: MintDeskOptions
-): Effect.fn.Return<MintDesk, never, Scope.Scope> {
+export const make = Effect.fn("MintDesk.make")(function* (options: MintDeskOptions) {
   const { chain, records, prices } = options
   const turns = yield* RcMap.make({ lookup: (_payment: string) => Semaphore.make(1) })
   const supply = makeSupply(chain)
   /** What each payment that is being taken is for. */
   const selling = new Map<string, MintOrder>()
 
-  const priceOf: MintDesk["priceOf"] = (token, quantity) => {
+  /** Base units for the whole order; `undefined` where the token is not sold here. */
+  const priceOf = (token: Address, quantity: number): Usdc | undefined => {
     const price = prices.get(token)
-    return price === undefined ? undefined : times(price, quantity)
+    return price && times(price, quantity)
   }
 
   /** One at a time for each payment: a duplicate waits, and then finds what the first one did. */
@@ -102,32 +85,31 @@ export const make = Effect.fn("MintDesk.make")(function* (
 
   return {
     priceOf,
-    attend: Effect.fn("MintDesk.attend")(function* (order, payment, sell) {
-      if (payment === undefined) return yield* Effect.as(Effect.andThen(supply.require(order), sell), undefined)
-      const recallOrTake = Effect.tap(recall(order, payment), (recalled) =>
-        recalled === undefined ? take(order, payment, sell) : Effect.void
+    /**
+     * Serves a request. Where its payment is settled already this is all there is to do. Else `sell` is run, which may
+     * take the payment through `facilitator` and have the order delivered, and there is nothing to recall.
+     */
+    attend: (order: MintOrder, payment: Payment | undefined, sell: Effect.Effect<void>) => {
+      if (payment === undefined) return Effect.as(Effect.andThen(supply.require(order), sell), undefined)
+      const recallOrTake: Effect.Effect<Recalled | undefined, NotServed> = Effect.tap(
+        recall(order, payment),
+        (recalled) => (recalled === undefined ? take(order, payment, sell) : Effect.void)
       )
-      return yield* inTurn(payment, recallOrTake)
-    }),
-    deliver: Effect.fn("MintDesk.deliver")(function* (order, payment) {
+      return inTurn(payment, recallOrTake)
+    },
+    /** Mints what is missing of an order that has just been paid. */
+    deliver: Effect.fn("MintDesk.deliver")(function* (order: MintOrder, payment: Payment) {
       const record = yield* orNotNow(records.find(payment))
       const settled = yield* orNotNow(chain.findSettled(payment, record?.fromBlock ?? 0n))
-      if (settled === undefined)
-        return yield* new NotServed({ status: 500, message: "the payment is not on the chain" })
-      return yield* deliverSettled(chain, order, payment, settled)
+      if (settled !== undefined) return yield* deliverSettled(chain, order, payment, settled)
+      return yield* new NotServed({ status: 500, message: "the payment is not on the chain" })
     }),
+    /** Settles what is being sold, and nothing else. */
     facilitator: onRecord(options, (payment) => selling.get(keyOf(payment)))
   }
 })
 
-interface Supply {
-  /** Fails where the token has not enough mints left, or has promised them to others. */
-  readonly require: (order: MintOrder) => Effect.Effect<void, NotServed>
-  /** Runs `sell` while the mints of the order are kept for it: the last ones must not be paid for twice. */
-  readonly whileReserved: (order: MintOrder, sell: Effect.Effect<void>) => Effect.Effect<void, NotServed>
-}
-
-const makeSupply = (chain: MintChain): Supply => {
+const makeSupply = (chain: MintChain) => {
   const reserved = new Map<Address, number>()
   const reservedOf = (token: Address): number => reserved.get(token) ?? 0
   const change = ({ token }: MintOrder, by: number): void => void reserved.set(token, reservedOf(token) + by)
@@ -138,8 +120,11 @@ const makeSupply = (chain: MintChain): Supply => {
   }
   const remainingOf = ({ token }: MintOrder) => orNotNow(chain.remaining(token))
   return {
-    require: (order) => Effect.flatMap(remainingOf(order), (remaining) => shortage(order, remaining) ?? Effect.void),
-    whileReserved: (order, sell) =>
+    /** Fails where the token has not enough mints left, or has promised them to others. */
+    require: (order: MintOrder) =>
+      Effect.flatMap(remainingOf(order), (remaining) => shortage(order, remaining) ?? Effect.void),
+    /** Runs `sell` while the mints of the order are kept for it: the last ones must not be paid for twice. */
+    whileReserved: (order: MintOrder, sell: Effect.Effect<void>) =>
       Effect.flatMap(remainingOf(order), (remaining) =>
         Effect.acquireUseRelease(
           // Seen and taken in one step: between two, another order could take the same mints.

@@ -71,8 +71,7 @@ export const onRecord = (
   { chain, records, facilitator, run }: OnRecordOptions,
   orderOf: (payment: Payment) => MintOrder | undefined
 ): FacilitatorClient => ({
-  getSupported: () => facilitator.getSupported(),
-  verify: (payload, requirements) => facilitator.verify(payload, requirements),
+  ...facilitator,
   settle: async (payload, requirements) => {
     const { network } = requirements
     const payment = Result.getOrThrow(readPayment(payload.payload))

@@ -40,8 +40,7 @@ export interface FaultyFacilitatorOptions {
 export const faultyFacilitator = (options: FaultyFacilitatorOptions): FacilitatorClient => {
   const { facilitator, faults, chain, records, run } = options
   return {
-    getSupported: () => facilitator.getSupported(),
-    verify: (payload, requirements) => facilitator.verify(payload, requirements),
+    ...facilitator,
     settle: async (payload, requirements) => {
       const payment = Result.getOrThrow(readPayment(payload.payload))
       const order = await run(records.find(payment))

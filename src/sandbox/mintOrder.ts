@@ -1,7 +1,7 @@
 import { decodePaymentSignatureHeader } from "@x402/core/http"
 import { Result, Schema } from "effect"
 import { encodeAbiParameters, keccak256 } from "viem"
-import { type Address, type Bytes32, parse, ZERO } from "../domain/Address.ts"
+import { type Address, type Bytes32, parse, StoredAddress, ZERO } from "../domain/Address.ts"
 import { type Usdc, usdc } from "../domain/Usdc.ts"
 import type { MintOrder } from "../mint/Minter.ts"
 
@@ -35,12 +35,11 @@ export const readOrder = (token: Address, body: unknown): Result.Result<MintOrde
 export const isSameOrder = (a: MintOrder, b: MintOrder): boolean =>
   a.token === b.token && a.recipient === b.recipient && a.quantity === b.quantity
 
-const HexAddress = Schema.String.check(Schema.isPattern(/^0x[0-9a-fA-F]{40}$/))
 const decodePayload = Schema.decodeUnknownResult(
   Schema.Struct({
     authorization: Schema.Struct({
-      from: HexAddress,
-      to: HexAddress,
+      from: StoredAddress,
+      to: StoredAddress,
       value: Schema.String.check(Schema.isPattern(/^\d{1,78}$/)),
       nonce: Schema.String.check(Schema.isPattern(/^0x[0-9a-fA-F]{64}$/))
     }),
@@ -53,9 +52,9 @@ const decodePayload = Schema.decodeUnknownResult(
 export const readPayment = (payload: unknown): Result.Result<Payment, string> =>
   decodePayload(payload).pipe(
     Result.map(({ authorization: { from, to, value, nonce } }) => ({
-      payer: from.toLowerCase() as Address,
+      payer: from,
       nonce: nonce.toLowerCase() as Bytes32,
-      payTo: to.toLowerCase() as Address,
+      payTo: to,
       amount: usdc(BigInt(value))
     })),
     Result.mapError(() => "the payment holds no EIP-3009 authorization")

@@ -2,8 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Clock, Effect, Schedule } from "effect"
 import { type ChildProcess, execFileSync, spawn } from "node:child_process"
 import { once } from "node:events"
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
 import { fileURLToPath } from "node:url"
@@ -13,16 +12,11 @@ import * as Anvil from "../../src/sandbox/Anvil.ts"
 import * as Contracts from "../../src/sandbox/Contracts.ts"
 import type { DevChain } from "../../src/sandbox/DevChain.ts"
 import { USDC, usdcAbi } from "../../src/sandbox/usdcDeployment.ts"
+import { emptyDirectory } from "./commandFixtures.ts"
 
 const SOMEBODY = address("0x00000000000000000000000000000000000000aa")
 
-const statePath = Effect.map(
-  Effect.acquireRelease(
-    Effect.sync(() => mkdtempSync(join(tmpdir(), "ai-mint-test-"))),
-    (folder) => Effect.sync(() => rmSync(folder, { recursive: true }))
-  ),
-  (folder) => join(folder, "chain.json")
-)
+const statePath = Effect.map(emptyDirectory, (folder) => join(folder, "chain.json"))
 
 const DAY_SECONDS = 86_400
 
@@ -110,14 +104,6 @@ describe("a chain that is kept", () => {
 })
 
 describe("a chain without a file", () => {
-  it.live("takes another port where the preferred one is taken", () =>
-    Effect.gen(function* () {
-      const first = yield* Anvil.start({})
-      const second = yield* Anvil.start({ port: first.port })
-      assert.notStrictEqual(second.port, first.port)
-    })
-  )
-
   it.live("makes a block every second", () =>
     Effect.gen(function* () {
       const { chain } = yield* Anvil.start({})

@@ -1,33 +1,19 @@
-import { assert, describe, layer } from "@effect/vitest"
-import { Context, Effect, Layer } from "effect"
+import { assert, describe } from "@effect/vitest"
+import { Effect } from "effect"
 import { domainSeparator, encodeFunctionData, keccak256, parseAbi, toHex } from "viem"
 import { local } from "../../src/config/Network.ts"
 import { type Address, address } from "../../src/domain/Address.ts"
-import { usdc } from "../../src/domain/Usdc.ts"
-import * as Anvil from "../../src/sandbox/Anvil.ts"
 import * as Contracts from "../../src/sandbox/Contracts.ts"
-import { type DevChain, MULTICALL3, roles } from "../../src/sandbox/DevChain.ts"
+import { roles } from "../../src/sandbox/DevChain.ts"
 import { mintTokenAbi } from "../../src/sandbox/mintToken.ts"
-import { USDC, usdcAbi } from "../../src/sandbox/usdcDeployment.ts"
-
-class Chain extends Context.Service<Chain, DevChain>()("test/sandbox/Contracts/Chain") {
-  static readonly layer = Layer.effect(
-    this,
-    Effect.gen(function* () {
-      const { chain } = yield* Anvil.start({})
-      yield* Contracts.deploy(chain)
-      // A block for every transaction: nothing waits for a second to pass.
-      yield* chain.ask("make blocks at once", (client) => client.setAutomine(true))
-      return chain
-    })
-  )
-}
+import { USDC } from "../../src/sandbox/usdcDeployment.ts"
+import { Chain, onChain } from "./mintFixtures.ts"
 
 const SOMEBODY = address("0x00000000000000000000000000000000000000aa")
 
 const [A, B, C] = ["a", "b", "c"].map((name) => keccak256(toHex(name))) as [`0x${string}`, `0x${string}`, `0x${string}`]
 
-layer(Chain.layer, { timeout: "30 seconds", excludeTestServices: true })("the contracts of the sandbox", (it) => {
+onChain("the contracts of the sandbox", (it) => {
   describe("USDC", () => {
     it.effect("is where the local network says it is, and signs as it says", () =>
       Effect.gen(function* () {
@@ -55,16 +41,6 @@ layer(Chain.layer, { timeout: "30 seconds", excludeTestServices: true })("the co
         assert.strictEqual(separator, domainSeparator({ domain }))
       })
     )
-
-    it.effect("comes from Circle out of nothing, and from the customer as a payment", () =>
-      Effect.gen(function* () {
-        const chain = yield* Chain
-        yield* Contracts.mintUsdc(chain, SOMEBODY, usdc(3n))
-        yield* Contracts.payUsdc(chain, SOMEBODY, usdc(4n))
-        const read = { address: USDC, abi: usdcAbi, functionName: "balanceOf", args: [SOMEBODY] } as const
-        assert.strictEqual(yield* chain.ask("read the balance", (client) => client.readContract(read)), 7n)
-      })
-    )
   })
 
   it.effect("stay as they are when they are deployed again", () =>
@@ -76,28 +52,6 @@ layer(Chain.layer, { timeout: "30 seconds", excludeTestServices: true })("the co
       const before = yield* height
       yield* Contracts.deploy(chain)
       assert.strictEqual(yield* height, before)
-    })
-  )
-
-  it.effect("have Multicall3 among them, with the block's number and time", () =>
-    Effect.gen(function* () {
-      const chain = yield* Chain
-      const abi = parseAbi([
-        "function getBlockNumber() view returns (uint256)",
-        "function getCurrentBlockTimestamp() view returns (uint256)",
-        "function getChainId() view returns (uint256)"
-      ])
-      const contract = { address: MULTICALL3, abi } as const
-      const contracts = [
-        { ...contract, functionName: "getBlockNumber" },
-        { ...contract, functionName: "getCurrentBlockTimestamp" },
-        { ...contract, functionName: "getChainId" }
-      ] as const
-      const [number, timestamp, chainId] = yield* chain.ask("read through Multicall3", (client) =>
-        client.multicall({ contracts, allowFailure: false })
-      )
-      const block = yield* chain.ask("read the block", (client) => client.getBlock({ blockNumber: number }))
-      assert.deepStrictEqual([timestamp, chainId], [block.timestamp, BigInt(local.chainId)])
     })
   )
 

@@ -1,6 +1,5 @@
 import { assert } from "@effect/vitest"
 import { Effect } from "effect"
-import { type AddressInfo, createServer, type Server } from "node:net"
 import { local } from "../../src/config/Network.ts"
 import { usdc } from "../../src/domain/Usdc.ts"
 import { minterAt } from "../mint/fixtures.ts"
@@ -8,7 +7,6 @@ import {
   keepsQuiet,
   minter,
   mintsOf,
-  newDataDir,
   newPayer,
   newToken,
   onChain,
@@ -23,6 +21,7 @@ import {
   stranger,
   usdcOf
 } from "./mintFixtures.ts"
+import { emptyDirectory } from "./commandFixtures.ts"
 
 onChain("MintServer", (it) => {
   keepsQuiet()
@@ -122,27 +121,6 @@ onChain("MintServer", (it) => {
     })
   )
 
-  it.effect("serves many payers at once", () =>
-    Effect.gen(function* () {
-      const { at, token } = yield* openShop()
-      const payers = yield* Effect.all(Array.from({ length: 8 }, () => newPayer()))
-      const { challenge } = yield* post(at, order)
-      const replies = yield* Effect.forEach(
-        payers,
-        Effect.fnUntraced(function* (payer) {
-          return yield* post(at, order, (yield* sign(payer, challenge)).header)
-        }),
-        { concurrency: "unbounded" }
-      )
-      assert.deepStrictEqual(
-        replies.map(({ status }) => status),
-        replies.map(() => 200)
-      )
-      assert.lengthOf(yield* mintsOf(token), 24)
-      assert.strictEqual(yield* usdcOf(token), 24n * PRICE)
-    })
-  )
-
   for (const [what, other] of [
     ["another recipient", { recipient: stranger, quantity: 3 }],
     ["another quantity", { recipient, quantity: 2 }]
@@ -227,26 +205,11 @@ onChain("MintServer", (it) => {
   it.effect("hands what is below /sandbox to the sandbox's routes, unless it is too long", () =>
     Effect.gen(function* () {
       const sandbox = async (request: Request) => new Response(new URL(request.url).pathname)
-      const { url } = yield* serve({ token: yield* newToken(), dataDir: yield* newDataDir, sandbox })
+      const { url } = yield* serve({ token: yield* newToken(), dataDir: yield* emptyDirectory, sandbox })
       const ask = (init: RequestInit) => Effect.promise(() => fetch(`${url}/sandbox/orders`, init))
       const answer = yield* ask({})
       assert.strictEqual(yield* Effect.promise(() => answer.text()), "/sandbox/orders")
       assert.strictEqual((yield* ask({ method: "PUT", body: "0".repeat(20_001) })).status, 413)
-    })
-  )
-
-  it.effect("takes any free port where the preferred one is taken", () =>
-    Effect.gen(function* () {
-      const taken = yield* Effect.acquireRelease(
-        Effect.callback<Server>((resume) => {
-          const server = createServer()
-          server.listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
-        }),
-        (server) => Effect.sync(() => server.close())
-      )
-      const { port } = taken.address() as AddressInfo
-      const { url } = yield* serve({ token: yield* newToken(), dataDir: yield* newDataDir, port })
-      assert.notStrictEqual(new URL(url).port, String(port))
     })
   )
 })

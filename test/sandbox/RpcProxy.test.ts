@@ -1,9 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect } from "effect"
-import { createServer } from "node:http"
-import type { AddressInfo } from "node:net"
-import { text } from "node:stream/consumers"
+import { Effect } from "effect"
 import * as Faults from "../../src/sandbox/faults.ts"
+import { listen } from "../../src/sandbox/listen.ts"
 import { serve } from "../../src/sandbox/RpcProxy.ts"
 
 const HEAD = 0x64n
@@ -30,20 +28,12 @@ const open = Effect.gen(function* () {
       call.method === "eth_blockNumber" ? `0x${node.head.toString(16)}` : (ANSWERS[call.method] ?? call.params[0])
     return { jsonrpc: "2.0", id: call.id, result }
   }
-  const server = createServer((request, response) => {
-    void text(request).then((body) => {
-      node.requests++
-      const calls = JSON.parse(body)
-      response.setHeader("content-type", "application/json")
-      response.end(JSON.stringify(Array.isArray(calls) ? calls.map(answer) : answer(calls)))
-    })
+  const target = yield* listen(async (request) => {
+    node.requests++
+    const calls = JSON.parse(await request.text())
+    return Response.json(Array.isArray(calls) ? calls.map(answer) : answer(calls))
   })
-  yield* Effect.acquireRelease(
-    Effect.callback<void>((resume) => void server.listen(0, "127.0.0.1", () => resume(Effect.void))),
-    () => Effect.sync(() => (server.close(), server.closeAllConnections()))
-  )
   const faults = Faults.make()
-  const target = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   const { url } = yield* serve({ target, faults })
   const ask = (body: unknown) =>
     Effect.tryPromise(async (signal) => {
@@ -105,16 +95,6 @@ describe("the proxy in front of a node", () => {
       const silent = yield* Effect.timeoutOption(call("eth_chainId"), "200 millis")
       assert.strictEqual(silent._tag, "None")
       assert.strictEqual(yield* call("eth_chainId"), "0x7a69")
-    })
-  )
-
-  it.live("takes its time", () =>
-    Effect.gen(function* () {
-      const { faults, call } = yield* open
-      faults.set([{ kind: "rpc-slow", times: 1, ms: 150 }])
-      const [duration, answer] = yield* Effect.timed(call("eth_chainId"))
-      assert.isAtLeast(Duration.toMillis(duration), 145)
-      assert.strictEqual(answer, "0x7a69")
     })
   )
 

@@ -2,27 +2,19 @@ import { PgClient } from "@effect/sql-pg"
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Duration, Effect, Redacted } from "effect"
 import { SqlClient } from "effect/sql"
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
-import { createServer } from "node:net"
-import { tmpdir } from "node:os"
+import { mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { local } from "../../src/config/Network.ts"
 import { type Address, address } from "../../src/domain/Address.ts"
 import { usdc } from "../../src/domain/Usdc.ts"
 import { askSandbox } from "../../src/sandbox/askSandbox.ts"
 import * as Anvil from "../../src/sandbox/Anvil.ts"
-import * as Contracts from "../../src/sandbox/Contracts.ts"
 import type { DevChain } from "../../src/sandbox/DevChain.ts"
+import { listen, silence } from "../../src/sandbox/listen.ts"
 import * as Sandbox from "../../src/sandbox/Sandbox.ts"
-import { findSandbox } from "../../src/sandbox/sandboxFile.ts"
 import { USDC, usdcAbi } from "../../src/sandbox/usdcDeployment.ts"
 import { migrate } from "../../src/ledger/migrate.ts"
 import { freshDatabase } from "../support/Postgres.ts"
-
-const newFolder = Effect.acquireRelease(
-  Effect.sync(() => mkdtempSync(join(tmpdir(), "ai-mint-test-"))),
-  (folder) => Effect.sync(() => rmSync(folder, { recursive: true }))
-)
+import { emptyDirectory } from "./commandFixtures.ts"
 
 type Options = Sandbox.SandboxOptions<unknown>
 
@@ -65,7 +57,7 @@ describe("the sandbox", () => {
     "brings all of the local network, and has it again the next time",
     () =>
       Effect.gen(function* () {
-        const dataDir = yield* newFolder
+        const dataDir = yield* emptyDirectory
         const first = yield* Effect.scoped(
           Effect.gen(function* () {
             const sandbox = yield* open(dataDir)
@@ -89,26 +81,9 @@ describe("the sandbox", () => {
     60_000
   )
 
-  it.live("tells other processes where it is, for as long as it runs", () =>
-    Effect.gen(function* () {
-      const dataDir = yield* newFolder
-      const database = yield* operatorsDatabase
-      yield* Effect.scoped(
-        Effect.gen(function* () {
-          const { rpcUrl, serverUrl } = yield* open(dataDir, { database })
-          const found = yield* findSandbox(dataDir)
-          const { pid, usdc, token } = found
-          assert.deepStrictEqual([found.rpcUrl, found.serverUrl], [rpcUrl, serverUrl])
-          assert.deepStrictEqual([pid, usdc, token], [process.pid, local.usdc.address, Contracts.TOKEN])
-        })
-      )
-      assert.strictEqual((yield* Effect.flip(findSandbox(dataDir))).reason, "NotRunning")
-    })
-  )
-
   it.live("is alone on its folder", () =>
     Effect.gen(function* () {
-      const dataDir = yield* newFolder
+      const dataDir = yield* emptyDirectory
       const database = yield* operatorsDatabase
       yield* open(dataDir, { database })
       assert.propertyVal(yield* Effect.flip(open(dataDir, { database })), "reason", "Locked")
@@ -120,7 +95,7 @@ describe("the sandbox", () => {
       const chain = yield* takenPort
       const mintServer = yield* takenPort
       const database = yield* operatorsDatabase
-      const sandbox = yield* open(yield* newFolder, { database, ports: { chain, mintServer } })
+      const sandbox = yield* open(yield* emptyDirectory, { database, ports: { chain, mintServer } })
       const [movedChain, movedServer] = sandbox.moved
       assert.deepStrictEqual([movedChain?.what, movedChain?.preferred], ["chain", chain])
       assert.deepStrictEqual([movedServer?.what, movedServer?.preferred], ["mintServer", mintServer])
@@ -135,7 +110,7 @@ describe("the sandbox", () => {
       const database = yield* operatorsDatabase
       const encryptionKey = Redacted.make("ab".repeat(32))
       const given = { rpcUrl: chain.rpcUrl, serverUrl: "http://127.0.0.1:9", encryptionKey, database }
-      const sandbox = yield* open(yield* newFolder, given)
+      const sandbox = yield* open(yield* emptyDirectory, given)
       yield* prepare(sandbox)
       assert.deepStrictEqual([sandbox.rpcUrl, sandbox.serverUrl], [given.rpcUrl, given.serverUrl])
       assert.strictEqual(sandbox.encryptionKey, encryptionKey)
@@ -155,7 +130,7 @@ describe("the sandbox", () => {
   it.live("does wrong with its mint server and with the executor's way to the chain, on request", () =>
     Effect.gen(function* () {
       const database = yield* operatorsDatabase
-      const { controlUrl, serverUrl, token, rpcUrl, faultyRpcUrl } = yield* open(yield* newFolder, { database })
+      const { controlUrl, serverUrl, token, rpcUrl, faultyRpcUrl } = yield* open(yield* emptyDirectory, { database })
       const faults = [{ kind: "outage" }, { kind: "rpc-429" }]
       assert.strictEqual((yield* post(`${controlUrl}/sandbox/faults`, { faults }, "PUT")).status, 200)
       const mint = { recipient: token, quantity: 1 }
@@ -168,7 +143,7 @@ describe("the sandbox", () => {
 
   it.live("refuses a database without the chain that it belongs to", () =>
     Effect.gen(function* () {
-      const dataDir = yield* newFolder
+      const dataDir = yield* emptyDirectory
       mkdirSync(join(dataDir, "database"))
       // What a chain leaves that was cut off before it was written.
       writeFileSync(join(dataDir, "chain.json.genesis"), "1")
@@ -181,21 +156,10 @@ describe("the sandbox", () => {
       const { chain } = yield* Anvil.start({ port: 0 })
       yield* post(chain.rpcUrl, { jsonrpc: "2.0", id: 1, method: "anvil_setChainId", params: [1] })
       const database = yield* operatorsDatabase
-      const refused = yield* Effect.flip(open(yield* newFolder, { rpcUrl: chain.rpcUrl, database }))
+      const refused = yield* Effect.flip(open(yield* emptyDirectory, { rpcUrl: chain.rpcUrl, database }))
       assert.instanceOf(refused, Sandbox.SandboxError)
     })
   )
 })
 
-const takenPort = Effect.map(
-  Effect.acquireRelease(
-    Effect.callback<ReturnType<typeof createServer>>((resume) => {
-      const server = createServer().listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
-    }),
-    (server) => Effect.sync(() => server.close())
-  ),
-  (server) => {
-    const listening = server.address()
-    return typeof listening === "object" && listening !== null ? listening.port : 0
-  }
-)
+const takenPort = Effect.map(listen(silence), (url) => Number(new URL(url).port))

@@ -6,7 +6,7 @@ const TOKEN = address(`0x${"70".repeat(20)}`)
 const OTHER = address(`0x${"71".repeat(20)}`)
 
 describe("the faults of a sandbox", () => {
-  it("are none at first, and each is there until it is switched off", () => {
+  it("are none at first, and each is there until it is switched off or has happened as often as asked", () => {
     const faults = Faults.make()
     assert.isUndefined(faults.take(["outage", "refuse"]))
     faults.set([{ kind: "outage" }])
@@ -14,17 +14,12 @@ describe("the faults of a sandbox", () => {
     assert.deepStrictEqual(faults.injected(), { outage: 3 })
     faults.set([])
     assert.isUndefined(faults.take(["outage"]))
-    assert.deepStrictEqual(faults.injected(), { outage: 3 }, "what happened is remembered")
-  })
-
-  it("happen as often as asked, and are gone then", () => {
-    const faults = Faults.make()
     faults.set([{ kind: "outage", times: 2 }])
     faults.take(["outage"])
     assert.deepStrictEqual(faults.on(), [{ kind: "outage", times: 1 }])
     faults.take(["outage"])
     assert.deepStrictEqual(faults.on(), [])
-    assert.isUndefined(faults.take(["outage"]))
+    assert.deepStrictEqual(faults.injected(), { outage: 5 }, "what happened is remembered")
   })
 
   it("come in the order in which they are asked for, not in that in which they were switched on", () => {
@@ -46,17 +41,5 @@ describe("the faults of a sandbox", () => {
     assert.isDefined(faults.take(["outage"], OTHER))
     assert.isUndefined(faults.take(["outage"], OTHER))
     assert.isDefined(faults.take(["outage"], TOKEN))
-  })
-
-  it("are found without taking a turn", () => {
-    const faults = Faults.make()
-    faults.set([{ kind: "rpc-lag", times: 1, blocks: 3 }])
-    assert.strictEqual(faults.find(["rpc-lag"])?.blocks, 3)
-    assert.isUndefined(faults.find(["rpc-429"]))
-    assert.deepStrictEqual(faults.injected(), {})
-  })
-
-  it("are each described", () => {
-    for (const kind of Faults.make().kinds) assert.isNotEmpty(Faults.describe(kind))
   })
 })

@@ -5,7 +5,6 @@ import {
   keepsQuiet,
   minter,
   mintsOf,
-  newDataDir,
   newPayer,
   newToken,
   onChain,
@@ -22,6 +21,7 @@ import {
   untilPending,
   usdcOf
 } from "./mintFixtures.ts"
+import { emptyDirectory } from "./commandFixtures.ts"
 
 onChain("a mint server after a failure", (it) => {
   keepsQuiet()
@@ -51,7 +51,7 @@ onChain("a mint server after a failure", (it) => {
   it.effect("knows after a restart whom a payment that was not delivered is for", () =>
     Effect.gen(function* () {
       const token = yield* newToken()
-      const dataDir = yield* newDataDir
+      const dataDir = yield* emptyDirectory
       const before = yield* serveUntilStopped({ token, dataDir })
       const path = `/api/mint/${token}`
       const { header } = yield* sign(yield* newPayer(), (yield* post(before.url + path, order)).challenge)
@@ -74,7 +74,7 @@ onChain("a mint server after a failure", (it) => {
     Effect.gen(function* () {
       const chain = yield* Chain
       const token = yield* newToken()
-      const dataDir = yield* newDataDir
+      const dataDir = yield* emptyDirectory
       const before = yield* serveUntilStopped({ token, dataDir })
       const path = `/api/mint/${token}`
       const { header } = yield* sign(yield* newPayer(), (yield* post(before.url + path, order)).challenge)

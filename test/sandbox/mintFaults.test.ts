@@ -5,7 +5,6 @@ import * as Faults from "../../src/sandbox/faults.ts"
 import {
   keepsQuiet,
   mintsOf,
-  newDataDir,
   newPayer,
   newToken,
   onChain,
@@ -17,12 +16,13 @@ import {
   sign,
   usdcOf
 } from "./mintFixtures.ts"
+import { emptyDirectory } from "./commandFixtures.ts"
 
 /** A server that sells a token and on which these go wrong from the next request on. */
 const openShop = Effect.fnUntraced(function* (...on: ReadonlyArray<Faults.Fault>) {
   const token = yield* newToken()
   const faults = Faults.make()
-  const { url } = yield* serve({ token, faults, dataDir: yield* newDataDir })
+  const { url } = yield* serve({ token, faults, dataDir: yield* emptyDirectory })
   const at = `${url}/api/mint/${token}`
   const payment = yield* sign(yield* newPayer(), (yield* post(at, order)).challenge)
   faults.set(on)

@@ -2,9 +2,6 @@ import { assert, layer } from "@effect/vitest"
 import { decodePaymentRequiredHeader, decodePaymentResponseHeader, encodePaymentSignatureHeader } from "@x402/core/http"
 import type { PaymentRequired } from "@x402/core/types"
 import { Context, Effect, Exit, Layer, Schedule, Scope } from "effect"
-import { mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
 import { type Hex, keccak256, toHex } from "viem"
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts"
 import { afterAll, beforeAll, vi } from "vitest"
@@ -14,10 +11,11 @@ import { address, type Address, type Bytes32 } from "../../src/domain/Address.ts
 import { usdc } from "../../src/domain/Usdc.ts"
 import * as Anvil from "../../src/sandbox/Anvil.ts"
 import * as Contracts from "../../src/sandbox/Contracts.ts"
-import { type DevChain, roles } from "../../src/sandbox/DevChain.ts"
+import { type DevChain, roleKeys, roles } from "../../src/sandbox/DevChain.ts"
 import * as MintServer from "../../src/sandbox/MintServer.ts"
 import { mintTokenAbi } from "../../src/sandbox/mintToken.ts"
 import { usdcAbi } from "../../src/sandbox/usdcDeployment.ts"
+import { emptyDirectory } from "./commandFixtures.ts"
 
 /** Base units: one USDC. */
 export const PRICE = 1_000_000n
@@ -46,11 +44,6 @@ export const newToken = (maxMintCount = 1_000n) =>
     Contracts.deployToken(chain, { name: "Test", symbol: `TEST${++serial.tokens}`, maxMintCount })
   )
 
-export const newDataDir = Effect.acquireRelease(
-  Effect.sync(() => mkdtempSync(join(tmpdir(), "mint-server-"))),
-  (path) => Effect.sync(() => rmSync(path, { recursive: true }))
-)
-
 export interface Shop extends Pick<MintServer.MintServerOptions, "dataDir" | "port" | "sandbox" | "faults"> {
   readonly token: Address
 }
@@ -62,19 +55,16 @@ export const serve = Effect.fnUntraced(function* ({ token, ...options }: Shop) {
     chainId: local.chainId,
     usdc: local.usdc,
     tokens: [{ address: token, pricePerMint: PRICE }],
-    gasKey: MINTER_KEY,
+    gasKey: roleKeys.mintServer,
     port: 0,
     ...options
   })
 })
 
-/** Of `roles.mintServer`. */
-const MINTER_KEY = "0x59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d"
-
 /** A token with so many mints, and a server that sells it. */
 export const openShop = Effect.fnUntraced(function* (maxMintCount?: bigint) {
   const token = yield* newToken(maxMintCount)
-  const { url } = yield* serve({ token, dataDir: yield* newDataDir })
+  const { url } = yield* serve({ token, dataDir: yield* emptyDirectory })
   return { token, url, at: `${url}/api/mint/${token}` }
 })
 

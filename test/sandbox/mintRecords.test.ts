@@ -5,7 +5,7 @@ import { join } from "node:path"
 import { address } from "../../src/domain/Address.ts"
 import { usdc } from "../../src/domain/Usdc.ts"
 import { type MintRecord, open } from "../../src/sandbox/mintRecords.ts"
-import { newDataDir } from "./mintFixtures.ts"
+import { emptyDirectory } from "./commandFixtures.ts"
 
 const record: MintRecord = {
   payer: address(`0x${"9a".repeat(20)}`),
@@ -21,7 +21,7 @@ const another: MintRecord = { ...record, nonce: `0x${"c1".repeat(32)}`, quantity
 describe("mintRecords", () => {
   it.effect("finds what was added, also after a restart, and nothing else", () =>
     Effect.gen(function* () {
-      const dataDir = join(yield* newDataDir, "deep", "down")
+      const dataDir = join(yield* emptyDirectory, "deep", "down")
       const records = yield* open(dataDir)
       yield* records.add(record)
       yield* records.add(another)
@@ -35,7 +35,7 @@ describe("mintRecords", () => {
 
   it.effect("does not count a record that was cut off, and writes it anew", () =>
     Effect.gen(function* () {
-      const dataDir = yield* newDataDir
+      const dataDir = yield* emptyDirectory
       const records = yield* open(dataDir)
       yield* records.add(record)
       const [file = ""] = readdirSync(dataDir)
@@ -48,7 +48,7 @@ describe("mintRecords", () => {
 
   it.effect("fails where it cannot write", () =>
     Effect.gen(function* () {
-      const file = join(yield* newDataDir, "file")
+      const file = join(yield* emptyDirectory, "file")
       writeFileSync(file, "")
       const records = yield* open(file)
       assert.match((yield* Effect.flip(records.add(record))).message, /^Unable to set/)

@@ -210,17 +210,6 @@ describe("the routes of the sandbox", () => {
       })
     )
 
-    it.effect("lists the latest orders", () =>
-      Effect.gen(function* () {
-        const request = yield* open()
-        const order = yield* placed(yield* request("POST", "/orders", { quantity: 7, pay: "never" }))
-        const { status, json } = yield* request("GET", "/orders")
-        assert.strictEqual(status, 200)
-        const { orders } = json as { readonly orders: ReadonlyArray<unknown> }
-        assert.deepInclude(orders[0], { id: order.taskId, quantity: 7 })
-      })
-    )
-
     it.effect("reads JSON also where it is called a form, as curl does, and answers what it does not know", () =>
       Effect.gen(function* () {
         const ask = yield* open({ "content-type": "application/x-www-form-urlencoded" })

@@ -1,7 +1,8 @@
+import type { EventJson } from "../../operator/reports/status.ts"
 import type { ExplanationJson } from "../../operator/reports/tasks.ts"
 import { type Child, el } from "../dom.ts"
 import { dayOfYear, duration } from "../format.ts"
-import { clockTime, transactions } from "./components.ts"
+import { clockTime, orderLink, transactions } from "./components.ts"
 
 type Step = ExplanationJson["steps"][number]
 
@@ -49,3 +50,18 @@ export const timeline = (steps: ReadonlyArray<Step>, explorer: string | null): H
     { class: "timeline" },
     steps.map((one, index) => step(one, steps[index - 1], explorer))
   )
+
+const eventItem = (event: EventJson): HTMLElement =>
+  el(
+    "li",
+    { "data-key": event.id },
+    el("span", { class: "muted" }, clockTime(event.at)),
+    event.taskId === null ? el("span", { class: "muted" }, "–") : orderLink(event.taskId),
+    el("span", {}, event.text)
+  )
+
+/** The last events of the ledger, newest first. */
+export const eventList = (events: ReadonlyArray<EventJson>): ReadonlyArray<HTMLElement> =>
+  events.length === 0
+    ? [el("li", { class: "muted", "data-key": "none" }, "Events are listed here.")]
+    : events.map(eventItem)
