@@ -2,7 +2,7 @@ import { Clock, Context, Duration, Effect, Layer, Ref } from "effect"
 import { type Balances, ChainClient, type ChainError, AfterRpcCall } from "../chain/ChainClient.ts"
 import { KeyCustody } from "../chain/KeyCustody.ts"
 import { Settings } from "../config/Settings.ts"
-import { type Block, headTimeMs } from "../domain/Block.ts"
+import type { Block } from "../domain/Block.ts"
 import { messages, shortId, type TaskId } from "../domain/Task.ts"
 import { words } from "../domain/time.ts"
 import { zero } from "../domain/Usdc.ts"
@@ -17,6 +17,7 @@ import * as Progress from "../ops/Progress.ts"
 import type { BadTask, WalletOrders } from "../domain/WalletState.ts"
 import { type Funding, type LedgerError, TaskRepo } from "../ledger/TaskRepo.ts"
 import { Orders } from "./Orders.ts"
+import { headMs } from "./pace.ts"
 import { UsdcCode } from "./UsdcCode.ts"
 import { Wallets } from "./Wallets.ts"
 import { type DecidedOrder, logDeposits, makeSweepLog, makeUndoneWarning } from "./sweepLog.ts"
@@ -50,33 +51,36 @@ export interface SweepResult {
  * once. Wallets whose orders are closed are checked in turn: what arrives late is their credit.
  */
 const makeTick = Effect.gen(function* () {
-  const context = yield* Effect.context<ChainClient | KeyCustody | Settings | TaskRepo | Wallets>()
-  const logSweep = yield* makeSweepLog
-  const cursor = yield* Ref.make<WalletId | undefined>(undefined)
-  const idle = yield* makeIdlePages
-  const unread = yield* Ref.make<SweepsUnread>(new Map())
-  const syncDeposits = yield* makeSyncDeposits
+  const chain = yield* ChainClient
+  const repo = yield* TaskRepo
   const usdcCode = yield* UsdcCode
   const { holdTasks } = yield* Orders
+  const noteClocks = yield* makeNoteClocks
+  const logSweep = yield* makeSweepLog
+  const { readOrders, idle } = yield* makePages
+  const { checkKeys, endKeyHolds } = yield* makeKeys
+  const syncDeposits = yield* makeSyncDeposits
   const holdBlacklisted = yield* makeHoldBlacklisted
   const watchChain = yield* makeWatchChain
   const warnOfUndone = yield* makeUndoneWarning
   const checkWallets = yield* makeCheckWallets
-  const tick = Effect.gen(function* () {
+  const decide = yield* makeDecide
+  const { fundPaid, cancelOverdue } = yield* makeWrites
+  return Effect.gen(function* () {
     const ended = yield* startStages
     yield* endKeyHolds
-    yield* notePauses
+    yield* notePauses(repo)
     yield* checkWallets
-    const { orders, bad } = yield* readOrders(cursor)
+    const { orders, bad } = yield* readOrders
     const checked = orders.reduce((count, { pending }) => count + pending.length, bad.length)
     yield* (checked > 0 ? Log.info : Log.debug)(`🔍 Found ${checked} task(s) to check...`)
     const { usable, unusable } = yield* checkKeys(orders)
     yield* holdTasks([...bad, ...unusable])
     const watched = onceEach([...usable, ...(yield* idle)])
     yield* ended("read")
-    // Also where there is no wallet to look at: clocks, the code of USDC and whether it moves are looked at all the same,
-    // and what is recorded may leave the chain while no order waits.
-    const balances = yield* (yield* ChainClient).readBalances(watched.map(({ wallet }) => wallet.agentAddress))
+    // Also where no wallet is watched: clocks, the code of USDC and whether it moves are checked all the same, and what
+    // is recorded may leave the chain while no order waits.
+    const balances = yield* chain.readBalances(watched.map(({ wallet }) => wallet.agentAddress))
     yield* ended("balances")
     yield* noteClocks(balances.block)
     yield* warnIfStale(balances.block)
@@ -89,7 +93,7 @@ const makeTick = Effect.gen(function* () {
     const payable = yield* holdBlacklisted(usable)
     const { known, arrived } = yield* Effect.provideService(syncDeposits(watched, balances), AfterRpcCall, noteStep)
     yield* ended("deposits")
-    const decided = yield* decide(payable, balances, known, unread)
+    const decided = yield* decide(payable, balances, known)
     yield* ended("decide")
     const funded = yield* fundPaid(decided, balances.block)
     const cancelled = yield* cancelOverdue(decided, balances.block)
@@ -99,8 +103,7 @@ const makeTick = Effect.gen(function* () {
     yield* logSweep(decided, balances.block, { funded, cancelled })
     yield* logDeposits(arrived, usable)
     return { checked, funded, cancelled } satisfies SweepResult
-  })
-  return tick.pipe(Effect.withSpan("CheckLoop.tick"), Effect.provideContext(context))
+  }).pipe(Effect.withSpan("CheckLoop.tick"))
 })
 
 /** What is remembered between sweeps is the layer's. */
@@ -131,90 +134,97 @@ const startStages = Effect.gen(function* () {
   })
 })
 
-const readOrders = Effect.fnUntraced(function* (cursor: Ref.Ref<WalletId | undefined>) {
+/** Reads the wallets that a sweep checks, page by page. */
+const makePages = Effect.gen(function* () {
   const repo = yield* TaskRepo
-  const orders: Array<WalletOrders> = []
-  const bad: Array<BadTask> = []
-  do {
-    const page = yield* repo.pendingPage({ cursor: yield* Ref.get(cursor), walletsMax: PAGE_WALLETS })
-    orders.push(...page.wallets)
-    bad.push(...page.bad)
-    yield* Ref.set(cursor, page.cursor)
-    yield* noteStep
-  } while ((yield* Ref.get(cursor)) !== undefined && orders.length < SWEEP_WALLETS_MAX)
-  return { orders, bad }
-})
-
-/** The next wallets without an order that waits for money, one page a sweep, each round a minute after the last one. */
-const makeIdlePages = Effect.gen(function* () {
+  const cursor = yield* Ref.make<WalletId | undefined>(undefined)
   const next = yield* Ref.make<{ readonly cursor: WalletId | undefined; readonly roundMs: number }>({
     cursor: undefined,
     roundMs: 0
   })
-  return Effect.gen(function* () {
+
+  const readOrders = Effect.gen(function* () {
+    const orders: Array<WalletOrders> = []
+    const bad: Array<BadTask> = []
+    do {
+      const page = yield* repo.pendingPage({ cursor: yield* Ref.get(cursor), walletsMax: PAGE_WALLETS })
+      orders.push(...page.wallets)
+      bad.push(...page.bad)
+      yield* Ref.set(cursor, page.cursor)
+      yield* noteStep
+    } while ((yield* Ref.get(cursor)) !== undefined && orders.length < SWEEP_WALLETS_MAX)
+    return { orders, bad }
+  })
+
+  /** The next wallets without an order that waits for money, one page a sweep, each round a minute after the last one. */
+  const idle = Effect.gen(function* () {
     const nowMs = yield* Clock.currentTimeMillis
     const { cursor, roundMs } = yield* Ref.get(next)
     if (cursor === undefined && nowMs < roundMs) return []
-    const page = yield* (yield* TaskRepo).idlePage({ cursor, walletsMax: IDLE_WALLETS })
+    const page = yield* repo.idlePage({ cursor, walletsMax: IDLE_WALLETS })
     yield* Ref.set(next, { cursor: page.cursor, roundMs: cursor === undefined ? nowMs + IDLE_EVERY_MS : roundMs })
     return page.wallets
   })
+
+  return { readOrders, idle }
 })
 
 /** The last order of a wallet may end between the two reads: then both have it, and the first has what it owes. */
 const onceEach = (orders: ReadonlyArray<WalletOrders>): ReadonlyArray<WalletOrders> =>
   [...new Map(orders.toReversed().map((one) => [one.wallet.id, one])).values()].toReversed()
 
-/** A wallet whose key cannot be opened could be paid into and never pay out: its orders wait for a person. */
-const checkKeys = Effect.fnUntraced(function* (orders: ReadonlyArray<WalletOrders>) {
-  const custody = yield* KeyCustody
-  const usable: Array<WalletOrders> = []
-  const unusable: Array<BadTask> = []
-  for (const ofWallet of orders) {
-    yield* custody.check(ofWallet.wallet).pipe(
-      Effect.match({
-        onSuccess: () => void usable.push(ofWallet),
-        onFailure: ({ message }) =>
-          void unusable.push(...ofWallet.pending.map(({ id }) => ({ taskId: id, reason: messages.held(message) })))
-      })
-    )
-  }
-  return { usable, unusable }
-})
-
 /** How many orders that wait for a key are checked in a sweep. */
 const KEY_HOLDS_MAX = 1_000
 
-/** A hold for a key that does not open ends when it opens: under the right setting, or when its row is restored. */
-const endKeyHolds = Effect.gen(function* () {
-  const repo = yield* TaskRepo
+const makeKeys = Effect.gen(function* () {
   const custody = yield* KeyCustody
-  const held = yield* repo.heldForKeys(KEY_HOLDS_MAX)
-  const opening = yield* Effect.filter(held, ({ wallet }) => Effect.isSuccess(custody.check(wallet)))
-  if (opening.length === 0) return
-  for (const taskId of yield* repo.endHolds(opening, yield* Clock.currentTimeMillis)) {
-    yield* Log.info(`🔓 Task ${shortId(taskId)} is not held any more: the key of its wallet opens`, { task: taskId })
-  }
+  const repo = yield* TaskRepo
+
+  /** A wallet whose key cannot be opened could be paid into and never pay out: its orders wait for a person. */
+  const checkKeys = Effect.fnUntraced(function* (orders: ReadonlyArray<WalletOrders>) {
+    const usable: Array<WalletOrders> = []
+    const unusable: Array<BadTask> = []
+    for (const ofWallet of orders) {
+      yield* custody.check(ofWallet.wallet).pipe(
+        Effect.match({
+          onSuccess: () => void usable.push(ofWallet),
+          onFailure: ({ message }) =>
+            void unusable.push(...ofWallet.pending.map(({ id }) => ({ taskId: id, reason: messages.held(message) })))
+        })
+      )
+    }
+    return { usable, unusable }
+  })
+
+  /** A hold for a key that does not open ends when it opens: under the right setting, or when its row is restored. */
+  const endKeyHolds = Effect.gen(function* () {
+    const held = yield* repo.heldForKeys(KEY_HOLDS_MAX)
+    const opening = yield* Effect.filter(held, ({ wallet }) => Effect.isSuccess(custody.check(wallet)))
+    if (opening.length === 0) return
+    for (const taskId of yield* repo.endHolds(opening, yield* Clock.currentTimeMillis)) {
+      yield* Log.info(`🔓 Task ${shortId(taskId)} is not held any more: the key of its wallet opens`, { task: taskId })
+    }
+  })
+
+  return { checkKeys, endKeyHolds }
 })
 
 /** So many orders begin or cease to say in a sweep that a pause keeps them waiting. */
 const PAUSE_NOTES_MAX = 2_000
 
 /** A pause is in force at once, also where a row cannot be written; the rows of the orders that it stops follow. */
-const notePauses = Effect.gen(function* () {
-  const repo = yield* TaskRepo
-  yield* eachAlone(yield* repo.unnotedPauses(PAUSE_NOTES_MAX), (some) =>
-    repo.notePauses(some.map(({ taskId }) => taskId))
+const notePauses = (repo: TaskRepo["Service"]) =>
+  Effect.flatMap(repo.unnotedPauses(PAUSE_NOTES_MAX), (unnoted) =>
+    eachAlone(unnoted, (some) => repo.notePauses(some.map(({ taskId }) => taskId)))
   )
-})
 
-/** Measures by this block how far the clocks are apart. */
-const noteClocks = Effect.fnUntraced(function* (block: Block) {
-  const { confirmations, network } = yield* Settings
-  const pace = { confirmations, blockSeconds: network.blockSeconds }
-  yield* Clocks.noteHead({ number: block.number, timeMs: headTimeMs(block, pace) })
-  yield* Clocks.reportDifferences
-})
+/** Measures by a block how far the clocks are apart. */
+const makeNoteClocks = Effect.map(Settings, (settings) =>
+  Effect.fnUntraced(function* (block: Block) {
+    yield* Clocks.noteHead({ number: block.number, timeMs: headMs(block, settings) })
+    yield* Clocks.reportDifferences
+  })
+)
 
 const warnIfStale = Effect.fnUntraced(function* (block: Block) {
   const behindMs = (yield* Clock.currentTimeMillis) - (yield* Clocks.oursAheadMs) - block.timeMs
@@ -242,33 +252,36 @@ const countUnread = (
   return counts
 }
 
-/** Decides about every waiting order of these wallets, by one block. */
-const decide = Effect.fnUntraced(function* (
-  orders: ReadonlyArray<WalletOrders>,
-  { block, usdc, isPaused }: Balances,
-  known: ReadonlyMap<WalletId, DepositHistory>,
-  unread: Ref.Ref<SweepsUnread>
-) {
+const makeDecide = Effect.gen(function* () {
   const { paymentTimeout } = yield* Settings
-  const ledgerAheadMs = yield* Clocks.ledgerAheadMs
-  const sweepsUnread = yield* Ref.updateAndGet(unread, (before) => countUnread(before, orders, known))
-  return orders.flatMap((ofWallet): ReadonlyArray<DecidedOrder> => {
-    const { wallet, pending } = ofWallet
-    const history = known.get(wallet.id) ?? NO_HISTORY
-    const evidence: Evidence = {
-      ...history,
-      orders: ofWallet,
-      balance: usdc.get(wallet.agentAddress) ?? zero,
-      block,
-      isUsdcPaused: isPaused,
-      awaitsDeposits: (sweepsUnread.get(wallet.id) ?? 0) <= SWEEPS_UNREAD_MAX,
-      ledgerAheadMs,
-      paymentTimeoutMs: Duration.toMillis(paymentTimeout)
-    }
-    const decisions = decidePayments(evidence)
-    return pending.flatMap((task) => {
-      const decision = decisions.get(task.id)
-      return decision === undefined ? [] : [{ task, evidence, decision }]
+  const unread = yield* Ref.make<SweepsUnread>(new Map())
+
+  /** Decides about every waiting order of these wallets, by one block. */
+  return Effect.fnUntraced(function* (
+    orders: ReadonlyArray<WalletOrders>,
+    { block, usdc, isPaused }: Balances,
+    known: ReadonlyMap<WalletId, DepositHistory>
+  ) {
+    const ledgerAheadMs = yield* Clocks.ledgerAheadMs
+    const sweepsUnread = yield* Ref.updateAndGet(unread, (before) => countUnread(before, orders, known))
+    return orders.flatMap((ofWallet): ReadonlyArray<DecidedOrder> => {
+      const { wallet, pending } = ofWallet
+      const history = known.get(wallet.id) ?? NO_HISTORY
+      const evidence: Evidence = {
+        ...history,
+        orders: ofWallet,
+        balance: usdc.get(wallet.agentAddress) ?? zero,
+        block,
+        isUsdcPaused: isPaused,
+        awaitsDeposits: (sweepsUnread.get(wallet.id) ?? 0) <= SWEEPS_UNREAD_MAX,
+        ledgerAheadMs,
+        paymentTimeoutMs: Duration.toMillis(paymentTimeout)
+      }
+      const decisions = decidePayments(evidence)
+      return pending.flatMap((task) => {
+        const decision = decisions.get(task.id)
+        return decision === undefined ? [] : [{ task, evidence, decision }]
+      })
     })
   })
 })
@@ -279,31 +292,39 @@ const onEvidence = ({ task, evidence: { orders } }: DecidedOrder) => ({
   version: orders.version
 })
 
-const fundPaid = Effect.fnUntraced(function* (decided: ReadonlyArray<DecidedOrder>, block: Block) {
-  const fundings = decided.flatMap((one): ReadonlyArray<Funding> => {
-    const { decision } = one
-    if (decision._tag !== "Fund") return []
-    const { uses, last } = decision
-    const received = { fundingTx: last?.tx ?? "auto_funded", receivedAtMs: last?.block.timeMs ?? block.timeMs } as const
-    return [{ ...onEvidence(one), ...received, uses }]
-  })
-  if (fundings.length === 0) return []
-  const repo = yield* TaskRepo
-  const wallets = yield* Wallets
-  const nowMs = yield* Clock.currentTimeMillis
-  const funded = yield* eachAlone(fundings, (some) => repo.fund(some, block, nowMs))
-  const woken = new Set(fundings.filter(({ taskId }) => funded.includes(taskId)).map(({ walletId }) => walletId))
-  yield* Effect.forEach(woken, wallets.wake, { discard: true })
-  return funded
-})
-
-const cancelOverdue = Effect.fnUntraced(function* (decided: ReadonlyArray<DecidedOrder>, block: Block) {
-  const overdue = decided.filter(({ decision }) => decision._tag === "Cancel")
-  if (overdue.length === 0) return []
-  const repo = yield* TaskRepo
+/** Writes what is decided. */
+const makeWrites = Effect.gen(function* () {
   const { paymentTimeout } = yield* Settings
+  const repo = yield* TaskRepo
+  const { wake } = yield* Wallets
   const message = messages.timeout(words(Duration.toMillis(paymentTimeout)))
-  const cancellations = overdue.map((one) => ({ ...onEvidence(one), message }))
-  const nowMs = yield* Clock.currentTimeMillis
-  return yield* eachAlone(cancellations, (some) => repo.cancel(some, block, nowMs))
+
+  const fundPaid = Effect.fnUntraced(function* (decided: ReadonlyArray<DecidedOrder>, block: Block) {
+    const fundings = decided.flatMap((one): ReadonlyArray<Funding> => {
+      const { decision } = one
+      if (decision._tag !== "Fund") return []
+      const { uses, last } = decision
+      const received = {
+        fundingTx: last?.tx ?? "auto_funded",
+        receivedAtMs: last?.block.timeMs ?? block.timeMs
+      } as const
+      return [{ ...onEvidence(one), ...received, uses }]
+    })
+    if (fundings.length === 0) return []
+    const nowMs = yield* Clock.currentTimeMillis
+    const funded = yield* eachAlone(fundings, (some) => repo.fund(some, block, nowMs))
+    const woken = new Set(fundings.filter(({ taskId }) => funded.includes(taskId)).map(({ walletId }) => walletId))
+    yield* Effect.forEach(woken, wake, { discard: true })
+    return funded
+  })
+
+  const cancelOverdue = Effect.fnUntraced(function* (decided: ReadonlyArray<DecidedOrder>, block: Block) {
+    const overdue = decided.filter(({ decision }) => decision._tag === "Cancel")
+    if (overdue.length === 0) return []
+    const cancellations = overdue.map((one) => ({ ...onEvidence(one), message }))
+    const nowMs = yield* Clock.currentTimeMillis
+    return yield* eachAlone(cancellations, (some) => repo.cancel(some, block, nowMs))
+  })
+
+  return { fundPaid, cancelOverdue }
 })

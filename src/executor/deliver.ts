@@ -13,7 +13,7 @@ import type { WalletWork } from "../domain/WalletState.ts"
 import { TaskRepo } from "../ledger/TaskRepo.ts"
 import { Orders } from "./Orders.ts"
 import { confirmMs } from "./pace.ts"
-import { makeResend } from "./resend.ts"
+import { makeResend } from "./send.ts"
 import { Transfers } from "./Transfers.ts"
 
 /**

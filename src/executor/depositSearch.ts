@@ -31,22 +31,23 @@ interface Start {
  * was missing from one answer is looked for again.
  */
 export const makeSearch = Effect.gen(function* () {
+  const { network } = yield* Settings
+  const chain = yield* ChainClient
   const reached = yield* Ref.make<ReadonlyMap<WalletId, Reached>>(new Map())
   return Effect.fn("CheckLoop.searchDeposits")(function* (
     wanted: ReadonlyArray<WalletOrders>,
     block: Block,
     balanceOf: (orders: WalletOrders) => Usdc
   ) {
-    const { network } = yield* Settings
     const before = yield* Ref.get(reached)
     const starts = wanted.map((orders) => startOf(orders, before.get(orders.wallet.id), block, network.blockSeconds))
     const isNear = ({ fromBlock }: Start) => block.number - fromBlock <= SEARCH_BLOCKS_MAX
     const near = starts.filter(isNear)
-    const nearby = yield* searchRange(near, block.number, expectedOf(near, balanceOf))
+    const nearby = yield* searchRange(chain, near, block.number, expectedOf(near, balanceOf))
     const far = starts.filter((start) => !isNear(start))
     const toBlock = earliest(far) + SEARCH_BLOCKS_MAX
     const page = far.filter(({ fromBlock }) => fromBlock <= toBlock)
-    const distant = yield* searchRange(page, toBlock)
+    const distant = yield* searchRange(chain, page, toBlock)
     const now = new Map(before)
     for (const { orders } of near) now.delete(orders.wallet.id)
     for (const { orders } of distant === undefined ? [] : page) {
@@ -94,17 +95,15 @@ const expectedOf = (
 
 /** `undefined` where the transfers cannot be read. */
 const searchRange = Effect.fnUntraced(function* (
+  chain: ChainClient["Service"],
   starts: ReadonlyArray<Start>,
   toBlock: bigint,
   atLeast?: ReadonlyMap<Address, Usdc>
 ) {
   if (starts.length === 0) return []
   const wallets = starts.map(({ orders }) => orders.wallet.agentAddress)
-  return yield* (yield* ChainClient)
-    .findDeposits({ wallets, fromBlock: earliest(starts), toBlock, atLeast })
-    .pipe(
-      Effect.catch((error) =>
-        Effect.as(Log.warnOnce("deposits", `⚠️ The transfers that paid are not known: ${error.message}`), undefined)
-      )
-    )
+  const search = chain.findDeposits({ wallets, fromBlock: earliest(starts), toBlock, atLeast })
+  return yield* Effect.catch(search, (error) =>
+    Effect.as(Log.warnOnce("deposits", `⚠️ The transfers that paid are not known: ${error.message}`), undefined)
+  )
 })

@@ -18,25 +18,31 @@ const WALLETS_MAX = 1_000
  * Wakes every wallet that has something to do by now: after a restart, a lost wake-up or another program's death. Gives
  * how many.
  */
-const mintTick = Effect.fn("MintLoop.tick")(function* () {
+const makeMintTick = Effect.gen(function* () {
   const repo = yield* TaskRepo
-  const wallets = yield* Wallets
-  const due = yield* repo.dueWallets(yield* Clock.currentTimeMillis, WALLETS_MAX)
-  yield* Effect.forEach(due, wallets.wake, { discard: true })
-  return due.length
+  const { wake } = yield* Wallets
+  return Effect.fn("MintLoop.tick")(function* () {
+    const due = yield* repo.dueWallets(yield* Clock.currentTimeMillis, WALLETS_MAX)
+    yield* Effect.forEach(due, wake, { discard: true })
+    return due.length
+  })
 })
 
 /** A sweep, and how it went in the metrics and in what the process says of its progress. */
-const checkTick = Effect.gen(function* () {
-  const [took, { checked, funded, cancelled }] = yield* Effect.timed((yield* Sweep).tick)
-  yield* Metrics.sweepChecked(checked)
-  const counts = { checked, funded: funded.length, cancelled: cancelled.length }
-  yield* Progress.sweepEnded({ ...counts, tookMs: Duration.toMillis(took) })
-})
+const makeCheckTick = Effect.map(Sweep, ({ tick }) =>
+  Effect.gen(function* () {
+    const [took, { checked, funded, cancelled }] = yield* Effect.timed(tick)
+    yield* Metrics.sweepChecked(checked)
+    const counts = { checked, funded: funded.length, cancelled: cancelled.length }
+    yield* Progress.sweepEnded({ ...counts, tookMs: Duration.toMillis(took) })
+  })
+)
 
 /** The check loop and the mint loop, for ever. */
 export const loops = Effect.gen(function* () {
   const { checkInterval, mintInterval } = yield* Settings
+  const checkTick = yield* makeCheckTick
+  const mintTick = yield* makeMintTick
   return yield* Effect.raceFirst(every("Check", checkInterval, checkTick), every("Mint tick", mintInterval, mintTick()))
 })
 

@@ -1,5 +1,6 @@
 import { Clock, Effect, Ref, Result } from "effect"
 import { ChainClient, type Spending } from "../chain/ChainClient.ts"
+import type { NetworkShape } from "../config/Network.ts"
 import { Settings } from "../config/Settings.ts"
 import { nonceOf, possibleNumbers } from "../domain/Batch.ts"
 import type { Block } from "../domain/Block.ts"
@@ -10,8 +11,8 @@ import * as Log from "../ops/Log.ts"
 import type { WalletOrders } from "../domain/WalletState.ts"
 import { type FoundDeposit, TaskRepo, wasFirst } from "../ledger/TaskRepo.ts"
 
-/** So many looks in a row that explain nothing, at every URL and over so long, are no lagging node: the wallet stops. */
-const LOOKS_MAX = 3
+/** So many checks in a row that explain nothing, at every URL and over so long, are no lagging node: the wallet stops. */
+const CHECKS_MAX = 3
 const UNEXPLAINED_MS = 2 * 60_000
 
 /** What is known of money that left a wallet and that the ledger has no row for. */
@@ -29,8 +30,8 @@ interface Lacking {
   readonly fresh: ReadonlyArray<FoundDeposit>
 }
 
-/** Looks in a row that explained nothing. */
-interface Looks {
+/** Checks in a row that explained nothing. */
+interface Checks {
   readonly count: number
   readonly sinceMs: number
 }
@@ -43,10 +44,13 @@ interface Looks {
  * passed over: what stays unexplained is so by the logs of every URL.
  */
 export const makeMissingFunds = Effect.gen(function* () {
-  const looks = yield* Ref.make<ReadonlyMap<WalletId, Looks>>(new Map())
+  const { network } = yield* Settings
+  const chain = yield* ChainClient
+  const repo = yield* TaskRepo
+  const checks = yield* Ref.make<ReadonlyMap<WalletId, Checks>>(new Map())
   /** Its sums add up again: what comes later is not in a row with what was. */
   const forget = (walletId: WalletId) =>
-    Ref.update(looks, (before) =>
+    Ref.update(checks, (before) =>
       before.has(walletId) ? new Map([...before].filter(([id]) => id !== walletId)) : before
     )
   const explain = Effect.fn("CheckLoop.explainMissing")(function* ({ orders, balance, fresh }: Lacking, block: Block) {
@@ -58,28 +62,28 @@ export const makeMissingFunds = Effect.gen(function* () {
       fromBlock: (books?.countedBlock ?? block.number) + 1n,
       atLeast: new Map([[wallet.agentAddress, usdc(missing > 0n ? missing : 0n)]])
     }
-    const read = yield* Effect.result((yield* ChainClient).findSpending({ ...query, toBlock: block.number }))
+    const read = yield* Effect.result(chain.findSpending({ ...query, toBlock: block.number }))
     if (Result.isFailure(read)) return unclear(`money is missing: ${read.failure.message}`)
-    const known = yield* (yield* TaskRepo).knownNonces(read.success.flatMap(({ nonce }) => nonce ?? []))
+    const known = yield* repo.knownNonces(read.success.flatMap(({ nonce }) => nonce ?? []))
     const unknown = read.success.filter(({ nonce }) => nonce === undefined || !known.has(nonce))
-    const ours = yield* noncesOf(wallet, orders.pending)
+    const ours = noncesOf(network, wallet, orders.pending)
     const others = unknown.filter(({ nonce }) => nonce === undefined || !ours.has(nonce))
-    const open = others.length === 0 ? [] : (yield* (yield* TaskRepo).walletWork(wallet.id)).tasks
-    const reserved = yield* noncesOf(wallet, open)
+    const open = others.length === 0 ? [] : (yield* repo.walletWork(wallet.id)).tasks
+    const reserved = noncesOf(network, wallet, open)
     const stray = others.find(({ nonce }) => nonce === undefined || !reserved.has(nonce))
-    if (stray !== undefined) return yield* stop(orders, strayWords(stray))
+    if (stray !== undefined) return yield* stop(repo, orders, strayWords(stray))
     const spentOn = new Set(unknown.flatMap(({ nonce }) => (nonce && ours.get(nonce)) ?? []))
     if (spentOn.size > 0) {
       yield* forget(wallet.id)
       return { unclear: undefined, spentOn } satisfies MissingFunds as MissingFunds
     }
     const nowMs = yield* Clock.currentTimeMillis
-    const before = (yield* Ref.get(looks)).get(wallet.id) ?? { count: 0, sinceMs: nowMs }
-    const looked = { ...before, count: before.count + 1 }
-    yield* Ref.update(looks, (all) => new Map(all).set(wallet.id, looked))
+    const before = (yield* Ref.get(checks)).get(wallet.id) ?? { count: 0, sinceMs: nowMs }
+    const done = { ...before, count: before.count + 1 }
+    yield* Ref.update(checks, (all) => new Map(all).set(wallet.id, done))
     const words = `it should hold ${format(due)} USDC and holds ${format(balance)}, and no transfer explains it`
-    const isLasting = looked.count >= LOOKS_MAX && nowMs - looked.sinceMs >= UNEXPLAINED_MS
-    return isLasting ? yield* stop(orders, words) : unclear(words)
+    const isLasting = done.count >= CHECKS_MAX && nowMs - done.sinceMs >= UNEXPLAINED_MS
+    return isLasting ? yield* stop(repo, orders, words) : unclear(words)
   })
   return { explain, forget }
 })
@@ -90,18 +94,21 @@ const strayWords = ({ amount, to, tx }: Spending): string =>
   `${format(amount)} USDC went to ${to} in ${tx}, and no order or refund of this ledger explains it`
 
 /** Every nonce that a batch of these orders could have. */
-const noncesOf = Effect.fnUntraced(function* (wallet: Wallet, tasks: ReadonlyArray<Task>) {
-  const { network } = yield* Settings
+const noncesOf = (network: NetworkShape, wallet: Wallet, tasks: ReadonlyArray<Task>) => {
   const seed = { chainId: network.chainId, usdc: network.usdc.address, payer: wallet.agentAddress }
   const numbered = tasks.flatMap(({ id, quantity }) =>
     possibleNumbers(quantity).map((number) => ({ taskId: id, number }))
   )
   return new Map(numbered.map((batch) => [nonceOf({ ...seed, ...batch }), batch.taskId]))
-})
+}
 
-const stop = Effect.fnUntraced(function* ({ wallet, version }: WalletOrders, reason: string) {
+const stop = Effect.fnUntraced(function* (
+  repo: TaskRepo["Service"],
+  { wallet, version }: WalletOrders,
+  reason: string
+) {
   const stop = { walletId: wallet.id, version, reason }
-  const stopped = yield* wasFirst((yield* TaskRepo).stopWallet(stop, yield* Clock.currentTimeMillis))
+  const stopped = yield* wasFirst(repo.stopWallet(stop, yield* Clock.currentTimeMillis))
   if (stopped) {
     yield* Log.error(`🚨 Wallet ${wallet.agentAddress} is stopped: ${reason}`, { wallet: wallet.agentAddress })
   }

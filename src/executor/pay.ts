@@ -327,7 +327,7 @@ const makeLookBack = Effect.gen(function* () {
   })
 
   /**
-   * Looks for what earlier requests without payment may have brought, before there is another one. Says whether
+   * Searches what earlier requests without payment may have brought, before there is another one. Says whether
    * something was done instead of asking.
    */
   return Effect.fn("Wallet.lookBack")(function* (batch: Batch, task: Task, block: Block) {

@@ -9,11 +9,11 @@ import * as Metrics from "../ops/metrics.ts"
 import { TaskRepo } from "../ledger/TaskRepo.ts"
 import { askAll, makeTakeBack, type Panel } from "./takeBack.ts"
 
-/** So many looks in a row must find other blocks than were seen: one node on a fork of its own is no reorganisation. */
-const LOOKS_MIN = 3
+/** So many checks in a row must find other blocks than were seen: one node on a fork of its own is no reorganisation. */
+const CHECKS_MIN = 3
 
-/** After so many looks, five minutes, those nodes decide that answer at all: one of several may be down for long. */
-const LOOKS_FOR_ALL = 30
+/** After so many checks, five minutes, those nodes decide that answer at all: one of several may be down for long. */
+const CHECKS_FOR_ALL = 30
 
 /** So often what was recorded is looked for; what is contradictory then stays as it is, and a person is asked. */
 const ATTEMPTS_MAX = 30
@@ -29,9 +29,8 @@ const INCIDENT = "reorganisation"
 /**
  * Holds the chain against the blocks that were seen before. While it shows others the sweep decides nothing: money that
  * is not there would look stolen, and orders unpaid. What was recorded is taken back only where all nodes that answer
- * agree, at least two of several for the first minutes, in several looks, `CONFIRMATIONS` blocks past what they
- * contradict. Says whether the chain is the one that was
- * seen.
+ * agree, at least two of several for the first minutes, in several checks, `CONFIRMATIONS` blocks past what they
+ * contradict. Says whether the chain is the one that was seen.
  */
 export const makeWatchChain = Effect.gen(function* () {
   const { confirmations } = yield* Settings
@@ -39,26 +38,26 @@ export const makeWatchChain = Effect.gen(function* () {
   const repo = yield* TaskRepo
   const compare = yield* makeCompare
   const takeBack = yield* makeTakeBack
-  const looks = yield* Ref.make(0)
+  const checks = yield* Ref.make(0)
   const attempts = yield* Ref.make(0)
-  /** What was contradictory to the end, and stays in sight: no later sweep looks at it again. */
+  /** What was contradictory to the end, and stays in sight: no later sweep checks it again. */
   const left = yield* Ref.make<ReadonlyMap<string, string>>(new Map())
   return Effect.fn("CheckLoop.watchChain")(function* (block: Block) {
     for (const [key, words] of yield* Ref.get(left)) yield* Incidents.raise(key, words)
     const { seen, strange } = yield* compare(block)
     const highest = strange.at(-1)
     if (highest === undefined) {
-      yield* Ref.set(looks, 0)
+      yield* Ref.set(checks, 0)
       yield* Ref.set(attempts, 0)
       yield* Incidents.close(INCIDENT)
       return true
     }
     yield* warn(`Block ${highest.block} is not the one that was seen before: nothing is decided until all nodes agree.`)
     if (block.number < highest.block + BigInt(confirmations)) return false
-    const looked = yield* Ref.updateAndGet(looks, (count) => count + 1)
-    if (looked < LOOKS_MIN) return false
+    const checked = yield* Ref.updateAndGet(checks, (count) => count + 1)
+    if (checked < CHECKS_MIN) return false
     const witnesses = yield* chain.witnesses(block.number)
-    const panel = { witnesses, quorum: looked > LOOKS_FOR_ALL ? 1 : Math.min(2, witnesses.length) }
+    const panel = { witnesses, quorum: checked > CHECKS_FOR_ALL ? 1 : Math.min(2, witnesses.length) }
     const fork = yield* findFork(panel, { seen, strange })
     if (fork === undefined) return false
     const clarity = yield* takeBack({ ...panel, fork, block })
@@ -70,7 +69,7 @@ export const makeWatchChain = Effect.gen(function* () {
     yield* repo.endReorganisation({ fork, block: block.number }, yield* Clock.currentTimeMillis)
     yield* Metrics.reorganisationSeen
     yield* Log.warn(`🔀 The chain was reorganised above block ${fork}: what was recorded is as the chain has it now`)
-    yield* Ref.set(looks, 0)
+    yield* Ref.set(checks, 0)
     yield* Ref.set(attempts, 0)
     yield* Incidents.close(INCIDENT)
     // The balances of this look may be from before the deposits were found again.
@@ -115,7 +114,7 @@ const makeCompare = Effect.gen(function* () {
 const byHeight = (a: Anchor, b: Anchor): number => (a.block < b.block ? -1 : a.block > b.block ? 1 : 0)
 
 /** Anchors that are asked for at once. */
-const ANCHORS_PER_LOOK = 3
+const ANCHORS_AT_ONCE = 3
 
 /**
  * The newest block of a sweep that all nodes still have, below all that they have not; `undefined` where they differ, or
@@ -131,7 +130,7 @@ const findFork = Effect.fnUntraced(function* (
     return undefined
   }
   const below = seen.filter((anchor) => strange.every((other) => anchor.block < other.block))
-  for (const some of Arr.chunksOf(below, ANCHORS_PER_LOOK)) {
+  for (const some of Arr.chunksOf(below, ANCHORS_AT_ONCE)) {
     const hashes = yield* agreedHashes(panel, some)
     if (hashes === undefined) return undefined
     const held = some.find(({ hash }, index) => hashes[index] === hash)

@@ -36,10 +36,10 @@ interface Written {
 
 /** Logs each task's block of lines, in v1.1's words, where it is news: ten thousand tasks must not flood a log. */
 export const makeSweepLog = Effect.gen(function* () {
+  const timeoutMs = Duration.toMillis((yield* Settings).paymentTimeout)
   const shown = yield* Ref.make<ReadonlyMap<TaskId, Shown>>(new Map())
   return Effect.fnUntraced(function* (decided: ReadonlyArray<DecidedOrder>, block: Block, written: Written) {
     const nowMs = yield* Clock.currentTimeMillis
-    const timeoutMs = Duration.toMillis((yield* Settings).paymentTimeout)
     const funded = new Set(written.funded)
     const cancelled = new Set(written.cancelled)
     const shownBefore = yield* Ref.get(shown)

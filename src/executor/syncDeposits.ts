@@ -1,5 +1,5 @@
 import { Duration, Effect } from "effect"
-import type { Balances, ChainClient } from "../chain/ChainClient.ts"
+import type { Balances } from "../chain/ChainClient.ts"
 import { Settings } from "../config/Settings.ts"
 import type { Block } from "../domain/Block.ts"
 import { type Standing, standingOf } from "../domain/ExpectedBalance.ts"
@@ -50,32 +50,33 @@ export interface SyncedDeposits {
  * transfers cannot be read, orders are paid by the balance alone.
  */
 export const makeSyncDeposits = Effect.gen(function* () {
+  const { paymentTimeout } = yield* Settings
+  const repo = yield* TaskRepo
   const { explain, forget } = yield* makeMissingFunds
   const search = yield* makeSearch
   return Effect.fn("CheckLoop.syncDeposits")(function* (
     all: ReadonlyArray<WalletOrders>,
     { block, usdc }: Balances
-  ): Effect.fn.Return<SyncedDeposits, LedgerError, TaskRepo | ChainClient | Settings> {
+  ): Effect.fn.Return<SyncedDeposits, LedgerError> {
     const orders = all.filter((one) => isCountable(one, block))
     const balanceOf = ({ wallet }: WalletOrders): Usdc => usdc.get(wallet.agentAddress) ?? zero
-    const { paymentTimeout } = yield* Settings
     const ledgerAheadMs = yield* Clocks.ledgerAheadMs
     const times = { block, ledgerAheadMs, paymentTimeoutMs: Duration.toMillis(paymentTimeout) }
     const hasOverdue = ({ pending }: WalletOrders) => pending.some((task) => isOverdue(task, times))
     const moved = orders.filter((one) => one.books?.balance !== balanceOf(one) || hasOverdue(one))
     const wanted = [...moved, ...lagging(orders, new Set(moved), block)]
     const { deposits, whole } = yield* search(wanted, block, balanceOf)
-    const arrived = yield* recordFound(wanted, deposits, { block, balanceOf, whole })
+    const arrived = yield* recordFound(repo, wanted, deposits, { block, balanceOf, whole })
     const isUnread = (one: WalletOrders) => moved.includes(one) && !whole.has(one.wallet.id)
     const seen = orders.map((one) => look(one, balanceOf(one), arrived, isUnread(one)))
-    yield* moveCursors(seen, whole, block)
+    yield* moveCursors(repo, seen, whole, block)
     yield* Effect.forEach(seen, reportUnexplained, { discard: true })
     const losses = new Map<WalletId, MissingFunds>()
     for (const one of seen) {
       if (one.standing === "less") losses.set(one.orders.wallet.id, yield* explain(one, block))
       if (one.standing === "even") yield* forget(one.orders.wallet.id)
     }
-    const unspent = yield* readUnspent(seen, losses)
+    const unspent = yield* readUnspent(repo, seen, losses)
     const known = seen.map((one): [WalletId, DepositHistory] => {
       const { id } = one.orders.wallet
       const isKnown = one.standing === "even" || one.standing === "less"
@@ -155,6 +156,7 @@ const reportUnexplained = Effect.fnUntraced(function* (one: Seen) {
 
 /** What is found again is recorded already, and gives nothing new. Opens the books of wallets that have none. */
 const recordFound = Effect.fnUntraced(function* (
+  repo: TaskRepo["Service"],
   wanted: ReadonlyArray<WalletOrders>,
   found: ReadonlyArray<Deposit>,
   {
@@ -174,7 +176,7 @@ const recordFound = Effect.fnUntraced(function* (
   const counted = wanted
     .filter(({ books, wallet }) => (books === undefined ? whole.has(wallet.id) : byAddress.has(wallet.agentAddress)))
     .map((one) => ({ ...countedOf(one, balanceOf(one)), isWhole: one.books === undefined }))
-  return counted.length === 0 ? [] : yield* (yield* TaskRepo).recordDeposits(deposits, counted, block)
+  return counted.length === 0 ? [] : yield* repo.recordDeposits(deposits, counted, block)
 })
 
 const countedOf = ({ wallet, version }: WalletOrders, balance: Usdc) => ({ walletId: wallet.id, version, balance })
@@ -185,6 +187,7 @@ const countedOf = ({ wallet, version }: WalletOrders, balance: Usdc) => ({ walle
  * node's logs may be behind its balances.
  */
 const moveCursors = Effect.fnUntraced(function* (
+  repo: TaskRepo["Service"],
   seen: ReadonlyArray<Seen>,
   whole: ReadonlySet<WalletId>,
   block: Block
@@ -196,23 +199,26 @@ const moveCursors = Effect.fnUntraced(function* (
   const isBefore = ({ books }: WalletOrders, { number }: Block) => books !== undefined && books.countedBlock < number
   const earlier = { ...block, number: block.number - LOGS_BEHIND_MAX }
   yield* moveTo(
+    repo,
     block,
     due.filter(({ orders }) => orders.maybeSpent === 0n)
   )
   yield* moveTo(
+    repo,
     earlier,
     due.filter(({ orders }) => orders.maybeSpent > 0n && isBefore(orders, earlier))
   )
 })
 
-const moveTo = Effect.fnUntraced(function* (block: Block, due: ReadonlyArray<Seen>) {
-  if (due.length === 0) return
+const moveTo = (repo: TaskRepo["Service"], block: Block, due: ReadonlyArray<Seen>) => {
+  if (due.length === 0) return Effect.void
   const counted = due.map(({ orders, balance }) => ({ ...countedOf(orders, balance), isWhole: true }))
-  yield* (yield* TaskRepo).recordDeposits([], counted, block)
-})
+  return repo.recordDeposits([], counted, block)
+}
 
 /** Of the wallets with an order that the balance could pay for, or has paid for. */
 const readUnspent = Effect.fnUntraced(function* (
+  repo: TaskRepo["Service"],
   seen: ReadonlyArray<Seen>,
   losses: ReadonlyMap<WalletId, MissingFunds>
 ) {
@@ -221,6 +227,6 @@ const readUnspent = Effect.fnUntraced(function* (
       standing !== "unread" &&
       (losses.has(orders.wallet.id) || orders.pending.some(({ totalCost }) => totalCost <= balance))
   )
-  const unspent = yield* (yield* TaskRepo).unspentDeposits(inFunds.map(({ orders }) => orders.wallet.id))
+  const unspent = yield* repo.unspentDeposits(inFunds.map(({ orders }) => orders.wallet.id))
   return Map.groupBy(unspent, ({ walletId }) => walletId)
 })

@@ -15,13 +15,14 @@ const EVERY_MS = 60_000
  * unpaid. Gives the wallets that are not on it, and all of them where the chain cannot be read.
  */
 export const makeHoldBlacklisted = Effect.gen(function* () {
+  const chain = yield* ChainClient
   const { holdTasks } = yield* Orders
   const nextMs = yield* Ref.make(0)
   return Effect.fnUntraced(function* (all: ReadonlyArray<WalletOrders>) {
     const nowMs = yield* Clock.currentTimeMillis
     if (all.length === 0 || nowMs < (yield* Ref.get(nextMs))) return all
     const wallets = all.map(({ wallet }) => wallet.agentAddress)
-    const read = yield* Effect.option((yield* ChainClient).readAuthorizations([], wallets))
+    const read = yield* Effect.option(chain.readAuthorizations([], wallets))
     if (read._tag === "None") return all
     yield* Ref.set(nextMs, nowMs + EVERY_MS)
     const { usdc } = read.value
@@ -47,11 +48,12 @@ const PAUSES_OF_ITS_LENGTH = 40
  * this writes it down, and finds it in wallets of which nothing is read.
  */
 export const makeCheckWallets = Effect.gen(function* () {
+  const repo = yield* TaskRepo
   const nextMs = yield* Ref.make(0)
   return Effect.gen(function* () {
     const nowMs = yield* Clock.currentTimeMillis
     if (nowMs < (yield* Ref.get(nextMs))) return
-    const [took, stopped] = yield* Effect.timed((yield* TaskRepo).checkWallets(nowMs))
+    const [took, stopped] = yield* Effect.timed(repo.checkWallets(nowMs))
     yield* Ref.set(nextMs, nowMs + PAUSES_OF_ITS_LENGTH * Duration.toMillis(took))
     for (const { agentAddress, reason } of stopped) {
       yield* Log.error(`🚨 Wallet ${agentAddress} is stopped: ${reason}`, { wallet: agentAddress })

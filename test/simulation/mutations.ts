@@ -228,7 +228,7 @@ export const MUTATIONS: ReadonlyArray<Mutation> = [
         replace: "if (takesAgain && mayGo && (!isMinted || mayGo))"
       },
       {
-        file: "src/executor/resend.ts",
+        file: "src/executor/send.ts",
         find: "return isInTime && (yield* mintsFor(asking, true)).length === 0",
         replace: "return isInTime"
       }

@@ -5,11 +5,11 @@ export const MUTATIONS_OF_SEVERAL: ReadonlyArray<Mutation> = [
   {
     name: "a wallet is stopped at its first unexplained look",
     patches: [
-      { file: "src/executor/missingFunds.ts", find: "const LOOKS_MAX = 3", replace: "const LOOKS_MAX = 1" },
+      { file: "src/executor/missingFunds.ts", find: "const CHECKS_MAX = 3", replace: "const CHECKS_MAX = 1" },
       {
         file: "src/executor/missingFunds.ts",
-        find: "nowMs - looked.sinceMs >= UNEXPLAINED_MS",
-        replace: "nowMs - looked.sinceMs < UNEXPLAINED_MS"
+        find: "nowMs - done.sinceMs >= UNEXPLAINED_MS",
+        replace: "nowMs - done.sinceMs < UNEXPLAINED_MS"
       }
     ],
     frequent: ["backup is restored", "rpc lagging node, unnoticed"],
@@ -20,10 +20,10 @@ export const MUTATIONS_OF_SEVERAL: ReadonlyArray<Mutation> = [
     patches: [
       {
         file: "src/executor/Sweep.ts",
-        find: "const balances = yield* (yield* ChainClient).readBalances(watched.map(({ wallet }) => wallet.agentAddress))",
+        find: "const balances = yield* chain.readBalances(watched.map(({ wallet }) => wallet.agentAddress))",
         replace:
-          "const balances = yield* (yield* ChainClient).readBalances(watched.map(({ wallet }) => wallet.agentAddress))\n" +
-          "    const anew = new Map((yield* readOrders(cursor)).orders.map((one) => [one.wallet.id, one]))\n" +
+          "const balances = yield* chain.readBalances(watched.map(({ wallet }) => wallet.agentAddress))\n" +
+          "    const anew = new Map((yield* readOrders).orders.map((one) => [one.wallet.id, one]))\n" +
           "    for (const list of [usable, watched]) list.forEach((one, at) => { list[at] = anew.get(one.wallet.id) ?? one })"
       },
       {
