@@ -14,6 +14,7 @@ import { anyId } from "../support/anyId.ts"
 import { settings } from "../support/settings.ts"
 import { encrypt as encryptWith } from "./encrypt.ts"
 import { account, bytes32 } from "./fakeChain.ts"
+import { effects } from "../support/stories.ts"
 
 const ENCRYPTION_KEY = "0f".repeat(32)
 const PRIVATE_KEY = "ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"
@@ -56,6 +57,8 @@ const recover = (signature: `0x${string}`, network: NetworkShape) =>
   )
 
 describe("sign", () => {
+  const test = effects(it, custody())
+
   for (const network of [base, baseSepolia]) {
     it.effect(`signs for the USDC of ${network.name}, with the wallet's own key`, () =>
       Effect.gen(function* () {
@@ -66,45 +69,39 @@ describe("sign", () => {
     )
   }
 
-  it.effect("gives the same bytes for the same fields", () =>
-    Effect.gen(function* () {
-      const { sign } = yield* KeyCustody
-      const wallet = walletOf(encrypt(PRIVATE_KEY))
-      assert.strictEqual(yield* sign(wallet, authorization), yield* sign(wallet, { ...authorization }))
-    }).pipe(Effect.provide(custody()))
-  )
+  test("gives the same bytes for the same fields", function* () {
+    const { sign } = yield* KeyCustody
+    const wallet = walletOf(encrypt(PRIVATE_KEY))
+    assert.strictEqual(yield* sign(wallet, authorization), yield* sign(wallet, { ...authorization }))
+  })
 
-  it.effect("signs no payment from another wallet", () =>
-    Effect.gen(function* () {
-      const { sign } = yield* KeyCustody
-      const error = yield* Effect.flip(sign(walletOf(encrypt(PRIVATE_KEY)), { ...authorization, from: account(5) }))
-      assert.include(error.message, `${AGENT} cannot sign a payment from ${account(5)}`)
-    }).pipe(Effect.provide(custody()))
-  )
+  test("signs no payment from another wallet", function* () {
+    const { sign } = yield* KeyCustody
+    const error = yield* Effect.flip(sign(walletOf(encrypt(PRIVATE_KEY)), { ...authorization, from: account(5) }))
+    assert.include(error.message, `${AGENT} cannot sign a payment from ${account(5)}`)
+  })
 
-  it.effect("refuses what USDC would not take, without viem's words about it", () =>
-    Effect.gen(function* () {
-      const { sign } = yield* KeyCustody
-      const impossible = { ...authorization, value: (2n ** 256n) as Authorization["value"] }
-      const error = yield* Effect.flip(sign(walletOf(encrypt(PRIVATE_KEY)), impossible))
-      assert.include(error.message, "cannot sign this payment")
-    }).pipe(Effect.provide(custody()))
-  )
+  test("refuses what USDC would not take, without viem's words about it", function* () {
+    const { sign } = yield* KeyCustody
+    const impossible = { ...authorization, value: (2n ** 256n) as Authorization["value"] }
+    const error = yield* Effect.flip(sign(walletOf(encrypt(PRIVATE_KEY)), impossible))
+    assert.include(error.message, "cannot sign this payment")
+  })
 })
 
 describe("check", () => {
+  const test = effects(it, custody())
+
   const stored = encrypt(PRIVATE_KEY)
   const [iv, tag, cipher] = stored.split(":") as [string, string, string]
   const altered = `${iv}:${tag}:${cipher.startsWith("0") ? "1" : "0"}${cipher.slice(1)}`
 
-  it.effect("passes a key that decrypts and belongs to its wallet, in either case of its digits", () =>
-    Effect.gen(function* () {
-      const { check } = yield* KeyCustody
-      yield* check(walletOf(stored))
-      yield* check(walletOf(stored.toUpperCase()))
-      yield* check(walletOf(encrypt(PRIVATE_KEY.toUpperCase())))
-    }).pipe(Effect.provide(custody()))
-  )
+  test("passes a key that decrypts and belongs to its wallet, in either case of its digits", function* () {
+    const { check } = yield* KeyCustody
+    yield* check(walletOf(stored))
+    yield* check(walletOf(stored.toUpperCase()))
+    yield* check(walletOf(encrypt(PRIVATE_KEY.toUpperCase())))
+  })
 
   const faults = [
     [
@@ -146,12 +143,10 @@ describe("check", () => {
     }).pipe(Effect.provide(custody("")))
   )
 
-  it.effect("looks anew once the row has changed", () =>
-    Effect.gen(function* () {
-      const { check } = yield* KeyCustody
-      yield* Effect.flip(check(walletOf(altered)))
-      yield* check(walletOf(stored))
-      yield* Effect.flip(check(walletOf(stored, account(5))))
-    }).pipe(Effect.provide(custody()))
-  )
+  test("looks anew once the row has changed", function* () {
+    const { check } = yield* KeyCustody
+    yield* Effect.flip(check(walletOf(altered)))
+    yield* check(walletOf(stored))
+    yield* Effect.flip(check(walletOf(stored, account(5))))
+  })
 })

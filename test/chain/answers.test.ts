@@ -8,6 +8,9 @@ import { base } from "../../src/config/Network.ts"
 import * as Incidents from "../../src/ops/Incidents.ts"
 import { account, bytes32, fakeChain, timeMs, transfer } from "./fakeChain.ts"
 import { BACKUP, type Behaviour, fakeNodes, healthy, URL, warnings } from "./fakeNodes.ts"
+import { effects } from "../support/stories.ts"
+
+const test = effects(it)
 
 const [wallet, payer, other] = [account(1), account(2), account(3)]
 
@@ -107,30 +110,29 @@ describe("a node that answers more than it was asked", () => {
 
   const foreign = changing("eth_getLogs", (logs: ReadonlyArray<unknown>) => [...logs, ...(rpcLog as Array<unknown>)])
 
-  it.effect("is passed over for the next, with one warning", () =>
-    Effect.gen(function* () {
-      const nodes = fakeNodes({ [URL]: foreign, [BACKUP]: healthy(chain()) })
-      const lines = yield* warnings(
-        nodes.run((client) =>
-          Effect.gen(function* () {
-            for (let look = 0; look < 3; look++) {
-              const found = yield* client.findDeposits(query)
-              assert.deepStrictEqual(
-                found.map(({ amount }) => BigInt(amount)),
-                [5n]
-              )
-            }
-          })
-        )
+  test("is passed over for the next, with one warning", function* () {
+    const nodes = fakeNodes({ [URL]: foreign, [BACKUP]: healthy(chain()) })
+    const lines = yield* warnings(
+      nodes.run((client) =>
+        Effect.gen(function* () {
+          for (let look = 0; look < 3; look++) {
+            const found = yield* client.findDeposits(query)
+            assert.deepStrictEqual(
+              found.map(({ amount }) => BigInt(amount)),
+              [5n]
+            )
+          }
+        })
       )
-      assert.strictEqual(lines.length, 1)
-      assert.include(lines[0], "A node is not believed")
-      assert.include(lines[0], "a log that was not asked for: block 450")
-    })
-  )
+    )
+    assert.strictEqual(lines.length, 1)
+    assert.include(lines[0], "A node is not believed")
+    assert.include(lines[0], "a log that was not asked for: block 450")
+  })
 
-  it.effect("decides nothing where it is the only one, and is on the attention list after two minutes", () =>
-    Effect.gen(function* () {
+  effects(it, Incidents.layer)(
+    "decides nothing where it is the only one, and is on the attention list after two minutes",
+    function* () {
       const nodes = fakeNodes({ [URL]: foreign })
       yield* nodes.run((client) =>
         Effect.gen(function* () {
@@ -143,16 +145,14 @@ describe("a node that answers more than it was asked", () => {
           assert.include(incident?.words, 'No RPC URL answers "find deposits" in a way that can be believed')
         })
       )
-    }).pipe(Effect.provide(Incidents.layer))
+    }
   )
 
-  it.effect("is believed about what it gives twice: each log counts once", () =>
-    Effect.gen(function* () {
-      const doubling = changing("eth_getLogs", (logs: ReadonlyArray<unknown>) => [...logs, ...logs])
-      const found = yield* fakeNodes({ [URL]: doubling }).run((client) => client.findDeposits(query))
-      assert.strictEqual(found.length, 1)
-    })
-  )
+  test("is believed about what it gives twice: each log counts once", function* () {
+    const doubling = changing("eth_getLogs", (logs: ReadonlyArray<unknown>) => [...logs, ...logs])
+    const found = yield* fakeNodes({ [URL]: doubling }).run((client) => client.findDeposits(query))
+    assert.strictEqual(found.length, 1)
+  })
 
   /** Well at the start, and then as `later` has it. */
   const turning = (later: Behaviour) => {
@@ -173,16 +173,14 @@ describe("a node that answers more than it was asked", () => {
     ["nothing for one of the reads", healthy({ ...chain(), mute: "balanceOf" })]
   ]
 
-  it.effect.each(wrong)("is passed over where it gives %s", ([, later]) =>
-    Effect.gen(function* () {
-      const { state, nodes } = turning(later)
-      const [deposits, balances] = yield* nodes.run((client) => {
-        state.isStarted = true
-        return Effect.all([client.findDeposits(query), client.readBalances([wallet])])
-      })
-      assert.strictEqual(deposits[0]?.block.timeMs, timeMs(chain(), 500n))
-      assert.strictEqual(balances.block.number, 999n)
-      assert.isTrue(nodes.sent.some(({ host }) => host === "backup.example"))
+  test.each(wrong)("is passed over where it gives %s", function* ([, later]) {
+    const { state, nodes } = turning(later)
+    const [deposits, balances] = yield* nodes.run((client) => {
+      state.isStarted = true
+      return Effect.all([client.findDeposits(query), client.readBalances([wallet])])
     })
-  )
+    assert.strictEqual(deposits[0]?.block.timeMs, timeMs(chain(), 500n))
+    assert.strictEqual(balances.block.number, 999n)
+    assert.isTrue(nodes.sent.some(({ host }) => host === "backup.example"))
+  })
 })

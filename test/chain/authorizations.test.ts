@@ -8,6 +8,9 @@ import { usdc } from "../../src/domain/Usdc.ts"
 import * as Incidents from "../../src/ops/Incidents.ts"
 import { account, bytes32, type FakeChain, fakeChain, type FakeLog, transfer } from "./fakeChain.ts"
 import { BACKUP, type Behaviour, fakeNodes, healthy, on, URL, warnings } from "./fakeNodes.ts"
+import { effects } from "../support/stories.ts"
+
+const test = effects(it)
 
 /** A node that knows of no answer to this method. */
 const without =
@@ -62,107 +65,95 @@ describe("readAuthorizations", () => {
     return chain
   }
 
-  it.effect("tells unused, used and cancelled nonces apart, in the order asked and in one block", () =>
-    Effect.gen(function* () {
-      const chain = chainWith(
-        [2, 3],
-        spending(AUTHORIZATION_USED, 2, { block: 500n, tx: 0xaa, index: 7 }),
-        transfer({ from: payer, to: payee, value: 5_000_000n, block: 500n, tx: 0xaa, index: 8 }),
-        spending(AUTHORIZATION_CANCELED, 3, { block: 501n, tx: 0xbb, index: 0 })
-      )
-      const { answer, sent } = yield* on(chain, (client) => client.readAuthorizations([query(3), query(1), query(2)]))
-      assert.strictEqual(answer.block.number, 999n)
-      assert.deepStrictEqual(answer.outcomes, [
-        { _tag: "Canceled", tx: bytes32(0xbb), block: 501n },
-        { _tag: "Unused" },
-        { _tag: "Used", tx: bytes32(0xaa), block: 500n, to: payee, value: 5_000_000n } as never
-      ])
-      assert.deepStrictEqual(sent, [
-        "eth_blockNumber",
-        "eth_call",
-        "eth_getLogs,eth_blockNumber",
-        "eth_getTransactionReceipt"
-      ])
-    })
-  )
+  test("tells unused, used and cancelled nonces apart, in the order asked and in one block", function* () {
+    const chain = chainWith(
+      [2, 3],
+      spending(AUTHORIZATION_USED, 2, { block: 500n, tx: 0xaa, index: 7 }),
+      transfer({ from: payer, to: payee, value: 5_000_000n, block: 500n, tx: 0xaa, index: 8 }),
+      spending(AUTHORIZATION_CANCELED, 3, { block: 501n, tx: 0xbb, index: 0 })
+    )
+    const { answer, sent } = yield* on(chain, (client) => client.readAuthorizations([query(3), query(1), query(2)]))
+    assert.strictEqual(answer.block.number, 999n)
+    assert.deepStrictEqual(answer.outcomes, [
+      { _tag: "Canceled", tx: bytes32(0xbb), block: 501n },
+      { _tag: "Unused" },
+      { _tag: "Used", tx: bytes32(0xaa), block: 500n, to: payee, value: 5_000_000n } as never
+    ])
+    assert.deepStrictEqual(sent, [
+      "eth_blockNumber",
+      "eth_call",
+      "eth_getLogs,eth_blockNumber",
+      "eth_getTransactionReceipt"
+    ])
+  })
 
-  it.effect("asks for no log where every nonce is unused", () =>
-    Effect.gen(function* () {
-      const { answer, sent } = yield* on(fakeChain(), (client) => client.readAuthorizations([query(1), query(2)]))
-      assert.deepStrictEqual(answer.outcomes, [{ _tag: "Unused" }, { _tag: "Unused" }])
-      assert.deepStrictEqual(sent, ["eth_blockNumber", "eth_call"])
-    })
-  )
+  test("asks for no log where every nonce is unused", function* () {
+    const { answer, sent } = yield* on(fakeChain(), (client) => client.readAuthorizations([query(1), query(2)]))
+    assert.deepStrictEqual(answer.outcomes, [{ _tag: "Unused" }, { _tag: "Unused" }])
+    assert.deepStrictEqual(sent, ["eth_blockNumber", "eth_call"])
+  })
 
-  it.effect("takes the transfer that follows the nonce, of several payments in one transaction", () =>
-    Effect.gen(function* () {
-      const at = { block: 500n, tx: 0xaa }
-      const chain = chainWith(
-        [1, 2],
-        spending(AUTHORIZATION_USED, 1, { ...at, index: 0 }),
-        transfer({ from: payer, to: payee, value: 1n, ...at, index: 1 }),
-        transfer({ from: other, to: payee, value: 9n, ...at, index: 2 }),
-        spending(AUTHORIZATION_USED, 2, { ...at, index: 3 }),
-        transfer({ from: other, to: payee, value: 9n, ...at, index: 4 }),
-        transfer({ from: payer, to: other, value: 2n, ...at, index: 5 })
-      )
-      const { answer, sent } = yield* on(chain, (client) => client.readAuthorizations([query(1), query(2)]))
-      assert.deepInclude(answer.outcomes[0] as object, { _tag: "Used", to: payee, value: 1n })
-      assert.deepInclude(answer.outcomes[1] as object, { _tag: "Used", to: other, value: 2n })
-      assert.strictEqual(sent.filter((methods) => methods.includes("eth_getTransactionReceipt")).length, 1)
-    })
-  )
+  test("takes the transfer that follows the nonce, of several payments in one transaction", function* () {
+    const at = { block: 500n, tx: 0xaa }
+    const chain = chainWith(
+      [1, 2],
+      spending(AUTHORIZATION_USED, 1, { ...at, index: 0 }),
+      transfer({ from: payer, to: payee, value: 1n, ...at, index: 1 }),
+      transfer({ from: other, to: payee, value: 9n, ...at, index: 2 }),
+      spending(AUTHORIZATION_USED, 2, { ...at, index: 3 }),
+      transfer({ from: other, to: payee, value: 9n, ...at, index: 4 }),
+      transfer({ from: payer, to: other, value: 2n, ...at, index: 5 })
+    )
+    const { answer, sent } = yield* on(chain, (client) => client.readAuthorizations([query(1), query(2)]))
+    assert.deepInclude(answer.outcomes[0] as object, { _tag: "Used", to: payee, value: 1n })
+    assert.deepInclude(answer.outcomes[1] as object, { _tag: "Used", to: other, value: 2n })
+    assert.strictEqual(sent.filter((methods) => methods.includes("eth_getTransactionReceipt")).length, 1)
+  })
 
-  it.effect("explains nothing without the log, without the transfer, or by a transaction that reverted", () =>
-    Effect.gen(function* () {
-      const used = spending(AUTHORIZATION_USED, 1, { block: 500n, tx: 0xaa, index: 1 })
-      const payment = { from: payer, to: payee, value: 1n, block: 500n, tx: 0xaa }
-      const reverted = chainWith([1], used, transfer({ ...payment, index: 2 }))
-      reverted.reverted.add(bytes32(0xaa))
-      const chains = {
-        "no log": chainWith([1]),
-        "no transfer": chainWith([1], used),
-        "another payer's": chainWith([1], used, transfer({ ...payment, from: other, index: 2 })),
-        "another token's": chainWith([1], used, { ...transfer({ ...payment, index: 2 }), address: account(9) }),
-        reverted
-      }
-      for (const [name, chain] of Object.entries(chains)) {
-        const { answer } = yield* on(chain, (client) => client.readAuthorizations([query(1)]))
-        assert.deepStrictEqual(answer.outcomes, [{ _tag: "Unexplained" }], name)
-      }
-    })
-  )
+  test("explains nothing without the log, without the transfer, or by a transaction that reverted", function* () {
+    const used = spending(AUTHORIZATION_USED, 1, { block: 500n, tx: 0xaa, index: 1 })
+    const payment = { from: payer, to: payee, value: 1n, block: 500n, tx: 0xaa }
+    const reverted = chainWith([1], used, transfer({ ...payment, index: 2 }))
+    reverted.reverted.add(bytes32(0xaa))
+    const chains = {
+      "no log": chainWith([1]),
+      "no transfer": chainWith([1], used),
+      "another payer's": chainWith([1], used, transfer({ ...payment, from: other, index: 2 })),
+      "another token's": chainWith([1], used, { ...transfer({ ...payment, index: 2 }), address: account(9) }),
+      reverted
+    }
+    for (const [name, chain] of Object.entries(chains)) {
+      const { answer } = yield* on(chain, (client) => client.readAuthorizations([query(1)]))
+      assert.deepStrictEqual(answer.outcomes, [{ _tag: "Unexplained" }], name)
+    }
+  })
 
   const used = (index: number) => spending(AUTHORIZATION_USED, 1, { block: 500n, tx: 0xaa, index })
   const payment = { from: payer, to: payee, value: 5n, block: 500n, tx: 0xaa }
 
-  it.effect("needs no index that two answers agree on, and no order of the events", () =>
-    Effect.gen(function* () {
-      const elsewhere: Behaviour = (request, signal) => {
-        const index = request.method === "eth_getLogs" ? 7 : 1
-        return healthy(chainWith([1], used(index), transfer({ ...payment, index: index + 1 })))(request, signal)
-      }
-      const behind = chainWith([1], used(1), transfer({ ...payment, index: 0 }))
-      for (const node of [elsewhere, healthy(behind)]) {
-        const { answer } = yield* on(node, (client) => client.readAuthorizations([query(1)]))
-        assert.deepInclude(answer.outcomes[0] as object, { _tag: "Used", to: payee, value: 5n })
-      }
-    })
-  )
-
-  it.effect("takes the transfer that was signed, of several that the payer made in one transaction", () =>
-    Effect.gen(function* () {
-      const chain = chainWith(
-        [1],
-        used(1),
-        transfer({ ...payment, to: other, value: 9n, index: 2 }),
-        transfer({ ...payment, index: 3 })
-      )
-      const signed = { ...query(1), expected: { to: payee, value: usdc(5n) } }
-      const { answer } = yield* on(chain, (client) => client.readAuthorizations([signed]))
+  test("needs no index that two answers agree on, and no order of the events", function* () {
+    const elsewhere: Behaviour = (request, signal) => {
+      const index = request.method === "eth_getLogs" ? 7 : 1
+      return healthy(chainWith([1], used(index), transfer({ ...payment, index: index + 1 })))(request, signal)
+    }
+    const behind = chainWith([1], used(1), transfer({ ...payment, index: 0 }))
+    for (const node of [elsewhere, healthy(behind)]) {
+      const { answer } = yield* on(node, (client) => client.readAuthorizations([query(1)]))
       assert.deepInclude(answer.outcomes[0] as object, { _tag: "Used", to: payee, value: 5n })
-    })
-  )
+    }
+  })
+
+  test("takes the transfer that was signed, of several that the payer made in one transaction", function* () {
+    const chain = chainWith(
+      [1],
+      used(1),
+      transfer({ ...payment, to: other, value: 9n, index: 2 }),
+      transfer({ ...payment, index: 3 })
+    )
+    const signed = { ...query(1), expected: { to: payee, value: usdc(5n) } }
+    const { answer } = yield* on(chain, (client) => client.readAuthorizations([signed]))
+    assert.deepInclude(answer.outcomes[0] as object, { _tag: "Used", to: payee, value: 5n })
+  })
 
   describe("where a node lacks what its own state tells", () => {
     const whole = chainWith([1], used(1), transfer({ ...payment, index: 2 }))
@@ -179,21 +170,19 @@ describe("readAuthorizations", () => {
       ["tells it in two ways", healthy(chainWith([1], used(1), { ...used(1), tx: bytes32(0xcc), index: 4 }))]
     ]
 
-    it.effect.each(short)("asks the next one: it %s", ([, behaviour]) =>
-      Effect.gen(function* () {
-        const nodes = fakeNodes({ [URL]: behaviour, [BACKUP]: healthy(whole) })
-        const lines = yield* warnings(
-          nodes.run((client) =>
-            Effect.gen(function* () {
-              const { outcomes } = yield* client.readAuthorizations([query(1), query(2)])
-              assert.deepInclude(outcomes[0] as object, { _tag: "Used", value: 5n })
-              assert.deepStrictEqual(outcomes[1], { _tag: "Unused" })
-            })
-          )
+    test.each(short)("asks the next one: it %s", function* ([, behaviour]) {
+      const nodes = fakeNodes({ [URL]: behaviour, [BACKUP]: healthy(whole) })
+      const lines = yield* warnings(
+        nodes.run((client) =>
+          Effect.gen(function* () {
+            const { outcomes } = yield* client.readAuthorizations([query(1), query(2)])
+            assert.deepInclude(outcomes[0] as object, { _tag: "Used", value: 5n })
+            assert.deepStrictEqual(outcomes[1], { _tag: "Unused" })
+          })
         )
-        assert.isAtMost(lines.length, 2)
-      })
-    )
+      )
+      assert.isAtMost(lines.length, 2)
+    })
 
     it.effect.each(short)("leaves that nonce open and no other where no node explains it: it %s", ([, behaviour]) =>
       Effect.gen(function* () {
@@ -212,65 +201,57 @@ describe("readAuthorizations", () => {
       }).pipe(Effect.provide(Incidents.layer))
     )
 
-    it.effect("takes it off the list when a node explains it", () =>
-      Effect.gen(function* () {
-        const behaviours = { [URL]: healthy(chainWith([1])) }
-        yield* fakeNodes(behaviours).run((client) =>
-          Effect.gen(function* () {
-            yield* client.readAuthorizations([query(1)])
-            yield* TestClock.adjust("3 minutes")
-            yield* client.readAuthorizations([query(1)])
-            assert.strictEqual((yield* Incidents.open).length, 1)
-            behaviours[URL] = healthy(whole)
-            yield* client.readAuthorizations([query(1)])
-            assert.deepStrictEqual(yield* Incidents.open, [])
-          })
-        )
-      }).pipe(Effect.provide(Incidents.layer))
-    )
-  })
-
-  it.effect(
-    "looks up 100 payments in one call for the states, one for the logs and a third of them for the receipts",
-    () =>
-      Effect.gen(function* () {
-        const numbers = Array.from({ length: 100 }, (_, index) => index)
-        const logs = numbers.flatMap((number) => {
-          const at = { block: 500n + BigInt(number), tx: 0x500 + number }
-          return [
-            spending(AUTHORIZATION_USED, number, { ...at, index: 0 }),
-            transfer({ from: payer, to: payee, value: BigInt(number), ...at, index: 1 })
-          ]
+    effects(it, Incidents.layer)("takes it off the list when a node explains it", function* () {
+      const behaviours = { [URL]: healthy(chainWith([1])) }
+      yield* fakeNodes(behaviours).run((client) =>
+        Effect.gen(function* () {
+          yield* client.readAuthorizations([query(1)])
+          yield* TestClock.adjust("3 minutes")
+          yield* client.readAuthorizations([query(1)])
+          assert.strictEqual((yield* Incidents.open).length, 1)
+          behaviours[URL] = healthy(whole)
+          yield* client.readAuthorizations([query(1)])
+          assert.deepStrictEqual(yield* Incidents.open, [])
         })
-        const { answer, sent } = yield* on(chainWith(numbers, ...logs), (client) =>
-          client.readAuthorizations(numbers.map(query))
-        )
-        answer.outcomes.forEach((outcome, index) =>
-          assert.deepInclude(outcome as object, { _tag: "Used", value: BigInt(index) })
-        )
-        assert.strictEqual(sent.length, 3 + Math.ceil(100 / 3))
-      })
-  )
-
-  it.effect("finds the others where one nonce is too old to search for", () =>
-    Effect.gen(function* () {
-      const head = 5_000_000n
-      const chain = chainWith(
-        [1, 2],
-        spending(AUTHORIZATION_CANCELED, 1, { block: 10n, tx: 0xaa, index: 0 }),
-        spending(AUTHORIZATION_CANCELED, 2, { block: head - 100n, tx: 0xbb, index: 0 })
-      )
-      chain.head = head
-      const { answer } = yield* on(chain, (client) =>
-        client.readAuthorizations([
-          { payer, nonce: nonce(1), fromBlock: 0n },
-          { payer, nonce: nonce(2), fromBlock: head - 200n }
-        ])
-      )
-      assert.deepStrictEqual(
-        answer.outcomes.map(({ _tag }) => _tag),
-        ["Unexplained", "Canceled"]
       )
     })
-  )
+  })
+
+  test("looks up 100 payments in one call for the states, one for the logs and a third of them for the receipts", function* () {
+    const numbers = Array.from({ length: 100 }, (_, index) => index)
+    const logs = numbers.flatMap((number) => {
+      const at = { block: 500n + BigInt(number), tx: 0x500 + number }
+      return [
+        spending(AUTHORIZATION_USED, number, { ...at, index: 0 }),
+        transfer({ from: payer, to: payee, value: BigInt(number), ...at, index: 1 })
+      ]
+    })
+    const { answer, sent } = yield* on(chainWith(numbers, ...logs), (client) =>
+      client.readAuthorizations(numbers.map(query))
+    )
+    answer.outcomes.forEach((outcome, index) =>
+      assert.deepInclude(outcome as object, { _tag: "Used", value: BigInt(index) })
+    )
+    assert.strictEqual(sent.length, 3 + Math.ceil(100 / 3))
+  })
+
+  test("finds the others where one nonce is too old to search for", function* () {
+    const head = 5_000_000n
+    const chain = chainWith(
+      [1, 2],
+      spending(AUTHORIZATION_CANCELED, 1, { block: 10n, tx: 0xaa, index: 0 }),
+      spending(AUTHORIZATION_CANCELED, 2, { block: head - 100n, tx: 0xbb, index: 0 })
+    )
+    chain.head = head
+    const { answer } = yield* on(chain, (client) =>
+      client.readAuthorizations([
+        { payer, nonce: nonce(1), fromBlock: 0n },
+        { payer, nonce: nonce(2), fromBlock: head - 200n }
+      ])
+    )
+    assert.deepStrictEqual(
+      answer.outcomes.map(({ _tag }) => _tag),
+      ["Unexplained", "Canceled"]
+    )
+  })
 })

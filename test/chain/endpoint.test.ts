@@ -7,6 +7,9 @@ import { usdcAbi } from "../../src/chain/usdc.ts"
 import { base } from "../../src/config/Network.ts"
 import { account, fakeChain, Refusal } from "./fakeChain.ts"
 import { type Behaviour, dead, fetchOf, healthy, http, type Sent } from "./fakeNodes.ts"
+import { effects } from "../support/stories.ts"
+
+const test = effects(it)
 
 const URL_WITH_KEYS = "https://user-name:pass-word@rpc.example/v2/path-key-123?apikey=query-key-456"
 
@@ -16,18 +19,16 @@ const endpointOf = (behaviour: Behaviour, sent: Array<Sent> = []) =>
 const balance = aggregate([read(base.usdc.address, usdcAbi, "balanceOf", [account(1)])], 900n)
 
 describe("an endpoint", () => {
-  it.effect("sends the requests of one question in one HTTP request", () =>
-    Effect.gen(function* () {
-      const sent: Array<Sent> = []
-      const answers = yield* endpointOf(healthy(fakeChain()), sent).ask((node) =>
-        Promise.all([chainId(node), headNumber(node), blockAt(0n)(node)])
-      )
-      assert.deepStrictEqual([answers[0], answers[1]], [8453, 1_000n])
-      assert.deepStrictEqual(sent, [
-        { host: "rpc.example", methods: ["eth_chainId", "eth_blockNumber", "eth_getBlockByNumber"] }
-      ])
-    })
-  )
+  test("sends the requests of one question in one HTTP request", function* () {
+    const sent: Array<Sent> = []
+    const answers = yield* endpointOf(healthy(fakeChain()), sent).ask((node) =>
+      Promise.all([chainId(node), headNumber(node), blockAt(0n)(node)])
+    )
+    assert.deepStrictEqual([answers[0], answers[1]], [8453, 1_000n])
+    assert.deepStrictEqual(sent, [
+      { host: "rpc.example", methods: ["eth_chainId", "eth_blockNumber", "eth_getBlockByNumber"] }
+    ])
+  })
 
   const faults = [
     ["nobody listens", dead, "Unavailable"],
@@ -41,12 +42,10 @@ describe("an endpoint", () => {
     ["there is no contract", () => "0x", "Unreadable"]
   ] as const
 
-  it.effect.each(faults)("tells through all of viem's wrapping that %s", ([, behaviour, reason]) =>
-    Effect.gen(function* () {
-      const fault = yield* Effect.flip(endpointOf(behaviour).ask(balance))
-      assert.strictEqual(fault.reason, reason, fault.detail)
-    })
-  )
+  test.each(faults)("tells through all of viem's wrapping that %s", function* ([, behaviour, reason]) {
+    const fault = yield* Effect.flip(endpointOf(behaviour).ask(balance))
+    assert.strictEqual(fault.reason, reason, fault.detail)
+  })
 
   const echo: Behaviour = () => new Response(`no such key: ${URL_WITH_KEYS}`, { status: 403 })
   const quote: Behaviour = () => new Refusal(-32000, `${URL_WITH_KEYS} may not call path-key-123`)
@@ -63,19 +62,17 @@ describe("an endpoint", () => {
       })
   )
 
-  it.effect("aborts its HTTP request when it is interrupted", () =>
-    Effect.gen(function* () {
-      const arrived = yield* Deferred.make<AbortSignal>()
-      const asking = yield* Effect.forkChild(
-        endpointOf((_, signal) => {
-          Deferred.doneUnsafe(arrived, Effect.succeed(signal))
-          return new Promise(() => {})
-        }).ask(headNumber)
-      )
-      const signal = yield* Deferred.await(arrived)
-      assert.isFalse(signal.aborted)
-      yield* Fiber.interrupt(asking)
-      assert.isTrue(signal.aborted)
-    })
-  )
+  test("aborts its HTTP request when it is interrupted", function* () {
+    const arrived = yield* Deferred.make<AbortSignal>()
+    const asking = yield* Effect.forkChild(
+      endpointOf((_, signal) => {
+        Deferred.doneUnsafe(arrived, Effect.succeed(signal))
+        return new Promise(() => {})
+      }).ask(headNumber)
+    )
+    const signal = yield* Deferred.await(arrived)
+    assert.isFalse(signal.aborted)
+    yield* Fiber.interrupt(asking)
+    assert.isTrue(signal.aborted)
+  })
 })

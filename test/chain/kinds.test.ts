@@ -11,6 +11,7 @@ import { type Address, address } from "../../src/domain/Address.ts"
 import { addressOf as contractOf, creationOf, roles } from "../../src/sandbox/DevChain.ts"
 import { settings } from "../support/settings.ts"
 import { act, addressOf, Chain, person } from "./anvilChain.ts"
+import { effects } from "../support/stories.ts"
 
 const abi = parseAbi([
   "function mint(address to, uint256 count)",
@@ -81,71 +82,61 @@ const numberOf = (name: string, recipient: Address) => Effect.map(mintsOf(name, 
 layer(onChain.pipe(Layer.provideMerge(Chain.layer)), { timeout: "60 seconds", excludeTestServices: true })(
   "mints of tokens as they are in use, on a real chain",
   (it) => {
-    it.effect("are as many as were bought, whether one event tells of each or one of all", () =>
-      Effect.gen(function* () {
-        const recipient = addressOf(person(31))
-        for (const name of KINDS.keys()) {
-          yield* mint(name, recipient, 1)
-          yield* mint(name, recipient, 3)
-          const names = (yield* mintsOf(name, recipient)).map(({ tx, part }) => `${tx}:${part}`)
-          assert.strictEqual(names.length, 4, name)
-          assert.strictEqual(new Set(names).size, 4, name)
-          assert.strictEqual(yield* numberOf(name, addressOf(person(32))), 0, name)
-        }
-      })
-    )
+    const test = effects(it)
 
-    it.effect("are the values of a batch of ERC-1155", () =>
-      Effect.gen(function* () {
-        const recipient = addressOf(person(33))
-        const args = [recipient, [2n, 0n, 3n]] as const
-        yield* act(roles.mintServer, token("Multi"), encodeFunctionData({ abi, functionName: "mintBatch", args }))
-        assert.strictEqual(yield* numberOf("Multi", recipient), 5)
-      })
-    )
+    test("are as many as were bought, whether one event tells of each or one of all", function* () {
+      const recipient = addressOf(person(31))
+      for (const name of KINDS.keys()) {
+        yield* mint(name, recipient, 1)
+        yield* mint(name, recipient, 3)
+        const names = (yield* mintsOf(name, recipient)).map(({ tx, part }) => `${tx}:${part}`)
+        assert.strictEqual(names.length, 4, name)
+        assert.strictEqual(new Set(names).size, 4, name)
+        assert.strictEqual(yield* numberOf(name, addressOf(person(32))), 0, name)
+      }
+    })
 
-    it.effect("are not the dust that a token pays as interest", () =>
-      Effect.gen(function* () {
-        const recipient = addressOf(person(34))
-        const accrue = encodeFunctionData({ abi, functionName: "accrue", args: [recipient] })
-        for (let time = 0; time < 3; time++) yield* act(roles.mintServer, token("Drop"), accrue)
-        assert.strictEqual(yield* numberOf("Drop", recipient), 0)
-        yield* mint("Drop", recipient, 2)
-        assert.strictEqual(yield* numberOf("Drop", recipient), 2)
-      })
-    )
+    test("are the values of a batch of ERC-1155", function* () {
+      const recipient = addressOf(person(33))
+      const args = [recipient, [2n, 0n, 3n]] as const
+      yield* act(roles.mintServer, token("Multi"), encodeFunctionData({ abi, functionName: "mintBatch", args }))
+      assert.strictEqual(yield* numberOf("Multi", recipient), 5)
+    })
 
-    it.effect("are those of transactions without the token's own event too", () =>
-      Effect.gen(function* () {
-        const recipient = addressOf(person(35))
-        const airdrop = encodeFunctionData({ abi, functionName: "airdrop", args: [recipient] })
-        yield* mint("Family", recipient, 1)
-        yield* act(roles.mintServer, token("Family"), airdrop)
-        assert.strictEqual(yield* numberOf("Family", recipient), 2)
-      })
-    )
+    test("are not the dust that a token pays as interest", function* () {
+      const recipient = addressOf(person(34))
+      const accrue = encodeFunctionData({ abi, functionName: "accrue", args: [recipient] })
+      for (let time = 0; time < 3; time++) yield* act(roles.mintServer, token("Drop"), accrue)
+      assert.strictEqual(yield* numberOf("Drop", recipient), 0)
+      yield* mint("Drop", recipient, 2)
+      assert.strictEqual(yield* numberOf("Drop", recipient), 2)
+    })
 
-    it.effect("are not what someone else than the stock's seller sends", () =>
-      Effect.gen(function* () {
-        const recipient = addressOf(person(36))
-        yield* mint("Stock", recipient, 2, roles.customer)
-        assert.strictEqual(yield* numberOf("Stock", recipient), 0)
-      })
-    )
+    test("are those of transactions without the token's own event too", function* () {
+      const recipient = addressOf(person(35))
+      const airdrop = encodeFunctionData({ abi, functionName: "airdrop", args: [recipient] })
+      yield* mint("Family", recipient, 1)
+      yield* act(roles.mintServer, token("Family"), airdrop)
+      assert.strictEqual(yield* numberOf("Family", recipient), 2)
+    })
 
-    it.effect("are limited by counts, by base units or by pieces, as the token tells it", () =>
-      Effect.gen(function* () {
-        const { readRemainingSupply } = yield* ChainClient
-        const recipient = addressOf(person(37))
-        const left = (name: string) => readRemainingSupply(token(name))
-        for (const name of ["Family", "Drop", "Numbered"]) {
-          const before = yield* left(name)
-          assert.isTrue(before !== undefined && before > 0n && before <= 100n, name)
-          yield* mint(name, recipient, 1)
-          assert.strictEqual(yield* left(name), (before ?? 0n) - 1n, name)
-        }
-        assert.isUndefined(yield* left("Multi"))
-      })
-    )
+    test("are not what someone else than the stock's seller sends", function* () {
+      const recipient = addressOf(person(36))
+      yield* mint("Stock", recipient, 2, roles.customer)
+      assert.strictEqual(yield* numberOf("Stock", recipient), 0)
+    })
+
+    test("are limited by counts, by base units or by pieces, as the token tells it", function* () {
+      const { readRemainingSupply } = yield* ChainClient
+      const recipient = addressOf(person(37))
+      const left = (name: string) => readRemainingSupply(token(name))
+      for (const name of ["Family", "Drop", "Numbered"]) {
+        const before = yield* left(name)
+        assert.isTrue(before !== undefined && before > 0n && before <= 100n, name)
+        yield* mint(name, recipient, 1)
+        assert.strictEqual(yield* left(name), (before ?? 0n) - 1n, name)
+      }
+      assert.isUndefined(yield* left("Multi"))
+    })
   }
 )

@@ -2,6 +2,9 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { account, fakeChain, Refusal, transfer } from "./fakeChain.ts"
 import { BACKUP, type Behaviour, fakeNodes, healthy, on, URL } from "./fakeNodes.ts"
+import { effects } from "../support/stories.ts"
+
+const test = effects(it)
 
 const [wallet, payer] = [account(1), account(2)]
 
@@ -50,53 +53,43 @@ const blocksOf = (deposits: ReadonlyArray<{ readonly block: { readonly number: b
   deposits.map(({ block }) => block.number)
 
 describe("a search of the logs", () => {
-  it.effect("goes page by page of 2,000 blocks, and misses nothing at the edges", () =>
-    Effect.gen(function* () {
-      const { answer, sent } = yield* on(longChain(), (client) => client.findDeposits(everything(4_800n)))
-      assert.deepStrictEqual(blocksOf(answer), [0n, 1_999n, 2_000n, 4_800n])
-      assert.strictEqual(sent.filter((methods) => methods.includes("eth_getLogs")).length, 3)
-    })
-  )
+  test("goes page by page of 2,000 blocks, and misses nothing at the edges", function* () {
+    const { answer, sent } = yield* on(longChain(), (client) => client.findDeposits(everything(4_800n)))
+    assert.deepStrictEqual(blocksOf(answer), [0n, 1_999n, 2_000n, 4_800n])
+    assert.strictEqual(sent.filter((methods) => methods.includes("eth_getLogs")).length, 3)
+  })
 
-  it.effect("cuts a page as often as the provider finds it too large, and loses no block on the way", () =>
-    Effect.gen(function* () {
-      const chain = everyBlock(1_001)
-      const { answer } = yield* on(capped(chain, 70n), (client) => client.findDeposits(everything(1_000n)))
-      assert.deepStrictEqual(blocksOf(answer), [...Array(1_001).keys()].map(BigInt))
-    })
-  )
+  test("cuts a page as often as the provider finds it too large, and loses no block on the way", function* () {
+    const chain = everyBlock(1_001)
+    const { answer } = yield* on(capped(chain, 70n), (client) => client.findDeposits(everything(1_000n)))
+    assert.deepStrictEqual(blocksOf(answer), [...Array(1_001).keys()].map(BigInt))
+  })
 
-  it.effect("reads 400 blocks from a provider that gives ten at a time, and remembers what it takes", () =>
-    Effect.gen(function* () {
-      const asked: Array<number> = []
-      const nodes = fakeNodes({ [URL]: noting(asked, capped(everyBlock(401), 10n)) })
-      yield* nodes.run((client) =>
-        Effect.gen(function* () {
-          const search = client.findDeposits(everything(400n))
-          assert.strictEqual((yield* search).length, 401)
-          assert.isAtMost(asked.length, 75)
-          asked.length = 0
-          assert.strictEqual((yield* search).length, 401)
-          assert.isAtMost(Math.max(...asked), 15, "no page is asked for that was found to be far too large")
-        })
-      )
-    })
-  )
+  test("reads 400 blocks from a provider that gives ten at a time, and remembers what it takes", function* () {
+    const asked: Array<number> = []
+    const nodes = fakeNodes({ [URL]: noting(asked, capped(everyBlock(401), 10n)) })
+    yield* nodes.run((client) =>
+      Effect.gen(function* () {
+        const search = client.findDeposits(everything(400n))
+        assert.strictEqual((yield* search).length, 401)
+        assert.isAtMost(asked.length, 75)
+        asked.length = 0
+        assert.strictEqual((yield* search).length, 401)
+        assert.isAtMost(Math.max(...asked), 15, "no page is asked for that was found to be far too large")
+      })
+    )
+  })
 
-  it.effect.each([1n, 2n, 3n])("gets on with a provider that gives %d block(s) at a time", (most) =>
-    Effect.gen(function* () {
-      const { answer } = yield* on(capped(everyBlock(31), most), (client) => client.findDeposits(everything(30n)))
-      assert.strictEqual(answer.length, 31)
-    })
-  )
+  test.each([1n, 2n, 3n])("gets on with a provider that gives %d block(s) at a time", function* (most) {
+    const { answer } = yield* on(capped(everyBlock(31), most), (client) => client.findDeposits(everything(30n)))
+    assert.strictEqual(answer.length, 31)
+  })
 
-  it.effect("gets on whatever words a provider has for a range that is too large", () =>
-    Effect.gen(function* () {
-      const node = capped(everyBlock(31), 4n, new Refusal(-32602, "computer says no"))
-      const { answer } = yield* on(node, (client) => client.findDeposits(everything(30n)))
-      assert.strictEqual(answer.length, 31)
-    })
-  )
+  test("gets on whatever words a provider has for a range that is too large", function* () {
+    const node = capped(everyBlock(31), 4n, new Refusal(-32602, "computer says no"))
+    const { answer } = yield* on(node, (client) => client.findDeposits(everything(30n)))
+    assert.strictEqual(answer.length, 31)
+  })
 
   const noRange = [
     ["bad parameters", new Refusal(-32602, "invalid argument 0: hex string without 0x prefix"), "Rejected", 2],
@@ -105,56 +98,46 @@ describe("a search of the logs", () => {
     ["its being busy", new Refusal(-32005, "too many requests"), "RateLimited", 3]
   ] as const
 
-  it.effect.each(noRange)("takes %s for nothing else", ([, refusal, reason, requests]) =>
-    Effect.gen(function* () {
-      const asked: Array<number> = []
-      const refusing: Behaviour = (request, signal) =>
-        request.method === "eth_getLogs" ? refusal : healthy(longChain())(request, signal)
-      const { answer } = yield* on(noting(asked, refusing), (client) =>
-        Effect.flip(client.findDeposits(everything(999n)))
-      )
-      assert.strictEqual(answer.reason, reason)
-      assert.strictEqual(asked.length, requests)
-    })
-  )
+  test.each(noRange)("takes %s for nothing else", function* ([, refusal, reason, requests]) {
+    const asked: Array<number> = []
+    const refusing: Behaviour = (request, signal) =>
+      request.method === "eth_getLogs" ? refusal : healthy(longChain())(request, signal)
+    const { answer } = yield* on(noting(asked, refusing), (client) =>
+      Effect.flip(client.findDeposits(everything(999n)))
+    )
+    assert.strictEqual(answer.reason, reason)
+    assert.strictEqual(asked.length, requests)
+  })
 
-  it.effect("asks each URL for what that one takes", () =>
-    Effect.gen(function* () {
-      const [small, large]: [Array<number>, Array<number>] = [[], []]
-      const nodes = fakeNodes({
-        [URL]: noting(small, capped(everyBlock(401), 10n)),
-        [BACKUP]: noting(large, healthy(everyBlock(401)))
-      })
-      const answer = yield* nodes.run((client) => client.findDeposits(everything(400n)))
-      assert.strictEqual(answer.length, 401)
-      assert.deepStrictEqual([small, large], [[401], [401]])
+  test("asks each URL for what that one takes", function* () {
+    const [small, large]: [Array<number>, Array<number>] = [[], []]
+    const nodes = fakeNodes({
+      [URL]: noting(small, capped(everyBlock(401), 10n)),
+      [BACKUP]: noting(large, healthy(everyBlock(401)))
     })
-  )
+    const answer = yield* nodes.run((client) => client.findDeposits(everything(400n)))
+    assert.strictEqual(answer.length, 401)
+    assert.deepStrictEqual([small, large], [[401], [401]])
+  })
 
-  it.effect("gives up where not even one block is given", () =>
-    Effect.gen(function* () {
-      const nodes = fakeNodes({ [URL]: capped(longChain(), 0n) })
-      const error = yield* Effect.flip(nodes.run((client) => client.findDeposits(everything(4_800n))))
-      assert.include(error.message, "TooLarge (node.example: block range is too large: max 0)")
-    })
-  )
+  test("gives up where not even one block is given", function* () {
+    const nodes = fakeNodes({ [URL]: capped(longChain(), 0n) })
+    const error = yield* Effect.flip(nodes.run((client) => client.findDeposits(everything(4_800n))))
+    assert.include(error.message, "TooLarge (node.example: block range is too large: max 0)")
+  })
 
-  it.effect("does not go back for years", () =>
-    Effect.gen(function* () {
-      const { answer, sent } = yield* on({ ...fakeChain(), head: 50_000_000n }, (client) =>
-        Effect.flip(client.findDeposits(everything(50_000_000n)))
-      )
-      assert.strictEqual(answer.reason, "Rejected")
-      assert.strictEqual(sent.length, 0)
-    })
-  )
+  test("does not go back for years", function* () {
+    const { answer, sent } = yield* on({ ...fakeChain(), head: 50_000_000n }, (client) =>
+      Effect.flip(client.findDeposits(everything(50_000_000n)))
+    )
+    assert.strictEqual(answer.reason, "Rejected")
+    assert.strictEqual(sent.length, 0)
+  })
 
-  it.effect("believes no node that lacks the last of the blocks: it would leave out what it has not", () =>
-    Effect.gen(function* () {
-      const { answer } = yield* on({ ...longChain(), head: 4_799n }, (client) =>
-        Effect.flip(client.findDeposits(everything(4_800n)))
-      )
-      assert.strictEqual(answer.reason, "Lagging")
-    })
-  )
+  test("believes no node that lacks the last of the blocks: it would leave out what it has not", function* () {
+    const { answer } = yield* on({ ...longChain(), head: 4_799n }, (client) =>
+      Effect.flip(client.findDeposits(everything(4_800n)))
+    )
+    assert.strictEqual(answer.reason, "Lagging")
+  })
 })

@@ -5,6 +5,9 @@ import { NodeFault } from "../../src/chain/classify.ts"
 import type { Endpoint } from "../../src/chain/endpoint.ts"
 import { largest } from "../../src/chain/pageSize.ts"
 import { makeRpc } from "../../src/chain/rpc.ts"
+import { effects } from "../support/stories.ts"
+
+const test = effects(it)
 
 /** An endpoint that answers with its own host's name, or does what the test says: no promise, no socket. */
 const endpoint = (host: string, answer: Effect.Effect<string, NodeFault> = Effect.succeed(host)) => {
@@ -30,163 +33,137 @@ const rpcOf = (
 const question = async () => "not asked: the endpoints here answer by themselves"
 
 describe("the list of RPC URLs", () => {
-  it.effect("is asked from its first", () =>
-    Effect.gen(function* () {
-      const [first, second] = [endpoint("first"), endpoint("second")]
-      const rpc = yield* rpcOf([first, second])
-      assert.strictEqual(yield* rpc.ask("read", question), "first")
-      assert.strictEqual(second.asked, 0)
-    })
-  )
+  test("is asked from its first", function* () {
+    const [first, second] = [endpoint("first"), endpoint("second")]
+    const rpc = yield* rpcOf([first, second])
+    assert.strictEqual(yield* rpc.ask("read", question), "first")
+    assert.strictEqual(second.asked, 0)
+  })
 
-  it.effect("fails over at once, and stays with what answered for a minute", () =>
-    Effect.gen(function* () {
-      const [first, second] = [endpoint("first", fails("Unavailable")), endpoint("second")]
-      const rpc = yield* rpcOf([first, second])
-      assert.strictEqual(yield* rpc.ask("read", question), "second")
-      assert.strictEqual(yield* rpc.ask("read", question), "second")
-      assert.strictEqual(first.asked, 1)
-      first.answer = Effect.succeed("first")
-      yield* TestClock.adjust("59 seconds")
-      assert.strictEqual(yield* rpc.ask("read", question), "second")
-      yield* TestClock.adjust("1 second")
-      assert.strictEqual(yield* rpc.ask("read", question), "first")
-    })
-  )
+  test("fails over at once, and stays with what answered for a minute", function* () {
+    const [first, second] = [endpoint("first", fails("Unavailable")), endpoint("second")]
+    const rpc = yield* rpcOf([first, second])
+    assert.strictEqual(yield* rpc.ask("read", question), "second")
+    assert.strictEqual(yield* rpc.ask("read", question), "second")
+    assert.strictEqual(first.asked, 1)
+    first.answer = Effect.succeed("first")
+    yield* TestClock.adjust("59 seconds")
+    assert.strictEqual(yield* rpc.ask("read", question), "second")
+    yield* TestClock.adjust("1 second")
+    assert.strictEqual(yield* rpc.ask("read", question), "first")
+  })
 
-  it.effect("comes back to the first when the one that it stayed with fails", () =>
-    Effect.gen(function* () {
-      const [first, second] = [endpoint("first", fails("Unavailable")), endpoint("second")]
-      const rpc = yield* rpcOf([first, second])
-      yield* rpc.ask("read", question)
-      first.answer = Effect.succeed("first")
-      second.answer = fails("Unavailable")
-      assert.strictEqual(yield* rpc.ask("read", question), "first")
-    })
-  )
+  test("comes back to the first when the one that it stayed with fails", function* () {
+    const [first, second] = [endpoint("first", fails("Unavailable")), endpoint("second")]
+    const rpc = yield* rpcOf([first, second])
+    yield* rpc.ask("read", question)
+    first.answer = Effect.succeed("first")
+    second.answer = fails("Unavailable")
+    assert.strictEqual(yield* rpc.ask("read", question), "first")
+  })
 
-  it.effect("gives each URL its share of RPC_TIMEOUT, and pays for a first one that hangs once a minute", () =>
-    Effect.gen(function* () {
-      const [first, second] = [endpoint("first", Effect.never), endpoint("second")]
-      const rpc = yield* rpcOf([first, second])
-      const asking = yield* Effect.forkChild(rpc.ask("read", question))
-      yield* TestClock.adjust("4999 millis")
-      assert.isUndefined(asking.pollUnsafe())
-      yield* TestClock.adjust("1 millis")
-      assert.strictEqual(yield* Fiber.join(asking), "second")
-      assert.strictEqual(first.aborted, 1)
-      for (let call = 0; call < 10; call++) assert.strictEqual(yield* rpc.ask("read", question), "second")
-      assert.strictEqual(first.asked, 1)
-    })
-  )
+  test("gives each URL its share of RPC_TIMEOUT, and pays for a first one that hangs once a minute", function* () {
+    const [first, second] = [endpoint("first", Effect.never), endpoint("second")]
+    const rpc = yield* rpcOf([first, second])
+    const asking = yield* Effect.forkChild(rpc.ask("read", question))
+    yield* TestClock.adjust("4999 millis")
+    assert.isUndefined(asking.pollUnsafe())
+    yield* TestClock.adjust("1 millis")
+    assert.strictEqual(yield* Fiber.join(asking), "second")
+    assert.strictEqual(first.aborted, 1)
+    for (let call = 0; call < 10; call++) assert.strictEqual(yield* rpc.ask("read", question), "second")
+    assert.strictEqual(first.asked, 1)
+  })
 
-  it.effect("takes no longer than RPC_TIMEOUT when nothing answers", () =>
-    Effect.gen(function* () {
-      const all = [endpoint("first", Effect.never), endpoint("second", Effect.never)] as const
-      const rpc = yield* rpcOf(all)
-      const asking = yield* Effect.forkChild(Effect.flip(rpc.ask("read balances", question)))
-      yield* TestClock.adjust("10 seconds")
-      const error = yield* Fiber.join(asking)
-      assert.strictEqual(error.reason, "Timeout")
-      assert.strictEqual(error.operation, "read balances")
-      assert.include(error.detail, "no answer within")
-      assert.deepStrictEqual(
-        all.map(({ aborted }) => aborted),
-        [1, 1]
-      )
-    })
-  )
+  test("takes no longer than RPC_TIMEOUT when nothing answers", function* () {
+    const all = [endpoint("first", Effect.never), endpoint("second", Effect.never)] as const
+    const rpc = yield* rpcOf(all)
+    const asking = yield* Effect.forkChild(Effect.flip(rpc.ask("read balances", question)))
+    yield* TestClock.adjust("10 seconds")
+    const error = yield* Fiber.join(asking)
+    assert.strictEqual(error.reason, "Timeout")
+    assert.strictEqual(error.operation, "read balances")
+    assert.include(error.detail, "no answer within")
+    assert.deepStrictEqual(
+      all.map(({ aborted }) => aborted),
+      [1, 1]
+    )
+  })
 
-  it.effect("counts the waits between tries against RPC_TIMEOUT too", () =>
-    Effect.gen(function* () {
-      const slow = Effect.delay(fails("RateLimited"), "4 seconds")
-      const only = endpoint("only", slow)
+  test("counts the waits between tries against RPC_TIMEOUT too", function* () {
+    const slow = Effect.delay(fails("RateLimited"), "4 seconds")
+    const only = endpoint("only", slow)
+    const rpc = yield* rpcOf([only])
+    const asking = yield* Effect.forkChild(Effect.flip(rpc.ask("read", question)))
+    yield* TestClock.adjust("10 seconds")
+    assert.strictEqual((yield* Fiber.join(asking)).reason, "Timeout")
+    assert.strictEqual(only.asked, 3)
+  })
+
+  test("tries a passing fault three times", function* () {
+    for (const reason of ["RateLimited", "Unavailable", "Lagging"] as const) {
+      const only = endpoint("only", fails(reason))
       const rpc = yield* rpcOf([only])
       const asking = yield* Effect.forkChild(Effect.flip(rpc.ask("read", question)))
-      yield* TestClock.adjust("10 seconds")
-      assert.strictEqual((yield* Fiber.join(asking)).reason, "Timeout")
-      assert.strictEqual(only.asked, 3)
-    })
-  )
+      yield* TestClock.adjust("5 seconds")
+      assert.strictEqual((yield* Fiber.join(asking)).reason, reason)
+      assert.strictEqual(only.asked, 3, reason)
+    }
+  })
 
-  it.effect("tries a passing fault three times", () =>
-    Effect.gen(function* () {
-      for (const reason of ["RateLimited", "Unavailable", "Lagging"] as const) {
-        const only = endpoint("only", fails(reason))
-        const rpc = yield* rpcOf([only])
-        const asking = yield* Effect.forkChild(Effect.flip(rpc.ask("read", question)))
-        yield* TestClock.adjust("5 seconds")
-        assert.strictEqual((yield* Fiber.join(asking)).reason, reason)
-        assert.strictEqual(only.asked, 3, reason)
-      }
-    })
-  )
-
-  it.effect("tries nothing again that would be the same again", () =>
-    Effect.gen(function* () {
-      for (const reason of ["Rejected", "Unreadable", "Reverted"] as const) {
-        const only = endpoint("only", fails(reason))
-        const rpc = yield* rpcOf([only])
-        assert.strictEqual((yield* Effect.flip(rpc.ask("read", question))).reason, reason)
-        assert.strictEqual(only.asked, 1, reason)
-      }
-    })
-  )
-
-  it.effect("asks no other node after a contract's own no", () =>
-    Effect.gen(function* () {
-      const [first, second] = [endpoint("first", fails("Reverted")), endpoint("second")]
-      const rpc = yield* rpcOf([first, second])
-      assert.strictEqual((yield* Effect.flip(rpc.ask("read", question))).reason, "Reverted")
-      assert.strictEqual(second.asked, 0)
-    })
-  )
-
-  it.effect("asks the next node where an answer proves nothing", () =>
-    Effect.gen(function* () {
-      const rpc = yield* rpcOf([endpoint("behind"), endpoint("in time")])
-      const doubt = (host: unknown) =>
-        host === "behind" ? new NodeFault({ reason: "Lagging", detail: "two blocks behind" }) : undefined
-      assert.strictEqual(yield* rpc.ask("read", question, doubt), "in time")
-    })
-  )
-
-  it.effect("asks the next node where one may not be believed", () =>
-    Effect.gen(function* () {
-      const [first, second] = [endpoint("first"), endpoint("second")]
-      const rpc = yield* rpcOf([first, second], ({ host }) =>
-        host === "first" ? fails("Unavailable", "another chain") : Effect.void
-      )
-      assert.strictEqual(yield* rpc.ask("read", question), "second")
-      assert.strictEqual(first.asked, 0)
-    })
-  )
-
-  it.effect("reports what every node said, under the reason that says most", () =>
-    Effect.gen(function* () {
-      const rpc = yield* rpcOf([
-        endpoint("silent", Effect.andThen(Effect.sleep("1 second"), fails("Timeout"))),
-        endpoint("strict", fails("Rejected", "block range is too large")),
-        endpoint("down", fails("Unavailable"))
-      ])
-      const asking = yield* Effect.forkChild(Effect.flip(rpc.ask("find mints", question)))
-      yield* TestClock.adjust("1 second")
-      const error = yield* Fiber.join(asking)
-      assert.strictEqual(
-        error.message,
-        "find mints: Rejected (silent: no luck; strict: block range is too large; down: no luck)"
-      )
-    })
-  )
-
-  it.effect("aborts the request when the caller is interrupted", () =>
-    Effect.gen(function* () {
-      const only = endpoint("only", Effect.never)
+  test("tries nothing again that would be the same again", function* () {
+    for (const reason of ["Rejected", "Unreadable", "Reverted"] as const) {
+      const only = endpoint("only", fails(reason))
       const rpc = yield* rpcOf([only])
-      const asking = yield* Effect.forkChild(rpc.ask("read", question), { startImmediately: true })
-      yield* Fiber.interrupt(asking)
-      assert.isTrue(Exit.hasInterrupts(yield* Fiber.await(asking)))
-      assert.strictEqual(only.aborted, 1)
-    })
-  )
+      assert.strictEqual((yield* Effect.flip(rpc.ask("read", question))).reason, reason)
+      assert.strictEqual(only.asked, 1, reason)
+    }
+  })
+
+  test("asks no other node after a contract's own no", function* () {
+    const [first, second] = [endpoint("first", fails("Reverted")), endpoint("second")]
+    const rpc = yield* rpcOf([first, second])
+    assert.strictEqual((yield* Effect.flip(rpc.ask("read", question))).reason, "Reverted")
+    assert.strictEqual(second.asked, 0)
+  })
+
+  test("asks the next node where an answer proves nothing", function* () {
+    const rpc = yield* rpcOf([endpoint("behind"), endpoint("in time")])
+    const doubt = (host: unknown) =>
+      host === "behind" ? new NodeFault({ reason: "Lagging", detail: "two blocks behind" }) : undefined
+    assert.strictEqual(yield* rpc.ask("read", question, doubt), "in time")
+  })
+
+  test("asks the next node where one may not be believed", function* () {
+    const [first, second] = [endpoint("first"), endpoint("second")]
+    const rpc = yield* rpcOf([first, second], ({ host }) =>
+      host === "first" ? fails("Unavailable", "another chain") : Effect.void
+    )
+    assert.strictEqual(yield* rpc.ask("read", question), "second")
+    assert.strictEqual(first.asked, 0)
+  })
+
+  test("reports what every node said, under the reason that says most", function* () {
+    const rpc = yield* rpcOf([
+      endpoint("silent", Effect.andThen(Effect.sleep("1 second"), fails("Timeout"))),
+      endpoint("strict", fails("Rejected", "block range is too large")),
+      endpoint("down", fails("Unavailable"))
+    ])
+    const asking = yield* Effect.forkChild(Effect.flip(rpc.ask("find mints", question)))
+    yield* TestClock.adjust("1 second")
+    const error = yield* Fiber.join(asking)
+    assert.strictEqual(
+      error.message,
+      "find mints: Rejected (silent: no luck; strict: block range is too large; down: no luck)"
+    )
+  })
+
+  test("aborts the request when the caller is interrupted", function* () {
+    const only = endpoint("only", Effect.never)
+    const rpc = yield* rpcOf([only])
+    const asking = yield* Effect.forkChild(rpc.ask("read", question), { startImmediately: true })
+    yield* Fiber.interrupt(asking)
+    assert.isTrue(Exit.hasInterrupts(yield* Fiber.await(asking)))
+    assert.strictEqual(only.aborted, 1)
+  })
 })

@@ -20,6 +20,7 @@ import {
   walletOf
 } from "./anvilChain.ts"
 import { bytes32 } from "./fakeChain.ts"
+import { effects } from "../support/stories.ts"
 
 const STRANGER = addressOf(person(77))
 
@@ -36,26 +37,26 @@ const upToNow = Effect.gen(function* () {
 })
 
 layer(services, { timeout: "30 seconds", excludeTestServices: true })("on a real chain with Circle's USDC", (it) => {
+  const test = effects(it)
+
   describe("what left a wallet", () => {
-    it.effect("is told with the nonce that it was paid with, and without one where it was sent otherwise", () =>
-      Effect.gen(function* () {
-        const wallet = yield* funded(3)
-        const chain = yield* Chain
-        const other = walletOf(4)
-        const paid = yield* submit(wallet, authorizationOf(wallet, STRANGER, 2_000_000n, 31))
-        yield* chain.ask("give gas", (client) => client.setBalance({ address: wallet.agentAddress, value: 10n ** 18n }))
-        const sent = yield* act(person(3), USDC, transferData(STRANGER, 1_000_000n))
-        const query = { wallets: [wallet.agentAddress, other.agentAddress], ...(yield* upToNow) }
-        const spending = yield* (yield* ChainClient).findSpending(query)
-        assert.deepStrictEqual(
-          spending.map(({ to, amount, tx, nonce }) => ({ to, amount, tx, nonce })),
-          [
-            { to: STRANGER, amount: usdc(2_000_000n), tx: paid.tx, nonce: bytes32(31) },
-            { to: STRANGER, amount: usdc(1_000_000n), tx: sent.tx, nonce: undefined }
-          ]
-        )
-      })
-    )
+    test("is told with the nonce that it was paid with, and without one where it was sent otherwise", function* () {
+      const wallet = yield* funded(3)
+      const chain = yield* Chain
+      const other = walletOf(4)
+      const paid = yield* submit(wallet, authorizationOf(wallet, STRANGER, 2_000_000n, 31))
+      yield* chain.ask("give gas", (client) => client.setBalance({ address: wallet.agentAddress, value: 10n ** 18n }))
+      const sent = yield* act(person(3), USDC, transferData(STRANGER, 1_000_000n))
+      const query = { wallets: [wallet.agentAddress, other.agentAddress], ...(yield* upToNow) }
+      const spending = yield* (yield* ChainClient).findSpending(query)
+      assert.deepStrictEqual(
+        spending.map(({ to, amount, tx, nonce }) => ({ to, amount, tx, nonce })),
+        [
+          { to: STRANGER, amount: usdc(2_000_000n), tx: paid.tx, nonce: bytes32(31) },
+          { to: STRANGER, amount: usdc(1_000_000n), tx: sent.tx, nonce: undefined }
+        ]
+      )
+    })
   })
 
   describe("the gas account", () => {
@@ -82,14 +83,12 @@ layer(services, { timeout: "30 seconds", excludeTestServices: true })("on a real
       }).pipe(withGas)
     )
 
-    it.effect("is nobody without AI_AGENT_PRIVATE_KEY", () =>
-      Effect.gen(function* () {
-        const client = yield* ChainClient
-        assert.isUndefined(client.gasAccount)
-        const payment = { ...authorizationOf(walletOf(6), STRANGER, 1n, 61), signature: "0x" } as const
-        const { message } = yield* Effect.flip(client.sendTransfer(payment))
-        assert.include(message, "AI_AGENT_PRIVATE_KEY is not set")
-      })
-    )
+    test("is nobody without AI_AGENT_PRIVATE_KEY", function* () {
+      const client = yield* ChainClient
+      assert.isUndefined(client.gasAccount)
+      const payment = { ...authorizationOf(walletOf(6), STRANGER, 1n, 61), signature: "0x" } as const
+      const { message } = yield* Effect.flip(client.sendTransfer(payment))
+      assert.include(message, "AI_AGENT_PRIVATE_KEY is not set")
+    })
   })
 })

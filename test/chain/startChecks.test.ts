@@ -5,6 +5,9 @@ import { separatorOf } from "../../src/chain/usdc.ts"
 import { base, baseSepolia } from "../../src/config/Network.ts"
 import { bytes32, fakeChain } from "./fakeChain.ts"
 import { dead, fakeNodes, hanging, healthy, http, warnings } from "./fakeNodes.ts"
+import { effects } from "../support/stories.ts"
+
+const test = effects(it)
 
 const FIRST = "https://first.example/v2/path-key-123"
 const SECOND = "https://user-name:pass-word@second.example/?apikey=query-key-456"
@@ -29,123 +32,99 @@ describe("a signature", () => {
 })
 
 describe("the start", () => {
-  it.effect("goes ahead on the chain of NETWORK, and knows its first block", () =>
-    Effect.gen(function* () {
-      const chain = fakeChain()
-      const nodes = fakeNodes({ [FIRST]: healthy(chain), [SECOND]: healthy(chain) })
-      assert.strictEqual(yield* start(nodes), chain.genesis)
-      // One HTTP request to each for chain id and genesis, and one for all that USDC says of itself.
-      assert.strictEqual(nodes.sent.length, 3)
-    })
-  )
+  test("goes ahead on the chain of NETWORK, and knows its first block", function* () {
+    const chain = fakeChain()
+    const nodes = fakeNodes({ [FIRST]: healthy(chain), [SECOND]: healthy(chain) })
+    assert.strictEqual(yield* start(nodes), chain.genesis)
+    // One HTTP request to each for chain id and genesis, and one for all that USDC says of itself.
+    assert.strictEqual(nodes.sent.length, 3)
+  })
 
-  it.effect("is refused where a URL leads to another chain, with the key to set", () =>
-    Effect.gen(function* () {
-      const other = { ...fakeChain(), chainId: 1 }
-      const message = yield* refused(fakeNodes({ [FIRST]: healthy(fakeChain()), [SECOND]: healthy(other) }))
-      assert.strictEqual(
-        message,
-        "BASE_RPC_URL: second.example leads to chain 1, but NETWORK=base is chain 8453. " +
-          "Set BASE_RPC_URL to a node of chain 8453, or NETWORK to the network you mean."
-      )
-    })
-  )
+  test("is refused where a URL leads to another chain, with the key to set", function* () {
+    const other = { ...fakeChain(), chainId: 1 }
+    const message = yield* refused(fakeNodes({ [FIRST]: healthy(fakeChain()), [SECOND]: healthy(other) }))
+    assert.strictEqual(
+      message,
+      "BASE_RPC_URL: second.example leads to chain 1, but NETWORK=base is chain 8453. " +
+        "Set BASE_RPC_URL to a node of chain 8453, or NETWORK to the network you mean."
+    )
+  })
 
-  it.effect("is refused where two URLs lead to two chains of the same id", () =>
-    Effect.gen(function* () {
-      const other = { ...fakeChain(), genesis: bytes32(2) }
-      const message = yield* refused(fakeNodes({ [FIRST]: healthy(fakeChain()), [SECOND]: healthy(other) }))
-      assert.include(message, "first.example and second.example lead to two different chains")
-      assert.include(message, "BASE_RPC_URL")
-    })
-  )
+  test("is refused where two URLs lead to two chains of the same id", function* () {
+    const other = { ...fakeChain(), genesis: bytes32(2) }
+    const message = yield* refused(fakeNodes({ [FIRST]: healthy(fakeChain()), [SECOND]: healthy(other) }))
+    assert.include(message, "first.example and second.example lead to two different chains")
+    assert.include(message, "BASE_RPC_URL")
+  })
 
-  it.effect("is refused where USDC bears another name than will be signed for", () =>
-    Effect.gen(function* () {
-      const chain = { ...fakeChain(baseSepolia), name: "USD Coin" }
-      const message = yield* refused(fakeNodes({ [FIRST]: healthy(chain) }, baseSepolia))
-      assert.include(message, `says that its name is "USD Coin"`)
-      assert.include(message, `signed for name "USDC"`)
-      assert.include(message, "BASE_SEPOLIA_RPC_URL")
-    })
-  )
+  test("is refused where USDC bears another name than will be signed for", function* () {
+    const chain = { ...fakeChain(baseSepolia), name: "USD Coin" }
+    const message = yield* refused(fakeNodes({ [FIRST]: healthy(chain) }, baseSepolia))
+    assert.include(message, `says that its name is "USD Coin"`)
+    assert.include(message, `signed for name "USDC"`)
+    assert.include(message, "BASE_SEPOLIA_RPC_URL")
+  })
 
-  it.effect("is refused where USDC bears another version, or another domain separator", () =>
-    Effect.gen(function* () {
-      const version = { ...fakeChain(), version: "1" }
-      assert.include(yield* refused(fakeNodes({ [FIRST]: healthy(version) })), `version is "1"`)
-      const separator = { ...fakeChain(), separator: bytes32(7) }
-      assert.include(yield* refused(fakeNodes({ [FIRST]: healthy(separator) })), "domain separator")
-    })
-  )
+  test("is refused where USDC bears another version, or another domain separator", function* () {
+    const version = { ...fakeChain(), version: "1" }
+    assert.include(yield* refused(fakeNodes({ [FIRST]: healthy(version) })), `version is "1"`)
+    const separator = { ...fakeChain(), separator: bytes32(7) }
+    assert.include(yield* refused(fakeNodes({ [FIRST]: healthy(separator) })), "domain separator")
+  })
 
-  it.effect("is refused where there is no Multicall3", () =>
-    Effect.gen(function* () {
-      const message = yield* refused(fakeNodes({ [FIRST]: healthy({ ...fakeChain(), multicall: false }) }))
-      assert.include(message, "There is no Multicall3 at 0xca11bde05977b3631167028862be2a173976ca11")
-    })
-  )
+  test("is refused where there is no Multicall3", function* () {
+    const message = yield* refused(fakeNodes({ [FIRST]: healthy({ ...fakeChain(), multicall: false }) }))
+    assert.include(message, "There is no Multicall3 at 0xca11bde05977b3631167028862be2a173976ca11")
+  })
 
-  it.effect("goes ahead with a warning where one URL is dead, and shows no more of it than the host", () =>
-    Effect.gen(function* () {
-      const nodes = fakeNodes({ [FIRST]: dead, [SECOND]: healthy(fakeChain()) })
-      assert.deepStrictEqual(yield* warnings(start(nodes)), [
-        "No answer from a node of BASE_RPC_URL: first.example: Unavailable (ECONNREFUSED)"
-      ])
-    })
-  )
+  test("goes ahead with a warning where one URL is dead, and shows no more of it than the host", function* () {
+    const nodes = fakeNodes({ [FIRST]: dead, [SECOND]: healthy(fakeChain()) })
+    assert.deepStrictEqual(yield* warnings(start(nodes)), [
+      "No answer from a node of BASE_RPC_URL: first.example: Unavailable (ECONNREFUSED)"
+    ])
+  })
 
-  it.effect("goes ahead where one URL hangs", () =>
-    Effect.gen(function* () {
-      const nodes = fakeNodes({ [FIRST]: hanging, [SECOND]: healthy(fakeChain()) })
-      assert.include((yield* warnings(start(nodes)))[0], "first.example: Timeout")
-    })
-  )
+  test("goes ahead where one URL hangs", function* () {
+    const nodes = fakeNodes({ [FIRST]: hanging, [SECOND]: healthy(fakeChain()) })
+    assert.include((yield* warnings(start(nodes)))[0], "first.example: Timeout")
+  })
 
-  it.effect("fails, and says so of each URL, where none answers", () =>
-    Effect.gen(function* () {
-      const error = yield* Effect.flip(start(fakeNodes({ [FIRST]: dead, [SECOND]: http(502) })))
-      assert.instanceOf(error, ChainError)
-      assert.strictEqual(error.reason, "Unavailable")
-      assert.include(error.message, "first.example: Unavailable (ECONNREFUSED)")
-      assert.include(error.message, "second.example: Unavailable (HTTP 502")
-    })
-  )
+  test("fails, and says so of each URL, where none answers", function* () {
+    const error = yield* Effect.flip(start(fakeNodes({ [FIRST]: dead, [SECOND]: http(502) })))
+    assert.instanceOf(error, ChainError)
+    assert.strictEqual(error.reason, "Unavailable")
+    assert.include(error.message, "first.example: Unavailable (ECONNREFUSED)")
+    assert.include(error.message, "second.example: Unavailable (HTTP 502")
+  })
 
-  it.effect("fails where no URL is set", () =>
-    Effect.gen(function* () {
-      const error = yield* Effect.flip(start(fakeNodes({})))
-      assert.include(error.message, "BASE_RPC_URL names no URL")
-    })
-  )
+  test("fails where no URL is set", function* () {
+    const error = yield* Effect.flip(start(fakeNodes({})))
+    assert.include(error.message, "BASE_RPC_URL names no URL")
+  })
 })
 
 describe("a URL that was silent at the start", () => {
-  it.effect("is asked once it has shown to lead to the same chain", () =>
-    Effect.gen(function* () {
-      const chain = fakeChain()
-      const nodes = fakeNodes({ [FIRST]: healthy(chain), [SECOND]: dead })
-      const block = yield* nodes.run((client) => {
+  test("is asked once it has shown to lead to the same chain", function* () {
+    const chain = fakeChain()
+    const nodes = fakeNodes({ [FIRST]: healthy(chain), [SECOND]: dead })
+    const block = yield* nodes.run((client) => {
+      nodes.behaviours[FIRST] = dead
+      nodes.behaviours[SECOND] = healthy(chain)
+      return client.confirmedBlock
+    })
+    assert.strictEqual(block.number, 999n)
+  })
+
+  test("is never believed where it leads to another chain", function* () {
+    const chain = fakeChain()
+    const nodes = fakeNodes({ [FIRST]: healthy(chain), [SECOND]: dead })
+    const error = yield* Effect.flip(
+      nodes.run((client) => {
         nodes.behaviours[FIRST] = dead
-        nodes.behaviours[SECOND] = healthy(chain)
+        nodes.behaviours[SECOND] = healthy({ ...chain, genesis: bytes32(2) })
         return client.confirmedBlock
       })
-      assert.strictEqual(block.number, 999n)
-    })
-  )
-
-  it.effect("is never believed where it leads to another chain", () =>
-    Effect.gen(function* () {
-      const chain = fakeChain()
-      const nodes = fakeNodes({ [FIRST]: healthy(chain), [SECOND]: dead })
-      const error = yield* Effect.flip(
-        nodes.run((client) => {
-          nodes.behaviours[FIRST] = dead
-          nodes.behaviours[SECOND] = healthy({ ...chain, genesis: bytes32(2) })
-          return client.confirmedBlock
-        })
-      )
-      assert.include(error.message, "second.example: it leads to another chain: take it out of BASE_RPC_URL")
-    })
-  )
+    )
+    assert.include(error.message, "second.example: it leads to another chain: take it out of BASE_RPC_URL")
+  })
 })

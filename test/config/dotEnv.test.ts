@@ -5,6 +5,9 @@ import { overridden } from "../../src/config/dotEnv.ts"
 import { layer } from "../../src/config/load.ts"
 import { Settings } from "../../src/config/Settings.ts"
 import { disk, type Env, onBase } from "./fixtures.ts"
+import { effects } from "../support/stories.ts"
+
+const test = effects(it)
 
 /** The settings of a process with this environment in a directory with this `.env`. */
 const start = (env: Env, dotEnv: Record<string, string | undefined>) =>
@@ -16,62 +19,48 @@ const start = (env: Env, dotEnv: Record<string, string | undefined>) =>
   )
 
 describe("a .env file in the working directory", () => {
-  it.effect("adds to what the environment sets", () =>
-    Effect.gen(function* () {
-      const lines = Object.entries(onBase).map(([key, value]) => `${key}="${value}"`)
-      const settings = yield* start({ MAX_BATCH_SIZE: "7" }, { ".env": ["# Base", ...lines, ""].join("\n") })
-      assert.strictEqual(settings.network.name, "base")
-      assert.strictEqual(settings.maxBatchSize, 7)
-      assert.strictEqual(Redacted.value(settings.databaseUrl ?? assert.fail()), onBase.DATABASE_URL)
-    })
-  )
+  test("adds to what the environment sets", function* () {
+    const lines = Object.entries(onBase).map(([key, value]) => `${key}="${value}"`)
+    const settings = yield* start({ MAX_BATCH_SIZE: "7" }, { ".env": ["# Base", ...lines, ""].join("\n") })
+    assert.strictEqual(settings.network.name, "base")
+    assert.strictEqual(settings.maxBatchSize, 7)
+    assert.strictEqual(Redacted.value(settings.databaseUrl ?? assert.fail()), onBase.DATABASE_URL)
+  })
 
-  it.effect("gives way to the environment", () =>
-    Effect.gen(function* () {
-      const settings = yield* start({ MAX_RETRY_COUNT: "5" }, { ".env": "MAX_RETRY_COUNT=8\nMAX_BATCH_SIZE=4" })
-      assert.deepStrictEqual([settings.maxRetryCount, settings.maxBatchSize], [5, 4])
-    })
-  )
+  test("gives way to the environment", function* () {
+    const settings = yield* start({ MAX_RETRY_COUNT: "5" }, { ".env": "MAX_RETRY_COUNT=8\nMAX_BATCH_SIZE=4" })
+    assert.deepStrictEqual([settings.maxRetryCount, settings.maxBatchSize], [5, 4])
+  })
 
-  it.effect("is heard where the environment has the key and nothing in it", () =>
-    Effect.gen(function* () {
-      assert.strictEqual((yield* start({ MAX_RETRY_COUNT: "" }, { ".env": "MAX_RETRY_COUNT=8" })).maxRetryCount, 8)
-    })
-  )
+  test("is heard where the environment has the key and nothing in it", function* () {
+    assert.strictEqual((yield* start({ MAX_RETRY_COUNT: "" }, { ".env": "MAX_RETRY_COUNT=8" })).maxRetryCount, 8)
+  })
 
-  it.effect("that the environment contradicts is named by its keys, and by no value", () =>
-    Effect.gen(function* () {
-      const env = { OPS_TOKEN: "old", MAX_BATCH_SIZE: "7", MAX_RETRY_COUNT: "", LOG_LEVEL: "INFO", HOME: "/root" }
-      const text =
-        '# OPS_PORT=1\nOPS_TOKEN=new\nexport MAX_BATCH_SIZE="7"\nMAX_RETRY_COUNT=4\nLOG_LEVEL=debug\nSERVER_URL=x\n'
-      const keys = (files: Record<string, string | undefined>) =>
-        Effect.provide(overridden, [ConfigProvider.layer(ConfigProvider.fromEnvRecord(env)), disk(files)])
-      assert.deepStrictEqual(yield* keys({ ".env": text }), ["OPS_TOKEN", "LOG_LEVEL"])
-      assert.deepStrictEqual(yield* keys({}), [])
-      assert.deepStrictEqual(yield* keys({ ".env": undefined }), [])
-    })
-  )
+  test("that the environment contradicts is named by its keys, and by no value", function* () {
+    const env = { OPS_TOKEN: "old", MAX_BATCH_SIZE: "7", MAX_RETRY_COUNT: "", LOG_LEVEL: "INFO", HOME: "/root" }
+    const text =
+      '# OPS_PORT=1\nOPS_TOKEN=new\nexport MAX_BATCH_SIZE="7"\nMAX_RETRY_COUNT=4\nLOG_LEVEL=debug\nSERVER_URL=x\n'
+    const keys = (files: Record<string, string | undefined>) =>
+      Effect.provide(overridden, [ConfigProvider.layer(ConfigProvider.fromEnvRecord(env)), disk(files)])
+    assert.deepStrictEqual(yield* keys({ ".env": text }), ["OPS_TOKEN", "LOG_LEVEL"])
+    assert.deepStrictEqual(yield* keys({}), [])
+    assert.deepStrictEqual(yield* keys({ ".env": undefined }), [])
+  })
 
-  it.effect("need not be there", () =>
-    Effect.gen(function* () {
-      assert.strictEqual((yield* start({}, {})).network.name, "local")
-    })
-  )
+  test("need not be there", function* () {
+    assert.strictEqual((yield* start({}, {})).network.name, "local")
+  })
 
-  it.effect("stops the start when it is there and cannot be read, as what it sets would be missing", () =>
-    Effect.gen(function* () {
-      const error = yield* Effect.flip(start({}, { ".env": undefined }))
-      assert.deepStrictEqual(error.problems, [".env: the file is there and cannot be read"])
-    })
-  )
+  test("stops the start when it is there and cannot be read, as what it sets would be missing", function* () {
+    const error = yield* Effect.flip(start({}, { ".env": undefined }))
+    assert.deepStrictEqual(error.problems, [".env: the file is there and cannot be read"])
+  })
 })
 
 describe("settings that do not let the executor start", () => {
-  it.effect("are reported once, on stderr, and nothing else is printed", () =>
-    Effect.gen(function* () {
-      const error = yield* Effect.flip(start({ MAX_BATCH_SIZE: "0" }, {}))
-      assert.deepStrictEqual(yield* TestConsole.errorLines, [error.message])
-      assert.deepStrictEqual(yield* TestConsole.logLines, [])
-    })
-  )
+  test("are reported once, on stderr, and nothing else is printed", function* () {
+    const error = yield* Effect.flip(start({ MAX_BATCH_SIZE: "0" }, {}))
+    assert.deepStrictEqual(yield* TestConsole.errorLines, [error.message])
+    assert.deepStrictEqual(yield* TestConsole.logLines, [])
+  })
 })

@@ -4,6 +4,9 @@ import { ConfigProvider, Effect, FileSystem } from "effect"
 import { load, network } from "../../src/config/load.ts"
 import { networks } from "../../src/config/Network.ts"
 import { disk, loadFrom, onBase } from "./fixtures.ts"
+import { effects } from "../support/stories.ts"
+
+const test = effects(it)
 
 /** The settings in `.env.example`, which are all commented out, with their defaults. */
 const examples = Effect.gen(function* () {
@@ -36,32 +39,26 @@ const keysThatAreRead = Effect.gen(function* () {
 })
 
 describe(".env.example", () => {
-  it.effect("lists exactly the keys that are read, each once", () =>
-    Effect.gen(function* () {
-      const listed = (yield* examples).map(({ key }) => key)
-      assert.deepStrictEqual(listed.toSorted(), [...(yield* keysThatAreRead)].toSorted())
-    })
-  )
+  test("lists exactly the keys that are read, each once", function* () {
+    const listed = (yield* examples).map(({ key }) => key)
+    assert.deepStrictEqual(listed.toSorted(), [...(yield* keysThatAreRead)].toSorted())
+  })
 
-  it.effect("sets nothing, so that a copy of it changes nothing", () =>
-    Effect.gen(function* () {
-      assert.deepStrictEqual(
-        (yield* examples).filter(({ mark }) => mark !== "#"),
-        []
-      )
-    })
-  )
+  test("sets nothing, so that a copy of it changes nothing", function* () {
+    assert.deepStrictEqual(
+      (yield* examples).filter(({ mark }) => mark !== "#"),
+      []
+    )
+  })
 
-  it.effect("states the defaults as they are", () =>
-    Effect.gen(function* () {
-      const stated = Object.fromEntries((yield* examples).map(({ key, value }) => [key, value]))
-      const { NETWORK, SERVER_URL, ...common } = stated
-      assert.deepStrictEqual(yield* loadFrom({ ...common, NETWORK: NETWORK ?? "" }), yield* loadFrom({}))
-      for (const network of ["base", "base-sepolia"]) {
-        const needed = { ...onBase, NETWORK: network }
-        const spelt = { ...common, SERVER_URL: SERVER_URL ?? "", ...needed }
-        assert.deepStrictEqual(yield* loadFrom(spelt), yield* loadFrom(needed))
-      }
-    })
-  )
+  test("states the defaults as they are", function* () {
+    const stated = Object.fromEntries((yield* examples).map(({ key, value }) => [key, value]))
+    const { NETWORK, SERVER_URL, ...common } = stated
+    assert.deepStrictEqual(yield* loadFrom({ ...common, NETWORK: NETWORK ?? "" }), yield* loadFrom({}))
+    for (const network of ["base", "base-sepolia"]) {
+      const needed = { ...onBase, NETWORK: network }
+      const spelt = { ...common, SERVER_URL: SERVER_URL ?? "", ...needed }
+      assert.deepStrictEqual(yield* loadFrom(spelt), yield* loadFrom(needed))
+    }
+  })
 })

@@ -3,7 +3,7 @@ import { Result, Schema } from "effect"
 import { readPaymentAnswer, readQuoteAnswer } from "../../src/mint/answer.ts"
 import type { PaymentAnswer } from "../../src/mint/Minter.ts"
 import { REASON_LENGTH_MAX, type Reply } from "../../src/mint/reply.ts"
-import { base64, challengeV1, challengeV2, entryV2, hash, payment, reply } from "./fixtures.ts"
+import { base64, challengeV1, challengeV2, entryV2, hash, payment, reply, says } from "./fixtures.ts"
 
 const network = "eip155:31337"
 const settled = { success: true, transaction: hash("fe"), network }
@@ -74,23 +74,15 @@ describe("a payment is accepted by", () => {
 
 describe("a payment is refused, which counts against the order, by", () => {
   const cases: ReadonlyArray<Case> = [
-    [
-      "400 for the order",
-      reply(400, {}, { error: "quantity must be 1 to 10" }),
-      refused("400: quantity must be 1 to 10")
-    ],
+    ["400 for the order", says(400, "quantity must be 1 to 10"), refused("400: quantity must be 1 to 10")],
     ["404 for the token", reply(404, {}, { message: "no such token" }), refused("404: no such token")],
-    ["409 for its supply", reply(409, {}, { error: "sold out" }), refused("409: sold out")],
+    ["409 for its supply", says(409, "sold out"), refused("409: sold out")],
     [
       "410 in an error of its own",
       reply(410, {}, { error: { code: "CLOSED" }, message: "closed" }),
       refused("410: closed")
     ],
-    [
-      "403 for its recipient",
-      reply(403, {}, { error: "recipient is not on the list" }),
-      refused("403: recipient is not on the list")
-    ],
+    ["403 for its recipient", says(403, "recipient is not on the list"), refused("403: recipient is not on the list")],
     [
       "422 with a list of faults",
       reply(422, {}, { detail: [{ msg: "quantity too large" }] }),
@@ -160,7 +152,7 @@ const foreign: ReadonlyArray<readonly [what: string, reply: Reply]> = [
   ["an empty object", reply(404)],
   ["plain text", reply(409, {}, "sold out")],
   ["JSON that calls itself text", reply(400, { "content-type": "text/plain" }, { error: "bad quantity" })],
-  ["the status and no more", reply(404, {}, { error: "Not Found" })],
+  ["the status and no more", says(404, "Not Found")],
   ["401 of AWS", reply(401, {}, { message: "Unauthorized" })],
   ["403 of AWS", reply(403, {}, { message: "Forbidden" })],
   ["403 of AWS for an unknown path", reply(403, {}, { message: "Missing Authentication Token" })],
@@ -243,12 +235,8 @@ describe("what became of a payment is unclear after", () => {
       reply(402, {}, { ...challengeV1, error: "authorization nonce used" }),
       unclear("402: authorization nonce used")
     ],
-    ["400 with a spent nonce", reply(400, {}, { error: "nonce_already_used" }), unclear("400: nonce_already_used")],
-    [
-      "409 for a payment that is in work",
-      reply(409, {}, { error: "already processed" }),
-      unclear("409: already processed")
-    ],
+    ["400 with a spent nonce", says(400, "nonce_already_used"), unclear("400: nonce_already_used")],
+    ["409 for a payment that is in work", says(409, "already processed"), unclear("409: already processed")],
     [
       "409 with a receipt: paid, and nothing sold",
       reply(409, v2(settled), { error: "sold out" }),
@@ -271,7 +259,7 @@ describe("what became of a payment is unclear after", () => {
     ],
     ["408", reply(408, {}, { paymentQueueId: "7" }), unclear("408")],
     ["425", reply(425), unclear("425")],
-    ["429", reply(429, {}, { error: "slow down" }), unclear("429: slow down")],
+    ["429", says(429, "slow down"), unclear("429: slow down")],
     ["502 with a page", reply(502, {}, "<html>Bad Gateway</html>"), unclear("502")],
     ["307", reply(307, { location: "http://elsewhere" }), unclear("307: redirects are not followed, check SERVER_URL")],
     ["a 200 that says nothing", reply(200), unclear("200: no settlement and no mint transaction")],
@@ -358,14 +346,14 @@ describe("a request without payment is answered", () => {
       reply(402, { "payment-required": base64({ ...challengeV2, accepts: [{ ...entryV2, payTo: undefined }] }) })
     ],
     ["Unreadable", "200: it asks for no payment", reply(200, {}, { mintTxHash: hash("ab") })],
-    ["Refused", "400: quantity must be 1 to 10", reply(400, {}, { error: "quantity must be 1 to 10" })],
+    ["Refused", "400: quantity must be 1 to 10", says(400, "quantity must be 1 to 10")],
     ["Unavailable", "403: not the server's own words (a gateway's JSON, or an empty one)", reply(403)],
     ["Unavailable", "401: not the server's own words (text/html)", reply(401, html, "<html>log in</html>")],
-    ["Unavailable", "400: Failed to settle payment: 503", reply(400, {}, { error: "Failed to settle payment: 503" })],
-    ["Unreadable", "400: insufficient_funds", reply(400, {}, { error: "insufficient_funds" })],
-    ["Refused", "404: no such token", reply(404, {}, { error: "no such token" })],
-    ["Refused", "409: sold out", reply(409, {}, { error: "sold out" })],
-    ["Refused", "410: over", reply(410, {}, { error: "over" })],
+    ["Unavailable", "400: Failed to settle payment: 503", says(400, "Failed to settle payment: 503")],
+    ["Unreadable", "400: insufficient_funds", says(400, "insufficient_funds")],
+    ["Refused", "404: no such token", says(404, "no such token")],
+    ["Refused", "409: sold out", says(409, "sold out")],
+    ["Refused", "410: over", says(410, "over")],
     [
       "Unavailable",
       "422: not the server's own words (a gateway's JSON, or an empty one)",
@@ -373,7 +361,7 @@ describe("a request without payment is answered", () => {
     ],
     ["Unavailable", "408", reply(408)],
     ["Unavailable", "425", reply(425)],
-    ["Unavailable", "429: slow down", reply(429, {}, { error: "slow down" })],
+    ["Unavailable", "429: slow down", says(429, "slow down")],
     ["Unavailable", "503: deploying", reply(503, {}, "deploying")],
     ["Unavailable", "301: redirects are not followed, check SERVER_URL", reply(301)]
   ]

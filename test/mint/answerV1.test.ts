@@ -3,7 +3,7 @@ import { Schema } from "effect"
 import { isReference, readFollowed, readPaymentAnswerV1 } from "../../src/mint/answerV1.ts"
 import type { PaymentAnswer } from "../../src/mint/Minter.ts"
 import { REASON_LENGTH_MAX, type Reply } from "../../src/mint/reply.ts"
-import { base64, hash, payment, reply } from "./fixtures.ts"
+import { base64, hash, payment, reply, says } from "./fixtures.ts"
 
 const accepted = (paymentTx?: `0x${string}`): PaymentAnswer => ({ _tag: "Accepted", mintTxs: [], paymentTx })
 const refused = (reason: string): PaymentAnswer => ({ _tag: "Refused", reason: `mint server answered ${reason}` })
@@ -35,24 +35,20 @@ describe("a v1.1 server refuses a payment by", () => {
   const cases: ReadonlyArray<Case> = [
     [
       "400 for the amount, and says what it should have been",
-      reply(400, {}, { error: "Invalid payment amount", message: "Payment must be exactly 8.199999 USDC" }),
+      says(400, "Invalid payment amount", "Payment must be exactly 8.199999 USDC"),
       refused("400: Invalid payment amount: Payment must be exactly 8.199999 USDC")
     ],
     [
       "400 for the recipient of the payment",
-      reply(400, {}, { error: "Invalid payment recipient" }),
+      says(400, "Invalid payment recipient"),
       refused("400: Invalid payment recipient")
     ],
     [
       "400 for the quantity",
-      reply(400, {}, { error: "Invalid quantity", message: "Quantity must be between 1 and 10" }),
+      says(400, "Invalid quantity", "Quantity must be between 1 and 10"),
       refused("400: Invalid quantity: Quantity must be between 1 and 10")
     ],
-    [
-      "404 for the token",
-      reply(404, {}, { error: "Token not found", message: "Token not found" }),
-      refused("404: Token not found")
-    ]
+    ["404 for the token", says(404, "Token not found", "Token not found"), refused("404: Token not found")]
   ]
   it.each(cases)("%s", (_, answer, expected) => assert.deepStrictEqual(readPaymentAnswerV1(answer), expected))
 })
@@ -93,12 +89,12 @@ describe("what became of a payment to a v1.1 server is unclear after", () => {
     ],
     [
       "400 for a payment that failed on chain",
-      reply(400, {}, { error: "Payment processing failed", message: "execution reverted" }),
+      says(400, "Payment processing failed", "execution reverted"),
       unclear("400: Payment processing failed: execution reverted")
     ],
     [
       "400 with that in its message, in other case",
-      reply(400, {}, { error: "Bad request", message: "PAYMENT PROCESSING FAILED" }),
+      says(400, "Bad request", "PAYMENT PROCESSING FAILED"),
       unclear("400: Bad request: PAYMENT PROCESSING FAILED")
     ],
     [
@@ -108,21 +104,17 @@ describe("what became of a payment to a v1.1 server is unclear after", () => {
     ],
     [
       "400 for a fault at any time since the payment was queued",
-      reply(400, {}, { error: "Failed to queue payment", message: "Connection terminated" }),
+      says(400, "Failed to queue payment", "Connection terminated"),
       unclear("400: Failed to queue payment: Connection terminated")
     ],
-    [
-      "409 for a spent nonce",
-      reply(409, {}, { error: "authorization already used" }),
-      unclear("409: authorization already used")
-    ],
+    ["409 for a spent nonce", says(409, "authorization already used"), unclear("409: authorization already used")],
     ["402, an answer of x402", reply(402, {}, { accepts: [] }), unclear("402: it speaks x402, check MINT_PROTOCOL")],
     [
       "500 after the payment",
-      reply(500, {}, { error: "Mints not found", message: "no callback" }),
+      says(500, "Mints not found", "no callback"),
       unclear("500: Mints not found: no callback")
     ],
-    ["503", reply(503, {}, { error: "Database not configured" }), unclear("503: Database not configured")],
+    ["503", says(503, "Database not configured"), unclear("503: Database not configured")],
     ["502 with a page", reply(502, {}, "<html>Bad Gateway</html>"), unclear("502")],
     ["429", reply(429), unclear("429")],
     ["307", reply(307, { location: "http://elsewhere" }), unclear("307: redirects are not followed, check SERVER_URL")],
@@ -170,33 +162,33 @@ describe("what became of a payment to a v1.1 server is unclear after", () => {
 })
 
 describe("what a v1.1 server says of a payment", () => {
-  const says = (words: string) => `mint server says of payment 17: ${words}`
+  const ofPayment = (words: string) => `mint server says of payment 17: ${words}`
   const cases: ReadonlyArray<readonly [what: string, reply: Reply, words: string | undefined]> = [
     [
       "that is through",
       reply(200, {}, { paymentId: "17", status: "completed", txHash: hash("FE"), error: null }),
-      says(`completed, transaction ${hash("fe")}`)
+      ofPayment(`completed, transaction ${hash("fe")}`)
     ],
     [
       "that is on its way, under another name",
       reply(200, {}, { state: "sent", tx_hash: hash("fe") }),
-      says(`sent, transaction ${hash("fe")}`)
+      ofPayment(`sent, transaction ${hash("fe")}`)
     ],
-    ["that waits", reply(200, {}, { status: "pending", txHash: null }), says("pending")],
+    ["that waits", reply(200, {}, { status: "pending", txHash: null }), ofPayment("pending")],
     [
       "that failed",
       reply(200, {}, { status: "failed", error: "execution reverted" }),
-      says("failed, execution reverted")
+      ofPayment("failed, execution reverted")
     ],
-    ["that it does not know", reply(404, {}, { error: "Payment not found" }), says("Payment not found")],
+    ["that it does not know", says(404, "Payment not found"), ofPayment("Payment not found")],
     [
       "is one harmless line",
       reply(200, {}, { status: `done\u001b[31m\n${payment.signature}`, txHash: "0x12" }),
-      says("done [31m …")
+      ofPayment("done [31m …")
     ],
     ["is nothing where it has no words", reply(200, {}, { status: 7 }), undefined],
     ["is nothing where it answers a page", reply(200, {}, "<html></html>"), undefined],
-    ["is nothing where it is in trouble", reply(500, {}, { error: "no database" }), undefined],
+    ["is nothing where it is in trouble", says(500, "no database"), undefined],
     ["is nothing where its answer broke off", { ...reply(200), body: undefined }, undefined]
   ]
   it.each(cases)("%s", (_, answer, words) => assert.strictEqual(readFollowed(answer, "17"), words))

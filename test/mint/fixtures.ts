@@ -76,6 +76,10 @@ export const reply = (status: number, headers: Reply["headers"] = {}, body: unkn
   body: typeof body === "string" ? body : JSON.stringify(body)
 })
 
+/** A refusal in JSON. */
+export const says = (status: number, error: string, message?: string): Reply =>
+  reply(status, {}, message === undefined ? { error } : { error, message })
+
 export const settings = (
   serverUrl: string | undefined,
   mintProtocol: SettingsShape["mintProtocol"] = "x402"

@@ -10,6 +10,9 @@ import { type Context, Hono } from "hono"
 import type { AddressInfo } from "node:net"
 import type { MintOrder, PaymentAnswer } from "../../src/mint/Minter.ts"
 import { asset, hash, minterAt, order, payer, payment, token } from "./fixtures.ts"
+import { effects } from "../support/stories.ts"
+
+const test = effects(it)
 
 const network = "eip155:31337"
 const paid: SettleResponse = { success: true, transaction: hash("fe"), network, payer }
@@ -79,41 +82,35 @@ const open = Effect.fnUntraced(function* (shop: Shop) {
 })
 
 describe("the official x402 server", () => {
-  it.effect("has its offer read, priced for the quantity", () =>
-    Effect.gen(function* () {
-      const { quote } = yield* open({})
-      assert.deepInclude(quote.challenge, { x402Version: 2 })
-      assert.deepStrictEqual(quote.offers, [
-        {
-          ...{ scheme: "exact", network, asset, payTo: token, amount: 10_000_000n, maxTimeoutSeconds: 300 },
-          domain: { name: "USDC", version: "2" }
-        }
-      ])
-    })
-  )
+  test("has its offer read, priced for the quantity", function* () {
+    const { quote } = yield* open({})
+    assert.deepInclude(quote.challenge, { x402Version: 2 })
+    assert.deepStrictEqual(quote.offers, [
+      {
+        ...{ scheme: "exact", network, asset, payTo: token, amount: 10_000_000n, maxTimeoutSeconds: 300 },
+        domain: { name: "USDC", version: "2" }
+      }
+    ])
+  })
 
   for (const shop of [{}, { paymentFlow: "upfront" }] as const)
-    it.effect(`takes the payment and mints, in its ${shop.paymentFlow ?? "default"} flow`, () =>
-      Effect.gen(function* () {
-        const { settled, quote, pay } = yield* open(shop)
-        assert.deepStrictEqual(yield* pay, { _tag: "Accepted", mintTxs: [hash("ab")], paymentTx: hash("fe") })
-        assert.deepStrictEqual(settled[0]?.accepted, (quote.challenge as { accepts: Array<unknown> }).accepts[0])
-        assert.deepInclude(settled[0]?.payload, { signature: payment.signature })
-        assert.deepStrictEqual(settled[0]?.extensions, { loyalty: { info: { card: 7 }, schema: {} } })
-      })
-    )
-
-  it.effect("takes the same payment wrapped in a later challenge", () =>
-    Effect.gen(function* () {
-      const { settled, minter, pay } = yield* open({})
-      yield* pay
-      const again = yield* minter.quote(order)
-      const offer = again.offers[0]
-      assert.isDefined(offer)
-      yield* minter.pay(order, again, offer, payment)
-      assert.deepStrictEqual(settled[1], settled[0])
+    test(`takes the payment and mints, in its ${shop.paymentFlow ?? "default"} flow`, function* () {
+      const { settled, quote, pay } = yield* open(shop)
+      assert.deepStrictEqual(yield* pay, { _tag: "Accepted", mintTxs: [hash("ab")], paymentTx: hash("fe") })
+      assert.deepStrictEqual(settled[0]?.accepted, (quote.challenge as { accepts: Array<unknown> }).accepts[0])
+      assert.deepInclude(settled[0]?.payload, { signature: payment.signature })
+      assert.deepStrictEqual(settled[0]?.extensions, { loyalty: { info: { card: 7 }, schema: {} } })
     })
-  )
+
+  test("takes the same payment wrapped in a later challenge", function* () {
+    const { settled, minter, pay } = yield* open({})
+    yield* pay
+    const again = yield* minter.quote(order)
+    const offer = again.offers[0]
+    assert.isDefined(offer)
+    yield* minter.pay(order, again, offer, payment)
+    assert.deepStrictEqual(settled[1], settled[0])
+  })
 
   const settlement = (errorReason: string, transaction = "") => ({
     settle: async (): Promise<SettleResponse> => ({ success: false, errorReason, transaction, network })
@@ -168,22 +165,18 @@ describe("the official x402 server", () => {
     ]
   ]
   for (const [what, shop, tag, reason] of cases)
-    it.effect(`that answers to ${what} is read as ${tag}`, () =>
-      Effect.gen(function* () {
-        const answer = yield* (yield* open(shop)).pay
-        const expected = tag === "wallet" ? { _tag: "Unclear", whose: tag } : { _tag: tag }
-        assert.deepStrictEqual<unknown>(answer, { ...expected, reason: `mint server answered ${reason}` })
-      })
-    )
-
-  it.effect("that has a new price refuses a payment for the old one", () =>
-    Effect.gen(function* () {
-      let price = 1_000_000n
-      const { pay, settled } = yield* open({ price: () => price })
-      price = 2_000_000n
-      const reason = "mint server answered 402: No matching payment requirements"
-      assert.deepStrictEqual(yield* pay, { _tag: "Unclear", reason, whose: "ours" })
-      assert.lengthOf(settled, 0)
+    test(`that answers to ${what} is read as ${tag}`, function* () {
+      const answer = yield* (yield* open(shop)).pay
+      const expected = tag === "wallet" ? { _tag: "Unclear", whose: tag } : { _tag: tag }
+      assert.deepStrictEqual<unknown>(answer, { ...expected, reason: `mint server answered ${reason}` })
     })
-  )
+
+  test("that has a new price refuses a payment for the old one", function* () {
+    let price = 1_000_000n
+    const { pay, settled } = yield* open({ price: () => price })
+    price = 2_000_000n
+    const reason = "mint server answered 402: No matching payment requirements"
+    assert.deepStrictEqual(yield* pay, { _tag: "Unclear", reason, whose: "ours" })
+    assert.lengthOf(settled, 0)
+  })
 })

@@ -1,33 +1,34 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Redacted } from "effect"
+import { Duration, Redacted } from "effect"
 import { bannerLines } from "../../src/ops/Banner.ts"
 import { hostOf } from "../../src/ops/redact.ts"
 import { fullOnBase, loadFrom, secrets } from "../config/fixtures.ts"
 import { settings } from "./fixtures.ts"
+import { effects } from "../support/stories.ts"
+
+const test = effects(it)
 
 describe("the start banner", () => {
-  it.effect("shows on what, through whom and how fast the executor works", () =>
-    Effect.gen(function* () {
-      const known = yield* loadFrom({ ...fullOnBase, CHECK_INTERVAL: "90s" })
-      assert.deepStrictEqual(bannerLines(known, { version: "2.0.0" }), [
-        "╔══════════════════════════════════════════════════════════╗",
-        "║          🤖 AI Mint Executor v2.0.0 Initialized          ║",
-        "╚══════════════════════════════════════════════════════════╝",
-        "🔧 Configuration:",
-        "   Mint Interval: 5s",
-        "   Check Interval: 90s",
-        "   Payment Timeout: 10 minutes",
-        "   Network: base (chain 8453)",
-        "   Server URL: http://localhost:4021",
-        "   RPC Endpoints: 2",
-        "      1. base-mainnet.example.com",
-        "      2. rpc.example.org",
-        "   AI Agent Account: 0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266",
-        "   USDC: 0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913",
-        "   Max Retry Count: 3"
-      ])
-    })
-  )
+  test("shows on what, through whom and how fast the executor works", function* () {
+    const known = yield* loadFrom({ ...fullOnBase, CHECK_INTERVAL: "90s" })
+    assert.deepStrictEqual(bannerLines(known, { version: "2.0.0" }), [
+      "╔══════════════════════════════════════════════════════════╗",
+      "║          🤖 AI Mint Executor v2.0.0 Initialized          ║",
+      "╚══════════════════════════════════════════════════════════╝",
+      "🔧 Configuration:",
+      "   Mint Interval: 5s",
+      "   Check Interval: 90s",
+      "   Payment Timeout: 10 minutes",
+      "   Network: base (chain 8453)",
+      "   Server URL: http://localhost:4021",
+      "   RPC Endpoints: 2",
+      "      1. base-mainnet.example.com",
+      "      2. rpc.example.org",
+      "   AI Agent Account: 0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266",
+      "   USDC: 0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913",
+      "   Max Retry Count: 3"
+    ])
+  })
 
   it("says what is off without an account, and what the sandbox brings", () => {
     const bare = { ...settings, rpcUrls: [], serverUrl: undefined, paymentTimeout: Duration.minutes(1) }
@@ -56,12 +57,10 @@ describe("the start banner", () => {
     )
   })
 
-  it.effect("holds no secret", () =>
-    Effect.gen(function* () {
-      const banner = bannerLines(yield* loadFrom(fullOnBase), { version: "2.0.0" }).join("\n")
-      for (const secret of Object.values(secrets)) assert.notInclude(banner, secret)
-    })
-  )
+  test("holds no secret", function* () {
+    const banner = bannerLines(yield* loadFrom(fullOnBase), { version: "2.0.0" }).join("\n")
+    for (const secret of Object.values(secrets)) assert.notInclude(banner, secret)
+  })
 })
 
 describe("an RPC URL", () => {

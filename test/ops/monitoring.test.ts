@@ -3,6 +3,9 @@ import { Effect } from "effect"
 import { readFileSync } from "node:fs"
 import { ChainErrorReason } from "../../src/chain/ChainClient.ts"
 import { everyMetric } from "./everyMetric.ts"
+import { effects } from "../support/stories.ts"
+
+const test = effects(it)
 
 const read = (name: string): string => readFileSync(new URL(`../../docs/monitoring/${name}`, import.meta.url), "utf8")
 
@@ -89,37 +92,33 @@ const rules = read("alerts.yml")
   })
 
 describe("the dashboard", () => {
-  it.effect("asks only for metrics and labels that there are", () =>
-    Effect.gen(function* () {
-      const labels = yield* exposed
-      const targets = dashboard.panels.flatMap(({ targets = [] }) => targets)
-      assert.isAbove(targets.length, 40)
-      assert.deepStrictEqual(
-        targets.flatMap(({ expr, legendFormat }) => wrongWith(expr, legendFormat, labels)),
-        []
-      )
-      assert.deepStrictEqual(
-        dashboard.annotations.list.flatMap(({ expr }) => wrongWith(expr, "", labels)),
-        []
-      )
-      assert.deepStrictEqual(
-        dashboard.templating.list
-          .filter(({ type }) => type === "query")
-          .flatMap(({ query }) => selectorsOf(JSON.stringify(query)).filter(({ name }) => !labels.has(name))),
-        []
-      )
-    })
-  )
+  test("asks only for metrics and labels that there are", function* () {
+    const labels = yield* exposed
+    const targets = dashboard.panels.flatMap(({ targets = [] }) => targets)
+    assert.isAbove(targets.length, 40)
+    assert.deepStrictEqual(
+      targets.flatMap(({ expr, legendFormat }) => wrongWith(expr, legendFormat, labels)),
+      []
+    )
+    assert.deepStrictEqual(
+      dashboard.annotations.list.flatMap(({ expr }) => wrongWith(expr, "", labels)),
+      []
+    )
+    assert.deepStrictEqual(
+      dashboard.templating.list
+        .filter(({ type }) => type === "query")
+        .flatMap(({ query }) => selectorsOf(JSON.stringify(query)).filter(({ name }) => !labels.has(name))),
+      []
+    )
+  })
 
-  it.effect("shows every metric of the executor, or its rule does", () =>
-    Effect.gen(function* () {
-      const shown = [...dashboard.panels.flatMap(({ targets = [] }) => targets), ...rules].flatMap(({ expr }) =>
-        selectorsOf(expr).map(({ name }) => name.replace(/_bucket$/, ""))
-      )
-      const missing = (yield* everyMetric).map(({ id }) => id).filter((id) => !shown.includes(id))
-      assert.deepStrictEqual([...new Set(missing)], [])
-    })
-  )
+  test("shows every metric of the executor, or its rule does", function* () {
+    const shown = [...dashboard.panels.flatMap(({ targets = [] }) => targets), ...rules].flatMap(({ expr }) =>
+      selectorsOf(expr).map(({ name }) => name.replace(/_bucket$/, ""))
+    )
+    const missing = (yield* everyMetric).map(({ id }) => id).filter((id) => !shown.includes(id))
+    assert.deepStrictEqual([...new Set(missing)], [])
+  })
 
   it("is one that Grafana takes: a uid, a source to choose, panels that do not overlap", () => {
     assert.strictEqual(dashboard.uid, "ai-mint-executor")
@@ -139,16 +138,14 @@ describe("the dashboard", () => {
 })
 
 describe("the alerts", () => {
-  it.effect("ask only for metrics and labels that there are", () =>
-    Effect.gen(function* () {
-      const labels = yield* exposed
-      assert.isAbove(rules.length, 12)
-      assert.deepStrictEqual(
-        rules.flatMap(({ expr, summary, description }) => wrongWith(expr, `${summary} ${description}`, labels)),
-        []
-      )
-    })
-  )
+  test("ask only for metrics and labels that there are", function* () {
+    const labels = yield* exposed
+    assert.isAbove(rules.length, 12)
+    assert.deepStrictEqual(
+      rules.flatMap(({ expr, summary, description }) => wrongWith(expr, `${summary} ${description}`, labels)),
+      []
+    )
+  })
 
   it("say how bad it is, what happened, and with which command to look", () => {
     assert.strictEqual(new Set(rules.map(({ alert }) => alert)).size, rules.length)
@@ -191,22 +188,17 @@ describe("dashboard and alerts", () => {
 })
 
 describe("the check of an expression", () => {
-  it.effect("finds what is not there", () =>
-    Effect.gen(function* () {
-      const labels = yield* exposed
-      for (const [expr, shown, wrong] of [
-        ["rate(ai_mint_loop_tick_total[5m])", "", "no such metric: ai_mint_loop_tick_total"],
-        ["ai_mint_rpc_duration_seconds", "", "no such metric: ai_mint_rpc_duration_seconds"],
-        ['ai_mint_tasks{state="funded"}', "", "ai_mint_tasks has no label state"],
-        ["sum by (task) (ai_mint_tasks)", "", "no label task in: sum by (task) (ai_mint_tasks)"],
-        ["ai_mint_tasks", "{{host}}", "no label host in: ai_mint_tasks"],
-        ["vector(1)", "", "no metric in: vector(1)"]
-      ] as const)
-        assert.deepStrictEqual(wrongWith(expr, shown, labels), [wrong])
-      assert.deepStrictEqual(
-        wrongWith('sum by (le, host) (ai_mint_rpc_duration_seconds_bucket{le="1"})', "", labels),
-        []
-      )
-    })
-  )
+  test("finds what is not there", function* () {
+    const labels = yield* exposed
+    for (const [expr, shown, wrong] of [
+      ["rate(ai_mint_loop_tick_total[5m])", "", "no such metric: ai_mint_loop_tick_total"],
+      ["ai_mint_rpc_duration_seconds", "", "no such metric: ai_mint_rpc_duration_seconds"],
+      ['ai_mint_tasks{state="funded"}', "", "ai_mint_tasks has no label state"],
+      ["sum by (task) (ai_mint_tasks)", "", "no label task in: sum by (task) (ai_mint_tasks)"],
+      ["ai_mint_tasks", "{{host}}", "no label host in: ai_mint_tasks"],
+      ["vector(1)", "", "no metric in: vector(1)"]
+    ] as const)
+      assert.deepStrictEqual(wrongWith(expr, shown, labels), [wrong])
+    assert.deepStrictEqual(wrongWith('sum by (le, host) (ai_mint_rpc_duration_seconds_bucket{le="1"})', "", labels), [])
+  })
 })

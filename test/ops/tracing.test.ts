@@ -12,6 +12,9 @@ import { settle } from "../chain/fakeNodes.ts"
 import { fullOnBase, loadFrom, secrets } from "../config/fixtures.ts"
 import { base64, challengeV2, order, payment } from "../mint/fixtures.ts"
 import { answers, neverAnswers, scriptedServer } from "../mint/scriptedServer.ts"
+import { effects } from "../support/stories.ts"
+
+const test = effects(it)
 
 /** Runs a program of a process with these settings, to the end of its last export. */
 const traced =
@@ -94,20 +97,16 @@ describe("traces", () => {
     ["the collector refuses", Effect.map(scriptedServer(answers(503)), ({ url }) => url)],
     ["the collector never answers", Effect.map(scriptedServer(neverAnswers), ({ url }) => url)]
   ] as const)
-    it.effect(`cost the work nothing, and a stop two seconds at most, where ${what}`, () =>
-      Effect.gen(function* () {
-        const settings = { ...(yield* loadFrom(fullOnBase)), tracesUrl: yield* collector }
-        const work = Effect.as(Effect.withSpan(Effect.sleep("1 second"), "Work"), 42)
-        const [answer, doneAtMs] = yield* settle(Effect.all([work, Clock.currentTimeMillis]).pipe(traced(settings)))
-        assert.deepStrictEqual([answer, doneAtMs], [42, 1_000])
-        assert.isAtMost((yield* Clock.currentTimeMillis) - doneAtMs, 3_000)
-      })
-    )
-
-  it.effect("are not made without OTEL_EXPORTER_OTLP_ENDPOINT", () =>
-    Effect.gen(function* () {
-      const span = yield* Effect.currentSpan.pipe(Effect.withSpan("Work"), traced(yield* loadFrom(fullOnBase)))
-      assert.strictEqual(span.constructor, Tracer.NativeSpan)
+    test(`cost the work nothing, and a stop two seconds at most, where ${what}`, function* () {
+      const settings = { ...(yield* loadFrom(fullOnBase)), tracesUrl: yield* collector }
+      const work = Effect.as(Effect.withSpan(Effect.sleep("1 second"), "Work"), 42)
+      const [answer, doneAtMs] = yield* settle(Effect.all([work, Clock.currentTimeMillis]).pipe(traced(settings)))
+      assert.deepStrictEqual([answer, doneAtMs], [42, 1_000])
+      assert.isAtMost((yield* Clock.currentTimeMillis) - doneAtMs, 3_000)
     })
-  )
+
+  test("are not made without OTEL_EXPORTER_OTLP_ENDPOINT", function* () {
+    const span = yield* Effect.currentSpan.pipe(Effect.withSpan("Work"), traced(yield* loadFrom(fullOnBase)))
+    assert.strictEqual(span.constructor, Tracer.NativeSpan)
+  })
 })

@@ -145,6 +145,32 @@ export const nodes = (world: World, process: Process): Layer.Layer<ChainClient> 
   const withHash = (outcome: AuthorizationOutcome): AuthorizationOutcome =>
     outcome._tag === "Used" ? { ...outcome, blockHash: chain.hashAt(Number(outcome.block)) } : outcome
 
+  /** What went into wallets or out of them. */
+  const transfersOf = <A>(
+    operation: string,
+    of: "from" | "to",
+    { wallets, fromBlock, toBlock, atLeast }: TransferQuery,
+    more: (transfer: Transfer) => A
+  ) =>
+    ask(operation, () => {
+      if (hasNoLogs()) return fail("Rejected", operation, "the range is too large")
+      const head = chain.head - lagOf(world, process)
+      if (BigInt(head) < toBlock) return fail("Lagging", operation, `the node is at block ${head}`)
+      const logs = wallets
+        .flatMap((wallet) => chain.transfersOf(wallet).filter((one) => one[of] === wallet))
+        .filter(
+          ({ block, from, to }) =>
+            BigInt(block) >= fromBlock && BigInt(block) <= toBlock && (of === "from" || from !== to)
+        )
+        .toSorted((a, b) => a.block - b.block)
+      return Effect.succeed(
+        fullest(logs, of, atLeast).map((one) => {
+          const { from, to, amount, tx } = one
+          return { from, to, wallet: one[of], amount: usdc(amount), tx, ...more(one) }
+        })
+      )
+    })
+
   /** `at`: in which block is read. */
   const readsOf = (at: typeof confirmed): Reads => ({
     readHashes: (blocks) =>
@@ -180,29 +206,11 @@ export const nodes = (world: World, process: Process): Layer.Layer<ChainClient> 
         if (known.length >= mints.length) process.looked.set(token + recipient, block)
         return numbered(known).map((mint) => ({ ...mint, blockHash: chain.hashAt(Number(mint.block)) }))
       }),
-    findDeposits: ({ wallets, fromBlock, toBlock, atLeast }) =>
-      ask("find deposits", () => {
-        if (hasNoLogs()) return fail("Rejected", "find deposits", "the range is too large")
-        const head = chain.head - lagOf(world, process)
-        if (BigInt(head) < toBlock) return fail("Lagging", "find deposits", `the node is at block ${head}`)
-        const into = wallets.flatMap((wallet) => chain.transfersOf(wallet).filter(({ to }) => to === wallet))
-        return Effect.succeed(
-          fullest(
-            into
-              .filter(({ block, from, to }) => BigInt(block) >= fromBlock && BigInt(block) <= toBlock && from !== to)
-              .toSorted((a, b) => a.block - b.block),
-            "to",
-            atLeast
-          ).map(({ to, from, amount, tx, block }) => ({
-            wallet: to,
-            from,
-            amount: usdc(amount),
-            tx,
-            logIndex: chain.forksBelow(block),
-            block: chain.blockAt(block)
-          }))
-        )
-      })
+    findDeposits: (query) =>
+      transfersOf("find deposits", "to", query, (one) => ({
+        logIndex: chain.forksBelow(one.block),
+        block: chain.blockAt(one.block)
+      }))
   })
 
   /** A single node, with a lag and faults of its own. */
@@ -232,30 +240,8 @@ export const nodes = (world: World, process: Process): Layer.Layer<ChainClient> 
     usdcState: (accounts) => ask("ask whether USDC moves", () => Effect.succeed(chain.usdcState(accounts))),
     readRemainingSupply: (token) => confirmed("read the supply", (block) => chain.remaining(token, block)),
     readPortion: () => confirmed("read the portion of a mint", () => undefined),
-    findSpending: ({ wallets, fromBlock, toBlock, atLeast }) =>
-      ask("find spending", () => {
-        if (hasNoLogs()) return fail("Rejected", "find spending", "the range is too large")
-        const head = chain.head - lagOf(world, process)
-        if (BigInt(head) < toBlock) return fail("Lagging", "find spending", `the node is at block ${head}`)
-        const outOf = wallets.flatMap((wallet) => chain.transfersOf(wallet).filter(({ from }) => from === wallet))
-        return Effect.succeed(
-          fullest(
-            outOf
-              .filter(({ block }) => BigInt(block) >= fromBlock && BigInt(block) <= toBlock)
-              .toSorted((a, b) => a.block - b.block),
-            "from",
-            atLeast
-          ).map(({ from, to, amount, tx, block, nonce }) => ({
-            wallet: from,
-            to,
-            amount: usdc(amount),
-            tx,
-            logIndex: 0,
-            block: BigInt(block),
-            nonce
-          }))
-        )
-      }),
+    findSpending: (query) =>
+      transfersOf("find spending", "from", query, ({ block, nonce }) => ({ logIndex: 0, block: BigInt(block), nonce })),
     codeOf: () => ask("read the code of an account", () => Effect.succeed(undefined)),
     paidSince: ({ payer, payTo, sinceMs }) =>
       confirmed("sum payments", (number) =>

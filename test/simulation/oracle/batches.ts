@@ -1,13 +1,9 @@
-import type { SignedWindow } from "../../../src/domain/Authorization.ts"
 import type { Batch } from "../../../src/domain/Batch.ts"
 import type { Tables } from "../../support/memory/MemoryLedger.ts"
-import { short } from "../Timeline.ts"
 import { arrowOf, mayBatchMove } from "./arrows.ts"
 import type { Oracle } from "./Oracle.ts"
 import { checkMayPay } from "./pauses.ts"
-
-export const windowKey = (window: Pick<SignedWindow, "amount" | "payTo" | "validBefore">): string =>
-  `${window.amount} to ${window.payTo} until ${window.validBefore}`
+import { checkVoid, checkWaits, onWindow } from "./transfers.ts"
 
 const nameOf = (batch: Batch): string => `batch ${batch.taskId.slice(0, 8)}/${batch.number}`
 
@@ -27,7 +23,7 @@ export const watchBatches = (oracle: Oracle, before: Tables, after: Tables): voi
       }
     }
     checkRow(oracle, batch)
-    if (batch.window !== undefined && old?.window !== batch.window) onWindow(oracle, batch, batch.window)
+    if (batch.window !== undefined && old?.window !== batch.window) onWindow(oracle, nameOf(batch), batch, batch.window)
   }
   for (const key of before.batches.keys()) {
     if (!after.batches.has(key)) oracle.report("I8", `batch ${key} is gone`)
@@ -77,7 +73,7 @@ const onStep = (oracle: Oracle, old: Batch, batch: Batch): void => {
   if (batch.minted < old.minted && reorganisations === 0)
     oracle.report("I4", `${nameOf(batch)} has fewer mints than before`)
   if (batch.status === "paid" && old.status !== "paid") checkPaid(oracle, batch)
-  if (batch.status === "planned" && old.status !== "planned") checkVoid(oracle, old)
+  if (batch.status === "planned" && old.status !== "planned") checkVoid(oracle, nameOf(old), old)
 }
 
 const checkPaid = (oracle: Oracle, batch: Batch): void => {
@@ -88,40 +84,12 @@ const checkPaid = (oracle: Oracle, batch: Batch): void => {
   else if (outcome.tx !== batch.paymentTx) oracle.report("I2", `${nameOf(batch)} counts as paid by ${batch.paymentTx}`)
 }
 
-/** What is given up must be impossible by now. */
-const checkVoid = (oracle: Oracle, old: Batch): void => {
-  const { chain, thefts } = oracle.world
-  // A thief with the key may cancel a nonce or use it for something else after its window has lapsed, too.
-  const isPaid = chain.outcome(old.payer, old.nonce)._tag === "Used" && !thefts.nonces.has(old.payer + old.nonce)
-  if (isPaid) oracle.report("I2", `${nameOf(old)} is given up, and it is paid`)
-  const untilMs = (old.window?.validBefore ?? 0) * 1000
-  if (chain.timeOf(chain.head) < untilMs) oracle.report("I2", `${nameOf(old)} is given up while it can still be paid`)
-}
-
 /** Every row that is not final says what it waits for, and until when. */
 const checkRow = (oracle: Oracle, batch: Batch): void => {
-  const { status, nextActionAtMs, reason } = batch
+  const { status, reason } = batch
   const isWaiting = status === "signed" || status === "accepted" || status === "unknown" || status === "paid"
-  if (isWaiting && (nextActionAtMs === undefined || !Number.isFinite(nextActionAtMs))) {
-    oracle.report("rows", `${nameOf(batch)} is ${status} and has no next action time`)
-  }
+  if (isWaiting) checkWaits(oracle, nameOf(batch), batch)
   if ((isWaiting || status === "held") && !reason) {
     oracle.report("rows", `${nameOf(batch)} is ${status} and says no reason`)
   }
-}
-
-/** One live authorization for each batch: a new window only when every older one has lapsed. */
-const onWindow = (oracle: Oracle, batch: Batch, window: SignedWindow): void => {
-  const known = oracle.committed.get(batch.nonce) ?? new Map()
-  oracle.committed.set(batch.nonce, known)
-  const key = windowKey(window)
-  if (known.has(key)) return
-  const { chain } = oracle.world
-  const headMs = chain.timeOf(chain.head)
-  for (const older of known.values()) {
-    if (oracle.restores === 0 && headMs < older.validBefore * 1000) {
-      oracle.report("I2", `${nameOf(batch)} is signed anew (${key}) while ${short(batch.nonce)} is live`)
-    }
-  }
-  known.set(key, window)
 }

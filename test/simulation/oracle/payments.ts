@@ -2,7 +2,7 @@ import type { SignedAuthorization } from "../../../src/domain/Authorization.ts"
 import type { MintOrder } from "../../../src/mint/Minter.ts"
 import type { Process } from "../Process.ts"
 import { short } from "../Timeline.ts"
-import { windowKey } from "./batches.ts"
+import { windowKey } from "./transfers.ts"
 import type { Oracle } from "./Oracle.ts"
 
 /** Checks a payment at the moment at which it leaves a process. */

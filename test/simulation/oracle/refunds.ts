@@ -1,14 +1,14 @@
 import type { Bytes32 } from "../../../src/domain/Address.ts"
-import type { SignedAuthorization, SignedWindow } from "../../../src/domain/Authorization.ts"
+import type { SignedAuthorization } from "../../../src/domain/Authorization.ts"
 import type { Refund } from "../../../src/domain/Refund.ts"
 import type { WalletId } from "../../../src/domain/Wallet.ts"
 import type { Tables } from "../../support/memory/MemoryLedger.ts"
 import { short } from "../Timeline.ts"
 import { arrowOf, mayRefundMove, refundStep } from "./arrows.ts"
-import { windowKey } from "./batches.ts"
 import { checkOwed } from "./money.ts"
 import type { Oracle } from "./Oracle.ts"
 import { checkMayPay } from "./pauses.ts"
+import { checkVoid, checkWaits, onWindow, windowKey } from "./transfers.ts"
 
 /** A refund as it was asked for, even where its row is gone. */
 export interface AskedRefund {
@@ -40,7 +40,13 @@ export const watchRefunds = (oracle: Oracle, before: Tables, after: Tables): voi
       }
     }
     checkRow(oracle, refund)
-    if (refund.window !== undefined && old?.window !== refund.window) onWindow(oracle, refund, refund.window)
+    if (refund.window !== undefined && old?.window !== refund.window) {
+      const { amount, payTo } = refund.window
+      if (amount !== refund.amount || payTo !== refund.payTo) {
+        oracle.report("I1", `${nameOf(refund)} is signed ${windowKey(refund.window)}`)
+      }
+      onWindow(oracle, nameOf(refund), refund, refund.window)
+    }
   }
   for (const id of before.refunds.keys()) {
     if (!after.refunds.has(id)) oracle.report("I8", `refund ${id} is gone`)
@@ -73,43 +79,15 @@ const onStep = (oracle: Oracle, old: Refund, refund: Refund): void => {
   if (refund.status === "paid" && !isGone && chain.outcome(refund.payer, refund.nonce)._tag !== "Used") {
     oracle.report("I2", `${nameOf(refund)} counts as paid, and its nonce is unused`)
   }
-  if (refund.status === "planned" && old.status === "signed") checkVoid(oracle, old)
-}
-
-/** What is given up must be impossible by now. */
-const checkVoid = (oracle: Oracle, old: Refund): void => {
-  const { chain, thefts } = oracle.world
-  const isPaid = chain.outcome(old.payer, old.nonce)._tag === "Used" && !thefts.nonces.has(old.payer + old.nonce)
-  if (isPaid) oracle.report("I2", `${nameOf(old)} is given up, and it is paid`)
-  const untilMs = (old.window?.validBefore ?? 0) * 1000
-  if (chain.timeOf(chain.head) < untilMs) oracle.report("I2", `${nameOf(old)} is given up while it can still be paid`)
+  if (refund.status === "planned" && old.status === "signed") checkVoid(oracle, nameOf(old), old)
 }
 
 /** Every row that is not final says what it waits for, and until when. */
 const checkRow = (oracle: Oracle, refund: Refund): void => {
-  const { status, nextActionAtMs, reason } = refund
+  const { status, reason } = refund
   const isWaiting = status === "planned" || status === "signed"
-  if (isWaiting && (nextActionAtMs === undefined || !Number.isFinite(nextActionAtMs))) {
-    oracle.report("rows", `${nameOf(refund)} is ${status} and has no next action time`)
-  }
+  if (isWaiting) checkWaits(oracle, nameOf(refund), refund)
   if (status !== "paid" && !reason) oracle.report("rows", `${nameOf(refund)} is ${status} and says no reason`)
-}
-
-/** One live authorization for each refund, and never of more than it is. */
-const onWindow = (oracle: Oracle, refund: Refund, window: SignedWindow): void => {
-  const { chain } = oracle.world
-  const known = oracle.committed.get(refund.nonce) ?? new Map()
-  oracle.committed.set(refund.nonce, known)
-  const key = windowKey(window)
-  if (window.amount !== refund.amount || window.payTo !== refund.payTo) {
-    oracle.report("I1", `${nameOf(refund)} is signed ${key}`)
-  }
-  for (const [other, { validBefore }] of known) {
-    if (other !== key && oracle.restores === 0 && chain.timeOf(chain.head) < validBefore * 1000) {
-      oracle.report("I2", `${nameOf(refund)} is signed anew (${key}) while ${short(refund.nonce)} is live`)
-    }
-  }
-  known.set(key, window)
 }
 
 /** Checks the transfer of a refund at the moment at which it leaves a process. */
