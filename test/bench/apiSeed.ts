@@ -1,30 +1,34 @@
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
 
-/** Orders of the past, in the wallets of a fifth as many people. */
-const PAST = 99_000
-const WALLETS = 20_000
+/** What has happened before. */
+export interface Past {
+  readonly orders: number
+  readonly wallets: number
+  /** How many of the orders are not over: half of them are funded, half are processing. */
+  readonly underWay: number
+}
 
 /** `n` of the row as 20 bytes in hexadecimal, of a kind of its own. */
 const hex = (sql: SqlClient.SqlClient, kind: number) =>
   sql`('0x' || lpad(to_hex(n + ${kind * 10_000_000}::int), 40, '0'))`
 
-const wallets = (sql: SqlClient.SqlClient) => sql`
+const wallets = (sql: SqlClient.SqlClient, past: Past) => sql`
   INSERT INTO ai_agent_wallets (user_address, agent_address, encrypted_private_key)
-  SELECT ${hex(sql, 1)}, ${hex(sql, 2)}, 'key' FROM generate_series(1, ${WALLETS}::int) n`
+  SELECT ${hex(sql, 1)}, ${hex(sql, 2)}, 'key' FROM generate_series(1, ${past.wallets}::int) n`
 
-/** A month of orders: most are completed, some were never paid, a few failed, and two hundred are under way. */
-const tasks = (sql: SqlClient.SqlClient) => sql`
+/** A month of orders: most are completed, some were never paid, a few failed. */
+const tasks = (sql: SqlClient.SqlClient, past: Past) => sql`
   INSERT INTO ai_agent_tasks (agent_wallet_id, user_address, token_address, quantity, price_per_mint, total_cost,
     status, mints_completed, created_at, funding_received_at, completed_at, error_message)
   SELECT w.id, w.user_address, '0x' || lpad(to_hex(n % 50), 40, '7'), 4, 1000000, 4000000, s.status,
     CASE WHEN s.status = 'completed' THEN 4 ELSE 0 END, s.at, s.at + interval '1 minute',
-    CASE WHEN n > 200 THEN s.at + interval '3 minutes' END, CASE WHEN s.status = 'failed' THEN 'Retry 3/3: no' END
-  FROM generate_series(1, ${PAST}::int) n
+    CASE WHEN n > ${past.underWay}::int THEN s.at + interval '3 minutes' END, CASE WHEN s.status = 'failed' THEN 'Retry 3/3: no' END
+  FROM generate_series(1, ${past.orders}::int) n
   JOIN (SELECT *, row_number() OVER (ORDER BY user_address) AS k FROM ai_agent_wallets WHERE encrypted_private_key = 'key') w
-    ON w.k = n % ${WALLETS}::int + 1
+    ON w.k = n % ${past.wallets}::int + 1
   CROSS JOIN LATERAL (SELECT now() - n * interval '27 seconds' AS at,
-    CASE WHEN n <= 100 THEN 'processing' WHEN n <= 200 THEN 'funded' WHEN n % 100 < 88 THEN 'completed'
+    CASE WHEN n <= ${past.underWay}::int / 2 THEN 'processing' WHEN n <= ${past.underWay}::int THEN 'funded' WHEN n % 100 < 88 THEN 'completed'
       WHEN n % 100 < 96 THEN 'cancelled' ELSE 'failed' END AS status) s`
 
 const states = (sql: SqlClient.SqlClient) => sql`
@@ -33,7 +37,7 @@ const states = (sql: SqlClient.SqlClient) => sql`
   FROM (SELECT id, status, row_number() OVER (PARTITION BY status ORDER BY id) + CASE WHEN status = 'processing' THEN 0
     ELSE 1000 END AS k FROM ai_agent_tasks WHERE status NOT IN ('pending_payment', 'cancelled')) t`
 
-/** One payment for each, of which a hundred are on their way. */
+/** One payment for each. */
 const batches = (sql: SqlClient.SqlClient) => sql`
   INSERT INTO ai_agent_batches (task_id, number, wallet_id, first_mint, quantity, amount, token, payer, pay_to, recipient,
     nonce, status, signed_amount, valid_after, valid_before, payment_tx, payment_block, paid_amount, minted,
@@ -62,8 +66,8 @@ const decisions = (sql: SqlClient.SqlClient) => sql`
   WHERE status = 'failed'`
 
 /** A ledger that has run for a month, beside whatever is in it already. Its events are written by the database itself. */
-export const seedPast = Effect.gen(function* () {
+export const seedPast = Effect.fnUntraced(function* (past: Past) {
   const sql = yield* SqlClient.SqlClient
-  for (const rows of [wallets, tasks, states, batches, deposits, uses, mints, decisions]) yield* rows(sql)
+  for (const rows of [wallets, tasks, states, batches, deposits, uses, mints, decisions]) yield* rows(sql, past)
   yield* sql`VACUUM ANALYZE`
 })

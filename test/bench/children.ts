@@ -1,0 +1,38 @@
+import { Effect } from "effect"
+import { type ChildProcess, fork } from "node:child_process"
+import { once } from "node:events"
+import { fileURLToPath } from "node:url"
+
+const isOver = (child: ChildProcess): boolean => child.exitCode !== null || child.signalCode !== null
+
+const stop = (child: ChildProcess): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    if (isOver(child)) return Effect.void
+    const exit = once(child, "exit")
+    child.kill("SIGTERM")
+    return Effect.asVoid(Effect.promise(() => exit))
+  })
+
+/** A program of `test/bench/programs` in a process of its own, which is stopped when the scope closes. */
+export const startProgram = Effect.fnUntraced(function* (name: string, job: unknown = null) {
+  const path = fileURLToPath(new URL(`./programs/${name}.ts`, import.meta.url))
+  return yield* Effect.acquireRelease(
+    Effect.sync(() => fork(path, [JSON.stringify(job)])),
+    stop
+  )
+})
+
+/** The next thing that the program says; its end before that is a defect. */
+export const messageOf = <A>(child: ChildProcess): Effect.Effect<A> =>
+  Effect.callback<A>((resume) => {
+    const ended = () => resume(Effect.die(new Error(`a program of the benchmark ended: ${child.spawnargs.join(" ")}`)))
+    child.once("exit", ended)
+    child.once("message", (message) => {
+      child.off("exit", ended)
+      resume(Effect.succeed(message as A))
+    })
+  })
+
+/** Runs a program to its answer. */
+export const askProgram = <A>(name: string, job: unknown): Effect.Effect<A> =>
+  Effect.scoped(Effect.flatMap(startProgram(name, job), (child) => messageOf<A>(child)))

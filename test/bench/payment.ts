@@ -1,0 +1,100 @@
+import { Duration, Effect, Schedule } from "effect"
+import { SqlClient } from "effect/sql"
+import { parseAbiItem } from "viem"
+import { type BaseSepolia, payAll, USDC } from "../e2e/baseSepolia.ts"
+import { newDatabase, type Payer, seedOrders } from "./database.ts"
+import { startExecutor } from "./executorProcess.ts"
+import { openNetwork } from "./network.ts"
+import type { Bench } from "./options.ts"
+import { type Figure, type Measured, quantile } from "./report.ts"
+
+/** Payments of a round, one after another with a pause that puts them anywhere between two sweeps and two blocks. */
+const PAYMENTS = 25
+const PAUSE = Duration.millis(730)
+
+/** The default of `CONFIRMATIONS`, the payment's own block included. */
+const CONFIRMATIONS = 2
+
+/** When each block of the chain was first seen, by its number; looks for as long as the scope is open. */
+const watchBlocks = Effect.fnUntraced(function* ({ chain }: BaseSepolia) {
+  const seenMs = new Map<bigint, number>()
+  yield* chain
+    .ask("read the block number", (client) => client.getBlockNumber())
+    .pipe(
+      Effect.tap((number) => Effect.sync(() => seenMs.has(number) || seenMs.set(number, Date.now()))),
+      Effect.repeat(Schedule.spaced("10 millis")),
+      Effect.forkScoped
+    )
+  return seenMs
+})
+
+const transfer = parseAbiItem("event Transfer(address indexed from, address indexed to, uint256 value)")
+
+/** The block of the payment into each wallet. */
+const paymentBlocks = ({ chain }: BaseSepolia, payers: ReadonlyArray<Payer>) =>
+  chain
+    .ask("read the payments", (client) =>
+      client.getLogs({
+        address: USDC,
+        event: transfer,
+        args: { to: payers.map((one) => one.agentAddress) },
+        fromBlock: 0n
+      })
+    )
+    .pipe(Effect.map((logs) => new Map(logs.map((log) => [log.args.to?.toLowerCase(), log.blockNumber]))))
+
+/** When each wallet's order was funded, milliseconds since 1970. */
+const funded = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  const rows = yield* sql<{ readonly wallet: string; readonly ms: number }>`
+    SELECT w.agent_address AS wallet, (extract(epoch FROM e.at) * 1000)::float8 AS ms
+    FROM ai_agent_events e JOIN ai_agent_wallets w ON w.id = e.wallet_id WHERE e.kind = 'task.funded'`
+  return new Map(rows.map(({ wallet, ms }) => [wallet, ms]))
+})
+
+const POLL = Schedule.spaced("500 millis")
+
+/** What each payment waited from the block that has it: in milliseconds and blocks, and until it was confirmed. */
+const waits = Effect.fnUntraced(function* (bench: Bench, checkInterval: string) {
+  const network = yield* openNetwork
+  const database = yield* newDatabase(bench.server)
+  return yield* Effect.gen(function* () {
+    const payers = yield* seedOrders(PAYMENTS, 1)
+    const seenMs = yield* watchBlocks(network)
+    const settings = { CHECK_INTERVAL: checkInterval }
+    const executor = yield* startExecutor({ network, databaseUrl: database.executorUrl, settings })
+    yield* executor.line("🔍 Found")
+    yield* Effect.forEach(payers, (who) => Effect.delay(payAll(network, [{ who, mints: 1 }]), PAUSE))
+    const fundedMs = yield* Effect.repeat(funded, { schedule: POLL, until: ({ size }) => size === PAYMENTS })
+    const blocks = yield* paymentBlocks(network, payers)
+    return payers.map(({ agentAddress }) => {
+      const block = blocks.get(agentAddress) ?? 0n
+      const [atMs = 0, thenMs = 0] = [seenMs.get(block), fundedMs.get(agentAddress)]
+      const confirmedMs = (seenMs.get(block + BigInt(CONFIRMATIONS - 1)) ?? 0) - atMs
+      const head = [...seenMs].filter(([, ms]) => ms <= thenMs).length
+      const own = [...seenMs].filter(([number]) => number <= block).length
+      return { ms: thenMs - atMs, blocks: head - own, confirmedMs }
+    })
+  }).pipe(Effect.provide(database.layer))
+}, Effect.scoped)
+
+/** From a payment in a block to `funded`. The bare time is that of its confirmations alone: no one may fund it before. */
+export const payment = Effect.fnUntraced(function* (bench: Bench) {
+  const figures: Array<Figure> = []
+  for (const checkInterval of ["1s", "10s"]) {
+    const rounds = yield* Effect.replicateEffect(waits(bench, checkInterval), bench.rounds)
+    for (const part of [0.5, 0.95]) {
+      const of = (name: "ms" | "blocks" | "confirmedMs") =>
+        rounds.map((all) =>
+          quantile(
+            all.map((wait) => wait[name]),
+            part
+          )
+        )
+      const what = `payment to funded, p${part * 100}, CHECK_INTERVAL=${checkInterval}`
+      figures.push({ what: `${what}; bare: confirmed`, unit: "ms", ours: of("ms"), bare: of("confirmedMs") })
+      figures.push({ what, unit: "blocks", ours: of("blocks"), bare: rounds.map(() => CONFIRMATIONS - 1) })
+    }
+  }
+  return { figures } satisfies Measured as Measured
+})
