@@ -1,5 +1,5 @@
 import { Effect } from "effect"
-import { type ChildProcess, fork } from "node:child_process"
+import { type ChildProcess, fork, type Serializable } from "node:child_process"
 import { once } from "node:events"
 import { fileURLToPath } from "node:url"
 
@@ -14,18 +14,16 @@ const stop = (child: ChildProcess): Effect.Effect<void> =>
   })
 
 /** A program of `test/bench/programs` in a process of its own, which is stopped when the scope closes. */
-export const startProgram = Effect.fnUntraced(function* (name: string, job: unknown = null) {
-  const path = fileURLToPath(new URL(`./programs/${name}.ts`, import.meta.url))
-  return yield* Effect.acquireRelease(
-    Effect.sync(() => fork(path, [JSON.stringify(job)])),
+export const startProgram = (name: string) =>
+  Effect.acquireRelease(
+    Effect.sync(() => fork(fileURLToPath(new URL(`./programs/${name}.ts`, import.meta.url)))),
     stop
   )
-})
 
 /** The next thing that the program says; its end before that is a defect. */
 export const messageOf = <A>(child: ChildProcess): Effect.Effect<A> =>
   Effect.callback<A>((resume) => {
-    const ended = () => resume(Effect.die(new Error(`a program of the benchmark ended: ${child.spawnargs.join(" ")}`)))
+    const ended = () => resume(Effect.die(new Error(`${child.spawnargs.at(-1)} ended before it was done`)))
     child.once("exit", ended)
     child.once("message", (message) => {
       child.off("exit", ended)
@@ -33,6 +31,11 @@ export const messageOf = <A>(child: ChildProcess): Effect.Effect<A> =>
     })
   })
 
-/** Runs a program to its answer. */
-export const askProgram = <A>(name: string, job: unknown): Effect.Effect<A> =>
-  Effect.scoped(Effect.flatMap(startProgram(name, job), (child) => messageOf<A>(child)))
+/** Gives a program its job, and waits for the answer. */
+export const askProgram = <A>(name: string, job: Serializable): Effect.Effect<A> =>
+  Effect.scoped(
+    Effect.flatMap(startProgram(name), (child) => {
+      child.send(job)
+      return messageOf<A>(child)
+    })
+  )

@@ -1,5 +1,6 @@
 import { decodePaymentRequiredHeader, encodePaymentSignatureHeader } from "@x402/core/http"
 import { randomBytes } from "node:crypto"
+import { once } from "node:events"
 import { privateKeyToAccount } from "viem/accounts"
 import { authorizationTypes, signingDomain } from "../../../src/chain/usdc.ts"
 import { baseSepolia } from "../../../src/config/Network.ts"
@@ -21,12 +22,23 @@ export interface BareMinted {
 
 const WINDOW_SECONDS = 300
 
-const ask = (job: BareMints, recipient: string, headers: Record<string, string> = {}): Promise<Response> =>
-  fetch(`${job.serverUrl}/api/mint/${job.token}`, {
+/** A connection that the server has just closed for its idleness fails: the same request may be made again. */
+const TRIES = 3
+
+const ask = async (job: BareMints, recipient: string, headers: Record<string, string> = {}): Promise<Response> => {
+  const request = {
     method: "POST",
     headers: { "content-type": "application/json", ...headers },
     body: JSON.stringify({ recipient, quantity: job.mintsPerBatch })
-  })
+  }
+  for (let left = TRIES; ; left--) {
+    try {
+      return await fetch(`${job.serverUrl}/api/mint/${job.token}`, request)
+    } catch (error) {
+      if (left <= 1) throw error
+    }
+  }
+}
 
 /** Asks the price, signs, sends: no table, and no proof. Fails where the mint server does not deliver. */
 const mint = async (job: BareMints, { privateKey, userAddress }: BareMints["wallets"][number]): Promise<void> => {
@@ -77,5 +89,5 @@ const run = async (job: BareMints): Promise<BareMinted> => {
   return { deliveredMs, cpuMs: (user + system) / 1000 }
 }
 
-const answer = await run(JSON.parse(process.argv[2] ?? "") as BareMints)
-process.send?.(answer, () => process.disconnect())
+const [job] = await once(process, "message")
+process.send?.(await run(job as BareMints), () => process.disconnect())

@@ -1,5 +1,6 @@
 import { Array as Arr, Effect } from "effect"
 import { SqlClient } from "effect/sql"
+import { once } from "node:events"
 import { createPublicClient, http, parseAbi } from "viem"
 import { MULTICALL3 } from "../../../src/chain/multicall.ts"
 import type { Address } from "../../../src/domain/Address.ts"
@@ -88,6 +89,6 @@ const timed = <A, E, R>(work: Effect.Effect<A, E, R>) =>
     return performance.now() - startMs
   })
 
-const job = JSON.parse(process.argv[2] ?? "") as BareSweep
+const [job] = (await once(process, "message")) as [BareSweep]
 const swept = await Effect.runPromise(program(job).pipe(Effect.provide(clientAt(job.databaseUrl, 1))))
 process.send?.(swept, () => process.disconnect())
