@@ -12,10 +12,13 @@ export type Address = typeof Address.Type
 /** An address that may be stored in any case. */
 export const StoredAddress = Schema.String.pipe(
   Schema.decodeTo(
-    Schema.String,
-    SchemaTransformation.transform({ decode: (text) => text.trim().toLowerCase(), encode: (text: string) => text })
-  ),
-  Schema.decodeTo(Address)
+    Address,
+    SchemaTransformation.transform({
+      // What is no address is refused by the check of `Address`.
+      decode: (text) => text.trim().toLowerCase() as `0x${string}`,
+      encode: (address) => address
+    })
+  )
 )
 
 /** As PostgreSQL writes it. An id of a row of another program may be of any version. */

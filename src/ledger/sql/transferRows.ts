@@ -13,7 +13,7 @@ import { TaskId } from "../../domain/Task.ts"
 
 const Ms = Schema.NullOr(Schema.Number)
 
-/** As text, which JSON keeps exactly: rows of these kinds also come as JSON, where a number is a double. */
+/** As text: refunds also come as JSON, where a number is a double; and a portion is wider than `bigint`. */
 const Big = Schema.BigIntFromString
 
 export const BatchStatusText = Schema.Literals(BATCH_STATUSES)
@@ -24,7 +24,7 @@ export const BatchFields = {
   wallet_id: WalletId,
   first_mint: Schema.Number,
   quantity: Schema.Number,
-  amount: Big,
+  amount: Schema.BigInt,
   token: StoredAddress,
   payer: StoredAddress,
   pay_to: StoredAddress,
@@ -33,18 +33,18 @@ export const BatchFields = {
   nonce: Bytes32,
   status: BatchStatusText,
   version: Schema.Number,
-  signed_amount: Schema.NullOr(Big),
+  signed_amount: Schema.NullOr(Schema.BigInt),
   signed_pay_to: Schema.NullOr(StoredAddress),
-  valid_after: Schema.NullOr(Big),
-  valid_before: Schema.NullOr(Big),
-  signed_block: Schema.NullOr(Big),
+  valid_after: Schema.NullOr(Schema.BigInt),
+  valid_before: Schema.NullOr(Schema.BigInt),
+  signed_block: Schema.NullOr(Schema.BigInt),
   sends: Schema.Number,
   looks: Schema.Number,
   payment_tx: Schema.NullOr(Bytes32),
-  payment_block: Schema.NullOr(Big),
-  paid_amount: Schema.NullOr(Big),
-  asked_since: Schema.NullOr(Big),
-  asked_until: Schema.NullOr(Big),
+  payment_block: Schema.NullOr(Schema.BigInt),
+  paid_amount: Schema.NullOr(Schema.BigInt),
+  asked_since: Schema.NullOr(Schema.BigInt),
+  asked_until: Schema.NullOr(Schema.BigInt),
   tried_ms: Ms,
   answer_by_ms: Ms,
   claims: Schema.Number,
@@ -62,11 +62,10 @@ export const BatchRecords = Schema.Array(BatchRecord)
 
 /** Select list for `ai_agent_batches b`. */
 export const batchColumns = (sql: SqlClient.SqlClient) => sql`
-  b.task_id, b.number, b.wallet_id, b.first_mint, b.quantity, b.amount::text, b.token, b.payer, b.pay_to, b.recipient,
-  b.portion::text, b.nonce, b.status, b.version, b.signed_amount::text, b.signed_pay_to, b.valid_after::text,
-  b.valid_before::text, b.signed_block::text, b.sends, b.looks, b.payment_tx, b.payment_block::text,
-  b.paid_amount::text, b.mint_txs, b.reference, b.minted, b.reason, b.claims, b.said, b.asked_since::text,
-  b.asked_until::text,
+  b.task_id, b.number, b.wallet_id, b.first_mint, b.quantity, b.amount, b.token, b.payer, b.pay_to, b.recipient,
+  b.portion::text, b.nonce, b.status, b.version, b.signed_amount, b.signed_pay_to, b.valid_after, b.valid_before,
+  b.signed_block, b.sends, b.looks, b.payment_tx, b.payment_block, b.paid_amount, b.mint_txs, b.reference, b.minted,
+  b.reason, b.claims, b.said, b.asked_since, b.asked_until,
   (extract(epoch FROM b.tried_at) * 1000)::float8 AS tried_ms,
   (extract(epoch FROM b.answer_by) * 1000)::float8 AS answer_by_ms,
   (extract(epoch FROM b.next_action_at) * 1000)::float8 AS next_action_ms,
@@ -87,7 +86,7 @@ export const batchOf = (row: BatchRecord): Batch => ({
   nonce: row.nonce,
   status: row.status,
   version: row.version,
-  window: windowOf(row),
+  window: windowOf(row, row.signed_amount, row.signed_pay_to ?? row.pay_to),
   sends: row.sends,
   looks: row.looks,
   paymentTx: row.payment_tx ?? undefined,
@@ -106,12 +105,17 @@ export const batchOf = (row: BatchRecord): Batch => ({
   statusSinceMs: row.status_since_ms
 })
 
-const windowOf = (row: BatchRecord): Batch["window"] =>
-  row.signed_amount === null || row.valid_before === null
+/** What was signed for this amount and payee; `undefined` where nothing is. */
+const windowOf = (
+  row: Pick<BatchRecord, "valid_after" | "valid_before" | "signed_block">,
+  amount: bigint | null,
+  payTo: Address
+): Batch["window"] =>
+  amount === null || row.valid_before === null
     ? undefined
     : {
-        amount: usdc(row.signed_amount),
-        payTo: row.signed_pay_to ?? row.pay_to,
+        amount: usdc(amount),
+        payTo,
         validAfter: Number(row.valid_after),
         validBefore: Number(row.valid_before),
         block: row.signed_block ?? 0n
@@ -164,16 +168,7 @@ export const refundOf = (row: RefundRecord): Refund => ({
   nonce: row.nonce,
   status: row.status,
   version: row.version,
-  window:
-    row.valid_before === null
-      ? undefined
-      : {
-          amount: usdc(row.amount),
-          payTo: row.pay_to,
-          validAfter: Number(row.valid_after),
-          validBefore: Number(row.valid_before),
-          block: row.signed_block ?? 0n
-        },
+  window: windowOf(row, row.amount, row.pay_to),
   sends: row.sends,
   looks: row.looks,
   voids: row.voids,

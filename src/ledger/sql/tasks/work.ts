@@ -34,23 +34,29 @@ import {
 } from "../transferRows.ts"
 
 const WalletIds = Schema.Array(Schema.Struct({ wallet_id: WalletId }))
-const Works = Schema.Tuple([
+const WorkHead = Schema.Struct({
+  ...WalletFields,
+  ...IdentityFields,
+  proven_block: Schema.BigInt,
+  stopped_reason: Schema.NullOr(Schema.String),
+  paused_reason: Schema.NullOr(Schema.String),
+  paused_tokens: Schema.Record(Schema.String, Schema.String),
+  reserved_sum: Schema.BigInt,
+  maybe_spent: Schema.BigInt,
+  tasks: Schema.Array(Schema.Struct(TaskFields)),
+  refunds: RefundRecords
+})
+const WorkBatch = Schema.Struct({ ...BatchFields, is_held: Schema.Boolean, is_completed: Schema.Boolean })
+const Works = Schema.TupleWithRest(Schema.Tuple([WorkHead]), [WorkBatch])
+const Counts = Schema.Tuple([
   Schema.Struct({
-    ...WalletFields,
-    ...IdentityFields,
-    proven_block: Schema.BigInt,
-    stopped_reason: Schema.NullOr(Schema.String),
-    paused_reason: Schema.NullOr(Schema.String),
-    paused_tokens: Schema.Record(Schema.String, Schema.String),
-    reserved_sum: Schema.BigInt,
-    maybe_spent: Schema.BigInt,
-    tasks: Schema.Array(Schema.Struct(TaskFields)),
-    batches: Schema.Array(Schema.Struct({ ...BatchFields, held: Schema.Boolean, is_completed: Schema.Boolean })),
-    refunds: RefundRecords
+    pendingPayment: Schema.Number,
+    funded: Schema.Number,
+    processing: Schema.Number,
+    held: Schema.Number
   })
 ])
-const Counts = Schema.Array(Schema.Struct({ status: Schema.String, held: Schema.Boolean, count: Schema.BigInt }))
-const One = Schema.Array(Schema.Struct({ count: Schema.BigInt }))
+const One = Schema.Tuple([Schema.Struct({ count: Schema.Number })])
 const Strays = Schema.Array(Schema.Struct({ mint_key: Schema.String }))
 const MintIds = Schema.Array(Schema.Struct({ tx_hash: Bytes32, part: Schema.Number }))
 
@@ -58,18 +64,12 @@ const MintIds = Schema.Array(Schema.Struct({ tx_hash: Bytes32, part: Schema.Numb
 const asJson = (sql: SqlClient.SqlClient, query: Fragment): Fragment =>
   sql`(SELECT coalesce(json_agg(row), '[]') FROM (${query}) row)`
 
-/** One statement: all of one moment, and one round trip for each turn of a wallet. */
+/**
+ * One statement: all of one moment, and one round trip for each turn of a wallet. Its first row has everything but the
+ * batches, which are a row each: there may be thousands, and as JSON they take twice as long.
+ */
 const selectWork = ({ sql, time }: Statements, walletId: WalletId) => {
   const id = sql`${walletId}::uuid`
-  const batches = sql`
-    SELECT ${batchColumns(sql)}, s.held_at IS NOT NULL AS held,
-      coalesce(t.status = 'completed', false) AS is_completed
-    FROM ai_agent_batches b
-    LEFT JOIN ai_agent_task_state s ON s.task_id = b.task_id
-    LEFT JOIN ai_agent_tasks t ON t.id = b.task_id
-    WHERE b.wallet_id = ${id} AND (b.status IN ('signed', 'accepted', 'unknown', 'paid')
-      OR (t.status IN ('funded', 'processing') AND s.held_at IS NULL))
-    ORDER BY b.task_id, b.number`
   const tasks = sql`
     SELECT ${taskColumns(sql, time)}
     FROM ai_agent_tasks t
@@ -80,22 +80,35 @@ const selectWork = ({ sql, time }: Statements, walletId: WalletId) => {
     SELECT ${refundColumns({ sql, time })} FROM ai_agent_refunds r
     WHERE r.wallet_id = ${id} AND r.status IN ('planned', 'signed') ORDER BY r.created_at, r.id`
   return sql`
-    SELECT ${walletColumns(sql)}, pins.pinned_user, pins.pinned_agent, pins.twin,
-      coalesce(ws.proven_block, 0) AS proven_block, ws.stopped_reason,
-      (${pausesOf(sql, id)} LIMIT 1) AS paused_reason,
-      (SELECT coalesce(jsonb_object_agg(substr(p.scope, 7), p.reason), '{}') FROM ai_agent_pauses p
-        WHERE starts_with(p.scope, 'token:')) AS paused_tokens,
-      coalesce(m.reserved_sum, 0) AS reserved_sum, coalesce(m.maybe_spent, 0) AS maybe_spent,
-      ${asJson(sql, tasks)} AS tasks, ${asJson(sql, batches)} AS batches, ${asJson(sql, refunds)} AS refunds
-    FROM (SELECT ${id} AS id) p
-    LEFT JOIN ai_agent_wallets w ON w.id = p.id
-    LEFT JOIN ai_agent_wallet_state ws ON ws.wallet_id = p.id
-    LEFT JOIN (${identities(sql, sql`SELECT ${id}`)}) pins ON pins.wallet_id = p.id
-    LEFT JOIN (${reservations(sql, sql`SELECT ${id}`, true)}) m ON m.wallet_id = p.id`
+    SELECT head.*, b.*, coalesce(head.wallet_id, b.wallet_id) AS wallet_id
+    FROM (
+      SELECT ${walletColumns(sql)}, pins.pinned_user, pins.pinned_agent, pins.twin,
+        coalesce(ws.proven_block, 0) AS proven_block, ws.stopped_reason,
+        (${pausesOf(sql, id)} LIMIT 1) AS paused_reason,
+        (SELECT coalesce(jsonb_object_agg(substr(p.scope, 7), p.reason), '{}') FROM ai_agent_pauses p
+          WHERE starts_with(p.scope, 'token:')) AS paused_tokens,
+        coalesce(m.reserved_sum, 0) AS reserved_sum, coalesce(m.maybe_spent, 0) AS maybe_spent,
+        ${asJson(sql, tasks)} AS tasks, ${asJson(sql, refunds)} AS refunds
+      FROM (SELECT ${id} AS id) p
+      LEFT JOIN ai_agent_wallets w ON w.id = p.id
+      LEFT JOIN ai_agent_wallet_state ws ON ws.wallet_id = p.id
+      LEFT JOIN (${identities(sql, sql`SELECT ${id}`)}) pins ON pins.wallet_id = p.id
+      LEFT JOIN (${reservations(sql, sql`SELECT ${id}`, true)}) m ON m.wallet_id = p.id
+    ) head
+    FULL JOIN (
+      SELECT ${batchColumns(sql)}, s.held_at IS NOT NULL AS is_held,
+        coalesce(t.status = 'completed', false) AS is_completed
+      FROM ai_agent_batches b
+      LEFT JOIN ai_agent_task_state s ON s.task_id = b.task_id
+      LEFT JOIN ai_agent_tasks t ON t.id = b.task_id
+      WHERE b.wallet_id = ${id} AND (b.status IN ('signed', 'accepted', 'unknown', 'paid')
+        OR (t.status IN ('funded', 'processing') AND s.held_at IS NULL))
+    ) b ON false
+    ORDER BY b.task_id NULLS FIRST, b.number`
 }
 
 const readWork = Effect.fnUntraced(function* (on: Statements, walletId: WalletId) {
-  const [row] = yield* rowsOf(Works)(selectWork(on, walletId))
+  const [row, ...batches] = yield* rowsOf(Works)(selectWork(on, walletId))
   const wallet = readWallet(walletId, row)
   const paused = row.paused_reason === null ? undefined : messages.paused(row.paused_reason)
   const work: WalletWork = {
@@ -106,9 +119,9 @@ const readWork = Effect.fnUntraced(function* (on: Statements, walletId: WalletId
     reserved: usdc(row.reserved_sum),
     maybeSpent: usdc(row.maybe_spent),
     ...readTasks(row.tasks, wallet),
-    batches: row.batches.map(batchOf),
-    held: new Set(row.batches.filter(({ held }) => held).map((batch) => batch.task_id)),
-    completed: new Set(row.batches.filter((batch) => batch.is_completed).map((batch) => batch.task_id)),
+    batches: batches.map(batchOf),
+    held: new Set(batches.filter((batch) => batch.is_held).map((batch) => batch.task_id)),
+    completed: new Set(batches.filter((batch) => batch.is_completed).map((batch) => batch.task_id)),
     refunds: row.refunds.map(refundOf)
   }
   return { work, isNew: Result.isSuccess(wallet) && row.pinned_user === null }
@@ -165,27 +178,22 @@ export const work = {
 
   walletsRefused: ({ read, sql }) =>
     read("count refusals", function* (reason, sinceMs) {
-      const rows = yield* rowsOf(One)(sql`
-        SELECT count(DISTINCT t.agent_wallet_id) AS count
+      const [row] = yield* rowsOf(One)(sql`
+        SELECT count(DISTINCT t.agent_wallet_id)::int AS count
         FROM ai_agent_task_state s JOIN ai_agent_tasks t ON t.id = s.task_id
         WHERE s.refusal = ${reason} AND s.refused_at > ${instantOf(sql, sinceMs)}`)
-      return Number(rows[0]?.count ?? 0n)
+      return row.count
     }),
 
   openTasks: ({ read, sql }) =>
     read("count open tasks", function* () {
-      const rows = yield* rowsOf(Counts)(sql`
-        SELECT t.status, s.held_at IS NOT NULL AS held, count(*) AS count
+      const [row] = yield* rowsOf(Counts)(sql`
+        SELECT count(*) FILTER (WHERE s.held_at IS NOT NULL)::int AS held,
+          count(*) FILTER (WHERE t.status = 'pending_payment' AND s.held_at IS NULL)::int AS "pendingPayment",
+          count(*) FILTER (WHERE t.status = 'funded' AND s.held_at IS NULL)::int AS funded,
+          count(*) FILTER (WHERE t.status = 'processing' AND s.held_at IS NULL)::int AS processing
         FROM ai_agent_tasks t LEFT JOIN ai_agent_task_state s ON s.task_id = t.id
-        WHERE t.status IN ('pending_payment', 'funded', 'processing')
-        GROUP BY 1, 2`)
-      const count = (match: (row: (typeof rows)[number]) => boolean) =>
-        Number(rows.filter(match).reduce((total, row) => total + row.count, 0n))
-      return {
-        pendingPayment: count((row) => row.status === "pending_payment" && !row.held),
-        funded: count((row) => row.status === "funded" && !row.held),
-        processing: count((row) => row.status === "processing" && !row.held),
-        held: count((row) => row.held)
-      } satisfies OpenTasks
+        WHERE t.status IN ('pending_payment', 'funded', 'processing')`)
+      return row satisfies OpenTasks
     })()
 } satisfies Methods<TaskRepo["Service"]>

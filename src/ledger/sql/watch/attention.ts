@@ -17,7 +17,7 @@ const Items = Schema.Array(
     batch: Schema.NullOr(Schema.Number),
     since_ms: Schema.NullOr(Schema.Number),
     reason: Schema.NullOr(Schema.String),
-    alike: Schema.BigInt
+    alike: Schema.Number
   })
 )
 
@@ -44,7 +44,7 @@ export const attention = {
       const nowMs = yield* Clock.currentTimeMillis
       const rows = yield* rowsOf(Items)(sql`
         SELECT a.kind, a.task_id, a.wallet_id, ${agentAddress(sql)} AS agent_address, a.batch,
-          (extract(epoch FROM a.since) * 1000)::float8 AS since_ms, a.reason, a.alike
+          (extract(epoch FROM a.since) * 1000)::float8 AS since_ms, a.reason, a.alike::int
         FROM (SELECT a.*, count(*) OVER (PARTITION BY ${causeIn(sql)}) AS alike,
           row_number() OVER (PARTITION BY ${causeIn(sql)} ORDER BY a.since, a.task_id, a.batch) AS nth FROM (
           SELECT 'held' AS kind, t.id AS task_id, t.agent_wallet_id AS wallet_id, NULL::int AS batch, s.held_at AS since,
@@ -82,7 +82,7 @@ export const attention = {
         batch: row.batch ?? undefined,
         sinceMs: row.since_ms ?? undefined,
         reason: row.reason ?? "",
-        alike: Number(row.alike)
+        alike: row.alike
       }))
     })
 } satisfies Methods<WatchRepo["Service"]>

@@ -40,7 +40,7 @@ export const eventsWhere = Effect.fnUntraced(function* (on: Statements, rest: Fr
   }))
 })
 
-const Last = Schema.Array(Schema.Struct({ id: Schema.BigInt }))
+const Last = Schema.Tuple([Schema.Struct({ id: Schema.BigInt })])
 
 export const events = {
   /** Two questions of the primary key: with an `OR` between them all events there ever were would be read. */
@@ -56,7 +56,7 @@ export const events = {
 
   lastEvent: ({ once, sql }) =>
     once("read events", function* () {
-      const rows = yield* rowsOf(Last)(sql`SELECT coalesce(max(id), 0)::bigint AS id FROM ai_agent_events`)
-      return Number(rows[0]?.id ?? 0n)
+      const [row] = yield* rowsOf(Last)(sql`SELECT coalesce(max(id), 0)::bigint AS id FROM ai_agent_events`)
+      return Number(row.id)
     })()
 } satisfies Methods<WatchRepo["Service"]>

@@ -66,7 +66,7 @@ export const viewOfTask = function* (on: Statements, id: TaskId) {
   return row && viewOf(row)
 }
 
-const Counts = Schema.Array(Schema.Struct({ count: Schema.BigInt }))
+const Counts = Schema.Tuple([Schema.Struct({ count: Schema.Number })])
 
 export const lists = {
   /** By key and not by offset: a page costs the same however far down it is, and a new order shifts nothing. */
@@ -101,9 +101,9 @@ export const lists = {
       const page = sql`${newestFirst(on)} LIMIT ${limit}::int OFFSET ${offset}::int`
       const tasks = yield* rowsOf(Views)(selectViews(on, isTheirs, page))
       const [counted] = yield* rowsOf(Counts)(
-        sql`SELECT count(*) AS count FROM ai_agent_tasks t WHERE ${hasStatus(sql)} AND ${isTheirs}`
+        sql`SELECT count(*)::int AS count FROM ai_agent_tasks t WHERE ${hasStatus(sql)} AND ${isTheirs}`
       )
-      return { tasks: tasks.map(viewOf), total: Number(counted?.count ?? 0n) }
+      return { tasks: tasks.map(viewOf), total: counted.count }
     }),
 
   viewTask: (on) => on.once("read a task", (id) => viewOfTask(on, id))

@@ -78,7 +78,7 @@ const decisionsWhere = Effect.fnUntraced(function* (
   return rows.map(({ at_ms: atMs, made_by: by, ...row }): DecidedEvent => ({ ...row, atMs, by: by ?? undefined }))
 })
 
-const States = Schema.Array(
+const States = Schema.Tuple([
   Schema.Struct({
     stopped_ms: Schema.NullOr(Schema.Number),
     stopped_reason: Schema.NullOr(Schema.String),
@@ -88,7 +88,7 @@ const States = Schema.Array(
     reserved_sum: Schema.BigInt,
     maybe_spent: Schema.BigInt
   })
-)
+])
 
 const readWalletStory = function* (on: Statements, id: WalletId) {
   const { sql } = on
@@ -104,14 +104,14 @@ const readWalletStory = function* (on: Statements, id: WalletId) {
     LEFT JOIN ai_agent_wallet_state ws ON ws.wallet_id = p.id
     LEFT JOIN (${reservations(sql, sql`SELECT ${walletId}`, false)}) m ON m.wallet_id = p.id`)
   const newest = sql`DESC LIMIT ${HISTORY_MAX}::int`
-  const { stopped_reason: reason = null, stopped_ms = null, book_balance = null, counted_block = null } = state ?? {}
+  const { stopped_reason: reason, stopped_ms, book_balance, counted_block } = state
   return {
     wallet,
     stopped: reason === null ? undefined : { reason, sinceMs: stopped_ms ?? undefined },
     books: book_balance === null ? undefined : { balance: book_balance, block: counted_block ?? 0n },
-    provenBlock: state?.proven_block ?? 0n,
-    reserved: usdc(state?.reserved_sum ?? 0n),
-    maybeSpent: usdc(state?.maybe_spent ?? 0n),
+    provenBlock: state.proven_block,
+    reserved: usdc(state.reserved_sum),
+    maybeSpent: usdc(state.maybe_spent),
     deposits: yield* depositsFrom(on, sql`d.wallet_id = ${walletId} ORDER BY d.block DESC, d.log_index ${newest}`),
     refunds: yield* refundsFrom(on, sql`WHERE r.wallet_id = ${walletId} ORDER BY r.created_at ${newest}`),
     decisions: yield* decisionsWhere(on, "wallet_id", id)
