@@ -1,8 +1,7 @@
 import { Effect, Runtime, Schema } from "effect"
 import { Settings } from "../config/Settings.ts"
 import { layerAs } from "../ledger/Database.ts"
-import { bringUpToDate } from "../ledger/bringUpToDate.ts"
-import { migrate, pendingMigrations } from "../ledger/migrate.ts"
+import { bringUpToDate, migrate, pendingMigrations } from "../ledger/migrate.ts"
 import { bounded } from "../ledger/sql/failure.ts"
 
 /** The report of `ai-mint migrate`. */

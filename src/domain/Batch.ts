@@ -106,7 +106,7 @@ export const nonceOf = (seed: NonceSeed): Bytes32 =>
         { type: "string" },
         { type: "uint256" }
       ],
-      ["ai-mint/1", BigInt(seed.chainId), seed.usdc, seed.payer, seed.taskId.toLowerCase(), BigInt(seed.number)]
+      ["ai-mint/1", BigInt(seed.chainId), seed.usdc, seed.payer, seed.taskId, BigInt(seed.number)]
     ) satisfies Hex
   )
 

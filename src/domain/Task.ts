@@ -148,7 +148,7 @@ export const endOf = (word: string, reason: string): string => {
 export const isWaiting = ({ errorMessage }: Pick<Task, "errorMessage">): boolean =>
   errorMessage?.startsWith(messages.waiting("")) ?? false
 
-/** Whether a task is held because this batch of it is paid and not delivered, whatever follows in the reason. */
+/** Whether a task is held because this batch of it is paid and not delivered, with any text after that in the reason. */
 export const isHeldUndelivered = (reason: string | undefined, number: number): boolean =>
   reason?.startsWith(messages.undelivered(number)) ?? false
 

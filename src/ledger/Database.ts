@@ -39,7 +39,7 @@ export const layerAs = (who: { readonly applicationName: string; readonly connec
           // A process that is frozen in the middle of a transaction lets go of its rows while those who wait for them
           // still do.
           idle_in_transaction_session_timeout: String(Math.ceil(Duration.toMillis(settings.databaseTimeout) / 2)),
-          // v1.1's trigger stamps rows with the wall time of whoever changes them: ours is then that of the others.
+          // v1.1's trigger stamps rows with the wall time of the session that changes them: ours is then that of the others.
           ...(settings.databaseTimezone === undefined ? {} : { TimeZone: settings.databaseTimezone })
         }
       })

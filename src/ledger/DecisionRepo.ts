@@ -50,7 +50,7 @@ export interface Account {
   readonly openedBlock: bigint | undefined
   readonly books: ExpectedBalance | undefined
   readonly stopped: string | undefined
-  /** v1.1 may still pay from this wallet: what it pays is in nobody's books. */
+  /** v1.1 may still pay from this wallet: no ledger records what it pays. */
   readonly isShared: boolean
   /** Its batches, by task and number. */
   readonly batches: ReadonlyArray<Batch>

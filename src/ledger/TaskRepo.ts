@@ -143,7 +143,7 @@ export const mintRowKey = ({ token, recipient }: MintsOf, mint: MintId): string 
 
 /** What was recorded in blocks above a fork. */
 export interface RecordedAbove {
-  /** Batches whose payment was proven there, whatever they are now. */
+  /** Batches whose payment was proven there, in any state. */
   readonly payments: ReadonlyArray<{ readonly batch: Batch; readonly isCompleted: boolean }>
   /** Paid ones. */
   readonly refunds: ReadonlyArray<Refund>
@@ -175,7 +175,7 @@ export interface BatchSave {
 /**
  * The ledger of orders, and the only writer of them. Every update carries the state that it expects: `Outrun`,
  * or a missing id, says that another writer was first and nothing was done. Times are parameters.
- * Whatever is written together is one transaction.
+ * What is written together is one transaction.
  */
 export class TaskRepo extends Context.Service<
   TaskRepo,
@@ -296,7 +296,7 @@ export class TaskRepo extends Context.Service<
      * has looked. A look that is not sure changes nothing but what was not noted at all.
      */
     readonly noteUsdcCode: (
-      look: { readonly code: string; readonly isSure: boolean },
+      look: CodeLook,
       nowMs: number
     ) => Effect.Effect<
       {
@@ -338,6 +338,24 @@ export class TaskRepo extends Context.Service<
     readonly openTasks: Effect.Effect<OpenTasks, LedgerError>
   }
 >()("ai-mint-executor/ledger/TaskRepo") {}
+
+/** The code that USDC was seen to run, and whether more than one look says so. */
+export interface CodeLook {
+  readonly code: string
+  readonly isSure: boolean
+}
+
+/** Why everything is paused, for the person who has to look. */
+export const codeChanged = (before: string, after: string): string =>
+  `the code of USDC changed from ${before} to ${after}: look whether it still is what payments are signed for, ` +
+  "then ai-mint resume accepts it"
+
+/** Who paused, among the decisions of people: the program itself. */
+export const CODE_DECISION = {
+  command: "pause",
+  said: "everything is paused by the executor",
+  by: "the executor"
+} as const
 
 export interface OpenTasks {
   readonly pendingPayment: number

@@ -171,7 +171,7 @@ export interface Funnel {
   readonly cancelled: number
 }
 
-/** The ledger as operators look at it. Changes nothing, waits for nobody's writes, and decides nothing about money. */
+/** The ledger as operators look at it. Changes nothing, waits for no writes, and decides nothing about money. */
 export class WatchRepo extends Context.Service<
   WatchRepo,
   {

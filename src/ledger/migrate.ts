@@ -1,5 +1,7 @@
-import { Effect, LogLevel, References, Schedule, Schema } from "effect"
+import { Duration, Effect, LogLevel, References, Schedule, Schema } from "effect"
 import { Migrator, SqlClient } from "effect/sql"
+import type { MigrationError } from "effect/sql/Migrator"
+import type { SqlError } from "effect/sql/SqlError"
 import v1Tables from "./migrations/0001_v1_tables.ts"
 import exactlyOnce from "./migrations/0002_exactly_once.ts"
 import moneyAndDecisions from "./migrations/0003_money_and_decisions.ts"
@@ -9,7 +11,8 @@ import reorganisations from "./migrations/0006_reorganisations.ts"
 import contain from "./migrations/0007_contain.ts"
 import answers from "./migrations/0008_answers.ts"
 import actors from "./migrations/0009_actors.ts"
-import { isConflict } from "./sql/failure.ts"
+import { bounded, isConflict } from "./sql/failure.ts"
+import type { LedgerError } from "./TaskRepo.ts"
 import { indexTheirTables } from "./theirIndexes.ts"
 
 /** Any number that no other program uses as an advisory lock. */
@@ -37,10 +40,23 @@ const LOCK_WAIT = "2s"
 const TRY_AGAIN = Schedule.spaced("5 seconds")
 
 /**
- * Brings the database up to date, in one transaction; where it has orders already, it tells so before. Safe to run again
+ * Indexes over tens of millions of rows take minutes: `DATABASE_TIMEOUT` would end a migration at every start, for ever.
+ * What takes longer than this waits for a lock that was forgotten.
+ */
+const LIMIT = Duration.hours(1)
+
+const bound = bounded(LIMIT, "the limit of a migration")
+
+/** Bounds a migration, and says in our words what went wrong. */
+export const bringUpToDate = <A, R>(
+  migration: Effect.Effect<A, SqlError | MigrationError | Schema.SchemaError, R>
+): Effect.Effect<A, LedgerError, R> => bound("bring the database of DATABASE_URL up to date", migration)
+
+/**
+ * Brings the database up to date, in one transaction; where it has orders already, it says so before. Safe to run again
  * and by two programs at once: the second waits for the lock and finds nothing left to do. Tables of v1.1 that exist stay
- * as they are. Where another program holds one of them, nothing waits for it: all is tried again later, and it is told who
- * that is.
+ * as they are. Where another program holds one of them, nothing waits for it: all is tried again later, and the log says which
+ * program that is.
  */
 export const migrateTelling = Effect.fnUntraced(function* (
   tell: (pending: ReadonlyArray<string>) => Effect.Effect<void>
@@ -64,9 +80,9 @@ const inTransaction = Effect.fnUntraced(function* (tell: (pending: ReadonlyArray
       yield* sql`SET LOCAL lock_timeout = ${sql.literal(`'${LOCK_WAIT}'`)}`
       const { pending } = yield* pendingMigrations
       if (pending.length === 0) return []
-      // In a new database it is done before anybody could wonder.
+      // In a new database it is done within a moment.
       if (yield* isThere("ai_agent_tasks")) yield* tell(pending)
-      // Its own lines, "Running migration", say nothing that was not told.
+      // Its own lines, "Running migration", say nothing new.
       return yield* Effect.updateService(
         Migrator.make({})({ loader: Migrator.fromRecord(MIGRATIONS), table: TABLE }),
         References.MinimumLogLevel,

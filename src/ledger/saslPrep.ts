@@ -24,7 +24,7 @@ export const saslPrepUrl = (text: string): string => {
   try {
     url.password = encodeURIComponent(saslPrep(decodeURIComponent(url.password)))
   } catch {
-    // Not UTF-8: whatever it is, it is not ours to change.
+    // Not UTF-8: it stays as it is.
     return text
   }
   return url.href

@@ -9,7 +9,7 @@ const Found = Schema.Tuple([
   Schema.Struct({ encoding: Schema.String, filtered: Schema.NullOr(Schema.String), role: Schema.String })
 ])
 
-/** Looks for what shows nowhere else: an order that a policy hides is simply not there. */
+/** Finds what nothing else reports: an order that a policy hides is simply not there. */
 export const readSoundness = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
   const [{ encoding, filtered, role }] = yield* Schema.decodeUnknownEffect(Found)(

@@ -5,7 +5,6 @@ import { type KnownPayment, mintsOf, nonceOf, planBatches } from "../../src/doma
 import { remainingCost, type Task } from "../../src/domain/Task.ts"
 import { accept, confirm, sign } from "../../src/domain/transferTransitions.ts"
 import { sum, times, usdc } from "../../src/domain/Usdc.ts"
-import { anyId, uncheckedId } from "../support/anyId.ts"
 import { account, between, CHAIN, hash, MANY, NOW_MS, plannedBatch, taskOf, uuid, wallet } from "./given.ts"
 
 interface Case {
@@ -154,11 +153,6 @@ describe("a nonce", () => {
     ["batch", { number: 2 }]
   ] as const)("is another for another %s", (_, change) => {
     assert.notStrictEqual(nonceOf({ ...seed, ...change }), nonceOf(seed))
-  })
-
-  it("is the same for a task id in capitals", () => {
-    const taskId = anyId("abcdef01-0000-4000-8000-00000000abcd")
-    assert.strictEqual(nonceOf({ ...seed, taskId: uncheckedId(taskId.toUpperCase()) }), nonceOf({ ...seed, taskId }))
   })
 })
 

@@ -33,8 +33,8 @@ export const MUTATIONS: ReadonlyArray<Mutation> = [
     patches: [
       {
         file: "src/domain/Batch.ts",
-        find: "seed.taskId.toLowerCase(), BigInt(seed.number)]",
-        replace: "seed.taskId.toLowerCase(), BigInt(globalThis.drawn = (globalThis.drawn ?? 0) + 1)]"
+        find: "seed.taskId, BigInt(seed.number)]",
+        replace: "seed.taskId, BigInt(globalThis.drawn = (globalThis.drawn ?? 0) + 1)]"
       }
     ],
     withinSeeds: 200

@@ -8,6 +8,3 @@ export type AnyId = typeof AnyId.Type
 
 /** Throws on anything that is no UUID in lower case. */
 export const anyId = (text: string): AnyId => AnyId.make(text)
-
-/** Any text, as no decoder gives it: what gets an id has to bear it all the same. */
-export const uncheckedId = (text: string): AnyId => AnyId.make(text, { disableChecks: true })

@@ -7,7 +7,7 @@ const TABLES = ["ai_agent_tasks", "ai_agent_wallets", "ai_agent_mint_records"] a
 type Table = (typeof TABLES)[number]
 
 /**
- * Times as milliseconds since 1970, whatever the column is. v1.1 made its time columns `timestamp` without time zone
+ * Times as milliseconds since 1970, for either type of column. v1.1 made its time columns `timestamp` without time zone
  * and filled them with `now()`: they hold the wall time of the database's default zone. They are converted inside SQL,
  * in that zone, and so the zone of this process never matters.
  */

@@ -23,8 +23,8 @@ export const touchWallet = ({ sql }: Statements, walletId: WalletId, spent?: Spe
 /**
  * Lock, then test. Every statement sees what was committed when it began, and one that waits for a row sees only that row
  * anew when it gets it: what it tests of other rows is as old as its beginning. So the rows that say whether something may
- * be done are locked by one statement and tested by the next: the wallet's first, then its tasks' by id. Whoever holds an
- * order, ends its hold, stops a wallet or places an order takes the same locks.
+ * be done are locked by one statement and tested by the next: the wallet's first, then its tasks' by id. Every write that
+ * holds an order, ends its hold, stops a wallet or places an order takes the same locks.
  */
 export const lockTask = ({ sql }: Statements, taskId: TaskId) =>
   sql`SELECT id FROM ai_agent_tasks WHERE id = ${taskId}::uuid FOR NO KEY UPDATE`
@@ -79,7 +79,7 @@ export const orOutrun = <E>(rows: Effect.Effect<ReadonlyArray<unknown>, E>): Eff
 /** Any number that no other program uses as an advisory lock. */
 const LOCK = 4_021_600_613n
 
-/** What is paused stays as it is until the transaction ends: a pause that is told to be in force has no claim beside it. */
+/** What is paused stays as it is until the transaction ends: once a pause is reported, no claim runs beside it. */
 export const keepPauses = (sql: SqlClient.SqlClient) => sql`SELECT pg_advisory_xact_lock_shared(${LOCK}::bigint)`
 
 /** Waits until no claim is under way. */

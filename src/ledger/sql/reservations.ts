@@ -4,7 +4,7 @@ import type { Fragment } from "effect/sql/Statement"
 /** Another program's rows can add up to more than a `bigint` holds; then nothing of the wallet is free. */
 const BIGINT_MAX = 2n ** 63n - 1n
 
-/** A sum as a `bigint`, whatever it comes to: it must not keep anybody from reading the rest. */
+/** A sum as a `bigint`, however large: it must not make the rest unreadable. */
 export const capped = (sql: SqlClient.SqlClient, total: Fragment): Fragment =>
   sql`least(${total}, ${BIGINT_MAX}::bigint)::bigint`
 
@@ -14,7 +14,7 @@ export const capped = (sql: SqlClient.SqlClient, total: Fragment): Fragment =>
  *
  * Reserved are the unpaid batches of funded and processing tasks at what they were quoted (a payment that is signed for
  * less may lapse and be signed for more), the whole cost of such a task that is not planned yet, every signed payment
- * whose outcome is not proven, whatever became of its task, and every refund that may still be paid. A held batch of an
+ * whose outcome is not proven, in any state of its task, and every refund that may still be paid. A held batch of an
  * open task keeps its money unless the chain shows it spent: a person decides. `maybe_spent` is the part that may have left the wallet already: what is signed and, `foreign_sum`, what
  * another program may spend at any moment for an order of its own, which nothing of ours proves: a row of v1.1's that was
  * left in `processing`, or one that another program funded. That is so until such an order is taken over. A row that makes

@@ -52,7 +52,7 @@ export const insertBatches = ({ sql }: Statements, batches: ReadonlyArray<Batch>
 /**
  * The row of `before` becomes `after`, if it is still as it was read. Gives nothing where it is not, or where it would be
  * signed while its wallet is stopped, it is paused, or another payment of this wallet and token is in flight, whose mints
- * could not be told from its own: the locks of wallet and pauses are taken before.
+ * could not be distinguished from its own: the locks of wallet and pauses are taken before.
  */
 export const updateBatch = (on: Statements, before: Batch, after: Batch) => {
   const { sql } = on

@@ -1,6 +1,5 @@
 import { sum } from "../../../src/domain/Usdc.ts"
-import { type TaskRepo, placeKey } from "../../../src/ledger/TaskRepo.ts"
-import { CODE_DECISION, type CodeLook, codeChanged } from "../../../src/ledger/usdcCode.ts"
+import { CODE_DECISION, type CodeLook, type TaskRepo, codeChanged, placeKey } from "../../../src/ledger/TaskRepo.ts"
 import { type Methods, type Tables, batchKey } from "./MemoryLedger.ts"
 import { setWallet, walletState } from "./state.ts"
 

@@ -83,7 +83,7 @@ export const orderDecisions = {
           WHERE s.task_id = t.id AND s.held_at IS NOT NULL) AND ${without(on, ["held"])}`
           : sql`t.status IN ('funded', 'processing')
           AND NOT EXISTS (SELECT 1 FROM ai_agent_batches b WHERE b.task_id = t.id)`
-      // First, as ever: nobody plans or signs for the wallet meanwhile.
+      // First, as ever: nothing is planned or signed for the wallet meanwhile.
       yield* touchWallet(on, task.walletId)
       yield* lockTask(on, task.id)
       yield* orOutrun(sql`

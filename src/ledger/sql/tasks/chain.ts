@@ -1,14 +1,13 @@
 import { Schema } from "effect"
 import { Bytes32 } from "../../../domain/Address.ts"
 import type { KeptAnchor } from "../../../domain/Anchor.ts"
-import { type RecordedAbove, type TaskRepo, placeKey } from "../../TaskRepo.ts"
+import { CODE_DECISION, type RecordedAbove, type TaskRepo, codeChanged, placeKey } from "../../TaskRepo.ts"
 import { instantOf } from "../TimeColumns.ts"
 import { lockWallets } from "../locks.ts"
 import { noteDecision } from "../notes.ts"
 import { type Methods, rowsOf } from "../statements.ts"
 import { Keys } from "./deposits.ts"
 import { BatchFields, batchColumns, batchOf, batchesFrom, depositsFrom, refundsFrom } from "../transferRows.ts"
-import { CODE_DECISION, codeChanged } from "../../usdcCode.ts"
 import { TaskId } from "../../../domain/Task.ts"
 
 const Anchors = Schema.Array(Schema.Struct({ block: Schema.BigInt, hash: Bytes32, is_proof: Schema.Boolean }))

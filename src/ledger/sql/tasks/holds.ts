@@ -91,7 +91,7 @@ export const holds = {
           ON CONFLICT (task_id) DO UPDATE SET held_at = excluded.held_at, held_reason = excluded.held_reason
           WHERE s.held_at IS NULL
           RETURNING s.task_id, s.held_reason
-        ), told AS (
+        ), noted AS (
           UPDATE ai_agent_tasks t SET error_message = held.held_reason,
             updated_at = ${time.write("ai_agent_tasks", "updated_at", nowMs)}
           FROM held WHERE t.id = held.task_id AND ${inRow}::boolean

@@ -26,7 +26,7 @@ const stillUncounted = (on: Statements, { id, walletId, mintsCompleted }: Task) 
 const touchesTask = ({ onlyFor, task, mints = [], withdrawsMints, endsHold }: BatchSave): boolean =>
   onlyFor !== undefined || task !== undefined || mints.length > 0 || withdrawsMints === true || endsHold !== undefined
 
-/** The batch rows of a task in one statement. Where there are any already, they are somebody else's plan. */
+/** The batch rows of a task in one statement. Where there are any already, another program planned it. */
 const insertPlan = (on: Statements, taskId: TaskId, batches: ReadonlyArray<Batch>) => {
   if (batches.length === 0) return Effect.void
   const isFirst = on.sql`NOT EXISTS (SELECT 1 FROM ai_agent_batches WHERE task_id = ${taskId}::uuid)`
@@ -160,7 +160,7 @@ export const steps = {
   saveBatch: (on) =>
     on.transact("save a batch", function* (save, nowMs) {
       const { before, after, mints = [] } = save
-      // Between two looks nothing is reserved and nothing released.
+      // A lookup that moves no money reserves and releases nothing.
       if (movesMoney(before, after)) yield* touchWallet(on, before.walletId, paymentIn(before, after))
       if (touchesTask(save)) yield* lockTask(on, before.taskId)
       if (isClaim(before, after)) yield* keepPauses(on.sql)

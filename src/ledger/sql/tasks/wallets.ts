@@ -39,7 +39,7 @@ interface Stop {
   readonly reason: string
 }
 
-/** Whatever moved its money meanwhile: the row itself is wrong. False where it is stopped already. */
+/** Also where its money moved meanwhile: the row itself is wrong. False where it is stopped already. */
 const stopNow = Effect.fnUntraced(function* (on: Statements, { walletId, reason }: Stop, nowMs: number) {
   const { sql } = on
   const rows = yield* sql`
