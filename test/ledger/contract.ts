@@ -47,7 +47,7 @@ export const suite = <E>(name: string, ledger: Layer.Layer<TaskRepo | DecisionRe
       it.effect(sentence, () =>
         Effect.andThen(
           Effect.flatMap(LedgerFixture, (fixture) => fixture.clear),
-          proof
+          Effect.gen(proof)
         )
       )
     for (const [room, register] of rooms) describe(room, () => register(promises))

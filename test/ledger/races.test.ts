@@ -111,11 +111,14 @@ const askRefund = (wallet: Wallet, version: bigint) => (program: Program) =>
 
 describe("what is decided on PostgreSQL beside another program that is about to commit", () => {
   layer(programs, { excludeTestServices: true })((it) => {
-    const races = <E>(sentence: string, proof: Effect.Effect<void, E, Programs | TaskRepo | LedgerFixture>) =>
+    const races = (
+      sentence: string,
+      proof: () => Generator<Effect.Effect<unknown, unknown, Programs | TaskRepo | LedgerFixture>, void, never>
+    ) =>
       it.effect(sentence, () =>
         Effect.andThen(
           Effect.flatMap(LedgerFixture, ({ clear }) => clear),
-          proof
+          Effect.gen(proof)
         )
       )
 
@@ -130,7 +133,7 @@ describe("what is decided on PostgreSQL beside another program that is about to 
 
     races(
       "an order whose row another program keeps is left out, and the others are funded, cancelled and held",
-      Effect.gen(function* () {
+      function* () {
         const wallet = yield* givenWallet()
         const [kept, paid, late, odd] = [
           yield* givenOrder(wallet),
@@ -161,155 +164,125 @@ describe("what is decided on PostgreSQL beside another program that is about to 
             NOW_MS
           )
         assert.deepStrictEqual((yield* beside(keep, hold)).second, [odd])
-      })
+      }
     )
 
-    races(
-      "a wallet is stopped though another program keeps the row of an order of it",
-      Effect.gen(function* () {
-        const wallet = yield* givenWallet()
-        const [kept, other] = [(yield* givenFunded(wallet)).id, yield* givenOrder(wallet)]
-        const keep = ({ sql }: Program) => sql`SELECT 1 FROM ai_agent_tasks WHERE id = ${kept}::uuid FOR UPDATE`
-        assert.isTrue((yield* beside(keep, stop(wallet.id, yield* versionOf(wallet)))).second)
-        const fixture = yield* LedgerFixture
-        assert.include((yield* fixture.readTask(other)).errorMessage, "money is missing")
-        assert.isUndefined((yield* fixture.readTask(kept)).errorMessage)
-      })
-    )
+    races("a wallet is stopped though another program keeps the row of an order of it", function* () {
+      const wallet = yield* givenWallet()
+      const [kept, other] = [(yield* givenFunded(wallet)).id, yield* givenOrder(wallet)]
+      const keep = ({ sql }: Program) => sql`SELECT 1 FROM ai_agent_tasks WHERE id = ${kept}::uuid FOR UPDATE`
+      assert.isTrue((yield* beside(keep, stop(wallet.id, yield* versionOf(wallet)))).second)
+      const fixture = yield* LedgerFixture
+      assert.include((yield* fixture.readTask(other)).errorMessage, "money is missing")
+      assert.isUndefined((yield* fixture.readTask(kept)).errorMessage)
+    })
 
-    races(
-      "a payment is not claimed for an order that is being held",
-      Effect.gen(function* () {
-        const { task, claim } = yield* givenClaim
-        assert.isFalse((yield* beside(hold(task.id), claim)).second)
-        assert.strictEqual((yield* batchOf(task, 1)).status, "planned")
-      })
-    )
+    races("a payment is not claimed for an order that is being held", function* () {
+      const { task, claim } = yield* givenClaim
+      assert.isFalse((yield* beside(hold(task.id), claim)).second)
+      assert.strictEqual((yield* batchOf(task, 1)).status, "planned")
+    })
 
-    races(
-      "a payment is not claimed from a wallet that is being stopped",
-      Effect.gen(function* () {
-        const { wallet, claim, version } = yield* givenClaim
-        assert.deepStrictEqual(yield* beside(stop(wallet.id, version), claim), { first: true, second: false })
-      })
-    )
+    races("a payment is not claimed from a wallet that is being stopped", function* () {
+      const { wallet, claim, version } = yield* givenClaim
+      assert.deepStrictEqual(yield* beside(stop(wallet.id, version), claim), { first: true, second: false })
+    })
 
-    races(
-      "a payment is not claimed beside a pause that is told to be in force",
-      Effect.gen(function* () {
-        const { claim } = yield* givenClaim
-        assert.deepStrictEqual(yield* beside(pauseAll, claim), { first: true, second: false })
-      })
-    )
+    races("a payment is not claimed beside a pause that is told to be in force", function* () {
+      const { claim } = yield* givenClaim
+      assert.deepStrictEqual(yield* beside(pauseAll, claim), { first: true, second: false })
+    })
 
-    races(
-      "a pause is told to be in force when the claims before it are done",
-      Effect.gen(function* () {
-        const { task, claim } = yield* givenClaim
-        const paused = (program: Program) =>
-          Effect.andThen(
-            pauseAll(program),
-            Effect.map(batchOf(task, 1), ({ status }) => status)
-          )
-        assert.deepStrictEqual(yield* beside(claim, paused), { first: true, second: "signed" })
-      })
-    )
+    races("a pause is told to be in force when the claims before it are done", function* () {
+      const { task, claim } = yield* givenClaim
+      const paused = (program: Program) =>
+        Effect.andThen(
+          pauseAll(program),
+          Effect.map(batchOf(task, 1), ({ status }) => status)
+        )
+      assert.deepStrictEqual(yield* beside(claim, paused), { first: true, second: "signed" })
+    })
 
     for (const [what, bar] of [
       ["stopped", (wallet: Wallet) => stop(wallet.id, 1n)],
       ["paused", () => pauseAll]
     ] as const) {
-      races(
-        `a refund is not claimed from a wallet that is being ${what}`,
-        Effect.gen(function* () {
-          const wallet = yield* givenWallet()
-          const refund = refundOf(wallet)
-          const [program] = yield* Programs
-          assert.isTrue(yield* askRefund(wallet, 0n)(program))
-          const window = { amount: refund.amount, payTo: refund.payTo, validAfter: 1, validBefore: 2, block: 1n }
-          const claim = ({ tasks }: Program) =>
-            wasFirst(tasks.saveRefund({ before: refund, after: sign(refund, window, NOW_MS) }, NOW_MS))
-          assert.deepStrictEqual(yield* beside(bar(wallet), claim), { first: true, second: false })
-        })
-      )
+      races(`a refund is not claimed from a wallet that is being ${what}`, function* () {
+        const wallet = yield* givenWallet()
+        const refund = refundOf(wallet)
+        const [program] = yield* Programs
+        assert.isTrue(yield* askRefund(wallet, 0n)(program))
+        const window = { amount: refund.amount, payTo: refund.payTo, validAfter: 1, validBefore: 2, block: 1n }
+        const claim = ({ tasks }: Program) =>
+          wasFirst(tasks.saveRefund({ before: refund, after: sign(refund, window, NOW_MS) }, NOW_MS))
+        assert.deepStrictEqual(yield* beside(bar(wallet), claim), { first: true, second: false })
+      })
     }
 
-    races(
-      "an order that is being held is not funded, cancelled by its deadline, failed or put off",
-      Effect.gen(function* () {
-        const wallet = yield* givenWallet()
-        for (const step of ["fund", "cancel"] as const) {
-          const id = yield* givenOrder(wallet)
-          const orders = yield* ordersOf(wallet)
-          const timedOut = { ...evidence(orders, id), message: "not paid" }
-          const move = ({ tasks }: Program) =>
-            step === "fund" ? tasks.fund([funding(orders, id)], TIP, NOW_MS) : tasks.cancel([timedOut], TIP, NOW_MS)
-          assert.deepStrictEqual(yield* beside(hold(id), move), { first: [id], second: [] })
-          assert.strictEqual((yield* (yield* LedgerFixture).readTask(id)).status, "pending_payment")
-        }
-        for (const change of [{ status: "failed" }, { retryCount: 1, errorMessage: "Retry 1/3: no" }] as const) {
-          const task = yield* givenFunded(wallet)
-          const move = ({ tasks }: Program) => wasFirst(tasks.saveTask(task, change, NOW_MS))
-          assert.deepStrictEqual(yield* beside(hold(task.id), move), { first: [task.id], second: false })
-          const { status, errorMessage } = yield* (yield* LedgerFixture).readTask(task.id)
-          assert.deepStrictEqual([status, errorMessage], ["funded", "a person looks"])
-        }
-      })
-    )
-
-    races(
-      "an order of a wallet that is being stopped is neither cancelled nor funded nor begun",
-      Effect.gen(function* () {
-        const wallet = yield* givenWallet()
-        const task = yield* givenFunded(wallet)
+    races("an order that is being held is not funded, cancelled by its deadline, failed or put off", function* () {
+      const wallet = yield* givenWallet()
+      for (const step of ["fund", "cancel"] as const) {
         const id = yield* givenOrder(wallet)
         const orders = yield* ordersOf(wallet)
-        const moves = [
-          ({ tasks }: Program) => tasks.cancel([{ ...evidence(orders, id), message: "not paid" }], TIP, NOW_MS),
-          ({ tasks }: Program) => tasks.fund([funding(orders, id)], TIP, NOW_MS),
-          ({ tasks }: Program) =>
-            Effect.map(wasFirst(tasks.plan(task, cut(task, wallet, 2), NOW_MS)), (did) => (did ? [task.id] : []))
-        ]
-        for (const move of moves) {
-          const race = yield* beside(stop(wallet.id, orders.version), move)
-          assert.deepStrictEqual(race, { first: true, second: [] })
-          yield* (yield* SqlOf).unsafe("UPDATE ai_agent_wallet_state SET stopped_at = NULL, version = version - 1")
-        }
-      })
-    )
+        const timedOut = { ...evidence(orders, id), message: "not paid" }
+        const move = ({ tasks }: Program) =>
+          step === "fund" ? tasks.fund([funding(orders, id)], TIP, NOW_MS) : tasks.cancel([timedOut], TIP, NOW_MS)
+        assert.deepStrictEqual(yield* beside(hold(id), move), { first: [id], second: [] })
+        assert.strictEqual((yield* (yield* LedgerFixture).readTask(id)).status, "pending_payment")
+      }
+      for (const change of [{ status: "failed" }, { retryCount: 1, errorMessage: "Retry 1/3: no" }] as const) {
+        const task = yield* givenFunded(wallet)
+        const move = ({ tasks }: Program) => wasFirst(tasks.saveTask(task, change, NOW_MS))
+        assert.deepStrictEqual(yield* beside(hold(task.id), move), { first: [task.id], second: false })
+        const { status, errorMessage } = yield* (yield* LedgerFixture).readTask(task.id)
+        assert.deepStrictEqual([status, errorMessage], ["funded", "a person looks"])
+      }
+    })
 
-    races(
-      "a plan is not written for an order that is being held, or taken over with other mints",
-      Effect.gen(function* () {
-        const wallet = yield* givenWallet()
-        const funded = yield* givenFunded(wallet)
-        const plan = ({ tasks }: Program) => wasFirst(tasks.plan(funded, cut(funded, wallet, 2), NOW_MS))
-        assert.isFalse((yield* beside(hold(funded.id), plan)).second)
-        const id = yield* givenOrder(wallet)
-        yield* (yield* LedgerFixture).editTask(id, { status: "processing" })
-        const left = yield* taskOf(wallet, id)
-        const adopt = ({ decisions }: Program) =>
-          wasFirst(decisions.release({ task: left, adopt: { mintsCompleted: 3 } }, DECISION, NOW_MS))
-        const planAll = ({ tasks }: Program) => wasFirst(tasks.plan(left, cut(left, wallet, 2), NOW_MS))
-        assert.deepStrictEqual(yield* beside(adopt, planAll), { first: true, second: false })
-      })
-    )
+    races("an order of a wallet that is being stopped is neither cancelled nor funded nor begun", function* () {
+      const wallet = yield* givenWallet()
+      const task = yield* givenFunded(wallet)
+      const id = yield* givenOrder(wallet)
+      const orders = yield* ordersOf(wallet)
+      const moves = [
+        ({ tasks }: Program) => tasks.cancel([{ ...evidence(orders, id), message: "not paid" }], TIP, NOW_MS),
+        ({ tasks }: Program) => tasks.fund([funding(orders, id)], TIP, NOW_MS),
+        ({ tasks }: Program) =>
+          Effect.map(wasFirst(tasks.plan(task, cut(task, wallet, 2), NOW_MS)), (did) => (did ? [task.id] : []))
+      ]
+      for (const move of moves) {
+        const race = yield* beside(stop(wallet.id, orders.version), move)
+        assert.deepStrictEqual(race, { first: true, second: [] })
+        yield* (yield* SqlOf).unsafe("UPDATE ai_agent_wallet_state SET stopped_at = NULL, version = version - 1")
+      }
+    })
 
-    races(
-      "credit is not refunded beside an order that is being placed",
-      Effect.gen(function* () {
-        const wallet = yield* givenWallet()
-        yield* givenFunded(wallet)
-        const order = { id: uuid(9), wallet, token: wallet.userAddress, quantity: 1, pricePerMint: usdc(1n) }
-        const place = ({ decisions }: Program) => wasFirst(decisions.createTask(order, DECISION, NOW_MS))
-        const race = yield* beside(place, askRefund(wallet, yield* versionOf(wallet)))
-        assert.deepStrictEqual(race, { first: true, second: false })
-      })
-    )
+    races("a plan is not written for an order that is being held, or taken over with other mints", function* () {
+      const wallet = yield* givenWallet()
+      const funded = yield* givenFunded(wallet)
+      const plan = ({ tasks }: Program) => wasFirst(tasks.plan(funded, cut(funded, wallet, 2), NOW_MS))
+      assert.isFalse((yield* beside(hold(funded.id), plan)).second)
+      const id = yield* givenOrder(wallet)
+      yield* (yield* LedgerFixture).editTask(id, { status: "processing" })
+      const left = yield* taskOf(wallet, id)
+      const adopt = ({ decisions }: Program) =>
+        wasFirst(decisions.release({ task: left, adopt: { mintsCompleted: 3 } }, DECISION, NOW_MS))
+      const planAll = ({ tasks }: Program) => wasFirst(tasks.plan(left, cut(left, wallet, 2), NOW_MS))
+      assert.deepStrictEqual(yield* beside(adopt, planAll), { first: true, second: false })
+    })
+
+    races("credit is not refunded beside an order that is being placed", function* () {
+      const wallet = yield* givenWallet()
+      yield* givenFunded(wallet)
+      const order = { id: uuid(9), wallet, token: wallet.userAddress, quantity: 1, pricePerMint: usdc(1n) }
+      const place = ({ decisions }: Program) => wasFirst(decisions.createTask(order, DECISION, NOW_MS))
+      const race = yield* beside(place, askRefund(wallet, yield* versionOf(wallet)))
+      assert.deepStrictEqual(race, { first: true, second: false })
+    })
 
     races(
       "mints of two payments of one order, found after a restore, are all counted where they come at once",
-      Effect.gen(function* () {
+      function* () {
         const task = yield* givenFoundPaid(yield* givenWallet())
         const [one, two] = [yield* batchOf(task, 1), yield* batchOf(task, 2)]
         const first = [{ tx: one.nonce, part: 0, logIndex: 0, mintNumber: one.firstMint }]
@@ -321,7 +294,7 @@ describe("what is decided on PostgreSQL beside another program that is about to 
             wasFirst(tasks.saveBatch({ before: two, after: deliver(two, 1, NOW_MS), mints: second }, NOW_MS))
         )
         assert.strictEqual((yield* (yield* LedgerFixture).readTask(task.id)).mintsCompleted, 2)
-      })
+      }
     )
   })
 })

@@ -1,5 +1,4 @@
 import { assert } from "@effect/vitest"
-import { Effect } from "effect"
 import type { Wallet } from "../../../src/domain/Wallet.ts"
 import type { OrderInsert } from "../../support/memory/MemoryLedger.ts"
 import { LedgerFixture } from "../../support/LedgerFixture.ts"
@@ -53,81 +52,69 @@ const faults: ReadonlyArray<{ readonly name: string; readonly order: Partial<Ord
 
 export const badRowPromises = (promises: Promises): void => {
   for (const { name, order, says } of faults) {
-    promises(
-      `an order ${name} is bad for a reason in words, and the wallet's next order is not`,
-      Effect.fnUntraced(function* () {
-        const wallet = yield* givenWallet()
-        const bad = yield* givenOrder(wallet, order)
-        const good = yield* givenOrder(wallet)
-        assert.deepStrictEqual((yield* firstPage).bad, [{ taskId: bad, reason: HELD + says }])
-        assert.deepStrictEqual(
-          (yield* ordersOf(wallet)).pending.map((task) => task.id),
-          [good]
-        )
-      })
-    )
-  }
-
-  promises(
-    "an order with several faults tells all of them at once",
-    Effect.fnUntraced(function* () {
-      yield* givenOrder(yield* givenWallet(), { token: "?", quantity: 0, pricePerMint: -2n, totalCost: 7n })
-      const reason =
-        'token_address "?" is not an address; quantity is 0, it must be 1 to 1000; ' +
-        "price_per_mint is -0.000002 USDC, it must be more than 0; total_cost is 0.000007 USDC, price_per_mint × quantity is 0.00 USDC"
+    promises(`an order ${name} is bad for a reason in words, and the wallet's next order is not`, function* () {
+      const wallet = yield* givenWallet()
+      const bad = yield* givenOrder(wallet, order)
+      const good = yield* givenOrder(wallet)
+      assert.deepStrictEqual((yield* firstPage).bad, [{ taskId: bad, reason: HELD + says }])
       assert.deepStrictEqual(
-        (yield* firstPage).bad.map((bad) => bad.reason),
-        [HELD + reason]
+        (yield* ordersOf(wallet)).pending.map((task) => task.id),
+        [good]
       )
     })
-  )
+  }
 
-  promises(
-    "an order of a wallet that does not exist is bad, and so is a funded one",
-    Effect.fnUntraced(function* () {
-      const nobody: Wallet = { ...(yield* givenWallet()), id: uuid(0xffff_0404) }
-      const pending = yield* givenOrder(nobody)
-      const funded = yield* givenOrder(nobody)
-      yield* (yield* LedgerFixture).editTask(funded, { status: "funded" })
-      const reason = `${HELD}agent_wallet_id ${nobody.id} is not in ai_agent_wallets`
-      assert.deepStrictEqual(yield* firstPage, {
-        wallets: [],
-        bad: [{ taskId: pending, reason }],
-        cursor: undefined
-      })
-      const work = yield* workOf(nobody)
-      assert.deepStrictEqual(work.bad, [{ taskId: funded, reason }])
-      assert.deepInclude(work, { wallet: undefined, tasks: [], batches: [] })
+  promises("an order with several faults tells all of them at once", function* () {
+    yield* givenOrder(yield* givenWallet(), { token: "?", quantity: 0, pricePerMint: -2n, totalCost: 7n })
+    const reason =
+      'token_address "?" is not an address; quantity is 0, it must be 1 to 1000; ' +
+      "price_per_mint is -0.000002 USDC, it must be more than 0; total_cost is 0.000007 USDC, price_per_mint × quantity is 0.00 USDC"
+    assert.deepStrictEqual(
+      (yield* firstPage).bad.map((bad) => bad.reason),
+      [HELD + reason]
+    )
+  })
+
+  promises("an order of a wallet that does not exist is bad, and so is a funded one", function* () {
+    const nobody: Wallet = { ...(yield* givenWallet()), id: uuid(0xffff_0404) }
+    const pending = yield* givenOrder(nobody)
+    const funded = yield* givenOrder(nobody)
+    yield* (yield* LedgerFixture).editTask(funded, { status: "funded" })
+    const reason = `${HELD}agent_wallet_id ${nobody.id} is not in ai_agent_wallets`
+    assert.deepStrictEqual(yield* firstPage, {
+      wallets: [],
+      bad: [{ taskId: pending, reason }],
+      cursor: undefined
     })
-  )
+    const work = yield* workOf(nobody)
+    assert.deepStrictEqual(work.bad, [{ taskId: funded, reason }])
+    assert.deepInclude(work, { wallet: undefined, tasks: [], batches: [] })
+  })
 
   for (const [column, row] of [
     ["user_address", { userAddress: "nobody", agentAddress: `0x${"a".repeat(40)}` }],
     ["agent_address", { userAddress: `0x${"a".repeat(40)}`, agentAddress: "0xabc" }]
   ] as const) {
-    promises(
-      `all orders of a wallet whose ${column} is no address are bad, and no other wallet's`,
-      Effect.fnUntraced(function* () {
-        const sound = yield* givenWallet()
-        const id = yield* (yield* LedgerFixture).insertWallet(row)
-        const good = yield* givenOrder(sound)
-        const bad = [yield* givenOrder({ ...sound, id }), yield* givenOrder({ ...sound, id })]
-        const page = yield* firstPage
-        assert.deepStrictEqual(page.bad.map(({ taskId }) => taskId).toSorted(), bad.toSorted())
-        for (const { reason } of page.bad) {
-          assert.strictEqual(reason, `${HELD}${column} of agent wallet ${id} is not an address`)
-        }
-        assert.deepStrictEqual(
-          page.wallets.flatMap(({ pending }) => pending.map((task) => task.id)),
-          [good]
-        )
-      })
-    )
+    promises(`all orders of a wallet whose ${column} is no address are bad, and no other wallet's`, function* () {
+      const sound = yield* givenWallet()
+      const id = yield* (yield* LedgerFixture).insertWallet(row)
+      const good = yield* givenOrder(sound)
+      const bad = [yield* givenOrder({ ...sound, id }), yield* givenOrder({ ...sound, id })]
+      const page = yield* firstPage
+      assert.deepStrictEqual(page.bad.map(({ taskId }) => taskId).toSorted(), bad.toSorted())
+      for (const { reason } of page.bad) {
+        assert.strictEqual(reason, `${HELD}${column} of agent wallet ${id} is not an address`)
+      }
+      assert.deepStrictEqual(
+        page.wallets.flatMap(({ pending }) => pending.map((task) => task.id)),
+        [good]
+      )
+    })
   }
 
   promises(
     "a funded row that makes no sense neither stops the reading of its wallet nor frees money of it",
-    Effect.fnUntraced(function* () {
+    function* () {
       const fixture = yield* LedgerFixture
       const wallet = yield* givenWallet()
       const broken = yield* givenOrder(wallet, { totalCost: 1n })
@@ -144,6 +131,6 @@ export const badRowPromises = (promises: Promises): void => {
         [sound]
       )
       assert.deepStrictEqual(work.bad.map(({ taskId }) => taskId).toSorted(), [broken, vast].toSorted())
-    })
+    }
   )
 }

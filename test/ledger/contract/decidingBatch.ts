@@ -67,7 +67,7 @@ const rowOf = ({ id }: Task) => Effect.flatMap(LedgerFixture, (fixture) => fixtu
 export const decidingBatchPromises = (promises: Promises): void => {
   promises(
     "a batch that was never paid is paid for after all, and mints that are not its own are no batch's any more",
-    Effect.fnUntraced(function* () {
+    function* () {
       const { wallet, task, batch } = yield* givenHeld()
       const repo = yield* TaskRepo
       const strays = mintsOf(batch, 2)
@@ -91,41 +91,35 @@ export const decidingBatchPromises = (promises: Promises): void => {
         "what is set aside is not taken, whoever has read it before"
       )
       yield* assertNoted({ taskId: task.id, walletId: wallet.id })
-    })
+    }
   )
 
-  promises(
-    "mints that a batch has got meanwhile are not set aside, and nothing is decided",
-    Effect.fnUntraced(function* () {
-      const { task, batch } = yield* givenHeld()
-      const other = yield* givenPaid(task, 2)
-      yield* advance(other, delivered(2), { mints: mintsOf(other, 2) })
-      const after = expire(batch, UNPAID_AT, "again")
-      assert.isFalse(yield* decide(batch, 0, { after, strays: mintsOf(other, 2) }))
-      assert.strictEqual((yield* batchOf(task, 1)).status, "held")
-      yield* assertNoted()
-    })
-  )
+  promises("mints that a batch has got meanwhile are not set aside, and nothing is decided", function* () {
+    const { task, batch } = yield* givenHeld()
+    const other = yield* givenPaid(task, 2)
+    yield* advance(other, delivered(2), { mints: mintsOf(other, 2) })
+    const after = expire(batch, UNPAID_AT, "again")
+    assert.isFalse(yield* decide(batch, 0, { after, strays: mintsOf(other, 2) }))
+    assert.strictEqual((yield* batchOf(task, 1)).status, "held")
+    yield* assertNoted()
+  })
 
-  promises(
-    "mints on chain are given to the batch, counted and recorded, and the order goes on",
-    Effect.fnUntraced(function* () {
-      const { wallet, task, batch } = yield* givenHeld()
-      const version = yield* versionOf(wallet)
-      assert.isTrue(yield* decide(batch, 2, { mints: mintsOf(batch, 2) }))
-      assert.deepInclude(yield* batchOf(task, 1), { status: "resolved", minted: 2, version: batch.version + 1 })
-      const going = yield* taskOf(wallet, task.id)
-      assert.deepInclude(going, { status: "processing", mintsCompleted: 2, errorMessage: undefined })
-      assert.lengthOf(yield* (yield* LedgerFixture).readMintRecords(task.id), 2)
-      assert.strictEqual((yield* workOf(wallet)).reserved, cost(2), "the resolved batch costs nothing any more")
-      assert.isTrue((yield* versionOf(wallet)) > version)
-      yield* assertNoted({ taskId: task.id, walletId: wallet.id })
-    })
-  )
+  promises("mints on chain are given to the batch, counted and recorded, and the order goes on", function* () {
+    const { wallet, task, batch } = yield* givenHeld()
+    const version = yield* versionOf(wallet)
+    assert.isTrue(yield* decide(batch, 2, { mints: mintsOf(batch, 2) }))
+    assert.deepInclude(yield* batchOf(task, 1), { status: "resolved", minted: 2, version: batch.version + 1 })
+    const going = yield* taskOf(wallet, task.id)
+    assert.deepInclude(going, { status: "processing", mintsCompleted: 2, errorMessage: undefined })
+    assert.lengthOf(yield* (yield* LedgerFixture).readMintRecords(task.id), 2)
+    assert.strictEqual((yield* workOf(wallet)).reserved, cost(2), "the resolved batch costs nothing any more")
+    assert.isTrue((yield* versionOf(wallet)) > version)
+    yield* assertNoted({ taskId: task.id, walletId: wallet.id })
+  })
 
   promises(
     "mints that are there by a person's word alone are counted and recorded without a transaction",
-    Effect.fnUntraced(function* () {
+    function* () {
       const { task, batch } = yield* givenHeld()
       assert.isTrue(yield* decide(batch, 2, { mints: mintsOf(batch, 1) }))
       assert.strictEqual((yield* rowOf(task)).mintsCompleted, 2)
@@ -137,104 +131,83 @@ export const decidingBatchPromises = (promises: Promises): void => {
           [2, undefined, "completed"]
         ]
       )
-    })
+    }
   )
 
-  promises(
-    "a batch that is paid and not delivered is resolved with the mints that it got",
-    Effect.fnUntraced(function* () {
-      const wallet = yield* givenWallet()
-      const task = yield* givenPlanned(wallet)
-      const paid = yield* givenPaid(task, 1)
-      const one = yield* advance(paid, delivered(1), { mints: mintsOf(paid, 1) })
-      assert.isTrue(yield* decide(one, 2, { mints: mintsOf(one, 1) }))
-      assert.deepInclude(yield* batchOf(task, 1), { status: "resolved", minted: 2 })
-      assert.strictEqual((yield* rowOf(task)).mintsCompleted, 2)
-    })
-  )
+  promises("a batch that is paid and not delivered is resolved with the mints that it got", function* () {
+    const wallet = yield* givenWallet()
+    const task = yield* givenPlanned(wallet)
+    const paid = yield* givenPaid(task, 1)
+    const one = yield* advance(paid, delivered(1), { mints: mintsOf(paid, 1) })
+    assert.isTrue(yield* decide(one, 2, { mints: mintsOf(one, 1) }))
+    assert.deepInclude(yield* batchOf(task, 1), { status: "resolved", minted: 2 })
+    assert.strictEqual((yield* rowOf(task)).mintsCompleted, 2)
+  })
 
-  promises(
-    "nothing is decided about a batch that somebody else has moved",
-    Effect.fnUntraced(function* () {
-      const wallet = yield* givenWallet()
-      const task = yield* givenPlanned(wallet)
-      const paid = yield* givenPaid(task, 1)
-      yield* advance(paid, delivered(2), { mints: mintsOf(paid, 2) })
-      const version = yield* versionOf(wallet)
-      assert.isFalse(yield* decide(paid, 0))
-      assert.strictEqual(yield* versionOf(wallet), version)
-      yield* assertNoted()
-    })
-  )
+  promises("nothing is decided about a batch that somebody else has moved", function* () {
+    const wallet = yield* givenWallet()
+    const task = yield* givenPlanned(wallet)
+    const paid = yield* givenPaid(task, 1)
+    yield* advance(paid, delivered(2), { mints: mintsOf(paid, 2) })
+    const version = yield* versionOf(wallet)
+    assert.isFalse(yield* decide(paid, 0))
+    assert.strictEqual(yield* versionOf(wallet), version)
+    yield* assertNoted()
+  })
 
-  promises(
-    "a mint that is another batch's is not given away",
-    Effect.fnUntraced(function* () {
-      const { task, batch } = yield* givenHeld()
-      const other = yield* givenDelivered(task, 2)
-      const taken = mintsOf({ ...other, minted: 0 }, 2).map((mint, index) => ({ ...mint, mintNumber: 1 + index }))
-      assert.isFalse(yield* decide(batch, 2, { mints: taken }))
-      assert.deepInclude(yield* batchOf(task, 1), { status: "held", minted: 0 })
-      assert.strictEqual((yield* rowOf(task)).mintsCompleted, 2)
-    })
-  )
+  promises("a mint that is another batch's is not given away", function* () {
+    const { task, batch } = yield* givenHeld()
+    const other = yield* givenDelivered(task, 2)
+    const taken = mintsOf({ ...other, minted: 0 }, 2).map((mint, index) => ({ ...mint, mintNumber: 1 + index }))
+    assert.isFalse(yield* decide(batch, 2, { mints: taken }))
+    assert.deepInclude(yield* batchOf(task, 1), { status: "held", minted: 0 })
+    assert.strictEqual((yield* rowOf(task)).mintsCompleted, 2)
+  })
 
-  promises(
-    "a batch whose nonce is dead is bought again under a number and a nonce of its own",
-    Effect.fnUntraced(function* () {
-      const { wallet, task, batch } = yield* givenHeld()
-      const replacement = replacementOf(batch, 3)
-      assert.isTrue(yield* decide(batch, 0, { replacement }))
-      assert.deepInclude(yield* batchOf(task, 3), {
-        status: "planned",
-        firstMint: 1,
-        quantity: 2,
-        nonce: replacement.nonce
-      })
-      assert.strictEqual((yield* workOf(wallet)).reserved, cost(4))
-      yield* givenDelivered(task, 2)
-      yield* givenDelivered(task, 3)
-      assert.strictEqual((yield* rowOf(task)).mintsCompleted, 4)
+  promises("a batch whose nonce is dead is bought again under a number and a nonce of its own", function* () {
+    const { wallet, task, batch } = yield* givenHeld()
+    const replacement = replacementOf(batch, 3)
+    assert.isTrue(yield* decide(batch, 0, { replacement }))
+    assert.deepInclude(yield* batchOf(task, 3), {
+      status: "planned",
+      firstMint: 1,
+      quantity: 2,
+      nonce: replacement.nonce
     })
-  )
+    assert.strictEqual((yield* workOf(wallet)).reserved, cost(4))
+    yield* givenDelivered(task, 2)
+    yield* givenDelivered(task, 3)
+    assert.strictEqual((yield* rowOf(task)).mintsCompleted, 4)
+  })
 
-  promises(
-    "an order stays held as long as another batch of it is",
-    Effect.fnUntraced(function* () {
-      const { wallet, task, batch } = yield* givenHeld()
-      const second = yield* advance(yield* advance(yield* batchOf(task, 2), signed), heldBatch)
-      assert.isTrue(yield* decide(batch, 2))
-      assert.strictEqual((yield* rowOf(task)).errorMessage, "somebody has to look")
-      assert.isTrue(yield* decide(second, 2))
-      assert.deepInclude(yield* taskOf(wallet, task.id), { errorMessage: undefined, mintsCompleted: 4 })
-    })
-  )
+  promises("an order stays held as long as another batch of it is", function* () {
+    const { wallet, task, batch } = yield* givenHeld()
+    const second = yield* advance(yield* advance(yield* batchOf(task, 2), signed), heldBatch)
+    assert.isTrue(yield* decide(batch, 2))
+    assert.strictEqual((yield* rowOf(task)).errorMessage, "somebody has to look")
+    assert.isTrue(yield* decide(second, 2))
+    assert.deepInclude(yield* taskOf(wallet, task.id), { errorMessage: undefined, mintsCompleted: 4 })
+  })
 
-  promises(
-    "an order fails with its batch, and the rest of its money is free",
-    Effect.fnUntraced(function* () {
-      const { wallet, task, batch } = yield* givenHeld()
-      assert.isTrue(yield* decide(batch, 0, { failure: "Failed by the operator: no more" }))
-      assert.deepInclude(yield* rowOf(task), {
-        status: "failed",
-        mintsFailed: 4,
-        errorMessage: "Failed by the operator: no more",
-        completedAtMs: AT_MS
-      })
-      assert.deepInclude(yield* batchOf(task, 1), { status: "resolved", minted: 0 })
-      assert.strictEqual((yield* workOf(wallet)).reserved, 0n)
+  promises("an order fails with its batch, and the rest of its money is free", function* () {
+    const { wallet, task, batch } = yield* givenHeld()
+    assert.isTrue(yield* decide(batch, 0, { failure: "Failed by the operator: no more" }))
+    assert.deepInclude(yield* rowOf(task), {
+      status: "failed",
+      mintsFailed: 4,
+      errorMessage: "Failed by the operator: no more",
+      completedAtMs: AT_MS
     })
-  )
+    assert.deepInclude(yield* batchOf(task, 1), { status: "resolved", minted: 0 })
+    assert.strictEqual((yield* workOf(wallet)).reserved, 0n)
+  })
 
-  promises(
-    "an order does not fail with its batch while another one is in flight",
-    Effect.fnUntraced(function* () {
-      const { task, batch } = yield* givenHeld()
-      yield* givenPaid(task, 2)
-      assert.isFalse(yield* decide(batch, 0, { failure: "Failed by the operator" }))
-      assert.deepInclude(yield* batchOf(task, 1), { status: "held" })
-      assert.strictEqual((yield* rowOf(task)).status, "processing")
-      yield* assertNoted()
-    })
-  )
+  promises("an order does not fail with its batch while another one is in flight", function* () {
+    const { task, batch } = yield* givenHeld()
+    yield* givenPaid(task, 2)
+    assert.isFalse(yield* decide(batch, 0, { failure: "Failed by the operator" }))
+    assert.deepInclude(yield* batchOf(task, 1), { status: "held" })
+    assert.strictEqual((yield* rowOf(task)).status, "processing")
+    yield* assertNoted()
+  })
 }

@@ -63,28 +63,25 @@ const stop = (wallet: Wallet) =>
   })
 
 export const decidingMoneyPromises = (promises: Promises): void => {
-  promises(
-    "a refund is written down, reserves its money, and is the wallet's work",
-    Effect.fnUntraced(function* () {
-      const wallet = yield* givenWallet()
-      yield* givenDeposit(wallet)
-      assert.isTrue(yield* ask(wallet, uuid(1), 0n))
-      const { refunds, reserved } = yield* workOf(wallet)
-      assert.deepStrictEqual(refunds, [refundOf(wallet, uuid(1))])
-      assert.strictEqual(reserved, 3_000_000n)
-      assert.strictEqual(yield* versionOf(wallet), 1n)
-      const left = yield* (yield* TaskRepo).unspentDeposits([wallet.id])
-      assert.deepStrictEqual(
-        left.map((one) => one.left),
-        [2_000_000n]
-      )
-      yield* assertNoted({ walletId: wallet.id })
-    })
-  )
+  promises("a refund is written down, reserves its money, and is the wallet's work", function* () {
+    const wallet = yield* givenWallet()
+    yield* givenDeposit(wallet)
+    assert.isTrue(yield* ask(wallet, uuid(1), 0n))
+    const { refunds, reserved } = yield* workOf(wallet)
+    assert.deepStrictEqual(refunds, [refundOf(wallet, uuid(1))])
+    assert.strictEqual(reserved, 3_000_000n)
+    assert.strictEqual(yield* versionOf(wallet), 1n)
+    const left = yield* (yield* TaskRepo).unspentDeposits([wallet.id])
+    assert.deepStrictEqual(
+      left.map((one) => one.left),
+      [2_000_000n]
+    )
+    yield* assertNoted({ walletId: wallet.id })
+  })
 
   promises(
     "a refund is refused where the wallet changed, the block is too old, or the wallet is stopped",
-    Effect.fnUntraced(function* () {
+    function* () {
       const wallet = yield* givenWallet()
       yield* givenDeposit(wallet)
       yield* givenPaid(yield* givenPlanned(wallet), 1)
@@ -96,12 +93,12 @@ export const decidingMoneyPromises = (promises: Promises): void => {
       const left = yield* (yield* TaskRepo).unspentDeposits([wallet.id])
       assert.strictEqual(left[0]?.left, 5_000_000n)
       yield* assertNoted()
-    })
+    }
   )
 
   promises(
     "a refund that is held with its money keeps it until it is withdrawn, and then its deposits have it back",
-    Effect.fnUntraced(function* () {
+    function* () {
       const wallet = yield* givenWallet()
       yield* givenDeposit(wallet)
       assert.isTrue(yield* ask(wallet, uuid(1), 0n))
@@ -131,102 +128,77 @@ export const decidingMoneyPromises = (promises: Promises): void => {
         [5_000_000n]
       )
       assert.lengthOf(yield* (yield* LedgerFixture).readDecisions, 2)
-    })
+    }
   )
 
-  promises(
-    "of two refunds of the same money, one is refused",
-    Effect.fnUntraced(function* () {
-      const wallet = yield* givenWallet()
-      assert.isTrue(yield* ask(wallet, uuid(1), 0n))
-      assert.isFalse(yield* ask(wallet, uuid(2), 0n))
-      assert.lengthOf((yield* workOf(wallet)).refunds, 1)
+  promises("a stopped wallet goes on with books that begin at what the chain shows", function* () {
+    const wallet = yield* givenWallet()
+    yield* givenDeposit(wallet)
+    const [id, held] = [yield* givenOrder(wallet), yield* givenOrder(wallet)]
+    yield* holdTask(held)
+    const version = yield* stop(wallet)
+    const repo = yield* DecisionRepo
+    const opening = { walletId: wallet.id, balance: usdc(4_000_000n), version, seen: wallet }
+    const at = block(TIP.number + 50n)
+    assert.isFalse(yield* wasFirst(repo.reopenBooks({ ...opening, version: version - 1n }, at, DECISION, AT_MS)))
+    assert.isTrue(yield* wasFirst(repo.reopenBooks(opening, at, DECISION, AT_MS)))
+    assert.deepInclude(yield* ordersOf(wallet), {
+      stopped: undefined,
+      books: { countedBlock: at.number, balance: usdc(4_000_000n) }
     })
-  )
+    const fixture = yield* LedgerFixture
+    assert.isUndefined((yield* fixture.readTask(id)).errorMessage)
+    assert.strictEqual((yield* fixture.readTask(held)).errorMessage, "somebody has to look")
+    assert.isFalse(yield* wasFirst(repo.reopenBooks({ ...opening, version: version + 1n }, at, DECISION, AT_MS)))
+    yield* assertNoted({ walletId: wallet.id })
+  })
 
-  promises(
-    "a stopped wallet goes on with books that begin at what the chain shows",
-    Effect.fnUntraced(function* () {
-      const wallet = yield* givenWallet()
-      yield* givenDeposit(wallet)
-      const [id, held] = [yield* givenOrder(wallet), yield* givenOrder(wallet)]
-      yield* holdTask(held)
-      const version = yield* stop(wallet)
-      const repo = yield* DecisionRepo
-      const opening = { walletId: wallet.id, balance: usdc(4_000_000n), version, seen: wallet }
-      const at = block(TIP.number + 50n)
-      assert.isFalse(yield* wasFirst(repo.reopenBooks({ ...opening, version: version - 1n }, at, DECISION, AT_MS)))
-      assert.isTrue(yield* wasFirst(repo.reopenBooks(opening, at, DECISION, AT_MS)))
-      assert.deepInclude(yield* ordersOf(wallet), {
-        stopped: undefined,
-        books: { countedBlock: at.number, balance: usdc(4_000_000n) }
-      })
-      const fixture = yield* LedgerFixture
-      assert.isUndefined((yield* fixture.readTask(id)).errorMessage)
-      assert.strictEqual((yield* fixture.readTask(held)).errorMessage, "somebody has to look")
-      assert.isFalse(yield* wasFirst(repo.reopenBooks({ ...opening, version: version + 1n }, at, DECISION, AT_MS)))
-      yield* assertNoted({ walletId: wallet.id })
-    })
-  )
+  promises("what orders are told by a stop is told by its reason", function* () {
+    const wallet = yield* givenWallet()
+    const { id } = yield* givenFunded(wallet)
+    yield* stop(wallet)
+    assert.strictEqual((yield* (yield* LedgerFixture).readTask(id)).errorMessage, messages.stopped("money is missing"))
+  })
 
-  promises(
-    "what orders are told by a stop is told by its reason",
-    Effect.fnUntraced(function* () {
-      const wallet = yield* givenWallet()
-      const { id } = yield* givenFunded(wallet)
-      yield* stop(wallet)
-      assert.strictEqual(
-        (yield* (yield* LedgerFixture).readTask(id)).errorMessage,
-        messages.stopped("money is missing")
-      )
+  promises("accounts hold all that a wallet paid and got, page by page", function* () {
+    const [one, other] = [yield* givenWallet(1), yield* givenWallet(2)]
+    yield* givenDeposit(one)
+    const task = yield* givenPlanned(one)
+    const batch = yield* givenDelivered(task, 1)
+    yield* ask(one, uuid(1), yield* versionOf(one))
+    const repo = yield* DecisionRepo
+    const first = yield* repo.accounts({ cursor: undefined, walletsMax: 1 })
+    const second = yield* repo.accounts({ cursor: first.cursor, walletsMax: 1 })
+    const third = yield* repo.accounts({ cursor: second.cursor, walletsMax: 1 })
+    assert.deepStrictEqual([third.accounts, third.cursor], [[], undefined])
+    const all = [...first.accounts, ...second.accounts]
+    assert.sameMembers(
+      all.map(({ wallet }) => wallet.id),
+      [one.id, other.id]
+    )
+    const account = all.find(({ wallet }) => wallet.id === one.id)
+    assert.deepInclude(account, {
+      openedBlock: TIP.number,
+      books: { countedBlock: TIP.number, balance: usdc(5_000_000n) },
+      stopped: undefined
     })
-  )
-
-  promises(
-    "accounts hold all that a wallet paid and got, page by page",
-    Effect.fnUntraced(function* () {
-      const [one, other] = [yield* givenWallet(1), yield* givenWallet(2)]
-      yield* givenDeposit(one)
-      const task = yield* givenPlanned(one)
-      const batch = yield* givenDelivered(task, 1)
-      yield* ask(one, uuid(1), yield* versionOf(one))
-      const repo = yield* DecisionRepo
-      const first = yield* repo.accounts({ cursor: undefined, walletsMax: 1 })
-      const second = yield* repo.accounts({ cursor: first.cursor, walletsMax: 1 })
-      const third = yield* repo.accounts({ cursor: second.cursor, walletsMax: 1 })
-      assert.deepStrictEqual([third.accounts, third.cursor], [[], undefined])
-      const all = [...first.accounts, ...second.accounts]
-      assert.sameMembers(
-        all.map(({ wallet }) => wallet.id),
-        [one.id, other.id]
-      )
-      const account = all.find(({ wallet }) => wallet.id === one.id)
-      assert.deepInclude(account, {
-        openedBlock: TIP.number,
-        books: { countedBlock: TIP.number, balance: usdc(5_000_000n) },
-        stopped: undefined
-      })
-      assert.deepStrictEqual(
-        account?.batches.map(({ number, status }) => [number, status]),
-        [
-          [1, "delivered"],
-          [2, "planned"]
-        ]
-      )
-      const mint = { tx: batch.nonce, taskId: task.id, batchNumber: 1 }
-      assert.deepStrictEqual(account?.mints, [
-        { ...mint, part: 1 },
-        { ...mint, part: 2 }
-      ])
-      assert.deepStrictEqual(
-        [account?.refunds.length, account?.deposits.map(({ amount }) => amount)],
-        [1, [5_000_000n]]
-      )
-      assert.deepInclude(
-        all.find(({ wallet }) => wallet.id === other.id),
-        { books: undefined, batches: [], mints: [] }
-      )
-      assert.strictEqual((yield* workOf(one)).reserved, cost(2) + 3_000_000n)
-    })
-  )
+    assert.deepStrictEqual(
+      account?.batches.map(({ number, status }) => [number, status]),
+      [
+        [1, "delivered"],
+        [2, "planned"]
+      ]
+    )
+    const mint = { tx: batch.nonce, taskId: task.id, batchNumber: 1 }
+    assert.deepStrictEqual(account?.mints, [
+      { ...mint, part: 1 },
+      { ...mint, part: 2 }
+    ])
+    assert.deepStrictEqual([account?.refunds.length, account?.deposits.map(({ amount }) => amount)], [1, [5_000_000n]])
+    assert.deepInclude(
+      all.find(({ wallet }) => wallet.id === other.id),
+      { books: undefined, batches: [], mints: [] }
+    )
+    assert.strictEqual((yield* workOf(one)).reserved, cost(2) + 3_000_000n)
+  })
 }

@@ -18,7 +18,7 @@ import { CHAIN } from "../../support/LedgerSql.ts"
 /** Registers one promise of the ledger as a test, on empty tables. */
 export type Promises = (
   sentence: string,
-  proof: () => Effect.Effect<void, unknown, TaskRepo | DecisionRepo | LedgerFixture>
+  proof: () => Generator<Effect.Effect<unknown, unknown, TaskRepo | DecisionRepo | LedgerFixture>, void, never>
 ) => void
 
 /** 2025-11-01T05:15:30Z, and all times of these tests after it: no clock is asked. */

@@ -40,61 +40,55 @@ const hold = (...taskIds: ReadonlyArray<TaskId>) =>
   )
 
 export const holdingPromises = (promises: Promises): void => {
-  promises(
-    "a held order keeps its status, says why, and is nobody's work",
-    Effect.fnUntraced(function* () {
-      const fixture = yield* LedgerFixture
-      const wallet = yield* givenWallet()
-      const pending = yield* givenOrder(wallet)
-      const { id: funded } = yield* givenFunded(wallet)
-      const { id: processing } = yield* givenPlanned(wallet)
-      const all = [pending, funded, processing]
-      assert.sameMembers([...(yield* hold(...all))], all)
-      for (const [id, status] of [
-        [pending, "pending_payment"],
-        [funded, "funded"],
-        [processing, "processing"]
-      ] as const) {
-        assert.deepInclude(yield* fixture.readTask(id), { status, errorMessage: REASON, updatedAtMs: NOW_MS + 1 })
-      }
-      assert.deepStrictEqual(yield* firstPage, { wallets: [], bad: [], cursor: undefined })
-      const repo = yield* TaskRepo
-      assert.deepInclude(yield* workOf(wallet), { tasks: [], bad: [], batches: [] })
-      assert.deepStrictEqual(yield* repo.dueWallets(NOW_MS + 60_000, 10), [])
-      assert.deepStrictEqual(yield* repo.openTasks, { pendingPayment: 0, funded: 0, processing: 0, held: 3 })
-    })
-  )
+  promises("a held order keeps its status, says why, and is nobody's work", function* () {
+    const fixture = yield* LedgerFixture
+    const wallet = yield* givenWallet()
+    const pending = yield* givenOrder(wallet)
+    const { id: funded } = yield* givenFunded(wallet)
+    const { id: processing } = yield* givenPlanned(wallet)
+    const all = [pending, funded, processing]
+    assert.sameMembers([...(yield* hold(...all))], all)
+    for (const [id, status] of [
+      [pending, "pending_payment"],
+      [funded, "funded"],
+      [processing, "processing"]
+    ] as const) {
+      assert.deepInclude(yield* fixture.readTask(id), { status, errorMessage: REASON, updatedAtMs: NOW_MS + 1 })
+    }
+    assert.deepStrictEqual(yield* firstPage, { wallets: [], bad: [], cursor: undefined })
+    const repo = yield* TaskRepo
+    assert.deepInclude(yield* workOf(wallet), { tasks: [], bad: [], batches: [] })
+    assert.deepStrictEqual(yield* repo.dueWallets(NOW_MS + 60_000, 10), [])
+    assert.deepStrictEqual(yield* repo.openTasks, { pendingPayment: 0, funded: 0, processing: 0, held: 3 })
+  })
 
-  promises(
-    "a held order is neither funded nor cancelled nor planned nor failed, and its words stay",
-    Effect.fnUntraced(function* () {
-      const repo = yield* TaskRepo
-      const wallet = yield* givenWallet()
-      const [first, second] = [yield* givenOrder(wallet), yield* givenOrder(wallet)]
-      const funded = yield* givenFunded(wallet)
-      const orders = yield* ordersOf(wallet)
-      yield* hold(first, second, funded.id)
-      assert.deepStrictEqual(yield* repo.fund([funding(orders, first)], TIP, NOW_MS), [])
-      const { version } = yield* (yield* LedgerFixture).readWalletState(wallet.id)
-      const late = { ...evidence(orders, second), version, message: "not paid" }
-      assert.deepStrictEqual(yield* repo.cancel([late], TIP, NOW_MS), [])
-      assert.isFalse(yield* wasFirst(repo.plan(funded, cut(funded, wallet, 2), NOW_MS)))
-      assert.isFalse(yield* wasFirst(repo.saveTask(funded, { status: "failed", errorMessage: "no" }, NOW_MS)))
-      assert.isFalse(yield* wasFirst(repo.saveTask(funded, { retryCount: 1, errorMessage: "Retry 1/3: no" }, NOW_MS)))
-      for (const [id, status] of [
-        [first, "pending_payment"],
-        [second, "pending_payment"],
-        [funded.id, "funded"]
-      ] as const) {
-        const { errorMessage, ...task } = yield* (yield* LedgerFixture).readTask(id)
-        assert.deepStrictEqual([task.status, errorMessage], [status, REASON])
-      }
-    })
-  )
+  promises("a held order is neither funded nor cancelled nor planned nor failed, and its words stay", function* () {
+    const repo = yield* TaskRepo
+    const wallet = yield* givenWallet()
+    const [first, second] = [yield* givenOrder(wallet), yield* givenOrder(wallet)]
+    const funded = yield* givenFunded(wallet)
+    const orders = yield* ordersOf(wallet)
+    yield* hold(first, second, funded.id)
+    assert.deepStrictEqual(yield* repo.fund([funding(orders, first)], TIP, NOW_MS), [])
+    const { version } = yield* (yield* LedgerFixture).readWalletState(wallet.id)
+    const late = { ...evidence(orders, second), version, message: "not paid" }
+    assert.deepStrictEqual(yield* repo.cancel([late], TIP, NOW_MS), [])
+    assert.isFalse(yield* wasFirst(repo.plan(funded, cut(funded, wallet, 2), NOW_MS)))
+    assert.isFalse(yield* wasFirst(repo.saveTask(funded, { status: "failed", errorMessage: "no" }, NOW_MS)))
+    assert.isFalse(yield* wasFirst(repo.saveTask(funded, { retryCount: 1, errorMessage: "Retry 1/3: no" }, NOW_MS)))
+    for (const [id, status] of [
+      [first, "pending_payment"],
+      [second, "pending_payment"],
+      [funded.id, "funded"]
+    ] as const) {
+      const { errorMessage, ...task } = yield* (yield* LedgerFixture).readTask(id)
+      assert.deepStrictEqual([task.status, errorMessage], [status, REASON])
+    }
+  })
 
   promises(
     "a held order that waits for money is seen beside those that go on, and by nobody where there are none",
-    Effect.fnUntraced(function* () {
+    function* () {
       const wallet = yield* givenWallet()
       const held = yield* givenOrder(wallet, { quantity: 2, createdAtMs: NOW_MS - 1_000 })
       const odd = yield* givenOrder(wallet, { totalCost: 0n })
@@ -107,70 +101,55 @@ export const holdingPromises = (promises: Promises): void => {
         [waiting]
       )
       assert.deepStrictEqual(beside, [{ id: held, totalCost: cost(2), createdAtMs: NOW_MS - 1_000, isHeld: true }])
-    })
+    }
   )
 
-  promises(
-    "an order is held once: whoever comes second is not told so, and the first reason stays",
-    Effect.fnUntraced(function* () {
-      const id = yield* givenOrder(yield* givenWallet())
-      const repo = yield* TaskRepo
-      assert.deepStrictEqual(yield* hold(id), [id])
-      assert.deepStrictEqual(yield* repo.hold([{ taskId: id, reason: "another" }], NOW_MS + 2), [])
-      const task = yield* (yield* LedgerFixture).readTask(id)
-      assert.deepInclude(task, { errorMessage: REASON, updatedAtMs: NOW_MS + 1 })
-    })
-  )
+  promises("an order is held once: whoever comes second is not told so, and the first reason stays", function* () {
+    const id = yield* givenOrder(yield* givenWallet())
+    const repo = yield* TaskRepo
+    assert.deepStrictEqual(yield* hold(id), [id])
+    assert.deepStrictEqual(yield* repo.hold([{ taskId: id, reason: "another" }], NOW_MS + 2), [])
+    const task = yield* (yield* LedgerFixture).readTask(id)
+    assert.deepInclude(task, { errorMessage: REASON, updatedAtMs: NOW_MS + 1 })
+  })
 
-  promises(
-    "an order that is named twice in one call is held once",
-    Effect.fnUntraced(function* () {
-      const id = yield* givenOrder(yield* givenWallet())
-      assert.deepStrictEqual(yield* hold(id, id), [id])
-    })
-  )
+  promises("an order that is named twice in one call is held once", function* () {
+    const id = yield* givenOrder(yield* givenWallet())
+    assert.deepStrictEqual(yield* hold(id, id), [id])
+  })
 
-  promises(
-    "an order that has ended, or never was, is not held",
-    Effect.fnUntraced(function* () {
-      const fixture = yield* LedgerFixture
-      const wallet = yield* givenWallet()
-      for (const status of ["completed", "failed", "cancelled"] as const) {
-        const id = yield* givenOrder(wallet)
-        yield* fixture.editTask(id, { status })
-        assert.deepStrictEqual(yield* hold(id), [])
-        assert.deepInclude(yield* fixture.readTask(id), { status, errorMessage: undefined })
-      }
-      assert.deepStrictEqual(yield* hold(uuid(0xffff_0404)), [])
-    })
-  )
+  promises("an order that has ended, or never was, is not held", function* () {
+    const fixture = yield* LedgerFixture
+    const wallet = yield* givenWallet()
+    for (const status of ["completed", "failed", "cancelled"] as const) {
+      const id = yield* givenOrder(wallet)
+      yield* fixture.editTask(id, { status })
+      assert.deepStrictEqual(yield* hold(id), [])
+      assert.deepInclude(yield* fixture.readTask(id), { status, errorMessage: undefined })
+    }
+    assert.deepStrictEqual(yield* hold(uuid(0xffff_0404)), [])
+  })
 
-  promises(
-    "a row that is no order can be held like any other",
-    Effect.fnUntraced(function* () {
-      const nobody = { ...(yield* givenWallet()), id: uuid(0xffff_0404) }
-      const id = yield* givenOrder(nobody, { quantity: 0 })
-      const repo = yield* TaskRepo
-      assert.deepStrictEqual(yield* repo.hold((yield* firstPage).bad, NOW_MS), [id])
-      assert.deepStrictEqual((yield* firstPage).bad, [])
-    })
-  )
+  promises("a row that is no order can be held like any other", function* () {
+    const nobody = { ...(yield* givenWallet()), id: uuid(0xffff_0404) }
+    const id = yield* givenOrder(nobody, { quantity: 0 })
+    const repo = yield* TaskRepo
+    assert.deepStrictEqual(yield* repo.hold((yield* firstPage).bad, NOW_MS), [id])
+    assert.deepStrictEqual((yield* firstPage).bad, [])
+  })
 
-  promises(
-    "the money of a held order stays reserved",
-    Effect.fnUntraced(function* () {
-      const wallet = yield* givenWallet()
-      const [funded, planned] = [yield* givenFunded(wallet), yield* givenPlanned(wallet)]
-      yield* hold(funded.id, planned.id)
-      yield* givenOrder(wallet)
-      assert.strictEqual((yield* ordersOf(wallet)).reserved, cost(8))
-      assert.strictEqual((yield* workOf(wallet)).reserved, cost(8))
-    })
-  )
+  promises("the money of a held order stays reserved", function* () {
+    const wallet = yield* givenWallet()
+    const [funded, planned] = [yield* givenFunded(wallet), yield* givenPlanned(wallet)]
+    yield* hold(funded.id, planned.id)
+    yield* givenOrder(wallet)
+    assert.strictEqual((yield* ordersOf(wallet)).reserved, cost(8))
+    assert.strictEqual((yield* workOf(wallet)).reserved, cost(8))
+  })
 
   promises(
     "a hold for a key is found by its beginning, and ends only where its reason is still the same",
-    Effect.fnUntraced(function* () {
+    function* () {
       const fixture = yield* LedgerFixture
       const repo = yield* TaskRepo
       const wallet = yield* givenWallet()
@@ -196,26 +175,23 @@ export const holdingPromises = (promises: Promises): void => {
       assert.deepInclude(yield* fixture.readTask(forKey), { errorMessage: undefined, updatedAtMs: NOW_MS + 3 })
       assert.strictEqual((yield* repo.openTasks).held, 1)
       assert.deepStrictEqual(yield* repo.endHolds([], NOW_MS + 4), [])
-    })
+    }
   )
 
-  promises(
-    "a sample of the wallets holds new ones and old ones, each once",
-    Effect.fnUntraced(function* () {
-      const repo = yield* TaskRepo
-      assert.deepStrictEqual(yield* repo.sampleWallets(20), [])
-      const wallets = [yield* givenWallet(1), yield* givenWallet(2), yield* givenWallet(3)]
-      const ids = (yield* repo.sampleWallets(20)).map(({ id }) => id)
-      assert.sameMembers(
-        [...ids],
-        wallets.map(({ id }) => id)
-      )
-    })
-  )
+  promises("a sample of the wallets holds new ones and old ones, each once", function* () {
+    const repo = yield* TaskRepo
+    assert.deepStrictEqual(yield* repo.sampleWallets(20), [])
+    const wallets = [yield* givenWallet(1), yield* givenWallet(2), yield* givenWallet(3)]
+    const ids = (yield* repo.sampleWallets(20)).map(({ id }) => id)
+    assert.sameMembers(
+      [...ids],
+      wallets.map(({ id }) => id)
+    )
+  })
 
   promises(
     "a hold for mints that do not come ends with them, whatever more its reason tells, and no other hold does",
-    Effect.fnUntraced(function* () {
+    function* () {
       const repo = yield* TaskRepo
       const wallet = yield* givenWallet()
       for (const [reason, isOver] of [
@@ -240,22 +216,19 @@ export const holdingPromises = (promises: Promises): void => {
           isOver
         )
       }
-    })
+    }
   )
 
-  promises(
-    "a payment in flight is looked after although its order is held",
-    Effect.fnUntraced(function* () {
-      const wallet = yield* givenWallet()
-      const task = yield* givenPlanned(wallet)
-      const live = yield* advance(yield* batchOf(task, 1), signed)
-      yield* hold(task.id)
-      const work = yield* workOf(wallet)
-      assert.deepStrictEqual(work.tasks, [])
-      assert.deepStrictEqual(work.batches, [live])
-      assert.deepStrictEqual(work.held, new Set([task.id]))
-      const repo = yield* TaskRepo
-      assert.deepStrictEqual(yield* repo.dueWallets(live.nextActionAtMs ?? 0, 10), [wallet.id])
-    })
-  )
+  promises("a payment in flight is looked after although its order is held", function* () {
+    const wallet = yield* givenWallet()
+    const task = yield* givenPlanned(wallet)
+    const live = yield* advance(yield* batchOf(task, 1), signed)
+    yield* hold(task.id)
+    const work = yield* workOf(wallet)
+    assert.deepStrictEqual(work.tasks, [])
+    assert.deepStrictEqual(work.batches, [live])
+    assert.deepStrictEqual(work.held, new Set([task.id]))
+    const repo = yield* TaskRepo
+    assert.deepStrictEqual(yield* repo.dueWallets(live.nextActionAtMs ?? 0, 10), [wallet.id])
+  })
 }

@@ -79,62 +79,50 @@ export const moneyPromises = (promises: Promises): void => {
     ["held", [signed, heldBatch], both(cost(4))],
     ["held, and spent on something else", [signed, robbedBatch], both(cost(2))]
   ] as const) {
-    promises(
-      `two batches of which one is ${state} keep what they may still cost`,
-      Effect.fnUntraced(function* () {
-        const { wallet } = yield* givenFirstBatch(...steps)
-        assert.deepStrictEqual(yield* moneyOf(wallet), money)
-      })
-    )
+    promises(`two batches of which one is ${state} keep what they may still cost`, function* () {
+      const { wallet } = yield* givenFirstBatch(...steps)
+      assert.deepStrictEqual(yield* moneyOf(wallet), money)
+    })
   }
 
-  promises(
-    "a proven payment reserves nothing any more, delivered or not",
-    Effect.fnUntraced(function* () {
-      const wallet = yield* givenWallet()
-      const task = yield* givenPlanned(wallet)
-      yield* givenDelivered(task, 1)
-      assert.deepStrictEqual(yield* moneyOf(wallet), both(cost(2)))
-      yield* givenPaid(task, 2)
-      assert.deepStrictEqual(yield* moneyOf(wallet), both(0n))
-    })
-  )
+  promises("a proven payment reserves nothing any more, delivered or not", function* () {
+    const wallet = yield* givenWallet()
+    const task = yield* givenPlanned(wallet)
+    yield* givenDelivered(task, 1)
+    assert.deepStrictEqual(yield* moneyOf(wallet), both(cost(2)))
+    yield* givenPaid(task, 2)
+    assert.deepStrictEqual(yield* moneyOf(wallet), both(0n))
+  })
 
-  promises(
-    "an order is reserved whole before it is planned, and batch by batch after",
-    Effect.fnUntraced(function* () {
-      const wallet = yield* givenWallet()
-      yield* givenFunded(wallet)
-      assert.deepStrictEqual(yield* moneyOf(wallet), both(cost(4)))
-      yield* givenPlanned(wallet, { quantity: 3 })
-      assert.deepStrictEqual(yield* moneyOf(wallet), both(cost(7)))
-    })
-  )
+  promises("an order is reserved whole before it is planned, and batch by batch after", function* () {
+    const wallet = yield* givenWallet()
+    yield* givenFunded(wallet)
+    assert.deepStrictEqual(yield* moneyOf(wallet), both(cost(4)))
+    yield* givenPlanned(wallet, { quantity: 3 })
+    assert.deepStrictEqual(yield* moneyOf(wallet), both(cost(7)))
+  })
 
   promises(
     "a funded row of another program is spared by the sweep, may have spent it all, and proves no money to its wallet",
-    Effect.fnUntraced(function* () {
+    function* () {
       const wallet = yield* givenWallet()
       const fixture = yield* LedgerFixture
       const id = yield* givenOrder(wallet)
       yield* fixture.editTask(id, { status: "funded" })
       assert.deepStrictEqual(yield* moneyOf(wallet), foreignRow(cost(4)))
       assert.isFalse((yield* taskOf(wallet, id)).reserved)
-    })
+    }
   )
 
-  promises(
-    "a row that v1.1 was minting is spared at what is left of it, and may have spent that",
-    Effect.fnUntraced(function* () {
-      const wallet = yield* givenWallet()
-      yield* (yield* LedgerFixture).editTask(yield* givenOrder(wallet), { status: "processing", mintsCompleted: 3 })
-      assert.deepStrictEqual(yield* moneyOf(wallet), foreignRow(cost(1)))
-    })
-  )
+  promises("a row that v1.1 was minting is spared at what is left of it, and may have spent that", function* () {
+    const wallet = yield* givenWallet()
+    yield* (yield* LedgerFixture).editTask(yield* givenOrder(wallet), { status: "processing", mintsCompleted: 3 })
+    assert.deepStrictEqual(yield* moneyOf(wallet), foreignRow(cost(1)))
+  })
 
   promises(
     "what a row of another program spent is certain once it is taken over: by a person's word, or with its plan",
-    Effect.fnUntraced(function* () {
+    function* () {
       const wallet = yield* givenWallet()
       const id = yield* givenOrder(wallet)
       yield* (yield* LedgerFixture).editTask(id, { status: "processing" })
@@ -145,64 +133,49 @@ export const moneyPromises = (promises: Promises): void => {
       const adopted = yield* taskOf(wallet, id)
       assert.isTrue(yield* wasFirst((yield* TaskRepo).plan(adopted, cut(adopted, wallet, 2), NOW_MS)))
       assert.deepStrictEqual(yield* moneyOf(wallet), both(cost(3)))
-    })
+    }
   )
 
-  promises(
-    "an order of ours that v1.1 has taken up may have spent all that is left of it",
-    Effect.fnUntraced(function* () {
-      const wallet = yield* givenWallet()
-      const { id } = yield* givenFunded(wallet)
-      yield* (yield* LedgerFixture).editTask(id, { status: "processing" })
-      const money = { reserved: cost(4), maybeSpent: cost(4), foreign: cost(4) }
-      assert.deepStrictEqual(yield* moneyOf(wallet), { ...both(cost(4), cost(4)), sweep: money })
-    })
-  )
+  promises("an order of ours that v1.1 has taken up may have spent all that is left of it", function* () {
+    const wallet = yield* givenWallet()
+    const { id } = yield* givenFunded(wallet)
+    yield* (yield* LedgerFixture).editTask(id, { status: "processing" })
+    const money = { reserved: cost(4), maybeSpent: cost(4), foreign: cost(4) }
+    assert.deepStrictEqual(yield* moneyOf(wallet), { ...both(cost(4), cost(4)), sweep: money })
+  })
 
   for (const status of ["cancelled", "failed"] as const) {
-    promises(
-      `an order that was ${status} by hand frees its planned batches, and keeps its live payment`,
-      Effect.fnUntraced(function* () {
-        const { wallet, task } = yield* givenFirstBatch(signed)
-        yield* (yield* LedgerFixture).editTask(task.id, { status })
-        assert.deepStrictEqual(yield* moneyOf(wallet), both(cost(1), cost(1)))
-      })
-    )
+    promises(`an order that was ${status} by hand frees its planned batches, and keeps its live payment`, function* () {
+      const { wallet, task } = yield* givenFirstBatch(signed)
+      yield* (yield* LedgerFixture).editTask(task.id, { status })
+      assert.deepStrictEqual(yield* moneyOf(wallet), both(cost(1), cost(1)))
+    })
   }
 
-  promises(
-    "an order that failed frees what it did not spend",
-    Effect.fnUntraced(function* () {
-      const wallet = yield* givenWallet()
-      const planned = yield* givenPlanned(wallet)
-      yield* givenDelivered(planned, 1)
-      const unplanned = yield* givenFunded(wallet)
-      assert.deepStrictEqual(yield* moneyOf(wallet), both(cost(6)))
-      assert.isTrue(yield* saveTask(planned, { status: "failed" }))
-      assert.isTrue(yield* saveTask(unplanned, { status: "failed" }))
-      assert.deepStrictEqual(yield* moneyOf(wallet), both(0n))
-    })
-  )
+  promises("an order that failed frees what it did not spend", function* () {
+    const wallet = yield* givenWallet()
+    const planned = yield* givenPlanned(wallet)
+    yield* givenDelivered(planned, 1)
+    const unplanned = yield* givenFunded(wallet)
+    assert.deepStrictEqual(yield* moneyOf(wallet), both(cost(6)))
+    assert.isTrue(yield* saveTask(planned, { status: "failed" }))
+    assert.isTrue(yield* saveTask(unplanned, { status: "failed" }))
+    assert.deepStrictEqual(yield* moneyOf(wallet), both(0n))
+  })
 
-  promises(
-    "an order that failed before it was planned has lost its reservation when it is tried again",
-    Effect.fnUntraced(function* () {
-      const wallet = yield* givenWallet()
-      const task = yield* givenFunded(wallet)
-      assert.isTrue(yield* saveTask(task, { status: "failed" }))
-      assert.isTrue(yield* saveTask({ ...task, status: "failed" }, { status: "funded" }))
-      assert.isFalse((yield* taskOf(wallet, task.id)).reserved)
-      assert.deepStrictEqual(yield* moneyOf(wallet), foreignRow(cost(4)))
-    })
-  )
+  promises("an order that failed before it was planned has lost its reservation when it is tried again", function* () {
+    const wallet = yield* givenWallet()
+    const task = yield* givenFunded(wallet)
+    assert.isTrue(yield* saveTask(task, { status: "failed" }))
+    assert.isTrue(yield* saveTask({ ...task, status: "failed" }, { status: "funded" }))
+    assert.isFalse((yield* taskOf(wallet, task.id)).reserved)
+    assert.deepStrictEqual(yield* moneyOf(wallet), foreignRow(cost(4)))
+  })
 
-  promises(
-    "wallets do not pay for one another",
-    Effect.fnUntraced(function* () {
-      const [rich, poor] = [yield* givenWallet(1), yield* givenWallet(2)]
-      const task = yield* givenPlanned(rich)
-      yield* advance(yield* batchOf(task, 1), signed)
-      assert.deepStrictEqual(yield* moneyOf(poor), both(0n))
-    })
-  )
+  promises("wallets do not pay for one another", function* () {
+    const [rich, poor] = [yield* givenWallet(1), yield* givenWallet(2)]
+    const task = yield* givenPlanned(rich)
+    yield* advance(yield* batchOf(task, 1), signed)
+    assert.deepStrictEqual(yield* moneyOf(poor), both(0n))
+  })
 }

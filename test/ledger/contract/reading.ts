@@ -35,154 +35,130 @@ const walk = Effect.fnUntraced(function* (walletsMax: number) {
 })
 
 export const readingPromises = (promises: Promises): void => {
-  promises(
-    "an order that another program inserts waits for its money, its addresses read in lower case",
-    Effect.fnUntraced(function* () {
-      const wallet = yield* givenWallet()
-      const id = yield* givenOrder(wallet, {
-        userAddress: inCapitals(wallet.userAddress),
-        token: inCapitals(TOKEN)
-      })
-      const orders = yield* ordersOf(wallet)
-      assert.deepInclude(orders, { version: 0n, provenBlock: 0n, reserved: zero, maybeSpent: zero, foreign: zero })
-      assert.lengthOf(orders.pending, 1)
-      assert.deepInclude(orders.pending[0], {
-        id,
-        walletId: wallet.id,
-        userAddress: wallet.userAddress,
-        token: TOKEN,
-        quantity: 4,
-        pricePerMint: PRICE,
-        totalCost: cost(4),
-        status: "pending_payment",
-        mintsCompleted: 0,
-        retryCount: 0,
-        errorMessage: undefined,
-        lastRefusal: undefined,
-        createdAtMs: NOW_MS,
-        startedAtMs: undefined,
-        reserved: false,
-        nextActionAtMs: undefined
-      })
+  promises("an order that another program inserts waits for its money, its addresses read in lower case", function* () {
+    const wallet = yield* givenWallet()
+    const id = yield* givenOrder(wallet, {
+      userAddress: inCapitals(wallet.userAddress),
+      token: inCapitals(TOKEN)
     })
-  )
-
-  promises(
-    "a wallet that is stored in capitals is the same wallet, and its key is not printed",
-    Effect.fnUntraced(function* () {
-      const { agentAddress, ...wallet } = yield* givenWallet()
-      const userAddress = address(`0x${"ab".repeat(20)}`)
-      const other = yield* (yield* LedgerFixture).insertWallet({
-        userAddress: inCapitals(`0x${"ab".repeat(20)}`),
-        agentAddress: inCapitals(`0x${"cd".repeat(20)}`),
-        encryptedPrivateKey: "the key"
-      })
-      yield* givenOrder({ ...wallet, id: other, userAddress, agentAddress })
-      const { wallet: read } = (yield* firstPage).wallets[0] ?? (yield* Effect.die("no wallet"))
-      assert.strictEqual(read.userAddress, `0x${"ab".repeat(20)}`)
-      assert.strictEqual(read.agentAddress, `0x${"cd".repeat(20)}`)
-      assert.strictEqual(Redacted.value(read.encryptedPrivateKey), "the key")
-      assert.notInclude(`${String(read.encryptedPrivateKey)} ${JSON.stringify(read)}`, "the key")
+    const orders = yield* ordersOf(wallet)
+    assert.deepInclude(orders, { version: 0n, provenBlock: 0n, reserved: zero, maybeSpent: zero, foreign: zero })
+    assert.lengthOf(orders.pending, 1)
+    assert.deepInclude(orders.pending[0], {
+      id,
+      walletId: wallet.id,
+      userAddress: wallet.userAddress,
+      token: TOKEN,
+      quantity: 4,
+      pricePerMint: PRICE,
+      totalCost: cost(4),
+      status: "pending_payment",
+      mintsCompleted: 0,
+      retryCount: 0,
+      errorMessage: undefined,
+      lastRefusal: undefined,
+      createdAtMs: NOW_MS,
+      startedAtMs: undefined,
+      reserved: false,
+      nextActionAtMs: undefined
     })
-  )
+  })
 
-  promises(
-    "the orders of a wallet come oldest first, whatever the order in which they were written",
-    Effect.fnUntraced(function* () {
-      const wallet = yield* givenWallet()
-      const newest = yield* givenOrder(wallet, { createdAtMs: NOW_MS + 2_000 })
-      const oldest = yield* givenOrder(wallet, { createdAtMs: NOW_MS - 2_000 })
-      const twin = yield* givenOrder(wallet, { id: uuid(0xffff), createdAtMs: NOW_MS })
-      const first = yield* givenOrder(wallet, { id: uuid(0xfffe), createdAtMs: NOW_MS })
-      const { pending } = yield* ordersOf(wallet)
-      assert.deepStrictEqual(
-        pending.map((task) => task.id),
-        [oldest, first, twin, newest]
-      )
+  promises("a wallet that is stored in capitals is the same wallet, and its key is not printed", function* () {
+    const { agentAddress, ...wallet } = yield* givenWallet()
+    const userAddress = address(`0x${"ab".repeat(20)}`)
+    const other = yield* (yield* LedgerFixture).insertWallet({
+      userAddress: inCapitals(`0x${"ab".repeat(20)}`),
+      agentAddress: inCapitals(`0x${"cd".repeat(20)}`),
+      encryptedPrivateKey: "the key"
     })
-  )
+    yield* givenOrder({ ...wallet, id: other, userAddress, agentAddress })
+    const { wallet: read } = (yield* firstPage).wallets[0] ?? (yield* Effect.die("no wallet"))
+    assert.strictEqual(read.userAddress, `0x${"ab".repeat(20)}`)
+    assert.strictEqual(read.agentAddress, `0x${"cd".repeat(20)}`)
+    assert.strictEqual(Redacted.value(read.encryptedPrivateKey), "the key")
+    assert.notInclude(`${String(read.encryptedPrivateKey)} ${JSON.stringify(read)}`, "the key")
+  })
 
-  promises(
-    "a walk over the pages meets every wallet once, at any page size",
-    Effect.fnUntraced(function* () {
-      const ids = Array.from({ length: 7 }, (_, index) => uuid(index))
-      const fixture = yield* LedgerFixture
-      for (const [index, id] of ids.entries()) {
-        const userAddress = address(`0x${index}`.padEnd(42, "e"))
-        const wallet = { ...(yield* givenWallet(index)), userAddress }
-        yield* fixture.insertWallet({ id, userAddress, agentAddress: `0x${index}`.padEnd(42, "f") })
-        yield* givenOrder({ ...wallet, id })
-        yield* givenOrder({ ...wallet, id })
-      }
-      for (const walletsMax of [1, 2, 3, 6, 7, 8]) assert.deepStrictEqual(yield* walk(walletsMax), ids)
-    })
-  )
+  promises("the orders of a wallet come oldest first, whatever the order in which they were written", function* () {
+    const wallet = yield* givenWallet()
+    const newest = yield* givenOrder(wallet, { createdAtMs: NOW_MS + 2_000 })
+    const oldest = yield* givenOrder(wallet, { createdAtMs: NOW_MS - 2_000 })
+    const twin = yield* givenOrder(wallet, { id: uuid(0xffff), createdAtMs: NOW_MS })
+    const first = yield* givenOrder(wallet, { id: uuid(0xfffe), createdAtMs: NOW_MS })
+    const { pending } = yield* ordersOf(wallet)
+    assert.deepStrictEqual(
+      pending.map((task) => task.id),
+      [oldest, first, twin, newest]
+    )
+  })
 
-  promises(
-    "a walk meets the wallet whose id comes before all others",
-    Effect.fnUntraced(function* () {
-      const id = anyId("00000000-0000-0000-0000-000000000000")
-      const userAddress = address(`0x${"e".repeat(40)}`)
-      const wallet = { ...(yield* givenWallet()), userAddress }
-      const fixture = yield* LedgerFixture
-      yield* fixture.insertWallet({ id, userAddress, agentAddress: `0x${"f".repeat(40)}` })
+  promises("a walk over the pages meets every wallet once, at any page size", function* () {
+    const ids = Array.from({ length: 7 }, (_, index) => uuid(index))
+    const fixture = yield* LedgerFixture
+    for (const [index, id] of ids.entries()) {
+      const userAddress = address(`0x${index}`.padEnd(42, "e"))
+      const wallet = { ...(yield* givenWallet(index)), userAddress }
+      yield* fixture.insertWallet({ id, userAddress, agentAddress: `0x${index}`.padEnd(42, "f") })
       yield* givenOrder({ ...wallet, id })
-      assert.deepStrictEqual(yield* walk(1), [id])
-    })
-  )
+      yield* givenOrder({ ...wallet, id })
+    }
+    for (const walletsMax of [1, 2, 3, 6, 7, 8]) assert.deepStrictEqual(yield* walk(walletsMax), ids)
+  })
 
-  promises(
-    "a wallet that gets its order behind the cursor of a walk is met by the next walk",
-    Effect.fnUntraced(function* () {
-      const repo = yield* TaskRepo
-      const wallets = [yield* givenWallet(1), yield* givenWallet(2)].toSorted((a, b) => (a.id < b.id ? -1 : 1))
-      const [early, late] = wallets as [(typeof wallets)[0], (typeof wallets)[0]]
-      yield* givenOrder(late)
-      const page = yield* repo.pendingPage({ cursor: undefined, walletsMax: 1 })
-      yield* givenOrder(early)
-      const rest = yield* repo.pendingPage({ cursor: page.cursor, walletsMax: 1 })
-      assert.lengthOf(rest.wallets, 0)
-      assert.deepStrictEqual(yield* walk(1), [early.id, late.id])
-    })
-  )
+  promises("a walk meets the wallet whose id comes before all others", function* () {
+    const id = anyId("00000000-0000-0000-0000-000000000000")
+    const userAddress = address(`0x${"e".repeat(40)}`)
+    const wallet = { ...(yield* givenWallet()), userAddress }
+    const fixture = yield* LedgerFixture
+    yield* fixture.insertWallet({ id, userAddress, agentAddress: `0x${"f".repeat(40)}` })
+    yield* givenOrder({ ...wallet, id })
+    assert.deepStrictEqual(yield* walk(1), [id])
+  })
 
-  promises(
-    "only what waits for money is on the page, and only what has its money is work",
-    Effect.fnUntraced(function* () {
-      const fixture = yield* LedgerFixture
-      const wallet = yield* givenWallet()
-      const pending = yield* givenOrder(wallet)
-      const funded = yield* givenFunded(wallet)
-      for (const status of ["completed", "failed", "cancelled"] as const) {
-        yield* fixture.editTask(yield* givenOrder(wallet), { status })
-      }
-      const work = yield* workOf(wallet)
-      assert.deepStrictEqual(
-        (yield* ordersOf(wallet)).pending.map((task) => task.id),
-        [pending]
-      )
-      assert.deepStrictEqual(
-        work.tasks.map((task) => task.id),
-        [funded.id]
-      )
-      assert.deepInclude(work.wallet, { id: wallet.id, agentAddress: wallet.agentAddress })
-    })
-  )
+  promises("a wallet that gets its order behind the cursor of a walk is met by the next walk", function* () {
+    const repo = yield* TaskRepo
+    const wallets = [yield* givenWallet(1), yield* givenWallet(2)].toSorted((a, b) => (a.id < b.id ? -1 : 1))
+    const [early, late] = wallets as [(typeof wallets)[0], (typeof wallets)[0]]
+    yield* givenOrder(late)
+    const page = yield* repo.pendingPage({ cursor: undefined, walletsMax: 1 })
+    yield* givenOrder(early)
+    const rest = yield* repo.pendingPage({ cursor: page.cursor, walletsMax: 1 })
+    assert.lengthOf(rest.wallets, 0)
+    assert.deepStrictEqual(yield* walk(1), [early.id, late.id])
+  })
 
-  promises(
-    "an order with nothing but the required columns is an order",
-    Effect.fnUntraced(function* () {
-      const fixture = yield* LedgerFixture
-      const wallet = yield* givenWallet()
-      const { id: walletId, userAddress } = wallet
-      const money = { quantity: 2, pricePerMint: PRICE, totalCost: cost(2) }
-      const id = yield* fixture.insertOrder({ walletId, userAddress, token: TOKEN, ...money })
-      const { pending } = yield* ordersOf(wallet)
-      assert.deepStrictEqual(
-        pending.map((task) => task.id),
-        [id]
-      )
-      assert.deepInclude(yield* fixture.readTask(id), { status: "pending_payment", mintsCompleted: 0, mintsFailed: 0 })
-    })
-  )
+  promises("only what waits for money is on the page, and only what has its money is work", function* () {
+    const fixture = yield* LedgerFixture
+    const wallet = yield* givenWallet()
+    const pending = yield* givenOrder(wallet)
+    const funded = yield* givenFunded(wallet)
+    for (const status of ["completed", "failed", "cancelled"] as const) {
+      yield* fixture.editTask(yield* givenOrder(wallet), { status })
+    }
+    const work = yield* workOf(wallet)
+    assert.deepStrictEqual(
+      (yield* ordersOf(wallet)).pending.map((task) => task.id),
+      [pending]
+    )
+    assert.deepStrictEqual(
+      work.tasks.map((task) => task.id),
+      [funded.id]
+    )
+    assert.deepInclude(work.wallet, { id: wallet.id, agentAddress: wallet.agentAddress })
+  })
+
+  promises("an order with nothing but the required columns is an order", function* () {
+    const fixture = yield* LedgerFixture
+    const wallet = yield* givenWallet()
+    const { id: walletId, userAddress } = wallet
+    const money = { quantity: 2, pricePerMint: PRICE, totalCost: cost(2) }
+    const id = yield* fixture.insertOrder({ walletId, userAddress, token: TOKEN, ...money })
+    const { pending } = yield* ordersOf(wallet)
+    assert.deepStrictEqual(
+      pending.map((task) => task.id),
+      [id]
+    )
+    assert.deepInclude(yield* fixture.readTask(id), { status: "pending_payment", mintsCompleted: 0, mintsFailed: 0 })
+  })
 }

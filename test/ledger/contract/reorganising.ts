@@ -44,7 +44,7 @@ const givenDeposit = Effect.gen(function* () {
 export const reorganisingPromises = (promises: Promises): void => {
   promises(
     "blocks that were seen are remembered, newest first, until they are not needed or another chain has them",
-    Effect.fnUntraced(function* () {
+    function* () {
       const repo = yield* TaskRepo
       for (const number of [10, 12, 14]) yield* repo.addAnchor({ block: BigInt(number), hash: hash(number) }, [])
       yield* repo.addAnchor({ block: 16n, hash: hash(16) }, [10n])
@@ -66,12 +66,12 @@ export const reorganisingPromises = (promises: Promises): void => {
       assert.isFalse((yield* repo.anchors)[0]?.isProof)
       yield* repo.endReorganisation({ fork: 12n, block: 20n }, NOW_MS)
       assert.deepStrictEqual(yield* repo.anchors, [{ block: 12n, hash: hash(12), isProof: false }])
-    })
+    }
   )
 
   promises(
     "a deposit that is withdrawn leaves the books and pays for nothing, and found again it counts once",
-    Effect.fnUntraced(function* () {
+    function* () {
       const repo = yield* TaskRepo
       const { wallet, found } = yield* givenDeposit
       assert.lengthOf((yield* repo.recordedAbove(19n)).deposits, 1)
@@ -92,12 +92,12 @@ export const reorganisingPromises = (promises: Promises): void => {
         unspent.map(({ left, block: { number } }) => [left, number]),
         [[cost(4), 24n]]
       )
-    })
+    }
   )
 
   promises(
     "after a reorganisation the search begins at the fork, and books that were opened above it begin anew",
-    Effect.fnUntraced(function* () {
+    function* () {
       const repo = yield* TaskRepo
       const { wallet } = yield* givenDeposit
       const { version } = yield* ordersOf(wallet)
@@ -106,12 +106,12 @@ export const reorganisingPromises = (promises: Promises): void => {
       yield* repo.rewind(11n)
       assert.isUndefined((yield* ordersOf(wallet)).books)
       assert.isAbove(Number((yield* ordersOf(wallet)).version), Number(version))
-    })
+    }
   )
 
   promises(
     "a payment that leaves the chain is back in the books and unknown, and proven again it leaves them once",
-    Effect.fnUntraced(function* () {
+    function* () {
       const repo = yield* TaskRepo
       const wallet = yield* givenWallet()
       const task = yield* givenPlanned(wallet)
@@ -135,37 +135,34 @@ export const reorganisingPromises = (promises: Promises): void => {
       const again = { ...unknown, status: "paid" as const, paymentTx, paymentBlock, paidAmount }
       assert.isTrue(yield* wasFirst(repo.saveBatch({ before: unknown, after: again }, NOW_MS)))
       assert.strictEqual((yield* ordersOf(wallet)).books?.balance, cost(9) - amount)
-    })
+    }
   )
 
-  promises(
-    "mints that leave the chain are no one's, and the order counts without them",
-    Effect.fnUntraced(function* () {
-      const repo = yield* TaskRepo
-      const wallet = yield* givenWallet()
-      const task = yield* givenPlanned(wallet)
-      yield* givenPaid(task, 1)
-      const paid = yield* batchOf(task, 1)
-      const mint = { tx: hash(77), part: 0, logIndex: 5, mintNumber: paid.firstMint, block: 30n }
-      const minted = { ...paid, minted: 1 }
-      assert.isTrue(yield* wasFirst(repo.saveBatch({ before: paid, after: minted, mints: [mint] }, NOW_MS)))
-      const before = yield* batchOf(task, 1)
-      const { minted: recorded } = yield* repo.recordedAbove(29n)
-      assert.deepStrictEqual(
-        recorded.flatMap(({ mints }) => mints),
-        [{ tx: hash(77), part: 0 }]
-      )
-      const after = unmint(before, NOW_MS, "gone")
-      assert.isTrue(yield* wasFirst(repo.saveBatch({ before, after, withdrawsMints: true }, NOW_MS)))
-      assert.deepInclude(yield* batchOf(task, 1), { status: "paid", minted: 0 })
-      assert.strictEqual((yield* repo.attributedMints(before, [mint])).size, 0)
-      assert.lengthOf((yield* repo.recordedAbove(29n)).minted, 0)
-    })
-  )
+  promises("mints that leave the chain are no one's, and the order counts without them", function* () {
+    const repo = yield* TaskRepo
+    const wallet = yield* givenWallet()
+    const task = yield* givenPlanned(wallet)
+    yield* givenPaid(task, 1)
+    const paid = yield* batchOf(task, 1)
+    const mint = { tx: hash(77), part: 0, logIndex: 5, mintNumber: paid.firstMint, block: 30n }
+    const minted = { ...paid, minted: 1 }
+    assert.isTrue(yield* wasFirst(repo.saveBatch({ before: paid, after: minted, mints: [mint] }, NOW_MS)))
+    const before = yield* batchOf(task, 1)
+    const { minted: recorded } = yield* repo.recordedAbove(29n)
+    assert.deepStrictEqual(
+      recorded.flatMap(({ mints }) => mints),
+      [{ tx: hash(77), part: 0 }]
+    )
+    const after = unmint(before, NOW_MS, "gone")
+    assert.isTrue(yield* wasFirst(repo.saveBatch({ before, after, withdrawsMints: true }, NOW_MS)))
+    assert.deepInclude(yield* batchOf(task, 1), { status: "paid", minted: 0 })
+    assert.strictEqual((yield* repo.attributedMints(before, [mint])).size, 0)
+    assert.lengthOf((yield* repo.recordedAbove(29n)).minted, 0)
+  })
 
   promises(
     "a batch may take every arrow of a reorganisation, and what it waits for then is written with it",
-    Effect.fnUntraced(function* () {
+    function* () {
       const repo = yield* TaskRepo
       const wallet = yield* givenWallet()
       const task = yield* givenPlanned(wallet)
@@ -211,6 +208,6 @@ export const reorganisingPromises = (promises: Promises): void => {
         "held → paid",
         "paid → held"
       ])
-    })
+    }
   )
 }
