@@ -1,7 +1,7 @@
 import { Context, Effect, Layer, Redacted } from "effect"
 import { HttpServerRequest } from "effect/http"
 import { createHash, timingSafeEqual } from "node:crypto"
-import { Settings, type SettingsShape } from "../config/Settings.ts"
+import { isLoopback, Settings, type SettingsShape } from "../config/Settings.ts"
 import * as Log from "../ops/Log.ts"
 import { tokenRefused } from "../ops/metrics.ts"
 import { actorWords, CurrentActor } from "../operator/Operator.ts"
@@ -9,10 +9,6 @@ import { type Api, Authorization, OPERATOR_HEADER } from "./contract/Api.ts"
 import { Forbidden, TooMany, Unauthorized } from "./contract/problems.ts"
 import { GUESSES_MAX, makeGuesses } from "./guesses.ts"
 import { clientAddress } from "./rates.ts"
-
-const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[?::1\]?)$/
-
-export const isLoopback = (host: string): boolean => LOOPBACK.test(host)
 
 /** A token, and the setting that it is of. */
 interface Token {

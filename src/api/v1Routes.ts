@@ -72,19 +72,4 @@ const unavailable = ({ message }: { readonly message: string }) => Effect.fail(n
 const numberIn = (text: string | undefined, min: number, max: number, fallback: number): number =>
   /^\d{1,9}$/.test(text ?? "") ? Math.min(max, Math.max(min, Number(text))) : fallback
 
-const taskV1 = (task: TaskReport): typeof TaskV1.Type => ({
-  id: task.id,
-  userAddress: task.userAddress,
-  agentWalletId: task.agentWalletId,
-  tokenAddress: task.tokenAddress,
-  quantity: task.quantity,
-  pricePerMint: task.pricePerMint,
-  totalCost: task.totalCost,
-  status: task.status,
-  mintsCompleted: task.mintsCompleted,
-  mintsFailed: task.mintsFailed,
-  fundingTxHash: task.fundingTx,
-  errorMessage: task.errorMessage,
-  createdAt: task.createdAt,
-  completedAt: task.completedAt
-})
+const taskV1 = (task: TaskReport): typeof TaskV1.Type => ({ ...task, fundingTxHash: task.fundingTx })

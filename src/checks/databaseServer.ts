@@ -1,6 +1,6 @@
 import { Clock, Effect, Redacted, Schema } from "effect"
 import { SqlClient } from "effect/sql"
-import type { SettingsShape } from "../config/Settings.ts"
+import { isLoopback, type SettingsShape } from "../config/Settings.ts"
 import { counted } from "../domain/text.ts"
 import { READ_ONLY } from "../domain/requirements.ts"
 import { CONNECTIONS_MAX, EXECUTOR } from "../ledger/Database.ts"
@@ -43,7 +43,7 @@ const encryption = ({ databaseUrl }: SettingsShape, tls: string | null): Finding
   const what = "encryption"
   if (tls !== null) return report.ok({ what, detail: tls })
   const host = databaseUrl === undefined ? "" : (URL.parse(Redacted.value(databaseUrl))?.hostname ?? "")
-  if (/^(localhost|127\.[0-9.]+|\[::1\]|)$/.test(host)) return report.ok({ what, detail: "none, on this machine" })
+  if (host === "" || isLoopback(host)) return report.ok({ what, detail: "none, on this machine" })
   const remedy = "Add ?sslmode=require to DATABASE_URL, unless nobody else is on that network."
   return report.warn({ what, detail: "none: orders and encrypted keys travel in the clear", remedy })
 }

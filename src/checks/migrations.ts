@@ -50,19 +50,3 @@ export const migrateHere = Effect.fnUntraced(function* ({ dryRun }: { readonly d
   if (did) yield* migrate
   return { command: "migrate", ...before, did } satisfies MigrationReport
 })
-
-/** `ai-mint migrate` for people. */
-export const migrationWords = ({ applied, pending, unknown, did }: MigrationReport): ReadonlyArray<string> => {
-  if (unknown.length > 0) {
-    return [
-      ...unknown.map((name) => `❌ ${name} is not known here`),
-      "A newer program has been at this database: install that version again. Nothing was done."
-    ]
-  }
-  if (pending.length === 0) return [`✅ The database is up to date: ${applied.at(-1) ?? "no migration"}`]
-  if (did) return [...pending.map((name) => `✅ ${name} applied`), "The database is up to date."]
-  return [
-    ...pending.map((name) => `   ${name} to do`),
-    "Nothing was done. ai-mint migrate does all of it, and so does the next start of the executor."
-  ]
-}

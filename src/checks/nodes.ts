@@ -62,7 +62,7 @@ const findingsAbout = (what: string, { host, answer }: Node, others: Others): Re
   const checked = { ...others, what, host, probe: answer.probe }
   const problem = chainProblem(others.network, { host, ...answer.probe }, others.first)
   if (problem !== undefined) return [report.fail({ ...problem, what })]
-  const problems = [age, behind, multicall, logs].flatMap((check) => check(checked))
+  const problems = [age, behind, multicall, logs].flatMap((check) => check(checked) ?? [])
   if (problems.length > 0) return problems
   const { latencyMs, head, headAgeMs } = answer.probe
   const detail = `${host}: block ${head.number}, ${duration(headAgeMs)} old (${latencyMs} ms)`
@@ -76,49 +76,47 @@ interface Checked extends Others {
   readonly probe: Probe
 }
 
-type NodeCheck = (checked: Checked) => ReadonlyArray<Finding>
+type NodeCheck = (checked: Checked) => Finding | undefined
 
 const age: NodeCheck = ({ what, host, probe: { head, headAgeMs }, network }) => {
-  if (Math.abs(headAgeMs) <= AGE_WARN_MS) return []
+  if (Math.abs(headAgeMs) <= AGE_WARN_MS) return undefined
   if (headAgeMs < 0) {
     const detail = `${host}: block ${head.number} is ${duration(-headAgeMs)} in the future of this machine's clock`
-    return [report.warn({ what, detail, remedy: "Have this machine keep time (NTP): timedatectl, chronyc tracking." })]
+    return report.warn({ what, detail, remedy: "Have this machine keep time (NTP): timedatectl, chronyc tracking." })
   }
   const detail = `${host}: block ${head.number}, its newest, is ${duration(headAgeMs)} old: nothing is cancelled on such news`
   const remedy = `The node stands still, or this machine's clock is ahead. Look at both; other nodes go in ${network.rpcKey}.`
-  return [headAgeMs > HEAD_AGE_MS_MAX ? report.fail({ what, detail, remedy }) : report.warn({ what, detail, remedy })]
+  return headAgeMs > HEAD_AGE_MS_MAX ? report.fail({ what, detail, remedy }) : report.warn({ what, detail, remedy })
 }
 
 const behind: NodeCheck = ({ what, host, probe: { head }, highest, network }) => {
   const blocks = highest - head.number
-  if (blocks <= BEHIND_MAX) return []
+  if (blocks <= BEHIND_MAX) return undefined
   const detail = `${host} is ${counted(blocks, "block")} behind the highest of the others`
-  return [
-    report.warn({ what, detail, remedy: `What it says is not believed. Take it out of ${network.rpcKey} if it stays.` })
-  ]
+  return report.warn({
+    what,
+    detail,
+    remedy: `What it says is not believed. Take it out of ${network.rpcKey} if it stays.`
+  })
 }
 
 const multicall: NodeCheck = ({ what, host, probe, network }) =>
   probe.multicallFault === undefined
-    ? []
-    : [
-        report.fail({
-          what,
-          detail: `${host}: Multicall3 does not answer there (${faultText(probe.multicallFault)}), and every balance is read by it`,
-          remedy: `Set ${network.rpcKey} to a full node of ${network.name}.`
-        })
-      ]
+    ? undefined
+    : report.fail({
+        what,
+        detail: `${host}: Multicall3 does not answer there (${faultText(probe.multicallFault)}), and every balance is read by it`,
+        remedy: `Set ${network.rpcKey} to a full node of ${network.name}.`
+      })
 
 const logs: NodeCheck = ({ what, host, probe, network }) =>
   probe.logsFault === undefined
-    ? []
-    : [
-        report.warn({
-          what,
-          detail: `${host} does not give the logs of 1,000 blocks (${faultText(probe.logsFault)}): payments are found more slowly`,
-          remedy: `Take a plan with larger ranges of eth_getLogs, or put another node first in ${network.rpcKey}.`
-        })
-      ]
+    ? undefined
+    : report.warn({
+        what,
+        detail: `${host} does not give the logs of 1,000 blocks (${faultText(probe.logsFault)}): payments are found more slowly`,
+        remedy: `Take a plan with larger ranges of eth_getLogs, or put another node first in ${network.rpcKey}.`
+      })
 
 const faultText = ({ reason, detail }: NodeFault): string => `${reason}, ${detail}`
 

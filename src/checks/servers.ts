@@ -1,6 +1,6 @@
 import { ByteSize, Clock, Duration, Effect, Option, Redacted, Result, Schema } from "effect"
 import { HttpClient, HttpClientRequest, HttpIncomingMessage } from "effect/http"
-import type { SettingsShape } from "../config/Settings.ts"
+import { opsUrl, type SettingsShape } from "../config/Settings.ts"
 import { version as ours } from "../ops/process.ts"
 import { attempt, reportOn } from "./Finding.ts"
 
@@ -65,20 +65,12 @@ const EXECUTOR_LIMIT = Duration.seconds(2)
 
 /** Whether an executor runs where `OPS_HOST` and `OPS_PORT` say, and which. */
 export const examineExecutor = (settings: SettingsShape) => {
-  const { opsPort } = settings
-  if (opsPort === 0) {
+  if (settings.opsPort === 0) {
     const detail = "OPS_PORT=0: the system chose its port, so it cannot be asked from here"
     return Effect.succeed([executor.ok({ what: "running", detail })])
   }
   const options = { report: executor, what: "running", remedy: "Start it again, and look at its log." }
-  return attempt(options, ask(settings, `http://${reachableAt(settings.opsHost)}:${opsPort}`))
-}
-
-/** A caller cannot use the address that means "all interfaces" to a listener. */
-const reachableAt = (opsHost: string): string => {
-  if (opsHost === "0.0.0.0") return "127.0.0.1"
-  if (opsHost === "::") return "[::1]"
-  return opsHost.includes(":") ? `[${opsHost}]` : opsHost
+  return attempt(options, ask(settings, opsUrl(settings)))
 }
 
 const ask = Effect.fnUntraced(function* (settings: SettingsShape, url: string) {

@@ -1,5 +1,5 @@
 import { Duration, Redacted } from "effect"
-import type { SettingsShape } from "../config/Settings.ts"
+import { isLoopback, type SettingsShape } from "../config/Settings.ts"
 import { words } from "../domain/time.ts"
 import { hostOf } from "../ops/redact.ts"
 import { type Finding, reportOn } from "./Finding.ts"
@@ -37,86 +37,71 @@ export const overriddenSettings = (keys: ReadonlyArray<string>): ReadonlyArray<F
 export const examineSettings = (settings: SettingsShape): ReadonlyArray<Finding> => {
   const { network } = settings
   const deployed = network.hasSandbox ? [] : [endpointCount, publicEndpoint, refunds]
-  const found = [...deployed, unprotected, window, drain, certificate].flatMap((check) => check(settings))
+  const found = [...deployed, unprotected, window, drain, certificate].flatMap((check) => check(settings) ?? [])
   return [report.ok({ what: "network", detail: `${network.name} (chain ${network.chainId})` }), ...found]
 }
 
-type SettingsCheck = (settings: SettingsShape) => ReadonlyArray<Finding>
+type SettingsCheck = (settings: SettingsShape) => Finding | undefined
 
 const endpointCount: SettingsCheck = ({ network, rpcUrls }) =>
   rpcUrls.length !== 1
-    ? []
-    : [
-        report.warn({
-          what: "one RPC URL",
-          detail: "there is nothing to fail over to: when that node is down, nothing is checked or paid",
-          remedy: `Put two or more URLs of different providers in ${network.rpcKey}, with commas between them.`
-        })
-      ]
+    ? undefined
+    : report.warn({
+        what: "one RPC URL",
+        detail: "there is nothing to fail over to: when that node is down, nothing is checked or paid",
+        remedy: `Put two or more URLs of different providers in ${network.rpcKey}, with commas between them.`
+      })
 
 const publicEndpoint: SettingsCheck = ({ network, rpcUrls }) => {
   const host = hostOf(network.publicRpcUrl ?? "")
-  if (!rpcUrls.some((url) => hostOf(Redacted.value(url)) === host)) return []
+  if (!rpcUrls.some((url) => hostOf(Redacted.value(url)) === host)) return undefined
   const detail = `${host} is for everybody: it limits requests, and may refuse them when they are needed`
-  return [report.warn({ what: "public RPC", detail, remedy: `Set ${network.rpcKey} to nodes of a provider.` })]
+  return report.warn({ what: "public RPC", detail, remedy: `Set ${network.rpcKey} to nodes of a provider.` })
 }
 
 const refunds: SettingsCheck = ({ aiAgentPrivateKey }) =>
   aiAgentPrivateKey !== undefined
-    ? []
-    : [
-        report.warn({
-          what: "refunds",
-          detail: "off: there is no account that pays their gas",
-          remedy: "Set AI_AGENT_PRIVATE_KEY to an account with some ETH, if people are to get credit back."
-        })
-      ]
-
-/** The names and addresses that only this machine can reach (RFC 6890). */
-const isLoopback = (host: string): boolean => host === "localhost" || host === "::1" || /^127\.[0-9.]+$/.test(host)
+    ? undefined
+    : report.warn({
+        what: "refunds",
+        detail: "off: there is no account that pays their gas",
+        remedy: "Set AI_AGENT_PRIVATE_KEY to an account with some ETH, if people are to get credit back."
+      })
 
 const unprotected: SettingsCheck = ({ opsHost, opsToken }) =>
   isLoopback(opsHost) || opsToken !== undefined
-    ? []
-    : [
-        report.fail({
-          what: "OPS_TOKEN",
-          detail: `not set, and OPS_HOST=${opsHost} is reachable from outside: nothing that is protected answers`,
-          remedy: "Set OPS_TOKEN (openssl rand -hex 32), or OPS_HOST=127.0.0.1."
-        })
-      ]
+    ? undefined
+    : report.fail({
+        what: "OPS_TOKEN",
+        detail: `not set, and OPS_HOST=${opsHost} is reachable from outside: nothing that is protected answers`,
+        remedy: "Set OPS_TOKEN (openssl rand -hex 32), or OPS_HOST=127.0.0.1."
+      })
 
 const window: SettingsCheck = ({ authorizationWindow, mintTimeout }) =>
   Duration.isGreaterThanOrEqualTo(authorizationWindow, mintTimeout)
-    ? []
-    : [
-        report.warn({
-          what: "payment window",
-          detail: `AUTHORIZATION_WINDOW (${inWords(authorizationWindow)}) is shorter than MINT_TIMEOUT (${inWords(mintTimeout)}): a payment can lapse while the server works on it`,
-          remedy: "Make AUTHORIZATION_WINDOW longer than MINT_TIMEOUT."
-        })
-      ]
+    ? undefined
+    : report.warn({
+        what: "payment window",
+        detail: `AUTHORIZATION_WINDOW (${inWords(authorizationWindow)}) is shorter than MINT_TIMEOUT (${inWords(mintTimeout)}): a payment can lapse while the server works on it`,
+        remedy: "Make AUTHORIZATION_WINDOW longer than MINT_TIMEOUT."
+      })
 
 const drain: SettingsCheck = ({ drainTimeout }) =>
   Duration.isLessThan(drainTimeout, KILL_TIMEOUT)
-    ? []
-    : [
-        report.warn({
-          what: "drain",
-          detail: `DRAIN_TIMEOUT (${inWords(drainTimeout)}) is not below pm2's kill_timeout (${inWords(KILL_TIMEOUT)}): pm2 kills the executor while it finishes a payment`,
-          remedy: "Make DRAIN_TIMEOUT shorter, or raise kill_timeout in ecosystem.config.cjs."
-        })
-      ]
+    ? undefined
+    : report.warn({
+        what: "drain",
+        detail: `DRAIN_TIMEOUT (${inWords(drainTimeout)}) is not below pm2's kill_timeout (${inWords(KILL_TIMEOUT)}): pm2 kills the executor while it finishes a payment`,
+        remedy: "Make DRAIN_TIMEOUT shorter, or raise kill_timeout in ecosystem.config.cjs."
+      })
 
 const certificate: SettingsCheck = ({ production, databaseSslVerify }) =>
   !production || databaseSslVerify
-    ? []
-    : [
-        report.warn({
-          what: "certificate",
-          detail: "DATABASE_SSL_VERIFY=false: anybody between here and the database can pass for it",
-          remedy: "Give the database a certificate that can be verified, and take DATABASE_SSL_VERIFY out."
-        })
-      ]
+    ? undefined
+    : report.warn({
+        what: "certificate",
+        detail: "DATABASE_SSL_VERIFY=false: anybody between here and the database can pass for it",
+        remedy: "Give the database a certificate that can be verified, and take DATABASE_SSL_VERIFY out."
+      })
 
 const inWords = (duration: Duration.Duration): string => words(Duration.toMillis(duration))

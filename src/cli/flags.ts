@@ -23,6 +23,15 @@ export const direct = Flag.Boolean("direct").pipe(
   Flag.withDescription("Straight on database and chain of the settings, for when no executor runs")
 )
 
+/** A number from 1 on. */
+export const upTo = (name: string, most: number) =>
+  Flag.Int(name).pipe(
+    Flag.filter(
+      (n) => n >= 1 && n <= most,
+      () => `1 to ${most}`
+    )
+  )
+
 /** An address, in any case. */
 export const addressFlag = (name: string) =>
   Flag.String(name).pipe(
@@ -64,7 +73,7 @@ export const withdraw = Flag.String("withdraw").pipe(
 
 export const to = addressFlag("to").pipe(
   Flag.optional,
-  Flag.withDescription("Who gets it, as was shown: the wallet's user, and nobody else")
+  Flag.withDescription("Who gets it, as was shown: the wallet's user, and no other account")
 )
 
 const count = (name: string, most: string) =>
@@ -113,7 +122,7 @@ export const amount = amountFlag("amount").pipe(
 
 export const confirm = Flag.Boolean("confirm").pipe(
   Flag.withDefault(false),
-  Flag.withDescription("Really does it. Without it, it is only told what would be done")
+  Flag.withDescription("Really does it. Without it, it only says what it would do")
 )
 
 /** Those that were typed: a request has no key for what was not. */

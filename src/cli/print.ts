@@ -1,5 +1,6 @@
 import { Clock, Effect, Schema } from "effect"
 import { UNPRINTABLE } from "../domain/text.ts"
+import { Operator, type OperatorError } from "../operator/Operator.ts"
 import { Io } from "./io.ts"
 import { coloured, type Look, plain } from "./words/paint.ts"
 
@@ -23,6 +24,19 @@ export const printer =
   ) =>
   (report: S["Type"], isJson: boolean) =>
     print(report, isJson, words, Schema.encodeSync(schema))
+
+/** What a command does that asks the operator one thing: it prints the report. */
+export const reporting =
+  <S extends Schema.ConstraintEncoder<unknown>, Input extends { readonly json: boolean }>(
+    schema: S,
+    words: (report: S["Type"], look: Look) => ReadonlyArray<string>,
+    ask: (operator: Operator["Service"], input: Input) => Effect.Effect<S["Type"], OperatorError>
+  ) =>
+  (input: Input) =>
+    Effect.flatMap(
+      Effect.flatMap(Operator, (operator) => ask(operator, input)),
+      (report) => print(report, input.json, words, Schema.encodeSync(schema))
+    )
 
 /** The report for programs: amounts and block numbers as text, what is not known as null. */
 export const jsonOf = (report: unknown): string => escaped(JSON.stringify(report, plainly, 2))

@@ -61,6 +61,20 @@ export interface SettingsShape {
 
 export class Settings extends Context.Service<Settings, SettingsShape>()("ai-mint-executor/config/Settings") {}
 
+const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[?::1\]?)$/
+
+/** Names and addresses that only this machine can reach (RFC 6890). */
+export const isLoopback = (host: string): boolean => LOOPBACK.test(host)
+
+/** A listener at every address is asked at the loopback address. */
+const ANYWHERE: Readonly<Record<string, string>> = { "0.0.0.0": "127.0.0.1", "::": "::1" }
+
+/** `http://127.0.0.1:4022`: where page and API of the executor can be asked. */
+export const opsUrl = ({ opsHost, opsPort }: Pick<SettingsShape, "opsHost" | "opsPort">): string => {
+  const host = ANYWHERE[opsHost] ?? opsHost
+  return `http://${host.includes(":") ? `[${host}]` : host}:${opsPort}`
+}
+
 /** `EX_CONFIG` of sysexits.h. pm2 is configured not to restart on it: the same settings would only fail again. */
 const EXIT_CODE = 78
 

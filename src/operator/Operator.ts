@@ -46,24 +46,24 @@ export class Operator extends Context.Service<
   Operator,
   {
     readonly status: Answer<StatusReport>
-    readonly listTasks: (query: typeof Request.TaskQuery.Type) => Answer<TaskList>
+    readonly listTasks: (query: Request.TaskQuery) => Answer<TaskList>
     readonly showTask: (task: string) => Answer<TaskReport>
     readonly explainTask: (task: string) => Answer<Explanation>
     readonly showWallet: (wallet: string) => Answer<WalletReport>
     readonly pauses: Answer<Paused>
     /** Compares the whole ledger with the chain. */
     readonly reconcile: Answer<Decision.Reconciled>
-    readonly create: (order: typeof Request.NewTask.Type) => Answer<Decision.Created>
-    readonly cancel: (task: string, decision: typeof Request.WhyBody.Type) => Answer<Decision.Cancelled>
-    readonly retry: (task: string, decision: typeof Request.WhyBody.Type) => Answer<Decision.Retried>
-    readonly adopt: (task: string, decision: typeof Request.AdoptBody.Type) => Answer<Decision.Adopted>
-    readonly resolve: (task: string, decision: typeof Request.ResolveBody.Type) => Answer<Decision.Resolved>
+    readonly create: (order: Request.NewTask) => Answer<Decision.Created>
+    readonly cancel: (task: string, decision: Request.WhyBody) => Answer<Decision.Cancelled>
+    readonly retry: (task: string, decision: Request.WhyBody) => Answer<Decision.Retried>
+    readonly adopt: (task: string, decision: Request.AdoptBody) => Answer<Decision.Adopted>
+    readonly resolve: (task: string, decision: Request.ResolveBody) => Answer<Decision.Resolved>
     /** Ends the stop of a wallet. */
-    readonly reopen: (wallet: string, decision: typeof Request.WhyBody.Type) => Answer<Decision.Reopened>
-    readonly refund: (wallet: string, decision: typeof Request.RefundBody.Type) => Answer<Decision.RefundReport>
-    readonly withdraw: (wallet: string, decision: typeof Request.WithdrawBody.Type) => Answer<Decision.Withdrawn>
-    readonly pause: (decision: typeof Request.PauseBody.Type) => Answer<Paused>
-    readonly resume: (decision: typeof Request.PauseBody.Type) => Answer<Paused>
+    readonly reopen: (wallet: string, decision: Request.WhyBody) => Answer<Decision.Reopened>
+    readonly refund: (wallet: string, decision: Request.RefundBody) => Answer<Decision.RefundReport>
+    readonly withdraw: (wallet: string, decision: Request.WithdrawBody) => Answer<Decision.Withdrawn>
+    readonly pause: (decision: Request.PauseBody) => Answer<Paused>
+    readonly resume: (decision: Request.PauseBody) => Answer<Paused>
   }
 >()("ai-mint-executor/operator/Operator") {}
 

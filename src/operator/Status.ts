@@ -25,6 +25,10 @@ const OPEN_MAX = 100
 const ATTENTION_MAX = 100
 const FUNNEL_MS = 6 * 3_600_000
 
+const given = Effect.all({ settings: Settings, readiness: Readiness, watch: WatchRepo, decisions: DecisionRepo })
+
+type Given = Effect.Success<typeof given>
+
 /** What runs now, in figures: of one moment, and shared by all who ask within it. */
 export class Status extends Context.Service<
   Status,
@@ -37,25 +41,13 @@ export class Status extends Context.Service<
   static readonly layer = Layer.effect(
     Status,
     Effect.gen(function* () {
-      const sources = yield* Effect.all({
-        settings: Settings,
-        readiness: Readiness,
-        watch: WatchRepo,
-        decisions: DecisionRepo
-      })
+      const sources = yield* given
       const figuresNow = Effect.flatMap(Clock.currentTimeMillis, sources.watch.figures)
       const figures = yield* Effect.cachedWithTTL(figuresNow, FIGURES_KEPT)
       const now = yield* Effect.cachedWithTTL(gather(sources, figures), KEPT)
       return Status.of({ now, figures, version: versionNow(sources.settings) })
     })
   )
-}
-
-interface Sources {
-  readonly settings: SettingsShape
-  readonly readiness: Readiness["Service"]
-  readonly watch: WatchRepo["Service"]
-  readonly decisions: DecisionRepo["Service"]
 }
 
 const versionNow = ({ network }: SettingsShape) =>
@@ -80,7 +72,7 @@ const latelyOf = Effect.fnUntraced(function* (watch: WatchRepo["Service"]) {
 
 const OPEN = ["pending_payment", "funded", "processing"] as const
 
-const gather = Effect.fnUntraced(function* (sources: Sources, figuresNow: Effect.Effect<LedgerFigures, LedgerError>) {
+const gather = Effect.fnUntraced(function* (sources: Given, figuresNow: Effect.Effect<LedgerFigures, LedgerError>) {
   const { settings, watch } = sources
   const nowMs = yield* Clock.currentTimeMillis
   const timeoutMs = paymentTimeoutMs(settings)

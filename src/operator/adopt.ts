@@ -5,6 +5,7 @@ import { findTask, soundTask } from "./find.ts"
 import { commit } from "./commit.ts"
 import { refuse } from "./Operator.ts"
 import type { Adopted } from "./reports/decisions.ts"
+import type { AdoptBody } from "./requests.ts"
 import type { Services } from "./services.ts"
 
 /**
@@ -14,8 +15,7 @@ import type { Services } from "./services.ts"
 export const adopt = Effect.fn("operator.adopt")(function* (
   services: Services,
   name: string,
-  { mints }: { readonly mints?: number | undefined },
-  why: string
+  { mints, why }: AdoptBody
 ) {
   const file = yield* findTask(services, name)
   const { task, wallet } = yield* soundTask(file)

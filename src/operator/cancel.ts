@@ -10,10 +10,11 @@ import { readMoney } from "./money.ts"
 import { commit } from "./commit.ts"
 import { refuse, Refused } from "./Operator.ts"
 import type { Cancelled } from "./reports/decisions.ts"
+import type { WhyBody } from "./requests.ts"
 import type { Services } from "./services.ts"
 
 /** Cancels an order that waits for its money, after a look at the chain: an order that is paid is not cancelled. */
-export const cancel = Effect.fn("operator.cancel")(function* (services: Services, name: string, why: string) {
+export const cancel = Effect.fn("operator.cancel")(function* (services: Services, name: string, { why }: WhyBody) {
   const file = yield* findTask(services, name)
   const { row, wallet } = file
   if (row.status !== "pending_payment") return yield* refuse(notWaiting(file))

@@ -1,5 +1,5 @@
 import { Effect, Result } from "effect"
-import type { TaskId } from "../domain/Task.ts"
+import { TaskId } from "../domain/Task.ts"
 import { type Address, parse, ZERO } from "../domain/Address.ts"
 import { chooseOffer } from "../domain/Offer.ts"
 import { times, type Usdc, usdc } from "../domain/Usdc.ts"
@@ -10,16 +10,8 @@ import { decide } from "./commit.ts"
 import { findWallet } from "./find.ts"
 import { refuse, Refused } from "./Operator.ts"
 import type { Created } from "./reports/decisions.ts"
+import type { NewTask } from "./requests.ts"
 import type { Services } from "./services.ts"
-
-export interface OrderWish {
-  readonly id: TaskId
-  readonly userAddress: string
-  readonly token: string
-  readonly quantity: number
-  /** What the mint server asks now, where left out. */
-  readonly pricePerMint?: Usdc | undefined
-}
 
 /** The most that an order may cost: what a `bigint` column holds is far more, and no price of a mint. */
 const PRICE_MAX = usdc(1_000_000_000_000n)
@@ -28,19 +20,20 @@ const PRICE_MAX = usdc(1_000_000_000_000n)
  * Places an order for a person who has an agent wallet. The same id twice makes one order: one that is there already is
  * reported as it is, even if the mint server asks another price by now.
  */
-export const create = Effect.fn("operator.create")(function* (services: Services, wish: OrderWish, why: string) {
-  const token = parse(wish.token)
-  if (token === undefined || token === ZERO) return yield* refuse(`"${wish.token}" is no token contract.`)
+export const create = Effect.fn("operator.create")(function* (services: Services, wish: NewTask) {
+  const token = parse(wish.tokenAddress)
+  if (token === undefined || token === ZERO) return yield* refuse(`"${wish.tokenAddress}" is no token contract.`)
+  const id = TaskId.make(wish.id?.toLowerCase() ?? (yield* services.random.uuidV4()))
   const wallet = yield* walletOf(services, wish.userAddress)
-  const asked: Asked = { ...wish, wallet, token }
+  const asked: Asked = { ...wish, id, wallet, token }
   const before = yield* existing(services, asked)
   if (before !== undefined) return before
   const pricePerMint = wish.pricePerMint ?? (yield* quotedPrice(services, token, wallet.userAddress))
   if (pricePerMint <= 0n || pricePerMint > PRICE_MAX) {
     return yield* refuse("The price of a mint must be more than 0 and at most 1,000,000 USDC.")
   }
-  const order = { id: wish.id, wallet, token, quantity: wish.quantity, pricePerMint }
-  const decision = { command: "create", said: `task ${wish.id} is ordered`, why }
+  const order = { id, wallet, token, quantity: wish.quantity, pricePerMint }
+  const decision = { command: "create", said: `task ${id} is ordered`, why: "asked for through the API" }
   const isNew = yield* wasFirst(decide(decision, (made, nowMs) => services.decisions.createTask(order, made, nowMs)))
   // The same request may have come twice at once.
   const other = isNew ? undefined : yield* existing(services, asked)
@@ -48,7 +41,8 @@ export const create = Effect.fn("operator.create")(function* (services: Services
 })
 
 /** A wish whose person and token are known. */
-interface Asked extends OrderWish {
+interface Asked extends Pick<NewTask, "quantity" | "pricePerMint"> {
+  readonly id: TaskId
   readonly wallet: Wallet
   readonly token: Address
 }

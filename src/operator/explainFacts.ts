@@ -25,14 +25,14 @@ export interface Facts {
   readonly ledgerAheadMs: number
   /** Pauses that hold this order back. */
   readonly pauses: ReadonlyArray<{ readonly scope: string; readonly reason: string }>
-  /** A batch of any order that is paid and undelivered for so long that nobody pays for its token. */
+  /** A batch of any order that is paid and undelivered for so long that payments to its token are stopped. */
   readonly stuck: Batch | undefined
   /** What the next turn of its wallet does for an order that is paid for; `undefined` of every other order. */
   readonly step: NextStep | undefined
   readonly paymentTimeoutMs: number
   readonly nowMs: number
   readonly needed: Usdc
-  /** Of an order that waits: the part of its cost that is there for it. `undefined` where nobody can say. */
+  /** Of an order that waits: the part of its cost that is there for it. `undefined` where that is not known. */
   readonly received: Usdc | undefined
 }
 

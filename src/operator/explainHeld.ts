@@ -3,7 +3,7 @@ import type { Batch } from "../domain/Batch.ts"
 import { causeOf, isHeldUndelivered, messages, shortId } from "../domain/Task.ts"
 import { type Facts, next, type Next } from "./explainFacts.ts"
 
-/** What `messages.badOrder` begins with, whatever the faults are. */
+/** What `messages.badOrder` begins with, with any faults. */
 const BAD_ORDER = messages.badOrder([])
 
 /** How a hold begins that `takeOver` puts on an order of v1.1. */
@@ -70,7 +70,7 @@ export const resolveBatch = (facts: Facts, batch: Batch): ReadonlyArray<string> 
 const isUnpaid = ({ file: { task } }: Facts, { status, reason = "" }: Batch): boolean =>
   status === "held" && task !== undefined && reason.endsWith(NEVER_PAID_FOR)
 
-/** Before the ledger was restored from a backup it was paid: for how many mints is what nobody can tell. */
+/** It was paid before the ledger was restored from a backup: for how many mints is not known. */
 const mayBeReplaced = ({ file: { task } }: Facts, { status, reason = "" }: Batch): boolean =>
   status === "held" && task !== undefined && !reason.includes("before the ledger was restored")
 

@@ -68,7 +68,7 @@ const dueSinceMs = ({ story: { task, batches } }: Facts): number =>
 const latest = (times: ReadonlyArray<number | undefined>): number =>
   Math.max(...times.map((ms) => (ms !== undefined && Number.isFinite(ms) ? ms : 0)))
 
-/** Two batches of one token to one person could not be told apart on chain: one is paid after the other. */
+/** Two batches of one token to one person could not be distinguished on chain: one is paid after the other. */
 const behind = ({ nowMs }: Facts, { taskId, number, status, nextActionAtMs, answerByMs }: Batch): Next => {
   const { atMs, late } = whenDue(nextActionAtMs ?? answerByMs ?? nowMs, nowMs)
   const text =

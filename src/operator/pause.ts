@@ -6,16 +6,10 @@ import { decide } from "./commit.ts"
 import { findWallet } from "./find.ts"
 import { refuse } from "./Operator.ts"
 import type { Paused } from "./reports/wallets.ts"
+import type { PauseBody } from "./requests.ts"
 import type { Services } from "./services.ts"
 
-/** Neither: everything. */
-interface PauseTarget {
-  readonly token?: string | undefined
-  /** Its id, its user's address, or its own. */
-  readonly wallet?: string | undefined
-}
-
-const scopeOf = Effect.fnUntraced(function* (services: Services, { token, wallet }: PauseTarget) {
+const scopeOf = Effect.fnUntraced(function* (services: Services, { token, wallet }: PauseBody) {
   if (token !== undefined && wallet !== undefined) {
     return yield* refuse("Give a token or a wallet, not both.")
   }
@@ -32,7 +26,8 @@ const nameOf = (scope: PauseScope): string => (scope === "all" ? "everything" : 
  * No new payment is signed from here on, for everything, a token or a wallet, until it is resumed; a restart changes
  * nothing about it. Money is still seen, orders are still funded and cancelled, and what is on its way is followed.
  */
-export const pause = Effect.fn("operator.pause")(function* (services: Services, target: PauseTarget, why: string) {
+export const pause = Effect.fn("operator.pause")(function* (services: Services, target: PauseBody) {
+  const { why } = target
   const scope = yield* scopeOf(services, target)
   const decision = { command: "pause", said: `${nameOf(scope)} is paused`, why }
   const did = yield* wasFirst(
@@ -41,7 +36,8 @@ export const pause = Effect.fn("operator.pause")(function* (services: Services, 
   return { command: "pause", scope, did, pauses: yield* pausesNow(services) } satisfies Paused as Paused
 })
 
-export const resume = Effect.fn("operator.resume")(function* (services: Services, target: PauseTarget, why: string) {
+export const resume = Effect.fn("operator.resume")(function* (services: Services, target: PauseBody) {
+  const { why } = target
   const scope = yield* scopeOf(services, target)
   const decision = { command: "resume", said: `${nameOf(scope)} goes on`, why }
   const did = yield* wasFirst(decide(decision, (made, nowMs) => services.decisions.resume(scope, made, nowMs)))

@@ -12,25 +12,14 @@ import { readMoney } from "./money.ts"
 import { commit } from "./commit.ts"
 import { refuse } from "./Operator.ts"
 import type { RefundReport } from "./reports/decisions.ts"
+import type { RefundBody } from "./requests.ts"
 import type { Services } from "./services.ts"
 
-export interface RefundOptions {
-  /** All that is free where left out, which a confirmation may not. */
-  readonly amount?: Usdc | undefined
-  /** Whom the person who confirms expects to get it. */
-  readonly to?: string | undefined
-  /** Without it nothing is done: the report says what would be. */
-  readonly confirm: boolean
-}
-
 /** Sends free credit of a wallet back to its own user. Written down here, and sent by the executor's wallet actor. */
-export const refund = Effect.fn("operator.refund")(function* (
-  services: Services,
-  name: string,
-  options: RefundOptions,
-  why: string
-) {
+export const refund = Effect.fn("operator.refund")(function* (services: Services, name: string, options: RefundBody) {
+  const { confirm = false, why } = options
   const { chain, custody, decisions } = services
+  if (confirm && why === undefined) return yield* refuse("With confirm, a reason is needed: why.")
   const { orders, block, money, unspent, evidence } = yield* readMoney(services, yield* findWallet(services, name))
   // Read in one statement with what was noted of it: whose it is cannot change in between.
   const { wallet } = orders
@@ -42,7 +31,7 @@ export const refund = Effect.fn("operator.refund")(function* (
   const against = [
     ...obstacles(evidence, money, amount),
     ...(Result.isFailure(key) ? [`${key.failure.message}.`] : []),
-    ...(options.confirm ? [...noGasKey, ...unconfirmed(wallet, options)] : [])
+    ...(confirm ? [...noGasKey, ...unconfirmed(wallet, options)] : [])
   ]
   const report: RefundReport = {
     command: "refund",
@@ -56,10 +45,10 @@ export const refund = Effect.fn("operator.refund")(function* (
     gasAccount: chain.gasAccount,
     gasBalance,
     against,
-    warnings: [...(options.confirm ? [] : noGasKey), ...noGas],
+    warnings: [...(confirm ? [] : noGasKey), ...noGas],
     refundId: undefined
   }
-  if (!options.confirm) return report
+  if (!confirm || why === undefined) return report
   if (against.length > 0) return yield* refuse(against.join("\n"))
   const planned = yield* plan(services, wallet, amount)
   const planning = { version: orders.version, uses: usesOf(amount, unspent) }
@@ -73,7 +62,7 @@ export const refund = Effect.fn("operator.refund")(function* (
 const NO_GAS_KEY = "AI_AGENT_PRIVATE_KEY is not set: there is no account that pays the gas of a refund."
 
 /** What is sent is what a person has read: neither of the two may have become another one since. */
-const unconfirmed = ({ userAddress }: Wallet, { to, amount }: RefundOptions): ReadonlyArray<string> => {
+const unconfirmed = ({ userAddress }: Wallet, { to, amount }: RefundBody): ReadonlyArray<string> => {
   if (to === undefined || amount === undefined)
     return ["A confirmation repeats the recipient and the amount that were shown without it: --to 0x… --amount n."]
   return parse(to) === userAddress

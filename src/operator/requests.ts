@@ -4,6 +4,11 @@ import { Amount, Name, Why } from "./reports/values.ts"
 
 export const PAGE_MAX = 200
 
+/** In any case. */
+const AnyAddress = Schema.String.check(Schema.isPattern(/^0x[0-9a-fA-F]{40}$/))
+
+const Mints = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 1000 }))
+
 /** `status` may be several, with commas between them. */
 export const TaskQuery = Schema.Struct({
   status: Schema.optionalKey(
@@ -15,8 +20,8 @@ export const TaskQuery = Schema.Struct({
       )
     )
   ),
-  user: Schema.optionalKey(Schema.String.check(Schema.isPattern(/^0x[0-9a-fA-F]{40}$/))),
-  token: Schema.optionalKey(Schema.String.check(Schema.isPattern(/^0x[0-9a-fA-F]{40}$/))),
+  user: Schema.optionalKey(AnyAddress),
+  token: Schema.optionalKey(AnyAddress),
   /** The agent wallet: its id, its user's address, or its own. */
   wallet: Schema.optionalKey(Name),
   held: Schema.optionalKey(Schema.Literals(["true", "false"])),
@@ -26,30 +31,44 @@ export const TaskQuery = Schema.Struct({
   /** `next` of the page before. */
   cursor: Schema.optionalKey(Schema.String.check(Schema.isMaxLength(80)))
 })
+export type TaskQuery = typeof TaskQuery.Type
 
 export const NewTask = Schema.Struct({
   /** A UUID of the caller's own: the same request twice makes one order. */
   id: Schema.optionalKey(Schema.String.check(Schema.isUUID())),
   /** The person. They must have an agent wallet. */
-  userAddress: Schema.String.check(Schema.isPattern(/^0x[0-9a-fA-F]{40}$/)),
-  tokenAddress: Schema.String.check(Schema.isPattern(/^0x[0-9a-fA-F]{40}$/)),
+  userAddress: AnyAddress,
+  tokenAddress: AnyAddress,
   quantity: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: QUANTITY_MAX })),
   /** Default: what the mint server asks now. */
   pricePerMint: Schema.optionalKey(Amount)
 })
+export type NewTask = typeof NewTask.Type
 
 /** What a person decides about a task. */
 export const WhyBody = Schema.Struct({ why: Why })
+export type WhyBody = typeof WhyBody.Type
 export const AdoptBody = Schema.Struct({
   why: Why,
-  mints: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 1000 })))
+  mints: Schema.optionalKey(Mints)
 })
+export type AdoptBody = typeof AdoptBody.Type
 export const ResolveBody = Schema.Struct({
   why: Why,
+  /**
+   * - `delivered`: the person has the mints.
+   * - `replaced`: the mints are bought again under a new nonce, as the old one is proven dead.
+   * - `again`: it was never paid, and the mints on chain that it was held for are not of this order: they are set aside,
+   *   and the batch is paid for as it was ordered.
+   * - `failed`: nothing more is minted; the task fails, and the rest of its money is free.
+   */
   as: Schema.Literals(["delivered", "replaced", "again", "failed"]),
+  /** Its number; may be left out where only one is to be decided. */
   batch: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 1000 }))),
-  mints: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 1000 })))
+  /** Only with `delivered`: how many mints of the batch the person has, where the chain cannot show it. */
+  mints: Schema.optionalKey(Mints)
 })
+export type ResolveBody = typeof ResolveBody.Type
 export const RefundBody = Schema.Struct({
   /** Default: all that is free. With `confirm` it must be there. */
   amount: Schema.optionalKey(Amount),
@@ -59,16 +78,19 @@ export const RefundBody = Schema.Struct({
   confirm: Schema.optionalKey(Schema.Boolean),
   why: Schema.optionalKey(Why)
 })
+export type RefundBody = typeof RefundBody.Type
 
 export const WithdrawBody = Schema.Struct({
   /** The id of the refund, or the first eight digits of it. */
   refund: Name,
   why: Why
 })
+export type WithdrawBody = typeof WithdrawBody.Type
 
 /** Neither token nor wallet: everything. */
 export const PauseBody = Schema.Struct({
   why: Why,
-  token: Schema.optionalKey(Schema.String.check(Schema.isPattern(/^0x[0-9a-fA-F]{40}$/))),
+  token: Schema.optionalKey(AnyAddress),
   wallet: Schema.optionalKey(Name)
 })
+export type PauseBody = typeof PauseBody.Type

@@ -4,51 +4,34 @@ import { expire, resolve as resolveStep } from "../domain/transferTransitions.ts
 import type { Block } from "../domain/Block.ts"
 import { shortId } from "../domain/Task.ts"
 import type { BatchResolution, TaskFile } from "../ledger/DecisionRepo.ts"
-import { straysOf } from "./again.ts"
 import { deliveredMints } from "./delivered.ts"
 import { findTask, isOpen } from "./find.ts"
 import { commit } from "./commit.ts"
 import { refuse } from "./Operator.ts"
-import { replacementFor } from "./replaced.ts"
+import { replacementFor, straysOf } from "./buyAgain.ts"
 import type { Resolved } from "./reports/decisions.ts"
+import type { ResolveBody } from "./requests.ts"
 import type { Services } from "./services.ts"
-
-/**
- * - `delivered`: the person has the mints.
- * - `replaced`: the mints are bought again under a new nonce, as the old one is proven dead.
- * - `again`: it was never paid, and the mints on chain that it was held for are not of this order: they are set aside, and
- *   the batch is paid for as it was ordered.
- * - `failed`: nothing more is minted; the task fails, and the rest of its money is free.
- */
-export type Outcome = Resolved["as"]
-
-export interface ResolveOptions {
-  readonly as: Outcome
-  /** The number of the batch; may be left out where only one is to be decided. */
-  readonly batch?: number | undefined
-  /** Only with `delivered`: how many mints of the batch the person has, where the chain cannot show it. */
-  readonly mints?: number | undefined
-}
 
 /** Decides what the rules cannot: a batch that is held, or paid and not delivered; or gives a task up. */
 export const resolve = Effect.fn("operator.resolve")(function* (
   services: Services,
   name: string,
-  options: ResolveOptions,
-  why: string
+  decision: ResolveBody
 ) {
+  const { as, why } = decision
   const file = yield* findTask(services, name)
-  const batch = yield* batchToDecide(file, options)
-  if (options.mints !== undefined && options.as !== "delivered") {
+  const batch = yield* batchToDecide(file, decision)
+  if (decision.mints !== undefined && as !== "delivered") {
     return yield* refuse("--mints goes with --as delivered only.")
   }
   if (batch === undefined) return yield* failTask(services, file, why)
-  const { minted, unpaidUpTo: block, ...rest } = yield* consequencesOf(services, file, batch, options, why)
+  const { minted, unpaidUpTo: block, ...rest } = yield* consequencesOf(services, file, batch, decision)
   const nowMs = yield* Clock.currentTimeMillis
-  const words = `${options.as}: ${why}`
+  const words = `${as}: ${why}`
   const after = block === undefined ? resolveStep(batch, minted, words, nowMs) : expire(batch, { nowMs, block }, words)
   const resolution = { before: batch, after, ...rest }
-  const said = `batch ${batch.number} of task ${batch.taskId} is ${options.as}`
+  const said = `batch ${batch.number} of task ${batch.taskId} is ${as}`
   yield* commit(`Task ${shortId(batch.taskId)}`, { command: "resolve", said, why }, (made) =>
     services.decisions.resolveBatch(resolution, made, nowMs)
   )
@@ -56,7 +39,7 @@ export const resolve = Effect.fn("operator.resolve")(function* (
     command: "resolve",
     taskId: batch.taskId,
     batch: batch.number,
-    as: options.as,
+    as,
     minted,
     onChain: batch.minted + resolution.mints.length,
     quantity: batch.quantity,
@@ -69,7 +52,7 @@ export const resolve = Effect.fn("operator.resolve")(function* (
 const isUndecided = ({ status }: Batch): boolean => status === "held" || status === "paid"
 
 /** `undefined` where there is none to be decided and the task itself is to fail. */
-const batchToDecide = Effect.fnUntraced(function* ({ row, batches }: TaskFile, { batch: number, as }: ResolveOptions) {
+const batchToDecide = Effect.fnUntraced(function* ({ row, batches }: TaskFile, { batch: number, as }: ResolveBody) {
   const short = shortId(row.id)
   const undecided = batches.filter(isUndecided)
   if (number !== undefined) {
@@ -101,8 +84,7 @@ const consequencesOf = Effect.fnUntraced(function* (
   services: Services,
   file: TaskFile,
   batch: Batch,
-  { as, mints }: ResolveOptions,
-  why: string
+  { as, mints, why }: ResolveBody
 ) {
   const nothing: Consequences = { minted: batch.minted, mints: [], replacement: undefined, failure: undefined }
   switch (as) {
@@ -161,15 +143,7 @@ const failTask = Effect.fnUntraced(function* ({ decisions }: Services, file: Tas
   const decision = { command: "resolve", said: `task ${row.id} is failed`, why }
   const failed = { task: row, failure: failureOf(why) }
   yield* commit(`Task ${short}`, decision, (made, nowMs) => decisions.fail(failed, made, nowMs))
-  const counts = { minted: row.mintsCompleted, onChain: row.mintsCompleted, quantity: row.quantity }
-  return {
-    command: "resolve",
-    taskId: row.id,
-    batch: undefined,
-    as: "failed",
-    ...counts,
-    replacement: undefined,
-    setAside: 0,
-    failed: true
-  } satisfies Resolved as Resolved
+  const { id: taskId, mintsCompleted: minted, quantity } = row
+  const none = { batch: undefined, replacement: undefined, setAside: 0 }
+  return { command: "resolve", taskId, as: "failed", minted, onChain: minted, quantity, ...none, failed: true } as const
 })

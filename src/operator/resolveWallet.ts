@@ -4,13 +4,14 @@ import { readMoney } from "./money.ts"
 import { commit } from "./commit.ts"
 import { refuse } from "./Operator.ts"
 import type { Reopened } from "./reports/decisions.ts"
+import type { WhyBody } from "./requests.ts"
 import type { Services } from "./services.ts"
 
 /** Ends the stop of a wallet, when a person knows where its money went: its books begin with what the chain shows. */
 export const resolveWallet = Effect.fn("operator.resolveWallet")(function* (
   services: Services,
   name: string,
-  why: string
+  { why }: WhyBody
 ) {
   const wallet = yield* findWallet(services, name)
   const { orders, block, money } = yield* readMoney(services, wallet)

@@ -11,13 +11,14 @@ import { type DecidedMoney, readMoney, refuseStopped } from "./money.ts"
 import { commit } from "./commit.ts"
 import { refuse } from "./Operator.ts"
 import type { Retried } from "./reports/decisions.ts"
+import type { WhyBody } from "./requests.ts"
 import type { Services } from "./services.ts"
 
 /**
  * Gives a failed order another try, if its wallet has the money for it beside the orders that wait for theirs; or ends the
  * hold of one that no batch holds. Where its mints do not come, the server is asked for them again.
  */
-export const retry = Effect.fn("operator.retry")(function* (services: Services, name: string, why: string) {
+export const retry = Effect.fn("operator.retry")(function* (services: Services, name: string, { why }: WhyBody) {
   const file = yield* findTask(services, name)
   const { task, wallet } = yield* soundTask(file)
   const { held } = file

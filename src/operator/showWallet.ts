@@ -39,22 +39,12 @@ export const showWallet = Effect.fn("operator.showWallet")(function* (services: 
     },
     credit,
     tasks: tasks.map((task) => taskReport(task, timeoutMs)),
-    deposits: story.deposits.map(({ tx, from, amount, left, block }) => ({
+    deposits: story.deposits.map(({ block: { number: block, timeMs: at }, ...deposit }) => ({ ...deposit, block, at })),
+    refunds: story.refunds.map(({ payTo: to, paymentTx: tx, createdAtMs: createdAt, ...refund }) => ({
+      ...refund,
+      to,
       tx,
-      from,
-      amount,
-      left,
-      block: block.number,
-      at: block.timeMs
-    })),
-    refunds: story.refunds.map(({ id, status, amount, payTo, paymentTx, reason, createdAtMs }) => ({
-      id,
-      status,
-      amount,
-      to: payTo,
-      tx: paymentTx,
-      reason,
-      createdAt: createdAtMs
+      createdAt
     })),
     decisions: story.decisions.map(({ atMs: at, ...decided }) => ({ at, ...decided }))
   } satisfies WalletReport as WalletReport

@@ -14,7 +14,7 @@ const PAGE = 50
 export const paymentTimeoutMs = ({ paymentTimeout }: SettingsShape): number => Duration.toMillis(paymentTimeout)
 
 /** Orders, newest first. */
-export const listTasks = Effect.fn("operator.listTasks")(function* (services: Services, query: typeof TaskQuery.Type) {
+export const listTasks = Effect.fn("operator.listTasks")(function* (services: Services, query: TaskQuery) {
   const { tasks, next } = yield* readTasks(services, query)
   const limitMs = paymentTimeoutMs(services.settings)
   return { tasks: tasks.map((task) => taskReport(task, limitMs)), next: next && `${next.placedAtMs}_${next.id}` }
@@ -26,7 +26,7 @@ export const showTask = Effect.fn("operator.showTask")(function* (services: Serv
   return task === undefined ? yield* missingTask(name) : taskReport(task, paymentTimeoutMs(services.settings))
 })
 
-const readTasks = Effect.fnUntraced(function* (services: Services, query: typeof TaskQuery.Type) {
+const readTasks = Effect.fnUntraced(function* (services: Services, query: TaskQuery) {
   const statuses = (query.status ?? "").split(",").filter((status): status is Status => isStatus(status))
   const wallet = query.wallet === undefined ? undefined : yield* findWallet(services, query.wallet)
   const filter = {
@@ -57,24 +57,12 @@ const placeOf = (cursor: string | undefined): TaskPlace | undefined => {
 /** `undefined` where a row has no time, or an infinite one. */
 const sound = (ms: number): number | undefined => (Number.isFinite(ms) ? ms : undefined)
 
-/** `paymentTimeoutMs`: how long an order waits for its money. */
+/** `paymentTimeoutMs`: how long an order waits for its money. What is not in the report is left out where it is sent. */
 export const taskReport = (task: TaskView, paymentTimeoutMs: number): TaskReport => ({
-  id: task.id,
-  status: task.status,
-  held: task.held === undefined ? undefined : { reason: task.held.reason, since: task.held.sinceMs },
-  userAddress: task.userAddress,
+  ...task,
+  held: task.held && { reason: task.held.reason, since: task.held.sinceMs },
   agentWalletId: task.walletId,
-  agentAddress: task.agentAddress,
   tokenAddress: task.token,
-  quantity: task.quantity,
-  pricePerMint: task.pricePerMint,
-  totalCost: task.totalCost,
-  received: task.received,
-  mintsCompleted: task.mintsCompleted,
-  mintsFailed: task.mintsFailed,
-  retryCount: task.retryCount,
-  errorMessage: task.errorMessage,
-  fundingTx: task.fundingTx,
   createdAt: sound(task.createdAtMs),
   deadline: sound(task.createdAtMs + paymentTimeoutMs),
   fundedAt: task.fundingReceivedAtMs,
@@ -84,18 +72,9 @@ export const taskReport = (task: TaskView, paymentTimeoutMs: number): TaskReport
 })
 
 export const batchReport = (batch: Batch): BatchReport => ({
-  number: batch.number,
-  status: batch.status,
+  ...batch,
   since: batch.statusSinceMs,
-  quantity: batch.quantity,
-  minted: batch.minted,
-  amount: batch.amount,
-  paidAmount: batch.paidAmount,
-  nonce: batch.nonce,
   payTo: batch.window?.payTo ?? batch.payTo,
-  validBefore: batch.window === undefined ? undefined : batch.window.validBefore * 1000,
-  paymentTx: batch.paymentTx,
-  mintTxs: batch.mintTxs,
-  reason: batch.reason,
+  validBefore: batch.window && batch.window.validBefore * 1000,
   nextActionAt: batch.nextActionAtMs
 })

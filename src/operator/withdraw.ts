@@ -9,6 +9,7 @@ import { findWallet } from "./find.ts"
 import { commit } from "./commit.ts"
 import { missing, refuse } from "./Operator.ts"
 import type { Withdrawn } from "./reports/decisions.ts"
+import type { WithdrawBody } from "./requests.ts"
 import type { Services } from "./services.ts"
 
 /**
@@ -18,11 +19,11 @@ import type { Services } from "./services.ts"
 export const withdraw = Effect.fn("operator.withdraw")(function* (
   services: Services,
   name: string,
-  refundName: string,
-  why: string
+  decision: WithdrawBody
 ) {
+  const { why } = decision
   const wallet = yield* findWallet(services, name)
-  const refund = yield* refundOf(services, wallet.id, refundName)
+  const refund = yield* refundOf(services, wallet.id, decision.refund)
   yield* mayBeWithdrawn(services, refund)
   const said = `refund ${refund.id} is withdrawn: ${format(refund.amount)} USDC stay in the wallet`
   yield* commit("The refund", { command: "refund", said, why }, (made, nowMs) =>

@@ -11,7 +11,7 @@ import * as Postgres from "../support/Postgres.ts"
 import { World } from "../support/World.ts"
 import { BEARER, CRLF, exchange, GARBAGE, head, repliesIn, stalled } from "./garbage.ts"
 import { faultOf, type Known, type Reply, requestsTo, type Route, routes, SEED, send } from "./requests.ts"
-import { atWorkWithToken, serving, TOKEN, withToken } from "./served.ts"
+import { atWorkWithToken, serving, stories, TOKEN, withToken } from "./served.ts"
 
 /** A second of the test's clock goes by after so many requests: fewer than the changes that it has room for. */
 const BURST = 20
@@ -107,6 +107,7 @@ const heapUsed = Effect.sync(() => {
 })
 
 layer(Postgres.session())("requests out of the contract, sound and not", (it) => {
+  const { served } = stories(it)
   it.effect("are each answered, and no error is the server's own or without a word", () =>
     Effect.gen(function* () {
       const { url, ask } = yield* serving(withToken)
@@ -136,25 +137,23 @@ layer(Postgres.session())("requests out of the contract, sound and not", (it) =>
     }).pipe(withoutRejections, atWorkWithToken())
   )
 
-  it.effect("are let in so many times a second from one address, and again in the next", () =>
-    Effect.gen(function* () {
-      const { ask } = yield* serving(withToken)
-      const many = (count: number, path: string, body?: unknown) =>
-        Effect.forEach(Array.from({ length: count }), () => ask(path, { body }), { concurrency: 20 }).pipe(
-          Effect.map((answers) => answers.map(({ status }) => status).toSorted())
-        )
-      const twice = Effect.fnUntraced(function* (max: number, status: number, path: string, body?: unknown) {
-        for (let second = 0; second < 2; second++) {
-          const statuses = yield* many(max + 5, path, body)
-          assert.deepStrictEqual(statuses, [...Array(max).fill(status), ...Array(5).fill(429)].toSorted())
-          yield* TestClock.adjust("1 second")
-        }
-      })
-      yield* twice(READS_MAX, 404, "/api/tasks/ffffffff")
-      yield* twice(CHANGES_MAX, 404, "/api/tasks/ffffffff/cancel", { why: "because" })
-      assert.strictEqual((yield* ask("/healthz", { token: null })).status, 200)
-    }).pipe(atWorkWithToken())
-  )
+  served("are let in so many times a second from one address, and again in the next", function* () {
+    const { ask } = yield* serving(withToken)
+    const many = (count: number, path: string, body?: unknown) =>
+      Effect.forEach(Array.from({ length: count }), () => ask(path, { body }), { concurrency: 20 }).pipe(
+        Effect.map((answers) => answers.map(({ status }) => status).toSorted())
+      )
+    const twice = Effect.fnUntraced(function* (max: number, status: number, path: string, body?: unknown) {
+      for (let second = 0; second < 2; second++) {
+        const statuses = yield* many(max + 5, path, body)
+        assert.deepStrictEqual(statuses, [...Array(max).fill(status), ...Array(5).fill(429)].toSorted())
+        yield* TestClock.adjust("1 second")
+      }
+    })
+    yield* twice(READS_MAX, 404, "/api/tasks/ffffffff")
+    yield* twice(CHANGES_MAX, 404, "/api/tasks/ffffffff/cancel", { why: "because" })
+    assert.strictEqual((yield* ask("/healthz", { token: null })).status, 200)
+  })
 })
 
 layer(Postgres.session())("bytes that no client sends", (it) => {

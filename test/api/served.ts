@@ -4,7 +4,7 @@ import { Effect, Layer, Redacted } from "effect"
 import { HttpServer } from "effect/http"
 import * as ApiServer from "../../src/api/server.ts"
 import type { SettingsShape } from "../../src/config/Settings.ts"
-import { atWork } from "../operator/given.ts"
+import { atWork, casesIn } from "../operator/given.ts"
 import { settings } from "../support/settings.ts"
 
 export const TOKEN = "a-token-of-more-than-16-chars"
@@ -70,3 +70,6 @@ export const serving = Effect.fnUntraced(function* (changes: Partial<SettingsSha
 
 /** An operator at the production wiring, whose API asks for a token. */
 export const atWorkWithToken = (changes: Partial<SettingsShape> = {}) => atWork({ ...withToken, ...changes })
+
+/** Of an API that asks for a token. */
+export const stories = (it: Parameters<typeof casesIn>[0]) => ({ served: casesIn(it, atWorkWithToken()) })

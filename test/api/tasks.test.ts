@@ -1,5 +1,4 @@
 import { assert, layer } from "@effect/vitest"
-import { Effect } from "effect"
 import { ChainError } from "../../src/chain/ChainClient.ts"
 import { givenHeld, units } from "../operator/given.ts"
 import { anyId } from "../support/anyId.ts"
@@ -7,150 +6,139 @@ import { pass, start } from "../support/executor.ts"
 import * as Postgres from "../support/Postgres.ts"
 import { order, person, readTask } from "../support/orders.ts"
 import { World } from "../support/World.ts"
-import { atWorkWithToken, serving, withToken } from "./served.ts"
+import { serving, stories, withToken } from "./served.ts"
 
 const WHY = { why: "the user asked" }
 
 layer(Postgres.session())("orders over the API", (it) => {
-  it.effect("are listed newest first, page by page, by what is asked for", () =>
-    Effect.gen(function* () {
-      const { ask } = yield* serving(withToken)
-      const [ann, bob] = [yield* person("ann"), yield* person("bob")]
-      const ids: Array<string> = []
-      for (let n = 0; n < 5; n++) {
-        ids.unshift(yield* order(n === 2 ? bob : ann, 1))
-        yield* pass(1)
-      }
-      const first = yield* ask("/api/tasks?limit=2")
-      const second = yield* ask(`/api/tasks?limit=3&cursor=${first.json.next}`)
-      const listed = [...first.json.tasks, ...second.json.tasks].map(({ id }) => id)
-      assert.deepStrictEqual(listed, ids)
-      assert.isNull(second.json.next)
-      const ofBob = yield* ask(
-        `/api/tasks?user=${bob.userAddress.toUpperCase().replace("X", "x")}&status=pending_payment`
-      )
-      assert.deepStrictEqual(
-        ofBob.json.tasks.map(({ id }: { id: string }) => id),
-        [ids[2]]
-      )
-      const ofWallet = yield* ask(`/api/tasks?wallet=${ann.agentAddress}&held=false`)
-      assert.lengthOf(ofWallet.json.tasks, 4)
-      assert.lengthOf((yield* ask("/api/tasks?status=funded,completed")).json.tasks, 0)
-      assert.lengthOf((yield* ask("/api/tasks?held=true")).json.tasks, 0)
-    }).pipe(atWorkWithToken())
-  )
+  const { served } = stories(it)
+  served("are listed newest first, page by page, by what is asked for", function* () {
+    const { ask } = yield* serving(withToken)
+    const [ann, bob] = [yield* person("ann"), yield* person("bob")]
+    const ids: Array<string> = []
+    for (let n = 0; n < 5; n++) {
+      ids.unshift(yield* order(n === 2 ? bob : ann, 1))
+      yield* pass(1)
+    }
+    const first = yield* ask("/api/tasks?limit=2")
+    const second = yield* ask(`/api/tasks?limit=3&cursor=${first.json.next}`)
+    const listed = [...first.json.tasks, ...second.json.tasks].map(({ id }) => id)
+    assert.deepStrictEqual(listed, ids)
+    assert.isNull(second.json.next)
+    const ofBob = yield* ask(
+      `/api/tasks?user=${bob.userAddress.toUpperCase().replace("X", "x")}&status=pending_payment`
+    )
+    assert.deepStrictEqual(
+      ofBob.json.tasks.map(({ id }: { id: string }) => id),
+      [ids[2]]
+    )
+    const ofWallet = yield* ask(`/api/tasks?wallet=${ann.agentAddress}&held=false`)
+    assert.lengthOf(ofWallet.json.tasks, 4)
+    assert.lengthOf((yield* ask("/api/tasks?status=funded,completed")).json.tasks, 0)
+    assert.lengthOf((yield* ask("/api/tasks?held=true")).json.tasks, 0)
+  })
 
-  it.effect("are told with all that happened to them, from the quote to the tokens", () =>
-    Effect.gen(function* () {
-      const { ask } = yield* serving(withToken)
-      const world = yield* World
-      const ann = yield* person("ann")
-      const task = yield* order(ann, 5)
-      yield* start
-      const before = (yield* ask(`/api/tasks/${task.slice(0, 8)}/explain`)).json
-      assert.include(before.next.text, "waits for 5.00 USDC more")
-      world.deposit(ann.agentAddress, units(5))
-      yield* pass(40)
-      const { status, json } = yield* ask(`/api/tasks/${task}/explain`)
-      assert.strictEqual(status, 200)
-      assert.include(json.summary, "is completed: 5 of 5 mints delivered, 5.00 of 5.00 USDC paid")
-      const kinds = json.steps.map(({ kind }: { kind: string }) => kind)
-      for (const kind of ["created", "deposit", "funded", "planned", "signed", "paid", "delivered", "completed"]) {
-        assert.include(kinds, kind)
-      }
-      const txs = json.steps.flatMap((step: { txs: ReadonlyArray<string> }) => step.txs)
-      assert.isAbove(txs.length, 2)
-      assert.deepInclude(json.batches[0], { number: 1, status: "delivered", quantity: 5, minted: 5, amount: "5000000" })
-      assert.include(json.next.text, "every mint is delivered")
-      assert.strictEqual((yield* ask(`/api/tasks/${task}`)).json.status, "completed")
-    }).pipe(atWorkWithToken())
-  )
+  served("are told with all that happened to them, from the quote to the tokens", function* () {
+    const { ask } = yield* serving(withToken)
+    const world = yield* World
+    const ann = yield* person("ann")
+    const task = yield* order(ann, 5)
+    yield* start
+    const before = (yield* ask(`/api/tasks/${task.slice(0, 8)}/explain`)).json
+    assert.include(before.next.text, "waits for 5.00 USDC more")
+    world.deposit(ann.agentAddress, units(5))
+    yield* pass(40)
+    const { status, json } = yield* ask(`/api/tasks/${task}/explain`)
+    assert.strictEqual(status, 200)
+    assert.include(json.summary, "is completed: 5 of 5 mints delivered, 5.00 of 5.00 USDC paid")
+    const kinds = json.steps.map(({ kind }: { kind: string }) => kind)
+    for (const kind of ["created", "deposit", "funded", "planned", "signed", "paid", "delivered", "completed"]) {
+      assert.include(kinds, kind)
+    }
+    const txs = json.steps.flatMap((step: { txs: ReadonlyArray<string> }) => step.txs)
+    assert.isAbove(txs.length, 2)
+    assert.deepInclude(json.batches[0], { number: 1, status: "delivered", quantity: 5, minted: 5, amount: "5000000" })
+    assert.include(json.next.text, "every mint is delivered")
+    assert.strictEqual((yield* ask(`/api/tasks/${task}`)).json.status, "completed")
+  })
 
-  it.effect("say what a person can do where they are held", () =>
-    Effect.gen(function* () {
-      const { ask } = yield* serving(withToken)
-      const { task } = yield* givenHeld("cancelled")
-      const { json } = yield* ask(`/api/tasks/${task}/explain`)
-      assert.include(json.next.text, "Nothing until a person decides")
-      assert.match(json.next.commands[0], /^resolve .* --batch 1 --as/)
-      const { json: overview } = yield* ask("/api/overview")
-      assert.deepInclude(overview.attention[0], {
-        kind: "held",
-        taskId: task,
-        command: `tasks explain ${task.slice(0, 8)}`
-      })
-    }).pipe(atWorkWithToken())
-  )
+  served("say what a person can do where they are held", function* () {
+    const { ask } = yield* serving(withToken)
+    const { task } = yield* givenHeld("cancelled")
+    const { json } = yield* ask(`/api/tasks/${task}/explain`)
+    assert.include(json.next.text, "Nothing until a person decides")
+    assert.match(json.next.commands[0], /^resolve .* --batch 1 --as/)
+    const { json: overview } = yield* ask("/api/overview")
+    assert.deepInclude(overview.attention[0], {
+      kind: "held",
+      taskId: task,
+      command: `tasks explain ${task.slice(0, 8)}`
+    })
+  })
 
-  it.effect("are placed once, however often the same request comes", () =>
-    Effect.gen(function* () {
-      const { ask } = yield* serving(withToken)
-      const world = yield* World
-      const ann = yield* person("ann")
-      const id = anyId("33333333-3333-4333-8333-333333333333")
-      const wish = {
-        id,
-        userAddress: ann.userAddress,
-        tokenAddress: `0x${"7e".repeat(20)}`,
-        quantity: 3,
-        pricePerMint: "1000000"
-      }
-      const first = yield* ask("/api/tasks", { body: wish })
-      assert.strictEqual(first.status, 201)
-      assert.deepInclude(first.json, { taskId: id, isNew: true, totalCost: "3000000", agentAddress: ann.agentAddress })
-      assert.isFalse((yield* ask("/api/tasks", { body: wish })).json.isNew)
-      const other = yield* ask("/api/tasks", { body: { ...wish, quantity: 4 } })
-      assert.deepStrictEqual([other.status, other.json.title], [409, "Refused"])
-      const unpriced = { userAddress: ann.userAddress, tokenAddress: wish.tokenAddress, quantity: 2 }
-      assert.strictEqual((yield* ask("/api/tasks", { body: unpriced })).json.totalCost, String(world.pricePerMint * 2n))
-      const nobody = yield* ask("/api/tasks", { body: { ...wish, userAddress: `0x${"1".repeat(40)}` } })
-      assert.strictEqual(nobody.status, 404)
-      assert.include(nobody.json.detail, "no agent wallet")
-      yield* start
-      world.deposit(ann.agentAddress, units(3))
-      yield* pass(40)
-      assert.strictEqual((yield* readTask(id)).status, "completed")
-    }).pipe(atWorkWithToken())
-  )
+  served("are placed once, however often the same request comes", function* () {
+    const { ask } = yield* serving(withToken)
+    const world = yield* World
+    const ann = yield* person("ann")
+    const id = anyId("33333333-3333-4333-8333-333333333333")
+    const wish = {
+      id,
+      userAddress: ann.userAddress,
+      tokenAddress: `0x${"7e".repeat(20)}`,
+      quantity: 3,
+      pricePerMint: "1000000"
+    }
+    const first = yield* ask("/api/tasks", { body: wish })
+    assert.strictEqual(first.status, 201)
+    assert.deepInclude(first.json, { taskId: id, isNew: true, totalCost: "3000000", agentAddress: ann.agentAddress })
+    assert.isFalse((yield* ask("/api/tasks", { body: wish })).json.isNew)
+    const other = yield* ask("/api/tasks", { body: { ...wish, quantity: 4 } })
+    assert.deepStrictEqual([other.status, other.json.title], [409, "Refused"])
+    const unpriced = { userAddress: ann.userAddress, tokenAddress: wish.tokenAddress, quantity: 2 }
+    assert.strictEqual((yield* ask("/api/tasks", { body: unpriced })).json.totalCost, String(world.pricePerMint * 2n))
+    const nobody = yield* ask("/api/tasks", { body: { ...wish, userAddress: `0x${"1".repeat(40)}` } })
+    assert.strictEqual(nobody.status, 404)
+    assert.include(nobody.json.detail, "no agent wallet")
+    yield* start
+    world.deposit(ann.agentAddress, units(3))
+    yield* pass(40)
+    assert.strictEqual((yield* readTask(id)).status, "completed")
+  })
 
-  it.effect("are cancelled where nobody paid, and what is refused says why", () =>
-    Effect.gen(function* () {
-      const { ask } = yield* serving(withToken)
-      const ann = yield* person("ann")
-      const task = yield* order(ann, 5)
-      const noReason = yield* ask(`/api/tasks/${task}/cancel`, { body: { why: " " } })
-      assert.deepStrictEqual([noReason.status, noReason.json.errors[0].path], [400, ["payload", "why"]])
-      const done = yield* ask(`/api/tasks/${task}/cancel`, { body: WHY })
-      assert.deepInclude(done.json, { command: "cancel", taskId: task, credit: "0" })
-      const again = yield* ask(`/api/tasks/${task}/cancel`, { body: WHY })
-      assert.deepStrictEqual([again.status, again.type], [409, "application/problem+json"])
-      assert.include(again.json.detail, "has ended already")
-      assert.strictEqual((yield* ask(`/api/tasks/ffffffff/cancel`, { body: WHY })).status, 404)
-      assert.strictEqual((yield* ask(`/api/tasks/${task}/retry`, { body: WHY })).status, 409)
-    }).pipe(atWorkWithToken())
-  )
+  served("are cancelled where nobody paid, and what is refused says why", function* () {
+    const { ask } = yield* serving(withToken)
+    const ann = yield* person("ann")
+    const task = yield* order(ann, 5)
+    const noReason = yield* ask(`/api/tasks/${task}/cancel`, { body: { why: " " } })
+    assert.deepStrictEqual([noReason.status, noReason.json.errors[0].path], [400, ["payload", "why"]])
+    const done = yield* ask(`/api/tasks/${task}/cancel`, { body: WHY })
+    assert.deepInclude(done.json, { command: "cancel", taskId: task, credit: "0" })
+    const again = yield* ask(`/api/tasks/${task}/cancel`, { body: WHY })
+    assert.deepStrictEqual([again.status, again.type], [409, "application/problem+json"])
+    assert.include(again.json.detail, "has ended already")
+    assert.strictEqual((yield* ask(`/api/tasks/ffffffff/cancel`, { body: WHY })).status, 404)
+    assert.strictEqual((yield* ask(`/api/tasks/${task}/retry`, { body: WHY })).status, 409)
+  })
 
-  it.effect("and wallets show the chain beside the ledger, and what a refund would do", () =>
-    Effect.gen(function* () {
-      const { ask } = yield* serving(withToken)
-      const world = yield* World
-      const ann = yield* person("ann")
-      yield* order(ann, 5)
-      world.deposit(ann.agentAddress, units(2))
-      yield* start
-      yield* pass(10)
-      const { json } = yield* ask(`/api/wallets/${ann.userAddress}`)
-      assert.deepInclude(json.chain, { balance: "2000000" })
-      assert.deepInclude(json.ledger, { expected: "2000000", reserved: "0" })
-      assert.deepStrictEqual([json.credit, json.tasks.length, json.deposits.length], ["2000000", 1, 1])
-      const dry = yield* ask(`/api/wallets/${ann.agentAddress}/refund`, { body: {} })
-      assert.deepInclude(dry.json, { command: "refund", amount: "2000000", refundId: null })
-      const unexplained = yield* ask(`/api/wallets/${ann.agentAddress}/refund`, { body: { confirm: true } })
-      assert.strictEqual(unexplained.status, 409)
-      assert.strictEqual((yield* ask("/api/wallets/nobody")).status, 404)
-      world.chainFault = new ChainError({ reason: "Unavailable", operation: "ask", detail: "down" })
-      assert.isNull((yield* ask(`/api/wallets/${ann.agentAddress}`)).json.chain)
-      assert.strictEqual((yield* ask(`/api/wallets/${ann.agentAddress}/refund`, { body: {} })).status, 503)
-    }).pipe(atWorkWithToken())
-  )
+  served("and wallets show the chain beside the ledger, and what a refund would do", function* () {
+    const { ask } = yield* serving(withToken)
+    const world = yield* World
+    const ann = yield* person("ann")
+    yield* order(ann, 5)
+    world.deposit(ann.agentAddress, units(2))
+    yield* start
+    yield* pass(10)
+    const { json } = yield* ask(`/api/wallets/${ann.userAddress}`)
+    assert.deepInclude(json.chain, { balance: "2000000" })
+    assert.deepInclude(json.ledger, { expected: "2000000", reserved: "0" })
+    assert.deepStrictEqual([json.credit, json.tasks.length, json.deposits.length], ["2000000", 1, 1])
+    const dry = yield* ask(`/api/wallets/${ann.agentAddress}/refund`, { body: {} })
+    assert.deepInclude(dry.json, { command: "refund", amount: "2000000", refundId: null })
+    const unexplained = yield* ask(`/api/wallets/${ann.agentAddress}/refund`, { body: { confirm: true } })
+    assert.strictEqual(unexplained.status, 409)
+    assert.strictEqual((yield* ask("/api/wallets/nobody")).status, 404)
+    world.chainFault = new ChainError({ reason: "Unavailable", operation: "ask", detail: "down" })
+    assert.isNull((yield* ask(`/api/wallets/${ann.agentAddress}`)).json.chain)
+    assert.strictEqual((yield* ask(`/api/wallets/${ann.agentAddress}/refund`, { body: {} })).status, 503)
+  })
 })

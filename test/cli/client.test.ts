@@ -1,9 +1,10 @@
+import { opsUrl } from "../../src/config/Settings.ts"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Redacted } from "effect"
 import { TestClock } from "effect/testing"
 import { createServer, type IncomingMessage } from "node:http"
 import { hostname, userInfo } from "node:os"
-import { type Place, urlOf } from "../../src/cli/client/errors.ts"
+import { type Place } from "../../src/cli/client/errors.ts"
 import { CHANGE, DECIDE, type Executor, LOOK, makeAsk } from "../../src/cli/client/ExecutorClient.ts"
 import { actorWords, operatorName, Unanswered } from "../../src/operator/Operator.ts"
 import { directActor } from "../../src/cli/io.ts"
@@ -62,7 +63,7 @@ describe("where the executor is", () => {
     ["fd00::7", "http://[fd00::7]:4022"],
     ["ops.example.org", "http://ops.example.org:4022"]
   ])("%s is asked at %s", (opsHost, url) => {
-    assert.strictEqual(urlOf({ opsHost, opsPort: 4022, opsToken: undefined }), url)
+    assert.strictEqual(opsUrl({ opsHost, opsPort: 4022 }), url)
   })
 })
 

@@ -33,6 +33,24 @@ export const atWorkInMemory =
   <A, E, R>(test: Effect.Effect<A, E, R>) =>
     test.pipe(Effect.provide(NodeCrypto.layerSecureRandom), inMemory({ ...SHORT, ...changes }))
 
+type Story = () => Generator<Effect.Effect<unknown, unknown, unknown>, void, never>
+
+interface Cases {
+  readonly effect: (name: string, test: () => Effect.Effect<void, unknown>) => void
+}
+
+/** Makes a case of a story of a world that provides all that it asks for. */
+export const casesIn =
+  (it: Cases, inWorld: (test: Effect.Effect<void, unknown, unknown>) => Effect.Effect<void, unknown, unknown>) =>
+  (name: string, story: Story) =>
+    it.effect(name, () => inWorld(Effect.gen(story)) as Effect.Effect<void, unknown>)
+
+/** At the production wiring: with the ledger in memory or, where a case needs SQL or its triggers, in PostgreSQL. */
+export const stories = (it: Cases) => ({
+  inMemory: casesIn(it, atWorkInMemory()),
+  onSql: casesIn(it, atWork())
+})
+
 /** The words with which a command was refused. */
 export const refusal = <A, E extends { readonly message: string }, R>(command: Effect.Effect<A, E, R>) =>
   Effect.map(Effect.flip(command), ({ message }) => message)

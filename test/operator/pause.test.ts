@@ -5,13 +5,15 @@ import { launch, pass } from "../support/executor.ts"
 import * as Postgres from "../support/Postgres.ts"
 import { order, person, readTask, TOKEN } from "../support/orders.ts"
 import { World } from "../support/World.ts"
-import { assertDecided, atWorkInMemory, atWork, refusal, units, WHY } from "./given.ts"
+import { assertDecided, refusal, stories, units, WHY } from "./given.ts"
 
 const OTHER_TOKEN = `0x${"7f".repeat(20)}`
 
 layer(Postgres.session())("a pause", (it) => {
-  it.effect("of everything holds payments back across a restart, sees money all the same, and ends by command", () =>
-    Effect.gen(function* () {
+  const { inMemory, onSql } = stories(it)
+  onSql(
+    "of everything holds payments back across a restart, sees money all the same, and ends by command",
+    function* () {
       const world = yield* World
       const ann = yield* person("ann")
       const task = yield* order(ann, 5)
@@ -31,37 +33,32 @@ layer(Postgres.session())("a pause", (it) => {
       yield* pass(60)
       assert.strictEqual((yield* readTask(task)).status, "completed")
       assert.isFalse((yield* resume({}, WHY)).did)
-    }).pipe(atWork())
+    }
   )
 
-  it.effect("of a token or a wallet is nobody else's", () =>
-    Effect.gen(function* () {
-      const world = yield* World
-      const [ann, bob] = [yield* person("ann"), yield* person("bob")]
-      const [ofAnn, ofBob] = [yield* order(ann, 5), yield* order(bob, 5)]
-      const other = yield* order(ann, 1, { token_address: OTHER_TOKEN })
-      for (const { agentAddress } of [ann, bob]) world.deposit(agentAddress, units(6))
-      yield* pause({ token: TOKEN.toUpperCase().replace("0X", "0x") }, WHY)
-      yield* launch()
-      yield* pass(60)
-      const states = () =>
-        Effect.forEach([ofAnn, ofBob, other], (id) => Effect.map(readTask(id), ({ status }) => status))
-      assert.deepStrictEqual(yield* states(), ["funded", "funded", "completed"])
-      yield* pause({ wallet: ann.userAddress }, WHY)
-      yield* resume({ token: TOKEN }, WHY)
-      yield* pass(60)
-      assert.deepStrictEqual(yield* states(), ["funded", "completed", "completed"])
-      yield* resume({ wallet: ann.agentAddress }, WHY)
-      yield* pass(60)
-      assert.deepStrictEqual(yield* states(), ["completed", "completed", "completed"])
-    }).pipe(atWork())
-  )
+  onSql("of a token or a wallet is nobody else's", function* () {
+    const world = yield* World
+    const [ann, bob] = [yield* person("ann"), yield* person("bob")]
+    const [ofAnn, ofBob] = [yield* order(ann, 5), yield* order(bob, 5)]
+    const other = yield* order(ann, 1, { token_address: OTHER_TOKEN })
+    for (const { agentAddress } of [ann, bob]) world.deposit(agentAddress, units(6))
+    yield* pause({ token: TOKEN.toUpperCase().replace("0X", "0x") }, WHY)
+    yield* launch()
+    yield* pass(60)
+    const states = () => Effect.forEach([ofAnn, ofBob, other], (id) => Effect.map(readTask(id), ({ status }) => status))
+    assert.deepStrictEqual(yield* states(), ["funded", "funded", "completed"])
+    yield* pause({ wallet: ann.userAddress }, WHY)
+    yield* resume({ token: TOKEN }, WHY)
+    yield* pass(60)
+    assert.deepStrictEqual(yield* states(), ["funded", "completed", "completed"])
+    yield* resume({ wallet: ann.agentAddress }, WHY)
+    yield* pass(60)
+    assert.deepStrictEqual(yield* states(), ["completed", "completed", "completed"])
+  })
 
-  it.effect("of what is not there is refused", () =>
-    Effect.gen(function* () {
-      assert.include(yield* refusal(pause({ wallet: "nobody" }, WHY)), "There is no agent wallet")
-      assert.include(yield* refusal(pause({ token: "0x1" }, WHY)), "is no address")
-      assert.include(yield* refusal(pause({ token: TOKEN, wallet: "x" }, WHY)), "not both")
-    }).pipe(atWorkInMemory())
-  )
+  inMemory("of what is not there is refused", function* () {
+    assert.include(yield* refusal(pause({ wallet: "nobody" }, WHY)), "There is no agent wallet")
+    assert.include(yield* refusal(pause({ token: "0x1" }, WHY)), "is no address")
+    assert.include(yield* refusal(pause({ token: TOKEN, wallet: "x" }, WHY)), "not both")
+  })
 })

@@ -6,7 +6,7 @@ import { pass, start } from "../support/executor.ts"
 import * as Postgres from "../support/Postgres.ts"
 import { order, paidOrder, person, readTask } from "../support/orders.ts"
 import { World } from "../support/World.ts"
-import { atWorkInMemory, atWork, givenHeld, givenUndelivered, STRANGER, units, WHY } from "./given.ts"
+import { givenHeld, givenUndelivered, stories, STRANGER, units, WHY } from "./given.ts"
 
 /** Two people: one with an order of two batches that is minted and with credit that went back, one who never paid. */
 const givenHistory = Effect.gen(function* () {
@@ -30,30 +30,30 @@ const edit = (statement: (sql: SqlClient.SqlClient) => Effect.Effect<unknown, un
 const said = Effect.map(reconcile(), ({ differences }) => differences.map(({ what }) => what))
 
 layer(Postgres.session())("comparing ledger and chain", (it) => {
-  it.effect("finds no difference where all was done by this program, and counts what it compared", () =>
-    Effect.gen(function* () {
-      const { world } = yield* givenHistory
-      const { differences, totals, block } = yield* reconcile()
-      assert.deepStrictEqual(differences, [])
-      assert.strictEqual(block, world.confirmed.number)
-      assert.deepStrictEqual(totals, {
-        wallets: 2,
-        payments: 3,
-        unproven: 0,
-        beforeBooks: 0,
-        deposits: 1,
-        uncounted: 0,
-        earlierDeposits: 0,
-        newer: 0,
-        mints: 12,
-        unseenMints: 0,
-        held: 0
-      })
-    }).pipe(atWorkInMemory())
-  )
+  const { inMemory, onSql } = stories(it)
+  inMemory("finds no difference where all was done by this program, and counts what it compared", function* () {
+    const { world } = yield* givenHistory
+    const { differences, totals, block } = yield* reconcile()
+    assert.deepStrictEqual(differences, [])
+    assert.strictEqual(block, world.confirmed.number)
+    assert.deepStrictEqual(totals, {
+      wallets: 2,
+      payments: 3,
+      unproven: 0,
+      beforeBooks: 0,
+      deposits: 1,
+      uncounted: 0,
+      earlierDeposits: 0,
+      newer: 0,
+      mints: 12,
+      unseenMints: 0,
+      held: 0
+    })
+  })
 
-  it.effect("finds none at any moment of an order's life, and asks the chain few questions for many wallets", () =>
-    Effect.gen(function* () {
+  inMemory(
+    "finds none at any moment of an order's life, and asks the chain few questions for many wallets",
+    function* () {
       const world = yield* World
       yield* start
       for (const name of ["ann", "bob", "cara"]) {
@@ -68,24 +68,23 @@ layer(Postgres.session())("comparing ledger and chain", (it) => {
         assert.deepStrictEqual(yield* said, [])
         assert.isAtMost(world.calls.slice(before).filter((call) => call !== "findMints").length, 4)
       }
-    }).pipe(atWorkInMemory())
+    }
   )
 
-  it.effect("finds none while payments are unknown or undelivered, and counts them", () =>
-    Effect.gen(function* () {
-      const { world } = yield* givenUndelivered()
-      world.manners.pay = () => ({ _tag: "Unclear", reason: "no answer" })
-      const other = { token_address: STRANGER }
-      yield* paidOrder("bob", 5, other)
-      yield* pass(20)
-      const { differences, totals } = yield* reconcile()
-      assert.deepStrictEqual(differences, [])
-      assert.deepInclude(totals, { payments: 1, unproven: 1 })
-    }).pipe(atWorkInMemory())
-  )
+  inMemory("finds none while payments are unknown or undelivered, and counts them", function* () {
+    const { world } = yield* givenUndelivered()
+    world.manners.pay = () => ({ _tag: "Unclear", reason: "no answer" })
+    const other = { token_address: STRANGER }
+    yield* paidOrder("bob", 5, other)
+    yield* pass(20)
+    const { differences, totals } = yield* reconcile()
+    assert.deepStrictEqual(differences, [])
+    assert.deepInclude(totals, { payments: 1, unproven: 1 })
+  })
 
-  it.effect("tells a transfer out of a wallet that nothing explains, until a person has opened its books anew", () =>
-    Effect.gen(function* () {
+  onSql(
+    "tells a transfer out of a wallet that nothing explains, until a person has opened its books anew",
+    function* () {
       const { world, who } = yield* givenHistory
       world.spend(who.agentAddress, STRANGER, units(1))
       yield* pass(5)
@@ -96,30 +95,26 @@ layer(Postgres.session())("comparing ledger and chain", (it) => {
       const { differences, totals } = yield* reconcile()
       assert.deepStrictEqual(differences, [])
       assert.strictEqual(totals.beforeBooks, 1)
-    }).pipe(atWork())
+    }
   )
 
-  it.effect("counts what waits for a decision", () =>
-    Effect.gen(function* () {
-      yield* givenHeld("misused")
-      const { differences, totals } = yield* reconcile()
-      assert.deepStrictEqual(differences, [])
-      assert.deepInclude(totals, { held: 1, payments: 1 })
-    }).pipe(atWorkInMemory())
-  )
+  inMemory("counts what waits for a decision", function* () {
+    yield* givenHeld("misused")
+    const { differences, totals } = yield* reconcile()
+    assert.deepStrictEqual(differences, [])
+    assert.deepInclude(totals, { held: 1, payments: 1 })
+  })
 
-  it.effect("counts money that no sweep has seen yet, and tells of it no more", () =>
-    Effect.gen(function* () {
-      const { world, who } = yield* givenHistory
-      world.lagBlocks = 0n
-      world.deposit(who.agentAddress, units(2))
-      yield* pass(5)
-      const { differences, totals } = yield* reconcile()
-      assert.deepStrictEqual([differences, totals.uncounted], [[], 1])
-      yield* pass(80)
-      assert.strictEqual((yield* reconcile()).totals.uncounted, 0)
-    }).pipe(atWork())
-  )
+  onSql("counts money that no sweep has seen yet, and tells of it no more", function* () {
+    const { world, who } = yield* givenHistory
+    world.lagBlocks = 0n
+    world.deposit(who.agentAddress, units(2))
+    yield* pass(5)
+    const { differences, totals } = yield* reconcile()
+    assert.deepStrictEqual([differences, totals.uncounted], [[], 1])
+    yield* pass(80)
+    assert.strictEqual((yield* reconcile()).totals.uncounted, 0)
+  })
 
   for (const [what, statement, words] of [
     [
@@ -187,17 +182,15 @@ layer(Postgres.session())("comparing ledger and chain", (it) => {
       /the books come to 2\.000007 USDC and the chain shows 2\.00/
     ]
   ] as const) {
-    it.effect(`tells ${what}`, () =>
-      Effect.gen(function* () {
-        const { who } = yield* givenHistory
-        yield* edit(statement)
-        const { differences } = yield* reconcile()
-        assert.isTrue(
-          differences.some((difference) => words.test(difference.what)),
-          differences.map((difference) => difference.what).join("\n")
-        )
-        assert.isTrue(differences.every(({ wallet }) => wallet === who.agentAddress))
-      }).pipe(atWork())
-    )
+    onSql(`tells ${what}`, function* () {
+      const { who } = yield* givenHistory
+      yield* edit(statement)
+      const { differences } = yield* reconcile()
+      assert.isTrue(
+        differences.some((difference) => words.test(difference.what)),
+        differences.map((difference) => difference.what).join("\n")
+      )
+      assert.isTrue(differences.every(({ wallet }) => wallet === who.agentAddress))
+    })
   }
 })

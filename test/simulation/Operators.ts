@@ -4,7 +4,7 @@ import type { Refund } from "../../src/domain/Refund.ts"
 import { usdc } from "../../src/domain/Usdc.ts"
 import type { WalletId } from "../../src/domain/Wallet.ts"
 import { cancel, pause, refund, resolve, resolveWallet, resume, retry, withdraw } from "../support/operator.ts"
-import type { Outcome } from "../../src/operator/resolve.ts"
+import type { ResolveBody } from "../../src/operator/requests.ts"
 import type { PauseScope } from "../../src/ledger/DecisionRepo.ts"
 import type { StoredTask, Tables } from "../support/memory/MemoryLedger.ts"
 import { command, type Tools } from "./command.ts"
@@ -121,7 +121,7 @@ export class Operators {
     return task && { typed: `retry ${nameOf(task)}`, operation: retry(task.id, "it works again") }
   }
 
-  #resolve(as: Outcome): Act | undefined {
+  #resolve(as: ResolveBody["as"]): Act | undefined {
     const { ledger } = this.#world
     const isPremature = this.#isCareless()
     const batch = this.#oneOf(

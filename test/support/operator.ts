@@ -14,6 +14,7 @@ import * as Explain from "../../src/operator/explain.ts"
 import * as Pause from "../../src/operator/pause.ts"
 import * as Reconcile from "../../src/operator/reconcile.ts"
 import * as Refund from "../../src/operator/refund.ts"
+import type * as Request from "../../src/operator/requests.ts"
 import * as Resolve from "../../src/operator/resolve.ts"
 import * as ResolveWallet from "../../src/operator/resolveWallet.ts"
 import * as Retry from "../../src/operator/retry.ts"
@@ -42,15 +43,24 @@ const onGiven =
   (...args: A) =>
     Effect.flatMap(given, (services) => command(services, ...args))
 
-export const adopt = onGiven(Adopt.adopt)
-export const cancel = onGiven(Cancel.cancel)
+export const adopt = (task: string, options: Omit<Request.AdoptBody, "why">, why: string) =>
+  onGiven(Adopt.adopt)(task, { ...options, why })
+export const cancel = (task: string, why: string) => onGiven(Cancel.cancel)(task, { why })
 export const create = onGiven(Create.create)
 export const explain = onGiven(Explain.explain)
-export const pause = onGiven(Pause.pause)
+interface Target {
+  readonly token?: string | undefined
+  readonly wallet?: string | undefined
+}
+
+export const pause = (target: Target, why: string) => onGiven(Pause.pause)({ ...target, why } as Request.PauseBody)
 export const reconcile = onGiven(Reconcile.reconcile)
-export const refund = onGiven(Refund.refund)
-export const resolve = onGiven(Resolve.resolve)
-export const resolveWallet = onGiven(ResolveWallet.resolveWallet)
-export const resume = onGiven(Pause.resume)
-export const retry = onGiven(Retry.retry)
-export const withdraw = onGiven(Withdraw.withdraw)
+export const refund = (wallet: string, options: Omit<Request.RefundBody, "why">, why: string) =>
+  onGiven(Refund.refund)(wallet, { ...options, why })
+export const resolve = (task: string, options: Omit<Request.ResolveBody, "why">, why: string) =>
+  onGiven(Resolve.resolve)(task, { ...options, why })
+export const resolveWallet = (wallet: string, why: string) => onGiven(ResolveWallet.resolveWallet)(wallet, { why })
+export const resume = (target: Target, why: string) => onGiven(Pause.resume)({ ...target, why } as Request.PauseBody)
+export const retry = (task: string, why: string) => onGiven(Retry.retry)(task, { why })
+export const withdraw = (wallet: string, refundId: string, why: string) =>
+  onGiven(Withdraw.withdraw)(wallet, { refund: refundId, why })

@@ -38,6 +38,19 @@ const walletParam = { wallet: Name }
 const asking = [NotFound, Unavailable] as const
 const deciding = [NotFound, Conflict, Unavailable] as const
 
+/** A decision about a task or a wallet, at the path of its name. */
+const aboutTask = <const Name extends string, Payload extends Schema.Top, Success extends Schema.Top>(
+  name: Name,
+  payload: Payload,
+  success: Success
+) => HttpApiEndpoint.post(name, `/:task/${name}`, { params: taskParam, payload, success, error: deciding })
+
+const aboutWallet = <const Name extends string, Payload extends Schema.Top, Success extends Schema.Top>(
+  name: Name,
+  payload: Payload,
+  success: Success
+) => HttpApiEndpoint.post(name, `/:wallet/${name}`, { params: walletParam, payload, success, error: deciding })
+
 const system = HttpApiGroup.make("system", { topLevel: true }).add(
   HttpApiEndpoint.get("healthz", "/healthz", {
     success: [Alive, Dead]
@@ -62,30 +75,10 @@ const tasks = HttpApiGroup.make("tasks")
       success: Tasks.Explanation,
       error: asking
     }),
-    HttpApiEndpoint.post("cancel", "/:task/cancel", {
-      params: taskParam,
-      payload: Request.WhyBody,
-      success: Decision.Cancelled,
-      error: deciding
-    }),
-    HttpApiEndpoint.post("retry", "/:task/retry", {
-      params: taskParam,
-      payload: Request.WhyBody,
-      success: Decision.Retried,
-      error: deciding
-    }),
-    HttpApiEndpoint.post("adopt", "/:task/adopt", {
-      params: taskParam,
-      payload: Request.AdoptBody,
-      success: Decision.Adopted,
-      error: deciding
-    }),
-    HttpApiEndpoint.post("resolve", "/:task/resolve", {
-      params: taskParam,
-      payload: Request.ResolveBody,
-      success: Decision.Resolved,
-      error: deciding
-    })
+    aboutTask("cancel", Request.WhyBody, Decision.Cancelled),
+    aboutTask("retry", Request.WhyBody, Decision.Retried),
+    aboutTask("adopt", Request.AdoptBody, Decision.Adopted),
+    aboutTask("resolve", Request.ResolveBody, Decision.Resolved)
   )
   .prefix("/api/tasks")
   .middleware(Authorization)
@@ -93,29 +86,14 @@ const tasks = HttpApiGroup.make("tasks")
 const wallets = HttpApiGroup.make("wallets")
   .add(
     HttpApiEndpoint.get("show", "/:wallet", { params: walletParam, success: Wallets.WalletReport, error: asking }),
-    HttpApiEndpoint.post("resolve", "/:wallet/resolve", {
-      params: walletParam,
-      payload: Request.WhyBody,
-      success: Decision.Reopened,
-      error: deciding
-    }),
-    HttpApiEndpoint.post("refund", "/:wallet/refund", {
-      params: walletParam,
-      payload: Request.RefundBody,
-      success: Decision.RefundReport,
-      error: deciding
-    }),
-    HttpApiEndpoint.post("withdraw", "/:wallet/withdraw", {
-      params: walletParam,
-      payload: Request.WithdrawBody,
-      success: Decision.Withdrawn,
-      error: deciding
-    })
+    aboutWallet("resolve", Request.WhyBody, Decision.Reopened),
+    aboutWallet("refund", Request.RefundBody, Decision.RefundReport),
+    aboutWallet("withdraw", Request.WithdrawBody, Decision.Withdrawn)
   )
   .prefix("/api/wallets")
   .middleware(Authorization)
 
-/** An event as it is streamed: `id` for `Last-Event-ID`. `beat` comes every few seconds, so that silence can be told from an end. */
+/** An event as it is streamed: `id` for `Last-Event-ID`. `beat` comes every few seconds, so that a quiet stream differs from one that has ended. */
 const StreamedEvent = Schema.Union([
   Schema.Struct({
     id: Schema.String,

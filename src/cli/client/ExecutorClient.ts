@@ -4,11 +4,11 @@ import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as HttpApiClient from "effect/http-api/HttpApiClient"
 import * as HttpApiMiddleware from "effect/http-api/HttpApiMiddleware"
 import { Api, Authorization, OPERATOR_HEADER } from "../../api/contract/Api.ts"
-import { Settings } from "../../config/Settings.ts"
+import { opsUrl, Settings } from "../../config/Settings.ts"
 import { Operator, type OperatorError, operatorName, Unanswered } from "../../operator/Operator.ts"
 import { httpClient } from "../../ops/fetch.ts"
 import { osUser } from "../io.ts"
-import { type Advice, type AskError, notAllowed, operatorErrorOf, type Place, urlOf } from "./errors.ts"
+import { type Advice, type AskError, notAllowed, operatorErrorOf, type Place } from "./errors.ts"
 
 /** The running executor, as its API's definition has it. */
 export type Executor = HttpApiClient.ForApi<typeof Api>
@@ -81,7 +81,7 @@ export const makeAsk =
 /** `onAsk` runs before each request. */
 const makeExecutor = (place: Place, onAsk: () => void): Effect.Effect<Executor> =>
   HttpApiClient.make(Api, {
-    baseUrl: urlOf(place),
+    baseUrl: opsUrl(place),
     transformClient: (client) =>
       HttpClient.mapRequest(client, HttpClientRequest.setHeader(OPERATOR_HEADER, operatorName(osUser()))).pipe(
         HttpClient.tapRequest(() => Effect.sync(onAsk))
@@ -96,7 +96,7 @@ const withToken = ({ opsToken }: Place) =>
 const late = (place: Place, { within, changes }: Terms): Unanswered => {
   const patience = Duration.format(Duration.fromInputUnsafe(within))
   const rest = changes ? "It may still be done: look before you repeat it." : "It is busy, or stuck: its log says more."
-  return new Unanswered({ reason: "Late", message: `No answer from ${urlOf(place)} in ${patience}. ${rest}` })
+  return new Unanswered({ reason: "Late", message: `No answer from ${opsUrl(place)} in ${patience}. ${rest}` })
 }
 
 /** Asks and decides through the running executor. */

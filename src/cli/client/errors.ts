@@ -3,7 +3,7 @@ import type { Retry, SseError } from "effect/encoding/Sse"
 import type { HttpClientError } from "effect/http/HttpClientError"
 import type { BadRequestProblem, InternalServerErrorProblem } from "effect/http-api/HttpApiError"
 import type { Conflict, Forbidden, NotFound, TooMany, Unauthorized, Unavailable } from "../../api/contract/problems.ts"
-import type { SettingsShape } from "../../config/Settings.ts"
+import { opsUrl, type SettingsShape } from "../../config/Settings.ts"
 import { type OperatorError, Refused, Unanswered } from "../../operator/Operator.ts"
 
 /** How a question to the executor may fail. */
@@ -24,15 +24,6 @@ export type AskError =
 /** Where the executor listens, of the settings. */
 export type Place = Pick<SettingsShape, "opsHost" | "opsPort" | "opsToken">
 
-/** An executor that listens at every address is asked at the loopback address. */
-const ANYWHERE: Readonly<Record<string, string>> = { "0.0.0.0": "127.0.0.1", "::": "::1" }
-
-/** `http://127.0.0.1:4022`. */
-export const urlOf = ({ opsHost, opsPort }: Place): string => {
-  const host = ANYWHERE[opsHost] ?? opsHost
-  return `http://${host.includes(":") ? `[${host}]` : host}:${opsPort}`
-}
-
 /** What is said besides, where there is no answer. */
 export interface Advice {
   /** Whether the command can be carried out without the executor. */
@@ -41,7 +32,7 @@ export interface Advice {
 
 /** What a failure means to the person who typed the command, and what they can do. */
 export const operatorErrorOf = (error: AskError, place: Place, advice: Advice): OperatorError => {
-  const url = urlOf(place)
+  const url = opsUrl(place)
   switch (error._tag) {
     case "NotFound":
       return new Refused({ message: error.detail ?? untold(url, error.title), isMissing: true })

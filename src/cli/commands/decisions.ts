@@ -8,33 +8,25 @@ import { Adopted, Cancelled, Reopened, Resolved, Retried } from "../../operator/
 import * as Input from "../flags.ts"
 import { badUsage } from "../io.ts"
 import { onOperator } from "../layers.ts"
-import { printer } from "../print.ts"
+import { printer, reporting } from "../print.ts"
 import { adoptedWords, cancelledWords, reopenedWords, resolvedWords, retriedWords } from "../words/decisions.ts"
 
 const common = { task: Input.task, why: Input.why, direct: Input.direct, json: Input.json }
 
-const printCancelled = printer(Cancelled, cancelledWords)
-
 export const cancelCommand = Command.make(
   "cancel",
   common,
-  Effect.fnUntraced(function* ({ task, why, json }) {
-    yield* printCancelled(yield* (yield* Operator).cancel(task, { why }), json)
-  })
+  reporting(Cancelled, cancelledWords, ({ cancel }, { task, why }) => cancel(task, { why }))
 ).pipe(
   onOperator,
   Command.withDescription("Cancels an order that waits for its money. One that is paid is not cancelled."),
   Command.withExamples([{ command: 'ai-mint cancel abc12345 --why "the user asked"' }])
 )
 
-const printRetried = printer(Retried, retriedWords)
-
 export const retryCommand = Command.make(
   "retry",
   common,
-  Effect.fnUntraced(function* ({ task, why, json }) {
-    yield* printRetried(yield* (yield* Operator).retry(task, { why }), json)
-  })
+  reporting(Retried, retriedWords, ({ retry }, { task, why }) => retry(task, { why }))
 ).pipe(
   onOperator,
   Command.withDescription(
@@ -43,17 +35,15 @@ export const retryCommand = Command.make(
   Command.withExamples([{ command: 'ai-mint retry abc12345 --why "the mint server is well again"' }])
 )
 
-const printAdopted = printer(Adopted, adoptedWords)
-
 export const adoptCommand = Command.make(
   "adopt",
   { ...common, mints: Input.mintsDelivered },
-  Effect.fnUntraced(function* ({ task, mints, why, json }) {
-    yield* printAdopted(yield* (yield* Operator).adopt(task, { why, ...Input.given({ mints }) }), json)
-  })
+  reporting(Adopted, adoptedWords, ({ adopt }, { task, mints, why }) => adopt(task, { why, ...Input.given({ mints }) }))
 ).pipe(
   onOperator,
-  Command.withDescription("Takes over an order that v1.1 was minting, at once and whatever v1.1 paid for it."),
+  Command.withDescription(
+    "Takes over an order that v1.1 was minting, at once, without a proof of what v1.1 paid for it."
+  ),
   Command.withExamples([
     {
       command: 'ai-mint adopt abc12345 --mints 7 --why "7 are on the explorer"',

@@ -2,11 +2,11 @@ import { Effect, Option } from "effect"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import { worst } from "../../checks/Finding.ts"
-import { doctorWords } from "../../checks/doctorReport.ts"
 import * as Input from "../flags.ts"
 import { Ended, EXIT } from "../io.ts"
 import { Maintenance, type SandboxPayment } from "../Maintenance.ts"
 import { print } from "../print.ts"
+import { doctorWords, migrationWords } from "../words/doctor.ts"
 import { hang, usdcOf } from "../words/text.ts"
 
 export const doctorCommand = Command.make(
@@ -33,8 +33,6 @@ export const migrateCommand = Command.make(
     json: Input.json
   },
   Effect.fnUntraced(function* ({ dryRun, json }) {
-    // It loads the whole of the database's client: only this command waits for that.
-    const { migrationWords } = yield* Effect.promise(() => import("../../checks/migrations.ts"))
     const report = yield* (yield* Maintenance).migrate({ dryRun })
     yield* print(report, json, migrationWords)
     if (report.unknown.length > 0) return yield* new Ended({ code: EXIT.refused })

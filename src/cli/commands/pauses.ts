@@ -1,22 +1,19 @@
 import { Effect, Option } from "effect"
 import * as Command from "effect/cli/Command"
-import { Operator } from "../../operator/Operator.ts"
 import { Paused } from "../../operator/reports/wallets.ts"
 import * as Input from "../flags.ts"
 import { badUsage } from "../io.ts"
 import { onExecutor } from "../layers.ts"
-import { printer } from "../print.ts"
+import { reporting } from "../print.ts"
 import { pausedWords } from "../words/pauses.ts"
-
-const print = printer(Paused, pausedWords)
 
 const change = (command: "pause" | "resume") =>
   Command.make(
     command,
     { token: Input.tokenOnly, wallet: Input.walletOnly, why: Input.why, json: Input.json },
-    Effect.fnUntraced(function* ({ why, json, ...target }) {
-      yield* print(yield* (yield* Operator)[command]({ why, ...Input.given(target) }), json)
-    })
+    reporting(Paused, pausedWords, (operator, { token, wallet, why }) =>
+      operator[command]({ why, ...Input.given({ token, wallet }) })
+    )
   ).pipe(
     onExecutor,
     Command.provideEffectDiscard(({ token, wallet }) =>
@@ -41,7 +38,5 @@ export const resumeCommand = change("resume").pipe(
 export const pausesCommand = Command.make(
   "pauses",
   { json: Input.json },
-  Effect.fnUntraced(function* ({ json }) {
-    yield* print(yield* (yield* Operator).pauses, json)
-  })
+  reporting(Paused, pausedWords, ({ pauses }) => pauses)
 ).pipe(onExecutor, Command.withDescription("What is paused now, and why."))

@@ -9,7 +9,7 @@ import { PAGE_MAX, type TaskQuery } from "../../operator/requests.ts"
 import * as Input from "../flags.ts"
 import { Io } from "../io.ts"
 import { onExecutor, onOperator } from "../layers.ts"
-import { printer } from "../print.ts"
+import { printer, reporting } from "../print.ts"
 import { createdWords } from "../words/decisions.ts"
 import { explanationWords } from "../words/explain.ts"
 import { taskListWords, taskWords } from "../words/tasks.ts"
@@ -17,24 +17,16 @@ import { adoptCommand, cancelCommand, resolveCommand, retryCommand } from "./dec
 
 const one = { task: Input.task, direct: Input.direct, json: Input.json }
 
-const printTask = printer(TaskReport, taskWords)
-
 const showCommand = Command.make(
   "show",
   one,
-  Effect.fnUntraced(function* ({ task, json }) {
-    yield* printTask(yield* (yield* Operator).showTask(task), json)
-  })
+  reporting(TaskReport, taskWords, ({ showTask }, { task }) => showTask(task))
 ).pipe(onOperator, Command.withDescription("The row of an order."))
-
-const printExplanation = printer(Explanation, explanationWords)
 
 export const explainCommand = Command.make(
   "explain",
   one,
-  Effect.fnUntraced(function* ({ task, json }) {
-    yield* printExplanation(yield* (yield* Operator).explainTask(task), json)
-  })
+  reporting(Explanation, explanationWords, ({ explainTask }, { task }) => explainTask(task))
 ).pipe(
   onOperator,
   Command.withDescription(
@@ -45,20 +37,12 @@ export const explainCommand = Command.make(
 
 const isUuid = Schema.is(Schema.String.check(Schema.isUUID()))
 
-const printCreated = printer(Created, createdWords)
-
 const createCommand = Command.make(
   "create",
   {
     userAddress: Input.addressFlag("user").pipe(Flag.withDescription("The person, who must have an agent wallet: 0x…")),
     tokenAddress: Input.addressFlag("token").pipe(Flag.withDescription("The contract of the token: 0x…")),
-    quantity: Flag.Int("quantity").pipe(
-      Flag.filter(
-        (n) => n >= 1 && n <= QUANTITY_MAX,
-        () => `1 to ${QUANTITY_MAX}`
-      ),
-      Flag.withDescription(`How many mints: 1 to ${QUANTITY_MAX}`)
-    ),
+    quantity: Input.upTo("quantity", QUANTITY_MAX).pipe(Flag.withDescription(`How many mints: 1 to ${QUANTITY_MAX}`)),
     pricePerMint: Input.amountFlag("price").pipe(
       Flag.optional,
       Flag.withDescription("The most that a mint may cost, in USDC like 2.5. Default: what the mint server asks now")
@@ -70,10 +54,9 @@ const createCommand = Command.make(
     ),
     json: Input.json
   },
-  Effect.fnUntraced(function* ({ id, pricePerMint, json, ...order }) {
-    const { create } = yield* Operator
-    yield* printCreated(yield* create({ ...order, ...Input.given({ id, pricePerMint }) }), json)
-  })
+  reporting(Created, createdWords, ({ create }, { id, pricePerMint, userAddress, tokenAddress, quantity }) =>
+    create({ userAddress, tokenAddress, quantity, ...Input.given({ id, pricePerMint }) })
+  )
 ).pipe(
   onExecutor,
   Command.withDescription("Places an order for a person who has an agent wallet, and tells where they pay."),
@@ -82,8 +65,6 @@ const createCommand = Command.make(
 
 /** With `--all`: more is a question for SQL. */
 const ALL_MAX = 10_000
-
-type Query = typeof TaskQuery.Type
 
 const printList = printer(TaskList, taskListWords)
 
@@ -102,17 +83,13 @@ const listCommand = Command.make(
     token: Input.tokenOnly,
     wallet: Input.walletOnly,
     held: Flag.Boolean("held").pipe(Flag.withDefault(false), Flag.withDescription("Only what waits for a person")),
-    limit: Flag.Int("limit").pipe(
-      Flag.filter(
-        (n) => n >= 1 && n <= PAGE_MAX,
-        () => `1 to ${PAGE_MAX}`
-      ),
+    limit: Input.upTo("limit", PAGE_MAX).pipe(
       Flag.optional,
       Flag.withDescription(`How many: 1 to ${PAGE_MAX}. Default: 50`)
     ),
     cursor: Flag.String("cursor").pipe(
       Flag.optional,
-      Flag.withDescription("Goes on behind the page before, which told this")
+      Flag.withDescription("Goes on behind the page before, which named it")
     ),
     all: Flag.Boolean("all").pipe(
       Flag.withDefault(false),
@@ -123,7 +100,7 @@ const listCommand = Command.make(
   },
   Effect.fnUntraced(function* ({ all, json, held, status, user, token, wallet, limit, cursor }) {
     const { listTasks } = yield* Operator
-    const query: Query = {
+    const query: TaskQuery = {
       ...(held ? { held: "true" } : {}),
       ...Input.given({ status, user, token, wallet, limit, cursor })
     }
@@ -143,8 +120,8 @@ const listCommand = Command.make(
 
 /** All pages as one. */
 const everyPage = Effect.fnUntraced(function* (
-  list: (query: Query) => Effect.Effect<TaskList, OperatorError>,
-  query: Query
+  list: (query: TaskQuery) => Effect.Effect<TaskList, OperatorError>,
+  query: TaskQuery
 ) {
   const tasks: Array<TaskReport> = []
   let next = query.cursor

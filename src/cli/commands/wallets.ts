@@ -6,20 +6,16 @@ import { WalletReport } from "../../operator/reports/wallets.ts"
 import * as Input from "../flags.ts"
 import { badUsage, Ended, EXIT } from "../io.ts"
 import { onOperator } from "../layers.ts"
-import { printer } from "../print.ts"
+import { printer, reporting } from "../print.ts"
 import { reconciledWords, refundedWords, withdrawnWords } from "../words/decisions.ts"
 import { walletWords } from "../words/wallet.ts"
 
 const how = { direct: Input.direct, json: Input.json }
 
-const printWallet = printer(WalletReport, walletWords)
-
 const showCommand = Command.make(
   "show",
   { wallet: Input.wallet, ...how },
-  Effect.fnUntraced(function* ({ wallet, json }) {
-    yield* printWallet(yield* (yield* Operator).showWallet(wallet), json)
-  })
+  reporting(WalletReport, walletWords, ({ showWallet }, { wallet }) => showWallet(wallet))
 ).pipe(
   onOperator,
   Command.withDescription("What the chain shows of an agent wallet, beside what the ledger says."),

@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary } from "effect"
-import { type Finding, reportOn, worst } from "../../src/checks/Finding.ts"
-import { doctorWords } from "../../src/checks/doctorReport.ts"
-import { between } from "../domain/given.ts"
+import { type Finding, reportOn, worst } from "../../../src/checks/Finding.ts"
+import { doctorWords } from "../../../src/cli/words/doctor.ts"
+import { between } from "../../domain/given.ts"
 
 const database = reportOn("database")
 const chain = reportOn("chain")
