@@ -23,7 +23,7 @@ export const serve = Effect.gen(function* () {
     Effect.flatMap(Settings, ({ opsHost, opsPort }) =>
       Log.warnOnce(
         "serve",
-        `⚠️ No page and no API: ${opsHost}:${opsPort} cannot be listened at (${codeOf(error)}). Minting goes on`
+        `⚠️ No page and no API: ${opsHost}:${opsPort} cannot be listened at (${listenErrorCode(error)}). Minting goes on`
       )
     )
   ),
@@ -51,5 +51,5 @@ export const doorWords = (settings: SettingsShape): string => {
     : `${DOORS[door]}; the routes of v1.1 ask for V1_TOKEN${door === "Token" ? " or it" : ""}`
 }
 
-const codeOf = ({ cause }: HttpServerError.ServeError): string =>
+const listenErrorCode = ({ cause }: HttpServerError.ServeError): string =>
   cause instanceof Error && "code" in cause ? String(cause.code) : String(cause)

@@ -93,7 +93,7 @@ const withoutRepeats = (sent: ReadonlyArray<SentLog>): ReadonlyArray<Log> => {
     if (hash !== undefined) hashes.set(log.block, hash)
     const place = placeOf(log)
     const first = byPlace.get(place)
-    if (first !== undefined && contentOf(first) !== contentOf(log)) throw new DoubtfulAnswer(`two logs at ${place}`)
+    if (first !== undefined && logContent(first) !== logContent(log)) throw new DoubtfulAnswer(`two logs at ${place}`)
     byPlace.set(place, first ?? log)
   }
   return [...byPlace.values()]
@@ -101,6 +101,6 @@ const withoutRepeats = (sent: ReadonlyArray<SentLog>): ReadonlyArray<Log> => {
 
 const placeOf = ({ block, tx, logIndex }: Log): string => `block ${block}, transaction ${tx}, index ${logIndex}`
 
-const contentOf = ({ address, topics, data }: Log): string => [address, ...topics, data].join()
+const logContent = ({ address, topics, data }: Log): string => [address, ...topics, data].join()
 
 const isSame = (one: Hex, other: Hex): boolean => one.toLowerCase() === other.toLowerCase()

@@ -48,7 +48,7 @@ export const makeReadAuthorizations = (
     const explained = yield* findAllOutcomes(rpc, usdc, spent, number)
     const outcomes = queries.map((query, index): AuthorizationOutcome => {
       if (!answers[index]) return { _tag: "Unused" }
-      return explained.get(keyOf(query)) ?? { _tag: "Unexplained" }
+      return explained.get(nonceKey(query)) ?? { _tag: "Unexplained" }
     })
     yield* Effect.forEach(Arr.zip(queries, outcomes), noteUnexplained, { discard: true })
     return { block, outcomes, usdc: stateOf(parties, beside) }
@@ -75,7 +75,7 @@ const findAllOutcomes = Effect.fnUntraced(function* (
       () => Effect.succeed<Outcomes>(new Map())
     )
   )
-  const open = () => spent.filter((query) => !explained.has(keyOf(query)))
+  const open = () => spent.filter((query) => !explained.has(nonceKey(query)))
   const nodes = open().length === 0 ? [] : yield* rpc.apart
   for (const { host, rpc: node } of nodes.length > 1 ? nodes : []) {
     const asked = open()
@@ -111,14 +111,14 @@ const findOutcomes = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Outcomes, ChainError> {
   const events = yield* findSpendingEvents(rpc, usdc, spent, toBlock)
   const found = spent.flatMap((query) => {
-    const event = events.get(keyOf(query))
+    const event = events.get(nonceKey(query))
     return event === undefined ? [] : [{ query, event }]
   })
   const isUse = ({ event }: SpentNonce) => event.topics[0] === AUTHORIZATION_USED
   const paid = yield* findPayments(rpc, usdc, found.filter(isUse))
   const canceled = found.filter((one) => !isUse(one))
   const outcomes = canceled.map(({ query, event: { tx, block } }): [string, AuthorizationOutcome] => {
-    return [keyOf(query), { _tag: "Canceled", tx, block }]
+    return [nonceKey(query), { _tag: "Canceled", tx, block }]
   })
   return new Map([...outcomes, ...paid])
 })
@@ -159,7 +159,7 @@ const findSpendingEvents = Effect.fnUntraced(function* (
 })
 
 /** As the topics of the event spell payer and nonce. */
-const keyOf = ({ payer, nonce }: AuthorizationQuery): string => `${topicOf(payer)}${nonce.toLowerCase()}`
+const nonceKey = ({ payer, nonce }: AuthorizationQuery): string => `${topicOf(payer)}${nonce.toLowerCase()}`
 
 /** What each used nonce paid. Three receipts travel together; where one of them cannot be believed, each by itself. */
 const findPayments = Effect.fnUntraced(function* (
@@ -200,7 +200,7 @@ const paymentsIn =
       if (payment === undefined)
         throw new DoubtfulAnswer(`the receipt of ${tx} does not say what nonce ${query.nonce} paid`)
       const hash = event.blockHash && { blockHash: event.blockHash }
-      return [keyOf(query), { _tag: "Used", tx, block, ...hash, to: payment.to, value: payment.value }]
+      return [nonceKey(query), { _tag: "Used", tx, block, ...hash, to: payment.to, value: payment.value }]
     })
   }
 
@@ -209,7 +209,7 @@ const paymentOf = (
   spent: ReadonlyArray<SpentNonce>,
   events: ReadonlyArray<EventLog>
 ): Transfer | undefined => {
-  const expected = new Map(spent.map(({ query }) => [keyOf(query), query.expected]))
+  const expected = new Map(spent.map(({ query }) => [nonceKey(query), query.expected]))
   const own = events.filter(({ topics }) => topics[1] === topicOf(payer))
   const uses = own.flatMap(({ topics: [event, , used], logIndex }): ReadonlyArray<Use> => {
     if (event !== AUTHORIZATION_USED || used === undefined) return []

@@ -65,7 +65,7 @@ export const mintsIn = (logs: ReadonlyArray<Log>, portion: bigint | undefined): 
 const unitsIn = (events: ReadonlyArray<Counted>): bigint => events.reduce((sum, { units }) => sum + units, 0n)
 
 const fullestFamily = (logs: ReadonlyArray<Log>, portion: bigint | undefined): ReadonlyArray<Counted> => {
-  const counted = countedOnce(logs.map((log) => count(log, portion)))
+  const counted = countedOnce(logs.map((log) => countMints(log, portion)))
   return FAMILIES.map((family) => counted.filter((event) => event.family === family)).reduce((most, events) =>
     unitsIn(events) > unitsIn(most) ? events : most
   )
@@ -89,7 +89,7 @@ const numbered = (transactions: ReadonlyArray<ReadonlyArray<Counted>>): Readonly
 
 const byPlace = (a: Counted, b: Counted): number => Number(a.log.block - b.log.block) || a.log.logIndex - b.log.logIndex
 
-const count = (log: Log, portion: bigint | undefined): Counted => {
+const countMints = (log: Log, portion: bigint | undefined): Counted => {
   switch (log.topics[0]) {
     case TOKENS_MINTED:
       return { log, family: "announced", units: portion === undefined ? 1n : portions(log, portion) }

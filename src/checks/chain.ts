@@ -47,7 +47,7 @@ export const examineChain = Effect.fnUntraced(
       if (answer === undefined || "fault" in answer || answer.probe.chainId !== settings.network.chainId) continue
       const { genesis, headAgeMs } = answer.probe
       const more = yield* contracts(settings, endpoint)
-      const usdcCode = yield* codeOf(settings, endpoint)
+      const usdcCode = yield* readUsdcCode(settings, endpoint)
       return {
         findings: [...findings, ...more],
         genesis,
@@ -67,7 +67,7 @@ const askAll = (settings: SettingsShape, endpoint: Endpoint): Effect.Effect<Node
   }))
 
 /** Where the node does not answer, that is a finding about USDC already. */
-const codeOf = (settings: SettingsShape, endpoint: Endpoint) =>
+const readUsdcCode = (settings: SettingsShape, endpoint: Endpoint) =>
   Effect.map(Effect.option(askNode(settings, endpoint, codeBehind(settings.network.usdc))), Option.getOrUndefined)
 
 const contracts = (settings: SettingsShape, endpoint: Endpoint) =>

@@ -24,7 +24,7 @@ export const get = Effect.fnUntraced(function* (url: string, limit: Duration.Dur
   const request = HttpClientRequest.get(url)
   const asked = token === undefined ? request : HttpClientRequest.bearerToken(request, Redacted.value(token))
   const { status, body } = yield* http.execute(asked).pipe(
-    Effect.mapError(({ cause, reason }) => new NoAnswer({ message: codeOf(cause) ?? reason._tag })),
+    Effect.mapError(({ cause, reason }) => new NoAnswer({ message: causeCode(cause) ?? reason._tag })),
     Effect.flatMap(({ status, text }) => Effect.map(Effect.option(text), (body) => ({ status, body }))),
     Effect.provideService(HttpIncomingMessage.MaxBodySize, BODY_SIZE_MAX),
     Effect.timeoutOrElse({
@@ -36,7 +36,7 @@ export const get = Effect.fnUntraced(function* (url: string, limit: Duration.Dur
   return { status, body: Option.getOrElse(body, () => ""), ms: endMs - startMs } satisfies HttpAnswer
 })
 
-const codeOf = (cause: unknown): string | undefined =>
+const causeCode = (cause: unknown): string | undefined =>
   cause instanceof Error && "code" in cause ? String(cause.code) : undefined
 
 const mintServer = reportOn("mint server")

@@ -66,7 +66,7 @@ export const whyWhereConfirmed = whyText.pipe(
   Flag.withDescription("The reason, in your own words: with --confirm it must be given, and is kept")
 )
 
-export const withdraw = Flag.String("withdraw").pipe(
+export const withdrawFlag = Flag.String("withdraw").pipe(
   Flag.optional,
   Flag.withDescription("Instead: gives up the refund of this id (or its first eight digits) that does not get on chain")
 )
@@ -76,7 +76,7 @@ export const to = addressFlag("to").pipe(
   Flag.withDescription("Who gets it, as was shown: the wallet's user, and no other account")
 )
 
-const count = (name: string, most: string) =>
+const countFlag = (name: string, most: string) =>
   Flag.Int(name).pipe(
     Flag.filter(
       (n) => n >= 0,
@@ -85,17 +85,17 @@ const count = (name: string, most: string) =>
     Flag.optional
   )
 
-export const mintsDelivered = count("mints", "0 to the quantity of the order").pipe(
+export const mintsDelivered = countFlag("mints", "0 to the quantity of the order").pipe(
   Flag.withDescription("How many mints of the order were really delivered. Default: as many as it counts")
 )
 
-export const mintsOfBatch = count("mints", "0 to the quantity of the batch").pipe(
+export const mintsOfBatch = countFlag("mints", "0 to the quantity of the batch").pipe(
   Flag.withDescription(
     "With --as delivered: how many mints of the batch the person has, where the chain cannot show it"
   )
 )
 
-export const batch = count("batch", "1 or more").pipe(
+export const batch = countFlag("batch", "1 or more").pipe(
   Flag.withDescription("The number of the batch. Default: the one that is to be decided")
 )
 

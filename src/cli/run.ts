@@ -62,11 +62,11 @@ export const run = (args: ReadonlyArray<string>, { io: given, layers, maintenanc
       )
     ),
     Effect.exit,
-    Effect.map((exit) => (Exit.isSuccess(exit) ? EXIT.done : codeOf(exit.cause, io)))
+    Effect.map((exit) => (Exit.isSuccess(exit) ? EXIT.done : exitCodeOf(exit.cause, io)))
   )
 }
 
-const codeOf = <E extends { readonly _tag?: string; readonly message: string }>(
+const exitCodeOf = <E extends { readonly _tag?: string; readonly message: string }>(
   cause: Cause.Cause<E>,
   io: Output
 ): number => {

@@ -75,7 +75,7 @@ const FLAGS = new Map([
 export const flag: Field<boolean> = field("true or false", (text) => FLAGS.get(lower(text)))
 
 /** A whole number, both bounds included. */
-export const count = (range: { readonly min: number; readonly max: number }): Field<number> =>
+export const countField = (range: { readonly min: number; readonly max: number }): Field<number> =>
   field(`a whole number from ${range.min} to ${range.max}`, (text) => {
     const value = /^\d{1,9}$/.test(text) ? Number(text) : -1
     return value >= range.min && value <= range.max ? value : undefined

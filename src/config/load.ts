@@ -97,9 +97,9 @@ const readPace = Effect.fnUntraced(function* (reader: Reader) {
     checkInterval: yield* reader.readOr("CHECK_INTERVAL", INTERVAL, Duration.seconds(10)),
     mintInterval: yield* reader.readOr("MINT_INTERVAL", INTERVAL, Duration.seconds(5)),
     paymentTimeout: yield* reader.readOr("PAYMENT_TIMEOUT", paymentTimeout, Duration.minutes(10)),
-    maxBatchSize: yield* reader.readOr("MAX_BATCH_SIZE", Field.count({ min: 1, max: 100 }), 10),
-    maxRetryCount: yield* reader.readOr("MAX_RETRY_COUNT", Field.count({ min: 1, max: 100 }), 3),
-    confirmations: yield* reader.readOr("CONFIRMATIONS", Field.count({ min: 1, max: 100 }), 2)
+    maxBatchSize: yield* reader.readOr("MAX_BATCH_SIZE", Field.countField({ min: 1, max: 100 }), 10),
+    maxRetryCount: yield* reader.readOr("MAX_RETRY_COUNT", Field.countField({ min: 1, max: 100 }), 3),
+    confirmations: yield* reader.readOr("CONFIRMATIONS", Field.countField({ min: 1, max: 100 }), 2)
   }
 })
 
@@ -130,7 +130,7 @@ const readOps = Effect.fnUntraced(function* (reader: Reader) {
     reader.report("V1_TOKEN is the same as OPS_TOKEN: it would open everything to who may ask for v1.1's routes alone")
   return {
     opsHost: yield* reader.readOr("OPS_HOST", Field.host, "127.0.0.1"),
-    opsPort: yield* reader.readOr("OPS_PORT", Field.count({ min: 0, max: 65_535 }), 4022),
+    opsPort: yield* reader.readOr("OPS_PORT", Field.countField({ min: 0, max: 65_535 }), 4022),
     opsToken,
     v1Token,
     tracesUrl: yield* reader.read("OTEL_EXPORTER_OTLP_ENDPOINT", Field.serverUrl)

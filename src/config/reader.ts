@@ -27,7 +27,8 @@ const textOf = (raw: string): string | undefined => raw.trim() || undefined
 const firstIssue = SchemaIssue.makeFormatterStandardSchemaV1()
 
 /** The first sentence of an issue: by default `Schema` reports without the input. */
-const explain = (error: Schema.SchemaError): string => firstIssue(error.issue).issues[0]?.message ?? "cannot be used"
+const firstProblem = (error: Schema.SchemaError): string =>
+  firstIssue(error.issue).issues[0]?.message ?? "cannot be used"
 
 export const makeReader = (): Reader => {
   const problems: Array<string> = []
@@ -43,7 +44,9 @@ export const makeReader = (): Reader => {
     )
 
   const decode = <A>(key: string, field: Field<A>, text: string): Effect.Effect<A | undefined> =>
-    Effect.catch(Schema.decodeEffect(field)(text), (error) => Effect.sync(() => report(`${key}: ${explain(error)}`)))
+    Effect.catch(Schema.decodeEffect(field)(text), (error) =>
+      Effect.sync(() => report(`${key}: ${firstProblem(error)}`))
+    )
 
   const read = Effect.fnUntraced(function* <A>(key: string, field: Field<A>, needed?: string) {
     const text = yield* readText(key)

@@ -48,17 +48,17 @@ export const nextStep = (work: WalletWork, task: Task, { nowMs, maxRetryCount }:
     return { _tag, batch: inFlight, atMs: lookDueMs(inFlight, nowMs) }
   }
   const asked = batches.find((batch) => isBusy(batch, nowMs))
-  if (asked !== undefined) return wait({ _tag: "PriceAsked", batch: asked }, asked.answerByMs)
+  if (asked !== undefined) return waitStep({ _tag: "PriceAsked", batch: asked }, asked.answerByMs)
   const { stopped } = work
-  if (stopped !== undefined) return wait({ _tag: isPause(stopped) ? "Paused" : "Stopped", reason: stopped })
+  if (stopped !== undefined) return waitStep({ _tag: isPause(stopped) ? "Paused" : "Stopped", reason: stopped })
   const paused = work.pausedTokens.get(task.token)
-  if (paused !== undefined) return wait({ _tag: "Paused", reason: messages.paused(paused) })
+  if (paused !== undefined) return waitStep({ _tag: "Paused", reason: messages.paused(paused) })
   const other = work.batches.find((batch) => isBusy(batch, nowMs) && batch.token === task.token)
-  if (other !== undefined) return wait({ _tag: "OtherFirst", batch: other })
+  if (other !== undefined) return waitStep({ _tag: "OtherFirst", batch: other })
   return { ...moveOf(task, batches, maxRetryCount), atMs: task.nextActionAtMs ?? 0 }
 }
 
-const wait = (why: StepReason, untilMs?: number): NextStep => ({ _tag: "Wait", why, untilMs })
+const waitStep = (why: StepReason, untilMs?: number): NextStep => ({ _tag: "Wait", why, untilMs })
 
 const isPause = (stopped: string): boolean => stopped.startsWith(messages.paused(""))
 

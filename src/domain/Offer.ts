@@ -44,7 +44,7 @@ export interface AcceptedOffer {
 /** What is wrong with an offer, in words for an operator; `undefined` where nothing is. */
 type Rule = (offer: Offer, terms: Terms) => string | undefined
 
-const count = (mints: number): string => (mints === 1 ? "1 mint" : `${mints} mints`)
+const mintsWords = (mints: number): string => (mints === 1 ? "1 mint" : `${mints} mints`)
 
 /**
  * What an offer must pass to be signed, from what makes it another thing altogether to what makes it too dear: the
@@ -74,7 +74,7 @@ const rules: ReadonlyArray<Rule> = [
   ({ amount }, { maxAmount, quantity }) =>
     amount <= maxAmount
       ? undefined
-      : `asks ${format(amount)} USDC for ${count(quantity)}, the quote is ${format(maxAmount)}`
+      : `asks ${format(amount)} USDC for ${mintsWords(quantity)}, the quote is ${format(maxAmount)}`
 ]
 
 /** How far an offer came, and what stopped it there. */
@@ -83,7 +83,7 @@ interface Refusal {
   readonly reason: string
 }
 
-const judge = (offer: Offer, terms: Terms): Result.Result<AcceptedOffer, Refusal> => {
+const judgeOffer = (offer: Offer, terms: Terms): Result.Result<AcceptedOffer, Refusal> => {
   for (const [passed, rule] of rules.entries()) {
     const fault = rule(offer, terms)
     if (fault !== undefined) return Result.fail({ passed, reason: `the server ${fault}` })
@@ -100,7 +100,7 @@ export const chooseOffer = (offers: ReadonlyArray<Offer>, terms: Terms): Result.
   let best: AcceptedOffer | undefined
   let nearest: Refusal = { passed: -1, reason: "the server offers nothing" }
   for (const offer of offers) {
-    const verdict = judge(offer, terms)
+    const verdict = judgeOffer(offer, terms)
     if (Result.isFailure(verdict)) {
       if (verdict.failure.passed > nearest.passed) nearest = verdict.failure
     } else if (best === undefined || verdict.success.amount < best.amount) best = verdict.success

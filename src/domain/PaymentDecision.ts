@@ -171,11 +171,11 @@ const decisionsOn = (evidence: Evidence): ((task: Task) => PaymentDecision) => {
     const isThere = !isCertainlyUnpaid(evidence, task)
     const isUnpaid = (evidence.orders.maybeSpent === 0n || !isThere) && !shares.fundedAlone.has(task.id)
     const cancels = paidWith === undefined && mayCancel && isUnpaid && isOverdue(task, evidence)
-    if (isUnread && (isThere || cancels)) return wait("DepositsUnread")
+    if (isUnread && (isThere || cancels)) return waitDecision("DepositsUnread")
     if (paidWith !== undefined) return { _tag: "Fund", ...paidWith }
-    if (evidence.mayBeRestored) return wait("MayBeRestored")
-    if (cancels && isReservedTwice(evidence, task)) return wait("ReservedTwice")
-    if (cancels) return evidence.isUsdcPaused ? wait("UsdcPaused") : { _tag: "Cancel" }
+    if (evidence.mayBeRestored) return waitDecision("MayBeRestored")
+    if (cancels && isReservedTwice(evidence, task)) return waitDecision("ReservedTwice")
+    if (cancels) return evidence.isUsdcPaused ? waitDecision("UsdcPaused") : { _tag: "Cancel" }
     return { _tag: "Wait", why: whyUnpaid(evidence, task) }
   }
 }
@@ -194,7 +194,7 @@ const isReservedTwice = (evidence: Evidence, task: Task): boolean => {
 /** So long after its deadline an order waits for that: where a deposit was spent by no record, it never comes right. */
 const RESERVED_TWICE_MS = 15 * 60_000
 
-const wait = (_tag: "DepositsUnread" | "MayBeRestored" | "ReservedTwice" | "UsdcPaused"): PaymentDecision => ({
+const waitDecision = (_tag: "DepositsUnread" | "MayBeRestored" | "ReservedTwice" | "UsdcPaused"): PaymentDecision => ({
   _tag: "Wait",
   why: { _tag }
 })

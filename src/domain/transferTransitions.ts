@@ -295,7 +295,7 @@ const heldWithMoney = (reason: string) =>
 export const holdWithMoney = (refund: Refund, reason: string): Refund => ({ ...refund, ...heldWithMoney(reason) })
 
 /** A person gave a refund up: what it reserved is free. Only where no authorization of it is live. */
-export const withdraw = (refund: Refund, why: string): Refund => ({
+export const withdrawRefund = (refund: Refund, why: string): Refund => ({
   ...refund,
   status: "withdrawn",
   keepsMoney: false,

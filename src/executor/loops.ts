@@ -107,7 +107,7 @@ const noteEnd = Effect.fnUntraced(function* <E extends { readonly message: strin
 
 const endOf = <E extends { readonly message: string }>(
   exit: Exit.Exit<unknown, E>
-): { readonly outcome: Progress.Outcome; readonly problem: string | undefined } => {
+): { readonly outcome: Progress.TickOutcome; readonly problem: string | undefined } => {
   if (exit._tag === "Success") return { outcome: "done", problem: undefined }
   const failed = exit.cause.reasons.find(Cause.isFailReason)
   if (failed !== undefined && !Cause.hasDies(exit.cause)) return { outcome: "failed", problem: failed.error.message }

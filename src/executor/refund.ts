@@ -32,7 +32,10 @@ export const makeMoveRefund = Effect.gen(function* () {
     return yield* after.status === "held" ? holdRefund(refund, after) : saveTransfer(refund, after)
   })
 
-  const wait = Effect.fnUntraced(function* (work: WalletWork, { transfer: refund, block, usdc }: Observed<Refund>) {
+  const waitForRefund = Effect.fnUntraced(function* (
+    work: WalletWork,
+    { transfer: refund, block, usdc }: Observed<Refund>
+  ) {
     const nowMs = yield* Clock.currentTimeMillis
     const isInTime = refund.window !== undefined && canBeSettled(refund.window, headMs(block, settings))
     const standstill = yield* standstillFor(usdc, { payer: refund.payer, payee: refund.payTo })
@@ -53,7 +56,7 @@ export const makeMoveRefund = Effect.gen(function* () {
     if (observed === undefined) return
     return yield* recordOutcome(observed, {
       onVoid: refund.status === "signed" ? expireRefund(observed) : signUnlessStill(work, observed),
-      onUnknown: wait(work, observed)
+      onUnknown: waitForRefund(work, observed)
     })
   })
 })

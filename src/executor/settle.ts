@@ -32,7 +32,7 @@ export const makeSettle = Effect.gen(function* () {
   const { observe, recordOutcome, saveTransfer } = yield* Transfers
   const deliverBatch = yield* makeDeliver
   const signAgain = yield* makeSignAgain
-  const wait = yield* makeWait
+  const waitForProof = yield* makeWait
 
   /** Its order's row cannot be written: the chain is asked again later. */
   const postpone = (batch: Batch) =>
@@ -50,7 +50,7 @@ export const makeSettle = Effect.gen(function* () {
       if (standstill !== undefined && outcome._tag === "Unused") yield* holdWhere(standstill, [batch.taskId])
       const settling = recordOutcome(observed, {
         onVoid: signAgain(work, observed),
-        onUnknown: wait(work, observed, standstill)
+        onUnknown: waitForProof(work, observed, standstill)
       })
       changed = (yield* wasFirst(alone(batch.taskId, settling, () => postpone(batch)))) || changed
     }

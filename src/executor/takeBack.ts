@@ -95,10 +95,10 @@ const agreed = (said: ReadonlyArray<AuthorizationOutcome | undefined>): Authoriz
   const [first, ...others] = telling
   const isUnused = first?._tag === "Unused"
   if (first === undefined || (isUnused && telling.length < said.length)) return undefined
-  return others.every((other) => contentOf(other) === contentOf(first)) ? first : undefined
+  return others.every((other) => outcomeContent(other) === outcomeContent(first)) ? first : undefined
 }
 
-const contentOf = (outcome: AuthorizationOutcome | undefined): string =>
+const outcomeContent = (outcome: AuthorizationOutcome | undefined): string =>
   outcome === undefined || outcome._tag === "Unused" || outcome._tag === "Unexplained"
     ? (outcome?._tag ?? "")
     : `${outcome._tag} ${outcome.tx} ${outcome.block}`
@@ -234,7 +234,7 @@ const makeVerifyDeposits = Effect.gen(function* () {
   const repo = yield* TaskRepo
 
   /** Only where the wallets really hold less by all nodes: else the money is there, and the logs are short. */
-  const withdraw = Effect.fnUntraced(function* (gone: ReadonlyArray<FoundDeposit>, trial: Trial) {
+  const withdrawDeposits = Effect.fnUntraced(function* (gone: ReadonlyArray<FoundDeposit>, trial: Trial) {
     const wallets = [...new Set(gone.map(({ wallet }) => wallet))]
     const balances = yield* askAll(trial, (witness) => witness.readBalances(wallets))
     if (balances === undefined) return false
@@ -275,6 +275,6 @@ const makeVerifyDeposits = Effect.gen(function* () {
     const gone = [...Map.groupBy(deposits, sameAs)].flatMap(([content, recorded]) =>
       recorded.slice(there.get(content)?.length ?? 0)
     )
-    return gone.length === 0 || (yield* withdraw(gone, trial))
+    return gone.length === 0 || (yield* withdrawDeposits(gone, trial))
   })
 })

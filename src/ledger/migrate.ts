@@ -133,7 +133,7 @@ export interface MigrationState {
 
 const Rows = Schema.Array(Schema.Struct({ migration_id: Schema.Int, name: Schema.String }))
 
-const nameOf = (id: number, name: string): string => `${String(id).padStart(4, "0")}_${name}`
+const migrationName = (id: number, name: string): string => `${String(id).padStart(4, "0")}_${name}`
 
 /** How far the database is, with nothing changed. As `Migrator` has it, what comes after the newest applied is pending. */
 export const pendingMigrations = Effect.gen(function* () {
@@ -144,8 +144,10 @@ export const pendingMigrations = Effect.gen(function* () {
   const known = yield* Migrator.fromRecord(MIGRATIONS)
   const newestKnown = known.at(-1)?.[0] ?? 0
   return {
-    applied: rows.map((row) => nameOf(row.migration_id, row.name)),
-    pending: known.filter(([id]) => id > newest).map(([id, name]) => nameOf(id, name)),
-    unknown: rows.filter((row) => row.migration_id > newestKnown).map((row) => nameOf(row.migration_id, row.name))
+    applied: rows.map((row) => migrationName(row.migration_id, row.name)),
+    pending: known.filter(([id]) => id > newest).map(([id, name]) => migrationName(id, name)),
+    unknown: rows
+      .filter((row) => row.migration_id > newestKnown)
+      .map((row) => migrationName(row.migration_id, row.name))
   } satisfies MigrationState
 })

@@ -28,7 +28,7 @@ const LOCK = 7_402_116_402_002n
  * was left half done by a program that died is built anew. Source: PostgreSQL, CREATE INDEX, "Building Indexes Concurrently".
  */
 export const indexTheirTables = Effect.gen(function* () {
-  if ((yield* missing).length === 0) return
+  if ((yield* missingIndexes).length === 0) return
   const sql = yield* SqlClient.SqlClient
   yield* Effect.scoped(
     Effect.gen(function* () {
@@ -77,4 +77,6 @@ const MISSING = `
 const missingBy = (connection: Connection): Effect.Effect<ReadonlyArray<Missing>, SqlError> =>
   connection.executeUnprepared(MISSING, [Object.keys(INDEXES)], undefined)
 
-const missing = Effect.scoped(Effect.flatMap(SqlClient.SqlClient, (sql) => Effect.flatMap(sql.reserve, missingBy)))
+const missingIndexes = Effect.scoped(
+  Effect.flatMap(SqlClient.SqlClient, (sql) => Effect.flatMap(sql.reserve, missingBy))
+)

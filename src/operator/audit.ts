@@ -37,7 +37,7 @@ export const NOTHING: Totals = {
 }
 
 /** What one look at an account found. */
-export interface Finding {
+export interface AuditFinding {
   readonly totals: Partial<Totals>
   readonly differences: ReadonlyArray<Difference>
 }

@@ -1,14 +1,14 @@
 import type { Deposit } from "../domain/Deposit.ts"
 import { format, sum } from "../domain/Usdc.ts"
 import type { Account } from "../ledger/DecisionRepo.ts"
-import { type ChainView, type Finding, isInBooks } from "./audit.ts"
+import { type ChainView, type AuditFinding, isInBooks } from "./audit.ts"
 import { claimsOf } from "./auditPayments.ts"
 
 /**
  * Every recorded deposit is on chain, with its amount, sender and block, and as often as the ledger has it; every transfer
  * into the wallet since its books were opened is recorded; and the books add up to the balance.
  */
-export const auditBooks = (account: Account, view: ChainView): Finding => {
+export const auditBooks = (account: Account, view: ChainView): AuditFinding => {
   const { books } = account
   const wallet = account.wallet.agentAddress
   const isInReach = ({ block }: Deposit): boolean => block.number >= view.fromBlock && block.number <= view.block.number
@@ -46,7 +46,7 @@ const depositText = ({ amount, from, block }: Deposit): string =>
   `${format(amount)} USDC from ${from} (block ${block.number})`
 
 /** What a transfer is. Not the index of its log: nodes count those differently. */
-const contentOf = ({ tx, from, amount, block }: Deposit): string => `${tx}:${from}:${amount}:${block.number}`
+const depositContent = ({ tx, from, amount, block }: Deposit): string => `${tx}:${from}:${amount}:${block.number}`
 
 interface Compared {
   /** The ledger's and the chain's, of the same transaction. */
@@ -59,7 +59,7 @@ interface Compared {
 
 /** By content, and as often as it occurs. What is left over in the same transaction on both sides is one that differs. */
 const compare = (recorded: ReadonlyArray<Deposit>, arrived: ReadonlyArray<Deposit>): Compared => {
-  const same = paired(recorded, arrived, contentOf)
+  const same = paired(recorded, arrived, depositContent)
   const { pairs, left, right } = paired(same.left, same.right, ({ tx }) => tx)
   return { changed: pairs, invented: left, unknown: right }
 }

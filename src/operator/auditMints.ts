@@ -4,7 +4,7 @@ import { counted } from "../domain/text.ts"
 import { shortId } from "../domain/Task.ts"
 import type { Account } from "../ledger/DecisionRepo.ts"
 import { mintKey } from "../ledger/TaskRepo.ts"
-import type { Finding, MintsOnChain } from "./audit.ts"
+import type { AuditFinding, MintsOnChain } from "./audit.ts"
 
 /** How long before its payment a server may have minted for a batch whose signing time is not known. */
 const EARLY_BLOCKS = 150n
@@ -20,7 +20,7 @@ export interface MintGroup {
   readonly fromBlock: bigint
 }
 
-const keyOf = ({ token, recipient, portion }: Batch): string => `${token}:${recipient}:${portion}`
+const mintTarget = ({ token, recipient, portion }: Batch): string => `${token}:${recipient}:${portion}`
 
 /** Before it nothing of the batch can be on chain; `undefined` where nothing of it ever was. */
 const firstBlockOf = ({ window, paymentBlock }: Batch): bigint | undefined => {
@@ -37,7 +37,7 @@ export const mintGroups = (accounts: ReadonlyArray<Account>, oldest: bigint): Re
       return batch.minted === 0 || since === undefined || since < oldest ? [] : [{ batch, since }]
     })
   )
-  return [...Map.groupBy(begun, ({ batch }) => keyOf(batch)).values()].flatMap((group) => {
+  return [...Map.groupBy(begun, ({ batch }) => mintTarget(batch)).values()].flatMap((group) => {
     const [first] = group
     if (first === undefined) return []
     const { token, recipient, portion } = first.batch
@@ -47,23 +47,23 @@ export const mintGroups = (accounts: ReadonlyArray<Account>, oldest: bigint): Re
 }
 
 /** Mints that batches count and that no question to the chain is about. */
-export const unseenMints = (accounts: ReadonlyArray<Account>, groups: ReadonlyArray<MintGroup>): Finding => {
+export const unseenMints = (accounts: ReadonlyArray<Account>, groups: ReadonlyArray<MintGroup>): AuditFinding => {
   const asked = new Set(groups.flatMap(({ batches }) => batches))
   const known = new Map(accounts.flatMap(({ mints }) => [...Map.groupBy(mints, ofOne)]))
   const unseen = accounts
     .flatMap(({ batches }) => batches)
     .map((batch) =>
-      asked.has(batch) ? Math.max(0, batch.minted - (known.get(nameOf(batch))?.length ?? 0)) : batch.minted
+      asked.has(batch) ? Math.max(0, batch.minted - (known.get(batchName(batch))?.length ?? 0)) : batch.minted
     )
   return { totals: { unseenMints: unseen.reduce((total, count) => total + count, 0) }, differences: [] }
 }
 
-const nameOf = ({ taskId, number }: Batch): string => `${taskId}/${number}`
+const batchName = ({ taskId, number }: Batch): string => `${taskId}/${number}`
 const ofOne = (mint: Account["mints"][number]): string => `${mint.taskId}/${mint.batchNumber}`
 
 /** Every mint that a batch of the group has is on chain, and it has as many as it counts. */
-export const auditMints = (group: MintGroup, accounts: ReadonlyArray<Account>, onChain: MintsOnChain): Finding => {
-  const numbers = new Map(group.batches.map((batch) => [nameOf(batch), batch]))
+export const auditMints = (group: MintGroup, accounts: ReadonlyArray<Account>, onChain: MintsOnChain): AuditFinding => {
+  const numbers = new Map(group.batches.map((batch) => [batchName(batch), batch]))
   const owned = accounts.flatMap(({ mints }) => mints).filter((mint) => numbers.has(ofOne(mint)))
   const ofBatch = Map.groupBy(owned, ofOne)
   const missing = owned.filter((mint) => !onChain.has(mintKey(mint)))
@@ -75,7 +75,7 @@ export const auditMints = (group: MintGroup, accounts: ReadonlyArray<Account>, o
     ...group.batches
       // What a person resolved may have mints by their word alone.
       .filter(({ status }) => status !== "resolved")
-      .map((batch) => ({ batch, has: ofBatch.get(nameOf(batch))?.length ?? 0 }))
+      .map((batch) => ({ batch, has: ofBatch.get(batchName(batch))?.length ?? 0 }))
       .filter(({ batch, has }) => has !== batch.minted)
       .map(({ batch, has }) => ({ batch, what: `counts ${counted(batch.minted, "mint")} and has ${has} on chain` }))
   ]

@@ -5,7 +5,7 @@ import { shortId } from "../domain/Task.ts"
 import { isBatch, type Transfer } from "../domain/transferTransitions.ts"
 import { format, type Usdc } from "../domain/Usdc.ts"
 import type { Account } from "../ledger/DecisionRepo.ts"
-import { type ChainView, type Difference, type Finding, isAnsweredFor } from "./audit.ts"
+import { type ChainView, type Difference, type AuditFinding, isAnsweredFor } from "./audit.ts"
 
 /** A row that can explain a transfer: a batch or a refund. */
 export interface Claim {
@@ -39,7 +39,7 @@ const claimOf = (transfer: Transfer): Claim => {
 }
 
 /** Every transfer out of the wallet is explained by a row, and every row that says paid by a transfer. */
-export const auditPayments = (account: Account, view: ChainView): Finding => {
+export const auditPayments = (account: Account, view: ChainView): AuditFinding => {
   const wallet = account.wallet.agentAddress
   const spending = view.spending.get(wallet) ?? []
   const claims = claimsOf(account)
@@ -48,7 +48,7 @@ export const auditPayments = (account: Account, view: ChainView): Finding => {
   const ours = seen.filter(({ claim, spent }) => claim !== undefined || isAnsweredFor(account, view, spent.block))
   const differences = [
     ...ours.flatMap(({ claim, spent }) => (claim === undefined ? stray(spent) : disagreement(claim, spent))),
-    ...claims.flatMap((claim) => missing(claim, spending, view))
+    ...claims.flatMap((claim) => missingPayments(claim, spending, view))
   ]
   return {
     totals: {
@@ -84,7 +84,7 @@ const disagreement = ({ name, status, isLive, signed, paid }: Claim, spent: Spen
 }
 
 /** What the ledger says was paid, and the chain does not show. Another transfer of the same transaction does not stand for it. */
-const missing = (
+const missingPayments = (
   { name, nonce, paid }: Claim,
   spending: ReadonlyArray<Spending>,
   view: ChainView

@@ -20,7 +20,7 @@ const scopeOf = Effect.fnUntraced(function* (services: Services, { token, wallet
 })
 
 /** `everything`, `token 0x…`, `wallet …`. */
-const nameOf = (scope: PauseScope): string => (scope === "all" ? "everything" : scope.replace(":", " "))
+const scopeName = (scope: PauseScope): string => (scope === "all" ? "everything" : scope.replace(":", " "))
 
 /**
  * No new payment is signed from here on, for everything, a token or a wallet, until it is resumed; a restart changes
@@ -29,7 +29,7 @@ const nameOf = (scope: PauseScope): string => (scope === "all" ? "everything" : 
 export const pause = Effect.fn("operator.pause")(function* (services: Services, target: PauseBody) {
   const { why } = target
   const scope = yield* scopeOf(services, target)
-  const decision = { command: "pause", said: `${nameOf(scope)} is paused`, why }
+  const decision = { command: "pause", said: `${scopeName(scope)} is paused`, why }
   const did = yield* wasFirst(
     decide(decision, (made, sinceMs) => services.decisions.pause({ scope, reason: why, sinceMs }, made))
   )
@@ -39,7 +39,7 @@ export const pause = Effect.fn("operator.pause")(function* (services: Services, 
 export const resume = Effect.fn("operator.resume")(function* (services: Services, target: PauseBody) {
   const { why } = target
   const scope = yield* scopeOf(services, target)
-  const decision = { command: "resume", said: `${nameOf(scope)} goes on`, why }
+  const decision = { command: "resume", said: `${scopeName(scope)} goes on`, why }
   const did = yield* wasFirst(decide(decision, (made, nowMs) => services.decisions.resume(scope, made, nowMs)))
   return { command: "resume", scope, did, pauses: yield* pausesNow(services) } satisfies Paused as Paused
 })

@@ -5,7 +5,7 @@ import { shortId } from "../domain/Task.ts"
 import type { WalletId } from "../domain/Wallet.ts"
 import type { Account } from "../ledger/DecisionRepo.ts"
 import { mintKey } from "../ledger/TaskRepo.ts"
-import { add, type ChainView, type Difference, type Finding, NOTHING } from "./audit.ts"
+import { add, type ChainView, type Difference, type AuditFinding, NOTHING } from "./audit.ts"
 import { auditBooks } from "./auditBooks.ts"
 import { auditMints, mintGroups, unseenMints } from "./auditMints.ts"
 import { auditPayments } from "./auditPayments.ts"
@@ -53,7 +53,7 @@ export const reconcile = Effect.fn("operator.reconcile")(function* (services: Se
 })
 
 const auditPage = Effect.fnUntraced(function* (services: Services, accounts: ReadonlyArray<Account>, view: ChainView) {
-  const findings: Array<Finding> = accounts.flatMap((account) => {
+  const findings: Array<AuditFinding> = accounts.flatMap((account) => {
     const payments = auditPayments(account, view)
     const isExplained = account.stopped === undefined || payments.differences.length > 0
     return [
@@ -87,7 +87,7 @@ const auditLive = Effect.fnUntraced(function* ({ chain }: Services, accounts: Re
   const live = accounts.flatMap(({ batches }) =>
     batches.flatMap((batch) => (isLive(batch) && batch.window ? [{ batch, window: batch.window }] : []))
   )
-  if (live.length === 0) return { totals: {}, differences: [] } satisfies Finding as Finding
+  if (live.length === 0) return { totals: {}, differences: [] } satisfies AuditFinding as AuditFinding
   const { block, outcomes } = yield* chain.readAuthorizations(
     live.map(({ batch, window }) => ({
       payer: batch.payer,
@@ -102,5 +102,5 @@ const auditLive = Effect.fnUntraced(function* ({ chain }: Services, accounts: Re
     const what = `the nonce of batch ${batch.number} of task ${shortId(batch.taskId)} was cancelled on chain: somebody else has the key of this wallet`
     return [{ wallet: batch.payer, what }]
   })
-  return { totals: {}, differences } satisfies Finding as Finding
+  return { totals: {}, differences } satisfies AuditFinding as AuditFinding
 })

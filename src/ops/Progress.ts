@@ -2,7 +2,7 @@ import { Clock, Duration, Effect } from "effect"
 import { makeState } from "./state.ts"
 
 /** How a tick ended: well, in an error that the next tick may be spared, or in a defect. */
-export type Outcome = "done" | "failed" | "defect"
+export type TickOutcome = "done" | "failed" | "defect"
 
 /** A loop and when it last moved. */
 export interface LoopState {
@@ -12,7 +12,7 @@ export interface LoopState {
   readonly movedAtMs: number
   /** When a tick last ended; `undefined` before the first end. */
   readonly endedAtMs: number | undefined
-  readonly outcome: Outcome | undefined
+  readonly outcome: TickOutcome | undefined
   /** Why the last tick did not end well. As it was raised: it is redacted where it is shown. */
   readonly problem: string | undefined
 }
@@ -80,7 +80,7 @@ export const began = (name: string, interval: Duration.Duration): Effect.Effect<
 export const moved = (name: string): Effect.Effect<void> => changeLoop(name, (movedAtMs) => ({ movedAtMs }))
 
 /** A tick of the loop ended. */
-export const ticked = (name: string, outcome: Outcome, problem?: string): Effect.Effect<void> =>
+export const ticked = (name: string, outcome: TickOutcome, problem?: string): Effect.Effect<void> =>
   changeLoop(name, (atMs) => ({ movedAtMs: atMs, endedAtMs: atMs, outcome, problem }))
 
 /** A sweep went through. */

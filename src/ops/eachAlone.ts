@@ -27,7 +27,7 @@ export const eachAlone = Effect.fnUntraced(function* <A extends Row, R>(rows: Re
   const written = [...(yield* inHalves(fresh, write))]
   for (const row of again) {
     const done = yield* alone(row.taskId, write([row]), () => Effect.succeed<ReadonlyArray<TaskId>>([]))
-    if (done.length > 0) yield* Incidents.close(keyOf(row.taskId))
+    if (done.length > 0) yield* Incidents.close(unwritableKey(row.taskId))
     written.push(...done)
   }
   return written
@@ -36,7 +36,7 @@ export const eachAlone = Effect.fnUntraced(function* <A extends Row, R>(rows: Re
 /** Rows that were not refused before, and of the others those whose turn it is. */
 const sorted = Effect.fnUntraced(function* <A extends Row>(rows: ReadonlyArray<A>) {
   const lastRaisedMs = yield* Incidents.lastRaised
-  const raised = rows.map(({ taskId }) => lastRaisedMs(keyOf(taskId)))
+  const raised = rows.map(({ taskId }) => lastRaisedMs(unwritableKey(taskId)))
   const refused = rows.flatMap((row, index) => {
     const atMs = raised[index]
     return atMs === undefined ? [] : [{ row, atMs }]
@@ -58,7 +58,7 @@ const inHalves = Effect.fnUntraced(function* <A extends Row, R>(rows: ReadonlyAr
   const apart = Effect.fnUntraced(function* (some: ReadonlyArray<A>, error: LedgerError) {
     const [only, ...others] = some
     if (only !== undefined && others.length === 0) {
-      yield* report(only.taskId, error)
+      yield* reportUnwritable(only.taskId, error)
       if (++refused === REFUSED_MAX && written.length === 0) return yield* error
       return
     }
@@ -79,15 +79,15 @@ export const alone = <A, E, R, B, E2, R2>(
   work: Effect.Effect<A, E | LedgerError, R>,
   instead: (error: LedgerError) => Effect.Effect<B, E2, R2>
 ): Effect.Effect<A | B, E | LedgerError | E2, R | R2> =>
-  Effect.catchIf(work, isRefused, (error) => Effect.andThen(report(taskId, error), instead(error)))
+  Effect.catchIf(work, isRefused, (error) => Effect.andThen(reportUnwritable(taskId, error), instead(error)))
 
-const keyOf = (taskId: TaskId): string => `unwritable:${taskId}`
+const unwritableKey = (taskId: TaskId): string => `unwritable:${taskId}`
 
 /** A lock is only logged: most of them end in a moment. */
-const report = Effect.fnUntraced(function* (taskId: TaskId, error: LedgerError) {
+const reportUnwritable = Effect.fnUntraced(function* (taskId: TaskId, error: LedgerError) {
   const words = `Task ${shortId(taskId)} cannot be written, and waits until it can: ${error.message}`
-  yield* Log.warnOnce(keyOf(taskId), `⚠️ ${words}`, { task: taskId })
-  if (isRefusal(error)) yield* Incidents.raise(keyOf(taskId), words)
+  yield* Log.warnOnce(unwritableKey(taskId), `⚠️ ${words}`, { task: taskId })
+  if (isRefusal(error)) yield* Incidents.raise(unwritableKey(taskId), words)
 })
 
 const isRefused = (error: unknown): error is LedgerError =>

@@ -4,7 +4,7 @@ import { BATCH_STATUSES } from "../domain/Batch.ts"
 import { REFUND_TRANSITIONS } from "../domain/transferTransitions.ts"
 import { STATUSES } from "../domain/Task.ts"
 import type { LedgerEvent } from "../ledger/WatchRepo.ts"
-import type { Outcome } from "./Progress.ts"
+import type { TickOutcome } from "./Progress.ts"
 import { version } from "./process.ts"
 
 // No label has an address, a task, a transaction or a token: an unbounded label fills the memory of the system that stores it.
@@ -147,7 +147,7 @@ export const processBegan: Effect.Effect<void, never, Settings> = Effect.gen(fun
 /** Tells what runs here as soon as the settings are known. */
 export const layer: Layer.Layer<never, never, Settings> = Layer.effectDiscard(processBegan)
 
-const OUTCOMES: ReadonlyArray<Outcome> = ["done", "failed", "defect"]
+const OUTCOMES: ReadonlyArray<TickOutcome> = ["done", "failed", "defect"]
 
 /** A loop begins: each of its outcomes is there from the start, with zero ticks. */
 export const loopBegan = (loop: string): Effect.Effect<void> =>
@@ -155,7 +155,7 @@ export const loopBegan = (loop: string): Effect.Effect<void> =>
     discard: true
   })
 
-export const tickEnded = (loop: string, outcome: Outcome, tookMs: number): Effect.Effect<void> =>
+export const tickEnded = (loop: string, outcome: TickOutcome, tookMs: number): Effect.Effect<void> =>
   Effect.gen(function* () {
     yield* Metric.update(Metric.withAttributes(ticks, { loop, outcome }), 1)
     yield* Metric.update(Metric.withAttributes(tickDurations, { loop }), tookMs / 1000)

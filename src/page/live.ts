@@ -1,6 +1,6 @@
 import type { EventJson, StatusJson } from "../operator/reports/status.ts"
 import type { ExplanationJson } from "../operator/reports/tasks.ts"
-import { getJson, Problem, token } from "./api.ts"
+import { getJson, ApiProblem, token } from "./api.ts"
 import { attentionNews } from "./parts/attention.ts"
 import { newAttention, type Opened, type Store, withEvent, withOverview, withProblem } from "./state.ts"
 import { listen } from "./stream.ts"
@@ -22,7 +22,8 @@ export interface Live {
   readonly refreshOrder: () => void
 }
 
-const asProblem = (error: unknown): Problem => (error instanceof Problem ? error : new Problem(0, String(error)))
+const asProblem = (error: unknown): ApiProblem =>
+  error instanceof ApiProblem ? error : new ApiProblem(0, String(error))
 
 /** Whether the event may change the explanation of this order: its own events, and those of its wallet's money. */
 const concerns = (event: EventJson, { named, explanation }: Opened): boolean =>
@@ -30,7 +31,7 @@ const concerns = (event: EventJson, { named, explanation }: Opened): boolean =>
     ? explanation === undefined || event.walletId === explanation.task.agentWalletId
     : event.taskId === explanation?.task.id || event.taskId.startsWith(named)
 
-const failed = (store: Store, { status, message }: Problem): void => {
+const failed = (store: Store, { status, message }: ApiProblem): void => {
   const hadToken = token.read() !== null
   if (status === 401) token.forget()
   store.update((state) => withProblem(state, status, message, hadToken))

@@ -8,13 +8,13 @@ import { el } from "./dom.ts"
  * Our own: a library (lit-html, preact, idiomorph) is imported by a bare name. A browser resolves that with a bundler or
  * an inline import map only, and the page has no build and a Content-Security-Policy that forbids inline scripts.
  */
-const keyOf = (node: Node): string | undefined =>
+const nodeKey = (node: Node): string | undefined =>
   (node instanceof Element ? node.getAttribute("data-key") : null) ?? undefined
 
 /** Set and removed by `copy.ts`; no part of the state. */
 const PASSING = "data-copied"
 
-const isSameKind = (a: Node, b: Node): boolean => a.nodeName === b.nodeName && keyOf(a) === keyOf(b)
+const isSameKind = (a: Node, b: Node): boolean => a.nodeName === b.nodeName && nodeKey(a) === nodeKey(b)
 
 const morphAttributes = (old: Element, next: Element): void => {
   for (const { name } of [...old.attributes]) {
@@ -31,15 +31,15 @@ const morphNode = (old: Node, next: Node): void => {
 }
 
 const morphChildren = (old: Element, next: Element): void => {
-  const wanted = new Set([...next.childNodes].map(keyOf))
+  const wanted = new Set([...next.childNodes].map(nodeKey))
   // Those that go, go first: what stays need not be moved then, and an element that is moved loses the focus.
   for (const child of [...old.childNodes]) {
-    if (keyOf(child) !== undefined && !wanted.has(keyOf(child))) child.remove()
+    if (nodeKey(child) !== undefined && !wanted.has(nodeKey(child))) child.remove()
   }
-  const keyed = new Map([...old.childNodes].map((child) => [keyOf(child), child]))
+  const keyed = new Map([...old.childNodes].map((child) => [nodeKey(child), child]))
   let at = old.firstChild
   for (const child of [...next.childNodes]) {
-    const key = keyOf(child)
+    const key = nodeKey(child)
     const match = key === undefined ? at : keyed.get(key)
     if (match == null || !isSameKind(match, child)) {
       old.insertBefore(child, at)

@@ -1,5 +1,5 @@
 /** One message of an event stream. `event` is `message` where the server names none. */
-export interface Message {
+export interface ServerEvent {
   readonly event: string
   readonly data: string
   /** The last id that the stream gave, with this message or before it. */
@@ -25,12 +25,12 @@ const wholeLines = (text: string): { readonly lines: ReadonlyArray<string>; read
  * Reads `text/event-stream` in whatever pieces it arrives (WHATWG HTML, 9.2.6), and gives the messages that each piece
  * completes. A message that the end of the stream cuts off is never given: the server sends it again.
  */
-export const sseParser = (): ((piece: string) => ReadonlyArray<Message>) => {
+export const sseParser = (): ((piece: string) => ReadonlyArray<ServerEvent>) => {
   let rest = ""
   let id: string | undefined
   let draft: Draft = { event: "", data: [] }
 
-  const endOfMessage = (): ReadonlyArray<Message> => {
+  const endOfMessage = (): ReadonlyArray<ServerEvent> => {
     const { event, data } = draft
     draft = { event: "", data: [] }
     return data.length === 0 ? [] : [{ event: event === "" ? "message" : event, data: data.join("\n"), id }]

@@ -1,5 +1,5 @@
 import type { EventJson } from "../operator/reports/status.ts"
-import { Problem, request } from "./api.ts"
+import { ApiProblem, request } from "./api.ts"
 import { sseParser } from "./sse.ts"
 
 export interface StreamListener {
@@ -9,7 +9,7 @@ export interface StreamListener {
   /** The stream ended, and will be tried again. */
   readonly onLost: () => void
   /** Refused (401, 403): not tried again until the next call of `listen`. */
-  readonly onRefused: (problem: Problem) => void
+  readonly onRefused: (problem: ApiProblem) => void
 }
 
 /** A beat comes every few seconds: after so long without one the connection is dead. */
@@ -59,7 +59,7 @@ export const listen = (on: StreamListener): void => {
     const dog = watchdog(() => ending.abort())
     const problem = await read(ending.signal, dog.feed).catch((error: unknown) => error)
     dog.stop()
-    if (problem instanceof Problem && [401, 403].includes(problem.status)) return on.onRefused(problem)
+    if (problem instanceof ApiProblem && [401, 403].includes(problem.status)) return on.onRefused(problem)
     on.onLost()
     failures += 1
     setTimeout(() => void connect(), backoffMs(failures))

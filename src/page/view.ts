@@ -5,7 +5,7 @@ import { count } from "./format.ts"
 import { showTokenForm } from "./tokenForm.ts"
 import { show } from "./morph.ts"
 import { attention } from "./parts/attention.ts"
-import { explain, explainTitle } from "./parts/explain.ts"
+import { explainPanel, explainTitle } from "./parts/explain.ts"
 import { funnelChart } from "./parts/funnel.ts"
 import { filters, orders } from "./parts/orders.ts"
 import { readiness } from "./parts/readiness.ts"
@@ -40,7 +40,7 @@ export const render = (state: State): void => {
   if (state.overview !== undefined) showOverview(state.overview, state, nowMs)
   if (state.opened !== undefined) {
     show(byId("explain-title"), explainTitle(state.opened))
-    show(byId("explain-body"), explain(state.opened, state.overview?.explorer ?? null, nowMs))
+    show(byId("explain-body"), explainPanel(state.opened, state.overview?.explorer ?? null, nowMs))
   }
   // As long as the dialog is open nothing outside of it takes the focus: it goes first.
   syncDialog(state)

@@ -115,11 +115,11 @@ const look = (chain: DevChain): Effect.Effect<Found, DevChainError> =>
     return { code, poor, canMintUsdc, customerFunds }
   })
 
-interface Step extends Call {
+interface DeployStep extends Call {
   readonly name: string
 }
 
-const missing = ({ code, canMintUsdc, customerFunds }: Found): ReadonlyArray<Step> => {
+const missing = ({ code, canMintUsdc, customerFunds }: Found): ReadonlyArray<DeployStep> => {
   const parts = usdcParts.filter((part) => !code.has(addressOf(part)))
   const treasury = roles.treasury.address
   const permit = encodeFunctionData({ abi: usdcAbi, functionName: "configureMinter", args: [treasury, maxUint256] })
@@ -154,7 +154,7 @@ const atOnce = (calls: ReadonlyArray<Call>): Call => {
 const BLOCKS_ON_TOP = 8
 
 /** All in one block, made at once: a start does not wait for the next second. */
-const sendAll = Effect.fnUntraced(function* (chain: DevChain, steps: ReadonlyArray<Step>) {
+const sendAll = Effect.fnUntraced(function* (chain: DevChain, steps: ReadonlyArray<DeployStep>) {
   const sent = yield* Effect.forEach(steps, ({ name, ...call }) =>
     Effect.map(chain.send(name, roles.treasury, call), (hash) => ({ name, hash }))
   )

@@ -2,7 +2,7 @@ import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response"
 import { Effect } from "effect"
 import { setTimeout } from "node:timers/promises"
 import { NO_REDIRECT } from "../ops/fetch.ts"
-import { defaults, type Faults, type Kind } from "./faults.ts"
+import { defaults, type Faults, type FaultKind } from "./faults.ts"
 import { type Answering, cut, listen, silence } from "./listen.ts"
 import { isCall, LOG_FAULTS, type Plan, planFor, type RpcAnswer, type View } from "./rpcView.ts"
 
@@ -21,7 +21,7 @@ export const serve = Effect.fn("RpcProxy.serve")((options: RpcProxyOptions) =>
 )
 
 /** Those that keep a request from the node. */
-const BARRIERS: ReadonlyArray<Kind> = ["rpc-429", "rpc-500", "rpc-503", "rpc-reset", "rpc-hang"]
+const BARRIERS: ReadonlyArray<FaultKind> = ["rpc-429", "rpc-500", "rpc-503", "rpc-reset", "rpc-hang"]
 
 const handler = ({ target, faults }: RpcProxyOptions): Answering => {
   const ask: Ask = (body) => forward(target, body)

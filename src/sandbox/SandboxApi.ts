@@ -141,34 +141,34 @@ const FaultsState = Schema.Struct({
 })
 export type FaultsState = typeof FaultsState.Type
 
-const refusal = {
+const refusalSchema = {
   error: Schema.String,
   /** What is wrong with the request: `quantity: expected …`. */
   problems: Schema.optionalKey(Schema.Array(Schema.String))
 }
 
 /** The request is not what the route takes. */
-export class BadRequest extends Schema.Class<BadRequest>("BadRequest")(refusal, { httpApiStatus: 400 }) {
+export class BadRequest extends Schema.Class<BadRequest>("BadRequest")(refusalSchema, { httpApiStatus: 400 }) {
   readonly _tag = "Refused"
 }
 
 /** It comes from a page in a browser. */
-export class Forbidden extends Schema.Class<Forbidden>("Forbidden")(refusal, { httpApiStatus: 403 }) {
+export class Forbidden extends Schema.Class<Forbidden>("Forbidden")(refusalSchema, { httpApiStatus: 403 }) {
   readonly _tag = "Refused"
 }
 
 /** There is no such order. */
-export class NotFound extends Schema.Class<NotFound>("NotFound")(refusal, { httpApiStatus: 404 }) {
+export class NotFound extends Schema.Class<NotFound>("NotFound")(refusalSchema, { httpApiStatus: 404 }) {
   readonly _tag = "Refused"
 }
 
 /** The USDC was not sent, as far as the sender knows. */
-export class NotPaid extends Schema.Class<NotPaid>("NotPaid")(refusal, { httpApiStatus: 502 }) {
+export class NotPaid extends Schema.Class<NotPaid>("NotPaid")(refusalSchema, { httpApiStatus: 502 }) {
   readonly _tag = "Refused"
 }
 
 /** The database refused or did not answer. */
-export class NoDatabase extends Schema.Class<NoDatabase>("NoDatabase")(refusal, { httpApiStatus: 503 }) {
+export class NoDatabase extends Schema.Class<NoDatabase>("NoDatabase")(refusalSchema, { httpApiStatus: 503 }) {
   readonly _tag = "Refused"
 }
 

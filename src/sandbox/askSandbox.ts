@@ -23,7 +23,7 @@ export class SandboxUnanswered extends Schema.TaggedError<SandboxUnanswered>()("
 }) {}
 
 /** How to ask, and what to tell the person who asked when it goes wrong. */
-export interface Asking {
+export interface SandboxRequest {
   readonly dataDir?: string
   /** What is asked, for the messages: `/sandbox/orders`. */
   readonly path?: string
@@ -40,7 +40,7 @@ export type AskError = Effect.Error<ReturnType<SandboxClient["orders"]["place"] 
 
 /** Puts a question to the sandbox that runs on `dataDir`. */
 export const askSandbox = Effect.fn("askSandbox")(function* <A>(
-  { dataDir = DATA_DIR, path = "", within = "30 seconds", late = () => "", unreadable = "" }: Asking,
+  { dataDir = DATA_DIR, path = "", within = "30 seconds", late = () => "", unreadable = "" }: SandboxRequest,
   question: (client: SandboxClient) => Effect.Effect<A, AskError>
 ) {
   const { serverUrl } = yield* findSandbox(dataDir).pipe(

@@ -53,11 +53,11 @@ const rpcKinds = {
 } as const
 
 const descriptions = { ...mintKinds, ...rpcKinds }
-export type Kind = keyof typeof descriptions
+export type FaultKind = keyof typeof descriptions
 
-export const ofMintServer = Object.keys(mintKinds) as ReadonlyArray<Kind>
-export const ofRpc = Object.keys(rpcKinds) as ReadonlyArray<Kind>
-export const describe = (kind: Kind): string => descriptions[kind]
+export const ofMintServer = Object.keys(mintKinds) as ReadonlyArray<FaultKind>
+export const ofRpc = Object.keys(rpcKinds) as ReadonlyArray<FaultKind>
+export const describe = (kind: FaultKind): string => descriptions[kind]
 
 /** The numbers that a fault may carry, in words. */
 export const faultLimits = {
@@ -79,7 +79,7 @@ export const Blocks = whole(faultLimits.blocks, 1_000_000)
 export const isToken = (text: string): boolean => parse(text) !== undefined
 
 /** A fault of one of these kinds that is switched on. */
-export const faultOf = (kinds: ReadonlyArray<Kind>) =>
+export const faultOf = (kinds: ReadonlyArray<FaultKind>) =>
   Schema.Struct({
     kind: Schema.Literals(kinds).annotate({ message: `expected one of ${kinds.join(", ")}` }),
     /** For so many requests more; left out, until it is switched off. */
@@ -99,22 +99,22 @@ export const defaults = { ms: 3_000, blocks: 10 }
 /** The faults of a sandbox: what is on, and how often each was injected. All of it is synchronous: no two requests take the same turn. */
 export interface Faults {
   /** Those that can be switched on here. */
-  readonly kinds: ReadonlyArray<Kind>
+  readonly kinds: ReadonlyArray<FaultKind>
   /** With what is left of each. */
   readonly on: () => ReadonlyArray<Fault>
   /** How often, since the start, by kind. */
-  readonly injected: () => Readonly<Partial<Record<Kind, number>>>
+  readonly injected: () => Readonly<Partial<Record<FaultKind, number>>>
   /** Instead of all that is on. */
   readonly set: (faults: ReadonlyArray<Fault>) => void
   /** The first of these kinds that is on for the token, with one turn less left of it. */
-  readonly take: (kinds: ReadonlyArray<Kind>, token?: Address) => Fault | undefined
+  readonly take: (kinds: ReadonlyArray<FaultKind>, token?: Address) => Fault | undefined
   /** The first of these kinds that is on for anything, without taking a turn. */
-  readonly find: (kinds: ReadonlyArray<Kind>) => Fault | undefined
+  readonly find: (kinds: ReadonlyArray<FaultKind>) => Fault | undefined
 }
 
-export const make = (kinds: ReadonlyArray<Kind> = [...ofMintServer, ...ofRpc]): Faults => {
+export const make = (kinds: ReadonlyArray<FaultKind> = [...ofMintServer, ...ofRpc]): Faults => {
   let on: ReadonlyArray<Fault> = []
-  const counts: Partial<Record<Kind, number>> = {}
+  const counts: Partial<Record<FaultKind, number>> = {}
 
   const isFor = ({ token }: Fault, asked: Address | undefined): boolean => token === undefined || parse(token) === asked
 

@@ -10,10 +10,10 @@ import { Effect, Result } from "effect"
 import type { Hono } from "hono"
 import { basename } from "node:path/posix"
 import { type Address, address, type Bytes32, parse } from "../domain/Address.ts"
-import { defaults, type Fault, type Faults, type Kind, ofMintServer } from "./faults.ts"
+import { defaults, type Fault, type Faults, type FaultKind, ofMintServer } from "./faults.ts"
 import { type Answering, cut, silence } from "./listen.ts"
 import type { Run } from "./mintFacilitator.ts"
-import { mintIds, type Payment, readOrder, readPaymentHeader } from "./mintOrder.ts"
+import { mintIds, type ReceivedPayment, readOrder, readPaymentHeader } from "./mintOrder.ts"
 
 export interface FaultyAnswersOptions {
   /** The server without faults. */
@@ -28,7 +28,7 @@ export interface FaultyAnswersOptions {
 /** One request for mints, read once: it may be served later, or twice. */
 interface Asked {
   readonly token: Address
-  readonly payment: Payment | undefined
+  readonly payment: ReceivedPayment | undefined
   readonly body: string
   readonly env: HttpBindings
   /** What the server without faults says to it; `unpaid` leaves the payment out. */
@@ -70,10 +70,10 @@ const read = async (
 }
 
 /** What faults of one moment do, in the order in which they are looked for. */
-type Doing<Does> = Readonly<Partial<Record<Kind, Does>>>
+type Doing<Does> = Readonly<Partial<Record<FaultKind, Does>>>
 
 const take = <Does>(doing: Doing<Does>, faults: Faults, token: Address) => {
-  const fault = faults.take(Object.keys(doing) as ReadonlyArray<Kind>, token)
+  const fault = faults.take(Object.keys(doing) as ReadonlyArray<FaultKind>, token)
   const does = fault && doing[fault.kind]
   return fault && does && { fault, does }
 }

@@ -12,7 +12,7 @@ import { address, parse } from "../domain/Address.ts"
 import type { MintOrder } from "../mint/Minter.ts"
 import type { Delivery, MintDesk, NotServed } from "./mintDesk.ts"
 import type { Run } from "./mintFacilitator.ts"
-import { type Payment, readOrder, readPaymentHeader } from "./mintOrder.ts"
+import { type ReceivedPayment, readOrder, readPaymentHeader } from "./mintOrder.ts"
 
 /** A request is two short fields. */
 const BODY_BYTES_MAX = 16 * 1024
@@ -29,7 +29,7 @@ export interface MintAppOptions {
 
 /** What the steps of one request hand on. */
 interface Env {
-  Variables: { readonly order: MintOrder; readonly payment: Payment | undefined }
+  Variables: { readonly order: MintOrder; readonly payment: ReceivedPayment | undefined }
 }
 
 /**
@@ -46,7 +46,7 @@ export const make = (options: MintAppOptions): Hono<Env> => {
     new Hono<Env>()
       .post("/api/mint/:token", limit, reads(desk), attends(options), takesPayment(options), (c) =>
         // Official x402 lets no request through without a payment.
-        run(answer(c, desk.deliver(c.var.order, c.var.payment as Payment)))
+        run(answer(c, desk.deliver(c.var.order, c.var.payment as ReceivedPayment)))
       )
       .notFound((c) => c.json({ error: "not found" }, 404))
       // Hono's own handler writes to the console. A request that is cut off by the end of the server comes here too.

@@ -4,7 +4,7 @@ import { address, type Address, type Bytes32 } from "../domain/Address.ts"
 import { type Usdc, usdc } from "../domain/Usdc.ts"
 import type { MintOrder } from "../mint/Minter.ts"
 import type { DevChain } from "./DevChain.ts"
-import type { Payment } from "./mintOrder.ts"
+import type { ReceivedPayment } from "./mintOrder.ts"
 import { mintTokenAbi } from "./mintToken.ts"
 import { usdcAbi } from "./usdcDeployment.ts"
 
@@ -29,7 +29,7 @@ export const make = (chain: DevChain, usdcAddress: Address, minter: Account) => 
   head: chain.ask("read the block number", (client) => client.getBlockNumber()),
 
   /** The transfer that used the nonce, `fromBlock` or later; `undefined` where it is unused or canceled. */
-  findSettled: ({ payer, nonce }: Pick<Payment, "payer" | "nonce">, fromBlock: bigint) =>
+  findSettled: ({ payer, nonce }: Pick<ReceivedPayment, "payer" | "nonce">, fromBlock: bigint) =>
     chain.ask("look up a payment", async (client): Promise<Settled | undefined> => {
       const contract = { address: usdcAddress, abi: usdcAbi } as const
       const state = { ...contract, functionName: "authorizationState", args: [payer, nonce] } as const

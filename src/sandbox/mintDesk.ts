@@ -5,7 +5,7 @@ import { times, type Usdc } from "../domain/Usdc.ts"
 import type { MintOrder } from "../mint/Minter.ts"
 import { isPaidBy, type MintChain, type Settled } from "./mintChain.ts"
 import { onRecord, type Run } from "./mintFacilitator.ts"
-import { isSameOrder, keyOf, mintIds, type Payment } from "./mintOrder.ts"
+import { isSameOrder, paymentKey, mintIds, type ReceivedPayment } from "./mintOrder.ts"
 import { type MintRecords, recordOf } from "./mintRecords.ts"
 
 /** Why an order is not served. */
@@ -54,13 +54,13 @@ export const make = Effect.fn("MintDesk.make")(function* (options: MintDeskOptio
   }
 
   /** One at a time for each payment: a duplicate waits, and then finds what the first one did. */
-  const inTurn = <A, E>(payment: Payment, work: Effect.Effect<A, E>): Effect.Effect<A, E> =>
-    RcMap.get(turns, keyOf(payment)).pipe(
+  const inTurn = <A, E>(payment: ReceivedPayment, work: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+    RcMap.get(turns, paymentKey(payment)).pipe(
       Effect.flatMap((turn) => Semaphore.withPermit(turn, work)),
       Effect.scoped
     )
 
-  const recall = Effect.fnUntraced(function* (order: MintOrder, payment: Payment) {
+  const recall = Effect.fnUntraced(function* (order: MintOrder, payment: ReceivedPayment) {
     const record = yield* orNotNow(records.find(payment))
     const settled = yield* orNotNow(chain.findSettled(payment, record?.fromBlock ?? 0n))
     const due = record ?? { token: order.token, amount: priceOf(order.token, order.quantity) }
@@ -76,11 +76,11 @@ export const make = Effect.fn("MintDesk.make")(function* (options: MintDeskOptio
     return { settled, outcome: yield* Effect.result(deliverSettled(chain, order, payment, settled)) }
   })
 
-  const take = (order: MintOrder, payment: Payment, sell: Effect.Effect<void>) =>
+  const take = (order: MintOrder, payment: ReceivedPayment, sell: Effect.Effect<void>) =>
     Effect.acquireUseRelease(
-      Effect.sync(() => selling.set(keyOf(payment), order)),
+      Effect.sync(() => selling.set(paymentKey(payment), order)),
       () => supply.whileReserved(order, sell),
-      () => Effect.sync(() => selling.delete(keyOf(payment)))
+      () => Effect.sync(() => selling.delete(paymentKey(payment)))
     )
 
   return {
@@ -89,7 +89,7 @@ export const make = Effect.fn("MintDesk.make")(function* (options: MintDeskOptio
      * Serves a request. Where its payment is settled already this is all there is to do. Else `sell` is run, which may
      * take the payment through `facilitator` and have the order delivered, and there is nothing to recall.
      */
-    attend: (order: MintOrder, payment: Payment | undefined, sell: Effect.Effect<void>) => {
+    attend: (order: MintOrder, payment: ReceivedPayment | undefined, sell: Effect.Effect<void>) => {
       if (payment === undefined) return Effect.as(Effect.andThen(supply.require(order), sell), undefined)
       const recallOrTake: Effect.Effect<Recalled | undefined, NotServed> = Effect.tap(
         recall(order, payment),
@@ -98,14 +98,14 @@ export const make = Effect.fn("MintDesk.make")(function* (options: MintDeskOptio
       return inTurn(payment, recallOrTake)
     },
     /** Mints what is missing of an order that has just been paid. */
-    deliver: Effect.fn("MintDesk.deliver")(function* (order: MintOrder, payment: Payment) {
+    deliver: Effect.fn("MintDesk.deliver")(function* (order: MintOrder, payment: ReceivedPayment) {
       const record = yield* orNotNow(records.find(payment))
       const settled = yield* orNotNow(chain.findSettled(payment, record?.fromBlock ?? 0n))
       if (settled !== undefined) return yield* deliverSettled(chain, order, payment, settled)
       return yield* new NotServed({ status: 500, message: "the payment is not on the chain" })
     }),
     /** Settles what is being sold, and nothing else. */
-    facilitator: onRecord(options, (payment) => selling.get(keyOf(payment)))
+    facilitator: onRecord(options, (payment) => selling.get(paymentKey(payment)))
   }
 })
 
@@ -138,7 +138,7 @@ const makeSupply = (chain: MintChain) => {
 
 /** The ids of a payment's mints follow from it, so this may be done again after any failure. */
 const deliverSettled = Effect.fnUntraced(
-  function* (chain: MintChain, order: MintOrder, payment: Payment, settled: Settled) {
+  function* (chain: MintChain, order: MintOrder, payment: ReceivedPayment, settled: Settled) {
     const ids = mintIds(payment, order.quantity)
     const before = yield* chain.findMints(order, settled.block)
     const missing = ids.filter((id) => !before.has(id))

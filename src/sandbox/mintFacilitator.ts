@@ -8,7 +8,7 @@ import { address } from "../domain/Address.ts"
 import type { MintOrder } from "../mint/Minter.ts"
 import type { DevChain } from "./DevChain.ts"
 import { isPaidBy, type MintChain } from "./mintChain.ts"
-import { type Payment, readPayment } from "./mintOrder.ts"
+import { type ReceivedPayment, readPayment } from "./mintOrder.ts"
 import { type MintRecords, recordOf } from "./mintRecords.ts"
 
 /** Runs as a promise, which is what the official packages work with. What runs ends with the server. */
@@ -69,7 +69,7 @@ export interface OnRecordOptions {
  */
 export const onRecord = (
   { chain, records, facilitator, run }: OnRecordOptions,
-  orderOf: (payment: Payment) => MintOrder | undefined
+  orderOf: (payment: ReceivedPayment) => MintOrder | undefined
 ): FacilitatorClient => ({
   ...facilitator,
   settle: async (payload, requirements) => {
@@ -81,7 +81,7 @@ export const onRecord = (
     const record = known ?? recordOf(order, payment, await run(chain.head))
     if (known === undefined) {
       const verdict = await facilitator.verify(payload, requirements)
-      if (!verdict.isValid) return refusal(network, payment, verdict)
+      if (!verdict.isValid) return refuseSettlement(network, payment, verdict)
       await run(records.add(record))
     }
     const answer = await facilitator.settle(payload, requirements)
@@ -94,8 +94,8 @@ export const onRecord = (
 })
 
 /** Without the verdict's message, which repeats the whole call, signature and all. */
-const refusal = (
+const refuseSettlement = (
   network: Network,
-  { payer }: Payment,
+  { payer }: ReceivedPayment,
   { invalidReason: errorReason = "invalid_payload" }: VerifyResponse
 ): SettleResponse => ({ success: false, errorReason, transaction: "", network, payer })

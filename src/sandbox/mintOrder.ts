@@ -9,7 +9,7 @@ import type { MintOrder } from "../mint/Minter.ts"
 export const QUANTITY_MAX = 10
 
 /** What an order is settled by: the fields of an EIP-3009 authorization that matter here. */
-export interface Payment {
+export interface ReceivedPayment {
   readonly payer: Address
   readonly nonce: Bytes32
   readonly payTo: Address
@@ -17,7 +17,7 @@ export interface Payment {
 }
 
 /** USDC takes a nonce of a payer once, so this names a payment for ever. */
-export const keyOf = ({ payer, nonce }: Pick<Payment, "payer" | "nonce">): string => `${payer}:${nonce}`
+export const paymentKey = ({ payer, nonce }: Pick<ReceivedPayment, "payer" | "nonce">): string => `${payer}:${nonce}`
 
 const Body = Schema.Struct({ recipient: Schema.Unknown, quantity: Schema.Unknown })
 const isQuantity = Schema.is(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: QUANTITY_MAX })))
@@ -49,7 +49,7 @@ const decodePayload = Schema.decodeUnknownResult(
 )
 
 /** The payment in an x402 payload of the scheme `exact`; fails where it holds no EIP-3009 authorization. */
-export const readPayment = (payload: unknown): Result.Result<Payment, string> =>
+export const readPayment = (payload: unknown): Result.Result<ReceivedPayment, string> =>
   decodePayload(payload).pipe(
     Result.map(({ authorization: { from, to, value, nonce } }) => ({
       payer: from,
@@ -61,7 +61,7 @@ export const readPayment = (payload: unknown): Result.Result<Payment, string> =>
   )
 
 /** The payment in a `PAYMENT-SIGNATURE` header. */
-export const readPaymentHeader = (header: string): Result.Result<Payment, string> =>
+export const readPaymentHeader = (header: string): Result.Result<ReceivedPayment, string> =>
   Result.try({
     try: (): unknown => decodePaymentSignatureHeader(header).payload,
     catch: () => "the PAYMENT-SIGNATURE header cannot be read"
@@ -73,7 +73,7 @@ const ID_FIELDS = [{ type: "address" }, { type: "bytes32" }, { type: "uint256" }
  * The ids that a payment's mints have, in order: always the same ones, and the token mints an id once. So a
  * repetition, after any failure, mints only what is missing.
  */
-export const mintIds = ({ payer, nonce }: Payment, quantity: number): ReadonlyArray<Bytes32> =>
+export const mintIds = ({ payer, nonce }: ReceivedPayment, quantity: number): ReadonlyArray<Bytes32> =>
   Array.from({ length: quantity }, (_, index) =>
     keccak256(encodeAbiParameters(ID_FIELDS, [payer, nonce, BigInt(index)]))
   )

@@ -4,7 +4,7 @@ import { KeyValueStore } from "effect/persistence"
 import { Address, Bytes32 } from "../domain/Address.ts"
 import { Usdc } from "../domain/Usdc.ts"
 import type { MintOrder } from "../mint/Minter.ts"
-import { keyOf, type Payment } from "./mintOrder.ts"
+import { paymentKey, type ReceivedPayment } from "./mintOrder.ts"
 
 /** What a payment is for. */
 const MintRecord = Schema.Struct({
@@ -19,7 +19,11 @@ const MintRecord = Schema.Struct({
 })
 export type MintRecord = typeof MintRecord.Type
 
-export const recordOf = (order: MintOrder, { payer, nonce, amount }: Payment, fromBlock: bigint): MintRecord => ({
+export const recordOf = (
+  order: MintOrder,
+  { payer, nonce, amount }: ReceivedPayment,
+  fromBlock: bigint
+): MintRecord => ({
   ...order,
   payer,
   nonce,
@@ -38,14 +42,14 @@ export const open = Effect.fn("MintRecords.open")(
   function* (_dataDir: string) {
     const records = KeyValueStore.toSchemaStore(yield* KeyValueStore.KeyValueStore, MintRecord)
     return {
-      find: (payment: Pick<Payment, "payer" | "nonce">) =>
-        records.get(keyOf(payment)).pipe(
+      find: (payment: Pick<ReceivedPayment, "payer" | "nonce">) =>
+        records.get(paymentKey(payment)).pipe(
           Effect.map(Option.getOrUndefined),
           // A record that was cut off belongs to a payment that was not settled then: a payment waits for its record.
           Effect.catchTag("SchemaError", () => Effect.undefined)
         ),
       /** Returns when the record is written. */
-      add: (record: MintRecord) => records.set(keyOf(record), record)
+      add: (record: MintRecord) => records.set(paymentKey(record), record)
     }
   },
   (work, dataDir) =>

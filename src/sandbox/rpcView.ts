@@ -46,7 +46,7 @@ const BY_HASH = new Set(["eth_getBlockByHash", "eth_getTransactionByHash", "eth_
 
 const asIs = (call: RpcCall): Plan => ({ call, see: (answer) => answer })
 
-const answered = (result: unknown): Plan => ({ answer: { result } })
+const answerWith = (result: unknown): Plan => ({ answer: { result } })
 
 /** What a node through this view makes of a call. */
 export const planFor = (call: RpcCall, view: View): Plan => {
@@ -56,7 +56,7 @@ export const planFor = (call: RpcCall, view: View): Plan => {
 }
 
 const planBehind = (call: RpcCall, head: bigint): Plan => {
-  if (call.method === "eth_blockNumber") return answered(hex(head))
+  if (call.method === "eth_blockNumber") return answerWith(hex(head))
   if (BY_HASH.has(call.method)) return { call, see: withResult((found) => (blockOf(found) > head ? null : found)) }
   const index = BLOCK_PARAMETER[call.method]
   if (index === undefined) return asIs(call)
@@ -64,7 +64,7 @@ const planBehind = (call: RpcCall, head: bigint): Plan => {
   if (block > head) {
     // As geth says it.
     const unknown = { error: { code: -32_000, message: "header not found" } }
-    return call.method === "eth_getBlockByNumber" ? answered(null) : { answer: unknown }
+    return call.method === "eth_getBlockByNumber" ? answerWith(null) : { answer: unknown }
   }
   const params = [...(call.params ?? [])]
   params[index] = hex(block)
@@ -85,7 +85,7 @@ const planLogs = (call: RpcCall, view: View): Plan => {
     return { answer: { error: { code: -32_602, message } }, isTooLarge: true }
   }
   if (head === undefined) return asIs(call)
-  if (from > head) return answered([])
+  if (from > head) return answerWith([])
   return asIs({ ...call, params: [{ ...filter, fromBlock: hex(from), toBlock: hex(to > head ? head : to) }] })
 }
 

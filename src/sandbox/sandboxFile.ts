@@ -54,7 +54,7 @@ export const isRunning = (pid: number): boolean => {
     if (process.platform === "linux") return !/\) Z [^)]*$/.test(readFileSync(`/proc/${pid}/stat`, "utf8"))
     return pid > 0 && process.kill(pid, 0)
   } catch (error) {
-    return codeOf(error) === "EPERM"
+    return systemErrorCode(error) === "EPERM"
   }
 }
 
@@ -129,7 +129,8 @@ const locked = (dataDir: string, pid: number): DataDirError => {
   return new DataDirError({ reason: "Locked", message, pid })
 }
 
-const codeOf = (error: unknown): unknown => (error instanceof Error && "code" in error ? error.code : undefined)
+const systemErrorCode = (error: unknown): unknown =>
+  error instanceof Error && "code" in error ? error.code : undefined
 
 const attempt = <A>(dataDir: string, work: () => A): Effect.Effect<A, DataDirError> =>
   Effect.try({

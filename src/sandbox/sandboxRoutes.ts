@@ -150,18 +150,18 @@ const findOrder = Effect.fnUntraced(function* (desk: OrderDesk["Service"], name:
   const orders = (yield* desk.latestOrders).filter(({ id }) => id.startsWith(name.toLowerCase()))
   const [order, other] = orders
   if (order === undefined)
-    return yield* Effect.fail(missing(`there is no order ${name} among the latest: give its whole id`))
+    return yield* Effect.fail(notFound(`there is no order ${name} among the latest: give its whole id`))
   return other === undefined
     ? order
-    : yield* Effect.fail(missing(`there are several orders ${name}: give the whole id`))
+    : yield* Effect.fail(notFound(`there are several orders ${name}: give the whole id`))
 })
 
 const walletOf = ({ id, agent_address }: Order): Effect.Effect<Address, NotFound> => {
   const wallet = parse(agent_address ?? "")
-  return wallet === undefined ? Effect.fail(missing(`order ${id} has no agent wallet`)) : Effect.succeed(wallet)
+  return wallet === undefined ? Effect.fail(notFound(`order ${id} has no agent wallet`)) : Effect.succeed(wallet)
 }
 
-const missing = (error: string): NotFound => new NotFound({ error })
+const notFound = (error: string): NotFound => new NotFound({ error })
 
 const baseUnits = (text: string): Usdc => {
   const [, whole = "0", fraction = ""] = AMOUNT.exec(text) ?? []

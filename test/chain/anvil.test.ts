@@ -56,7 +56,10 @@ layer(services, { timeout: "30 seconds", excludeTestServices: true })("on a real
         [{ ...local, usdc: { ...local.usdc, name: "USD Coin" } }, `signed for name "USD Coin"`],
         [{ ...local, chainId: 8453 }, "leads to chain 31337"],
         [{ ...local, usdc: { ...local.usdc, address: Contracts.TOKEN } }, `says that its name is "Sandbox Mint"`],
-        [{ ...local, usdc: { ...local.usdc, address: addressOf(roles.customer) } }, "tells no name: it is not USDC"]
+        [
+          { ...local, usdc: { ...local.usdc, address: addressOf(roles.customer) } },
+          "tells no name and no version and no domain separator: it is not USDC"
+        ]
       ] as const
       for (const [network, words] of wrong) {
         const error = yield* Effect.flip(

@@ -21,7 +21,7 @@ import {
   resend,
   resolve,
   sign,
-  withdraw
+  withdrawRefund
 } from "../../src/domain/transferTransitions.ts"
 import { usdc } from "../../src/domain/Usdc.ts"
 import { account, between, CHAIN, hash, MANY, NOW_MS, plannedBatch, uuid, wallet } from "./given.ts"
@@ -184,7 +184,7 @@ const refundSteps: ReadonlyArray<readonly [ReadonlyArray<RefundStatus>, (refund:
   [["signed"], (refund) => expire(refund, { nowMs: NOW_MS, block: { number: 20n, timeMs: NOW_MS } })],
   [["planned", "signed"], (refund) => hold(refund, "a person decides", NOW_MS)],
   [["planned"], (refund) => holdWithMoney(refund, "on the blacklist")],
-  [["planned", "held"], (refund) => withdraw(refund, "no gas")]
+  [["planned", "held"], (refund) => withdrawRefund(refund, "no gas")]
 ]
 
 describe("a payment that has lapsed", () => {

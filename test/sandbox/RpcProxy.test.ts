@@ -115,7 +115,7 @@ describe("the proxy in front of a node", () => {
   it.live("spoils the logs that it gives", () =>
     Effect.gen(function* () {
       const { faults, call } = yield* open
-      const logs = (...kinds: ReadonlyArray<Faults.Kind>) => {
+      const logs = (...kinds: ReadonlyArray<Faults.FaultKind>) => {
         faults.set(kinds.map((kind) => ({ kind, times: 1 })))
         return call("eth_getLogs", { fromBlock: "0x0", toBlock: "0x1" })
       }

@@ -11,7 +11,7 @@ import { announce, emptyDirectory, scriptOf, TOKEN } from "./commandFixtures.ts"
 const fault = scriptOf("fault")
 
 /** A directory with a sandbox on it: the real endpoints on a real port, where these can go wrong. */
-const sandbox = Effect.fnUntraced(function* (kinds: ReadonlyArray<Faults.Kind> = ["outage", "rpc-lag"]) {
+const sandbox = Effect.fnUntraced(function* (kinds: ReadonlyArray<Faults.FaultKind> = ["outage", "rpc-lag"]) {
   const faults = Faults.make(kinds)
   const options = { token: TOKEN, pricePerMint: zero, paymentTimeout: Duration.zero, checkInterval: Duration.zero }
   const routes = yield* Effect.provide(sandboxRoutes({ ...options, faults }), Layer.mock(OrderDesk, {}))

@@ -40,7 +40,7 @@ const NOTHING = { paid: 0, minted: 0 }
 /** How long a server that should be silent is listened to: longer than a busy machine takes to settle and to mint. */
 const SILENCE = "3 seconds"
 
-type Story = readonly [kind: Faults.Kind, status: number | "cut" | "silent", account: typeof ALL]
+type Story = readonly [kind: Faults.FaultKind, status: number | "cut" | "silent", account: typeof ALL]
 
 /** What the customer gets who pays for three mints, and what is on chain then. */
 const stories: ReadonlyArray<Story> = [

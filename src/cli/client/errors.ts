@@ -88,8 +88,8 @@ const cannotBeAsked = (errors: Required<BadRequestProblem>["errors"]): string =>
 
 const ofHttp = ({ reason, cause }: HttpClientError, url: string, { orDirect }: Advice): Unanswered => {
   if (reason._tag === "TransportError") {
-    const code = codeOf(cause)
-    return unanswered("Away", UNREACHABLE.has(code) ? unreachable(url, code, orDirect) : cut(url, code))
+    const code = networkErrorCode(cause)
+    return unanswered("Away", UNREACHABLE.has(code) ? unreachable(url, code, orDirect) : shortenUrl(url, code))
   }
   const status = "response" in reason ? reason.response.status : 200
   return status < 400
@@ -101,7 +101,7 @@ const ofHttp = ({ reason, cause }: HttpClientError, url: string, { orDirect }: A
 const UNREACHABLE = new Set(["ECONNREFUSED", "EHOSTUNREACH", "ENETUNREACH", "ENOTFOUND", "EAI_AGAIN"])
 
 /** The first code that any of the causes has, outermost first. */
-const codeOf = (cause: unknown): string => {
+const networkErrorCode = (cause: unknown): string => {
   for (let at: unknown = cause, depth = 0; at instanceof Error && depth < 5; at = at.cause, depth++) {
     if ("code" in at && typeof at.code === "string") return at.code
   }
@@ -115,7 +115,7 @@ const unreachable = (url: string, code: string, orDirect: boolean): string =>
     ...(orDirect ? ["Without an executor: the same with --direct, straight on database and chain."] : [])
   ].join("\n   ")
 
-const cut = (url: string, code: string): string =>
+const shortenUrl = (url: string, code: string): string =>
   `The connection to ${url} broke off (${code}): what was asked may be done. Look before you repeat it.`
 
 const unknownWay = (url: string): Unanswered =>

@@ -32,7 +32,7 @@ const refundInput = {
   amount: Input.amount,
   to: Input.to,
   confirm: Input.confirm,
-  withdraw: Input.withdraw,
+  withdraw: Input.withdrawFlag,
   why: Input.whyWhereConfirmed,
   ...how
 }

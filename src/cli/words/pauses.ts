@@ -6,7 +6,7 @@ import { hang, utc } from "./text.ts"
 /** `ai-mint pause`, `resume` and `pauses`: what was done, and what is paused now. */
 export const pausedWords = ({ command, scope, did, pauses }: Paused, look: Look): ReadonlyArray<string> => {
   const now = pauses.length === 0 ? ["Nothing is paused."] : pauseTable(pauses, look)
-  return command === "pauses" ? now : [...hang("", DID[command](nameOf(scope ?? "all"), did)), ...now]
+  return command === "pauses" ? now : [...hang("", DID[command](pausedScope(scope ?? "all"), did)), ...now]
 }
 
 const DID = {
@@ -17,7 +17,7 @@ const DID = {
   resume: (name: string, did: boolean) => (did ? `▶️ Payments go on: ${name}.` : `▶️ Not paused: ${name}.`)
 }
 
-const nameOf = (scope: string): string => {
+const pausedScope = (scope: string): string => {
   if (scope === "all") return "all orders"
   const [kind = "", id = ""] = scope.split(":")
   return `${kind} ${id}`
@@ -27,6 +27,6 @@ const nameOf = (scope: string): string => {
 export const pauseTable = (pauses: ReadonlyArray<PauseReport>, look: Look): ReadonlyArray<string> => {
   if (pauses.length === 0) return []
   const columns = [{ title: "paused" }, { title: "since" }, { title: "why" }]
-  const rows = pauses.map(({ scope, since, reason }) => [nameOf(scope), utc(since), reason])
+  const rows = pauses.map(({ scope, since, reason }) => [pausedScope(scope), utc(since), reason])
   return table({ columns, rows, wrapLast: true }, look.paint)
 }

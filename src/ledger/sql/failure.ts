@@ -28,7 +28,7 @@ export const bounded =
       Effect.timeout(limit),
       Effect.mapError((error) =>
         isFailure(error)
-          ? new LedgerError({ operation, ...explain(error, `${Duration.format(limit)} (${limitName})`) })
+          ? new LedgerError({ operation, ...classifyFailure(error, `${Duration.format(limit)} (${limitName})`) })
           : (error as Exclude<E, Failure>)
       )
     )
@@ -36,7 +36,7 @@ export const bounded =
 const isFailure = (error: unknown): error is Failure =>
   isSqlError(error) || error instanceof MigrationError || Schema.isSchemaError(error) || Cause.isTimeoutError(error)
 
-const explain = (error: Failure, limit: string): Pick<LedgerError, "reason" | "detail"> => {
+const classifyFailure = (error: Failure, limit: string): Pick<LedgerError, "reason" | "detail"> => {
   switch (error._tag) {
     case "TimeoutError":
       return { reason: "Timeout", detail: `no answer within ${limit}` }
@@ -62,7 +62,7 @@ const asFailure = (defect: unknown): Effect.Effect<never, SqlError> =>
 /** Whether another transaction was in the way: the same may be tried again. */
 export const isConflict = (error: unknown): boolean => {
   const failed = error instanceof MigrationError ? error.cause : error
-  return isSqlError(failed) && CONFLICTS.has(codeOf(failed))
+  return isSqlError(failed) && CONFLICTS.has(sqlStateOf(failed))
 }
 
 /** SQLSTATE of a write to a standby, or to a database that was set so. */
@@ -71,7 +71,7 @@ const READ_ONLY = "25006"
 /** The server's own time limit and ours are the same. SQLSTATE class 57P is a server that shuts down or starts up. */
 const reasonOf = (error: SqlError): LedgerError["reason"] => {
   if (error.reason._tag === "StatementTimeoutError") return "Timeout"
-  const code = codeOf(error)
+  const code = sqlStateOf(error)
   if (CONFLICTS.has(code)) return "Contended"
   return error.isRetryable || code === READ_ONLY || code.startsWith("57P") ? "Unavailable" : "Rejected"
 }
@@ -79,7 +79,7 @@ const reasonOf = (error: SqlError): LedgerError["reason"] => {
 const serverSays = (error: SqlError): { readonly code?: unknown; readonly message?: unknown } =>
   typeof error.reason.cause === "object" && error.reason.cause !== null ? error.reason.cause : {}
 
-const codeOf = (error: SqlError): string => String(serverSays(error).code ?? "")
+const sqlStateOf = (error: SqlError): string => String(serverSays(error).code ?? "")
 
 const detailOf = (error: SqlError): string => {
   const { code, message } = serverSays(error)

@@ -44,15 +44,15 @@ const MESSAGE_CHARS = 4_000
 const KEY_CHARS = 10_000
 
 /** Texts of other programs may be of any length: what is longer than it can be is cut before it leaves the database. */
-const cut = (sql: SqlClient.SqlClient, column: string, chars: number) => sql`left(${sql(column)}, ${chars}::int)`
+const leftOf = (sql: SqlClient.SqlClient, column: string, chars: number) => sql`left(${sql(column)}, ${chars}::int)`
 
 /** Select list for `ai_agent_tasks t LEFT JOIN ai_agent_task_state s`. */
 export const taskColumns = (sql: SqlClient.SqlClient, time: TimeColumns) => sql`
-  t.id, ${cut(sql, "t.user_address", ADDRESS_CHARS)} AS user_address, t.agent_wallet_id,
-  ${cut(sql, "t.token_address", ADDRESS_CHARS)} AS token_address, t.quantity, t.price_per_mint::text, t.total_cost::text,
+  t.id, ${leftOf(sql, "t.user_address", ADDRESS_CHARS)} AS user_address, t.agent_wallet_id,
+  ${leftOf(sql, "t.token_address", ADDRESS_CHARS)} AS token_address, t.quantity, t.price_per_mint::text, t.total_cost::text,
   t.status,
   coalesce(t.mints_completed, 0) AS mints_completed, coalesce(t.retry_count, 0) AS retry_count,
-  ${cut(sql, "t.error_message", MESSAGE_CHARS)} AS error_message,
+  ${leftOf(sql, "t.error_message", MESSAGE_CHARS)} AS error_message,
   s.refusal, (extract(epoch FROM s.stalled_since) * 1000)::float8 AS stalled_ms,
   ${time.read("ai_agent_tasks", "created_at", "t")} AS created_ms,
   ${time.read("ai_agent_tasks", "started_at", "t")} AS started_ms,
@@ -61,10 +61,10 @@ export const taskColumns = (sql: SqlClient.SqlClient, time: TimeColumns) => sql`
   (extract(epoch FROM s.next_action_at) * 1000)::float8 AS next_action_ms`
 
 /** Of the wallet `w`. */
-export const agentAddress = (sql: SqlClient.SqlClient) => cut(sql, "w.agent_address", ADDRESS_CHARS)
+export const agentAddress = (sql: SqlClient.SqlClient) => leftOf(sql, "w.agent_address", ADDRESS_CHARS)
 
 /** How it was funded, by the row. */
-export const fundingTx = (sql: SqlClient.SqlClient) => cut(sql, "t.funding_tx_hash", ADDRESS_CHARS)
+export const fundingTx = (sql: SqlClient.SqlClient) => leftOf(sql, "t.funding_tx_hash", ADDRESS_CHARS)
 
 /** Another program's column may hold anything. Of `t`, rows whose status is none are left out of all that is shown. */
 export const hasStatus = (sql: SqlClient.SqlClient) => sql`t.status = ANY(${STATUSES}::text[])`
@@ -83,9 +83,9 @@ type WalletRecord = Schema.Schema.Type<Schema.Struct<typeof WalletFields>>
 
 /** Select list for `ai_agent_wallets w`. */
 export const walletColumns = (sql: SqlClient.SqlClient) => sql`
-  w.id AS wallet_id, ${cut(sql, "w.user_address", ADDRESS_CHARS)} AS wallet_user,
-  ${cut(sql, "w.agent_address", ADDRESS_CHARS)} AS wallet_address,
-  ${cut(sql, "w.encrypted_private_key", KEY_CHARS)} AS wallet_key`
+  w.id AS wallet_id, ${leftOf(sql, "w.user_address", ADDRESS_CHARS)} AS wallet_user,
+  ${leftOf(sql, "w.agent_address", ADDRESS_CHARS)} AS wallet_address,
+  ${leftOf(sql, "w.encrypted_private_key", KEY_CHARS)} AS wallet_key`
 
 /** What was noted of a wallet when it was first seen, as `identities` gives it. */
 export const IdentityFields = {

@@ -12,7 +12,7 @@ const NAMES: Readonly<Record<string, string>> = {
   incident: "Environment"
 }
 
-const nameOf = (kind: string): string => NAMES[kind] ?? kind
+const kindName = (kind: string): string => NAMES[kind] ?? kind
 
 const about = ({ taskId, wallet, batch }: AttentionJson): ReadonlyArray<HTMLElement | string> => [
   ...(taskId === null ? [] : ["order ", orderLink(taskId)]),
@@ -27,7 +27,7 @@ const item = (one: AttentionJson, nowMs: number): HTMLElement =>
     el(
       "p",
       { class: "alert-head" },
-      el("strong", { class: "alert-kind" }, nameOf(one.kind)),
+      el("strong", { class: "alert-kind" }, kindName(one.kind)),
       el("span", {}, about(one)),
       one.since === null ? null : el("span", { class: "muted" }, ago(one.since, nowMs))
     ),
@@ -50,7 +50,7 @@ const group = (items: ReadonlyArray<AttentionJson>, nowMs: number): HTMLElement 
     el(
       "p",
       { class: "alert-head" },
-      el("strong", { class: "alert-kind" }, nameOf(first.kind)),
+      el("strong", { class: "alert-kind" }, kindName(first.kind)),
       el("span", {}, `${count(first.alike)} for the same cause`),
       first.since === null ? null : el("span", { class: "muted" }, "the first ", ago(first.since, nowMs))
     ),
@@ -89,6 +89,6 @@ export const attentionNews = (items: ReadonlyArray<AttentionJson>): string =>
   items
     .slice(0, 3)
     .map(
-      ({ kind, taskId, text }) => `${nameOf(kind)}${taskId === null ? "" : `, order ${taskId.slice(0, 8)}`}: ${text}`
+      ({ kind, taskId, text }) => `${kindName(kind)}${taskId === null ? "" : `, order ${taskId.slice(0, 8)}`}: ${text}`
     )
     .join(". ")

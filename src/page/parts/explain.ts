@@ -91,7 +91,7 @@ export const explainTitle = ({ named, explanation }: Opened): ReadonlyArray<Chil
 }
 
 /** Everything that answers "I paid, where are my tokens?". */
-export const explain = (opened: Opened, explorer: string | null, nowMs: number): ReadonlyArray<Child> => [
+export const explainPanel = (opened: Opened, explorer: string | null, nowMs: number): ReadonlyArray<Child> => [
   opened.problem === undefined ? null : el("p", { class: "banner trouble", "data-key": "problem" }, opened.problem),
   opened.explanation === undefined
     ? opened.problem === undefined && el("p", { class: "calm", "data-key": "asking" }, "Looking at ledger and chain…")

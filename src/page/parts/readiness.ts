@@ -26,14 +26,14 @@ const cell = ({ name, key = name, ok, value, note }: Cell): HTMLElement =>
     el("span", { class: "part-note" }, note)
   )
 
-const answered = (ok: boolean): string => (ok ? "answers" : "no answer")
+const answerWords = (ok: boolean): string => (ok ? "answers" : "no answer")
 
 const rpc = (node: Readiness["rpc"][number]): HTMLElement =>
   cell({
     name: node.head === null ? "RPC" : `RPC, block ${count(Number(node.head))}`,
     key: node.host,
     ok: node.ok,
-    value: node.headAgeMs === null ? answered(node.ok) : `head ${duration(node.headAgeMs)} old`,
+    value: node.headAgeMs === null ? answerWords(node.ok) : `head ${duration(node.headAgeMs)} old`,
     note: `${node.host} · ${node.problem ?? took(node.tookMs)}`
   })
 
@@ -58,14 +58,14 @@ export const readiness = ({ database, mintServer, ...rest }: Readiness, nowMs: n
   cell({
     name: "Database",
     ok: database.ok,
-    value: answered(database.ok),
+    value: answerWords(database.ok),
     note: database.problem ?? took(database.tookMs)
   }),
   ...rest.rpc.map(rpc),
   cell({
     name: "Mint server",
     ok: mintServer.ok,
-    value: answered(mintServer.ok),
+    value: answerWords(mintServer.ok),
     note: mintServer.problem ?? took(mintServer.tookMs)
   }),
   sweep(rest.sweep, nowMs),

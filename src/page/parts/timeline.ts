@@ -4,7 +4,7 @@ import { type Child, el } from "../dom.ts"
 import { dayOfYear, duration } from "../format.ts"
 import { clockTime, orderLink, transactions } from "./components.ts"
 
-type Step = ExplanationJson["steps"][number]
+type TimelineStep = ExplanationJson["steps"][number]
 
 /** Kinds that are coloured alike. What is in none of them is a plain step. */
 const TONES: ReadonlyArray<readonly [string, RegExp]> = [
@@ -25,7 +25,7 @@ const gap = (at: string | null, before: string | null | undefined): Child => {
   return passed < 1000 ? null : `+${duration(passed)}`
 }
 
-const step = (one: Step, before: Step | undefined, explorer: string | null): HTMLElement =>
+const step = (one: TimelineStep, before: TimelineStep | undefined, explorer: string | null): HTMLElement =>
   el(
     "li",
     { class: "step", "data-tone": toneOf(one.kind) },
@@ -44,7 +44,7 @@ const step = (one: Step, before: Step | undefined, explorer: string | null): HTM
   )
 
 /** What happened to the order, oldest first. */
-export const timeline = (steps: ReadonlyArray<Step>, explorer: string | null): HTMLElement =>
+export const timeline = (steps: ReadonlyArray<TimelineStep>, explorer: string | null): HTMLElement =>
   el(
     "ol",
     { class: "timeline" },

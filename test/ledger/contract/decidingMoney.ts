@@ -1,7 +1,7 @@
 import { assert } from "@effect/vitest"
 import { Effect } from "effect"
 import { planRefund, type Refund, type RefundId } from "../../../src/domain/Refund.ts"
-import { expire, sign, VOIDS_MAX, withdraw } from "../../../src/domain/transferTransitions.ts"
+import { expire, sign, VOIDS_MAX, withdrawRefund } from "../../../src/domain/transferTransitions.ts"
 import { messages } from "../../../src/domain/Task.ts"
 import { usdc } from "../../../src/domain/Usdc.ts"
 import type { Wallet } from "../../../src/domain/Wallet.ts"
@@ -118,7 +118,7 @@ export const decidingMoneyPromises = (promises: Promises): void => {
       }
       assert.deepInclude(refund, { status: "held", voids: VOIDS_MAX, keepsMoney: true })
       assert.deepInclude(yield* workOf(wallet), { refunds: [], reserved: usdc(3_000_000n) })
-      const withdrawal = { before: refund, after: withdraw(refund, "no gas") }
+      const withdrawal = { before: refund, after: withdrawRefund(refund, "no gas") }
       assert.isTrue(yield* wasFirst(decisions.withdrawRefund(withdrawal, DECISION, AT_MS)))
       assert.isFalse(yield* wasFirst(decisions.withdrawRefund(withdrawal, DECISION, AT_MS)))
       assert.strictEqual((yield* workOf(wallet)).reserved, 0n)
