@@ -80,8 +80,10 @@ const run = async (job: BareMints): Promise<BareMinted> => {
   const deliveredMs: Array<number> = []
   const mintAll = async (wallet: BareMints["wallets"][number]) => {
     for (let batch = 0; batch < job.batches; batch++) {
-      await mint(job, wallet)
-      deliveredMs.push(Date.now())
+      await mint(job, wallet).then(
+        () => deliveredMs.push(Date.now()),
+        (error: unknown) => console.error(`bare loop: a batch was not delivered: ${String(error)}`)
+      )
     }
   }
   await Promise.all(job.wallets.map(mintAll))
