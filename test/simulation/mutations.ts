@@ -249,9 +249,14 @@ export const MUTATIONS: ReadonlyArray<Mutation> = [
         file: "src/executor/settle.ts",
         find: "if (made > 0) return yield* holdBatch(batch, neverPaidFor({ length: made }))",
         replace: "if (minted.length < 0) return yield* holdBatch(batch, neverPaidFor(minted))"
+      },
+      {
+        file: "src/domain/transferTransitions.ts",
+        find: "asked: { since: transfer.window?.block ?? block.number, until: block.number },",
+        replace: "asked: undefined,"
       }
     ],
-    frequent: ["chain is reorganised", "payment does not come again"],
+    frequent: ["mint before settlement", "tried just after validBefore"],
     withinSeeds: 50
   },
   {
