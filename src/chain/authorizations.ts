@@ -9,7 +9,8 @@ import { DoubtfulAnswer, type Log as EventLog } from "./answers.ts"
 import type { AuthorizationQuery, ChainClient, ChainError } from "./ChainClient.ts"
 import type { Confirmed } from "./confirmed.ts"
 import { type RpcCall, REQUESTS_PER_BATCH } from "./endpoint.ts"
-import { BLOCKS_SEARCHED_MAX, findLogs, TOPICS_PER_FILTER } from "./logs.ts"
+import { gather } from "./gather.ts"
+import { BLOCKS_SEARCHED_MAX, findLogs, searchKey, TOPICS_PER_FILTER } from "./logs.ts"
 import { CONCURRENT_CALLS, read, readAllAt } from "./multicall.ts"
 import { pairUses, type Use } from "./pairing.ts"
 import { receiptOf } from "./rpcCalls.ts"
@@ -37,6 +38,7 @@ export const makeReadAuthorizations = (
   confirmed: Confirmed,
   usdc: UsdcContract
 ): ChainClient["Service"]["readAuthorizations"] => {
+  const findOutcomesOfAll = makeFindOutcomes(rpc, usdc)
   const readInBlock = Effect.fnUntraced(function* (
     queries: ReadonlyArray<AuthorizationQuery>,
     parties: ReadonlyArray<Address>,
@@ -45,7 +47,7 @@ export const makeReadAuthorizations = (
     const reads = queries.map(({ payer, nonce }) => read(usdc.address, usdcAbi, "authorizationState", [payer, nonce]))
     const { block, answers, beside } = yield* readAllAt(rpc, OPERATION, reads, number, stateReads(usdc, parties))
     const spent = queries.filter((_, index) => answers[index])
-    const explained = yield* findAllOutcomes(rpc, usdc, spent, number)
+    const explained = spent.length === 0 ? NO_OUTCOMES : yield* findOutcomesOfAll(OPERATION, { spent, toBlock: number })
     const outcomes = queries.map((query, index): AuthorizationOutcome => {
       if (!answers[index]) return { _tag: "Unused" }
       return explained.get(nonceKey(query)) ?? { _tag: "Unexplained" }
@@ -61,6 +63,31 @@ export const makeReadAuthorizations = (
 
 /** How nonces were spent, by `keyOf`. */
 type Outcomes = ReadonlyMap<string, AuthorizationOutcome>
+
+const NO_OUTCOMES: Outcomes = new Map()
+
+interface SpentNonces {
+  readonly spent: ReadonlyArray<AuthorizationQuery>
+  readonly toBlock: bigint
+}
+
+/** The outcomes of all nonces that are asked for in a moment are one search. */
+const makeFindOutcomes = (rpc: Rpc, usdc: UsdcContract) =>
+  gather<SpentNonces, Outcomes>({
+    keyOf: ({ spent, toBlock }) => searchKey(oldestOf(spent, toBlock), toBlock),
+    askAll: Effect.fnUntraced(function* (_, all) {
+      // Of two that ask for one nonce, the one that knows what it signed finds more.
+      const byKnowledge = all
+        .flatMap(({ spent }) => spent)
+        .toSorted((a, b) => Number(!!a.expected) - Number(!!b.expected))
+      const queries = new Map(byKnowledge.map((query) => [keyOf(query), query]))
+      const outcomes = yield* findAllOutcomes(rpc, usdc, [...queries.values()], all[0].toBlock)
+      return all.map(() => outcomes)
+    })
+  })
+
+const oldestOf = (queries: ReadonlyArray<AuthorizationQuery>, toBlock: bigint): bigint =>
+  queries.reduce((lowest, { fromBlock }) => (fromBlock < lowest ? fromBlock : lowest), toBlock)
 
 const findAllOutcomes = Effect.fnUntraced(function* (
   rpc: Rpc,
@@ -144,7 +171,7 @@ const findSpendingEvents = Effect.fnUntraced(function* (
     const payers = Arr.dedupe(queries.map(({ payer }) => topicOf(payer)))
     const nonces = queries.map(({ nonce }) => nonce)
     const oldest = toBlock - BLOCKS_SEARCHED_MAX + 1n
-    const lowest = queries.reduce((lowest, { fromBlock }) => (fromBlock < lowest ? fromBlock : lowest), toBlock)
+    const lowest = oldestOf(queries, toBlock)
     const fromBlock = lowest > oldest ? lowest : oldest
     const topics = [[AUTHORIZATION_USED, AUTHORIZATION_CANCELED], payers, nonces]
     return findLogs(rpc, OPERATION, { address: usdc.address, topics, fromBlock, toBlock }, (log) => log)

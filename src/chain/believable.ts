@@ -3,7 +3,7 @@ import type { Block } from "../domain/Block.ts"
 import * as Clocks from "../ops/Clocks.ts"
 import * as Incidents from "../ops/Incidents.ts"
 import { NodeFault } from "./classify.ts"
-import type { Validate } from "./rpc.ts"
+import type { Validate } from "./endpoint.ts"
 
 const KEY = "block-time"
 

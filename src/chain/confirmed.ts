@@ -2,11 +2,8 @@ import { Array as Arr, Effect, Option, Ref } from "effect"
 import * as Clocks from "../ops/Clocks.ts"
 import type { ChainClient, ChainError } from "./ChainClient.ts"
 import { closeNoTime, raiseNoTime } from "./believable.ts"
-import { NodeFault } from "./classify.ts"
-import { readAt } from "./multicall.ts"
 import { newest } from "./nodes.ts"
-import { headNumber } from "./rpcCalls.ts"
-import type { Validate, Rpc, Single } from "./rpc.ts"
+import type { Rpc, Single } from "./rpc.ts"
 
 /** Reads at the newest block that counts. */
 export interface Confirmed {
@@ -25,12 +22,12 @@ export const makeConfirmed = Effect.fnUntraced(function* (rpc: Rpc, confirmation
   const served = yield* Ref.make(0n)
 
   const by = Effect.fnUntraced(function* <A>(
-    { ask }: Pick<Rpc, "ask">,
+    { head: headOf }: Pick<Rpc, "head">,
     operation: string,
     read: (block: bigint) => Effect.Effect<A, ChainError>
   ): Effect.fn.Return<A, ChainError> {
     const before = yield* Ref.get(served)
-    const head = yield* ask(operation, headNumber, isBehind(before))
+    const head = yield* headOf(operation, before)
     // A node whose head is a little older than the one before it still has the block served then, and answers from it.
     const block = max(head - BigInt(confirmations - 1), before)
     const answer = yield* read(block)
@@ -77,19 +74,11 @@ const isAboutTheHead = ({ reason }: ChainError): boolean => reason === "Doubtful
 export const makeConfirmedBlock = (rpc: Rpc, confirmed: Confirmed): ChainClient["Service"]["confirmedBlock"] => {
   const operation = "read the confirmed block"
   return confirmed
-    .at(operation, (number) => readAt(rpc, operation, [], number))
+    .at(operation, (number) => rpc.readAt(operation, { number, reads: [] }))
     .pipe(
       Effect.map(({ block }) => block),
       Effect.withSpan("ChainClient.confirmedBlock")
     )
 }
-
-/** Why a node with this head cannot speak about `block`. */
-export const isBehind =
-  (block: bigint): Validate<bigint> =>
-  (head) =>
-    head >= block
-      ? undefined
-      : new NodeFault({ reason: "Lagging", detail: `the node is at block ${head}, and block ${block} was seen before` })
 
 const max = (a: bigint, b: bigint): bigint => (a > b ? a : b)

@@ -2,11 +2,21 @@ import { Effect, Redacted, Ref } from "effect"
 import { type Client, createClient, http } from "viem"
 import { NO_REDIRECT } from "../ops/fetch.ts"
 import { hostOf } from "../ops/redact.ts"
+import type { ChainError } from "./ChainClient.ts"
 import { classify, type NodeFault } from "./classify.ts"
 import { largest, type PageSize } from "./pageSize.ts"
 
 /** One call to one node. It may throw; every error is classified. */
 export type RpcCall<A> = (node: Client) => Promise<A>
+
+/** Gives the fault of an answer that proves nothing, and `undefined` for a sound one. */
+export type Validate<A> = (answer: A) => NodeFault | undefined
+
+/**
+ * Asks until an endpoint gives a sound answer, within `RPC_TIMEOUT`, failover and retries included. `operation` is what
+ * an error says was attempted.
+ */
+export type Ask = <A>(operation: string, call: RpcCall<A>, validate?: Validate<A>) => Effect.Effect<A, ChainError>
 
 /** One RPC URL. */
 export interface Endpoint {

@@ -4,18 +4,25 @@ import type { Block } from "../domain/Block.ts"
 import { validateBlockTime } from "./believable.ts"
 import { ChainError } from "./ChainClient.ts"
 import type { NodeFault } from "./classify.ts"
-import { isBehind } from "./confirmed.ts"
-import { type Endpoint, type RpcCall, REQUESTS_PER_BATCH } from "./endpoint.ts"
+import { isBehind } from "./head.ts"
+import { type Endpoint, type RpcCall, REQUESTS_PER_BATCH, type Validate } from "./endpoint.ts"
 import { CONCURRENT_CALLS } from "./multicall.ts"
 import { afterPage, afterRefusal, BLOCKS_PER_PAGE_MAX, BLOCKS_PER_SLOW_PAGE_MIN, HALVINGS_MAX } from "./pageSize.ts"
 import { blockAt, headNumber, logsOf } from "./rpcCalls.ts"
-import { type Validate, failIf, type Rpc } from "./rpc.ts"
+import { failIf, type Rpc } from "./rpc.ts"
 
 /** Three months of Base. Older blocks need an archive node and a person. */
 export const BLOCKS_SEARCHED_MAX = 4_000_000n
 
 /** Entries of a list in a topic. Public providers cap lists; 20,000 were fine on anvil. */
 export const TOPICS_PER_FILTER = 1_000
+
+/** Within so many blocks a search is short: half an hour of Base, one page of every provider. */
+const SHORT_SEARCH_BLOCKS = 1_000n
+
+/** Searches that may travel as one: short ones up to the same block. A long one is made by itself. */
+export const searchKey = (fromBlock: bigint, toBlock: bigint): string =>
+  toBlock - fromBlock < SHORT_SEARCH_BLOCKS ? `up to ${toBlock}` : `${fromBlock} to ${toBlock}`
 
 /** Oldest first. */
 export const byPosition: Order.Order<{ readonly block: bigint; readonly logIndex: number }> = Order.combine(

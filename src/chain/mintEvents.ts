@@ -20,16 +20,26 @@ const UNITS_PER_EVENT_MAX = 1_000
 const UNITS_MAX = 100_000
 
 /**
- * The filters that find the mints of a token to a person: the events differ in where they have sender and recipient.
+ * The filters that find the mints of a token to these people: the events differ in where they have sender and recipient.
  * `stock` are addresses that sell what was minted to them before.
  */
-export const mintTopics = (recipient: Address, stock: ReadonlyArray<Address>): ReadonlyArray<Topics> => {
-  const [to, from] = [topicOf(recipient), [ZERO, ...stock].map(topicOf)]
+export const mintTopics = (
+  recipients: ReadonlyArray<Address>,
+  stock: ReadonlyArray<Address>
+): ReadonlyArray<Topics> => {
+  const [to, from] = [recipients.map(topicOf), [ZERO, ...stock].map(topicOf)]
   return [
     [TOKENS_MINTED, to],
     [TRANSFER, from, to],
     [[TRANSFER_SINGLE, TRANSFER_BATCH, CONSECUTIVE_TRANSFER], null, from, to]
   ]
+}
+
+/** Whether one of these events is about mints to this person. */
+export const isMintTo = (recipient: Address, { topics }: Log): boolean => {
+  const [event] = topics
+  const position = event === TOKENS_MINTED ? 1 : event === TRANSFER ? 2 : 3
+  return topics[position] === topicOf(recipient)
 }
 
 /** Kinds of events for the same mints: a token may log each of its mints in several of them. */

@@ -1,11 +1,13 @@
-import { Effect } from "effect"
+import { Array as Arr, Effect } from "effect"
 import { parseAbi } from "viem"
 import type { SettingsShape } from "../config/Settings.ts"
 import type { Address } from "../domain/Address.ts"
 import type { ChainClient, ChainError, Mint } from "./ChainClient.ts"
 import type { Confirmed } from "./confirmed.ts"
-import { findLogs } from "./logs.ts"
-import { mintsIn, mintTopics } from "./mintEvents.ts"
+import type { Log } from "./answers.ts"
+import { gather } from "./gather.ts"
+import { findLogs, searchKey, TOPICS_PER_FILTER } from "./logs.ts"
+import { isMintTo, mintsIn, mintTopics } from "./mintEvents.ts"
 import { read, readApartAt } from "./multicall.ts"
 import type { Rpc } from "./rpc.ts"
 
@@ -90,18 +92,47 @@ export const makeFindMints = (
   stock: SettingsShape["mintStock"]
 ): ChainClient["Service"]["findMints"] => {
   const operation = "find mints"
-  return Effect.fn("ChainClient.findMints")(({ token, recipient, fromBlock, portion, everywhere = false }) =>
+  const logsBy = (node: Rpc) => makeFindMintLogs(node, stock)
+  const logsByAny = logsBy(rpc)
+  return Effect.fn("ChainClient.findMints")(({ portion, everywhere = false, ...wanted }) =>
     confirmed.at(operation, (toBlock) => {
-      const search = (node: Rpc) =>
-        Effect.forEach(
-          mintTopics(recipient, stock.get(token) ?? []),
-          (topics) => findLogs(node, operation, { address: token, fromBlock, toBlock, topics }, (log) => log),
-          { concurrency: "unbounded" }
-        ).pipe(Effect.map((found) => mintsIn(found.flat(), portion)))
+      const search = (node: Rpc) => {
+        const logs = (node === rpc ? logsByAny : logsBy(node))(operation, { ...wanted, toBlock })
+        return Effect.map(logs, (found) => mintsIn(found, portion))
+      }
       return everywhere ? fullest(rpc, search) : search(rpc)
     })
   )
 }
+
+/** A search for the mints of a token to one person. */
+interface MintSearch {
+  readonly token: Address
+  readonly recipient: Address
+  readonly fromBlock: bigint
+  readonly toBlock: bigint
+}
+
+/** The mints of one token to all who ask in a moment are one search. */
+const makeFindMintLogs = (rpc: Rpc, stock: SettingsShape["mintStock"]) =>
+  gather<MintSearch, ReadonlyArray<Log>>({
+    keyOf: ({ token, fromBlock, toBlock }) => `${token} ${searchKey(fromBlock, toBlock)}`,
+    askAll: Effect.fnUntraced(function* (operation, searches) {
+      const [{ token, toBlock }] = searches
+      const fromBlock = searches.reduce((lowest, one) => (one.fromBlock < lowest ? one.fromBlock : lowest), toBlock)
+      const recipients = Arr.dedupe(searches.map(({ recipient }) => recipient))
+      const filters = Arr.chunksOf(recipients, TOPICS_PER_FILTER).flatMap((some) =>
+        mintTopics(some, stock.get(token) ?? [])
+      )
+      const found = yield* Effect.forEach(
+        filters,
+        (topics) => findLogs(rpc, operation, { address: token, fromBlock, toBlock, topics }, (log) => log),
+        { concurrency: "unbounded" }
+      )
+      const logs = found.flat()
+      return searches.map((one) => logs.filter((log) => log.block >= one.fromBlock && isMintTo(one.recipient, log)))
+    })
+  })
 
 /** The longest answer of all nodes: a log that one node lacks proves nothing. */
 const fullest = Effect.fnUntraced(function* (

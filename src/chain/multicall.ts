@@ -18,9 +18,9 @@ import { DoubtfulAnswer } from "./answers.ts"
 import { validateBlockTime } from "./believable.ts"
 import { ChainError } from "./ChainClient.ts"
 import { NodeFault } from "./classify.ts"
-import type { RpcCall } from "./endpoint.ts"
+import { type Ask, REQUESTS_PER_BATCH, type RpcCall, type Validate } from "./endpoint.ts"
 import { secondsToMs } from "./rpcCalls.ts"
-import type { Validate, Rpc } from "./rpc.ts"
+import { gather } from "./gather.ts"
 
 /** At the same address on Base, Base Sepolia and the sandbox's chain. Source: github.com/mds1/multicall3. */
 export const MULTICALL3 = address("0xcA11bde05977b3631167028862bE2a173976CA11")
@@ -116,21 +116,65 @@ const answerOf = <A>(
   )
 }
 
-/** Any number of reads, all in the block `number`, in as few calls as will carry them. */
-export const readAt = Effect.fnUntraced(function* <A>(
-  rpc: Rpc,
+/** Reads in one block. */
+export interface BlockReads {
+  readonly number: bigint
+  readonly reads: ReadonlyArray<Read<unknown>>
+}
+
+/** Reads contracts, gathered over all fibers that ask in the same moment. */
+export interface BlockReader {
+  readonly readAt: (operation: string, reads: BlockReads) => Effect.Effect<Answers<unknown>, ChainError>
+  /** The same of contracts that need not answer, each read in a call of its own. */
+  readonly readApartAt: (operation: string, reads: BlockReads) => Effect.Effect<ReadonlyArray<unknown>, ChainError>
+}
+
+export const makeBlockReader = (ask: Ask): BlockReader => ({
+  readAt: makeReadAt(ask),
+  readApartAt: makeReadApartAt(ask)
+})
+
+/** What fibers read in the same moment in one block, in as few calls as will carry it; the same read once. */
+const makeReadAt = (ask: Ask) =>
+  gather<BlockReads, Answers<unknown>>({
+    keyOf: ({ number }) => String(number),
+    askAll: Effect.fnUntraced(function* (operation, questions) {
+      const [{ number }] = questions
+      const distinct = distinctReads(questions)
+      const { block, answers } = yield* readDistinct(ask, operation, [...distinct.values()], number)
+      return answersFor(questions, distinct, answers).map((own) => ({ block, answers: own }))
+    })
+  })
+
+/** The same read of several questions is made once. */
+const distinctReads = (questions: ReadonlyArray<BlockReads>): ReadonlyMap<string, Read<unknown>> =>
+  new Map(questions.flatMap(({ reads }) => reads.map((one) => [readKey(one), one] as const)))
+
+const answersFor = (
+  questions: ReadonlyArray<BlockReads>,
+  distinct: ReadonlyMap<string, Read<unknown>>,
+  answers: ReadonlyArray<unknown>
+): ReadonlyArray<ReadonlyArray<unknown>> => {
+  const answerTo = new Map(Arr.zip([...distinct.keys()], answers))
+  return questions.map(({ reads }) => reads.map((one) => answerTo.get(readKey(one))))
+}
+
+const readKey = ({ target, data }: Read<unknown>): string => `${target} ${data}`
+
+const readDistinct = Effect.fnUntraced(function* (
+  ask: Ask,
   operation: string,
-  reads: ReadonlyArray<Read<A>>,
-  number: bigint,
-  validate?: Validate<Answers<A>>
-): Effect.fn.Return<Answers<A>, ChainError> {
+  reads: ReadonlyArray<Read<unknown>>,
+  number: bigint
+): Effect.fn.Return<Answers<unknown>, ChainError> {
   const isTooLate = yield* validateBlockTime
-  const validateAll: Validate<Answers<A>> = (answer) => isTooLate(answer) ?? validate?.(answer)
   // Nothing to read still asks for the block.
   const chunks = Arr.isReadonlyArrayNonEmpty(reads) ? Arr.chunksOf(reads, READS_PER_CALL) : Arr.of(reads)
-  const parts = yield* Effect.forEach(chunks, (chunk) => rpc.ask(operation, aggregate(chunk, number), validateAll), {
-    concurrency: CONCURRENT_CALLS
-  })
+  const parts = yield* Effect.forEach(
+    chunks,
+    (chunk) => ask(operation, aggregate(chunk, number), (answer) => isTooLate(answer) ?? isIncomplete(answer)),
+    { concurrency: CONCURRENT_CALLS }
+  )
   const { block } = Arr.headNonEmpty(parts)
   if (parts.some((part) => part.block.timeMs !== block.timeMs)) {
     const detail = `block ${number} has two different times: the nodes are on different forks`
@@ -139,9 +183,9 @@ export const readAt = Effect.fnUntraced(function* <A>(
   return { block, answers: parts.flatMap(({ answers }) => answers) }
 })
 
-/** The same for reads that the contract must answer all of. */
+/** Any number of reads, all in the block `number`, which the contract must answer all of. */
 export const readAllAt = Effect.fnUntraced(function* <A, B = never>(
-  rpc: Rpc,
+  reader: BlockReader,
   operation: string,
   reads: ReadonlyArray<Read<A>>,
   number: bigint,
@@ -151,10 +195,9 @@ export const readAllAt = Effect.fnUntraced(function* <A, B = never>(
   { readonly block: Block; readonly answers: ReadonlyArray<A>; readonly beside: ReadonlyArray<B> },
   ChainError
 > {
-  const all = yield* readAt<A | B>(rpc, operation, [...reads, ...beside], number, isIncomplete)
-  const answers = all.answers.filter((answer) => answer !== undefined)
+  const { block, answers } = yield* reader.readAt(operation, { number, reads: [...reads, ...beside] })
   return {
-    block: all.block,
+    block,
     answers: answers.slice(0, reads.length) as ReadonlyArray<A>,
     beside: answers.slice(reads.length) as ReadonlyArray<B>
   }
@@ -168,15 +211,28 @@ const isIncomplete: Validate<Answers<unknown>> = ({ block, answers }) => {
 }
 
 /**
- * A few reads of an unknown contract, all in the block `number`. Each is a call of its own, in one HTTP
- * request: a contract may burn all the gas that it is given, and the reads after it would fail with it.
+ * A few reads of unknown contracts, all in the block `number`. Each is a call of its own, three in one HTTP request: a
+ * contract may burn all the gas that it is given, and the reads after it would fail with it.
  */
-export const readApartAt = Effect.fnUntraced(function* <A>(
-  rpc: Rpc,
-  operation: string,
-  reads: ReadonlyArray<Read<A>>,
-  number: bigint
-): Effect.fn.Return<ReadonlyArray<A | undefined>, ChainError> {
-  const parts = yield* rpc.ask(operation, (node) => Promise.all(reads.map((read) => aggregate([read], number)(node))))
-  return parts.flatMap(({ answers }) => answers)
-})
+const makeReadApartAt = (ask: Ask) =>
+  gather<BlockReads, ReadonlyArray<unknown>>({
+    keyOf: ({ number }) => String(number),
+    askAll: Effect.fnUntraced(function* (operation, questions) {
+      const [{ number }] = questions
+      const distinct = distinctReads(questions)
+      const parts = yield* Effect.forEach(
+        Arr.chunksOf([...distinct.values()], REQUESTS_PER_BATCH),
+        (chunk) => ask(operation, (node) => Promise.all(chunk.map((one) => aggregate([one], number)(node)))),
+        { concurrency: CONCURRENT_CALLS }
+      )
+      return answersFor(
+        questions,
+        distinct,
+        parts.flat().map(({ answers }) => answers[0])
+      )
+    })
+  })
+
+/** A few reads of an unknown contract, in the order asked: `undefined` where there is no answer. */
+export const readApartAt = <A>(reader: BlockReader, operation: string, reads: ReadonlyArray<Read<A>>, number: bigint) =>
+  reader.readApartAt(operation, { number, reads }) as Effect.Effect<ReadonlyArray<A | undefined>, ChainError>

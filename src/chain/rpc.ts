@@ -3,24 +3,21 @@ import * as Incidents from "../ops/Incidents.ts"
 import * as Log from "../ops/Log.ts"
 import { ChainError, type ChainErrorReason } from "./ChainClient.ts"
 import { NodeFault } from "./classify.ts"
-import type { Endpoint, RpcCall } from "./endpoint.ts"
+import type { Ask, Endpoint, Validate } from "./endpoint.ts"
 import { countRetry, measureCall } from "./metrics.ts"
-
-/** Gives the fault of an answer that proves nothing, and `undefined` for a sound one. */
-export type Validate<A> = (answer: A) => NodeFault | undefined
+import { type BlockReader, makeBlockReader } from "./multicall.ts"
+import { makeHead } from "./head.ts"
 
 /** The list of RPC URLs as one node that fails over. */
-export interface Rpc {
-  /**
-   * Asks until an endpoint gives an answer that is not in validate, within `RPC_TIMEOUT`, failover and retries included.
-   * `operation` is what an error says was attempted.
-   */
-  readonly ask: <A>(operation: string, call: RpcCall<A>, validate?: Validate<A>) => Effect.Effect<A, ChainError>
+export interface Rpc extends BlockReader {
+  readonly ask: Ask
   /** The same where the call depends on the endpoint. `attempt` is given the endpoint's share of the time. */
   readonly askBy: <A>(
     operation: string,
     attempt: (endpoint: Endpoint) => Effect.Effect<A, NodeFault>
   ) => Effect.Effect<A, ChainError>
+  /** The number of the newest block, of a node that is not behind `seen`. Asked once for all that ask in a moment. */
+  readonly head: (operation: string, seen: bigint) => Effect.Effect<bigint, ChainError>
   /**
    * Each endpoint as a list of its own, the preferred one first: for answers of one endpoint that are compared with those
    * of others.
@@ -132,7 +129,7 @@ export const makeRpc = Effect.fnUntraced(function* (options: Options): Effect.fn
 
   const apart = Effect.flatMap(inOrder, (order) => Effect.forEach(order, alone))
 
-  return { ask, askBy, apart }
+  return { ask, askBy, apart, head: makeHead(ask), ...makeBlockReader(ask) }
 })
 
 /** Which endpoint is asked first. */
