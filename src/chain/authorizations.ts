@@ -80,7 +80,7 @@ const makeFindOutcomes = (rpc: Rpc, usdc: UsdcContract) =>
       const byKnowledge = all
         .flatMap(({ spent }) => spent)
         .toSorted((a, b) => Number(!!a.expected) - Number(!!b.expected))
-      const queries = new Map(byKnowledge.map((query) => [keyOf(query), query]))
+      const queries = new Map(byKnowledge.map((query) => [nonceKey(query), query]))
       const outcomes = yield* findAllOutcomes(rpc, usdc, [...queries.values()], all[0].toBlock)
       return all.map(() => outcomes)
     })

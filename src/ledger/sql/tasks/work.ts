@@ -1,4 +1,4 @@
-import { Effect, Result, Schema } from "effect"
+import { Effect, HashMap, Result, Schema } from "effect"
 import type { SqlClient } from "effect/sql"
 import type { Fragment } from "effect/sql/Statement"
 import { Bytes32, parse } from "../../../domain/Address.ts"
@@ -6,6 +6,7 @@ import { messages } from "../../../domain/Task.ts"
 import { usdc } from "../../../domain/Usdc.ts"
 import { identityFault, WalletId } from "../../../domain/Wallet.ts"
 import type { WalletWork } from "../../../domain/WalletState.ts"
+import { gather } from "../../../ops/gather.ts"
 import { type OpenTasks, type TaskRepo, mintKey, mintRowKey } from "../../TaskRepo.ts"
 import { instantOf } from "../TimeColumns.ts"
 import { dueWork } from "../due.ts"
@@ -35,6 +36,8 @@ import {
 
 const WalletIds = Schema.Array(Schema.Struct({ wallet_id: WalletId }))
 const WorkHead = Schema.Struct({
+  is_head: Schema.Literal(true),
+  of_wallet: WalletId,
   ...WalletFields,
   ...IdentityFields,
   proven_block: Schema.BigInt,
@@ -46,8 +49,14 @@ const WorkHead = Schema.Struct({
   tasks: Schema.Array(Schema.Struct(TaskFields)),
   refunds: RefundRecords
 })
-const WorkBatch = Schema.Struct({ ...BatchFields, is_held: Schema.Boolean, is_completed: Schema.Boolean })
-const Works = Schema.TupleWithRest(Schema.Tuple([WorkHead]), [WorkBatch])
+const WorkBatch = Schema.Struct({
+  is_head: Schema.Literal(false),
+  of_wallet: WalletId,
+  ...BatchFields,
+  is_held: Schema.Boolean,
+  is_completed: Schema.Boolean
+})
+const WorkRows = Schema.Array(Schema.Union([WorkHead, WorkBatch]))
 const Counts = Schema.Tuple([
   Schema.Struct({
     pendingPayment: Schema.Number,
@@ -65,35 +74,37 @@ const asJson = (sql: SqlClient.SqlClient, query: Fragment): Fragment =>
   sql`(SELECT coalesce(json_agg(row), '[]') FROM (${query}) row)`
 
 /**
- * One statement: all of one moment, and one round trip for each turn of a wallet. Its first row has everything but the
- * batches, which are a row each: there may be thousands, and as JSON they take twice as long.
+ * One statement: all of one moment, and one round trip for all wallets that have their turn in it. The first row of a
+ * wallet has everything but the batches, which are a row each: there may be thousands, and as JSON they take twice as
+ * long.
  */
-const selectWork = ({ sql, time }: Statements, walletId: WalletId) => {
-  const id = sql`${walletId}::uuid`
+const selectWork = ({ sql, time }: Statements, walletIds: ReadonlyArray<WalletId>) => {
+  const ids = sql`SELECT unnest(${walletIds}::uuid[])`
   const tasks = sql`
     SELECT ${taskColumns(sql, time)}
     FROM ai_agent_tasks t
     LEFT JOIN ai_agent_task_state s ON s.task_id = t.id
-    WHERE t.agent_wallet_id = ${id} AND t.status IN ('funded', 'processing') AND s.held_at IS NULL
+    WHERE t.agent_wallet_id = p.id AND t.status IN ('funded', 'processing') AND s.held_at IS NULL
     ORDER BY t.created_at, t.id`
   const refunds = sql`
     SELECT ${refundColumns({ sql, time })} FROM ai_agent_refunds r
-    WHERE r.wallet_id = ${id} AND r.status IN ('planned', 'signed') ORDER BY r.created_at, r.id`
+    WHERE r.wallet_id = p.id AND r.status IN ('planned', 'signed') ORDER BY r.created_at, r.id`
   return sql`
-    SELECT head.*, b.*, coalesce(head.wallet_id, b.wallet_id) AS wallet_id
+    SELECT head.*, b.*, coalesce(head.is_head, false) AS is_head, coalesce(head.of_wallet, b.wallet_id) AS of_wallet,
+      coalesce(head.wallet_id, b.wallet_id) AS wallet_id
     FROM (
-      SELECT ${walletColumns(sql)}, pins.pinned_user, pins.pinned_agent, pins.twin,
+      SELECT true AS is_head, p.id AS of_wallet, ${walletColumns(sql)}, pins.pinned_user, pins.pinned_agent, pins.twin,
         coalesce(ws.proven_block, 0) AS proven_block, ws.stopped_reason,
-        (${pausesOf(sql, id)} LIMIT 1) AS paused_reason,
+        (${pausesOf(sql, sql`p.id`)} LIMIT 1) AS paused_reason,
         (SELECT coalesce(jsonb_object_agg(substr(p.scope, 7), p.reason), '{}') FROM ai_agent_pauses p
           WHERE starts_with(p.scope, 'token:')) AS paused_tokens,
         coalesce(m.reserved_sum, 0) AS reserved_sum, coalesce(m.maybe_spent, 0) AS maybe_spent,
         ${asJson(sql, tasks)} AS tasks, ${asJson(sql, refunds)} AS refunds
-      FROM (SELECT ${id} AS id) p
+      FROM (SELECT unnest(${walletIds}::uuid[]) AS id) p
       LEFT JOIN ai_agent_wallets w ON w.id = p.id
       LEFT JOIN ai_agent_wallet_state ws ON ws.wallet_id = p.id
-      LEFT JOIN (${identities(sql, sql`SELECT ${id}`)}) pins ON pins.wallet_id = p.id
-      LEFT JOIN (${reservations(sql, sql`SELECT ${id}`, true)}) m ON m.wallet_id = p.id
+      LEFT JOIN (${identities(sql, ids)}) pins ON pins.wallet_id = p.id
+      LEFT JOIN (${reservations(sql, ids, true)}) m ON m.wallet_id = p.id
     ) head
     FULL JOIN (
       SELECT ${batchColumns(sql)}, s.held_at IS NOT NULL AS is_held,
@@ -101,31 +112,49 @@ const selectWork = ({ sql, time }: Statements, walletId: WalletId) => {
       FROM ai_agent_batches b
       LEFT JOIN ai_agent_task_state s ON s.task_id = b.task_id
       LEFT JOIN ai_agent_tasks t ON t.id = b.task_id
-      WHERE b.wallet_id = ${id} AND (b.status IN ('signed', 'accepted', 'unknown', 'paid')
+      WHERE b.wallet_id IN (${ids}) AND (b.status IN ('signed', 'accepted', 'unknown', 'paid')
         OR (t.status IN ('funded', 'processing') AND s.held_at IS NULL))
     ) b ON false
-    ORDER BY b.task_id NULLS FIRST, b.number`
+    ORDER BY of_wallet, b.task_id NULLS FIRST, b.number`
 }
 
-const readWork = Effect.fnUntraced(function* (on: Statements, walletId: WalletId) {
-  const [row, ...batches] = yield* rowsOf(Works)(selectWork(on, walletId))
-  const wallet = readWallet(walletId, row)
-  const paused = row.paused_reason === null ? undefined : messages.paused(row.paused_reason)
+type WorkHead = typeof WorkHead.Type
+type WorkBatch = typeof WorkBatch.Type
+
+interface Found {
+  readonly work: WalletWork
+  /** Its addresses are not noted yet. */
+  readonly isNew: boolean
+}
+
+const readWorks = Effect.fnUntraced(function* (on: Statements, walletIds: ReadonlyArray<WalletId>) {
+  const rows = yield* rowsOf(WorkRows)(selectWork(on, walletIds))
+  const batches = Map.groupBy(
+    rows.filter((row): row is WorkBatch => !row.is_head),
+    (batch) => batch.of_wallet
+  )
+  const heads = rows.filter((row): row is WorkHead => row.is_head)
+  return heads.map((head) => [head.of_wallet, workOf(head, batches.get(head.of_wallet) ?? [])] as const)
+})
+
+const workOf = (head: WorkHead, batches: ReadonlyArray<WorkBatch>): Found => {
+  const wallet = readWallet(head.of_wallet, head)
+  const paused = head.paused_reason === null ? undefined : messages.paused(head.paused_reason)
   const work: WalletWork = {
     wallet: Result.getOrUndefined(wallet),
-    provenBlock: row.proven_block,
-    stopped: row.stopped_reason ?? identityFault(identityOf(row)) ?? paused,
-    pausedTokens: new Map(Object.entries(row.paused_tokens)),
-    reserved: usdc(row.reserved_sum),
-    maybeSpent: usdc(row.maybe_spent),
-    ...readTasks(row.tasks, wallet),
+    provenBlock: head.proven_block,
+    stopped: head.stopped_reason ?? identityFault(identityOf(head)) ?? paused,
+    pausedTokens: new Map(Object.entries(head.paused_tokens)),
+    reserved: usdc(head.reserved_sum),
+    maybeSpent: usdc(head.maybe_spent),
+    ...readTasks(head.tasks, wallet),
     batches: batches.map(batchOf),
     held: new Set(batches.filter((batch) => batch.is_held).map((batch) => batch.task_id)),
     completed: new Set(batches.filter((batch) => batch.is_completed).map((batch) => batch.task_id)),
-    refunds: row.refunds.map(refundOf)
+    refunds: head.refunds.map(refundOf)
   }
-  return { work, isNew: Result.isSuccess(wallet) && row.pinned_user === null }
-})
+  return { work, isNew: Result.isSuccess(wallet) && head.pinned_user === null }
+}
 
 /** What there is to do. */
 export const work = {
@@ -140,11 +169,17 @@ export const work = {
     }),
 
   walletWork: (on) =>
-    on.read("read the work of a wallet", function* (walletId) {
-      const { work, isNew } = yield* readWork(on, walletId)
-      if (!isNew) return work
-      yield* pinWallets(on, on.sql`SELECT ${walletId}::uuid`)
-      return (yield* readWork(on, walletId)).work
+    gather({
+      askAll: on.read("read the work of a wallet", function* (walletIds: ReadonlyArray<WalletId>) {
+        const works = yield* readWorks(on, [...new Set(walletIds)])
+        const fresh = works.filter(([, { isNew }]) => isNew).map(([walletId]) => walletId)
+        if (fresh.length > 0) yield* pinWallets(on, on.sql`SELECT unnest(${fresh}::uuid[])`)
+        const again = fresh.length === 0 ? [] : yield* readWorks(on, fresh)
+        // Every wallet that is asked for has a row.
+        const byWallet = HashMap.fromIterable([...works, ...again])
+        return walletIds.map((walletId) => HashMap.getUnsafe(byWallet, walletId).work)
+      }),
+      isShared: ({ reason }) => reason !== "Unreadable" && reason !== "Rejected"
     }),
 
   attributedMints: ({ read, sql }) =>
