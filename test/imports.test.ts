@@ -75,11 +75,11 @@ const isContract = (path: string, asked: ReadonlyArray<string> = []): boolean =>
   )
 }
 
-/** Which rooms each room may look into. `contracts` are those of every capability. */
+/** Which rooms, and which single files of others, each room may look into. `contracts` are those of every capability. */
 const MAY_IMPORT: Readonly<Record<string, ReadonlyArray<string>>> = {
   domain: [],
   config: ["domain"],
-  ledger: ["domain", "config"],
+  ledger: ["domain", "config", "ops/gather.ts"],
   chain: ["domain", "config", "ops"],
   mint: ["domain", "config", "ops"],
   ops: ["domain", "config", "contracts"],
@@ -99,7 +99,7 @@ const isAllowed = (module: Module, to: string): boolean => {
   const room = modules.get(to)?.room ?? to
   if (MAY_IMPORT_ALL.includes(module.room) || room === module.room) return true
   const allowed = MAY_IMPORT[module.room] ?? []
-  return allowed.includes(room) || (allowed.includes("contracts") && isContract(to))
+  return allowed.includes(room) || allowed.includes(to) || (allowed.includes("contracts") && isContract(to))
 }
 
 const offences = (isOffence: (module: Module, imported: Import) => boolean): ReadonlyArray<string> =>

@@ -84,27 +84,27 @@ const selectWork = ({ sql, time }: Statements, walletIds: ReadonlyArray<WalletId
     SELECT ${taskColumns(sql, time)}
     FROM ai_agent_tasks t
     LEFT JOIN ai_agent_task_state s ON s.task_id = t.id
-    WHERE t.agent_wallet_id = p.id AND t.status IN ('funded', 'processing') AND s.held_at IS NULL
+    WHERE t.agent_wallet_id = asked.id AND t.status IN ('funded', 'processing') AND s.held_at IS NULL
     ORDER BY t.created_at, t.id`
   const refunds = sql`
     SELECT ${refundColumns({ sql, time })} FROM ai_agent_refunds r
-    WHERE r.wallet_id = p.id AND r.status IN ('planned', 'signed') ORDER BY r.created_at, r.id`
+    WHERE r.wallet_id = asked.id AND r.status IN ('planned', 'signed') ORDER BY r.created_at, r.id`
   return sql`
-    SELECT head.*, b.*, coalesce(head.is_head, false) AS is_head, coalesce(head.of_wallet, b.wallet_id) AS of_wallet,
+    SELECT head.*, b.*, coalesce(head.has_head, false) AS is_head, coalesce(head.asked_id, b.wallet_id) AS of_wallet,
       coalesce(head.wallet_id, b.wallet_id) AS wallet_id
     FROM (
-      SELECT true AS is_head, p.id AS of_wallet, ${walletColumns(sql)}, pins.pinned_user, pins.pinned_agent, pins.twin,
+      SELECT true AS has_head, asked.id AS asked_id, ${walletColumns(sql)}, pins.pinned_user, pins.pinned_agent, pins.twin,
         coalesce(ws.proven_block, 0) AS proven_block, ws.stopped_reason,
-        (${pausesOf(sql, sql`p.id`)} LIMIT 1) AS paused_reason,
+        (${pausesOf(sql, sql`asked.id::text`)} LIMIT 1) AS paused_reason,
         (SELECT coalesce(jsonb_object_agg(substr(p.scope, 7), p.reason), '{}') FROM ai_agent_pauses p
           WHERE starts_with(p.scope, 'token:')) AS paused_tokens,
         coalesce(m.reserved_sum, 0) AS reserved_sum, coalesce(m.maybe_spent, 0) AS maybe_spent,
         ${asJson(sql, tasks)} AS tasks, ${asJson(sql, refunds)} AS refunds
-      FROM (SELECT unnest(${walletIds}::uuid[]) AS id) p
-      LEFT JOIN ai_agent_wallets w ON w.id = p.id
-      LEFT JOIN ai_agent_wallet_state ws ON ws.wallet_id = p.id
-      LEFT JOIN (${identities(sql, ids)}) pins ON pins.wallet_id = p.id
-      LEFT JOIN (${reservations(sql, ids, true)}) m ON m.wallet_id = p.id
+      FROM (SELECT unnest(${walletIds}::uuid[]) AS id) asked
+      LEFT JOIN ai_agent_wallets w ON w.id = asked.id
+      LEFT JOIN ai_agent_wallet_state ws ON ws.wallet_id = asked.id
+      LEFT JOIN (${identities(sql, ids)}) pins ON pins.wallet_id = asked.id
+      LEFT JOIN (${reservations(sql, ids, true)}) m ON m.wallet_id = asked.id
     ) head
     FULL JOIN (
       SELECT ${batchColumns(sql)}, s.held_at IS NOT NULL AS is_held,
