@@ -22,6 +22,7 @@ import * as Tracing from "./ops/tracing.ts"
 import * as Database from "./ledger/Database.ts"
 import { layerAsIs, layerFor } from "./ledger/prepare.ts"
 import { TaskRepo } from "./ledger/TaskRepo.ts"
+import { Ownership } from "./runners/Ownership.ts"
 import { checkEncryptionKey } from "./checks/keys.ts"
 import { UsdcCode } from "./executor/UsdcCode.ts"
 
@@ -37,7 +38,7 @@ const chainIdentity = Effect.gen(function* () {
 const ledger = Layer.unwrap(Effect.map(chainIdentity, layerFor))
 
 /** What the loops work with, over any chain, mint server and database. The actors end before the ledger closes. */
-export const core = Executor.layer.pipe(Layer.provideMerge(ledger))
+export const core = Executor.layer.pipe(Layer.provideMerge(ledger), Layer.provideMerge(Ownership.single))
 
 /** The real chain, keys and mint server, as the settings name them. */
 export const outside = Layer.mergeAll(ChainClientViem.layer, KeyCustodyAes.layer, MinterLayer.layer)

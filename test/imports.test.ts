@@ -57,7 +57,7 @@ const target = (module: Module, from: string): string | undefined =>
 const SERVICE = /extends Context\.Service</
 
 /** The rooms that have a contract beside one or more implementations of it. */
-const CAPABILITIES = ["ledger", "chain", "mint", "executor"]
+const CAPABILITIES = ["ledger", "chain", "mint", "executor", "runners"]
 
 /** A contract declares a service and depends on nothing but Effect, the pure rooms and its like. */
 const isContract = (path: string, asked: ReadonlyArray<string> = []): boolean => {
@@ -83,6 +83,7 @@ const MAY_IMPORT: Readonly<Record<string, ReadonlyArray<string>>> = {
   chain: ["domain", "config", "ops"],
   mint: ["domain", "config", "ops"],
   ops: ["domain", "config", "contracts"],
+  runners: ["domain", "config", "ops", "ledger/Database.ts"],
   executor: ["domain", "config", "ops", "contracts"],
   operator: ["domain", "config", "ops", "checks", "contracts"],
   api: ["domain", "config", "ops", "operator", "checks", "contracts"],

@@ -16,6 +16,7 @@ import * as Metrics from "../ops/metrics.ts"
 import * as Progress from "../ops/Progress.ts"
 import type { BadTask, WalletOrders } from "../domain/WalletState.ts"
 import { type Funding, type LedgerError, TaskRepo } from "../ledger/TaskRepo.ts"
+import { Ownership } from "../runners/Ownership.ts"
 import { Orders } from "./Orders.ts"
 import { headMs } from "./pace.ts"
 import { UsdcCode } from "./UsdcCode.ts"
@@ -55,6 +56,9 @@ const makeTick = Effect.gen(function* () {
   const repo = yield* TaskRepo
   const usdcCode = yield* UsdcCode
   const { holdTasks } = yield* Orders
+  const { owns } = yield* Ownership
+  // While the chain answered, a wallet may have got another owner: nothing is written for it any more.
+  const isOwn = ({ wallet }: WalletOrders) => owns(wallet.id)
   const noteClocks = yield* makeNoteClocks
   const logSweep = yield* makeSweepLog
   const { readOrders, idle } = yield* makePages
@@ -90,10 +94,11 @@ const makeTick = Effect.gen(function* () {
     // While the chain is not the one that was seen, money that moved to another block would look stolen.
     if (!(yield* watchChain(balances.block))) return nothing
     if (watched.length === 0) return nothing
-    const payable = yield* holdBlacklisted(usable)
-    const { known, arrived } = yield* Effect.provideService(syncDeposits(watched, balances), AfterRpcCall, noteStep)
+    const payable = yield* holdBlacklisted(usable.filter(isOwn))
+    const syncing = syncDeposits(watched.filter(isOwn), balances)
+    const { known, arrived } = yield* Effect.provideService(syncing, AfterRpcCall, noteStep)
     yield* ended("deposits")
-    const decided = yield* decide(payable, balances, known)
+    const decided = (yield* decide(payable, balances, known)).filter(({ evidence }) => isOwn(evidence.orders))
     yield* ended("decide")
     const funded = yield* fundPaid(decided, balances.block)
     const cancelled = yield* cancelOverdue(decided, balances.block)
@@ -137,6 +142,7 @@ const startStages = Effect.gen(function* () {
 /** Reads the wallets that a sweep checks, page by page. */
 const makePages = Effect.gen(function* () {
   const repo = yield* TaskRepo
+  const { ranges } = yield* Ownership
   const cursor = yield* Ref.make<WalletId | undefined>(undefined)
   const next = yield* Ref.make<{ readonly cursor: WalletId | undefined; readonly roundMs: number }>({
     cursor: undefined,
@@ -147,7 +153,8 @@ const makePages = Effect.gen(function* () {
     const orders: Array<WalletOrders> = []
     const bad: Array<BadTask> = []
     do {
-      const page = yield* repo.pendingPage({ cursor: yield* Ref.get(cursor), walletsMax: PAGE_WALLETS })
+      const asked = { cursor: yield* Ref.get(cursor), walletsMax: PAGE_WALLETS, ranges: yield* ranges }
+      const page = yield* repo.pendingPage(asked)
       orders.push(...page.wallets)
       bad.push(...page.bad)
       yield* Ref.set(cursor, page.cursor)
@@ -161,7 +168,7 @@ const makePages = Effect.gen(function* () {
     const nowMs = yield* Clock.currentTimeMillis
     const { cursor, roundMs } = yield* Ref.get(next)
     if (cursor === undefined && nowMs < roundMs) return []
-    const page = yield* repo.idlePage({ cursor, walletsMax: IDLE_WALLETS })
+    const page = yield* repo.idlePage({ cursor, walletsMax: IDLE_WALLETS, ranges: yield* ranges })
     yield* Ref.set(next, { cursor: page.cursor, roundMs: cursor === undefined ? nowMs + IDLE_EVERY_MS : roundMs })
     return page.wallets
   })

@@ -17,6 +17,7 @@ import { words } from "../domain/time.ts"
 import type { WalletId } from "../domain/Wallet.ts"
 import * as Log from "../ops/Log.ts"
 import * as Metrics from "../ops/metrics.ts"
+import { Ownership } from "../runners/Ownership.ts"
 import { makeRequests, ServerRequests } from "./ServerRequests.ts"
 import { ENDED, makeGuarded, pauseUntil, type Turn } from "./trouble.ts"
 import { makeTakeTurn } from "./turn.ts"
@@ -58,6 +59,8 @@ interface Actor {
   readonly rests: Effect.Success<typeof makeRests>
   /** Done once nothing new may begin. */
   readonly stopping: Deferred.Deferred<void>
+  /** Whether the wallet is still this process's to work for, and that goes on. */
+  readonly mayBegin: Effect.Effect<boolean>
 }
 
 /**
@@ -68,6 +71,7 @@ interface Actor {
  */
 const make = Effect.gen(function* () {
   const { drainTimeout } = yield* Settings
+  const { owns, leave } = yield* Ownership
   const outside = yield* Effect.context<never>()
   const actors = yield* FiberMap.make<WalletId, void, never>()
   const mailboxes = yield* Ref.make(HashMap.empty<WalletId, Mailbox>())
@@ -81,16 +85,19 @@ const make = Effect.gen(function* () {
   const guarded = yield* makeGuarded
   const takeTurn = yield* Effect.provideService(makeTakeTurn, ServerRequests, requests.service)
 
-  // An actor that waited for its turn while the others were stopped begins nothing any more.
+  const mayBegin = (walletId: WalletId) =>
+    Effect.map(Deferred.isDone(stopping), (isStopping) => !isStopping && owns(walletId))
+
+  // An actor that waited for its turn while the others were stopped, or its wallet got another owner, begins nothing any more.
   const turnOf = (walletId: WalletId) =>
     turns.withPermit(
-      Effect.flatMap(Deferred.isDone(stopping), (isStopping) =>
-        isStopping ? Effect.succeed(ENDED) : timed(guarded(walletId, takeTurn(walletId)))
+      Effect.flatMap(mayBegin(walletId), (may) =>
+        may ? timed(guarded(walletId, takeTurn(walletId))) : Effect.succeed(ENDED)
       )
     )
 
   const start = (walletId: WalletId, mailbox: Mailbox) =>
-    live({ walletId, mailbox, rests, stopping }, turnOf(walletId)).pipe(
+    live({ walletId, mailbox, rests, stopping, mayBegin: mayBegin(walletId) }, turnOf(walletId)).pipe(
       Effect.ensuring(Ref.update(mailboxes, HashMap.remove(walletId))),
       Effect.ensuring(countActors),
       Effect.annotateLogs("wallet", walletId),
@@ -101,7 +108,7 @@ const make = Effect.gen(function* () {
   const countActors = Effect.flatMap(Ref.get(mailboxes), (all) => Metrics.actorsNow(HashMap.size(all)))
 
   const wake = Effect.fnUntraced(function* (walletId: WalletId) {
-    if (yield* Deferred.isDone(stopping)) return
+    if (!(yield* mayBegin(walletId))) return
     const mailbox = yield* Queue.sliding<void>(1)
     // Where two wake a wallet at once, one of them starts its actor.
     const known = yield* Ref.modify(mailboxes, (all) => {
@@ -116,6 +123,8 @@ const make = Effect.gen(function* () {
   yield* Effect.addFinalizer(() =>
     Effect.gen(function* () {
       yield* Deferred.succeed(stopping, undefined)
+      // Before the wait for what is under way: it may be long, and the others can go on meanwhile.
+      yield* leave
       if ((yield* FiberMap.size(actors)) + (yield* requests.size) > 0) {
         const limit = words(Duration.toMillis(drainTimeout))
         yield* Log.startup(`⏳ Stopping: what is in the middle of a payment may finish, for at most ${limit}...`)
@@ -145,8 +154,8 @@ export class Wallets extends Context.Service<
 
 /** One turn after the other, for as long as there is something to do before long. */
 const live = Effect.fnUntraced(function* <R>(actor: Actor, turn: Effect.Effect<Turn, never, R>) {
-  const { walletId, mailbox, rests, stopping } = actor
-  while (!(yield* Deferred.isDone(stopping))) {
+  const { walletId, mailbox, rests, mayBegin } = actor
+  while (yield* mayBegin) {
     // The mint loop wakes every wallet that is due: a rest after trouble would be none if that ended it.
     const untilMs = yield* rests.take(walletId)
     const restMs = Math.min(pauseUntil(untilMs, yield* Clock.currentTimeMillis), REST_MS_MAX)

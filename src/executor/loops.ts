@@ -4,6 +4,7 @@ import { TaskRepo } from "../ledger/TaskRepo.ts"
 import * as Log from "../ops/Log.ts"
 import * as Metrics from "../ops/metrics.ts"
 import * as Progress from "../ops/Progress.ts"
+import { Ownership } from "../runners/Ownership.ts"
 import { Orders } from "./Orders.ts"
 import { Outage } from "./Outage.ts"
 import { Sweep } from "./Sweep.ts"
@@ -21,8 +22,9 @@ const WALLETS_MAX = 1_000
 const makeMintTick = Effect.gen(function* () {
   const repo = yield* TaskRepo
   const { wake } = yield* Wallets
+  const { ranges } = yield* Ownership
   return Effect.fn("MintLoop.tick")(function* () {
-    const due = yield* repo.dueWallets(yield* Clock.currentTimeMillis, WALLETS_MAX)
+    const due = yield* repo.dueWallets(yield* Clock.currentTimeMillis, WALLETS_MAX, yield* ranges)
     yield* Effect.forEach(due, wake, { discard: true })
     return due.length
   })

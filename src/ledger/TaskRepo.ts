@@ -4,6 +4,7 @@ import type { Anchor, KeptAnchor } from "../domain/Anchor.ts"
 import type { Batch } from "../domain/Batch.ts"
 import type { Block } from "../domain/Block.ts"
 import type { Deposit, DepositUse, UnspentDeposit } from "../domain/Deposit.ts"
+import type { WalletRange } from "../domain/Part.ts"
 import type { Refund } from "../domain/Refund.ts"
 import type { Status, Task, TaskId } from "../domain/Task.ts"
 import type { Usdc } from "../domain/Usdc.ts"
@@ -59,10 +60,17 @@ export interface StoppedWallet {
   readonly reason: string
 }
 
+export interface PageAsked {
+  readonly cursor: WalletId | undefined
+  readonly walletsMax: number
+  /** Only wallets of these, in the order of ids and apart from each other: every wallet where they are not given. */
+  readonly ranges?: ReadonlyArray<WalletRange>
+}
+
 export interface PendingPage {
   readonly wallets: ReadonlyArray<WalletOrders>
   readonly bad: ReadonlyArray<BadTask>
-  /** Pass it on to read the next page; `undefined` after the last one. */
+  /** Pass it on to read the next page, which may be empty; `undefined` after the last one. */
   readonly cursor: WalletId | undefined
 }
 
@@ -181,15 +189,9 @@ export class TaskRepo extends Context.Service<
   TaskRepo,
   {
     /** Pending tasks that are not held, by wallet: all those of up to `walletsMax` wallets after `cursor`. */
-    readonly pendingPage: (page: {
-      readonly cursor: WalletId | undefined
-      readonly walletsMax: number
-    }) => Effect.Effect<PendingPage, LedgerError>
+    readonly pendingPage: (page: PageAsked) => Effect.Effect<PendingPage, LedgerError>
     /** Wallets that had orders and have none that wait for money: their money may move all the same. `pending` is empty. */
-    readonly idlePage: (page: {
-      readonly cursor: WalletId | undefined
-      readonly walletsMax: number
-    }) => Effect.Effect<PendingPage, LedgerError>
+    readonly idlePage: (page: PageAsked) => Effect.Effect<PendingPage, LedgerError>
     /**
      * Adds deposits to the history and to the books. A deposit is its transaction, wallet, sender and amount, as often as
      * the transaction has it: found again, in another block or under another index, it counts once. Gives the new ones.
@@ -251,8 +253,12 @@ export class TaskRepo extends Context.Service<
     readonly notePauses: (taskIds: ReadonlyArray<TaskId>) => Effect.Effect<ReadonlyArray<TaskId>, LedgerError>
     /** Some of the newest and of the oldest wallets, `count` at most: enough to tell whether the key is theirs. */
     readonly sampleWallets: (count: number) => Effect.Effect<ReadonlyArray<Wallet>, LedgerError>
-    /** Wallets that have something to do by now, the longest overdue first. */
-    readonly dueWallets: (nowMs: number, limit: number) => Effect.Effect<ReadonlyArray<WalletId>, LedgerError>
+    /** Wallets of these ranges (every wallet where none are given) that have something to do by now, the longest overdue first. */
+    readonly dueWallets: (
+      nowMs: number,
+      limit: number,
+      ranges?: ReadonlyArray<WalletRange>
+    ) => Effect.Effect<ReadonlyArray<WalletId>, LedgerError>
     readonly walletWork: (walletId: WalletId) => Effect.Effect<WalletWork, LedgerError>
     /**
      * `funded → processing` with all batches of the task, if it is not held, its wallet is not stopped and no mint of it

@@ -12,6 +12,7 @@ import * as LedgerMemory from "./memory/LedgerMemory.ts"
 import { MemoryLedger } from "./memory/MemoryLedger.ts"
 import { migrate } from "../../src/ledger/migrate.ts"
 import { TaskRepo } from "../../src/ledger/TaskRepo.ts"
+import { Ownership } from "../../src/runners/Ownership.ts"
 import * as Executor from "../../src/executor/loops.ts"
 import { clear } from "./LedgerFixture.ts"
 import { settings } from "./settings.ts"
@@ -66,10 +67,12 @@ export const onWorld =
  * nothing of SQL. It is ten times as fast.
  */
 export const inMemory =
-  (changes: Partial<SettingsShape> = {}) =>
+  (changes: Partial<SettingsShape> = {}, ownership = Ownership.single) =>
   <A, E, R>(test: Effect.Effect<A, E, R>) =>
     test.pipe(
-      Effect.provide(coreInMemory.pipe(Layer.provideMerge(stage(changes)), Layer.provideMerge(memory)), { local: true })
+      Effect.provide(coreInMemory(ownership).pipe(Layer.provideMerge(stage(changes)), Layer.provideMerge(memory)), {
+        local: true
+      })
     )
 
 /** By the clock of a test, which begins at 0: an order of that time is long overdue. */
@@ -179,10 +182,12 @@ const watchedRepos = Layer.fresh(
 )
 
 /** What `core` is, over the ledger in memory. */
-const coreInMemory = Layer.fresh(Executor.layer).pipe(Layer.provideMerge(watchedRepos))
+const coreInMemory = (ownership: Layer.Layer<Ownership>) =>
+  Layer.fresh(Executor.layer).pipe(Layer.provideMerge(Layer.fresh(ownership)), Layer.provideMerge(watchedRepos))
 
 const wiringAround = (around: Around) =>
   Layer.fresh(Executor.layer).pipe(
+    Layer.provideMerge(Ownership.single),
     Layer.provideMerge(
       Layer.effect(
         TaskRepo,

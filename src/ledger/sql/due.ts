@@ -9,9 +9,14 @@ import { type Statements, rowsOf } from "./statements.ts"
 /**
  * All that an executor may do now, as rows of `wallet_id, at, is_order`. `at` is null where nothing was ever put off. A
  * batch that is in flight, or whose price is asked, gives its order nothing else to do, nor any other order of the same
- * token and wallet: those wait for it, as do orders that are held, and payments of what is stopped or paused.
+ * token and wallet: those wait for it, as do orders that are held, and payments of what is stopped or paused. Only of
+ * wallets that are asked for, where not all are.
  */
-export const dueWork = (sql: SqlClient.SqlClient, nowMs: number): Fragment => {
+export const dueWork = (
+  sql: SqlClient.SqlClient,
+  nowMs: number,
+  isAsked: (walletId: Fragment) => Fragment = () => sql`true`
+): Fragment => {
   const now = instantOf(sql, nowMs)
   const far = instantOf(sql, nowMs + FAR_MS)
   const busy = (which: Fragment) => sql`
@@ -23,19 +28,20 @@ export const dueWork = (sql: SqlClient.SqlClient, nowMs: number): Fragment => {
   return sql`
     SELECT b.wallet_id, least(b.next_action_at, ${now}) AS at, false AS is_order
     FROM ai_agent_batches b
-    WHERE b.status IN ('signed', 'accepted', 'unknown', 'paid')
+    WHERE ${isAsked(sql`b.wallet_id`)} AND b.status IN ('signed', 'accepted', 'unknown', 'paid')
       AND (b.next_action_at <= ${now} OR b.next_action_at > ${far})
     UNION ALL
     SELECT r.wallet_id, least(r.next_action_at, ${now}), false
     FROM ai_agent_refunds r LEFT JOIN ai_agent_wallet_state ws USING (wallet_id)
-    WHERE r.status IN ('planned', 'signed') AND (r.next_action_at <= ${now} OR r.next_action_at > ${far})
+    WHERE ${isAsked(sql`r.wallet_id`)} AND r.status IN ('planned', 'signed') AND (r.next_action_at <= ${now} OR r.next_action_at > ${far})
       AND (r.status = 'signed' OR (ws.stopped_at IS NULL AND NOT ${pausedFor(sql, sql`r.wallet_id`)}))
     UNION ALL
     SELECT t.agent_wallet_id, greatest(s.next_action_at, ${answered}), true
     FROM ai_agent_tasks t
     LEFT JOIN ai_agent_task_state s ON s.task_id = t.id
     LEFT JOIN ai_agent_wallet_state ws ON ws.wallet_id = t.agent_wallet_id
-    WHERE t.status IN ('funded', 'processing') AND s.held_at IS NULL AND ws.stopped_at IS NULL
+    WHERE ${isAsked(sql`t.agent_wallet_id`)}
+      AND t.status IN ('funded', 'processing') AND s.held_at IS NULL AND ws.stopped_at IS NULL
       AND (s.next_action_at IS NULL OR s.next_action_at <= ${now})
       AND NOT ${busy(sql`b.task_id = t.id`)}
       AND NOT ${busy(sql`b.wallet_id = t.agent_wallet_id AND lower(b.token) = lower(t.token_address)`)}

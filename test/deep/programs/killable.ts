@@ -6,6 +6,7 @@ import * as LoadSettings from "../../../src/config/load.ts"
 import { Minter } from "../../../src/mint/Minter.ts"
 import * as Logger from "../../../src/ops/Logger.ts"
 import { TaskRepo } from "../../../src/ledger/TaskRepo.ts"
+import { Ownership } from "../../../src/runners/Ownership.ts"
 import * as Executor from "../../../src/executor/loops.ts"
 import { withPoints } from "./killPoints.ts"
 
@@ -29,6 +30,7 @@ const minter = Layer.effect(
 
 /** Actors of their own, over the ledger and the mint server with points; those of `core` are never woken. */
 const wiring = Layer.fresh(Executor.layer).pipe(
+  Layer.provideMerge(Ownership.single),
   Layer.provideMerge(Layer.merge(ledger, minter)),
   Layer.provideMerge(core),
   Layer.provideMerge(outside),

@@ -1,6 +1,7 @@
 import { assert } from "@effect/vitest"
 import { Effect, Redacted } from "effect"
 import { address } from "../../../src/domain/Address.ts"
+import { ALL_PARTS, EVERY_WALLET, rangesOf } from "../../../src/domain/Part.ts"
 import { zero } from "../../../src/domain/Usdc.ts"
 import { TaskRepo } from "../../../src/ledger/TaskRepo.ts"
 import { anyId } from "../../support/anyId.ts"
@@ -22,16 +23,27 @@ import {
 } from "./given.ts"
 
 /** Every wallet that a walk over all pages meets, in the order in which it meets them. */
-const walk = Effect.fnUntraced(function* (walletsMax: number) {
+const walk = Effect.fnUntraced(function* (walletsMax: number, ranges = EVERY_WALLET) {
   const repo = yield* TaskRepo
   const met: Array<string> = []
-  let page = yield* repo.pendingPage({ cursor: undefined, walletsMax })
+  let page = yield* repo.pendingPage({ cursor: undefined, walletsMax, ranges })
   met.push(...page.wallets.map(({ wallet }) => wallet.id))
   while (page.cursor !== undefined) {
-    page = yield* repo.pendingPage({ cursor: page.cursor, walletsMax })
+    page = yield* repo.pendingPage({ cursor: page.cursor, walletsMax, ranges })
     met.push(...page.wallets.map(({ wallet }) => wallet.id))
   }
   return met
+})
+
+/** A wallet in the middle of a part. */
+const walletIn = Effect.fnUntraced(function* (part: number) {
+  const seed = part + 0x100
+  const wallet = yield* givenWallet(seed)
+  const id = anyId(`${(part * 8 + 3).toString(16).padStart(2, "0")}345678-0000-4000-8000-000000000000`)
+  const userAddress = address(`0x${seed.toString(16)}`.padEnd(42, "e"))
+  const agentAddress = address(`0x${seed.toString(16)}`.padEnd(42, "f"))
+  yield* (yield* LedgerFixture).insertWallet({ id, userAddress, agentAddress })
+  return { ...wallet, id, userAddress, agentAddress }
 })
 
 export const readingPromises = (promises: Promises): void => {
@@ -104,6 +116,42 @@ export const readingPromises = (promises: Promises): void => {
       yield* givenOrder({ ...wallet, id })
     }
     for (const walletsMax of [1, 2, 3, 6, 7, 8]) assert.deepStrictEqual(yield* walk(walletsMax), ids)
+  })
+
+  promises("a walk through ranges of ids meets their wallets and no others, however many ranges", function* () {
+    const repo = yield* TaskRepo
+    const wallets = yield* Effect.forEach(ALL_PARTS, walletIn)
+    yield* Effect.forEach(wallets, (wallet) => givenOrder(wallet))
+    const ids = wallets.map(({ id }) => id)
+    const odd = ALL_PARTS.filter((part) => part % 2 === 1)
+    for (const parts of [odd, [0], [31], [3, 4, 5], [0, 8, 9, 30, 31], ALL_PARTS, []]) {
+      const expected = parts.flatMap((part) => ids[part] ?? [])
+      for (const walletsMax of [1, 3, 40]) assert.deepStrictEqual(yield* walk(walletsMax, rangesOf(parts)), expected)
+    }
+    // What is left of the ranges is read from where a walk is, also where they have changed since.
+    const [cursor, next] = ids.slice(20, 22)
+    const later = yield* repo.pendingPage({ cursor, walletsMax: 40, ranges: rangesOf([19, 20, 21]) })
+    assert.deepStrictEqual(
+      later.wallets.map(({ wallet }) => wallet.id),
+      next === undefined ? [] : [next]
+    )
+  })
+
+  promises("wallets that have something to do are found by ranges of ids too, with an order or without", function* () {
+    const repo = yield* TaskRepo
+    const [low, high] = [yield* walletIn(2), yield* walletIn(29)]
+    yield* givenFunded(low)
+    yield* givenFunded(high)
+    const found = (parts: ReadonlyArray<number>) => repo.dueWallets(NOW_MS, 10, rangesOf(parts))
+    assert.deepStrictEqual(yield* found([2]), [low.id])
+    assert.deepStrictEqual(yield* found([0, 29, 31]), [high.id])
+    assert.deepStrictEqual(yield* found([3, 4]), [])
+    assert.deepStrictEqual(yield* found([]), [])
+    const idle = yield* repo.idlePage({ cursor: undefined, walletsMax: 10, ranges: rangesOf([0, 2]) })
+    assert.deepStrictEqual(
+      idle.wallets.map(({ wallet }) => wallet.id),
+      [low.id]
+    )
   })
 
   promises("a walk meets the wallet whose id comes before all others", function* () {

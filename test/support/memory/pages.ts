@@ -1,7 +1,8 @@
 import { Result } from "effect"
 import type { WalletId } from "../../../src/domain/Wallet.ts"
 import type { WalletOrders } from "../../../src/domain/WalletState.ts"
-import { type PendingPage, type TaskRepo } from "../../../src/ledger/TaskRepo.ts"
+import { EVERY_WALLET, type WalletRange } from "../../../src/domain/Part.ts"
+import type { PageAsked, PendingPage, TaskRepo } from "../../../src/ledger/TaskRepo.ts"
 import { heldOrders } from "../../../src/ledger/sql/rows.ts"
 import type { Methods, StoredTask, Tables } from "./MemoryLedger.ts"
 import { reservations } from "./reservations.ts"
@@ -44,14 +45,17 @@ export const ordersOf = (
 export const waitingTasks = (tables: Tables): ReadonlyArray<StoredTask> =>
   [...tables.tasks.values()].filter((task) => task.status === "pending_payment" && !isHeld(tables, task.id))
 
-interface Page {
-  readonly cursor: WalletId | undefined
-  readonly walletsMax: number
-}
+/** Whether a wallet is in one of the ranges. */
+export const isIn = (ranges: ReadonlyArray<WalletRange>, id: WalletId): boolean =>
+  ranges.some(({ first, last }) => id >= first && id <= last)
 
-const pageOf = (tables: Tables, ids: Iterable<WalletId>, { cursor, walletsMax }: Page): PendingPage => {
+const pageOf = (
+  tables: Tables,
+  ids: Iterable<WalletId>,
+  { cursor, walletsMax, ranges = EVERY_WALLET }: PageAsked
+): PendingPage => {
   const page = [...new Set(ids)]
-    .filter((id) => cursor === undefined || id > cursor)
+    .filter((id) => (cursor === undefined || id > cursor) && isIn(ranges, id))
     .toSorted(byText)
     .slice(0, walletsMax)
   const read = page.map((id) => ordersOf(tables, id))

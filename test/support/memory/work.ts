@@ -1,24 +1,26 @@
 import { Result } from "effect"
 import { type Address, parse } from "../../../src/domain/Address.ts"
 import { isInFlight } from "../../../src/domain/Batch.ts"
+import { EVERY_WALLET } from "../../../src/domain/Part.ts"
 import { messages } from "../../../src/domain/Task.ts"
 import type { WalletId } from "../../../src/domain/Wallet.ts"
 import { isBusy, lookDueMs } from "../../../src/domain/transferPace.ts"
 import { type TaskRepo, mintKey, mintRowKey } from "../../../src/ledger/TaskRepo.ts"
 import type { Methods, StoredTask } from "./MemoryLedger.ts"
+import { isIn } from "./pages.ts"
 import { reservations } from "./reservations.ts"
 import { batchesOf, byText, isHeld, isReserving, pausedBy, sorted, taskState, walletOf, walletState } from "./state.ts"
 import { faultOf } from "./wallets.ts"
 
 export const work = {
   dueWallets: ({ read }) =>
-    read((tables, nowMs, limit) => {
+    read((tables, nowMs, limit, ranges = EVERY_WALLET) => {
       const batches = [...tables.batches.values()]
       const busy = batches.filter((batch) => isBusy(batch, nowMs))
       const occupied = new Set(busy.flatMap(({ taskId, walletId, token }) => [taskId, `${walletId} ${token}`]))
       const dueMs = new Map<WalletId, number>()
       const note = (walletId: WalletId, atMs: number) => {
-        if (atMs <= nowMs) dueMs.set(walletId, Math.min(atMs, dueMs.get(walletId) ?? atMs))
+        if (atMs <= nowMs && isIn(ranges, walletId)) dueMs.set(walletId, Math.min(atMs, dueMs.get(walletId) ?? atMs))
       }
       for (const batch of batches.filter(isInFlight)) {
         if (batch.nextActionAtMs !== undefined) note(batch.walletId, lookDueMs(batch, nowMs))

@@ -3,8 +3,10 @@ import type { Fragment } from "effect/sql/Statement"
 import { usdc } from "../../../domain/Usdc.ts"
 import { identityFault, WalletId } from "../../../domain/Wallet.ts"
 import type { BadTask, WalletOrders } from "../../../domain/WalletState.ts"
-import { type PendingPage, type TaskRepo } from "../../TaskRepo.ts"
+import { EVERY_WALLET } from "../../../domain/Part.ts"
+import type { PageAsked, PendingPage, TaskRepo } from "../../TaskRepo.ts"
 import { identities, pinWallets } from "../identities.ts"
+import { rangesAfter, walkRanges } from "../ranges.ts"
 import { reservations } from "../reservations.ts"
 import {
   IdentityFields,
@@ -29,12 +31,12 @@ type WalletRecord = (typeof WalletRecords.Type)[number]
 const TaskRecords = Schema.Array(Schema.Struct({ ...TaskFields, is_held: Schema.Boolean }))
 
 /** The wallets of a query that gives `wallet_id`, with those of their tasks that wait for money. */
-const readOrders = Effect.fnUntraced(function* (on: Statements, page: Page, wallets: Fragment) {
+const readOrders = Effect.fnUntraced(function* (on: Statements, walletsMax: number, wallets: Fragment) {
   const read = yield* readPage(on, wallets)
-  if (read.wallets.every(isKnown)) return toPage(read.wallets, read.tasks, page.walletsMax)
+  if (read.wallets.every(isKnown)) return toPage(read.wallets, read.tasks, walletsMax)
   yield* pinWallets(on, on.sql`SELECT wallet_id FROM (${wallets}) page`)
   const again = yield* readPage(on, wallets)
-  return toPage(again.wallets, again.tasks, page.walletsMax)
+  return toPage(again.wallets, again.tasks, walletsMax)
 })
 
 /** Seen before; or with no row that can be read, and then nothing is done for it. */
@@ -68,15 +70,9 @@ const readPage = Effect.fnUntraced(function* ({ sql, time }: Statements, wallets
   }
 })
 
-interface Page {
-  readonly cursor: WalletId | undefined
-  readonly walletsMax: number
-}
-
 /** Those of one wallet, with orders that wait for money or without. */
 export const ordersOf = function* (on: Statements, walletId: WalletId) {
-  const page = { cursor: undefined, walletsMax: 1 }
-  return (yield* readOrders(on, page, on.sql`SELECT ${walletId}::uuid AS wallet_id`)).wallets[0]
+  return (yield* readOrders(on, 1, on.sql`SELECT ${walletId}::uuid AS wallet_id`)).wallets[0]
 }
 
 const toPage = (rows: ReadonlyArray<WalletRecord>, tasks: typeof TaskRecords.Type, walletsMax: number): PendingPage => {
@@ -110,32 +106,44 @@ const moneyOf = (row: WalletRecord): Omit<WalletOrders, "wallet" | "pending" | "
   twin: row.twin ?? undefined
 })
 
+/** A page of the wallets that `walk` finds in the ranges that are asked for. */
+const pageOf = Effect.fnUntraced(function* (on: Statements, asked: PageAsked, walk: Parameters<typeof walkRanges>[2]) {
+  const { cursor, walletsMax, ranges = EVERY_WALLET } = asked
+  const { read, end } = rangesAfter(ranges, cursor)
+  if (read.length === 0) return { wallets: [], bad: [], cursor: undefined }
+  const page = yield* readOrders(on, walletsMax, walkRanges(on.sql, { read, cursor, walletsMax }, walk))
+  return { ...page, cursor: page.cursor ?? end }
+})
+
 /** Wallets with their orders, page by page. */
 export const pages = {
-  pendingPage: ({ read, sql, time }) =>
-    read("read pending tasks", function* (page) {
-      const cursor = sql`${page.cursor ?? null}::uuid`
-      const wallets = sql`
-        SELECT DISTINCT t.agent_wallet_id AS wallet_id
-        FROM ai_agent_tasks t
-        LEFT JOIN ai_agent_task_state s ON s.task_id = t.id
-        WHERE t.status = 'pending_payment' AND s.held_at IS NULL
-          AND (${cursor} IS NULL OR t.agent_wallet_id > ${cursor})
-        ORDER BY 1
-        LIMIT ${page.walletsMax}::int`
-      return yield* readOrders({ sql, time }, page, wallets)
+  pendingPage: (on) =>
+    on.read("read pending tasks", function* (page) {
+      const { sql } = on
+      return yield* pageOf(
+        on,
+        page,
+        (isAsked, limit) => sql`
+          SELECT DISTINCT t.agent_wallet_id AS wallet_id
+          FROM ai_agent_tasks t
+          LEFT JOIN ai_agent_task_state s ON s.task_id = t.id
+          WHERE t.status = 'pending_payment' AND s.held_at IS NULL AND ${isAsked(sql`t.agent_wallet_id`)}
+          ORDER BY 1 ${limit}`
+      )
     }),
 
-  idlePage: ({ read, sql, time }) =>
-    read("read idle wallets", function* (page) {
-      const cursor = sql`${page.cursor ?? null}::uuid`
-      const wallets = sql`
-        SELECT ws.wallet_id FROM ai_agent_wallet_state ws
-        WHERE (${cursor} IS NULL OR ws.wallet_id > ${cursor})
-          AND NOT EXISTS (SELECT 1 FROM ai_agent_tasks t LEFT JOIN ai_agent_task_state s ON s.task_id = t.id
-            WHERE t.agent_wallet_id = ws.wallet_id AND t.status = 'pending_payment' AND s.held_at IS NULL)
-        ORDER BY 1
-        LIMIT ${page.walletsMax}::int`
-      return yield* readOrders({ sql, time }, page, wallets)
+  idlePage: (on) =>
+    on.read("read idle wallets", function* (page) {
+      const { sql } = on
+      return yield* pageOf(
+        on,
+        page,
+        (isAsked, limit) => sql`
+          SELECT ws.wallet_id FROM ai_agent_wallet_state ws
+          WHERE ${isAsked(sql`ws.wallet_id`)}
+            AND NOT EXISTS (SELECT 1 FROM ai_agent_tasks t LEFT JOIN ai_agent_task_state s ON s.task_id = t.id
+              WHERE t.agent_wallet_id = ws.wallet_id AND t.status = 'pending_payment' AND s.held_at IS NULL)
+          ORDER BY 1 ${limit}`
+      )
     })
 } satisfies Methods<TaskRepo["Service"]>

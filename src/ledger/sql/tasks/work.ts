@@ -2,6 +2,7 @@ import { Effect, HashMap, Result, Schema } from "effect"
 import type { SqlClient } from "effect/sql"
 import type { Fragment } from "effect/sql/Statement"
 import { Bytes32, parse } from "../../../domain/Address.ts"
+import { EVERY_WALLET } from "../../../domain/Part.ts"
 import { messages } from "../../../domain/Task.ts"
 import { usdc } from "../../../domain/Usdc.ts"
 import { identityFault, WalletId } from "../../../domain/Wallet.ts"
@@ -12,6 +13,7 @@ import { instantOf } from "../TimeColumns.ts"
 import { dueWork } from "../due.ts"
 import { identities, pinWallets } from "../identities.ts"
 import { pausesOf } from "../locks.ts"
+import { inRanges } from "../ranges.ts"
 import { reservations } from "../reservations.ts"
 import {
   IdentityFields,
@@ -159,9 +161,9 @@ const workOf = (head: WorkHead, batches: ReadonlyArray<WorkBatch>): Found => {
 /** What there is to do. */
 export const work = {
   dueWallets: ({ read, sql }) =>
-    read("read due wallets", function* (nowMs, limit) {
+    read("read due wallets", function* (nowMs, limit, ranges = EVERY_WALLET) {
       const rows = yield* rowsOf(WalletIds)(sql`
-        SELECT due.wallet_id FROM (${dueWork(sql, nowMs)}) due
+        SELECT due.wallet_id FROM (${dueWork(sql, nowMs, inRanges(sql, ranges))}) due
         GROUP BY due.wallet_id
         ORDER BY min(coalesce(due.at, to_timestamp(0))), due.wallet_id
         LIMIT ${limit}::int`)
