@@ -22,9 +22,18 @@ export const listen = (answer: Answering, preferred = ANY_PORT) =>
     (server) => Effect.sync(() => (server.close(), (server as Server).closeAllConnections()))
   ).pipe(Effect.map((server) => `http://127.0.0.1:${(server.address() as AddressInfo).port}`))
 
+/**
+ * Clients are asked to use an idle connection for 5 s at the most (Node's default), and it is closed so much later. With
+ * Node's own 1 s a busy server closes connections on which the next request is just coming.
+ */
+const LATE_REQUEST_MS = 30_000
+
 const bind = (answer: Answering, port: number): Effect.Effect<ServerType, ListenError> =>
   Effect.callback((resume) => {
-    const server = createAdaptorServer({ fetch: (request, env) => answer(request, env as HttpBindings) })
+    const server = createAdaptorServer({
+      fetch: (request, env) => answer(request, env as HttpBindings),
+      serverOptions: { keepAliveTimeoutBuffer: LATE_REQUEST_MS }
+    })
     server.once("error", ({ message }) => resume(new ListenError({ message: `cannot listen: ${message}` })))
     server.listen(port, "127.0.0.1", () => resume(Effect.succeed(server)))
   })

@@ -17,6 +17,10 @@ export interface Executor {
   readonly cpuMs: () => number
   /** Main memory that it holds now. */
   readonly rssMb: () => number
+  /** The last lines that it wrote, for the message of a failure. */
+  readonly lastLines: () => string
+  /** Its end by itself is a defect; never succeeds. */
+  readonly died: Effect.Effect<never>
 }
 
 export interface ExecutorOptions {
@@ -26,6 +30,9 @@ export interface ExecutorOptions {
   readonly rpcUrl?: string
   readonly settings?: Readonly<Record<string, string>>
 }
+
+/** So many of its last lines are kept. */
+const LINES_KEPT = 15
 
 /** Shorter than by default, so that a run shows what the executor is able to do and not how long it waits. */
 const PACE = { CHECK_INTERVAL: "1s", MINT_INTERVAL: "500ms", PAYMENT_TIMEOUT: "12 hours" }
@@ -57,16 +64,21 @@ export const startExecutor = Effect.fnUntraced(function* (options: ExecutorOptio
       })
   )
   const waiting = new Map<string, Deferred.Deferred<number>>()
+  const lines: Array<string> = []
   createInterface({ input: child.stdout }).on("line", (line) => {
+    lines.push(line)
+    if (lines.length > LINES_KEPT) lines.shift()
     for (const [words, deferred] of waiting) {
       if (!line.includes(words)) continue
       waiting.delete(words)
       Deferred.doneUnsafe(deferred, Effect.succeed(performance.now() - startMs))
     }
   })
+  const lastLines = () => lines.join("\n")
+  const died = yield* Deferred.make<number>()
   child.once("exit", (code) => {
-    for (const [words, deferred] of waiting)
-      Deferred.doneUnsafe(deferred, Effect.die(new Error(`the executor ended with ${code} before it said "${words}"`)))
+    const defect = Effect.die(new Error(`the executor ended with ${code}, and said last:\n${lastLines()}`))
+    for (const deferred of [...waiting.values(), died]) Deferred.doneUnsafe(deferred, defect)
   })
   const stat = () => readFileSync(`/proc/${child.pid}/stat`, "utf8").split(") ")[1]?.split(" ").map(Number) ?? []
   return {
@@ -76,6 +88,8 @@ export const startExecutor = Effect.fnUntraced(function* (options: ExecutorOptio
       waiting.set(words, deferred)
       return yield* Deferred.await(deferred)
     }),
+    lastLines,
+    died: Effect.andThen(Deferred.await(died), Effect.never),
     cpuMs: () => ((stat()[USER_TICKS] ?? 0) + (stat()[SYSTEM_TICKS] ?? 0)) * MS_PER_TICK,
     rssMb: () => ((stat()[RSS_PAGES] ?? 0) * BYTES_PER_PAGE) / 1e6
   } satisfies Executor as Executor

@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util"
+import type { Results } from "./results.ts"
 
 /** How much is measured. */
 export interface Options {
@@ -8,6 +9,8 @@ export interface Options {
   readonly rounds: number
   /** For how long memory is looked at. */
   readonly minutes: number
+  /** Loads of `throughput`, by their number of wallets. */
+  readonly wallets: ReadonlyArray<number>
   /** A file for all that was measured. */
   readonly json: string | undefined
   /** Which measurements; none: all of them. */
@@ -18,20 +21,27 @@ export interface Options {
 export interface Bench extends Options {
   /** A PostgreSQL server. */
   readonly server: { readonly url: string }
+  /** Where it puts what it has measured. */
+  readonly results: Results
 }
 
 const flags = {
   large: { type: "boolean", default: false },
   rounds: { type: "string", default: "2" },
   minutes: { type: "string", default: "0.5" },
+  wallets: { type: "string", default: "1,8,64,300" },
   json: { type: "string" }
 } as const
+
+const isCount = (value: number): boolean => Number.isInteger(value) && value > 0
 
 /** Throws where an argument is unknown, and where a number is none. */
 export const optionsOf = (args: ReadonlyArray<string>): Options => {
   const { values, positionals } = parseArgs({ args: [...args], options: flags, allowPositionals: true })
   const [rounds, minutes] = [Number(values.rounds), Number(values.minutes)]
-  if (!(Number.isInteger(rounds) && rounds > 0)) throw new Error("--rounds is a whole number, 1 or more")
+  const wallets = values.wallets.split(",").map(Number)
+  if (!isCount(rounds)) throw new Error("--rounds is a whole number, 1 or more")
   if (!(minutes > 0)) throw new Error("--minutes is a number above 0")
-  return { isLarge: values.large, rounds, minutes, json: values.json, names: positionals }
+  if (!wallets.every(isCount)) throw new Error("--wallets is a list of whole numbers: 64,300")
+  return { isLarge: values.large, rounds, minutes, wallets, json: values.json, names: positionals }
 }

@@ -6,7 +6,7 @@ import { newDatabase, type Payer, seedOrders } from "./database.ts"
 import { startExecutor } from "./executorProcess.ts"
 import { openNetwork } from "./network.ts"
 import type { Bench } from "./options.ts"
-import { type Figure, type Measured, quantile } from "./report.ts"
+import { quantile } from "./report.ts"
 
 /** Payments of a round, one after another with a pause that puts them anywhere between two sweeps and two blocks. */
 const PAYMENTS = 25
@@ -65,7 +65,9 @@ const waits = Effect.fnUntraced(function* (bench: Bench, checkInterval: string) 
     const executor = yield* startExecutor({ network, databaseUrl: database.executorUrl, settings })
     yield* executor.line("🔍 Found")
     yield* Effect.forEach(payers, (who) => Effect.delay(payAll(network, [{ who, mints: 1 }]), PAUSE))
-    const fundedMs = yield* Effect.repeat(funded, { schedule: POLL, until: ({ size }) => size === PAYMENTS })
+    const fundedMs = yield* Effect.repeat(funded, { schedule: POLL, until: ({ size }) => size === PAYMENTS }).pipe(
+      Effect.raceFirst(executor.died)
+    )
     const blocks = yield* paymentBlocks(network, payers)
     return payers.map(({ agentAddress }) => {
       const block = blocks.get(agentAddress) ?? 0n
@@ -80,21 +82,20 @@ const waits = Effect.fnUntraced(function* (bench: Bench, checkInterval: string) 
 
 /** From a payment in a block to `funded`. The bare time is that of its confirmations alone: no one may fund it before. */
 export const payment = Effect.fnUntraced(function* (bench: Bench) {
-  const figures: Array<Figure> = []
-  for (const checkInterval of ["1s", "10s"]) {
-    const rounds = yield* Effect.replicateEffect(waits(bench, checkInterval), bench.rounds)
+  const roundOf = Effect.fnUntraced(function* (checkInterval: string) {
+    const all = yield* waits(bench, checkInterval)
     for (const part of [0.5, 0.95]) {
-      const of = (name: "ms" | "blocks" | "confirmedMs") =>
-        rounds.map((all) =>
-          quantile(
-            all.map((wait) => wait[name]),
-            part
-          )
-        )
-      const what = `payment to funded, p${part * 100}, CHECK_INTERVAL=${checkInterval}`
-      figures.push({ what: `${what}; bare: confirmed`, unit: "ms", ours: of("ms"), bare: of("confirmedMs") })
-      figures.push({ what, unit: "blocks", ours: of("blocks"), bare: rounds.map(() => CONFIRMATIONS - 1) })
+      const of = (value: (wait: (typeof all)[number]) => number) => quantile(all.map(value), part)
+      const what = `p${part * 100}, CHECK_INTERVAL=${checkInterval}`
+      const ms = { ours: of((wait) => wait.ms), bare: of((wait) => wait.confirmedMs) }
+      yield* bench.results.add(`payment to funded, ${what}; bare: confirmed`, "ms", ms)
+      const blocks = { ours: of((wait) => wait.blocks), bare: CONFIRMATIONS - 1 }
+      yield* bench.results.add(`payment to funded, ${what}`, "blocks", blocks)
+      const lateMs = of((wait) => wait.ms - wait.confirmedMs)
+      yield* bench.results.add(`confirmed to funded, ${what}`, "ms", { ours: lateMs })
     }
-  }
-  return { figures } satisfies Measured as Measured
+  })
+  for (let round = 1; round <= bench.rounds; round++)
+    for (const interval of ["1s", "10s"])
+      yield* bench.results.round(`payment, ${interval}, round ${round}`, roundOf(interval))
 })

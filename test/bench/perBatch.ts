@@ -1,14 +1,21 @@
 import { Effect } from "effect"
 import { statementsOf } from "./database.ts"
 import type { Bench } from "./options.ts"
-import type { Figure, Measured } from "./report.ts"
+import type { RpcCounts } from "./rpcProxy.ts"
 import { type Run, runBare, runExecutor } from "./throughput.ts"
 
 /** Enough wallets to have 50 payments in flight, and enough batches of each to keep them there. */
 const LOAD = { wallets: 50, mintsPerBatch: 5, nodeMs: 0 }
 
+const NO_CALLS: RpcCounts = { requests: 0, calls: 0, byKind: {} }
+
 const snapshot = Effect.fnUntraced(function* ({ database, executor, proxy, delivered }: Run) {
-  return { ...(yield* statementsOf(database)), rpc: proxy.counts(), cpuMs: executor.cpuMs(), batches: yield* delivered }
+  return {
+    ...(yield* statementsOf(database)),
+    rpc: proxy?.counts() ?? NO_CALLS,
+    cpuMs: executor.cpuMs(),
+    batches: yield* delivered
+  }
 })
 type Snapshot = Effect.Success<ReturnType<typeof snapshot>>
 
@@ -48,22 +55,24 @@ const perBatchOf = ([before, after]: readonly [Snapshot, Snapshot]) => {
 }
 
 /** What the executor asks and computes for a batch, the sweeps that run meanwhile included. One run has 400 batches. */
-export const perBatch = Effect.fnUntraced(function* ({ server }: Bench) {
-  const { seen } = yield* runExecutor(server, LOAD, observe)
-  const bare = yield* runBare(LOAD)
-  const { statements, calls, transactions, requests, cpuMs } = perBatchOf(seen)
-  const of = (part: "perBatch" | "ms" | "walBytes") => [sum(statements.map((one) => one[part]))]
-  const figures: ReadonlyArray<Figure> = [
-    { what: "SQL statements", unit: "a batch", ours: of("perBatch") },
-    { what: "transactions", unit: "a batch", ours: [transactions] },
-    { what: "write-ahead log", unit: "bytes a batch", ours: of("walBytes") },
-    { what: "time in the database", unit: "ms a batch", ours: of("ms") },
-    { what: "JSON-RPC requests", unit: "a batch", ours: [requests] },
-    { what: "JSON-RPC calls", unit: "a batch", ours: [sum(calls.map((one) => one.perBatch))] },
-    { what: "processor", unit: "ms a batch", ours: [cpuMs], bare: [bare.cpuMsPerBatch] }
-  ]
-  return {
-    figures: figures.map((figure) => ({ ...figure, what: `${figure.what}, ${LOAD.wallets} in flight` })),
-    profiles: { "calls to the node": calls, statements }
-  } satisfies Measured as Measured
+export const perBatch = Effect.fnUntraced(function* ({ server, results, rounds }: Bench) {
+  const roundOf = Effect.gen(function* () {
+    const { seen } = yield* runExecutor(server, LOAD, { isCounting: true }, observe)
+    const { statements, calls, transactions, requests, cpuMs } = perBatchOf(seen)
+    const of = (part: "perBatch" | "ms" | "walBytes") => sum(statements.map((one) => one[part]))
+    const add = (what: string, unit: string, ours: number) =>
+      results.add(`${what}, ${LOAD.wallets} in flight`, unit, { ours })
+    yield* add("SQL statements", "a batch", of("perBatch"))
+    yield* add("transactions", "a batch", transactions)
+    yield* add("write-ahead log", "bytes a batch", of("walBytes"))
+    yield* add("time in the database", "ms a batch", of("ms"))
+    yield* add("JSON-RPC requests", "a batch", requests)
+    yield* add("JSON-RPC calls", "a batch", sum(calls.map((one) => one.perBatch)))
+    yield* results.profile("calls to the node", calls)
+    yield* results.profile("statements", statements)
+    const bare = yield* runBare(LOAD)
+    const cpu = { ours: cpuMs, bare: bare.cpuMsPerBatch }
+    yield* results.add(`processor, ${LOAD.wallets} in flight`, "ms a batch", cpu)
+  })
+  for (let round = 1; round <= rounds; round++) yield* results.round(`batch, round ${round}`, roundOf)
 })

@@ -1,21 +1,16 @@
-/** One line of the report: what was measured, once in each round. */
-export interface Figure {
+/** The columns of a figure: the executor, the same work without our code, and the same one at a time as v1.1 did it. */
+export const COLUMNS = ["ours", "bare", "oneByOne"] as const
+export type Column = (typeof COLUMNS)[number]
+
+/** One line of the report: what was measured, a value for each round that did not fail. */
+export interface Figure extends Readonly<Record<Column, ReadonlyArray<number>>> {
+  /** Which measurement it belongs to. */
+  readonly measure: string
   readonly what: string
   readonly unit: string
-  readonly ours: ReadonlyArray<number>
-  /** The same work without our code. */
-  readonly bare?: ReadonlyArray<number>
-  /** The same work one at a time, as v1.1 did it. */
-  readonly oneByOne?: ReadonlyArray<number>
 }
 
-/** What a measurement gives: figures and, where it counted them, statements and calls by kind, with a title each. */
-export interface Measured {
-  readonly figures: ReadonlyArray<Figure>
-  readonly profiles?: Readonly<Record<string, ReadonlyArray<Share>>>
-}
-
-/** A kind of statement or call, and what it costs a batch. */
+/** A kind of statement or call, or a process, and what it costs a batch. */
 export interface Share {
   readonly kind: string
   readonly perBatch: number
@@ -34,15 +29,25 @@ export const median = (values: ReadonlyArray<number>): number => {
 }
 
 const shown = (value: number): string => {
-  if (value >= 100) return Math.round(value).toLocaleString("en")
+  if (Math.abs(value) >= 100) return Math.round(value).toLocaleString("en")
   return value.toFixed(value >= 10 ? 1 : 2)
 }
 
 /** The median, and the ratio of ours to it. */
-const beside = (ours: number, others: ReadonlyArray<number> | undefined): ReadonlyArray<string> => {
-  if (others === undefined || others.length === 0) return ["", ""]
+const beside = (ours: ReadonlyArray<number>, others: ReadonlyArray<number>): readonly [string, string] => {
+  if (others.length === 0) return ["", ""]
   const other = median(others)
-  return [shown(other), other === 0 ? "" : `${shown(ours / other)} ×`]
+  return [shown(other), ours.length === 0 || other === 0 ? "" : `${shown(median(ours) / other)} ×`]
+}
+
+/** A figure as it stands so far. */
+export const progressOf = ({ what, unit, ours, bare, oneByOne }: Figure): string => {
+  const parts = ours.length === 0 ? [] : [`${shown(median(ours))} ${unit}`]
+  for (const [name, others] of [["bare", bare] as const, ["one at a time", oneByOne] as const]) {
+    const [other, ratio] = beside(ours, others)
+    if (other !== "") parts.push(`${name} ${other}${ratio === "" ? "" : ` (${ratio})`}`)
+  }
+  return `${what}: ${parts.join(", ")}`
 }
 
 const lineOf = (cells: ReadonlyArray<string>): string => `| ${cells.join(" | ")} |`
@@ -51,8 +56,8 @@ const lineOf = (cells: ReadonlyArray<string>): string => `| ${cells.join(" | ")}
 export const tableOf = (figures: ReadonlyArray<Figure>): string => {
   const head = ["", "unit", "ours", "bare", "to bare", "one at a time", "to one at a time", "rounds"]
   const rows = figures.map(({ what, unit, ours, bare, oneByOne }) => {
-    const middle = median(ours)
-    return [what, unit, shown(middle), ...beside(middle, bare), ...beside(middle, oneByOne), String(ours.length)]
+    const middle = ours.length === 0 ? "" : shown(median(ours))
+    return [what, unit, middle, ...beside(ours, bare), ...beside(ours, oneByOne), String(ours.length)]
   })
   return [head, head.map((_, column) => (column < 2 ? "---" : "---:")), ...rows].map(lineOf).join("\n")
 }
@@ -73,16 +78,4 @@ export const profileOf = (title: string, shares: ReadonlyArray<Share>): string =
       ms?.toFixed(2) ?? ""
     ])
   return [[title, "a batch", "ms"], ["---", "---:", "---:"], ...rows].map(lineOf).join("\n")
-}
-
-/** What `--json` writes: every round of every figure, besides the medians. */
-export const jsonOf = (
-  measured: Readonly<Record<string, Measured>>,
-  about: Readonly<Record<string, unknown>>
-): string => {
-  const figures = Object.entries(measured).flatMap(([measure, { figures }]) =>
-    figures.map((figure) => ({ measure, median: median(figure.ours), ...figure }))
-  )
-  const profiles = Object.assign({}, ...Object.values(measured).map((one) => one.profiles))
-  return `${JSON.stringify({ ...about, figures, profiles }, null, 2)}\n`
 }

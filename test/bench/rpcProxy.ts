@@ -19,8 +19,15 @@ export interface RpcProxy {
   readonly counts: () => RpcCounts
 }
 
-/** Counts what goes to the node at `target`, and holds each request up for `delayMs`, as a node that is far away does. */
-export const openRpcProxy = Effect.fnUntraced(function* (target: string, delayMs = 0) {
+export interface RpcProxyOptions {
+  /** Each request is held up for so long, as a node that is far away does. */
+  readonly delayMs: number
+  /** Whether requests are read and counted. */
+  readonly isCounting: boolean
+}
+
+/** The way to the node at `target`. */
+export const openRpcProxy = Effect.fnUntraced(function* (target: string, { delayMs, isCounting }: RpcProxyOptions) {
   const counted = { requests: 0, calls: 0, byKind: {} as Record<string, number> }
   const agent = new Agent({ keepAlive: true })
   const count = (body: Buffer): void => {
@@ -31,7 +38,7 @@ export const openRpcProxy = Effect.fnUntraced(function* (target: string, delayMs
   }
   const pass = async (asked: IncomingMessage, response: ServerResponse): Promise<void> => {
     const body = await buffer(asked)
-    count(body)
+    if (isCounting) count(body)
     if (delayMs > 0) await setTimeout(delayMs)
     const headers = { "content-type": "application/json", "content-length": body.length }
     request(target, { agent, method: "POST", headers }, (answer) => {

@@ -5,7 +5,7 @@ import { newDatabase, seedOrders } from "./database.ts"
 import { startExecutor } from "./executorProcess.ts"
 import { openNetwork } from "./network.ts"
 import type { Bench } from "./options.ts"
-import { type Figure, type Measured, median } from "./report.ts"
+import { median } from "./report.ts"
 import type { BaseSepolia } from "../e2e/baseSepolia.ts"
 
 /** Orders on the database that a start finds. */
@@ -24,7 +24,7 @@ const bareNode = Effect.promise(async () => {
 })
 
 /** From the start of the process to its first sweep, on a database and a chain that are there. */
-export const start = Effect.fnUntraced(function* ({ server, rounds }: Bench) {
+export const start = Effect.fnUntraced(function* ({ server, results, rounds }: Bench) {
   const network = yield* openNetwork
   const database = yield* newDatabase(server)
   yield* Effect.provide(seedOrders(PENDING, 1), database.layer)
@@ -33,11 +33,15 @@ export const start = Effect.fnUntraced(function* ({ server, rounds }: Bench) {
   )
   // The first start notes the chain, and the wallets.
   yield* once
-  const ours = yield* Effect.replicateEffect(once, rounds)
-  const bare = yield* Effect.replicateEffect(bareNode, rounds)
-  const what = "start to the first sweep; bare: node alone"
-  return { figures: [{ what, unit: "ms", ours, bare }] } satisfies Measured as Measured
-}, Effect.scoped)
+  const roundOf = Effect.gen(function* () {
+    const values = { bare: yield* bareNode, ours: yield* once }
+    yield* results.add("start to the first sweep; bare: node alone", "ms", values)
+  })
+  for (let round = 1; round <= rounds * STARTS; round++) yield* results.round(`start, round ${round}`, roundOf)
+})
+
+/** Starts of each round: one takes a second. */
+const STARTS = 3
 
 /** The memory of an executor that has swept over the orders for a while: the median of the second half of that time. */
 const memoryWith = Effect.fnUntraced(function* (bench: Bench, network: BaseSepolia, orders: number) {
@@ -48,7 +52,8 @@ const memoryWith = Effect.fnUntraced(function* (bench: Bench, network: BaseSepol
   const seconds = Math.ceil(bench.minutes * 60)
   const seen: Array<number> = []
   yield* Effect.sync(() => seen.push(executor.rssMb())).pipe(
-    Effect.repeat({ schedule: Schedule.spaced("1 second"), times: seconds })
+    Effect.repeat({ schedule: Schedule.spaced("1 second"), times: seconds }),
+    Effect.raceFirst(executor.died)
   )
   return { settled: median(seen.slice(seen.length >> 1)), most: Math.max(...seen) }
 }, Effect.scoped)
@@ -57,12 +62,12 @@ const memoryWith = Effect.fnUntraced(function* (bench: Bench, network: BaseSepol
 export const memory = Effect.fnUntraced(function* (bench: Bench) {
   const network = yield* openNetwork
   const none = yield* memoryWith(bench, network, 0)
-  const figures: Array<Figure> = []
-  for (const orders of [10_000, ...(bench.isLarge ? [100_000] : [])]) {
+  const roundOf = Effect.fnUntraced(function* (orders: number) {
     const { settled, most } = yield* memoryWith(bench, network, orders)
     const what = `memory, ${orders.toLocaleString("en")} open orders`
-    figures.push({ what: `${what}; bare: no order`, unit: "MB", ours: [settled], bare: [none.settled] })
-    figures.push({ what: `${what}, at the most`, unit: "MB", ours: [most], bare: [none.most] })
-  }
-  return { figures } satisfies Measured as Measured
-}, Effect.scoped)
+    yield* bench.results.add(`${what}; bare: no order`, "MB", { ours: settled, bare: none.settled })
+    yield* bench.results.add(`${what}, at the most`, "MB", { ours: most, bare: none.most })
+  })
+  for (const orders of [10_000, ...(bench.isLarge ? [100_000] : [])])
+    yield* bench.results.round(`memory, ${orders} orders`, roundOf(orders))
+})

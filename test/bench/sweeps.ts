@@ -1,4 +1,4 @@
-import { Array as Arr, Effect } from "effect"
+import { Effect } from "effect"
 import { seedPast } from "./apiSeed.ts"
 import { askProgram } from "./children.ts"
 import { type Database, newDatabase, seedOrders } from "./database.ts"
@@ -7,35 +7,38 @@ import { timeSweeps } from "./metrics.ts"
 import { openNetwork } from "./network.ts"
 import type { Bench } from "./options.ts"
 import type { BareSwept } from "./programs/bareSweep.ts"
-import { type Figure, type Measured, median } from "./report.ts"
+import { median } from "./report.ts"
 import type { BaseSepolia } from "../e2e/baseSepolia.ts"
 
 const counted = (orders: number): string => `${orders.toLocaleString("en")} orders`
 
-/** What sweeps over these orders take, in milliseconds. */
-const timesOn = Effect.fnUntraced(function* (
-  network: BaseSepolia,
-  database: Database,
-  { orders, rounds }: { readonly orders: number; readonly rounds: number }
-) {
+/** Sweeps of each run, whose median counts. */
+const SWEEPS = 5
+
+/** What a sweep over these orders takes, in milliseconds. */
+const timeOn = Effect.fnUntraced(function* (network: BaseSepolia, database: Database, orders: number) {
   const executor = yield* startExecutor({ network, databaseUrl: database.executorUrl })
-  return yield* timeSweeps(executor, orders, rounds)
+  return median(yield* Effect.raceFirst(timeSweeps(executor, orders, SWEEPS), executor.died))
 }, Effect.scoped)
 
-/** A sweep over orders that wait for their payment, each in a wallet of its own. */
-export const sweeps = Effect.fnUntraced(function* ({ server, isLarge, rounds }: Bench) {
+/** A sweep over orders that wait for their payment, each in a wallet of its own; ours and the bare one in turn. */
+export const sweeps = Effect.fnUntraced(function* ({ server, isLarge, rounds, results }: Bench) {
   const network = yield* openNetwork
-  const figures: Array<Figure> = []
-  for (const orders of [1_000, 10_000, ...(isLarge ? [100_000] : [])]) {
+  const sizeOf = Effect.fnUntraced(function* (orders: number) {
     const database = yield* newDatabase(server)
     yield* Effect.provide(seedOrders(orders, 1), database.layer)
-    const ours = yield* timesOn(network, database, { orders, rounds })
-    const job = { databaseUrl: database.url, rpcUrl: network.chain.rpcUrl, rounds }
-    const { bareMs, oneByOneMs } = yield* askProgram<BareSwept>("bareSweep", job)
-    figures.push({ what: `sweep, ${counted(orders)} pending`, unit: "ms", ours, bare: bareMs, oneByOne: oneByOneMs })
-  }
-  return { figures } satisfies Measured as Measured
-}, Effect.scoped)
+    const roundOf = Effect.gen(function* () {
+      const ours = yield* timeOn(network, database, orders)
+      const job = { databaseUrl: database.url, rpcUrl: network.chain.rpcUrl, rounds: SWEEPS }
+      const { bareMs, oneByOneMs } = yield* askProgram<BareSwept>("bareSweep", job)
+      const values = { ours, bare: median(bareMs), oneByOne: oneByOneMs }
+      yield* results.add(`sweep, ${counted(orders)} pending`, "ms", values)
+    })
+    for (let round = 1; round <= rounds; round++) yield* results.round(`sweep over ${orders}, round ${round}`, roundOf)
+  })
+  for (const orders of [1_000, 10_000, ...(isLarge ? [100_000] : [])])
+    yield* results.round(`sweep over ${orders}, all rounds`, sizeOf(orders))
+})
 
 /** Orders that wait beside those that are over. */
 const PENDING = 1_000
@@ -44,7 +47,7 @@ const PENDING = 1_000
 const ORDERS_PER_WALLET = 5
 
 /** Whether what is over makes a sweep slower: the same sweep with and without it, in turn. */
-export const finished = Effect.fnUntraced(function* ({ server, isLarge, rounds }: Bench) {
+export const finished = Effect.fnUntraced(function* ({ server, isLarge, rounds, results }: Bench) {
   const network = yield* openNetwork
   const past = isLarge ? 1_000_000 : 100_000
   const [without, beside] = [yield* newDatabase(server), yield* newDatabase(server)]
@@ -52,17 +55,10 @@ export const finished = Effect.fnUntraced(function* ({ server, isLarge, rounds }
   yield* Effect.provide(pending, without.layer)
   const over = seedPast({ orders: past, wallets: past / ORDERS_PER_WALLET, underWay: 0 })
   yield* Effect.provide(Effect.andThen(pending, over), beside.layer)
-  const measure = (database: Database) =>
-    Effect.map(timesOn(network, database, { orders: PENDING, rounds: SWEEPS }), median)
-  const pairs = yield* Effect.forEach(Arr.range(1, rounds), () => Effect.all([measure(without), measure(beside)]))
-  const figure = {
-    what: `sweep, ${counted(PENDING)} pending, ${past.toLocaleString("en")} finished; bare: none finished`,
-    unit: "ms",
-    ours: pairs.map(([, one]) => one),
-    bare: pairs.map(([one]) => one)
-  }
-  return { figures: [figure] } satisfies Measured as Measured
-}, Effect.scoped)
-
-/** Sweeps of each run, whose median counts. */
-const SWEEPS = 5
+  const what = `sweep, ${counted(PENDING)} pending, ${past.toLocaleString("en")} finished; bare: none finished`
+  const roundOf = Effect.gen(function* () {
+    const bare = yield* timeOn(network, without, PENDING)
+    yield* results.add(what, "ms", { bare, ours: yield* timeOn(network, beside, PENDING) })
+  })
+  for (let round = 1; round <= rounds; round++) yield* results.round(`sweep beside ${past}, round ${round}`, roundOf)
+})

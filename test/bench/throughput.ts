@@ -1,14 +1,14 @@
-import { Effect, Schedule } from "effect"
+import { Data, Duration, Effect, Schedule } from "effect"
 import { SqlClient } from "effect/sql"
 import { payAll, type BaseSepolia, TOKEN } from "../e2e/baseSepolia.ts"
 import { askProgram } from "./children.ts"
 import { type Database, newDatabase, newWallets, type Payer, seedOrders } from "./database.ts"
-import { startExecutor } from "./executorProcess.ts"
+import { type Executor, startExecutor } from "./executorProcess.ts"
 import { openNetwork } from "./network.ts"
 import type { Bench } from "./options.ts"
+import { processorShares, processorTimes } from "./processorTime.ts"
 import type { BareMinted, BareMints } from "./programs/bareMints.ts"
-import type { Figure, Measured } from "./report.ts"
-import { openRpcProxy } from "./rpcProxy.ts"
+import { openRpcProxy, type RpcProxy } from "./rpcProxy.ts"
 
 /** Mints of each order. */
 export const MINTS = 40
@@ -43,8 +43,34 @@ const delivered = Effect.gen(function* () {
   return row?.count ?? 0
 })
 
-const untilDelivered = (count: number) =>
-  Effect.repeat(delivered, { schedule: POLL, until: (reached) => reached >= count })
+/** No load of this benchmark has a batch that takes so long, so that what delivers none for this long has stopped. */
+const STALL_LIMIT = Duration.minutes(2)
+
+/** An executor that delivers nothing any more. */
+class Stalled extends Data.TaggedError("Stalled")<{ readonly message: string }> {}
+
+/** What holds the orders up, as far as tables and log tell it. */
+const stalled = Effect.fnUntraced(function* (executor: Executor, reached: number, count: number) {
+  const sql = yield* SqlClient.SqlClient
+  const batches = yield* sql`SELECT status, count(*)::int FROM ai_agent_batches GROUP BY 1`
+  const orders = yield* sql`SELECT status, error_message, count(*)::int FROM ai_agent_tasks GROUP BY 1, 2`
+  const after = Duration.format(STALL_LIMIT)
+  const tables = `batches: ${JSON.stringify(batches)}\norders: ${JSON.stringify(orders)}`
+  const message = `${reached} of ${count} batches delivered, and none for ${after}\n${tables}\n${executor.lastLines()}`
+  return yield* new Stalled({ message })
+})
+
+/** Waits until so many batches are delivered; fails where the executor ends, and where it delivers none for long. */
+const untilDelivered = Effect.fnUntraced(function* (executor: Executor, count: number) {
+  let [best, sinceMs] = [-1, performance.now()]
+  const wait = Effect.gen(function* () {
+    const reached = yield* delivered
+    if (reached > best) [best, sinceMs] = [reached, performance.now()]
+    else if (performance.now() - sinceMs > Duration.toMillis(STALL_LIMIT)) yield* stalled(executor, reached, count)
+    return reached
+  }).pipe(Effect.repeat({ schedule: POLL, until: (reached) => reached >= count }))
+  yield* Effect.raceFirst(wait, executor.died)
+})
 
 const deliveries = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
@@ -62,36 +88,57 @@ const fund = (network: BaseSepolia, wallets: ReadonlyArray<Payer>) =>
 /** What a run of the executor gives to those who measure more than its rate. */
 export interface Run {
   readonly database: Database
-  readonly executor: Effect.Success<ReturnType<typeof startExecutor>>
-  readonly proxy: Effect.Success<ReturnType<typeof openRpcProxy>>
+  readonly executor: Executor
+  /** Where the calls to the node are counted; `undefined` where the executor asks the chain itself. */
+  readonly proxy: RpcProxy | undefined
   readonly batches: number
   readonly delivered: typeof delivered
-  readonly untilDelivered: typeof untilDelivered
+  readonly untilDelivered: (count: number) => ReturnType<typeof untilDelivered>
+}
+
+export interface RunOptions {
+  /** Whether the calls to the node are counted. */
+  readonly isCounting?: boolean
+  readonly settings?: Readonly<Record<string, string>>
 }
 
 /** The executor under a load, from its start until all is delivered. `beside` runs meanwhile. */
 export const runExecutor = Effect.fnUntraced(function* <A, E>(
   server: { readonly url: string },
   { wallets, mintsPerBatch, nodeMs }: Load,
+  { isCounting = false, settings }: RunOptions,
   beside: (run: Run) => Effect.Effect<A, E, SqlClient.SqlClient>
 ) {
   const network = yield* openNetwork
   const database = yield* newDatabase(server)
-  const proxy = yield* openRpcProxy(network.chain.rpcUrl, nodeMs)
+  const { rpcUrl } = network.chain
+  // What counts and delays is in the way, and on the same processors: only where it is needed.
+  const proxy = nodeMs > 0 || isCounting ? yield* openRpcProxy(rpcUrl, { delayMs: nodeMs, isCounting }) : undefined
   return yield* Effect.gen(function* () {
     yield* fund(network, yield* seedOrders(wallets, MINTS))
     const executor = yield* startExecutor({
       network,
       databaseUrl: database.executorUrl,
-      rpcUrl: proxy.url,
-      settings: { MAX_BATCH_SIZE: String(mintsPerBatch) }
+      rpcUrl: proxy?.url ?? rpcUrl,
+      settings: { MAX_BATCH_SIZE: String(mintsPerBatch), ...settings }
     })
     const batches = wallets * Math.ceil(MINTS / mintsPerBatch)
-    const seen = yield* beside({ database, executor, proxy, batches, delivered, untilDelivered })
-    yield* untilDelivered(batches)
+    const until = (count: number) => untilDelivered(executor, count)
+    const seen = yield* beside({ database, executor, proxy, batches, delivered, untilDelivered: until })
+    yield* until(batches)
     return { seen, rate: rateOf(yield* deliveries) }
   }).pipe(Effect.provide(database.layer))
 }, Effect.scoped)
+
+/** What the processors do from the tenth to the ninetieth percent of the batches, for each of them. */
+const observeProcessors = Effect.fnUntraced(function* ({ untilDelivered, batches, delivered, executor }: Run) {
+  yield* untilDelivered(batches / 10)
+  const before = { batches: yield* delivered, times: processorTimes(), cpuMs: executor.cpuMs() }
+  yield* untilDelivered((batches * 9) / 10)
+  const many = (yield* delivered) - before.batches
+  const shares = processorShares(before.times, processorTimes(), many)
+  return { shares, cpuMsPerBatch: (executor.cpuMs() - before.cpuMs) / many }
+})
 
 /** The bare loop under the same load, with all wallets at once. It does not ask the node. */
 export const runBare = Effect.fnUntraced(function* ({ wallets, mintsPerBatch }: Load) {
@@ -101,47 +148,44 @@ export const runBare = Effect.fnUntraced(function* ({ wallets, mintsPerBatch }: 
   const batches = Math.ceil(MINTS / mintsPerBatch)
   const { serverUrl } = network
   const job: BareMints = { serverUrl, token: TOKEN, wallets: people, batches, mintsPerBatch }
+  const before = processorTimes()
   const { deliveredMs, cpuMs } = yield* askProgram<BareMinted>("bareMints", job)
-  return { rate: rateOf(deliveredMs), cpuMsPerBatch: cpuMs / deliveredMs.length }
+  const shares = processorShares(before, processorTimes(), deliveredMs.length)
+  return { rate: rateOf(deliveredMs), cpuMsPerBatch: cpuMs / deliveredMs.length, shares }
 }, Effect.scoped)
 
-interface Size extends Omit<Load, "nodeMs"> {
-  /** Rounds at the most: the largest takes minutes. */
-  readonly roundsMax?: number
-}
+/** Mints of a batch. A single wallet has more and smaller batches, so that there are some to measure. */
+const mintsPerBatchOf = (wallets: number): number => (wallets === 1 ? 5 : 10)
 
-const SIZES: ReadonlyArray<Size> = [
-  { wallets: 1, mintsPerBatch: 5 },
-  { wallets: 8, mintsPerBatch: 10 },
-  { wallets: 64, mintsPerBatch: 10 },
-  { wallets: 300, mintsPerBatch: 10, roundsMax: 1 }
-]
-
-/** One round: the bare loop, and the executor near to the node and far from it. */
-const roundOf = Effect.fnUntraced(function* (bench: Bench, size: Size) {
-  const load = { ...size, nodeMs: NEAR_MS }
-  const bare = yield* runBare(load)
-  const near = yield* runExecutor(bench.server, load, () => Effect.void)
-  const far = yield* runExecutor(bench.server, { ...load, nodeMs: FAR_MS }, () => Effect.void)
-  return { bare: bare.rate, near: near.rate, far: far.rate }
-})
+/** The load of one wallet is the order of v1.1: one batch after another, however many wallets there were. */
+const ONE_AT_A_TIME: Load = { wallets: 1, mintsPerBatch: mintsPerBatchOf(1), nodeMs: 0 }
 
 /** To the node and back: on the same machine, and across a continent. */
-const NEAR_MS = 0
-const FAR_MS = 80
+const NODE_MS = [0, 80]
 
-/** Batches a second in the long run. */
-export const throughput = Effect.fnUntraced(function* (bench: Bench) {
-  const figures: Array<Figure> = []
-  for (const size of SIZES) {
-    const { wallets, roundsMax = bench.rounds } = size
-    const rounds = yield* Effect.replicateEffect(roundOf(bench, size), Math.min(bench.rounds, roundsMax))
-    const what = `throughput, ${wallets} ${wallets === 1 ? "wallet" : "wallets"}`
-    const bare = rounds.map((one) => one.bare)
-    // The bare loop with one wallet pays one batch after another, as v1.1 did however many wallets there were.
-    const beside = { unit: "batches/s", bare, oneByOne: figures[0]?.bare ?? bare }
-    figures.push({ what: `${what}, ${NEAR_MS} ms to the node`, ours: rounds.map(({ near }) => near), ...beside })
-    figures.push({ what: `${what}, ${FAR_MS} ms to the node`, ours: rounds.map(({ far }) => far), ...beside })
-  }
-  return { figures } satisfies Measured as Measured
+/** Fewer wallets say little about what limits the rate, and vary little: they are measured once. */
+const WALLETS_OF_A_LOAD = 64
+
+/** Batches a second in the long run: the executor near to the node and far from it, each beside the bare loop. */
+export const throughput = Effect.fnUntraced(function* ({ server, results, rounds, wallets: sizes }: Bench) {
+  let oneByOne: number | undefined
+  yield* results.round(
+    "one at a time",
+    Effect.map(runBare(ONE_AT_A_TIME), ({ rate }) => void (oneByOne = rate))
+  )
+  const roundOf = Effect.fnUntraced(function* (wallets: number, nodeMs: number) {
+    const load: Load = { wallets, mintsPerBatch: mintsPerBatchOf(wallets), nodeMs }
+    const where = `${wallets} ${wallets === 1 ? "wallet" : "wallets"}, ${nodeMs} ms to the node`
+    const bare = yield* runBare(load)
+    yield* results.profile(`ms of processor time, bare loop, ${wallets} wallets`, bare.shares)
+    const { rate, seen } = yield* runExecutor(server, load, {}, observeProcessors)
+    yield* results.add(`throughput, ${where}`, "batches/s", { ours: rate, bare: bare.rate, oneByOne })
+    const cpu = { ours: seen.cpuMsPerBatch, bare: bare.cpuMsPerBatch }
+    yield* results.add(`processor, ${where}`, "ms a batch", cpu)
+    yield* results.profile(`ms of processor time, executor, ${where}`, seen.shares)
+  })
+  for (const wallets of sizes)
+    for (let round = 1; round <= (wallets < WALLETS_OF_A_LOAD ? 1 : rounds); round++)
+      for (const nodeMs of NODE_MS)
+        yield* results.round(`throughput, ${wallets} wallets, ${nodeMs} ms, round ${round}`, roundOf(wallets, nodeMs))
 })
