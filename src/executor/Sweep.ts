@@ -15,7 +15,7 @@ import * as Log from "../ops/Log.ts"
 import * as Metrics from "../ops/metrics.ts"
 import * as Progress from "../ops/Progress.ts"
 import type { BadTask, WalletOrders } from "../domain/WalletState.ts"
-import { type Funding, type LedgerError, TaskRepo } from "../ledger/TaskRepo.ts"
+import { type Funding, type LedgerError, type PendingPage, TaskRepo } from "../ledger/TaskRepo.ts"
 import { Ownership } from "../runners/Ownership.ts"
 import { Orders } from "./Orders.ts"
 import { headMs } from "./pace.ts"
@@ -26,9 +26,8 @@ import { makeHoldBlacklisted, makeCheckWallets } from "./walletChecks.ts"
 import { makeSyncDeposits } from "./syncDeposits.ts"
 import { makeWatchChain } from "./reorganisation.ts"
 
-/** Wallets read in one statement, and in one sweep; the next sweep goes on where this one stopped. */
+/** Wallets read in one statement. */
 const PAGE_WALLETS = 2_000
-const SWEEP_WALLETS_MAX = 20_000
 
 /** How many wallets without a waiting order are checked in a sweep, and how often each of them is. */
 const IDLE_WALLETS = 500
@@ -143,7 +142,6 @@ const startStages = Effect.gen(function* () {
 const makePages = Effect.gen(function* () {
   const repo = yield* TaskRepo
   const { ranges } = yield* Ownership
-  const cursor = yield* Ref.make<WalletId | undefined>(undefined)
   const next = yield* Ref.make<{ readonly cursor: WalletId | undefined; readonly roundMs: number }>({
     cursor: undefined,
     roundMs: 0
@@ -152,14 +150,15 @@ const makePages = Effect.gen(function* () {
   const readOrders = Effect.gen(function* () {
     const orders: Array<WalletOrders> = []
     const bad: Array<BadTask> = []
+    let cursor: WalletId | undefined
     do {
-      const asked = { cursor: yield* Ref.get(cursor), walletsMax: PAGE_WALLETS, ranges: yield* ranges }
-      const page = yield* repo.pendingPage(asked)
+      const asked = { cursor, walletsMax: PAGE_WALLETS, ranges: yield* ranges }
+      const page: PendingPage = yield* repo.pendingPage(asked)
       orders.push(...page.wallets)
       bad.push(...page.bad)
-      yield* Ref.set(cursor, page.cursor)
+      cursor = page.cursor
       yield* noteStep
-    } while ((yield* Ref.get(cursor)) !== undefined && orders.length < SWEEP_WALLETS_MAX)
+    } while (cursor !== undefined)
     return { orders, bad }
   })
 

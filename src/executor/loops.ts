@@ -12,8 +12,8 @@ import { Transfers } from "./Transfers.ts"
 import { UsdcCode } from "./UsdcCode.ts"
 import { Wallets } from "./Wallets.ts"
 
-/** More wallets than this at once wait for the next tick, the longest overdue first. */
-const WALLETS_MAX = 1_000
+/** More wallets than one process can look after wait for the next tick, the longest overdue first. */
+const WALLETS_MAX = 1_000_000
 
 /**
  * Wakes every wallet that has something to do by now: after a restart, a lost wake-up or another program's death. Gives

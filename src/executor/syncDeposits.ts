@@ -64,11 +64,13 @@ export const makeSyncDeposits = Effect.gen(function* () {
     const times = { block, ledgerAheadMs, paymentTimeoutMs: Duration.toMillis(paymentTimeout) }
     const hasOverdue = ({ pending }: WalletOrders) => pending.some((task) => isOverdue(task, times))
     const moved = orders.filter((one) => one.books?.balance !== balanceOf(one) || hasOverdue(one))
-    const wanted = [...moved, ...lagging(orders, new Set(moved), block)]
+    const hasMoved = new Set(moved)
+    const wanted = [...moved, ...lagging(orders, hasMoved, block)]
     const { deposits, whole } = yield* search(wanted, block, balanceOf)
     const arrived = yield* recordFound(repo, wanted, deposits, { block, balanceOf, whole })
-    const isUnread = (one: WalletOrders) => moved.includes(one) && !whole.has(one.wallet.id)
-    const seen = orders.map((one) => look(one, balanceOf(one), arrived, isUnread(one)))
+    const isUnread = (one: WalletOrders) => hasMoved.has(one) && !whole.has(one.wallet.id)
+    const freshOf = Map.groupBy(arrived, ({ walletId }) => walletId)
+    const seen = orders.map((one) => look(one, balanceOf(one), freshOf.get(one.wallet.id) ?? [], isUnread(one)))
     yield* moveCursors(repo, seen, whole, block)
     yield* Effect.forEach(seen, reportUnexplained, { discard: true })
     const losses = new Map<WalletId, MissingFunds>()
@@ -115,8 +117,7 @@ const isCountable = (orders: WalletOrders, block: Block): boolean =>
   !isOutdated(block, orders) &&
   block.number >= (orders.books?.countedBlock ?? 0n)
 
-const look = (orders: WalletOrders, balance: Usdc, arrived: ReadonlyArray<FoundDeposit>, isUnread: boolean): Seen => {
-  const fresh = arrived.filter(({ walletId }) => walletId === orders.wallet.id)
+const look = (orders: WalletOrders, balance: Usdc, fresh: ReadonlyArray<FoundDeposit>, isUnread: boolean): Seen => {
   if (isUnread) return { orders, balance, fresh, standing: "unread" }
   // Books that this very look opens begin with what is there.
   if (orders.books === undefined) return { orders, balance, fresh, standing: "even" }

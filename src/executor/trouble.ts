@@ -7,24 +7,13 @@ import * as Log from "../ops/Log.ts"
 import * as Metrics from "../ops/metrics.ts"
 import { Settings } from "../config/Settings.ts"
 import { type LedgerError, TaskRepo } from "../ledger/TaskRepo.ts"
+import type { Turn } from "./agenda.ts"
 import { Orders } from "./Orders.ts"
 import { Outage } from "./Outage.ts"
 import { LOCKED_PAUSE_MS } from "./pace.ts"
 
 /** A wallet that met a defect is left alone for so long: nothing is sent before the chain was read again. */
 const PARKED_MS = 60_000
-
-/** What a turn leaves: when there is something to do again, and whether it ended in trouble. */
-export interface Turn {
-  readonly dueMs: number | undefined
-  readonly inTrouble: boolean
-}
-
-export const ENDED: Turn = { dueMs: undefined, inTrouble: false }
-
-/** Whole milliseconds: what is left of one may be too short for a timer to pass. */
-export const pauseUntil = (dueMs: number | undefined, nowMs: number): number =>
-  dueMs === undefined ? Number.POSITIVE_INFINITY : Math.ceil(dueMs - nowMs)
 
 const afterTrouble = (pauseMs: number) =>
   Effect.map(Clock.currentTimeMillis, (nowMs): Turn => ({ dueMs: nowMs + pauseMs, inTrouble: true }))
