@@ -45,7 +45,7 @@ const TRY_AGAIN = Schedule.spaced("5 seconds")
  */
 const LIMIT = Duration.hours(1)
 
-const bound = bounded(LIMIT, "the limit of a migration")
+const bound = bounded(LIMIT, { limitName: "the limit of a migration" })
 
 /** Bounds a migration, and says in our words what went wrong. */
 export const bringUpToDate = <A, R>(

@@ -2,7 +2,12 @@ import { spawnSync } from "node:child_process"
 import { assert, describe, inject, it } from "vitest"
 import { SQL_MUTATIONS } from "./sqlMutations.ts"
 
-const TESTS = ["test/ledger/TaskRepo.postgres.test.ts", "test/ledger/races.test.ts", "test/ledger/concurrency.test.ts"]
+const TESTS = [
+  "test/ledger/TaskRepo.postgres.test.ts",
+  "test/ledger/races.test.ts",
+  "test/ledger/concurrency.test.ts",
+  "test/ledger/together.test.ts"
+]
 
 /** Runs the tests of the ledger on the real database, with this mistake in its statements, up to the first that fails. */
 const testsWith = (name: string) => {

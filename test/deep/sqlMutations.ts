@@ -11,9 +11,9 @@ export const SQL_MUTATIONS: ReadonlyArray<SqlMutation> = [
     name: "a batch is written whatever its version is",
     patches: [
       {
-        file: "src/ledger/sql/transferWrites.ts",
-        find: "AND version = ${before.version}::int AND status = ${before.status}\n      AND NOT (${isClaim(before, after)}::boolean AND",
-        replace: "AND NOT (${isClaim(before, after)}::boolean AND"
+        file: "src/ledger/sql/saves/batchRows.ts",
+        find: " AND b.version = x.version AND b.status = x.was\n",
+        replace: "\n"
       }
     ]
   },
@@ -21,7 +21,7 @@ export const SQL_MUTATIONS: ReadonlyArray<SqlMutation> = [
     name: "a pause is not in the claim",
     patches: [
       {
-        file: "src/ledger/sql/transferWrites.ts",
+        file: "src/ledger/sql/saves/batchRows.ts",
         find: " OR ${pausedFor(sql, sql`b.wallet_id`, sql`b.token`)} OR ${another}",
         replace: " OR ${another}"
       }
@@ -31,7 +31,7 @@ export const SQL_MUTATIONS: ReadonlyArray<SqlMutation> = [
     name: "the stop of a wallet is not in the claim",
     patches: [
       {
-        file: "src/ledger/sql/transferWrites.ts",
+        file: "src/ledger/sql/saves/batchRows.ts",
         find: "sql`(${isStopped(on, sql`b.wallet_id`)} OR ",
         replace: "sql`("
       }
@@ -72,7 +72,7 @@ export const SQL_MUTATIONS: ReadonlyArray<SqlMutation> = [
     patches: [
       {
         file: "src/ledger/sql/locks.ts",
-        find: "THEN ws.book_balance - ${spent?.amount ?? 0n}::bigint ELSE",
+        find: "THEN ws.book_balance - ${amount} ELSE",
         replace: "THEN ws.book_balance ELSE"
       }
     ]
@@ -84,6 +84,41 @@ export const SQL_MUTATIONS: ReadonlyArray<SqlMutation> = [
         file: "src/ledger/sql/transferWrites.ts",
         find: "${before.id}::uuid AND version = ${before.version}::int AND status = ${before.status}",
         replace: "${before.id}::uuid"
+      }
+    ]
+  },
+  {
+    name: "a step is made with others though another program has its rows",
+    patches: [
+      {
+        file: "src/ledger/sql/saves/batchRows.ts",
+        find: "ORDER BY ws.wallet_id FOR NO KEY UPDATE SKIP LOCKED",
+        replace: "ORDER BY ws.wallet_id"
+      },
+      {
+        file: "src/ledger/sql/saves/batchRows.ts",
+        find: "ORDER BY t.id FOR NO KEY UPDATE SKIP LOCKED",
+        replace: "ORDER BY t.id"
+      }
+    ]
+  },
+  {
+    name: "two payments of one wallet are claimed in one statement",
+    patches: [
+      {
+        file: "src/ledger/sql/saves/saveBatches.ts",
+        find: "const isFirst = !seen.has(before.walletId) && !seen.has(before.taskId)",
+        replace: "const isFirst = true"
+      }
+    ]
+  },
+  {
+    name: "what one step cannot write costs all that were made with it",
+    patches: [
+      {
+        file: "src/ledger/sql/saves/saveBatches.ts",
+        find: 'return error.reason === "Contended" || (steps > 1 && error.reason !== "Unavailable")',
+        replace: 'return error.reason === "Contended"'
       }
     ]
   }

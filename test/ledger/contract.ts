@@ -20,6 +20,7 @@ import { planningPromises } from "./contract/planning.ts"
 import { questionPromises } from "./contract/questions.ts"
 import { readingPromises } from "./contract/reading.ts"
 import { stepPromises } from "./contract/steps.ts"
+import { togetherPromises } from "./contract/together.ts"
 
 const rooms: ReadonlyArray<readonly [string, (promises: Promises) => void]> = [
   ["reading orders", readingPromises],
@@ -32,6 +33,7 @@ const rooms: ReadonlyArray<readonly [string, (promises: Promises) => void]> = [
   ["whose a wallet is", pinPromises],
   ["planning", planningPromises],
   ["steps of a batch", stepPromises],
+  ["steps that are made at once", togetherPromises],
   ["ends of an order", endPromises],
   ["questions", questionPromises],
   ["a person's decision about an order", decidingPromises],

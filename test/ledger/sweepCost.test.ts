@@ -2,8 +2,9 @@ import { assert, describe, it } from "@effect/vitest"
 import { PgClient } from "@effect/sql-pg"
 import { Effect, Layer } from "effect"
 import { SqlClient } from "effect/sql"
-import { connect, type Socket } from "node:net"
+import { connect } from "node:net"
 import { TaskRepo } from "../../src/ledger/TaskRepo.ts"
+import { countStatements } from "../support/countStatements.ts"
 import { ledger } from "../support/LedgerSql.ts"
 import * as Postgres from "../support/Postgres.ts"
 import { funding, NOW_MS, TIP } from "./contract/given.ts"
@@ -12,28 +13,6 @@ const WALLETS = 1_000
 
 /** Orders and batches of the past, beside which those thousand are found. */
 const ENDED = 30_000
-
-const EXECUTE = "E".charCodeAt(0)
-const SIMPLE_QUERY = "Q".charCodeAt(0)
-
-/** Counts the statements that pass to the server, in PostgreSQL's wire protocol (type, length, body). */
-const countStatements = (socket: Socket, counted: () => void): Socket => {
-  let isStarted = false
-  const write = socket.write.bind(socket) as (chunk: Uint8Array, ...rest: ReadonlyArray<unknown>) => boolean
-  return Object.assign(socket, {
-    write: (chunk: Uint8Array, ...rest: ReadonlyArray<unknown>) => {
-      // The first packet of a connection has no type.
-      if (isStarted) {
-        const bytes = Buffer.from(chunk)
-        for (let at = 0; at < bytes.length; at += 1 + bytes.readInt32BE(at + 1)) {
-          if (bytes[at] === EXECUTE || bytes[at] === SIMPLE_QUERY) counted()
-        }
-      }
-      isStarted = true
-      return write(chunk, ...rest)
-    }
-  })
-}
 
 /** A thousand wallets with a pending order each, in a database that has seen many thousand others. */
 const seed = Effect.gen(function* () {

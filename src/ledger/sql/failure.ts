@@ -15,16 +15,23 @@ const CONFLICTS: ReadonlySet<string> = new Set(["40001", "40P01", "55P03"])
 /** A handful of tries within a second or so. The jitter keeps two programs that met once from meeting again. */
 const TRY_AGAIN = Schedule.exponential("20 millis").pipe(Schedule.jittered, Schedule.upTo({ times: 5 }))
 
+interface Bounds {
+  /** The setting of the limit. */
+  readonly limitName?: string
+  /** Whether to try again after a conflict with another transaction. */
+  readonly again?: boolean
+}
+
 /**
  * Bounds a statement or a transaction in time (interrupting cancels it on the server), tries it again after a conflict with
- * another transaction, and says in our words what went wrong. `limitName` is the setting of the limit.
+ * another transaction, and says in our words what went wrong.
  */
 export const bounded =
-  (limit: Duration.Duration, limitName = "DATABASE_TIMEOUT") =>
+  (limit: Duration.Duration, { limitName = "DATABASE_TIMEOUT", again = true }: Bounds = {}) =>
   <A, E, R>(operation: string, query: Effect.Effect<A, E, R>): Effect.Effect<A, LedgerError | Exclude<E, Failure>, R> =>
     query.pipe(
       Effect.catchDefect(asFailure),
-      Effect.retry({ schedule: TRY_AGAIN, while: isConflict }),
+      Effect.retry({ schedule: TRY_AGAIN, while: (error) => again && isConflict(error) }),
       Effect.timeout(limit),
       Effect.mapError((error) =>
         isFailure(error)

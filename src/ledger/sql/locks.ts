@@ -16,9 +16,12 @@ export const touchWallet = ({ sql }: Statements, walletId: WalletId, spent?: Spe
   INSERT INTO ai_agent_wallet_state AS ws (wallet_id, version, proven_block)
   VALUES (${walletId}::uuid, 1, ${spent?.block ?? 0n}::bigint)
   ON CONFLICT (wallet_id) DO UPDATE SET version = ws.version + 1,
-    proven_block = greatest(ws.proven_block, excluded.proven_block),
-    book_balance = CASE WHEN ws.opened_block < excluded.proven_block
-      THEN ws.book_balance - ${spent?.amount ?? 0n}::bigint ELSE ws.book_balance END`
+    ${bookSpent(sql, sql`excluded.proven_block`, sql`${spent?.amount ?? 0n}::bigint`)}`
+
+/** What a payment that was proven in this block changes in the row of its wallet, `ws`. */
+export const bookSpent = (sql: SqlClient.SqlClient, block: Fragment, amount: Fragment): Fragment => sql`
+  proven_block = greatest(ws.proven_block, ${block}),
+  book_balance = CASE WHEN ws.opened_block < ${block} THEN ws.book_balance - ${amount} ELSE ws.book_balance END`
 
 /**
  * Lock, then test. Every statement sees what was committed when it began, and one that waits for a row sees only that row
@@ -81,6 +84,10 @@ const LOCK = 4_021_600_613n
 
 /** What is paused stays as it is until the transaction ends: once a pause is reported, no claim runs beside it. */
 export const keepPauses = (sql: SqlClient.SqlClient) => sql`SELECT pg_advisory_xact_lock_shared(${LOCK}::bigint)`
+
+/** The same without waiting: whether nothing was being paused or resumed. */
+export const claimPauses = (sql: SqlClient.SqlClient): Fragment =>
+  sql`pg_try_advisory_xact_lock_shared(${LOCK}::bigint)`
 
 /** Waits until no claim is under way. */
 export const changePauses = (sql: SqlClient.SqlClient) => sql`SELECT pg_advisory_xact_lock(${LOCK}::bigint)`

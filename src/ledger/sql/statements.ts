@@ -11,6 +11,10 @@ export interface Statements {
   readonly time: TimeColumns
 }
 
+/** Rows for `jsonb_to_recordset`. Text that was cut inside a character has a half of one, which `jsonb` refuses. */
+export const jsonOf = (rows: ReadonlyArray<object>): string =>
+  JSON.stringify(rows, (_, value) => (typeof value === "string" ? value.toWellFormed() : value))
+
 /** Makes a method out of its name in errors and of its statements. */
 type MethodOf = <Args extends ReadonlyArray<unknown>, Eff extends Effect.Effect<unknown, unknown>, A>(
   operation: string,
@@ -24,6 +28,8 @@ export interface SqlLedger extends Statements {
   readonly once: MethodOf
   /** In one transaction. */
   readonly transact: MethodOf
+  /** In one transaction too, and not again after a conflict with another one. */
+  readonly transactOnce: MethodOf
 }
 
 /** Decodes the rows that a statement gives. */
@@ -49,6 +55,7 @@ export const openLedger = Effect.gen(function* () {
   const { databaseTimeout, databaseTimezone } = yield* Settings
   const sql = yield* SqlClient.SqlClient
   const bound = bounded(databaseTimeout)
+  const boundOnce = bounded(databaseTimeout, { again: false })
   const time = yield* bound("read the columns", detect(sql, databaseTimezone))
   const run = <Args extends ReadonlyArray<unknown>, Eff extends Effect.Effect<unknown, unknown>, A>(
     body: (...args: Args) => Generator<Eff, A, never>,
@@ -66,7 +73,11 @@ export const openLedger = Effect.gen(function* () {
     (operation, body) =>
     (...args) =>
       bound(operation, sql.withTransaction(run(body, args)))
-  return { sql, time, read, once, transact } satisfies SqlLedger as SqlLedger
+  const transactOnce: MethodOf =
+    (operation, body) =>
+    (...args) =>
+      boundOnce(operation, sql.withTransaction(run(body, args)))
+  return { sql, time, read, once, transact, transactOnce } satisfies SqlLedger as SqlLedger
 })
 
 const isUnavailable = (error: unknown): boolean => error instanceof LedgerError && error.reason === "Unavailable"

@@ -5,7 +5,7 @@ import { type TaskId } from "../../domain/Task.ts"
 import { type DeliveredMint, mintRowKey } from "../TaskRepo.ts"
 import { instantOf } from "./TimeColumns.ts"
 import { isStopped, pausedFor } from "./locks.ts"
-import type { Statements } from "./statements.ts"
+import { jsonOf, type Statements } from "./statements.ts"
 
 /** From this step on a payment, or the transfer of a refund, may exist. */
 export const isClaim = (before: Pick<Batch | Refund, "status">, after: Pick<Batch | Refund, "status">): boolean =>
@@ -40,7 +40,7 @@ export const insertBatches = ({ sql }: Statements, batches: ReadonlyArray<Batch>
     SELECT task_id, number, wallet_id, first_mint, quantity, amount, token, payer, pay_to,
       recipient, portion, nonce, status, payment_tx, payment_block, paid_amount, reason,
       to_timestamp(next_ms / 1000), to_timestamp(since_ms / 1000)
-    FROM jsonb_to_recordset(${JSON.stringify(rows)}::text::jsonb) AS x(task_id uuid, number int, wallet_id uuid,
+    FROM jsonb_to_recordset(${jsonOf(rows)}::text::jsonb) AS x(task_id uuid, number int, wallet_id uuid,
       first_mint int, quantity int, amount bigint, token text, payer text, pay_to text, recipient text,
       portion numeric, nonce text,
       status text, payment_tx text, payment_block bigint, paid_amount bigint, reason text, next_ms float8,
@@ -49,40 +49,7 @@ export const insertBatches = ({ sql }: Statements, batches: ReadonlyArray<Batch>
     RETURNING number`
 }
 
-/**
- * The row of `before` becomes `after`, if it is still as it was read. Gives nothing where it is not, or where it would be
- * signed while its wallet is stopped, it is paused, or another payment of this wallet and token is in flight, whose mints
- * could not be distinguished from its own: the locks of wallet and pauses are taken before.
- */
-export const updateBatch = (on: Statements, before: Batch, after: Batch) => {
-  const { sql } = on
-  const another = sql`EXISTS (SELECT 1 FROM ai_agent_batches o
-    WHERE o.wallet_id = b.wallet_id AND o.token = b.token AND (o.task_id, o.number) <> (b.task_id, b.number)
-      AND o.status IN ('signed', 'accepted', 'unknown', 'paid'))`
-  const barred = sql`(${isStopped(on, sql`b.wallet_id`)} OR ${pausedFor(sql, sql`b.wallet_id`, sql`b.token`)} OR ${another})`
-  return sql`
-    UPDATE ai_agent_batches b SET
-      status = ${after.status}, version = version + 1,
-      signed_amount = ${after.window?.amount ?? null}::bigint, signed_pay_to = ${after.window?.payTo ?? null}::text,
-      valid_after = ${after.window?.validAfter ?? null}::bigint,
-      valid_before = ${after.window?.validBefore ?? null}::bigint,
-      signed_block = ${after.window?.block ?? null}::bigint,
-      sends = ${after.sends}::int, looks = ${after.looks}::int,
-      asked_since = ${after.asked?.since ?? null}::bigint, asked_until = ${after.asked?.until ?? null}::bigint,
-      tried_at = ${instantOf(sql, after.triedAtMs ?? null)}, answer_by = ${instantOf(sql, after.answerByMs ?? null)},
-      claims = ${after.claims}::int, said = ${after.said}::text[],
-      payment_tx = ${after.paymentTx ?? null}::text, payment_block = ${after.paymentBlock ?? null}::bigint,
-      paid_amount = ${after.paidAmount ?? null}::bigint, mint_txs = ${after.mintTxs}::text[],
-      reference = ${after.reference ?? null}::text,
-      minted = ${after.minted}::int, next_action_at = ${instantOf(sql, after.nextActionAtMs ?? null)},
-      reason = ${after.reason ?? null}::text, status_since = ${instantOf(sql, after.statusSinceMs)}
-    WHERE task_id = ${before.taskId}::uuid AND number = ${before.number}::int
-      AND version = ${before.version}::int AND status = ${before.status}
-      AND NOT (${isClaim(before, after)}::boolean AND ${barred})
-    RETURNING number`
-}
-
-/** The row of `before` becomes `after`, under the same conditions as a batch's. */
+/** The row of `before` becomes `after`, under the same conditions as a batch's: see `updateBatches`. */
 export const updateRefund = (on: Statements, before: Refund, after: Refund, nowMs: number) => {
   const { sql } = on
   return sql`
@@ -100,54 +67,69 @@ export const updateRefund = (on: Statements, before: Refund, after: Refund, nowM
     RETURNING id`
 }
 
-/** Marks mints as this batch's, and writes v1.1's record of each. Those that another batch has stay with it, and what a person
- * set aside is no batch's. */
-export const attributeMints = (
-  { sql, time }: Statements,
-  batch: Batch,
-  mints: ReadonlyArray<DeliveredMint>,
-  nowMs: number
-) => {
-  const rows = JSON.stringify(
+/** Mints that are a batch's, when they were recorded. */
+export interface Minted {
+  readonly batch: Batch
+  readonly mints: ReadonlyArray<DeliveredMint>
+  readonly nowMs: number
+}
+
+/**
+ * Marks mints as those of their batches, and writes v1.1's record of each. Those that another batch has stay with it, and
+ * what a person set aside is no batch's. Gives how many mints each batch has then.
+ */
+export const attributeMints = ({ sql, time }: Statements, minted: ReadonlyArray<Minted>) => {
+  const rows = minted.flatMap(({ batch, mints, nowMs }) =>
     mints.map((m) => ({
+      task_id: batch.taskId,
+      number: batch.number,
+      token: batch.token,
+      recipient: batch.recipient,
       key: mintRowKey(batch, m),
       tx: m.tx,
       part: m.part,
       log_index: m.logIndex,
       mint_number: m.mintNumber,
-      block: m.block?.toString() ?? null
+      block: m.block?.toString() ?? null,
+      now_ms: nowMs
     }))
   )
-  const task = sql`${batch.taskId}::uuid`
-  return sql`
-    WITH taken AS (
+  return sql<{ readonly taskId: TaskId; readonly number: number; readonly mints: number }>`
+    WITH x AS MATERIALIZED (
+      SELECT * FROM jsonb_to_recordset(${jsonOf(rows)}::text::jsonb) AS x(task_id uuid, number int, token text,
+        recipient text, key text, tx text, part int, log_index int, mint_number int, block bigint, now_ms float8)
+    ), taken AS (
       INSERT INTO ai_agent_batch_mints
         (tx_hash, token, recipient, part, log_index, task_id, batch_number, mint_number, block)
-      SELECT x.tx, ${batch.token}, ${batch.recipient}, x.part, x.log_index, ${task}, ${batch.number}::int, x.mint_number,
-        x.block
-      FROM jsonb_to_recordset(${rows}::text::jsonb)
-        AS x(key text, tx text, part int, log_index int, mint_number int, block bigint)
+      SELECT x.tx, x.token, x.recipient, x.part, x.log_index, x.task_id, x.number, x.mint_number, x.block FROM x
       WHERE NOT EXISTS (SELECT 1 FROM ai_agent_stray_mints stray WHERE stray.mint_key = x.key)
-      ORDER BY x.tx, x.part
+      ORDER BY x.tx, x.token, x.recipient, x.part
       ON CONFLICT DO NOTHING
-      RETURNING mint_number, tx_hash
+      RETURNING task_id, batch_number, mint_number, tx_hash
+    ), records AS (
+      INSERT INTO ai_agent_mint_records (task_id, mint_number, status, tx_hash, created_at, completed_at)
+      SELECT taken.task_id, taken.mint_number, 'completed', taken.tx_hash,
+        ${time.write("ai_agent_mint_records", "created_at", sql`of.now_ms`)},
+        ${time.write("ai_agent_mint_records", "completed_at", sql`of.now_ms`)}
+      FROM taken JOIN (SELECT DISTINCT ON (task_id, number) * FROM x) of
+        ON of.task_id = taken.task_id AND of.number = taken.batch_number
     )
-    INSERT INTO ai_agent_mint_records (task_id, mint_number, status, tx_hash, created_at, completed_at)
-    SELECT ${task}, mint_number, 'completed', tx_hash,
-      ${time.write("ai_agent_mint_records", "created_at", nowMs)},
-      ${time.write("ai_agent_mint_records", "completed_at", nowMs)}
-    FROM taken`
+    SELECT of.task_id AS "taskId", of.number, (
+        (SELECT count(*) FROM ai_agent_batch_mints m WHERE m.task_id = of.task_id AND m.batch_number = of.number)
+        + (SELECT count(*) FROM taken WHERE taken.task_id = of.task_id AND taken.batch_number = of.number)
+      )::int AS mints
+    FROM (SELECT DISTINCT task_id, number FROM x) of`
 }
 
-/** A row where the batch has so many mints. Else another one may have taken one of them: then it has to look again. */
-export const ownedMints = ({ sql }: Statements, { taskId, number }: Batch, count: number) => sql`
-  SELECT 1 FROM ai_agent_batch_mints WHERE task_id = ${taskId}::uuid AND batch_number = ${number}::int
-  HAVING count(*) = ${count}::int`
-
-/** What the order counts follows from its batch rows. */
-export const countMints = ({ sql, time }: Statements, taskId: TaskId, nowMs: number) => sql`
-  UPDATE ai_agent_tasks SET
-    mints_completed = (SELECT min(b.first_mint) - 1 + sum(b.minted) FROM ai_agent_batches b
-      WHERE b.task_id = ${taskId}::uuid),
-    updated_at = ${time.write("ai_agent_tasks", "updated_at", nowMs)}
-  WHERE id = ${taskId}::uuid`
+/** What orders count follows from their batch rows. */
+export const countMints = (
+  { sql, time }: Statements,
+  counts: ReadonlyArray<{ readonly taskId: TaskId; readonly nowMs: number }>
+) => {
+  const rows = counts.map(({ taskId, nowMs }) => ({ task_id: taskId, now_ms: nowMs }))
+  return sql`
+    UPDATE ai_agent_tasks t SET
+      mints_completed = (SELECT min(b.first_mint) - 1 + sum(b.minted) FROM ai_agent_batches b WHERE b.task_id = t.id),
+      updated_at = ${time.write("ai_agent_tasks", "updated_at", sql`x.now_ms`)}
+    FROM jsonb_to_recordset(${jsonOf(rows)}::text::jsonb) AS x(task_id uuid, now_ms float8) WHERE t.id = x.task_id`
+}

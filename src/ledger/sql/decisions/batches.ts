@@ -1,12 +1,13 @@
 import type { Batch } from "../../../domain/Batch.ts"
 import { type BatchResolution, type DecisionRepo } from "../../DecisionRepo.ts"
-import { type MintId, mintRowKey } from "../../TaskRepo.ts"
+import { type MintId, mintRowKey, Outrun } from "../../TaskRepo.ts"
 import { instantOf } from "../TimeColumns.ts"
 import { endHold, failTask } from "./orders.ts"
 import { claimWallet, lockTask, orOutrun, touchWallet } from "../locks.ts"
 import { noteDecision } from "../notes.ts"
 import type { Methods, Statements } from "../statements.ts"
-import { attributeMints, countMints, insertBatches, ownedMints, updateBatch } from "../transferWrites.ts"
+import { updateBatches } from "../saves/batchRows.ts"
+import { attributeMints, countMints, insertBatches } from "../transferWrites.ts"
 
 /** Those that a batch has got meanwhile stay with it. */
 const setAsideMints = ({ sql }: Statements, batch: Batch, strays: ReadonlyArray<MintId>, nowMs: number) => {
@@ -41,10 +42,10 @@ export const batchDecisions = {
       if (evidence === undefined) yield* touchWallet(on, walletId)
       else yield* orOutrun(claimWallet(on, { walletId, version: evidence.version }, evidence.block))
       yield* lockTask(on, taskId)
-      yield* orOutrun(updateBatch(on, before, after))
+      yield* orOutrun(updateBatches(on, [{ before, after }], false))
       if (mints.length > 0) {
-        yield* attributeMints(on, after, mints, nowMs)
-        yield* orOutrun(ownedMints(on, after, before.minted + mints.length))
+        const [owned] = yield* attributeMints(on, [{ batch: after, mints, nowMs }])
+        if (owned?.mints !== before.minted + mints.length) return yield* new Outrun()
       }
       if (strays.length > 0) {
         yield* setAsideMints(on, before, strays, nowMs)
@@ -52,7 +53,7 @@ export const batchDecisions = {
       }
       yield* recordAttested(on, resolution, nowMs)
       if (replacement !== undefined) yield* orOutrun(insertBatches(on, [replacement], on.sql`true`))
-      yield* countMints(on, taskId, nowMs)
+      yield* countMints(on, [{ taskId, nowMs }])
       if (failure === undefined) yield* endHold(on, taskId, nowMs)
       else yield* orOutrun(failTask(on, taskId, failure, nowMs))
       yield* noteDecision(on, decision, { taskId, walletId }, nowMs)
