@@ -192,8 +192,10 @@ export class ChainClient extends Context.Service<
      * believed of one node alone.
      */
     readonly witnesses: (block: bigint) => Effect.Effect<ReadonlyArray<Witness>>
-    /** The newest block that counts. */
+    /** The newest block that counts, as of a moment ago. */
     readonly confirmedBlock: Effect.Effect<Block, ChainError>
+    /** The same, asked anew: for what has to be in sight of a later block because it has happened by now. */
+    readonly confirmedBlockNow: Effect.Effect<Block, ChainError>
     /**
      * The code that USDC runs: the address behind its proxy, `none` where it is no proxy. What a payment does follows
      * from that code.

@@ -41,7 +41,7 @@ const make = Effect.gen(function* () {
     nodes: makeNodes(endpoints, rpcTimeout),
     readHashes: makeReadHashes(rpc),
     witnesses: makeWitnesses(rpc, { network, mintStock }),
-    confirmedBlock: makeConfirmedBlock(rpc, confirmed),
+    ...makeConfirmedBlock(rpc, confirmed),
     readBalances: makeReadBalances(rpc, confirmed, network.usdc),
     readAuthorizations: makeReadAuthorizations(rpc, confirmed, network.usdc),
     usdcCode: makeUsdcCode(rpc, confirmed, network.usdc),

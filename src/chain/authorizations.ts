@@ -173,8 +173,8 @@ const findSpendingEvents = Effect.fnUntraced(function* (
     const oldest = toBlock - BLOCKS_SEARCHED_MAX + 1n
     const lowest = oldestOf(queries, toBlock)
     const fromBlock = lowest > oldest ? lowest : oldest
-    const topics = [[AUTHORIZATION_USED, AUTHORIZATION_CANCELED], payers, nonces]
-    return findLogs(rpc, OPERATION, { address: usdc.address, topics, fromBlock, toBlock }, (log) => log)
+    const anyOf = [[[AUTHORIZATION_USED, AUTHORIZATION_CANCELED], payers, nonces]]
+    return findLogs(rpc, OPERATION, { address: usdc.address, anyOf, fromBlock, toBlock }, (log) => log)
   })
   const byNonce = Map.groupBy(logs.flat(), ({ topics }) => `${topics[1]}${topics[2]}`)
   return new Map(

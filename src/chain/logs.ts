@@ -1,5 +1,5 @@
 import { Array as Arr, Effect, HashMap, Order, Ref } from "effect"
-import type { Log, LogFilter } from "./answers.ts"
+import type { Log, LogFilter, Topics } from "./answers.ts"
 import type { Block } from "../domain/Block.ts"
 import { validateBlockTime } from "./believable.ts"
 import { ChainError } from "./ChainClient.ts"
@@ -20,9 +20,11 @@ export const TOPICS_PER_FILTER = 1_000
 /** Within so many blocks a search is short: half an hour of Base, one page of every provider. */
 const SHORT_SEARCH_BLOCKS = 1_000n
 
+export const isShortSearch = (fromBlock: bigint, toBlock: bigint): boolean => toBlock - fromBlock < SHORT_SEARCH_BLOCKS
+
 /** Searches that may travel as one: short ones up to the same block. A long one is made by itself. */
 export const searchKey = (fromBlock: bigint, toBlock: bigint): string =>
-  toBlock - fromBlock < SHORT_SEARCH_BLOCKS ? `up to ${toBlock}` : `${fromBlock} to ${toBlock}`
+  isShortSearch(fromBlock, toBlock) ? `up to ${toBlock}` : `${fromBlock} to ${toBlock}`
 
 /** Oldest first. */
 export const byPosition: Order.Order<{ readonly block: bigint; readonly logIndex: number }> = Order.combine(
@@ -30,45 +32,55 @@ export const byPosition: Order.Order<{ readonly block: bigint; readonly logIndex
   Order.mapInput(Order.Number, ({ logIndex }) => logIndex)
 )
 
+/** Logs of one contract that one of these filters asks for; no log is to be asked for by two of them. */
+interface LogSearch extends Omit<LogFilter, "topics"> {
+  readonly anyOf: ReadonlyArray<Topics>
+}
+
+/** Filters that are read in one HTTP request, with the head of the node. */
+const FILTERS_PER_REQUEST = REQUESTS_PER_BATCH - 1
+
 /**
- * Logs of any range of blocks, page by page, oldest first. `decode` may throw: the node's answer is `Unreadable` then.
+ * Logs of any range of blocks, page by page; of each filter oldest first. `decode` may throw: the node's answer is
+ * `Unreadable` then.
  */
 export const findLogs = Effect.fnUntraced(function* <A>(
   rpc: Rpc,
   operation: string,
-  filter: LogFilter,
+  { anyOf, ...range }: LogSearch,
   decode: (log: Log) => A
 ): Effect.fn.Return<ReadonlyArray<A>, ChainError> {
-  const blocks = filter.toBlock - filter.fromBlock + 1n
+  const blocks = range.toBlock - range.fromBlock + 1n
   if (blocks > BLOCKS_SEARCHED_MAX) {
     const detail = `the logs of ${blocks} blocks are more than will be searched (${BLOCKS_SEARCHED_MAX})`
     return yield* new ChainError({ reason: "Rejected", operation, detail })
   }
-  const found = yield* Effect.forEach(partsOf(filter), (part) => findPart(rpc, operation, part, decode), {
+  const parts = Arr.chunksOf(anyOf, FILTERS_PER_REQUEST).flatMap((filters) => partsOf({ ...range, anyOf: filters }))
+  const found = yield* Effect.forEach(parts, (part) => findPart(rpc, operation, part, decode), {
     concurrency: CONCURRENT_CALLS
   })
   return found.flat()
 })
 
-const partsOf = (filter: LogFilter): ReadonlyArray<LogFilter> => {
-  const parts: Array<LogFilter> = []
-  for (let fromBlock = filter.fromBlock; fromBlock <= filter.toBlock; fromBlock += BLOCKS_PER_PAGE_MAX) {
-    parts.push(firstBlocks({ ...filter, fromBlock }, BLOCKS_PER_PAGE_MAX))
+const partsOf = (search: LogSearch): ReadonlyArray<LogSearch> => {
+  const parts: Array<LogSearch> = []
+  for (let fromBlock = search.fromBlock; fromBlock <= search.toBlock; fromBlock += BLOCKS_PER_PAGE_MAX) {
+    parts.push(firstBlocks({ ...search, fromBlock }, BLOCKS_PER_PAGE_MAX))
   }
   return parts
 }
 
-/** The same filter for no more than so many blocks. */
-const firstBlocks = (filter: LogFilter, blocks: bigint): LogFilter => {
-  const last = filter.fromBlock + blocks - 1n
-  return { ...filter, toBlock: last < filter.toBlock ? last : filter.toBlock }
+/** The same search in no more than so many blocks. */
+const firstBlocks = (search: LogSearch, blocks: bigint): LogSearch => {
+  const last = search.fromBlock + blocks - 1n
+  return { ...search, toBlock: last < search.toBlock ? last : search.toBlock }
 }
 
 /** One page in the best case; as many as there are blocks where a provider gives one at a time. */
 const findPart = Effect.fnUntraced(function* <A>(
   rpc: Rpc,
   operation: string,
-  part: LogFilter,
+  part: LogSearch,
   decode: (log: Log) => A
 ): Effect.fn.Return<ReadonlyArray<A>, ChainError> {
   const found: Array<A> = []
@@ -94,18 +106,18 @@ interface Page<A> {
 
 const readPage = Effect.fnUntraced(function* <A>(
   { ask, pageSize }: Endpoint,
-  rest: LogFilter,
+  rest: LogSearch,
   decode: (log: Log) => A
 ): Effect.fn.Return<Page<A>, NodeFault> {
   const page = firstBlocks(rest, (yield* Ref.get(pageSize)).blocks)
   const asked = page.toBlock - page.fromBlock + 1n
   const shrink = Ref.update(pageSize, afterRefusal(asked))
   const isTooLate = yield* validateBlockTime
-  const read = (filter: LogFilter) =>
-    ask(logsAndHead(filter, decode)).pipe(
-      Effect.tap(failIf(isShort(filter))),
+  const read = (page: LogSearch) =>
+    ask(logsAndHead(page, decode)).pipe(
+      Effect.tap(failIf(isShort(page))),
       Effect.tap(({ newest }) => (newest === undefined ? Effect.void : failIf(isTooLate)({ block: newest }))),
-      Effect.map(({ logs }) => ({ logs, toBlock: filter.toBlock }))
+      Effect.map(({ logs }) => ({ logs, toBlock: page.toBlock }))
     )
   return yield* read(page).pipe(
     Effect.tap(Ref.update(pageSize, afterPage(asked))),
@@ -132,9 +144,13 @@ interface LogsAndHead<A> {
 
 /** A node gives the logs that it has and does not report missing blocks, so its head is read with them. */
 const logsAndHead =
-  <A>(page: LogFilter, decode: (log: Log) => A): RpcCall<LogsAndHead<A>> =>
+  <A>({ anyOf, ...range }: LogSearch, decode: (log: Log) => A): RpcCall<LogsAndHead<A>> =>
   async (node) => {
-    const [logs, head] = await Promise.all([logsOf(page)(node), headNumber(node)])
+    const [found, head] = await Promise.all([
+      Promise.all(anyOf.map((topics) => logsOf({ ...range, topics })(node))),
+      headNumber(node)
+    ])
+    const logs = found.flat()
     return { logs: logs.map(decode), head, newest: newestOf(logs) }
   }
 
@@ -147,7 +163,7 @@ const newestOf = (logs: ReadonlyArray<Log>): Block | undefined =>
     )
 
 const isShort =
-  ({ toBlock }: LogFilter): Validate<LogsAndHead<unknown>> =>
+  ({ toBlock }: LogSearch): Validate<LogsAndHead<unknown>> =>
   ({ head }) =>
     isBehind(toBlock)(head)
 

@@ -19,15 +19,15 @@ const UNITS_PER_EVENT_MAX = 1_000
 /** Of one answer, for the same reason. Every event beyond that is one mint at the most. */
 const UNITS_MAX = 100_000
 
-/**
- * The filters that find the mints of a token to these people: the events differ in where they have sender and recipient.
- * `stock` are addresses that sell what was minted to them before.
- */
-export const mintTopics = (
-  recipients: ReadonlyArray<Address>,
-  stock: ReadonlyArray<Address>
-): ReadonlyArray<Topics> => {
-  const [to, from] = [recipients.map(topicOf), [ZERO, ...stock].map(topicOf)]
+/** Mints of a token to these people. `stock` are addresses that sell what was minted to them before. */
+interface Wanted {
+  readonly recipients: ReadonlyArray<Address>
+  readonly stock: ReadonlyArray<Address>
+}
+
+/** The filters that find mints, and nothing else: the events differ in where they have sender and recipient. */
+export const mintFilters = ({ recipients, stock }: Wanted): ReadonlyArray<Topics> => {
+  const [to, from] = [recipients.map(topicOf), [...sellersOf(stock)]]
   return [
     [TOKENS_MINTED, to],
     [TRANSFER, from, to],
@@ -35,11 +35,28 @@ export const mintTopics = (
   ]
 }
 
-/** Whether one of these events is about mints to this person. */
-export const isMintTo = (recipient: Address, { topics }: Log): boolean => {
+/**
+ * Two filters that find the same, and more: a `Transfer` has its recipient where other events have their sender, so that
+ * transfers to these people and burns come too, and what an ERC-1155 mints to others. Few in a short range of blocks.
+ */
+export const wideMintFilters = ({ recipients, stock }: Wanted): ReadonlyArray<Topics> => {
+  const to = recipients.map(topicOf)
+  const events = [TRANSFER, TRANSFER_SINGLE, TRANSFER_BATCH, CONSECUTIVE_TRANSFER]
+  return [
+    [TOKENS_MINTED, to],
+    [events, null, [...to, ...sellersOf(stock)]]
+  ]
+}
+
+/** Whom a mint comes from, as topics. */
+export const sellersOf = (stock: ReadonlyArray<Address>): ReadonlySet<Bytes32> => new Set([ZERO, ...stock].map(topicOf))
+
+/** Whether an event that one of these filters found is about mints to this person. */
+export const isMintTo = (recipient: Address, sellers: ReadonlySet<Bytes32>, { topics }: Log): boolean => {
   const [event] = topics
-  const position = event === TOKENS_MINTED ? 1 : event === TRANSFER ? 2 : 3
-  return topics[position] === topicOf(recipient)
+  if (event === TOKENS_MINTED) return topics[1] === topicOf(recipient)
+  const [from, to] = event === TRANSFER ? [topics[1], topics[2]] : [topics[2], topics[3]]
+  return from !== undefined && sellers.has(from) && to === topicOf(recipient)
 }
 
 /** Kinds of events for the same mints: a token may log each of its mints in several of them. */

@@ -3,11 +3,11 @@ import { parseAbi } from "viem"
 import type { SettingsShape } from "../config/Settings.ts"
 import type { Address } from "../domain/Address.ts"
 import type { ChainClient, ChainError, Mint } from "./ChainClient.ts"
-import type { Confirmed } from "./confirmed.ts"
+import { type Confirmed, oncePerBlock } from "./confirmed.ts"
 import type { Log } from "./answers.ts"
 import { gather } from "./gather.ts"
-import { findLogs, searchKey, TOPICS_PER_FILTER } from "./logs.ts"
-import { isMintTo, mintsIn, mintTopics } from "./mintEvents.ts"
+import { findLogs, isShortSearch, searchKey, TOPICS_PER_FILTER } from "./logs.ts"
+import { isMintTo, mintFilters, mintsIn, sellersOf, wideMintFilters } from "./mintEvents.ts"
 import { read, readApartAt } from "./multicall.ts"
 import type { Rpc } from "./rpc.ts"
 
@@ -37,22 +37,22 @@ export const makeReadRemainingSupply = (
   portions: Portions
 ): ChainClient["Service"]["readRemainingSupply"] => {
   const operation = "read the remaining supply"
+  const readAt = oncePerBlock(
+    Effect.fnUntraced(function* (block: bigint, token: Address) {
+      const views = ["maxMintCount", "mintCount", "remainingSupply"] as const
+      const reads = views.map((view) => read(token, tokenAbi, view))
+      const [limit, minted, remaining] = yield* readApartAt(rpc, operation, reads, block)
+      if (limit !== undefined && limit > 0n && minted !== undefined) return limit > minted ? limit - minted : 0n
+      // A token without a limit says 0 to both questions.
+      if (remaining === undefined || (limit === 0n && remaining === 0n)) return undefined
+      const portion = yield* portionAt(rpc, operation, portions, token, block)
+      return portion === undefined || (yield* hasNumbers(rpc, operation, token, block))
+        ? remaining
+        : remaining / portion
+    })
+  )
   return Effect.fn("ChainClient.readRemainingSupply")((token) =>
-    confirmed.at(
-      operation,
-      Effect.fnUntraced(function* (block) {
-        const views = ["maxMintCount", "mintCount", "remainingSupply"] as const
-        const reads = views.map((view) => read(token, tokenAbi, view))
-        const [limit, minted, remaining] = yield* readApartAt(rpc, operation, reads, block)
-        if (limit !== undefined && limit > 0n && minted !== undefined) return limit > minted ? limit - minted : 0n
-        // A token without a limit says 0 to both questions.
-        if (remaining === undefined || (limit === 0n && remaining === 0n)) return undefined
-        const portion = yield* portionAt(rpc, operation, portions, token, block)
-        return portion === undefined || (yield* hasNumbers(rpc, operation, token, block))
-          ? remaining
-          : remaining / portion
-      })
-    )
+    confirmed.at(operation, (block) => readAt(block, token))
   )
 }
 
@@ -96,6 +96,8 @@ export const makeFindMints = (
   const logsByAny = logsBy(rpc)
   return Effect.fn("ChainClient.findMints")(({ portion, everywhere = false, ...wanted }) =>
     confirmed.at(operation, (toBlock) => {
+      // A batch that was signed by the newest block has none to be searched yet.
+      if (wanted.fromBlock > toBlock) return Effect.succeed([])
       const search = (node: Rpc) => {
         const logs = (node === rpc ? logsByAny : logsBy(node))(operation, { ...wanted, toBlock })
         return Effect.map(logs, (found) => mintsIn(found, portion))
@@ -120,17 +122,17 @@ const makeFindMintLogs = (rpc: Rpc, stock: SettingsShape["mintStock"]) =>
     askAll: Effect.fnUntraced(function* (operation, searches) {
       const [{ token, toBlock }] = searches
       const fromBlock = searches.reduce((lowest, one) => (one.fromBlock < lowest ? one.fromBlock : lowest), toBlock)
+      const sellers = stock.get(token) ?? []
+      const filtersOf = isShortSearch(fromBlock, toBlock) ? wideMintFilters : mintFilters
       const recipients = Arr.dedupe(searches.map(({ recipient }) => recipient))
-      const filters = Arr.chunksOf(recipients, TOPICS_PER_FILTER).flatMap((some) =>
-        mintTopics(some, stock.get(token) ?? [])
+      const anyOf = Arr.chunksOf(recipients, TOPICS_PER_FILTER).flatMap((some) =>
+        filtersOf({ recipients: some, stock: sellers })
       )
-      const found = yield* Effect.forEach(
-        filters,
-        (topics) => findLogs(rpc, operation, { address: token, fromBlock, toBlock, topics }, (log) => log),
-        { concurrency: "unbounded" }
+      const logs = yield* findLogs(rpc, operation, { address: token, anyOf, fromBlock, toBlock }, (log) => log)
+      const from = sellersOf(sellers)
+      return searches.map((one) =>
+        logs.filter((log) => log.block >= one.fromBlock && isMintTo(one.recipient, from, log))
       )
-      const logs = found.flat()
-      return searches.map((one) => logs.filter((log) => log.block >= one.fromBlock && isMintTo(one.recipient, log)))
     })
   })
 

@@ -125,7 +125,7 @@ export interface BlockReads {
 /** Reads contracts, gathered over all fibers that ask in the same moment. */
 export interface BlockReader {
   readonly readAt: (operation: string, reads: BlockReads) => Effect.Effect<Answers<unknown>, ChainError>
-  /** The same of contracts that need not answer, each read in a call of its own. */
+  /** The same of contracts that need not answer. */
   readonly readApartAt: (operation: string, reads: BlockReads) => Effect.Effect<ReadonlyArray<unknown>, ChainError>
 }
 
@@ -211,8 +211,9 @@ const isIncomplete: Validate<Answers<unknown>> = ({ block, answers }) => {
 }
 
 /**
- * A few reads of unknown contracts, all in the block `number`. Each is a call of its own, three in one HTTP request: a
- * contract may burn all the gas that it is given, and the reads after it would fail with it.
+ * A few reads of unknown contracts, all in the block `number`. Those of one contract are one call, three of them in one
+ * HTTP request: a contract may burn all the gas that it is given, and only its own reads may fail with it. What has no
+ * answer is asked once more in a call of its own.
  */
 const makeReadApartAt = (ask: Ask) =>
   gather<BlockReads, ReadonlyArray<unknown>>({
@@ -220,18 +221,29 @@ const makeReadApartAt = (ask: Ask) =>
     askAll: Effect.fnUntraced(function* (operation, questions) {
       const [{ number }] = questions
       const distinct = distinctReads(questions)
-      const parts = yield* Effect.forEach(
-        Arr.chunksOf([...distinct.values()], REQUESTS_PER_BATCH),
-        (chunk) => ask(operation, (node) => Promise.all(chunk.map((one) => aggregate([one], number)(node)))),
-        { concurrency: CONCURRENT_CALLS }
-      )
-      return answersFor(
-        questions,
-        distinct,
-        parts.flat().map(({ answers }) => answers[0])
-      )
+      const contracts = Map.groupBy(distinct.values(), ({ target }) => target)
+      const read = (chunk: ReadonlyArray<ReadonlyArray<Read<unknown>>>) =>
+        ask(operation, (node) => Promise.all(chunk.map((reads) => aggregate(reads, number)(node))))
+      const readAll = Effect.fnUntraced(function* (calls: ReadonlyArray<ReadonlyArray<Read<unknown>>>) {
+        const chunks = Arr.chunksOf(calls, REQUESTS_PER_BATCH)
+        const parts = yield* Effect.forEach(chunks, read, { concurrency: CONCURRENT_CALLS })
+        const answers = parts.flat().flatMap((part) => part.answers)
+        return new Map(Arr.zip(calls.flat().map(readKey), answers))
+      })
+      const together = yield* Effect.catchIf(readAll([...contracts.values()]), isAboutTheCall, () => NO_ANSWERS)
+      const isAsked = (key: string, { target }: Read<unknown>) =>
+        together.has(key) && (together.get(key) !== undefined || contracts.get(target)?.length === 1)
+      const missing = [...distinct].filter(([key, one]) => !isAsked(key, one))
+      const apart = yield* readAll(missing.map(([, one]) => [one]))
+      const answers = [...distinct.keys()].map((key) => apart.get(key) ?? together.get(key))
+      return answersFor(questions, distinct, answers)
     })
   })
+
+const NO_ANSWERS = Effect.succeed<ReadonlyMap<string, unknown>>(new Map())
+
+/** A contract has made the whole call fail, and not the node or the way to it. */
+const isAboutTheCall = ({ reason }: ChainError): boolean => reason === "Reverted" || reason === "Rejected"
 
 /** A few reads of an unknown contract, in the order asked: `undefined` where there is no answer. */
 export const readApartAt = <A>(reader: BlockReader, operation: string, reads: ReadonlyArray<Read<A>>, number: bigint) =>

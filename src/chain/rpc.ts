@@ -6,18 +6,16 @@ import { NodeFault } from "./classify.ts"
 import type { Ask, Endpoint, Validate } from "./endpoint.ts"
 import { countRetry, measureCall } from "./metrics.ts"
 import { type BlockReader, makeBlockReader } from "./multicall.ts"
-import { makeHead } from "./head.ts"
+import { type Head, makeHead } from "./head.ts"
 
 /** The list of RPC URLs as one node that fails over. */
-export interface Rpc extends BlockReader {
+export interface Rpc extends BlockReader, Head {
   readonly ask: Ask
   /** The same where the call depends on the endpoint. `attempt` is given the endpoint's share of the time. */
   readonly askBy: <A>(
     operation: string,
     attempt: (endpoint: Endpoint) => Effect.Effect<A, NodeFault>
   ) => Effect.Effect<A, ChainError>
-  /** The number of the newest block, of a node that is not behind `seen`. Asked once for all that ask in a moment. */
-  readonly head: (operation: string, seen: bigint) => Effect.Effect<bigint, ChainError>
   /**
    * Each endpoint as a list of its own, the preferred one first: for answers of one endpoint that are compared with those
    * of others.
@@ -129,7 +127,7 @@ export const makeRpc = Effect.fnUntraced(function* (options: Options): Effect.fn
 
   const apart = Effect.flatMap(inOrder, (order) => Effect.forEach(order, alone))
 
-  return { ask, askBy, apart, head: makeHead(ask), ...makeBlockReader(ask) }
+  return { ask, askBy, apart, ...(yield* makeHead(ask)), ...makeBlockReader(ask) }
 })
 
 /** Which endpoint is asked first. */

@@ -18,7 +18,8 @@ export const makeFindDeposits = (rpc: Rpc, { usdc }: NetworkShape): ChainClient[
   const operation = "find deposits"
   const search: Search<LoggedTransfer> = Effect.fnUntraced(function* (rpc, wallets, range) {
     const found = yield* findByWallet(wallets, (topics) => {
-      return findLogs(rpc, operation, { address: usdc.address, topics: [TRANSFER, null, topics], ...range }, toTransfer)
+      const anyOf = [[TRANSFER, null, topics]]
+      return findLogs(rpc, operation, { address: usdc.address, anyOf, ...range }, toTransfer)
     })
     return found.filter(isMoving).map((transfer) => ({ ...transfer, wallet: transfer.to, amount: transfer.value }))
   })
@@ -33,8 +34,8 @@ export const makeFindSpending = (rpc: Rpc, { usdc }: NetworkShape): ChainClient[
   const operation = "find spending"
   const search: Search<Spending> = Effect.fnUntraced(function* (rpc, wallets, range) {
     const logs = yield* findByWallet(wallets, (topics) => {
-      const filter = { address: usdc.address, topics: [[TRANSFER, AUTHORIZATION_USED], topics], ...range }
-      return findLogs(rpc, operation, filter, (log) => log)
+      const anyOf = [[[TRANSFER, AUTHORIZATION_USED], topics]]
+      return findLogs(rpc, operation, { address: usdc.address, anyOf, ...range }, (log) => log)
     })
     return withNonces(logs)
   })
@@ -145,9 +146,9 @@ export const makePaidSince = (
       operation,
       Effect.fnUntraced(function* (toBlock) {
         const fromBlock = yield* findBlockBefore(rpc, operation, { timeMs: sinceMs, newest: toBlock, blockSeconds })
-        const topics = [TRANSFER, topicOf(payer), topicOf(payTo)]
-        const filter = { address: usdc.address, topics, fromBlock, toBlock }
-        const payments = yield* withTimes(rpc, operation, yield* findLogs(rpc, operation, filter, toTransfer))
+        const anyOf = [[TRANSFER, topicOf(payer), topicOf(payTo)]]
+        const search = { address: usdc.address, anyOf, fromBlock, toBlock }
+        const payments = yield* withTimes(rpc, operation, yield* findLogs(rpc, operation, search, toTransfer))
         return sum(payments.filter(({ timeMs }) => timeMs >= sinceMs).map(({ value }) => value))
       })
     )

@@ -310,7 +310,7 @@ const LOOKING = "mints that the mint server may have made without payment are lo
 
 /** The block that has to count before all that happened until now is in sight. */
 const inSightAt = (chain: ChainClient["Service"], { confirmations }: SettingsShape) =>
-  Effect.map(chain.confirmedBlock, ({ number }) => number + BigInt(confirmations))
+  Effect.map(chain.confirmedBlockNow, ({ number }) => number + BigInt(confirmations))
 
 const makeLookBack = Effect.gen(function* () {
   const settings = yield* Settings

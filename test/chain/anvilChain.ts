@@ -1,8 +1,9 @@
-import { Context, Effect, Layer, Redacted } from "effect"
+import { Context, Duration, Effect, Layer, Redacted } from "effect"
 import { FetchHttpClient } from "effect/http"
 import { type Account, encodeFunctionData, type Hex, parseAbi } from "viem"
 import { type PrivateKeyAccount, privateKeyToAccount } from "viem/accounts"
 import * as ChainClientViem from "../../src/chain/ChainClientViem.ts"
+import { HeadKept } from "../../src/chain/head.ts"
 import { KeyCustody } from "../../src/chain/KeyCustody.ts"
 import * as KeyCustodyAes from "../../src/chain/KeyCustodyAes.ts"
 import { signingDomain } from "../../src/chain/usdc.ts"
@@ -50,9 +51,13 @@ const countingFetch: typeof fetch = (input, init) => {
   return fetch(input, init)
 }
 
+/** Blocks are made on command here, and read in the same moment. */
+export const askingAnew = Layer.succeed(HeadKept, Duration.zero)
+
 export const clientOf = (network: NetworkShape, rpcUrls: ReadonlyArray<string>, gasKey?: Hex) =>
   // Fresh: a layer is built once for a program, and here one program has clients of several chains.
   Layer.fresh(ChainClientViem.layer).pipe(
+    Layer.provide(askingAnew),
     Layer.provide(
       settings({
         network,

@@ -3,6 +3,7 @@ import { FetchHttpClient } from "effect/http"
 import { TestClock } from "effect/testing"
 import { ChainClient } from "../../src/chain/ChainClient.ts"
 import { layer } from "../../src/chain/ChainClientViem.ts"
+import { HeadKept } from "../../src/chain/head.ts"
 import { base, type NetworkShape } from "../../src/config/Network.ts"
 import type { SettingsShape } from "../../src/config/Settings.ts"
 import { settings } from "../support/settings.ts"
@@ -64,13 +65,16 @@ export const fetchOf =
     )
   }
 
+/** The newest block is asked for each time, unless `headKept` says for how long it is kept. */
 export const layerOf = (
   nodes: FakeNodes,
   network: NetworkShape = base,
   confirmations = 2,
-  changes: Partial<SettingsShape> = {}
+  changes: Partial<SettingsShape> = {},
+  headKept = Duration.zero
 ) =>
   Layer.fresh(layer).pipe(
+    Layer.provide(Layer.succeed(HeadKept, headKept)),
     Layer.provide(
       settings({
         network,
@@ -89,13 +93,14 @@ export const fakeNodes = (
   behaviours: Record<string, Behaviour>,
   network?: NetworkShape,
   confirmations?: number,
-  changes?: Partial<SettingsShape>
+  changes?: Partial<SettingsShape>,
+  headKept?: Duration.Duration
 ) => {
   const nodes: FakeNodes = { behaviours, sent: [] }
   return {
     ...nodes,
     run: <A, E>(use: (client: ChainClient["Service"]) => Effect.Effect<A, E>) =>
-      settle(ChainClient.use(use).pipe(Effect.provide(layerOf(nodes, network, confirmations, changes))))
+      settle(ChainClient.use(use).pipe(Effect.provide(layerOf(nodes, network, confirmations, changes, headKept))))
   }
 }
 

@@ -10,7 +10,7 @@ import { local } from "../../src/config/Network.ts"
 import { type Address, address } from "../../src/domain/Address.ts"
 import { addressOf as contractOf, creationOf, roles } from "../../src/sandbox/DevChain.ts"
 import { settings } from "../support/settings.ts"
-import { act, addressOf, Chain, person } from "./anvilChain.ts"
+import { act, addressOf, askingAnew, Chain, person } from "./anvilChain.ts"
 import { effects } from "../support/stories.ts"
 
 const abi = parseAbi([
@@ -61,6 +61,7 @@ const onChain = Layer.unwrap(
     const mintPortions = new Map([[token("Stock"), 10n ** 18n]])
     const changes = { network: local, rpcUrls: [Redacted.make(rpcUrl)], mintStock, mintPortions }
     return ChainClientViem.layer.pipe(
+      Layer.provide(askingAnew),
       Layer.provide(settings(changes)),
       Layer.provide(Layer.succeed(FetchHttpClient.Fetch, fetch))
     )

@@ -1,11 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { concat, encodeAbiParameters, type Hex, toEventSelector } from "viem"
+import { concat, encodeAbiParameters, type Hex, toEventSelector, toFunctionSelector } from "viem"
 import type { Mint } from "../../src/chain/ChainClient.ts"
 import { topicOf, TRANSFER } from "../../src/chain/usdc.ts"
-import { type Address, ZERO } from "../../src/domain/Address.ts"
-import { account, bytes32, fakeChain, type FakeLog } from "./fakeChain.ts"
-import { on } from "./fakeNodes.ts"
+import { type Address, address, ZERO } from "../../src/domain/Address.ts"
+import { account, bytes32, fakeChain, type FakeLog, Refusal } from "./fakeChain.ts"
+import { type Behaviour, healthy, on } from "./fakeNodes.ts"
 import { effects } from "../support/stories.ts"
 
 const test = effects(it)
@@ -75,12 +75,16 @@ const batch = (from: Address, to: Address, block: bigint, values: ReadonlyArray<
 const found = (block: bigint, logIndex: number, part = 0, count = 1) =>
   Array.from({ length: count }, (_, index) => ({ tx: bytes32(Number(block)), part: part + index, logIndex, block }))
 
+interface Find {
+  readonly fromBlock?: bigint
+  readonly portion?: bigint
+  readonly stock?: Array<Address>
+  readonly head?: bigint
+}
+
 describe("findMints", () => {
-  const find = (
-    logs: ReadonlyArray<FakeLog>,
-    { fromBlock = 0n, portion, stock = [] }: { fromBlock?: bigint; portion?: bigint; stock?: Array<Address> } = {}
-  ) => {
-    const chain = fakeChain()
+  const find = (logs: ReadonlyArray<FakeLog>, { fromBlock = 0n, portion, stock = [], head = 1_000n }: Find = {}) => {
+    const chain = { ...fakeChain(), head }
     chain.logs.push(...logs)
     const settings = { mintStock: new Map([[token, stock]]) }
     return on(chain, (client) => client.findMints({ token, recipient, fromBlock, portion }), settings).pipe(
@@ -192,6 +196,42 @@ describe("findMints", () => {
     assert.deepStrictEqual(yield* find(logs), [])
   })
 
+  test("counts the same in many blocks, of which only mints are asked for, as in few", function* () {
+    const seller = account(4)
+    const logs = [
+      erc20(seller, recipient, 5n, 0),
+      erc20(recipient, other, 5n, 1),
+      erc20(recipient, ZERO, 5n, 2),
+      erc721(ZERO, recipient, 6n, 0),
+      erc721(recipient, seller, 6n, 1),
+      single(ZERO, recipient, 7n, 0, 1n),
+      single(recipient, other, 7n, 1, 1n),
+      consecutive(ZERO, recipient, 8n, 1n, 1n),
+      minted(recipient, 9n, 0)
+    ]
+    const mints = [5n, 6n, 7n, 8n, 9n].flatMap((block) => found(block, 0))
+    for (const head of [1_000n, 5_000n]) assert.deepStrictEqual(yield* find(logs, { stock: [seller], head }), mints)
+  })
+
+  test("counts no transfer between two people whose mints are searched at once", function* () {
+    const chain = fakeChain()
+    chain.logs.push(erc20(ZERO, recipient, 5n, 0), erc20(recipient, other, 6n, 0), single(recipient, other, 7n, 0, 1n))
+    const { answer } = yield* on(chain, ({ findMints }) =>
+      Effect.forEach([recipient, other], (to) => findMints({ token, recipient: to, fromBlock: 0n }), {
+        concurrency: "unbounded"
+      })
+    )
+    assert.deepStrictEqual(answer, [found(5n, 0), []])
+  })
+
+  test("asks for no logs where the first block is beyond the last that counts", function* () {
+    const { answer, sent } = yield* on(fakeChain(), ({ findMints }) =>
+      findMints({ token, recipient, fromBlock: 1_000n })
+    )
+    assert.deepStrictEqual(answer, [])
+    assert.deepStrictEqual(sent, ["eth_blockNumber"])
+  })
+
   test("begins with the block that is asked for and ends with the confirmed one", function* () {
     const logs = [99n, 100n, 999n, 1_000n].map((block) => minted(recipient, block, 0))
     assert.deepStrictEqual(yield* find(logs, { fromBlock: 100n }), [...found(100n, 0), ...found(999n, 0)])
@@ -253,5 +293,26 @@ describe("readRemainingSupply", () => {
     assert.isUndefined(yield* remaining({ maxMintCount: 0n, mintCount: 5n }))
     assert.isUndefined(yield* remaining({ maxMintCount: 0n, mintCount: 5n, remainingSupply: 0n }))
     assert.strictEqual(yield* remaining({ maxMintCount: 0n, mintCount: 5n, remainingSupply: 2n }), 2n)
+  })
+
+  test("is one call, and one for each answer that is missing, whatever another token does", function* () {
+    const chain = fakeChain()
+    chain.supply.set("remainingSupply", 7n)
+    const views = ["maxMintCount", "mintCount", "remainingSupply"].map((view) =>
+      toFunctionSelector(`${view}()`).slice(2)
+    )
+    const second = address(`0x${"ab".repeat(20)}`)
+    // It takes all the gas of a call that asks it more than one thing.
+    const greedy: Behaviour = (request, signal) => {
+      const data = JSON.stringify(request)
+      const isAsked = data.includes(second.slice(2)) && views.filter((view) => data.includes(view)).length > 1
+      return isAsked ? new Refusal(-32000, "out of gas") : healthy(chain)(request, signal)
+    }
+    const { answer, sent } = yield* on(greedy, ({ readRemainingSupply }) =>
+      Effect.forEach([token, second], readRemainingSupply, { concurrency: "unbounded" })
+    )
+    assert.deepStrictEqual(answer, [7n, 7n])
+    const calls = (count: number) => Array.from({ length: count }, () => "eth_call").join()
+    assert.deepStrictEqual(sent.slice(0, 4), ["eth_blockNumber", calls(2), calls(3), calls(3)])
   })
 })

@@ -230,6 +230,7 @@ export const nodes = (world: World, process: Process): Layer.Layer<ChainClient> 
     genesis: GENESIS,
     nodes: Effect.succeed([]),
     confirmedBlock: confirmed("read the confirmed block", (block) => chain.blockAt(block)),
+    confirmedBlockNow: confirmed("read the confirmed block", (block) => chain.blockAt(block)),
     readMined: (txs) =>
       confirmed("look up transactions", (block) => {
         const isMined = (tx: Bytes32) => (chain.blockOf(tx) ?? Number.POSITIVE_INFINITY) <= block

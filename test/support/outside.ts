@@ -110,6 +110,7 @@ const chain = Layer.effect(
           }))
         ),
       confirmedBlock: read("confirmedBlock", (block) => block),
+      confirmedBlockNow: read("confirmedBlock", (block) => block),
       readMined: (txs) => read("readMined", ({ number }) => world.mined(txs, number)),
       usdcCode: read("usdcCode", () => world.codeTold ?? world.usdcCode),
       usdcCodes: read("usdcCodes", () => [world.codeTold ?? world.usdcCode, ...world.codesBeside]),
