@@ -3,7 +3,7 @@ import { Effect, Layer } from "effect"
 import { createServer, type Server } from "node:http"
 import type { Socket } from "node:net"
 import { Settings } from "../config/Settings.ts"
-import { refuse, refuseExpectation, REQUEST_MS_MAX } from "./malformedRequests.ts"
+import { refuse, refuseExpectation, refuseWithoutRoutes, REQUEST_MS_MAX } from "./malformedRequests.ts"
 import { keepPlaces } from "./sockets.ts"
 
 /** Requests that are under way at a stop are few and short; event streams are ended at once. */
@@ -30,6 +30,7 @@ const makeServer = (): Server => {
   server.setTimeout(IDLE_SOCKET_MS)
   server.on("clientError", (error, socket) => refuse(error, socket as Socket))
   server.on("checkExpectation", refuseExpectation)
+  refuseWithoutRoutes(server)
   return server
 }
 

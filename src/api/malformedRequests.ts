@@ -1,5 +1,5 @@
 import { ProblemDetails } from "effect/http"
-import type { IncomingMessage, ServerResponse } from "node:http"
+import type { IncomingMessage, Server, ServerResponse } from "node:http"
 import type { Socket } from "node:net"
 
 /** The whole of a request must be there by then, in milliseconds: it is small. */
@@ -33,6 +33,12 @@ const EXPECTATION: Refusal = {
   detail: "Nothing is expected of this server but 100-continue."
 }
 
+const NOT_READY: Refusal = {
+  status: 503,
+  title: "Service Unavailable",
+  detail: "The executor is starting or stopping."
+}
+
 const problemText = (refusal: Refusal): string => JSON.stringify({ type: "about:blank", ...refusal })
 
 /** Answers a request that Node's parser does not take, unless the connection is gone. */
@@ -44,9 +50,23 @@ export const refuse = (error: NodeJS.ErrnoException, socket: Socket): void => {
   socket.end(`${head}Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`)
 }
 
-/** Node would answer with an empty body. */
-export const refuseExpectation = (_request: IncomingMessage, response: ServerResponse): void => {
-  const body = problemText(EXPECTATION)
+const answer = (response: ServerResponse, refusal: Refusal): void => {
+  const body = problemText(refusal)
   const headers = { "content-type": ProblemDetails.contentType, "content-length": Buffer.byteLength(body) }
-  response.writeHead(EXPECTATION.status, headers).end(body)
+  response.writeHead(refusal.status, headers).end(body)
+}
+
+/** Node would answer with an empty body. */
+export const refuseExpectation = (_request: IncomingMessage, response: ServerResponse): void =>
+  answer(response, EXPECTATION)
+
+/**
+ * The socket is open before the routes are ready, and for a moment after they are gone. What is asked then, such as by a
+ * probe that polls from the start on, would never be answered. Routes are listeners that come after this one.
+ */
+export const refuseWithoutRoutes = (server: Server): void => {
+  const own = server.listenerCount("request") + 1
+  server.on("request", (_request, response) => {
+    if (server.listenerCount("request") === own) answer(response, NOT_READY)
+  })
 }

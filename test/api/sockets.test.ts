@@ -1,13 +1,25 @@
-import { assert, layer } from "@effect/vitest"
+import { assert, it, layer } from "@effect/vitest"
 import { Deferred, Effect } from "effect"
+import { HttpServer } from "effect/http"
 import { connect, type Socket } from "node:net"
+import * as NodeServer from "../../src/api/httpServer.ts"
 import { start } from "../support/executor.ts"
 import * as Postgres from "../support/Postgres.ts"
+import { settings } from "../support/settings.ts"
 import { serving, stories, withToken } from "./served.ts"
 
 /** More than are kept for one address. */
 const HALF_OPEN = 260
 const KEPT = 200
+
+it.live("what is asked before the routes are ready is answered 503", () =>
+  Effect.gen(function* () {
+    const { address } = yield* HttpServer.HttpServer
+    const answer = yield* Effect.promise(() => fetch(`${HttpServer.formatAddress(address)}/readyz`))
+    assert.strictEqual(answer.status, 503)
+    assert.include(yield* Effect.promise(() => answer.text()), "The executor is starting or stopping.")
+  }).pipe(Effect.provide(NodeServer.layer), Effect.provide(settings({ opsHost: "127.0.0.1", opsPort: 0 })))
+)
 
 layer(Postgres.session())("the sockets of the API", (it) => {
   const { served } = stories(it)

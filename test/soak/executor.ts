@@ -24,6 +24,9 @@ export interface KeptExecutor {
 /** As a process manager waits before it starts one that ended by itself. */
 const RESTART_DELAY = "1 second"
 
+/** One question whether it is ready. */
+const READY_TIMEOUT_MS = 2_000
+
 /** Longer than `DRAIN_TIMEOUT`, which is how long it may take to stop. */
 const STOP_PATIENCE = "60 seconds"
 
@@ -94,7 +97,7 @@ export const keepExecutor = Effect.fnUntraced(function* (
   const ready = until(
     "the executor answers",
     Effect.promise(() =>
-      fetch(`${url}/healthz`).then(
+      fetch(`${url}/healthz`, { signal: AbortSignal.timeout(READY_TIMEOUT_MS) }).then(
         ({ ok }) => ok,
         () => false
       )
