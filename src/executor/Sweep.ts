@@ -319,7 +319,8 @@ const makeWrites = Effect.gen(function* () {
     if (fundings.length === 0) return []
     const nowMs = yield* Clock.currentTimeMillis
     const funded = yield* eachAlone(fundings, (some) => repo.fund(some, block, nowMs))
-    const woken = new Set(fundings.filter(({ taskId }) => funded.includes(taskId)).map(({ walletId }) => walletId))
+    const isFunded = new Set(funded)
+    const woken = new Set(fundings.filter(({ taskId }) => isFunded.has(taskId)).map(({ walletId }) => walletId))
     yield* Effect.forEach(woken, wake, { discard: true })
     return funded
   })

@@ -3,7 +3,7 @@ import { Effect, Layer, Redacted } from "effect"
 import { recoverTypedDataAddress } from "viem"
 import { privateKeyToAccount } from "viem/accounts"
 import { KeyCustody } from "../../src/chain/KeyCustody.ts"
-import { layer } from "../../src/chain/KeyCustodyAes.ts"
+import { layer, remembering } from "../../src/chain/KeyCustodyAes.ts"
 import { authorizationTypes, signingDomain } from "../../src/chain/usdc.ts"
 import { base, baseSepolia, type NetworkShape } from "../../src/config/Network.ts"
 import { type Address, address } from "../../src/domain/Address.ts"
@@ -148,5 +148,21 @@ describe("check", () => {
     yield* Effect.flip(check(walletOf(altered)))
     yield* check(walletOf(stored))
     yield* Effect.flip(check(walletOf(stored, account(5))))
+  })
+})
+
+describe("remembering", () => {
+  it("asks once for each digest, and forgets first what was not asked for while many others were", () => {
+    const asked: Array<string> = []
+    const answerTo = remembering(
+      2,
+      (question: string) => question.toLowerCase(),
+      (question) => {
+        asked.push(question)
+        return { question }
+      }
+    )
+    for (const question of ["a", "A", "b", "c", "a", "d", "e", "f", "a", "b"]) answerTo(question)
+    assert.deepStrictEqual(asked, ["a", "b", "c", "d", "e", "f", "a", "b"])
   })
 })
