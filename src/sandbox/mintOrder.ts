@@ -73,7 +73,10 @@ const ID_FIELDS = [{ type: "address" }, { type: "bytes32" }, { type: "uint256" }
  * The ids that a payment's mints have, in order: always the same ones, and the token mints an id once. So a
  * repetition, after any failure, mints only what is missing.
  */
-export const mintIds = ({ payer, nonce }: ReceivedPayment, quantity: number): ReadonlyArray<Bytes32> =>
+export const mintIds = (
+  { payer, nonce }: Pick<ReceivedPayment, "payer" | "nonce">,
+  quantity: number
+): ReadonlyArray<Bytes32> =>
   Array.from({ length: quantity }, (_, index) =>
     keccak256(encodeAbiParameters(ID_FIELDS, [payer, nonce, BigInt(index)]))
   )

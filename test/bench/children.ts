@@ -14,9 +14,9 @@ const stop = (child: ChildProcess): Effect.Effect<void> =>
   })
 
 /** A program of `test/bench/programs` in a process of its own, which is stopped when the scope closes. */
-export const startProgram = (name: string) =>
+export const startProgram = (name: string, ...args: ReadonlyArray<string>) =>
   Effect.acquireRelease(
-    Effect.sync(() => fork(fileURLToPath(new URL(`./programs/${name}.ts`, import.meta.url)))),
+    Effect.sync(() => fork(fileURLToPath(new URL(`./programs/${name}.ts`, import.meta.url)), args)),
     stop
   )
 

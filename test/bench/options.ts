@@ -11,6 +11,8 @@ export interface Options {
   readonly minutes: number
   /** Loads of `throughput`, by their number of wallets. */
   readonly wallets: ReadonlyArray<number>
+  /** Whether `throughput` is against a mint server that costs almost nothing (`lightServer.ts`). */
+  readonly isLight: boolean
   /** A file for all that was measured. */
   readonly json: string | undefined
   /** Which measurements; none: all of them. */
@@ -30,6 +32,7 @@ const flags = {
   rounds: { type: "string", default: "2" },
   minutes: { type: "string", default: "0.5" },
   wallets: { type: "string", default: "1,8,64,300" },
+  light: { type: "boolean", default: false },
   json: { type: "string" }
 } as const
 
@@ -43,5 +46,6 @@ export const optionsOf = (args: ReadonlyArray<string>): Options => {
   if (!isCount(rounds)) throw new Error("--rounds is a whole number, 1 or more")
   if (!(minutes > 0)) throw new Error("--minutes is a number above 0")
   if (!wallets.every(isCount)) throw new Error("--wallets is a list of whole numbers: 64,300")
-  return { isLarge: values.large, rounds, minutes, wallets, json: values.json, names: positionals }
+  const { large: isLarge, light: isLight, json } = values
+  return { isLarge, isLight, rounds, minutes, wallets, json, names: positionals }
 }

@@ -9,28 +9,28 @@ const LOAD = { wallets: 50, mintsPerBatch: 5, nodeMs: 0 }
 
 const NO_CALLS: RpcCounts = { requests: 0, calls: 0, byKind: {} }
 
-const snapshot = Effect.fnUntraced(function* ({ database, executor, proxy, delivered }: Run) {
+const snapshot = Effect.fnUntraced(function* ({ database, cpuMs, proxy, delivered }: Run) {
   return {
     ...(yield* statementsOf(database)),
     rpc: proxy?.counts() ?? NO_CALLS,
-    cpuMs: executor.cpuMs(),
+    cpuMs: cpuMs(),
     batches: yield* delivered
   }
 })
 type Snapshot = Effect.Success<ReturnType<typeof snapshot>>
 
 /** Two moments: when a tenth of the batches is delivered, and when nine tenths are. */
-const observe = Effect.fnUntraced(function* (run: Run) {
+export const observe = Effect.fnUntraced(function* (run: Run) {
   yield* run.untilDelivered(run.batches / 10)
   const before = yield* snapshot(run)
   yield* run.untilDelivered((run.batches * 9) / 10)
   return [before, yield* snapshot(run)] as const
 })
 
-const sum = (values: ReadonlyArray<number>): number => values.reduce((total, value) => total + value, 0)
+export const sum = (values: ReadonlyArray<number>): number => values.reduce((total, value) => total + value, 0)
 
 /** What lies between the two moments, for one batch. */
-const perBatchOf = ([before, after]: readonly [Snapshot, Snapshot]) => {
+export const perBatchOf = ([before, after]: readonly [Snapshot, Snapshot]) => {
   const batches = after.batches - before.batches
   const earlier = new Map(before.statements.map((statement) => [statement.text, statement]))
   const statements = after.statements.map((statement) => {

@@ -4,7 +4,7 @@ import { payAll, type BaseSepolia, TOKEN } from "../e2e/baseSepolia.ts"
 import { askProgram } from "./children.ts"
 import { type Database, newDatabase, newWallets, type Payer, seedOrders } from "./database.ts"
 import { type Executor, startExecutor } from "./executorProcess.ts"
-import { openNetwork } from "./network.ts"
+import { type MintServerKind, openNetworkWith } from "./network.ts"
 import type { Bench } from "./options.ts"
 import { processorShares, processorTimes } from "./processorTime.ts"
 import type { BareMinted, BareMints } from "./programs/bareMints.ts"
@@ -19,6 +19,8 @@ export interface Load {
   readonly mintsPerBatch: number
   /** To the node and back. */
   readonly nodeMs: number
+  /** Default: the sandbox's. */
+  readonly mintServer?: MintServerKind
 }
 
 /**
@@ -50,26 +52,27 @@ const STALL_LIMIT = Duration.minutes(2)
 class Stalled extends Data.TaggedError("Stalled")<{ readonly message: string }> {}
 
 /** What holds the orders up, as far as tables and log tell it. */
-const stalled = Effect.fnUntraced(function* (executor: Executor, reached: number, count: number) {
+const stalled = Effect.fnUntraced(function* (executors: ReadonlyArray<Executor>, reached: number, count: number) {
   const sql = yield* SqlClient.SqlClient
   const batches = yield* sql`SELECT status, count(*)::int FROM ai_agent_batches GROUP BY 1`
   const orders = yield* sql`SELECT status, error_message, count(*)::int FROM ai_agent_tasks GROUP BY 1, 2`
   const after = Duration.format(STALL_LIMIT)
   const tables = `batches: ${JSON.stringify(batches)}\norders: ${JSON.stringify(orders)}`
-  const message = `${reached} of ${count} batches delivered, and none for ${after}\n${tables}\n${executor.lastLines()}`
+  const lines = executors.map((one) => one.lastLines()).join("\n\n")
+  const message = `${reached} of ${count} batches delivered, and none for ${after}\n${tables}\n${lines}`
   return yield* new Stalled({ message })
 })
 
-/** Waits until so many batches are delivered; fails where the executor ends, and where it delivers none for long. */
-const untilDelivered = Effect.fnUntraced(function* (executor: Executor, count: number) {
+/** Waits until so many batches are delivered; fails where an executor ends, and where they deliver none for long. */
+const untilDelivered = Effect.fnUntraced(function* (executors: ReadonlyArray<Executor>, count: number) {
   let [best, sinceMs] = [-1, performance.now()]
   const wait = Effect.gen(function* () {
     const reached = yield* delivered
     if (reached > best) [best, sinceMs] = [reached, performance.now()]
-    else if (performance.now() - sinceMs > Duration.toMillis(STALL_LIMIT)) yield* stalled(executor, reached, count)
+    else if (performance.now() - sinceMs > Duration.toMillis(STALL_LIMIT)) yield* stalled(executors, reached, count)
     return reached
   }).pipe(Effect.repeat({ schedule: POLL, until: (reached) => reached >= count }))
-  yield* Effect.raceFirst(wait, executor.died)
+  yield* Effect.raceAllFirst([wait, ...executors.map(({ died }) => died)])
 })
 
 const deliveries = Effect.gen(function* () {
@@ -88,7 +91,8 @@ const fund = (network: BaseSepolia, wallets: ReadonlyArray<Payer>) =>
 /** What a run of the executor gives to those who measure more than its rate. */
 export interface Run {
   readonly database: Database
-  readonly executor: Executor
+  /** Processor time of all executors so far. */
+  readonly cpuMs: () => number
   /** Where the calls to the node are counted; `undefined` where the executor asks the chain itself. */
   readonly proxy: RpcProxy | undefined
   readonly batches: number
@@ -99,50 +103,54 @@ export interface Run {
 export interface RunOptions {
   /** Whether the calls to the node are counted. */
   readonly isCounting?: boolean
+  /** Executors on one database. Default: one. */
+  readonly executors?: number
   readonly settings?: Readonly<Record<string, string>>
 }
 
-/** The executor under a load, from its start until all is delivered. `beside` runs meanwhile. */
+/** Executors under a load, from their start until all is delivered. `beside` runs meanwhile. */
 export const runExecutor = Effect.fnUntraced(function* <A, E>(
   server: { readonly url: string },
-  { wallets, mintsPerBatch, nodeMs }: Load,
-  { isCounting = false, settings }: RunOptions,
+  { wallets, mintsPerBatch, nodeMs, mintServer = "sandbox" }: Load,
+  { isCounting = false, executors: count = 1, settings }: RunOptions,
   beside: (run: Run) => Effect.Effect<A, E, SqlClient.SqlClient>
 ) {
-  const network = yield* openNetwork
+  const network = yield* openNetworkWith(mintServer)
   const database = yield* newDatabase(server)
   const { rpcUrl } = network.chain
   // What counts and delays is in the way, and on the same processors: only where it is needed.
   const proxy = nodeMs > 0 || isCounting ? yield* openRpcProxy(rpcUrl, { delayMs: nodeMs, isCounting }) : undefined
   return yield* Effect.gen(function* () {
     yield* fund(network, yield* seedOrders(wallets, MINTS))
-    const executor = yield* startExecutor({
+    const start = startExecutor({
       network,
       databaseUrl: database.executorUrl,
       rpcUrl: proxy?.url ?? rpcUrl,
       settings: { MAX_BATCH_SIZE: String(mintsPerBatch), ...settings }
     })
+    const executors = yield* Effect.replicateEffect(start, count)
+    const cpuMs = () => executors.reduce((sum, one) => sum + one.cpuMs(), 0)
     const batches = wallets * Math.ceil(MINTS / mintsPerBatch)
-    const until = (count: number) => untilDelivered(executor, count)
-    const seen = yield* beside({ database, executor, proxy, batches, delivered, untilDelivered: until })
+    const until = (many: number) => untilDelivered(executors, many)
+    const seen = yield* beside({ database, cpuMs, proxy, batches, delivered, untilDelivered: until })
     yield* until(batches)
     return { seen, rate: rateOf(yield* deliveries) }
   }).pipe(Effect.provide(database.layer))
 }, Effect.scoped)
 
 /** What the processors do from the tenth to the ninetieth percent of the batches, for each of them. */
-const observeProcessors = Effect.fnUntraced(function* ({ untilDelivered, batches, delivered, executor }: Run) {
+const observeProcessors = Effect.fnUntraced(function* ({ untilDelivered, batches, delivered, cpuMs }: Run) {
   yield* untilDelivered(batches / 10)
-  const before = { batches: yield* delivered, times: processorTimes(), cpuMs: executor.cpuMs() }
+  const before = { batches: yield* delivered, times: processorTimes(), cpuMs: cpuMs() }
   yield* untilDelivered((batches * 9) / 10)
   const many = (yield* delivered) - before.batches
   const shares = processorShares(before.times, processorTimes(), many)
-  return { shares, cpuMsPerBatch: (executor.cpuMs() - before.cpuMs) / many }
+  return { shares, cpuMsPerBatch: (cpuMs() - before.cpuMs) / many }
 })
 
 /** The bare loop under the same load, with all wallets at once. It does not ask the node. */
-export const runBare = Effect.fnUntraced(function* ({ wallets, mintsPerBatch }: Load) {
-  const network = yield* openNetwork
+export const runBare = Effect.fnUntraced(function* ({ wallets, mintsPerBatch, mintServer = "sandbox" }: Load) {
+  const network = yield* openNetworkWith(mintServer)
   const people = newWallets(wallets)
   yield* fund(network, people)
   const batches = Math.ceil(MINTS / mintsPerBatch)
@@ -167,15 +175,16 @@ const NODE_MS = [0, 80]
 const WALLETS_OF_A_LOAD = 64
 
 /** Batches a second in the long run: the executor near to the node and far from it, each beside the bare loop. */
-export const throughput = Effect.fnUntraced(function* ({ server, results, rounds, wallets: sizes }: Bench) {
+export const throughput = Effect.fnUntraced(function* ({ server, results, rounds, isLight, wallets: sizes }: Bench) {
+  const mintServer = isLight ? "light" : "sandbox"
   let oneByOne: number | undefined
   yield* results.round(
     "one at a time",
-    Effect.map(runBare(ONE_AT_A_TIME), ({ rate }) => void (oneByOne = rate))
+    Effect.map(runBare({ ...ONE_AT_A_TIME, mintServer }), ({ rate }) => void (oneByOne = rate))
   )
   const roundOf = Effect.fnUntraced(function* (wallets: number, nodeMs: number) {
-    const load: Load = { wallets, mintsPerBatch: mintsPerBatchOf(wallets), nodeMs }
-    const where = `${wallets} ${wallets === 1 ? "wallet" : "wallets"}, ${nodeMs} ms to the node`
+    const load: Load = { wallets, mintsPerBatch: mintsPerBatchOf(wallets), nodeMs, mintServer }
+    const where = `${isLight ? "light server, " : ""}${wallets} ${wallets === 1 ? "wallet" : "wallets"}, ${nodeMs} ms to the node`
     const bare = yield* runBare(load)
     yield* results.profile(`ms of processor time, bare loop, ${wallets} wallets`, bare.shares)
     const { rate, seen } = yield* runExecutor(server, load, {}, observeProcessors)
