@@ -1,5 +1,5 @@
 import { Effect } from "effect"
-import { seedPast } from "./apiSeed.ts"
+import { seedFinished } from "./apiSeed.ts"
 import { askProgram } from "./children.ts"
 import { type Database, newDatabase, seedOrders } from "./database.ts"
 import { startExecutor } from "./executorProcess.ts"
@@ -53,7 +53,7 @@ export const finished = Effect.fnUntraced(function* ({ server, isLarge, rounds, 
   const [without, beside] = [yield* newDatabase(server), yield* newDatabase(server)]
   const pending = seedOrders(PENDING, 1)
   yield* Effect.provide(pending, without.layer)
-  const over = seedPast({ orders: past, wallets: past / ORDERS_PER_WALLET, underWay: 0 })
+  const over = seedFinished({ orders: past, wallets: past / ORDERS_PER_WALLET })
   yield* Effect.provide(Effect.andThen(pending, over), beside.layer)
   const what = `sweep, ${counted(PENDING)} pending, ${past.toLocaleString("en")} finished; bare: none finished`
   const roundOf = Effect.gen(function* () {
