@@ -31,7 +31,7 @@ export const ofProcesses = [
 /** Tests on PostgreSQL. A run of any others starts none. */
 const onPostgres = [
   "test/{defects,scenarios}.test.ts",
-  "test/{api,executor,ledger,operator}/**/*.test.ts",
+  "test/{api,executor,ledger,operator,runners}/**/*.test.ts",
   "test/docs/greps.test.ts",
   "test/checks/{database,doctor,keys,migrations}.test.ts",
   "test/ops/metrics.test.ts"

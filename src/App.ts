@@ -18,6 +18,7 @@ import { fatalMessage } from "./ops/advice.ts"
 import * as Incidents from "./ops/Incidents.ts"
 import { notifyReady, version, warnOfOverridden } from "./ops/process.ts"
 import * as Progress from "./ops/Progress.ts"
+import * as Runners from "./ops/Runners.ts"
 import * as Tracing from "./ops/tracing.ts"
 import * as Database from "./ledger/Database.ts"
 import { layerAsIs, layerFor } from "./ledger/prepare.ts"
@@ -37,8 +38,17 @@ const chainIdentity = Effect.gen(function* () {
 /** The ledger in the database that is given, bound to the chain that is given. */
 const ledger = Layer.unwrap(Effect.map(chainIdentity, layerFor))
 
+/** Which wallets are this process's. What divides them among several is loaded only where they are divided. */
+const ownership = Layer.unwrap(
+  Effect.gen(function* () {
+    const { runners } = yield* Settings
+    if (runners === "single") return Ownership.single
+    return (yield* Effect.promise(() => import("./runners/cluster.ts"))).layer
+  })
+)
+
 /** What the loops work with, over any chain, mint server and database. The actors end before the ledger closes. */
-export const core = Executor.layer.pipe(Layer.provideMerge(ledger), Layer.provideMerge(Ownership.single))
+export const core = Executor.layer.pipe(Layer.provideMerge(ownership), Layer.provideMerge(ledger))
 
 /** The real chain, keys and mint server, as the settings name them. */
 export const outside = Layer.mergeAll(ChainClientViem.layer, KeyCustodyAes.layer, MinterLayer.layer)
@@ -47,7 +57,7 @@ export const outside = Layer.mergeAll(ChainClientViem.layer, KeyCustodyAes.layer
 export const tools = Layer.unwrap(Effect.map(chainIdentity, layerAsIs)).pipe(Layer.provideMerge(outside))
 
 /** What all parts of a program share about how it is doing. */
-export const state = Layer.mergeAll(Progress.layer, Incidents.layer, Clocks.layer)
+export const state = Layer.mergeAll(Progress.layer, Incidents.layer, Clocks.layer, Runners.layer)
 
 /** The operator's database, as `DATABASE_URL` names it. */
 export const database = Database.layer

@@ -87,7 +87,7 @@ const MAY_IMPORT: Readonly<Record<string, ReadonlyArray<string>>> = {
   executor: ["domain", "config", "ops", "contracts"],
   operator: ["domain", "config", "ops", "checks", "contracts"],
   api: ["domain", "config", "ops", "operator", "checks", "contracts"],
-  checks: ["domain", "config", "ops", "contracts", "chain", "ledger", "mint", "sandbox"],
+  checks: ["domain", "config", "ops", "contracts", "chain", "ledger", "mint", "runners", "sandbox"],
   cli: ["domain", "config", "ops", "operator", "checks", "contracts", "App.ts", "sandbox", "api", "guard.js"],
   sandbox: ["domain", "config", "ops", "contracts", "App.ts"],
   page: ["operator"],
@@ -177,6 +177,17 @@ describe("what runs in production", () => {
     const wrong = offences(
       (module, { from, dynamic, typeOnly }) =>
         module.room !== "sandbox" && target(module, from)?.startsWith("sandbox/") === true && !dynamic && !typeOnly
+    )
+    assert.deepStrictEqual(wrong, [])
+  })
+
+  it("loads what divides the wallets among several executors only where they are divided", () => {
+    const cluster = ["runners/cluster.ts", "runners/tables.ts"]
+    const wrong = offences(
+      (module, { from, dynamic }) =>
+        !cluster.includes(module.path) &&
+        (from.startsWith("effect/cluster") || cluster.includes(target(module, from) ?? "")) &&
+        !dynamic
     )
     assert.deepStrictEqual(wrong, [])
   })

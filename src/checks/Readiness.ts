@@ -7,6 +7,7 @@ import { WatchRepo } from "../ledger/WatchRepo.ts"
 import { Minter } from "../mint/Minter.ts"
 import * as Clocks from "../ops/Clocks.ts"
 import * as Incidents from "../ops/Incidents.ts"
+import * as Runners from "../ops/Runners.ts"
 import * as Progress from "../ops/Progress.ts"
 import { makeRedact, type Redact } from "../ops/redact.ts"
 
@@ -62,9 +63,13 @@ const check = Effect.gen(function* () {
     problem: redact(words),
     since: sinceMs
   }))
+  const runners = (yield* Runners.all).map(({ name, version, parts: owned }, index) => {
+    return { name, version, isThis: index === 0, parts: owned }
+  })
   const isWell = database.ok && rpc.some(({ ok }) => ok) && mintServer.ok && sweep.ok && due.ok
   const ready = isWell && incidents.every(({ ok }) => ok)
-  return { ready, checkedAt, database, rpc, mintServer, sweep, due, incidents }
+  const shared = runners.length === 0 ? {} : { runners }
+  return { ready, checkedAt, database, rpc, mintServer, sweep, due, incidents, ...shared }
 })
 
 const clean = (redact: Redact, problem: string | undefined) => (problem === undefined ? undefined : redact(problem))

@@ -11,6 +11,7 @@ import { bounded } from "../ledger/sql/failure.ts"
 import { databaseAdvice } from "../ops/advice.ts"
 import { attempt, type Finding, type Findings, type CheckOptions, reportOn } from "./Finding.ts"
 import { aheadOfOurs, clockFinding } from "./clocks.ts"
+import { runners } from "./databaseRunners.ts"
 import { server, sessions } from "./databaseServer.ts"
 import { readTables, shapeFindings, type Tables } from "./databaseTables.ts"
 import { times } from "./databaseTimes.ts"
@@ -83,9 +84,11 @@ export const examineConnected = Effect.fnUntraced(function* (settings: SettingsS
   }
   const found = read.success
   const checks = yield* Effect.all(checksOf(settings, found), { concurrency: CONNECTIONS_MAX })
+  // By itself too: what needs two connections must not wait for those of the others.
+  const sharing = yield* checkBy(settings, slow("runners"), runners(settings))
   const keyFindings = yield* hasOrders(found) ? checkKeys(settings) : Effect.succeed([])
   return {
-    findings: [...first, ...time, ...shapeFindings(found), ...checks.flat()],
+    findings: [...first, ...time, ...shapeFindings(found), ...checks.flat(), ...sharing],
     keys: keyFindings,
     bound: { binding: found.binding },
     usdcCode: found.usdcCode,
@@ -114,7 +117,7 @@ const checksOf = (settings: SettingsShape, found: Tables) => {
   const check = (what: string, query: Parameters<typeof checkBy<SqlClient.SqlClient>>[2]) =>
     checkBy(settings, slow(what), query)
   return [
-    check("executors", sessions),
+    check("executors", sessions(settings)),
     ...(isReadable(found, "ai_agent_tasks") ? [check("time zone", times(settings, found))] : []),
     ...(isReadable(found, "ai_agent_wallets") ? [check("twin wallets", twins)] : []),
     ...(isReadable(found, "ai_agent_wallets", "ai_agent_wallet_pins")

@@ -54,7 +54,7 @@ const Sessions = Schema.Tuple([Schema.Struct({ connections: Schema.Int, machines
  * Executors that are connected, as far as the server can tell: one is at most `CONNECTIONS_MAX` connections from one
  * machine. Two on the same machine count as one.
  */
-export const sessions = Effect.gen(function* () {
+export const sessions = Effect.fnUntraced(function* ({ runners }: Pick<SettingsShape, "runners">) {
   const sql = yield* SqlClient.SqlClient
   const [{ connections, machines }] = yield* Schema.decodeUnknownEffect(Sessions)(
     yield* sql`
@@ -66,6 +66,7 @@ export const sessions = Effect.gen(function* () {
   if (executors === 0) return [report.ok({ what, detail: "none is connected" })]
   if (executors === 1) return [report.ok({ what, detail: `one is connected (${counted(connections, "connection")})` })]
   const detail = `${executors} or more are connected (${connections} connections from ${counted(machines, "machine")})`
+  if (runners === "cluster") return [report.ok({ what, detail })]
   const remedy = "Two are safe and share the work. If you meant one: pm2 list on each machine, and stop the other."
   return [report.warn({ what, detail, remedy })]
 })

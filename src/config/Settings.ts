@@ -8,6 +8,9 @@ export type LogFormat = "pretty" | "text" | "json" | "logfmt"
 /** What the mint server speaks: x402, or the protocol of its version 1.1, where the payment is part of the order. */
 export type MintProtocol = "x402" | "v1"
 
+/** `cluster`: several executors on one database divide the wallets among them. */
+export type RunnersMode = "single" | "cluster"
+
 /** Mints that a mint server of protocol `v1` sells for one payment. */
 export const V1_QUANTITY_MAX = 10
 
@@ -39,6 +42,8 @@ export interface SettingsShape {
   /** By token: addresses whose transfers to a person are mints, as those from the zero address are. */
   readonly mintStock: ReadonlyMap<Address, ReadonlyArray<Address>>
   readonly authorizationWindow: Duration.Duration
+  /** `cluster` only with a `databaseUrl`. */
+  readonly runners: RunnersMode
   /** An IANA zone name. Not set: the database's own default zone. */
   readonly databaseTimezone: string | undefined
   readonly databaseSslVerify: boolean

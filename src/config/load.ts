@@ -30,6 +30,7 @@ export const load = Effect.fn("Settings.load")(function* (surroundings: Surround
     ...(yield* readPace(reader)),
     ...(yield* readTimeouts(reader)),
     ...(yield* readOps(reader)),
+    runners: yield* reader.readOr("RUNNERS", Field.runners, "single"),
     databaseTimezone: yield* reader.read("DATABASE_TIMEZONE", Field.timezone),
     databaseSslVerify: yield* reader.readOr("DATABASE_SSL_VERIFY", Field.flag, true),
     mintPayTo: yield* reader.readOr("MINT_PAY_TO", Field.addresses, []),
@@ -39,6 +40,10 @@ export const load = Effect.fn("Settings.load")(function* (surroundings: Surround
     logFormat: yield* reader.readOr("LOG_FORMAT", Field.logFormat, surroundings.terminal ? "pretty" : "text")
   }
   if (settings.mintProtocol === "v1") yield* checkV1(reader, settings)
+  if (settings.runners === "cluster" && settings.databaseUrl === undefined && network.hasSandbox)
+    reader.report(
+      "DATABASE_URL is not set: with RUNNERS=cluster it must be, as the sandbox's own database has one user"
+    )
   return reader.problems.length === 0 ? settings : yield* new BadSettings({ problems: [...reader.problems] })
 })
 

@@ -1,4 +1,4 @@
-import { Cause, Clock, Duration, Effect, type Exit, Layer, Ref, Schedule } from "effect"
+import { Cause, Clock, Duration, Effect, type Exit, Layer, Ref } from "effect"
 import { Settings } from "../config/Settings.ts"
 import { TaskRepo } from "../ledger/TaskRepo.ts"
 import * as Log from "../ops/Log.ts"
@@ -45,7 +45,12 @@ export const loops = Effect.gen(function* () {
   const { checkInterval, mintInterval } = yield* Settings
   const checkTick = yield* makeCheckTick
   const mintTick = yield* makeMintTick
-  return yield* Effect.raceFirst(every("Check", checkInterval, checkTick), every("Mint tick", mintInterval, mintTick()))
+  // What another executor has left is taken up at once.
+  const { gained } = yield* Ownership
+  return yield* Effect.raceFirst(
+    every("Check", checkInterval, checkTick, gained),
+    every("Mint tick", mintInterval, mintTick(), gained)
+  )
 })
 
 /** What the loops run: the sweep and the wallet actors, over any chain, mint server and ledger. */
@@ -61,13 +66,14 @@ export const layer = Sweep.layer.pipe(
 const DEFECTS_IN_A_ROW_MAX = 10
 
 /**
- * Runs `tick` now and then again `interval` after each end. A tick that fails is logged and the loop goes on; only a
+ * Runs `tick` now and then again `interval` after each end, or when `wake` says so. A tick that fails is logged and the loop goes on; only a
  * row of defects ends it, and with it the process: up and doing nothing is the worst failure.
  */
 export const every = <E extends { readonly message: string }, R>(
   name: string,
   interval: Duration.Duration,
-  tick: Effect.Effect<unknown, E, R>
+  tick: Effect.Effect<unknown, E, R>,
+  wake: Effect.Effect<void> = Effect.never
 ): Effect.Effect<never, never, R> =>
   Effect.gen(function* () {
     const loop = labelOf(name)
@@ -79,8 +85,7 @@ export const every = <E extends { readonly message: string }, R>(
       Effect.andThen(Ref.set(defects, 0)),
       Effect.catchCause((cause) => surviveDefect(name, defects, cause))
     )
-    yield* Effect.repeat(guarded, Schedule.spaced(interval))
-    return yield* Effect.die(new Error(`the ${name} loop ended`))
+    return yield* Effect.forever(Effect.andThen(guarded, Effect.raceFirst(Effect.sleep(interval), wake)))
   })
 
 /** How metrics and probes call a loop: `Mint tick` is `mint`. */

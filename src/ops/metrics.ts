@@ -54,6 +54,14 @@ const turns = Metric.histogram("ai_mint_wallet_turn_duration_seconds", {
 
 const actors = Metric.gauge("ai_mint_wallet_actors", { description: "Wallets that have an actor now" })
 
+const runners = Metric.gauge("ai_mint_runners", {
+  description: "Executors that share the database, this one included"
+})
+
+const ownedParts = Metric.gauge("ai_mint_owned_parts", {
+  description: "Parts of the wallets, of 32, that this executor owns"
+})
+
 const parked = Metric.counter("ai_mint_wallet_parked_total", {
   description: "Turns of wallets that ended in a defect",
   incremental: true
@@ -173,6 +181,10 @@ export const sweepChecked = (orders: number): Effect.Effect<void> => Metric.upda
 export const turnEnded = (tookMs: number): Effect.Effect<void> => Metric.update(turns, tookMs / 1000)
 
 export const actorsNow = (count: number): Effect.Effect<void> => Metric.update(actors, count)
+
+/** With `RUNNERS=cluster` only. */
+export const sharedNow = (counts: { readonly runners: number; readonly parts: number }): Effect.Effect<void> =>
+  Effect.andThen(Metric.update(runners, counts.runners), Metric.update(ownedParts, counts.parts))
 
 export const walletParked = Metric.update(parked, 1)
 

@@ -1,10 +1,14 @@
 import { Effect } from "effect"
 import { createRequire } from "node:module"
 import { overridden } from "../config/dotEnv.ts"
+import { hostname } from "node:os"
 import * as Log from "./Log.ts"
 
 /** The version in `package.json`, which lies two folders above this file, in `src` and in `dist` alike. */
 export const version: string = createRequire(import.meta.url)("../../package.json").version
+
+/** Tells this process from others, for people: several executors may run on one machine. */
+export const processName = `${hostname()}:${process.pid}`
 
 /** Tells pm2 (`wait_ready`) that the start is over. Without pm2 it does nothing. */
 export const notifyReady = Effect.sync(() => {

@@ -55,6 +55,7 @@ export const everyMetric = Effect.gen(function* () {
   yield* Metrics.sweepChecked(1)
   yield* Metrics.turnEnded(10)
   yield* Metrics.actorsNow(1)
+  yield* Metrics.sharedNow({ runners: 1, parts: 32 })
   yield* Metrics.walletParked
   yield* Metrics.reorganisationSeen
   yield* Metrics.tokenRefused

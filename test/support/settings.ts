@@ -25,6 +25,7 @@ export const defaults: SettingsShape = {
   mintPortions: new Map(),
   mintStock: new Map(),
   authorizationWindow: Duration.minutes(5),
+  runners: "single",
   databaseTimezone: undefined,
   databaseSslVerify: true,
   rpcTimeout: Duration.seconds(10),

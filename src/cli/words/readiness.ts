@@ -1,5 +1,6 @@
 import type { Readiness } from "../../operator/reports/status.ts"
 import { counted } from "../../domain/text.ts"
+import { ownedInWords } from "../../domain/Runner.ts"
 import { duration } from "../../domain/time.ts"
 import type { Look } from "./paint.ts"
 import { ageOf, hang } from "./text.ts"
@@ -17,7 +18,8 @@ export const readinessWords = (
     [...figures(readiness), ...(sweeps ? [lastSweep(readiness, look)] : [])].join(", ")
   )
   const head = first.replace(readiness.ready ? "✅ Ready" : "❌ Not ready", () => lead)
-  return [head, ...more, ...problems(readiness).flatMap((problem) => hang("   ❌ ", problem))]
+  const runners = runnerLines(readiness).flatMap((line) => hang("   🧩 ", line))
+  return [head, ...more, ...runners, ...problems(readiness).flatMap((problem) => hang("   ❌ ", problem))]
 }
 
 const lastSweep = ({ sweep }: Readiness, { nowMs }: Look): string =>
@@ -37,6 +39,13 @@ const figures = ({ database, rpc, mintServer }: Readiness): ReadonlyArray<string
 
 const took = ({ ok, tookMs }: { readonly ok: boolean; readonly tookMs: number }): string =>
   ok ? `${Math.round(tookMs)} ms` : "does not answer"
+
+/** Where several executors share the database: what each of them owns. */
+const runnerLines = ({ runners = [] }: Readiness): ReadonlyArray<string> =>
+  runners.map(
+    ({ name, version, isThis, parts }) =>
+      `${isThis ? "this executor" : "executor"} ${name} (${version}) owns ${ownedInWords(parts)}`
+  )
 
 const problems = ({ database, rpc, mintServer, sweep, due, incidents }: Readiness): ReadonlyArray<string> =>
   [

@@ -33,7 +33,18 @@ export const readinessWhere = <R extends Schema.Constraint>(ready: R) =>
     /** The longest overdue row. */
     due: Schema.Struct({ ok: Schema.Boolean, problem: orNull(Schema.String), since: orNull(Instant) }),
     /** What outside this program keeps its work waiting now. Not `ok`: no money can move while it lasts. */
-    incidents: Schema.Array(Schema.Struct({ ok: Schema.Boolean, problem: Schema.String, since: Instant }))
+    incidents: Schema.Array(Schema.Struct({ ok: Schema.Boolean, problem: Schema.String, since: Instant })),
+    /** The executors that share the database, this one first, and which of the 32 parts of the wallets each owns. Only with `RUNNERS=cluster`. */
+    runners: Schema.optionalKey(
+      Schema.Array(
+        Schema.Struct({
+          name: Schema.String,
+          version: Schema.String,
+          isThis: Schema.Boolean,
+          parts: Schema.Array(Schema.Int)
+        })
+      )
+    )
   })
 export const Readiness = readinessWhere(Schema.Boolean)
 export type Readiness = typeof Readiness.Type

@@ -53,6 +53,16 @@ const due = ({ ok, problem, since }: Readiness["due"], nowMs: number): HTMLEleme
     note: problem ?? (since === null ? "on time" : "the oldest one")
   })
 
+/** One of several executors that share the database. */
+const runner = ({ name, version, isThis, parts }: NonNullable<Readiness["runners"]>[number]): HTMLElement =>
+  cell({
+    name: isThis ? "This executor" : "Executor",
+    key: name,
+    ok: true,
+    value: `${count(parts.length)} of 32 parts`,
+    note: `${name} · ${version}`
+  })
+
 /** Whether everything that is needed answers, one cell for each. */
 export const readiness = ({ database, mintServer, ...rest }: Readiness, nowMs: number): ReadonlyArray<HTMLElement> => [
   cell({
@@ -69,5 +79,6 @@ export const readiness = ({ database, mintServer, ...rest }: Readiness, nowMs: n
     note: mintServer.problem ?? took(mintServer.tookMs)
   }),
   sweep(rest.sweep, nowMs),
-  due(rest.due, nowMs)
+  due(rest.due, nowMs),
+  ...(rest.runners ?? []).map(runner)
 ]
