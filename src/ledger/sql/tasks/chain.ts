@@ -1,11 +1,19 @@
-import { Schema } from "effect"
+import { Effect, Schema } from "effect"
 import { Bytes32 } from "../../../domain/Address.ts"
-import type { KeptAnchor } from "../../../domain/Anchor.ts"
-import { CODE_DECISION, type RecordedAbove, type TaskRepo, codeChanged, placeKey } from "../../TaskRepo.ts"
+import type { Anchor, KeptAnchor } from "../../../domain/Anchor.ts"
+import { gather } from "../../../ops/gather.ts"
+import {
+  CODE_DECISION,
+  type LedgerError,
+  type RecordedAbove,
+  type TaskRepo,
+  codeChanged,
+  placeKey
+} from "../../TaskRepo.ts"
 import { instantOf } from "../TimeColumns.ts"
 import { lockWallets } from "../locks.ts"
 import { noteDecision } from "../notes.ts"
-import { type Methods, rowsOf } from "../statements.ts"
+import { type Methods, jsonOf, rowsOf } from "../statements.ts"
 import { Keys } from "./deposits.ts"
 import { BatchFields, batchColumns, batchOf, batchesFrom, depositsFrom, refundsFrom } from "../transferRows.ts"
 import { TaskId } from "../../../domain/Task.ts"
@@ -42,16 +50,22 @@ export const chain = {
         ON CONFLICT (block) DO UPDATE SET is_proof = false WHERE a.hash = EXCLUDED.hash`
     }),
 
-  noteProofs: ({ once, sql }) =>
-    once("note proofs", function* (blocks) {
-      if (blocks.length === 0) return
-      const rows = blocks.map(({ block, hash }) => ({ block: block.toString(), hash }))
-      yield* sql`
-        INSERT INTO ai_agent_anchors (block, hash, is_proof)
-        SELECT x.block, x.hash, true FROM jsonb_to_recordset(${JSON.stringify(rows)}::text::jsonb) AS x(block bigint, hash text)
-        ORDER BY x.block
-        ON CONFLICT DO NOTHING`
-    }),
+  noteProofs: ({ once, sql }) => {
+    const noteAll = gather<ReadonlyArray<Anchor>, undefined, LedgerError>({
+      inTurn: true,
+      askAll: once("note proofs", function* (noted: ReadonlyArray<ReadonlyArray<Anchor>>) {
+        const rows = noted.flat().map(({ block, hash }) => ({ block: block.toString(), hash }))
+        yield* sql`
+          INSERT INTO ai_agent_anchors (block, hash, is_proof)
+          SELECT x.block, x.hash, true FROM jsonb_to_recordset(${jsonOf(rows)}::text::jsonb) AS x(block bigint, hash text)
+          ORDER BY x.block
+          ON CONFLICT DO NOTHING`
+        return noted.map(() => undefined)
+      }),
+      isShared: ({ reason }) => reason !== "Rejected"
+    })
+    return (blocks) => (blocks.length === 0 ? Effect.void : noteAll(blocks))
+  },
 
   recordedAbove: (on) =>
     on.read("read what a reorganisation concerns", function* (fork) {

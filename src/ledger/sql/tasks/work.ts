@@ -1,14 +1,22 @@
 import { Effect, HashMap, Result, Schema } from "effect"
 import type { SqlClient } from "effect/sql"
 import type { Fragment } from "effect/sql/Statement"
-import { Bytes32, parse } from "../../../domain/Address.ts"
+import { type Address, Bytes32, parse } from "../../../domain/Address.ts"
 import { EVERY_WALLET } from "../../../domain/Part.ts"
 import { messages } from "../../../domain/Task.ts"
 import { usdc } from "../../../domain/Usdc.ts"
 import { identityFault, WalletId } from "../../../domain/Wallet.ts"
 import type { WalletWork } from "../../../domain/WalletState.ts"
 import { gather } from "../../../ops/gather.ts"
-import { type OpenTasks, type TaskRepo, mintKey, mintRowKey } from "../../TaskRepo.ts"
+import {
+  type LedgerError,
+  type MintId,
+  type MintsOf,
+  type OpenTasks,
+  type TaskRepo,
+  mintKey,
+  mintRowKey
+} from "../../TaskRepo.ts"
 import { instantOf } from "../TimeColumns.ts"
 import { dueWork } from "../due.ts"
 import { identities, pinWallets } from "../identities.ts"
@@ -25,7 +33,7 @@ import {
   taskColumns,
   walletColumns
 } from "../rows.ts"
-import { type Methods, type Statements, rowsOf } from "../statements.ts"
+import { type Methods, type Statements, jsonOf, rowsOf } from "../statements.ts"
 import {
   BatchFields,
   batchColumns,
@@ -68,8 +76,7 @@ const Counts = Schema.Tuple([
   })
 ])
 const One = Schema.Tuple([Schema.Struct({ count: Schema.Number })])
-const Strays = Schema.Array(Schema.Struct({ mint_key: Schema.String }))
-const MintIds = Schema.Array(Schema.Struct({ tx_hash: Bytes32, part: Schema.Number }))
+const AttributedMints = Schema.Array(Schema.Struct({ i: Schema.Number, tx: Bytes32, part: Schema.Number }))
 
 /** The rows of a query, in its order, as one value. */
 const asJson = (sql: SqlClient.SqlClient, query: Fragment): Fragment =>
@@ -158,6 +165,14 @@ const workOf = (head: WorkHead, batches: ReadonlyArray<WorkBatch>): Found => {
   return { work, isNew: Result.isSuccess(wallet) && head.pinned_user === null }
 }
 
+interface MintQuestion {
+  readonly of: MintsOf
+  readonly mints: ReadonlyArray<MintId>
+}
+
+/** Whether each question would have failed alone too. */
+const isOfAll = ({ reason }: LedgerError): boolean => reason !== "Unreadable" && reason !== "Rejected"
+
 /** What there is to do. */
 export const work = {
   dueWallets: ({ read, sql }) =>
@@ -172,6 +187,7 @@ export const work = {
 
   walletWork: (on) =>
     gather({
+      inTurn: true,
       askAll: on.read("read the work of a wallet", function* (walletIds: ReadonlyArray<WalletId>) {
         const works = yield* readWorks(on, [...new Set(walletIds)])
         const fresh = works.filter(([, { isNew }]) => isNew).map(([walletId]) => walletId)
@@ -181,37 +197,53 @@ export const work = {
         const byWallet = HashMap.fromIterable([...works, ...again])
         return walletIds.map((walletId) => HashMap.getUnsafe(byWallet, walletId).work)
       }),
-      isShared: ({ reason }) => reason !== "Unreadable" && reason !== "Rejected"
+      isShared: isOfAll
     }),
 
-  attributedMints: ({ read, sql }) =>
-    read("read attributed mints", function* ({ token, recipient }, mints) {
-      if (mints.length === 0) return new Set<string>()
-      const rows = yield* rowsOf(MintIds)(sql`
-        SELECT tx_hash, part FROM ai_agent_batch_mints
-        WHERE tx_hash = ANY(${[...new Set(mints.map((mint) => mint.tx))]}::text[])
-          AND token = ${token} AND recipient = ${recipient}`)
-      const attributed = new Set(rows.map((row) => mintKey({ tx: row.tx_hash, part: row.part })))
-      const keys = mints.map((mint) => mintRowKey({ token, recipient }, mint))
-      const strays = yield* rowsOf(Strays)(
-        sql`SELECT mint_key FROM ai_agent_stray_mints WHERE mint_key = ANY(${keys}::text[])`
-      )
-      const setAside = new Set(strays.map((row) => row.mint_key))
-      for (const mint of mints) if (setAside.has(mintRowKey({ token, recipient }, mint))) attributed.add(mintKey(mint))
-      return new Set(mints.map(mintKey).filter((key) => attributed.has(key)))
-    }),
+  attributedMints: ({ read, sql }) => {
+    const ask = gather({
+      inTurn: true,
+      askAll: read("read attributed mints", function* (questions: ReadonlyArray<MintQuestion>) {
+        const rows = questions.flatMap(({ of, mints }, i) =>
+          mints.map(({ tx, part }) => ({ i, ...of, tx, part, key: mintRowKey(of, { tx, part }) }))
+        )
+        const found = yield* rowsOf(AttributedMints)(sql`
+          SELECT x.i, x.tx, x.part FROM jsonb_to_recordset(${jsonOf(rows)}::text::jsonb)
+            AS x(i int, token text, recipient text, tx text, part int, key text)
+          WHERE EXISTS (SELECT 1 FROM ai_agent_batch_mints m WHERE m.tx_hash = x.tx AND m.token = x.token
+              AND m.recipient = x.recipient AND m.part = x.part)
+            OR EXISTS (SELECT 1 FROM ai_agent_stray_mints stray WHERE stray.mint_key = x.key)`)
+        const keys = Map.groupBy(found, (row) => row.i)
+        return questions.map((_, i): ReadonlySet<string> => new Set(keys.get(i)?.map(mintKey)))
+      }),
+      isShared: isOfAll
+    })
+    return ({ token, recipient }, mints) =>
+      mints.length === 0 ? Effect.succeed(new Set()) : ask({ of: { token, recipient }, mints })
+  },
 
-  undelivered: (on) =>
-    on.read("read undelivered batches", function* (token, beforeMs) {
-      const { sql } = on
-      const [batch] = yield* batchesFrom(
-        on,
-        sql`
-          WHERE b.status = 'paid' AND b.token = ${parse(token) ?? token} AND b.status_since < ${instantOf(sql, beforeMs)}
-          ORDER BY b.status_since LIMIT 1`
+  undelivered: (on) => {
+    const { sql } = on
+    const askOldest = gather({
+      inTurn: true,
+      askAll: on.read("read undelivered batches", function* (tokens: ReadonlyArray<Address>) {
+        const oldest = yield* batchesFrom(
+          on,
+          sql`
+            WHERE (b.task_id, b.number) IN (
+              SELECT DISTINCT ON (o.token) o.task_id, o.number FROM ai_agent_batches o
+              WHERE o.status = 'paid' AND o.token = ANY(${[...new Set(tokens)]}::text[]) ORDER BY o.token, o.status_since)`
+        )
+        const byToken = new Map(oldest.map((batch) => [batch.token, batch]))
+        return tokens.map((token) => byToken.get(token))
+      }),
+      isShared: isOfAll
+    })
+    return (token, beforeMs) =>
+      Effect.map(askOldest(parse(token) ?? token), (oldest) =>
+        oldest !== undefined && oldest.statusSinceMs < beforeMs ? oldest : undefined
       )
-      return batch
-    }),
+  },
 
   walletsRefused: ({ read, sql }) =>
     read("count refusals", function* (reason, sinceMs) {
