@@ -1,8 +1,10 @@
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Cause, Effect, Exit, Layer, Option, References, Runtime, Schema } from "effect"
+import { FetchHttpClient } from "effect/http"
 import { serve } from "./api/serve.ts"
 import { ChainClient } from "./chain/ChainClient.ts"
 import * as ChainClientViem from "./chain/ChainClientViem.ts"
+import { nodeFetch } from "./chain/nodeFetch.ts"
 import * as KeyCustodyAes from "./chain/KeyCustodyAes.ts"
 import * as LoadSettings from "./config/load.ts"
 import { Network } from "./config/Network.ts"
@@ -51,7 +53,11 @@ const ownership = Layer.unwrap(
 export const core = Executor.layer.pipe(Layer.provideMerge(ownership), Layer.provideMerge(ledger))
 
 /** The real chain, keys and mint server, as the settings name them. */
-export const outside = Layer.mergeAll(ChainClientViem.layer, KeyCustodyAes.layer, MinterLayer.layer)
+export const outside = Layer.mergeAll(
+  Layer.provide(ChainClientViem.layer, Layer.succeed(FetchHttpClient.Fetch, nodeFetch)),
+  KeyCustodyAes.layer,
+  MinterLayer.layer
+)
 
 /** What people's commands work with: the ledger as it is and what is outside, and no loop. */
 export const tools = Layer.unwrap(Effect.map(chainIdentity, layerAsIs)).pipe(Layer.provideMerge(outside))

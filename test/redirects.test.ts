@@ -5,6 +5,7 @@ import { createServer, type RequestListener } from "node:http"
 import type { AddressInfo } from "node:net"
 import { fileURLToPath } from "node:url"
 import { makeEndpoint } from "../src/chain/endpoint.ts"
+import { nodeFetch } from "../src/chain/nodeFetch.ts"
 import { headNumber } from "../src/chain/rpcCalls.ts"
 import { DECIDE, makeAsk } from "../src/cli/client/ExecutorClient.ts"
 import { Settings } from "../src/config/Settings.ts"
@@ -42,10 +43,12 @@ describe("a redirect is not followed", () => {
     it.live(`of a node that answers ${status}`, () =>
       Effect.gen(function* () {
         const { url, arrived } = yield* redirecting(status)
-        const fault = yield* Effect.flip(makeEndpoint(Redacted.make(url), fetch).ask(headNumber))
-        assert.strictEqual(fault.reason, "Unavailable")
-        assert.include(fault.detail, `HTTP ${status}`)
-        assert.deepStrictEqual(arrived, { here: 1, elsewhere: 0 })
+        for (const fetcher of [fetch, nodeFetch]) {
+          const fault = yield* Effect.flip(makeEndpoint(Redacted.make(url), fetcher).ask(headNumber))
+          assert.strictEqual(fault.reason, "Unavailable")
+          assert.include(fault.detail, `HTTP ${status}`)
+        }
+        assert.deepStrictEqual(arrived, { here: 2, elsewhere: 0 })
       })
     )
   }
