@@ -108,6 +108,9 @@ export interface RunOptions {
   readonly settings?: Readonly<Record<string, string>>
 }
 
+/** As many payments in the air as the bare loop has, and not fewer than by default. */
+const concurrencyOf = (wallets: number): string => String(Math.max(64, wallets))
+
 /** Executors under a load, from their start until all is delivered. `beside` runs meanwhile. */
 export const runExecutor = Effect.fnUntraced(function* <A, E>(
   server: { readonly url: string },
@@ -126,7 +129,7 @@ export const runExecutor = Effect.fnUntraced(function* <A, E>(
       network,
       databaseUrl: database.executorUrl,
       rpcUrl: proxy?.url ?? rpcUrl,
-      settings: { MAX_BATCH_SIZE: String(mintsPerBatch), ...settings }
+      settings: { MAX_BATCH_SIZE: String(mintsPerBatch), MINT_CONCURRENCY: concurrencyOf(wallets), ...settings }
     })
     const executors = yield* Effect.replicateEffect(start, count)
     const cpuMs = () => executors.reduce((sum, one) => sum + one.cpuMs(), 0)
