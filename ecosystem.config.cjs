@@ -10,7 +10,9 @@ module.exports = {
       // The Node of the package `node`, independent of the one that pm2 runs on. The guard reports if it is missing.
       interpreter: path.join(__dirname, "node_modules/.bin/node"),
       node_args: ["--enable-source-maps", "--import", "./dist/guard.js"],
-      // One process. A second one would be safe, and is of no use on the same machine.
+      // One process on each machine. With RUNNERS=cluster (and otherwise the same .env) on two machines, start this on both:
+      // they divide the wallets among them, and each goes on with the other's when that one is down. See docs/scale.md.
+      // Without it a second process is safe, and does the work of the first again.
       exec_mode: "fork",
       instances: 1,
       // The executor signals pm2 when it has checked chain and database and starts its loops. If one of them does not

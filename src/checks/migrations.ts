@@ -1,5 +1,5 @@
 import { Effect, Runtime, Schema } from "effect"
-import { Settings } from "../config/Settings.ts"
+import { Settings, type SettingsShape } from "../config/Settings.ts"
 import { layerAs } from "../ledger/Database.ts"
 import { bringUpToDate, migrate, pendingMigrations } from "../ledger/migrate.ts"
 import { bounded } from "../ledger/sql/failure.ts"
@@ -35,10 +35,19 @@ export const migrateDatabase = Effect.fn("doctor.migrate")(function* (options: {
   const looking = bounded(settings.databaseTimeout)
   return yield* options.dryRun
     ? looking("read how far the database of DATABASE_URL is", Effect.provide(migrateHere(options), connection))
-    : bringUpToDate(Effect.provide(migrateHere(options), connection))
+    : bringUpToDate(Effect.provide(Effect.tap(migrateHere(options), makeShared(settings)), connection))
 })
 
-const connection = layerAs({ applicationName: "ai-mint-migrate", connectionsMax: 1 })
+/** What executors that share a database need besides: then their user needs no right to make tables. */
+const makeShared = ({ runners }: SettingsShape) =>
+  runners === "single"
+    ? Effect.void
+    : Effect.flatMap(
+        Effect.promise(() => import("../runners/tables.ts")),
+        ({ makeTables }) => makeTables
+      )
+
+const connection = layerAs({ applicationName: "ai-mint-migrate", connectionsMax: 2 })
 
 /**
  * The same in a database that is given. `pending` is what was seen a moment before: where another program migrates at

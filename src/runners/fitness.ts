@@ -17,9 +17,10 @@ export class CannotShare extends Schema.TaggedError<CannotShare>()("CannotShare"
 /** Why wallets cannot be divided on this server; `undefined` where they can. Needs a client with two connections. */
 export const sharingProblem = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
-  const [server] = yield* sql<{ readonly version: string; readonly number: number }>`
+  const [server] = yield* sql<ServerVersion>`
     SELECT current_setting('server_version') AS version, current_setting('server_version_num')::int AS number`
-  if (server !== undefined && server.number < VERSION_MIN) return tooOld(server.version)
+  const outdated = server && versionProblem(server)
+  if (outdated !== undefined) return outdated
   const isPooled = yield* isPooledByTransaction(sql).pipe(
     Effect.timeoutOrElse({ duration: PATIENCE, orElse: () => Effect.succeed(true) })
   )
@@ -31,11 +32,20 @@ export const refuseUnfit = Effect.flatMap(sharingProblem, (problem) =>
   problem === undefined ? Effect.void : Effect.fail(new CannotShare({ message: problemMessage(problem) }))
 )
 
-const tooOld = (version: string): Problem => ({
-  what: "runners",
-  detail: `RUNNERS=cluster needs PostgreSQL 14 or later, and this is ${version}`,
-  remedy: "Update the server, or set RUNNERS=single."
-})
+interface ServerVersion {
+  readonly version: string
+  /** `server_version_num`. */
+  readonly number: number
+}
+
+export const versionProblem = ({ version, number }: ServerVersion): Problem | undefined =>
+  number >= VERSION_MIN
+    ? undefined
+    : {
+        what: "runners",
+        detail: `RUNNERS=cluster needs PostgreSQL 14 or later, and this is ${version}`,
+        remedy: "Update the server, or set RUNNERS=single."
+      }
 
 const POOLED: Problem = {
   what: "runners",

@@ -6,12 +6,13 @@ import { ALL_PARTS } from "../../src/domain/Part.ts"
 import * as Incidents from "../../src/ops/Incidents.ts"
 import * as Runners from "../../src/ops/Runners.ts"
 import * as Cluster from "../../src/runners/cluster.ts"
-import { sharingProblem } from "../../src/runners/fitness.ts"
+import { sharingProblem, versionProblem } from "../../src/runners/fitness.ts"
 import { Ownership } from "../../src/runners/Ownership.ts"
 import { clientAt } from "../support/LedgerSql.ts"
 import * as Postgres from "../support/Postgres.ts"
 import { log } from "../support/executor.ts"
 import { settings } from "../support/settings.ts"
+import { transactionPooler } from "./transactionPooler.ts"
 
 /** One of several executors, as far as it divides the wallets. */
 const join = Effect.fnUntraced(function* (url: string, changes: Partial<SettingsShape> = {}) {
@@ -125,4 +126,19 @@ describe("a database", () => {
       assert.isUndefined(yield* Effect.provide(sharingProblem, clientAt(url, 2)))
     })
   )
+
+  it.live("cannot be shared through a pooler that lends a session for one transaction, and the start says so", () =>
+    Effect.gen(function* () {
+      const pooled = yield* transactionPooler(yield* Postgres.freshDatabase())
+      const error = yield* Effect.flip(join(pooled))
+      assert.include(error.message, "DATABASE_URL leads to a pooler that lends one for a transaction at a time")
+      assert.include(error.message, "set RUNNERS=single.")
+    })
+  )
+
+  it("cannot be shared by a PostgreSQL before 14", () => {
+    assert.isUndefined(versionProblem({ version: "14.0", number: 140_000 }))
+    const problem = versionProblem({ version: "13.22", number: 130_022 })
+    assert.strictEqual(problem?.detail, "RUNNERS=cluster needs PostgreSQL 14 or later, and this is 13.22")
+  })
 })
