@@ -1,0 +1,146 @@
+import { assert } from "@effect/vitest"
+import { Effect, Schedule } from "effect"
+import { SqlClient } from "effect/sql"
+import { ALL_PARTS, partOf } from "../../src/domain/Part.ts"
+import { audit } from "../deep/audit.ts"
+import { type Person, person } from "../support/orders.ts"
+import { type BaseSepolia, deployment, payAll, placeOrder, TOKEN } from "./baseSepolia.ts"
+import { closedPort, type Running, startExecutor, temporaryDirectory } from "./support.ts"
+
+/**
+ * A batch is one mint, so that orders last. What an executor asked the mint server before it died is asked again when
+ * `MINT_TIMEOUT` is over.
+ */
+const PACE = { RUNNERS: "cluster", MAX_BATCH_SIZE: "1", CONFIRMATIONS: "1", MINT_TIMEOUT: "5s", DRAIN_TIMEOUT: "20s" }
+
+/** Starts one of several executors, and waits until it has begun. */
+export const startRunner = Effect.fnUntraced(function* (
+  world: BaseSepolia,
+  databaseUrl: string,
+  env: Readonly<Record<string, string>> = {}
+) {
+  const port = yield* closedPort
+  const directory = yield* temporaryDirectory
+  const running = yield* startExecutor(directory, {
+    ...deployment(world, databaseUrl),
+    ...PACE,
+    OPS_PORT: String(port),
+    ...env
+  })
+  yield* running.line("Monitoring for funded tasks...")
+  return { ...running, url: `http://127.0.0.1:${port}` }
+})
+
+/** Far more than anything here takes, on a machine that has other things to do. */
+const LIMIT = "90 seconds"
+
+/** What is to hold before long, looked at again and again. */
+export const awaits = <E, R>(what: string, holds: Effect.Effect<boolean, E, R>) =>
+  Effect.repeat(holds, { schedule: Schedule.spaced("100 millis"), until: (it) => it }).pipe(
+    Effect.timeoutOrElse({
+      duration: LIMIT,
+      orElse: () => Effect.die(new Error(`not within ${LIMIT}: ${what}`))
+    }),
+    Effect.asVoid
+  )
+
+interface Lock {
+  readonly pid: number
+  readonly part: number
+}
+
+/**
+ * The parts and the session that holds the lock of each, as the server has it: locks exclude each other, so that no part
+ * has two owners. Effect numbers shards from 1,000,001.
+ */
+export const locks = Effect.flatMap(
+  SqlClient.SqlClient,
+  (sql) => sql<Lock>`
+    SELECT l.pid, (l.objid::bigint - 1000001)::int AS part FROM pg_locks l
+    WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2 AND l.objid BETWEEN 1000001 AND 1000032
+      AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+    ORDER BY 2`
+)
+
+interface Row {
+  readonly name: string
+  readonly parts: ReadonlyArray<number>
+}
+
+/** What each executor that is there says that it owns. */
+export const claims = Effect.flatMap(
+  SqlClient.SqlClient,
+  (sql) => sql<Row>`
+    SELECT name, parts FROM ai_agent_runners WHERE beat_at > clock_timestamp() - interval '6 seconds'`
+)
+
+/** Every part has one owner, and every one of these processes, and no other, owns some. */
+export const areDividedAmong = (runners: ReadonlyArray<Pick<Running, "pid">>) =>
+  Effect.gen(function* () {
+    const own = yield* claims
+    const parts = own.flatMap((one) => one.parts).toSorted((a, b) => a - b)
+    const names = own.filter((one) => one.parts.length > 0).map(({ name }) => Number(name.split(":").at(-1)))
+    return (
+      (yield* locks).length === ALL_PARTS.length &&
+      parts.join() === ALL_PARTS.join() &&
+      names.toSorted().join() ===
+        runners
+          .map(({ pid }) => pid)
+          .toSorted()
+          .join()
+    )
+  }).pipe(Effect.orElseSucceed(() => false))
+
+/** The parts that a process says it owns. */
+export const partsOf = ({ pid }: Pick<Running, "pid">) =>
+  Effect.map(claims, (all) => all.find(({ name }) => name.endsWith(`:${pid}`))?.parts ?? [])
+
+export interface Load {
+  readonly people: ReadonlyArray<{ readonly who: Person; readonly id: string; readonly name: string }>
+}
+
+/** People with a paid order of so many mints each. */
+export const load = Effect.fnUntraced(function* (world: BaseSepolia, name: string, count: number, mints: number) {
+  const names = Array.from({ length: count }, (_, index) => `${name} ${index}`)
+  const people = yield* Effect.forEach(names, (one) =>
+    Effect.gen(function* () {
+      const who = yield* person(one)
+      return { who, id: yield* placeOrder(who, mints), name: one }
+    })
+  )
+  yield* payAll(
+    world,
+    people.map(({ who }) => ({ who, mints }))
+  )
+  return { people } satisfies Load as Load
+})
+
+/** How many batches of the orders in these parts are delivered. */
+export const deliveredIn = Effect.fnUntraced(function* (parts: ReadonlyArray<number>) {
+  const sql = yield* SqlClient.SqlClient
+  const rows = yield* sql<{ readonly wallet_id: string; readonly count: number }>`
+    SELECT wallet_id, count(*)::int AS count FROM ai_agent_batches WHERE status = 'delivered' GROUP BY 1`
+  return rows.filter(({ wallet_id }) => parts.includes(partOf(wallet_id as Person["walletId"])))
+})
+
+/** For each order in these parts, whether it has gone on since: one more batch is delivered, or it is done. */
+export const haveGoneOnSince = (then: Effect.Success<ReturnType<typeof deliveredIn>>, mints: number) =>
+  Effect.map(deliveredIn(ALL_PARTS), (now) =>
+    then.every(({ wallet_id, count }) => {
+      const counted = now.find((one) => one.wallet_id === wallet_id)?.count ?? 0
+      return counted > count || counted === mints
+    })
+  )
+
+/** Waits until all orders are completed, and compares the table with the logs of the chain. */
+export const endAndAudit = Effect.fnUntraced(function* (world: BaseSepolia, loads: ReadonlyArray<Load>, mints: number) {
+  const sql = yield* SqlClient.SqlClient
+  yield* awaits(
+    "all orders are completed",
+    Effect.map(sql`SELECT 1 FROM ai_agent_tasks WHERE status <> 'completed'`, (open) => open.length === 0)
+  )
+  for (const { who, id, name } of loads.flatMap(({ people }) => people)) {
+    const { payments, mints: minted } = yield* audit(world.chain, { id, who, token: TOKEN, name })
+    assert.deepStrictEqual([payments, minted], [mints, mints], name)
+  }
+})
