@@ -98,6 +98,12 @@ const selectWork = ({ sql, time }: Statements, walletIds: ReadonlyArray<WalletId
   const refunds = sql`
     SELECT ${refundColumns({ sql, time })} FROM ai_agent_refunds r
     WHERE r.wallet_id = asked.id AND r.status IN ('planned', 'signed') ORDER BY r.created_at, r.id`
+  // Batches are found by their orders: no index has those of a wallet that are delivered, of which there are ever more.
+  const ordersWithWork = sql`
+    SELECT t.id FROM ai_agent_tasks t
+    WHERE t.agent_wallet_id IN (${ids}) AND t.status IN ('funded', 'processing')
+    UNION
+    SELECT b.task_id FROM ai_agent_batches b WHERE b.wallet_id IN (${ids}) AND b.status <> 'delivered'`
   return sql`
     SELECT head.*, b.*, coalesce(head.has_head, false) AS is_head, coalesce(head.asked_id, b.wallet_id) AS of_wallet,
       coalesce(head.wallet_id, b.wallet_id) AS wallet_id
@@ -121,8 +127,9 @@ const selectWork = ({ sql, time }: Statements, walletIds: ReadonlyArray<WalletId
       FROM ai_agent_batches b
       LEFT JOIN ai_agent_task_state s ON s.task_id = b.task_id
       LEFT JOIN ai_agent_tasks t ON t.id = b.task_id
-      WHERE b.wallet_id IN (${ids}) AND (b.status IN ('signed', 'accepted', 'unknown', 'paid')
-        OR (t.status IN ('funded', 'processing') AND s.held_at IS NULL))
+      WHERE b.wallet_id IN (${ids}) AND b.task_id IN (${ordersWithWork})
+        AND (b.status IN ('signed', 'accepted', 'unknown', 'paid')
+          OR (t.status IN ('funded', 'processing') AND s.held_at IS NULL))
     ) b ON false
     ORDER BY of_wallet, b.task_id NULLS FIRST, b.number`
 }
