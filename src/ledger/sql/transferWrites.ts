@@ -114,11 +114,12 @@ export const attributeMints = ({ sql, time }: Statements, minted: ReadonlyArray<
       FROM taken JOIN (SELECT DISTINCT ON (task_id, number) * FROM x) of
         ON of.task_id = taken.task_id AND of.number = taken.batch_number
     )
-    SELECT of.task_id AS "taskId", of.number, (
+    SELECT of.task_id AS "taskId", of.number, (coalesce(new.mints, 0) +
         (SELECT count(*) FROM ai_agent_batch_mints m WHERE m.task_id = of.task_id AND m.batch_number = of.number)
-        + (SELECT count(*) FROM taken WHERE taken.task_id = of.task_id AND taken.batch_number = of.number)
       )::int AS mints
-    FROM (SELECT DISTINCT task_id, number FROM x) of`
+    FROM (SELECT DISTINCT task_id, number FROM x) of
+    LEFT JOIN (SELECT task_id, batch_number, count(*) AS mints FROM taken GROUP BY 1, 2) new
+      ON new.task_id = of.task_id AND new.batch_number = of.number`
 }
 
 /** What orders count follows from their batch rows. */

@@ -13,9 +13,12 @@ import { changeOrders } from "./orderChanges.ts"
 /**
  * - `saved`
  * - `outrun`: another writer was first, and nothing was written of this step.
- * - `alone`: nothing was written, and nothing of it was decided: the step is to be made by itself.
+ * - `crowded`: another program has its rows, or another step of the group is of the same wallet.
+ * - `alone`: the group failed, and the step is to be made by itself.
+ *
+ * Of the last two nothing was written, and nothing of them was decided.
  */
-type End = "saved" | "outrun" | "alone"
+type End = "saved" | "outrun" | "crowded" | "alone"
 
 /**
  * Steps of many wallets that are due in the same moment are one transaction, with each statement made once for all. A step
@@ -36,11 +39,14 @@ export const saveBatch = (on: SqlLedger): TaskRepo["Service"]["saveBatch"] => {
       ),
     isShared: () => true
   })
-  return (save, nowMs) =>
-    Effect.flatMap(inGroup({ save, nowMs }), (end) => {
-      if (end === "alone") return alone({ save, nowMs })
-      return end === "saved" ? Effect.void : Effect.fail(new Outrun())
-    })
+  return Effect.fnUntraced(function* (save, nowMs) {
+    const step = { save, nowMs }
+    const first = yield* inGroup(step)
+    // A sweep keeps the rows of many wallets for some milliseconds: with the next group most have theirs.
+    const end = first === "crowded" ? yield* inGroup(step) : first
+    if (end === "outrun") return yield* new Outrun()
+    if (end !== "saved") yield* alone(step)
+  })
 }
 
 /** Whether this may be the fault of one step of so many, and not of the environment. */
@@ -63,7 +69,7 @@ function* makeTogether(on: Statements, steps: ReadonlyArray<Step>) {
   const free = chosen(firsts, yield* lockFree(on, firsts))
   const written = yield* write(on, free)
   const ends = new Map(free.map((step) => [step, written.has(step) ? "saved" : "outrun"] as const))
-  return steps.map((step): End => ends.get(step) ?? "alone")
+  return steps.map((step): End => ends.get(step) ?? "crowded")
 }
 
 /** One step of each wallet and order: what another one of the same transaction has written is no condition's. */
