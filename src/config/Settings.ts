@@ -35,6 +35,8 @@ export interface SettingsShape {
   /** At most `V1_QUANTITY_MAX` with protocol `v1`. */
   readonly maxBatchSize: number
   readonly maxRetryCount: number
+  /** Requests to the mint server that may be in the air at once. */
+  readonly mintConcurrency: number
   readonly confirmations: number
   readonly mintPayTo: ReadonlyArray<Address>
   /** By token: its base units in one mint, where the token itself does not say. */

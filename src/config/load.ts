@@ -104,6 +104,7 @@ const readPace = Effect.fnUntraced(function* (reader: Reader) {
     paymentTimeout: yield* reader.readOr("PAYMENT_TIMEOUT", paymentTimeout, Duration.minutes(10)),
     maxBatchSize: yield* reader.readOr("MAX_BATCH_SIZE", Field.countField({ min: 1, max: 100 }), 10),
     maxRetryCount: yield* reader.readOr("MAX_RETRY_COUNT", Field.countField({ min: 1, max: 100 }), 3),
+    mintConcurrency: yield* reader.readOr("MINT_CONCURRENCY", Field.countField({ min: 1, max: 10_000 }), 64),
     confirmations: yield* reader.readOr("CONFIRMATIONS", Field.countField({ min: 1, max: 100 }), 2)
   }
 })

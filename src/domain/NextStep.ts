@@ -111,6 +111,8 @@ export interface WalletSteps {
   readonly orders: ReadonlyArray<OrderStep>
   /** When something is due again, as far as the ledger tells; `undefined` where nothing is. */
   readonly nextMs: number | undefined
+  /** The same of what is not due yet. */
+  readonly laterMs: number | undefined
 }
 
 export const stepsOf = (work: WalletWork, terms: StepTerms): WalletSteps => {
@@ -131,12 +133,14 @@ export const stepsOf = (work: WalletWork, terms: StepTerms): WalletSteps => {
     ...moves.map(({ step }) => step.atMs),
     ...asked.map(({ answerByMs }) => answerByMs ?? 0)
   ]
+  const inOrder = times.toSorted((a, b) => a - b)
   return {
     inFlight: inFlight.filter((batch) => isDue(lookDueMs(batch, nowMs))),
     refund: refunds.find((refund) => isDue(lookDueMs(refund, nowMs))),
     moves: moves.filter(({ step }) => isDue(step.atMs)),
     orders,
-    nextMs: times.toSorted((a, b) => a - b)[0]
+    nextMs: inOrder[0],
+    laterMs: inOrder.find((ms) => !isDue(ms))
   }
 }
 

@@ -73,11 +73,13 @@ const makeActors = Effect.fnUntraced(function* (turnOf: (walletId: WalletId) => 
  * that is looked after at the next start, as a payment is committed before it is sent.
  */
 const make = Effect.gen(function* () {
-  const { drainTimeout } = yield* Settings
-  const { leave } = yield* Ownership
+  const { drainTimeout, mintConcurrency } = yield* Settings
+  const { leave, owns } = yield* Ownership
   const guarded = yield* makeGuarded
   const onEnd = (walletId: WalletId, restUntilMs: number): Effect.Effect<void> => actors.wake(walletId, restUntilMs)
-  const requests = yield* makeRequests(onEnd)
+  const onCall = (walletId: WalletId): Effect.Effect<void> =>
+    owns(walletId) ? actors.wake(walletId, 0) : requests.service.passOn(walletId)
+  const requests = yield* makeRequests({ onEnd, onCall, max: Effect.succeed(mintConcurrency) })
   const takeTurn = yield* Effect.provideService(makeTakeTurn, ServerRequests, requests.service)
   const actors = yield* makeActors((walletId) => timed(guarded(walletId, takeTurn(walletId))))
 
@@ -96,7 +98,12 @@ const make = Effect.gen(function* () {
     })
   )
 
-  return Wallets.of({ wake: (walletId) => actors.wake(walletId, 0) })
+  const wake = (walletId: WalletId) => actors.wake(walletId, 0)
+  return Wallets.of({
+    wake,
+    wakeDue: (walletId) =>
+      Effect.flatMap(requests.isIdle(walletId), (isIdle) => (isIdle ? Effect.void : wake(walletId)))
+  })
 })
 
 /**
@@ -107,6 +114,8 @@ export class Wallets extends Context.Service<
   Wallets,
   {
     readonly wake: (walletId: WalletId) => Effect.Effect<void>
+    /** The same, but for a wallet that is in line to ask the mint server and has nothing else to do by now. */
+    readonly wakeDue: (walletId: WalletId) => Effect.Effect<void>
   }
 >()("ai-mint-executor/executor/Wallets") {
   static readonly layer = Layer.effect(Wallets, make)

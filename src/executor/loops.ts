@@ -21,11 +21,11 @@ const WALLETS_MAX = 1_000_000
  */
 const makeMintTick = Effect.gen(function* () {
   const repo = yield* TaskRepo
-  const { wake } = yield* Wallets
+  const { wakeDue } = yield* Wallets
   const { ranges } = yield* Ownership
   return Effect.fn("MintLoop.tick")(function* () {
     const due = yield* repo.dueWallets(yield* Clock.currentTimeMillis, WALLETS_MAX, yield* ranges)
-    yield* Effect.forEach(due, wake, { discard: true })
+    yield* Effect.forEach(due, wakeDue, { discard: true })
     return due.length
   })
 })

@@ -19,7 +19,7 @@ import { isLocked, noteOf, Orders } from "./Orders.ts"
 import { Outage, STANDSTILL_MS } from "./Outage.ts"
 import { answerByMs, confirmMs, isTooLate } from "./pace.ts"
 import { makeSend } from "./send.ts"
-import { outrun, ServerRequests } from "./ServerRequests.ts"
+import { outrun, type Place } from "./ServerRequests.ts"
 import { UsdcCode } from "./UsdcCode.ts"
 import type { OpenWork } from "../domain/WalletState.ts"
 import { neverPaidFor, signTransfer, standstillFor, Transfers, windowFrom } from "./Transfers.ts"
@@ -39,6 +39,7 @@ interface Planned {
   readonly batch: Batch
   readonly work: OpenWork
   readonly state: UsdcState
+  readonly place: Place
 }
 
 /** Pays for planned batches. */
@@ -46,7 +47,6 @@ export const makePay = Effect.gen(function* () {
   const { network, mintPayTo: payees } = yield* Settings
   const chain = yield* ChainClient
   const minter = yield* Minter
-  const requests = yield* ServerRequests
   const usdcCode = yield* UsdcCode
   const { observe, recordOutcome } = yield* Transfers
   const { pauseForOutage, pauseTask, pauseUnwritable, refuseTask } = yield* Orders
@@ -57,7 +57,7 @@ export const makePay = Effect.gen(function* () {
   const payAtPrice = yield* makePayAtPrice
 
   const begin = Effect.fnUntraced(function* (planned: Planned, confirmed: Block) {
-    const { work, task, batch, state } = planned
+    const { work, task, batch, state, place } = planned
     const mustWait = yield* usdcCode.reasonToWait
     if (mustWait !== undefined) return yield* pauseForOutage(task, mustWait)
     const standstill = yield* standstillFor(state, { payer: batch.payer })
@@ -70,21 +70,21 @@ export const makePay = Effect.gen(function* () {
     if (!minter.asksForPrice) return yield* payAtPrice({ ...planned, asking: batch })
     const asking = yield* askFor(batch, task, confirmed)
     const paying = alone(task.id, payAtPrice({ ...planned, asking }), pauseUnwritable(task))
-    yield* requests.start(batch.walletId, Effect.catchIf(paying, isLocked, outrun))
+    yield* place.start(Effect.catchIf(paying, isLocked, outrun))
   })
 
   /**
    * Begins to pay for a planned batch: what the chain and the ledger show is read, and the price is asked. What
    * follows from that waits for the server, and is done beside the turns of the wallet.
    */
-  return Effect.fn("Wallet.payBatch")(function* (work: OpenWork, task: Task, batch: Batch) {
+  return Effect.fn("Wallet.payBatch")(function* (work: OpenWork, task: Task, batch: Batch, place: Place) {
     const confirmed = yield* chain.confirmedBlock
     const fromBlock = blockBefore(confirmed, task.createdAtMs, network.blockSeconds)
     // After a restored backup the chain may know more than the ledger: a batch that is paid is neither refused nor signed.
     const [observed] = yield* observe([batch], { fromBlock, payees })
     if (observed === undefined) return
     return yield* recordOutcome(observed, {
-      onVoid: begin({ work, task, batch, state: observed.usdc }, confirmed),
+      onVoid: begin({ work, task, batch, state: observed.usdc, place }, confirmed),
       onUnknown: pauseTask(task, UNEXPLAINED_PAUSE_MS, "no node tells how its nonce was spent")
     })
   })
@@ -115,7 +115,6 @@ const makePayAtPrice = Effect.gen(function* () {
   const { maxRetryCount } = yield* Settings
   const repo = yield* TaskRepo
   const outage = yield* Outage
-  const requests = yield* ServerRequests
   const { askPrice, dismiss } = yield* makePrice
   const withoutOffer = yield* makeWithoutOffer
   const { prepare } = yield* makePrepare
@@ -123,7 +122,7 @@ const makePayAtPrice = Effect.gen(function* () {
 
   /** Asks what a batch costs, checks that against the quote, signs, commits the claim, and sends it. */
   return Effect.fn("Wallet.payAtPrice")(function* (planned: Planned & Asking) {
-    const { task, batch, asking } = planned
+    const { task, batch, asking, place } = planned
     const quoted = yield* askPrice(planned)
     if (quoted === undefined) return yield* new Outrun()
     if (Result.isFailure(quoted)) return yield* withoutOffer(planned, quoted.failure)
@@ -148,8 +147,8 @@ const makePayAtPrice = Effect.gen(function* () {
       { task: task.id, batch: batch.number, wallet: batch.payer, nonce: batch.nonce }
     )
     const claimed = { ...signed, version: asking.version + 1 }
-    const sending = send(claimed, quoted.success, accepted, signature, task)
-    yield* requests.start(batch.walletId, alone(task.id, sending, outrun))
+    const sending = send(place, claimed, { quote: quoted.success, accepted, payment: signature }, task)
+    yield* place.start(alone(task.id, sending, outrun))
   })
 })
 
@@ -266,7 +265,6 @@ interface Asking {
 const makePrice = Effect.gen(function* () {
   const settings = yield* Settings
   const chain = yield* ChainClient
-  const minter = yield* Minter
   const repo = yield* TaskRepo
   const save = (change: BatchSave) => Effect.flatMap(Clock.currentTimeMillis, (nowMs) => repo.saveBatch(change, nowMs))
 
@@ -282,9 +280,9 @@ const makePrice = Effect.gen(function* () {
   })
 
   /** The server's price, or why there is none. `undefined` where it is too late to ask. */
-  const askPrice = Effect.fn("Wallet.askPrice")(function* ({ batch, asking }: Asking) {
+  const askPrice = Effect.fn("Wallet.askPrice")(function* ({ batch, asking, place }: Planned & Asking) {
     if (isTooLate(asking, settings, yield* Clock.currentTimeMillis)) return undefined
-    return yield* Effect.result(minter.quote(batch))
+    return yield* Effect.result(place.quote(batch))
   })
 
   /** This request brought nothing to search or to wait for: the server asked for money, and gets none now. */

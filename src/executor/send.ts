@@ -5,27 +5,33 @@ import { Settings, type SettingsShape } from "../config/Settings.ts"
 import type { SignedAuthorization } from "../domain/Authorization.ts"
 import { type Batch, isInFlight } from "../domain/Batch.ts"
 import { resendPauseMs } from "../domain/transferPace.ts"
-import { accept, answered, awaitAnswer, markUnknown, resend } from "../domain/transferTransitions.ts"
+import { accept, answered, awaitAnswer, markUnknown, recheck, resend } from "../domain/transferTransitions.ts"
 import { type AcceptedOffer, chooseOffer } from "../domain/Offer.ts"
 import { shortId, type Task } from "../domain/Task.ts"
 import { usdc } from "../domain/Usdc.ts"
 import type { Standstill } from "../domain/UsdcState.ts"
 import type { Wallet } from "../domain/Wallet.ts"
 import type { WalletWork } from "../domain/WalletState.ts"
-import { Minter, type MintQuote, type NoOffer, type PaymentAnswer } from "../mint/Minter.ts"
+import type { MintQuote, NoOffer, PaymentAnswer } from "../mint/Minter.ts"
 import { alone } from "../ops/eachAlone.ts"
 import * as Log from "../ops/Log.ts"
 import { type BatchSave, Outrun, TaskRepo, wasFirst } from "../ledger/TaskRepo.ts"
 import { Orders } from "./Orders.ts"
 import { Outage } from "./Outage.ts"
 import { answerByMs, canBeSettled, headMs, isTooLate } from "./pace.ts"
-import { outrun, ServerRequests } from "./ServerRequests.ts"
+import { outrun, type Place, ServerRequests } from "./ServerRequests.ts"
 import { signTransfer, standstillFor, Transfers } from "./Transfers.ts"
+
+/** A signed payment, and the offer that it takes. */
+interface Signed {
+  readonly quote: MintQuote
+  readonly accepted: AcceptedOffer
+  readonly payment: SignedAuthorization
+}
 
 /** Sends payments to the mint server. */
 export const makeSend = Effect.gen(function* () {
   const settings = yield* Settings
-  const minter = yield* Minter
   const outage = yield* Outage
   const { asItIsNow, saveAnswer } = yield* makeAnswers
   const { refused, saveUnknown } = yield* makeRefused
@@ -35,14 +41,13 @@ export const makeSend = Effect.gen(function* () {
    * the chain is asked from the claim on. A refusal counts against `task`, unless the batch is paid already.
    */
   return Effect.fn("Wallet.send")(function* (
+    place: Place,
     batch: Batch,
-    quote: MintQuote,
-    { offer }: AcceptedOffer,
-    payment: SignedAuthorization,
+    { quote, accepted, payment }: Signed,
     task: Task | undefined
   ) {
     if (isTooLate(batch, settings, yield* Clock.currentTimeMillis)) return yield* new Outrun()
-    const answer = yield* minter.pay(batch, quote, offer, payment)
+    const answer = yield* place.pay(batch, quote, accepted.offer, payment)
     const said = { task: batch.taskId, batch: batch.number, wallet: batch.payer, attempt: batch.sends }
     const which = `batch ${batch.number} of task ${shortId(batch.taskId)}`
     if (answer._tag === "Accepted") {
@@ -184,13 +189,18 @@ export const makeResend = Effect.gen(function* () {
    * already is sent at any price: it can move no money, and the server may know it by its nonce.
    */
   return Effect.fn("Wallet.resendPayment")(function* (work: WalletWork, batch: Batch, task: Task | undefined) {
-    if (work.wallet === undefined) return yield* sendLater(batch, "the row of the agent wallet cannot be read")
+    const { wallet } = work
+    if (wallet === undefined) return yield* sendLater(batch, "the row of the agent wallet cannot be read")
     const nowMs = yield* Clock.currentTimeMillis
-    const awaiting = awaitAnswer(batch, nowMs, answerByMs(settings, nowMs))
-    yield* saveTransfer(batch, awaiting)
-    const asking = { ...awaiting, version: batch.version + 1 }
-    const request = askAndSend({ wallet: work.wallet, asking, task })
-    yield* requests.start(batch.walletId, alone(batch.taskId, request, outrun))
+    const begin = Effect.fnUntraced(function* (place: Place) {
+      const awaiting = awaitAnswer(batch, nowMs, answerByMs(settings, nowMs))
+      yield* saveTransfer(batch, awaiting)
+      const asking = { ...awaiting, version: batch.version + 1 }
+      yield* place.start(alone(batch.taskId, askAndSend({ wallet, asking, task, place }), outrun))
+    })
+    // Until it has a place the chain goes on being asked.
+    const begun = yield* requests.withPlace(batch.walletId, begin)
+    if (begun === "InLine") yield* saveTransfer(batch, recheck(batch, nowMs))
   })
 })
 
@@ -201,13 +211,13 @@ interface Resending {
   readonly asking: Batch
   /** The order that a refusal counts against. */
   readonly task: Task | undefined
+  readonly place: Place
 }
 
 const makeAskAndSend = Effect.gen(function* () {
   const settings = yield* Settings
   const chain = yield* ChainClient
   const custody = yield* KeyCustody
-  const minter = yield* Minter
   const { mintsFor } = yield* Transfers
   const { saveAnswer } = yield* makeAnswers
   const { claim, noOffer, sendLater } = yield* makeRecords
@@ -221,9 +231,9 @@ const makeAskAndSend = Effect.gen(function* () {
     return isInTime && (yield* mintsFor(asking, true)).length === 0
   })
 
-  return Effect.fn("Wallet.askAndSend")(function* ({ wallet, asking, task }: Resending) {
+  return Effect.fn("Wallet.askAndSend")(function* ({ wallet, asking, task, place }: Resending) {
     if (isTooLate(asking, settings, yield* Clock.currentTimeMillis)) return yield* new Outrun()
-    const quoted = yield* Effect.result(minter.quote(asking))
+    const quoted = yield* Effect.result(place.quote(asking))
     if (Result.isFailure(quoted)) return yield* noOffer(asking, quoted.failure)
     const offer = offerAgain(asking, quoted.success, settings)
     if (Result.isFailure(offer)) return yield* sendLater(asking, offer.failure)
@@ -239,7 +249,8 @@ const makeAskAndSend = Effect.gen(function* () {
       batch: asking.number,
       attempt: claimed.sends
     })
-    return yield* send(claimed, quoted.success, offer.success, signature.success, task)
+    const signed = { quote: quoted.success, accepted: offer.success, payment: signature.success }
+    return yield* send(place, claimed, signed, task)
   })
 })
 

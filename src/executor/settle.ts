@@ -18,7 +18,7 @@ import { Orders } from "./Orders.ts"
 import { answerByMs, canBeSettled, confirmMs, headMs } from "./pace.ts"
 import { Outage, STANDSTILL_MS } from "./Outage.ts"
 import { makeAnswers, makeResend } from "./send.ts"
-import { ServerRequests } from "./ServerRequests.ts"
+import { type Place, ServerRequests } from "./ServerRequests.ts"
 import { neverPaidFor, type Observed, standstillFor, Transfers } from "./Transfers.ts"
 
 /** How often the chain is asked for an accepted payment before its bytes are sent again: for two minutes. */
@@ -112,13 +112,17 @@ const makeWait = Effect.gen(function* () {
   /** The server is asked what became of the payment: it has a word that decides nothing. */
   const followUp = Effect.fnUntraced(function* (before: Batch, looked: Batch, reference: string) {
     const after = { ...looked, answerByMs: answerByMs(settings, yield* Clock.currentTimeMillis) }
-    yield* saveTransfer(before, after)
-    const asking = Effect.gen(function* () {
-      const said = yield* minter.follow(reference)
-      const sent = { ...after, version: before.version + 1 }
-      return yield* saveAnswer(sent, (now) => ({ before: now, after: noted(now, said) }))
+    const begin = Effect.fnUntraced(function* (place: Place) {
+      yield* saveTransfer(before, after)
+      const asking = Effect.gen(function* () {
+        const said = yield* place.follow(reference)
+        const sent = { ...after, version: before.version + 1 }
+        return yield* saveAnswer(sent, (now) => ({ before: now, after: noted(now, said) }))
+      })
+      yield* place.start(asking)
     })
-    yield* requests.start(before.walletId, asking)
+    const begun = yield* requests.withPlace(before.walletId, begin)
+    if (begun === "InLine") yield* saveTransfer(before, looked)
   })
 
   /** Nothing is proven: ask the chain again, or send the identical bytes once more. */

@@ -1,20 +1,21 @@
 import { Clock, Effect } from "effect"
-import { ChainClient } from "../chain/ChainClient.ts"
+import { ChainClient, type ChainError } from "../chain/ChainClient.ts"
 import { Settings } from "../config/Settings.ts"
 import type { Address } from "../domain/Address.ts"
-import type { Batch } from "../domain/Batch.ts"
+import { type Batch, isInFlight } from "../domain/Batch.ts"
 import { stepsOf, waitingFor, type WalletSteps } from "../domain/NextStep.ts"
 import { messages, type Task } from "../domain/Task.ts"
 import { sum, zero } from "../domain/Usdc.ts"
 import type { WalletId } from "../domain/Wallet.ts"
 import { alone } from "../ops/eachAlone.ts"
 import { isOutdated, type OpenWork, withWallet } from "../domain/WalletState.ts"
-import { TaskRepo, wasFirst } from "../ledger/TaskRepo.ts"
+import { type LedgerError, type Outrun, TaskRepo, wasFirst } from "../ledger/TaskRepo.ts"
 import { Orders, unlessLocked } from "./Orders.ts"
 import { LOCKED_PAUSE_MS, OUTRUN_PAUSE_MS } from "./pace.ts"
 import { makePay } from "./pay.ts"
 import { makePlan } from "./plan.ts"
 import { makeMoveRefund } from "./refund.ts"
+import { ServerRequests } from "./ServerRequests.ts"
 import { makeSettle } from "./settle.ts"
 
 /** How soon to look again where the node is behind what was proven before. */
@@ -22,12 +23,49 @@ const LAGGING_PAUSE_MS = 5_000
 
 /** What a wallet does when it has its turn. */
 export const makeTakeTurn = Effect.gen(function* () {
+  const requests = yield* ServerRequests
+  const step = yield* makeStep
+
+  /**
+   * One thing done for a wallet. Gives the time at which there is something to do again, or `undefined` where there is
+   * nothing, or nothing until the wallet is woken. A place that was kept for it and that it does not need is another's.
+   */
+  return Effect.fn("Wallet.takeTurn")(function* (walletId: WalletId) {
+    const nowMs = yield* Clock.currentTimeMillis
+    const isCalled = yield* requests.isCalled(walletId)
+    const passOn = isCalled ? requests.passOn(walletId) : Effect.void
+    return yield* step(walletId, { nowMs, isCalled }).pipe(
+      Effect.tap((dueMs) => (dueMs !== undefined && dueMs <= nowMs ? Effect.void : passOn)),
+      Effect.tapCause(() => passOn)
+    )
+  })
+})
+
+type Move = WalletSteps["moves"][number]["step"]
+
+interface StepTime {
+  readonly nowMs: number
+  /** A place to ask the mint server is kept for the wallet. */
+  readonly isCalled: boolean
+}
+
+const makeStep = Effect.gen(function* () {
   const { maxRetryCount } = yield* Settings
   const repo = yield* TaskRepo
+  const requests = yield* ServerRequests
   const { holdTask, noteWaiting, pauseUnwritable } = yield* Orders
   const carryOut = yield* makeCarryOut
+  const payBatch = yield* makePay
   const moveRefund = yield* makeMoveRefund
   const settleBatches = yield* makeSettle
+
+  /** Does one step of an order. Gives whether it was done, or that its wallet is in line to ask the mint server. */
+  const move = (open: OpenWork, task: Task, step: Move) => {
+    const done = <R>(work: Effect.Effect<void, ChainError | LedgerError | Outrun, R>) =>
+      wasFirst(alone(task.id, work, pauseUnwritable(task)))
+    if (step._tag !== "Pay") return done(carryOut(open, task, step))
+    return requests.withPlace(task.walletId, (place) => done(payBatch(open, task, step.batch, place)))
+  }
 
   /** Writes into the rows of orders that this turn passes over why it does. */
   const noteWaits = Effect.fnUntraced(function* ({ orders }: WalletSteps) {
@@ -37,12 +75,8 @@ export const makeTakeTurn = Effect.gen(function* () {
     }
   })
 
-  /**
-   * One thing done for a wallet: first what its payments in flight need, then one step of its oldest task that may
-   * move. Gives the time at which there is something to do again, or `undefined` where there is nothing.
-   */
-  return Effect.fn("Wallet.takeTurn")(function* (walletId: WalletId) {
-    const nowMs = yield* Clock.currentTimeMillis
+  /** First what its payments in flight need, then one step of its oldest task that may move. */
+  return Effect.fnUntraced(function* (walletId: WalletId, { nowMs, isCalled }: StepTime) {
     const work = yield* repo.walletWork(walletId)
     const steps = stepsOf(work, { nowMs, maxRetryCount })
     for (const { taskId, reason } of work.bad) yield* holdTask(taskId, reason)
@@ -52,15 +86,23 @@ export const makeTakeTurn = Effect.gen(function* () {
     const open = withWallet(work)
     if (open === undefined) return steps.nextMs
     const outrun = new Set<Address>()
+    let inLine = 0
     for (const { task, step } of steps.moves) {
       if (outrun.has(task.token)) continue
-      const carried = wasFirst(alone(task.id, carryOut(open, task, step), pauseUnwritable(task)))
-      const isDone = yield* unlessLocked(carried)
+      const isDone = yield* unlessLocked(move(open, task, step))
       if (isDone === true) return nowMs
       if (isDone === false) outrun.add(task.token)
+      if (isDone === "InLine") inLine++
     }
     if (outrun.size > 0) return nextTurnMs(nowMs, false)
-    return steps.moves.length > 0 ? nowMs + LOCKED_PAUSE_MS : steps.nextMs
+    if (steps.moves.length > inLine) return nowMs + LOCKED_PAUSE_MS
+    // The place may be for a payment that is to be sent again.
+    const again = isCalled && inLine === 0 ? work.batches.filter(isInFlight) : []
+    if (inLine > 0) yield* requests.waitUntil(walletId, steps.laterMs ?? Number.POSITIVE_INFINITY)
+    if (again.length === 0) return inLine > 0 ? steps.laterMs : steps.nextMs
+    const changed = yield* settleBatches(work, again)
+    yield* requests.passOn(walletId)
+    return nextTurnMs(nowMs, changed)
   })
 })
 
@@ -69,7 +111,6 @@ const nextTurnMs = (nowMs: number, changed: boolean): number => (changed ? nowMs
 const makeCarryOut = Effect.gen(function* () {
   const chain = yield* ChainClient
   const { completeTask, failTask, holdOrder, pauseTask, saveTask } = yield* Orders
-  const payBatch = yield* makePay
   const planTask = yield* makePlan
 
   /** Refused too often. Where that was for want of money, which is no fault of the order, a person has to find it. */
@@ -93,13 +134,11 @@ const makeCarryOut = Effect.gen(function* () {
     return Effect.catchTag(completeTask(task), "Outrun", () => held)
   }
 
-  return (work: OpenWork, task: Task, step: WalletSteps["moves"][number]["step"]) => {
+  return (work: OpenWork, task: Task, step: Exclude<Move, { readonly _tag: "Pay" }>) => {
     switch (step._tag) {
       case "Plan":
       case "TakeOver":
         return planTask(work, task, step.batches)
-      case "Pay":
-        return payBatch(work, task, step.batch)
       case "GiveUp":
         return giveUp(work, task, step.batches)
       case "Finish":

@@ -2,6 +2,7 @@ import { Context, type Effect, Schema } from "effect"
 import type { Address, Bytes32 } from "../domain/Address.ts"
 import type { SignedAuthorization } from "../domain/Authorization.ts"
 import type { Offer } from "../domain/Offer.ts"
+import type { Strain } from "../domain/RequestLimit.ts"
 import type { Usdc } from "../domain/Usdc.ts"
 
 /** What a batch asks the mint server for. */
@@ -32,7 +33,10 @@ export class NoOffer extends Schema.TaggedError<NoOffer>()("NoOffer", {
   reason: Schema.Literals(["Unavailable", "Refused", "Unreadable"]),
   message: Schema.String,
   /** Left out, it is not known. */
-  did: Schema.optionalKey(Schema.Literals(["nothing", "unknown", "claims"]))
+  did: Schema.optionalKey(Schema.Literals(["nothing", "unknown", "claims"])),
+  /** As in `Strain`. */
+  trouble: Schema.optionalKey(Schema.Literals(["Overloaded", "NoAnswer"])),
+  retryAfterMs: Schema.optionalKey(Schema.Number)
 }) {}
 
 /**
@@ -65,13 +69,13 @@ export type PaymentAnswer =
       readonly paymentTx: Bytes32 | undefined
     }
   | { readonly _tag: "Refused"; readonly reason: string }
-  | {
+  | (Strain & {
       readonly _tag: "Unclear"
       readonly reason: string
       readonly whose?: "wallet" | "ours" | "unknown"
       /** Under which the server can be asked about the payment (`follow`). Not every protocol has one. */
       readonly reference?: string
-    }
+    })
 
 /** Has a batch paid and minted. Knows the server's protocol and nothing of tasks, ledgers or chains. */
 export class Minter extends Context.Service<

@@ -4,7 +4,7 @@ import { Settings } from "../config/Settings.ts"
 import type { SignedAuthorization } from "../domain/Authorization.ts"
 import { isReference, readFollowed, readPaymentAnswerV1 } from "./answerV1.ts"
 import { withoutEcho } from "./echo.ts"
-import { answerOfFailure, nodeHttpClient, makeAsk, makePing } from "./http.ts"
+import { answerOfFailure, nodeHttpClient, makeAsk, makePing, strained } from "./http.ts"
 import { Minter, type MintOrder } from "./Minter.ts"
 import { offerV1 } from "./quoteV1.ts"
 
@@ -40,7 +40,8 @@ const make = Effect.gen(function* () {
         const request = HttpClientRequest.post(`/api/mint/${order.token}`).pipe(
           HttpClientRequest.bodyJsonUnsafe(bodyOf(order, payment))
         )
-        return withoutEcho(readPaymentAnswerV1(yield* ask(request)), [payment.signature.slice(2)])
+        const reply = yield* ask(request)
+        return yield* strained(withoutEcho(readPaymentAnswerV1(reply), [payment.signature.slice(2)]), reply)
       },
       // An interrupted fiber does not get here: an interruption in the cause leaked from the client.
       Effect.catchCause((cause) => Effect.succeed(answerOfFailure(cause)))

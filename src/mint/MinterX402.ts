@@ -1,12 +1,12 @@
-import { Effect, Layer } from "effect"
+import { Clock, Effect, Layer } from "effect"
 import { type HttpClient, HttpClientRequest } from "effect/http"
 import type { Settings } from "../config/Settings.ts"
 import { didOf, readPaymentAnswer, readQuoteAnswer } from "./answer.ts"
 import { type Header, paymentHeader } from "./challenge.ts"
 import { withoutEcho } from "./echo.ts"
-import { answerOfFailure, nodeHttpClient, makeAsk, makePing } from "./http.ts"
+import { answerOfFailure, nodeHttpClient, makeAsk, makePing, strained } from "./http.ts"
 import { Minter, type MintOrder, NoOffer } from "./Minter.ts"
-import { cutReason, unclear } from "./reply.ts"
+import { cutReason, strainOf, unclear } from "./reply.ts"
 
 const make = Effect.gen(function* () {
   const ask = yield* makeAsk
@@ -29,19 +29,25 @@ const make = Effect.gen(function* () {
           return new NoOffer({
             reason: "Unavailable",
             message: cutReason(message),
-            did: isSent ? "unknown" : "nothing"
+            did: isSent ? "unknown" : "nothing",
+            trouble: "NoAnswer"
           })
         })
       )
+      const nowMs = yield* Clock.currentTimeMillis
       return yield* Effect.fromResult(readQuoteAnswer(reply)).pipe(
-        Effect.mapError(({ reason, message }) => new NoOffer({ reason, message, did: didOf(reply) }))
+        Effect.mapError(({ reason, message }) => {
+          return new NoOffer({ reason, message, did: didOf(reply), ...strainOf(reply, nowMs) })
+        })
       )
     }),
     pay: Effect.fn("Minter.pay")(
       function* (order, quote, offer, payment) {
         const header = paymentHeader(quote, offer, payment)
         if (header === undefined) return unclear("the quote has no such offer, nothing was sent")
-        return withoutEcho(readPaymentAnswer(yield* post(order, header)), [payment.signature.slice(2), header.value])
+        const reply = yield* post(order, header)
+        const answer = withoutEcho(readPaymentAnswer(reply), [payment.signature.slice(2), header.value])
+        return yield* strained(answer, reply)
       },
       // An interrupted fiber does not get here: an interruption in the cause leaked from the client.
       Effect.catchCause((cause) => Effect.succeed(answerOfFailure(cause)))

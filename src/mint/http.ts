@@ -10,7 +10,7 @@ import {
 import { Settings } from "../config/Settings.ts"
 import * as Clocks from "../ops/Clocks.ts"
 import type { Minter, PaymentAnswer } from "./Minter.ts"
-import { plain, type Reply, unclear } from "./reply.ts"
+import { plain, type Reply, strainOf, unclear } from "./reply.ts"
 
 /** Bounds what one answer can cost. The largest honest one names 1000 mint transactions, 69 bytes each. */
 const BODY_SIZE_MAX = ByteSize.kibibytes(128)
@@ -41,9 +41,17 @@ const noReply = (error: HttpClientError.HttpClientError): NoReply => {
 /** The answer that stands for a failed request to pay. An interruption is the caller's, and does not get here. */
 export const answerOfFailure = (cause: Cause.Cause<NoReply>): PaymentAnswer => {
   const error = Cause.squash(cause)
-  if (error instanceof NoReply) return unclear(error.isSent ? `${error.message}, ${ASKING}` : error.message)
+  if (error instanceof NoReply) {
+    return { ...unclear(error.isSent ? `${error.message}, ${ASKING}` : error.message), trouble: "NoAnswer" }
+  }
   return unclear(`fault in the executor while paying: ${plain(String(error))}`)
 }
+
+/** An answer to a payment, with what it says of the server. */
+export const strained = (answer: PaymentAnswer, reply: Reply): Effect.Effect<PaymentAnswer> =>
+  Effect.map(Clock.currentTimeMillis, (nowMs) =>
+    answer._tag === "Unclear" ? { ...answer, ...strainOf(reply, nowMs) } : answer
+  )
 
 /** A body that breaks off or grows too large is an answer still: its status and headers are there. */
 const readReply = ({ status, headers, text }: HttpClientResponse.HttpClientResponse): Effect.Effect<Reply> =>

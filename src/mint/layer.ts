@@ -1,6 +1,7 @@
 import { Effect, Layer } from "effect"
 import { type MintProtocol, Settings } from "../config/Settings.ts"
-import { requestsBegan, type RequestKind, measureMinter } from "./metrics.ts"
+import type { RequestKind } from "../domain/RequestLimit.ts"
+import { requestsBegan, measureMinter } from "./metrics.ts"
 import { Minter } from "./Minter.ts"
 import * as MinterV1 from "./MinterV1.ts"
 import * as MinterX402 from "./MinterX402.ts"

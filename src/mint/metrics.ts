@@ -1,8 +1,6 @@
 import { Cause, type Clock, Effect, type Exit, Metric } from "effect"
+import type { RequestKind } from "../domain/RequestLimit.ts"
 import { type Minter, NoOffer } from "./Minter.ts"
-
-/** What a mint server is asked. */
-export type RequestKind = "quote" | "pay" | "follow"
 
 /** Seconds. A payment is settled on chain before it is answered; `MINT_TIMEOUT` is a minute. */
 const BOUNDARIES = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 60]

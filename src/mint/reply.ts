@@ -1,5 +1,6 @@
-import { Result, Schema } from "effect"
+import { DateTime, Option, Result, Schema } from "effect"
 import type { Bytes32 } from "../domain/Address.ts"
+import type { Strain } from "../domain/RequestLimit.ts"
 import type { PaymentAnswer } from "./Minter.ts"
 
 /** An HTTP answer as far as it is read. Nothing in it is trusted. */
@@ -23,6 +24,36 @@ export const classifyStatus = (status: number): "Done" | "No" | "Later" => {
   if (status === 408 || status === 425 || status === 429) return "Later"
   return status >= 400 && status < 500 ? "No" : "Later"
 }
+
+/**
+ * Statuses that say that there is too much to do, or that a gateway does not get through to the server. Source: RFC 9110
+ * (502, 503, 504), RFC 6585 (429); 529 is in use for an overloaded site, 520 to 524 are Cloudflare's for a server
+ * that it does not reach. A 500 may be about one order alone.
+ */
+const isOverload = (status: number): boolean =>
+  [429, 502, 503, 504, 529].includes(status) || (status >= 520 && status <= 524)
+
+/** Whether an answer says that the server has too much to do, and how long it wants to be left alone. */
+export const strainOf = (reply: Reply, nowMs: number): Strain => {
+  if (!isOverload(reply.status)) return {}
+  const retryAfterMs = retryAfterIn(reply, nowMs)
+  return { trouble: "Overloaded", ...(retryAfterMs !== undefined && { retryAfterMs }) }
+}
+
+/**
+ * `Retry-After` is in seconds, or a date, which is of the server's own clock where it tells that too. Source: RFC 9110,
+ * section 10.2.3.
+ */
+const retryAfterIn = ({ headers }: Reply, nowMs: number): number | undefined => {
+  const text = headers["retry-after"]?.trim() ?? ""
+  if (/^\d{1,9}$/.test(text)) return Number(text) * 1000
+  const atMs = dateMs(text)
+  return atMs === undefined ? undefined : Math.max(0, atMs - (dateMs(headers["date"] ?? "") ?? nowMs))
+}
+
+/** All three forms of HTTP begin with the day of the week; without it numbers are read as dates too. */
+const dateMs = (text: string): number | undefined =>
+  /^[a-z]{3,9},? /i.test(text) ? Option.getOrUndefined(DateTime.make(text))?.epochMilliseconds : undefined
 
 /** The body as JSON; `undefined` where it is none. */
 export const bodyJson = (reply: Reply): unknown =>

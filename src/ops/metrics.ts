@@ -62,6 +62,18 @@ const ownedParts = Metric.gauge("ai_mint_owned_parts", {
   description: "Parts of the wallets, of 32, that this executor owns"
 })
 
+const requestsMax = Metric.gauge("ai_mint_mint_server_requests_max", {
+  description: "Requests to the mint server that may be in the air now, by what it bears and MINT_CONCURRENCY"
+})
+
+const requestsNow = Metric.gauge("ai_mint_mint_server_requests_in_flight", {
+  description: "Requests to the mint server in the air now, with those that are about to leave"
+})
+
+const walletsInLine = Metric.gauge("ai_mint_mint_server_wallets_waiting", {
+  description: "Wallets that wait until the mint server may be asked"
+})
+
 const parked = Metric.counter("ai_mint_wallet_parked_total", {
   description: "Turns of wallets that ended in a defect",
   incremental: true
@@ -185,6 +197,21 @@ export const actorsNow = (count: number): Effect.Effect<void> => Metric.update(a
 /** With `RUNNERS=cluster` only. */
 export const sharedNow = (counts: { readonly runners: number; readonly parts: number }): Effect.Effect<void> =>
   Effect.andThen(Metric.update(runners, counts.runners), Metric.update(ownedParts, counts.parts))
+
+/** How many requests to the mint server there may be, how many there are, and how many wallets wait for one. */
+export const placesNow = (places: {
+  readonly limit: number
+  readonly taken: number
+  readonly waiting: number
+}): Effect.Effect<void> =>
+  Effect.all(
+    [
+      Metric.update(requestsMax, places.limit),
+      Metric.update(requestsNow, places.taken),
+      Metric.update(walletsInLine, places.waiting)
+    ],
+    { discard: true }
+  )
 
 export const walletParked = Metric.update(parked, 1)
 

@@ -69,6 +69,7 @@ describe("a quote", () => {
     yield* TestClock.adjust("60 seconds")
     const error = yield* Fiber.join(asking)
     assert.deepStrictEqual([error.reason, error.message], ["Unavailable", "no answer from the mint server within 1m"])
+    assert.strictEqual(error.trouble, "NoAnswer")
     assert.strictEqual(yield* server.closed, "cut")
   })
 })

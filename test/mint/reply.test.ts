@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
-import { bodyWords, cutReason, plain, REASON_LENGTH_MAX, classifyStatus } from "../../src/mint/reply.ts"
+import { bodyWords, cutReason, plain, REASON_LENGTH_MAX, classifyStatus, strainOf } from "../../src/mint/reply.ts"
 import { base64, payment, reply } from "./fixtures.ts"
 
 describe("what another program says, made fit for a log line and a column", () => {
@@ -73,5 +73,33 @@ describe("a status", () => {
     [101, "Later"]
   ] as const)("%i is %s", (status, weight) => {
     assert.strictEqual(classifyStatus(status), weight)
+  })
+})
+
+describe("a server that has too much to do", () => {
+  const NOW_MS = Date.parse("2026-01-01T00:00:00Z")
+  const cases: ReadonlyArray<
+    readonly [retryAfter: string | undefined, date: string | undefined, ms: number | undefined]
+  > = [
+    [undefined, undefined, undefined],
+    ["120", undefined, 120_000],
+    [" 0 ", undefined, 0],
+    ["Thu, 01 Jan 2026 00:00:30 GMT", undefined, 30_000],
+    ["Thu, 01 Jan 2026 00:00:30 GMT", "Thu, 01 Jan 2026 00:00:10 GMT", 20_000],
+    ["Wed, 31 Dec 2025 23:59:00 GMT", undefined, 0],
+    ["soon", undefined, undefined],
+    ["-5", "", undefined],
+    ["99999999999", undefined, undefined]
+  ]
+  it.each(cases)("with Retry-After %j, and %j as its date, wants to be left alone for %j ms", (after, date, ms) => {
+    const headers = { ...(after !== undefined && { "retry-after": after }), ...(date !== undefined && { date }) }
+    const expected = { trouble: "Overloaded", ...(ms !== undefined && { retryAfterMs: ms }) }
+    assert.deepStrictEqual<unknown>(strainOf(reply(429, headers, ""), NOW_MS), expected)
+  })
+
+  it("is told by these statuses, and by no others", () => {
+    const all = Array.from({ length: 600 }, (_, status) => status)
+    const told = all.filter((status) => strainOf(reply(status, {}, ""), NOW_MS).trouble !== undefined)
+    assert.deepStrictEqual(told, [429, 502, 503, 504, 520, 521, 522, 523, 524, 529])
   })
 })

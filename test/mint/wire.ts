@@ -29,16 +29,24 @@ const ASKING = ", the chain is asked whether it was paid"
 
 export const unclear = (reason: string): PaymentAnswer => ({ _tag: "Unclear", reason })
 
-const BROKEN = "mint server answered 200: the answer broke off or is too large"
-const failed = (code: string) => `connection to the mint server failed (${code})${ASKING}`
+/** The same of a connection without an answer: the server may have too much to do. */
+const unanswered = (reason: string): PaymentAnswer => ({ _tag: "Unclear", reason, trouble: "NoAnswer" })
 
-const faults: ReadonlyArray<readonly [what: string, script: Script, reason: string]> = [
+const BROKEN = "mint server answered 200: the answer broke off or is too large"
+const failed = (code: string) => unanswered(`connection to the mint server failed (${code})${ASKING}`)
+
+const faults: ReadonlyArray<readonly [what: string, script: Script, answer: PaymentAnswer]> = [
   ["a connection closed before the headers", closesAtOnce, failed("ECONNRESET")],
-  ["a connection closed in the body", closesInTheBody, BROKEN],
-  ["a body without end", talksOnAndOn, BROKEN],
+  ["a connection closed in the body", closesInTheBody, unclear(BROKEN)],
+  ["a body without end", talksOnAndOn, unclear(BROKEN)],
   ["an answer that is no HTTP", speaksAnotherTongue, failed("HPE_INVALID_CONSTANT")],
   ["headers without end", answers(200, { "x-padding": "a".repeat(20_000) }), failed("HPE_HEADER_OVERFLOW")],
-  ["500", answers(500, {}, { error: "Mints not found" }), "mint server answered 500: Mints not found"]
+  ["500", answers(500, {}, { error: "Mints not found" }), unclear("mint server answered 500: Mints not found")],
+  [
+    "503 with a time to come back",
+    answers(503, { "retry-after": "7" }, { error: "busy" }),
+    { _tag: "Unclear", reason: "mint server answered 503: busy", trouble: "Overloaded", retryAfterMs: 7_000 }
+  ]
 ]
 
 /** What every minter does where the connection fails under a payment. `asked`: the requests that a quote takes. */
@@ -46,9 +54,9 @@ export const failsUnderPayments = (open: Open, asked: number) =>
   describe("a payment over a connection that fails", () => {
     const test = effects(it)
 
-    test.each(faults)("is unclear after %s, and not sent a second time", function* ([, script, reason]) {
+    test.each(faults)("is unclear after %s, and not sent a second time", function* ([, script, answer]) {
       const { server, pay } = yield* open(script)
-      assert.deepStrictEqual(yield* pay, unclear(reason))
+      assert.deepStrictEqual(yield* pay, answer)
       assert.strictEqual(yield* server.served, asked + 1)
     })
 
@@ -62,7 +70,7 @@ export const failsUnderPayments = (open: Open, asked: number) =>
 
     test("to a server that is not there says that nothing was sent", function* () {
       const { pay } = yield* Effect.scoped(open(answers(200)))
-      assert.deepStrictEqual(yield* pay, unclear("mint server unreachable (ECONNREFUSED), nothing was sent"))
+      assert.deepStrictEqual(yield* pay, unanswered("mint server unreachable (ECONNREFUSED), nothing was sent"))
     })
 
     test.each([
@@ -75,7 +83,7 @@ export const failsUnderPayments = (open: Open, asked: number) =>
       yield* TestClock.adjust("59 seconds")
       assert.isUndefined(paying.pollUnsafe())
       yield* TestClock.adjust("1 second")
-      assert.deepStrictEqual(yield* Fiber.join(paying), unclear(`no answer from the mint server within 1m${ASKING}`))
+      assert.deepStrictEqual(yield* Fiber.join(paying), unanswered(`no answer from the mint server within 1m${ASKING}`))
       assert.strictEqual(yield* server.closed, "cut")
     })
 

@@ -56,6 +56,7 @@ export const everyMetric = Effect.gen(function* () {
   yield* Metrics.turnEnded(10)
   yield* Metrics.actorsNow(1)
   yield* Metrics.sharedNow({ runners: 1, parts: 32 })
+  yield* Metrics.placesNow({ limit: 1, taken: 1, waiting: 1 })
   yield* Metrics.walletParked
   yield* Metrics.reorganisationSeen
   yield* Metrics.tokenRefused

@@ -85,16 +85,21 @@ export const MUTATIONS_OF_SEVERAL: ReadonlyArray<Mutation> = [
     patches: [
       {
         file: "src/executor/turn.ts",
-        find: "const planTask = yield* makePlan",
-        replace: "const planTask = yield* makePlan\n  const { maxBatchSize } = yield* Settings"
+        find: "const payBatch = yield* makePay",
+        replace:
+          "const payBatch = yield* makePay\n" +
+          "  const planTask = yield* makePlan\n" +
+          "  const { maxBatchSize } = yield* Settings"
       },
       {
         file: "src/executor/turn.ts",
-        find: "return payBatch(work, task, step.batch)",
+        find: "done(payBatch(open, task, step.batch, place))",
         replace:
-          "return step.batch.quantity > maxBatchSize\n" +
-          "          ? planTask(work, task, work.batches.filter((batch) => batch.taskId === task.id))\n" +
-          "          : payBatch(work, task, step.batch)"
+          "done(\n" +
+          "      step.batch.quantity > maxBatchSize\n" +
+          "        ? planTask(open, task, open.batches.filter((batch) => batch.taskId === task.id))\n" +
+          "        : payBatch(open, task, step.batch, place)\n" +
+          "    )"
       },
       {
         file: "src/executor/plan.ts",

@@ -20,6 +20,7 @@ export const defaults: SettingsShape = {
   paymentTimeout: Duration.minutes(10),
   maxBatchSize: 10,
   maxRetryCount: 3,
+  mintConcurrency: 64,
   confirmations: 2,
   mintPayTo: [],
   mintPortions: new Map(),
