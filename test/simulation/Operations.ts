@@ -3,6 +3,7 @@ import type { Tables } from "../support/memory/MemoryLedger.ts"
 import type { Fault } from "./faults.ts"
 import { launch } from "./launch.ts"
 import { Operators } from "./Operators.ts"
+import { Owners } from "./Owners.ts"
 import { Process } from "./Process.ts"
 import type { Random } from "./random.ts"
 import { short } from "./Timeline.ts"
@@ -11,12 +12,16 @@ import type { World } from "./World.ts"
 const MINUTE_MS = 60_000
 const BACKUPS_KEPT = 3
 
+/** That run at once. */
+const EXECUTORS_MAX = 3
+
 /** Who starts the executors again when they end, and the weather around them. */
 export class Operations {
   readonly #world: World
   readonly #random: Random
   readonly #processes = new Set<Process>()
   readonly #operators: Operators
+  readonly #owners: Owners
   readonly #backups: Array<Tables> = []
   #wanted = 1
   #started = 0
@@ -29,6 +34,7 @@ export class Operations {
     this.#world = world
     this.#random = world.random.fork("operations")
     this.#operators = new Operators(world)
+    this.#owners = new Owners(world)
     this.#batchSize = this.#random.pick([3, 5, 10, 25])
   }
 
@@ -39,11 +45,11 @@ export class Operations {
     this.#everyMinute()
   }
 
-  #start(): void {
+  #start(clockOffsetMs = this.#random.pick([0, 0, -1_500, 2_500])): void {
     const { faults, timeline, trace } = this.#world
     if (this.#processes.size >= this.#wanted) return
     if (faults.strikes("batch size changes")) this.#batchSize = this.#random.pick([1, 3, 5, 10, 25])
-    const process = new Process(`exec ${++this.#started}`, this.#random.pick([0, 0, -1_500, 2_500]), {
+    const process = new Process(`exec ${++this.#started}`, clockOffsetMs, {
       timeline,
       faults,
       trace,
@@ -53,11 +59,14 @@ export class Operations {
     process.hasGasKey = !faults.strikes("executor without a gas key")
     this.#processes.add(process)
     trace.say(process.name, `starts with MAX_BATCH_SIZE ${this.#batchSize}, clock ${process.clockOffsetMs} ms off`)
+    this.#owners.welcome(process)
     launch(this.#world, process, this.#batchSize)
+    this.#owners.divideAmong([...this.#processes])
   }
 
   #onDeath(process: Process): void {
     this.#processes.delete(process)
+    this.#owners.divideAmong([...this.#processes])
     if (this.#isRestoring) return
     const { faults, timeline } = this.#world
     const seconds = faults.isHealed ? 5 : this.#random.pick([0, 1, 5, 30, 120, 400, 900])
@@ -77,6 +86,8 @@ export class Operations {
     this.#reorganise()
     if (!this.#isRestoring) this.#operators.act()
     for (const process of this.#processes) this.#touch(process)
+    this.#overlap()
+    this.#owners.changeHands([...this.#processes])
     this.#goDown()
     this.#steal()
     this.#keepBackups()
@@ -184,6 +195,42 @@ export class Operations {
     })
   }
 
+  /**
+   * For a while more executors run than are wanted, each with a clock and a node of its own, and all of them take every
+   * wallet for theirs: new ones beside an old one, or in place of one that stands still and comes back. Then as many end.
+   */
+  #overlap(): void {
+    const { faults, timeline, trace } = this.#world
+    const more = Math.min(2, EXECUTORS_MAX - this.#wanted)
+    if (more === 0 || this.#isRestoring || !faults.strikes("executors overlap")) return
+    const random = faults.random("executors overlap")
+    const olds = [...this.#processes]
+    const news = random.int(1, more)
+    const lastsMs = random.pick([20, 90, 400, 900]) * 1000
+    trace.say("operator", `starts ${news} more executor(s), for ${lastsMs / 1000} s`)
+    const frozen = random.chance(0.5) ? olds[0] : undefined
+    if (frozen !== undefined) {
+      frozen.frozenUntilMs = timeline.nowMs + random.int(1, lastsMs / 1000) * 1000
+      trace.say(frozen.name, "stands still, and is taken for dead")
+    }
+    this.#wanted += news
+    for (let count = 0; count < news; count++) {
+      this.#start(random.pick([0, -90_000, -2_000, 3_000, 200_000]))
+    }
+    for (const process of this.#processes) {
+      if (olds.includes(process)) continue
+      process.lagBlocks = random.pick([0, 3, 30])
+      process.lagUntilMs = timeline.nowMs + lastsMs
+    }
+    const endsNewest = random.chance(0.3)
+    timeline.after(lastsMs, () => {
+      this.#wanted -= news
+      const inOrder = [...this.#processes]
+      const ends = endsNewest ? inOrder.slice(this.#wanted) : inOrder.slice(0, -this.#wanted)
+      for (const process of ends) process.die("stopped, as there are too many")
+    })
+  }
+
   #touch(process: Process): void {
     const { faults, trace } = this.#world
     for (const [name, sign] of [
@@ -235,6 +282,7 @@ export class Operations {
       process.clockOffsetMs = 0
       process.frozenUntilMs = Math.min(process.frozenUntilMs, timeline.nowMs + 60_000)
     }
+    this.#owners.divideAmong([...this.#processes])
     const repair = () => {
       server.repair(oracle.sent)
       this.#operators.resumeAll()

@@ -27,6 +27,10 @@ export class Process {
   isOperator = false
   /** Whether its settings have the key of the account that pays the gas of refunds. */
   hasGasKey = true
+  /** The parts of the wallets that it takes for its own; undefined where it takes all of them. */
+  owned: ReadonlySet<number> | undefined
+  /** What waits until it owns more. */
+  readonly onGain: Array<() => void> = []
   /** For each mint order that it looked for: up to which block it has seen all mints. */
   readonly looked = new Map<string, number>()
   /** Payments that it has sent, by nonce and window. */

@@ -119,7 +119,12 @@ export const FAULTS = {
   "mints do not come again": usual(0.2),
   // Asked at every payment, and at every price.
   "payment is never answered": often(0.25),
-  "price is never named": often(0.06)
+  "price is never named": often(0.06),
+  // Asked once a minute.
+  "executors overlap": often(0.06),
+  // Asked once for every run, and once a minute where it is so.
+  "executors divide the wallets": often(0.5),
+  "wallets change hands": often(0.1)
 } as const satisfies Record<string, Kind>
 
 export type Fault = keyof typeof FAULTS

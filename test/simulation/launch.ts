@@ -4,11 +4,11 @@ import * as Clocks from "../../src/ops/Clocks.ts"
 import * as Incidents from "../../src/ops/Incidents.ts"
 import { layerTo } from "../../src/ops/Logger.ts"
 import { TaskRepo } from "../../src/ledger/TaskRepo.ts"
-import { Ownership } from "../../src/runners/Ownership.ts"
 import * as Executor from "../../src/executor/loops.ts"
 import { custody } from "./Keys.ts"
 import { minter } from "./minter.ts"
 import { nodes } from "./nodes.ts"
+import { ownership } from "./Owners.ts"
 import type { Process } from "./Process.ts"
 import { repo } from "./repo.ts"
 import { clockOf } from "./Runtime.ts"
@@ -26,7 +26,7 @@ export const launch = (world: World, process: Process, maxBatchSize: number) => 
   const log = layerTo({ write: (lines) => onLog(world, process, lines), colour: false })
   const outside = Layer.mergeAll(nodes(world, process), minter(world, process), custody(world, process))
   const wiring = Executor.layer.pipe(
-    Layer.provideMerge(Ownership.single),
+    Layer.provideMerge(ownership(world, process)),
     Layer.provideMerge(Layer.mergeAll(repo(world, process), outside)),
     Layer.provideMerge(log),
     Layer.provideMerge(Layer.merge(Clocks.layer, Incidents.layer)),

@@ -115,6 +115,25 @@ export const MUTATIONS_OF_SEVERAL: ReadonlyArray<Mutation> = [
     withinSeeds: 50
   },
   {
+    // An executor alone plans an order once: its actor is serial, and reads the batches before it plans.
+    name: "two owners of a wallet both plan its order",
+    patches: [
+      {
+        file: "test/support/memory/steps.ts",
+        find: "if (!changeTask(draft, task, change, nowMs)) return false",
+        replace:
+          'if (!changeTask(draft, task, change, nowMs) && draft.tasks.get(task.id)?.status !== "processing") return false'
+      },
+      {
+        file: "test/support/memory/steps.ts",
+        find: "if (batches.length > 0 && batchesOf(draft, task.id).length > 0) return false",
+        replace: ""
+      }
+    ],
+    frequent: ["executors overlap"],
+    withinSeeds: 20
+  },
+  {
     name: "a task fails while a batch is live",
     patches: [
       {

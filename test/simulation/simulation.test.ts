@@ -27,6 +27,7 @@ const SELDOM_TAKEN: ReadonlyArray<string> = [
   "refund held → withdrawn",
   "paid → unknown",
   "paid → held",
+  "accepted → held",
   "delivered → paid",
   "delivered → held",
   "unknown → delivered",

@@ -4,17 +4,17 @@ import { execFile } from "node:child_process"
 import { join } from "node:path"
 import { parseAbiItem } from "viem"
 import type { DevChain } from "../../src/sandbox/DevChain.ts"
-import { PRICE, TOKEN, USDC } from "../e2e/baseSepolia.ts"
+import { PRICE, USDC } from "../e2e/baseSepolia.ts"
 import { ROOT } from "../e2e/support.ts"
 import type { Placed } from "./people.ts"
-import { PAYMENT_TIMEOUT_MS } from "./world.ts"
+import { PAYMENT_TIMEOUT_MS, type World } from "./world.ts"
 
 const used = parseAbiItem("event AuthorizationUsed(address indexed authorizer, bytes32 indexed nonce)")
 const transferred = parseAbiItem("event Transfer(address indexed from, address indexed to, uint256 value)")
 const minted = parseAbiItem("event TokensMinted(address indexed to, uint256 amount, bytes32 id)")
 
 /** What the chain's own logs say, from its first block on. */
-const viewOf = Effect.fnUntraced(function* (chain: DevChain) {
+const viewOf = Effect.fnUntraced(function* ({ network: { chain }, tokens }: World) {
   const nonces = yield* chain.ask("read the payments", (client) =>
     client.getLogs({ address: USDC, event: used, fromBlock: 0n })
   )
@@ -22,7 +22,7 @@ const viewOf = Effect.fnUntraced(function* (chain: DevChain) {
     client.getLogs({ address: USDC, event: transferred, fromBlock: 0n })
   )
   const mints = yield* chain.ask("read the mints", (client) =>
-    client.getLogs({ address: TOKEN, event: minted, fromBlock: 0n })
+    client.getLogs({ address: [...tokens], event: minted, fromBlock: 0n })
   )
   const byTx = Map.groupBy(transfers, ({ transactionHash }) => transactionHash)
   const payments = nonces.map(({ args, transactionHash, logIndex }) => {
@@ -138,8 +138,9 @@ const auditPeople = (view: View, placed: ReadonlyArray<Placed>, rows: ReadonlyMa
 }
 
 /** Everything that is wrong, by the chain's logs and by what the people did; a sentence each. */
-export const audit = Effect.fnUntraced(function* (chain: DevChain, placed: ReadonlyArray<Placed>) {
-  const view = yield* viewOf(chain)
+export const audit = Effect.fnUntraced(function* (world: World, placed: ReadonlyArray<Placed>) {
+  const { chain } = world.network
+  const view = yield* viewOf(world)
   const rows = new Map((yield* rowsOf).map((row) => [row.id, row]))
   const ofOrders = yield* Effect.forEach(placed, (order) => auditOrder(chain, view, order, rows.get(order.id)))
   const wrong = [...(yield* auditTable(view)), ...auditPeople(view, placed, rows), ...ofOrders.flat()]

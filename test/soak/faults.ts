@@ -52,7 +52,7 @@ export const drawFaults = (drawing: Drawing): Effect.Effect<never, never, SqlCli
     const own = random.fork(place)
     return keepDrawing(
       own,
-      [2, 20],
+      [10, 60],
       Effect.suspend(() => {
         const kind = own.pick(kinds)
         const fault = { kind, ms: own.int(1, 8) * 500, blocks: own.int(2, 15) }
@@ -80,7 +80,7 @@ const databaseIncidents = ({ world: { relay }, random, counts }: Drawing) => {
   const ways = { away, crash: patiently(crashDatabase), "connections break": relay.breakConnections }
   return keepDrawing(
     own,
-    [20, 90],
+    [60, 240],
     Effect.suspend(() => {
       const way = own.pick(WAYS_OF_DATABASE)
       return Effect.andThen(note(counts, `database: ${way}`), ways[way])

@@ -98,7 +98,7 @@ const judge = Effect.fnUntraced(function* (soak: Soak, compared: ReturnType<type
   const late = yield* untilAllOver(soak)
   const uneven = yield* reconcile(world.env, cwd)
   yield* executor.stop
-  const audited = yield* Effect.orDie(audit(world.network.chain, people.placed))
+  const audited = yield* Effect.orDie(audit(world, people.placed))
   yield* Console.log(`\nfaults: ${faultsOf(counts)}`)
   yield* Console.log(`orders: ${audited.ends}; ${audited.payments} payments and ${audited.mints} mints on chain`)
   for (const { name, middle, last, limit } of compared)

@@ -1,9 +1,10 @@
 import { Effect, type Scope } from "effect"
 import { SqlClient } from "effect/sql"
 import { randomUUID } from "node:crypto"
+import type { Address } from "../../src/domain/Address.ts"
 import { TaskId } from "../../src/domain/Task.ts"
 import { newWallets, type Payer } from "../bench/database.ts"
-import { payAll, PRICE, TOKEN } from "../e2e/baseSepolia.ts"
+import { payAll, PRICE } from "../e2e/baseSepolia.ts"
 import { encrypt } from "../support/orders.ts"
 import type { Random } from "../simulation/random.ts"
 import { PAYMENT_TIMEOUT_MS, patiently, type World } from "./world.ts"
@@ -15,6 +16,12 @@ const MANNERS: ReadonlyArray<Manner> = [
   ...Array.from({ length: 14 }, () => "in time" as const),
   ...(["late", "late", "short", "short", "twice", "never"] as const)
 ]
+
+/**
+ * Orders that are open at once, as minutes of ordering; about one and a half are where all goes well. A machine that is too
+ * slow for the load gets less of it: with a backlog that grows and grows, so does everything else.
+ */
+const OPEN_MINUTES_MAX = 4
 
 /** Each person who has one orders a second time so often. */
 const RETURNS = 0.25
@@ -41,9 +48,10 @@ export interface People {
 }
 
 /** An insert that may be repeated where its answer was lost. */
-const insertOrder = ({ walletId, userAddress, agentAddress, privateKey }: Payer, id: TaskId, mints: number) =>
+const insertOrder = ({ id, who, mints }: Placed, token: Address) =>
   patiently(
     Effect.gen(function* () {
+      const { walletId, userAddress, agentAddress, privateKey } = who
       const sql = yield* SqlClient.SqlClient
       const wallet = {
         id: walletId,
@@ -55,7 +63,7 @@ const insertOrder = ({ walletId, userAddress, agentAddress, privateKey }: Payer,
         id,
         user_address: userAddress,
         agent_wallet_id: walletId,
-        token_address: TOKEN,
+        token_address: token,
         quantity: mints,
         price_per_mint: PRICE,
         total_cost: PRICE * BigInt(mints)
@@ -64,6 +72,13 @@ const insertOrder = ({ walletId, userAddress, agentAddress, privateKey }: Payer,
       yield* sql`INSERT INTO ai_agent_tasks ${sql.insert(row)} ON CONFLICT DO NOTHING`
     })
   )
+
+const countOpen = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  const [row] = yield* sql<{ readonly open: number }>`
+    SELECT count(*)::int AS open FROM ai_agent_tasks WHERE status IN ('pending_payment', 'funded', 'processing')`
+  return row?.open ?? 0
+})
 
 /** What is sent for an order: after how many milliseconds, and for how many mints. */
 const paymentsOf = (manner: Manner, mints: number, random: Random): ReadonlyArray<readonly [number, number]> => {
@@ -85,7 +100,7 @@ const paymentsOf = (manner: Manner, mints: number, random: Random): ReadonlyArra
   }
 }
 
-export const makePeople = ({ network }: World, random: Random): People => {
+export const makePeople = ({ network, tokens }: World, random: Random): People => {
   const placed: Array<Placed> = []
   /** Those whose wallets hold no more than what their orders cost. */
   const exact: Array<Payer> = []
@@ -95,16 +110,17 @@ export const makePeople = ({ network }: World, random: Random): People => {
     const returns = manner === "in time" && exact.length > 0 && random.chance(RETURNS)
     const who = returns ? random.pick(exact) : newWallets(1)[0]
     // One mint too little is still something.
-    return { manner, who, isNew: !returns, mints: random.int(2, MINTS_MAX) }
+    return { manner, who, isNew: !returns, mints: random.int(2, MINTS_MAX), token: random.pick(tokens) }
   }
 
   const orderOnce = Effect.gen(function* () {
-    const { manner, who, isNew, mints } = draw()
+    const { manner, who, isNew, mints, token } = draw()
     const id = TaskId.make(randomUUID())
     const dues = paymentsOf(manner, mints, random)
     const person = { isDone: false }
-    yield* insertOrder(who, id, mints)
-    placed.push({ id, who, mints, manner, isDone: () => person.isDone })
+    const order: Placed = { id, who, mints, manner, isDone: () => person.isDone }
+    yield* insertOrder(order, token)
+    placed.push(order)
     if (manner === "in time" && isNew) exact.push(who)
     yield* Effect.forEach(dues, ([ms, due]) => Effect.delay(payAll(network, [{ who, mints: due }]), ms)).pipe(
       Effect.andThen(Effect.sync(() => (person.isDone = true))),
@@ -114,7 +130,10 @@ export const makePeople = ({ network }: World, random: Random): People => {
 
   const order = Effect.fnUntraced(function* (perMinute: number) {
     const eachMs = 60_000 / perMinute
-    return yield* Effect.forkScoped(orderOnce).pipe(
+    const orderUnlessMany = Effect.flatMap(patiently(countOpen), (open) =>
+      open < perMinute * OPEN_MINUTES_MAX ? orderOnce : Effect.void
+    )
+    return yield* Effect.forkScoped(orderUnlessMany).pipe(
       Effect.andThen(Effect.suspend(() => Effect.sleep(eachMs * (0.5 + random.next())))),
       Effect.forever
     )

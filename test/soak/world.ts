@@ -5,7 +5,7 @@ import * as Faults from "../../src/sandbox/faults.ts"
 import * as RpcProxy from "../../src/sandbox/RpcProxy.ts"
 import { newDatabase, openServer } from "../bench/database.ts"
 import { localIsBaseSepolia } from "../bench/network.ts"
-import { deployment, openBaseSepoliaWith } from "../e2e/baseSepolia.ts"
+import { deployment, openBaseSepoliaWith, TOKEN } from "../e2e/baseSepolia.ts"
 import { relayTo } from "../support/LedgerRelay.ts"
 
 /** How long an order may be paid, in milliseconds: short, so that even a short run has orders that are cancelled. */
@@ -20,10 +20,13 @@ const SETTINGS = {
   // More than the faults that refuse can bring about: no paid order fails.
   MAX_RETRY_COUNT: "20",
   AUTHORIZATION_WINDOW: "60s",
-  MINT_TIMEOUT: "10s",
-  RPC_TIMEOUT: "3s",
-  DATABASE_TIMEOUT: "5s"
+  MINT_TIMEOUT: "20s",
+  RPC_TIMEOUT: "5s",
+  DATABASE_TIMEOUT: "10s"
 }
+
+/** Besides the sandbox's: payments to a token stop while one is taken and not delivered, and the others go on. */
+const MORE_TOKENS = 3
 
 /**
  * All that the executor meets, real and on ports of this machine: PostgreSQL, a chain with Circle's USDC, an x402 mint
@@ -34,7 +37,7 @@ export const openWorld = Effect.gen(function* () {
   const faults = Faults.make()
   const database = yield* newDatabase(yield* openServer)
   const relay = yield* relayTo(database.executorUrl)
-  const network = yield* openBaseSepoliaWith({ faults })
+  const network = yield* openBaseSepoliaWith({ faults, tokens: MORE_TOKENS })
   const node = yield* RpcProxy.serve({ target: network.chain.rpcUrl, faults })
   const env = {
     ...deployment(network, relay.url),
@@ -43,7 +46,8 @@ export const openWorld = Effect.gen(function* () {
   }
   const portOf = (url: string): number => Number(new URL(url).port)
   const ports = { database: portOf(relay.url), node: portOf(node.url), "mint server": portOf(network.serverUrl) }
-  return { faults, database, relay, network, env, ports }
+  const tokens = [TOKEN, ...network.tokens]
+  return { faults, database, relay, network, tokens, env, ports }
 })
 export type World = Effect.Success<typeof openWorld>
 
