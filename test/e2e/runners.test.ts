@@ -1,5 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { SqlClient } from "effect/sql"
+import { existsSync, readFileSync } from "node:fs"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
 import { vi } from "vitest"
 import { ALL_PARTS } from "../../src/domain/Part.ts"
 import { relayTo } from "../support/LedgerRelay.ts"
@@ -17,7 +21,7 @@ import {
   partsOf,
   startRunner
 } from "./runners.ts"
-import { TIMEOUT_MS } from "./support.ts"
+import { temporaryDirectory, TIMEOUT_MS } from "./support.ts"
 
 vi.mock(import("../../src/config/Network.ts"), async (original) => {
   const networks = await original()
@@ -34,7 +38,43 @@ const allHaveBegun = awaits(
   Effect.map(deliveredIn(ALL_PARTS), (rows) => rows.length === ORDERS)
 )
 
+const recorder = fileURLToPath(new URL("programs/recordModules.ts", import.meta.url))
+
+/** Tables that only executors that share a database have. */
+const sharedTables = Effect.flatMap(
+  SqlClient.SqlClient,
+  (sql) => sql`SELECT tablename FROM pg_tables WHERE tablename ~ '^ai_agent_(cluster|runners)'`
+)
+
 describe("several executors on one database", () => {
+  it.live(
+    "are not thought of by one that is alone; and where they and one that owns everything meet, all is paid once",
+    () =>
+      Effect.gen(function* () {
+        const world = yield* openBaseSepolia
+        const url = yield* Postgres.freshDatabase()
+        const directory = yield* temporaryDirectory
+        const recording = (name: string) => ({
+          file: join(directory, name),
+          env: { NODE_OPTIONS: `--import=${recorder}`, MODULES: join(directory, name) }
+        })
+        yield* Effect.gen(function* () {
+          const alone = recording("alone")
+          yield* startRunner(world, url, { ...alone.env, RUNNERS: "single" })
+          assert.isFalse(existsSync(alone.file), "it loads nothing of the cluster")
+          assert.deepStrictEqual(yield* sharedTables, [])
+          const orders = yield* load(world, "first", ORDERS, MINTS)
+          yield* allHaveBegun
+          const shared = recording("shared")
+          const two = [yield* startRunner(world, url, shared.env), yield* startRunner(world, url)]
+          assert.include(readFileSync(shared.file, "utf8"), "/cluster/Sharding")
+          yield* awaits("two own everything once more", areDividedAmong(two))
+          yield* endAndAudit(world, [orders], MINTS)
+        }).pipe(Effect.provide(clientAt(url)))
+      }),
+    TIMEOUT_MS
+  )
+
   it.live(
     "divide the wallets, and go on with those of one that is killed, and of one that is stopped",
     () =>
