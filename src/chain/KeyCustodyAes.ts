@@ -1,6 +1,7 @@
 import { createDecipheriv, hash } from "node:crypto"
 import { Effect, Layer, Redacted, Result } from "effect"
-import { privateKeyToAccount } from "viem/accounts"
+import type { Hex } from "viem"
+import { privateKeyToAccount, signTypedData } from "viem/accounts"
 import { Settings } from "../config/Settings.ts"
 import { address } from "../domain/Address.ts"
 import { KEY_OF_WALLET, type Wallet } from "../domain/Wallet.ts"
@@ -22,22 +23,23 @@ const make = Effect.gen(function* () {
   const { network, agentEncryptionKey } = yield* Settings
   const domain = signingDomain(network)
 
-  const open = (custody: Custody) => Effect.fromResult(openKey(custody, agentEncryptionKey))
-
   // Only that a key opened is remembered, or why it did not: never the key. A row that changes is another entry.
   const checked = remembering(CHECKS_KEPT, digestOf, (custody: Custody) =>
-    Result.flatMap(openKey(custody, agentEncryptionKey), () => Result.void)
+    Result.flatMap(openKey(custody, agentEncryptionKey), (key) => checkKey(custody, key))
   )
 
   const check: KeyCustody["Service"]["check"] = (wallet) => Effect.suspend(() => Effect.fromResult(checked(wallet)))
 
   const sign: KeyCustody["Service"]["sign"] = Effect.fn("KeyCustody.sign")(function* (wallet, authorization) {
     const { from, to, value, validAfter, validBefore, nonce } = authorization
-    const account = yield* open(wallet)
+    // That the key belongs to the wallet is remembered: to derive its address takes as long as to sign.
+    yield* check(wallet)
+    const privateKey = yield* Effect.fromResult(openKey(wallet, agentEncryptionKey))
     if (from !== wallet.agentAddress) return yield* keyError(wallet, "Unsignable", `cannot sign a payment from ${from}`)
     return yield* Effect.tryPromise({
       try: () =>
-        account.signTypedData({
+        signTypedData({
+          privateKey,
           domain,
           types: authorizationTypes,
           primaryType: "TransferWithAuthorization",
@@ -85,6 +87,7 @@ export const remembering = <Q, A extends object>(
 const digestOf = ({ agentAddress, encryptedPrivateKey }: Custody): string =>
   hash("sha256", `${agentAddress} ${Redacted.value(encryptedPrivateKey)}`, "binary")
 
+/** The key in the clear. */
 const openKey = (custody: Custody, encryptionKey: Redacted.Redacted | undefined) =>
   Result.gen(function* () {
     const secret = yield* Result.fromNullishOr(encryptionKey, () =>
@@ -108,15 +111,20 @@ const openKey = (custody: Custody, encryptionKey: Redacted.Redacted | undefined)
     if (!PLAIN.test(plain)) {
       return yield* Result.fail(keyError(custody, "Broken", "decrypts to something that is no private key"))
     }
+    return `0x${plain}` as const
+  })
+
+/** Whether a key that opened is the wallet's. */
+const checkKey = (custody: Custody, key: Hex) =>
+  Result.gen(function* () {
     const account = yield* Result.try({
-      try: () => privateKeyToAccount(`0x${plain}`),
+      try: () => privateKeyToAccount(key),
       catch: () => keyError(custody, "Broken", "decrypts to a number that is no private key")
     })
     if (address(account.address) !== custody.agentAddress) {
       const words = `belongs to another address, ${address(account.address)}: correct agent_address or the key of that row`
       return yield* Result.fail(keyError(custody, "Broken", words))
     }
-    return account
   })
 
 /** Throws where the tag does not fit: another key, or a text that was altered. */
