@@ -9,7 +9,15 @@ module.exports = {
       script: "dist/main.js",
       // The Node of the package `node`, independent of the one that pm2 runs on. The guard reports if it is missing.
       interpreter: path.join(__dirname, "node_modules/.bin/node"),
-      node_args: ["--enable-source-maps", "--import", "./dist/guard.js"],
+      // By default Node lets garbage come to several times what is in use before it collects it. A sweep of 10,000 orders
+      // would leave 300 MB behind.
+      node_args: [
+        "--max-semi-space-size=8",
+        "--heap-growing-percent=50",
+        "--enable-source-maps",
+        "--import",
+        "./dist/guard.js"
+      ],
       // One process on each machine. With RUNNERS=cluster (and otherwise the same .env) on two machines, start this on both:
       // they divide the wallets among them, and each goes on with the other's when that one is down. See docs/scale.md.
       // Without it a second process is safe, and does the work of the first again.

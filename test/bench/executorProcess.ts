@@ -2,10 +2,9 @@ import { Deferred, Effect } from "effect"
 import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { readFileSync } from "node:fs"
-import { join } from "node:path"
 import { createInterface } from "node:readline"
 import { type BaseSepolia, deployment } from "../e2e/baseSepolia.ts"
-import { closedPort, ROOT, temporaryDirectory } from "../e2e/support.ts"
+import { BUILT_EXECUTOR, closedPort, temporaryDirectory } from "../e2e/support.ts"
 
 /** The built executor, in a process of its own. */
 export interface Executor {
@@ -52,10 +51,7 @@ export const startExecutor = Effect.fnUntraced(function* (options: ExecutorOptio
   const cwd = yield* temporaryDirectory
   const startMs = performance.now()
   const child = yield* Effect.acquireRelease(
-    Effect.sync(() => {
-      const args = ["--enable-source-maps", "--import", join(ROOT, "dist/guard.js"), join(ROOT, "dist/main.js")]
-      return spawn(process.execPath, args, { cwd, env, stdio: ["ignore", "pipe", "inherit"] })
-    }),
+    Effect.sync(() => spawn(process.execPath, BUILT_EXECUTOR, { cwd, env, stdio: ["ignore", "pipe", "inherit"] })),
     (running) =>
       Effect.promise(async () => {
         if (running.exitCode !== null || running.signalCode !== null) return

@@ -2,6 +2,7 @@ import { Duration, Effect, Schedule } from "effect"
 import { type ChildProcess, execFileSync, spawn } from "node:child_process"
 import { once } from "node:events"
 import { mkdtempSync, rmSync } from "node:fs"
+import { createRequire } from "node:module"
 import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -12,6 +13,16 @@ import type { DevChain } from "../../src/sandbox/DevChain.ts"
 import { isRunning } from "../../src/sandbox/sandboxFile.ts"
 
 export const ROOT = fileURLToPath(new URL("../../", import.meta.url))
+
+const { apps } = createRequire(import.meta.url)(join(ROOT, "ecosystem.config.cjs")) as {
+  readonly apps: ReadonlyArray<{ readonly node_args: ReadonlyArray<string> }>
+}
+
+/** What Node is given to run the built executor as pm2 runs it, whatever the folder that it is started in. */
+export const BUILT_EXECUTOR: ReadonlyArray<string> = [
+  ...apps.flatMap(({ node_args }) => node_args.map((arg) => arg.replace(/^\.\//, ROOT))),
+  join(ROOT, "dist/main.js")
+]
 
 /** How often a process, a row or the chain is looked at. */
 const POLL = Schedule.spaced("50 millis")

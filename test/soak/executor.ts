@@ -1,8 +1,7 @@
 import { Deferred, Effect } from "effect"
 import { spawn } from "node:child_process"
 import { openSync } from "node:fs"
-import { join } from "node:path"
-import { closedPort, ROOT, until } from "../e2e/support.ts"
+import { BUILT_EXECUTOR, closedPort, until } from "../e2e/support.ts"
 
 /** The executor, as a process manager keeps it alive. */
 export interface KeptExecutor {
@@ -44,9 +43,8 @@ export const keepExecutor = Effect.fnUntraced(function* (
   const unaskedEnds: Array<string> = []
   const stopped = yield* Deferred.make<void>()
 
-  const args = ["--enable-source-maps", "--import", join(ROOT, "dist/guard.js"), join(ROOT, "dist/main.js")]
   const launch = () =>
-    spawn(process.execPath, args, {
+    spawn(process.execPath, BUILT_EXECUTOR, {
       cwd,
       env: { PATH: process.env["PATH"], ...env, OPS_PORT: String(port) },
       stdio: ["ignore", log, log],
