@@ -64,6 +64,8 @@ export class World {
   /** Up to which block the nodes give logs, and until when they stay there. */
   logsTo = { block: 0, untilMs: 0 }
   serverOutageUntilMs = 0
+  /** Until when the server says that it has too much to do. */
+  overloadedUntilMs = 0
   /** Until when the gas account has no gas money. */
   gasEmptyUntilMs = 0
   /** Until when the server keeps something up, by what it is and whom it is against. */
@@ -75,6 +77,8 @@ export class World {
   /** Between two rounds of the loops. Slow ones cost this machine less, and leave more to happen in between. */
   readonly #intervals: Pick<SettingsShape, "checkInterval" | "mintInterval">
   readonly #prices: ReadonlyMap<Address, bigint>
+  /** Requests that each process may have at the server: often fewer than there are wallets. */
+  readonly #mintConcurrency: number
 
   constructor(seed: string, kinds: KindsOfFault, ignored?: ReadonlySet<Invariant>) {
     this.random = makeRandom(seed)
@@ -102,6 +106,7 @@ export class World {
     ])
     this.#intervals = { checkInterval: Duration.seconds(seconds[0]!), mintInterval: Duration.seconds(seconds[1]!) }
     this.#latencies = this.random.fork("latencies")
+    this.#mintConcurrency = this.random.fork("concurrency").pick([1, 1, 2, 3, 64])
     this.oracle = new Oracle(this, ignored)
     this.ledger = new Ledger((before, after, by) => this.oracle.onCommit(before, after, by))
   }
@@ -121,6 +126,7 @@ export class World {
       ...this.#intervals,
       network: base,
       maxBatchSize,
+      mintConcurrency: this.#mintConcurrency,
       confirmations: this.confirmations,
       agentEncryptionKey: Redacted.make(ENCRYPTION_KEY),
       databaseUrl: Redacted.make(`postgres://mint:${DATABASE_PASSWORD}@localhost/mint`),

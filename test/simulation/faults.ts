@@ -106,7 +106,7 @@ export const FAULTS = {
   // Asked once for every wallet, token or run.
   "order left behind by v1.1": seldom(0.6),
   "token with few mints left": seldom(0.6),
-  "server never answers": seldom(0.7),
+  "server never answers": often(0.7),
   // Asked once a minute.
   "rpc with logs behind the state": often(0.08),
   // Drawn once a minute, and counted where the command was carried out.
@@ -118,13 +118,15 @@ export const FAULTS = {
   "payment does not come again": usual(0.3),
   "mints do not come again": usual(0.2),
   // Asked at every payment, and at every price.
-  "payment is never answered": often(0.25),
+  "payment is never answered": usual(0.25),
   "price is never named": often(0.06),
   // Asked once a minute.
   "executors overlap": often(0.06),
   // Asked once for every run, and once a minute where it is so.
   "executors divide the wallets": often(0.5),
-  "wallets change hands": often(0.1)
+  "wallets change hands": often(0.1),
+  // Asked at every payment, and at every price.
+  "server has too much to do": often(0.06)
 } as const satisfies Record<string, Kind>
 
 export type Fault = keyof typeof FAULTS

@@ -1,5 +1,6 @@
 import { Effect, Layer } from "effect"
 import { usdc } from "../../src/domain/Usdc.ts"
+import type { Strain } from "../../src/domain/RequestLimit.ts"
 import type { Fault } from "./faults.ts"
 import { Minter, type MintOrder, NoOffer, type PaymentAnswer } from "../../src/mint/Minter.ts"
 import { base } from "../../src/config/Network.ts"
@@ -13,7 +14,18 @@ const MINT_TIMEOUT_MS = 60_000
 export const minter = (world: World, process: Process): Layer.Layer<Minter> => {
   const { faults, timeline, trace, server } = world
 
-  const noOffer = (reason: NoOffer["reason"], message: string) => Effect.fail(new NoOffer({ reason, message }))
+  const noOffer = (reason: NoOffer["reason"], message: string, strain: Strain = {}) =>
+    Effect.fail(new NoOffer({ reason, message, ...strain }))
+
+  /** For a while it answers everything with 429 or 503; it may say how long it wants to be left alone. */
+  const strainNow = (): Strain | undefined => {
+    const random = faults.random("server has too much to do")
+    if (faults.strikes("server has too much to do")) {
+      world.overloadedUntilMs = timeline.nowMs + random.pick([0, 0, 5, 60, 300]) * 1000
+    } else if (faults.isHealed || timeline.nowMs >= world.overloadedUntilMs) return undefined
+    const retryAfterMs = random.pick([undefined, 0, 2_000, 30_000, 3_600_000])
+    return { trouble: "Overloaded", ...(retryAfterMs !== undefined && { retryAfterMs }) }
+  }
 
   /** A server that begins with something may keep it up for a while, for one token or for one person. */
   const isInMood = (name: Fault, { token, recipient }: MintOrder): boolean => {
@@ -33,14 +45,19 @@ export const minter = (world: World, process: Process): Layer.Layer<Minter> => {
     ping: Effect.succeed({ tookMs: 0, problem: undefined }),
     quote: (order) =>
       Effect.suspend(() => {
-        if (timeline.nowMs < world.serverOutageUntilMs) return noOffer("Unavailable", "the server answered 503")
+        const strain = strainNow()
+        if (strain !== undefined) return noOffer("Unavailable", "the server answered 429", strain)
+        if (timeline.nowMs < world.serverOutageUntilMs)
+          return noOffer("Unavailable", "the server answered 503", { trouble: "Overloaded" })
         if (faults.strikes("server outage")) {
           const waitMs = faults.random("server outage").pick([0, 500, MINT_TIMEOUT_MS])
-          return Effect.andThen(process.wait(waitMs), noOffer("Unavailable", "the server does not answer"))
+          const silence = noOffer("Unavailable", "the server does not answer", { trouble: "NoAnswer" })
+          return Effect.andThen(process.wait(waitMs), silence)
         }
         if (faults.strikes("price is never named")) {
           const message = "no answer from the mint server within 60 seconds"
-          return Effect.andThen(process.wait(MINT_TIMEOUT_MS), noOffer("Unavailable", message))
+          const silence = noOffer("Unavailable", message, { trouble: "NoAnswer" })
+          return Effect.andThen(process.wait(MINT_TIMEOUT_MS), silence)
         }
         if (isInMood("server refuses", order)) return noOffer("Refused", "the server answered 409: not for sale")
         const price = world.priceOf(order.token) * BigInt(order.quantity)
@@ -65,10 +82,13 @@ export const minter = (world: World, process: Process): Layer.Layer<Minter> => {
             resume(Effect.succeed(said))
           })
         }
-        timeline.after(MINT_TIMEOUT_MS, () => answer({ _tag: "Unclear", reason: "no answer within 60 seconds" }))
+        const unanswered = (reason: string) => answer({ _tag: "Unclear", reason, trouble: "NoAnswer" })
+        timeline.after(MINT_TIMEOUT_MS, () => unanswered("no answer within 60 seconds"))
+        const strain = strainNow()
+        if (strain !== undefined) return answer({ _tag: "Unclear", reason: "the server answered 429", ...strain })
         if (faults.strikes("payment lost before settlement")) {
           if (faults.random("payment lost before settlement").chance(0.5)) {
-            answer({ _tag: "Unclear", reason: "the connection was reset" })
+            unanswered("the connection was reset")
           }
           return
         }

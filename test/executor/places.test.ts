@@ -1,0 +1,133 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Deferred, Effect, Fiber, FiberSet, Layer } from "effect"
+import { TestClock } from "effect/testing"
+import type { WalletId } from "../../src/domain/Wallet.ts"
+import { Orders } from "../../src/executor/Orders.ts"
+import { Outage } from "../../src/executor/Outage.ts"
+import { makeRequests, type Place } from "../../src/executor/ServerRequests.ts"
+import { TaskRepo } from "../../src/ledger/TaskRepo.ts"
+import * as MinterX402 from "../../src/mint/MinterX402.ts"
+import { uuid } from "../domain/given.ts"
+import { order, settings } from "../mint/fixtures.ts"
+import { answers, type Script, scriptedServer } from "../mint/scriptedServer.ts"
+import { effects } from "../support/stories.ts"
+
+const test = effects(it)
+
+/** Wallets that ask as the turns do, without orders: what only an order in trouble needs is not there. */
+const outside = (serverUrl: string) =>
+  Layer.mergeAll(
+    Layer.succeed(Orders, {} as never),
+    Layer.succeed(TaskRepo, {} as never),
+    Outage.layer,
+    MinterX402.layer
+  ).pipe(Layer.provideMerge(settings(serverUrl, "x402")))
+
+const walletOf = (index: number) => uuid(index) as unknown as WalletId
+
+/** Wallets that come when they are called, and do this from their place. */
+const wallets = Effect.fnUntraced(function* (max: Effect.Effect<number>, work: (place: Place) => Effect.Effect<void>) {
+  const turns = yield* FiberSet.make<unknown>()
+  const { service } = yield* makeRequests({
+    onEnd: () => Effect.void,
+    onCall: (walletId) => Effect.asVoid(FiberSet.run(turns, come(walletId))),
+    max
+  })
+  const come = (walletId: WalletId): Effect.Effect<unknown> => service.withPlace(walletId, work)
+  return { ...service, come }
+})
+
+describe("places among the requests to the mint server", () => {
+  test("are never more than may be, for 300 wallets and a real server, and each wallet has its turn", function* () {
+    const MAX = 16
+    let [now, most, asked] = [0, 0, 0]
+    const counts: Script = (response, request) => {
+      most = Math.max(most, ++now)
+      response.on("close", () => now--)
+      const isBusy = ++asked > 100 && asked <= 120
+      const answer = answers(isBusy ? 429 : 404, isBusy ? { "retry-after": "0" } : {}, { error: "no" })
+      // All that has arrived by now is there at once.
+      setTimeout(() => answer(response, request), 2)
+    }
+    const server = yield* scriptedServer(counts)
+    const seen = { begun: 0 }
+    const done = yield* Deferred.make<void>()
+    yield* Effect.gen(function* () {
+      const { come } = yield* wallets(Effect.succeed(MAX), (place) =>
+        place.start(
+          Effect.ignore(place.quote(order)).pipe(
+            Effect.andThen(Effect.ignore(place.quote(order))),
+            Effect.andThen(
+              Effect.suspend(() => (++seen.begun === 300 ? Deferred.succeed(done, undefined) : Effect.void))
+            ),
+            Effect.asVoid
+          )
+        )
+      )
+      yield* Effect.forEach(
+        Array.from({ length: 300 }, (_, index) => walletOf(index)),
+        come,
+        {
+          concurrency: "unbounded"
+        }
+      )
+      yield* Deferred.await(done)
+    }).pipe(Effect.provide(outside(server.url)), TestClock.withLive)
+    assert.strictEqual(asked, 600)
+    assert.isAtMost(most, MAX)
+    assert.isAbove(most, 1)
+  })
+
+  const alone = outside("http://127.0.0.1:9")
+
+  test("are free again after an interruption, a defect, and a failure, and only then", function* () {
+    yield* Effect.gen(function* () {
+      const [first, second] = [walletOf(1), walletOf(2)]
+      const { withPlace } = yield* wallets(Effect.succeed(1), () => Effect.void)
+      const isFree = Effect.map(
+        withPlace(second, () => Effect.succeed("free" as const)),
+        (is) => is === "free"
+      )
+      const held = yield* Effect.forkChild(withPlace(first, () => Effect.never))
+      yield* Effect.yieldNow
+      assert.isFalse(yield* isFree)
+      yield* Fiber.interrupt(held)
+      yield* Effect.yieldNow
+      assert.isTrue(yield* isFree)
+      yield* Effect.exit(withPlace(first, () => Effect.die("broken")))
+      assert.isTrue(yield* isFree)
+      const answered = yield* Deferred.make<void>()
+      const request = Effect.andThen(Deferred.await(answered), Effect.die("broken"))
+      yield* Effect.exit(withPlace(first, (place) => Effect.andThen(place.start(request), Effect.fail("broken"))))
+      assert.isFalse(yield* isFree)
+      yield* Deferred.succeed(answered, undefined)
+      for (let turn = 0; turn < 20; turn++) yield* Effect.yieldNow
+      assert.isTrue(yield* isFree)
+    }).pipe(Effect.provide(alone))
+  })
+
+  test("follow a maximum that changes, and a wallet that does not come keeps no place", function* () {
+    yield* Effect.gen(function* () {
+      let max = 2
+      const called: Array<WalletId> = []
+      const { service } = yield* makeRequests({
+        onEnd: () => Effect.void,
+        onCall: (walletId) => Effect.sync(() => void called.push(walletId)),
+        max: Effect.sync(() => max)
+      })
+      max = 1
+      const first = yield* Effect.forkChild(service.withPlace(walletOf(1), () => Effect.never))
+      yield* Effect.yieldNow
+      for (const one of [2, 3, 4, 2]) {
+        assert.strictEqual(yield* service.withPlace(walletOf(one), () => Effect.void), "InLine")
+      }
+      max = 2
+      yield* Fiber.interrupt(first)
+      assert.deepStrictEqual(called, [walletOf(2), walletOf(3)])
+      assert.strictEqual(yield* service.withPlace(walletOf(5), () => Effect.void), "InLine")
+      yield* TestClock.adjust("5 seconds")
+      assert.deepStrictEqual(called.slice(2), [walletOf(4), walletOf(5)])
+      assert.isUndefined(yield* service.withPlace(walletOf(4), () => Effect.void))
+    }).pipe(Effect.provide(alone))
+  })
+})
