@@ -9,6 +9,56 @@ import { logged } from "./executor/given.ts"
 
 layer(Postgres.session())("the three scenarios, on the production wiring", (it) => {
   const test = stories(it, onWorld())
+  const woken = stories(it, onWorld({ checkTrigger: "block" }))
+
+  woken(
+    "woken by blocks, an order paid after 5 s is funded as soon as that counts, and no step is later",
+    function* (world) {
+      const t0 = yield* Clock.currentTimeMillis
+      const { who: ann, task } = yield* unpaidOrder("ann", 5)
+      yield* startFor(5)
+      const tx = world.deposit(ann.agentAddress, usdc(5_000_000n))
+      yield* pass(2)
+      assert.strictEqual((yield* readTask(task)).status, "pending_payment", "its block has none upon it")
+      yield* pass(2)
+      const seen = yield* readTask(task)
+      assert.strictEqual(seen.status, "processing")
+      assert.strictEqual(seen.funding_tx_hash, tx)
+      assert.strictEqual(seen.funded_ms, t0 + 6_000, "the time of the block with the transfer")
+      assert.isAtMost(seen.started_ms ?? Infinity, t0 + 9_000)
+      assert.strictEqual(world.payments.length, 1)
+      assert.strictEqual(yield* logged("✅ Payment received, minting starts"), 1)
+      yield* pass(9)
+      assert.strictEqual((yield* readTask(task)).status, "completed")
+      assert.strictEqual(yield* logged("🔍 Found 1 task(s) to check..."), 1, "the blocks are no sweeps")
+      assert.strictEqual(world.mintsTo(ann.userAddress), 5)
+      assert.strictEqual(world.balance(ann.agentAddress), 0n)
+    }
+  )
+
+  woken("woken by blocks, an order that is never paid is cancelled at the same check", function* (world) {
+    const t0 = yield* Clock.currentTimeMillis
+    const { who: bob, task } = yield* unpaidOrder("bob", 10)
+    world.deposit(bob.agentAddress, usdc(5_000_000n))
+    yield* startFor(609)
+    assert.strictEqual((yield* readTask(task)).status, "pending_payment")
+    yield* pass(1)
+    const cancelled = yield* readTask(task)
+    assert.strictEqual(cancelled.error_message, "Payment timeout: No sufficient balance received within 10 minutes")
+    assert.strictEqual(cancelled.completed_ms, t0 + 610_000)
+    assert.strictEqual(yield* logged("🔍 Found 1 task(s) to check..."), 62)
+  })
+
+  woken("woken by blocks, an order paid at 9:00 is funded before 9:10 and completed", function* (world) {
+    const { who: eve, task } = yield* unpaidOrder("eve", 3)
+    yield* startFor(540)
+    world.deposit(eve.agentAddress, usdc(3_000_000n))
+    yield* pass(5)
+    assert.strictEqual((yield* readTask(task)).status, "processing")
+    yield* pass(20)
+    const done = yield* readTask(task)
+    assert.deepInclude(done, { status: "completed", mints_completed: 3, error_message: null })
+  })
 
   test("an order paid after 5 s is funded at 10 s, starts at once and is completed by 20 s", function* (world) {
     const t0 = yield* Clock.currentTimeMillis

@@ -205,6 +205,17 @@ export class ChainClient extends Context.Service<
     readonly usdcCodes: Effect.Effect<ReadonlyArray<string>, ChainError>
     /** Whether USDC moves and `parties` may move it, in the newest block, whether it counts already or not. */
     readonly usdcState: (parties: ReadonlyArray<Address>) => Effect.Effect<UsdcState, ChainError>
+    /**
+     * Waits for about as long as a block takes, and gives the number of the newest block. It decides nothing: it says only
+     * that there may be something new.
+     */
+    readonly newHead: Effect.Effect<bigint, ChainError>
+    /** Which accounts got USDC between two blocks (inclusive): of these wallets, or all where none are named. */
+    readonly findPaid: (query: {
+      readonly wallets: ReadonlyArray<Address> | undefined
+      readonly fromBlock: bigint
+      readonly toBlock: bigint
+    }) => Effect.Effect<ReadonlySet<Address>, ChainError>
     /** How many mints the token still allows; `undefined` where the token states no limit. */
     readonly readRemainingSupply: (token: Address) => Effect.Effect<bigint | undefined, ChainError>
     /**

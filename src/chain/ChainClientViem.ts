@@ -9,6 +9,7 @@ import { type Confirmed, makeConfirmed, makeConfirmedBlock } from "./confirmed.t
 import { makeEndpoint } from "./endpoint.ts"
 import { rpcBegan } from "./metrics.ts"
 import { makeFindMints, makeReadPortion, makeReadRemainingSupply } from "./mintToken.ts"
+import { makeNewHead } from "./heads.ts"
 import { makeNodes } from "./nodes.ts"
 import { codeOf } from "./rpcCalls.ts"
 import { makeReadHashes, makeReadMined } from "./lookups.ts"
@@ -16,7 +17,7 @@ import { makeRpc } from "./rpc.ts"
 import { makeSender } from "./sender.ts"
 import { checkEndpoints, checkUsdc, makeVerifyEndpoint } from "./startChecks.ts"
 import { makeUsdcCode, makeUsdcCodes } from "./usdcCode.ts"
-import { makeFindDeposits, makeFindSpending, makePaidSince } from "./transfers.ts"
+import { makeFindDeposits, makeFindPaid, makeFindSpending, makePaidSince } from "./transfers.ts"
 import type { Rpc } from "./rpc.ts"
 
 const make = Effect.gen(function* () {
@@ -44,6 +45,8 @@ const make = Effect.gen(function* () {
     ...makeConfirmedBlock(rpc, confirmed),
     readBalances: makeReadBalances(rpc, confirmed, network.usdc),
     readAuthorizations: makeReadAuthorizations(rpc, confirmed, network.usdc),
+    newHead: yield* makeNewHead(rpc, network),
+    findPaid: makeFindPaid(rpc, network),
     usdcCode: makeUsdcCode(rpc, confirmed, network.usdc),
     usdcCodes: makeUsdcCodes(rpc, confirmed, network.usdc),
     usdcState: makeUsdcState(rpc, network.usdc),

@@ -42,6 +42,15 @@ export const makeFindSpending = (rpc: Rpc, { usdc }: NetworkShape): ChainClient[
   return Effect.fn("ChainClient.findSpending")((query) => searchAll(rpc, operation, search, query))
 }
 
+/** As many wallets as a filter may name are asked for; where there are more, all transfers of these blocks. */
+export const makeFindPaid = (rpc: Rpc, { usdc }: NetworkShape): ChainClient["Service"]["findPaid"] =>
+  Effect.fn("ChainClient.findPaid")(function* ({ wallets, fromBlock, toBlock }) {
+    const to = wallets !== undefined && wallets.length <= TOPICS_PER_FILTER ? wallets.map(topicOf) : null
+    const filter = { address: usdc.address, anyOf: [[TRANSFER, null, to]], fromBlock, toBlock }
+    const found = yield* findLogs(rpc, "look for payments in new blocks", filter, toTransfer)
+    return new Set(found.filter(isMoving).map((transfer) => transfer.to))
+  })
+
 type LoggedTransfer = ReturnType<typeof toTransfer> & Moved
 
 /** USDC that moved into or out of a wallet. */

@@ -11,6 +11,9 @@ export type MintProtocol = "x402" | "v1"
 /** `cluster`: several executors on one database divide the wallets among them. */
 export type RunnersMode = "single" | "cluster"
 
+/** What makes the executor look at the chain: each new block and its intervals, or its intervals alone. */
+export type CheckTrigger = "block" | "interval"
+
 /** Mints that a mint server of protocol `v1` sells for one payment. */
 export const V1_QUANTITY_MAX = 10
 
@@ -29,6 +32,7 @@ export interface SettingsShape {
   readonly aiAgentPrivateKey: Redacted.Redacted<`0x${string}`> | undefined
   /** Secret, 64 hex digits. Not set only where a sandbox brings one. */
   readonly agentEncryptionKey: Redacted.Redacted | undefined
+  readonly checkTrigger: CheckTrigger
   readonly checkInterval: Duration.Duration
   readonly mintInterval: Duration.Duration
   readonly paymentTimeout: Duration.Duration

@@ -11,7 +11,7 @@ import {
 import { type Address, parse as parseAddress } from "../domain/Address.ts"
 import { words } from "../domain/time.ts"
 import { type Network, networks } from "./Network.ts"
-import type { LogFormat, MintProtocol, RunnersMode } from "./Settings.ts"
+import type { CheckTrigger, LogFormat, MintProtocol, RunnersMode } from "./Settings.ts"
 
 /** How the text of one setting becomes its value. The text has no space around it and is never empty. */
 export type Field<A> = Schema.Codec<A, string>
@@ -70,6 +70,9 @@ export const mintProtocol: Field<MintProtocol> = oneOf(PROTOCOLS, lower)
 
 const RUNNERS: Record<RunnersMode, RunnersMode> = { single: "single", cluster: "cluster" }
 export const runners: Field<RunnersMode> = oneOf(RUNNERS, lower)
+
+const TRIGGERS: Record<CheckTrigger, CheckTrigger> = { block: "block", interval: "interval" }
+export const checkTrigger: Field<CheckTrigger> = oneOf(TRIGGERS, lower)
 
 const FLAGS = new Map([
   ...["true", "yes", "on", "1"].map((name) => [name, true] as const),

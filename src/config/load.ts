@@ -99,6 +99,7 @@ const readKeys = Effect.fnUntraced(function* (reader: Reader, network: NetworkSh
 const readPace = Effect.fnUntraced(function* (reader: Reader) {
   const paymentTimeout = Field.duration({ min: "1 second", max: "30 days" })
   return {
+    checkTrigger: yield* reader.readOr("CHECK_TRIGGER", Field.checkTrigger, "block"),
     checkInterval: yield* reader.readOr("CHECK_INTERVAL", INTERVAL, Duration.seconds(10)),
     mintInterval: yield* reader.readOr("MINT_INTERVAL", INTERVAL, Duration.seconds(5)),
     paymentTimeout: yield* reader.readOr("PAYMENT_TIMEOUT", paymentTimeout, Duration.minutes(10)),

@@ -36,6 +36,17 @@ export const isAwaited = ({ answerByMs }: Batch, nowMs: number): boolean =>
 export const lookDueMs = ({ nextActionAtMs = 0 }: Pick<TransferState, "nextActionAtMs">, nowMs: number): number =>
   nextActionAtMs > nowMs + FAR_MS ? nowMs : nextActionAtMs
 
+/** So many looks of the clock, about ten seconds, each new block may bring the end of a payment; then the clock alone counts. */
+const LOOKS_WITH_BLOCKS = 3
+
+/** Whether each new block may show what is still waited for: the mint server says that it is paid, or the chain does. */
+export const awaitsBlock = ({ status, looks }: Batch): boolean =>
+  (status === "accepted" || status === "paid") && looks < LOOKS_WITH_BLOCKS
+
+/** Whether a payment in flight is not due to be looked at: then what a look does not find is left as it is. */
+export const isEarly = (state: Pick<TransferState, "nextActionAtMs">, nowMs: number): boolean =>
+  lookDueMs(state, nowMs) > nowMs
+
 /** In flight, or its price is asked: nothing else of its order, its wallet and its token is begun meanwhile. */
 export const isBusy = (batch: Batch, nowMs: number): boolean =>
   isInFlight(batch) || (batch.status === "planned" && isAwaited(batch, nowMs))

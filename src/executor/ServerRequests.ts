@@ -137,7 +137,7 @@ const strainOfAnswer = (answer: PaymentAnswer): Strain => (answer._tag === "Uncl
 
 /** Another program was first, or the answer came too late: what there is to do is read again in a moment. */
 const afterRequest = (changed: boolean) =>
-  changed ? Effect.undefined : Effect.map(Clock.currentTimeMillis, (nowMs) => nowMs + OUTRUN_PAUSE_MS)
+  Effect.map(Clock.currentTimeMillis, (nowMs) => ({ dueMs: changed ? undefined : nowMs + OUTRUN_PAUSE_MS }))
 
 /** What is done instead of a request that cannot be written down: its batch is read again in a moment. */
 export const outrun = () => Effect.fail(new Outrun())

@@ -5,7 +5,7 @@ import type { WalletId } from "../domain/Wallet.ts"
 import * as Log from "../ops/Log.ts"
 import * as Metrics from "../ops/metrics.ts"
 import { Ownership } from "../runners/Ownership.ts"
-import { Agenda, type Turn } from "./agenda.ts"
+import { Agenda, type Begun, type Turn } from "./agenda.ts"
 import { makeRequests, ServerRequests } from "./ServerRequests.ts"
 import { makeGuarded } from "./trouble.ts"
 import { makeTakeTurn } from "./turn.ts"
@@ -13,16 +13,17 @@ import { makeTakeTurn } from "./turn.ts"
 const NOTHING_DUE: Turn = { dueMs: undefined, inTrouble: false }
 
 /** The agenda of the wallets, carried out: a fiber for each turn, and one for each moment at which a wallet is due. */
-const makeActors = Effect.fnUntraced(function* (turnOf: (walletId: WalletId) => Effect.Effect<Turn>) {
+const makeActors = Effect.fnUntraced(function* (turnOf: (begun: Begun) => Effect.Effect<Turn>) {
+  const { confirmations } = yield* Settings
   const { owns } = yield* Ownership
   const outside = yield* Effect.context<never>()
-  const agenda = new Agenda()
+  const agenda = new Agenda(confirmations)
   const turns = yield* FiberSet.make<void>()
   const timers = yield* FiberSet.make<void>()
   const isStopping = yield* Ref.make(false)
 
   const beginTurns: Effect.Effect<void> = Effect.suspend(() =>
-    Effect.forEach(agenda.begin(), (walletId) => FiberSet.run(turns, act(walletId)), { discard: true })
+    Effect.forEach(agenda.begin(), (begun) => FiberSet.run(turns, act(begun)), { discard: true })
   ).pipe(Effect.andThen(Effect.suspend(() => Metrics.actorsNow(agenda.size))))
 
   /** Every wallet that waits for this moment has its turn then. */
@@ -44,10 +45,10 @@ const makeActors = Effect.fnUntraced(function* (turnOf: (walletId: WalletId) => 
   })
 
   // A wallet that waited for its turn while it got another owner begins nothing any more.
-  const act = (walletId: WalletId) =>
-    Effect.suspend(() => (owns(walletId) ? turnOf(walletId) : Effect.succeed(NOTHING_DUE))).pipe(
-      Effect.flatMap((turn) => end(walletId, turn)),
-      Effect.annotateLogs("wallet", walletId),
+  const act = (begun: Begun) =>
+    Effect.suspend(() => (owns(begun.walletId) ? turnOf(begun) : Effect.succeed(NOTHING_DUE))).pipe(
+      Effect.flatMap((turn) => end(begun.walletId, turn)),
+      Effect.annotateLogs("wallet", begun.walletId),
       Effect.provideContext(outside)
     )
 
@@ -58,8 +59,16 @@ const makeActors = Effect.fnUntraced(function* (turnOf: (walletId: WalletId) => 
     yield* beginTurns
   })
 
+  const newBlock = Effect.fnUntraced(function* (head: bigint) {
+    if (yield* Ref.get(isStopping)) return
+    agenda.newBlock(head)
+    yield* beginTurns
+  })
+
   return {
     wake,
+    newBlock,
+    awaitsBlock: Effect.sync(() => agenda.awaitsBlock),
     /** Nothing new begins any more. */
     stop: Ref.set(isStopping, true),
     size: FiberSet.size(turns),
@@ -81,7 +90,7 @@ const make = Effect.gen(function* () {
     owns(walletId) ? actors.wake(walletId, 0) : requests.service.passOn(walletId)
   const requests = yield* makeRequests({ onEnd, onCall, max: Effect.succeed(mintConcurrency) })
   const takeTurn = yield* Effect.provideService(makeTakeTurn, ServerRequests, requests.service)
-  const actors = yield* makeActors((walletId) => timed(guarded(walletId, takeTurn(walletId))))
+  const actors = yield* makeActors((begun) => timed(guarded(begun.walletId, takeTurn(begun))))
 
   yield* Effect.addFinalizer(() =>
     Effect.gen(function* () {
@@ -99,10 +108,13 @@ const make = Effect.gen(function* () {
   )
 
   const wake = (walletId: WalletId) => actors.wake(walletId, 0)
+  const { newBlock, awaitsBlock } = actors
   return Wallets.of({
     wake,
     wakeDue: (walletId) =>
-      Effect.flatMap(requests.isIdle(walletId), (isIdle) => (isIdle ? Effect.void : wake(walletId)))
+      Effect.flatMap(requests.isIdle(walletId), (isIdle) => (isIdle ? Effect.void : wake(walletId))),
+    newBlock,
+    awaitsBlock
   })
 })
 
@@ -116,6 +128,10 @@ export class Wallets extends Context.Service<
     readonly wake: (walletId: WalletId) => Effect.Effect<void>
     /** The same, but for a wallet that is in line to ask the mint server and has nothing else to do by now. */
     readonly wakeDue: (walletId: WalletId) => Effect.Effect<void>
+    /** The chain has a new block, of this number: those wallets have their turn for which it may bring something. */
+    readonly newBlock: (head: bigint) => Effect.Effect<void>
+    /** Whether a block may bring something for any wallet. */
+    readonly awaitsBlock: Effect.Effect<boolean>
   }
 >()("ai-mint-executor/executor/Wallets") {
   static readonly layer = Layer.effect(Wallets, make)

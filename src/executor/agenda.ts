@@ -23,6 +23,14 @@ const TURNS_IN_MEMORY = 2_000
 export interface Turn {
   readonly dueMs: number | undefined
   readonly inTrouble: boolean
+  /** Whether a new block may bring something before that. */
+  readonly awaitsBlock?: boolean
+}
+
+/** A turn that begins; `isForBlock`: what waits for the chain is looked at, though it is not due. */
+export interface Begun {
+  readonly walletId: WalletId
+  readonly isForBlock: boolean
 }
 
 interface Entry {
@@ -33,6 +41,10 @@ interface Entry {
   restUntilMs: number
   /** Of a wallet that waits: the moment of its next turn. */
   tick: number
+  /** From which head on a block may bring something; `undefined` where none may. */
+  awaited: bigint | undefined
+  /** Woken by a block. */
+  isForBlock: boolean
 }
 
 /**
@@ -44,7 +56,20 @@ export class Agenda {
   readonly #entries = new Map<WalletId, Entry>()
   readonly #ready = new Set<WalletId>()
   readonly #ticks = new Map<number, Set<WalletId>>()
+  /** Of wallets that wait, those for which a block may bring something. */
+  readonly #awaiting = new Set<WalletId>()
+  readonly #confirmations: number
   #turning = 0
+  #head = 0n
+
+  constructor(confirmations: number) {
+    this.#confirmations = confirmations
+  }
+
+  /** Whether a block may bring something for any wallet. */
+  get awaitsBlock(): boolean {
+    return this.#awaiting.size > 0
+  }
 
   /** How many wallets are known to have something to do before long. */
   get size(): number {
@@ -61,34 +86,42 @@ export class Agenda {
   }
 
   /** The wallets that begin their turn now, those first that wait longest. */
-  begin(): ReadonlyArray<WalletId> {
+  begin(): ReadonlyArray<Begun> {
     const chosen: Array<WalletId> = []
     for (const walletId of this.#ready) {
       if (this.#turning + chosen.length >= TURNS_IN_MEMORY) break
       chosen.push(walletId)
     }
-    for (const walletId of chosen) {
-      this.#ready.delete(walletId)
-      Object.assign(this.#entryOf(walletId), {
-        state: "turning",
-        again: false,
-        restUntilMs: 0
-      } satisfies Partial<Entry>)
-    }
     this.#turning += chosen.length
-    return chosen
+    return chosen.map((walletId) => this.#begin(walletId))
   }
 
   /** The turn of a wallet has ended. Gives the moment for which a timer is needed. */
-  end(walletId: WalletId, { dueMs = Number.POSITIVE_INFINITY, inTrouble }: Turn, nowMs: number): number | undefined {
+  end(walletId: WalletId, turn: Turn, nowMs: number): number | undefined {
+    const { dueMs = Number.POSITIVE_INFINITY, inTrouble, awaitsBlock = false } = turn
     this.#turning--
     const entry = this.#entryOf(walletId)
+    // What the newest block may hold counts when as many blocks as needed are upon it.
+    const first = entry.awaited ?? this.#head + BigInt(this.#confirmations - 1)
+    entry.awaited = awaitsBlock ? first : undefined
     if (inTrouble) prolong(entry, dueMs, nowMs)
     const nextMs = Math.max(entry.again ? nowMs : dueMs, entry.restUntilMs)
     if (nextMs <= nowMs) return this.#putReady(walletId, entry)
     if (nextMs - nowMs <= LINGER_MS) return this.#wait(walletId, entry, nextMs)
     this.#entries.delete(walletId)
     return undefined
+  }
+
+  /** There is a new block: those wallets are ready for which it may bring something. */
+  newBlock(head: bigint): void {
+    this.#head = head
+    for (const walletId of this.#awaiting) {
+      const entry = this.#entryOf(walletId)
+      if (entry.awaited === undefined || entry.awaited > head) continue
+      this.#putReady(walletId, entry)
+      entry.isForBlock = true
+      entry.awaited = head + 1n
+    }
   }
 
   /** This moment has come: all that wait for it are ready. */
@@ -99,13 +132,22 @@ export class Agenda {
   }
 
   #entryOf(walletId: WalletId): Entry {
-    const entry = this.#entries.get(walletId) ?? { state: "waiting", again: false, restUntilMs: 0, tick: 0 }
+    const entry = this.#entries.get(walletId) ?? newEntry()
     this.#entries.set(walletId, entry)
     return entry
   }
 
+  #begin(walletId: WalletId): Begun {
+    this.#ready.delete(walletId)
+    const entry = this.#entryOf(walletId)
+    const { isForBlock } = entry
+    Object.assign(entry, { state: "turning", again: false, restUntilMs: 0, isForBlock: false } satisfies Partial<Entry>)
+    return { walletId, isForBlock }
+  }
+
   #putReady(walletId: WalletId, entry: Entry): undefined {
     this.#ticks.get(entry.tick)?.delete(walletId)
+    this.#awaiting.delete(walletId)
     entry.state = "ready"
     this.#ready.add(walletId)
   }
@@ -114,6 +156,8 @@ export class Agenda {
   #wait(walletId: WalletId, entry: Entry, dueMs: number): number | undefined {
     this.#ticks.get(entry.tick)?.delete(walletId)
     entry.state = "waiting"
+    if (entry.awaited === undefined || entry.restUntilMs > 0) this.#awaiting.delete(walletId)
+    else this.#awaiting.add(walletId)
     entry.tick = Math.ceil(dueMs / TOGETHER_MS) * TOGETHER_MS
     const waiting = this.#ticks.get(entry.tick)
     waiting?.add(walletId)
@@ -122,6 +166,15 @@ export class Agenda {
     return entry.tick
   }
 }
+
+const newEntry = (): Entry => ({
+  state: "waiting",
+  again: false,
+  restUntilMs: 0,
+  tick: 0,
+  awaited: undefined,
+  isForBlock: false
+})
 
 const prolong = (entry: Entry, untilMs: number, nowMs: number): void => {
   entry.restUntilMs = Math.max(entry.restUntilMs, Math.min(untilMs, nowMs + REST_MS_MAX))

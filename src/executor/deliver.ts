@@ -10,7 +10,7 @@ import { messages, shortId } from "../domain/Task.ts"
 import { Minter } from "../mint/Minter.ts"
 import * as Log from "../ops/Log.ts"
 import type { WalletWork } from "../domain/WalletState.ts"
-import { TaskRepo } from "../ledger/TaskRepo.ts"
+import { Outrun, TaskRepo } from "../ledger/TaskRepo.ts"
 import { Orders } from "./Orders.ts"
 import { confirmMs } from "./pace.ts"
 import { makeResend } from "./send.ts"
@@ -58,8 +58,11 @@ export const makeDeliver = Effect.gen(function* () {
     yield* Log.mint(`Task ${shortId(batch.taskId)}, batch ${batch.number}: ${delivered}`, fields)
   })
 
-  /** Searches the mints of a paid batch. A payment is never made again; its bytes may be sent again to a server. */
-  return Effect.fn("Wallet.deliverBatch")(function* (work: WalletWork, batch: Batch) {
+  /**
+   * Searches the mints of a paid batch. A payment is never made again; its bytes may be sent again to a server, unless
+   * what brings nothing `staysAsItIs`.
+   */
+  return Effect.fn("Wallet.deliverBatch")(function* (work: WalletWork, batch: Batch, staysAsItIs: boolean) {
     const nowMs = yield* Clock.currentTimeMillis
     const isTime = nowMs >= resendAtMs(batch, confirmMs(settings))
     // Where some mints are there, or the server says again and again that they are, another request would ask for more
@@ -69,6 +72,7 @@ export const makeDeliver = Effect.gen(function* () {
     const unclaimed = yield* mintsFor(batch, batch.looks >= LOOKS_AT_ONE_NODE || (isTime && askable))
     const mints = mintsOf(batch, unclaimed)
     if (mints.length > 0) return yield* record(work, batch, mints)
+    if (staysAsItIs) return yield* new Outrun()
     yield* warnWhenLate(batch, settings, nowMs)
     // What is there is not asked for again, though it is not in the transactions that the server named.
     if (unclaimed.length === 0 && !work.held.has(batch.taskId) && !isAwaited(batch, nowMs)) {

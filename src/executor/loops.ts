@@ -5,6 +5,7 @@ import * as Log from "../ops/Log.ts"
 import * as Metrics from "../ops/metrics.ts"
 import * as Progress from "../ops/Progress.ts"
 import { Ownership } from "../runners/Ownership.ts"
+import { Blocks } from "./Blocks.ts"
 import { Orders } from "./Orders.ts"
 import { Outage } from "./Outage.ts"
 import { Sweep } from "./Sweep.ts"
@@ -40,21 +41,23 @@ const makeCheckTick = Effect.map(Sweep, ({ tick }) =>
   })
 )
 
-/** The check loop and the mint loop, for ever. */
+/** The check loop and the mint loop, for ever; and what follows the blocks, which makes them wait for less. */
 export const loops = Effect.gen(function* () {
-  const { checkInterval, mintInterval } = yield* Settings
+  const { checkInterval, checkTrigger, mintInterval } = yield* Settings
   const checkTick = yield* makeCheckTick
   const mintTick = yield* makeMintTick
+  const { tick: blockTick } = yield* Blocks
   // What another executor has left is taken up at once.
   const { gained } = yield* Ownership
-  return yield* Effect.raceFirst(
+  return yield* Effect.raceAllFirst([
     every("Check", checkInterval, checkTick, gained),
-    every("Mint tick", mintInterval, mintTick(), gained)
-  )
+    every("Mint tick", mintInterval, mintTick(), gained),
+    ...(checkTrigger === "block" ? [again("Look at new blocks", blockTick)] : [])
+  ])
 })
 
 /** What the loops run: the sweep and the wallet actors, over any chain, mint server and ledger. */
-export const layer = Sweep.layer.pipe(
+export const layer = Layer.merge(Sweep.layer, Blocks.layer).pipe(
   Layer.provideMerge(Wallets.layer),
   Layer.provide(Transfers.layer),
   Layer.provide(Orders.layer),
@@ -79,14 +82,24 @@ export const every = <E extends { readonly message: string }, R>(
     const loop = labelOf(name)
     yield* Progress.began(loop, interval)
     yield* Metrics.loopBegan(loop)
-    const defects = yield* Ref.make(0)
-    const guarded = watched(loop, tick).pipe(
+    const guarded = yield* makeGuardedTick(name, watched(loop, tick))
+    return yield* Effect.forever(Effect.andThen(guarded, Effect.raceFirst(Effect.sleep(interval), wake)))
+  })
+
+/** The same for a tick that waits by itself. It has no interval that could be late: the other loops do without it. */
+const again = <E extends { readonly message: string }, R>(
+  name: string,
+  tick: Effect.Effect<unknown, E, R>
+): Effect.Effect<never, never, R> => Effect.flatMap(makeGuardedTick(name, tick), (guarded) => Effect.forever(guarded))
+
+const makeGuardedTick = <E extends { readonly message: string }, R>(name: string, tick: Effect.Effect<unknown, E, R>) =>
+  Effect.map(Ref.make(0), (defects) =>
+    tick.pipe(
       Effect.catch((error) => Log.warnOnce(`${name}:${error.message}`, `⚠️ ${name} skipped: ${error.message}`)),
       Effect.andThen(Ref.set(defects, 0)),
       Effect.catchCause((cause) => surviveDefect(name, defects, cause))
     )
-    return yield* Effect.forever(Effect.andThen(guarded, Effect.raceFirst(Effect.sleep(interval), wake)))
-  })
+  )
 
 /** How metrics and probes call a loop: `Mint tick` is `mint`. */
 const labelOf = (name: string): string => name.split(" ", 1).join().toLowerCase()

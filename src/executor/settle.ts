@@ -3,7 +3,7 @@ import { ChainClient } from "../chain/ChainClient.ts"
 import { Settings } from "../config/Settings.ts"
 import { isLive } from "../domain/Authorization.ts"
 import type { Batch } from "../domain/Batch.ts"
-import { isAwaited, resendAtMs } from "../domain/transferPace.ts"
+import { isAwaited, isEarly, resendAtMs } from "../domain/transferPace.ts"
 import { answered, CLAIMS_MAX, expire, recheck, seenMinted } from "../domain/transferTransitions.ts"
 import { messages, shortId } from "../domain/Task.ts"
 import { zero } from "../domain/Usdc.ts"
@@ -12,7 +12,7 @@ import { Minter } from "../mint/Minter.ts"
 import { alone } from "../ops/eachAlone.ts"
 import * as Log from "../ops/Log.ts"
 import { isOutdated, type WalletWork } from "../domain/WalletState.ts"
-import { wasFirst } from "../ledger/TaskRepo.ts"
+import { Outrun, wasFirst } from "../ledger/TaskRepo.ts"
 import { makeDeliver } from "./deliver.ts"
 import { Orders } from "./Orders.ts"
 import { answerByMs, canBeSettled, confirmMs, headMs } from "./pace.ts"
@@ -40,23 +40,31 @@ export const makeSettle = Effect.gen(function* () {
 
   /**
    * Follows payments in flight: one question to the chain for all of them, then each by what was proven. Says whether
-   * anything was written.
+   * anything was written. What is not due, and looked at only for a new block, stays as it is where that shows nothing.
    */
-  return Effect.fn("Wallet.settleBatches")(function* (work: WalletWork, due: ReadonlyArray<Batch>) {
+  return Effect.fn("Wallet.settleBatches")(function* (
+    work: WalletWork,
+    due: ReadonlyArray<Batch>,
+    { isForBlock = false }: { readonly isForBlock?: boolean } = {}
+  ) {
     let changed = false
+    const nowMs = yield* Clock.currentTimeMillis
+    const staysAsItIs = (batch: Batch) => isForBlock && isEarly(batch, nowMs)
     for (const observed of yield* observe(due.filter((batch) => isLive(batch) && batch.window !== undefined))) {
       const { transfer: batch, outcome, usdc } = observed
       const standstill = yield* standstillFor(usdc, { payer: batch.payer, payee: batch.window?.payTo ?? batch.payTo })
       if (standstill !== undefined && outcome._tag === "Unused") yield* holdWhere(standstill, [batch.taskId])
       const settling = recordOutcome(observed, {
         onVoid: signAgain(work, observed),
-        onUnknown: waitForProof(work, observed, standstill)
+        onUnknown: staysAsItIs(batch) ? Effect.fail(new Outrun()) : waitForProof(work, observed, standstill)
       })
       changed = (yield* wasFirst(alone(batch.taskId, settling, () => postpone(batch)))) || changed
     }
     for (const batch of due) {
       if (batch.status !== "paid") continue
-      changed = (yield* wasFirst(alone(batch.taskId, deliverBatch(work, batch), () => postpone(batch)))) || changed
+      changed =
+        (yield* wasFirst(alone(batch.taskId, deliverBatch(work, batch, staysAsItIs(batch)), () => postpone(batch)))) ||
+        changed
     }
     return changed
   })

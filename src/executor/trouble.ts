@@ -61,10 +61,13 @@ export const makeGuarded = Effect.gen(function* () {
     return yield* afterTrouble(pauseMs)
   })
 
-  return (walletId: WalletId, work: Effect.Effect<number | undefined, ChainError | LedgerError>): Effect.Effect<Turn> =>
+  return (
+    walletId: WalletId,
+    work: Effect.Effect<Omit<Turn, "inTrouble">, ChainError | LedgerError>
+  ): Effect.Effect<Turn> =>
     work.pipe(
       Effect.tapError((error) => (error._tag === "ChainError" ? noteTrouble(walletId, error) : Effect.void)),
-      Effect.map((dueMs): Turn => ({ dueMs, inTrouble: false })),
+      Effect.map((left): Turn => ({ ...left, inTrouble: false })),
       Effect.catch((error) => pauseAfter(walletId, error)),
       Effect.catchCause((cause) =>
         Cause.hasInterruptsOnly(cause) ? Effect.failCause(cause) : parkAfter(walletId, cause)

@@ -3,13 +3,14 @@ import { ChainClient, type ChainError } from "../chain/ChainClient.ts"
 import { Settings } from "../config/Settings.ts"
 import type { Address } from "../domain/Address.ts"
 import { type Batch, isInFlight } from "../domain/Batch.ts"
+import { awaitsBlock, isEarly } from "../domain/transferPace.ts"
 import { stepsOf, waitingFor, type WalletSteps } from "../domain/NextStep.ts"
 import { messages, type Task } from "../domain/Task.ts"
 import { sum, zero } from "../domain/Usdc.ts"
-import type { WalletId } from "../domain/Wallet.ts"
 import { alone } from "../ops/eachAlone.ts"
-import { isOutdated, type OpenWork, withWallet } from "../domain/WalletState.ts"
+import { isOutdated, type OpenWork, type WalletWork, withWallet } from "../domain/WalletState.ts"
 import { type LedgerError, type Outrun, TaskRepo, wasFirst } from "../ledger/TaskRepo.ts"
+import type { Begun, Turn } from "./agenda.ts"
 import { Orders, unlessLocked } from "./Orders.ts"
 import { LOCKED_PAUSE_MS, OUTRUN_PAUSE_MS } from "./pace.ts"
 import { makePay } from "./pay.ts"
@@ -21,6 +22,8 @@ import { makeSettle } from "./settle.ts"
 /** How soon to look again where the node is behind what was proven before. */
 const LAGGING_PAUSE_MS = 5_000
 
+type Left = Omit<Turn, "inTrouble">
+
 /** What a wallet does when it has its turn. */
 export const makeTakeTurn = Effect.gen(function* () {
   const requests = yield* ServerRequests
@@ -30,12 +33,13 @@ export const makeTakeTurn = Effect.gen(function* () {
    * One thing done for a wallet. Gives the time at which there is something to do again, or `undefined` where there is
    * nothing, or nothing until the wallet is woken. A place that was kept for it and that it does not need is another's.
    */
-  return Effect.fn("Wallet.takeTurn")(function* (walletId: WalletId) {
+  return Effect.fn("Wallet.takeTurn")(function* (begun: Begun) {
+    const { walletId } = begun
     const nowMs = yield* Clock.currentTimeMillis
     const isCalled = yield* requests.isCalled(walletId)
     const passOn = isCalled ? requests.passOn(walletId) : Effect.void
-    return yield* step(walletId, { nowMs, isCalled }).pipe(
-      Effect.tap((dueMs) => (dueMs !== undefined && dueMs <= nowMs ? Effect.void : passOn)),
+    return yield* step(begun, { nowMs, isCalled }).pipe(
+      Effect.tap(({ dueMs }) => (dueMs !== undefined && dueMs <= nowMs ? Effect.void : passOn)),
       Effect.tapCause(() => passOn)
     )
   })
@@ -75,38 +79,50 @@ const makeStep = Effect.gen(function* () {
     }
   })
 
-  /** First what its payments in flight need, then one step of its oldest task that may move. */
-  return Effect.fnUntraced(function* (walletId: WalletId, { nowMs, isCalled }: StepTime) {
+  /**
+   * First what its payments in flight need, then one step of its oldest task that may move. After a new block payments
+   * are looked at that are not due yet.
+   */
+  return Effect.fnUntraced(function* ({ walletId, isForBlock }: Begun, { nowMs, isCalled }: StepTime) {
     const work = yield* repo.walletWork(walletId)
     const steps = stepsOf(work, { nowMs, maxRetryCount })
     for (const { taskId, reason } of work.bad) yield* holdTask(taskId, reason)
     yield* noteWaits(steps)
-    if (steps.inFlight.length > 0) return nextTurnMs(nowMs, yield* settleBatches(work, steps.inFlight))
-    if (steps.refund !== undefined) return nextTurnMs(nowMs, yield* wasFirst(moveRefund(work, steps.refund)))
+    const due = steps.inFlight.length > 0
+    const looked = isForBlock ? work.batches.filter((batch) => isInFlight(batch) && awaitsBlock(batch)) : []
+    const inFlight = [...steps.inFlight, ...looked.filter((batch) => isEarly(batch, nowMs))]
+    const isSettled = inFlight.length > 0 && (yield* settleBatches(work, inFlight, { isForBlock }))
+    if (due || isSettled) return nextTurn(nowMs, isSettled)
+    if (steps.refund !== undefined) return nextTurn(nowMs, yield* wasFirst(moveRefund(work, steps.refund)))
     const open = withWallet(work)
-    if (open === undefined) return steps.nextMs
+    if (open === undefined) return later(steps.nextMs, work)
     const outrun = new Set<Address>()
     let inLine = 0
     for (const { task, step } of steps.moves) {
       if (outrun.has(task.token)) continue
       const isDone = yield* unlessLocked(move(open, task, step))
-      if (isDone === true) return nowMs
+      if (isDone === true) return { dueMs: nowMs }
       if (isDone === false) outrun.add(task.token)
       if (isDone === "InLine") inLine++
     }
-    if (outrun.size > 0) return nextTurnMs(nowMs, false)
-    if (steps.moves.length > inLine) return nowMs + LOCKED_PAUSE_MS
+    if (outrun.size > 0) return nextTurn(nowMs, false)
+    if (steps.moves.length > inLine) return { dueMs: nowMs + LOCKED_PAUSE_MS }
     // The place may be for a payment that is to be sent again.
     const again = isCalled && inLine === 0 ? work.batches.filter(isInFlight) : []
     if (inLine > 0) yield* requests.waitUntil(walletId, steps.laterMs ?? Number.POSITIVE_INFINITY)
-    if (again.length === 0) return inLine > 0 ? steps.laterMs : steps.nextMs
+    if (again.length === 0) return later(inLine > 0 ? steps.laterMs : steps.nextMs, work)
     const changed = yield* settleBatches(work, again)
     yield* requests.passOn(walletId)
-    return nextTurnMs(nowMs, changed)
+    return nextTurn(nowMs, changed)
   })
 })
 
-const nextTurnMs = (nowMs: number, changed: boolean): number => (changed ? nowMs : nowMs + OUTRUN_PAUSE_MS)
+const nextTurn = (nowMs: number, changed: boolean): Left => ({ dueMs: changed ? nowMs : nowMs + OUTRUN_PAUSE_MS })
+
+const later = (dueMs: number | undefined, { batches }: WalletWork): Left => ({
+  dueMs,
+  awaitsBlock: batches.some((batch) => isInFlight(batch) && awaitsBlock(batch))
+})
 
 const makeCarryOut = Effect.gen(function* () {
   const chain = yield* ChainClient

@@ -190,6 +190,16 @@ export class TaskRepo extends Context.Service<
   {
     /** Pending tasks that are not held, by wallet: all those of up to `walletsMax` wallets after `cursor`. */
     readonly pendingPage: (page: PageAsked) => Effect.Effect<PendingPage, LedgerError>
+    /** Agent addresses of wallets of these ranges with pending tasks that are not held: those of `limit` such tasks at most. */
+    readonly pendingAddresses: (
+      limit: number,
+      ranges: ReadonlyArray<WalletRange>
+    ) => Effect.Effect<ReadonlyArray<Address>, LedgerError>
+    /** Pending tasks that are not held, by wallet: those of the wallets of these ranges that have these agent addresses. */
+    readonly pendingAt: (
+      addresses: ReadonlyArray<Address>,
+      ranges: ReadonlyArray<WalletRange>
+    ) => Effect.Effect<ReadonlyArray<WalletOrders>, LedgerError>
     /** Wallets that had orders and have none that wait for money: their money may move all the same. `pending` is empty. */
     readonly idlePage: (page: PageAsked) => Effect.Effect<PendingPage, LedgerError>
     /**

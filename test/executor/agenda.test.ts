@@ -6,70 +6,71 @@ const NOW = 1_000_000
 const wallet = (n: number) => `wallet ${n}` as WalletId
 const [ann, ben] = [wallet(1), wallet(2)]
 const dueIn = (ms: number): Turn => ({ dueMs: NOW + ms, inTrouble: false })
+const begin = (agenda: Agenda) => agenda.begin().map(({ walletId }) => walletId)
 const NOTHING: Turn = { dueMs: undefined, inTrouble: false }
 
 describe("the agenda of the wallets", () => {
   it("gives a wallet one turn at a time, and another one where it was woken meanwhile", () => {
-    const agenda = new Agenda()
+    const agenda = new Agenda(2)
     agenda.wake(ann, NOW)
     agenda.wake(ann, NOW)
-    assert.deepStrictEqual(agenda.begin(), [ann])
+    assert.deepStrictEqual(begin(agenda), [ann])
     agenda.wake(ann, NOW)
-    assert.deepStrictEqual(agenda.begin(), [])
+    assert.deepStrictEqual(begin(agenda), [])
     agenda.end(ann, NOTHING, NOW)
-    assert.deepStrictEqual(agenda.begin(), [ann])
+    assert.deepStrictEqual(begin(agenda), [ann])
     agenda.end(ann, NOTHING, NOW)
-    assert.deepStrictEqual(agenda.begin(), [])
+    assert.deepStrictEqual(begin(agenda), [])
     assert.strictEqual(agenda.size, 0)
   })
 
   it("gives wallets that are due almost together their turn in the same moment, by one timer", () => {
-    const agenda = new Agenda()
+    const agenda = new Agenda(2)
     for (const one of [ann, ben]) agenda.wake(one, NOW)
-    agenda.begin()
+    begin(agenda)
     assert.strictEqual(agenda.end(ann, dueIn(2_001), NOW), NOW + 2_020)
     assert.isUndefined(agenda.end(ben, dueIn(2_019), NOW))
     agenda.come(NOW + 2_020)
-    assert.deepStrictEqual(agenda.begin(), [ann, ben])
+    assert.deepStrictEqual(begin(agenda), [ann, ben])
   })
 
   it("ends the pause of a wallet that is woken, and not its rest", () => {
-    const agenda = new Agenda()
+    const agenda = new Agenda(2)
     for (const one of [ann, ben]) agenda.wake(one, NOW)
-    agenda.begin()
+    begin(agenda)
     agenda.end(ann, dueIn(5_000), NOW)
     agenda.end(ben, { dueMs: NOW + 5_000, inTrouble: true }, NOW)
     for (const one of [ann, ben]) agenda.wake(one, NOW + 1_000)
-    assert.deepStrictEqual(agenda.begin(), [ann])
+    assert.deepStrictEqual(begin(agenda), [ann])
     agenda.come(NOW + 5_000)
-    assert.deepStrictEqual(agenda.begin(), [ben])
+    assert.deepStrictEqual(begin(agenda), [ben])
   })
 
   it("takes a rest once, and none of more than a minute", () => {
-    const agenda = new Agenda()
+    const agenda = new Agenda(2)
     assert.strictEqual(agenda.wake(ann, NOW, NOW + 3_600_000), NOW + 60_000)
-    assert.deepStrictEqual(agenda.begin(), [])
+    assert.deepStrictEqual(begin(agenda), [])
     agenda.come(NOW + 60_000)
-    assert.deepStrictEqual(agenda.begin(), [ann])
+    assert.deepStrictEqual(begin(agenda), [ann])
     agenda.end(ann, dueIn(61_000), NOW + 60_000)
     agenda.wake(ann, NOW + 60_500)
-    assert.deepStrictEqual(agenda.begin(), [ann])
+    assert.deepStrictEqual(begin(agenda), [ann])
   })
 
   it("forgets a wallet that has nothing to do for a minute", () => {
-    const agenda = new Agenda()
+    const agenda = new Agenda(2)
     agenda.wake(ann, NOW)
-    agenda.begin()
+    begin(agenda)
     assert.isUndefined(agenda.end(ann, dueIn(60_001), NOW))
     assert.strictEqual(agenda.size, 0)
   })
 
   it("lets 100,000 wallets that are due at once have their turn one after the other, first come, first served", () => {
-    const agenda = new Agenda()
+    const agenda = new Agenda(2)
     const all = Array.from({ length: 100_000 }, (_, n) => wallet(n))
     for (const one of all) agenda.wake(one, NOW)
     const served: Array<unknown> = []
-    for (let begun = agenda.begin(); begun.length > 0; begun = agenda.begin()) {
+    for (let begun = begin(agenda); begun.length > 0; begun = begin(agenda)) {
       assert.isAtMost(begun.length, 2_000)
       served.push(...begun)
       for (const one of begun) agenda.end(one, dueIn(2_000), NOW)

@@ -76,6 +76,8 @@ export class World {
   readonly #isTold: boolean
   /** Between two rounds of the loops. Slow ones cost this machine less, and leave more to happen in between. */
   readonly #intervals: Pick<SettingsShape, "checkInterval" | "mintInterval">
+  /** Whether blocks wake the executors of this run. */
+  readonly #checkTrigger: SettingsShape["checkTrigger"]
   readonly #prices: ReadonlyMap<Address, bigint>
   /** Requests that each process may have at the server: often fewer than there are wallets. */
   readonly #mintConcurrency: number
@@ -105,6 +107,7 @@ export class World {
       [30, 15]
     ])
     this.#intervals = { checkInterval: Duration.seconds(seconds[0]!), mintInterval: Duration.seconds(seconds[1]!) }
+    this.#checkTrigger = this.random.fork("trigger").pick(["block", "interval"])
     this.#latencies = this.random.fork("latencies")
     this.#mintConcurrency = this.random.fork("concurrency").pick([1, 1, 2, 3, 64])
     this.oracle = new Oracle(this, ignored)
@@ -124,6 +127,7 @@ export class World {
     return {
       ...defaults,
       ...this.#intervals,
+      checkTrigger: this.#checkTrigger,
       network: base,
       maxBatchSize,
       mintConcurrency: this.#mintConcurrency,

@@ -13,7 +13,8 @@ import {
 import { type Bytes32, ZERO } from "../../src/domain/Address.ts"
 import type { AuthorizationOutcome } from "../../src/domain/Authorization.ts"
 import { sum, usdc } from "../../src/domain/Usdc.ts"
-import type { MintEvent, Transfer } from "./Chain.ts"
+import { headPauseMs } from "../../src/chain/heads.ts"
+import { BLOCK_MS, type MintEvent, type Transfer } from "./Chain.ts"
 import { type Sender, sender } from "./gas.ts"
 import { interposed, type Process } from "./Process.ts"
 import type { World } from "./World.ts"
@@ -231,6 +232,23 @@ export const nodes = (world: World, process: Process): Layer.Layer<ChainClient> 
     nodes: Effect.succeed([]),
     confirmedBlock: confirmed("read the confirmed block", (block) => chain.blockAt(block)),
     confirmedBlockNow: confirmed("read the confirmed block", (block) => chain.blockAt(block)),
+    newHead: Effect.andThen(
+      process.wait(headPauseMs(BLOCK_MS, 1)),
+      ask("ask for a new block", () => Effect.succeed(BigInt(chain.head - lagOf(world, process))))
+    ),
+    findPaid: ({ wallets, fromBlock, toBlock }) =>
+      ask("look for payments in new blocks", () =>
+        chain.head - lagOf(world, process) < Number(toBlock)
+          ? fail("Lagging", "look for payments in new blocks", "the node is behind")
+          : Effect.succeed(
+              new Set(
+                shown(chain.transfers)
+                  .filter(({ to }) => wallets === undefined || wallets.includes(to))
+                  .filter(({ block }) => BigInt(block) >= fromBlock && BigInt(block) <= toBlock)
+                  .map(({ to }) => to)
+              )
+            )
+      ),
     readMined: (txs) =>
       confirmed("look up transactions", (block) => {
         const isMined = (tx: Bytes32) => (chain.blockOf(tx) ?? Number.POSITIVE_INFINITY) <= block

@@ -111,6 +111,15 @@ const chain = Layer.effect(
         ),
       confirmedBlock: read("confirmedBlock", (block) => block),
       confirmedBlockNow: read("confirmedBlock", (block) => block),
+      newHead: Effect.andThen(
+        Effect.sleep("1 second"),
+        read("newHead", () => world.head - world.lagBlocks)
+      ),
+      findPaid: ({ wallets, fromBlock, toBlock }) =>
+        read("findPaid", () => {
+          const paid = world.transfers.filter(({ block }) => block >= fromBlock && block <= toBlock).map(({ to }) => to)
+          return new Set(paid.filter((to) => wallets === undefined || wallets.includes(to)))
+        }),
       readMined: (txs) => read("readMined", ({ number }) => world.mined(txs, number)),
       usdcCode: read("usdcCode", () => world.codeTold ?? world.usdcCode),
       usdcCodes: read("usdcCodes", () => [world.codeTold ?? world.usdcCode, ...world.codesBeside]),

@@ -5,7 +5,7 @@ import { Settings, type SettingsShape } from "../../src/config/Settings.ts"
 /** 32 bytes that open the keys of wallets made by `support/agentWallet.ts`. */
 export const ENCRYPTION_KEY = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 
-/** The defaults of `.env.example` on the local network. */
+/** The defaults of `.env.example` on the local network; only that no block wakes the executor. */
 export const defaults: SettingsShape = {
   network: local,
   production: false,
@@ -15,6 +15,7 @@ export const defaults: SettingsShape = {
   mintProtocol: "x402",
   aiAgentPrivateKey: undefined,
   agentEncryptionKey: Redacted.make(ENCRYPTION_KEY),
+  checkTrigger: "interval",
   checkInterval: Duration.seconds(10),
   mintInterval: Duration.seconds(5),
   paymentTimeout: Duration.minutes(10),

@@ -10,7 +10,8 @@ const TEXT_MAX = 100
 export const plainAddress = (sql: SqlClient.SqlClient, column: Fragment) =>
   sql`lower(btrim(left(${column}, ${TEXT_MAX}::int)))`
 
-const FORM = "^0x[0-9a-f]{40}$"
+/** What is an address, once it is written as every program would compare it. */
+export const ADDRESS_FORM = "^0x[0-9a-f]{40}$"
 
 /** What is noted of each of the wallets in `wallets` (a query that gives `wallet_id`), with another row of its account. */
 export const identities = (sql: SqlClient.SqlClient, wallets: Fragment): Fragment => sql`
@@ -26,7 +27,7 @@ export const pinWallets = ({ sql }: Statements, wallets: Fragment) => {
   return sql`
     INSERT INTO ai_agent_wallet_pins (wallet_id, user_address, agent_address)
     SELECT w.id, ${user}, ${agent} FROM ai_agent_wallets w
-    WHERE w.id IN (${wallets}) AND ${user} ~ ${FORM} AND ${agent} ~ ${FORM}
+    WHERE w.id IN (${wallets}) AND ${user} ~ ${ADDRESS_FORM} AND ${agent} ~ ${ADDRESS_FORM}
       AND NOT EXISTS (SELECT 1 FROM ai_agent_wallet_pins pin WHERE pin.wallet_id = w.id)
     ORDER BY w.id
     ON CONFLICT DO NOTHING`

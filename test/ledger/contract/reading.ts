@@ -47,6 +47,28 @@ const walletIn = Effect.fnUntraced(function* (part: number) {
 })
 
 export const readingPromises = (promises: Promises): void => {
+  promises("the wallets of pending orders are found by their addresses, in any case, and no others", function* () {
+    const repo = yield* TaskRepo
+    const [ann, ben, cid] = [yield* givenWallet(1), yield* givenWallet(2), yield* givenWallet(3)]
+    yield* givenOrder(ann, { userAddress: inCapitals(ann.userAddress) })
+    yield* givenOrder(ann)
+    yield* givenFunded(ben)
+    const held = yield* givenOrder(cid)
+    yield* repo.hold([{ taskId: held, reason: "held" }], NOW_MS)
+    assert.deepStrictEqual(yield* repo.pendingAddresses(10, EVERY_WALLET), [ann.agentAddress])
+    assert.deepStrictEqual(yield* repo.pendingAddresses(10, []), [])
+    const addresses = [ann, ben, cid].map(({ agentAddress }) => agentAddress)
+    const found = yield* repo.pendingAt(addresses, EVERY_WALLET)
+    assert.deepStrictEqual(
+      found.map(({ wallet }) => wallet.id),
+      [ann.id]
+    )
+    assert.lengthOf(found[0]?.pending ?? [], 2)
+    assert.deepStrictEqual(found[0], yield* ordersOf(ann))
+    assert.deepStrictEqual(yield* repo.pendingAt(addresses, []), [])
+    assert.deepStrictEqual(yield* repo.pendingAt([ben.agentAddress], EVERY_WALLET), [])
+  })
+
   promises("an order that another program inserts waits for its money, its addresses read in lower case", function* () {
     const wallet = yield* givenWallet()
     const id = yield* givenOrder(wallet, {

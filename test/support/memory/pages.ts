@@ -1,4 +1,5 @@
 import { Result } from "effect"
+import { parse } from "../../../src/domain/Address.ts"
 import type { WalletId } from "../../../src/domain/Wallet.ts"
 import type { WalletOrders } from "../../../src/domain/WalletState.ts"
 import { EVERY_WALLET, type WalletRange } from "../../../src/domain/Part.ts"
@@ -66,7 +67,34 @@ const pageOf = (
   }
 }
 
+const pendingWallets = (tables: Tables, ranges: ReadonlyArray<WalletRange>): ReadonlyArray<WalletId> =>
+  waitingTasks(tables)
+    .map(({ walletId }) => walletId)
+    .filter((id) => isIn(ranges, id))
+
+const addressOf = (tables: Tables, id: WalletId) => parse(tables.wallets.get(id)?.agentAddress ?? "")
+
 export const pages = {
+  pendingAddresses: ({ read }) =>
+    read((tables, limit, ranges) => [
+      ...new Set(
+        pendingWallets(tables, ranges)
+          .flatMap((id) => addressOf(tables, id) ?? [])
+          .slice(0, limit)
+      )
+    ]),
+
+  pendingAt: ({ read }) =>
+    read((tables, addresses, ranges) =>
+      [...new Set(pendingWallets(tables, ranges))]
+        .filter((id) => {
+          const address = addressOf(tables, id)
+          return address !== undefined && addresses.includes(address)
+        })
+        .toSorted(byText)
+        .flatMap((id) => ordersOf(tables, id).orders ?? [])
+    ),
+
   pendingPage: ({ read }) =>
     read((tables, page) =>
       pageOf(

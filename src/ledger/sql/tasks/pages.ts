@@ -1,12 +1,13 @@
 import { Effect, Result, Schema } from "effect"
+import { Address } from "../../../domain/Address.ts"
 import type { Fragment } from "effect/sql/Statement"
 import { usdc } from "../../../domain/Usdc.ts"
 import { identityFault, WalletId } from "../../../domain/Wallet.ts"
 import type { BadTask, WalletOrders } from "../../../domain/WalletState.ts"
 import { EVERY_WALLET } from "../../../domain/Part.ts"
 import type { PageAsked, PendingPage, TaskRepo } from "../../TaskRepo.ts"
-import { identities, pinWallets } from "../identities.ts"
-import { rangesAfter, walkRanges } from "../ranges.ts"
+import { ADDRESS_FORM, identities, pinWallets, plainAddress } from "../identities.ts"
+import { inRanges, rangesAfter, walkRanges } from "../ranges.ts"
 import { reservations } from "../reservations.ts"
 import {
   IdentityFields,
@@ -21,7 +22,7 @@ import {
   taskRow,
   walletColumns
 } from "../rows.ts"
-import type { Methods, Statements } from "../statements.ts"
+import { type Methods, type Statements, rowsOf } from "../statements.ts"
 
 const WalletRecords = Schema.Array(
   Schema.Struct({ page_wallet: WalletId, ...WalletFields, ...IdentityFields, ...MoneyFields })
@@ -115,8 +116,36 @@ const pageOf = Effect.fnUntraced(function* (on: Statements, asked: PageAsked, wa
   return { ...page, cursor: page.cursor ?? end }
 })
 
+const Addresses = Schema.Array(Schema.Struct({ agent_address: Address }))
+
+/** Pending tasks that are not held, each with its wallet. */
+const PENDING = (sql: Statements["sql"]) => sql`
+  ai_agent_tasks t JOIN ai_agent_wallets w ON w.id = t.agent_wallet_id
+  LEFT JOIN ai_agent_task_state s ON s.task_id = t.id
+  WHERE t.status = 'pending_payment' AND s.held_at IS NULL`
+
 /** Wallets with their orders, page by page. */
 export const pages = {
+  pendingAddresses: ({ read, sql }) =>
+    read("read the wallets of pending tasks", function* (limit, ranges) {
+      const agent = plainAddress(sql, sql`w.agent_address`)
+      const rows = yield* rowsOf(Addresses)(sql`
+        SELECT ${agent} AS agent_address FROM ${PENDING(sql)}
+          AND ${inRanges(sql, ranges)(sql`t.agent_wallet_id`)} AND ${agent} ~ ${ADDRESS_FORM}
+        LIMIT ${limit}::int`)
+      return [...new Set(rows.map((row) => row.agent_address))]
+    }),
+
+  pendingAt: (on) =>
+    on.read("read the tasks of paid wallets", function* (addresses, ranges) {
+      const { sql } = on
+      const wallets = sql`
+        SELECT DISTINCT t.agent_wallet_id AS wallet_id FROM ${PENDING(sql)}
+          AND ${inRanges(sql, ranges)(sql`t.agent_wallet_id`)}
+          AND ${plainAddress(sql, sql`w.agent_address`)} = ANY(${addresses}::text[])`
+      return (yield* readOrders(on, 0, wallets)).wallets
+    }),
+
   pendingPage: (on) =>
     on.read("read pending tasks", function* (page) {
       const { sql } = on

@@ -1,0 +1,106 @@
+import { Context, Effect, Layer, Ref } from "effect"
+import { ChainClient, type ChainError } from "../chain/ChainClient.ts"
+import { KeyCustody } from "../chain/KeyCustody.ts"
+import { Settings } from "../config/Settings.ts"
+import type { Address } from "../domain/Address.ts"
+import { type LedgerError, TaskRepo } from "../ledger/TaskRepo.ts"
+import { Ownership } from "../runners/Ownership.ts"
+import { makeWatchChain } from "./reorganisation.ts"
+import { logDeposits, makeSweepLog } from "./sweepLog.ts"
+import { makeSyncDeposits } from "./syncDeposits.ts"
+import { makeDecide, makeWrites } from "./verdicts.ts"
+import { Wallets } from "./Wallets.ts"
+
+/** So many pending tasks are looked for by the addresses of their wallets; of more, by all transfers of a block. */
+const ADDRESSES_MAX = 1_000
+
+/** So many blocks are looked at again at the most: what is older is the sweep's. */
+const BLOCKS_MAX = 50n
+
+/**
+ * Follows the blocks of the chain: each wakes the wallets that wait for one, and orders that are paid in it are funded.
+ * It only makes things happen sooner. That nothing is found here proves nothing: the sweep looks at every order, and
+ * nothing but the sweep cancels. While no order waits for money and no payment for the chain, the chain is not asked.
+ */
+const makeTick = Effect.gen(function* () {
+  const { confirmations, network } = yield* Settings
+  const chain = yield* ChainClient
+  const repo = yield* TaskRepo
+  const { ranges } = yield* Ownership
+  const { newBlock, awaitsBlock } = yield* Wallets
+  const fundPaidAt = yield* makeFundPaidAt
+  const state = yield* Ref.make({ isOpen: false, head: 0n, lookedAt: undefined as bigint | undefined })
+  const pause = Effect.sleep(network.blockSeconds * 1000)
+
+  /** Gives the last block that is looked at by then. */
+  const look = Effect.fnUntraced(function* (
+    pending: ReadonlyArray<Address>,
+    confirmed: bigint,
+    before = confirmed - 2n
+  ) {
+    const fromBlock = confirmed - before > BLOCKS_MAX ? confirmed - BLOCKS_MAX + 1n : before + 1n
+    if (fromBlock > confirmed) return before
+    const wallets = pending.length > ADDRESSES_MAX ? undefined : pending
+    const paid = yield* chain.findPaid({ wallets, fromBlock, toBlock: confirmed })
+    if (paid.size > 0) yield* fundPaidAt([...paid])
+    return confirmed
+  })
+
+  const tick = Effect.gen(function* () {
+    const { isOpen, head: seen, lookedAt } = yield* Ref.get(state)
+    if (!isOpen) yield* pause
+    const head = isOpen ? yield* chain.newHead : seen
+    const isNew = head > seen
+    if (isNew) yield* newBlock(head)
+    const pending = yield* repo.pendingAddresses(ADDRESSES_MAX + 1, yield* ranges)
+    const next = { isOpen: pending.length > 0 || (yield* awaitsBlock), head, lookedAt }
+    yield* Ref.set(state, next)
+    if (pending.length === 0) return yield* Ref.set(state, { ...next, lookedAt: undefined })
+    if (!isNew) return
+    yield* Ref.set(state, { ...next, lookedAt: yield* look(pending, head - BigInt(confirmations - 1), lookedAt) })
+  })
+
+  // A failure must not come again at once.
+  return Effect.tapError(tick, () => pause)
+})
+
+/** What is remembered between blocks is the layer's. */
+export class Blocks extends Context.Service<Blocks, { readonly tick: Effect.Effect<void, ChainError | LedgerError> }>()(
+  "ai-mint-executor/executor/Blocks"
+) {
+  static readonly layer = Layer.effect(
+    Blocks,
+    Effect.map(makeTick, (tick) => Blocks.of({ tick }))
+  )
+}
+
+/**
+ * A sweep of these wallets alone: by the same evidence and the same rules. It cancels nothing, holds nothing, and says
+ * only what it changed. What is remembered for it is its own, as that of another executor would be.
+ */
+const makeFundPaidAt = Effect.gen(function* () {
+  const chain = yield* ChainClient
+  const custody = yield* KeyCustody
+  const repo = yield* TaskRepo
+  const { owns, ranges } = yield* Ownership
+  const decide = yield* makeDecide
+  const logSweep = yield* makeSweepLog
+  const syncDeposits = yield* makeSyncDeposits
+  const watchChain = yield* makeWatchChain
+  const { fundPaid } = yield* makeWrites
+  return Effect.fn("BlockLoop.fundPaidAt")(function* (paid: ReadonlyArray<Address>) {
+    const orders = yield* repo.pendingAt(paid, yield* ranges)
+    const usable = yield* Effect.filter(orders, ({ wallet }) => Effect.isSuccess(custody.check(wallet)))
+    if (usable.length === 0) return
+    const balances = yield* chain.readBalances(usable.map(({ wallet }) => wallet.agentAddress))
+    if (!(yield* watchChain(balances.block))) return
+    const { known, arrived } = yield* syncDeposits(usable, balances)
+    const decided = (yield* decide(usable, balances, known)).filter(({ decision, evidence }) => {
+      return decision._tag === "Fund" && owns(evidence.orders.wallet.id)
+    })
+    const funded = yield* fundPaid(decided, balances.block)
+    const changed = decided.filter(({ task }) => funded.includes(task.id))
+    yield* logSweep(changed, balances.block, { funded, cancelled: [] })
+    yield* logDeposits(arrived, usable)
+  })
+})

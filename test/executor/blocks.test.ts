@@ -1,0 +1,92 @@
+import { assert, layer } from "@effect/vitest"
+import { Clock, Duration, Effect } from "effect"
+import { ChainError } from "../../src/chain/ChainClient.ts"
+import { address } from "../../src/domain/Address.ts"
+import { usdc } from "../../src/domain/Usdc.ts"
+import * as Postgres from "../support/Postgres.ts"
+import { inMemory, pass, startFor } from "../support/executor.ts"
+import { order, paidOrder, PRICE, readTask, unpaidOrder } from "../support/orders.ts"
+import { stories } from "../support/stories.ts"
+import { logged } from "./given.ts"
+
+const WOKEN = { checkTrigger: "block" } as const
+/** Intervals that are too long for anything to happen by them. */
+const BY_BLOCKS_ALONE = { ...WOKEN, checkInterval: Duration.hours(1), mintInterval: Duration.hours(1) }
+
+layer(Postgres.session())("an executor that new blocks wake", (it) => {
+  const test = stories(it, inMemory(WOKEN))
+  const byBlocks = stories(it, inMemory(BY_BLOCKS_ALONE))
+
+  byBlocks("funds an order that was made and paid since the last sweep", function* (world) {
+    yield* startFor(30)
+    const { who, task } = yield* unpaidOrder("ann", 5)
+    yield* pass(3)
+    world.deposit(who.agentAddress, usdc(5n * PRICE))
+    yield* pass(5)
+    assert.strictEqual((yield* readTask(task)).status, "processing")
+    yield* pass(10)
+    assert.strictEqual((yield* readTask(task)).status, "completed")
+    assert.strictEqual(yield* logged("🔍 Found"), 1)
+  })
+
+  byBlocks("leaves an order alone that is paid for in part, and funds it with the rest", function* (world) {
+    const { who, task } = yield* unpaidOrder("ann", 5)
+    yield* startFor(3)
+    world.deposit(who.agentAddress, usdc(2n * PRICE))
+    yield* pass(6)
+    assert.strictEqual((yield* readTask(task)).status, "pending_payment")
+    assert.strictEqual(yield* logged("💰 Checking"), 1, "what changes nothing is told by the sweep alone")
+    world.deposit(who.agentAddress, usdc(3n * PRICE))
+    yield* pass(6)
+    assert.strictEqual((yield* readTask(task)).status, "processing")
+  })
+
+  test("asks the chain for no block while no order waits for one", function* (world) {
+    const { task } = yield* paidOrder("ann", 5)
+    yield* startFor(40)
+    assert.strictEqual((yield* readTask(task)).status, "completed")
+    world.calls.length = 0
+    yield* pass(120)
+    assert.notInclude(world.calls, "newHead")
+    assert.notInclude(world.calls, "findPaid")
+  })
+
+  test("says once that no block can be read, and goes on when one can", function* (world) {
+    const { who, task } = yield* unpaidOrder("ann", 5)
+    yield* startFor(3)
+    world.chainFault = new ChainError({ reason: "Unavailable", operation: "ask for a new block", detail: "no answer" })
+    yield* pass(20)
+    assert.strictEqual(yield* logged("⚠️ Look at new blocks skipped"), 1)
+    world.chainFault = undefined
+    world.deposit(who.agentAddress, usdc(5n * PRICE))
+    yield* pass(6)
+    assert.strictEqual((yield* readTask(task)).status, "processing")
+  })
+
+  byBlocks("delivers a payment that the server says is made when its block counts", function* (world) {
+    const { task } = yield* paidOrder("ann", 5)
+    yield* pass(6)
+    yield* startFor(1)
+    const sentAtMs = yield* Clock.currentTimeMillis
+    assert.strictEqual(world.payments.length, 1)
+    world.calls.length = 0
+    yield* pass(6)
+    const done = yield* readTask(task)
+    assert.strictEqual(done.status, "completed")
+    assert.isAtMost(done.completed_ms! - sentAtMs, 4_000, "two blocks")
+    assert.isAtMost(world.calls.filter((call) => call === "readAuthorizations").length, 3)
+  })
+
+  test("lets an order of 1,000 mints delay no other", function* (world) {
+    const big = yield* paidOrder("ann", 1_000)
+    const other = address(`0x${"51".repeat(20)}`)
+    const second = yield* order(big.who, 10, { token_address: other })
+    world.deposit(big.who.agentAddress, usdc(10n * PRICE))
+    const orders = yield* Effect.forEach(["ben", "cid", "dan"], (name) => paidOrder(name, 10))
+    yield* pass(6)
+    yield* startFor(20)
+    for (const { task } of orders) assert.strictEqual((yield* readTask(task)).status, "completed")
+    assert.strictEqual((yield* readTask(second)).status, "completed", "of the same wallet too")
+    assert.strictEqual((yield* readTask(big.task)).status, "processing")
+  })
+})
