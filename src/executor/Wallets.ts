@@ -4,6 +4,7 @@ import { words } from "../domain/time.ts"
 import type { WalletId } from "../domain/Wallet.ts"
 import * as Log from "../ops/Log.ts"
 import * as Metrics from "../ops/metrics.ts"
+import * as Runners from "../ops/Runners.ts"
 import { Ownership } from "../runners/Ownership.ts"
 import { Agenda, type Begun, type Turn } from "./agenda.ts"
 import { makeRequests, ServerRequests } from "./ServerRequests.ts"
@@ -88,7 +89,9 @@ const make = Effect.gen(function* () {
   const onEnd = (walletId: WalletId, restUntilMs: number): Effect.Effect<void> => actors.wake(walletId, restUntilMs)
   const onCall = (walletId: WalletId): Effect.Effect<void> =>
     owns(walletId) ? actors.wake(walletId, 0) : requests.service.passOn(walletId)
-  const requests = yield* makeRequests({ onEnd, onCall, max: Effect.succeed(mintConcurrency) })
+  // The server has one limit, however many executors ask it.
+  const max = Effect.map(Runners.count, (count) => Math.max(1, Math.floor(mintConcurrency / count)))
+  const requests = yield* makeRequests({ onEnd, onCall, max })
   const takeTurn = yield* Effect.provideService(makeTakeTurn, ServerRequests, requests.service)
   const actors = yield* makeActors((begun) => timed(guarded(begun.walletId, takeTurn(begun))))
 

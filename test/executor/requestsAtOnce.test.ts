@@ -2,6 +2,8 @@ import { assert, layer } from "@effect/vitest"
 import { Clock, Deferred, Duration, Effect } from "effect"
 import { usdc } from "../../src/domain/Usdc.ts"
 import { NoOffer } from "../../src/mint/Minter.ts"
+import { version } from "../../src/ops/process.ts"
+import * as Runners from "../../src/ops/Runners.ts"
 import { launch, inMemory, onWorld, pass, start, startFor } from "../support/executor.ts"
 import { order, paidOrder, PRICE, readBatches, readTask } from "../support/orders.ts"
 import * as Postgres from "../support/Postgres.ts"
@@ -38,6 +40,20 @@ layer(Postgres.session())("requests to the mint server", (it) => {
     for (const { task } of orders) assert.strictEqual((yield* readTask(task)).status, "completed")
     assert.strictEqual(seen.most, 3)
     assert.strictEqual(world.payments.length, 30)
+  })
+
+  few(6)("are divided among the executors that share the wallets", function* (world) {
+    const { seen, during } = counting()
+    world.manners.delay = () => during(Effect.sleep("2 seconds"))
+    const shared = Effect.gen(function* () {
+      yield* Runners.note(["one", "two"].map((name) => ({ name, version, settings: {}, parts: [] })))
+      yield* Effect.forEach(names(12), (name) => paidOrder(name, 3))
+      yield* pass(6)
+      yield* startFor(60)
+    })
+    yield* Effect.provide(shared, Runners.layer)
+    assert.strictEqual(seen.most, 3)
+    assert.strictEqual(world.payments.length, 12)
   })
 
   few(1)("come to each wallet in turn: a large order delays another one by one batch", function* (world) {
