@@ -45,7 +45,9 @@ const withoutWallet = ({ chain }: Services) =>
 const unpaid = Effect.fnUntraced(function* (services: Services, { row, task }: TaskFile, wallet: Wallet) {
   const { orders, block, money, evidence } = yield* readMoney(services, wallet)
   const proof = { block, version: orders.version, credit: freeAtLeast(money) }
-  if (task === undefined || isCertainlyUnpaid(evidence, row)) return proof
+  // Where more was paid than the ledger knows of, a part of what is reserved may be free.
+  const isProof = !evidence.mayBeRestored && isCertainlyUnpaid(evidence, row)
+  if (task === undefined || isProof) return proof
   if (orders.foreign > 0n) return yield* mayBePaid(task, wallet, doubts({ _tag: "ForeignOrder" }))
   const decision = decidePayment(evidence, task)
   const isUnpaid = decision._tag === "Cancel" || (decision._tag === "Wait" && ASKS_NOTHING.has(decision.why._tag))
