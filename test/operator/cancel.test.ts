@@ -2,6 +2,7 @@ import { assert, layer } from "@effect/vitest"
 import { Effect } from "effect"
 import { TestClock } from "effect/testing"
 import { cancel } from "../support/operator.ts"
+import { NoOffer } from "../../src/mint/Minter.ts"
 import { DecisionRepo } from "../../src/ledger/DecisionRepo.ts"
 import { anyId } from "../support/anyId.ts"
 import { pass, start } from "../support/executor.ts"
@@ -82,6 +83,21 @@ layer(Postgres.session())("cancelling an order", (it) => {
     const [small, large] = [yield* order(ann, 2), yield* order(ann, 9)]
     assert.include(yield* refusal(cancel(small, WHY)), "is not proven yet")
     assert.strictEqual((yield* cancel(large, WHY)).taskId, large)
+  })
+
+  inMemory("of a wallet from which more was paid than is known is refused", function* () {
+    const world = yield* World
+    const ann = yield* person("ann")
+    yield* order(ann, 5)
+    world.deposit(ann.agentAddress, units(6))
+    world.manners.quote = () => new NoOffer({ reason: "Unavailable", message: "away" })
+    yield* start
+    yield* pass(20)
+    world.spend(ann.agentAddress, STRANGER, units(1))
+    const next = yield* order(ann, 1)
+    yield* pass(15)
+    assert.include(yield* refusal(cancel(next, WHY)), "more was paid than the ledger knows of")
+    assert.strictEqual((yield* readTask(next)).status, "pending_payment")
   })
 
   inMemory("by a node that is behind the wallet's last payment is refused", function* () {
