@@ -4,6 +4,8 @@ import type { Patch } from "../simulation/mutations.ts"
 export interface SqlMutation {
   readonly name: string
   readonly patches: ReadonlyArray<Patch>
+  /** The file with the test that notices it. Left out, all are run, up to the first test that does. */
+  readonly noticedBy?: string
 }
 
 export const SQL_MUTATIONS: ReadonlyArray<SqlMutation> = [
@@ -89,6 +91,7 @@ export const SQL_MUTATIONS: ReadonlyArray<SqlMutation> = [
   },
   {
     name: "a step is made with others though another program has its rows",
+    noticedBy: "test/ledger/together.test.ts",
     patches: [
       {
         file: "src/ledger/sql/saves/batchRows.ts",
@@ -114,6 +117,7 @@ export const SQL_MUTATIONS: ReadonlyArray<SqlMutation> = [
   },
   {
     name: "what one step cannot write costs all that were made with it",
+    noticedBy: "test/ledger/together.test.ts",
     patches: [
       {
         file: "src/ledger/sql/saves/saveBatches.ts",
