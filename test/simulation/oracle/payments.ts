@@ -1,5 +1,7 @@
 import type { SignedAuthorization } from "../../../src/domain/Authorization.ts"
 import type { MintOrder } from "../../../src/mint/Minter.ts"
+import type { StoredMint } from "../../support/memory/MemoryLedger.ts"
+import type { MintEvent } from "../Chain.ts"
 import type { Process } from "../Process.ts"
 import { short } from "../Timeline.ts"
 import { windowKey } from "./transfers.ts"
@@ -29,8 +31,23 @@ export const checkPayment = (
   }
   const seen = process.looked.get(order.token + order.recipient) ?? 0
   const made = chain.mintsOf(order.token, order.recipient).filter((mint) => mint.nonce === payment.nonce)
-  const isSeen = made.filter((mint) => mint.block <= seen).length >= order.quantity
+  const left = made.filter((mint) => mint.block <= seen).length - takenByOthers(oracle, owner, made)
+  const isSeen = left >= order.quantity
   if (isSeen && !oracle.forgotten.has(payment.nonce)) {
     oracle.report("I3", `${name} asks again for mints that the sender has seen on chain`)
   }
+}
+
+/**
+ * How many of these mints other batches have. After a reorganisation a batch finds its mints anew among all those of its
+ * token and person, and one mint is as good as another.
+ */
+const takenByOthers = (
+  { world }: Oracle,
+  { taskId, number }: { readonly taskId: string; readonly number: number },
+  made: ReadonlyArray<MintEvent>
+): number => {
+  const txs = new Set<string>(made.map(({ tx }) => tx))
+  const isOther = (mint: StoredMint) => mint.taskId !== taskId || mint.batchNumber !== number
+  return [...world.ledger.tables.mints.values()].filter((mint) => txs.has(mint.tx) && isOther(mint)).length
 }
