@@ -4,7 +4,7 @@ import type { nonceOf } from "../../src/domain/Batch.ts"
 import { Report } from "./report.ts"
 import { run } from "./run.ts"
 
-/** Together some ten seconds of one core. */
+/** With those below some forty seconds of one core. */
 const SEEDS = 200
 const HOURS = 0.08
 
@@ -71,7 +71,7 @@ describe("a life full of faults", () => {
     for (const end of ["completed", "failed", "cancelled", "processing, held", "pending_payment, held"]) {
       assert.isAbove(report.tasks.get(end) ?? 0, 0, `no task ends as ${end}`)
     }
-  }, 120_000)
+  }, 400_000)
 
   it("is the same every time, to the last letter, in this process and in another one", () => {
     const [first, second] = [
