@@ -47,7 +47,7 @@ export interface RequestLimit {
   readonly answerTimes: Readonly<Partial<Record<RequestKind, AnswerTime>>>
 }
 
-/** Longer than that the server is not left alone, whatever it asks for. */
+/** The longest pause that a `Retry-After` can ask for. */
 export const RETRY_AFTER_MS_MAX = 300_000
 
 /** The pause between two probes of a server that does not answer: the first one, and the longest. */

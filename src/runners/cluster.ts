@@ -26,10 +26,10 @@ import { makeTables, PREFIX } from "./tables.ts"
 /** One connection holds the locks of the parts for as long as the process lives, the other asks and tells. */
 const CONNECTIONS = 2
 
-/** How often it is looked whether parts came or went, which is told nowhere. Memory only. */
+/** How often to look whether parts came or went: Sharding gives no notice of it. Reads memory alone. */
 const LOOK = "100 millis"
 
-/** Parts come and go one by one: they are told in the log when they have been the same for so many looks. */
+/** Parts come and go one by one: the log names them once they have been the same for so many looks. */
 const LOOKS_AT_REST = 10
 
 /** Leaving takes tenths of a second. Where the database is away, the locks end by themselves. */
@@ -84,7 +84,7 @@ const make = Effect.gen(function* () {
     placement(id).pipe(Layer.provide(Layer.succeedContext(client))),
     scope
   ).pipe(
-    // What it says of its inner parts is no news for an operator: what follows from it is told here.
+    // Its own log lines mean nothing to an operator. The lines below say what follows from them.
     Effect.provideService(References.MinimumLogLevel, "None")
   )
   const { hasShardId } = Context.get(built, Sharding.Sharding)
@@ -144,7 +144,7 @@ const UNLIKE = "runners-differ"
 
 /** Tells the others of this executor, and notes who they are and whether they are the same program. */
 const makeBeats = Effect.fnUntraced(function* ({ id, as }: Effect.Success<typeof makeIdentity>) {
-  const told = yield* Ref.make("")
+  const warned = yield* Ref.make("")
   return Effect.fnUntraced(function* (parts: ReadonlyArray<Part>) {
     const own = as(parts)
     const others = yield* beat(id, own)
@@ -154,7 +154,7 @@ const makeBeats = Effect.fnUntraced(function* ({ id, as }: Effect.Success<typeof
     if (faults.length === 0) return yield* Effect.asVoid(Incidents.close(UNLIKE))
     const words = `${faults.join(". ")}. All executors of one database must be the same version with the same settings.`
     yield* Incidents.raise(UNLIKE, words)
-    if ((yield* Ref.getAndSet(told, words)) !== words) yield* Log.warn(`⚠️ ${words}`)
+    if ((yield* Ref.getAndSet(warned, words)) !== words) yield* Log.warn(`⚠️ ${words}`)
   })
 })
 

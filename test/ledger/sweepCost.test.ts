@@ -1,10 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import { PgClient } from "@effect/sql-pg"
 import { Effect, Layer } from "effect"
 import { SqlClient } from "effect/sql"
-import { connect } from "node:net"
 import { TaskRepo } from "../../src/ledger/TaskRepo.ts"
-import { countStatements } from "../support/countStatements.ts"
+import { countingClient } from "../support/countingClient.ts"
 import { ledger } from "../support/LedgerSql.ts"
 import * as Postgres from "../support/Postgres.ts"
 import { funding, NOW_MS, TIP } from "./contract/given.ts"
@@ -50,16 +48,9 @@ const rowsScanned = Effect.gen(function* () {
 describe("a sweep over a thousand wallets", () => {
   it.live("takes twelve statements, however many wallets, and reads no order that has ended", () =>
     Effect.gen(function* () {
-      const url = new URL(yield* Postgres.freshDatabase({ isUpToDate: true }))
+      const url = yield* Postgres.freshDatabase({ isUpToDate: true })
       let statements = 0
-      const client = PgClient.layer({
-        stream: () => countStatements(connect(Number(url.port), url.hostname), () => void statements++),
-        username: "postgres",
-        database: url.pathname.slice(1),
-        ssl: false,
-        minConnections: 1,
-        maxConnections: 1
-      })
+      const client = countingClient(url, () => void statements++, { minConnections: 1, maxConnections: 1 })
       yield* Effect.gen(function* () {
         yield* seed
         // At the first sight of a wallet its addresses are noted.

@@ -1,13 +1,11 @@
-import { PgClient } from "@effect/sql-pg"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Layer, Result } from "effect"
 import { SqlClient } from "effect/sql"
-import { connect } from "node:net"
 import { recheck } from "../../src/domain/transferTransitions.ts"
 import { TaskRepo, wasFirst } from "../../src/ledger/TaskRepo.ts"
 import { clientAt, ledgerAndFixture, ledgerAt } from "../support/LedgerSql.ts"
 import * as Postgres from "../support/Postgres.ts"
-import { countStatements } from "../support/countStatements.ts"
+import { countingClient } from "../support/countingClient.ts"
 import { advance, batchOf, givenPlanned, givenWallet, NOW_MS, signed } from "./contract/given.ts"
 
 const LIVE = 20
@@ -36,14 +34,9 @@ const onDatabase = <A, E, R>(test: (url: string) => Effect.Effect<A, E, R>) =>
 describe("steps of many wallets in PostgreSQL", () => {
   it.live("are one transaction where they are made in the same moment", () =>
     Effect.gen(function* () {
-      const url = new URL(yield* Postgres.freshDatabase({ isUpToDate: true }))
+      const url = yield* Postgres.freshDatabase({ isUpToDate: true })
       let statements = 0
-      const client = PgClient.layer({
-        stream: () => countStatements(connect(Number(url.port), url.hostname), () => void statements++),
-        username: "postgres",
-        database: url.pathname.slice(1),
-        ssl: false
-      })
+      const client = countingClient(url, () => void statements++)
       yield* Effect.gen(function* () {
         const live = yield* givenLive
         const repo = yield* TaskRepo

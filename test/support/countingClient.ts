@@ -1,10 +1,11 @@
-import type { Socket } from "node:net"
+import { PgClient } from "@effect/sql-pg"
+import { connect, type Socket } from "node:net"
 
 const EXECUTE = "E".charCodeAt(0)
 const SIMPLE_QUERY = "Q".charCodeAt(0)
 
 /** Counts the statements that pass to the server, in PostgreSQL's wire protocol (type, length, body). */
-export const countStatements = (socket: Socket, counted: () => void): Socket => {
+const countStatements = (socket: Socket, counted: () => void): Socket => {
   let isStarted = false
   const write = socket.write.bind(socket) as (chunk: Uint8Array, ...rest: ReadonlyArray<unknown>) => boolean
   return Object.assign(socket, {
@@ -19,5 +20,21 @@ export const countStatements = (socket: Socket, counted: () => void): Socket => 
       isStarted = true
       return write(chunk, ...rest)
     }
+  })
+}
+
+/** A client of this database that calls `counted` for each statement, those that begin and end transactions included. */
+export const countingClient = (
+  databaseUrl: string,
+  counted: () => void,
+  options: { readonly minConnections?: number; readonly maxConnections?: number } = {}
+) => {
+  const url = new URL(databaseUrl)
+  return PgClient.layer({
+    stream: () => countStatements(connect(Number(url.port), url.hostname), counted),
+    username: "postgres",
+    database: url.pathname.slice(1),
+    ssl: false,
+    ...options
   })
 }
