@@ -90,18 +90,35 @@ export const SQL_MUTATIONS: ReadonlyArray<SqlMutation> = [
     ]
   },
   {
-    name: "a step is made with others though another program has its rows",
+    name: "all steps wait for one of which another program has the wallet",
     noticedBy: "test/ledger/together.test.ts",
     patches: [
       {
         file: "src/ledger/sql/saves/batchRows.ts",
         find: "ORDER BY ws.wallet_id FOR NO KEY UPDATE SKIP LOCKED",
-        replace: "ORDER BY ws.wallet_id"
-      },
+        replace: "ORDER BY ws.wallet_id FOR NO KEY UPDATE"
+      }
+    ]
+  },
+  {
+    name: "all steps wait for one of which another program has the order",
+    noticedBy: "test/ledger/together.test.ts",
+    patches: [
       {
         file: "src/ledger/sql/saves/batchRows.ts",
         find: "ORDER BY t.id FOR NO KEY UPDATE SKIP LOCKED",
-        replace: "ORDER BY t.id"
+        replace: "ORDER BY t.id FOR NO KEY UPDATE"
+      }
+    ]
+  },
+  {
+    name: "all steps wait for one of which another program has the batch",
+    noticedBy: "test/ledger/together.test.ts",
+    patches: [
+      {
+        file: "src/ledger/sql/saves/batchRows.ts",
+        find: "FOR NO KEY UPDATE OF b SKIP LOCKED",
+        replace: "FOR NO KEY UPDATE OF b"
       }
     ]
   },

@@ -97,7 +97,7 @@ export const workOf = (wallet: { readonly id: WalletId }) =>
   Effect.flatMap(TaskRepo, (repo) => repo.walletWork(wallet.id))
 
 /** The task as the wallet's actor reads it. Dies where it is not among the wallet's work. */
-export const taskOf = Effect.fnUntraced(function* (wallet: Wallet, taskId: TaskId) {
+export const taskOf = Effect.fnUntraced(function* (wallet: Pick<Wallet, "id">, taskId: TaskId) {
   const { tasks } = yield* workOf(wallet)
   const task = tasks.find((candidate) => candidate.id === taskId)
   return task ?? (yield* Effect.die(new Error("the task is not among the wallet's work")))
