@@ -83,7 +83,7 @@ const MAY_IMPORT: Readonly<Record<string, ReadonlyArray<string>>> = {
   chain: ["domain", "config", "ops"],
   mint: ["domain", "config", "ops"],
   ops: ["domain", "config", "contracts"],
-  runners: ["domain", "config", "ops", "ledger/Database.ts"],
+  runners: ["domain", "config", "ops", "ledger/Database.ts", "ledger/sql/failure.ts"],
   executor: ["domain", "config", "ops", "contracts"],
   operator: ["domain", "config", "ops", "checks", "contracts"],
   api: ["domain", "config", "ops", "operator", "checks", "contracts"],

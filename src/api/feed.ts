@@ -1,4 +1,5 @@
-import { type Cause, Clock, Context, Effect, Layer, Queue, Ref, Schedule, Schema, type Scope, Stream } from "effect"
+import { type Cause, Clock, Context, Effect, Layer, Queue, Ref, Schema, type Scope, Stream } from "effect"
+import * as Background from "../ops/background.ts"
 import * as Log from "../ops/Log.ts"
 import { countEvent } from "../ops/metrics.ts"
 import type { LedgerError } from "../ledger/TaskRepo.ts"
@@ -101,10 +102,9 @@ export class EventFeed extends Context.Service<
         Effect.tap((events) => Effect.sync(() => listeners.size > 0 && publish(events.map(feedEventOf)))),
         Effect.tap((events) => Effect.forEach(events, countEvent, { discard: true })),
         Effect.repeat({ while: (events) => events.length >= PAGE }),
-        Effect.catch((error) => Log.warnOnce("events", `⚠️ Events are not read: ${error.message}`)),
-        Effect.catchDefect((cause) => Log.error("🚨 Reading events ended in a defect", { cause }))
+        Effect.catch((error) => Log.warnOnce("events", `⚠️ Events are not read: ${error.message}`))
       )
-      yield* Effect.forkScoped(Effect.repeat(poll, Schedule.spaced(POLL_EVERY)))
+      yield* Effect.forkScoped(Background.repeated("Reading events", POLL_EVERY, poll))
       return EventFeed.of({
         close: Effect.sync(() => [...listeners].forEach(letGo)),
         listen: Effect.fnUntraced(function* (afterId, connection) {

@@ -8,6 +8,7 @@ import {
   type RequestLimit
 } from "../domain/RequestLimit.ts"
 import type { WalletId } from "../domain/Wallet.ts"
+import * as Background from "../ops/background.ts"
 import * as Metrics from "../ops/metrics.ts"
 import { Line } from "./line.ts"
 
@@ -49,7 +50,8 @@ export const makePlaces = Effect.fnUntraced(function* ({ onCall, max }: Options)
       return [{ after, called, alarmMs }, after]
     })
     yield* Metrics.placesNow({ limit: placesOf(after.limit, most), taken: after.taken, waiting: line.size })
-    if (alarmMs !== undefined) yield* FiberSet.run(alarms, lookLater(alarmMs - nowMs))
+    if (alarmMs !== undefined)
+      yield* FiberSet.run(alarms, Background.reported("A look at the line", lookLater(alarmMs - nowMs)))
     yield* Effect.forEach(called, onCall, { discard: true })
   })
   const look = change((before) => before)

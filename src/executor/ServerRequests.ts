@@ -4,6 +4,7 @@ import type { RequestEnd, RequestKind, Strain } from "../domain/RequestLimit.ts"
 import type { WalletId } from "../domain/Wallet.ts"
 import { type LedgerError, Outrun, wasFirst } from "../ledger/TaskRepo.ts"
 import { Minter, type PaymentAnswer } from "../mint/Minter.ts"
+import * as Background from "../ops/background.ts"
 import { OUTRUN_PAUSE_MS } from "./pace.ts"
 import { makePlaces, monotonicMs } from "./Places.ts"
 import { makeGuarded } from "./trouble.ts"
@@ -82,7 +83,9 @@ export const makeRequests = Effect.fnUntraced(function* ({ onEnd, onCall, max }:
     )
     const start: Place["start"] = (request) =>
       Ref.update(holders, (count) => count + 1).pipe(
-        Effect.andThen(FiberSet.run(fibers, Effect.ensuring(run(walletId, request), leave))),
+        Effect.andThen(
+          FiberSet.run(fibers, Background.reported("A request", Effect.ensuring(run(walletId, request), leave)))
+        ),
         Effect.uninterruptible,
         Effect.asVoid
       )

@@ -2,6 +2,7 @@ import { Clock, Context, Duration, Effect, FiberSet, Layer, Ref } from "effect"
 import { Settings } from "../config/Settings.ts"
 import { words } from "../domain/time.ts"
 import type { WalletId } from "../domain/Wallet.ts"
+import * as Background from "../ops/background.ts"
 import * as Log from "../ops/Log.ts"
 import * as Metrics from "../ops/metrics.ts"
 import * as Runners from "../ops/Runners.ts"
@@ -24,7 +25,9 @@ const makeActors = Effect.fnUntraced(function* (turnOf: (begun: Begun) => Effect
   const isStopping = yield* Ref.make(false)
 
   const beginTurns: Effect.Effect<void> = Effect.suspend(() =>
-    Effect.forEach(agenda.begin(), (begun) => FiberSet.run(turns, act(begun)), { discard: true })
+    Effect.forEach(agenda.begin(), (begun) => FiberSet.run(turns, Background.reported("A turn", act(begun))), {
+      discard: true
+    })
   ).pipe(Effect.andThen(Effect.suspend(() => Metrics.actorsNow(agenda.size))))
 
   /** Every wallet that waits for this moment has its turn then. */
@@ -34,6 +37,7 @@ const makeActors = Effect.fnUntraced(function* (turnOf: (begun: Begun) => Effect
     yield* Effect.sleep(pauseMs).pipe(
       Effect.andThen(Effect.sync(() => agenda.come(tick))),
       Effect.andThen(beginTurns),
+      (timer) => Background.reported("A timer of wallets", timer),
       FiberSet.run(timers)
     )
   })

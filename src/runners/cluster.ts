@@ -1,4 +1,4 @@
-import { Context, Deferred, Effect, Exit, Layer, Option, Ref, References, Schedule, Scope } from "effect"
+import { Context, Deferred, Duration, Effect, Exit, Layer, Option, Ref, References, Scope } from "effect"
 import * as MessageStorage from "effect/cluster/MessageStorage"
 import * as RunnerAddress from "effect/cluster/RunnerAddress"
 import * as RunnerHealth from "effect/cluster/RunnerHealth"
@@ -12,6 +12,8 @@ import { Settings } from "../config/Settings.ts"
 import { ALL_PARTS, type Part, PARTS, partOf, rangesOf } from "../domain/Part.ts"
 import { disagreement, ownedInWords, type Runner } from "../domain/Runner.ts"
 import { EXECUTOR, layerAs } from "../ledger/Database.ts"
+import { bounded } from "../ledger/sql/failure.ts"
+import * as Background from "../ops/background.ts"
 import * as Incidents from "../ops/Incidents.ts"
 import * as Log from "../ops/Log.ts"
 import { processName, version } from "../ops/process.ts"
@@ -34,6 +36,9 @@ const LOOKS_AT_REST = 10
 
 /** Leaving takes tenths of a second. Where the database is away, the locks end by themselves. */
 const LEAVE_LIMIT = "3 seconds"
+
+/** The others take one that was silent for longer than this for gone: the next heartbeat is a new try before that. */
+const BEAT_LIMIT = Duration.seconds(3)
 
 /**
  * Sharding for ownership alone: no sockets, no entities, no messages. Measured with these values: 5.4 to 6.4 s from the
@@ -94,9 +99,15 @@ const make = Effect.gen(function* () {
   const gains = yield* makeGains
   const beats = yield* makeBeats(identity)
   yield* Scope.addFinalizer(scope, Effect.ignore(Effect.provide(depart(id), client)))
-  const tellBeat = Effect.flatMap(parts, (now) => Effect.provide(beats(now), client))
-  yield* Effect.forkIn(Effect.repeat(Effect.ignore(tellBeat), Schedule.spaced(BEAT)), scope)
-  yield* Effect.forkIn(watch(parts, gains.happened), scope)
+  const tellBeat = Effect.flatMap(parts, (now) => Effect.provide(beats(now), client)).pipe(
+    (beat) => bounded(BEAT_LIMIT, { limitName: "a heartbeat" })("write the heartbeat", beat),
+    Effect.catch(({ message }) =>
+      Log.warnOnce("beat", `⚠️ The other executors take this one for gone before long: ${message}`)
+    )
+  )
+  yield* Effect.forkIn(Background.repeated("The heartbeat among executors", BEAT, tellBeat), scope)
+  const look = yield* makeLook(parts, gains.happened)
+  yield* Effect.forkIn(Background.repeated("The look at owned parts", LOOK, look), scope)
   return Ownership.of({
     owns: (walletId) => owned(partOf(walletId)),
     parts,
@@ -126,18 +137,17 @@ interface Seen {
   readonly looksAtRest: number
 }
 
-/** Notices parts that come and go, for ever. */
-const watch = Effect.fnUntraced(function* (parts: Effect.Effect<ReadonlyArray<Part>>, gained: Effect.Effect<void>) {
+/** Notices parts that came or went since the last look. */
+const makeLook = Effect.fnUntraced(function* (parts: Effect.Effect<ReadonlyArray<Part>>, gained: Effect.Effect<void>) {
   const seen = yield* Ref.make<Seen>({ parts: [], looksAtRest: 0 })
-  const look = Effect.gen(function* () {
+  return Effect.gen(function* () {
     const now = yield* parts
     const before = yield* Ref.get(seen)
     const isSame = now.join() === before.parts.join()
-    yield* Ref.set(seen, { parts: now, looksAtRest: isSame ? before.looksAtRest + 1 : 0 })
     if (now.some((part) => !before.parts.includes(part))) yield* gained
+    yield* Ref.set(seen, { parts: now, looksAtRest: isSame ? before.looksAtRest + 1 : 0 })
     if (isSame && before.looksAtRest === LOOKS_AT_REST) yield* Log.info(`🧩 This executor owns ${ownedInWords(now)}`)
   })
-  return yield* Effect.repeat(look, Schedule.spaced(LOOK))
 })
 
 const UNLIKE = "runners-differ"

@@ -4,6 +4,7 @@ import { Settings, type SettingsShape } from "../config/Settings.ts"
 import { shortId } from "../domain/Task.ts"
 import { format } from "../domain/Usdc.ts"
 import { bannerLines } from "../ops/Banner.ts"
+import * as Background from "../ops/background.ts"
 import * as Log from "../ops/Log.ts"
 import { notifyReady, version, warnOfOverridden } from "../ops/process.ts"
 import { roleKeys } from "./DevChain.ts"
@@ -95,7 +96,12 @@ const sampleOrder = Effect.fnUntraced(
       `🛒 Sample order ${shortId(order.taskId)}: ${SAMPLE_QUANTITY} mints for ${order.userAddress}`,
       `   Paying ${format(order.totalCost)} USDC to its agent wallet ${order.agentAddress}...`
     ])
-    yield* Effect.forkScoped(orderDesk.pay(order.agentAddress, order.totalCost).pipe(Effect.ignore({ log: true })))
+    yield* Effect.forkScoped(
+      Background.reported(
+        "The payment",
+        Effect.ignore(orderDesk.pay(order.agentAddress, order.totalCost), { log: true })
+      )
+    )
   },
   Effect.mapError(({ error }) => new SandboxError({ message: error }))
 )

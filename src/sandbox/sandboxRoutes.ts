@@ -4,6 +4,7 @@ import { HttpApiBuilder, HttpApiError } from "effect/http-api"
 import { type Address, address, parse } from "../domain/Address.ts"
 import { shortId, type TaskId } from "../domain/Task.ts"
 import { format, type Usdc, usdc, zero } from "../domain/Usdc.ts"
+import * as Background from "../ops/background.ts"
 import * as Log from "../ops/Log.ts"
 import { describe, faultOf, type Faults } from "./faults.ts"
 import { OrderDesk, type PlacedOrder } from "./OrderDesk.ts"
@@ -209,7 +210,10 @@ const makePayments = Effect.fnUntraced(function* ({ paymentTimeout, checkInterva
     if (mode === "half") return yield* send(order, mode, usdc(order.totalCost / 2n))
     const base = { mode, problem: null }
     if (mode === "never") return remember(order.taskId, { ...base, amount: amountOf(zero), state: "none", at: null })
-    yield* send(order, mode, order.totalCost).pipe(Effect.delay(delay), Effect.forkIn(scope))
+    yield* Effect.forkIn(
+      Background.reported("A late payment", Effect.delay(send(order, mode, order.totalCost), delay)),
+      scope
+    )
     const at = after(order.createdAt, delay)
     return remember(order.taskId, { ...base, amount: amountOf(order.totalCost), state: "scheduled", at })
   })

@@ -10,7 +10,7 @@ import { sharingProblem, versionProblem } from "../../src/runners/fitness.ts"
 import { Ownership } from "../../src/runners/Ownership.ts"
 import { clientAt } from "../support/LedgerSql.ts"
 import * as Postgres from "../support/Postgres.ts"
-import { log } from "../support/executor.ts"
+import { log, LogLines } from "../support/executor.ts"
 import { settings } from "../support/settings.ts"
 import { transactionPooler } from "./transactionPooler.ts"
 
@@ -89,6 +89,32 @@ describe("executors that share a database", () => {
         Effect.map(known, ({ length }) => length === 1)
       )
       assert.deepStrictEqual(yield* Effect.provide(Incidents.open, one.built), [])
+    })
+  )
+
+  it.live("say so while the others cannot be told of them, and go on when they can", () =>
+    Effect.gen(function* () {
+      const url = yield* Postgres.freshDatabase()
+      const one = yield* join(url)
+      const said = Effect.map(Effect.provide(LogLines, one.built), ({ all }) => all.join("\n"))
+      const known = Effect.provide(Runners.all, one.built)
+      const rename = (from: string, to: string) =>
+        Effect.flatMap(SqlClient.SqlClient, (sql) => sql`ALTER TABLE ${sql(from)} RENAME TO ${sql(to)}`)
+      yield* Effect.gen(function* () {
+        yield* rename("ai_agent_runners", "elsewhere")
+        yield* until(
+          "it says that it cannot tell the others",
+          Effect.map(said, (lines) =>
+            lines.includes("⚠️ The other executors take this one for gone before long: write the heartbeat: Rejected")
+          )
+        )
+        yield* rename("elsewhere", "ai_agent_runners")
+      }).pipe(Effect.provide(clientAt(url, 1), { local: true }))
+      yield* join(url)
+      yield* until(
+        "it knows the other",
+        Effect.map(known, ({ length }) => length === 2)
+      )
     })
   )
 

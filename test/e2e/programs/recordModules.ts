@@ -4,7 +4,7 @@ import { registerHooks } from "node:module"
 /** Writes down which modules of Effect's cluster a process loads: `NODE_OPTIONS=--import=…`, the file in `MODULES`. */
 registerHooks({
   load: (url, context, next) => {
-    if (url.includes("/effect/") && url.includes("/cluster/")) appendFileSync(process.env["MODULES"] ?? "", `${url}\n`)
+    if (/\/effect\/(?:src|dist)\/cluster\//.test(url)) appendFileSync(process.env["MODULES"] ?? "", `${url}\n`)
     return next(url, context)
   }
 })
