@@ -5,7 +5,8 @@ import { Settings } from "../config/Settings.ts"
 import type { Address } from "../domain/Address.ts"
 import { type LedgerError, TaskRepo } from "../ledger/TaskRepo.ts"
 import { Ownership } from "../runners/Ownership.ts"
-import { makeWatchChain } from "./reorganisation.ts"
+import { missingIsTheSweeps } from "./missingFunds.ts"
+import { makeIsChainSeen } from "./reorganisation.ts"
 import { logDeposits, makeSweepLog } from "./sweepLog.ts"
 import { makeSyncDeposits } from "./syncDeposits.ts"
 import { makeDecide, makeWrites } from "./verdicts.ts"
@@ -75,8 +76,9 @@ export class Blocks extends Context.Service<Blocks, { readonly tick: Effect.Effe
 }
 
 /**
- * A sweep of these wallets alone: by the same evidence and the same rules. It cancels nothing, holds nothing, and says
- * only what it changed. What is remembered for it is its own, as that of another executor would be.
+ * A sweep of these wallets alone: by the same evidence and the same rules. It cancels nothing, holds nothing, stops no
+ * wallet, and says only what it changed. What is counted from sweep to sweep is left to them, as these looks
+ * are no interval apart: orders whose deposits cannot be read, money that is missing, and a chain that was reorganised.
  */
 const makeFundPaidAt = Effect.gen(function* () {
   const chain = yield* ChainClient
@@ -85,18 +87,20 @@ const makeFundPaidAt = Effect.gen(function* () {
   const { owns, ranges } = yield* Ownership
   const decide = yield* makeDecide
   const logSweep = yield* makeSweepLog
-  const syncDeposits = yield* makeSyncDeposits
-  const watchChain = yield* makeWatchChain
+  const syncDeposits = yield* makeSyncDeposits(missingIsTheSweeps)
+  const isChainSeen = yield* makeIsChainSeen
   const { fundPaid } = yield* makeWrites
   return Effect.fn("BlockLoop.fundPaidAt")(function* (paid: ReadonlyArray<Address>) {
     const orders = yield* repo.pendingAt(paid, yield* ranges)
-    const usable = yield* Effect.filter(orders, ({ wallet }) => Effect.isSuccess(custody.check(wallet)))
-    if (usable.length === 0) return
-    const balances = yield* chain.readBalances(usable.map(({ wallet }) => wallet.agentAddress))
-    if (!(yield* watchChain(balances.block))) return
+    const opening = yield* Effect.filter(orders, ({ wallet }) => Effect.isSuccess(custody.check(wallet)))
+    if (opening.length === 0) return
+    const balances = yield* chain.readBalances(opening.map(({ wallet }) => wallet.agentAddress))
+    if (!(yield* isChainSeen(balances.block))) return
+    // While the chain answered, a wallet may have got another owner: nothing is written for it any more.
+    const usable = opening.filter(({ wallet }) => owns(wallet.id))
     const { known, arrived } = yield* syncDeposits(usable, balances)
     const decided = (yield* decide(usable, balances, known)).filter(({ decision, evidence }) => {
-      return decision._tag === "Fund" && owns(evidence.orders.wallet.id)
+      return decision._tag === "Fund" && evidence.deposits !== undefined && owns(evidence.orders.wallet.id)
     })
     const funded = yield* fundPaid(decided, balances.block)
     const changed = decided.filter(({ task }) => funded.includes(task.id))

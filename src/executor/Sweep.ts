@@ -17,6 +17,7 @@ import { type LedgerError, type PendingPage, TaskRepo } from "../ledger/TaskRepo
 import { Ownership } from "../runners/Ownership.ts"
 import { Orders } from "./Orders.ts"
 import { headMs } from "./pace.ts"
+import { makeMissingFunds } from "./missingFunds.ts"
 import { UsdcCode } from "./UsdcCode.ts"
 import { logDeposits, makeSweepLog, makeUndoneWarning } from "./sweepLog.ts"
 import { makeHoldBlacklisted, makeCheckWallets } from "./walletChecks.ts"
@@ -57,7 +58,7 @@ const makeTick = Effect.gen(function* () {
   const logSweep = yield* makeSweepLog
   const { readOrders, idle } = yield* makePages
   const { checkKeys, endKeyHolds } = yield* makeKeys
-  const syncDeposits = yield* makeSyncDeposits
+  const syncDeposits = yield* makeSyncDeposits(yield* makeMissingFunds)
   const holdBlacklisted = yield* makeHoldBlacklisted
   const watchChain = yield* makeWatchChain
   const warnOfUndone = yield* makeUndoneWarning

@@ -88,6 +88,15 @@ export const makeMissingFunds = Effect.gen(function* () {
   return { explain, forget }
 })
 
+/** How it is found out where money of a wallet went. */
+export type MissingFundsSearch = Effect.Success<typeof makeMissingFunds>
+
+/** What is missing is the sweep's: only its checks are in a row, and count towards the stop of a wallet. */
+export const missingIsTheSweeps: MissingFundsSearch = {
+  explain: () => Effect.succeed(unclear("money is missing, and the next sweep looks for it")),
+  forget: () => Effect.void
+}
+
 const unclear = (words: string): MissingFunds => ({ unclear: words, spentOn: new Set() })
 
 const strayWords = ({ amount, to, tx }: Spending): string =>

@@ -111,6 +111,12 @@ const makeCompare = Effect.gen(function* () {
   })
 })
 
+/** Whether a block shows the chain that was seen. Where it does not, what follows from that is the sweep's. */
+export const makeIsChainSeen = Effect.map(
+  makeCompare,
+  (compare) => (block: Block) => Effect.map(compare(block), ({ strange }) => strange.length === 0)
+)
+
 const byHeight = (a: Anchor, b: Anchor): number => (a.block < b.block ? -1 : a.block > b.block ? 1 : 0)
 
 /** Anchors that are asked for at once. */

@@ -13,7 +13,7 @@ import * as Log from "../ops/Log.ts"
 import { isOutdated, type WalletOrders } from "../domain/WalletState.ts"
 import { type FoundDeposit, type LedgerError, TaskRepo } from "../ledger/TaskRepo.ts"
 import { makeSearch } from "./depositSearch.ts"
-import { type MissingFunds, makeMissingFunds } from "./missingFunds.ts"
+import type { MissingFunds, MissingFundsSearch } from "./missingFunds.ts"
 
 /** A cursor that lags so far behind is searched for though nothing seems to have come: the next search is then short. */
 const CURSOR_BLOCKS_MAX = 2_000n
@@ -49,10 +49,9 @@ export interface SyncedDeposits {
  * payment and a deposit of one amount leave the balance as it was. Worth having and never needed for safety: where the
  * transfers cannot be read, orders are paid by the balance alone.
  */
-export const makeSyncDeposits = Effect.gen(function* () {
+export const makeSyncDeposits = Effect.fnUntraced(function* ({ explain, forget }: MissingFundsSearch) {
   const { paymentTimeout } = yield* Settings
   const repo = yield* TaskRepo
-  const { explain, forget } = yield* makeMissingFunds
   const search = yield* makeSearch
   return Effect.fn("CheckLoop.syncDeposits")(function* (
     all: ReadonlyArray<WalletOrders>,

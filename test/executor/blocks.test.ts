@@ -41,6 +41,49 @@ layer(Postgres.session())("an executor that new blocks wake", (it) => {
     assert.strictEqual((yield* readTask(task)).status, "processing")
   })
 
+  byBlocks("leaves orders whose deposits cannot be read to the sweep", function* (world) {
+    const { who, task } = yield* unpaidOrder("ann", 5)
+    const second = yield* order(who, 5)
+    yield* startFor(3)
+    const noLogs = new ChainError({ reason: "Unavailable", operation: "find deposits", detail: "503" })
+    world.onChainCall = (call) => (call === "findDeposits" ? Effect.fail(noLogs) : Effect.void)
+    for (let payment = 0; payment < 8; payment++) {
+      world.deposit(who.agentAddress, usdc(2n * PRICE))
+      yield* pass(4)
+    }
+    for (const id of [task, second]) assert.strictEqual((yield* readTask(id)).status, "pending_payment")
+    world.onChainCall = () => Effect.void
+    world.deposit(who.agentAddress, usdc(PRICE))
+    yield* pass(6)
+    for (const id of [task, second]) assert.notStrictEqual((yield* readTask(id)).status, "pending_payment")
+  })
+
+  byBlocks("leaves a chain that was reorganised to the sweep, and decides nothing meanwhile", function* (world) {
+    const { who, task } = yield* unpaidOrder("ann", 5)
+    yield* startFor(20)
+    world.reorganise(15n, { isMinedAgain: true })
+    for (let payment = 0; payment < 12; payment++) {
+      world.deposit(who.agentAddress, usdc(PRICE))
+      yield* pass(4)
+    }
+    assert.strictEqual(yield* logged("🔀"), 0)
+    assert.strictEqual((yield* readTask(task)).status, "pending_payment")
+  })
+
+  byBlocks("leaves money that is missing to the sweep, and stops no wallet", function* (world) {
+    const { who } = yield* unpaidOrder("ann", 100)
+    yield* startFor(3)
+    world.deposit(who.agentAddress, usdc(40n * PRICE))
+    yield* pass(6)
+    const less = world.transfers.map((one) => ({ ...one, amount: usdc(30n * PRICE) }))
+    world.transfers.splice(0, 1, ...less)
+    for (let payment = 0; payment < 8; payment++) {
+      world.deposit(who.agentAddress, usdc(PRICE))
+      yield* pass(20)
+    }
+    assert.strictEqual(yield* logged("is stopped"), 0)
+  })
+
   test("asks the chain for no block while no order waits for one", function* (world) {
     const { task } = yield* paidOrder("ann", 5)
     yield* startFor(40)
