@@ -68,7 +68,7 @@ export const state = Layer.mergeAll(Progress.layer, Incidents.layer, Clocks.laye
 /** The operator's database, as `DATABASE_URL` names it. */
 export const database = Database.layer
 
-/** Runs both loops for ever, once it has said what it found. `afterStart` runs when the loops are about to. */
+/** Runs the loops for ever, once it has said what it found. `afterStart` runs when the loops are about to. */
 export const monitor = <E, R>(afterStart: Effect.Effect<void, E, R>) =>
   Effect.gen(function* () {
     const open = yield* (yield* TaskRepo).openTasks

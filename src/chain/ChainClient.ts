@@ -205,10 +205,9 @@ export class ChainClient extends Context.Service<
     readonly usdcCodes: Effect.Effect<ReadonlyArray<string>, ChainError>
     /** Whether USDC moves and `parties` may move it, in the newest block, whether it counts already or not. */
     readonly usdcState: (parties: ReadonlyArray<Address>) => Effect.Effect<UsdcState, ChainError>
-    /**
-     * Waits for about as long as a block takes, and gives the number of the newest block. It decides nothing: it says only
-     * that there may be something new.
-     */
+    /** Waits until there may be a block that `newHead` has not given yet: for about as long as a block takes. */
+    readonly nextHead: Effect.Effect<void>
+    /** The number of the newest block, asked anew. It decides nothing: it says only that there may be something new. */
     readonly newHead: Effect.Effect<bigint, ChainError>
     /** Which accounts got USDC between two blocks (inclusive): of these wallets, or all where none are named. */
     readonly findPaid: (query: {

@@ -9,7 +9,7 @@ import { type Confirmed, makeConfirmed, makeConfirmedBlock } from "./confirmed.t
 import { makeEndpoint } from "./endpoint.ts"
 import { rpcBegan } from "./metrics.ts"
 import { makeFindMints, makeReadPortion, makeReadRemainingSupply } from "./mintToken.ts"
-import { makeNewHead } from "./heads.ts"
+import { makeHeads } from "./heads.ts"
 import { makeNodes } from "./nodes.ts"
 import { codeOf } from "./rpcCalls.ts"
 import { makeReadHashes, makeReadMined } from "./lookups.ts"
@@ -45,7 +45,7 @@ const make = Effect.gen(function* () {
     ...makeConfirmedBlock(rpc, confirmed),
     readBalances: makeReadBalances(rpc, confirmed, network.usdc),
     readAuthorizations: makeReadAuthorizations(rpc, confirmed, network.usdc),
-    newHead: yield* makeNewHead(rpc, network),
+    ...(yield* makeHeads(rpc, network)),
     findPaid: makeFindPaid(rpc, network),
     usdcCode: makeUsdcCode(rpc, confirmed, network.usdc),
     usdcCodes: makeUsdcCodes(rpc, confirmed, network.usdc),

@@ -1,9 +1,10 @@
-import { Context, Effect, Layer, Ref } from "effect"
-import { ChainClient, type ChainError } from "../chain/ChainClient.ts"
+import { Context, Effect, Exit, Layer, Ref } from "effect"
+import { AfterRpcCall, ChainClient, type ChainError } from "../chain/ChainClient.ts"
 import { KeyCustody } from "../chain/KeyCustody.ts"
 import { Settings } from "../config/Settings.ts"
 import type { Address } from "../domain/Address.ts"
 import { type LedgerError, TaskRepo } from "../ledger/TaskRepo.ts"
+import * as Progress from "../ops/Progress.ts"
 import { Ownership } from "../runners/Ownership.ts"
 import { missingIsTheSweeps } from "./missingFunds.ts"
 import { makeIsChainSeen } from "./reorganisation.ts"
@@ -15,6 +16,9 @@ import { Wallets } from "./Wallets.ts"
 /** So many pending tasks are looked for by the addresses of their wallets; of more, by all transfers of a block. */
 const ADDRESSES_MAX = 1_000
 
+/** How metrics and probes call the loop that follows the blocks. */
+const BLOCK_LOOP = "block"
+
 /** So many blocks are looked at again at the most: what is older is the sweep's. */
 const BLOCKS_MAX = 50n
 
@@ -23,7 +27,7 @@ const BLOCKS_MAX = 50n
  * It only makes things happen sooner. That nothing is found here proves nothing: the sweep looks at every order, and
  * nothing but the sweep cancels. While no order waits for money and no payment for the chain, the chain is not asked.
  */
-const makeTick = Effect.gen(function* () {
+const makeBlocks = Effect.gen(function* () {
   const { confirmations, network } = yield* Settings
   const chain = yield* ChainClient
   const repo = yield* TaskRepo
@@ -31,7 +35,13 @@ const makeTick = Effect.gen(function* () {
   const { newBlock, awaitsBlock } = yield* Wallets
   const fundPaidAt = yield* makeFundPaidAt
   const state = yield* Ref.make({ isOpen: false, head: 0n, lookedAt: undefined as bigint | undefined })
-  const pause = Effect.sleep(network.blockSeconds * 1000)
+  const hasFailed = yield* Ref.make(false)
+
+  const pause = Effect.gen(function* () {
+    const { isOpen } = yield* Ref.get(state)
+    // A failure must not come again at once.
+    yield* isOpen && !(yield* Ref.get(hasFailed)) ? chain.nextHead : Effect.sleep(network.blockSeconds * 1000)
+  })
 
   /** Gives the last block that is looked at by then. */
   const look = Effect.fnUntraced(function* (
@@ -49,7 +59,6 @@ const makeTick = Effect.gen(function* () {
 
   const tick = Effect.gen(function* () {
     const { isOpen, head: seen, lookedAt } = yield* Ref.get(state)
-    if (!isOpen) yield* pause
     const head = isOpen ? yield* chain.newHead : seen
     const isNew = head > seen
     if (isNew) yield* newBlock(head)
@@ -61,18 +70,21 @@ const makeTick = Effect.gen(function* () {
     yield* Ref.set(state, { ...next, lookedAt: yield* look(pending, head - BigInt(confirmations - 1), lookedAt) })
   })
 
-  // A failure must not come again at once.
-  return Effect.tapError(tick, () => pause)
+  const noted = Effect.onExit(tick, (exit) => Ref.set(hasFailed, Exit.isFailure(exit)))
+  // A long look makes its questions one by one: each shows that it gets on.
+  return { pause, tick: Effect.provideService(noted, AfterRpcCall, Progress.moved(BLOCK_LOOP)) }
 })
 
 /** What is remembered between blocks is the layer's. */
-export class Blocks extends Context.Service<Blocks, { readonly tick: Effect.Effect<void, ChainError | LedgerError> }>()(
-  "ai-mint-executor/executor/Blocks"
-) {
-  static readonly layer = Layer.effect(
-    Blocks,
-    Effect.map(makeTick, (tick) => Blocks.of({ tick }))
-  )
+export class Blocks extends Context.Service<
+  Blocks,
+  {
+    readonly tick: Effect.Effect<void, ChainError | LedgerError>
+    /** Waits until a tick may find something. */
+    readonly pause: Effect.Effect<void>
+  }
+>()("ai-mint-executor/executor/Blocks") {
+  static readonly layer = Layer.effect(Blocks, Effect.map(makeBlocks, Blocks.of))
 }
 
 /**

@@ -41,18 +41,20 @@ const makeCheckTick = Effect.map(Sweep, ({ tick }) =>
   })
 )
 
-/** The check loop and the mint loop, for ever; and what follows the blocks, which makes them wait for less. */
+/** The check loop and the mint loop, for ever; and the block loop, which follows the blocks, so that less waits for them. */
 export const loops = Effect.gen(function* () {
-  const { checkInterval, checkTrigger, mintInterval } = yield* Settings
+  const { checkInterval, checkTrigger, mintInterval, network } = yield* Settings
   const checkTick = yield* makeCheckTick
   const mintTick = yield* makeMintTick
-  const { tick: blockTick } = yield* Blocks
+  const blocks = yield* Blocks
   // What another executor has left is taken up at once.
   const { gained } = yield* Ownership
+  const orGained = (interval: Duration.Duration) => Effect.raceFirst(Effect.sleep(interval), gained)
+  const blockTime = Duration.seconds(network.blockSeconds)
   return yield* Effect.raceAllFirst([
-    every("Check", checkInterval, checkTick, gained),
-    every("Mint tick", mintInterval, mintTick(), gained),
-    ...(checkTrigger === "block" ? [again("Look at new blocks", blockTick)] : [])
+    every("Check", checkInterval, checkTick, orGained(checkInterval)),
+    every("Mint tick", mintInterval, mintTick(), orGained(mintInterval)),
+    ...(checkTrigger === "block" ? [every("Block tick", blockTime, blocks.tick, blocks.pause)] : [])
   ])
 })
 
@@ -69,28 +71,22 @@ export const layer = Layer.merge(Sweep.layer, Blocks.layer).pipe(
 const DEFECTS_IN_A_ROW_MAX = 10
 
 /**
- * Runs `tick` now and then again `interval` after each end, or when `wake` says so. A tick that fails is logged and the loop goes on; only a
- * row of defects ends it, and with it the process: up and doing nothing is the worst failure.
+ * Runs `tick` now and then again after each `pause`, which is about as long as `interval`. A tick that fails is logged and
+ * the loop goes on; only a row of defects ends it, and with it the process: up and doing nothing is the worst failure.
  */
 export const every = <E extends { readonly message: string }, R>(
   name: string,
   interval: Duration.Duration,
   tick: Effect.Effect<unknown, E, R>,
-  wake: Effect.Effect<void> = Effect.never
+  pause: Effect.Effect<void> = Effect.sleep(interval)
 ): Effect.Effect<never, never, R> =>
   Effect.gen(function* () {
     const loop = labelOf(name)
     yield* Progress.began(loop, interval)
     yield* Metrics.loopBegan(loop)
     const guarded = yield* makeGuardedTick(name, watched(loop, tick))
-    return yield* Effect.forever(Effect.andThen(guarded, Effect.raceFirst(Effect.sleep(interval), wake)))
+    return yield* Effect.forever(Effect.andThen(guarded, pause))
   })
-
-/** The same for a tick that waits by itself. It has no interval that could be late: the other loops do without it. */
-const again = <E extends { readonly message: string }, R>(
-  name: string,
-  tick: Effect.Effect<unknown, E, R>
-): Effect.Effect<never, never, R> => Effect.flatMap(makeGuardedTick(name, tick), (guarded) => Effect.forever(guarded))
 
 const makeGuardedTick = <E extends { readonly message: string }, R>(name: string, tick: Effect.Effect<unknown, E, R>) =>
   Effect.map(Ref.make(0), (defects) =>
@@ -101,7 +97,7 @@ const makeGuardedTick = <E extends { readonly message: string }, R>(name: string
     )
   )
 
-/** How metrics and probes call a loop: `Mint tick` is `mint`. */
+/** How metrics and probes call a loop: `Mint tick` is `mint`, `Block tick` is `block`. */
 const labelOf = (name: string): string => name.split(" ", 1).join().toLowerCase()
 
 /** The same tick, with its beginning and its end noted. */

@@ -1,10 +1,11 @@
 import { assert, layer } from "@effect/vitest"
-import { Clock, Duration, Effect } from "effect"
+import { Clock, Duration, Effect, Layer } from "effect"
 import { ChainError } from "../../src/chain/ChainClient.ts"
 import { address } from "../../src/domain/Address.ts"
 import { usdc } from "../../src/domain/Usdc.ts"
+import * as Progress from "../../src/ops/Progress.ts"
 import * as Postgres from "../support/Postgres.ts"
-import { inMemory, pass, startFor } from "../support/executor.ts"
+import { inMemory, pass, start, startFor } from "../support/executor.ts"
 import { order, paidOrder, PRICE, readTask, unpaidOrder } from "../support/orders.ts"
 import { stories } from "../support/stories.ts"
 import { logged } from "./given.ts"
@@ -15,6 +16,7 @@ const BY_BLOCKS_ALONE = { ...WOKEN, checkInterval: Duration.hours(1), mintInterv
 
 layer(Postgres.session())("an executor that new blocks wake", (it) => {
   const test = stories(it, inMemory(WOKEN))
+  const probed = stories(it, (test) => Effect.provide(inMemory(WOKEN)(test), Layer.fresh(Progress.layer)))
   const byBlocks = stories(it, inMemory(BY_BLOCKS_ALONE))
 
   byBlocks("funds an order that was made and paid since the last sweep", function* (world) {
@@ -99,11 +101,33 @@ layer(Postgres.session())("an executor that new blocks wake", (it) => {
     yield* startFor(3)
     world.chainFault = new ChainError({ reason: "Unavailable", operation: "ask for a new block", detail: "no answer" })
     yield* pass(20)
-    assert.strictEqual(yield* logged("⚠️ Look at new blocks skipped"), 1)
+    assert.strictEqual(yield* logged("⚠️ Block tick skipped"), 1)
     world.chainFault = undefined
     world.deposit(who.agentAddress, usdc(5n * PRICE))
     yield* pass(6)
     assert.strictEqual((yield* readTask(task)).status, "processing")
+  })
+
+  probed("is alive while it follows the blocks, and not any more when a question never ends", function* (world) {
+    yield* unpaidOrder("ann", 5)
+    yield* start
+    const alive = Effect.gen(function* () {
+      const { loops } = yield* Progress.state
+      const nowMs = yield* Clock.currentTimeMillis
+      return loops.map((loop) => [loop.name, Progress.isAlive(loop, nowMs)])
+    })
+    const all = (isAlive: boolean) => [
+      ["check", true],
+      ["mint", true],
+      ["block", isAlive]
+    ]
+    yield* pass(90)
+    assert.deepStrictEqual(yield* alive, all(true))
+    world.onChainCall = (call) => (call === "newHead" ? Effect.never : Effect.void)
+    yield* pass(30)
+    assert.deepStrictEqual(yield* alive, all(true))
+    yield* pass(40)
+    assert.deepStrictEqual(yield* alive, all(false))
   })
 
   byBlocks("delivers a payment that the server says is made when its block counts", function* (world) {

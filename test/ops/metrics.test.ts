@@ -351,6 +351,7 @@ layer(Postgres.session())("the executor", (it) => {
         }
         assert.isAtLeast(counted('ai_mint_loop_ticks_total{loop="check",outcome="done"}'), 2)
         assert.isAtLeast(counted('ai_mint_loop_ticks_total{loop="mint",outcome="done"}'), 3)
+        assert.isAtLeast(counted('ai_mint_loop_ticks_total{loop="block",outcome="done"}'), 10)
         assert.strictEqual(counted('ai_mint_loop_ticks_total{loop="check",outcome="failed"}'), 0)
         for (const stage of ["read", "balances", "deposits", "decide", "write"])
           assert.isAtLeast(counted(`ai_mint_sweep_stage_duration_seconds_count{stage="${stage}"}`), 1, stage)
@@ -362,10 +363,11 @@ layer(Postgres.session())("the executor", (it) => {
           loops.map(({ name, outcome, problem }) => [name, outcome, problem]),
           [
             ["check", "done", undefined],
-            ["mint", "done", undefined]
+            ["mint", "done", undefined],
+            ["block", "done", undefined]
           ]
         )
         assert.deepInclude(sweep, { checked: 0, funded: 0, cancelled: 0 })
-      }).pipe(onWorld(), Effect.provide(Layer.fresh(Progress.layer)), alone)
+      }).pipe(onWorld({ checkTrigger: "block" }), Effect.provide(Layer.fresh(Progress.layer)), alone)
   )
 })

@@ -162,7 +162,7 @@ const ANSWERS = [...ChainErrorReason.literals, "Accepted", "Refused", "Unclear"]
 
 /** Values that the code gives its labels; the scrape's own are the operator's. */
 const VALUES: ReadonlyMap<string, ReadonlyArray<string>> = new Map([
-  ["loop", ["check", "mint"]],
+  ["loop", ["check", "mint", "block"]],
   ["outcome", ["done", "failed", "defect", "ok", "offer", "said", "nothing", "Interrupted", "Defect", ...ANSWERS]],
   ["kind", ["quote", "pay", "follow"]],
   ["entity", ["task", "batch", "refund"]],

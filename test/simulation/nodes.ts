@@ -232,10 +232,8 @@ export const nodes = (world: World, process: Process): Layer.Layer<ChainClient> 
     nodes: Effect.succeed([]),
     confirmedBlock: confirmed("read the confirmed block", (block) => chain.blockAt(block)),
     confirmedBlockNow: confirmed("read the confirmed block", (block) => chain.blockAt(block)),
-    newHead: Effect.andThen(
-      process.wait(headPauseMs(BLOCK_MS, 1)),
-      ask("ask for a new block", () => Effect.succeed(BigInt(chain.head - lagOf(world, process))))
-    ),
+    nextHead: process.wait(headPauseMs(BLOCK_MS, 1)),
+    newHead: ask("ask for a new block", () => Effect.succeed(BigInt(chain.head - lagOf(world, process)))),
     findPaid: ({ wallets, fromBlock, toBlock }) =>
       ask("look for payments in new blocks", () =>
         chain.head - lagOf(world, process) < Number(toBlock)

@@ -111,10 +111,8 @@ const chain = Layer.effect(
         ),
       confirmedBlock: read("confirmedBlock", (block) => block),
       confirmedBlockNow: read("confirmedBlock", (block) => block),
-      newHead: Effect.andThen(
-        Effect.sleep("1 second"),
-        read("newHead", () => world.head - world.lagBlocks)
-      ),
+      nextHead: Effect.sleep("1 second"),
+      newHead: read("newHead", () => world.head - world.lagBlocks),
       findPaid: ({ wallets, fromBlock, toBlock }) =>
         read("findPaid", () => {
           const paid = world.transfers.filter(({ block }) => block >= fromBlock && block <= toBlock).map(({ to }) => to)
