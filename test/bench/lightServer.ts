@@ -73,8 +73,13 @@ const openChain = (rpcUrl: string, isClosed: () => boolean) => {
   }
   // The chain ends before this server is closed.
   void watch().catch((error: unknown) => isClosed() || console.error(`light server: ${String(error)}`))
+  const from = roles.mintServer.address
+  // Two transactions of one request may get the same nonce from the node.
+  const first = ask<string>("eth_getTransactionCount", [from, "pending"]).then(Number)
+  let sent = 0
   return async (to: string, data: Hex): Promise<string> => {
-    const hash = await ask<string>("eth_sendTransaction", [{ from: roles.mintServer.address, to, data, gas: GAS }])
+    const nonce: Hex = `0x${((await first) + sent++).toString(16)}`
+    const hash = await ask<string>("eth_sendTransaction", [{ from, to, data, gas: GAS, nonce }])
     const isDone = await new Promise<boolean>((resolve) => waiting.set(hash, resolve))
     waiting.delete(hash)
     if (!isDone) throw new Error(`transaction ${hash} reverted`)

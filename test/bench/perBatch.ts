@@ -2,7 +2,7 @@ import { Effect } from "effect"
 import { statementsOf } from "./database.ts"
 import type { Bench } from "./options.ts"
 import type { RpcCounts } from "./rpcProxy.ts"
-import { type Run, runBare, runExecutor } from "./throughput.ts"
+import { type Load, type Run, runBare, runExecutor } from "./throughput.ts"
 
 /** Enough wallets to have 50 payments in flight, and enough batches of each to keep them there. */
 const LOAD = { wallets: 50, mintsPerBatch: 5, nodeMs: 0 }
@@ -56,9 +56,10 @@ export const perBatchOf = ([before, after]: readonly [Snapshot, Snapshot]) => {
 }
 
 /** What the executor asks and computes for a batch, the sweeps that run meanwhile included. One run has 400 batches. */
-export const perBatch = Effect.fnUntraced(function* ({ server, results, rounds }: Bench) {
+export const perBatch = Effect.fnUntraced(function* ({ server, results, rounds, isLight }: Bench) {
+  const load: Load = { ...LOAD, mintServer: isLight ? "light" : "sandbox" }
   const roundOf = Effect.gen(function* () {
-    const { seen } = yield* runExecutor(server, LOAD, { isCounting: true }, observe)
+    const { seen } = yield* runExecutor(server, load, { isCounting: true }, observe)
     const { statements, calls, transactions, writes, requests, cpuMs } = perBatchOf(seen)
     const of = (part: "perBatch" | "ms" | "walBytes") => sum(statements.map((one) => one[part]))
     const add = (what: string, unit: string, ours: number) =>
@@ -72,7 +73,7 @@ export const perBatch = Effect.fnUntraced(function* ({ server, results, rounds }
     yield* add("JSON-RPC calls", "a batch", sum(calls.map((one) => one.perBatch)))
     yield* results.profile("calls to the node", calls)
     yield* results.profile("statements", statements)
-    const bare = yield* runBare(LOAD)
+    const bare = yield* runBare(load)
     const cpu = { ours: cpuMs, bare: bare.cpuMsPerBatch }
     yield* results.add(`processor, ${LOAD.wallets} in flight`, "ms a batch", cpu)
   })
