@@ -14,7 +14,6 @@ module.exports = {
       node_args: [
         "--max-semi-space-size=8",
         "--heap-growing-percent=50",
-        "--enable-source-maps",
         "--import",
         "./dist/guard.js"
       ],

@@ -1,6 +1,5 @@
 import { spawn } from "node:child_process"
 import { existsSync, realpathSync } from "node:fs"
-import * as modules from "node:module"
 import { constants } from "node:os"
 import { relative } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -32,9 +31,6 @@ if (Number(process.versions.node.split(".")[0]) < NEEDED_MAJOR) {
     process.exit(1)
   }
 }
-
-// With `--enable-source-maps` Node loads the maps of all packages too: 32 MB, for lines of a stack that are not ours.
-if (process.sourceMapsEnabled) modules.setSourceMapsSupport(true, { nodeModules: false, generatedCode: false })
 
 /** Not where this is the one that came with the packages. */
 function isThere() {

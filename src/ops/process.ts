@@ -4,7 +4,7 @@ import { overridden } from "../config/dotEnv.ts"
 import { hostname } from "node:os"
 import * as Log from "./Log.ts"
 
-/** The version in `package.json`, which lies two folders above this file, in `src` and in `dist` alike. */
+/** The version in `package.json`, which lies two folders above this file, and above `dist/chunks/` too. */
 export const version: string = createRequire(import.meta.url)("../../package.json").version
 
 /** Tells this process from others, for people: several executors may run on one machine. */

@@ -4,23 +4,21 @@ import { copyFileSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 
 import { dirname, join } from "node:path"
 import { ROOT, start, temporaryDirectory } from "./support.ts"
 
-/** Compiles as `npm run build` does, into a folder as an operator's: `dist`, the manifest, the file for pm2. */
+/** Builds as `npm run build` does, into a folder as an operator's: `dist`, the manifest, the file for pm2. */
 export const install = Effect.gen(function* () {
   const directory = yield* temporaryDirectory
-  // Types are checked elsewhere, and are most of the work.
-  yield* compile("tsconfig.build.json", join(directory, "dist"), ["--noCheck"])
   const page = join(directory, "dist/page")
-  yield* compile("src/page/tsconfig.build.json", page)
+  yield* run("rolldown/bin/cli.mjs", "-c", join(ROOT, "rolldown.config.ts"), "--dir", join(directory, "dist"))
+  yield* run("typescript/bin/tsc", "-p", join(ROOT, "src/page/tsconfig.build.json"), "--outDir", page)
   const assets = readdirSync(join(ROOT, "src/page")).filter((name) => /\.(?:html|css|svg)$/.test(name))
   for (const name of assets) copyFileSync(join(ROOT, "src/page", name), join(page, name))
   for (const file of ["package.json", "ecosystem.config.cjs"]) copyFileSync(join(ROOT, file), join(directory, file))
   return directory
 })
 
-const compile = Effect.fnUntraced(function* (project: string, outDir: string, more: ReadonlyArray<string> = []) {
-  const tsc = join(ROOT, "node_modules/typescript/bin/tsc")
-  const build = yield* start({ args: [tsc, "-p", join(ROOT, project), "--outDir", outDir, ...more], cwd: ROOT })
-  assert.deepStrictEqual(yield* build.ended, { code: 0, signal: null }, build.said.stdout)
+const run = Effect.fnUntraced(function* (program: string, ...args: ReadonlyArray<string>) {
+  const build = yield* start({ args: [join(ROOT, "node_modules", program), ...args], cwd: ROOT })
+  assert.deepStrictEqual(yield* build.ended, { code: 0, signal: null }, build.said.stdout + build.said.stderr)
 })
 
 /** Every package, as `npm ci` leaves them. */
