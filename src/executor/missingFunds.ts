@@ -48,11 +48,13 @@ export const makeMissingFunds = Effect.gen(function* () {
   const chain = yield* ChainClient
   const repo = yield* TaskRepo
   const checks = yield* Ref.make<ReadonlyMap<WalletId, Checks>>(new Map())
-  /** Its sums add up again: what comes later is not in a row with what was. */
-  const forget = (walletId: WalletId) =>
-    Ref.update(checks, (before) =>
-      before.has(walletId) ? new Map([...before].filter(([id]) => id !== walletId)) : before
-    )
+  /** The sums of these wallets add up again: what comes later is not in a row with what was. */
+  const forget = (walletIds: ReadonlyArray<WalletId>) =>
+    Ref.update(checks, (before) => {
+      if (before.size === 0) return before
+      const over = new Set(walletIds)
+      return new Map([...before].filter(([id]) => !over.has(id)))
+    })
   const explain = Effect.fn("CheckLoop.explainMissing")(function* ({ orders, balance, fresh }: Lacking, block: Block) {
     const { wallet, books } = orders
     const due = (books?.balance ?? 0n) + sum(fresh.map(({ amount }) => amount))
@@ -74,7 +76,7 @@ export const makeMissingFunds = Effect.gen(function* () {
     if (stray !== undefined) return yield* stop(repo, orders, strayWords(stray))
     const spentOn = new Set(unknown.flatMap(({ nonce }) => (nonce && ours.get(nonce)) ?? []))
     if (spentOn.size > 0) {
-      yield* forget(wallet.id)
+      yield* forget([wallet.id])
       return { unclear: undefined, spentOn } satisfies MissingFunds as MissingFunds
     }
     const nowMs = yield* Clock.currentTimeMillis

@@ -1,4 +1,4 @@
-import { Clock, Duration, Effect, Ref } from "effect"
+import { Clock, Duration, Effect, LogLevel, Ref } from "effect"
 import { Settings } from "../config/Settings.ts"
 import { freeAtLeast } from "../domain/Allocation.ts"
 import type { Block } from "../domain/Block.ts"
@@ -43,6 +43,8 @@ export const makeSweepLog = Effect.gen(function* () {
     const funded = new Set(written.funded)
     const cancelled = new Set(written.cancelled)
     const shownBefore = yield* Ref.get(shown)
+    // Of ten thousand orders the words alone take long.
+    const showsAll = yield* LogLevel.isEnabled("Debug")
     const shownNow = new Map<TaskId, Shown>()
     for (const one of decided) {
       const { id } = one.task
@@ -52,7 +54,7 @@ export const makeSweepLog = Effect.gen(function* () {
       const isNews = before?.state !== state || nowMs - before.atMs >= REPEAT_MS
       shownNow.set(id, isNews ? { state, atMs: nowMs } : before)
       const fields = { task: id, wallet: one.evidence.orders.wallet.agentAddress }
-      yield* (isNews ? Log.info : Log.debug)(blockLines(one, block, timeoutMs, done), fields)
+      if (isNews || showsAll) yield* (isNews ? Log.info : Log.debug)(blockLines(one, block, timeoutMs, done), fields)
       if (done.funded) yield* Log.success(`Task ${shortId(id)}: pending_payment → funded`, fields)
       if (done.cancelled)
         yield* Log.info(`⏰ Task ${shortId(id)}: pending_payment → cancelled, payment timeout`, fields)

@@ -71,12 +71,10 @@ export const makeSyncDeposits = Effect.fnUntraced(function* ({ explain, forget }
     const freshOf = Map.groupBy(arrived, ({ walletId }) => walletId)
     const seen = orders.map((one) => look(one, balanceOf(one), freshOf.get(one.wallet.id) ?? [], isUnread(one)))
     yield* moveCursors(repo, seen, whole, block)
-    yield* Effect.forEach(seen, reportUnexplained, { discard: true })
+    yield* reportUnexplained(seen)
     const losses = new Map<WalletId, MissingFunds>()
-    for (const one of seen) {
-      if (one.standing === "less") losses.set(one.orders.wallet.id, yield* explain(one, block))
-      if (one.standing === "even") yield* forget(one.orders.wallet.id)
-    }
+    for (const one of seen) if (one.standing === "less") losses.set(one.orders.wallet.id, yield* explain(one, block))
+    yield* forget(seen.filter(({ standing }) => standing === "even").map(({ orders }) => orders.wallet.id))
     const unspent = yield* readUnspent(repo, seen, losses)
     const known = seen.map((one): [WalletId, DepositHistory] => {
       const { id } = one.orders.wallet
@@ -139,20 +137,26 @@ const lacksMore = (one: Seen): boolean => one.balance + one.orders.maybeSpent - 
  * zero are more than that: payments were proven whose money never came by them, so that a theft of as much would not be
  * seen.
  */
-const reportUnexplained = Effect.fnUntraced(function* (one: Seen) {
-  const { agentAddress } = one.orders.wallet
-  const due = dueOf(one)
-  const key = `books:${agentAddress}`
-  if (due >= 0n && one.standing !== "more" && !isCovered(one)) return yield* Incidents.close(key)
-  const explained = isCovered(one) ? "its recorded deposits and payments come to" : "its recorded deposits explain"
-  const words =
-    due < 0n
-      ? `the books of ${agentAddress} come to ${format(due)} USDC: a deposit of it is not recorded`
-      : `${agentAddress} holds ${format(one.balance)} USDC, and ${explained} ${format(due)}`
-  const remedy = "see that the nodes serve all logs of USDC, and compare with: ai-mint reconcile"
-  yield* Incidents.raise(key, `${words}; ${remedy}`, due < 0n && one.standing !== "unread" ? 0 : UNEXPLAINED_MS)
-  if (due < 0n) yield* Log.errorOnce(key, `🚨 ${words}`, { wallet: agentAddress })
+const reportUnexplained = Effect.fnUntraced(function* (seen: ReadonlyArray<Seen>) {
+  yield* Incidents.closeAll(seen.filter(isExplained).map(incidentOf))
+  for (const one of seen.filter((one) => !isExplained(one))) {
+    const { agentAddress } = one.orders.wallet
+    const due = dueOf(one)
+    const key = incidentOf(one)
+    const covers = isCovered(one) ? "its recorded deposits and payments come to" : "its recorded deposits explain"
+    const words =
+      due < 0n
+        ? `the books of ${agentAddress} come to ${format(due)} USDC: a deposit of it is not recorded`
+        : `${agentAddress} holds ${format(one.balance)} USDC, and ${covers} ${format(due)}`
+    const remedy = "see that the nodes serve all logs of USDC, and compare with: ai-mint reconcile"
+    yield* Incidents.raise(key, `${words}; ${remedy}`, due < 0n && one.standing !== "unread" ? 0 : UNEXPLAINED_MS)
+    if (due < 0n) yield* Log.errorOnce(key, `🚨 ${words}`, { wallet: agentAddress })
+  }
 })
+
+const incidentOf = ({ orders }: Seen): string => `books:${orders.wallet.agentAddress}`
+
+const isExplained = (one: Seen): boolean => dueOf(one) >= 0n && one.standing !== "more" && !isCovered(one)
 
 /** What is found again is recorded already, and gives nothing new. Opens the books of wallets that have none. */
 const recordFound = Effect.fnUntraced(function* (

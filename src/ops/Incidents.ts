@@ -71,6 +71,15 @@ export const close = (key: string): Effect.Effect<boolean> =>
     return [true, new Map([...before].filter(([one]) => one !== key))]
   })
 
+/** None of these conditions holds any longer. */
+export const closeAll = (keys: ReadonlyArray<string>): Effect.Effect<void> =>
+  incidents.update((before) => {
+    const held = keys.filter((key) => before.has(key))
+    if (held.length === 0) return before
+    const over = new Set(held)
+    return new Map([...before].filter(([key]) => !over.has(key)))
+  })
+
 /** Gives the time at which a condition was last raised, in milliseconds; `undefined` where it does not hold. */
 export const lastRaised = Effect.gen(function* () {
   const all = yield* incidents.get

@@ -13,13 +13,15 @@ export const plainAddress = (sql: SqlClient.SqlClient, column: Fragment) =>
 /** What is an address, once it is written as every program would compare it. */
 export const ADDRESS_FORM = "^0x[0-9a-f]{40}$"
 
-/** What is noted of each of the wallets in `wallets` (a query that gives `wallet_id`), with another row of its account. */
-export const identities = (sql: SqlClient.SqlClient, wallets: Fragment): Fragment => sql`
-  SELECT pin.wallet_id, pin.user_address AS pinned_user, pin.agent_address AS pinned_agent,
-    (SELECT min(twin.wallet_id::text) FROM ai_agent_wallet_pins twin
-      JOIN ai_agent_wallets other ON other.id = twin.wallet_id
-      WHERE twin.agent_address = pin.agent_address AND twin.wallet_id <> pin.wallet_id) AS twin
-  FROM ai_agent_wallet_pins pin WHERE pin.wallet_id IN (${wallets})`
+/** What is noted of the wallet in this column, with another row of its account: a join, whose columns are those of `pins`. */
+export const joinIdentity = (sql: SqlClient.SqlClient, walletId: Fragment): Fragment => sql`
+  LEFT JOIN LATERAL (
+    SELECT pin.user_address AS pinned_user, pin.agent_address AS pinned_agent,
+      (SELECT min(twin.wallet_id::text) FROM ai_agent_wallet_pins twin
+        JOIN ai_agent_wallets other ON other.id = twin.wallet_id
+        WHERE twin.agent_address = pin.agent_address AND twin.wallet_id <> pin.wallet_id) AS twin
+    FROM ai_agent_wallet_pins pin WHERE pin.wallet_id = ${walletId}
+  ) pins ON true`
 
 /** Notes the addresses of those wallets that are seen for the first time. What is no address is noted when it is one. */
 export const pinWallets = ({ sql }: Statements, wallets: Fragment) => {

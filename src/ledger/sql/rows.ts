@@ -87,7 +87,7 @@ export const walletColumns = (sql: SqlClient.SqlClient) => sql`
   ${leftOf(sql, "w.agent_address", ADDRESS_CHARS)} AS wallet_address,
   ${leftOf(sql, "w.encrypted_private_key", KEY_CHARS)} AS wallet_key`
 
-/** What was noted of a wallet when it was first seen, as `identities` gives it. */
+/** What was noted of a wallet when it was first seen, as `joinIdentity` gives it. */
 export const IdentityFields = {
   pinned_user: Schema.NullOr(Schema.String),
   pinned_agent: Schema.NullOr(Schema.String),

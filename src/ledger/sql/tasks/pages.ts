@@ -6,7 +6,7 @@ import { identityFault, WalletId } from "../../../domain/Wallet.ts"
 import type { BadTask, WalletOrders } from "../../../domain/WalletState.ts"
 import { EVERY_WALLET } from "../../../domain/Part.ts"
 import type { PageAsked, PendingPage, TaskRepo } from "../../TaskRepo.ts"
-import { ADDRESS_FORM, identities, pinWallets, plainAddress } from "../identities.ts"
+import { ADDRESS_FORM, joinIdentity, pinWallets, plainAddress } from "../identities.ts"
 import { inRanges, rangesAfter, walkRanges } from "../ranges.ts"
 import { reservations } from "../reservations.ts"
 import {
@@ -47,8 +47,7 @@ const isKnown = (row: WalletRecord): boolean =>
 const readPage = Effect.fnUntraced(function* ({ sql, time }: Statements, wallets: Fragment) {
   // Orders, wallet, version, books and reservations come out of one statement, and so of one moment.
   const raw = yield* sql<{ readonly id: string | null }>`
-    WITH page AS (${wallets}), money AS (${reservations(sql, sql`SELECT wallet_id FROM page`, false)}),
-      pins AS (${identities(sql, sql`SELECT wallet_id FROM page`)})
+    WITH page AS (${wallets}), money AS (${reservations(sql, sql`SELECT wallet_id FROM page`, false)})
     SELECT p.wallet_id AS page_wallet, ${taskColumns(sql, time)}, s.held_at IS NOT NULL AS is_held,
       ${walletColumns(sql)}, pins.pinned_user, pins.pinned_agent, pins.twin,
       coalesce(ws.version, 0) AS version, coalesce(ws.proven_block, 0) AS proven_block,
@@ -63,7 +62,7 @@ const readPage = Effect.fnUntraced(function* ({ sql, time }: Statements, wallets
     LEFT JOIN ai_agent_wallets w ON w.id = p.wallet_id
     LEFT JOIN ai_agent_wallet_state ws ON ws.wallet_id = p.wallet_id
     LEFT JOIN money m ON m.wallet_id = p.wallet_id
-    LEFT JOIN pins ON pins.wallet_id = p.wallet_id
+    ${joinIdentity(sql, sql`p.wallet_id`)}
     ORDER BY p.wallet_id, t.created_at, t.id`
   return {
     wallets: yield* Schema.decodeUnknownEffect(WalletRecords)(raw),

@@ -19,7 +19,7 @@ import {
 } from "../../TaskRepo.ts"
 import { instantOf } from "../TimeColumns.ts"
 import { dueWork } from "../due.ts"
-import { identities, pinWallets } from "../identities.ts"
+import { joinIdentity, pinWallets } from "../identities.ts"
 import { pausesOf } from "../locks.ts"
 import { inRanges } from "../ranges.ts"
 import { reservations } from "../reservations.ts"
@@ -118,7 +118,7 @@ const selectWork = ({ sql, time }: Statements, walletIds: ReadonlyArray<WalletId
       FROM (SELECT unnest(${walletIds}::uuid[]) AS id) asked
       LEFT JOIN ai_agent_wallets w ON w.id = asked.id
       LEFT JOIN ai_agent_wallet_state ws ON ws.wallet_id = asked.id
-      LEFT JOIN (${identities(sql, ids)}) pins ON pins.wallet_id = asked.id
+      ${joinIdentity(sql, sql`asked.id`)}
       LEFT JOIN (${reservations(sql, ids, true)}) m ON m.wallet_id = asked.id
     ) head
     FULL JOIN (
