@@ -1,26 +1,25 @@
-import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { assert, layer } from "@effect/vitest"
+import { Effect, Fiber } from "effect"
 import { SqlClient } from "effect/sql"
 import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { vi } from "vitest"
 import { ALL_PARTS } from "../../src/domain/Part.ts"
-import { relayTo } from "../support/LedgerRelay.ts"
-import { clientAt } from "../support/LedgerSql.ts"
-import * as Postgres from "../support/Postgres.ts"
-import { openBaseSepolia } from "./baseSepolia.ts"
 import {
   areDividedAmong,
   awaits,
+  beganIn,
+  auditAll,
   deliveredIn,
-  endAndAudit,
+  end,
+  goneOnAfterMs,
   haveGoneOnSince,
-  load,
   locks,
-  partsOf,
-  startRunner
+  nowOfServer,
+  partsOf
 } from "./runners.ts"
+import { type Runner, Stage, stop } from "./runnersStage.ts"
 import { temporaryDirectory, TIMEOUT_MS } from "./support.ts"
 
 vi.mock(import("../../src/config/Network.ts"), async (original) => {
@@ -28,15 +27,8 @@ vi.mock(import("../../src/config/Network.ts"), async (original) => {
   return { ...networks, local: { ...networks.baseSepolia, blockSeconds: 1 } }
 })
 
-/** Orders last longer than what is done meanwhile. */
-const ORDERS = 8
-const MINTS = 10
-
-/** Every order has a batch that is delivered, and more to come. */
-const allHaveBegun = awaits(
-  "each order has begun",
-  Effect.map(deliveredIn(ALL_PARTS), (rows) => rows.length === ORDERS)
-)
+/** A batch is one mint and takes two to three seconds: orders last longer than what is done to those who work for them. */
+const MINTS = 5
 
 const recorder = fileURLToPath(new URL("programs/recordModules.ts", import.meta.url))
 
@@ -46,106 +38,172 @@ const sharedTables = Effect.flatMap(
   (sql) => sql`SELECT tablename FROM pg_tables WHERE tablename ~ '^ai_agent_(cluster|runners)'`
 )
 
-describe("several executors on one database", () => {
-  it.live(
+const areLeft = (what: string) =>
+  awaits(
+    what,
+    Effect.map(locks, (held) => held.length === 0)
+  )
+
+/** What was measured, for whoever reads the log of a run. */
+const measured = (what: string, ms: number) => Effect.sync(() => console.info(`${what}: ${Math.round(ms)} ms`))
+
+/** Orders of which each has a batch that is delivered, and more to come. */
+const busy = Effect.fnUntraced(function* (name: string, mints = MINTS) {
+  const orders = yield* (yield* Stage).order(name, mints)
+  yield* awaits("each order has begun", beganIn(orders))
+  return orders
+})
+
+/** Those first that own the most open orders: at random, one of four may own none of eight. */
+const busiestFirst = Effect.fnUntraced(function* (runners: ReadonlyArray<Runner>) {
+  const counted = yield* Effect.forEach(runners, (runner) =>
+    Effect.map(Effect.flatMap(partsOf(runner), deliveredIn), ({ length }) => ({ runner, length }))
+  )
+  return counted.toSorted((a, b) => b.length - a.length).map(({ runner }) => runner)
+})
+
+/** In milliseconds, from the end of an executor until each of its orders has made a step elsewhere. */
+const takeOver = Effect.fnUntraced(function* (of: Runner, end: Effect.Effect<void>) {
+  const orders = yield* deliveredIn(yield* partsOf(of))
+  yield* end
+  const since = yield* nowOfServer
+  yield* awaits("its wallets go on elsewhere", haveGoneOnSince(orders))
+  return yield* goneOnAfterMs(orders, since)
+})
+
+layer(Stage.layer, { excludeTestServices: true, timeout: "1 minute" })("several executors on one database", (it) => {
+  it.effect(
     "are not thought of by one that is alone; and where they and one that owns everything meet, all is paid once",
     () =>
       Effect.gen(function* () {
-        const world = yield* openBaseSepolia
-        const url = yield* Postgres.freshDatabase()
+        const { start, have } = yield* Stage
         const directory = yield* temporaryDirectory
-        const recording = (name: string) => ({
-          file: join(directory, name),
-          env: { NODE_OPTIONS: `--import=${recorder}`, MODULES: join(directory, name) }
+        const recording = (name: string) => ({ NODE_OPTIONS: `--import=${recorder}`, MODULES: join(directory, name) })
+        const alone = yield* start({ ...recording("alone"), RUNNERS: "single" })
+        assert.isFalse(existsSync(join(directory, "alone")), "it loads nothing of the cluster")
+        const orders = yield* busy("forced")
+        assert.deepStrictEqual(yield* sharedTables, [])
+        const two = yield* Effect.all([start(recording("shared")), start()], { concurrency: 2 })
+        assert.include(readFileSync(join(directory, "shared"), "utf8"), "/cluster/Sharding")
+        yield* awaits("two own everything once more", areDividedAmong(two))
+        yield* end(orders)
+        yield* stop(alone)
+        yield* have(2)
+      }),
+    TIMEOUT_MS
+  )
+
+  it.effect(
+    "divide the wallets between two and four, and go on within 10 s with those of one that is killed",
+    () =>
+      Effect.gen(function* () {
+        const { have, ownerships } = yield* Stage
+        yield* have(2)
+        const four = yield* have(4)
+        yield* busy("killed")
+        const [one, ...others] = yield* busiestFirst(four)
+        const since = yield* ownerships.mark
+        const goneOnMs = yield* takeOver(one!, one!.kill("SIGKILL"))
+        yield* awaits("three share", areDividedAmong(others))
+        const gapMs = yield* ownerships.longestGapMs(since)
+        yield* measured("parts of a killed executor without an owner", gapMs)
+        yield* measured("orders of a killed executor until their next step", goneOnMs)
+        assert.isBelow(gapMs, 10_000)
+        assert.isBelow(goneOnMs, 10_000)
+      }),
+    TIMEOUT_MS
+  )
+
+  it.effect(
+    "are replaced one after the other with payments in the air, and no part is without an owner for 3 s",
+    () =>
+      Effect.gen(function* () {
+        const { start, have, ownerships } = yield* Stage
+        const old = yield* have(3)
+        yield* busy("restarted")
+        const since = yield* ownerships.mark
+        for (const one of old) {
+          yield* stop(one)
+          yield* start()
+        }
+        yield* have(3)
+        const gapMs = yield* ownerships.longestGapMs(since)
+        yield* measured("parts without an owner in a rolling restart", gapMs)
+        assert.isBelow(gapMs, 3_000)
+      }),
+    TIMEOUT_MS
+  )
+
+  it.effect(
+    "take over from one that stands still for 20 s and from one that is cut from the database alone, and share again",
+    () =>
+      Effect.gen(function* () {
+        const { have } = yield* Stage
+        const all = yield* have(3)
+        yield* busy("frozen", MINTS + 3)
+        const [frozen, cut, left] = (yield* busiestFirst(all)) as unknown as readonly [Runner, Runner, Runner]
+        const long = yield* Effect.forkChild(Effect.sleep("20 seconds"))
+        const ends = [takeOver(frozen, frozen.kill("SIGSTOP")), takeOver(cut, cut.way.silence)] as const
+        const [frozenMs, cutMs] = yield* Effect.all(ends, { concurrency: 2 })
+        yield* measured("orders of a frozen executor until their next step", frozenMs)
+        yield* measured("orders of an executor that is cut off until their next step", cutMs)
+        yield* awaits("the third owns everything", areDividedAmong([left]))
+        yield* Fiber.join(long)
+        yield* frozen.kill("SIGCONT")
+        yield* cut.way.resume
+        yield* awaits("three share again", areDividedAmong(all))
+      }),
+    TIMEOUT_MS
+  )
+
+  it.effect(
+    "let go of everything while PostgreSQL is away for 10 s, and share again when it is back",
+    () =>
+      Effect.gen(function* () {
+        const { have, ownerships } = yield* Stage
+        const all = yield* have(3)
+        yield* busy("away")
+        yield* Effect.forEach(all, ({ way }) => way.close, { concurrency: "unbounded" })
+        yield* Effect.all([areLeft("all let go"), Effect.sleep("10 seconds")], { concurrency: 2 })
+        yield* Effect.forEach(all, ({ way }) => way.open, { concurrency: "unbounded" })
+        const since = yield* ownerships.mark
+        yield* awaits("three share again", areDividedAmong(all))
+        yield* measured("parts without an owner after the return", yield* ownerships.longestGapMs(since))
+      }),
+    TIMEOUT_MS
+  )
+
+  it.effect(
+    "keep what they own while one of them gets a tenth of a processor",
+    () =>
+      Effect.gen(function* () {
+        const { have, ownerships } = yield* Stage
+        const [starved] = yield* have(2)
+        yield* busy("starved")
+        const since = yield* ownerships.mark
+        const { kill } = starved!
+        const second = Effect.gen(function* () {
+          yield* kill("SIGSTOP")
+          yield* Effect.sleep("900 millis")
+          yield* kill("SIGCONT")
+          yield* Effect.sleep("100 millis")
         })
-        yield* Effect.gen(function* () {
-          const alone = recording("alone")
-          yield* startRunner(world, url, { ...alone.env, RUNNERS: "single" })
-          assert.isFalse(existsSync(alone.file), "it loads nothing of the cluster")
-          assert.deepStrictEqual(yield* sharedTables, [])
-          const orders = yield* load(world, "first", ORDERS, MINTS)
-          yield* allHaveBegun
-          const shared = recording("shared")
-          const two = [yield* startRunner(world, url, shared.env), yield* startRunner(world, url)]
-          assert.include(readFileSync(shared.file, "utf8"), "/cluster/Sharding")
-          yield* awaits("two own everything once more", areDividedAmong(two))
-          yield* endAndAudit(world, [orders], MINTS)
-        }).pipe(Effect.provide(clientAt(url)))
+        yield* Effect.repeat(second, { times: 11 })
+        const changes = yield* ownerships.changes(since)
+        console.info(`changes of owners while one is starved for 12 s: ${changes}`)
+        assert.isAtMost(changes, ALL_PARTS.length, "no part changes hands again and again")
       }),
     TIMEOUT_MS
   )
 
-  it.live(
-    "divide the wallets, and go on with those of one that is killed, and of one that is stopped",
+  it.effect(
+    "have paid for each batch once and had it minted once, whatever happened to them",
     () =>
       Effect.gen(function* () {
-        const world = yield* openBaseSepolia
-        const url = yield* Postgres.freshDatabase()
-        const start = startRunner(world, url)
-        const one = yield* start
-        yield* Effect.gen(function* () {
-          yield* awaits("the first owns everything", areDividedAmong([one]))
-          const other = yield* start
-          yield* awaits("two share", areDividedAmong([one, other]))
-          const all = [one, other, yield* start, yield* start]
-          yield* awaits("four share", areDividedAmong(all))
-          const orders = yield* load(world, "first", ORDERS, MINTS)
-          yield* allHaveBegun
-
-          const killed = yield* deliveredIn(yield* partsOf(one))
-          yield* one.kill("SIGKILL")
-          yield* awaits("three share", areDividedAmong(all.slice(1)))
-          yield* awaits("the wallets of the one that was killed go on", haveGoneOnSince(killed, MINTS))
-
-          const stopped = yield* deliveredIn(yield* partsOf(other))
-          yield* other.kill("SIGTERM")
-          const successor = yield* start
-          yield* awaits("the next one shares", areDividedAmong([...all.slice(2), successor]))
-          yield* awaits("the wallets of the one that was stopped go on", haveGoneOnSince(stopped, MINTS))
-          assert.deepStrictEqual(yield* other.ended, { code: 0, signal: null })
-          yield* endAndAudit(world, [orders], MINTS)
-        }).pipe(Effect.provide(clientAt(url)))
-      }),
-    TIMEOUT_MS
-  )
-
-  it.live(
-    "take over from one that stands still or is cut from the database, and share again when it is back",
-    () =>
-      Effect.gen(function* () {
-        const world = yield* openBaseSepolia
-        const url = yield* Postgres.freshDatabase()
-        const [near, far] = [yield* relayTo(url), yield* relayTo(url)]
-        const one = yield* startRunner(world, near.url)
-        const other = yield* startRunner(world, far.url)
-        yield* Effect.gen(function* () {
-          const both = awaits("two share", areDividedAmong([one, other]))
-          yield* both
-          const orders = yield* load(world, "first", ORDERS, MINTS)
-          yield* allHaveBegun
-
-          const frozen = yield* deliveredIn(yield* partsOf(one))
-          yield* one.kill("SIGSTOP")
-          yield* awaits("the wallets of the one that stands still go on", haveGoneOnSince(frozen, MINTS))
-          yield* one.kill("SIGCONT")
-          yield* both
-
-          const cut = yield* deliveredIn(yield* partsOf(other))
-          yield* far.close
-          yield* awaits("the other owns everything", areDividedAmong([one]))
-          yield* awaits("the wallets of the one that is cut off go on", haveGoneOnSince(cut, MINTS))
-          yield* far.open
-          yield* both
-
-          yield* Effect.all([near.close, far.close], { concurrency: 2 })
-          yield* awaits(
-            "both let go",
-            Effect.map(locks, (held) => held.length === 0)
-          )
-          yield* Effect.all([near.open, far.open], { concurrency: 2 })
-          yield* both
-          yield* endAndAudit(world, [orders], MINTS)
-        }).pipe(Effect.provide(clientAt(url)))
+        const { world, orders } = yield* Stage
+        const all = yield* orders
+        yield* Effect.forEach(all, end, { discard: true })
+        yield* auditAll(world, all)
       }),
     TIMEOUT_MS
   )

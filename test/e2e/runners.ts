@@ -1,7 +1,7 @@
 import { assert } from "@effect/vitest"
 import { Effect, Schedule } from "effect"
 import { SqlClient } from "effect/sql"
-import { ALL_PARTS, partOf } from "../../src/domain/Part.ts"
+import { ALL_PARTS, type Part, partOf } from "../../src/domain/Part.ts"
 import { audit } from "../deep/audit.ts"
 import { type Person, person } from "../support/orders.ts"
 import { type BaseSepolia, deployment, payAll, placeOrder, TOKEN } from "./baseSepolia.ts"
@@ -97,6 +97,8 @@ export const partsOf = ({ pid }: Pick<Running, "pid">) =>
 
 export interface Load {
   readonly people: ReadonlyArray<{ readonly who: Person; readonly id: string; readonly name: string }>
+  /** Of each of them. */
+  readonly mints: number
 }
 
 /** People with a paid order of so many mints each. */
@@ -112,35 +114,80 @@ export const load = Effect.fnUntraced(function* (world: BaseSepolia, name: strin
     world,
     people.map(({ who }) => ({ who, mints }))
   )
-  return { people } satisfies Load as Load
+  return { people, mints } satisfies Load as Load
 })
 
-/** How many batches of the orders in these parts are delivered. */
-export const deliveredIn = Effect.fnUntraced(function* (parts: ReadonlyArray<number>) {
-  const sql = yield* SqlClient.SqlClient
-  const rows = yield* sql<{ readonly wallet_id: string; readonly count: number }>`
-    SELECT wallet_id, count(*)::int AS count FROM ai_agent_batches WHERE status = 'delivered' GROUP BY 1`
-  return rows.filter(({ wallet_id }) => parts.includes(partOf(wallet_id as Person["walletId"])))
-})
+interface Progress {
+  readonly wallet_id: Person["walletId"]
+  readonly count: number
+}
 
-/** For each order in these parts, whether it has gone on since: one more batch is delivered, or it is done. */
-export const haveGoneOnSince = (then: Effect.Success<ReturnType<typeof deliveredIn>>, mints: number) =>
-  Effect.map(deliveredIn(ALL_PARTS), (now) =>
+/** How many batches of each wallet with an open order are delivered. */
+const progress = Effect.flatMap(
+  SqlClient.SqlClient,
+  (sql) => sql<Progress>`
+    SELECT t.agent_wallet_id AS wallet_id, count(b.*)::int AS count FROM ai_agent_tasks t
+    LEFT JOIN ai_agent_batches b ON b.task_id = t.id AND b.status = 'delivered'
+    WHERE t.status IN ('pending_payment', 'funded', 'processing') GROUP BY 1`
+)
+
+/** The same for the wallets in these parts. */
+export const deliveredIn = (parts: ReadonlyArray<Part>) =>
+  Effect.map(progress, (all) => all.filter(({ wallet_id }) => parts.includes(partOf(wallet_id))))
+
+/** Whether each order has a batch that is delivered. */
+export const beganIn = ({ people }: Load) =>
+  Effect.map(progress, (all) =>
+    people.every(({ who }) => all.every(({ wallet_id, count }) => wallet_id !== who.walletId || count > 0))
+  )
+
+/** Whether each has gone on since: one more batch is delivered, or the order is closed. */
+export const haveGoneOnSince = (then: ReadonlyArray<Progress>) =>
+  Effect.map(progress, (now) =>
     then.every(({ wallet_id, count }) => {
-      const counted = now.find((one) => one.wallet_id === wallet_id)?.count ?? 0
-      return counted > count || counted === mints
+      const open = now.find((one) => one.wallet_id === wallet_id)
+      return open === undefined || open.count > count
     })
   )
 
-/** Waits until all orders are completed, and compares the table with the logs of the chain. */
-export const endAndAudit = Effect.fnUntraced(function* (world: BaseSepolia, loads: ReadonlyArray<Load>, mints: number) {
+export const nowOfServer = Effect.flatMap(SqlClient.SqlClient, (sql) =>
+  Effect.map(sql<{ readonly now: Date }>`SELECT clock_timestamp() AS now`, ([row]) => row?.now ?? new Date(0))
+)
+
+/** A statement that a process has sent before its death may still be carried out. */
+const LAST_WORDS = "200 milliseconds"
+
+/** By the ledger's own record: the longest time from then until the next step of one of these wallets. */
+export const goneOnAfterMs = Effect.fnUntraced(function* (orders: ReadonlyArray<Progress>, since: Date) {
   const sql = yield* SqlClient.SqlClient
-  yield* awaits(
-    "all orders are completed",
-    Effect.map(sql`SELECT 1 FROM ai_agent_tasks WHERE status <> 'completed'`, (open) => open.length === 0)
-  )
-  for (const { who, id, name } of loads.flatMap(({ people }) => people)) {
-    const { payments, mints: minted } = yield* audit(world.chain, { id, who, token: TOKEN, name })
-    assert.deepStrictEqual([payments, minted], [mints, mints], name)
-  }
+  const [row] = yield* sql<{ readonly ms: number | null }>`
+    SELECT (extract(epoch FROM max(at) - ${since}::timestamptz) * 1000)::float8 AS ms FROM (
+      SELECT min(at) AS at FROM ai_agent_events
+      WHERE at > ${since}::timestamptz + ${LAST_WORDS}::interval
+        AND wallet_id = ANY(${orders.map(({ wallet_id }) => wallet_id)}::uuid[])
+      GROUP BY wallet_id) AS next`
+  return row?.ms ?? 0
 })
+
+const openOrders = Effect.flatMap(
+  SqlClient.SqlClient,
+  (sql) => sql<{ readonly id: string }>`SELECT id FROM ai_agent_tasks WHERE status <> 'completed'`
+)
+
+/** Waits until these orders are completed. */
+export const end = ({ people }: Load) =>
+  awaits(
+    "the orders are completed",
+    Effect.map(openOrders, (open) => !open.some(({ id }) => people.some((one) => one.id === id)))
+  )
+
+/** Compares the table with the logs of the chain: each batch is one mint, paid once and minted once. */
+export const auditAll = (world: BaseSepolia, loads: ReadonlyArray<Load>) =>
+  Effect.forEach(
+    loads.flatMap(({ people, mints }) => people.map((one) => ({ ...one, mints }))),
+    Effect.fnUntraced(function* ({ who, id, name, mints }) {
+      const { payments, mints: minted } = yield* audit(world.chain, { id, who, token: TOKEN, name })
+      assert.deepStrictEqual([payments, minted], [mints, mints], name)
+    }),
+    { concurrency: 4 }
+  )
