@@ -9,7 +9,7 @@ import { type Bench, type Options, optionsOf } from "./options.ts"
 import { payment } from "./payment.ts"
 import { perBatch } from "./perBatch.ts"
 import { openBook } from "./results.ts"
-import { runners } from "./runners.ts"
+import { division, runners } from "./runners.ts"
 import { memory, start } from "./startAndMemory.ts"
 import { finished, sweeps } from "./sweeps.ts"
 import { throughput } from "./throughput.ts"
@@ -17,7 +17,7 @@ import { throughput } from "./throughput.ts"
 /** What can be measured, by the name that the command line takes. */
 const MEASUREMENTS: Readonly<
   Record<string, (bench: Bench) => Effect.Effect<void, { readonly message: string }, Scope.Scope>>
-> = { start, sweeps, finished, payment, batch: perBatch, memory, throughput, runners }
+> = { start, sweeps, finished, payment, batch: perBatch, memory, throughput, runners, division }
 
 const chosen = ({ names }: Options) => {
   const unknown = names.find((name) => !(name in MEASUREMENTS))

@@ -11,6 +11,8 @@ export interface Options {
   readonly minutes: number
   /** Loads of `throughput`, by their number of wallets. */
   readonly wallets: ReadonlyArray<number>
+  /** Numbers of executors of `runners` and `division`. */
+  readonly executors: ReadonlyArray<number>
   /** Whether `throughput` is against a mint server that costs almost nothing (`lightServer.ts`). */
   readonly isLight: boolean
   /** A file for all that was measured. */
@@ -32,6 +34,7 @@ const flags = {
   rounds: { type: "string", default: "2" },
   minutes: { type: "string", default: "0.5" },
   wallets: { type: "string", default: "1,8,64,300" },
+  executors: { type: "string", default: "1,2,4" },
   light: { type: "boolean", default: false },
   json: { type: "string" }
 } as const
@@ -43,9 +46,11 @@ export const optionsOf = (args: ReadonlyArray<string>): Options => {
   const { values, positionals } = parseArgs({ args: [...args], options: flags, allowPositionals: true })
   const [rounds, minutes] = [Number(values.rounds), Number(values.minutes)]
   const wallets = values.wallets.split(",").map(Number)
+  const executors = values.executors.split(",").map(Number)
   if (!isCount(rounds)) throw new Error("--rounds is a whole number, 1 or more")
   if (!(minutes > 0)) throw new Error("--minutes is a number above 0")
   if (!wallets.every(isCount)) throw new Error("--wallets is a list of whole numbers: 64,300")
+  if (!executors.every(isCount)) throw new Error("--executors is a list of whole numbers: 1,2")
   const { large: isLarge, light: isLight, json } = values
-  return { isLarge, isLight, rounds, minutes, wallets, json, names: positionals }
+  return { isLarge, isLight, rounds, minutes, wallets, executors, json, names: positionals }
 }
