@@ -64,9 +64,11 @@ export const sessions = Effect.fnUntraced(function* ({ runners }: Pick<SettingsS
   const what = "executors"
   const executors = Math.max(machines, Math.ceil(connections / CONNECTIONS_MAX))
   if (executors === 0) return [report.ok({ what, detail: "none is connected" })]
+  const found = `${counted(connections, "connection")} from ${counted(machines, "machine")}`
+  // How many they are, and which, is below under `runners`: they say so themselves.
+  if (runners === "cluster") return [report.ok({ what, detail: `they have ${found}` })]
   if (executors === 1) return [report.ok({ what, detail: `one is connected (${counted(connections, "connection")})` })]
-  const detail = `${executors} or more are connected (${connections} connections from ${counted(machines, "machine")})`
-  if (runners === "cluster") return [report.ok({ what, detail })]
+  const detail = `${executors} or more are connected (${found})`
   const remedy = "Two are safe and share the work. If you meant one: pm2 list on each machine, and stop the other."
   return [report.warn({ what, detail, remedy })]
 })

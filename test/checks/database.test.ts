@@ -145,11 +145,12 @@ describe("what the doctor says about the database", () => {
       }).pipe(Effect.scoped, Effect.provide(one, { local: true }))
       assert.include(about(seen.findings, "executors"), "ok one is connected (1 connection)")
       const two = yield* Effect.gen(function* () {
-        yield* connections(6).pipe(Effect.provide(yield* Layer.build(Layer.fresh(one))))
-        yield* connections(6).pipe(Effect.provide(yield* Layer.build(Layer.fresh(one))))
-        return yield* examineDatabase(settings)
+        const six = Effect.flatMap(Layer.build(Layer.fresh(one)), (client) => Effect.provide(connections(6), client))
+        yield* Effect.andThen(six, six)
+        return [yield* examineDatabase(settings), yield* examineDatabase({ ...settings, runners: "cluster" })] as const
       }).pipe(Effect.scoped)
-      assert.include(about(two.findings, "executors"), "warn 2 or more are connected (12 connections")
+      assert.include(about(two[0].findings, "executors"), "warn 2 or more are connected (12 connections from 1")
+      assert.include(about(two[1].findings, "executors"), "ok they have 12 connections from 1 machine")
     })
   )
 })
