@@ -3,7 +3,7 @@ import type { SettingsShape } from "../config/Settings.ts"
 import { disagreement, ownedInWords, type Runner } from "../domain/Runner.ts"
 import { version } from "../ops/process.ts"
 import { sharingProblem } from "../runners/fitness.ts"
-import { readRunners } from "../runners/registry.ts"
+import { ONE_ALONE, readOneAlone, readRunners } from "../runners/registry.ts"
 import { sharedSettings } from "../runners/sharedSettings.ts"
 import { type Findings, reportOn } from "./Finding.ts"
 
@@ -20,8 +20,11 @@ export const runners = Effect.fnUntraced(function* (settings: SettingsShape) {
   const problem = yield* sharingProblem
   if (problem !== undefined) return [report.fail(problem)]
   if (present.length === 0) return [report.ok({ what, detail: "none shares the database yet, and it can be shared" })]
-  return [...present.map((one) => report.ok({ what, detail: owns(one) })), ...unlike(settings, present)]
+  const alone = (yield* readOneAlone) ? [report.warn({ what, detail: ONE_ALONE, remedy: ALIKE })] : []
+  return [...present.map((one) => report.ok({ what, detail: owns(one) })), ...unlike(settings, present), ...alone]
 })
+
+const ALIKE = "All executors of one database must be the same version with the same settings."
 
 const owns = (one: Runner): string => `${one.name} (${one.version}) owns ${ownedInWords(one.parts)}`
 
@@ -37,7 +40,6 @@ const unlike = (settings: SettingsShape, present: ReadonlyArray<Runner>): Findin
   const here = { version, settings: sharedSettings(settings) }
   return present.flatMap((other) => {
     const detail = disagreement(here, other, "here")
-    const remedy = "All executors of one database must be the same version with the same settings."
-    return detail === undefined ? [] : [report.warn({ what, detail, remedy })]
+    return detail === undefined ? [] : [report.warn({ what, detail, remedy: ALIKE })]
   })
 }

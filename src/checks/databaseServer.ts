@@ -3,7 +3,7 @@ import { SqlClient } from "effect/sql"
 import { isLoopback, type SettingsShape } from "../config/Settings.ts"
 import { counted } from "../domain/text.ts"
 import { READ_ONLY } from "../domain/requirements.ts"
-import { CONNECTIONS_MAX, EXECUTOR } from "../ledger/Database.ts"
+import { CONNECTIONS_MAX, EXECUTOR, SHARING } from "../ledger/Database.ts"
 import { readSoundness } from "../ledger/soundness.ts"
 import { hostOf } from "../ops/redact.ts"
 import { type Finding, reportOn } from "./Finding.ts"
@@ -59,7 +59,7 @@ export const sessions = Effect.fnUntraced(function* ({ runners }: Pick<SettingsS
   const [{ connections, machines }] = yield* Schema.decodeUnknownEffect(Sessions)(
     yield* sql`
     SELECT count(*)::int AS connections, count(DISTINCT coalesce(host(client_addr), ''))::int AS machines
-    FROM pg_stat_activity WHERE application_name = ${EXECUTOR} AND datname = current_database()`
+    FROM pg_stat_activity WHERE application_name IN (${EXECUTOR}, ${SHARING}) AND datname = current_database()`
   )
   const what = "executors"
   const executors = Math.max(machines, Math.ceil(connections / CONNECTIONS_MAX))

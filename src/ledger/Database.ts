@@ -18,6 +18,9 @@ const CONNECTION_TTL = "30 seconds"
 /** The name by which the server knows connections of an executor. */
 export const EXECUTOR = "ai-mint-executor"
 
+/** The same, of one that divides the wallets with others. By the two names they find one that was left to own everything. */
+export const SHARING = `${EXECUTOR} sharing`
+
 /** The operator's PostgreSQL. The URL must be set: only on `local` it may be missing, and the sandbox brings another. */
 export const layerAs = (who: { readonly applicationName: string; readonly connectionsMax: number }) =>
   Layer.unwrap(
@@ -47,7 +50,11 @@ export const layerAs = (who: { readonly applicationName: string; readonly connec
   )
 
 /** The same for the executor. */
-export const layer = layerAs({ applicationName: EXECUTOR, connectionsMax: CONNECTIONS_MAX })
+export const layer = Layer.unwrap(
+  Effect.map(Settings, ({ runners }) =>
+    layerAs({ applicationName: runners === "single" ? EXECUTOR : SHARING, connectionsMax: CONNECTIONS_MAX })
+  )
+)
 
 /** `sslmode` in the URL says whether to encrypt; `DATABASE_SSL_VERIFY=false` lets a self-signed certificate pass. */
 const tls = (settings: SettingsShape, url: string) => {

@@ -21,7 +21,7 @@ import * as Metrics from "../ops/metrics.ts"
 import * as Runners from "../ops/Runners.ts"
 import { refuseUnfit } from "./fitness.ts"
 import { Ownership } from "./Ownership.ts"
-import { BEAT, beat, depart } from "./registry.ts"
+import { BEAT, beat, depart, ONE_ALONE } from "./registry.ts"
 import { sharedSettings } from "./sharedSettings.ts"
 import { makeTables, PREFIX } from "./tables.ts"
 
@@ -157,10 +157,10 @@ const makeBeats = Effect.fnUntraced(function* ({ id, as }: Effect.Success<typeof
   const warned = yield* Ref.make("")
   return Effect.fnUntraced(function* (parts: ReadonlyArray<Part>) {
     const own = as(parts)
-    const others = yield* beat(id, own)
+    const { others, isOneAlone } = yield* beat(id, own)
     yield* Runners.note([own, ...others])
     yield* Metrics.sharedNow({ runners: 1 + others.length, parts: parts.length })
-    const faults = others.flatMap((other) => disagreement(own, other) ?? [])
+    const faults = [...others.flatMap((other) => disagreement(own, other) ?? []), ...(isOneAlone ? [ONE_ALONE] : [])]
     if (faults.length === 0) return yield* Effect.asVoid(Incidents.close(UNLIKE))
     const words = `${faults.join(". ")}. All executors of one database must be the same version with the same settings.`
     yield* Incidents.raise(UNLIKE, words)

@@ -3,6 +3,7 @@ import { Context, Effect, Exit, Fiber, Layer, Redacted, Schedule, Scope } from "
 import { SqlClient } from "effect/sql"
 import type { SettingsShape } from "../../src/config/Settings.ts"
 import { ALL_PARTS } from "../../src/domain/Part.ts"
+import * as Database from "../../src/ledger/Database.ts"
 import * as Incidents from "../../src/ops/Incidents.ts"
 import * as Runners from "../../src/ops/Runners.ts"
 import * as Cluster from "../../src/runners/cluster.ts"
@@ -89,6 +90,24 @@ describe("executors that share a database", () => {
         Effect.map(known, ({ length }) => length === 1)
       )
       assert.deepStrictEqual(yield* Effect.provide(Incidents.open, one.built), [])
+    })
+  )
+
+  it.live("say so where one is connected that owns everything", () =>
+    Effect.gen(function* () {
+      const url = yield* Postgres.freshDatabase()
+      const one = yield* join(url)
+      const open = Effect.map(Effect.provide(Incidents.open, one.built), (all) => all.map(({ words }) => words).join())
+      const alone = Database.layer.pipe(Layer.provide(settings({ databaseUrl: Redacted.make(url) })))
+      const connected = Effect.flatMap(SqlClient.SqlClient, (sql) => sql`SELECT 1`)
+      const isSaid = Effect.map(open, (words) => words.includes("An executor that does not share is connected too"))
+      yield* Effect.andThen(connected, until("it says that one does not share", isSaid)).pipe(
+        Effect.provide(alone, { local: true })
+      )
+      yield* until(
+        "it says so no more",
+        Effect.map(open, (words) => words === "")
+      )
     })
   )
 
