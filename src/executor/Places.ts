@@ -51,15 +51,17 @@ export const makePlaces = Effect.fnUntraced(function* ({ onCall, max }: Options)
     })
     yield* Metrics.placesNow({ limit: placesOf(after.limit, most), taken: after.taken, waiting: line.size })
     if (alarmMs !== undefined)
-      yield* FiberSet.run(alarms, Background.reported("A look at the line", lookLater(alarmMs - nowMs)))
+      yield* FiberSet.run(alarms, Background.reported("A look at the line", lookAt(alarmMs, alarmMs - nowMs)))
     yield* Effect.forEach(called, onCall, { discard: true })
   })
   const look = change((before) => before)
-  const lookLater = (ms: number): Effect.Effect<void> =>
-    Effect.delay(
-      change((before) => ({ ...before, alarmMs: Number.POSITIVE_INFINITY })),
-      Math.ceil(ms)
-    )
+  /** An alarm that an earlier one has replaced does nothing: each would else set another, and none would ever end. */
+  const lookAt = (alarmMs: number, pauseMs: number): Effect.Effect<void> =>
+    Effect.gen(function* () {
+      yield* Effect.sleep(Math.ceil(pauseMs))
+      if ((yield* Ref.get(state)).alarmMs !== alarmMs) return
+      yield* change((before) => ({ ...before, alarmMs: Number.POSITIVE_INFINITY }))
+    })
 
   const take = Effect.fnUntraced(function* (walletId: WalletId) {
     const [most, nowMs] = [yield* max, yield* monotonicMs]

@@ -1,9 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Fiber, FiberSet, Layer } from "effect"
+import { Deferred, Duration, Effect, Fiber, FiberSet, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import type { WalletId } from "../../src/domain/Wallet.ts"
 import { Orders } from "../../src/executor/Orders.ts"
 import { Outage } from "../../src/executor/Outage.ts"
+import { makePlaces, monotonicMs } from "../../src/executor/Places.ts"
 import { makeRequests, type Place } from "../../src/executor/ServerRequests.ts"
 import { TaskRepo } from "../../src/ledger/TaskRepo.ts"
 import * as MinterX402 from "../../src/mint/MinterX402.ts"
@@ -129,5 +130,39 @@ describe("places among the requests to the mint server", () => {
       assert.deepStrictEqual(called.slice(2), [walletOf(4), walletOf(5)])
       assert.isUndefined(yield* service.withPlace(walletOf(4), () => Effect.void))
     }).pipe(Effect.provide(alone))
+  })
+
+  test("are looked at no more often after hours in which the server now and then had too much to do", function* () {
+    const seen = { looks: 0, asked: 0 }
+    const turns = yield* FiberSet.make<void>()
+    const places = yield* makePlaces({
+      onCall: (walletId) => Effect.asVoid(FiberSet.run(turns, come(walletId))),
+      max: Effect.sync(() => (seen.looks++, 8))
+    })
+    const come = (walletId: WalletId): Effect.Effect<void> =>
+      Effect.gen(function* () {
+        // A turn asks the chain first, and meanwhile a place is kept for its wallet.
+        yield* Effect.sleep("700 millis")
+        if (!(yield* places.take(walletId))) return
+        const leftMs = yield* monotonicMs
+        yield* Effect.sleep("100 millis")
+        const end = { kind: "quote", leftMs, endedMs: yield* monotonicMs } as const
+        const isBusy = ++seen.asked % 40 === 0
+        yield* places.noteEnd(isBusy ? { ...end, trouble: "Overloaded", retryAfterMs: 2_000 } : end)
+        yield* places.leave
+        yield* come(walletId)
+      })
+    yield* Effect.forEach(
+      Array.from({ length: 30 }, (_, index) => walletOf(index)),
+      (one) => FiberSet.run(turns, come(one))
+    )
+    const looksIn = Effect.fnUntraced(function* (minutes: number) {
+      const before = seen.looks
+      yield* TestClock.adjust(Duration.minutes(minutes))
+      return seen.looks - before
+    })
+    const first = yield* looksIn(10)
+    yield* looksIn(20)
+    assert.isAtMost(yield* looksIn(10), first * 1.05)
   })
 })
