@@ -123,7 +123,7 @@ const makeWait = Effect.gen(function* () {
     const begin = Effect.fnUntraced(function* (place: Place) {
       yield* saveTransfer(before, after)
       const asking = Effect.gen(function* () {
-        const said = yield* place.follow(reference)
+        const said = yield* Effect.orElseSucceed(place.follow(reference), () => undefined)
         const sent = { ...after, version: before.version + 1 }
         return yield* saveAnswer(sent, (now) => ({ before: now, after: noted(now, said) }))
       })

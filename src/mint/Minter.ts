@@ -39,6 +39,14 @@ export class NoOffer extends Schema.TaggedError<NoOffer>()("NoOffer", {
   retryAfterMs: Schema.optionalKey(Schema.Number)
 }) {}
 
+/** The server did not say what became of a payment, as it gave no answer or has too much to do. */
+export class NoWord extends Schema.TaggedError<NoWord>()("NoWord", {
+  reason: Schema.Literals(["Unavailable"]),
+  /** As in `Strain`. */
+  trouble: Schema.Literals(["Overloaded", "NoAnswer"]),
+  retryAfterMs: Schema.optionalKey(Schema.Number)
+}) {}
+
 /**
  * What the server may have done although it was only asked for the price.
  *
@@ -103,7 +111,7 @@ export class Minter extends Context.Service<
      * What the server reports of a payment that it gave this reference for: one line for the operator, which decides
      * nothing. `undefined` where it reports nothing.
      */
-    readonly follow: (reference: string) => Effect.Effect<string | undefined>
+    readonly follow: (reference: string) => Effect.Effect<string | undefined, NoWord>
     /**
      * Whether the server answers within 3 s; `problem` says why not, in one line. Nothing is ordered
      * or paid.

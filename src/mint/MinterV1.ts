@@ -1,12 +1,13 @@
-import { Effect, Layer } from "effect"
+import { Cause, Clock, Effect, Layer } from "effect"
 import { type HttpClient, HttpClientRequest } from "effect/http"
 import { Settings } from "../config/Settings.ts"
 import type { SignedAuthorization } from "../domain/Authorization.ts"
 import { isReference, readFollowed, readPaymentAnswerV1 } from "./answerV1.ts"
 import { withoutEcho } from "./echo.ts"
 import { answerOfFailure, nodeHttpClient, makeAsk, makePing, strained } from "./http.ts"
-import { Minter, type MintOrder } from "./Minter.ts"
+import { Minter, type MintOrder, NoWord } from "./Minter.ts"
 import { offerV1 } from "./quoteV1.ts"
+import { strainOf } from "./reply.ts"
 
 const bodyOf = ({ recipient, quantity }: MintOrder, payment: SignedAuthorization) => {
   const { from, to, value, validAfter, validBefore, nonce, signature } = payment
@@ -49,11 +50,17 @@ const make = Effect.gen(function* () {
     follow: Effect.fn("Minter.follow")(
       function* (reference) {
         if (!isReference(reference)) return undefined
-        const reply = yield* ask(HttpClientRequest.get(`/api/payment/${encodeURIComponent(reference)}`))
+        const asking = HttpClientRequest.get(`/api/payment/${encodeURIComponent(reference)}`)
+        const reply = yield* Effect.mapError(
+          ask(asking),
+          () => new NoWord({ reason: "Unavailable", trouble: "NoAnswer" })
+        )
+        const { trouble, ...strain } = strainOf(reply, yield* Clock.currentTimeMillis)
+        if (trouble !== undefined) return yield* new NoWord({ reason: "Unavailable", trouble, ...strain })
         return readFollowed(reply, reference)
       },
-      // The answer decides nothing, so a failure must not stop the caller.
-      Effect.catchCause(() => Effect.succeed(undefined))
+      // The answer decides nothing, so a fault of ours must not stop the caller. Interruptions: as above.
+      Effect.catchCause((cause) => (Cause.hasFails(cause) ? Effect.failCause(cause) : Effect.succeed(undefined)))
     )
   })
 })

@@ -1,6 +1,6 @@
 import { Cause, type Clock, Effect, type Exit, Metric } from "effect"
 import type { RequestKind } from "../domain/RequestLimit.ts"
-import { type Minter, NoOffer } from "./Minter.ts"
+import { type Minter, NoOffer, type NoWord } from "./Minter.ts"
 
 /** Seconds. A payment is settled on chain before it is answered; `MINT_TIMEOUT` is a minute. */
 const BOUNDARIES = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 60]
@@ -31,14 +31,18 @@ export const requestsBegan = (asks: ReadonlyArray<RequestKind>): Effect.Effect<v
   )
 
 /** How a request ended: `said` names the answer; else why there was no offer, or that it was interrupted. */
-const outcomeOf = <A>(exit: Exit.Exit<A, NoOffer>, said: (answer: A) => string): string => {
+const outcomeOf = <A>(exit: Exit.Exit<A, NoOffer | NoWord>, said: (answer: A) => string): string => {
   if (exit._tag === "Success") return said(exit.value)
   const failed = exit.cause.reasons.find(Cause.isFailReason)
   if (failed !== undefined) return failed.error.reason
   return Cause.hasInterruptsOnly(exit.cause) ? "Interrupted" : "Defect"
 }
 
-const timed = <A, E extends NoOffer>(kind: RequestKind, said: (answer: A) => string, asking: Effect.Effect<A, E>) =>
+const timed = <A, E extends NoOffer | NoWord>(
+  kind: RequestKind,
+  said: (answer: A) => string,
+  asking: Effect.Effect<A, E>
+) =>
   Effect.clockWith((clock: Clock.Clock) => {
     const startNanos = clock.monotonicTimeNanosUnsafe()
     return Effect.onExit(asking, (exit) => {

@@ -7,6 +7,7 @@ import { Outage } from "../../src/executor/Outage.ts"
 import { makePlaces, monotonicMs } from "../../src/executor/Places.ts"
 import { makeRequests, type Place } from "../../src/executor/ServerRequests.ts"
 import { TaskRepo } from "../../src/ledger/TaskRepo.ts"
+import * as MinterV1 from "../../src/mint/MinterV1.ts"
 import * as MinterX402 from "../../src/mint/MinterX402.ts"
 import { uuid } from "../domain/given.ts"
 import { order, settings } from "../mint/fixtures.ts"
@@ -16,13 +17,13 @@ import { effects } from "../support/stories.ts"
 const test = effects(it)
 
 /** Wallets that ask as the turns do, without orders: what only an order in trouble needs is not there. */
-const outside = (serverUrl: string) =>
+const outside = (serverUrl: string, protocol: "x402" | "v1" = "x402") =>
   Layer.mergeAll(
     Layer.succeed(Orders, {} as never),
     Layer.succeed(TaskRepo, {} as never),
     Outage.layer,
-    MinterX402.layer
-  ).pipe(Layer.provideMerge(settings(serverUrl, "x402")))
+    protocol === "v1" ? MinterV1.layer : MinterX402.layer
+  ).pipe(Layer.provideMerge(settings(serverUrl, protocol)))
 
 const walletOf = (index: number) => uuid(index) as unknown as WalletId
 
@@ -105,6 +106,14 @@ describe("places among the requests to the mint server", () => {
       for (let turn = 0; turn < 20; turn++) yield* Effect.yieldNow
       assert.isTrue(yield* isFree)
     }).pipe(Effect.provide(alone))
+  })
+
+  test("are closed by a dead server that is asked what became of a payment", function* () {
+    yield* Effect.gen(function* () {
+      const { withPlace } = yield* wallets(Effect.succeed(8), () => Effect.void)
+      yield* withPlace(walletOf(1), (place) => Effect.ignore(place.follow("17")))
+      assert.strictEqual(yield* withPlace(walletOf(2), () => Effect.void), "InLine")
+    }).pipe(Effect.provide(outside("http://127.0.0.1:9", "v1")))
   })
 
   test("follow a maximum that changes, and a wallet that does not come keeps no place", function* () {

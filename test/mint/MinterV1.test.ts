@@ -89,7 +89,6 @@ describe("what became of a payment", () => {
   })
 
   const silences: ReadonlyArray<readonly [what: string, script: Script]> = [
-    ["closes the connection", closesAtOnce],
     ["talks on and on", talksOnAndOn],
     ["is in trouble", answers(500, {}, { error: "no database" })],
     ["points elsewhere", answers(302, { location: "http://elsewhere.test" })]
@@ -100,12 +99,22 @@ describe("what became of a payment", () => {
       assert.isUndefined(yield* minter.follow("17"))
     })
 
+  const strains: ReadonlyArray<readonly [what: string, script: Script, strain: object]> = [
+    ["closes the connection", closesAtOnce, { trouble: "NoAnswer" }],
+    ["has too much to do", answers(429, { "retry-after": "7" }), { trouble: "Overloaded", retryAfterMs: 7_000 }]
+  ]
+  for (const [what, script, strain] of strains)
+    test(`is not told, and why is, by a server that ${what}`, function* () {
+      const { minter } = yield* at(script)
+      assert.deepInclude(yield* Effect.flip(minter.follow("17")), { reason: "Unavailable", ...strain })
+    })
+
   test("is not waited for longer than MINT_TIMEOUT", function* () {
     const { server, minter } = yield* at(stopsInTheBody)
     const asking = yield* Effect.forkChild(minter.follow("17"))
     yield* server.arrival
     yield* TestClock.adjust("60 seconds")
-    assert.isUndefined(yield* Fiber.join(asking))
+    assert.strictEqual((yield* Effect.flip(Fiber.join(asking))).trouble, "NoAnswer")
     assert.strictEqual(yield* server.closed, "cut")
   })
 
