@@ -37,6 +37,9 @@ const withoutDetails = (answer: Answer): Answer => ({
   ...answer,
   database: { ...answer.database, problem: inPublic(answer.database.problem) },
   rpc: answer.rpc.map((node) => ({ ...node, problem: inPublic(node.problem) })),
+  ...(answer.announcements && {
+    announcements: answer.announcements.map((one) => ({ ...one, problem: inPublic(one.problem) }))
+  }),
   mintServer: { ...answer.mintServer, problem: inPublic(answer.mintServer.problem) },
   incidents: answer.incidents.map((incident) => ({ ...incident, problem: unnamed(incident.problem) }))
 })

@@ -119,6 +119,19 @@ export interface NodeHealth {
   readonly problem: string | undefined
 }
 
+/** How one WebSocket endpoint is. */
+export interface SubscriptionHealth {
+  /** Host and port. */
+  readonly host: string
+  /** `unused`: nothing waits for a block, and there is no connection. */
+  readonly stage: "unused" | "connecting" | "live" | "down"
+  /** The block that it announced last, and when. */
+  readonly head: bigint | undefined
+  readonly heardAtMs: number | undefined
+  /** Why it announces none, without anything secret: from the first fault to the next block. */
+  readonly problem: string | undefined
+}
+
 /** A nonce to look up. `fromBlock` bounds the search of the logs: nothing was signed before it. */
 export interface AuthorizationQuery {
   readonly payer: Address
@@ -205,7 +218,12 @@ export class ChainClient extends Context.Service<
     readonly usdcCodes: Effect.Effect<ReadonlyArray<string>, ChainError>
     /** Whether USDC moves and `parties` may move it, in the newest block, whether it counts already or not. */
     readonly usdcState: (parties: ReadonlyArray<Address>) => Effect.Effect<UsdcState, ChainError>
-    /** Waits until there may be a block that `newHead` has not given yet: for about as long as a block takes. */
+    /** Each WebSocket endpoint, in the order of the list. */
+    readonly subscriptions: Effect.Effect<ReadonlyArray<SubscriptionHealth>>
+    /**
+     * Waits until there may be a block that `newHead` has not given yet: for the announcement of one, where an endpoint
+     * announces them, and for about as long as a block takes.
+     */
     readonly nextHead: Effect.Effect<void>
     /** The number of the newest block, asked anew. It decides nothing: it says only that there may be something new. */
     readonly newHead: Effect.Effect<bigint, ChainError>

@@ -9,19 +9,21 @@ import { type Confirmed, makeConfirmed, makeConfirmedBlock } from "./confirmed.t
 import { makeEndpoint } from "./endpoint.ts"
 import { rpcBegan } from "./metrics.ts"
 import { makeFindMints, makeReadPortion, makeReadRemainingSupply } from "./mintToken.ts"
-import { makeHeads } from "./heads.ts"
+import { makeHeads, noSubscriptions } from "./heads.ts"
 import { makeNodes } from "./nodes.ts"
 import { codeOf } from "./rpcCalls.ts"
 import { makeReadHashes, makeReadMined } from "./lookups.ts"
 import { makeRpc } from "./rpc.ts"
 import { makeSender } from "./sender.ts"
 import { checkEndpoints, checkUsdc, makeVerifyEndpoint } from "./startChecks.ts"
+import type { SubscriptionOptions } from "./subscriptions.ts"
 import { makeUsdcCode, makeUsdcCodes } from "./usdcCode.ts"
 import { makeFindDeposits, makeFindPaid, makeFindSpending, makePaidSince } from "./transfers.ts"
 import type { Rpc } from "./rpc.ts"
 
 const make = Effect.gen(function* () {
-  const { network, rpcUrls, rpcTimeout, confirmations, aiAgentPrivateKey, mintPortions, mintStock } = yield* Settings
+  const { network, rpcUrls, wsUrls, rpcTimeout, confirmations, aiAgentPrivateKey, mintPortions, mintStock } =
+    yield* Settings
   const fetch = yield* FetchHttpClient.Fetch
   const context = yield* Effect.context<never>()
   const endpoints = rpcUrls.map((url) => makeEndpoint(url, notingDates(fetch, context)))
@@ -36,6 +38,8 @@ const make = Effect.gen(function* () {
   const rpc = yield* makeRpc({ endpoints, verifyEndpoint, rpcTimeout })
   yield* checkUsdc(rpc, network)
   const confirmed = yield* makeConfirmed(rpc, confirmations)
+  const first = { host: answering[0]?.host ?? "", chainId: network.chainId, genesis }
+  const subscriptions = yield* subscriptionsTo({ urls: wsUrls, network, first })
 
   return ChainClient.of({
     genesis,
@@ -45,7 +49,8 @@ const make = Effect.gen(function* () {
     ...makeConfirmedBlock(rpc, confirmed),
     readBalances: makeReadBalances(rpc, confirmed, network.usdc),
     readAuthorizations: makeReadAuthorizations(rpc, confirmed, network.usdc),
-    ...(yield* makeHeads(rpc, network)),
+    subscriptions: subscriptions.health,
+    ...(yield* makeHeads(rpc, network, subscriptions)),
     findPaid: makeFindPaid(rpc, network),
     usdcCode: makeUsdcCode(rpc, confirmed, network.usdc),
     usdcCodes: makeUsdcCodes(rpc, confirmed, network.usdc),
@@ -67,6 +72,15 @@ const make = Effect.gen(function* () {
  * there is what payments are signed for.
  */
 export const layer: Layer.Layer<ChainClient, WrongChain | ChainError, Settings> = Layer.effect(ChainClient, make)
+
+/** Loaded where there are WebSocket URLs alone: it takes a moment at the start. */
+const subscriptionsTo = (options: SubscriptionOptions) =>
+  options.urls.length === 0
+    ? Effect.succeed(noSubscriptions)
+    : Effect.flatMap(
+        Effect.promise(() => import("./subscriptions.ts")),
+        ({ makeSubscriptions }) => makeSubscriptions(options)
+      )
 
 /** Each endpoint alone: no other one answers in its place, and a block that it lacks is no answer. */
 const makeWitnesses = (

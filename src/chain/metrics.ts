@@ -20,6 +20,24 @@ const retries = Metric.counter("ai_mint_rpc_retries_total", {
   incremental: true
 })
 
+const announcements = Metric.counter("ai_mint_chain_announcements_total", {
+  description: "New blocks that a WebSocket endpoint announced",
+  incremental: true
+})
+
+const announcing = Metric.gauge("ai_mint_chain_announcing", {
+  description: "1 while a WebSocket endpoint announces new blocks, else 0, also while none are needed"
+})
+
+export const subscriptionBegan = (host: string): Effect.Effect<void> =>
+  Effect.andThen(Metric.update(Metric.withAttributes(announcements, { host }), 0), subscriptionIs(host, false))
+
+export const subscriptionIs = (host: string, isLive: boolean): Effect.Effect<void> =>
+  Metric.update(Metric.withAttributes(announcing, { host }), isLive ? 1 : 0)
+
+export const announced = (host: string): Effect.Effect<void> =>
+  Effect.andThen(Metric.update(Metric.withAttributes(announcements, { host }), 1), subscriptionIs(host, true))
+
 /** Every outcome of these hosts is zero from the start: else a scrape would not see its first time as an increase. */
 export const rpcBegan = (hosts: ReadonlyArray<string>): Effect.Effect<void> =>
   Effect.gen(function* () {

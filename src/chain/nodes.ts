@@ -6,7 +6,7 @@ import { withTimeout } from "./rpc.ts"
 /** A caller waits for the answer; a node that takes longer is no help to a sweep either. */
 const TIME_LIMIT = Duration.seconds(3)
 
-const Quantity = Schema.String.check(Schema.isPattern(/^0x[0-9a-f]{1,64}$/))
+export const Quantity = Schema.String.check(Schema.isPattern(/^0x[0-9a-f]{1,64}$/))
 const decodeHeader = Schema.decodeUnknownSync(Schema.Struct({ number: Quantity, timestamp: Quantity }))
 
 /** The newest block of a node. Source: github.com/ethereum/execution-apis, `eth_getBlockByNumber`. */

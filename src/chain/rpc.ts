@@ -186,9 +186,9 @@ export const failIf =
 
 /** Interrupts, and so aborts, what takes longer than `duration` by the Clock. */
 export const withTimeout =
-  (duration: Duration.Duration) =>
+  (duration: Duration.Duration, missing = "no answer") =>
   <A, R>(effect: Effect.Effect<A, NodeFault, R>): Effect.Effect<A, NodeFault, R> =>
-    Effect.timeoutOrElse(effect, { duration, orElse: () => Effect.fail(timeoutFault(duration)) })
+    Effect.timeoutOrElse(effect, { duration, orElse: () => Effect.fail(timeoutFault(duration, missing)) })
 
-const timeoutFault = (duration: Duration.Duration): NodeFault =>
-  new NodeFault({ reason: "Timeout", detail: `no answer within ${Duration.format(duration)}` })
+const timeoutFault = (duration: Duration.Duration, missing = "no answer"): NodeFault =>
+  new NodeFault({ reason: "Timeout", detail: `${missing} within ${Duration.format(duration)}` })

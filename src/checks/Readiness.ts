@@ -1,5 +1,5 @@
 import { Clock, Context, Duration, Effect, Layer } from "effect"
-import { ChainClient, type NodeHealth } from "../chain/ChainClient.ts"
+import { ChainClient, type NodeHealth, type SubscriptionHealth } from "../chain/ChainClient.ts"
 import { Settings } from "../config/Settings.ts"
 import { HEAD_AGE_MS_MAX, isOverdue, READ_ONLY } from "../domain/requirements.ts"
 import { duration } from "../domain/time.ts"
@@ -52,6 +52,8 @@ const check = Effect.gen(function* () {
   yield* Clocks.noteHeads(parts.nodes.flatMap(({ headTimeMs }) => headTimeMs ?? []))
   const times = { nowMs: checkedAt, aheadMs: yield* Clocks.oursAheadMs, latestMs: yield* Clocks.latestBelievableMs }
   const rpc = parts.nodes.map((node) => checkNode(node, times, redact))
+  const subscriptions = yield* (yield* ChainClient).subscriptions
+  const announcements = subscriptions.map((one) => checkSubscription(one, redact))
   const mintServer = {
     ok: parts.mintServer.problem === undefined,
     tookMs: Math.round(parts.mintServer.tookMs),
@@ -69,7 +71,8 @@ const check = Effect.gen(function* () {
   const isWell = database.ok && rpc.some(({ ok }) => ok) && mintServer.ok && sweep.ok && due.ok
   const ready = isWell && incidents.every(({ ok }) => ok)
   const shared = runners.length === 0 ? {} : { runners }
-  return { ready, checkedAt, database, rpc, mintServer, sweep, due, incidents, ...shared }
+  const announced = announcements.length === 0 ? {} : { announcements }
+  return { ready, checkedAt, database, rpc, ...announced, mintServer, sweep, due, incidents, ...shared }
 })
 
 const clean = (redact: Redact, problem: string | undefined) => (problem === undefined ? undefined : redact(problem))
@@ -104,6 +107,11 @@ const checkNode = (
   const odd = isOld ? `its newest block is ${duration(headAgeMs)} old` : undefined
   const why = problem ?? (isTooLate ? "its newest block is later than every clock that can be asked" : odd)
   return { host, ok: why === undefined, tookMs: Math.round(tookMs), problem: clean(redact, why), head, headAgeMs }
+}
+
+/** Blocks that are not announced are asked for: nothing waits for it. */
+const checkSubscription = ({ host, stage, head, heardAtMs, problem }: SubscriptionHealth, redact: Redact) => {
+  return { host, ok: stage !== "down", stage, problem: clean(redact, problem), head, heardAt: heardAtMs }
 }
 
 const checkSweep = Effect.fnUntraced(function* (nowMs: number) {

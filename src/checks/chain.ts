@@ -11,6 +11,7 @@ import { codeBehind } from "../chain/usdcCode.ts"
 import type { SettingsShape } from "../config/Settings.ts"
 import type { Bytes32 } from "../domain/Address.ts"
 import { usdcProblem } from "../domain/requirements.ts"
+import { examineAnnouncements } from "./announcements.ts"
 import { attempt, broken, type Finding, type Findings, reportOn } from "./Finding.ts"
 import { askNode, type Node, nodeFindings, probe } from "./nodes.ts"
 
@@ -33,7 +34,7 @@ export const unknownChain = (findings: Findings): ChainExam => ({
   behindMs: undefined
 })
 
-/** Every node of the list, each by itself; then USDC and the gas account by the first that leads to the right chain. */
+/** Every URL of the list, each by itself; then USDC and the gas account by the first that leads to the right chain. */
 export const examineChain = Effect.fnUntraced(
   function* (settings: SettingsShape) {
     const fetch = yield* FetchHttpClient.Fetch
@@ -46,16 +47,17 @@ export const examineChain = Effect.fnUntraced(
       const answer = nodes[index]?.answer
       if (answer === undefined || "fault" in answer || answer.probe.chainId !== settings.network.chainId) continue
       const { genesis, headAgeMs } = answer.probe
+      const announcements = yield* examineAnnouncements(settings, { host: endpoint.host, ...answer.probe })
       const more = yield* contracts(settings, endpoint)
       const usdcCode = yield* readUsdcCode(settings, endpoint)
       return {
-        findings: [...findings, ...more],
+        findings: [...findings, ...announcements, ...more],
         genesis,
         usdcCode,
         behindMs: headAgeMs
       } satisfies ChainExam as ChainExam
     }
-    return unknownChain(findings)
+    return unknownChain([...findings, ...(yield* examineAnnouncements(settings, undefined))])
   },
   Effect.catchDefect((defect) => Effect.succeed(unknownChain([broken({ report, what: "nodes" }, defect)])))
 )

@@ -37,7 +37,9 @@ export const overriddenSettings = (keys: ReadonlyArray<string>): ReadonlyArray<F
 export const examineSettings = (settings: SettingsShape): ReadonlyArray<Finding> => {
   const { network } = settings
   const deployed = network.hasSandbox ? [] : [endpointCount, publicEndpoint, refunds]
-  const found = [...deployed, unprotected, window, drain, certificate].flatMap((check) => check(settings) ?? [])
+  const found = [...deployed, unusedWebSockets, unprotected, window, drain, certificate].flatMap(
+    (check) => check(settings) ?? []
+  )
   return [report.ok({ what: "network", detail: `${network.name} (chain ${network.chainId})` }), ...found]
 }
 
@@ -58,6 +60,15 @@ const publicEndpoint: SettingsCheck = ({ network, rpcUrls }) => {
   const detail = `${host} is for everybody: it limits requests, and may refuse them when they are needed`
   return report.warn({ what: "public RPC", detail, remedy: `Set ${network.rpcKey} to nodes of a provider.` })
 }
+
+const unusedWebSockets: SettingsCheck = ({ checkTrigger, network, wsUrls }) =>
+  checkTrigger === "block" || wsUrls.length === 0
+    ? undefined
+    : report.warn({
+        what: "WebSocket",
+        detail: "not used: with CHECK_TRIGGER=interval nothing waits for new blocks",
+        remedy: `Set CHECK_TRIGGER=block, or take the ws:// and wss:// URLs out of ${network.rpcKey}.`
+      })
 
 const refunds: SettingsCheck = ({ aiAgentPrivateKey }) =>
   aiAgentPrivateKey !== undefined

@@ -25,6 +25,8 @@ export interface SettingsShape {
   readonly databaseUrl: Redacted.Redacted | undefined
   /** Secret, as paths of RPC URLs carry API keys; show the host only. Tried in order. Empty only where a sandbox brings a chain. */
   readonly rpcUrls: ReadonlyArray<Redacted.Redacted>
+  /** Secret as they are: WebSocket URLs of the same list, whose nodes announce new blocks. Often empty. */
+  readonly wsUrls: ReadonlyArray<Redacted.Redacted>
   /** Not set only where a sandbox brings a mint server. Without a trailing slash. */
   readonly serverUrl: string | undefined
   readonly mintProtocol: MintProtocol

@@ -136,12 +136,21 @@ const items = (text: string): ReadonlyArray<string> => [...new Set(text.split(/[
 /** How many RPC URLs there may be: each one more makes a total failure of the list slower to find out. */
 const RPC_URLS_MAX = 10
 
-export const rpcUrls: Field<ReadonlyArray<Redacted.Redacted>> = field(
-  `1 to ${RPC_URLS_MAX} URLs that start with http:// or https://, with commas between them`,
+/** Nodes are asked over HTTP. Those of WebSocket URLs announce new blocks, and nothing else is asked of them. */
+export interface NodeUrls {
+  readonly rpcUrls: ReadonlyArray<Redacted.Redacted>
+  readonly wsUrls: ReadonlyArray<Redacted.Redacted>
+}
+
+export const nodeUrls: Field<NodeUrls> = field(
+  `1 to ${RPC_URLS_MAX} URLs with commas between them, that start with http:// or https:// (at least one), or with ws:// or wss://`,
   (text) => {
     const urls = items(text)
-    const sound = urls.every((url) => parseUrl(url, "http:", "https:") !== undefined)
-    return sound && urls.length > 0 && urls.length <= RPC_URLS_MAX ? urls.map((url) => Redacted.make(url)) : undefined
+    const of = (...protocols: ReadonlyArray<string>) =>
+      urls.filter((url) => parseUrl(url, ...protocols) !== undefined).map((url) => Redacted.make(url))
+    const [rpcUrls, wsUrls] = [of("http:", "https:"), of("ws:", "wss:")]
+    const isSound = rpcUrls.length + wsUrls.length === urls.length && urls.length <= RPC_URLS_MAX
+    return isSound && rpcUrls.length > 0 ? { rpcUrls, wsUrls } : undefined
   }
 )
 

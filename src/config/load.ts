@@ -73,7 +73,7 @@ const readEndpoints = Effect.fnUntraced(function* (reader: Reader, network: Netw
   const publicUrls = network.publicRpcUrl === undefined ? [] : [Redacted.make(network.publicRpcUrl)]
   return {
     databaseUrl: yield* reader.readSecret("DATABASE_URL", Field.databaseUrl, neededOn(network)),
-    rpcUrls: (yield* reader.readSecret(network.rpcKey, Field.rpcUrls)) ?? publicUrls,
+    ...((yield* reader.readSecret(network.rpcKey, Field.nodeUrls)) ?? { rpcUrls: publicUrls, wsUrls: [] }),
     serverUrl: (yield* reader.read("SERVER_URL", Field.serverUrl)) ?? network.defaultServerUrl,
     mintProtocol: yield* reader.readOr("MINT_PROTOCOL", Field.mintProtocol, "x402")
   }

@@ -26,10 +26,14 @@ const inSeconds = (duration: Duration.Duration): string => `${Duration.toMillis(
 const account = ({ aiAgentPrivateKey: key }: SettingsShape): string =>
   key === undefined ? "none (refunds are off)" : privateKeyToAddress(Redacted.value(key))
 
+const hostsOf = (urls: ReadonlyArray<Redacted.Redacted>): ReadonlyArray<string> =>
+  urls.map((url, index) => `      ${index + 1}. ${hostOf(Redacted.value(url))}`)
+
 /** The first lines of the log: accounts, chain, endpoints and intervals. Holds no secret. */
 export const bannerLines = (settings: SettingsShape, build: { readonly version: string }): ReadonlyArray<string> => {
   const sandbox = "the sandbox's own"
-  const endpoints = settings.rpcUrls.map((url, index) => `   ${index + 1}. ${hostOf(Redacted.value(url))}`)
+  const endpoints = hostsOf(settings.rpcUrls)
+  const webSockets = hostsOf(settings.wsUrls)
   return [
     ...box(`🤖 AI Mint Executor v${build.version} Initialized`),
     "🔧 Configuration:",
@@ -40,7 +44,8 @@ export const bannerLines = (settings: SettingsShape, build: { readonly version: 
     `   Server URL: ${settings.serverUrl ?? sandbox}`,
     ...(settings.mintProtocol === "v1" ? ["   Mint Protocol: v1"] : []),
     `   RPC Endpoints: ${endpoints.length === 0 ? sandbox : endpoints.length}`,
-    ...endpoints.map((line) => `   ${line}`),
+    ...endpoints,
+    ...(webSockets.length === 0 ? [] : [`   WebSocket Endpoints: ${webSockets.length}`, ...webSockets]),
     `   AI Agent Account: ${account(settings)}`,
     `   USDC: ${getAddress(settings.network.usdc.address)}`,
     `   Max Retry Count: ${settings.maxRetryCount}`

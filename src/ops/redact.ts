@@ -79,7 +79,7 @@ const values = (...secrets: ReadonlyArray<Redacted.Redacted | undefined>): Reado
 
 const patternsOf = (settings: SettingsShape): ReadonlyArray<string> => [
   ...values(settings.databaseUrl).flatMap(inDatabaseUrl),
-  ...values(...settings.rpcUrls).flatMap(inRpcUrl),
+  ...values(...settings.rpcUrls, ...settings.wsUrls).flatMap(inRpcUrl),
   ...values(settings.aiAgentPrivateKey, settings.agentEncryptionKey).flatMap(inKey),
   ...values(settings.opsToken, settings.v1Token).flatMap(spellings)
 ]

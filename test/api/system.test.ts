@@ -77,6 +77,35 @@ layer(Postgres.session())("how the executor is", (it) => {
     }).pipe(fresh)
   )
 
+  it.effect("ready where a node announces no new blocks, and says so; without what it said for everybody", () =>
+    Effect.gen(function* () {
+      const { ask } = yield* serving(withToken)
+      yield* start
+      assert.notProperty((yield* ask("/readyz")).json, "announcements")
+      const world = yield* World
+      const heard = { head: 1_000n, heardAtMs: 1_000 }
+      world.subscriptions = [
+        { host: "a.example", stage: "live", ...heard, problem: undefined },
+        { host: "b.example", stage: "down", ...heard, problem: "Unavailable (401 for key)" }
+      ]
+      yield* pass(3)
+      const { status, json } = yield* ask("/readyz")
+      const said = { head: "1000", heardAt: "1970-01-01T00:00:01.000Z" }
+      assert.deepStrictEqual(
+        [status, json.announcements],
+        [
+          200,
+          [
+            { host: "a.example", ok: true, stage: "live", problem: null, ...said },
+            { host: "b.example", ok: false, stage: "down", problem: "Unavailable", ...said }
+          ]
+        ]
+      )
+      const { readiness } = (yield* ask("/api/overview")).json
+      assert.strictEqual(readiness.announcements[1].problem, "Unavailable (401 for key)")
+    }).pipe(fresh)
+  )
+
   it.effect("not ready where the only node has a head of the far future", () =>
     Effect.gen(function* () {
       const { ask } = yield* serving(withToken)

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Redacted } from "effect"
+import { Effect, Layer, Queue, Redacted } from "effect"
 import { FetchHttpClient } from "effect/http"
 import { TestClock } from "effect/testing"
 import { encodeAbiParameters, numberToHex } from "viem"
@@ -7,6 +7,7 @@ import type { SettingsShape } from "../../src/config/Settings.ts"
 import { examineChain } from "../../src/checks/chain.ts"
 import { bytes32, fakeChain, type FakeChain, Refusal, timeMs } from "../chain/fakeChain.ts"
 import { type Behaviour, dead, fetchOf, hanging, healthy, http, settle } from "../chain/fakeNodes.ts"
+import { announceOn, healthy as wsHealthy, wsNode } from "../chain/wsNode.ts"
 import { about, sound, troubles } from "./given.ts"
 
 /** `paused()`, the one call that the doctor makes without Multicall3. */
@@ -163,6 +164,26 @@ describe("what the doctor says about the chain", () => {
     Effect.gen(function* () {
       const { findings } = yield* look({ [FIRST]: node(fakeChain(), { wei: 0n }) })
       assert.deepStrictEqual(troubles(findings), [["gas account", "warn"]])
+    })
+  )
+
+  it.effect("says which node announces new blocks, and warns of one that does not", () =>
+    Effect.gen(function* () {
+      const sound = yield* wsNode(
+        wsHealthy(fakeChain(), ({ method }, socket) => {
+          if (method === "eth_blockNumber") setImmediate(() => announceOn(socket, 1_001n))
+          return undefined
+        })
+      )
+      const ill = yield* wsNode((socket) => socket.close(1013))
+      const wsUrls = [sound, ill].map(({ url }) => Redacted.make(url))
+      const { findings } = yield* look({ [FIRST]: node(fakeChain()) }, { changes: { wsUrls } })
+      const [one, two] = [sound, ill].map(({ url }) => new URL(url).host)
+      assert.deepStrictEqual(troubles(findings), [["WebSocket 2", "warn"]])
+      assert.strictEqual(about(findings, "WebSocket 1"), `ok ${one} announced block 1001`)
+      const words = `warn ${two} announces no new blocks: Unavailable, the connection was closed (1013)`
+      assert.include(about(findings, "WebSocket 2"), words)
+      yield* Effect.repeat(Queue.take(sound.events), { until: (event) => event === "closed" })
     })
   )
 

@@ -24,6 +24,12 @@ describe("what the doctor says about settings", () => {
     ])
   })
 
+  it("warns of WebSocket URLs that nothing listens to", () => {
+    const wsUrls = [Redacted.make("wss://one.example/key")]
+    assert.deepStrictEqual(troublesWith({ wsUrls, checkTrigger: "block" }), [])
+    assert.deepStrictEqual(troublesWith({ wsUrls, checkTrigger: "interval" }), [["WebSocket", "warn"]])
+  })
+
   it("fails where the API is reachable from outside and nothing protects it", () => {
     assert.deepStrictEqual(troublesWith({ opsHost: "0.0.0.0" }), [["OPS_TOKEN", "fail"]])
     assert.deepStrictEqual(troublesWith({ opsHost: "0.0.0.0", opsToken: Redacted.make("0123456789abcdef") }), [])

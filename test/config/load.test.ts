@@ -109,6 +109,22 @@ describe("a list of RPC URLs", () => {
     )
   })
 
+  test("may hold WebSocket URLs beside them, which are kept apart and are secret too", function* () {
+    const text = "wss://a.example/key-1,https://b.example,ws://c.example/key-2"
+    const settings = yield* loadFrom({ ...onBase, BASE_RPC_URL: text })
+    assert.deepStrictEqual(settings.rpcUrls.map(Redacted.value), ["https://b.example"])
+    assert.deepStrictEqual(settings.wsUrls.map(Redacted.value), ["wss://a.example/key-1", "ws://c.example/key-2"])
+    assert.notMatch(String(settings.wsUrls), /key-/)
+  })
+
+  test("needs one that can be asked: those of WebSockets only announce blocks", function* () {
+    const [problem] = yield* problemsOf({ ...onBase, BASE_RPC_URL: "wss://a.example,ws://b.example" })
+    assert.match(
+      problem ?? "",
+      /that start with http:\/\/ or https:\/\/ \(at least one\), or with ws:\/\/ or wss:\/\/$/
+    )
+  })
+
   test("is that of the chosen network only, and not of the others", function* () {
     assert.deepStrictEqual(yield* urls({ BASE_SEPOLIA_RPC_URL: "nonsense", LOCAL_RPC_URL: "http://x.example" }), [
       "https://mainnet.base.org"

@@ -39,6 +39,18 @@ describe("the start banner", () => {
     assert.include(lines, "Payment Timeout: 1 minute")
   })
 
+  it("shows the nodes that announce new blocks by their hosts, where there are some", () => {
+    const wsUrls = [Redacted.make("wss://ws.example.com/v2/a-key-of-it")]
+    const lines = bannerLines({ ...settings, wsUrls }, { version: "2.0.0" })
+    const index = lines.indexOf("   WebSocket Endpoints: 1")
+    assert.deepStrictEqual(lines.slice(index - 1, index + 2), [
+      "      1. sepolia.base.org",
+      "   WebSocket Endpoints: 1",
+      "      1. ws.example.com"
+    ])
+    assert.notInclude(bannerLines(settings, { version: "2.0.0" }).join(), "WebSocket")
+  })
+
   it("names the protocol of the mint server where it is not the usual one", () => {
     const lines = bannerLines({ ...settings, mintProtocol: "v1" }, { version: "2.0.0" })
     assert.strictEqual(lines[lines.indexOf("   Server URL: http://localhost:4021") + 1], "   Mint Protocol: v1")

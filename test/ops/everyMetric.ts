@@ -65,6 +65,8 @@ export const everyMetric = Effect.gen(function* () {
   yield* Metrics.incidentsNow([])
   yield* ChainMetrics.measureCall("node.example")(Effect.void)
   yield* ChainMetrics.countRetry
+  yield* ChainMetrics.subscriptionBegan("node.example")
+  yield* ChainMetrics.announced("node.example")
   const { quote, pay, follow } = MintMetrics.measureMinter(sullen, ["quote", "pay", "follow"])
   yield* Effect.ignore(quote(order))
   yield* pay(order, { offers: [], challenge: undefined }, OFFER, payment)

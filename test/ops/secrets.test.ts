@@ -81,6 +81,14 @@ describe("a secret of the settings", () => {
     assert.strictEqual(redact(`${key} Basic ${header}`), `${REDACTED} Basic ${REDACTED}`)
   })
 
+  test("is taken out where it stands in a WebSocket URL", function* () {
+    const known = yield* loadFrom({
+      ...fullOnBase,
+      BASE_RPC_URL: `https://a.example,wss://b.example/v2/${secrets.rpcKey}`
+    })
+    assert.strictEqual(makeRedact(known)(`wss://b.example/v2/${secrets.rpcKey}`), `wss://b.example/${REDACTED}`)
+  })
+
   test("is recognised before a long text is cut in the middle of it", function* () {
     const known = yield* loadFrom(fullOnBase)
     for (let offset = 1_940; offset <= 2_000; offset += 3) {

@@ -232,6 +232,7 @@ export const nodes = (world: World, process: Process): Layer.Layer<ChainClient> 
     nodes: Effect.succeed([]),
     confirmedBlock: confirmed("read the confirmed block", (block) => chain.blockAt(block)),
     confirmedBlockNow: confirmed("read the confirmed block", (block) => chain.blockAt(block)),
+    subscriptions: Effect.succeed([]),
     nextHead: process.wait(headPauseMs(BLOCK_MS, 1)),
     newHead: ask("ask for a new block", () => Effect.succeed(BigInt(chain.head - lagOf(world, process)))),
     findPaid: ({ wallets, fromBlock, toBlock }) =>

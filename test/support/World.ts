@@ -1,6 +1,6 @@
 import { Context, Effect, Layer } from "effect"
 import { keccak256, toHex } from "viem"
-import type { ChainError, Mint, Mined } from "../../src/chain/ChainClient.ts"
+import type { ChainError, Mint, Mined, SubscriptionHealth } from "../../src/chain/ChainClient.ts"
 import { Settings } from "../../src/config/Settings.ts"
 import { type Address, address, type Bytes32, ZERO } from "../../src/domain/Address.ts"
 import type { AuthorizationOutcome, SignedAuthorization } from "../../src/domain/Authorization.ts"
@@ -83,6 +83,8 @@ export class WorldState {
   onDepositSearch: (range: { readonly fromBlock: bigint; readonly toBlock: bigint }) => void = () => {}
   /** A node that is behind by so many blocks, and does not know it. */
   lagBlocks = 0n
+  /** How the nodes are that announce new blocks. */
+  subscriptions: ReadonlyArray<SubscriptionHealth> = []
   readonly calls: Array<string> = []
   /** Wallets whose balance was asked for, once for each time. */
   readonly walletsLookedAt: Array<Address> = []

@@ -111,6 +111,7 @@ const chain = Layer.effect(
         ),
       confirmedBlock: read("confirmedBlock", (block) => block),
       confirmedBlockNow: read("confirmedBlock", (block) => block),
+      subscriptions: Effect.sync(() => world.subscriptions),
       nextHead: Effect.sleep("1 second"),
       newHead: read("newHead", () => world.head - world.lagBlocks),
       findPaid: ({ wallets, fromBlock, toBlock }) =>

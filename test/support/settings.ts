@@ -11,6 +11,7 @@ export const defaults: SettingsShape = {
   production: false,
   databaseUrl: undefined,
   rpcUrls: [],
+  wsUrls: [],
   serverUrl: undefined,
   mintProtocol: "x402",
   aiAgentPrivateKey: undefined,

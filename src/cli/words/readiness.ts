@@ -18,8 +18,9 @@ export const readinessWords = (
     [...figures(readiness), ...(sweeps ? [lastSweep(readiness, look)] : [])].join(", ")
   )
   const head = first.replace(readiness.ready ? "✅ Ready" : "❌ Not ready", () => lead)
+  const announced = announcementLines(readiness, look).flatMap((line) => hang("   📡 ", line))
   const runners = runnerLines(readiness).flatMap((line) => hang("   🧩 ", line))
-  return [head, ...more, ...runners, ...problems(readiness).flatMap((problem) => hang("   ❌ ", problem))]
+  return [head, ...more, ...announced, ...runners, ...problems(readiness).flatMap((problem) => hang("   ❌ ", problem))]
 }
 
 const lastSweep = ({ sweep }: Readiness, { nowMs }: Look): string =>
@@ -40,6 +41,15 @@ const figures = ({ database, rpc, mintServer }: Readiness): ReadonlyArray<string
 const took = ({ ok, tookMs }: { readonly ok: boolean; readonly tookMs: number }): string =>
   ok ? `${Math.round(tookMs)} ms` : "does not answer"
 
+/** Where nodes announce new blocks. One that does not is among the problems. */
+const announcementLines = ({ announcements = [] }: Readiness, { nowMs }: Look): ReadonlyArray<string> =>
+  announcements.flatMap(({ host, stage, head, heardAt }) => {
+    if (stage === "down") return []
+    if (stage === "unused") return [`${host} announces new blocks when something waits for one`]
+    if (stage === "connecting" || heardAt === undefined) return [`${host} is being connected to`]
+    return [`${host} announces new blocks: ${head}, ${ageOf(heardAt, nowMs)} ago`]
+  })
+
 /** Where several executors share the database: what each of them owns. */
 const runnerLines = ({ runners = [] }: Readiness): ReadonlyArray<string> =>
   runners.map(
@@ -47,10 +57,19 @@ const runnerLines = ({ runners = [] }: Readiness): ReadonlyArray<string> =>
       `${isThis ? "this executor" : "executor"} ${name} (${version}) owns ${ownedInWords(parts)}`
   )
 
-const problems = ({ database, rpc, mintServer, sweep, due, incidents }: Readiness): ReadonlyArray<string> =>
+const problems = ({
+  database,
+  rpc,
+  announcements = [],
+  mintServer,
+  sweep,
+  due,
+  incidents
+}: Readiness): ReadonlyArray<string> =>
   [
     { name: "Database", ...database },
     ...rpc.map((node) => ({ name: `Node ${node.host}`, ...node })),
+    ...announcements.map((one) => ({ name: `New blocks from ${one.host}`, ...one })),
     { name: "Mint server", ...mintServer },
     { name: "Sweeps", ...sweep },
     { name: "Overdue", ...due },

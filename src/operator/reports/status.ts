@@ -28,6 +28,21 @@ export const readinessWhere = <R extends Schema.Constraint>(ready: R) =>
     rpc: Schema.Array(
       Schema.Struct({ host: Schema.String, ...Part, head: orNull(Whole), headAgeMs: orNull(Schema.Number) })
     ),
+    /** Each WebSocket endpoint of the list, which announces new blocks. Only where there is one. */
+    announcements: Schema.optionalKey(
+      Schema.Array(
+        Schema.Struct({
+          host: Schema.String,
+          /** Not `down`. New blocks are asked for while it is. */
+          ok: Schema.Boolean,
+          /** `unused`: nothing waits for a block. */
+          stage: Schema.Literals(["unused", "connecting", "live", "down"]),
+          problem: orNull(Schema.String),
+          head: orNull(Whole),
+          heardAt: orNull(Instant)
+        })
+      )
+    ),
     mintServer: Schema.Struct(Part),
     sweep: Schema.Struct({ ok: Schema.Boolean, problem: orNull(Schema.String), last: orNull(Sweep) }),
     /** The longest overdue row. */

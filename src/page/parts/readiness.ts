@@ -37,6 +37,21 @@ const rpc = (node: Readiness["rpc"][number]): HTMLElement =>
     note: `${node.host} · ${node.problem ?? took(node.tookMs)}`
   })
 
+const STAGES = { unused: "not needed now", connecting: "connecting", live: "announced", down: "not announced" } as const
+
+/** A WebSocket endpoint that announces new blocks. */
+const announcement = (
+  { host, ok, stage, problem, head, heardAt }: NonNullable<Readiness["announcements"]>[number],
+  nowMs: number
+): HTMLElement =>
+  cell({
+    name: head === null ? "New blocks" : `New blocks, ${count(Number(head))}`,
+    key: `announcements ${host}`,
+    ok,
+    value: STAGES[stage],
+    note: [`${host} · `, problem ?? (heardAt === null ? "" : ago(heardAt, nowMs))]
+  })
+
 const sweep = ({ ok, problem, last }: Readiness["sweep"], nowMs: number): HTMLElement =>
   cell({
     name: "Last sweep",
@@ -72,6 +87,7 @@ export const readiness = ({ database, mintServer, ...rest }: Readiness, nowMs: n
     note: database.problem ?? took(database.tookMs)
   }),
   ...rest.rpc.map(rpc),
+  ...(rest.announcements ?? []).map((one) => announcement(one, nowMs)),
   cell({
     name: "Mint server",
     ok: mintServer.ok,

@@ -58,6 +58,25 @@ describe("the status", () => {
     assert.match(text, /^ {3}❌ Overdue: what was due 10m ago is not done$/m)
   })
 
+  it("says which nodes announce new blocks", () => {
+    const { readiness } = overviewOf()
+    const common = { ok: true, problem: undefined, head: undefined, heardAt: undefined }
+    const announcements = [
+      { ...common, host: "one.example", stage: "live", head: 24518812n, heardAt: NOW - 1_000 },
+      { ...common, host: "two.example", stage: "unused" },
+      { ...common, host: "three.example", stage: "connecting" },
+      { ...common, host: "four.example", stage: "down", ok: false, problem: "Timeout (no new block within 6s)" }
+    ] as const
+    const lines = statusWords(overviewOf({ readiness: { ...readiness, announcements } }), LOOK)
+    assertFits(lines)
+    const text = textOf(lines)
+    assert.match(text, /^✅ Ready/m)
+    assert.match(text, /^ {3}📡 one\.example announces new blocks: 24518812, 1s ago$/m)
+    assert.match(text, /^ {3}📡 two\.example announces new blocks when something waits for one$/m)
+    assert.match(text, /^ {3}📡 three\.example is being connected to$/m)
+    assert.match(text, /^ {3}❌ New blocks from four\.example: Timeout \(no new block within 6s\)$/m)
+  })
+
   it("shows what needs a look with the command to type, and says how much more there is", () => {
     const item = { kind: "held", taskId: ID, wallet: ADDRESS, batch: 4, since: NOW - 60_000, text: LONG } as const
     const stopped = { ...item, taskId: undefined, batch: undefined, alike: 1, command: `wallets show ${ADDRESS}` }
