@@ -6,6 +6,7 @@ import { startExecutor } from "./executorProcess.ts"
 import { timeSweeps } from "./metrics.ts"
 import { openNetwork } from "./network.ts"
 import type { Bench } from "./options.ts"
+import { openRpcProxy } from "./rpcProxy.ts"
 import type { BareSwept } from "./programs/bareSweep.ts"
 import { median } from "./report.ts"
 import type { BaseSepolia } from "../e2e/baseSepolia.ts"
@@ -16,12 +17,20 @@ const counted = (orders: number): string => `${orders.toLocaleString("en")} orde
 const SWEEPS = 5
 
 /** What a sweep over these orders takes, in milliseconds. */
-const timeOn = Effect.fnUntraced(function* (network: BaseSepolia, database: Database, orders: number) {
+const timeOn = Effect.fnUntraced(function* (
+  network: BaseSepolia,
+  database: Database,
+  orders: number,
+  rpcUrl: string = network.chain.rpcUrl
+) {
   // Sweeps of the clock look at all orders; those that a block wakes, at what has changed.
   const settings = { CHECK_TRIGGER: "interval" }
-  const executor = yield* startExecutor({ network, databaseUrl: database.executorUrl, settings })
+  const executor = yield* startExecutor({ network, databaseUrl: database.executorUrl, rpcUrl, settings })
   return median(yield* Effect.raceFirst(timeSweeps(executor, orders, SWEEPS), executor.died))
 }, Effect.scoped)
+
+/** Milliseconds to the node: one beside the executor, and one that is far away. */
+const NODE_MS = [0, 80]
 
 /** A sweep over orders that wait for their payment, each in a wallet of its own; ours and the bare one in turn. */
 export const sweeps = Effect.fnUntraced(function* ({ server, isLarge, rounds, results }: Bench) {
@@ -29,14 +38,19 @@ export const sweeps = Effect.fnUntraced(function* ({ server, isLarge, rounds, re
   const sizeOf = Effect.fnUntraced(function* (orders: number) {
     const database = yield* newDatabase(server)
     yield* Effect.provide(seedOrders(orders, 1), database.layer)
-    const roundOf = Effect.gen(function* () {
-      const ours = yield* timeOn(network, database, orders)
-      const job = { databaseUrl: database.url, rpcUrl: network.chain.rpcUrl, rounds: SWEEPS }
+    const roundOf = Effect.fnUntraced(function* (delayMs: number) {
+      const { rpcUrl } = network.chain
+      const { url } = delayMs === 0 ? { url: rpcUrl } : yield* openRpcProxy(rpcUrl, { delayMs, isCounting: false })
+      const ours = yield* timeOn(network, database, orders, url)
+      const job = { databaseUrl: database.url, rpcUrl: url, rounds: SWEEPS }
       const { bareMs, oneByOneMs } = yield* askProgram<BareSwept>("bareSweep", job)
       const values = { ours, bare: median(bareMs), oneByOne: oneByOneMs }
-      yield* results.add(`sweep, ${counted(orders)} pending`, "ms", values)
+      const far = delayMs === 0 ? "" : `, ${delayMs} ms to the node`
+      yield* results.add(`sweep, ${counted(orders)} pending${far}`, "ms", values)
     })
-    for (let round = 1; round <= rounds; round++) yield* results.round(`sweep over ${orders}, round ${round}`, roundOf)
+    for (const delayMs of NODE_MS)
+      for (let round = 1; round <= rounds; round++)
+        yield* results.round(`sweep over ${orders}, ${delayMs} ms, round ${round}`, roundOf(delayMs))
   })
   for (const orders of [1_000, 10_000, ...(isLarge ? [100_000] : [])])
     yield* results.round(`sweep over ${orders}, all rounds`, sizeOf(orders))
