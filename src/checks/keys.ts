@@ -96,7 +96,7 @@ const noEncryptionKey: Finding = report.ok({
   detail: "not looked at: AGENT_ENCRYPTION_KEY is not set, and the sandbox has its own"
 })
 
-/** For the start: a key that opens none of so many wallets opens none of the others. */
+/** For the start: a key that opens none of so many wallets opens none of the others; one that opens is enough. */
 const WALLETS = 20
 
 /** `AGENT_ENCRYPTION_KEY` opens no wallet of the database: every order would be held. The executor must not start. */
@@ -108,7 +108,12 @@ export class WrongKey extends Schema.TaggedError<WrongKey>()("WrongKey", { messa
 /** Refuses the start where `AGENT_ENCRYPTION_KEY` opens none of some wallets. */
 export const checkEncryptionKey = Effect.gen(function* () {
   const sample = yield* (yield* TaskRepo).sampleWallets(WALLETS)
-  const keys = yield* Effect.forEach(sample, keyAnswer)
-  const problem = encryptionKeyProblem(keys.map(({ answer }) => answer))
+  const answers: Array<KeyAnswer> = []
+  for (const wallet of sample) {
+    const { answer } = yield* keyAnswer(wallet)
+    if (answer === "opens") return
+    answers.push(answer)
+  }
+  const problem = encryptionKeyProblem(answers)
   if (problem !== undefined) return yield* new WrongKey({ message: problemMessage(problem) })
 })
