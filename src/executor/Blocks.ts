@@ -14,7 +14,7 @@ import { makeDecide, makeWrites } from "./verdicts.ts"
 import { Wallets } from "./Wallets.ts"
 
 /** So many pending tasks are looked for by the addresses of their wallets; of more, by all transfers of a block. */
-const ADDRESSES_MAX = 1_000
+const TASKS_MAX = 1_000
 
 /** How metrics and probes call the loop that follows the blocks. */
 const BLOCK_LOOP = "block"
@@ -51,7 +51,7 @@ const makeBlocks = Effect.gen(function* () {
   ) {
     const fromBlock = confirmed - before > BLOCKS_MAX ? confirmed - BLOCKS_MAX + 1n : before + 1n
     if (fromBlock > confirmed) return before
-    const wallets = pending.length > ADDRESSES_MAX ? undefined : pending
+    const wallets = pending.length > TASKS_MAX ? undefined : [...new Set(pending)]
     const paid = yield* chain.findPaid({ wallets, fromBlock, toBlock: confirmed })
     if (paid.size > 0) yield* fundPaidAt([...paid])
     return confirmed
@@ -62,7 +62,7 @@ const makeBlocks = Effect.gen(function* () {
     const head = isOpen ? yield* chain.newHead : seen
     const isNew = head > seen
     if (isNew) yield* newBlock(head)
-    const pending = yield* repo.pendingAddresses(ADDRESSES_MAX + 1, yield* ranges)
+    const pending = yield* repo.pendingAddresses(TASKS_MAX + 1, yield* ranges)
     const next = { isOpen: pending.length > 0 || (yield* awaitsBlock), head, lookedAt }
     yield* Ref.set(state, next)
     if (pending.length === 0) return yield* Ref.set(state, { ...next, lookedAt: undefined })

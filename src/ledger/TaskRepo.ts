@@ -190,7 +190,7 @@ export class TaskRepo extends Context.Service<
   {
     /** Pending tasks that are not held, by wallet: all those of up to `walletsMax` wallets after `cursor`. */
     readonly pendingPage: (page: PageAsked) => Effect.Effect<PendingPage, LedgerError>
-    /** Agent addresses of wallets of these ranges with pending tasks that are not held: those of `limit` such tasks at most. */
+    /** The agent address of each pending task that is not held, of wallets of these ranges: of `limit` such tasks at most. */
     readonly pendingAddresses: (
       limit: number,
       ranges: ReadonlyArray<WalletRange>

@@ -31,6 +31,16 @@ layer(Postgres.session())("an executor that new blocks wake", (it) => {
     assert.strictEqual(yield* logged("🔍 Found"), 1)
   })
 
+  byBlocks("funds an order beside a thousand others of one wallet", function* (world) {
+    const { who: rich } = yield* unpaidOrder("ann", 5)
+    for (let more = 0; more < 1_000; more++) yield* order(rich, 5)
+    const { who, task } = yield* unpaidOrder("ben", 5)
+    yield* startFor(3)
+    world.deposit(who.agentAddress, usdc(5n * PRICE))
+    yield* pass(6)
+    assert.strictEqual((yield* readTask(task)).status, "processing")
+  })
+
   byBlocks("leaves an order alone that is paid for in part, and funds it with the rest", function* (world) {
     const { who, task } = yield* unpaidOrder("ann", 5)
     yield* startFor(3)

@@ -76,13 +76,11 @@ const addressOf = (tables: Tables, id: WalletId) => parse(tables.wallets.get(id)
 
 export const pages = {
   pendingAddresses: ({ read }) =>
-    read((tables, limit, ranges) => [
-      ...new Set(
-        pendingWallets(tables, ranges)
-          .flatMap((id) => addressOf(tables, id) ?? [])
-          .slice(0, limit)
-      )
-    ]),
+    read((tables, limit, ranges) =>
+      pendingWallets(tables, ranges)
+        .flatMap((id) => addressOf(tables, id) ?? [])
+        .slice(0, limit)
+    ),
 
   pendingAt: ({ read }) =>
     read((tables, addresses, ranges) =>

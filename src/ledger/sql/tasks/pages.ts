@@ -132,7 +132,7 @@ export const pages = {
         SELECT ${agent} AS agent_address FROM ${PENDING(sql)}
           AND ${inRanges(sql, ranges)(sql`t.agent_wallet_id`)} AND ${agent} ~ ${ADDRESS_FORM}
         LIMIT ${limit}::int`)
-      return [...new Set(rows.map((row) => row.agent_address))]
+      return rows.map((row) => row.agent_address)
     }),
 
   pendingAt: (on) =>
