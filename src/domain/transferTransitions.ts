@@ -85,15 +85,21 @@ export const mayHaveDone = (batch: Batch, until: bigint, claims: boolean): Batch
 })
 
 /**
- * Write-ahead: from here on the transfer may exist, and the chain is asked about it, even if this process dies.
- * `answerByMs` is for a batch: by then the mint server has answered.
+ * Write-ahead: from here on the transfer may exist, and the chain is asked about it after `pauseMs`, even if this process
+ * dies. `answerByMs` is for a batch: by then the mint server has answered.
  */
-export const sign = <T extends Transfer>(transfer: T, window: SignedWindow, nowMs: number, answerByMs?: number): T =>
+export const sign = <T extends Transfer>(
+  transfer: T,
+  window: SignedWindow,
+  nowMs: number,
+  answerByMs?: number,
+  pauseMs = lookPauseMs(0)
+): T =>
   step(transfer, nowMs, {
     status: "signed",
     window,
     sends: 1,
-    nextActionAtMs: nowMs + lookPauseMs(0),
+    nextActionAtMs: nowMs + pauseMs,
     ...(isBatch(transfer)
       ? {
           asked: undefined,
@@ -113,15 +119,15 @@ export const resend = <T extends Transfer>(transfer: T, nowMs: number, answerByM
   return step(transfer, nowMs, { sends, triedAtMs: nowMs, answerByMs, nextActionAtMs: nowMs + lookPauseMs(0) })
 }
 
-/** The server says that it was paid. Only the chain makes that true. */
-export const accept = (batch: Batch, mintTxs: ReadonlyArray<Bytes32>, nowMs: number): Batch =>
+/** The server says that it was paid. Only the chain makes that true: it is asked after `pauseMs`. */
+export const accept = (batch: Batch, mintTxs: ReadonlyArray<Bytes32>, nowMs: number, pauseMs = lookPauseMs(0)): Batch =>
   step(batch, nowMs, {
     status: batch.status === "paid" ? "paid" : "accepted",
     mintTxs: [...new Set([...batch.mintTxs, ...mintTxs])],
     triedAtMs: nowMs,
     answerByMs: undefined,
     claims: batch.claims + 1,
-    nextActionAtMs: nowMs + lookPauseMs(0),
+    nextActionAtMs: nowMs + pauseMs,
     reason: batch.status === "paid" ? batch.reason : "the mint server accepted the payment, waiting for the chain"
   })
 

@@ -2,12 +2,16 @@ import { Clock, Context, Effect, FiberSet, Ref } from "effect"
 import type { ChainError } from "../chain/ChainClient.ts"
 import type { RequestEnd, RequestKind, Strain } from "../domain/RequestLimit.ts"
 import type { WalletId } from "../domain/Wallet.ts"
-import { type LedgerError, Outrun, wasFirst } from "../ledger/TaskRepo.ts"
+import { type LedgerError, Outrun } from "../ledger/TaskRepo.ts"
 import { Minter, type PaymentAnswer } from "../mint/Minter.ts"
 import * as Background from "../ops/background.ts"
+import type { Turn } from "./agenda.ts"
+import type { Left } from "./left.ts"
 import { OUTRUN_PAUSE_MS } from "./pace.ts"
 import { makePlaces, monotonicMs } from "./Places.ts"
 import { makeGuarded } from "./trouble.ts"
+
+type Request = Effect.Effect<Left | undefined, ChainError | LedgerError | Outrun>
 
 /**
  * A place among the requests to the mint server, from which it can be asked. It is held from before the claim of the
@@ -15,11 +19,11 @@ import { makeGuarded } from "./trouble.ts"
  */
 export interface Place extends Pick<Minter["Service"], "quote" | "pay" | "follow"> {
   /**
-   * Runs a request, and what its answer changes, beside the turns of the place's wallet, which is woken at its end;
-   * `Outrun` says that nothing was changed. The ledger has to know of it before: a process that dies over it leaves
-   * nothing but the row.
+   * Runs a request, and what its answer changes, beside the turns of the place's wallet. It gives what is left to do for
+   * the wallet then; where it does not know that, the wallet is woken. `Outrun` says that nothing was changed. The ledger
+   * has to know of it before: a process that dies over it leaves nothing but the row.
    */
-  readonly start: (request: Effect.Effect<void, ChainError | LedgerError | Outrun>) => Effect.Effect<void>
+  readonly start: (request: Request) => Effect.Effect<void>
 }
 
 /**
@@ -47,11 +51,8 @@ export class ServerRequests extends Context.Service<
 >()("ai-mint-executor/executor/ServerRequests") {}
 
 interface Options {
-  /**
-   * Called with each wallet whose request ends, and until when the wallet leaves everything alone: after trouble, or
-   * where nothing was changed.
-   */
-  readonly onEnd: (walletId: WalletId, restUntilMs: number) => Effect.Effect<void>
+  /** Called with each wallet whose request ends, and what that leaves; where nothing was changed it counts as trouble. */
+  readonly onEnd: (walletId: WalletId, left: Turn) => Effect.Effect<void>
   /** A place is kept for this wallet, which was in line. */
   readonly onCall: (walletId: WalletId) => Effect.Effect<void>
   /** Requests that may be in the air at once. It may be another at each time. */
@@ -66,9 +67,9 @@ export const makeRequests = Effect.fnUntraced(function* ({ onEnd, onCall, max }:
   const places = yield* makePlaces({ onCall, max })
   const asks = measured(yield* Minter, places.noteEnd)
 
-  const run = (walletId: WalletId, request: Effect.Effect<void, ChainError | LedgerError | Outrun>) =>
-    guarded(walletId, Effect.flatMap(wasFirst(request), afterRequest)).pipe(
-      Effect.flatMap(({ dueMs = 0 }) => onEnd(walletId, dueMs)),
+  const run = (walletId: WalletId, request: Request) =>
+    guarded(walletId, afterRequest(request)).pipe(
+      Effect.flatMap((left) => onEnd(walletId, left)),
       Effect.annotateLogs("wallet", walletId),
       Effect.provideContext(outside)
     )
@@ -139,8 +140,16 @@ const measured = (minter: Minter["Service"], noteEnd: (end: RequestEnd) => Effec
 const strainOfAnswer = (answer: PaymentAnswer): Strain => (answer._tag === "Unclear" ? answer : {})
 
 /** Another program was first, or the answer came too late: what there is to do is read again in a moment. */
-const afterRequest = (changed: boolean) =>
-  Effect.map(Clock.currentTimeMillis, (nowMs) => ({ dueMs: changed ? undefined : nowMs + OUTRUN_PAUSE_MS }))
+const afterRequest = (request: Request) =>
+  Effect.matchEffect(request, {
+    onSuccess: (left) => Effect.succeed(left ?? AT_ONCE),
+    onFailure: (error) => {
+      if (error._tag !== "Outrun") return Effect.fail(error)
+      return Effect.map(Clock.currentTimeMillis, (nowMs) => ({ dueMs: nowMs + OUTRUN_PAUSE_MS, inTrouble: true }))
+    }
+  })
+
+const AT_ONCE: Left = { dueMs: 0 }
 
 /** What is done instead of a request that cannot be written down: its batch is read again in a moment. */
 export const outrun = () => Effect.fail(new Outrun())

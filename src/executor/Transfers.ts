@@ -90,10 +90,12 @@ const expectedOf = (transfer: Transfer) => {
   return isBatch(transfer) && transfer.window === undefined ? undefined : { to, value }
 }
 
-/** What is done where the chain shows that the nonce is free for good, and where it shows nothing yet. */
-interface Open<E> {
-  readonly onVoid: Effect.Effect<void, E>
-  readonly onUnknown: Effect.Effect<void, E>
+/** What is done where the chain shows that it is paid, that the nonce is free for good, and where it shows nothing yet. */
+interface Open<T extends Transfer, A, E> {
+  /** It is recorded as paid, and is in the ledger like this. Left out: nothing more is done. */
+  readonly onPaid?: (paid: T) => Effect.Effect<A, E>
+  readonly onVoid: Effect.Effect<A, E>
+  readonly onUnknown: Effect.Effect<A, E>
 }
 
 /** What is recorded of transfers. */
@@ -123,22 +125,27 @@ const makeWrites = Effect.gen(function* () {
 
   /**
    * Records what became of a transfer, of either purpose: the same after an answer, a timeout, a refusal, a crash or a
-   * restored backup. What the chain shows counts, not what was sent.
+   * restored backup. What the chain shows counts, not what was sent. Gives what was done then.
    */
-  const recordOutcome = Effect.fn("Wallet.recordOutcome")(function* <E>(
-    { transfer, outcome, block, payees }: Observed,
-    { onVoid, onUnknown }: Open<E>
+  const recordOutcome = Effect.fn("Wallet.recordOutcome")(function* <T extends Transfer, A, E>(
+    { transfer, outcome, block, payees }: Observed<T>,
+    { onPaid, onVoid, onUnknown }: Open<T, A, E>
   ) {
     switch (classifyEvidence(transfer, outcome, block, payees)) {
-      case "paid":
-        if (outcome._tag !== "Used") return
-        yield* saveTransfer(transfer, confirm(transfer, outcome, yield* Clock.currentTimeMillis))
-        return yield* logPaid(transfer, outcome)
+      case "paid": {
+        if (outcome._tag !== "Used") return undefined
+        const paid = confirm(transfer, outcome, yield* Clock.currentTimeMillis)
+        yield* saveTransfer(transfer, paid)
+        yield* logPaid(transfer, outcome)
+        return onPaid === undefined ? undefined : yield* onPaid({ ...paid, version: transfer.version + 1 })
+      }
       case "otherTransfer":
-        if (outcome._tag !== "Used") return
-        return yield* holdTransfer(transfer, otherTransfer(transfer, outcome, payees), outcome)
+        if (outcome._tag !== "Used") return undefined
+        yield* holdTransfer(transfer, otherTransfer(transfer, outcome, payees), outcome)
+        return undefined
       case "cancelled":
-        return yield* holdTransfer(transfer, "its nonce was cancelled on chain: it can never be paid")
+        yield* holdTransfer(transfer, "its nonce was cancelled on chain: it can never be paid")
+        return undefined
       case "void":
         return yield* onVoid
       case "unknown":

@@ -12,6 +12,7 @@ import { makeRequests, ServerRequests } from "./ServerRequests.ts"
 import { makeGuarded } from "./trouble.ts"
 import { makeTakeTurn } from "./turn.ts"
 
+const AT_ONCE: Turn = { dueMs: 0, inTrouble: false }
 const NOTHING_DUE: Turn = { dueMs: undefined, inTrouble: false }
 
 /** The agenda of the wallets, carried out: a fiber for each turn, and one for each moment at which a wallet is due. */
@@ -57,12 +58,12 @@ const makeActors = Effect.fnUntraced(function* (turnOf: (begun: Begun) => Effect
       Effect.provideContext(outside)
     )
 
-  const wake = Effect.fnUntraced(function* (walletId: WalletId, restUntilMs: number) {
+  const note = Effect.fnUntraced(function* (walletId: WalletId, left: Turn) {
     if ((yield* Ref.get(isStopping)) || !owns(walletId)) return
-    const nowMs = yield* Clock.currentTimeMillis
-    yield* setTimer(agenda.wake(walletId, nowMs, restUntilMs))
+    yield* setTimer(agenda.note(walletId, left, yield* Clock.currentTimeMillis))
     yield* beginTurns
   })
+  const wake = (walletId: WalletId) => note(walletId, AT_ONCE)
 
   const newBlock = Effect.fnUntraced(function* (head: bigint) {
     if (yield* Ref.get(isStopping)) return
@@ -72,6 +73,8 @@ const makeActors = Effect.fnUntraced(function* (turnOf: (begun: Begun) => Effect
 
   return {
     wake,
+    note,
+    isTurning: (walletId: WalletId) => Effect.sync(() => agenda.isTurning(walletId)),
     newBlock,
     awaitsBlock: Effect.sync(() => agenda.awaitsBlock),
     /** Nothing new begins any more. */
@@ -90,9 +93,9 @@ const make = Effect.gen(function* () {
   const { drainTimeout, mintConcurrency } = yield* Settings
   const { leave, owns } = yield* Ownership
   const guarded = yield* makeGuarded
-  const onEnd = (walletId: WalletId, restUntilMs: number): Effect.Effect<void> => actors.wake(walletId, restUntilMs)
+  const onEnd = (walletId: WalletId, left: Turn): Effect.Effect<void> => actors.note(walletId, left)
   const onCall = (walletId: WalletId): Effect.Effect<void> =>
-    owns(walletId) ? actors.wake(walletId, 0) : requests.service.passOn(walletId)
+    owns(walletId) ? actors.wake(walletId) : requests.service.passOn(walletId)
   // The server has one limit, however many executors ask it.
   const max = Effect.map(Runners.count, (count) => Math.max(1, Math.floor(mintConcurrency / count)))
   const requests = yield* makeRequests({ onEnd, onCall, max })
@@ -114,12 +117,13 @@ const make = Effect.gen(function* () {
     })
   )
 
-  const wake = (walletId: WalletId) => actors.wake(walletId, 0)
-  const { newBlock, awaitsBlock } = actors
+  const { wake, newBlock, awaitsBlock } = actors
   return Wallets.of({
     wake,
-    wakeDue: (walletId) =>
-      Effect.flatMap(requests.isIdle(walletId), (isIdle) => (isIdle ? Effect.void : wake(walletId))),
+    wakeDue: Effect.fnUntraced(function* (walletId) {
+      if ((yield* requests.isIdle(walletId)) || (yield* actors.isTurning(walletId))) return
+      yield* wake(walletId)
+    }),
     newBlock,
     awaitsBlock
   })
@@ -133,7 +137,10 @@ export class Wallets extends Context.Service<
   Wallets,
   {
     readonly wake: (walletId: WalletId) => Effect.Effect<void>
-    /** The same, but for a wallet that is in line to ask the mint server and has nothing else to do by now. */
+    /**
+     * The same, but not for a wallet that is in line to ask the mint server and has nothing else to do by now, nor for one
+     * that has its turn: what that leaves due, the next tick finds.
+     */
     readonly wakeDue: (walletId: WalletId) => Effect.Effect<void>
     /** The chain has a new block, of this number: those wallets have their turn for which it may bring something. */
     readonly newBlock: (head: bigint) => Effect.Effect<void>

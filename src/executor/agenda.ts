@@ -1,4 +1,5 @@
 import type { WalletId } from "../domain/Wallet.ts"
+import type { Left } from "./left.ts"
 
 /**
  * Wallets that are due within so short a time have their turn in the same moment: what they ask then travels together,
@@ -19,12 +20,9 @@ const REST_MS_MAX = 60_000
  */
 const TURNS_IN_MEMORY = 2_000
 
-/** What a turn leaves: when there is something to do again, and whether it ended in trouble. */
-export interface Turn {
-  readonly dueMs: number | undefined
+/** What a turn leaves, and whether it ended in trouble. */
+export interface Turn extends Left {
   readonly inTrouble: boolean
-  /** Whether a new block may bring something before that. */
-  readonly awaitsBlock?: boolean
 }
 
 /** A turn that begins; `isForBlock`: what waits for the chain is looked at, though it is not due. */
@@ -39,7 +37,7 @@ interface Entry {
   again: boolean
   /** Until when it leaves everything alone: after trouble, or where a request changed nothing. Taken once. */
   restUntilMs: number
-  /** Of a wallet that waits: the moment of its next turn. */
+  /** Of a wallet that waits: the moment of its next turn; infinite where there is none yet. */
   tick: number
   /** From which head on a block may bring something; `undefined` where none may. */
   awaited: bigint | undefined
@@ -71,18 +69,32 @@ export class Agenda {
     return this.#awaiting.size > 0
   }
 
+  /** Whether a wallet has its turn now. */
+  isTurning(walletId: WalletId): boolean {
+    return this.#entries.get(walletId)?.state === "turning"
+  }
+
   /** How many wallets are known to have something to do before long. */
   get size(): number {
     return this.#entries.size
   }
 
-  /** There may be something to do for a wallet, once its rest has ended. Gives the moment for which a timer is needed. */
-  wake(walletId: WalletId, nowMs: number, restUntilMs = 0): number | undefined {
+  /**
+   * There is something to do for a wallet, or was done beside its turns: it has its turn when that is due, once its rest
+   * has ended. Gives the moment for which a timer is needed.
+   */
+  note(walletId: WalletId, { dueMs = Number.POSITIVE_INFINITY, inTrouble, awaitsBlock = false }: Turn, nowMs: number) {
     const entry = this.#entryOf(walletId)
-    prolong(entry, restUntilMs, nowMs)
+    if (inTrouble) prolong(entry, dueMs, nowMs)
     if (entry.state === "turning") entry.again = true
     if (entry.state !== "waiting") return undefined
-    return entry.restUntilMs > nowMs ? this.#wait(walletId, entry, entry.restUntilMs) : this.#putReady(walletId, entry)
+    if (awaitsBlock) entry.awaited ??= this.#firstAwaited()
+    return this.#waitUntil(
+      walletId,
+      entry,
+      Math.max(Math.min(inTrouble ? nowMs : dueMs, entry.tick), entry.restUntilMs),
+      nowMs
+    )
   }
 
   /** The wallets that begin their turn now, those first that wait longest. */
@@ -101,15 +113,9 @@ export class Agenda {
     const { dueMs = Number.POSITIVE_INFINITY, inTrouble, awaitsBlock = false } = turn
     this.#turning--
     const entry = this.#entryOf(walletId)
-    // What the newest block may hold counts when as many blocks as needed are upon it.
-    const first = entry.awaited ?? this.#head + BigInt(this.#confirmations - 1)
-    entry.awaited = awaitsBlock ? first : undefined
+    entry.awaited = awaitsBlock ? (entry.awaited ?? this.#firstAwaited()) : undefined
     if (inTrouble) prolong(entry, dueMs, nowMs)
-    const nextMs = Math.max(entry.again ? nowMs : dueMs, entry.restUntilMs)
-    if (nextMs <= nowMs) return this.#putReady(walletId, entry)
-    if (nextMs - nowMs <= LINGER_MS) return this.#wait(walletId, entry, nextMs)
-    this.#entries.delete(walletId)
-    return undefined
+    return this.#waitUntil(walletId, entry, Math.max(entry.again ? nowMs : dueMs, entry.restUntilMs), nowMs)
   }
 
   /** There is a new block: those wallets are ready for which it may bring something. */
@@ -145,6 +151,19 @@ export class Agenda {
     return { walletId, isForBlock }
   }
 
+  /** What the newest block may hold counts when as many blocks as needed are upon it. */
+  #firstAwaited(): bigint {
+    return this.#head + BigInt(this.#confirmations - 1)
+  }
+
+  /** Gives the moment for which a timer is needed. */
+  #waitUntil(walletId: WalletId, entry: Entry, nextMs: number, nowMs: number): number | undefined {
+    if (nextMs <= nowMs) return this.#putReady(walletId, entry)
+    if (nextMs - nowMs <= LINGER_MS) return this.#wait(walletId, entry, nextMs)
+    this.#entries.delete(walletId)
+    return undefined
+  }
+
   #putReady(walletId: WalletId, entry: Entry): undefined {
     this.#ticks.get(entry.tick)?.delete(walletId)
     this.#awaiting.delete(walletId)
@@ -171,7 +190,7 @@ const newEntry = (): Entry => ({
   state: "waiting",
   again: false,
   restUntilMs: 0,
-  tick: 0,
+  tick: Number.POSITIVE_INFINITY,
   awaited: undefined,
   isForBlock: false
 })

@@ -12,6 +12,7 @@ import * as Log from "../ops/Log.ts"
 import type { WalletWork } from "../domain/WalletState.ts"
 import { Outrun, TaskRepo } from "../ledger/TaskRepo.ts"
 import { Orders } from "./Orders.ts"
+import { leftOf } from "./left.ts"
 import { confirmMs } from "./pace.ts"
 import { makeResend } from "./send.ts"
 import { Transfers } from "./Transfers.ts"
@@ -51,16 +52,19 @@ export const makeDeliver = Effect.gen(function* () {
   const record = Effect.fnUntraced(function* (work: WalletWork, batch: Batch, mints: ReadonlyArray<Mint>) {
     const nowMs = yield* Clock.currentTimeMillis
     const after = deliver(batch, mints.length, nowMs)
+    const { task, ...delivery } = deliveryOf(work, batch, mints, settings, nowMs)
     yield* noteProofs(mints)
-    yield* repo.saveBatch({ before: batch, after, ...deliveryOf(work, batch, mints, settings, nowMs) }, nowMs)
+    yield* repo.saveBatch({ before: batch, after, ...delivery, ...(task && { task }) }, nowMs)
     const delivered = `${after.minted}/${counted(batch.quantity, "mint")} delivered`
     const fields = { task: batch.taskId, batch: batch.number, tx: mints[0]?.tx }
     yield* Log.mint(`Task ${shortId(batch.taskId)}, batch ${batch.number}: ${delivered}`, fields)
+    // An order that is held may go on now: the ledger says with what.
+    return task && (after.status === "delivered" ? { dueMs: task.change.nextActionAtMs } : leftOf(after))
   })
 
   /**
    * Searches the mints of a paid batch. A payment is never made again; its bytes may be sent again to a server, unless
-   * what brings nothing `staysAsItIs`.
+   * what brings nothing `staysAsItIs`. Gives what is left of the batch, where that is known.
    */
   return Effect.fn("Wallet.deliverBatch")(function* (work: WalletWork, batch: Batch, staysAsItIs: boolean) {
     const nowMs = yield* Clock.currentTimeMillis
@@ -85,7 +89,9 @@ export const makeDeliver = Effect.gen(function* () {
         return yield* resendPayment(work, batch, undefined)
       }
     }
-    return yield* repo.saveBatch({ before: batch, after: recheck(batch, nowMs) }, nowMs)
+    const looked = recheck(batch, nowMs)
+    yield* repo.saveBatch({ before: batch, after: looked }, nowMs)
+    return leftOf(looked)
   })
 })
 
@@ -127,5 +133,5 @@ const deliveryOf = (
   const nextActionAtMs = isLast ? nowMs : nowMs + Duration.toMillis(mintInterval)
   const change = { retryCount: 0, errorMessage: null, stalledSinceMs: null, nextActionAtMs }
   const endsHold = messages.undelivered(batch.number)
-  return { mints: numbered, endsHold, ...(expected && { task: { expected, change } }) }
+  return { mints: numbered, endsHold, task: expected && { expected, change } }
 }

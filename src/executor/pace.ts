@@ -3,6 +3,7 @@ import type { SettingsShape } from "../config/Settings.ts"
 import type { SignedWindow } from "../domain/Authorization.ts"
 import type { Batch } from "../domain/Batch.ts"
 import { type Block, headTimeMs } from "../domain/Block.ts"
+import { lookPauseMs } from "../domain/transferPace.ts"
 
 /** Time beyond `MINT_TIMEOUT` for the answer to be stored, before the request counts as unanswered. */
 const ANSWER_MARGIN_MS = 5_000
@@ -18,6 +19,13 @@ export const isTooLate = (batch: Batch, { mintTimeout }: SettingsShape, nowMs: n
 /** How long a block that comes now takes until it counts, one more block for its transaction included. */
 export const confirmMs = ({ confirmations, network }: SettingsShape): number =>
   (confirmations + 1) * network.blockSeconds * 1000
+
+/**
+ * How long after a request the clock has its payment looked at. Before that the payment can hardly be in a block that
+ * counts; where it is, and the server says so, the blocks wake its wallet.
+ */
+export const firstLookMs = (settings: SettingsShape): number =>
+  settings.checkTrigger === "block" ? confirmMs(settings) : lookPauseMs(0)
 
 /** The time of the chain's newest block, by one that counts. */
 export const headMs = (block: Block, { confirmations, network: { blockSeconds } }: SettingsShape): number =>

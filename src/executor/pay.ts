@@ -15,9 +15,10 @@ import { type Did, Minter, type MintQuote, type NoOffer } from "../mint/Minter.t
 import { alone } from "../ops/eachAlone.ts"
 import * as Log from "../ops/Log.ts"
 import { type BatchSave, Outrun, TaskRepo, wasFirst } from "../ledger/TaskRepo.ts"
+import { leftOf, unknown } from "./left.ts"
 import { isLocked, noteOf, Orders } from "./Orders.ts"
 import { Outage, STANDSTILL_MS } from "./Outage.ts"
-import { answerByMs, confirmMs, isTooLate } from "./pace.ts"
+import { answerByMs, confirmMs, firstLookMs, isTooLate } from "./pace.ts"
 import { makeSend } from "./send.ts"
 import { outrun, type Place } from "./ServerRequests.ts"
 import { UsdcCode } from "./UsdcCode.ts"
@@ -59,33 +60,37 @@ export const makePay = Effect.gen(function* () {
   const begin = Effect.fnUntraced(function* (planned: Planned, confirmed: Block) {
     const { work, task, batch, state, place } = planned
     const mustWait = yield* usdcCode.reasonToWait
-    if (mustWait !== undefined) return yield* pauseForOutage(task, mustWait)
+    if (mustWait !== undefined) return yield* unknown(pauseForOutage(task, mustWait))
     const standstill = yield* standstillFor(state, { payer: batch.payer })
-    if (standstill !== undefined) return yield* standAside(work, task, standstill)
+    if (standstill !== undefined) return yield* unknown(standAside(work, task, standstill))
     // First of all: mints that the server has made already may be all that the token allows.
-    if (yield* lookBack(batch, task, confirmed)) return
+    if (yield* lookBack(batch, task, confirmed)) return undefined
     const obstacle = yield* obstacleTo(batch)
-    if (obstacle?._tag === "Undelivered") return yield* pauseTask(task, UNDELIVERED_PAUSE_MS, obstacle.reason)
-    if (obstacle?._tag === "SoldOut") return yield* refuseTask(task, obstacle.reason, "chain")
+    if (obstacle?._tag === "Undelivered") return yield* unknown(pauseTask(task, UNDELIVERED_PAUSE_MS, obstacle.reason))
+    if (obstacle?._tag === "SoldOut") return yield* unknown(refuseTask(task, obstacle.reason, "chain"))
     if (!minter.asksForPrice) return yield* payAtPrice({ ...planned, asking: batch })
     const asking = yield* askFor(batch, task, confirmed)
-    const paying = alone(task.id, payAtPrice({ ...planned, asking }), pauseUnwritable(task))
+    const paying = alone(task.id, payAtPrice({ ...planned, asking }), (error) => unknown(pauseUnwritable(task)(error)))
     yield* place.start(Effect.catchIf(paying, isLocked, outrun))
+    // Its answer brings what comes next.
+    return { dueMs: asking.answerByMs }
   })
 
   /**
    * Begins to pay for a planned batch: what the chain and the ledger show is read, and the price is asked. What
-   * follows from that waits for the server, and is done beside the turns of the wallet.
+   * follows from that waits for the server, and is done beside the turns of the wallet. Gives what is left of the batch,
+   * where that is known.
    */
   return Effect.fn("Wallet.payBatch")(function* (work: OpenWork, task: Task, batch: Batch, place: Place) {
     const confirmed = yield* chain.confirmedBlock
     const fromBlock = blockBefore(confirmed, task.createdAtMs, network.blockSeconds)
     // After a restored backup the chain may know more than the ledger: a batch that is paid is neither refused nor signed.
     const [observed] = yield* observe([batch], { fromBlock, payees })
-    if (observed === undefined) return
+    if (observed === undefined) return undefined
+    const pause = pauseTask(task, UNEXPLAINED_PAUSE_MS, "no node tells how its nonce was spent")
     return yield* recordOutcome(observed, {
       onVoid: begin({ work, task, batch, state: observed.usdc, place }, confirmed),
-      onUnknown: pauseTask(task, UNEXPLAINED_PAUSE_MS, "no node tells how its nonce was spent")
+      onUnknown: unknown(pause)
     })
   })
 })
@@ -125,7 +130,7 @@ const makePayAtPrice = Effect.gen(function* () {
     const { task, batch, asking, place } = planned
     const quoted = yield* askPrice(planned)
     if (quoted === undefined) return yield* new Outrun()
-    if (Result.isFailure(quoted)) return yield* withoutOffer(planned, quoted.failure)
+    if (Result.isFailure(quoted)) return yield* unknown(withoutOffer(planned, quoted.failure))
     yield* outage.serverAnswered(priceOf(task))
     // It asked for money: it has done nothing yet, also where no payment follows now.
     const unasked = wasFirst(dismiss(planned))
@@ -149,6 +154,7 @@ const makePayAtPrice = Effect.gen(function* () {
     const claimed = { ...signed, version: asking.version + 1 }
     const sending = send(place, claimed, { quote: quoted.success, accepted, payment: signature }, task)
     yield* place.start(alone(task.id, sending, outrun))
+    return leftOf(claimed)
   })
 })
 
@@ -220,7 +226,7 @@ const makePrepare = Effect.gen(function* () {
     if ((yield* mintsUnpaid(batch)).length > 0) return Result.fail(Effect.void)
     const window = yield* windowFor(offer.success, block, settings)
     const nowMs = yield* Clock.currentTimeMillis
-    const signed = sign(asking, window, nowMs, answerByMs(settings, nowMs))
+    const signed = sign(asking, window, nowMs, answerByMs(settings, nowMs), firstLookMs(settings))
     const signature = yield* Effect.result(signTransfer(custody, work.wallet, signed))
     if (Result.isSuccess(signature)) {
       return Result.succeed({ signed, accepted: offer.success, signature: signature.success, nowMs })

@@ -16,9 +16,10 @@ import type { MintQuote, NoOffer, PaymentAnswer } from "../mint/Minter.ts"
 import { alone } from "../ops/eachAlone.ts"
 import * as Log from "../ops/Log.ts"
 import { type BatchSave, Outrun, TaskRepo, wasFirst } from "../ledger/TaskRepo.ts"
+import { leftOf, unknown } from "./left.ts"
 import { Orders } from "./Orders.ts"
 import { Outage } from "./Outage.ts"
-import { answerByMs, canBeSettled, headMs, isTooLate } from "./pace.ts"
+import { answerByMs, canBeSettled, firstLookMs, headMs, isTooLate } from "./pace.ts"
 import { outrun, type Place, ServerRequests } from "./ServerRequests.ts"
 import { signTransfer, standstillFor, Transfers } from "./Transfers.ts"
 
@@ -38,7 +39,8 @@ export const makeSend = Effect.gen(function* () {
 
   /**
    * Sends a claimed payment and stores what the server says to it, whenever that comes. Nothing here decides about money:
-   * the chain is asked from the claim on. A refusal counts against `task`, unless the batch is paid already.
+   * the chain is asked from the claim on. A refusal counts against `task`, unless the batch is paid already. Gives what is
+   * left of the batch, where that is known.
    */
   return Effect.fn("Wallet.send")(function* (
     place: Place,
@@ -54,7 +56,9 @@ export const makeSend = Effect.gen(function* () {
       yield* outage.serverAnswered(requestOf(batch))
       yield* Log.debug(`The mint server accepted ${which}`, said)
       const nowMs = yield* Clock.currentTimeMillis
-      return yield* saveAnswer(batch, (now) => ({ before: now, after: accept(now, answer.mintTxs, nowMs) }))
+      const pauseMs = firstLookMs(settings)
+      const saving = saveAnswer(batch, (now) => ({ before: now, after: accept(now, answer.mintTxs, nowMs, pauseMs) }))
+      return leftOf(yield* saving)
     }
     const now = yield* asItIsNow(batch)
     if (now === undefined || !isEnvironment(answer)) yield* outage.serverAnswered(requestOf(batch))
@@ -63,9 +67,9 @@ export const makeSend = Effect.gen(function* () {
       return yield* new Outrun()
     }
     yield* Log.warn(`⚠️ Task ${shortId(batch.taskId)}, batch ${batch.number}: ${answer.reason}`, said)
-    if (task !== undefined && now.status !== "paid") return yield* refused(now, answer, task)
+    if (task !== undefined && now.status !== "paid") return yield* unknown(refused(now, answer, task))
     if (isEnvironment(answer)) yield* outage.serverFailed(requestOf(batch), answer.reason)
-    return yield* saveUnknown(now, answer)
+    return leftOf(yield* saveUnknown(now, answer))
   })
 })
 
@@ -154,13 +158,14 @@ export const makeAnswers = Effect.map(TaskRepo, (repo) => {
 
   /**
    * Stores what a request brought. The chain was asked while it was on its way, so that the batch may be another by
-   * now than the one that was `sent`: `saveFor` makes the change of what it is now. `Outrun` where the answer has come
+   * now than the one that was `sent`: `saveFor` makes the change of what it is now. Gives what it became. `Outrun` where the answer has come
    * too late: the batch is delivered, held, void, or was sent again.
    */
   const saveAnswer = Effect.fn("Wallet.saveAnswer")(function* (sent: Batch, saveFor: (now: Batch) => BatchSave) {
     let now: Batch | undefined = sent
     while (now !== undefined) {
-      if (yield* wasFirst(repo.saveBatch(saveFor(now), yield* Clock.currentTimeMillis))) return
+      const save = saveFor(now)
+      if (yield* wasFirst(repo.saveBatch(save, yield* Clock.currentTimeMillis))) return save.after
       const tried: number = now.version
       now = yield* asItIsNow(sent)
       // No step of another turn keeps it from being written, but something else.
@@ -190,7 +195,7 @@ export const makeResend = Effect.gen(function* () {
    */
   return Effect.fn("Wallet.resendPayment")(function* (work: WalletWork, batch: Batch, task: Task | undefined) {
     const { wallet } = work
-    if (wallet === undefined) return yield* sendLater(batch, "the row of the agent wallet cannot be read")
+    if (wallet === undefined) return yield* unknown(sendLater(batch, "the row of the agent wallet cannot be read"))
     const nowMs = yield* Clock.currentTimeMillis
     const begin = Effect.fnUntraced(function* (place: Place) {
       const awaiting = awaitAnswer(batch, nowMs, answerByMs(settings, nowMs))
@@ -201,6 +206,7 @@ export const makeResend = Effect.gen(function* () {
     // Until it has a place the chain goes on being asked.
     const begun = yield* requests.withPlace(batch.walletId, begin)
     if (begun === "InLine") yield* saveTransfer(batch, recheck(batch, nowMs))
+    return undefined
   })
 })
 
@@ -234,16 +240,16 @@ const makeAskAndSend = Effect.gen(function* () {
   return Effect.fn("Wallet.askAndSend")(function* ({ wallet, asking, task, place }: Resending) {
     if (isTooLate(asking, settings, yield* Clock.currentTimeMillis)) return yield* new Outrun()
     const quoted = yield* Effect.result(place.quote(asking))
-    if (Result.isFailure(quoted)) return yield* noOffer(asking, quoted.failure)
+    if (Result.isFailure(quoted)) return leftOf(yield* noOffer(asking, quoted.failure))
     const offer = offerAgain(asking, quoted.success, settings)
-    if (Result.isFailure(offer)) return yield* sendLater(asking, offer.failure)
+    if (Result.isFailure(offer)) return leftOf(yield* sendLater(asking, offer.failure))
     const signature = yield* Effect.result(signTransfer(custody, wallet, asking))
-    if (Result.isFailure(signature)) return yield* sendLater(asking, signature.failure.message)
+    if (Result.isFailure(signature)) return leftOf(yield* sendLater(asking, signature.failure.message))
     if (!(yield* isWorthSending(asking))) {
-      return yield* saveAnswer(asking, (now) => ({ before: now, after: answered(now) }))
+      return leftOf(yield* saveAnswer(asking, (now) => ({ before: now, after: answered(now) })))
     }
     const claimed = yield* claim(asking)
-    if (claimed === undefined) return
+    if (claimed === undefined) return undefined
     yield* Log.info(`🔁 Sending the same payment again: task ${shortId(asking.taskId)}, batch ${asking.number}`, {
       task: asking.taskId,
       batch: asking.number,

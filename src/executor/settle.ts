@@ -12,9 +12,10 @@ import { Minter } from "../mint/Minter.ts"
 import { alone } from "../ops/eachAlone.ts"
 import * as Log from "../ops/Log.ts"
 import { isOutdated, type WalletWork } from "../domain/WalletState.ts"
-import { Outrun, wasFirst } from "../ledger/TaskRepo.ts"
+import { type LedgerError, Outrun } from "../ledger/TaskRepo.ts"
 import { makeDeliver } from "./deliver.ts"
 import { Orders } from "./Orders.ts"
+import { type Left, leftOf, unknown } from "./left.ts"
 import { answerByMs, canBeSettled, confirmMs, headMs } from "./pace.ts"
 import { Outage, STANDSTILL_MS } from "./Outage.ts"
 import { makeAnswers, makeResend } from "./send.ts"
@@ -25,6 +26,15 @@ import { neverPaidFor, type Observed, standstillFor, Transfers } from "./Transfe
 const ACCEPTED_LOOKS = 7
 
 const GONE_FOR_EVER = "its order was completed, and its payment left the chain and can never be made again"
+
+/** What became of a payment in flight that was looked at. */
+export interface Followed {
+  readonly batch: Batch
+  /** Whether anything was written. */
+  readonly isChanged: boolean
+  /** What is left of it; `undefined` where the ledger has to be read for that. */
+  readonly left: Left | undefined
+}
 
 /** Settles payments in flight. */
 export const makeSettle = Effect.gen(function* () {
@@ -38,16 +48,31 @@ export const makeSettle = Effect.gen(function* () {
   const postpone = (batch: Batch) =>
     Effect.flatMap(Clock.currentTimeMillis, (nowMs) => saveTransfer(batch, recheck(batch, nowMs)))
 
+  /** Does what a look at a payment asks for. `Outrun` where nothing was written. */
+  const follow = <A extends Left | undefined, E, R>(batch: Batch, isEarlyLook: boolean, look: Look<A, E, R>) =>
+    alone(batch.taskId, look, () => unknown(postpone(batch))).pipe(
+      Effect.map((left): Followed => ({ batch, isChanged: true, left })),
+      Effect.catchTag("Outrun", () =>
+        Effect.succeed<Followed>({ batch, isChanged: false, left: isEarlyLook ? leftOf(batch) : undefined })
+      )
+    )
+
+  /** The mints of a payment that has just been found may be in sight too. */
+  const deliverAtOnce = (work: WalletWork) => (paid: Batch) =>
+    paid.status === "paid"
+      ? Effect.catchTag(deliverBatch(work, paid, false), "Outrun", () => Effect.undefined)
+      : Effect.undefined
+
   /**
-   * Follows payments in flight: one question to the chain for all of them, then each by what was proven. Says whether
-   * anything was written. What is not due, and looked at only for a new block, stays as it is where that shows nothing.
+   * Follows payments in flight: one question to the chain for all of them, then each by what was proven. What is not due,
+   * and looked at only for a new block, stays as it is where that shows nothing.
    */
   return Effect.fn("Wallet.settleBatches")(function* (
     work: WalletWork,
     due: ReadonlyArray<Batch>,
     { isForBlock = false }: { readonly isForBlock?: boolean } = {}
   ) {
-    let changed = false
+    const followed: Array<Followed> = []
     const nowMs = yield* Clock.currentTimeMillis
     const staysAsItIs = (batch: Batch) => isForBlock && isEarly(batch, nowMs)
     for (const observed of yield* observe(due.filter((batch) => isLive(batch) && batch.window !== undefined))) {
@@ -55,20 +80,19 @@ export const makeSettle = Effect.gen(function* () {
       const standstill = yield* standstillFor(usdc, { payer: batch.payer, payee: batch.window?.payTo ?? batch.payTo })
       if (standstill !== undefined && outcome._tag === "Unused") yield* holdWhere(standstill, [batch.taskId])
       const settling = recordOutcome(observed, {
-        onVoid: signAgain(work, observed),
+        onPaid: deliverAtOnce(work),
+        onVoid: unknown(signAgain(work, observed)),
         onUnknown: staysAsItIs(batch) ? Effect.fail(new Outrun()) : waitForProof(work, observed, standstill)
       })
-      changed = (yield* wasFirst(alone(batch.taskId, settling, () => postpone(batch)))) || changed
+      followed.push(yield* follow(batch, staysAsItIs(batch), settling))
     }
-    for (const batch of due) {
-      if (batch.status !== "paid") continue
-      changed =
-        (yield* wasFirst(alone(batch.taskId, deliverBatch(work, batch, staysAsItIs(batch)), () => postpone(batch)))) ||
-        changed
-    }
-    return changed
+    for (const batch of due.filter(({ status }) => status === "paid"))
+      followed.push(yield* follow(batch, staysAsItIs(batch), deliverBatch(work, batch, staysAsItIs(batch))))
+    return followed
   })
 })
+
+type Look<A, E, R> = Effect.Effect<A, E | LedgerError | Outrun, R>
 
 const makeSignAgain = Effect.gen(function* () {
   const chain = yield* ChainClient
@@ -125,7 +149,7 @@ const makeWait = Effect.gen(function* () {
       const asking = Effect.gen(function* () {
         const said = yield* Effect.orElseSucceed(place.follow(reference), () => undefined)
         const sent = { ...after, version: before.version + 1 }
-        return yield* saveAnswer(sent, (now) => ({ before: now, after: noted(now, said) }))
+        return leftOf(yield* saveAnswer(sent, (now) => ({ before: now, after: noted(now, said) })))
       })
       yield* place.start(asking)
     })
@@ -154,8 +178,9 @@ const makeWait = Effect.gen(function* () {
     const isMinted = takesAgain && mayGo && (batch.minted > 0 || (yield* mintsFor(batch, true)).length > 0)
     if (takesAgain && mayGo && !isMinted) return yield* resendPayment(work, batch, task)
     const looked = recheck(isMinted ? seenMinted(batch) : batch, nowMs)
-    if (batch.reference === undefined || isAwaited(batch, nowMs)) return yield* saveTransfer(batch, looked)
-    return yield* followUp(batch, looked, batch.reference)
+    if (batch.reference === undefined || isAwaited(batch, nowMs)) yield* saveTransfer(batch, looked)
+    else yield* followUp(batch, looked, batch.reference)
+    return leftOf(looked)
   })
 })
 

@@ -8,6 +8,7 @@ import * as Metrics from "../ops/metrics.ts"
 import { Settings } from "../config/Settings.ts"
 import { type LedgerError, TaskRepo } from "../ledger/TaskRepo.ts"
 import type { Turn } from "./agenda.ts"
+import type { Left } from "./left.ts"
 import { Orders } from "./Orders.ts"
 import { Outage } from "./Outage.ts"
 import { LOCKED_PAUSE_MS } from "./pace.ts"
@@ -63,11 +64,11 @@ export const makeGuarded = Effect.gen(function* () {
 
   return (
     walletId: WalletId,
-    work: Effect.Effect<Omit<Turn, "inTrouble">, ChainError | LedgerError>
+    work: Effect.Effect<Left & Partial<Turn>, ChainError | LedgerError>
   ): Effect.Effect<Turn> =>
     work.pipe(
       Effect.tapError((error) => (error._tag === "ChainError" ? noteTrouble(walletId, error) : Effect.void)),
-      Effect.map((left): Turn => ({ ...left, inTrouble: false })),
+      Effect.map((left): Turn => ({ inTrouble: false, ...left })),
       Effect.catch((error) => pauseAfter(walletId, error)),
       Effect.catchCause((cause) =>
         Cause.hasInterruptsOnly(cause) ? Effect.failCause(cause) : parkAfter(walletId, cause)

@@ -4,25 +4,24 @@ import { Settings } from "../config/Settings.ts"
 import type { Address } from "../domain/Address.ts"
 import { type Batch, isInFlight } from "../domain/Batch.ts"
 import { awaitsBlock, isEarly } from "../domain/transferPace.ts"
-import { stepsOf, waitingFor, type WalletSteps } from "../domain/NextStep.ts"
+import { isMove, stepsOf, waitingFor, type WalletSteps } from "../domain/NextStep.ts"
 import { messages, type Task } from "../domain/Task.ts"
 import { sum, zero } from "../domain/Usdc.ts"
 import { alone } from "../ops/eachAlone.ts"
 import { isOutdated, type OpenWork, type WalletWork, withWallet } from "../domain/WalletState.ts"
 import { type LedgerError, type Outrun, TaskRepo, wasFirst } from "../ledger/TaskRepo.ts"
-import type { Begun, Turn } from "./agenda.ts"
+import type { Begun } from "./agenda.ts"
+import { all, type Left, leftOf, unknown } from "./left.ts"
 import { Orders, unlessLocked } from "./Orders.ts"
 import { LOCKED_PAUSE_MS, OUTRUN_PAUSE_MS } from "./pace.ts"
 import { makePay } from "./pay.ts"
 import { makePlan } from "./plan.ts"
 import { makeMoveRefund } from "./refund.ts"
 import { ServerRequests } from "./ServerRequests.ts"
-import { makeSettle } from "./settle.ts"
+import { type Followed, makeSettle } from "./settle.ts"
 
 /** How soon to look again where the node is behind what was proven before. */
 const LAGGING_PAUSE_MS = 5_000
-
-type Left = Omit<Turn, "inTrouble">
 
 /** What a wallet does when it has its turn. */
 export const makeTakeTurn = Effect.gen(function* () {
@@ -63,11 +62,17 @@ const makeStep = Effect.gen(function* () {
   const moveRefund = yield* makeMoveRefund
   const settleBatches = yield* makeSettle
 
-  /** Does one step of an order. Gives whether it was done, or that its wallet is in line to ask the mint server. */
+  /**
+   * Does one step of an order. Gives what is left of it, where that is known; or that it was not done: another program was
+   * first, or its wallet is in line to ask the mint server.
+   */
   const move = (open: OpenWork, task: Task, step: Move) => {
-    const done = <R>(work: Effect.Effect<void, ChainError | LedgerError | Outrun, R>) =>
-      wasFirst(alone(task.id, work, pauseUnwritable(task)))
-    if (step._tag !== "Pay") return done(carryOut(open, task, step))
+    const done = <R>(work: Effect.Effect<Left | undefined, ChainError | LedgerError | Outrun, R>) =>
+      alone(task.id, work, (error) => unknown(pauseUnwritable(task)(error))).pipe(
+        Effect.map((left) => ({ left })),
+        Effect.catchTag("Outrun", () => Effect.succeed("Outrun" as const))
+      )
+    if (step._tag !== "Pay") return done(unknown(carryOut(open, task, step)))
     return requests.withPlace(task.walletId, (place) => done(payBatch(open, task, step.batch, place)))
   }
 
@@ -91,8 +96,8 @@ const makeStep = Effect.gen(function* () {
     const due = steps.inFlight.length > 0
     const looked = isForBlock ? work.batches.filter((batch) => isInFlight(batch) && awaitsBlock(batch)) : []
     const inFlight = [...steps.inFlight, ...looked.filter((batch) => isEarly(batch, nowMs))]
-    const isSettled = inFlight.length > 0 && (yield* settleBatches(work, inFlight, { isForBlock }))
-    if (due || isSettled) return nextTurn(nowMs, isSettled)
+    const followed = yield* settleBatches(work, inFlight, { isForBlock })
+    if (due || followed.some(({ isChanged }) => isChanged)) return afterFollowing(work, steps, followed, nowMs)
     if (steps.refund !== undefined) return nextTurn(nowMs, yield* wasFirst(moveRefund(work, steps.refund)))
     const open = withWallet(work)
     if (open === undefined) return later(steps.nextMs, work)
@@ -100,10 +105,10 @@ const makeStep = Effect.gen(function* () {
     let inLine = 0
     for (const { task, step } of steps.moves) {
       if (outrun.has(task.token)) continue
-      const isDone = yield* unlessLocked(move(open, task, step))
-      if (isDone === true) return { dueMs: nowMs }
-      if (isDone === false) outrun.add(task.token)
-      if (isDone === "InLine") inLine++
+      const done = yield* unlessLocked(move(open, task, step))
+      if (done === "Outrun") outrun.add(task.token)
+      else if (done === "InLine") inLine++
+      else if (done !== undefined) return afterMove(work, steps, done.left, nowMs)
     }
     if (outrun.size > 0) return nextTurn(nowMs, false)
     if (steps.moves.length > inLine) return { dueMs: nowMs + LOCKED_PAUSE_MS }
@@ -111,18 +116,34 @@ const makeStep = Effect.gen(function* () {
     const again = isCalled && inLine === 0 ? work.batches.filter(isInFlight) : []
     if (inLine > 0) yield* requests.waitUntil(walletId, steps.laterMs ?? Number.POSITIVE_INFINITY)
     if (again.length === 0) return later(inLine > 0 ? steps.laterMs : steps.nextMs, work)
-    const changed = yield* settleBatches(work, again)
+    const sent = yield* settleBatches(work, again)
     yield* requests.passOn(walletId)
-    return nextTurn(nowMs, changed)
+    return afterFollowing(work, steps, sent, nowMs)
   })
 })
 
 const nextTurn = (nowMs: number, changed: boolean): Left => ({ dueMs: changed ? nowMs : nowMs + OUTRUN_PAUSE_MS })
 
-const later = (dueMs: number | undefined, { batches }: WalletWork): Left => ({
-  dueMs,
-  awaitsBlock: batches.some((batch) => isInFlight(batch) && awaitsBlock(batch))
-})
+const later = (dueMs: number | undefined, { batches }: WalletWork): Left => ({ ...leftOf(...batches), dueMs })
+
+/** What is left after a step of an order. Where that is not known, or another one is due, the next turn is at once. */
+const afterMove = (work: WalletWork, { moves, laterMs }: WalletSteps, left: Left | undefined, nowMs: number): Left =>
+  left === undefined || moves.length > 1 ? { dueMs: nowMs } : all([left, later(laterMs, work)])
+
+/** The same after payments were followed. What waited for them, or for the end of these looks, may move now. */
+const afterFollowing = (
+  work: WalletWork,
+  { moves, orders }: WalletSteps,
+  followed: ReadonlyArray<Followed>,
+  nowMs: number
+): Left => {
+  if (!followed.some(({ isChanged }) => isChanged)) return nextTurn(nowMs, false)
+  const mayMove = moves.length > 0 || work.refunds.length > 0 || orders.some(({ step }) => step._tag === "Wait")
+  if (mayMove || followed.some(({ left }) => left === undefined)) return { dueMs: nowMs }
+  const others = work.batches.filter((batch) => !followed.some((one) => one.batch === batch))
+  const later = orders.flatMap(({ step }) => (isMove(step) ? [{ dueMs: step.atMs }] : []))
+  return all([leftOf(...others), ...later, ...followed.flatMap(({ left }) => left ?? [])])
+}
 
 const makeCarryOut = Effect.gen(function* () {
   const chain = yield* ChainClient

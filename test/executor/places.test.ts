@@ -62,7 +62,7 @@ describe("places among the requests to the mint server", () => {
             Effect.andThen(
               Effect.suspend(() => (++seen.begun === 300 ? Deferred.succeed(done, undefined) : Effect.void))
             ),
-            Effect.asVoid
+            Effect.as(undefined)
           )
         )
       )
