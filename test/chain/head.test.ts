@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect } from "effect"
+import { Clock, Duration, Effect } from "effect"
 import { TestClock } from "effect/testing"
 import type { ChainClient } from "../../src/chain/ChainClient.ts"
 import { base } from "../../src/config/Network.ts"
@@ -43,6 +43,31 @@ describe("the newest block", () => {
     )
     assert.deepStrictEqual(answer, [999n, 1_004n])
     assert.deepStrictEqual(sent, ["eth_blockNumber", "eth_call", "eth_call", "eth_blockNumber", "eth_call"])
+  })
+
+  test("is kept no longer where the clock of the machine is set back, and a failure is not kept at all", function* () {
+    const chain = fakeChain()
+    const nodes = keeping({ [URL]: healthy(chain) })
+    const setBack = Effect.flatMap(Clock.currentTimeMillis, (nowMs) =>
+      TestClock.setTime(nowMs - 24 * Duration.toMillis(KEPT))
+    )
+    const { answer } = yield* sentBy(nodes, (client) =>
+      Effect.gen(function* () {
+        const first = yield* client.confirmedBlock
+        yield* setBack
+        chain.head += 5n
+        yield* TestClock.adjust(KEPT)
+        const second = yield* client.confirmedBlock
+        nodes.behaviours[URL] = dead
+        yield* TestClock.adjust(KEPT)
+        const failed = yield* Effect.flip(client.confirmedBlock)
+        nodes.behaviours[URL] = healthy(chain)
+        yield* setBack
+        chain.head += 5n
+        return [first.number, second.number, failed.reason, (yield* client.confirmedBlock).number]
+      })
+    )
+    assert.deepStrictEqual(answer, [999n, 1_004n, "Unavailable", 1_009n])
   })
 
   test("is asked anew by who needs the newest of this moment", function* () {
