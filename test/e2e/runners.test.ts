@@ -44,8 +44,9 @@ const areLeft = (what: string) =>
     Effect.map(locks, (held) => held.length === 0)
   )
 
-/** What was measured, for whoever reads the log of a run. */
-const measured = (what: string, ms: number) => Effect.sync(() => console.info(`${what}: ${Math.round(ms)} ms`))
+/** What was measured, for those who read the log of a run. */
+const measured = (what: string, ...ms: ReadonlyArray<number>) =>
+  Effect.sync(() => console.info(`${what}: ${ms.map(Math.round).join(" to ")} ms`))
 
 /** Orders of which each has a batch that is delivered, and more to come. */
 const busy = Effect.fnUntraced(function* (name: string, mints = MINTS) {
@@ -62,7 +63,7 @@ const busiestFirst = Effect.fnUntraced(function* (runners: ReadonlyArray<Runner>
   return counted.toSorted((a, b) => b.length - a.length).map(({ runner }) => runner)
 })
 
-/** In milliseconds, from the end of an executor until each of its orders has made a step elsewhere. */
+/** How long it takes from the end of an executor until its orders have made a step elsewhere. */
 const takeOver = Effect.fnUntraced(function* (of: Runner, end: Effect.Effect<void>) {
   const orders = yield* deliveredIn(yield* partsOf(of))
   yield* end
@@ -103,13 +104,14 @@ layer(Stage.layer, { excludeTestServices: true, timeout: "1 minute" })("several 
         yield* busy("killed")
         const [one, ...others] = yield* busiestFirst(four)
         const since = yield* ownerships.mark
-        const goneOnMs = yield* takeOver(one!, one!.kill("SIGKILL"))
+        const goneOn = yield* takeOver(one!, one!.kill("SIGKILL"))
         yield* awaits("three share", areDividedAmong(others))
         const gapMs = yield* ownerships.longestGapMs(since)
         yield* measured("parts of a killed executor without an owner", gapMs)
-        yield* measured("orders of a killed executor until their next step", goneOnMs)
+        yield* measured("orders of a killed executor until their next step", goneOn.first, goneOn.last)
         assert.isBelow(gapMs, 10_000)
-        assert.isBelow(goneOnMs, 10_000)
+        assert.isBelow(goneOn.first, 10_000)
+        assert.isBelow(goneOn.last, 30_000)
       }),
     TIMEOUT_MS
   )
@@ -144,9 +146,9 @@ layer(Stage.layer, { excludeTestServices: true, timeout: "1 minute" })("several 
         const [frozen, cut, left] = (yield* busiestFirst(all)) as unknown as readonly [Runner, Runner, Runner]
         const long = yield* Effect.forkChild(Effect.sleep("20 seconds"))
         const ends = [takeOver(frozen, frozen.kill("SIGSTOP")), takeOver(cut, cut.way.silence)] as const
-        const [frozenMs, cutMs] = yield* Effect.all(ends, { concurrency: 2 })
-        yield* measured("orders of a frozen executor until their next step", frozenMs)
-        yield* measured("orders of an executor that is cut off until their next step", cutMs)
+        const [ofFrozen, ofCut] = yield* Effect.all(ends, { concurrency: 2 })
+        yield* measured("orders of a frozen executor until their next step", ofFrozen.first, ofFrozen.last)
+        yield* measured("orders of an executor that is cut off until their next step", ofCut.first, ofCut.last)
         yield* awaits("the third owns everything", areDividedAmong([left]))
         yield* Fiber.join(long)
         yield* frozen.kill("SIGCONT")

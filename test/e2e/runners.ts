@@ -157,16 +157,21 @@ export const nowOfServer = Effect.flatMap(SqlClient.SqlClient, (sql) =>
 /** A statement that a process has sent before its death may still be carried out. */
 const LAST_WORDS = "200 milliseconds"
 
-/** By the ledger's own record: the longest time from then until the next step of one of these wallets. */
+/**
+ * By the ledger's own record, in milliseconds: from then until the first of these wallets made its next step, and until
+ * the last of them had made it. One with a request that was claimed and may have left waits for its answer:
+ * `MINT_TIMEOUT` and 5 s, and then the chain is looked at.
+ */
 export const goneOnAfterMs = Effect.fnUntraced(function* (orders: ReadonlyArray<Progress>, since: Date) {
   const sql = yield* SqlClient.SqlClient
-  const [row] = yield* sql<{ readonly ms: number | null }>`
-    SELECT (extract(epoch FROM max(at) - ${since}::timestamptz) * 1000)::float8 AS ms FROM (
+  const [row] = yield* sql<{ readonly first: number | null; readonly last: number | null }>`
+    SELECT (extract(epoch FROM min(at) - ${since}::timestamptz) * 1000)::float8 AS first,
+      (extract(epoch FROM max(at) - ${since}::timestamptz) * 1000)::float8 AS last FROM (
       SELECT min(at) AS at FROM ai_agent_events
       WHERE at > ${since}::timestamptz + ${LAST_WORDS}::interval
         AND wallet_id = ANY(${orders.map(({ wallet_id }) => wallet_id)}::uuid[])
       GROUP BY wallet_id) AS next`
-  return row?.ms ?? 0
+  return { first: row?.first ?? Number.NaN, last: row?.last ?? Number.NaN }
 })
 
 const openOrders = Effect.flatMap(
