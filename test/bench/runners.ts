@@ -4,7 +4,7 @@ import { observe, perBatchOf, sum } from "./perBatch.ts"
 import { type Load, runBare, runExecutor } from "./throughput.ts"
 
 /** A mint server that is not the limit, and enough wallets for each of four executors. */
-const FULL: Load = { wallets: 128, mintsPerBatch: 10, nodeMs: 0, mintServer: "light" }
+const FULL: Load = { wallets: 256, mintsPerBatch: 10, nodeMs: 0, mintServer: "light" }
 
 /** Few enough to leave processors idle: a batch takes two blocks, and so this many wallets a third of it each second. */
 const easy = (wallets: number): Load => ({ wallets, mintsPerBatch: 4, nodeMs: 0, mintServer: "light" })
