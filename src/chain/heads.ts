@@ -28,6 +28,9 @@ const LATE = 1.5
 /** The part of it after which a block that was not there yet is asked for again, and twice as long each further time. */
 const AGAIN = 0.1
 
+/** A node lags by fewer blocks. A head that is so far behind the last one is the newest: the last was a node's mistake. */
+const FAR_BEHIND = 100n
+
 /** How long after the last new block, or the question that brought none, the next question is: after so many of those. */
 export const headPauseMs = (blockMs: number, misses: number, areAnnounced = false): number => {
   const soon = areAnnounced ? LATE : EARLY
@@ -66,7 +69,9 @@ export const makeHeads = Effect.fnUntraced(function* (
     const head = yield* rpc.head("ask for a new block", 0n)
     const atMs = yield* Clock.currentTimeMillis
     yield* Ref.update(last, (before) =>
-      head > before.head ? { head, misses: 0, atMs } : { head: before.head, misses: before.misses + 1, atMs }
+      head > before.head || head + FAR_BEHIND < before.head
+        ? { head, misses: 0, atMs }
+        : { head: before.head, misses: before.misses + 1, atMs }
     )
     return head
   })

@@ -9,11 +9,12 @@ import { effects } from "../support/stories.ts"
 const test = effects(it)
 
 /** Follows a chain that makes a block every two seconds, the first now. Gives when it was asked, in milliseconds. */
-const following = Effect.fnUntraced(function* (subscriptions: Subscriptions, lagMs = 0) {
+const following = Effect.fnUntraced(function* (subscriptions: Subscriptions, lagMs = 0, firstHead?: bigint) {
   const asked: Array<number> = []
   const head = Effect.map(Clock.currentTimeMillis, (nowMs) => {
     asked.push(nowMs)
-    return BigInt(Math.floor((nowMs - lagMs) / 2_000)) + 100n
+    const number = BigInt(Math.floor((nowMs - lagMs) / 2_000)) + 100n
+    return asked.length === 1 ? (firstHead ?? number) : number
   })
   const rpc = { head: () => head, forgetHead: Effect.void } as unknown as Rpc
   const { nextHead, newHead } = yield* makeHeads(rpc, base, subscriptions)
@@ -40,6 +41,24 @@ describe("following the blocks", () => {
       const seen = asked.find((atMs) => atMs >= block * 2_000)!
       assert.isAtMost(seen - block * 2_000, 200)
     }
+  })
+
+  test("gets into step again after a block of which no other node has heard, or that was another chain's", function* () {
+    const asked = yield* following(noSubscriptions, 0, 0xffff_ffffn)
+    yield* TestClock.adjust("40 seconds")
+    for (let block = 12; block <= 20; block++) {
+      const seen = asked.find((atMs) => atMs >= block * 2_000)!
+      assert.isAtMost(seen - block * 2_000, 200)
+    }
+    const { subscriptions, say } = yield* announcing
+    const woken = yield* following(subscriptions, 0, 0xffff_ffffn)
+    yield* TestClock.adjust("4 seconds")
+    yield* say(122n)
+    yield* TestClock.adjust("2 seconds")
+    woken.length = 0
+    yield* say(123n)
+    yield* TestClock.adjust(0)
+    assert.deepStrictEqual(woken, [46_000])
   })
 
   test("asks when a block is announced, and once for each", function* () {
