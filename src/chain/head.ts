@@ -1,8 +1,9 @@
-import { Clock, Context, Duration, Effect, Exit, Ref } from "effect"
+import { Context, Duration, Effect, Exit, Ref } from "effect"
 import { ChainError } from "./ChainClient.ts"
 import { NodeFault } from "./classify.ts"
 import type { Ask, Validate } from "./endpoint.ts"
 import { headNumber } from "./rpcCalls.ts"
+import { cachedFor } from "../ops/cachedFor.ts"
 
 /**
  * How long the newest block of a node counts as its newest: an eighth of a block of Base. What is read by it might as well
@@ -26,25 +27,10 @@ export interface Head {
 export const makeHead = Effect.fnUntraced(function* (ask: Ask): Effect.fn.Return<Head> {
   const kept = yield* HeadKept
   const newest = yield* Ref.make(0n)
-  /** Until when the answer counts, by a clock that never jumps; `undefined` while it is on its way. */
-  const until = yield* Ref.make<bigint | undefined>(0n)
-  const noteEnd = (isAnswered: boolean) =>
-    Effect.flatMap(Clock.monotonicTimeNanos, (nanos) =>
-      Ref.set(until, isAnswered ? nanos + Duration.toNanosUnsafe(kept) : 0n)
-    )
-  // Without a time of its own, which would be by the clock of the machine: set back, that would keep one block for hours.
-  const [answer, forgetHead] = yield* Effect.gen(function* () {
-    yield* Ref.set(until, undefined)
-    return yield* ask("read the newest block", headNumber, isBehind(yield* Ref.get(newest)))
-  }).pipe(
-    Effect.onExit((exit) => noteEnd(Exit.isSuccess(exit))),
-    Effect.cachedInvalidateWithTTL(Duration.infinity)
+  const { now: shared, forget: forgetHead } = yield* cachedFor(
+    Effect.flatMap(Ref.get(newest), (seen) => ask("read the newest block", headNumber, isBehind(seen))),
+    (exit) => (Exit.isSuccess(exit) ? kept : Duration.zero)
   )
-  const shared = Effect.gen(function* () {
-    const [untilNanos, nowNanos] = [yield* Ref.get(until), yield* Clock.monotonicTimeNanos]
-    if (untilNanos !== undefined && nowNanos >= untilNanos) yield* forgetHead
-    return yield* answer
-  })
 
   /** An answer that was on its way, or is kept, may be older than what was seen since it was asked for. */
   const head: Head["head"] = Effect.fnUntraced(

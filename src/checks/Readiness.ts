@@ -6,6 +6,7 @@ import { duration } from "../domain/time.ts"
 import { WatchRepo } from "../ledger/WatchRepo.ts"
 import { Minter } from "../mint/Minter.ts"
 import * as Clocks from "../ops/Clocks.ts"
+import { cachedFor } from "../ops/cachedFor.ts"
 import * as Incidents from "../ops/Incidents.ts"
 import * as Runners from "../ops/Runners.ts"
 import * as Progress from "../ops/Progress.ts"
@@ -30,7 +31,7 @@ export class Readiness extends Context.Service<
     Readiness,
     Effect.gen(function* () {
       const services = yield* Effect.context<Settings | ChainClient | Minter | WatchRepo>()
-      const now = yield* Effect.cachedWithTTL(Effect.provideContext(check, services), KEPT)
+      const { now } = yield* cachedFor(Effect.provideContext(check, services), () => KEPT)
       return Readiness.of({ now })
     })
   )

@@ -3,6 +3,7 @@ import { Readiness } from "../checks/Readiness.ts"
 import { Settings, type SettingsShape } from "../config/Settings.ts"
 import { isSafeToCopy } from "../domain/text.ts"
 import { causeOf, shortId } from "../domain/Task.ts"
+import { cachedFor } from "../ops/cachedFor.ts"
 import type { Incident } from "../ops/Incidents.ts"
 import * as Incidents from "../ops/Incidents.ts"
 import * as Progress from "../ops/Progress.ts"
@@ -43,8 +44,8 @@ export class Status extends Context.Service<
     Effect.gen(function* () {
       const sources = yield* given
       const figuresNow = Effect.flatMap(Clock.currentTimeMillis, sources.watch.figures)
-      const figures = yield* Effect.cachedWithTTL(figuresNow, FIGURES_KEPT)
-      const now = yield* Effect.cachedWithTTL(gather(sources, figures), KEPT)
+      const { now: figures } = yield* cachedFor(figuresNow, () => FIGURES_KEPT)
+      const { now } = yield* cachedFor(gather(sources, figures), () => KEPT)
       return Status.of({ now, figures, version: versionNow(sources.settings) })
     })
   )
