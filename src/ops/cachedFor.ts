@@ -1,4 +1,4 @@
-import { Clock, Duration, Effect, Exit, Ref } from "effect"
+import { Clock, Duration, Effect, type Exit, Ref } from "effect"
 
 /**
  * Makes an effect whose end is shared by all who ask while it runs, and for `kept` after it; and one that forgets that
