@@ -160,6 +160,8 @@ export class Agenda {
   #waitUntil(walletId: WalletId, entry: Entry, nextMs: number, nowMs: number): number | undefined {
     if (nextMs <= nowMs) return this.#putReady(walletId, entry)
     if (nextMs - nowMs <= LINGER_MS) return this.#wait(walletId, entry, nextMs)
+    // One that has a timer keeps it, where the clock was set back and that moment seems far away.
+    if (this.#ticks.get(entry.tick)?.has(walletId) === true) return this.#wait(walletId, entry, entry.tick)
     this.#entries.delete(walletId)
     return undefined
   }

@@ -81,6 +81,22 @@ describe("the agenda of the wallets", () => {
     assert.deepStrictEqual(begin(agenda), [ann])
   })
 
+  it("gives a wallet one turn at a time also where the clock is set back while it waits", () => {
+    const agenda = new Agenda(2)
+    wake(agenda, ann, NOW)
+    begin(agenda)
+    const tick = agenda.end(ann, { dueMs: NOW + 5_000, inTrouble: true }, NOW) ?? 0
+    const setBack = NOW - 600_000
+    wake(agenda, ann, setBack)
+    wake(agenda, ann, setBack)
+    const early = begin(agenda)
+    agenda.come(tick)
+    assert.deepStrictEqual([early, begin(agenda)], [[], [ann]], "its timer does not go by that clock")
+    assert.strictEqual(agenda.size, 1)
+    agenda.end(ann, NOTHING, setBack)
+    assert.strictEqual(agenda.size, 0)
+  })
+
   it("forgets a wallet that has nothing to do for a minute", () => {
     const agenda = new Agenda(2)
     wake(agenda, ann, NOW)
