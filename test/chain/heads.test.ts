@@ -36,7 +36,7 @@ describe("following the blocks", () => {
   test("asks about once for each block, in step with them", function* () {
     const asked = yield* following(noSubscriptions)
     yield* TestClock.adjust("20 seconds")
-    assert.isAtMost(asked.length, 22, "two for each block, and the first")
+    assert.isAtMost(asked.length, 26, "two for each block, and some before the pace is known")
     for (let block = 1; block <= 10; block++) {
       const seen = asked.find((atMs) => atMs >= block * 2_000)!
       assert.isAtMost(seen - block * 2_000, 200)
@@ -59,6 +59,25 @@ describe("following the blocks", () => {
     yield* say(123n)
     yield* TestClock.adjust(0)
     assert.deepStrictEqual(woken, [46_000])
+  })
+
+  test.each([100, 700, 1_300, 1_900])("is in step after two blocks, though it begins %i ms late", function* (lateMs) {
+    yield* TestClock.adjust(lateMs)
+    const asked = yield* following(noSubscriptions)
+    yield* TestClock.adjust("20 seconds")
+    for (let block = 3; block <= 10; block++) {
+      const seen = asked.find((atMs) => atMs >= block * 2_000)!
+      assert.isAtMost(seen - block * 2_000, 200)
+    }
+    assert.isAtMost(asked.length, 30)
+  })
+
+  test("asks ever more rarely, up to once in a block's time, while the chain stands still", function* () {
+    const asked = yield* following(noSubscriptions, 0, 150n)
+    yield* TestClock.adjust("90 seconds")
+    assert.isAtMost(asked.length, 60)
+    const [last = 0, before = 0] = asked.toReversed()
+    assert.strictEqual(last - before, 2_000)
   })
 
   test("asks when a block is announced, and once for each", function* () {
@@ -93,7 +112,7 @@ describe("following the blocks", () => {
     yield* TestClock.adjust("1 second")
     yield* say(101n)
     yield* TestClock.adjust("1 second")
-    assert.deepStrictEqual(asked.slice(1), [2_000, 2_200, 2_600])
+    assert.deepStrictEqual(asked.slice(1), [2_000, 2_200, 2_400])
   })
 
   test("asks some ten times in a block at the most, whatever is announced", function* () {

@@ -13,7 +13,7 @@ import {
 import { type Bytes32, ZERO } from "../../src/domain/Address.ts"
 import type { AuthorizationOutcome } from "../../src/domain/Authorization.ts"
 import { sum, usdc } from "../../src/domain/Usdc.ts"
-import { headPauseMs } from "../../src/chain/heads.ts"
+import { AGAIN } from "../../src/chain/heads.ts"
 import { BLOCK_MS, type MintEvent, type Transfer } from "./Chain.ts"
 import { type Sender, sender } from "./gas.ts"
 import { interposed, type Process } from "./Process.ts"
@@ -233,7 +233,7 @@ export const nodes = (world: World, process: Process): Layer.Layer<ChainClient> 
     confirmedBlock: confirmed("read the confirmed block", (block) => chain.blockAt(block)),
     confirmedBlockNow: confirmed("read the confirmed block", (block) => chain.blockAt(block)),
     subscriptions: Effect.succeed([]),
-    nextHead: process.wait(headPauseMs(BLOCK_MS, 1)),
+    nextHead: process.wait(AGAIN * BLOCK_MS),
     newHead: ask("ask for a new block", () => Effect.succeed(BigInt(chain.head - lagOf(world, process)))),
     findPaid: ({ wallets, fromBlock, toBlock }) =>
       ask("look for payments in new blocks", () =>
