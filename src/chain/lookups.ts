@@ -35,8 +35,10 @@ export const makeReadMined = (rpc: Rpc, confirmed: Confirmed): ChainClient["Serv
 /** Hashes of blocks, three in one HTTP request. */
 export const makeReadHashes = (rpc: Rpc): ChainClient["Service"]["readHashes"] =>
   Effect.fn("ChainClient.readHashes")(function* (blocks) {
-    const parts = yield* Effect.forEach(Arr.chunksOf(blocks, REQUESTS_PER_BATCH), (chunk) =>
-      rpc.ask("read block hashes", (node) => Promise.all(chunk.map((number) => blockAt(number)(node))))
+    const parts = yield* Effect.forEach(
+      Arr.chunksOf(blocks, REQUESTS_PER_BATCH),
+      (chunk) => rpc.ask("read block hashes", (node) => Promise.all(chunk.map((number) => blockAt(number)(node)))),
+      { concurrency: CONCURRENT_CALLS }
     )
     return parts.flat().map(({ hash }) => hash)
   })

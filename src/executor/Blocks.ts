@@ -53,8 +53,8 @@ const makeBlocks = Effect.gen(function* () {
     if (fromBlock > confirmed) return before
     const wallets = pending.length > TASKS_MAX ? undefined : [...new Set(pending)]
     const paid = yield* chain.findPaid({ wallets, fromBlock, toBlock: confirmed })
-    if (paid.size > 0) yield* fundPaidAt([...paid])
-    return confirmed
+    // What changed meanwhile is looked at again with the next block.
+    return paid.size === 0 || (yield* fundPaidAt([...paid], confirmed)) ? confirmed : before
   })
 
   const tick = Effect.gen(function* () {
@@ -102,12 +102,23 @@ const makeFundPaidAt = Effect.gen(function* () {
   const syncDeposits = yield* makeSyncDeposits(missingIsTheSweeps)
   const isChainSeen = yield* makeIsChainSeen
   const { fundPaid } = yield* makeWrites
-  return Effect.fn("BlockLoop.fundPaidAt")(function* (paid: ReadonlyArray<Address>) {
+
+  /** Several questions one after another are what makes a distant node late: those that can are asked at once. */
+  const readPaid = Effect.fnUntraced(function* (wallets: ReadonlyArray<Address>, confirmed: bigint) {
+    const questions = [chain.readBalances(wallets), isChainSeen(confirmed)] as const
+    const [balances, isSeen] = yield* Effect.all(questions, { concurrency: "unbounded" })
+    const { number } = balances.block
+    return isSeen && (number === confirmed || (yield* isChainSeen(number))) ? balances : undefined
+  })
+
+  /** Says whether all orders that it would fund are funded. */
+  return Effect.fn("BlockLoop.fundPaidAt")(function* (paid: ReadonlyArray<Address>, confirmed: bigint) {
     const orders = yield* repo.pendingAt(paid, yield* ranges)
     const opening = yield* Effect.filter(orders, ({ wallet }) => Effect.isSuccess(custody.check(wallet)))
-    if (opening.length === 0) return
-    const balances = yield* chain.readBalances(opening.map(({ wallet }) => wallet.agentAddress))
-    if (!(yield* isChainSeen(balances.block))) return
+    if (opening.length === 0) return true
+    const addresses = opening.map(({ wallet }) => wallet.agentAddress)
+    const balances = yield* readPaid(addresses, confirmed)
+    if (balances === undefined) return true
     // While the chain answered, a wallet may have got another owner: nothing is written for it any more.
     const usable = opening.filter(({ wallet }) => owns(wallet.id))
     const { known, arrived } = yield* syncDeposits(usable, balances)
@@ -118,5 +129,6 @@ const makeFundPaidAt = Effect.gen(function* () {
     const changed = decided.filter(({ task }) => funded.includes(task.id))
     yield* logSweep(changed, balances.block, { funded, cancelled: [] })
     yield* logDeposits(arrived, usable)
+    return funded.length === decided.length
   })
 })

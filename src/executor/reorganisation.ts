@@ -92,7 +92,7 @@ const warn = (words: string) =>
 const makeCompare = Effect.gen(function* () {
   const chain = yield* ChainClient
   const repo = yield* TaskRepo
-  return Effect.fnUntraced(function* (block: Block) {
+  return Effect.fnUntraced(function* (block: Pick<Block, "number">) {
     const all = yield* repo.anchors
     const anchors = all.filter((anchor) => anchor.block <= block.number)
     const [seen, proofs] = [anchors.filter(({ isProof }) => !isProof), anchors.filter(({ isProof }) => isProof)]
@@ -111,10 +111,10 @@ const makeCompare = Effect.gen(function* () {
   })
 })
 
-/** Whether a block shows the chain that was seen. Where it does not, what follows from that is the sweep's. */
+/** Whether the chain up to this block is the one that was seen. Where it is not, what follows from that is the sweep's. */
 export const makeIsChainSeen = Effect.map(
   makeCompare,
-  (compare) => (block: Block) => Effect.map(compare(block), ({ strange }) => strange.length === 0)
+  (compare) => (number: bigint) => Effect.map(compare({ number }), ({ strange }) => strange.length === 0)
 )
 
 const byHeight = (a: Anchor, b: Anchor): number => (a.block < b.block ? -1 : a.block > b.block ? 1 : 0)
