@@ -123,7 +123,7 @@ export interface NodeHealth {
 export interface SubscriptionHealth {
   /** Host and port. */
   readonly host: string
-  /** `unused`: nothing waits for a block, and there is no connection. */
+  /** `unused`: nothing waits for a block, and there is no connection. `down`: also while it is tried again. */
   readonly stage: "unused" | "connecting" | "live" | "down"
   /** The block that it announced last, and when. */
   readonly head: bigint | undefined

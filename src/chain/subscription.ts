@@ -131,7 +131,7 @@ const makeNext = Effect.fnUntraced(function* (
     const kept = yield* Ref.get(unread)
     const [first = "", ...rest] = kept.length > 0 ? kept : yield* pull
     yield* Ref.set(unread, rest)
-    const nowMs = yield* Clock.currentTimeMillis
+    const nowMs = Number(yield* Clock.monotonicTimeNanos) / 1e6
     const { count } = yield* Ref.updateAndGet(pace, (before) =>
       nowMs - before.sinceMs < blockSeconds * 1000
         ? { ...before, count: before.count + 1 }

@@ -85,11 +85,11 @@ const makeSubscription = Effect.fnUntraced(function* (
   })
 
   const connection = Effect.gen(function* () {
-    const sinceMs = yield* Clock.currentTimeMillis
-    yield* Ref.update(state, (now) => ({ ...now, stage: "connecting" as const }))
+    const sinceNanos = yield* Clock.monotonicTimeNanos
+    yield* Ref.update(state, (now) => (now.stage === "unused" ? { ...now, stage: "connecting" as const } : now))
     yield* Effect.catch(Effect.scoped(listen(source, onHead)), onFault)
     yield* subscriptionIs(host, false)
-    const lasted = (yield* Clock.currentTimeMillis) - sinceMs >= PAUSE_MAX_MS
+    const lasted = Number((yield* Clock.monotonicTimeNanos) - sinceNanos) / 1e6 >= PAUSE_MAX_MS
     const pause = yield* Ref.getAndUpdate(pauseMs, (ms) => Math.min(PAUSE_MAX_MS, 2 * (lasted ? firstPauseMs : ms)))
     yield* Effect.sleep(lasted ? firstPauseMs : pause)
   })
