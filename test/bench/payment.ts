@@ -1,12 +1,14 @@
 import { Duration, Effect, Schedule } from "effect"
 import { SqlClient } from "effect/sql"
 import { parseAbiItem } from "viem"
+import { baseSepolia } from "../../src/config/Network.ts"
 import { type BaseSepolia, payAll, USDC } from "../e2e/baseSepolia.ts"
 import { newDatabase, type Payer, seedOrders } from "./database.ts"
 import { startExecutor } from "./executorProcess.ts"
 import { openNetwork } from "./network.ts"
 import type { Bench } from "./options.ts"
 import { quantile } from "./report.ts"
+import { openRpcProxy } from "./rpcProxy.ts"
 
 /** Payments of a round, one after another with a pause that puts them anywhere between two sweeps and two blocks. */
 const PAYMENTS = 25
@@ -54,15 +56,41 @@ const funded = Effect.gen(function* () {
 
 const POLL = Schedule.spaced("500 millis")
 
+/** How the executor gets to know of a new block. */
+type Way = "asked for" | "announced"
+
+const WAYS: ReadonlyArray<Way> = ["asked for", "announced"]
+
+/** How far the node is, in milliseconds. Announcements come without delay. */
+const NODE_MS = [0, 80]
+
+interface Case {
+  readonly way: Way
+  readonly nodeMs: number
+}
+
+const nameOf = ({ way, nodeMs }: Case): string => `blocks ${way}${nodeMs === 0 ? "" : `, ${nodeMs} ms to the node`}`
+
+/** All of the URLs lead to the one node. */
+const rpcUrlsFor = Effect.fnUntraced(function* ({ way, nodeMs }: Case, rpcUrl: string) {
+  const asked = nodeMs === 0 ? rpcUrl : (yield* openRpcProxy(rpcUrl, { delayMs: nodeMs, isCounting: false })).url
+  return way === "asked for" ? asked : `${asked},${rpcUrl.replace(/^http/, "ws")}`
+})
+
 /** What each payment waited from the block that has it: in milliseconds and blocks, and until it was confirmed. */
-const waits = Effect.fnUntraced(function* (bench: Bench, checkInterval: string) {
+const waits = Effect.fnUntraced(function* (bench: Bench, one: Case) {
   const network = yield* openNetwork
+  // As on Base: the executor asks for a block when it is about to come.
+  yield* network.chain.ask("make blocks at the pace of Base", (client) =>
+    client.setIntervalMining({ interval: baseSepolia.blockSeconds })
+  )
   const database = yield* newDatabase(bench.server)
   return yield* Effect.gen(function* () {
     const payers = yield* seedOrders(PAYMENTS, 1)
     const seenMs = yield* watchBlocks(network)
-    const settings = { CHECK_INTERVAL: checkInterval }
-    const executor = yield* startExecutor({ network, databaseUrl: database.executorUrl, settings })
+    const settings = { CHECK_INTERVAL: "10s", MINT_INTERVAL: "5s" }
+    const rpcUrl = yield* rpcUrlsFor(one, network.chain.rpcUrl)
+    const executor = yield* startExecutor({ network, databaseUrl: database.executorUrl, rpcUrl, settings })
     yield* executor.line("🔍 Found")
     yield* Effect.forEach(payers, (who) => Effect.delay(payAll(network, [{ who, mints: 1 }]), PAUSE))
     const fundedMs = yield* Effect.repeat(funded, { schedule: POLL, until: ({ size }) => size === PAYMENTS }).pipe(
@@ -82,11 +110,11 @@ const waits = Effect.fnUntraced(function* (bench: Bench, checkInterval: string) 
 
 /** From a payment in a block to `funded`. The bare time is that of its confirmations alone: no one may fund it before. */
 export const payment = Effect.fnUntraced(function* (bench: Bench) {
-  const roundOf = Effect.fnUntraced(function* (checkInterval: string) {
-    const all = yield* waits(bench, checkInterval)
+  const roundOf = Effect.fnUntraced(function* (one: Case) {
+    const all = yield* waits(bench, one)
     for (const part of [0.5, 0.95]) {
       const of = (value: (wait: (typeof all)[number]) => number) => quantile(all.map(value), part)
-      const what = `p${part * 100}, CHECK_INTERVAL=${checkInterval}`
+      const what = `p${part * 100}, ${nameOf(one)}`
       const ms = { ours: of((wait) => wait.ms), bare: of((wait) => wait.confirmedMs) }
       yield* bench.results.add(`payment to funded, ${what}; bare: confirmed`, "ms", ms)
       const blocks = { ours: of((wait) => wait.blocks), bare: CONFIRMATIONS - 1 }
@@ -96,6 +124,9 @@ export const payment = Effect.fnUntraced(function* (bench: Bench) {
     }
   })
   for (let round = 1; round <= bench.rounds; round++)
-    for (const interval of ["1s", "10s"])
-      yield* bench.results.round(`payment, ${interval}, round ${round}`, roundOf(interval))
+    for (const nodeMs of NODE_MS)
+      for (const way of WAYS) {
+        const name = `payment, ${nameOf({ way, nodeMs })}, round ${round}`
+        yield* bench.results.round(name, roundOf({ way, nodeMs }))
+      }
 })
