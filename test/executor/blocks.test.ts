@@ -5,7 +5,7 @@ import { address } from "../../src/domain/Address.ts"
 import { usdc } from "../../src/domain/Usdc.ts"
 import * as Progress from "../../src/ops/Progress.ts"
 import * as Postgres from "../support/Postgres.ts"
-import { inMemory, pass, start, startFor } from "../support/executor.ts"
+import { inMemory, launch, pass, start, startFor } from "../support/executor.ts"
 import { order, paidOrder, PRICE, readTask, unpaidOrder } from "../support/orders.ts"
 import { stories } from "../support/stories.ts"
 import { logged } from "./given.ts"
@@ -51,6 +51,19 @@ layer(Postgres.session())("an executor that new blocks wake", (it) => {
     world.deposit(who.agentAddress, usdc(3n * PRICE))
     yield* pass(6)
     assert.strictEqual((yield* readTask(task)).status, "processing")
+  })
+
+  byBlocks("looks again with the next block where a wallet changed while it looked", function* (world) {
+    const { who, task } = yield* unpaidOrder("ann", 5)
+    let refused = 0
+    yield* launch(BY_BLOCKS_ALONE, (operation, work) =>
+      operation === "fund" && refused++ === 0 ? Effect.succeed([] as never) : work
+    )
+    yield* pass(3)
+    world.deposit(who.agentAddress, usdc(5n * PRICE))
+    yield* pass(8)
+    assert.strictEqual(refused, 2)
+    assert.notStrictEqual((yield* readTask(task)).status, "pending_payment")
   })
 
   byBlocks("leaves orders whose deposits cannot be read to the sweep", function* (world) {
