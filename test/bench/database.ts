@@ -107,7 +107,7 @@ export interface Statement {
   readonly walBytes: number
 }
 
-/** What the executor has asked of this database so far, its transactions, and those of the whole server that wrote. */
+/** What the executor has asked of this database so far, and its transactions. */
 export const statementsOf = (database: Database) =>
   Effect.gen(function* () {
     const sql = yield* SqlClient.SqlClient
@@ -117,11 +117,10 @@ export const statementsOf = (database: Database) =>
       FROM pg_stat_statements s JOIN pg_roles r ON r.oid = s.userid JOIN pg_database d ON d.oid = s.dbid
       WHERE r.rolname = ${EXECUTOR} AND d.datname = ${database.name} AND toplevel
       GROUP BY 1`
-    const [of] = yield* sql<{ readonly transactions: number; readonly writes: number }>`
+    const [of] = yield* sql<{ readonly transactions: number }>`
       SELECT (xact_commit - (SELECT coalesce(sum(s.calls), 0) FROM pg_stat_statements s
           JOIN pg_roles r ON r.oid = s.userid WHERE r.rolname <> ${EXECUTOR} AND s.dbid = datid AND toplevel))::float8
-          AS transactions,
-        pg_snapshot_xmax(pg_current_snapshot())::text::float8 AS writes
+          AS transactions
       FROM pg_stat_database WHERE datname = ${database.name}`
-    return { statements, transactions: of?.transactions ?? 0, writes: of?.writes ?? 0 }
+    return { statements, transactions: of?.transactions ?? 0 }
   })

@@ -49,7 +49,6 @@ export const perBatchOf = ([before, after]: readonly [Snapshot, Snapshot]) => {
     statements,
     calls,
     transactions: (after.transactions - before.transactions) / batches,
-    writes: (after.writes - before.writes) / batches,
     requests: (after.rpc.requests - before.rpc.requests) / batches,
     cpuMs: (after.cpuMs - before.cpuMs) / batches
   }
@@ -60,13 +59,12 @@ export const perBatch = Effect.fnUntraced(function* ({ server, results, rounds, 
   const load: Load = { ...LOAD, mintServer: isLight ? "light" : "sandbox" }
   const roundOf = Effect.gen(function* () {
     const { seen } = yield* runExecutor(server, load, { isCounting: true }, observe)
-    const { statements, calls, transactions, writes, requests, cpuMs } = perBatchOf(seen)
+    const { statements, calls, transactions, requests, cpuMs } = perBatchOf(seen)
     const of = (part: "perBatch" | "ms" | "walBytes") => sum(statements.map((one) => one[part]))
     const add = (what: string, unit: string, ours: number) =>
       results.add(`${what}, ${LOAD.wallets} in flight`, unit, { ours })
     yield* add("SQL statements", "a batch", of("perBatch"))
     yield* add("transactions", "a batch", transactions)
-    yield* add("commits that write", "a batch", writes)
     yield* add("write-ahead log", "bytes a batch", of("walBytes"))
     yield* add("time in the database", "ms a batch", of("ms"))
     yield* add("JSON-RPC requests", "a batch", requests)
