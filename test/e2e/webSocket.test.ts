@@ -53,12 +53,16 @@ const openWay = Effect.fnUntraced(function* (rpcUrl: string) {
   }
 })
 
+interface Ready {
+  readonly announcements?: ReadonlyArray<{ readonly stage: string }>
+}
+
 interface Story {
   readonly world: BaseSepolia
   readonly way: Effect.Success<ReturnType<typeof openWay>>
   readonly executor: Running
-  /** What `/readyz` says of the way. */
-  readonly stage: Effect.Effect<string>
+  /** What `/readyz` says of the way: nothing before the routes of the API are there. */
+  readonly stage: Effect.Effect<string | undefined>
   /** Blocks that were announced so far. */
   readonly announced: Effect.Effect<number>
 }
@@ -85,7 +89,7 @@ const onWebSocket = Effect.fnUntraced(function* <E, R>(story: (given: Story) => 
     world,
     way,
     executor,
-    stage: Effect.map(readyz, (ready) => (ready as { announcements: [{ stage: string }] }).announcements[0].stage),
+    stage: Effect.map(readyz, (ready) => (ready as Ready).announcements?.[0]?.stage),
     announced: Effect.map(metrics, (text) => Number(/^ai_mint_chain_announcements_total\{.*\} (\d+)$/m.exec(text)?.[1]))
   }
   yield* Effect.provide(story(given), clientAt(databaseUrl))
@@ -111,6 +115,10 @@ describe("an executor that hears of new blocks over a WebSocket", () => {
       onWebSocket(
         Effect.fnUntraced(function* ({ world, executor, stage, announced }) {
           const who = yield* person("ann")
+          yield* until(
+            "the API answers",
+            Effect.map(stage, (now) => now !== undefined)
+          )
           assert.strictEqual(yield* stage, "unused")
           const task = yield* placeOrder(who, MINTS)
           yield* until(
