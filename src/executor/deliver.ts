@@ -124,13 +124,15 @@ const deliveryOf = (
   { tasks }: WalletWork,
   batch: Batch,
   mints: ReadonlyArray<Mint>,
-  { mintInterval }: SettingsShape,
+  { checkTrigger, mintInterval }: SettingsShape,
   nowMs: number
 ) => {
   const numbered = mints.map((mint, index) => ({ ...mint, mintNumber: batch.firstMint + batch.minted + index }))
   const expected = tasks.find(({ id }) => id === batch.taskId)
   const isLast = expected !== undefined && expected.mintsCompleted + mints.length >= expected.quantity
-  const nextActionAtMs = isLast ? nowMs : nowMs + Duration.toMillis(mintInterval)
+  // v1.1 paid a batch of an order in each of its ticks.
+  const waits = checkTrigger === "interval" && !isLast
+  const nextActionAtMs = waits ? nowMs + Duration.toMillis(mintInterval) : nowMs
   const change = { retryCount: 0, errorMessage: null, stalledSinceMs: null, nextActionAtMs }
   const endsHold = messages.undelivered(batch.number)
   return { mints: numbered, endsHold, task: expected && { expected, change } }

@@ -31,6 +31,15 @@ layer(Postgres.session())("an executor that new blocks wake", (it) => {
     assert.strictEqual(yield* logged("🔍 Found"), 1)
   })
 
+  byBlocks("pays the next batch of an order as soon as the mints of the last one count", function* (world) {
+    const { task } = yield* paidOrder("ann", 30)
+    yield* startFor(40)
+    assert.strictEqual((yield* readTask(task)).status, "completed")
+    const pauses = world.sentAtMs.slice(1).map((atMs, index) => atMs - world.sentAtMs[index]!)
+    assert.strictEqual(pauses.length, 2)
+    for (const pause of pauses) assert.isAtMost(pause, 7_000)
+  })
+
   byBlocks("funds an order beside a thousand others of one wallet", function* (world) {
     const { who: rich } = yield* unpaidOrder("ann", 5)
     for (let more = 0; more < 1_000; more++) yield* order(rich, 5)
