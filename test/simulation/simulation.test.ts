@@ -9,10 +9,7 @@ const SEEDS = 200
 const HOURS = 0.08
 
 /** Seeds in which happens what seldom does, and so long that it can. Found by search; others will do as well. */
-const TELLING: ReadonlyArray<number> = [
-  25, 74, 76, 88, 129, 164, 168, 190, 207, 211, 234, 239, 246, 250, 320, 330, 331, 353, 355, 368, 513, 526, 566, 568,
-  624, 665, 729, 930, 945
-]
+const TELLING: ReadonlyArray<number> = [15, 118, 129, 140, 142, 183, 190, 211, 283, 428, 482, 526, 639, 665, 822, 852]
 const TELLING_HOURS = 0.2
 
 const hoursOf = (seed: number): number => (TELLING.includes(seed) ? TELLING_HOURS : HOURS)
