@@ -105,7 +105,7 @@ export interface WalletSteps {
   /** Batches to be settled or delivered, of orders that have ended too: one question to the chain is for all of them. */
   readonly inFlight: ReadonlyArray<Batch>
   readonly refund: Refund | undefined
-  /** Steps that change an order, of the oldest order first. */
+  /** Steps that change an order, first that which is due longest, and of those the oldest order's. */
   readonly moves: ReadonlyArray<OrderStep<Extract<NextStep, Move>>>
   /** The next step of each order, due or not. */
   readonly orders: ReadonlyArray<OrderStep>
@@ -137,7 +137,7 @@ export const stepsOf = (work: WalletWork, terms: StepTerms): WalletSteps => {
   return {
     inFlight: inFlight.filter((batch) => isDue(lookDueMs(batch, nowMs))),
     refund: refunds.find((refund) => isDue(lookDueMs(refund, nowMs))),
-    moves: moves.filter(({ step }) => isDue(step.atMs)),
+    moves: moves.filter(({ step }) => isDue(step.atMs)).toSorted((a, b) => a.step.atMs - b.step.atMs),
     orders,
     nextMs: inOrder[0],
     laterMs: inOrder.find((ms) => !isDue(ms))

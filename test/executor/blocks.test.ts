@@ -187,5 +187,11 @@ layer(Postgres.session())("an executor that new blocks wake", (it) => {
     for (const { task } of orders) assert.strictEqual((yield* readTask(task)).status, "completed")
     assert.strictEqual((yield* readTask(second)).status, "completed", "of the same wallet too")
     assert.strictEqual((yield* readTask(big.task)).status, "processing")
+    // Payments of one wallet for one token are made one after another: they take turns.
+    const late = yield* order(big.who, 10)
+    world.deposit(big.who.agentAddress, usdc(10n * PRICE))
+    yield* startFor(20)
+    assert.strictEqual((yield* readTask(late)).status, "completed", "and for the same token")
+    assert.strictEqual((yield* readTask(big.task)).status, "processing")
   })
 })
