@@ -81,13 +81,13 @@ const auditTable = Effect.fnUntraced(function* (view: View) {
   const sql = yield* SqlClient.SqlClient
   const paid = yield* sql<{ readonly text: string }>`
     SELECT nonce || ' ' || payment_tx || ' ' || paid_amount AS text FROM ai_agent_batches WHERE paid_amount IS NOT NULL`
-  const claimed = yield* sql<{ readonly text: string }>`
-    SELECT tx_hash || ':' || log_index AS text FROM ai_agent_batch_mints`
+  // Without the number of its log: one of the faults is a node that counts logs otherwise.
+  const claimed = yield* sql<{ readonly text: string }>`SELECT tx_hash AS text FROM ai_agent_batch_mints`
   const texts = (rows: ReadonlyArray<{ readonly text: string }>) => rows.map(({ text }) => text)
-  const onChain = view.mints.map(({ transactionHash, logIndex }) => `${transactionHash}:${logIndex}`)
+  const onChain = view.mints.map(({ transactionHash }) => transactionHash)
   return [
     ...compare("a payment", texts(view.payments), texts(paid)),
-    ...compare("a mint", onChain, texts(claimed)),
+    ...compare("a mint of transaction", onChain, texts(claimed)),
     ...(view.left.length === view.payments.length
       ? []
       : [`${view.left.length} transfers left a wallet, by ${view.payments.length} authorizations`])
