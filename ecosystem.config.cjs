@@ -9,10 +9,11 @@ module.exports = {
       script: "dist/main.js",
       // The Node of the package `node`, independent of the one that pm2 runs on. The guard reports if it is missing.
       interpreter: path.join(__dirname, "node_modules/.bin/node"),
-      // By default Node lets garbage come to several times what is in use before it collects it, and keeps the pages that
-      // it has emptied. A sweep of 10,000 orders would leave 300 MB behind.
+      // By default Node lets garbage come to several times what is in use before it collects it: a sweep of 10,000 orders
+      // would leave 300 MB behind. A young generation of 16 MB instead of 4 would take a sixth off the processor time of a
+      // batch, and take 80 MB more.
       node_args: [
-        "--max-semi-space-size=16",
+        "--max-semi-space-size=4",
         "--heap-growing-percent=50",
         "--import",
         "./dist/guard.js"
