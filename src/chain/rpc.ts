@@ -186,7 +186,7 @@ export const failIf =
 
 /** Interrupts, and so aborts, what takes longer than `duration` by the Clock. */
 export const withTimeout =
-  (duration: Duration.Duration, missing = "no answer") =>
+  (duration: Duration.Duration, missing?: string) =>
   <A, R>(effect: Effect.Effect<A, NodeFault, R>): Effect.Effect<A, NodeFault, R> =>
     Effect.timeoutOrElse(effect, { duration, orElse: () => Effect.fail(timeoutFault(duration, missing)) })
 

@@ -44,7 +44,7 @@ export interface Source {
 }
 
 /** For how long nothing may be announced. */
-export const silenceMax = ({ blockSeconds }: NetworkShape): Duration.Duration =>
+const silenceMax = ({ blockSeconds }: NetworkShape): Duration.Duration =>
   Duration.seconds(SILENT_BLOCKS_MAX * blockSeconds)
 
 /**

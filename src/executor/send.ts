@@ -158,8 +158,8 @@ export const makeAnswers = Effect.map(TaskRepo, (repo) => {
 
   /**
    * Stores what a request brought. The chain was asked while it was on its way, so that the batch may be another by
-   * now than the one that was `sent`: `saveFor` makes the change of what it is now. Gives what it became. `Outrun` where the answer has come
-   * too late: the batch is delivered, held, void, or was sent again.
+   * now than the one that was `sent`: `saveFor` makes the change of what it is now. Gives what it became. `Outrun` where
+   * the answer has come too late: the batch is delivered, held, void, or was sent again.
    */
   const saveAnswer = Effect.fn("Wallet.saveAnswer")(function* (sent: Batch, saveFor: (now: Batch) => BatchSave) {
     let now: Batch | undefined = sent
