@@ -107,6 +107,7 @@ const LEDGER = [
   "ai_agent_wallet_state",
   "ai_agent_batches",
   "ai_agent_refunds",
+  "ai_agent_pay_ins",
   "ai_agent_pauses"
 ]
 

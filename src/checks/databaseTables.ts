@@ -150,6 +150,7 @@ const NEEDED: Readonly<Record<string, ReadonlyArray<Right>>> = {
   ai_agent_deposits: CHANGE,
   ai_agent_deposit_uses: ADD,
   ai_agent_refunds: CHANGE,
+  ai_agent_pay_ins: CHANGE,
   ai_agent_decisions: ADD,
   ai_agent_events: READ,
   ai_agent_pauses: ["canSelect", "canInsert", "canDelete"]

@@ -4,6 +4,7 @@ import type { Batch } from "../domain/Batch.ts"
 import type { Block } from "../domain/Block.ts"
 import type { ExpectedBalance } from "../domain/ExpectedBalance.ts"
 import type { Deposit, DepositUse } from "../domain/Deposit.ts"
+import type { PayIn, PayInName } from "../domain/PayIn.ts"
 import type { Refund } from "../domain/Refund.ts"
 import type { Task, TaskId, TaskRow } from "../domain/Task.ts"
 import type { Usdc } from "../domain/Usdc.ts"
@@ -118,6 +119,15 @@ export interface NewOrder {
   readonly pricePerMint: Usdc
 }
 
+/** An order that its client pays for, and what the payer signed it for: a request for anything else is another one. */
+export interface PaidOrder {
+  readonly payIn: PayIn
+  readonly token: Address
+  readonly quantity: number
+  /** The person, who gets the tokens. */
+  readonly recipient: Address
+}
+
 /**
  * The ledger as people change it: every write is a compare-and-set like the executor's, and leaves a record of who
  * decided what and why. Safe beside a running executor.
@@ -208,6 +218,18 @@ export class DecisionRepo extends Context.Service<
       decision: Decision,
       nowMs: number
     ) => Effect.Effect<void, LedgerError | Outrun>
+    /**
+     * Writes an order down together with the pay-in that pays for it. `Outrun` where there is one with this id already, or
+     * a pay-in of this payer and nonce, whichever order it is for: then nothing is written.
+     */
+    readonly placePaidOrder: (
+      order: NewOrder,
+      payIn: PayIn,
+      decision: Decision,
+      nowMs: number
+    ) => Effect.Effect<void, LedgerError | Outrun>
+    /** By the nonce in any case. */
+    readonly findPayIn: (name: PayInName) => Effect.Effect<PaidOrder | undefined, LedgerError>
     /** Longest first. */
     readonly pauses: Effect.Effect<ReadonlyArray<Pause>, LedgerError>
     /**

@@ -4,6 +4,7 @@ import { orderDecisions } from "./sql/decisions/orders.ts"
 import { batchDecisions } from "./sql/decisions/batches.ts"
 import { moneyDecisions } from "./sql/decisions/money.ts"
 import { pauseDecisions } from "./sql/decisions/pauses.ts"
+import { payInDecisions } from "./sql/decisions/payIns.ts"
 import { decisionReads } from "./sql/decisions/reads.ts"
 import { methodsOn, openLedger } from "./sql/statements.ts"
 import { chain } from "./sql/tasks/chain.ts"
@@ -23,7 +24,14 @@ import { TaskRepo } from "./TaskRepo.ts"
 import { WatchRepo } from "./WatchRepo.ts"
 
 const tasks = { ...pages, ...deposits, ...wallets, ...sweep, ...holds, ...work, ...steps, ...chain }
-const decided = { ...orderDecisions, ...batchDecisions, ...moneyDecisions, ...pauseDecisions, ...decisionReads }
+const decided = {
+  ...orderDecisions,
+  ...batchDecisions,
+  ...moneyDecisions,
+  ...pauseDecisions,
+  ...payInDecisions,
+  ...decisionReads
+}
 const watched = { ...figures, ...lists, ...stories, ...events, ...attention }
 
 /** The three repos in PostgreSQL. They need the tables: run `migrate` first. */

@@ -11,6 +11,7 @@ import reorganisations from "./migrations/0006_reorganisations.ts"
 import contain from "./migrations/0007_contain.ts"
 import answers from "./migrations/0008_answers.ts"
 import actors from "./migrations/0009_actors.ts"
+import payIns from "./migrations/0013_pay_ins.ts"
 import { bounded, isConflict } from "./sql/failure.ts"
 import type { LedgerError } from "./TaskRepo.ts"
 import { indexTheirTables } from "./theirIndexes.ts"
@@ -30,7 +31,8 @@ const MIGRATIONS = {
   "0006_reorganisations": reorganisations,
   "0007_contain": contain,
   "0008_answers": answers,
-  "0009_actors": actors
+  "0009_actors": actors,
+  "0013_pay_ins": payIns
 }
 
 /** A statement that waits for a table keeps everyone out who comes after it: so long, and no longer. */

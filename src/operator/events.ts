@@ -34,6 +34,8 @@ export const eventSentence = (event: Event): string => {
       return `The chain was reorganised above block ${text(event, "fork")}`
     case "refund":
       return `Refund ${state}: ${amountOf(event)} to ${text(event, "to")}${because(event)}`
+    case "pay_in":
+      return payInSentence(state, event)
     case "wallet":
       return state === "stopped" ? `The wallet is stopped${because(event)}` : "The wallet goes on"
     case "decision": {
@@ -55,6 +57,23 @@ export const decisionSentence = ({ command, said, why, by }: Omit<DecidedEvent, 
 
 export const depositSentence = (amount: string, from: string, block: bigint | string): string =>
   `${amount} arrived from ${from} in block ${block}`
+
+const payInSentence = (state: string, event: Event): string => {
+  const name = `The payment of ${amountOf(event)} that ${text(event, "from")} signed for this order`
+  switch (state) {
+    case "placed":
+      return `${name} is under way${validUntil(event)}`
+    case "live":
+      return `${name} is under way again: what was known of it is no longer on chain`
+    case "settled":
+      return `${name} arrived in block ${text(event, "block")}`
+    case "void":
+    case "elsewhere":
+      return `${name} does not come${because(event)}`
+    default:
+      return `${name} is ${state}`
+  }
+}
 
 export const fundedSentence = (quantity: number | string): string =>
   `Paid: its cost is reserved, ${counted(quantity, "mint")} to be made`

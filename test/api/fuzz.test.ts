@@ -49,6 +49,7 @@ const TABLES = [
   "ai_agent_deposits",
   "ai_agent_deposit_uses",
   "ai_agent_refunds",
+  "ai_agent_pay_ins",
   "ai_agent_decisions",
   "ai_agent_pauses",
   "ai_agent_events"

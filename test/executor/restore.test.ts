@@ -24,7 +24,8 @@ const TABLES = [
   "ai_agent_stray_mints",
   "ai_agent_deposits",
   "ai_agent_deposit_uses",
-  "ai_agent_refunds"
+  "ai_agent_refunds",
+  "ai_agent_pay_ins"
 ] as const
 
 /** What `pg_dump` would have kept now. */

@@ -15,6 +15,7 @@ import type { Promises } from "./contract/given.ts"
 import { holdingPromises } from "./contract/holding.ts"
 import { moneyPromises } from "./contract/money.ts"
 import { pausingPromises } from "./contract/pausing.ts"
+import { payInPromises } from "./contract/payIns.ts"
 import { pinPromises } from "./contract/pins.ts"
 import { planningPromises } from "./contract/planning.ts"
 import { questionPromises } from "./contract/questions.ts"
@@ -39,7 +40,8 @@ const rooms: ReadonlyArray<readonly [string, (promises: Promises) => void]> = [
   ["a person's decision about an order", decidingPromises],
   ["a person's decision about a batch", decidingBatchPromises],
   ["a person's decision about money", decidingMoneyPromises],
-  ["pauses and new orders", pausingPromises]
+  ["pauses and new orders", pausingPromises],
+  ["orders that are paid in", payInPromises]
 ]
 
 /** Everything that `TaskRepo` and `DecisionRepo` promise, proven on any ledger. */

@@ -112,6 +112,25 @@ layer(
     })
   )
 
+  it.effect("each step of a pay-in", () =>
+    Effect.gen(function* () {
+      const sql = yield* placeOrder
+      yield* sql`TRUNCATE ai_agent_pay_ins`
+      yield* sql`
+        INSERT INTO ai_agent_pay_ins (task_id, payer, nonce, amount, pay_to, valid_after, valid_before, wallet_id, token,
+          quantity, recipient, created_at)
+        VALUES (${TASK}::uuid, '0xaa', '0x01', 2000000, '0xbb', 1, 2, ${WALLET}::uuid, '0xcc', 2, '0xdd', now())`
+      yield* sql`UPDATE ai_agent_pay_ins SET reason = 'the same status says nothing new'`
+      yield* sql`UPDATE ai_agent_pay_ins SET status = 'settled', tx_hash = '0x02', block = 7`
+      const [, placed, settled, ...others] = yield* (yield* WatchRepo).eventsAfter(0, { limit: 10 })
+      assert.deepInclude(placed, { kind: "pay_in.placed", taskId: TASK, walletId: WALLET })
+      assert.deepInclude(placed?.detail, { amount: "2000000", from: "0xaa", nonce: "0x01", validBefore: 2 })
+      assert.deepInclude(settled, { kind: "pay_in.settled" })
+      assert.deepInclude(settled?.detail, { tx: "0x02", block: "7" })
+      assert.deepStrictEqual(others, [])
+    })
+  )
+
   it.effect("is read from a number on, with those that came late", () =>
     Effect.gen(function* () {
       const sql = yield* placeOrder

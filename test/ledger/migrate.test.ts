@@ -20,7 +20,7 @@ const tableNames = Effect.gen(function* () {
 })
 
 /** How many there are. */
-const MIGRATIONS = 9
+const MIGRATIONS = 10
 
 const ALL_TABLES = [
   "ai_agent_anchors",
@@ -34,6 +34,7 @@ const ALL_TABLES = [
   "ai_agent_mint_records",
   "ai_agent_network",
   "ai_agent_pauses",
+  "ai_agent_pay_ins",
   "ai_agent_refunds",
   "ai_agent_reorganisations",
   "ai_agent_stray_mints",

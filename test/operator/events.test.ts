@@ -15,6 +15,26 @@ describe("an event of the ledger, in a sentence", () => {
       "Cut into 2 batches for 12 mints, at most 0.000001 USDC"
     ],
     ["deposit.arrived", { amount: "x", from: "0x1", block: "7" }, "0.00 USDC arrived from 0x1 in block 7"],
+    [
+      "pay_in.placed",
+      { amount: "2000000", from: "0x1", validBefore: 1_761_974_130 },
+      "The payment of 2.00 USDC that 0x1 signed for this order is under way, valid until 2025-11-01 05:15:30 UTC"
+    ],
+    [
+      "pay_in.settled",
+      { amount: "2000000", from: "0x1", block: "7" },
+      "The payment of 2.00 USDC that 0x1 signed for this order arrived in block 7"
+    ],
+    [
+      "pay_in.live",
+      { amount: "2000000", from: "0x1" },
+      "The payment of 2.00 USDC that 0x1 signed for this order is under way again: what was known of it is no longer on chain"
+    ],
+    [
+      "pay_in.void",
+      { amount: "2000000", from: "0x1", reason: "its window passed" },
+      "The payment of 2.00 USDC that 0x1 signed for this order does not come: its window passed"
+    ],
     ["refund.held", { amount: "1", to: "0x2", reason: "so" }, "Refund held: 0.000001 USDC to 0x2: so"],
     ["wallet.stopped", { reason: "theft" }, "The wallet is stopped: theft"],
     ["decision.made", { command: "retry", said: "so", why: "y" }, 'retry: so. "y"'],

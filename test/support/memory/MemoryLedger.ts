@@ -6,7 +6,7 @@ import type { DepositUse, UnspentDeposit } from "../../../src/domain/Deposit.ts"
 import type { Refund, RefundId } from "../../../src/domain/Refund.ts"
 import type { TaskId, TaskRow } from "../../../src/domain/Task.ts"
 import type { WalletId } from "../../../src/domain/Wallet.ts"
-import type { Decision, Pause, PauseScope } from "../../../src/ledger/DecisionRepo.ts"
+import type { Decision, PaidOrder, Pause, PauseScope } from "../../../src/ledger/DecisionRepo.ts"
 import { type DeliveredMint, type MintsOf, Outrun } from "../../../src/ledger/TaskRepo.ts"
 import type { MethodsOf } from "../../../src/ledger/sql/statements.ts"
 import { type AnyId, anyId } from "../anyId.ts"
@@ -104,6 +104,8 @@ export interface Tables {
   /** By `placeKey`, with the index under which it was first seen. */
   readonly deposits: Map<string, StoredDeposit>
   readonly refunds: Map<RefundId, Refund>
+  /** By `payInKey`. */
+  readonly payIns: Map<string, PaidOrder>
   /** What each refund took from the deposits. */
   readonly refundUses: Map<RefundId, ReadonlyArray<DepositUse>>
   readonly decisions: Array<StoredDecision>
@@ -128,6 +130,7 @@ const emptyTables = (): Tables => ({
   strays: new Set(),
   deposits: new Map(),
   refunds: new Map(),
+  payIns: new Map(),
   refundUses: new Map(),
   decisions: [],
   pauses: new Map(),
@@ -147,6 +150,7 @@ const copy = (tables: Tables): Tables => ({
   strays: new Set(tables.strays),
   deposits: new Map(tables.deposits),
   refunds: new Map(tables.refunds),
+  payIns: new Map(tables.payIns),
   refundUses: new Map(tables.refundUses),
   decisions: [...tables.decisions],
   pauses: new Map(tables.pauses),

@@ -1,9 +1,10 @@
 import { type Batch, isInFlight } from "../../../src/domain/Batch.ts"
 import type { Block } from "../../../src/domain/Block.ts"
+import { payInKey } from "../../../src/domain/PayIn.ts"
 import { type TaskId, messages } from "../../../src/domain/Task.ts"
 import { times, usdc } from "../../../src/domain/Usdc.ts"
 import type { WalletId } from "../../../src/domain/Wallet.ts"
-import { type Decision, type DecisionRepo } from "../../../src/ledger/DecisionRepo.ts"
+import { type Decision, type DecisionRepo, type NewOrder } from "../../../src/ledger/DecisionRepo.ts"
 import { mintRowKey, placeKey } from "../../../src/ledger/TaskRepo.ts"
 import { type Methods, type StoredTask, type Tables, batchKey, newTask } from "./MemoryLedger.ts"
 import { useDeposits } from "./deposits.ts"
@@ -73,17 +74,29 @@ const endHold = (draft: Tables, taskId: TaskId, nowMs: number): void => {
 
 const REFUNDS_MAX = 100
 
+const placeOrder = (draft: Tables, order: NewOrder, decision: Decision, nowMs: number): boolean => {
+  const { id, wallet, token, quantity, pricePerMint } = order
+  if (draft.tasks.has(id)) return false
+  const price = { quantity, pricePerMint, totalCost: times(pricePerMint, quantity) }
+  const row = { id, walletId: wallet.id, userAddress: wallet.userAddress, token, ...price, createdAtMs: nowMs }
+  draft.tasks.set(id, newTask(row))
+  note(draft, decision, { taskId: id, walletId: wallet.id }, nowMs)
+  return true
+}
+
 export const decisions = {
-  createTask: ({ attempt }) =>
-    attempt((draft, order, decision, nowMs) => {
-      const { id, wallet, token, quantity, pricePerMint } = order
-      if (draft.tasks.has(id)) return false
-      const price = { quantity, pricePerMint, totalCost: times(pricePerMint, quantity) }
-      const row = { id, walletId: wallet.id, userAddress: wallet.userAddress, token, ...price, createdAtMs: nowMs }
-      draft.tasks.set(id, newTask(row))
-      note(draft, decision, { taskId: id, walletId: wallet.id }, nowMs)
+  createTask: ({ attempt }) => attempt(placeOrder),
+
+  placePaidOrder: ({ attempt }) =>
+    attempt((draft, order, payIn, decision, nowMs) => {
+      const { id, wallet, token, quantity } = order
+      if (draft.payIns.has(payInKey(payIn)) || !placeOrder(draft, order, decision, nowMs)) return false
+      const placed = { ...payIn, taskId: id, walletId: wallet.id, createdAtMs: nowMs }
+      draft.payIns.set(payInKey(payIn), { payIn: placed, token, quantity, recipient: wallet.userAddress })
       return true
     }),
+
+  findPayIn: ({ read }) => read((tables, name) => tables.payIns.get(payInKey(name))),
 
   cancel: ({ attempt }) =>
     attempt((draft, cancellation, block, decision, nowMs) => {

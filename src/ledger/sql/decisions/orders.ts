@@ -1,7 +1,7 @@
 import { Effect } from "effect"
 import type { Fragment } from "effect/sql/Statement"
 import { type TaskId } from "../../../domain/Task.ts"
-import { type DecisionRepo } from "../../DecisionRepo.ts"
+import { type DecisionRepo, type NewOrder } from "../../DecisionRepo.ts"
 import { instantOf } from "../TimeColumns.ts"
 import { claimWallet, lockTask, lockWallet, orOutrun, touchWallet } from "../locks.ts"
 import { noteDecision } from "../notes.ts"
@@ -47,6 +47,18 @@ export const failTask = Effect.fnUntraced(function* (on: Statements, taskId: Tas
   }
   return failed
 })
+
+/** The columns that every writer of orders fills, and the times of this one's clock. Nothing where there is one with this id. */
+export const insertOrder = ({ sql, time }: Statements, order: NewOrder, nowMs: number) => {
+  const { id, wallet, token, quantity, pricePerMint } = order
+  return sql`
+    INSERT INTO ai_agent_tasks (id, user_address, agent_wallet_id, token_address, quantity, price_per_mint,
+      total_cost, status, created_at, updated_at)
+    VALUES (${id}::uuid, ${wallet.userAddress}, ${wallet.id}::uuid, ${token}, ${quantity}::int,
+      ${pricePerMint}::bigint, ${pricePerMint * BigInt(quantity)}::bigint, 'pending_payment',
+      ${time.write("ai_agent_tasks", "created_at", nowMs)}, ${time.write("ai_agent_tasks", "updated_at", nowMs)})
+    ON CONFLICT (id) DO NOTHING RETURNING id`
+}
 
 export const orderDecisions = {
   cancel: (on) =>
@@ -112,19 +124,11 @@ export const orderDecisions = {
       yield* noteDecision(on, decision, { taskId: task.id, walletId: task.walletId }, nowMs)
     }),
 
-  /** The columns that every writer of orders fills, and the times of this one's clock. */
   createTask: (on) =>
-    on.transact("create a task", function* ({ id, wallet, token, quantity, pricePerMint }, decision, nowMs) {
-      const { sql, time } = on
+    on.transact("create a task", function* (order, decision, nowMs) {
       // A refund that is asked for at this moment sees this order, or this order waits for it.
-      yield* lockWallet(on, wallet.id)
-      yield* orOutrun(sql`
-        INSERT INTO ai_agent_tasks (id, user_address, agent_wallet_id, token_address, quantity, price_per_mint,
-          total_cost, status, created_at, updated_at)
-        VALUES (${id}::uuid, ${wallet.userAddress}, ${wallet.id}::uuid, ${token}, ${quantity}::int,
-          ${pricePerMint}::bigint, ${pricePerMint * BigInt(quantity)}::bigint, 'pending_payment',
-          ${time.write("ai_agent_tasks", "created_at", nowMs)}, ${time.write("ai_agent_tasks", "updated_at", nowMs)})
-        ON CONFLICT (id) DO NOTHING RETURNING id`)
-      yield* noteDecision(on, decision, { taskId: id, walletId: wallet.id }, nowMs)
+      yield* lockWallet(on, order.wallet.id)
+      yield* orOutrun(insertOrder(on, order, nowMs))
+      yield* noteDecision(on, decision, { taskId: order.id, walletId: order.wallet.id }, nowMs)
     })
 } satisfies Methods<DecisionRepo["Service"]>

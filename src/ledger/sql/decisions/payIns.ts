@@ -1,0 +1,42 @@
+import { Schema } from "effect"
+import { Address } from "../../../domain/Address.ts"
+import type { DecisionRepo } from "../../DecisionRepo.ts"
+import { instantOf } from "../TimeColumns.ts"
+import { lockWallet, orOutrun } from "../locks.ts"
+import { noteDecision } from "../notes.ts"
+import { PayInFields, payInColumns, payInOf } from "../payInRows.ts"
+import { type Methods, rowsOf } from "../statements.ts"
+import { insertOrder } from "./orders.ts"
+
+const PaidOrders = Schema.Array(
+  Schema.Struct({ ...PayInFields, token: Address, quantity: Schema.Number, recipient: Address })
+)
+
+/** Orders that are paid in by their clients. */
+export const payInDecisions = {
+  placePaidOrder: (on) =>
+    on.transact("place a paid order", function* (order, payIn, decision, nowMs) {
+      const { sql } = on
+      yield* lockWallet(on, order.wallet.id)
+      yield* orOutrun(insertOrder(on, order, nowMs))
+      yield* orOutrun(sql`
+        INSERT INTO ai_agent_pay_ins (task_id, payer, nonce, amount, pay_to, valid_after, valid_before, wallet_id, token,
+          quantity, recipient, status, created_at)
+        VALUES (${order.id}::uuid, ${payIn.payer}, ${payIn.nonce}, ${payIn.amount}::bigint, ${payIn.payTo},
+          ${payIn.validAfter}::bigint, ${payIn.validBefore}::bigint, ${order.wallet.id}::uuid, ${order.token},
+          ${order.quantity}::int, ${order.wallet.userAddress}, 'live', ${instantOf(sql, nowMs)})
+        ON CONFLICT DO NOTHING RETURNING task_id`)
+      yield* noteDecision(on, decision, { taskId: order.id, walletId: order.wallet.id }, nowMs)
+    }),
+
+  findPayIn: ({ read, sql }) =>
+    read("find a pay-in", function* ({ payer, nonce }) {
+      const rows = yield* rowsOf(PaidOrders)(sql`
+        SELECT ${payInColumns(sql)}, p.token, p.quantity, p.recipient FROM ai_agent_pay_ins p
+        WHERE p.payer = ${payer} AND p.nonce = ${nonce.toLowerCase()}`)
+      return rows.map((row) => {
+        const { token, quantity, recipient } = row
+        return { payIn: payInOf(row), token, quantity, recipient }
+      })[0]
+    })
+} satisfies Methods<DecisionRepo["Service"]>
