@@ -19,7 +19,7 @@ export const database = { globalSetup: "./test/support/globalSetup.ts" }
 export const ofProcesses = [
   "test/e2e/**/*.test.ts",
   "test/sandbox/**/*.test.ts",
-  "test/chain/{anvil,kinds,spending}.test.ts",
+  "test/chain/{anvil,facilitator,kinds,spending}.test.ts",
   "test/cli/local.test.ts",
   "test/config/start.test.ts",
   "test/checks/usdc.test.ts",

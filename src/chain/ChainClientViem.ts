@@ -1,4 +1,4 @@
-import { Array as Arr, Effect, Layer } from "effect"
+import { Array as Arr, Context, Effect, Layer } from "effect"
 import { FetchHttpClient } from "effect/http"
 import { Settings, type SettingsShape } from "../config/Settings.ts"
 import { makeReadAuthorizations } from "./authorizations.ts"
@@ -8,6 +8,8 @@ import { notingDates } from "./believable.ts"
 import { type Confirmed, makeConfirmed, makeConfirmedBlock } from "./confirmed.ts"
 import { makeEndpoint } from "./endpoint.ts"
 import { rpcBegan } from "./metrics.ts"
+import { Facilitator } from "./Facilitator.ts"
+import { makeFacilitator } from "./FacilitatorX402.ts"
 import { makeFindMints, makeReadPortion, makeReadRemainingSupply } from "./mintToken.ts"
 import { makeHeads, noSubscriptions } from "./heads.ts"
 import { makeNodes } from "./nodes.ts"
@@ -22,8 +24,8 @@ import { makeFindDeposits, makeFindPaid, makeFindSpending, makePaidSince } from 
 import type { Rpc } from "./rpc.ts"
 
 const make = Effect.gen(function* () {
-  const { network, rpcUrls, wsUrls, rpcTimeout, confirmations, aiAgentPrivateKey, mintPortions, mintStock } =
-    yield* Settings
+  const settings = yield* Settings
+  const { network, rpcUrls, wsUrls, rpcTimeout, confirmations, aiAgentPrivateKey, mintPortions, mintStock } = settings
   const fetch = yield* FetchHttpClient.Fetch
   const context = yield* Effect.context<never>()
   const endpoints = rpcUrls.map((url) => makeEndpoint(url, notingDates(fetch, context)))
@@ -41,7 +43,9 @@ const make = Effect.gen(function* () {
   const first = { host: answering[0]?.host ?? "", chainId: network.chainId, genesis }
   const subscriptions = yield* subscriptionsTo({ urls: wsUrls, network, first })
 
-  return ChainClient.of({
+  const { sendCall, ...sender } = makeSender(rpc, network, aiAgentPrivateKey)
+
+  const client = ChainClient.of({
     genesis,
     nodes: makeNodes(endpoints, rpcTimeout),
     readHashes: makeReadHashes(rpc),
@@ -63,15 +67,17 @@ const make = Effect.gen(function* () {
     findSpending: makeFindSpending(rpc, network),
     codeOf: (account) => rpc.ask("read the code of an account", codeOf(account)),
     paidSince: makePaidSince(rpc, confirmed, network),
-    ...makeSender(rpc, network, aiAgentPrivateKey)
+    ...sender
   })
+  return Context.make(ChainClient, client).pipe(Context.add(Facilitator, makeFacilitator({ rpc, settings, sendCall })))
 })
 
 /**
  * The chain over JSON-RPC, by viem. Builds only where every node that answers leads to the chain of `NETWORK`, and USDC
  * there is what payments are signed for.
  */
-export const layer: Layer.Layer<ChainClient, WrongChain | ChainError, Settings> = Layer.effect(ChainClient, make)
+export const layer: Layer.Layer<ChainClient | Facilitator, WrongChain | ChainError, Settings> =
+  Layer.effectContext(make)
 
 /** Loaded where there are WebSocket URLs alone: it takes a moment at the start. */
 const subscriptionsTo = (options: SubscriptionOptions) =>

@@ -3,12 +3,25 @@ import { encodeFunctionData, type Hex, keccak256, parseAbi, parseSignature } fro
 import { privateKeyToAccount } from "viem/accounts"
 import { estimateFeesPerGas, estimateGas, getBalance, getTransactionCount, sendRawTransaction } from "viem/actions"
 import type { NetworkShape } from "../config/Network.ts"
-import { address } from "../domain/Address.ts"
+import { type Address, address, type Bytes32 } from "../domain/Address.ts"
 import type { SignedAuthorization } from "../domain/Authorization.ts"
 import { type ChainClient, ChainError } from "./ChainClient.ts"
 import type { Rpc } from "./rpc.ts"
 
-type Sender = Pick<ChainClient["Service"], "gasAccount" | "gasBalance" | "sendTransfer">
+interface Sender extends Pick<ChainClient["Service"], "gasAccount" | "gasBalance" | "sendTransfer"> {
+  /** `undefined` without `AI_AGENT_PRIVATE_KEY`. */
+  readonly sendCall: SendCall | undefined
+}
+
+/**
+ * Signs a call with the AI Agent Account and sends it. Gives the transaction and does not wait for it. A call that would
+ * revert now, or needs more gas than `gasMax`, is not sent.
+ */
+export type SendCall = (
+  operation: string,
+  call: { readonly to: Address; readonly data: Hex },
+  limit?: { readonly gasMax: bigint }
+) => Effect.Effect<Bytes32, ChainError>
 
 /** Source: FiatTokenV2_2, the form with v, r, s: every version of USDC that knows EIP-3009 has it. */
 const transferAbi = parseAbi([
@@ -16,33 +29,41 @@ const transferAbi = parseAbi([
 ])
 
 /**
- * The AI Agent Account, which pays the gas of refunds. One transaction at a time: two that are prepared at once would
- * take the same account nonce.
+ * The AI Agent Account, which pays the gas of refunds and of the payments that it settles. One transaction at a time: two
+ * that are prepared at once would take the same account nonce.
  */
 export const makeSender = (rpc: Rpc, network: NetworkShape, key: Redacted.Redacted<Hex> | undefined): Sender => {
-  if (key === undefined) return { gasAccount: undefined, gasBalance: Effect.succeed(0n), sendTransfer: noAccount }
+  if (key === undefined)
+    return { gasAccount: undefined, gasBalance: Effect.succeed(0n), sendTransfer: noAccount, sendCall: undefined }
   const account = privateKeyToAccount(Redacted.value(key))
   const turn = Semaphore.makeUnsafe(1)
+  const sendCall: SendCall = Effect.fnUntraced(function* (operation, call, limit) {
+    const needs = yield* rpc.ask(`prepare to ${operation}`, async (node) => {
+      const [nonce, fees, gas] = await Promise.all([
+        getTransactionCount(node, { address: account.address, blockTag: "pending" }),
+        estimateFeesPerGas(node),
+        estimateGas(node, { ...call, account: account.address })
+      ])
+      return { nonce, gas, maxFeePerGas: fees.maxFeePerGas, maxPriorityFeePerGas: fees.maxPriorityFeePerGas }
+    })
+    if (limit !== undefined && needs.gas > limit.gasMax) return yield* tooDear(operation, needs.gas, limit.gasMax)
+    const unsigned = { ...call, ...needs, chainId: network.chainId, type: "eip1559" as const }
+    const raw = yield* Effect.promise(() => account.signTransaction(unsigned))
+    yield* rpc.ask(operation, (node) => sendRawTransaction(node, { serializedTransaction: raw }))
+    return keccak256(raw)
+  }, turn.withPermit)
   return {
     gasAccount: address(account.address),
     gasBalance: rpc.ask("read the gas money", (node) => getBalance(node, { address: account.address })),
-    sendTransfer: Effect.fn("ChainClient.sendTransfer")(function* (payment) {
-      const call = { to: network.usdc.address, data: transferCall(payment) }
-      const needs = yield* rpc.ask("prepare a refund", async (node) => {
-        const [nonce, fees, gas] = await Promise.all([
-          getTransactionCount(node, { address: account.address, blockTag: "pending" }),
-          estimateFeesPerGas(node),
-          estimateGas(node, { ...call, account: account.address })
-        ])
-        return { nonce, gas, maxFeePerGas: fees.maxFeePerGas, maxPriorityFeePerGas: fees.maxPriorityFeePerGas }
-      })
-      const unsigned = { ...call, ...needs, chainId: network.chainId, type: "eip1559" as const }
-      const raw = yield* Effect.promise(() => account.signTransaction(unsigned))
-      yield* rpc.ask("send a refund", (node) => sendRawTransaction(node, { serializedTransaction: raw }))
-      return keccak256(raw)
-    }, turn.withPermit)
+    sendTransfer: Effect.fn("ChainClient.sendTransfer")((payment) =>
+      sendCall("send a refund", { to: network.usdc.address, data: transferCall(payment) })
+    ),
+    sendCall
   }
 }
+
+const tooDear = (operation: string, gas: bigint, gasMax: bigint) =>
+  new ChainError({ reason: "Rejected", operation, detail: `it needs ${gas} gas, and ${gasMax} are allowed` })
 
 const noAccount = () =>
   new ChainError({ reason: "Rejected", operation: "send a refund", detail: "AI_AGENT_PRIVATE_KEY is not set" })

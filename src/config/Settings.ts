@@ -30,6 +30,8 @@ export interface SettingsShape {
   /** Not set only where a sandbox brings a mint server. Without a trailing slash. */
   readonly serverUrl: string | undefined
   readonly mintProtocol: MintProtocol
+  /** Settles the x402 payments of people. Without it the AI Agent Account does. Without a trailing slash. */
+  readonly x402FacilitatorUrl: string | undefined
   /** Secret, `0x` and 64 hex digits. Without it refunds are off. */
   readonly aiAgentPrivateKey: Redacted.Redacted<`0x${string}`> | undefined
   /** Secret, 64 hex digits. Not set only where a sandbox brings one. */

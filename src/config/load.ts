@@ -75,7 +75,8 @@ const readEndpoints = Effect.fnUntraced(function* (reader: Reader, network: Netw
     databaseUrl: yield* reader.readSecret("DATABASE_URL", Field.databaseUrl, neededOn(network)),
     ...((yield* reader.readSecret(network.rpcKey, Field.nodeUrls)) ?? { rpcUrls: publicUrls, wsUrls: [] }),
     serverUrl: (yield* reader.read("SERVER_URL", Field.serverUrl)) ?? network.defaultServerUrl,
-    mintProtocol: yield* reader.readOr("MINT_PROTOCOL", Field.mintProtocol, "x402")
+    mintProtocol: yield* reader.readOr("MINT_PROTOCOL", Field.mintProtocol, "x402"),
+    x402FacilitatorUrl: yield* reader.read("X402_FACILITATOR_URL", Field.serverUrl)
   }
 })
 

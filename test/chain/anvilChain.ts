@@ -54,7 +54,12 @@ const countingFetch: typeof fetch = (input, init) => {
 /** Blocks are made on command here, and read in the same moment. */
 export const askingAnew = Layer.succeed(HeadKept, Duration.zero)
 
-export const clientOf = (network: NetworkShape, rpcUrls: ReadonlyArray<string>, gasKey?: Hex) =>
+export const clientOf = (
+  network: NetworkShape,
+  rpcUrls: ReadonlyArray<string>,
+  gasKey?: Hex,
+  fetch: typeof globalThis.fetch = countingFetch
+) =>
   // Fresh: a layer is built once for a program, and here one program has clients of several chains.
   Layer.fresh(ChainClientViem.layer).pipe(
     Layer.provide(askingAnew),
@@ -65,7 +70,7 @@ export const clientOf = (network: NetworkShape, rpcUrls: ReadonlyArray<string>, 
         aiAgentPrivateKey: gasKey && Redacted.make(gasKey)
       })
     ),
-    Layer.provide(Layer.succeed(FetchHttpClient.Fetch, countingFetch))
+    Layer.provide(Layer.succeed(FetchHttpClient.Fetch, fetch))
   )
 
 const onChain = Layer.unwrap(Effect.map(Chain, ({ rpcUrl }) => clientOf(local, [rpcUrl])))

@@ -1,8 +1,6 @@
 import { assert, layer } from "@effect/vitest"
 import { Effect, Layer, Redacted } from "effect"
 import { FetchHttpClient } from "effect/http"
-import { readFileSync } from "node:fs"
-import { createRequire } from "node:module"
 import { encodeFunctionData, parseAbi } from "viem"
 import { ChainClient } from "../../src/chain/ChainClient.ts"
 import * as ChainClientViem from "../../src/chain/ChainClientViem.ts"
@@ -12,6 +10,7 @@ import { addressOf as contractOf, creationOf, roles } from "../../src/sandbox/De
 import { settings } from "../support/settings.ts"
 import { act, addressOf, askingAnew, Chain, person } from "./anvilChain.ts"
 import { effects } from "../support/stories.ts"
+import { compiled } from "./solidity.ts"
 
 const abi = parseAbi([
   "function mint(address to, uint256 count)",
@@ -20,31 +19,7 @@ const abi = parseAbi([
   "function airdrop(address to)"
 ])
 
-interface Compiled {
-  readonly errors?: ReadonlyArray<{ readonly formattedMessage: string }>
-  readonly contracts: Record<
-    string,
-    Record<string, { readonly evm: { readonly bytecode: { readonly object: string } } }>
-  >
-}
-
-/** The creation code of each contract of `Kinds.sol`, by name. */
-const compiled = (): ReadonlyMap<string, `0x${string}`> => {
-  const solc = createRequire(import.meta.url)("solc") as { compile(input: string): string }
-  const content = readFileSync(new URL("Kinds.sol", import.meta.url), "utf8")
-  const input = {
-    language: "Solidity",
-    sources: { "Kinds.sol": { content } },
-    settings: { evmVersion: "paris", outputSelection: { "*": { "*": ["evm.bytecode.object"] } } }
-  }
-  const { errors = [], contracts }: Compiled = JSON.parse(solc.compile(JSON.stringify(input)))
-  if (errors.length > 0) throw new Error(errors.map((error) => error.formattedMessage).join("\n"))
-  return new Map(
-    Object.entries(contracts["Kinds.sol"] ?? {}).map(([name, { evm }]) => [name, `0x${evm.bytecode.object}`])
-  )
-}
-
-const KINDS = compiled()
+const KINDS = compiled("Kinds.sol")
 
 const creation = (name: string) => creationOf(KINDS.get(name) ?? "0x")
 const token = (name: string): Address => contractOf(creation(name))

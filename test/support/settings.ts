@@ -14,6 +14,7 @@ export const defaults: SettingsShape = {
   wsUrls: [],
   serverUrl: undefined,
   mintProtocol: "x402",
+  x402FacilitatorUrl: undefined,
   aiAgentPrivateKey: undefined,
   agentEncryptionKey: Redacted.make(ENCRYPTION_KEY),
   checkTrigger: "interval",
