@@ -7,6 +7,7 @@ import * as Authorization from "./authorization.ts"
 import { Api } from "./contract/Api.ts"
 import { EventFeed } from "./feed.ts"
 import * as NodeServer from "./httpServer.ts"
+import * as McpRoute from "./mcp/route.ts"
 import * as Middleware from "./middleware.ts"
 import * as PlainRoutes from "./plainRoutes.ts"
 import { Readiness } from "../checks/Readiness.ts"
@@ -29,7 +30,7 @@ const api = HttpApiBuilder.layer(Api, { openapiPath: "/openapi.json" }).pipe(
   Layer.provide([Authorization.layer, HttpApiMiddleware.layerProblemDetails({ includeDetails: true })])
 )
 
-const routes = Layer.mergeAll(api, PlainRoutes.layer, Middleware.layer).pipe(
+const routes = Layer.mergeAll(api, McpRoute.layer, PlainRoutes.layer, Middleware.layer).pipe(
   Layer.provide(Authorization.Admission.layer)
 )
 

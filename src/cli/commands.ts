@@ -1,6 +1,7 @@
 import * as Command from "effect/cli/Command"
 import { adoptCommand, cancelCommand, resolveCommand, retryCommand } from "./commands/decisions.ts"
 import { doctorCommand, migrateCommand, sandboxCommand } from "./commands/maintenance.ts"
+import { mcpCommand } from "./commands/mcp.ts"
 import { pauseCommand, pausesCommand, resumeCommand } from "./commands/pauses.ts"
 import { statusCommand, watchCommand } from "./commands/status.ts"
 import { explainCommand, tasksCommand } from "./commands/tasks.ts"
@@ -33,6 +34,7 @@ export const aiMint = Command.make("ai-mint").pipe(
     pauseCommand,
     resumeCommand,
     pausesCommand,
+    mcpCommand,
     doctorCommand,
     migrateCommand,
     sandboxCommand

@@ -2,15 +2,15 @@ import { DateTime, Option, Schema, SchemaTransformation } from "effect"
 import { Usdc } from "../../domain/Usdc.ts"
 
 /** USDC in base units (6 decimals), as decimal text: JSON has no integers of that size. */
-export const Amount = Schema.BigIntFromString.pipe(Schema.decodeTo(Usdc)).annotate({
-  description: "USDC in base units (6 decimals), as text: 1 USDC is 1000000"
-})
+export const Amount = Schema.BigIntFromString.pipe(Schema.decodeTo(Usdc)).pipe(
+  Schema.annotateEncoded({ description: "USDC in base units (6 decimals), as text: 1 USDC is 1000000" })
+)
 
 /** A number that may be larger than JSON's, and less than nothing. */
-export const Whole = Schema.BigIntFromString.annotate({ description: "A whole number, as text" })
+export const Whole = Schema.BigIntFromString.pipe(Schema.annotateEncoded({ description: "A whole number, as text" }))
 
 /** A moment: ISO 8601 in UTC outside, milliseconds since 1970 inside. */
-export const Instant = Schema.String.pipe(
+export const Instant = Schema.String.annotate({ description: "A moment: ISO 8601, in UTC" }).pipe(
   Schema.decodeTo(
     Schema.Number,
     SchemaTransformation.transform({
@@ -18,7 +18,7 @@ export const Instant = Schema.String.pipe(
       encode: (ms) => DateTime.formatIso(DateTime.makeUnsafe(ms))
     })
   )
-).annotate({ description: "A moment: ISO 8601, in UTC" })
+)
 
 /** `null` outside, `undefined` inside: not known, or not there. */
 export const orNull = <S extends Schema.Constraint>(schema: S) =>

@@ -1,0 +1,79 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { join } from "node:path"
+import { askSandbox } from "../../src/sandbox/askSandbox.ts"
+import * as DevChain from "../../src/sandbox/DevChain.ts"
+import { findSandbox } from "../../src/sandbox/sandboxFile.ts"
+import { overHttp, overStdio } from "../api/mcp/client.ts"
+import { closedPort, mintsTo, startExecutor, temporaryDirectory, TIMEOUT_MS } from "./support.ts"
+
+/** A local network whose sample order is completed, and the agents that work on it. */
+const network = Effect.gen(function* () {
+  const cwd = yield* temporaryDirectory
+  const port = yield* closedPort
+  const env = { CHECK_INTERVAL: "500ms", MINT_INTERVAL: "500ms", OPS_PORT: String(port) }
+  const executor = yield* startExecutor(cwd, env)
+  yield* executor.line("processing → completed")
+  const dataDir = join(cwd, ".data")
+  const { rpcUrl, token } = yield* findSandbox(dataDir)
+  const chain = DevChain.connect(rpcUrl)
+  const pay = (order: string) => askSandbox({ dataDir }, ({ orders }) => orders.pay({ params: { order }, payload: {} }))
+  return {
+    where: { cwd, env },
+    url: `http://127.0.0.1:${port}`,
+    mintedTo: (user: string) => mintsTo(chain, token, user),
+    pay
+  }
+})
+
+type Agent = Effect.Success<ReturnType<typeof overHttp>>
+
+/** Has an agent order mints for the person of the sample order, pay for them, and follow them. */
+const orderAndFollow = Effect.fnUntraced(function* (
+  { call }: Agent,
+  { pay, mintedTo }: Effect.Success<typeof network>,
+  quantity: number
+) {
+  const listed = yield* call("list_orders", { status: ["completed"], limit: 1 })
+  const [{ userAddress: user, tokenAddress: token }] = listed.structured.tasks
+  const before = yield* mintedTo(user)
+  const wish = { user, token, quantity, id: crypto.randomUUID() }
+  const { order, isNew, summary } = (yield* call("place_order", wish)).structured
+  assert.isTrue(isNew)
+  assert.include(summary, `send exactly ${quantity}.00 USDC (${quantity}000000 base units) to ${order.agentAddress}`)
+  const again = (yield* call("place_order", wish)).structured
+  assert.deepStrictEqual([again.isNew, again.order.id], [false, order.id])
+  yield* pay(order.id)
+  let followed = order
+  while (!["completed", "failed", "cancelled"].includes(followed.status)) {
+    followed = (yield* call("wait_for_order", { order: order.id })).structured.order
+  }
+  assert.deepInclude(followed, { status: "completed", mintsCompleted: quantity })
+  assert.strictEqual((yield* mintedTo(user)) - before, quantity)
+  return order.id as string
+})
+
+describe("an agent on the local network", () => {
+  it.live(
+    "orders, pays and follows by itself to the tokens in the person's wallet, over stdio and over HTTP",
+    () =>
+      Effect.gen(function* () {
+        const there = yield* network
+        const modern = yield* overStdio(there.where, "2026-07-28")
+        yield* orderAndFollow(modern, there, 2)
+        const legacy = yield* overStdio(there.where, "legacy")
+        yield* orderAndFollow(legacy, there, 1)
+        const remote = yield* overHttp(there.url)
+        const order = yield* orderAndFollow(remote, there, 3)
+        const { contents } = yield* Effect.promise(() =>
+          remote.client.readResource({ uri: `order://${order}/explain` })
+        )
+        const [story] = contents
+        assert.include(story !== undefined && "text" in story ? story.text : "", "3 of 3 mints delivered")
+        const refused = yield* remote.call("cancel_order", { order, why: "too late" })
+        assert.isTrue(refused.isError)
+        assert.include(refused.text, `order ${order} has ended already: it is completed`)
+      }),
+    TIMEOUT_MS
+  )
+})
