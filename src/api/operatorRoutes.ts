@@ -54,6 +54,19 @@ export const wallets = HttpApiBuilder.group(
   })
 )
 
+export const keys = HttpApiBuilder.group(
+  Api,
+  "keys",
+  Effect.fnUntraced(function* (handlers) {
+    const operator = yield* Operator
+    return handlers.handleAll({
+      list: () => asking(operator.keys),
+      create: ({ payload }) => deciding(operator.createKey(payload)),
+      revoke: ({ params, payload }) => deciding(operator.revokeKey(params.key, payload))
+    })
+  })
+)
+
 /** Shows a listener that nothing happened, and keeps a proxy in between from closing the connection. */
 const BEAT_EVERY = "10 seconds"
 

@@ -2,7 +2,7 @@ import { Effect } from "effect"
 import { HttpRouter, HttpServerRequest, HttpServerResponse, ProblemDetails } from "effect/http"
 import { HttpApiScalar } from "effect/http-api"
 import { gzipSync } from "node:zlib"
-import { Admission } from "./authorization.ts"
+import { Admission } from "./admission.ts"
 import { Api } from "./contract/Api.ts"
 
 /** Its script is inline; it may ask this server only, and no page may frame it. */

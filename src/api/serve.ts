@@ -2,7 +2,7 @@ import { Cause, Duration, Effect, Schedule } from "effect"
 import { HttpServer, type HttpServerError } from "effect/http"
 import { Settings, type SettingsShape } from "../config/Settings.ts"
 import * as Log from "../ops/Log.ts"
-import { type Door, doorOf } from "./authorization.ts"
+import { type Door, doorOf } from "./doors.ts"
 import { layer } from "./server.ts"
 
 /** How soon a port that is taken is tried again: at a deploy the one before may still have it. */

@@ -3,6 +3,7 @@ import { Effect, Layer } from "effect"
 import { HttpRouter } from "effect/http"
 import { HttpApiBuilder, HttpApiMiddleware } from "effect/http-api"
 import * as RateLimiter from "effect/persistence/RateLimiter"
+import { Admission } from "./admission.ts"
 import * as Authorization from "./authorization.ts"
 import { Api } from "./contract/Api.ts"
 import { EventFeed } from "./feed.ts"
@@ -22,6 +23,7 @@ const groups = Layer.mergeAll(
   OperatorRoutes.tasks,
   OperatorRoutes.wallets,
   OperatorRoutes.control,
+  OperatorRoutes.keys,
   V1Routes.layer
 )
 
@@ -31,7 +33,7 @@ const api = HttpApiBuilder.layer(Api, { openapiPath: "/openapi.json" }).pipe(
 )
 
 const routes = Layer.mergeAll(api, McpRoute.layer, PlainRoutes.layer, Middleware.layer).pipe(
-  Layer.provide(Authorization.Admission.layer)
+  Layer.provide(Admission.layer)
 )
 
 /** Built last, and so the first to go at a stop: the server waits for answers that are under way, and an event stream has no end. */

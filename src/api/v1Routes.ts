@@ -3,6 +3,7 @@ import { HttpApiBuilder } from "effect/http-api"
 import { Settings } from "../config/Settings.ts"
 import { parse } from "../domain/Address.ts"
 import { WatchRepo } from "../ledger/WatchRepo.ts"
+import { isForCaller } from "../operator/find.ts"
 import { Operator, type OperatorError } from "../operator/Operator.ts"
 import type { TaskReport } from "../operator/reports/tasks.ts"
 import { paymentTimeoutMs, taskReport } from "../operator/tasks.ts"
@@ -51,6 +52,7 @@ export const layer = HttpApiBuilder.group(
           limit: numberIn(query.limit, 1, PAGE_MAX, PAGE),
           offset: numberIn(query.offset, 0, 1_000_000, 0)
         }
+        if (!(yield* isForCaller(user))) return { success: true as const, tasks: [], total: 0 }
         const { tasks, total } = yield* Effect.catchTag(watch.tasksOf(user, page), "LedgerError", unavailable)
         return { success: true as const, tasks: tasks.map((task) => taskV1(taskReport(task, timeoutMs))), total }
       }),

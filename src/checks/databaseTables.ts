@@ -153,7 +153,9 @@ const NEEDED: Readonly<Record<string, ReadonlyArray<Right>>> = {
   ai_agent_pay_ins: CHANGE,
   ai_agent_decisions: ADD,
   ai_agent_events: READ,
-  ai_agent_pauses: ["canSelect", "canInsert", "canDelete"]
+  ai_agent_pauses: ["canSelect", "canInsert", "canDelete"],
+  ai_agent_keys: CHANGE,
+  ai_agent_quotes: ["canSelect", "canInsert", "canUpdate", "canDelete"]
 }
 
 const SQL_NAMES: Record<Right, string> = {

@@ -1,6 +1,7 @@
 import * as Command from "effect/cli/Command"
 import { adoptCommand, cancelCommand, resolveCommand, retryCommand } from "./commands/decisions.ts"
 import { doctorCommand, migrateCommand, sandboxCommand } from "./commands/maintenance.ts"
+import { keysCommand } from "./commands/keys.ts"
 import { mcpCommand } from "./commands/mcp.ts"
 import { pauseCommand, pausesCommand, resumeCommand } from "./commands/pauses.ts"
 import { statusCommand, watchCommand } from "./commands/status.ts"
@@ -34,6 +35,7 @@ export const aiMint = Command.make("ai-mint").pipe(
     pauseCommand,
     resumeCommand,
     pausesCommand,
+    keysCommand,
     mcpCommand,
     doctorCommand,
     migrateCommand,

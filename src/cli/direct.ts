@@ -3,7 +3,7 @@ import { Effect, Layer } from "effect"
 import { Readiness } from "../checks/Readiness.ts"
 import { database, state, tools } from "../App.ts"
 import { Settings, type SettingsShape } from "../config/Settings.ts"
-import { CurrentActor } from "../operator/Operator.ts"
+import { CurrentCaller, rootCaller } from "../operator/Caller.ts"
 import * as OperatorDirect from "../operator/OperatorDirect.ts"
 import { Status } from "../operator/Status.ts"
 import { layerTo } from "../ops/Logger.ts"
@@ -22,7 +22,7 @@ export const layer = Layer.unwrap(
       Layer.provide(Status.layer),
       Layer.provide(Readiness.layer),
       Layer.provide(Layer.merge(tools.pipe(Layer.provide(database)), NodeCrypto.layerSecureRandom)),
-      Layer.merge(Layer.succeed(CurrentActor, directActor())),
+      Layer.merge(Layer.succeed(CurrentCaller, rootCaller(directActor()))),
       Layer.provideMerge(Layer.merge(log, state))
     )
   )

@@ -1,7 +1,7 @@
 import { Context, Effect, Runtime, Schema } from "effect"
 import { hostname, userInfo } from "node:os"
 import { UNPRINTABLE } from "../domain/text.ts"
-import { actorWords } from "../operator/Operator.ts"
+import { actorWords } from "../operator/Caller.ts"
 
 /** Where a command writes: the report, and what is no report. Whole texts without a line end. */
 export class Io extends Context.Service<

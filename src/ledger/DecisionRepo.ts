@@ -5,6 +5,7 @@ import type { Block } from "../domain/Block.ts"
 import type { ExpectedBalance } from "../domain/ExpectedBalance.ts"
 import type { Deposit, DepositUse } from "../domain/Deposit.ts"
 import type { PayIn, PayInName } from "../domain/PayIn.ts"
+import type { KeyId } from "../domain/Key.ts"
 import type { Refund } from "../domain/Refund.ts"
 import type { Task, TaskId, TaskRow } from "../domain/Task.ts"
 import type { Usdc } from "../domain/Usdc.ts"
@@ -22,6 +23,8 @@ export interface Decision {
   readonly why: string
   /** By what the decision came, and the name that was given: `alice with OPS_TOKEN from 10.0.0.7`. */
   readonly by: string
+  /** The key that it was made with, where it was one. */
+  readonly keyId?: KeyId | undefined
 }
 
 /** All that the ledger knows of one task. */

@@ -6,6 +6,7 @@ import { moneyDecisions } from "./sql/decisions/money.ts"
 import { pauseDecisions } from "./sql/decisions/pauses.ts"
 import { payInDecisions } from "./sql/decisions/payIns.ts"
 import { decisionReads } from "./sql/decisions/reads.ts"
+import { keys } from "./sql/keys.ts"
 import { methodsOn, openLedger } from "./sql/statements.ts"
 import { chain } from "./sql/tasks/chain.ts"
 import { deposits } from "./sql/tasks/deposits.ts"
@@ -20,6 +21,7 @@ import { events } from "./sql/watch/events.ts"
 import { figures } from "./sql/watch/figures.ts"
 import { lists } from "./sql/watch/lists.ts"
 import { stories } from "./sql/watch/stories.ts"
+import { KeyRepo } from "./KeyRepo.ts"
 import { TaskRepo } from "./TaskRepo.ts"
 import { WatchRepo } from "./WatchRepo.ts"
 
@@ -34,12 +36,13 @@ const decided = {
 }
 const watched = { ...figures, ...lists, ...stories, ...events, ...attention }
 
-/** The three repos in PostgreSQL. They need the tables: run `migrate` first. */
+/** The repos in PostgreSQL. They need the tables: run `migrate` first. */
 export const layer = Layer.effectContext(
   Effect.map(openLedger, (on) =>
     Context.make(TaskRepo, methodsOn(on, tasks)).pipe(
       Context.add(DecisionRepo, methodsOn(on, decided)),
-      Context.add(WatchRepo, methodsOn(on, watched))
+      Context.add(WatchRepo, methodsOn(on, watched)),
+      Context.add(KeyRepo, methodsOn(on, keys))
     )
   )
 )

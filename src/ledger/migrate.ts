@@ -11,6 +11,7 @@ import reorganisations from "./migrations/0006_reorganisations.ts"
 import contain from "./migrations/0007_contain.ts"
 import answers from "./migrations/0008_answers.ts"
 import actors from "./migrations/0009_actors.ts"
+import keysAndQuotes from "./migrations/0010_keys_and_quotes.ts"
 import payIns from "./migrations/0013_pay_ins.ts"
 import { bounded, isConflict } from "./sql/failure.ts"
 import type { LedgerError } from "./TaskRepo.ts"
@@ -32,6 +33,7 @@ const MIGRATIONS = {
   "0007_contain": contain,
   "0008_answers": answers,
   "0009_actors": actors,
+  "0010_keys_and_quotes": keysAndQuotes,
   "0013_pay_ins": payIns
 }
 

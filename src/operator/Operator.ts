@@ -1,5 +1,6 @@
 import { Context, Effect, Runtime, Schema } from "effect"
 import type * as Decision from "./reports/decisions.ts"
+import type { KeyList, KeyMade, KeyRevoked } from "./reports/keys.ts"
 import type { StatusReport } from "./reports/status.ts"
 import type { Explanation, TaskList, TaskReport } from "./reports/tasks.ts"
 import type { Paused, WalletReport } from "./reports/wallets.ts"
@@ -40,7 +41,8 @@ type Answer<A> = Effect.Effect<A, OperatorError>
 
 /**
  * What a person or program asks and decides. Orders are named by their id or its first eight digits, wallets by their id,
- * their user's address or their own. Every decision is written down with `CurrentActor`.
+ * their user's address or their own. Every decision is written down with `CurrentCaller`, and one who is
+ * bound to a person is shown only what is that person's.
  */
 export class Operator extends Context.Service<
   Operator,
@@ -64,25 +66,10 @@ export class Operator extends Context.Service<
     readonly withdraw: (wallet: string, decision: Request.WithdrawBody) => Answer<Decision.Withdrawn>
     readonly pause: (decision: Request.PauseBody) => Answer<Paused>
     readonly resume: (decision: Request.PauseBody) => Answer<Paused>
+    readonly keys: Answer<KeyList>
+    /** The answer is the only place where the key's secret is ever shown. */
+    readonly createKey: (key: Request.NewKey) => Answer<KeyMade>
+    /** Named by its name or its id. It opens nothing from then on. */
+    readonly revokeKey: (key: string, decision: Request.MaybeWhyBody) => Answer<KeyRevoked>
   }
 >()("ai-mint-executor/operator/Operator") {}
-
-/**
- * Who decides, in words, as it is written down with a decision: `alice with OPS_TOKEN from 10.0.0.7`. Of a name only the
- * one who gives it can know whether it is true; what gave it is known here.
- */
-export const CurrentActor = Context.Reference<string>("ai-mint-executor/operator/Operator/CurrentActor", {
-  defaultValue: () => "not known"
-})
-
-/** Longer than any account or e-mail address that people have. */
-const NAME_MAX = 64
-
-/** A self-given name, reduced to the characters of account names and e-mail addresses: nothing in it can pass for another word of a line. */
-export const operatorName = (text: string): string => text.replaceAll(/[^A-Za-z0-9._@+-]/g, "").slice(0, NAME_MAX)
-
-/** `alice with OPS_TOKEN from 10.0.0.7`; nameless, `OPS_TOKEN from 10.0.0.7`. */
-export const actorWords = (name: string, how: string): string => {
-  const known = operatorName(name)
-  return known === "" ? how : `${known} with ${how}`
-}

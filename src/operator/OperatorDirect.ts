@@ -6,6 +6,7 @@ import { adopt } from "./adopt.ts"
 import { cancel } from "./cancel.ts"
 import { create } from "./create.ts"
 import { explain } from "./explain.ts"
+import { createKey, listKeys, revokeKey } from "./keys.ts"
 import { Operator, type OperatorError, type Refused, Unanswered } from "./Operator.ts"
 import { pause, pauses, resume } from "./pause.ts"
 import { reconcile } from "./reconcile.ts"
@@ -46,7 +47,10 @@ export const layer = Layer.effect(
       refund: on(refund),
       withdraw: on(withdraw),
       pause: on(pause),
-      resume: on(resume)
+      resume: on(resume),
+      keys: on(listKeys)(),
+      createKey: on(createKey),
+      revokeKey: on(revokeKey)
     })
   })
 )

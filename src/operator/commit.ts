@@ -2,18 +2,19 @@ import { Clock, Effect } from "effect"
 import * as Log from "../ops/Log.ts"
 import type { Decision } from "../ledger/DecisionRepo.ts"
 import { type Outrun, wasFirst } from "../ledger/TaskRepo.ts"
-import { CurrentActor, refuse, type Refused } from "./Operator.ts"
+import { CurrentCaller } from "./Caller.ts"
+import { refuse, type Refused } from "./Operator.ts"
 
 /** What is decided and why; who decides it is added where it is written down. */
-export type Decided = Omit<Decision, "by">
+export type Decided = Omit<Decision, "by" | "keyId">
 
 /** Writes a decision down with who made it, and into the log once it is made. */
 export const decide = Effect.fnUntraced(function* <E, R>(
   decided: Decided,
   write: (decision: Decision, nowMs: number) => Effect.Effect<void, E, R>
 ) {
-  const by = yield* CurrentActor
-  yield* write({ ...decided, by }, yield* Clock.currentTimeMillis)
+  const { words: by, keyId } = yield* CurrentCaller
+  yield* write({ ...decided, by, keyId }, yield* Clock.currentTimeMillis)
   const { command, said, why } = decided
   yield* Log.info(`👤 ${command}: ${said}. "${why}" (by ${by})`, { command, by })
 })

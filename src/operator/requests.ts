@@ -1,5 +1,6 @@
 import { Schema } from "effect"
 import { QUANTITY_MAX, STATUSES } from "../domain/Task.ts"
+import { SCOPES } from "../domain/Scope.ts"
 import { Amount, Name, Why } from "./reports/values.ts"
 
 export const PAGE_MAX = 200
@@ -94,3 +95,22 @@ export const PauseBody = Schema.Struct({
   wallet: Schema.optionalKey(Name)
 })
 export type PauseBody = typeof PauseBody.Type
+
+export const NewKey = Schema.Struct({
+  /** What people call it. */
+  name: Schema.String.check(
+    Schema.isPattern(/^[A-Za-z0-9._-]{1,40}$/, { message: "expected 1 to 40 letters, digits, dots, - or _" })
+  ),
+  scopes: Schema.NonEmptyArray(Schema.Literals(SCOPES)),
+  /** It sees and orders for this person only. */
+  user: Schema.optionalKey(AnyAddress),
+  /** For how long it opens anything: `90d`, `12h`, `30m`. Left out: until it is revoked. */
+  expires: Schema.optionalKey(
+    Schema.String.check(Schema.isPattern(/^[1-9]\d{0,3}[dhm]$/, { message: "expected a time such as 90d, 12h or 30m" }))
+  )
+})
+export type NewKey = typeof NewKey.Type
+
+/** A decision that needs no reason. */
+export const MaybeWhyBody = Schema.Struct({ why: Schema.optionalKey(Why) })
+export type MaybeWhyBody = typeof MaybeWhyBody.Type

@@ -4,6 +4,7 @@ import { ChainClient } from "../chain/ChainClient.ts"
 import { KeyCustody } from "../chain/KeyCustody.ts"
 import { Settings } from "../config/Settings.ts"
 import { DecisionRepo } from "../ledger/DecisionRepo.ts"
+import { KeyRepo } from "../ledger/KeyRepo.ts"
 import { TaskRepo } from "../ledger/TaskRepo.ts"
 import { WatchRepo } from "../ledger/WatchRepo.ts"
 import { Minter } from "../mint/Minter.ts"
@@ -14,6 +15,7 @@ export const services = Effect.all({
   tasks: TaskRepo,
   decisions: DecisionRepo,
   watch: WatchRepo,
+  keys: KeyRepo,
   chain: ChainClient,
   custody: KeyCustody,
   minter: Minter,

@@ -4,7 +4,8 @@ import { parse } from "../domain/Address.ts"
 import type { Batch } from "../domain/Batch.ts"
 import { parseTaskId, type Status, STATUSES } from "../domain/Task.ts"
 import type { TaskPlace, TaskView } from "../ledger/WatchRepo.ts"
-import { findTaskId, findWallet, missingTask } from "./find.ts"
+import { CurrentCaller } from "./Caller.ts"
+import { findTaskId, findWallet, isForCaller, missingTask } from "./find.ts"
 import type { BatchReport, TaskReport } from "./reports/tasks.ts"
 import type { TaskQuery } from "./requests.ts"
 import type { Services } from "./services.ts"
@@ -23,15 +24,21 @@ export const listTasks = Effect.fn("operator.listTasks")(function* (services: Se
 export const showTask = Effect.fn("operator.showTask")(function* (services: Services, name: string) {
   const id = yield* findTaskId(services, name)
   const task = id === undefined ? undefined : yield* services.watch.viewTask(id)
-  return task === undefined ? yield* missingTask(name) : taskReport(task, paymentTimeoutMs(services.settings))
+  return task !== undefined && (yield* isForCaller(task.userAddress))
+    ? taskReport(task, paymentTimeoutMs(services.settings))
+    : yield* missingTask(name)
 })
 
 const readTasks = Effect.fnUntraced(function* (services: Services, query: TaskQuery) {
   const statuses = (query.status ?? "").split(",").filter((status): status is Status => isStatus(status))
   const wallet = query.wallet === undefined ? undefined : yield* findWallet(services, query.wallet)
+  const { user } = yield* CurrentCaller
+  const asked = parse(query.user ?? "")
+  // Of another person there is nothing to see, as if that person had no order.
+  if (user !== undefined && asked !== undefined && asked !== user) return { tasks: [], next: undefined }
   const filter = {
     statuses,
-    userAddress: parse(query.user ?? ""),
+    userAddress: user ?? asked,
     token: parse(query.token ?? ""),
     walletId: wallet?.id,
     held: query.held === undefined ? undefined : query.held === "true"

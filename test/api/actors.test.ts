@@ -1,7 +1,7 @@
 import { assert, layer } from "@effect/vitest"
 import { Effect, Redacted } from "effect"
 import { SqlClient } from "effect/sql"
-import { actorWords } from "../../src/operator/Operator.ts"
+import { actorWords } from "../../src/operator/Caller.ts"
 import { LogLines } from "../support/executor.ts"
 import { order, person } from "../support/orders.ts"
 import * as Postgres from "../support/Postgres.ts"

@@ -52,6 +52,8 @@ const TABLES = [
   "ai_agent_pay_ins",
   "ai_agent_decisions",
   "ai_agent_pauses",
+  "ai_agent_keys",
+  "ai_agent_quotes",
   "ai_agent_events"
 ]
 

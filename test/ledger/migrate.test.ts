@@ -20,7 +20,7 @@ const tableNames = Effect.gen(function* () {
 })
 
 /** How many there are. */
-const MIGRATIONS = 10
+const MIGRATIONS = 11
 
 const ALL_TABLES = [
   "ai_agent_anchors",
@@ -30,11 +30,13 @@ const ALL_TABLES = [
   "ai_agent_deposit_uses",
   "ai_agent_deposits",
   "ai_agent_events",
+  "ai_agent_keys",
   "ai_agent_migrations",
   "ai_agent_mint_records",
   "ai_agent_network",
   "ai_agent_pauses",
   "ai_agent_pay_ins",
+  "ai_agent_quotes",
   "ai_agent_refunds",
   "ai_agent_reorganisations",
   "ai_agent_stray_mints",

@@ -225,6 +225,8 @@ const TABLES = [
   "ai_agent_refunds",
   "ai_agent_pay_ins",
   "ai_agent_decisions",
+  "ai_agent_keys",
+  "ai_agent_quotes",
   "ai_agent_batches",
   "ai_agent_task_state",
   "ai_agent_wallet_state",

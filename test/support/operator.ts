@@ -4,6 +4,7 @@ import { ChainClient } from "../../src/chain/ChainClient.ts"
 import { KeyCustody } from "../../src/chain/KeyCustody.ts"
 import { Settings } from "../../src/config/Settings.ts"
 import { DecisionRepo } from "../../src/ledger/DecisionRepo.ts"
+import { KeyRepo } from "../../src/ledger/KeyRepo.ts"
 import { TaskRepo } from "../../src/ledger/TaskRepo.ts"
 import { WatchRepo } from "../../src/ledger/WatchRepo.ts"
 import { Minter } from "../../src/mint/Minter.ts"
@@ -33,6 +34,7 @@ const given = Effect.all({
   decisions: DecisionRepo,
   chain: ChainClient,
   watch: orNone(WatchRepo),
+  keys: orNone(KeyRepo),
   custody: orNone(KeyCustody),
   minter: orNone(Minter),
   random: orNone(SecureRandom.SecureRandom)

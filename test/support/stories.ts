@@ -3,13 +3,14 @@ import { Effect, type Layer, type Scope } from "effect"
 import type * as SecureRandom from "effect/crypto/SecureRandom"
 import type { SqlClient } from "effect/sql"
 import type { core } from "../../src/App.ts"
+import type { KeyRepo } from "../../src/ledger/KeyRepo.ts"
 import type { WatchRepo } from "../../src/ledger/WatchRepo.ts"
 import type { stage } from "./executor.ts"
 import { World, type WorldState } from "./World.ts"
 
 /** What every story may ask for: the executor's own services, the world around it and the ledger. */
 export type Staged =
-  | Exclude<Layer.Success<typeof core> | Layer.Success<ReturnType<typeof stage>>, WatchRepo>
+  | Exclude<Layer.Success<typeof core> | Layer.Success<ReturnType<typeof stage>>, WatchRepo | KeyRepo>
   | SqlClient.SqlClient
   | Scope.Scope
 

@@ -10,6 +10,7 @@ import {
 } from "effect/http-api"
 import { version } from "../../ops/process.ts"
 import * as Decision from "../../operator/reports/decisions.ts"
+import { needs, needsForEveryone } from "./permissions.ts"
 import { Conflict, Forbidden, NotFound, TooMany, Unauthorized, Unavailable } from "./problems.ts"
 import { EventReport, StatusReport, Version } from "../../operator/reports/status.ts"
 import * as Tasks from "../../operator/reports/tasks.ts"
@@ -17,12 +18,18 @@ import * as V1 from "./v1.ts"
 import { Name } from "../../operator/reports/values.ts"
 import * as Wallets from "../../operator/reports/wallets.ts"
 import * as Request from "../../operator/requests.ts"
+import * as Keys from "../../operator/reports/keys.ts"
 import { Alive, Dead, Ready, Unready } from "./health.ts"
+import type { Permission } from "../../domain/Scope.ts"
 
-/** Lets in who has the token of `OPS_TOKEN`. */
+/** Lets in who has the token of `OPS_TOKEN`, and who has a key with the scope of the route. */
 export class Authorization extends HttpApiMiddleware.Service<Authorization>()(
   "ai-mint-executor/api/contract/Authorization",
-  { security: { bearer: HttpApiSecurity.bearer }, error: [Unauthorized, Forbidden, TooMany], requiredForClient: true }
+  {
+    security: { bearer: HttpApiSecurity.bearer },
+    error: [Unauthorized, Forbidden, TooMany, Unavailable],
+    requiredForClient: true
+  }
 ) {}
 
 /** The name of who asks, as the one with the token says: `ai-mint` gives that of the shell's user, a proxy whom it let in. */
@@ -41,15 +48,26 @@ const deciding = [NotFound, Conflict, Unavailable] as const
 /** A decision about a task or a wallet, at the path of its name. */
 const aboutTask = <const Name extends string, Payload extends Schema.Top, Success extends Schema.Top>(
   name: Name,
+  permission: Permission,
   payload: Payload,
   success: Success
-) => HttpApiEndpoint.post(name, `/:task/${name}`, { params: taskParam, payload, success, error: deciding })
+) =>
+  HttpApiEndpoint.post(name, `/:task/${name}`, { params: taskParam, payload, success, error: deciding }).annotateMerge(
+    needs(permission)
+  )
 
 const aboutWallet = <const Name extends string, Payload extends Schema.Top, Success extends Schema.Top>(
   name: Name,
+  permission: Permission,
   payload: Payload,
   success: Success
-) => HttpApiEndpoint.post(name, `/:wallet/${name}`, { params: walletParam, payload, success, error: deciding })
+) =>
+  HttpApiEndpoint.post(name, `/:wallet/${name}`, {
+    params: walletParam,
+    payload,
+    success,
+    error: deciding
+  }).annotateMerge(needs(permission))
 
 const system = HttpApiGroup.make("system", { topLevel: true }).add(
   HttpApiEndpoint.get("healthz", "/healthz", {
@@ -63,32 +81,44 @@ const system = HttpApiGroup.make("system", { topLevel: true }).add(
 
 const tasks = HttpApiGroup.make("tasks")
   .add(
-    HttpApiEndpoint.get("list", "/", { query: Request.TaskQuery.fields, success: Tasks.TaskList, error: asking }),
+    HttpApiEndpoint.get("list", "/", {
+      query: Request.TaskQuery.fields,
+      success: Tasks.TaskList,
+      error: asking
+    }).annotateMerge(needs("orders:read")),
     HttpApiEndpoint.post("create", "/", {
       payload: Request.NewTask,
       success: Decision.Created.pipe(HttpApiSchema.status(201)),
       error: deciding
-    }),
-    HttpApiEndpoint.get("show", "/:task", { params: taskParam, success: Tasks.TaskReport, error: asking }),
+    }).annotateMerge(needs("orders:create")),
+    HttpApiEndpoint.get("show", "/:task", {
+      params: taskParam,
+      success: Tasks.TaskReport,
+      error: asking
+    }).annotateMerge(needs("orders:read")),
     HttpApiEndpoint.get("explain", "/:task/explain", {
       params: taskParam,
       success: Tasks.Explanation,
       error: asking
-    }),
-    aboutTask("cancel", Request.WhyBody, Decision.Cancelled),
-    aboutTask("retry", Request.WhyBody, Decision.Retried),
-    aboutTask("adopt", Request.AdoptBody, Decision.Adopted),
-    aboutTask("resolve", Request.ResolveBody, Decision.Resolved)
+    }).annotateMerge(needs("orders:read")),
+    aboutTask("cancel", "orders:cancel", Request.WhyBody, Decision.Cancelled),
+    aboutTask("retry", "operate", Request.WhyBody, Decision.Retried),
+    aboutTask("adopt", "operate", Request.AdoptBody, Decision.Adopted),
+    aboutTask("resolve", "operate", Request.ResolveBody, Decision.Resolved)
   )
   .prefix("/api/tasks")
   .middleware(Authorization)
 
 const wallets = HttpApiGroup.make("wallets")
   .add(
-    HttpApiEndpoint.get("show", "/:wallet", { params: walletParam, success: Wallets.WalletReport, error: asking }),
-    aboutWallet("resolve", Request.WhyBody, Decision.Reopened),
-    aboutWallet("refund", Request.RefundBody, Decision.RefundReport),
-    aboutWallet("withdraw", Request.WithdrawBody, Decision.Withdrawn)
+    HttpApiEndpoint.get("show", "/:wallet", {
+      params: walletParam,
+      success: Wallets.WalletReport,
+      error: asking
+    }).annotateMerge(needs("orders:read")),
+    aboutWallet("resolve", "operate", Request.WhyBody, Decision.Reopened),
+    aboutWallet("refund", "refunds", Request.RefundBody, Decision.RefundReport),
+    aboutWallet("withdraw", "refunds", Request.WithdrawBody, Decision.Withdrawn)
   )
   .prefix("/api/wallets")
   .middleware(Authorization)
@@ -109,21 +139,52 @@ const StreamedEvent = Schema.Union([
 
 const control = HttpApiGroup.make("control")
   .add(
-    HttpApiEndpoint.get("overview", "/overview", { success: StatusReport, error: asking }),
+    HttpApiEndpoint.get("overview", "/overview", { success: StatusReport, error: asking }).annotateMerge(
+      needsForEveryone("orders:read")
+    ),
     HttpApiEndpoint.get("reconcile", "/reconcile", {
       success: Decision.Reconciled,
       error: [Conflict, TooMany, Unavailable]
-    }),
-    HttpApiEndpoint.get("pauses", "/pauses", { success: Wallets.Paused, error: asking }),
-    HttpApiEndpoint.post("pause", "/pause", { payload: Request.PauseBody, success: Wallets.Paused, error: deciding }),
-    HttpApiEndpoint.post("resume", "/resume", { payload: Request.PauseBody, success: Wallets.Paused, error: deciding }),
+    }).annotateMerge(needsForEveryone("audit")),
+    HttpApiEndpoint.get("pauses", "/pauses", { success: Wallets.Paused, error: asking }).annotateMerge(
+      needsForEveryone("orders:read")
+    ),
+    HttpApiEndpoint.post("pause", "/pause", {
+      payload: Request.PauseBody,
+      success: Wallets.Paused,
+      error: deciding
+    }).annotateMerge(needsForEveryone("operate")),
+    HttpApiEndpoint.post("resume", "/resume", {
+      payload: Request.PauseBody,
+      success: Wallets.Paused,
+      error: deciding
+    }).annotateMerge(needsForEveryone("operate")),
     HttpApiEndpoint.get("events", "/events", {
       headers: { "last-event-id": Schema.optionalKey(Schema.NumberFromString.check(Schema.isInt())) },
       success: HttpApiSchema.StreamSse({ events: StreamedEvent }),
       error: [TooMany, Unavailable]
-    })
+    }).annotateMerge(needsForEveryone("orders:read"))
   )
   .prefix("/api")
+  .middleware(Authorization)
+
+/** Keys for programs and agents. No key makes keys, or a stolen one could make itself another. */
+const keys = HttpApiGroup.make("keys")
+  .add(
+    HttpApiEndpoint.get("list", "/", { success: Keys.KeyList, error: asking }).annotateMerge(needs("root")),
+    HttpApiEndpoint.post("create", "/", {
+      payload: Request.NewKey,
+      success: Keys.KeyMade.pipe(HttpApiSchema.status(201)),
+      error: deciding
+    }).annotateMerge(needs("root")),
+    HttpApiEndpoint.post("revoke", "/:key/revoke", {
+      params: { key: Name },
+      payload: Request.MaybeWhyBody,
+      success: Keys.KeyRevoked,
+      error: deciding
+    }).annotateMerge(needs("root"))
+  )
+  .prefix("/api/keys")
   .middleware(Authorization)
 
 /** What v1.1's front end asks its server, in the shapes that it knows. */
@@ -133,23 +194,23 @@ const v1 = HttpApiGroup.make("v1")
       params: { id: Schema.String },
       success: V1.OneV1,
       error: [V1.NotFoundV1, V1.BadRequestV1, Unavailable]
-    }),
+    }).annotateMerge(needs("orders:read")),
     HttpApiEndpoint.get("tasks", "/tasks/:address", {
       params: { address: Schema.String },
       query: { limit: Schema.optionalKey(Schema.String), offset: Schema.optionalKey(Schema.String) },
       success: V1.ListV1,
       error: [V1.BadRequestV1, Unavailable]
-    }),
+    }).annotateMerge(needs("orders:read")),
     HttpApiEndpoint.post("cancel", "/task/:id/cancel", {
       params: { id: Schema.String },
       success: V1.DoneV1,
       error: [V1.NotFoundV1, V1.BadRequestV1, Unavailable]
-    }),
+    }).annotateMerge(needs("orders:cancel")),
     HttpApiEndpoint.post("retry", "/task/:id/retry", {
       params: { id: Schema.String },
       success: V1.DoneV1,
       error: [V1.NotFoundV1, V1.BadRequestV1, Unavailable]
-    })
+    }).annotateMerge(needs("operate"))
   )
   .prefix("/api/ai-agent")
   .middleware(Authorization)
@@ -160,6 +221,7 @@ export class Api extends HttpApi.make("ai-mint-executor")
   .add(tasks)
   .add(wallets)
   .add(control)
+  .add(keys)
   .add(v1)
   .middleware(HttpApiMiddleware.ProblemDetails)
   .annotateMerge(

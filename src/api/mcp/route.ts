@@ -1,7 +1,8 @@
 import { Effect, Scope } from "effect"
 import { HttpRouter, HttpServerRequest, ProblemDetails } from "effect/http"
-import { actorWords, CurrentActor, Operator } from "../../operator/Operator.ts"
-import { Admission } from "../authorization.ts"
+import { actorWords, CurrentCaller } from "../../operator/Caller.ts"
+import { Operator } from "../../operator/Operator.ts"
+import { Admission } from "../admission.ts"
 import { OPERATOR_HEADER } from "../contract/Api.ts"
 
 const PATH = "/mcp"
@@ -32,10 +33,10 @@ export const layer = HttpRouter.use((router) =>
       PATH,
       Effect.gen(function* () {
         const { headers } = yield* HttpServerRequest.HttpServerRequest
-        const how = yield* admit("ops", BEARER.exec(headers["authorization"] ?? "")?.[1] ?? "")
-        const actor = actorWords(headers[OPERATOR_HEADER] ?? "", `${how}, by MCP`)
-        return yield* Effect.provideService(yield* server, CurrentActor, actor)
-      }).pipe(Effect.catchTags({ Unauthorized: problem, Forbidden: problem, TooMany: problem }))
+        const caller = yield* admit("ops", BEARER.exec(headers["authorization"] ?? "")?.[1] ?? "")
+        const words = actorWords(headers[OPERATOR_HEADER] ?? "", `${caller.words}, by MCP`)
+        return yield* Effect.provideService(yield* server, CurrentCaller, { ...caller, words })
+      }).pipe(Effect.catchTags({ Unauthorized: problem, Forbidden: problem, TooMany: problem, Unavailable: problem }))
     )
   })
 )

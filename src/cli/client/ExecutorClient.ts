@@ -5,7 +5,8 @@ import * as HttpApiClient from "effect/http-api/HttpApiClient"
 import * as HttpApiMiddleware from "effect/http-api/HttpApiMiddleware"
 import { Api, Authorization, OPERATOR_HEADER } from "../../api/contract/Api.ts"
 import { opsUrl, Settings } from "../../config/Settings.ts"
-import { Operator, type OperatorError, operatorName, Unanswered } from "../../operator/Operator.ts"
+import { operatorName } from "../../operator/Caller.ts"
+import { Operator, type OperatorError, Unanswered } from "../../operator/Operator.ts"
 import { httpClient } from "../../ops/fetch.ts"
 import { osUser } from "../io.ts"
 import { type Advice, type AskError, notAllowed, operatorErrorOf, type Place } from "./errors.ts"
@@ -120,7 +121,10 @@ export const operatorLayer = Layer.effect(
       refund: (wallet, payload) => ask(({ wallets }) => wallets.refund({ params: { wallet }, payload }), DECIDE),
       withdraw: (wallet, payload) => ask(({ wallets }) => wallets.withdraw({ params: { wallet }, payload }), DECIDE),
       pause: (payload) => ask(({ control }) => control.pause({ payload }), CHANGE),
-      resume: (payload) => ask(({ control }) => control.resume({ payload }), CHANGE)
+      resume: (payload) => ask(({ control }) => control.resume({ payload }), CHANGE),
+      keys: ask(({ keys }) => keys.list(), LOOK),
+      createKey: (payload) => ask(({ keys }) => keys.create({ payload }), CHANGE),
+      revokeKey: (key, payload) => ask(({ keys }) => keys.revoke({ params: { key }, payload }), CHANGE)
     })
   )
 )

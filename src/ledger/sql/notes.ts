@@ -12,9 +12,9 @@ export const noteDecision = (
   about: { readonly taskId?: TaskId; readonly walletId?: WalletId },
   nowMs: number
 ) => sql`
-  INSERT INTO ai_agent_decisions (decided_at, command, task_id, wallet_id, said, why, made_by)
+  INSERT INTO ai_agent_decisions (decided_at, command, task_id, wallet_id, said, why, made_by, key_id)
   VALUES (${instantOf(sql, nowMs)}, ${decision.command}, ${about.taskId ?? null}::uuid, ${about.walletId ?? null}::uuid,
-    ${decision.said}, ${decision.why}, ${decision.by})`
+    ${decision.said}, ${decision.why}, ${decision.by}, ${decision.keyId ?? null}::uuid)`
 
 /** The stop holds whether or not its orders can say so: a row that cannot be written, or that another program has, does not. */
 export const noteStop = Effect.fnUntraced(function* (

@@ -3,6 +3,7 @@ import { parse } from "../../../src/domain/Address.ts"
 import type { KeptAnchor } from "../../../src/domain/Anchor.ts"
 import type { Batch } from "../../../src/domain/Batch.ts"
 import type { DepositUse, UnspentDeposit } from "../../../src/domain/Deposit.ts"
+import type { KeyId } from "../../../src/domain/Key.ts"
 import type { Refund, RefundId } from "../../../src/domain/Refund.ts"
 import type { TaskId, TaskRow } from "../../../src/domain/Task.ts"
 import type { WalletId } from "../../../src/domain/Wallet.ts"
@@ -66,6 +67,7 @@ export interface StoredTaskState {
   readonly refusedAtMs: number | undefined
   readonly stalledSinceMs: number | undefined
   readonly adoptedAtMs: number | undefined
+  readonly keyId: KeyId | undefined
 }
 
 /** A row of `ai_agent_deposits`. */

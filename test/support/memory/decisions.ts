@@ -80,6 +80,7 @@ const placeOrder = (draft: Tables, order: NewOrder, decision: Decision, nowMs: n
   const price = { quantity, pricePerMint, totalCost: times(pricePerMint, quantity) }
   const row = { id, walletId: wallet.id, userAddress: wallet.userAddress, token, ...price, createdAtMs: nowMs }
   draft.tasks.set(id, newTask(row))
+  if (decision.keyId !== undefined) setState(draft, id, { keyId: decision.keyId })
   note(draft, decision, { taskId: id, walletId: wallet.id }, nowMs)
   return true
 }

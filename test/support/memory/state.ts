@@ -24,7 +24,8 @@ const UNTOUCHED_TASK: StoredTaskState = {
   refusal: undefined,
   refusedAtMs: undefined,
   stalledSinceMs: undefined,
-  adoptedAtMs: undefined
+  adoptedAtMs: undefined,
+  keyId: undefined
 }
 
 export const walletState = (tables: Tables, id: WalletId): StoredWalletState =>

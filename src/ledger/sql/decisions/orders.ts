@@ -1,7 +1,7 @@
 import { Effect } from "effect"
 import type { Fragment } from "effect/sql/Statement"
 import { type TaskId } from "../../../domain/Task.ts"
-import { type DecisionRepo, type NewOrder } from "../../DecisionRepo.ts"
+import { type Decision, type DecisionRepo, type NewOrder } from "../../DecisionRepo.ts"
 import { instantOf } from "../TimeColumns.ts"
 import { claimWallet, lockTask, lockWallet, orOutrun, touchWallet } from "../locks.ts"
 import { noteDecision } from "../notes.ts"
@@ -48,16 +48,31 @@ export const failTask = Effect.fnUntraced(function* (on: Statements, taskId: Tas
   return failed
 })
 
-/** The columns that every writer of orders fills, and the times of this one's clock. Nothing where there is one with this id. */
-export const insertOrder = ({ sql, time }: Statements, order: NewOrder, nowMs: number) => {
+/** With which key an order was placed: what the key may spend in a day counts its orders. */
+const noteKey = ({ sql }: Statements, taskId: TaskId, { keyId }: Decision) =>
+  keyId === undefined
+    ? Effect.void
+    : sql`INSERT INTO ai_agent_task_state (task_id, key_id) VALUES (${taskId}::uuid, ${keyId}::uuid)
+        ON CONFLICT (task_id) DO UPDATE SET key_id = excluded.key_id`
+
+/**
+ * Writes an order down, with the columns that every writer of orders fills and the times of this one's clock. `Outrun`
+ * where there is one with this id.
+ */
+export const placeOrder = function* (on: Statements, order: NewOrder, decision: Decision, nowMs: number) {
+  const { sql, time } = on
   const { id, wallet, token, quantity, pricePerMint } = order
-  return sql`
+  // A refund that is asked for at this moment sees this order, or this order waits for it.
+  yield* lockWallet(on, wallet.id)
+  yield* orOutrun(sql`
     INSERT INTO ai_agent_tasks (id, user_address, agent_wallet_id, token_address, quantity, price_per_mint,
       total_cost, status, created_at, updated_at)
     VALUES (${id}::uuid, ${wallet.userAddress}, ${wallet.id}::uuid, ${token}, ${quantity}::int,
       ${pricePerMint}::bigint, ${pricePerMint * BigInt(quantity)}::bigint, 'pending_payment',
       ${time.write("ai_agent_tasks", "created_at", nowMs)}, ${time.write("ai_agent_tasks", "updated_at", nowMs)})
-    ON CONFLICT (id) DO NOTHING RETURNING id`
+    ON CONFLICT (id) DO NOTHING RETURNING id`)
+  yield* noteKey(on, id, decision)
+  yield* noteDecision(on, decision, { taskId: id, walletId: wallet.id }, nowMs)
 }
 
 export const orderDecisions = {
@@ -124,11 +139,5 @@ export const orderDecisions = {
       yield* noteDecision(on, decision, { taskId: task.id, walletId: task.walletId }, nowMs)
     }),
 
-  createTask: (on) =>
-    on.transact("create a task", function* (order, decision, nowMs) {
-      // A refund that is asked for at this moment sees this order, or this order waits for it.
-      yield* lockWallet(on, order.wallet.id)
-      yield* orOutrun(insertOrder(on, order, nowMs))
-      yield* noteDecision(on, decision, { taskId: order.id, walletId: order.wallet.id }, nowMs)
-    })
+  createTask: (on) => on.transact("create a task", (order, decision, nowMs) => placeOrder(on, order, decision, nowMs))
 } satisfies Methods<DecisionRepo["Service"]>

@@ -2,11 +2,10 @@ import { Schema } from "effect"
 import { Address } from "../../../domain/Address.ts"
 import type { DecisionRepo } from "../../DecisionRepo.ts"
 import { instantOf } from "../TimeColumns.ts"
-import { lockWallet, orOutrun } from "../locks.ts"
-import { noteDecision } from "../notes.ts"
+import { orOutrun } from "../locks.ts"
 import { PayInFields, payInColumns, payInOf } from "../payInRows.ts"
 import { type Methods, rowsOf } from "../statements.ts"
-import { insertOrder } from "./orders.ts"
+import { placeOrder } from "./orders.ts"
 
 const PaidOrders = Schema.Array(
   Schema.Struct({ ...PayInFields, token: Address, quantity: Schema.Number, recipient: Address })
@@ -17,8 +16,7 @@ export const payInDecisions = {
   placePaidOrder: (on) =>
     on.transact("place a paid order", function* (order, payIn, decision, nowMs) {
       const { sql } = on
-      yield* lockWallet(on, order.wallet.id)
-      yield* orOutrun(insertOrder(on, order, nowMs))
+      yield* placeOrder(on, order, decision, nowMs)
       yield* orOutrun(sql`
         INSERT INTO ai_agent_pay_ins (task_id, payer, nonce, amount, pay_to, valid_after, valid_before, wallet_id, token,
           quantity, recipient, status, created_at)
@@ -26,7 +24,6 @@ export const payInDecisions = {
           ${payIn.validAfter}::bigint, ${payIn.validBefore}::bigint, ${order.wallet.id}::uuid, ${order.token},
           ${order.quantity}::int, ${order.wallet.userAddress}, 'live', ${instantOf(sql, nowMs)})
         ON CONFLICT DO NOTHING RETURNING task_id`)
-      yield* noteDecision(on, decision, { taskId: order.id, walletId: order.wallet.id }, nowMs)
     }),
 
   findPayIn: ({ read, sql }) =>
