@@ -1,9 +1,10 @@
-import { Option } from "effect"
+import { Option, Schema } from "effect"
 // One module each: all of `effect/cli` would double the time until the first line.
 import * as Argument from "effect/cli/Argument"
 import * as Flag from "effect/cli/Flag"
 import { parse } from "../domain/Address.ts"
 import { usdc, type Usdc } from "../domain/Usdc.ts"
+import { Moment } from "../operator/requests.ts"
 
 export const task = Argument.String("task").pipe(
   Argument.withDescription("The task: its id, or the first eight digits of it, as the log has them")
@@ -50,6 +51,22 @@ export const walletOnly = Flag.String("wallet").pipe(
   Flag.optional,
   Flag.withDescription("Only the orders of this agent wallet (its id, its user's address, or its own)")
 )
+
+const TRANSACTION = /^0x[0-9a-fA-F]{64}$/
+
+export const transactionOnly = Flag.String("tx").pipe(
+  Flag.filter(
+    (text) => TRANSACTION.test(text),
+    () => "a transaction: 0x and 64 hex digits"
+  ),
+  Flag.optional,
+  Flag.withDescription("Only orders that this transaction is a deposit, a payment, a mint or a refund of: 0x…")
+)
+
+const isMoment = Schema.is(Moment)
+
+export const momentFlag = (name: string) =>
+  Flag.String(name).pipe(Flag.filter(isMoment, () => "a time like 2026-11-28 or 2026-11-28T12:00:00Z"))
 
 const whyText = Flag.String("why").pipe(
   Flag.filter(

@@ -85,6 +85,14 @@ export interface TaskFilter {
   readonly token?: Address | undefined
   readonly walletId?: WalletId | undefined
   readonly held?: boolean | undefined
+  /** Placed at this moment or later, and before that one. Orders without a time are placed in 1970. */
+  readonly fromMs?: number | undefined
+  readonly beforeMs?: number | undefined
+  /**
+   * A transaction that belongs to it: a deposit that paid for it, a payment, or a mint. A refund, and a deposit that has
+   * paid for nothing yet, belong to all orders of their wallet.
+   */
+  readonly tx?: Bytes32 | undefined
 }
 
 /** The place behind a task in a list that begins with the newest. Orders without a time come last, as if from 1970. */

@@ -13,6 +13,7 @@ import answers from "./migrations/0008_answers.ts"
 import actors from "./migrations/0009_actors.ts"
 import keysAndQuotes from "./migrations/0010_keys_and_quotes.ts"
 import payIns from "./migrations/0013_pay_ins.ts"
+import findByTransaction from "./migrations/0016_find_by_transaction.ts"
 import { bounded, isConflict } from "./sql/failure.ts"
 import type { LedgerError } from "./TaskRepo.ts"
 import { indexTheirTables } from "./theirIndexes.ts"
@@ -34,7 +35,8 @@ const MIGRATIONS = {
   "0008_answers": answers,
   "0009_actors": actors,
   "0010_keys_and_quotes": keysAndQuotes,
-  "0013_pay_ins": payIns
+  "0013_pay_ins": payIns,
+  "0016_find_by_transaction": findByTransaction
 }
 
 /** A statement that waits for a table keeps everyone out who comes after it: so long, and no longer. */

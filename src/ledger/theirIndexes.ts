@@ -8,16 +8,20 @@ const NEWEST = "coalesce(created_at, 'epoch') DESC, id DESC"
 
 /**
  * On tables that other programs write. Wallets are found by any of their names; lists begin with the newest order, and are
- * read page by page; and the loops ask for open orders every few seconds, beside ever more closed ones.
+ * read page by page, those of closed orders by status, those of a token by its contract; an order is found by the transfer
+ * that paid for it; and the loops ask for open orders every few seconds, beside ever more closed ones.
  */
 const INDEXES = {
   ai_agent_tasks_open: "ai_agent_tasks (agent_wallet_id) WHERE status IN ('pending_payment', 'funded', 'processing')",
   ai_agent_wallets_by_id: "ai_agent_wallets ((id::text))",
-  ai_agent_wallets_by_user: "ai_agent_wallets (lower(user_address))",
-  ai_agent_wallets_by_agent: "ai_agent_wallets (lower(agent_address))",
+  ai_agent_wallets_named_user: "ai_agent_wallets (lower(btrim(user_address)))",
+  ai_agent_wallets_named_agent: "ai_agent_wallets (lower(btrim(agent_address)))",
   ai_agent_tasks_newest: `ai_agent_tasks (${NEWEST})`,
   ai_agent_tasks_of_user: `ai_agent_tasks (lower(user_address), ${NEWEST})`,
-  ai_agent_tasks_of_wallet: `ai_agent_tasks (agent_wallet_id, ${NEWEST})`
+  ai_agent_tasks_of_wallet: `ai_agent_tasks (agent_wallet_id, ${NEWEST})`,
+  ai_agent_tasks_of_token: `ai_agent_tasks (lower(token_address), ${NEWEST})`,
+  ai_agent_tasks_closed: `ai_agent_tasks (status, ${NEWEST}) WHERE status IN ('completed', 'failed', 'cancelled')`,
+  ai_agent_tasks_by_funding: "ai_agent_tasks (lower(funding_tx_hash)) WHERE funding_tx_hash IS NOT NULL"
 } as const
 
 /** Of two programs that start at once one builds, and the other waits for it. */

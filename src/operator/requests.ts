@@ -1,4 +1,4 @@
-import { Schema } from "effect"
+import { DateTime, Option, Schema } from "effect"
 import { QUANTITY_MAX, STATUSES } from "../domain/Task.ts"
 import { SCOPES } from "../domain/Scope.ts"
 import { Amount, Name, Why } from "./reports/values.ts"
@@ -7,6 +7,20 @@ export const PAGE_MAX = 200
 
 /** In any case. */
 const AnyAddress = Schema.String.check(Schema.isPattern(/^0x[0-9a-fA-F]{40}$/))
+
+/** In any case. */
+const AnyTransaction = Schema.String.check(Schema.isPattern(/^0x[0-9a-fA-F]{64}$/))
+
+/** Before 1970 there were no orders, and PostgreSQL's years end far behind this one. */
+const isMoment = (text: string): boolean =>
+  DateTime.make(text).pipe(
+    Option.exists((time) => DateTime.toEpochMillis(time) >= 0 && DateTime.getPartUtc(time, "year") <= 9999)
+  )
+
+/** A moment as a person or a program writes it. A date alone is its first moment, in UTC. */
+export const Moment = Schema.String.check(
+  Schema.makeFilter((text) => isMoment(text) || "expected a time like 2026-11-28 or 2026-11-28T12:00:00Z")
+)
 
 const Mints = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 1000 }))
 
@@ -25,6 +39,15 @@ export const TaskQuery = Schema.Struct({
   token: Schema.optionalKey(AnyAddress),
   /** The agent wallet: its id, its user's address, or its own. */
   wallet: Schema.optionalKey(Name),
+  /**
+   * A transaction of the order: a deposit that paid for it, a payment, or a mint. A refund, and a deposit that has paid for
+   * nothing yet, name all orders of their wallet.
+   */
+  tx: Schema.optionalKey(AnyTransaction),
+  /** Placed at this moment or later. */
+  from: Schema.optionalKey(Moment),
+  /** Placed before this moment. */
+  to: Schema.optionalKey(Moment),
   held: Schema.optionalKey(Schema.Literals(["true", "false"])),
   limit: Schema.optionalKey(
     Schema.NumberFromString.check(Schema.isInt(), Schema.isBetween({ minimum: 1, maximum: PAGE_MAX }))

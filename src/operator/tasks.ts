@@ -1,6 +1,6 @@
-import { Duration, Effect } from "effect"
+import { DateTime, Duration, Effect } from "effect"
 import type { SettingsShape } from "../config/Settings.ts"
-import { parse } from "../domain/Address.ts"
+import { type Bytes32, parse } from "../domain/Address.ts"
 import type { Batch } from "../domain/Batch.ts"
 import { parseTaskId, type Status, STATUSES } from "../domain/Task.ts"
 import type { TaskPlace, TaskView } from "../ledger/WatchRepo.ts"
@@ -41,10 +41,20 @@ const readTasks = Effect.fnUntraced(function* (services: Services, query: TaskQu
     userAddress: user ?? asked,
     token: parse(query.token ?? ""),
     walletId: wallet?.id,
+    tx: bytes32(query.tx),
+    fromMs: momentOf(query.from),
+    beforeMs: momentOf(query.to),
     held: query.held === undefined ? undefined : query.held === "true"
   }
   return yield* services.watch.listTasks(filter, { after: placeOf(query.cursor), limit: query.limit ?? PAGE })
 })
+
+/** As it is stored: in lower case. */
+const bytes32 = (text: string | undefined): Bytes32 | undefined =>
+  text === undefined ? undefined : `0x${text.slice(2).toLowerCase()}`
+
+const momentOf = (text: string | undefined): number | undefined =>
+  text === undefined ? undefined : DateTime.toEpochMillis(DateTime.makeUnsafe(text))
 
 const isStatus = (text: string): boolean => STATUSES.some((status) => status === text)
 

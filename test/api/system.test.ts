@@ -181,7 +181,11 @@ layer(Postgres.session())("how the executor is", (it) => {
         yield* ask("/api/tasks", { method: "POST", headers: { "content-type": "text/plain" }, body: "hello" }),
         yield* ask("/api/tasks?limit=999"),
         yield* ask("/api/tasks?status=nonsense"),
-        yield* ask("/api/tasks?status=funded,faild")
+        yield* ask("/api/tasks?status=funded,faild"),
+        yield* ask("/api/tasks?tx=0x12"),
+        yield* ask("/api/tasks?from=yesterday"),
+        yield* ask("/api/tasks?to=1969-12-31"),
+        yield* ask("/api/tasks?to=%2B010000-01-01T00:00:00Z")
       ]
       for (const { status, json, type } of answers) {
         assert.isTrue(status >= 400 && status < 500, String(status))

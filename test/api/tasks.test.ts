@@ -34,6 +34,11 @@ layer(Postgres.session())("orders over the API", (it) => {
     )
     const ofWallet = yield* ask(`/api/tasks?wallet=${ann.agentAddress}&held=false`)
     assert.lengthOf(ofWallet.json.tasks, 4)
+    const placed = listed.length - 1
+    const { createdAt } = first.json.tasks[0]
+    assert.lengthOf((yield* ask(`/api/tasks?from=${createdAt}`)).json.tasks, 1)
+    assert.lengthOf((yield* ask(`/api/tasks?from=1970-01-01&to=${createdAt}`)).json.tasks, placed)
+    assert.lengthOf((yield* ask(`/api/tasks?tx=0x${"0".repeat(64)}`)).json.tasks, 0)
     assert.lengthOf((yield* ask("/api/tasks?status=funded,completed")).json.tasks, 0)
     assert.lengthOf((yield* ask("/api/tasks?held=true")).json.tasks, 0)
   })
@@ -57,6 +62,13 @@ layer(Postgres.session())("orders over the API", (it) => {
     }
     const txs = json.steps.flatMap((step: { txs: ReadonlyArray<string> }) => step.txs)
     assert.isAbove(txs.length, 2)
+    for (const tx of txs) {
+      const { tasks } = (yield* ask(`/api/tasks?tx=${tx.toUpperCase().replace("X", "x")}`)).json
+      assert.deepStrictEqual(
+        tasks.map(({ id }: { id: string }) => id),
+        [task]
+      )
+    }
     assert.deepInclude(json.batches[0], { number: 1, status: "delivered", quantity: 5, minted: 5, amount: "5000000" })
     assert.include(json.next.text, "every mint is delivered")
     assert.strictEqual((yield* ask(`/api/tasks/${task}`)).json.status, "completed")

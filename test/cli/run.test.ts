@@ -77,6 +77,13 @@ describe("ai-mint", () => {
         LOOK_OR_DIRECT
       ],
       [
+        ["tasks", "list", "--tx", `0x${"1".repeat(64)}`, "--from", "2026-11-01", "--to", "2026-11-28T12:00:00Z"],
+        "tasks.list",
+        { tasks: [taskOf()], next: undefined },
+        { query: { tx: `0x${"1".repeat(64)}`, from: "2026-11-01", to: "2026-11-28T12:00:00Z" } },
+        LOOK_OR_DIRECT
+      ],
+      [
         ["tasks", "create", "--user", ADDRESS, "--token", ADDRESS, "--quantity", "3", "--price", "1.5", "--id", ID],
         "tasks.create",
         {
@@ -309,6 +316,8 @@ describe("ai-mint", () => {
       [["pause", "--token", "0x1", ...WHY], "an address: 0x and 40 hex digits"],
       [["tasks", "list", "--status", "open"], "statuses with commas between them"],
       [["tasks", "list", "--limit", "201"], "1 to 200"],
+      [["tasks", "list", "--tx", ADDRESS], "a transaction: 0x and 64 hex digits"],
+      [["tasks", "list", "--from", "yesterday"], "a time like 2026-11-28"],
       [["tasks", "create", "--user", ADDRESS, "--token", ADDRESS, "--quantity", "1", "--id", "1"], "a UUID"],
       [["watch", "--direct"], "--direct"],
       [["undo"], 'Unknown subcommand "undo"']

@@ -3,6 +3,7 @@ import { Duration, Effect, Fiber, Layer } from "effect"
 import { SqlClient } from "effect/sql"
 import type { SqlError } from "effect/sql/SqlError"
 import { TestClock } from "effect/testing"
+import { readdirSync } from "node:fs"
 import { unitsOfMints } from "../../src/ledger/migrations/0005_verify_before_believing.ts"
 import { bringUpToDate, migrate, migrateTelling, pendingMigrations } from "../../src/ledger/migrate.ts"
 import { clientAt } from "../support/LedgerSql.ts"
@@ -20,7 +21,7 @@ const tableNames = Effect.gen(function* () {
 })
 
 /** How many there are. */
-const MIGRATIONS = 11
+const MIGRATIONS = readdirSync(new URL("../../src/ledger/migrations", import.meta.url)).length
 
 const ALL_TABLES = [
   "ai_agent_anchors",

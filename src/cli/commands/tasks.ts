@@ -82,6 +82,12 @@ const listCommand = Command.make(
     user: Input.addressFlag("user").pipe(Flag.optional, Flag.withDescription("Only the orders of this person: 0x…")),
     token: Input.tokenOnly,
     wallet: Input.walletOnly,
+    tx: Input.transactionOnly,
+    from: Input.momentFlag("from").pipe(
+      Flag.optional,
+      Flag.withDescription("Only orders placed then or later, in UTC")
+    ),
+    to: Input.momentFlag("to").pipe(Flag.optional, Flag.withDescription("Only orders placed before that, in UTC")),
     held: Flag.Boolean("held").pipe(Flag.withDefault(false), Flag.withDescription("Only what waits for a person")),
     limit: Input.upTo("limit", PAGE_MAX).pipe(
       Flag.optional,
@@ -98,11 +104,11 @@ const listCommand = Command.make(
     direct: Input.direct,
     json: Input.json
   },
-  Effect.fnUntraced(function* ({ all, json, held, status, user, token, wallet, limit, cursor }) {
+  Effect.fnUntraced(function* ({ all, json, held, status, user, token, wallet, tx, from, to, limit, cursor }) {
     const { listTasks } = yield* Operator
     const query: TaskQuery = {
       ...(held ? { held: "true" } : {}),
-      ...Input.given({ status, user, token, wallet, limit, cursor })
+      ...Input.given({ status, user, token, wallet, tx, from, to, limit, cursor })
     }
     const list = yield* all ? everyPage(listTasks, query) : listTasks(query)
     yield* printList(list, json)
@@ -114,6 +120,7 @@ const listCommand = Command.make(
   Command.withExamples([
     { command: "ai-mint tasks list --held", description: "What waits for a person" },
     { command: "ai-mint tasks list --status funded,processing --user 0x…", description: "Paid orders of one person" },
+    { command: "ai-mint tasks list --tx 0x…", description: "Whose transaction it is" },
     { command: "ai-mint tasks list --all --json > orders.json", description: "All of them, for a program" }
   ])
 )

@@ -1,7 +1,8 @@
 import { Result, Schema } from "effect"
 import type { Fragment } from "effect/sql/Statement"
-import { type TaskId } from "../../../domain/Task.ts"
-import { type TaskPage, type TaskView, type WatchRepo } from "../../WatchRepo.ts"
+import type { Bytes32 } from "../../../domain/Address.ts"
+import { type Status, type TaskId } from "../../../domain/Task.ts"
+import { type TaskFilter, type TaskPage, type TaskPlace, type TaskView, type WatchRepo } from "../../WatchRepo.ts"
 import {
   TaskFields,
   WalletFields,
@@ -32,8 +33,13 @@ const Views = Schema.Array(
   })
 )
 
-/** Tasks that this holds of, with all that is shown of them, out of `t`, `s` and `w`. */
-const selectViews = ({ sql, time }: Statements, which: Fragment, rest: Fragment) => sql`
+/** Tasks of `from` that this holds of, with all that is shown of them, out of `t`, `s` and `w`. */
+const selectViews = (
+  { sql, time }: Statements,
+  which: Fragment,
+  rest: Fragment,
+  from: Fragment = sql`ai_agent_tasks`
+) => sql`
   SELECT ${taskColumns(sql, time)}, ${walletColumns(sql)}, coalesce(t.mints_failed, 0) AS mints_failed,
     ${fundingTx(sql)} AS funding_tx, coalesce(${time.readAny("ai_agent_tasks", "created_at", "t")}, 0) AS placed_ms,
     ${time.read("ai_agent_tasks", "funding_received_at", "t")} AS funded_ms,
@@ -42,7 +48,7 @@ const selectViews = ({ sql, time }: Statements, which: Fragment, rest: Fragment)
     CASE WHEN t.status = 'pending_payment' THEN (
       SELECT least(coalesce(sum(d.remaining), 0), greatest(t.total_cost, 0))::bigint FROM ai_agent_deposits d
       WHERE d.wallet_id = t.agent_wallet_id AND d.remaining > 0 AND d.withdrawn_at IS NULL) END AS received
-  FROM ai_agent_tasks t
+  FROM ${from} t
   LEFT JOIN ai_agent_task_state s ON s.task_id = t.id
   LEFT JOIN ai_agent_wallets w ON w.id = t.agent_wallet_id
   WHERE ${hasStatus(sql)} AND ${which}
@@ -66,27 +72,77 @@ export const viewOfTask = function* (on: Statements, id: TaskId) {
   return row && viewOf(row)
 }
 
+const CLOSED: ReadonlyArray<Status> = ["completed", "failed", "cancelled"]
+
+/** Written out: PostgreSQL proves for constants only that an index with a condition on the status may be used. */
+const oneOf = (sql: Statements["sql"], statuses: ReadonlyArray<Status>): Fragment =>
+  sql`t.status IN (${sql.literal(statuses.map((status) => `'${status}'`).join(", "))})`
+
+/**
+ * The statuses of a list, so that an index leads to the newest tasks of each group: to all open ones, and to those of each
+ * closed status. Looked for among all tasks, a rare status would be behind a million others.
+ */
+const groupsOf = (statuses: ReadonlyArray<Status>): ReadonlyArray<ReadonlyArray<Status>> => {
+  const open = statuses.filter((status) => !CLOSED.includes(status))
+  const closed = CLOSED.filter((status) => statuses.includes(status)).map((status) => [status])
+  return open.length === 0 ? closed : [open, ...closed]
+}
+
+/** The first tasks of every group: the first of all are among them. */
+const firstOfEach = (
+  on: Statements,
+  groups: ReadonlyArray<ReadonlyArray<Status>>,
+  which: Fragment,
+  page: Fragment
+): Fragment => {
+  const { sql } = on
+  const [first = sql`ai_agent_tasks`, ...others] = groups.map(
+    (group) => sql`(
+      SELECT t.* FROM ai_agent_tasks t LEFT JOIN ai_agent_task_state s ON s.task_id = t.id
+      WHERE ${oneOf(sql, group)} AND ${which} ${page})`
+  )
+  return others.length === 0 ? first : sql`(${others.reduce((all, one) => sql`${all} UNION ALL ${one}`, first)})`
+}
+
+/** An array: what it takes to find its elements is the same for any plan of the statement around it. */
+const tasksOfTransaction = (sql: Statements["sql"], tx: Bytes32) => sql`ARRAY(
+  SELECT task_id FROM ai_agent_deposit_uses WHERE tx_hash = ${tx} AND task_id IS NOT NULL
+  UNION SELECT task_id FROM ai_agent_batches WHERE payment_tx = ${tx}
+  UNION SELECT task_id FROM ai_agent_batch_mints WHERE tx_hash = ${tx}
+  UNION SELECT id FROM ai_agent_tasks WHERE lower(funding_tx_hash) = ${tx}
+  UNION SELECT o.id FROM ai_agent_tasks o WHERE o.agent_wallet_id IN (
+    SELECT wallet_id FROM ai_agent_refunds WHERE tx_hash = ${tx}
+    UNION ALL SELECT wallet_id FROM ai_agent_deposits WHERE tx_hash = ${tx} AND remaining = amount))`
+
+const conditionsOf = ({ sql, time }: Statements, filter: TaskFilter, after: TaskPlace | undefined) => {
+  const created = (ms: number) => (ms === 0 ? sql`'epoch'` : time.write("ai_agent_tasks", "created_at", ms))
+  const conditions = [sql`true`]
+  if (filter.userAddress !== undefined) conditions.push(sql`lower(t.user_address) = ${filter.userAddress}`)
+  if (filter.token !== undefined) conditions.push(sql`lower(t.token_address) = ${filter.token}`)
+  if (filter.walletId !== undefined) conditions.push(sql`t.agent_wallet_id = ${filter.walletId}::uuid`)
+  if (filter.held === true) conditions.push(sql`s.held_at IS NOT NULL`)
+  if (filter.held === false) conditions.push(sql`s.held_at IS NULL`)
+  if (filter.fromMs !== undefined) conditions.push(sql`${placedAt(sql)} >= ${created(filter.fromMs)}`)
+  if (filter.beforeMs !== undefined) conditions.push(sql`${placedAt(sql)} < ${created(filter.beforeMs)}`)
+  if (filter.tx !== undefined) conditions.push(sql`t.id = ANY(${tasksOfTransaction(sql, filter.tx)})`)
+  if (after !== undefined) {
+    conditions.push(sql`(${placedAt(sql)}, t.id) < (${created(after.placedAtMs)}, ${after.id}::uuid)`)
+  }
+  return sql.and(conditions)
+}
+
 const Counts = Schema.Tuple([Schema.Struct({ count: Schema.Number })])
 
 export const lists = {
   /** By key and not by offset: a page costs the same however far down it is, and a new order shifts nothing. */
   listTasks: (on) =>
     on.once("list tasks", function* (filter, { after, limit }) {
-      const { sql, time } = on
-      const conditions = [sql`true`]
-      if (filter.statuses.length > 0) conditions.push(sql`t.status = ANY(${filter.statuses}::text[])`)
-      if (filter.userAddress !== undefined) conditions.push(sql`lower(t.user_address) = ${filter.userAddress}`)
-      if (filter.token !== undefined) conditions.push(sql`lower(t.token_address) = ${filter.token}`)
-      if (filter.walletId !== undefined) conditions.push(sql`t.agent_wallet_id = ${filter.walletId}::uuid`)
-      if (filter.held === true) conditions.push(sql`s.held_at IS NOT NULL`)
-      if (filter.held === false) conditions.push(sql`s.held_at IS NULL`)
-      if (after !== undefined) {
-        const createdAt =
-          after.placedAtMs === 0 ? sql`'epoch'` : time.write("ai_agent_tasks", "created_at", after.placedAtMs)
-        conditions.push(sql`(${placedAt(sql)}, t.id) < (${createdAt}, ${after.id}::uuid)`)
-      }
-      const page = sql`${newestFirst(on)} LIMIT ${limit + 1}::int`
-      const rows = yield* rowsOf(Views)(selectViews(on, sql.and(conditions), page))
+      const page = on.sql`${newestFirst(on)} LIMIT ${limit + 1}::int`
+      const which = conditionsOf(on, filter, after)
+      const from = firstOfEach(on, groupsOf(filter.statuses), which, page)
+      const rows = yield* rowsOf(Views)(
+        selectViews(on, filter.statuses.length === 0 ? which : on.sql`true`, page, from)
+      )
       const last = rows[limit - 1]
       return {
         tasks: rows.slice(0, limit).map(viewOf),
