@@ -32,6 +32,7 @@ export const tasks = HttpApiBuilder.group(
       create: ({ payload }) => deciding(operator.create(payload)),
       show: ({ params }) => asking(operator.showTask(params.task)),
       explain: ({ params }) => asking(operator.explainTask(params.task)),
+      proof: ({ params }) => deciding(operator.prove(params.task)),
       cancel: ({ params, payload }) => deciding(operator.cancel(params.task, payload)),
       retry: ({ params, payload }) => deciding(operator.retry(params.task, payload)),
       adopt: ({ params, payload }) => deciding(operator.adopt(params.task, payload)),

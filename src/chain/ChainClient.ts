@@ -64,6 +64,16 @@ export interface Balances {
   readonly isPaused: boolean
 }
 
+/** The events of tokens that are mints: `mintEvents.ts`. */
+export const MINT_EVENTS = [
+  "TokensMinted",
+  "Transfer",
+  "TransferSingle",
+  "TransferBatch",
+  "ConsecutiveTransfer"
+] as const
+export type MintEvent = (typeof MINT_EVENTS)[number]
+
 /**
  * One mint of a token to a person. Transaction and part name it for ever: mints of one transaction, token and person
  * are interchangeable, only their number counts.
@@ -74,6 +84,7 @@ export interface Mint {
   readonly part: number
   /** Of the event that logged it, by the node that answered: for people, as nodes differ in it. */
   readonly logIndex: number
+  readonly event?: MintEvent
   readonly block: bigint
   /** `undefined` where the node left it out. */
   readonly blockHash?: Bytes32 | undefined

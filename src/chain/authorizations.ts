@@ -185,8 +185,10 @@ const findSpendingEvents = Effect.fnUntraced(function* (
   )
 })
 
+type NonceOfPayer = Omit<AuthorizationQuery, "fromBlock">
+
 /** As the topics of the event spell payer and nonce. */
-const nonceKey = ({ payer, nonce }: AuthorizationQuery): string => `${topicOf(payer)}${nonce.toLowerCase()}`
+const nonceKey = ({ payer, nonce }: NonceOfPayer): string => `${topicOf(payer)}${nonce.toLowerCase()}`
 
 /** What each used nonce paid. Three receipts travel together; where one of them cannot be believed, each by itself. */
 const findPayments = Effect.fnUntraced(function* (
@@ -231,9 +233,10 @@ const paymentsIn =
     })
   }
 
-const paymentOf = (
-  { payer, nonce }: AuthorizationQuery,
-  spent: ReadonlyArray<SpentNonce>,
+/** What one of these nonces paid, by the events of USDC in the transaction that used them all; `undefined` where it used none. */
+export const paymentOf = (
+  { payer, nonce }: NonceOfPayer,
+  spent: ReadonlyArray<{ readonly query: NonceOfPayer }>,
   events: ReadonlyArray<EventLog>
 ): Transfer | undefined => {
   const expected = new Map(spent.map(({ query }) => [nonceKey(query), query.expected]))

@@ -1,7 +1,7 @@
 import { Option } from "effect"
 import { decodeAbiParameters, type Hex, hexToBigInt, parseAbiParameters, size, slice, toEventSelector } from "viem"
 import { type Address, type Bytes32, ZERO } from "../domain/Address.ts"
-import type { Mint } from "./ChainClient.ts"
+import type { Mint, MintEvent } from "./ChainClient.ts"
 import type { Log, Topics } from "./answers.ts"
 import { topicOf, TRANSFER } from "./usdc.ts"
 
@@ -12,6 +12,14 @@ const TOKENS_MINTED = toEventSelector("TokensMinted(address,uint256,bytes32)")
 const TRANSFER_SINGLE = toEventSelector("TransferSingle(address,address,address,uint256,uint256)")
 const TRANSFER_BATCH = toEventSelector("TransferBatch(address,address,address,uint256[],uint256[])")
 const CONSECUTIVE_TRANSFER = toEventSelector("ConsecutiveTransfer(uint256,uint256,address,address)")
+
+const EVENT_NAMES: ReadonlyMap<Bytes32, MintEvent> = new Map([
+  [TOKENS_MINTED, "TokensMinted"],
+  [TRANSFER, "Transfer"],
+  [TRANSFER_SINGLE, "TransferSingle"],
+  [TRANSFER_BATCH, "TransferBatch"],
+  [CONSECUTIVE_TRANSFER, "ConsecutiveTransfer"]
+])
 
 /** More mints than one order can have. An event may say any number, and each mint takes memory. */
 const UNITS_PER_EVENT_MAX = 1_000
@@ -106,9 +114,11 @@ const numbered = (transactions: ReadonlyArray<ReadonlyArray<Counted>>): Readonly
     let part = 0
     for (const { log, units } of events.toSorted(byPlace)) {
       const { tx, logIndex, block, blockHash } = log
+      const event = EVENT_NAMES.get(log.topics[0] ?? "0x")
       const most = mints.length < UNITS_MAX ? UNITS_PER_EVENT_MAX : 1
       const last = part + (units < BigInt(most) ? Number(units) : most)
-      for (; part < last; part++) mints.push({ tx, logIndex, block, part, ...(blockHash && { blockHash }) })
+      for (; part < last; part++)
+        mints.push({ tx, logIndex, block, part, ...(event && { event }), ...(blockHash && { blockHash }) })
     }
   }
   return mints

@@ -38,6 +38,9 @@ const Account = Schema.String.check(Schema.isPattern(/^0x[0-9a-f]{40}$/i)).pipe(
 
 const RpcBlock = Schema.Struct({ number: Quantity, hash: Hash, timestamp: Quantity })
 
+/** With the hashes of its transactions instead of these themselves. */
+const RpcBlockContent = Schema.Struct({ ...RpcBlock.fields, transactions: Schema.Array(Hash) })
+
 const RpcLog = Schema.Struct({
   address: Account,
   topics: Schema.Array(Hash),
@@ -67,6 +70,7 @@ export interface HashedBlock extends Block {
 const decodeBytes = Schema.decodeUnknownSync(Bytes)
 const decodeQuantity = Schema.decodeUnknownSync(Quantity)
 const decodeBlock = Schema.decodeUnknownSync(Schema.NullOr(RpcBlock))
+const decodeBlockContent = Schema.decodeUnknownSync(Schema.NullOr(RpcBlockContent))
 const decodeLogs = Schema.decodeUnknownSync(Schema.Array(RpcLog))
 const decodeReceipt = Schema.decodeUnknownSync(Schema.NullOr(RpcReceipt))
 
@@ -87,6 +91,17 @@ export const blockAt =
     if (block === null) throw new BlockNotFoundError({ blockNumber: number })
     if (block.number !== number) throw new DoubtfulAnswer(`asked for block ${number} and given block ${block.number}`)
     return { number: block.number, timeMs: secondsToMs(block.timestamp), hash: block.hash }
+  }
+
+/** A block's hash and its transactions; `undefined` where the node has no such block. */
+export const blockContent =
+  (number: bigint): RpcCall<{ readonly hash: Bytes32; readonly transactions: ReadonlyArray<Bytes32> } | undefined> =>
+  async (node) => {
+    const params: [Hex, false] = [numberToHex(number), false]
+    const block = decodeBlockContent(await node.request({ method: "eth_getBlockByNumber", params }))
+    if (block === null) return undefined
+    if (block.number !== number) throw new DoubtfulAnswer(`asked for block ${number} and given block ${block.number}`)
+    return block
   }
 
 export const logsOf =

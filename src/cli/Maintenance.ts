@@ -1,11 +1,14 @@
 import type * as NodeServices from "@effect/platform-node/NodeServices"
-import { Context, Effect } from "effect"
+import { Context, Effect, Logger } from "effect"
+import { createReadStream } from "node:fs"
 import type { Diagnosis } from "../checks/Finding.ts"
+import type { Address } from "../domain/Address.ts"
+import type { Verdict } from "../proof/verify.ts"
 import type { MigrationReport } from "../checks/migrations.ts"
 import * as LoadSettings from "../config/load.ts"
 import { format, type Usdc } from "../domain/Usdc.ts"
 import { Refused, Unanswered } from "../operator/Operator.ts"
-import { Io, NotHere } from "./io.ts"
+import { BadUsage, Io, NotHere } from "./io.ts"
 import type { CommandError } from "./layers.ts"
 
 /** What the person of the sandbox paid for an order, base units of USDC. */
@@ -24,6 +27,11 @@ export class Maintenance extends Context.Service<
   {
     readonly examine: Work<Diagnosis>
     readonly migrate: (options: { readonly dryRun: boolean }) => Work<MigrationReport>
+    /** Checks the proof in a file (`-`: what comes in) with these nodes alone: no settings are read. */
+    readonly verifyProof: (
+      path: string,
+      options: { readonly urls: ReadonlyArray<string>; readonly signer: Address | undefined }
+    ) => Work<Verdict>
     /** The person's part, in the sandbox that runs. `undefined`: all that the order costs. */
     readonly payOrder: (task: string, amount: Usdc | undefined) => Work<SandboxPayment>
     /** Deletes the data of the sandbox, which must not run. Gives what is to be said. */
@@ -78,7 +86,39 @@ const resetSandbox = Effect.gen(function* () {
   return yield* Effect.mapError(clear(DATA_DIR, err), ({ message }) => new Refused({ message }))
 })
 
-/** Checks, migrations and the sandbox are loaded only where they are needed. */
+/** A file may be of any length: no more of it is read than a proof can have. */
+const readText = (path: string) =>
+  Effect.tryPromise({
+    try: async (signal) => {
+      const { PROOF_BYTES_MAX } = await import("../proof/verify.ts")
+      const parts: Array<Buffer> = []
+      let size = 0
+      const bytes: AsyncIterable<Buffer> =
+        path === "-" ? process.stdin : createReadStream(path, { end: PROOF_BYTES_MAX, signal })
+      for await (const part of bytes) {
+        parts.push(part)
+        size += part.length
+        if (size > PROOF_BYTES_MAX) break
+      }
+      return Buffer.concat(parts).toString("utf8")
+    },
+    catch: (error) => new BadUsage({ message: `${path} cannot be read: ${codeOf(error)}.` })
+  })
+
+const codeOf = (error: unknown): string =>
+  error instanceof Error && "code" in error ? String(error.code) : "not a file"
+
+const verifyProof: Maintenance["Service"]["verifyProof"] = Effect.fnUntraced(function* (path, options) {
+  const text = yield* readText(path)
+  const { verify } = yield* Effect.promise(() => import("../proof/verify.ts"))
+  return yield* verify(text, options).pipe(
+    Effect.mapError(({ message }) => new BadUsage({ message })),
+    // What a node did wrong is in the verdict.
+    Effect.provide(Logger.layer([]))
+  )
+})
+
+/** Checks, proofs, migrations and the sandbox are loaded only where they are needed. */
 export const maintenance = Maintenance.of({
   examine: Effect.flatMap(
     Effect.promise(() => import("../checks/doctor.ts")),
@@ -89,6 +129,7 @@ export const maintenance = Maintenance.of({
       Effect.promise(() => import("../checks/migrations.ts")),
       ({ migrateDatabase }) => migrateDatabase(options)
     ).pipe(Effect.provide(LoadSettings.layer({ terminal: false }))),
+  verifyProof,
   payOrder,
   resetSandbox
 })

@@ -4,6 +4,7 @@ import { doctorCommand, migrateCommand, sandboxCommand } from "./commands/mainte
 import { keysCommand } from "./commands/keys.ts"
 import { mcpCommand } from "./commands/mcp.ts"
 import { pauseCommand, pausesCommand, resumeCommand } from "./commands/pauses.ts"
+import { proveCommand, verifyCommand } from "./commands/proofs.ts"
 import { statusCommand, watchCommand } from "./commands/status.ts"
 import { explainCommand, tasksCommand } from "./commands/tasks.ts"
 import { reconcileCommand, refundCommand, walletsCommand } from "./commands/wallets.ts"
@@ -12,7 +13,7 @@ import { reconcileCommand, refundCommand, walletsCommand } from "./commands/wall
 export const aiMint = Command.make("ai-mint").pipe(
   Command.withDescription(
     "What a person asks and decides about orders and money, through the running executor (OPS_HOST, OPS_PORT). " +
-      "Exit codes: 0 done, 1 refused or a difference, 2 bad usage, 78 settings."
+      "Exit codes: 0 done, 1 refused or a difference, 2 bad usage, 3 not all could be looked at, 78 settings."
   ),
   Command.withExamples([
     { command: "ai-mint status", description: "Is all well?" },
@@ -32,6 +33,8 @@ export const aiMint = Command.make("ai-mint").pipe(
     resolveCommand,
     refundCommand,
     reconcileCommand,
+    proveCommand,
+    verifyCommand,
     pauseCommand,
     resumeCommand,
     pausesCommand,

@@ -42,8 +42,8 @@ export const fitForTerminal = (io: Io["Service"]): Io["Service"] => {
   return { ...io, out: (text) => io.out(fit(text, io.colour)), err: (text) => io.err(fit(text, false)) }
 }
 
-/** The stable exit codes. 78 comes with the errors that know of it: settings, chain, database, a missing sandbox. */
-export const EXIT = { done: 0, refused: 1, usage: 2, settings: 78 } as const
+/** The stable exit codes. 3: nothing is wrong, and not everything could be looked at. 78 comes with the errors that know of it: settings, chain, database, a missing sandbox. */
+export const EXIT = { done: 0, refused: 1, usage: 2, undecided: 3, settings: 78 } as const
 
 /** All is said; the command ends with this code. */
 export class Ended extends Schema.TaggedError<Ended>()("Ended", { code: Schema.Number }) {

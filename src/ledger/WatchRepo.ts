@@ -112,6 +112,8 @@ export interface TaskPage {
 /** What paid for an order or went back in a refund, out of one deposit. */
 export interface UsedDeposit extends Deposit {
   readonly used: Usdc
+  /** The chain was reorganised, and does not show it any more. */
+  readonly isWithdrawn: boolean
 }
 
 export interface DecidedEvent {
@@ -133,8 +135,14 @@ export interface TaskStory {
     readonly mintNumber: number
     readonly tx: Bytes32
     readonly logIndex: number
+    /** Its number among the mints of its token and person in the transaction, from 0. */
+    readonly part: number
+    /** `undefined` of a mint from before blocks were noted. */
+    readonly block: bigint | undefined
   }>
   readonly deposits: ReadonlyArray<UsedDeposit>
+  /** Paid refunds that took a part of the same deposits. Oldest first. */
+  readonly refunds: ReadonlyArray<Refund>
   readonly decisions: ReadonlyArray<DecidedEvent>
   /** Oldest first. Empty for what happened before events were written. */
   readonly events: ReadonlyArray<LedgerEvent>

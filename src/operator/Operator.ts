@@ -1,4 +1,5 @@
 import { Context, Effect, Runtime, Schema } from "effect"
+import type { Proof } from "../proof/Proof.ts"
 import type * as Decision from "./reports/decisions.ts"
 import type { KeyList, KeyMade, KeyRevoked } from "./reports/keys.ts"
 import type { StatusReport } from "./reports/status.ts"
@@ -51,6 +52,8 @@ export class Operator extends Context.Service<
     readonly listTasks: (query: Request.TaskQuery) => Answer<TaskList>
     readonly showTask: (task: string) => Answer<TaskReport>
     readonly explainTask: (task: string) => Answer<Explanation>
+    /** What a person or court can check on chain by itself: the order's money and mints. */
+    readonly prove: (task: string) => Answer<Proof>
     readonly showWallet: (wallet: string) => Answer<WalletReport>
     readonly pauses: Answer<Paused>
     /** Compares the whole ledger with the chain. */

@@ -9,6 +9,7 @@ import { explain } from "./explain.ts"
 import { createKey, listKeys, revokeKey } from "./keys.ts"
 import { Operator, type OperatorError, type Refused, Unanswered } from "./Operator.ts"
 import { pause, pauses, resume } from "./pause.ts"
+import { prove } from "./prove.ts"
 import { reconcile } from "./reconcile.ts"
 import { refund } from "./refund.ts"
 import { resolve } from "./resolve.ts"
@@ -35,6 +36,7 @@ export const layer = Layer.effect(
       listTasks: on(listTasks),
       showTask: on(showTask),
       explainTask: on(explain),
+      prove: on(prove),
       showWallet: on(showWallet),
       pauses: on(pauses)(),
       reconcile: on(reconcile)(),

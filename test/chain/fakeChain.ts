@@ -159,7 +159,8 @@ const blockOf = (chain: FakeChain, number: bigint) =>
     : {
         number: numberToHex(number),
         hash: number === 0n ? chain.genesis : bytes32(number),
-        timestamp: numberToHex(timeMs(chain, number) / 1000)
+        timestamp: numberToHex(timeMs(chain, number) / 1000),
+        transactions: [...new Set(chain.logs.filter(({ block }) => block === number).map(({ tx }) => tx))]
       }
 
 const call = (chain: FakeChain, data: Hex, block: bigint): unknown => {

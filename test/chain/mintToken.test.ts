@@ -71,6 +71,10 @@ const batch = (from: Address, to: Address, block: bigint, values: ReadonlyArray<
   )
 })
 
+/** What names a mint and its place, without the kind of event that told of it. */
+const places = (mints: ReadonlyArray<Mint>) =>
+  mints.map(({ tx, part, logIndex, block }) => ({ tx, part, logIndex, block }))
+
 /** `count` mints of one event, the first of them numbered `part` in its transaction. */
 const found = (block: bigint, logIndex: number, part = 0, count = 1) =>
   Array.from({ length: count }, (_, index) => ({ tx: bytes32(Number(block)), part: part + index, logIndex, block }))
@@ -88,7 +92,7 @@ describe("findMints", () => {
     chain.logs.push(...logs)
     const settings = { mintStock: new Map([[token, stock]]) }
     return on(chain, (client) => client.findMints({ token, recipient, fromBlock, portion }), settings).pipe(
-      Effect.map(({ answer }) => answer)
+      Effect.map(({ answer }) => places(answer))
     )
   }
 
@@ -221,7 +225,8 @@ describe("findMints", () => {
         concurrency: "unbounded"
       })
     )
-    assert.deepStrictEqual(answer, [found(5n, 0), []])
+    assert.deepStrictEqual(answer.map(places), [found(5n, 0), []])
+    assert.strictEqual(answer[0]?.[0]?.event, "Transfer")
   })
 
   test("asks for no logs where the first block is beyond the last that counts", function* () {

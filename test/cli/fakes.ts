@@ -74,6 +74,7 @@ export const typed = (
     const maintenance = Maintenance.of({
       examine: Effect.fail(away),
       migrate: () => Effect.fail(away),
+      verifyProof: () => Effect.fail(away),
       payOrder: () => Effect.fail(away),
       resetSandbox: Effect.fail(away),
       ...tools

@@ -39,6 +39,8 @@ const NEEDS: Readonly<Record<string, ReadonlyArray<string>>> = {
   resolve: ["<task>", "--as", "failed", "--why", '"…"'],
   refund: ["<wallet>"],
   reconcile: [],
+  prove: ["<task>"],
+  verify: ["proof.json", "--rpc", "http://127.0.0.1:8545"],
   pause: ["--why", '"…"'],
   resume: ["--why", '"…"'],
   pauses: [],
@@ -59,7 +61,9 @@ const VALUED =
 
 /** Commands that are started and ended, and those that are not carried out. */
 export const isEndless = ([first]: ReadonlyArray<string>): boolean => first === "watch"
-export const isNotRun = (argv: ReadonlyArray<string>): boolean => argv.join(" ").startsWith("sandbox reset")
+export const isNotRun = (argv: ReadonlyArray<string>): boolean =>
+  // A proof is a file of somebody's.
+  argv[0] === "verify" || argv.join(" ").startsWith("sandbox reset")
 
 /** What comes before the command itself. */
 const START = /(?:npm run (?:-s )?ai-mint --|node dist\/cli\/main\.js|(?<![\w./-])ai-mint)\s+(?=\S)/
@@ -80,7 +84,7 @@ export const mentionsIn = ({ file, blocks, spans }: Doc): ReadonlyArray<Mention>
 
 /** A command without `ai-mint`, and with something behind it: `cancel <task>`. */
 const NAMED =
-  /^(?:tasks|wallets|cancel|retry|adopt|resolve|refund|explain|pause|resume|reconcile|doctor|migrate|sandbox) (?:--|<|\[|abc12345|0x|list|show|explain|create|pay|reset)/
+  /^(?:tasks|wallets|cancel|retry|adopt|resolve|refund|explain|prove|pause|resume|reconcile|doctor|migrate|sandbox) (?:--|<|\[|abc12345|0x|list|show|explain|create|pay|reset)/
 
 /** Alerts and dashboards have no room for more than the name. */
 const isPage = (file: string): boolean => file.endsWith(".md")

@@ -13,6 +13,7 @@ import * as Cancel from "../../src/operator/cancel.ts"
 import * as Create from "../../src/operator/create.ts"
 import * as Explain from "../../src/operator/explain.ts"
 import * as Pause from "../../src/operator/pause.ts"
+import * as Prove from "../../src/operator/prove.ts"
 import * as Reconcile from "../../src/operator/reconcile.ts"
 import * as Refund from "../../src/operator/refund.ts"
 import type * as Request from "../../src/operator/requests.ts"
@@ -56,6 +57,7 @@ interface Target {
 }
 
 export const pause = (target: Target, why: string) => onGiven(Pause.pause)({ ...target, why } as Request.PauseBody)
+export const prove = onGiven(Prove.prove)
 export const reconcile = onGiven(Reconcile.reconcile)
 export const refund = (wallet: string, options: Omit<Request.RefundBody, "why">, why: string) =>
   onGiven(Refund.refund)(wallet, { ...options, why })

@@ -10,6 +10,7 @@ import {
 } from "effect/http-api"
 import { version } from "../../ops/process.ts"
 import * as Decision from "../../operator/reports/decisions.ts"
+import { Proof } from "../../proof/Proof.ts"
 import { needs, needsForEveryone } from "./permissions.ts"
 import { Conflict, Forbidden, NotFound, TooMany, Unauthorized, Unavailable } from "./problems.ts"
 import { EventReport, StatusReport, Version } from "../../operator/reports/status.ts"
@@ -101,6 +102,11 @@ const tasks = HttpApiGroup.make("tasks")
       success: Tasks.Explanation,
       error: asking
     }).annotateMerge(needs("orders:read")),
+    HttpApiEndpoint.get("proof", "/:task/proof", {
+      params: taskParam,
+      success: Proof,
+      error: deciding
+    }).annotateMerge(needs("audit")),
     aboutTask("cancel", "orders:cancel", Request.WhyBody, Decision.Cancelled),
     aboutTask("retry", "operate", Request.WhyBody, Decision.Retried),
     aboutTask("adopt", "operate", Request.AdoptBody, Decision.Adopted),

@@ -109,6 +109,7 @@ export const operatorLayer = Layer.effect(
       listTasks: (query) => ask(({ tasks }) => tasks.list({ query }), LOOK_OR_DIRECT),
       showTask: (task) => ask(({ tasks }) => tasks.show({ params: { task } }), LOOK_OR_DIRECT),
       explainTask: (task) => ask(({ tasks }) => tasks.explain({ params: { task } }), LOOK_OR_DIRECT),
+      prove: (task) => ask(({ tasks }) => tasks.proof({ params: { task } }), AUDIT),
       showWallet: (wallet) => ask(({ wallets }) => wallets.show({ params: { wallet } }), LOOK_OR_DIRECT),
       pauses: ask(({ control }) => control.pauses(), LOOK),
       reconcile: ask(({ control }) => control.reconcile(), AUDIT),

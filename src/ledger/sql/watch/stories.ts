@@ -22,10 +22,12 @@ const Mints = Schema.Array(
     batch_number: Schema.Number,
     mint_number: Schema.Number,
     tx_hash: Bytes32,
-    log_index: Schema.Number
+    log_index: Schema.Number,
+    part: Schema.Number,
+    block: Schema.NullOr(Schema.BigInt)
   })
 )
-const Uses = Schema.Array(Schema.Struct({ ...DepositFields, used: Schema.BigInt }))
+const Uses = Schema.Array(Schema.Struct({ ...DepositFields, used: Schema.BigInt, is_withdrawn: Schema.Boolean }))
 const Decisions = Schema.Array(
   Schema.Struct({
     at_ms: Schema.Number,
@@ -43,10 +45,10 @@ const readStory = function* (on: Statements, id: TaskId) {
   if (task === undefined) return undefined
   const taskId = sql`${id}::uuid`
   const mints = yield* rowsOf(Mints)(sql`
-    SELECT batch_number, mint_number, tx_hash, log_index FROM ai_agent_batch_mints
+    SELECT batch_number, mint_number, tx_hash, log_index, part, block FROM ai_agent_batch_mints
     WHERE task_id = ${taskId} ORDER BY mint_number`)
   const uses = yield* rowsOf(Uses)(sql`
-    SELECT ${depositColumns(on)}, u.amount AS used
+    SELECT ${depositColumns(on)}, u.amount AS used, d.withdrawn_at IS NOT NULL AS is_withdrawn
     FROM ai_agent_deposit_uses u
     JOIN ai_agent_deposits d USING (tx_hash, log_index)
     LEFT JOIN ai_agent_wallets w ON w.id = d.wallet_id
@@ -58,9 +60,19 @@ const readStory = function* (on: Statements, id: TaskId) {
       batch: row.batch_number,
       mintNumber: row.mint_number,
       tx: row.tx_hash,
-      logIndex: row.log_index
+      logIndex: row.log_index,
+      part: row.part,
+      block: row.block ?? undefined
     })),
-    deposits: uses.map((row) => ({ ...depositOf(row), used: usdc(row.used) })),
+    deposits: uses.map((row) => ({ ...depositOf(row), used: usdc(row.used), isWithdrawn: row.is_withdrawn })),
+    refunds: yield* refundsFrom(
+      on,
+      sql`
+        WHERE r.status = 'paid' AND r.id IN (
+          SELECT o.refund_id FROM ai_agent_deposit_uses u JOIN ai_agent_deposit_uses o USING (tx_hash, log_index)
+          WHERE u.task_id = ${taskId})
+        ORDER BY r.created_at, r.id`
+    ),
     decisions: yield* decisionsWhere(on, "task_id", id),
     events: yield* eventsWhere(on, sql`WHERE e.task_id = ${taskId} ORDER BY e.id LIMIT ${EVENTS_MAX}::int`)
   } satisfies TaskStory as TaskStory
