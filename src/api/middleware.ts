@@ -73,13 +73,22 @@ const answerTo = Effect.fnUntraced(function* <E>(cause: Cause.Cause<E>) {
 const withProblem = (response: HttpServerResponse.HttpServerResponse): HttpServerResponse.HttpServerResponse => {
   const { status, body } = response
   if (status < 400 || !(body._tag === "Empty" || body.contentType?.startsWith("text/plain") === true)) return response
-  return ProblemDetails.toResponse({ type: ProblemDetails.blankType, status, title: TITLES[status] ?? "Error" })
+  const problem = ProblemDetails.toResponse({
+    type: ProblemDetails.blankType,
+    status,
+    title: TITLES[status] ?? "Error"
+  })
+  // RFC 9110, section 15.5.6: a 405 names the methods that there are.
+  const { allow } = response.headers
+  return allow === undefined ? problem : HttpServerResponse.setHeader(problem, "allow", allow)
 }
 
 const TITLES: Readonly<Record<number, string>> = {
   400: "Bad Request",
+  403: "Forbidden",
   404: "Not Found",
   405: "Method Not Allowed",
+  406: "Not Acceptable",
   413: "Content Too Large",
   415: "Unsupported Media Type",
   500: "Internal Server Error",
