@@ -1,8 +1,9 @@
 import { Clock, Effect } from "effect"
 import { Operator, type OperatorError } from "../../operator/Operator.ts"
 import type { TaskReport } from "../../operator/reports/tasks.ts"
+import { guarded } from "./permissions.ts"
 import { OrderTools, ToolProblem, WAIT_SECONDS_MAX } from "./tools.ts"
-import { type Effects, orderWords, problemOf } from "./words.ts"
+import { type Effects, orderWords, placedWords, problemOf } from "./words.ts"
 import { makeWait } from "./waiting.ts"
 
 const LIST_DEFAULT = 10
@@ -13,6 +14,10 @@ const LOOK: Effects = { afterSilence: "call the same again in 5 seconds." }
 const saying = <A>(answer: Effect.Effect<A, OperatorError>, effects: Effects) =>
   Effect.mapError(answer, (error) => problemOf(error, effects))
 
+/** What was done stays done where the order cannot be shown then: the agent hears of both. */
+const orElseSay = <A>(shown: Effect.Effect<A, ToolProblem>, done: string) =>
+  Effect.mapError(shown, ({ message }) => new ToolProblem({ message: `${done} It cannot be shown. ${message}` }))
+
 const answerFor = (order: TaskReport) =>
   Effect.map(Clock.currentTimeMillis, (nowMs) => ({ summary: orderWords(order, nowMs), order }))
 
@@ -22,54 +27,58 @@ export const layer = OrderTools.toLayer(
     const operator = yield* Operator
     const wait = yield* makeWait(operator)
     const show = (order: string) => Effect.flatMap(saying(operator.showTask(order), LOOK), answerFor)
-    return OrderTools.of({
-      place_order: Effect.fnUntraced(function* ({ user, token, quantity, id }) {
-        const created = yield* saying(
-          operator.create({
-            userAddress: user,
-            tokenAddress: token,
-            quantity,
-            ...(id === undefined ? {} : { id })
-          }),
-          {
-            afterSilence:
-              id === undefined
-                ? "call list_orders for this user first: the order may be there. Only if it is not, call place_order again."
-                : "call place_order again with the same arguments and the same id: it makes no second order."
-          }
-        )
-        return { ...(yield* show(created.taskId)), isNew: created.isNew }
-      }),
-      get_order: ({ order }) => show(order),
-      wait_for_order: Effect.fnUntraced(function* ({ order, seconds = WAIT_SECONDS_MAX }) {
-        const waited = yield* saying(wait(order, seconds * 1_000), LOOK)
-        return { ...(yield* answerFor(waited.order)), changed: waited.changed }
-      }),
-      cancel_order: Effect.fnUntraced(function* ({ order, why }) {
-        const before = yield* saying(operator.showTask(order), LOOK)
-        // The same call again, such as after a lost answer: what it asks for is done.
-        if (before.status === "cancelled") return { ...(yield* answerFor(before)), credit: undefined }
-        if (before.status !== "pending_payment") return yield* new ToolProblem({ message: notCancelled(before) })
-        const { credit } = yield* saying(operator.cancel(before.id, { why }), {
-          afterSilence: "call get_order: it says whether the order is cancelled."
+    return guarded(
+      OrderTools.of({
+        place_order: Effect.fnUntraced(function* ({ user, token, quantity, id }) {
+          const created = yield* saying(
+            operator.create({
+              userAddress: user,
+              tokenAddress: token,
+              quantity,
+              ...(id === undefined ? {} : { id })
+            }),
+            {
+              afterSilence:
+                id === undefined
+                  ? "call list_orders for this user first: the order may be there. Only if it is not, call place_order again."
+                  : "call place_order again with the same arguments and the same id: it makes no second order."
+            }
+          )
+          const placed = yield* orElseSay(show(created.taskId), placedWords(created))
+          return { ...placed, isNew: created.isNew }
+        }),
+        get_order: ({ order }) => show(order),
+        wait_for_order: Effect.fnUntraced(function* ({ order, seconds = WAIT_SECONDS_MAX }) {
+          const waited = yield* saying(wait(order, seconds * 1_000), LOOK)
+          return { ...(yield* answerFor(waited.order)), changed: waited.changed }
+        }),
+        cancel_order: Effect.fnUntraced(function* ({ order, why }) {
+          const before = yield* saying(operator.showTask(order), LOOK)
+          // The same call again, such as after a lost answer: what it asks for is done.
+          if (before.status === "cancelled") return { ...(yield* answerFor(before)), credit: undefined }
+          if (before.status !== "pending_payment") return yield* new ToolProblem({ message: notCancelled(before) })
+          const { credit } = yield* saying(operator.cancel(before.id, { why }), {
+            afterSilence: "call get_order: it says whether the order is cancelled."
+          })
+          return { ...(yield* orElseSay(show(before.id), `Order ${before.id} is cancelled.`)), credit }
+        }),
+        list_orders: Effect.fnUntraced(function* ({ status = [], user, token, cursor, limit = LIST_DEFAULT }) {
+          const list = yield* saying(
+            operator.listTasks({
+              limit,
+              ...(status.length === 0 ? {} : { status: status.join(",") }),
+              ...(user === undefined ? {} : { user }),
+              ...(token === undefined ? {} : { token }),
+              ...(cursor === undefined ? {} : { cursor })
+            }),
+            LOOK
+          )
+          const more =
+            list.next === undefined ? "" : " There are more: call list_orders again with cursor set to `next`."
+          return { summary: `${countOf(list.tasks.length)}, newest first.${more}`, ...list }
         })
-        return { ...(yield* show(before.id)), credit }
-      }),
-      list_orders: Effect.fnUntraced(function* ({ status = [], user, token, cursor, limit = LIST_DEFAULT }) {
-        const list = yield* saying(
-          operator.listTasks({
-            limit,
-            ...(status.length === 0 ? {} : { status: status.join(",") }),
-            ...(user === undefined ? {} : { user }),
-            ...(token === undefined ? {} : { token }),
-            ...(cursor === undefined ? {} : { cursor })
-          }),
-          LOOK
-        )
-        const more = list.next === undefined ? "" : " There are more: call list_orders again with cursor set to `next`."
-        return { summary: `${countOf(list.tasks.length)}, newest first.${more}`, ...list }
       })
-    })
+    )
   })
 )
 

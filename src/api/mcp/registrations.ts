@@ -5,6 +5,7 @@ import { Operator } from "../../operator/Operator.ts"
 import { Explanation } from "../../operator/reports/tasks.ts"
 import { version } from "../../ops/process.ts"
 import * as Handlers from "./handlers.ts"
+import { mayUse } from "./permissions.ts"
 import { OrderTools } from "./tools.ts"
 
 /** What a client is told at the beginning. */
@@ -29,7 +30,7 @@ const explanation = Layer.unwrap(
       description:
         "The whole story of an order: each deposit, payment and mint with its transactions, its money, and what happens next.",
       mimeType: "application/json",
-      content: (_uri, id) => Effect.flatMap(explainTask(id), encode)
+      content: (_uri, id) => mayUse("orders:read").pipe(Effect.andThen(explainTask(id)), Effect.flatMap(encode))
     })
   )
 )

@@ -5,6 +5,7 @@ import { STATUSES } from "../../domain/Task.ts"
 import { TaskList, TaskReport } from "../../operator/reports/tasks.ts"
 import { Amount, orNull } from "../../operator/reports/values.ts"
 import { NewTask, TaskQuery, WhyBody } from "../../operator/requests.ts"
+import { NeedsScope } from "../contract/permissions.ts"
 
 /** `wait_for_order` answers within this many seconds: clients end a call after 60 at the earliest, and proxies after 30. */
 export const WAIT_SECONDS_MAX = 25
@@ -64,6 +65,7 @@ const placeOrder = Tool.make("place_order", {
   failure: ToolProblem
 })
   .annotate(Tool.Title, "Place an order")
+  .annotate(NeedsScope, "orders:create")
   .annotate(Tool.Destructive, false)
   .annotate(Tool.Idempotent, true)
 
@@ -74,6 +76,7 @@ const getOrder = Tool.make("get_order", {
   failure: ToolProblem
 })
   .annotate(Tool.Title, "Look at an order")
+  .annotate(NeedsScope, "orders:read")
   .annotate(Tool.Readonly, true)
   .annotate(Tool.Destructive, false)
   .annotate(Tool.Idempotent, true)
@@ -100,6 +103,7 @@ const waitForOrder = Tool.make("wait_for_order", {
   failure: ToolProblem
 })
   .annotate(Tool.Title, "Wait for an order")
+  .annotate(NeedsScope, "orders:read")
   .annotate(Tool.Readonly, true)
   .annotate(Tool.Destructive, false)
   .annotate(Tool.Idempotent, true)
@@ -125,6 +129,7 @@ const cancelOrder = Tool.make("cancel_order", {
   failure: ToolProblem
 })
   .annotate(Tool.Title, "Cancel an unpaid order")
+  .annotate(NeedsScope, "orders:cancel")
   .annotate(Tool.Destructive, true)
   .annotate(Tool.Idempotent, true)
 
@@ -150,10 +155,11 @@ const listOrders = Tool.make("list_orders", {
   failure: ToolProblem
 })
   .annotate(Tool.Title, "List orders")
+  .annotate(NeedsScope, "orders:read")
   .annotate(Tool.Readonly, true)
   .annotate(Tool.Destructive, false)
   .annotate(Tool.Idempotent, true)
   .annotate(Tool.OpenWorld, false)
 
-/** What an agent can do: order, follow and cancel. Nothing that refunds, resolves or pauses is here. */
+/** What an agent can do, each with the scope that its key needs: order, follow and cancel. Nothing that refunds, resolves or pauses is here. */
 export const OrderTools = Toolkit.make(placeOrder, getOrder, waitForOrder, cancelOrder, listOrders)

@@ -2,6 +2,7 @@ import { DateTime } from "effect"
 import { duration } from "../../domain/time.ts"
 import { format } from "../../domain/Usdc.ts"
 import type { OperatorError } from "../../operator/Operator.ts"
+import type { Created } from "../../operator/reports/decisions.ts"
 import type { TaskReport } from "../../operator/reports/tasks.ts"
 import { ToolProblem } from "./tools.ts"
 
@@ -53,6 +54,10 @@ const payWords = (order: TaskReport, nowMs: number): string => {
     `${until}${part}, then call wait_for_order.`
   )
 }
+
+/** An order that was placed, by what its placing tells. */
+export const placedWords = ({ taskId, totalCost, agentAddress }: Created): string =>
+  `Order ${taskId} is placed: it costs ${format(totalCost)} USDC (${totalCost} base units), to be sent to ${agentAddress}.`
 
 /** What a call may have done where no answer came. */
 export interface Effects {

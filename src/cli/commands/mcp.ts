@@ -1,5 +1,6 @@
 import { Effect, Layer, Logger } from "effect"
 import * as Command from "effect/cli/Command"
+import { CurrentCaller, rootCaller } from "../../operator/Caller.ts"
 import { Io } from "../io.ts"
 import { onExecutor } from "../layers.ts"
 
@@ -12,7 +13,9 @@ export const mcpCommand = Command.make(
   Effect.fnUntraced(function* () {
     ;(yield* Io).expectInterruption()
     const { layer } = yield* Effect.promise(() => import("../../api/mcp/stdio.ts"))
-    yield* Layer.launch(layer).pipe(Effect.provide(logToStandardError))
+    // Whether a key may do what a tool does is the executor's to say, as for any other command.
+    const caller = rootCaller("ai-mint mcp")
+    yield* Layer.launch(layer).pipe(Effect.provide(logToStandardError), Effect.provideService(CurrentCaller, caller))
   })
 ).pipe(
   onExecutor,

@@ -2,10 +2,11 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Effect, Layer } from "effect"
 import { HttpRouter, HttpServer } from "effect/http"
 import * as RateLimiter from "effect/persistence/RateLimiter"
-import { Admission } from "../../../src/api/authorization.ts"
+import { Admission } from "../../../src/api/admission.ts"
 import * as NodeServer from "../../../src/api/httpServer.ts"
 import * as McpRoute from "../../../src/api/mcp/route.ts"
 import * as Middleware from "../../../src/api/middleware.ts"
+import { KeyRepo } from "../../../src/ledger/KeyRepo.ts"
 import { Operator } from "../../../src/operator/Operator.ts"
 import type { TaskReport } from "../../../src/operator/reports/tasks.ts"
 import { settings } from "../../support/settings.ts"
@@ -48,7 +49,7 @@ export const servingMcp = Effect.fnUntraced(function* (operator: Partial<Operato
     Layer.provideMerge(NodeServer.layer),
     Layer.provide([
       Layer.mock(Operator, operator),
-      Admission.layer,
+      Admission.layer.pipe(Layer.provide(Layer.mock(KeyRepo, {}))),
       RateLimiter.layer.pipe(Layer.provide(RateLimiter.layerStoreMemory))
     ]),
     Layer.provide([settings({ opsPort: 0, ...withToken }), NodeServices.layer])

@@ -1,10 +1,24 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber } from "effect"
-import { CurrentActor, Refused, Unanswered } from "../../../src/operator/Operator.ts"
+import { address } from "../../../src/domain/Address.ts"
+import { usdc } from "../../../src/domain/Usdc.ts"
+import { CurrentCaller } from "../../../src/operator/Caller.ts"
+import { Refused, Unanswered } from "../../../src/operator/Operator.ts"
+import type { Created } from "../../../src/operator/reports/decisions.ts"
 import type { NewTask } from "../../../src/operator/requests.ts"
 import { TOKEN } from "../served.ts"
 import { overHttp } from "./client.ts"
 import { completed, servingMcp, unpaid } from "./given.ts"
+
+const placed: Created = {
+  command: "create",
+  taskId: unpaid.id,
+  isNew: true,
+  agentAddress: address(`0x${"b2".repeat(20)}`),
+  totalCost: usdc(5_000_000n),
+  pricePerMint: usdc(1_000_000n),
+  quantity: 5
+}
 
 const agentOf = Effect.fnUntraced(function* (operator: Parameters<typeof servingMcp>[0]) {
   return yield* overHttp(yield* servingMcp(operator), TOKEN)
@@ -50,7 +64,7 @@ describe("the tools of an agent", () => {
         create: (wish) =>
           Effect.sync(() => {
             asked.push(wish)
-            return { taskId: unpaid.id, isNew: true } as never
+            return placed
           }),
         showTask: () => Effect.succeed({ ...unpaid, received: 2_000_000n })
       })
@@ -68,13 +82,29 @@ describe("the tools of an agent", () => {
     })
   )
 
+  it.effect("tell of an order that is placed also where it cannot be shown then", () =>
+    Effect.gen(function* () {
+      const { call } = yield* agentOf({
+        create: () => Effect.succeed(placed),
+        showTask: () => Effect.fail(new Refused({ message: "This key may not do that." }))
+      })
+      const { userAddress: user, tokenAddress: token } = unpaid
+      const { isError, text } = yield* call("place_order", { user, token, quantity: 5, id: unpaid.id })
+      assert.isTrue(isError)
+      assert.match(
+        text,
+        /^Order \S+ is placed: it costs 5.00 USDC \(5000000 base units\), to be sent to 0x(?:b2)+\. It cannot be shown\./
+      )
+    })
+  )
+
   it.effect("ask as the one whose key it is", () =>
     Effect.gen(function* () {
       const actors: Array<string> = []
       const { call } = yield* agentOf({
         showTask: () =>
-          Effect.map(CurrentActor, (actor) => {
-            actors.push(actor)
+          Effect.map(CurrentCaller, ({ words }) => {
+            actors.push(words)
             return completed
           })
       })
