@@ -11,16 +11,19 @@ import * as NodeServer from "./httpServer.ts"
 import * as McpRoute from "./mcp/route.ts"
 import * as Middleware from "./middleware.ts"
 import * as PlainRoutes from "./plainRoutes.ts"
+import * as ExchangeRoutes from "./exchangeRoutes.ts"
 import { Readiness } from "../checks/Readiness.ts"
 import * as SystemRoutes from "./systemRoutes.ts"
 import * as OperatorRoutes from "./operatorRoutes.ts"
 import { Status } from "../operator/Status.ts"
+import * as ExchangeDirect from "../operator/ExchangeDirect.ts"
 import * as OperatorDirect from "../operator/OperatorDirect.ts"
 import * as V1Routes from "./v1Routes.ts"
 
 const groups = Layer.mergeAll(
   SystemRoutes.layer,
   OperatorRoutes.tasks,
+  ExchangeRoutes.layer,
   OperatorRoutes.wallets,
   OperatorRoutes.control,
   OperatorRoutes.keys,
@@ -40,6 +43,7 @@ const routes = Layer.mergeAll(api, McpRoute.layer, PlainRoutes.layer, Middleware
 const closeStreams = Layer.effectDiscard(Effect.flatMap(EventFeed, ({ close }) => Effect.addFinalizer(() => close)))
 
 const behind = EventFeed.layer.pipe(
+  Layer.provideMerge(ExchangeDirect.layer),
   Layer.provideMerge(OperatorDirect.layer),
   Layer.provideMerge(Status.layer),
   Layer.provideMerge(Readiness.layer),

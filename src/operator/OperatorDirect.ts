@@ -62,5 +62,6 @@ type Failure = Refused | LedgerError | ChainError | NoOffer
 const answered = <A>(work: Effect.Effect<A, Failure>): Effect.Effect<A, OperatorError> =>
   Effect.catchTags(work, { LedgerError: unavailable, ChainError: unavailable, NoOffer: unavailable })
 
-const unavailable = ({ message }: { readonly message: string }) =>
+/** A part that did not answer, as a problem of the moment. */
+export const unavailable = ({ message }: { readonly message: string }) =>
   Effect.fail(new Unanswered({ reason: "Unavailable", message }))

@@ -9,12 +9,10 @@ import { wasFirst } from "../ledger/TaskRepo.ts"
 import { decide } from "./commit.ts"
 import { findWallet } from "./find.ts"
 import { refuse, Refused } from "./Operator.ts"
+import { PRICE_MAX } from "./paymentTerms.ts"
 import type { Created } from "./reports/decisions.ts"
 import type { NewTask } from "./requests.ts"
 import type { Services } from "./services.ts"
-
-/** The most that an order may cost: what a `bigint` column holds is far more, and no price of a mint. */
-const PRICE_MAX = usdc(1_000_000_000_000n)
 
 /**
  * Places an order for a person who has an agent wallet. The same id twice makes one order: one that is there already is
@@ -82,7 +80,11 @@ const existing = Effect.fnUntraced(function* ({ decisions }: Services, asked: As
 })
 
 /** What the server asks for one mint, if a batch could be paid at that. */
-const quotedPrice = Effect.fnUntraced(function* ({ settings, minter }: Services, token: Address, recipient: Address) {
+export const quotedPrice = Effect.fnUntraced(function* (
+  { settings, minter }: Services,
+  token: Address,
+  recipient: Address
+) {
   const { network, mintPayTo, mintProtocol } = settings
   if (mintProtocol === "v1") return yield* refuse("A v1 mint server names no price: give one.")
   const quote = yield* minter

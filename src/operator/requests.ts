@@ -69,6 +69,15 @@ export const NewTask = Schema.Struct({
 })
 export type NewTask = typeof NewTask.Type
 
+/** An order that is paid by x402 in the same exchange. */
+export const NewPaidOrder = Schema.Struct({
+  /** The person, who gets the tokens whoever pays. They must have an agent wallet. */
+  user: AnyAddress,
+  token: AnyAddress,
+  quantity: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: QUANTITY_MAX }))
+})
+export type NewPaidOrder = typeof NewPaidOrder.Type
+
 /** What a person decides about a task. */
 export const WhyBody = Schema.Struct({ why: Why })
 export type WhyBody = typeof WhyBody.Type

@@ -1,9 +1,10 @@
 import { Context, Effect, Layer } from "effect"
 import { keccak256, toHex } from "viem"
 import type { ChainError, Mint, Mined, SubscriptionHealth } from "../../src/chain/ChainClient.ts"
+import type { PresentedPayment, Settlement, Verdict } from "../../src/chain/Facilitator.ts"
 import { Settings } from "../../src/config/Settings.ts"
 import { type Address, address, type Bytes32, ZERO } from "../../src/domain/Address.ts"
-import type { AuthorizationOutcome, SignedAuthorization } from "../../src/domain/Authorization.ts"
+import type { Authorization, AuthorizationOutcome, SignedAuthorization } from "../../src/domain/Authorization.ts"
 import type { Block } from "../../src/domain/Block.ts"
 import type { Offer } from "../../src/domain/Offer.ts"
 import { sum, type Usdc, usdc } from "../../src/domain/Usdc.ts"
@@ -104,6 +105,17 @@ export class WorldState {
   gasAccount: Address | undefined = address(`0x${"9a".repeat(20)}`)
   /** In wei. */
   gas = 10n ** 18n
+  /** What a facilitator finds of a payment that USDC has not taken yet. */
+  verdict: (payment: PresentedPayment) => Verdict = () => ({ _tag: "Sound" })
+  /** What a facilitator does with a payment. */
+  settlement: (payment: PresentedPayment) => Effect.Effect<Settlement> = (payment) =>
+    Effect.sync(() => {
+      const isSettled = this.settle(payment)
+      const outcome = this.#spent.get(payment.from + payment.nonce)?.outcome
+      return isSettled && outcome?._tag === "Used"
+        ? { _tag: "Settled", tx: outcome.tx }
+        : { _tag: "Unknown", reason: "transaction_failed" }
+    })
   /** Whether the mint server can live with a payment that comes twice. */
   takesAgain = true
   /** What the mint server says of a payment under its reference. */
@@ -247,6 +259,11 @@ export class WorldState {
     this.transfers.push({ from, to, amount: value, tx, block })
     this.#spent.set(key, { outcome: { _tag: "Used", tx, block, to, value }, block })
     return true
+  }
+
+  /** Whether a nonce is spent in the newest block or about to be, as a facilitator looks. */
+  isSpent({ from, nonce }: Pick<Authorization, "from" | "nonce">): boolean {
+    return this.#spent.has(from + nonce)
   }
 
   cancelAuthorization(payer: Address, nonce: Bytes32): void {

@@ -1,6 +1,7 @@
 import { Clock, Effect, Layer } from "effect"
 import { keccak256, toHex } from "viem"
 import { ChainClient, ChainError, type Reads } from "../../src/chain/ChainClient.ts"
+import { Facilitator } from "../../src/chain/Facilitator.ts"
 import { Settings } from "../../src/config/Settings.ts"
 import type { AuthorizationOutcome } from "../../src/domain/Authorization.ts"
 import type { Block } from "../../src/domain/Block.ts"
@@ -77,7 +78,7 @@ const readsOf = (world: WorldState, host: string, at: () => Block): Reads => {
   }
 }
 
-const silence = (operation: string) => new ChainError({ reason: "Unavailable", operation, detail: "no answer" })
+export const silence = (operation: string) => new ChainError({ reason: "Unavailable", operation, detail: "no answer" })
 
 const withHash = (world: WorldState, outcome: AuthorizationOutcome): AuthorizationOutcome =>
   outcome._tag === "Used" ? { ...outcome, blockHash: world.hashAt(outcome.block) } : outcome
@@ -186,5 +187,25 @@ const minter = Layer.effect(
   })
 )
 
+/** The facilitator, as a client's payment meets it. */
+const facilitator = Layer.effect(
+  Facilitator,
+  Effect.map(World, (world) =>
+    Facilitator.of({
+      get canSettle() {
+        return world.gasAccount !== undefined
+      },
+      verify: (payment) =>
+        Effect.gen(function* () {
+          if (world.chainFault !== undefined) return yield* world.chainFault
+          return world.isSpent(payment) ? SPENT : world.verdict(payment)
+        }),
+      settle: (payment) => Effect.suspend(() => world.settlement(payment))
+    })
+  )
+)
+
+const SPENT = { _tag: "Unsound", reason: "invalid_exact_evm_nonce_already_used" } as const
+
 /** What the executor sees of a `World`. */
-export const outside = Layer.mergeAll(chain, minter)
+export const outside = Layer.mergeAll(chain, minter, facilitator)

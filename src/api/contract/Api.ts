@@ -12,7 +12,17 @@ import { version } from "../../ops/process.ts"
 import * as Decision from "../../operator/reports/decisions.ts"
 import { Proof } from "../../proof/Proof.ts"
 import { needs, needsForEveryone } from "./permissions.ts"
-import { Conflict, Forbidden, NotFound, TooMany, Unauthorized, Unavailable } from "./problems.ts"
+import {
+  BadPayment,
+  Conflict,
+  Forbidden,
+  NotFound,
+  PaymentRequired,
+  SettlementPending,
+  TooMany,
+  Unauthorized,
+  Unavailable
+} from "./problems.ts"
 import { EventReport, StatusReport, Version } from "../../operator/reports/status.ts"
 import * as Tasks from "../../operator/reports/tasks.ts"
 import * as V1 from "./v1.ts"
@@ -113,6 +123,19 @@ const tasks = HttpApiGroup.make("tasks")
     aboutTask("resolve", "operate", Request.ResolveBody, Decision.Resolved)
   )
   .prefix("/api/tasks")
+  .middleware(Authorization)
+
+/** Orders that are paid by x402 (version 2) in the exchange that places them. */
+const orders = HttpApiGroup.make("orders")
+  .add(
+    HttpApiEndpoint.post("place", "/", {
+      headers: { "payment-signature": Schema.optionalKey(Schema.String) },
+      payload: Request.NewPaidOrder,
+      success: Tasks.TaskReport,
+      error: [BadPayment, PaymentRequired, NotFound, Conflict, Unavailable, SettlementPending]
+    }).annotateMerge(needs("orders:create"))
+  )
+  .prefix("/api/orders")
   .middleware(Authorization)
 
 const wallets = HttpApiGroup.make("wallets")
@@ -225,6 +248,7 @@ const v1 = HttpApiGroup.make("v1")
 export class Api extends HttpApi.make("ai-mint-executor")
   .add(system)
   .add(tasks)
+  .add(orders)
   .add(wallets)
   .add(control)
   .add(keys)

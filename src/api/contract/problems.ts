@@ -1,4 +1,8 @@
+import { Schema } from "effect"
 import { HttpApiError } from "effect/http-api"
+import { Address } from "../../domain/Address.ts"
+import { PAYMENT_CODES } from "../../operator/Exchange.ts"
+import { Amount } from "../../operator/reports/values.ts"
 
 const TYPE = "about:blank"
 
@@ -43,3 +47,40 @@ export class Unavailable extends HttpApiError.Problem<Unavailable>()("Unavailabl
   status: 503,
   title: "Service Unavailable"
 }) {}
+
+/** Of what shares its status with another problem, RFC 9457, section 3.1.1. */
+const typeOf = <const Code extends string>(code: Code) => `urn:ai-mint:${code}` as const
+
+/** The order is not placed: pay by x402, as the `PAYMENT-REQUIRED` header says. */
+export class PaymentRequired extends HttpApiError.Problem<PaymentRequired>()(
+  "PaymentRequired",
+  { type: typeOf("payment_required"), status: 402, title: "Payment Required" },
+  {
+    code: Schema.Literals(PAYMENT_CODES),
+    nextAction: Schema.Literal("pay"),
+    amountDue: Amount,
+    /** The person's agent wallet. */
+    payTo: Address
+  }
+) {}
+
+/** The `PAYMENT-SIGNATURE` header cannot be read, or is not signed by its payer. Nothing has changed. */
+export class BadPayment extends HttpApiError.Problem<BadPayment>()(
+  "BadPayment",
+  { type: typeOf("payment_unreadable"), status: 400, title: "Bad Payment" },
+  { code: Schema.Literal("payment_unreadable") }
+) {}
+
+/**
+ * The order is placed, and money may have moved: whether its payment is made is not known yet. The same request again, with
+ * the same payment, finds out and pays nothing twice. `Retry-After` says when.
+ */
+export class SettlementPending extends HttpApiError.Problem<SettlementPending>()(
+  "SettlementPending",
+  { type: typeOf("settlement_pending"), status: 503, title: "Settlement Pending" },
+  {
+    code: Schema.Literal("settlement_pending"),
+    nextAction: Schema.Literal("retry_same_request"),
+    orderId: Schema.String
+  }
+) {}

@@ -1,0 +1,156 @@
+import { Clock, Effect } from "effect"
+import { type Address, parse, ZERO } from "../domain/Address.ts"
+import { payInTaskId, placePayIn } from "../domain/PayIn.ts"
+import { times } from "../domain/Usdc.ts"
+import type { PaidOrder } from "../ledger/DecisionRepo.ts"
+import { wasFirst } from "../ledger/TaskRepo.ts"
+import { decide } from "./commit.ts"
+import { quotedPrice } from "./create.ts"
+import { BadPayment, type ExchangeRequest, PaymentRequired } from "./Exchange.ts"
+import { findWallet } from "./find.ts"
+import { refuse, type Refused } from "./Operator.ts"
+import { type Presented, readPayment } from "./payment.ts"
+import { misfitOf, paymentRequired, type PaymentTerms, priceOf } from "./paymentTerms.ts"
+import { type ExchangeServices, paymentResponse, pending, settlePayIn } from "./settlePayIn.ts"
+import { showTask } from "./tasks.ts"
+
+/**
+ * Places an order and takes its payment to the chain, in one exchange of x402. Without a payment it says what one costs, and
+ * writes nothing. The order and its pay-in are written before anything is submitted, and both follow from the payment: the
+ * same request again finds them.
+ */
+export const payOrder = Effect.fn("operator.payOrder")(function* (on: ExchangeServices, request: ExchangeRequest) {
+  const asked = yield* askedOf(on, request)
+  if (request.signature === undefined) {
+    return yield* ask(on, asked, { code: "payment_required", message: "Pay for the order by x402." })
+  }
+  const presented = yield* read(request.signature)
+  const known = yield* on.decisions.findPayIn(nameOf(presented))
+  return yield* conclude(on, asked, presented, known ?? (yield* place(on, asked, presented)))
+})
+
+/** A wish whose person and token are known. */
+interface Asked {
+  readonly user: Address
+  readonly wallet: PaymentTerms["wallet"]
+  readonly token: Address
+  readonly quantity: number
+  readonly url: string
+}
+
+const askedOf = Effect.fnUntraced(function* (on: ExchangeServices, { order, url }: ExchangeRequest) {
+  const [user, token] = [parse(order.user), parse(order.token)]
+  if (token === undefined || token === ZERO) return yield* refuse(`"${order.token}" is no token contract.`)
+  if (user === undefined) return yield* refuse(`"${order.user}" is no address of a person.`)
+  const wallet = yield* findWallet(on, user).pipe(
+    Effect.catchIf(
+      (error): error is Refused => error._tag === "Refused" && error.isMissing === true,
+      () => refuse(`${user} has no agent wallet: open one with POST /api/wallets {"user":"${user}"}.`)
+    )
+  )
+  if (wallet.userAddress !== user) {
+    return yield* refuse(`${user} is the agent wallet of ${wallet.userAddress}: give the person's own address.`)
+  }
+  return { user, wallet, token, quantity: order.quantity, url } satisfies Asked
+})
+
+const read = (header: string) =>
+  Effect.mapError(
+    Effect.fromResult(readPayment(header)),
+    (reason) => new BadPayment({ message: `The header PAYMENT-SIGNATURE cannot be read: ${reason}.` })
+  )
+
+const nameOf = ({ payment: { from, nonce } }: Presented) => ({ payer: from, nonce })
+
+/** What the order costs now, where it can be sold. */
+const termsOf = Effect.fnUntraced(function* (on: ExchangeServices, { wallet, token, quantity }: Asked) {
+  if (!on.facilitator.canSettle) return yield* refuse(NO_FACILITATOR)
+  const left = yield* on.chain.readRemainingSupply(token)
+  if (left !== undefined && left < BigInt(quantity)) {
+    return yield* refuse(`${token} has ${left} mints left, and ${quantity} are asked for.`)
+  }
+  const pricePerMint = yield* quotedPrice(on, token, wallet.userAddress)
+  return { wallet, token, quantity, pricePerMint } satisfies PaymentTerms
+})
+
+const NO_FACILITATOR =
+  "No payment can be settled here: set AI_AGENT_PRIVATE_KEY to an account with some ETH, or X402_FACILITATOR_URL, " +
+  "where the executor runs."
+
+type Why = Pick<PaymentRequired, "code" | "message">
+
+/** Fails with what is to be paid, and why. */
+const ask = Effect.fnUntraced(function* (on: ExchangeServices, asked: Asked, why: Why) {
+  return yield* required(on, yield* termsOf(on, asked), asked, why)
+})
+
+const required = ({ settings }: ExchangeServices, terms: PaymentTerms, { url }: Asked, { code, message }: Why) =>
+  new PaymentRequired({
+    code,
+    message,
+    amountDue: times(terms.pricePerMint, terms.quantity),
+    payTo: terms.wallet.agentAddress,
+    header: paymentRequired(settings, terms, { url, error: message })
+  })
+
+/** Checks the payment and writes order and pay-in. Gives what another request wrote, where that was first. */
+const place = Effect.fnUntraced(function* (on: ExchangeServices, asked: Asked, presented: Presented) {
+  const { decisions, facilitator, settings } = on
+  const { payment } = presented
+  const terms = yield* termsOf(on, asked)
+  const nowMs = yield* Clock.currentTimeMillis
+  const misfit = misfitOf(settings, presented, terms, nowMs)
+  if (misfit !== undefined) {
+    return yield* required(on, terms, asked, {
+      code: misfit.code,
+      message: `The payment is not taken: ${misfit.reason}.`
+    })
+  }
+  const verdict = yield* facilitator.verify(payment)
+  if (verdict._tag === "Unsound") {
+    const message = `USDC would not take the payment: ${verdict.reason}.`
+    return yield* required(on, terms, asked, { code: "payment_refused", message })
+  }
+  const { wallet, token, quantity } = terms
+  const { chainId, usdc } = settings.network
+  const id = payInTaskId({ chainId, usdc: usdc.address, ...nameOf(presented) })
+  const pricePerMint = priceOf(payment.value, quantity) ?? terms.pricePerMint
+  const order = { id, wallet, token, quantity, pricePerMint }
+  const payIn = placePayIn({ authorization: payment, wallet, taskId: id, nowMs })
+  const decision = { command: "create", said: `task ${id} is ordered`, why: "asked for and paid by x402" }
+  const isNew = yield* wasFirst(decide(decision, (made, atMs) => decisions.placePaidOrder(order, payIn, made, atMs)))
+  if (isNew) return { payIn, token, quantity, recipient: asked.user } satisfies PaidOrder
+  // The same request may have come twice at once.
+  return (yield* decisions.findPayIn(nameOf(presented))) ?? (yield* refuse(`There is another order with the id ${id}.`))
+})
+
+/** The answer to a payment whose order is placed, by this request or an earlier one. */
+const conclude = Effect.fnUntraced(function* (
+  on: ExchangeServices,
+  asked: Asked,
+  { payment }: Presented,
+  placed: PaidOrder
+) {
+  const { payIn } = placed
+  if (!isSame(placed, asked, payment)) return yield* refuse("This payment is for another order: sign a new one.")
+  const followed = yield* settlePayIn(on, payIn, payment)
+  if (followed._tag === "Lapsed") {
+    const message = `The payment has lapsed and moved nothing: ${followed.reason}. Sign a new one.`
+    return yield* ask(on, asked, { code: "payment_lapsed", message })
+  }
+  const order = yield* Effect.mapError(showTask(on, payIn.taskId), ({ message }) => pending(payIn, message))
+  return { order, header: paymentResponse(on, payIn, followed.tx) }
+})
+
+const isSame = (
+  { payIn, recipient, token, quantity }: PaidOrder,
+  asked: Asked,
+  { to, value, validAfter, validBefore }: Presented["payment"]
+): boolean =>
+  recipient === asked.user &&
+  token === asked.token &&
+  quantity === asked.quantity &&
+  payIn.payTo === to &&
+  payIn.amount === value &&
+  payIn.validAfter === validAfter &&
+  payIn.validBefore === validBefore
