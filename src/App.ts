@@ -2,9 +2,11 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Cause, Effect, Exit, Layer, Option, References, Runtime, Schema } from "effect"
 import { FetchHttpClient } from "effect/http"
 import { serve } from "./api/serve.ts"
+import * as Webhooks from "./api/webhooks/Deliveries.ts"
 import { ChainClient } from "./chain/ChainClient.ts"
 import * as ChainClientViem from "./chain/ChainClientViem.ts"
 import { nodeFetch } from "./chain/nodeFetch.ts"
+import * as SecretBoxAes from "./chain/SecretBoxAes.ts"
 import * as KeyCustodyAes from "./chain/KeyCustodyAes.ts"
 import * as LoadSettings from "./config/load.ts"
 import { Network } from "./config/Network.ts"
@@ -56,6 +58,7 @@ export const core = Executor.layer.pipe(Layer.provideMerge(ownership), Layer.pro
 export const outside = Layer.mergeAll(
   Layer.provide(ChainClientViem.layer, Layer.succeed(FetchHttpClient.Fetch, nodeFetch)),
   KeyCustodyAes.layer,
+  SecretBoxAes.layer,
   MinterLayer.layer
 )
 
@@ -82,9 +85,12 @@ export const monitor = <E, R>(afterStart: Effect.Effect<void, E, R>) =>
     return yield* Executor.loops
   })
 
-/** The loops, and the page and the API beside them, where the key is that of the wallets. */
+/** The loops, and the page, the API and what tells others beside them, where the key is that of the wallets. */
 export const executor = <E, R>(afterStart: Effect.Effect<void, E, R>) =>
-  Effect.andThen(checkEncryptionKey, Effect.raceFirst(monitor(afterStart), serve))
+  Effect.andThen(
+    checkEncryptionKey,
+    Effect.provide(Effect.raceFirst(monitor(afterStart), serve), Webhooks.layer, { local: true })
+  )
 
 /** The executor against a chain, a mint server and a database that exist already. */
 const deployed = Effect.gen(function* () {

@@ -68,6 +68,23 @@ export const keys = HttpApiBuilder.group(
   })
 )
 
+export const webhooks = HttpApiBuilder.group(
+  Api,
+  "webhooks",
+  Effect.fnUntraced(function* (handlers) {
+    const operator = yield* Operator
+    return handlers.handleAll({
+      list: () => asking(operator.listWebhooks),
+      add: ({ payload }) => deciding(operator.addWebhook(payload)),
+      deliveries: ({ query }) => deciding(operator.listDeliveries(query)),
+      redeliver: ({ params }) => deciding(operator.redeliver(params.delivery)),
+      test: ({ params }) => deciding(operator.testWebhook(params.webhook)),
+      rotate: ({ params }) => deciding(operator.rotateWebhook(params.webhook)),
+      remove: ({ params }) => deciding(operator.removeWebhook(params.webhook))
+    })
+  })
+)
+
 /** Shows a listener that nothing happened, and keeps a proxy in between from closing the connection. */
 const BEAT_EVERY = "10 seconds"
 

@@ -27,6 +27,7 @@ const groups = Layer.mergeAll(
   OperatorRoutes.wallets,
   OperatorRoutes.control,
   OperatorRoutes.keys,
+  OperatorRoutes.webhooks,
   V1Routes.layer
 )
 

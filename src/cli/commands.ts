@@ -8,6 +8,7 @@ import { proveCommand, verifyCommand } from "./commands/proofs.ts"
 import { statusCommand, watchCommand } from "./commands/status.ts"
 import { explainCommand, tasksCommand } from "./commands/tasks.ts"
 import { reconcileCommand, refundCommand, walletsCommand } from "./commands/wallets.ts"
+import { webhooksCommand } from "./commands/webhooks.ts"
 
 /** `ai-mint` and its commands. */
 export const aiMint = Command.make("ai-mint").pipe(
@@ -40,6 +41,7 @@ export const aiMint = Command.make("ai-mint").pipe(
     pausesCommand,
     keysCommand,
     mcpCommand,
+    webhooksCommand,
     doctorCommand,
     migrateCommand,
     sandboxCommand

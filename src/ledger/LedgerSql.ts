@@ -22,8 +22,12 @@ import { figures } from "./sql/watch/figures.ts"
 import { lists } from "./sql/watch/lists.ts"
 import { stories } from "./sql/watch/stories.ts"
 import { KeyRepo } from "./KeyRepo.ts"
+import { deliveries } from "./sql/webhooks/deliveries.ts"
+import { endpoints } from "./sql/webhooks/endpoints.ts"
+import { outbox } from "./sql/webhooks/outbox.ts"
 import { TaskRepo } from "./TaskRepo.ts"
 import { WatchRepo } from "./WatchRepo.ts"
+import { WebhookRepo } from "./WebhookRepo.ts"
 
 const tasks = { ...pages, ...deposits, ...wallets, ...sweep, ...holds, ...work, ...steps, ...chain }
 const decided = {
@@ -34,6 +38,7 @@ const decided = {
   ...payInDecisions,
   ...decisionReads
 }
+const told = { ...endpoints, ...deliveries, ...outbox }
 const watched = { ...figures, ...lists, ...stories, ...events, ...attention }
 
 /** The repos in PostgreSQL. They need the tables: run `migrate` first. */
@@ -42,7 +47,8 @@ export const layer = Layer.effectContext(
     Context.make(TaskRepo, methodsOn(on, tasks)).pipe(
       Context.add(DecisionRepo, methodsOn(on, decided)),
       Context.add(WatchRepo, methodsOn(on, watched)),
-      Context.add(KeyRepo, methodsOn(on, keys))
+      Context.add(KeyRepo, methodsOn(on, keys)),
+      Context.add(WebhookRepo, methodsOn(on, told))
     )
   )
 )

@@ -12,6 +12,7 @@ import contain from "./migrations/0007_contain.ts"
 import answers from "./migrations/0008_answers.ts"
 import actors from "./migrations/0009_actors.ts"
 import keysAndQuotes from "./migrations/0010_keys_and_quotes.ts"
+import webhooks from "./migrations/0011_webhooks.ts"
 import payIns from "./migrations/0013_pay_ins.ts"
 import findByTransaction from "./migrations/0016_find_by_transaction.ts"
 import { bounded, isConflict } from "./sql/failure.ts"
@@ -35,6 +36,7 @@ const MIGRATIONS = {
   "0008_answers": answers,
   "0009_actors": actors,
   "0010_keys_and_quotes": keysAndQuotes,
+  "0011_webhooks": webhooks,
   "0013_pay_ins": payIns,
   "0016_find_by_transaction": findByTransaction
 }

@@ -5,6 +5,7 @@ import type { KeyList, KeyMade, KeyRevoked } from "./reports/keys.ts"
 import type { StatusReport } from "./reports/status.ts"
 import type { Explanation, TaskList, TaskReport } from "./reports/tasks.ts"
 import type { Paused, WalletReport } from "./reports/wallets.ts"
+import type * as Webhook from "./reports/webhooks.ts"
 import type * as Request from "./requests.ts"
 
 /** A command that was understood and is not carried out. Nothing has changed; the message says why and what to do. */
@@ -74,5 +75,12 @@ export class Operator extends Context.Service<
     readonly createKey: (key: Request.NewKey) => Answer<KeyMade>
     /** Named by its name or its id. It opens nothing from then on. */
     readonly revokeKey: (key: string, decision: Request.MaybeWhyBody) => Answer<KeyRevoked>
+    readonly addWebhook: (webhook: Request.NewWebhook) => Answer<Webhook.WebhookSecret>
+    readonly listWebhooks: Answer<Webhook.WebhookList>
+    readonly testWebhook: (webhook: string) => Answer<Webhook.Sent>
+    readonly rotateWebhook: (webhook: string) => Answer<Webhook.WebhookSecret>
+    readonly removeWebhook: (webhook: string) => Answer<Webhook.WebhookRemoved>
+    readonly listDeliveries: (query: Request.DeliveryQuery) => Answer<Webhook.DeliveryList>
+    readonly redeliver: (delivery: string) => Answer<Webhook.Sent>
   }
 >()("ai-mint-executor/operator/Operator") {}

@@ -19,6 +19,7 @@ import { type Services, services } from "./services.ts"
 import { showWallet } from "./showWallet.ts"
 import { Status } from "./Status.ts"
 import { listTasks, showTask } from "./tasks.ts"
+import * as Webhooks from "./webhooks.ts"
 import { withdraw } from "./withdraw.ts"
 
 /** Asks and decides on the database and the chain, inside an executor, beside one or without one. */
@@ -52,7 +53,14 @@ export const layer = Layer.effect(
       resume: on(resume),
       keys: on(listKeys)(),
       createKey: on(createKey),
-      revokeKey: on(revokeKey)
+      revokeKey: on(revokeKey),
+      addWebhook: on(Webhooks.addWebhook),
+      listWebhooks: on(Webhooks.listWebhooks)(),
+      testWebhook: on(Webhooks.testWebhook),
+      rotateWebhook: on(Webhooks.rotateWebhook),
+      removeWebhook: on(Webhooks.removeWebhook),
+      listDeliveries: on(Webhooks.listDeliveries),
+      redeliver: on(Webhooks.redeliver)
     })
   })
 )

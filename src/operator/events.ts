@@ -38,6 +38,10 @@ export const eventSentence = (event: Event): string => {
       return payInSentence(state, event)
     case "wallet":
       return state === "stopped" ? `The wallet is stopped${because(event)}` : "The wallet goes on"
+    case "attention":
+      return state === "opened"
+        ? `Needs attention: ${text(event, "about")}`
+        : `Needs no more attention: ${text(event, "about")}`
     case "decision": {
       const { by } = event.detail
       const decided = { command: text(event, "command"), said: text(event, "said"), why: text(event, "why") }

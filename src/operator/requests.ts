@@ -146,3 +146,17 @@ export type NewKey = typeof NewKey.Type
 /** A decision that needs no reason. */
 export const MaybeWhyBody = Schema.Struct({ why: Schema.optionalKey(Why) })
 export type MaybeWhyBody = typeof MaybeWhyBody.Type
+
+/** What a webhook is: where it leads, and which events it hears of. */
+export const NewWebhook = Schema.Struct({
+  url: Schema.String.check(Schema.isMaxLength(2_000)),
+  events: Schema.Array(Name).check(Schema.isMinLength(1), Schema.isMaxLength(50))
+})
+export type NewWebhook = typeof NewWebhook.Type
+
+export const DeliveryQuery = Schema.Struct({
+  /** The id of a webhook, or the first eight digits of it. Default: all. */
+  webhook: Schema.optionalKey(Name),
+  state: Schema.optionalKey(Schema.Literals(["waiting", "delivered", "given_up"]))
+})
+export type DeliveryQuery = typeof DeliveryQuery.Type

@@ -9,6 +9,7 @@ import { once } from "node:events"
 import { fileURLToPath } from "node:url"
 import { core } from "../../src/App.ts"
 import * as ApiServer from "../../src/api/server.ts"
+import * as SecretBoxAes from "../../src/chain/SecretBoxAes.ts"
 import * as KeyCustodyAes from "../../src/chain/KeyCustodyAes.ts"
 import { Settings } from "../../src/config/Settings.ts"
 import { Sweep } from "../../src/executor/Sweep.ts"
@@ -174,7 +175,7 @@ const main = Effect.gen(function* () {
     Effect.scoped,
     Effect.provide(
       core.pipe(
-        Layer.provideMerge(Layer.merge(outside, KeyCustodyAes.layer)),
+        Layer.provideMerge(Layer.mergeAll(outside, KeyCustodyAes.layer, SecretBoxAes.layer)),
         Layer.provideMerge(World.layer),
         Layer.provideMerge(clientAt(`${url}/postgres`)),
         Layer.provideMerge(Logger.layer),

@@ -25,6 +25,7 @@ const MIGRATIONS = readdirSync(new URL("../../src/ledger/migrations", import.met
 
 const ALL_TABLES = [
   "ai_agent_anchors",
+  "ai_agent_attention",
   "ai_agent_batch_mints",
   "ai_agent_batches",
   "ai_agent_decisions",
@@ -45,7 +46,10 @@ const ALL_TABLES = [
   "ai_agent_tasks",
   "ai_agent_wallet_pins",
   "ai_agent_wallet_state",
-  "ai_agent_wallets"
+  "ai_agent_wallets",
+  "ai_agent_webhook_deliveries",
+  "ai_agent_webhook_outbox",
+  "ai_agent_webhooks"
 ]
 
 describe("migrate", () => {

@@ -196,6 +196,14 @@ export const ALERT_CASES: ReadonlyArray<AlertCase> = [
     firesAt: 20,
     labels: JOB,
     summary: "300 requests with a wrong token in ten minutes"
+  },
+  {
+    alert: "AiMintWebhooksWait",
+    series: { [`ai_mint_webhook_oldest_due_age_seconds{${at}}`]: "0x4 400x20" },
+    quietAt: 4,
+    firesAt: 20,
+    labels: JOB,
+    summary: "Messages to webhooks have been due for 6m 40s"
   }
 ]
 

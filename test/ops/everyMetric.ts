@@ -6,11 +6,18 @@ import { type Minter, NoOffer } from "../../src/mint/Minter.ts"
 import * as MintMetrics from "../../src/mint/metrics.ts"
 import { showFigures } from "../../src/ops/ledgerGauges.ts"
 import * as Metrics from "../../src/ops/metrics.ts"
+import * as WebhookMetrics from "../../src/ops/webhookMetrics.ts"
 import type { LedgerFigures } from "../../src/ledger/WatchRepo.ts"
 import { order, payment } from "../mint/fixtures.ts"
 import { settings } from "../support/settings.ts"
 
-const SOURCES = ["chain/metrics.ts", "mint/metrics.ts", "ops/metrics.ts", "ops/ledgerGauges.ts"]
+const SOURCES = [
+  "chain/metrics.ts",
+  "mint/metrics.ts",
+  "ops/metrics.ts",
+  "ops/ledgerGauges.ts",
+  "ops/webhookMetrics.ts"
+]
 
 /** The metrics that a source text names: whole names, and the stems of those with `…_oldest_age_seconds` beside them. */
 export const namedInSources: ReadonlyArray<string> = SOURCES.flatMap((path) => {
@@ -71,6 +78,8 @@ export const everyMetric = Effect.gen(function* () {
   yield* Effect.ignore(quote(order))
   yield* pay(order, { offers: [], challenge: undefined }, OFFER, payment)
   yield* follow("reference")
+  yield* WebhookMetrics.attemptsBegan
+  yield* WebhookMetrics.backlogNow({ waiting: 0, dueSinceMs: undefined })
   yield* showFigures(emptyFigures, 0)
   return yield* Metric.snapshot
 }).pipe(alone)

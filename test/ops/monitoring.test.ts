@@ -153,7 +153,7 @@ describe("the alerts", () => {
       assert.match(alert, /^AiMint[A-Z]\w+$/)
       assert.oneOf(severity, ["critical", "warning"], alert)
       assert.isAbove(summary.length, 15, alert)
-      assert.match(description, /`ai-mint (doctor|status|reconcile|resolve|tasks (list|explain))/, alert)
+      assert.match(description, /`ai-mint (doctor|status|reconcile|resolve|tasks (list|explain)|webhooks list)/, alert)
     }
   })
 })

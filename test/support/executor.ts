@@ -4,6 +4,7 @@ import { SqlClient } from "effect/sql"
 import { TestClock } from "effect/testing"
 import { core, monitor } from "../../src/App.ts"
 import * as KeyCustodyAes from "../../src/chain/KeyCustodyAes.ts"
+import * as SecretBoxAes from "../../src/chain/SecretBoxAes.ts"
 import type { SettingsShape } from "../../src/config/Settings.ts"
 import * as Clocks from "../../src/ops/Clocks.ts"
 import * as Incidents from "../../src/ops/Incidents.ts"
@@ -40,7 +41,7 @@ const freshStart = Effect.gen(function* () {
 
 /** Chain, mint server, clock and settings of a test. */
 export const stage = (changes: Partial<SettingsShape>) =>
-  Layer.merge(outside, KeyCustodyAes.layer).pipe(
+  Layer.mergeAll(outside, KeyCustodyAes.layer, SecretBoxAes.layer).pipe(
     Layer.provideMerge(World.layer),
     Layer.provideMerge(log),
     Layer.provideMerge(Layer.fresh(Layer.merge(Clocks.layer, Incidents.layer))),

@@ -2,11 +2,13 @@ import { type Context, Effect, Option } from "effect"
 import * as SecureRandom from "effect/crypto/SecureRandom"
 import { ChainClient } from "../../src/chain/ChainClient.ts"
 import { KeyCustody } from "../../src/chain/KeyCustody.ts"
+import { SecretBox } from "../../src/chain/SecretBox.ts"
 import { Settings } from "../../src/config/Settings.ts"
 import { DecisionRepo } from "../../src/ledger/DecisionRepo.ts"
 import { KeyRepo } from "../../src/ledger/KeyRepo.ts"
 import { TaskRepo } from "../../src/ledger/TaskRepo.ts"
 import { WatchRepo } from "../../src/ledger/WatchRepo.ts"
+import { WebhookRepo } from "../../src/ledger/WebhookRepo.ts"
 import { Minter } from "../../src/mint/Minter.ts"
 import * as Adopt from "../../src/operator/adopt.ts"
 import * as Cancel from "../../src/operator/cancel.ts"
@@ -36,6 +38,8 @@ const given = Effect.all({
   chain: ChainClient,
   watch: orNone(WatchRepo),
   keys: orNone(KeyRepo),
+  webhooks: orNone(WebhookRepo),
+  box: orNone(SecretBox),
   custody: orNone(KeyCustody),
   minter: orNone(Minter),
   random: orNone(SecureRandom.SecureRandom)

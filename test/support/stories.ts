@@ -5,12 +5,13 @@ import type { SqlClient } from "effect/sql"
 import type { core } from "../../src/App.ts"
 import type { KeyRepo } from "../../src/ledger/KeyRepo.ts"
 import type { WatchRepo } from "../../src/ledger/WatchRepo.ts"
+import type { WebhookRepo } from "../../src/ledger/WebhookRepo.ts"
 import type { stage } from "./executor.ts"
 import { World, type WorldState } from "./World.ts"
 
 /** What every story may ask for: the executor's own services, the world around it and the ledger. */
 export type Staged =
-  | Exclude<Layer.Success<typeof core> | Layer.Success<ReturnType<typeof stage>>, WatchRepo | KeyRepo>
+  | Exclude<Layer.Success<typeof core> | Layer.Success<ReturnType<typeof stage>>, WatchRepo | KeyRepo | WebhookRepo>
   | SqlClient.SqlClient
   | Scope.Scope
 

@@ -28,6 +28,7 @@ import * as Tasks from "../../operator/reports/tasks.ts"
 import * as V1 from "./v1.ts"
 import { Name } from "../../operator/reports/values.ts"
 import * as Wallets from "../../operator/reports/wallets.ts"
+import * as Webhook from "../../operator/reports/webhooks.ts"
 import * as Request from "../../operator/requests.ts"
 import * as Keys from "../../operator/reports/keys.ts"
 import { Alive, Dead, Ready, Unready } from "./health.ts"
@@ -216,6 +217,47 @@ const keys = HttpApiGroup.make("keys")
   .prefix("/api/keys")
   .middleware(Authorization)
 
+/** A webhook: its id, or the first eight digits of it. */
+const webhookParam = { webhook: Name }
+
+/** Programs that are told of events: where they are, and what was sent to them. */
+const webhooks = HttpApiGroup.make("webhooks")
+  .add(
+    HttpApiEndpoint.get("list", "/", { success: Webhook.WebhookList, error: asking }).annotateMerge(needs("webhooks")),
+    HttpApiEndpoint.post("add", "/", {
+      payload: Request.NewWebhook,
+      success: Webhook.WebhookSecret.pipe(HttpApiSchema.status(201)),
+      error: deciding
+    }).annotateMerge(needs("webhooks")),
+    HttpApiEndpoint.get("deliveries", "/deliveries", {
+      query: Request.DeliveryQuery.fields,
+      success: Webhook.DeliveryList,
+      error: deciding
+    }).annotateMerge(needs("webhooks")),
+    HttpApiEndpoint.post("redeliver", "/deliveries/:delivery/redeliver", {
+      params: { delivery: Name },
+      success: Webhook.Sent,
+      error: deciding
+    }).annotateMerge(needs("webhooks")),
+    HttpApiEndpoint.post("test", "/:webhook/test", {
+      params: webhookParam,
+      success: Webhook.Sent,
+      error: deciding
+    }).annotateMerge(needs("webhooks")),
+    HttpApiEndpoint.post("rotate", "/:webhook/rotate", {
+      params: webhookParam,
+      success: Webhook.WebhookSecret,
+      error: deciding
+    }).annotateMerge(needs("webhooks")),
+    HttpApiEndpoint.delete("remove", "/:webhook", {
+      params: webhookParam,
+      success: Webhook.WebhookRemoved,
+      error: deciding
+    }).annotateMerge(needs("webhooks"))
+  )
+  .prefix("/api/webhooks")
+  .middleware(Authorization)
+
 /** What v1.1's front end asks its server, in the shapes that it knows. */
 const v1 = HttpApiGroup.make("v1")
   .add(
@@ -252,6 +294,7 @@ export class Api extends HttpApi.make("ai-mint-executor")
   .add(wallets)
   .add(control)
   .add(keys)
+  .add(webhooks)
   .add(v1)
   .middleware(HttpApiMiddleware.ProblemDetails)
   .annotateMerge(

@@ -125,7 +125,14 @@ export const operatorLayer = Layer.effect(
       resume: (payload) => ask(({ control }) => control.resume({ payload }), CHANGE),
       keys: ask(({ keys }) => keys.list(), LOOK),
       createKey: (payload) => ask(({ keys }) => keys.create({ payload }), CHANGE),
-      revokeKey: (key, payload) => ask(({ keys }) => keys.revoke({ params: { key }, payload }), CHANGE)
+      revokeKey: (key, payload) => ask(({ keys }) => keys.revoke({ params: { key }, payload }), CHANGE),
+      addWebhook: (payload) => ask(({ webhooks }) => webhooks.add({ payload }), CHANGE),
+      listWebhooks: ask(({ webhooks }) => webhooks.list(), LOOK),
+      testWebhook: (webhook) => ask(({ webhooks }) => webhooks.test({ params: { webhook } }), CHANGE),
+      rotateWebhook: (webhook) => ask(({ webhooks }) => webhooks.rotate({ params: { webhook } }), CHANGE),
+      removeWebhook: (webhook) => ask(({ webhooks }) => webhooks.remove({ params: { webhook } }), CHANGE),
+      listDeliveries: (query) => ask(({ webhooks }) => webhooks.deliveries({ query }), LOOK),
+      redeliver: (delivery) => ask(({ webhooks }) => webhooks.redeliver({ params: { delivery } }), CHANGE)
     })
   )
 )

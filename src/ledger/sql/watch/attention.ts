@@ -1,5 +1,6 @@
 import { Clock, Schema } from "effect"
 import type { SqlClient } from "effect/sql"
+import type { Fragment } from "effect/sql/Statement"
 import { parse } from "../../../domain/Address.ts"
 import { type AttentionItem, type WatchRepo } from "../../WatchRepo.ts"
 import { instantOf } from "../TimeColumns.ts"
@@ -34,11 +35,38 @@ const ALIKE_FIRST = 5
 const causeIn = (sql: SqlClient.SqlClient) =>
   sql`a.kind, regexp_replace(left(coalesce(a.reason, ''), 200), '0x[0-9a-fA-F]+|[0-9]+', '#', 'g')`
 
+/**
+ * All that needs attention now. A held refund that keeps its money waits until it is withdrawn. Another one is final, and has
+ * been dealt with where its wallet has a newer one.
+ */
+export const attentionNow = (sql: SqlClient.SqlClient, nowMs: number): Fragment => sql`
+  SELECT 'held' AS kind, t.id AS task_id, t.agent_wallet_id AS wallet_id, NULL::int AS batch, s.held_at AS since,
+    s.held_reason AS reason, NULL::uuid AS refund
+  FROM ai_agent_tasks t JOIN ai_agent_task_state s ON s.task_id = t.id
+  WHERE s.held_at IS NOT NULL AND t.status IN ('pending_payment', 'funded', 'processing')
+  UNION ALL
+  SELECT 'held', b.task_id, b.wallet_id, b.number, b.status_since, b.reason, NULL
+  FROM ai_agent_batches b JOIN ai_agent_tasks t ON t.id = b.task_id
+  WHERE b.status = 'held' AND t.status = 'completed'
+  UNION ALL
+  SELECT CASE WHEN b.status = 'paid' THEN 'undelivered' ELSE 'unknown' END, b.task_id, b.wallet_id, b.number,
+    b.status_since, b.reason, NULL
+  FROM ai_agent_batches b
+  WHERE b.status IN ('unknown', 'paid') AND b.status_since < ${instantOf(sql, nowMs - BATCH_MS)}
+  UNION ALL
+  SELECT 'stopped', NULL, ws.wallet_id, NULL, ws.stopped_at, ws.stopped_reason, NULL
+  FROM ai_agent_wallet_state ws WHERE ws.stopped_at IS NOT NULL
+  UNION ALL
+  SELECT 'refund', NULL, r.wallet_id, NULL, r.created_at, r.reason, r.id
+  FROM ai_agent_refunds r
+  WHERE r.status IN ('planned', 'signed') AND r.created_at < ${instantOf(sql, nowMs - REFUND_MS)}
+  UNION ALL
+  SELECT 'refund', NULL, r.wallet_id, NULL, r.updated_at, r.reason, r.id
+  FROM ai_agent_refunds r
+  WHERE r.status = 'held' AND (r.keeps_money OR NOT EXISTS (SELECT 1 FROM ai_agent_refunds newer
+    WHERE newer.wallet_id = r.wallet_id AND newer.created_at > r.created_at))`
+
 export const attention = {
-  /**
-   * A held refund that keeps its money waits until it is withdrawn. Another one is final, and has been dealt with where its
-   * wallet has a newer one.
-   */
   attention: ({ once, sql }) =>
     once("read what needs attention", function* (limit) {
       const nowMs = yield* Clock.currentTimeMillis
@@ -47,31 +75,7 @@ export const attention = {
           (extract(epoch FROM a.since) * 1000)::float8 AS since_ms, a.reason, a.alike::int
         FROM (SELECT a.*, count(*) OVER (PARTITION BY ${causeIn(sql)}) AS alike,
           row_number() OVER (PARTITION BY ${causeIn(sql)} ORDER BY a.since, a.task_id, a.batch) AS nth FROM (
-          SELECT 'held' AS kind, t.id AS task_id, t.agent_wallet_id AS wallet_id, NULL::int AS batch, s.held_at AS since,
-            s.held_reason AS reason
-          FROM ai_agent_tasks t JOIN ai_agent_task_state s ON s.task_id = t.id
-          WHERE s.held_at IS NOT NULL AND t.status IN ('pending_payment', 'funded', 'processing')
-          UNION ALL
-          SELECT 'held', b.task_id, b.wallet_id, b.number, b.status_since, b.reason
-          FROM ai_agent_batches b JOIN ai_agent_tasks t ON t.id = b.task_id
-          WHERE b.status = 'held' AND t.status = 'completed'
-          UNION ALL
-          SELECT CASE WHEN b.status = 'paid' THEN 'undelivered' ELSE 'unknown' END, b.task_id, b.wallet_id, b.number,
-            b.status_since, b.reason
-          FROM ai_agent_batches b
-          WHERE b.status IN ('unknown', 'paid') AND b.status_since < ${instantOf(sql, nowMs - BATCH_MS)}
-          UNION ALL
-          SELECT 'stopped', NULL, ws.wallet_id, NULL, ws.stopped_at, ws.stopped_reason
-          FROM ai_agent_wallet_state ws WHERE ws.stopped_at IS NOT NULL
-          UNION ALL
-          SELECT 'refund', NULL, r.wallet_id, NULL, r.created_at, r.reason
-          FROM ai_agent_refunds r
-          WHERE r.status IN ('planned', 'signed') AND r.created_at < ${instantOf(sql, nowMs - REFUND_MS)}
-          UNION ALL
-          SELECT 'refund', NULL, r.wallet_id, NULL, r.updated_at, r.reason
-          FROM ai_agent_refunds r
-          WHERE r.status = 'held' AND (r.keeps_money OR NOT EXISTS (SELECT 1 FROM ai_agent_refunds newer
-            WHERE newer.wallet_id = r.wallet_id AND newer.created_at > r.created_at))
+          ${attentionNow(sql, nowMs)}
         ) a) a LEFT JOIN ai_agent_wallets w ON w.id = a.wallet_id
         ORDER BY a.nth > ${ALIKE_FIRST}::int, a.since, a.task_id, a.batch LIMIT ${limit}::int`)
       return rows.map((row): AttentionItem => ({

@@ -5,7 +5,8 @@ import { type Methods, type Statements, rowsOf } from "../statements.ts"
 import { TaskId } from "../../../domain/Task.ts"
 import { WalletId } from "../../../domain/Wallet.ts"
 
-const Detail = Schema.fromJsonString(
+/** Of an event, as text. */
+export const Detail = Schema.fromJsonString(
   Schema.Record(Schema.String, Schema.Union([Schema.String, Schema.Number, Schema.Null]))
 )
 
