@@ -5,8 +5,8 @@ import { parse } from "../domain/Address.ts"
 import { WatchRepo } from "../ledger/WatchRepo.ts"
 import { isForCaller } from "../operator/find.ts"
 import { Operator, type OperatorError } from "../operator/Operator.ts"
-import type { TaskReport } from "../operator/reports/tasks.ts"
-import { paymentTimeoutMs, taskReport } from "../operator/tasks.ts"
+import type { TaskRecord } from "../operator/reports/tasks.ts"
+import { paymentTimeoutMs, taskRecord } from "../operator/tasks.ts"
 import { Api } from "./contract/Api.ts"
 import { Unavailable } from "./contract/problems.ts"
 import { BadRequestV1, NotFoundV1, type TaskV1 } from "./contract/v1.ts"
@@ -54,7 +54,7 @@ export const layer = HttpApiBuilder.group(
         }
         if (!(yield* isForCaller(user))) return { success: true as const, tasks: [], total: 0 }
         const { tasks, total } = yield* Effect.catchTag(watch.tasksOf(user, page), "LedgerError", unavailable)
-        return { success: true as const, tasks: tasks.map((task) => taskV1(taskReport(task, timeoutMs))), total }
+        return { success: true as const, tasks: tasks.map((task) => taskV1(taskRecord(task, timeoutMs))), total }
       }),
       cancel: ({ params }) =>
         decide(params.id, operator.cancel, { done: "Task cancelled", refused: "Cannot cancel task" }),
@@ -74,4 +74,4 @@ const unavailable = ({ message }: { readonly message: string }) => Effect.fail(n
 const numberIn = (text: string | undefined, min: number, max: number, fallback: number): number =>
   /^\d{1,9}$/.test(text ?? "") ? Math.min(max, Math.max(min, Number(text))) : fallback
 
-const taskV1 = (task: TaskReport): typeof TaskV1.Type => ({ ...task, fundingTxHash: task.fundingTx })
+const taskV1 = (task: TaskRecord): typeof TaskV1.Type => ({ ...task, fundingTxHash: task.fundingTx })

@@ -27,6 +27,9 @@ export const BATCH_STATUSES = [
 ] as const
 export type BatchStatus = (typeof BATCH_STATUSES)[number]
 
+/** Signed, and the chain has not shown what became of it. */
+export const isLiveStatus = (status: BatchStatus): boolean => isLive({ status })
+
 /** Live, or paid and not delivered: the batch has a next look, and its task cannot go on without it. */
 export const isInFlight = (batch: Batch): boolean => isLive(batch) || batch.status === "paid"
 

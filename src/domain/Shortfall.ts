@@ -50,6 +50,17 @@ export const shortfallOf = (evidence: Evidence, task: Task): Shortfall => {
 /** The least that, paid in now, makes the next look fund the order; all that it costs where older orders come first. */
 export const missingFor = (evidence: Evidence, task: Task): Usdc => enoughFor(evidence, task) ?? task.totalCost
 
+/**
+ * What, paid in now, certainly funds the order, by every outcome of the wallet's unproven payments; `undefined` where
+ * no payment would, as older orders of the wallet come first.
+ */
+export const dueFor = (evidence: Evidence, task: Task): Usdc | undefined => {
+  const { reserved, maybeSpent } = evidence.orders
+  const least = enoughFor(withReserved(evidence, minus(reserved, maybeSpent)), task)
+  if (least === undefined || maybeSpent === 0n) return least
+  return enoughFor(withReserved(evidence, reserved), task) ?? task.totalCost
+}
+
 const withReserved = (evidence: Evidence, reserved: Usdc): Evidence => ({
   ...evidence,
   orders: { ...evidence.orders, reserved, maybeSpent: zero }

@@ -148,6 +148,10 @@ export const endOf = (word: string, reason: string): string => {
 export const isWaiting = ({ errorMessage }: Pick<Task, "errorMessage">): boolean =>
   errorMessage?.startsWith(messages.waiting("")) ?? false
 
+/** Whether an order was cancelled as its money did not come in time, and not by a person. */
+export const isTimedOut = ({ errorMessage }: Pick<Task, "errorMessage">): boolean =>
+  errorMessage?.startsWith(messages.timeout("")) ?? false
+
 /** Whether a task is held because this batch of it is paid and not delivered, with any text after that in the reason. */
 export const isHeldUndelivered = (reason: string | undefined, number: number): boolean =>
   reason?.startsWith(messages.undelivered(number)) ?? false

@@ -68,6 +68,8 @@ export interface LedgerEvent {
 export interface TaskView extends TaskRow {
   /** Of an order that waits for its money: the deposits of its wallet that are not used yet, at most its cost. */
   readonly received: bigint | undefined
+  /** The states that its batches are in. */
+  readonly batches: ReadonlySet<BatchStatus>
   readonly mintsFailed: number
   readonly fundingTx: string | undefined
   readonly fundingReceivedAtMs: number | undefined

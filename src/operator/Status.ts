@@ -14,7 +14,7 @@ import { type AttentionItem, type LedgerFigures, WatchRepo } from "../ledger/Wat
 import { eventReport } from "./events.ts"
 import { pausesNow } from "./pause.ts"
 import type { Attention, StatusReport } from "./reports/status.ts"
-import { paymentTimeoutMs, taskReport } from "./tasks.ts"
+import { paymentTimeoutMs, taskRecord } from "./tasks.ts"
 
 /** Every page asks at every event: they share an answer. */
 const KEPT = "1 second"
@@ -93,7 +93,7 @@ const gather = Effect.fnUntraced(function* (sources: Given, figuresNow: Effect.E
     money: figures.money,
     moneySince: figures.beganMs,
     funnel: { since: sinceMs, ...(yield* watch.funnel(sinceMs)) },
-    open: open.tasks.map((task) => taskReport(task, timeoutMs)),
+    open: open.tasks.map((task) => taskRecord(task, timeoutMs)),
     openCount: figures.tasks
       .filter(({ status }) => OPEN.some((one) => one === status))
       .reduce((n, { count }) => n + count, 0),

@@ -1,5 +1,5 @@
 import { Effect, Result } from "effect"
-import { TaskId } from "../domain/Task.ts"
+import { shortId, TaskId } from "../domain/Task.ts"
 import { type Address, parse, ZERO } from "../domain/Address.ts"
 import { chooseOffer } from "../domain/Offer.ts"
 import { times, type Usdc, usdc } from "../domain/Usdc.ts"
@@ -8,6 +8,7 @@ import type { Wallet } from "../domain/Wallet.ts"
 import { wasFirst } from "../ledger/TaskRepo.ts"
 import { decide } from "./commit.ts"
 import { findWallet } from "./find.ts"
+import { nextWordsOfOne, ofFile } from "./nextStep.ts"
 import { refuse, Refused } from "./Operator.ts"
 import { PRICE_MAX } from "./paymentTerms.ts"
 import type { Created } from "./reports/decisions.ts"
@@ -35,7 +36,7 @@ export const create = Effect.fn("operator.create")(function* (services: Services
   const isNew = yield* wasFirst(decide(decision, (made, nowMs) => services.decisions.createTask(order, made, nowMs)))
   // The same request may have come twice at once.
   const other = isNew ? undefined : yield* existing(services, asked)
-  return other ?? created(asked, pricePerMint, isNew)
+  return other ?? (yield* created(services, asked, pricePerMint, isNew))
 })
 
 /** A wish whose person and token are known. */
@@ -45,14 +46,24 @@ interface Asked extends Pick<NewTask, "quantity" | "pricePerMint"> {
   readonly token: Address
 }
 
-const created = ({ id, wallet, quantity }: Asked, pricePerMint: Usdc, isNew: boolean): Created => ({
-  command: "create",
-  taskId: id,
-  isNew,
-  agentAddress: wallet.agentAddress,
-  totalCost: times(pricePerMint, quantity),
-  pricePerMint,
-  quantity
+const created = Effect.fnUntraced(function* (
+  services: Services,
+  { id, wallet, quantity }: Asked,
+  pricePerMint: Usdc,
+  isNew: boolean
+) {
+  const file = yield* services.decisions.findTask(id)
+  if (file === undefined) return yield* refuse(`Task ${shortId(id)} is not in the ledger any more.`)
+  return {
+    command: "create",
+    taskId: id,
+    isNew,
+    agentAddress: wallet.agentAddress,
+    totalCost: times(pricePerMint, quantity),
+    pricePerMint,
+    quantity,
+    ...(yield* nextWordsOfOne(services, ofFile(file)))
+  } satisfies Created as Created
 })
 
 /** The wallet of a person, named by the person's own address: with another address, the mints would go to the wrong account. */
@@ -65,8 +76,8 @@ const walletOf = Effect.fnUntraced(function* (services: Services, userAddress: s
 })
 
 /** The order of this id, if there is one; refused where it is another one. */
-const existing = Effect.fnUntraced(function* ({ decisions }: Services, asked: Asked) {
-  const row = (yield* decisions.findTask(asked.id))?.row
+const existing = Effect.fnUntraced(function* (services: Services, asked: Asked) {
+  const row = (yield* services.decisions.findTask(asked.id))?.row
   if (row === undefined) return undefined
   const { wallet, token, quantity, pricePerMint = row.pricePerMint } = asked
   const isSame =
@@ -75,7 +86,7 @@ const existing = Effect.fnUntraced(function* ({ decisions }: Services, asked: As
     row.quantity === quantity &&
     row.pricePerMint === pricePerMint &&
     row.pricePerMint > 0n
-  if (isSame) return created(asked, usdc(row.pricePerMint), false)
+  if (isSame) return yield* created(services, asked, usdc(row.pricePerMint), false)
   return yield* refuse(`There is another order with the id ${asked.id}.`)
 })
 

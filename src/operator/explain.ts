@@ -1,6 +1,7 @@
 import { Clock, Duration, Effect } from "effect"
 import { isLive } from "../domain/Authorization.ts"
 import { nextStep } from "../domain/NextStep.ts"
+import { nextWords, type NextWords } from "../domain/nextAction.ts"
 import { asWaiting, decidePayment, type Evidence } from "../domain/PaymentDecision.ts"
 import type { SettingsShape } from "../config/Settings.ts"
 import { decideRetry } from "../domain/RetryDecision.ts"
@@ -11,6 +12,7 @@ import type { Pause } from "../ledger/DecisionRepo.ts"
 import * as Clocks from "../ops/Clocks.ts"
 import type { TaskStory, TaskView } from "../ledger/WatchRepo.ts"
 import type { Facts } from "./explainFacts.ts"
+import { endedOf, ofView, paceOf } from "./nextStep.ts"
 import { nextOf, summaryOf } from "./explainNext.ts"
 import { stepsOf } from "./explainSteps.ts"
 import { findTask, isOpen } from "./find.ts"
@@ -26,7 +28,7 @@ export const explain = Effect.fn("operator.explain")(function* (services: Servic
   const { story, wallet, money } = facts
   return {
     command: "explain",
-    task: taskReport(story.task, facts.paymentTimeoutMs),
+    task: taskReport(story.task, facts.paymentTimeoutMs, wordsOf(services, facts)),
     summary: summaryOf(facts),
     money: {
       onChain: money?.chain?.balance,
@@ -40,6 +42,14 @@ export const explain = Effect.fn("operator.explain")(function* (services: Servic
     next: nextOf(facts)
   } satisfies Explanation as Explanation
 })
+
+/** The same facts in words for programs. */
+const wordsOf = ({ settings }: Services, { story, file, money, payment, step, nowMs }: Facts): NextWords => {
+  const isEnded = story.task.status === "failed" || story.task.status === "cancelled"
+  const ended = isEnded && money?.orders !== undefined ? endedOf({ ...money, orders: money.orders }) : undefined
+  const waits = payment && file.task && { ...payment, task: file.task }
+  return nextWords({ ...ofView(story.task), payment: waits, step, ended }, paceOf(settings, nowMs))
+}
 
 const gather = Effect.fnUntraced(function* (services: Services, name: string) {
   const { settings, watch } = services

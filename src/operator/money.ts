@@ -58,8 +58,8 @@ export type DecidedMoney = Effect.Success<ReturnType<typeof readMoney>>
 export const refuseStopped = (wallet: Address, reason: string) =>
   refuse(`Its wallet is stopped: ${reason}. When that is clear: ai-mint resolve --wallet ${wallet} --why "…"`)
 
-/** Nothing is searched for: deposits that are not recorded are awaited, as the sweep finds them. */
-const evidenceOf = Effect.fnUntraced(function* (
+/** What is known of the money of a wallet. Nothing is searched for: deposits that are not recorded are awaited, as the sweep finds them. */
+export const evidenceOf = Effect.fnUntraced(function* (
   { settings }: Services,
   orders: WalletOrders,
   { block, usdc, isPaused }: Balances,

@@ -10,6 +10,7 @@ import { TaskRepo } from "../ledger/TaskRepo.ts"
 import { WatchRepo } from "../ledger/WatchRepo.ts"
 import { WebhookRepo } from "../ledger/WebhookRepo.ts"
 import { Minter } from "../mint/Minter.ts"
+import { makeRecentBalances } from "./recentBalances.ts"
 
 /** What questions and decisions are answered with. They are taken once, when the layer of the operator is built. */
 export const services = Effect.all({
@@ -20,6 +21,7 @@ export const services = Effect.all({
   keys: KeyRepo,
   webhooks: WebhookRepo,
   chain: ChainClient,
+  balances: Effect.flatMap(ChainClient, makeRecentBalances),
   custody: KeyCustody,
   box: SecretBox,
   minter: Minter,

@@ -4,13 +4,13 @@ import { findWallet } from "./find.ts"
 import { missing } from "./Operator.ts"
 import type { WalletReport } from "./reports/wallets.ts"
 import type { Services } from "./services.ts"
-import { paymentTimeoutMs, taskReport } from "./tasks.ts"
+import { taskReports } from "./tasks.ts"
 
 const TASKS_MAX = 100
 
 /** One agent wallet: what the chain shows beside what the ledger says. */
 export const showWallet = Effect.fn("operator.showWallet")(function* (services: Services, name: string) {
-  const { chain: nodes, settings, watch } = services
+  const { chain: nodes, watch } = services
   const wallet = yield* findWallet(services, name)
   // Reservations first, the chain second: what is reserved in between counts as free, and not twice.
   const story = yield* watch.walletStory(wallet.id)
@@ -22,7 +22,6 @@ export const showWallet = Effect.fn("operator.showWallet")(function* (services: 
   const filter = { statuses: ["pending_payment", "funded", "processing"] as const, walletId: wallet.id }
   const { tasks } = yield* watch.listTasks(filter, { after: undefined, limit: TASKS_MAX })
   const credit = chain === undefined ? undefined : minus(chain.balance, story.reserved)
-  const timeoutMs = paymentTimeoutMs(settings)
   return {
     command: "wallet",
     id: story.wallet.id,
@@ -38,7 +37,7 @@ export const showWallet = Effect.fn("operator.showWallet")(function* (services: 
       lastPaymentBlock: story.provenBlock
     },
     credit,
-    tasks: tasks.map((task) => taskReport(task, timeoutMs)),
+    tasks: yield* taskReports(services, tasks),
     deposits: story.deposits.map(({ block: { number: block, timeMs: at }, ...deposit }) => ({ ...deposit, block, at })),
     refunds: story.refunds.map(({ payTo: to, paymentTx: tx, createdAtMs: createdAt, ...refund }) => ({
       ...refund,

@@ -2,11 +2,13 @@ import { DateTime, Duration, Effect } from "effect"
 import type { SettingsShape } from "../config/Settings.ts"
 import { type Bytes32, parse } from "../domain/Address.ts"
 import type { Batch } from "../domain/Batch.ts"
+import type { NextWords } from "../domain/nextAction.ts"
 import { parseTaskId, type Status, STATUSES } from "../domain/Task.ts"
 import type { TaskPlace, TaskView } from "../ledger/WatchRepo.ts"
 import { CurrentCaller } from "./Caller.ts"
 import { findTaskId, findWallet, isForCaller, missingTask } from "./find.ts"
-import type { BatchReport, TaskReport } from "./reports/tasks.ts"
+import { nextWordsOf, nextWordsOfOne, ofView } from "./nextStep.ts"
+import type { BatchReport, TaskRecord, TaskReport } from "./reports/tasks.ts"
 import type { TaskQuery } from "./requests.ts"
 import type { Services } from "./services.ts"
 
@@ -17,16 +19,26 @@ export const paymentTimeoutMs = ({ paymentTimeout }: SettingsShape): number => D
 /** Orders, newest first. */
 export const listTasks = Effect.fn("operator.listTasks")(function* (services: Services, query: TaskQuery) {
   const { tasks, next } = yield* readTasks(services, query)
+  return { tasks: yield* taskReports(services, tasks), next: next && `${next.placedAtMs}_${next.id}` }
+})
+
+/** Orders with their next step. */
+export const taskReports = Effect.fnUntraced(function* (services: Services, tasks: ReadonlyArray<TaskView>) {
+  const orders = tasks.map((task) => ({ task, order: ofView(task) }))
+  const wordsOf = yield* nextWordsOf(
+    services,
+    orders.map(({ order }) => order)
+  )
   const limitMs = paymentTimeoutMs(services.settings)
-  return { tasks: tasks.map((task) => taskReport(task, limitMs)), next: next && `${next.placedAtMs}_${next.id}` }
+  return orders.map(({ task, order }): TaskReport => taskReport(task, limitMs, wordsOf(order)))
 })
 
 export const showTask = Effect.fn("operator.showTask")(function* (services: Services, name: string) {
   const id = yield* findTaskId(services, name)
   const task = id === undefined ? undefined : yield* services.watch.viewTask(id)
-  return task !== undefined && (yield* isForCaller(task.userAddress))
-    ? taskReport(task, paymentTimeoutMs(services.settings))
-    : yield* missingTask(name)
+  if (task === undefined || !(yield* isForCaller(task.userAddress))) return yield* missingTask(name)
+  const words = yield* nextWordsOfOne(services, ofView(task))
+  return taskReport(task, paymentTimeoutMs(services.settings), words)
 })
 
 const readTasks = Effect.fnUntraced(function* (services: Services, query: TaskQuery) {
@@ -75,7 +87,7 @@ const placeOf = (cursor: string | undefined): TaskPlace | undefined => {
 const sound = (ms: number): number | undefined => (Number.isFinite(ms) ? ms : undefined)
 
 /** `paymentTimeoutMs`: how long an order waits for its money. What is not in the report is left out where it is sent. */
-export const taskReport = (task: TaskView, paymentTimeoutMs: number): TaskReport => ({
+export const taskRecord = (task: TaskView, paymentTimeoutMs: number): TaskRecord => ({
   ...task,
   held: task.held && { reason: task.held.reason, since: task.held.sinceMs },
   agentWalletId: task.walletId,
@@ -86,6 +98,12 @@ export const taskReport = (task: TaskView, paymentTimeoutMs: number): TaskReport
   startedAt: task.startedAtMs,
   completedAt: task.completedAtMs,
   nextActionAt: task.nextActionAtMs
+})
+
+/** The same with its next step. */
+export const taskReport = (task: TaskView, paymentTimeoutMs: number, words: NextWords): TaskReport => ({
+  ...taskRecord(task, paymentTimeoutMs),
+  ...words
 })
 
 export const batchReport = (batch: Batch): BatchReport => ({

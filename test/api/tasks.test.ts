@@ -1,6 +1,6 @@
 import { assert, layer } from "@effect/vitest"
 import { ChainError } from "../../src/chain/ChainClient.ts"
-import { givenHeld, units } from "../operator/given.ts"
+import { givenHeld, lost, units } from "../operator/given.ts"
 import { anyId } from "../support/anyId.ts"
 import { pass, start } from "../support/executor.ts"
 import * as Postgres from "../support/Postgres.ts"
@@ -153,4 +153,75 @@ layer(Postgres.session())("orders over the API", (it) => {
     assert.isNull((yield* ask(`/api/wallets/${ann.agentAddress}`)).json.chain)
     assert.strictEqual((yield* ask(`/api/wallets/${ann.agentAddress}/refund`, { body: {} })).status, 503)
   })
+
+  served("say in words for programs what is next, from the quote to the tokens", function* () {
+    const { ask } = yield* serving(withToken)
+    const world = yield* World
+    const ann = yield* person("ann")
+    const wish = { userAddress: ann.userAddress, tokenAddress: `0x${"7e".repeat(20)}`, quantity: 5 }
+    const placed = (yield* ask("/api/tasks", { body: { ...wish, pricePerMint: "1000000" } })).json
+    const pay = { paymentState: "unpaid", nextAction: "pay", amountDue: "5000000", payTo: ann.agentAddress }
+    assert.deepInclude(placed, pay)
+    const said = function* () {
+      const path = `/api/tasks/${placed.taskId}`
+      const shown = wordsOf((yield* ask(path)).json)
+      assert.deepStrictEqual(wordsOf((yield* ask(`${path}/explain`)).json.task), shown)
+      assert.deepStrictEqual(wordsOf((yield* ask("/api/tasks")).json.tasks[0]), shown)
+      return shown
+    }
+    const first = yield* said()
+    assert.deepInclude(first, pay)
+    assert.strictEqual(first.payBy, (yield* ask(`/api/tasks/${placed.taskId}`)).json.deadline)
+    yield* start
+    world.deposit(ann.agentAddress, units(2))
+    yield* pass(10)
+    assert.deepInclude(yield* said(), { ...pay, paymentState: "partial", amountDue: "3000000" })
+    world.chainFault = new ChainError({ reason: "Unavailable", operation: "ask", detail: "down" })
+    yield* pass(2)
+    assert.deepInclude(yield* said(), { paymentState: "partial", nextAction: "wait", amountDue: null })
+    world.chainFault = undefined
+    world.manners.pay = () => lost
+    world.deposit(ann.agentAddress, units(3))
+    yield* pass(20)
+    const none = { amountDue: "0", payTo: null, payBy: null }
+    assert.deepInclude(yield* said(), { ...none, paymentState: "in_flight", nextAction: "wait" })
+    delete world.manners.pay
+    yield* pass(120)
+    assert.deepStrictEqual(yield* said(), {
+      ...none,
+      paymentState: "settled",
+      nextAction: "none",
+      checkAgainAfterSeconds: null
+    })
+  })
+
+  served("say so where nobody paid, and what came too late can be sent back", function* () {
+    const { ask } = yield* serving(withToken)
+    const world = yield* World
+    const ann = yield* person("ann")
+    const task = yield* order(ann, 5)
+    yield* start
+    yield* pass(620)
+    const words = function* () {
+      return wordsOf((yield* ask(`/api/tasks/${task}`)).json)
+    }
+    assert.deepInclude(yield* words(), { paymentState: "unpaid", nextAction: "new_order", amountDue: "0", payTo: null })
+    world.deposit(ann.agentAddress, units(5))
+    yield* pass(20)
+    assert.deepInclude(yield* words(), { paymentState: "refundable", nextAction: "new_order" })
+    // The next order is paid with it.
+    const next = yield* order(ann, 5)
+    const { json } = yield* ask(`/api/tasks?wallet=${ann.agentAddress}`)
+    assert.deepStrictEqual(
+      json.tasks.map((one: Record<string, unknown>) => [one["id"], one["paymentState"], one["nextAction"]]),
+      [
+        [next, "partial", "wait"],
+        [task, "unpaid", "new_order"]
+      ]
+    )
+  })
 })
+
+const WORDS = ["paymentState", "nextAction", "amountDue", "payTo", "payBy", "checkAgainAfterSeconds"] as const
+
+const wordsOf = (task: Record<string, unknown>) => Object.fromEntries(WORDS.map((name) => [name, task[name]]))

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto"
 import type { StatusJson } from "../../src/operator/reports/status.ts"
-import type { ExplanationJson, TaskJson } from "../../src/operator/reports/tasks.ts"
+import type { ExplanationJson, TaskJson, TaskReportJson } from "../../src/operator/reports/tasks.ts"
 
 /** ISO, so many seconds from now. */
 export const at = (seconds: number): string => new Date(Date.now() + seconds * 1000).toISOString()
@@ -141,10 +141,22 @@ export const overview = (change: Partial<StatusJson> = {}): StatusJson => ({
   ...change
 })
 
+const WAITS = {
+  paymentState: "paid",
+  nextAction: "wait",
+  amountDue: "0",
+  payTo: null,
+  payBy: null,
+  checkAgainAfterSeconds: 6
+} as const
+
+/** The same with its next step. */
+export const report = (of: TaskJson): TaskReportJson => ({ ...WAITS, ...of })
+
 /** Everything that there is to say of one order. */
 export const explanation = (of: TaskJson, change: Partial<ExplanationJson> = {}): ExplanationJson => ({
   command: "explain",
-  task: of,
+  task: report(of),
   summary: `${of.mintsCompleted} of ${of.quantity} mints are delivered; the next batch is on its way to the mint server.`,
   money: { onChain: "8000000", block: "24518811", reserved: "8000000", needed: "8000000", received: null },
   steps: [

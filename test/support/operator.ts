@@ -16,6 +16,7 @@ import * as Create from "../../src/operator/create.ts"
 import * as Explain from "../../src/operator/explain.ts"
 import * as Pause from "../../src/operator/pause.ts"
 import * as Prove from "../../src/operator/prove.ts"
+import { makeRecentBalances } from "../../src/operator/recentBalances.ts"
 import * as Reconcile from "../../src/operator/reconcile.ts"
 import * as Refund from "../../src/operator/refund.ts"
 import type * as Request from "../../src/operator/requests.ts"
@@ -36,6 +37,7 @@ const given = Effect.all({
   tasks: TaskRepo,
   decisions: DecisionRepo,
   chain: ChainClient,
+  balances: Effect.flatMap(ChainClient, makeRecentBalances),
   watch: orNone(WatchRepo),
   keys: orNone(KeyRepo),
   webhooks: orNone(WebhookRepo),

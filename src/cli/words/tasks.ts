@@ -1,4 +1,4 @@
-import type { TaskReport, TaskList } from "../../operator/reports/tasks.ts"
+import type { TaskList, TaskRecord, TaskReport } from "../../operator/reports/tasks.ts"
 import { causeOf, shortId } from "../../domain/Task.ts"
 import { duration } from "../../domain/time.ts"
 import { format } from "../../domain/Usdc.ts"
@@ -17,14 +17,14 @@ const COLUMNS_OF_LIST: ReadonlyArray<Column> = [
 ]
 
 /** Orders, a line each. */
-export const taskTable = (tasks: ReadonlyArray<TaskReport>, look: Look): ReadonlyArray<string> =>
+export const taskTable = (tasks: ReadonlyArray<TaskRecord>, look: Look): ReadonlyArray<string> =>
   table({ columns: COLUMNS_OF_LIST, rows: tasks.map((task) => rowOf(task, look)) }, look.paint)
 
 /** `ai-mint tasks list`. */
 export const taskListWords = ({ tasks }: TaskList, look: Look): ReadonlyArray<string> =>
   tasks.length === 0 ? ["There is no such order."] : taskTable(tasks, look)
 
-const rowOf = (task: TaskReport, { nowMs }: Look): ReadonlyArray<Cell> => [
+const rowOf = (task: TaskRecord, { nowMs }: Look): ReadonlyArray<Cell> => [
   shortId(task.id),
   { text: task.status, as: paintOf(task) },
   `${task.mintsCompleted}/${task.quantity}`,
@@ -34,13 +34,13 @@ const rowOf = (task: TaskReport, { nowMs }: Look): ReadonlyArray<Cell> => [
   noteOf(task, nowMs)
 ]
 
-const paintOf = ({ status, held }: TaskReport): keyof Paint => {
+const paintOf = ({ status, held }: TaskRecord): keyof Paint => {
   if (held !== undefined || status === "failed") return "bad"
   if (status === "completed") return "good"
   return status === "cancelled" ? "faint" : "strong"
 }
 
-const noteOf = (task: TaskReport, nowMs: number): string => {
+const noteOf = (task: TaskRecord, nowMs: number): string => {
   const { held, errorMessage, status, deadline } = task
   if (held !== undefined) return `held: ${causeOf(held.reason)}`
   if (errorMessage !== undefined) return errorMessage
@@ -49,10 +49,10 @@ const noteOf = (task: TaskReport, nowMs: number): string => {
   return isPaidInPart(task) ? `${receivedOf(task)}, ${left}` : left
 }
 
-const isPaidInPart = ({ received = 0n }: TaskReport): boolean => received > 0n
+const isPaidInPart = ({ received = 0n }: TaskRecord): boolean => received > 0n
 
 /** `3.50 of 7.00 USDC received`. */
-const receivedOf = ({ received = 0n, totalCost }: TaskReport): string =>
+const receivedOf = ({ received = 0n, totalCost }: TaskRecord): string =>
   `${format(received)} of ${usdcOf(totalCost)} received`
 
 /** `ai-mint tasks show`. */
@@ -80,6 +80,7 @@ export const taskWords = (task: TaskReport, look: Look): ReadonlyArray<string> =
     ...(task.status === "pending_payment" && task.deadline !== undefined
       ? field("To be paid by", utc(task.deadline))
       : []),
+    ...field("Next", nextActionWords(task)),
     ...(task.retryCount === 0 ? [] : field("Refusals", `${task.retryCount} since the last progress`)),
     ...(task.errorMessage === undefined || task.errorMessage === task.held?.reason
       ? []
@@ -88,3 +89,11 @@ export const taskWords = (task: TaskReport, look: Look): ReadonlyArray<string> =
 }
 
 const field = (name: string, value: string): ReadonlyArray<string> => hang(`   ${`${name}:`.padEnd(15)}`, value)
+
+/** `pay 5.00 USDC`: what the program that placed the order is told. */
+const nextActionWords = ({ nextAction, paymentState, amountDue, checkAgainAfterSeconds }: TaskReport): string => {
+  const action = nextAction.replaceAll("_", " ")
+  const due = amountDue === undefined || amountDue === 0n ? "" : ` ${usdcOf(amountDue)}`
+  const again = checkAgainAfterSeconds === undefined ? "" : `, look again after ${checkAgainAfterSeconds} s`
+  return `${action}${due} (${paymentState.replaceAll("_", " ")})${again}`
+}

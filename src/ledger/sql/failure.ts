@@ -83,6 +83,9 @@ const reasonOf = (error: SqlError): LedgerError["reason"] => {
   return error.isRetryable || code === READ_ONLY || code.startsWith("57P") ? "Unavailable" : "Rejected"
 }
 
+/** Of questions that were asked as one: whether each would have failed alone too. */
+export const isOfAll = ({ reason }: LedgerError): boolean => reason !== "Unreadable" && reason !== "Rejected"
+
 const serverSays = (error: SqlError): { readonly code?: unknown; readonly message?: unknown } =>
   typeof error.reason.cause === "object" && error.reason.cause !== null ? error.reason.cause : {}
 

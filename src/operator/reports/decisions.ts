@@ -1,5 +1,6 @@
 import { Schema } from "effect"
 import { Address } from "../../domain/Address.ts"
+import { NextFields } from "./tasks.ts"
 import { Amount, orNull, Whole } from "./values.ts"
 
 /** An order that was placed. */
@@ -12,7 +13,8 @@ export const Created = Schema.Struct({
   agentAddress: Address,
   totalCost: Amount,
   pricePerMint: Amount,
-  quantity: Schema.Int
+  quantity: Schema.Int,
+  ...NextFields
 })
 export type Created = typeof Created.Type
 

@@ -1,7 +1,7 @@
 import { Schema, SchemaTransformation } from "effect"
 import { eventSentence } from "../events.ts"
 import { PauseReport } from "./wallets.ts"
-import { Status, TaskReport } from "./tasks.ts"
+import { Status, TaskRecord } from "./tasks.ts"
 import { Amount, Instant, orNull, Whole } from "./values.ts"
 
 const Part = {
@@ -138,7 +138,7 @@ export const StatusReport = Schema.Struct({
     cancelled: Schema.Int
   }),
   /** Open orders, newest first, at most 100, and how many there are. */
-  open: Schema.Array(TaskReport),
+  open: Schema.Array(TaskRecord),
   openCount: Schema.Int,
   /** At most 100. */
   attention: Schema.Array(Attention),

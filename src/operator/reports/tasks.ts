@@ -1,12 +1,42 @@
 import { Schema } from "effect"
 import { BATCH_STATUSES } from "../../domain/Batch.ts"
+import { NEXT_ACTIONS, PAYMENT_STATES } from "../../domain/nextAction.ts"
 import { STATUSES } from "../../domain/Task.ts"
 import { Amount, Instant, orNull, Whole } from "./values.ts"
 
 export const Status = Schema.Literals(STATUSES)
 
+/** The next step of an order in words for programs, by the decision that the executor acts on. */
+export const NextFields = {
+  paymentState: Schema.Literals(PAYMENT_STATES).annotate({
+    description:
+      "unpaid: nothing is counted for it. partial: some of its money came, or all of it, and none is reserved yet. " +
+      "paid: its money is reserved. in_flight: a payment of it is signed, and its outcome is not proven. settled: every " +
+      "payment of it is proven. refundable: it ended, and its wallet has credit that can be sent back"
+  }),
+  nextAction: Schema.Literals(NEXT_ACTIONS).annotate({
+    description:
+      "What the program that placed the order does next. pay: send amountDue to payTo, once. wait: ask again after " +
+      "checkAgainAfterSeconds. new_order: it has ended; place another one if the tokens are still wanted. ask_operator: a " +
+      "person decides. none: nothing"
+  }),
+  amountDue: orNull(Amount).annotate({
+    description:
+      "USDC to pay now, in base units as text: more than zero with nextAction pay only. null while it cannot be said"
+  }),
+  payTo: orNull(Schema.String).annotate({
+    description: "The agent wallet that the person pays to; null once the order does not wait for its money"
+  }),
+  payBy: orNull(Instant).annotate({
+    description: "The payment deadline, in UTC; null once the order does not wait for its money"
+  }),
+  checkAgainAfterSeconds: orNull(Schema.Int).annotate({
+    description: "When to ask again, 1 to 60; null where nothing will change by itself"
+  })
+}
+
 /** A row of `ai_agent_tasks` and what the executor knows beside it. Sound or not: texts are as they are stored. */
-export const TaskReport = Schema.Struct({
+export const TaskRecord = Schema.Struct({
   id: Schema.String,
   status: Status,
   /** Why it waits for a person, and since when. */
@@ -40,8 +70,13 @@ export const TaskReport = Schema.Struct({
   /** Nothing is done for it before this time. */
   nextActionAt: orNull(Instant)
 })
+export type TaskRecord = typeof TaskRecord.Type
+export type TaskJson = typeof TaskRecord.Encoded
+
+/** An order with its next step. */
+export const TaskReport = Schema.Struct({ ...TaskRecord.fields, ...NextFields })
 export type TaskReport = typeof TaskReport.Type
-export type TaskJson = typeof TaskReport.Encoded
+export type TaskReportJson = typeof TaskReport.Encoded
 
 export const TaskList = Schema.Struct({
   /** Newest first. */

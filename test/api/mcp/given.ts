@@ -6,6 +6,7 @@ import { Admission } from "../../../src/api/admission.ts"
 import * as NodeServer from "../../../src/api/httpServer.ts"
 import * as McpRoute from "../../../src/api/mcp/route.ts"
 import * as Middleware from "../../../src/api/middleware.ts"
+import { usdc, zero } from "../../../src/domain/Usdc.ts"
 import { KeyRepo } from "../../../src/ledger/KeyRepo.ts"
 import { Operator } from "../../../src/operator/Operator.ts"
 import type { TaskReport } from "../../../src/operator/reports/tasks.ts"
@@ -35,10 +36,27 @@ export const unpaid: TaskReport = {
   fundedAt: undefined,
   startedAt: undefined,
   completedAt: undefined,
-  nextActionAt: undefined
+  nextActionAt: undefined,
+  paymentState: "unpaid",
+  nextAction: "pay",
+  amountDue: usdc(5_000_000n),
+  payTo: `0x${"b2".repeat(20)}`,
+  payBy: 600_000,
+  checkAgainAfterSeconds: 6
 }
 
-export const completed: TaskReport = { ...unpaid, status: "completed", received: undefined, mintsCompleted: 5 }
+export const completed: TaskReport = {
+  ...unpaid,
+  status: "completed",
+  received: undefined,
+  mintsCompleted: 5,
+  paymentState: "settled",
+  nextAction: "none",
+  amountDue: zero,
+  payTo: undefined,
+  payBy: undefined,
+  checkAgainAfterSeconds: undefined
+}
 
 /** `/mcp` over a real socket, with an operator that answers only what is given. Gives its URL. */
 export const servingMcp = Effect.fnUntraced(function* (operator: Partial<Operator["Service"]>) {

@@ -17,7 +17,13 @@ const placed: Created = {
   agentAddress: address(`0x${"b2".repeat(20)}`),
   totalCost: usdc(5_000_000n),
   pricePerMint: usdc(1_000_000n),
-  quantity: 5
+  quantity: 5,
+  paymentState: "unpaid",
+  nextAction: "pay",
+  amountDue: usdc(5_000_000n),
+  payTo: unpaid.payTo,
+  payBy: unpaid.payBy,
+  checkAgainAfterSeconds: 6
 }
 
 const agentOf = Effect.fnUntraced(function* (operator: Parameters<typeof servingMcp>[0]) {

@@ -24,7 +24,7 @@ export const ID = "b3319f58-1111-4222-8333-0123456789ab"
 export const LONG = `the facilitator said: ${"x".repeat(150)}\nand then ${"a few words more, ".repeat(20)}`
 
 export const taskOf = (change: Partial<TaskReport> = {}): TaskReport => ({
-  ...Schema.decodeSync(TaskSchema)(Sample.task("b3319f58")),
+  ...Schema.decodeSync(TaskSchema)(Sample.report(Sample.task("b3319f58"))),
   id: ID,
   userAddress: ADDRESS,
   createdAt: NOW - 135_000,

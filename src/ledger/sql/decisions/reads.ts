@@ -12,6 +12,8 @@ import {
 } from "../../DecisionRepo.ts"
 import { TaskFields, WalletFields, idsOf, readWallet, taskColumns, taskRow, walletColumns } from "../rows.ts"
 import { type Methods, type Statements, rowsOf } from "../statements.ts"
+import { gather } from "../../../ops/gather.ts"
+import { isOfAll } from "../failure.ts"
 import { ordersOf } from "../tasks/pages.ts"
 import { batchesFrom, depositsFrom, refundsFrom } from "../transferRows.ts"
 
@@ -183,7 +185,15 @@ export const decisionReads = {
       return rows[0]?.first_block ?? 0n
     })(),
 
-  walletOrders: (on) => on.once("read the orders of a wallet", (walletId) => ordersOf(on, walletId)),
+  walletOrders: (on) =>
+    gather({
+      inTurn: true,
+      askAll: on.once("read the orders of a wallet", function* (walletIds: ReadonlyArray<WalletId>) {
+        const orders = new Map((yield* ordersOf(on, walletIds)).map((one) => [one.wallet.id, one]))
+        return walletIds.map((walletId) => orders.get(walletId))
+      }),
+      isShared: isOfAll
+    }),
 
   refundsOf: (on) =>
     on.once("read refunds", function* (walletId) {

@@ -70,9 +70,10 @@ const readPage = Effect.fnUntraced(function* ({ sql, time }: Statements, wallets
   }
 })
 
-/** Those of one wallet, with orders that wait for money or without. */
-export const ordersOf = function* (on: Statements, walletId: WalletId) {
-  return (yield* readOrders(on, 1, on.sql`SELECT ${walletId}::uuid AS wallet_id`)).wallets[0]
+/** Those of these wallets, with orders that wait for money or without. */
+export const ordersOf = function* (on: Statements, walletIds: ReadonlyArray<WalletId>) {
+  const asked = on.sql`SELECT unnest(${[...new Set(walletIds)]}::uuid[]) AS wallet_id`
+  return (yield* readOrders(on, walletIds.length, asked)).wallets
 }
 
 const toPage = (rows: ReadonlyArray<WalletRecord>, tasks: typeof TaskRecords.Type, walletsMax: number): PendingPage => {

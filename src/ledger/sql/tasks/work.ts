@@ -8,17 +8,10 @@ import { usdc } from "../../../domain/Usdc.ts"
 import { identityFault, WalletId } from "../../../domain/Wallet.ts"
 import type { WalletWork } from "../../../domain/WalletState.ts"
 import { gather } from "../../../ops/gather.ts"
-import {
-  type LedgerError,
-  type MintId,
-  type MintsOf,
-  type OpenTasks,
-  type TaskRepo,
-  mintKey,
-  mintRowKey
-} from "../../TaskRepo.ts"
+import { type MintId, type MintsOf, type OpenTasks, type TaskRepo, mintKey, mintRowKey } from "../../TaskRepo.ts"
 import { instantOf } from "../TimeColumns.ts"
 import { dueWork } from "../due.ts"
+import { isOfAll } from "../failure.ts"
 import { joinIdentity, pinWallets } from "../identities.ts"
 import { pausesOf } from "../locks.ts"
 import { inRanges } from "../ranges.ts"
@@ -176,9 +169,6 @@ interface MintQuestion {
   readonly of: MintsOf
   readonly mints: ReadonlyArray<MintId>
 }
-
-/** Whether each question would have failed alone too. */
-const isOfAll = ({ reason }: LedgerError): boolean => reason !== "Unreadable" && reason !== "Rejected"
 
 /** What there is to do. */
 export const work = {

@@ -1,6 +1,7 @@
 import { Result, Schema } from "effect"
 import type { Fragment } from "effect/sql/Statement"
 import type { Bytes32 } from "../../../domain/Address.ts"
+import { BATCH_STATUSES } from "../../../domain/Batch.ts"
 import { type Status, type TaskId } from "../../../domain/Task.ts"
 import { type TaskFilter, type TaskPage, type TaskPlace, type TaskView, type WatchRepo } from "../../WatchRepo.ts"
 import {
@@ -29,7 +30,8 @@ const Views = Schema.Array(
     completed_ms: Ms,
     held_ms: Ms,
     held_reason: Schema.NullOr(Schema.String),
-    received: Schema.NullOr(Schema.BigInt)
+    received: Schema.NullOr(Schema.BigInt),
+    batch_statuses: Schema.Array(Schema.Literals(BATCH_STATUSES))
   })
 )
 
@@ -47,7 +49,9 @@ const selectViews = (
     (extract(epoch FROM s.held_at) * 1000)::float8 AS held_ms, s.held_reason,
     CASE WHEN t.status = 'pending_payment' THEN (
       SELECT least(coalesce(sum(d.remaining), 0), greatest(t.total_cost, 0))::bigint FROM ai_agent_deposits d
-      WHERE d.wallet_id = t.agent_wallet_id AND d.remaining > 0 AND d.withdrawn_at IS NULL) END AS received
+      WHERE d.wallet_id = t.agent_wallet_id AND d.remaining > 0 AND d.withdrawn_at IS NULL) END AS received,
+    coalesce((SELECT array_agg(DISTINCT b.status::text) FROM ai_agent_batches b WHERE b.task_id = t.id), '{}')
+      AS batch_statuses
   FROM ${from} t
   LEFT JOIN ai_agent_task_state s ON s.task_id = t.id
   LEFT JOIN ai_agent_wallets w ON w.id = t.agent_wallet_id
@@ -60,6 +64,7 @@ const viewOf = (row: (typeof Views.Type)[number]): TaskView => ({
   ...taskRow(row),
   mintsFailed: row.mints_failed,
   received: row.received ?? undefined,
+  batches: new Set(row.batch_statuses),
   fundingTx: row.funding_tx ?? undefined,
   fundingReceivedAtMs: row.funded_ms ?? undefined,
   completedAtMs: row.completed_ms ?? undefined,
