@@ -1,4 +1,6 @@
+import { showListing } from "./browse.ts"
 import { byId } from "./dom.ts"
+import { hashOfListing, isFieldValue } from "./listing.ts"
 import { hashOfTask, isTaskName, type State, type Store, taskOfHash } from "./state.ts"
 
 const dialog = byId("explain") as HTMLDialogElement
@@ -30,7 +32,7 @@ export const startDialog = (store: Store, refreshOrder: () => void): void => {
     if (document.activeElement === document.body) byId("named").focus()
     if (taskOfHash(location.hash) === undefined) return
     if (cameFromPage) return history.back()
-    history.replaceState(null, "", location.pathname)
+    history.replaceState(null, "", `${location.pathname}${hashOfListing(store.get().listing)}`)
     follow()
   }
   addEventListener("hashchange", ({ oldURL }) => {
@@ -51,15 +53,22 @@ const searchField = byId("named") as HTMLInputElement
 const isWriting = (target: EventTarget | null): boolean =>
   target instanceof Element && target.matches("input, textarea")
 
-/** The box that opens an order by its id. `/` leads to it from anywhere. */
+/** The box that opens an order by its id, and lists those of an account or a transaction. `/` leads to it from anywhere. */
 export const startSearch = (): void => {
   byId("find").addEventListener("submit", (event) => {
     event.preventDefault()
     const named = searchField.value.trim().toLowerCase()
     const isName = isTaskName(named)
-    byId("find-problem").textContent = isName ? "" : "An id, or the first 8 digits of one."
-    searchField.setAttribute("aria-invalid", String(!isName))
-    if (isName) location.hash = hashOfTask(named)
+    const isKnown = isName || isFieldValue("find", named)
+    byId("find-problem").textContent = isKnown
+      ? ""
+      : "An order's id or its first 8 digits, the address of a user or agent wallet, or a transaction's hash."
+    searchField.setAttribute("aria-invalid", String(!isKnown))
+    if (!isKnown) return
+    const hash = isName ? hashOfTask(named) : hashOfListing({ find: named })
+    // Searched for again, it is there already.
+    if (location.hash === hash) showListing()
+    location.hash = hash
   })
   searchField.addEventListener("input", () => {
     byId("find-problem").textContent = ""

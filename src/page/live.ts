@@ -1,13 +1,21 @@
 import type { EventJson, StatusJson } from "../operator/reports/status.ts"
-import type { ExplanationJson } from "../operator/reports/tasks.ts"
+import type { ExplanationJson, TaskListJson } from "../operator/reports/tasks.ts"
 import { getJson, ApiProblem, token } from "./api.ts"
+import { hashOfListing, type Listing, pathOfListing } from "./listing.ts"
 import { attentionNews } from "./parts/attention.ts"
-import { newAttention, type Opened, type Store, withEvent, withOverview, withProblem } from "./state.ts"
+import { listingNews } from "./parts/listing.ts"
+import { type Listed, newAttention, type Opened, type Store, withEvent, withOverview, withProblem } from "./state.ts"
 import { listen } from "./stream.ts"
 import { throttled } from "./throttle.ts"
 
 /** However fast events come, one request a second is enough. */
 const GAP_MS = 1000
+
+/** A page that the reader asks for comes at once. */
+const LISTING_GAP_MS = 200
+
+/** Of orders that are closed one after the other. */
+const CHANGED_GAP_MS = 3000
 
 /** Ages and readiness change without events. */
 const REGULARLY_MS = 15_000
@@ -20,6 +28,8 @@ export interface Live {
   readonly refresh: () => void
   /** Asks for the open order, soon. */
   readonly refreshOrder: () => void
+  /** Asks for the list of orders that the reader wants to see, soon. */
+  readonly refreshListing: () => void
 }
 
 const asProblem = (error: unknown): ApiProblem =>
@@ -55,17 +65,51 @@ const explanationWork = (store: Store) => async (): Promise<void> => {
   )
 }
 
+/** Asks for the list; what has come of another one that was asked for in the meantime is dropped. */
+const listingWork = (store: Store, announce: (text: string) => void) => {
+  let saidOf = hashOfListing({})
+  return async (): Promise<void> => {
+    const { listing, access, overview } = store.get()
+    if (access.kind !== "open" || overview === undefined) return
+    const asked = hashOfListing(listing)
+    const arrived = (listed: Listed): void => {
+      if (hashOfListing(store.get().listing) !== asked) return
+      store.update((state) => ({ ...state, listed }))
+      if (asked !== saidOf) announce(listingNews(listing, listed))
+      saidOf = asked
+    }
+    await getJson<TaskListJson>(pathOfListing(listing)).then(
+      ({ tasks, next }) => arrived({ tasks, next, problem: undefined }),
+      (error: unknown) => {
+        const { status, message } = asProblem(error)
+        if (status === 401) return failed(store, asProblem(error))
+        return arrived({ tasks: [], next: null, problem: message })
+      }
+    )
+  }
+}
+
+/** Whether the event may change the first page of the list. Later pages stay as they were read. */
+const changesList = ({ kind }: EventJson, { find, after }: Listing): boolean =>
+  after === undefined && (find === undefined ? /^task\.(?:completed|failed|cancelled)$/ : /^task\./).test(kind)
+
 /** Keeps the store up to date: asks at every event, regularly, and again when the executor is back. */
 export const startLive = (store: Store, announce: (text: string) => void): Live => {
   let isListening = false
   const refreshOrder = throttled(explanationWork(store), GAP_MS)
+
+  const refreshListing = throttled(listingWork(store, announce), LISTING_GAP_MS)
+  const listChanged = throttled(async () => refreshListing(), CHANGED_GAP_MS)
 
   const arrived = (overview: StatusJson): void => {
     const before = store.get()
     const news = attentionNews(newAttention(before.overview, overview))
     if (news !== "") announce(news)
     store.update((state) => withOverview(state, overview, Date.now()))
-    if (before.access.kind !== "open" || before.overview === undefined) refreshOrder()
+    if (before.access.kind !== "open" || before.overview === undefined) {
+      refreshOrder()
+      refreshListing()
+    }
     if (!isListening) follow()
   }
   const refresh = throttled(
@@ -93,6 +137,7 @@ export const startLive = (store: Store, announce: (text: string) => void): Live 
         settle()
         const { opened } = store.get()
         if (opened !== undefined && concerns(event, opened)) refreshOrder()
+        if (changesList(event, store.get().listing)) listChanged()
       },
       onLost: () => {
         setStreaming(false)
@@ -112,5 +157,5 @@ export const startLive = (store: Store, announce: (text: string) => void): Live 
     refreshOrder()
   }, REGULARLY_MS)
   refresh()
-  return { refresh, refreshOrder }
+  return { refresh, refreshOrder, refreshListing }
 }

@@ -1,3 +1,4 @@
+import { startBrowsing } from "./browse.ts"
 import { startCopying } from "./copy.ts"
 import { startDialog, startSearch } from "./dialog.ts"
 import { byId } from "./dom.ts"
@@ -22,6 +23,7 @@ startCopying(announce)
 startSearch()
 startTokenForm(store, live.refresh)
 startDialog(store, live.refreshOrder)
+startBrowsing(store, live.refreshListing)
 
 byId("filters").addEventListener("click", ({ target }) => {
   const button = target instanceof Element ? target.closest<HTMLElement>("[data-filter]") : null

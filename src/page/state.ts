@@ -1,5 +1,6 @@
 import type { EventJson, StatusJson } from "../operator/reports/status.ts"
 import type { ExplanationJson, TaskJson } from "../operator/reports/tasks.ts"
+import type { Listing } from "./listing.ts"
 
 export type AttentionJson = StatusJson["attention"][number]
 
@@ -34,6 +35,17 @@ export interface State {
   readonly recentEvents: ReadonlyArray<EventJson>
   readonly filter: Filter
   readonly opened: Opened | undefined
+  /** The orders that the reader asked for beside the open ones. */
+  readonly listing: Listing
+  /** The last answer to that: for another page of the list as long as the new one is on its way. */
+  readonly listed: Listed | undefined
+}
+
+export interface Listed {
+  readonly tasks: ReadonlyArray<TaskJson>
+  readonly next: string | null
+  /** Why there are none. */
+  readonly problem: string | undefined
 }
 
 export const initial: State = {
@@ -45,7 +57,9 @@ export const initial: State = {
   problem: undefined,
   recentEvents: [],
   filter: "all",
-  opened: undefined
+  opened: undefined,
+  listing: {},
+  listed: undefined
 }
 
 export interface Store {

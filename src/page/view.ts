@@ -6,6 +6,7 @@ import { showTokenForm } from "./tokenForm.ts"
 import { show } from "./morph.ts"
 import { attention } from "./parts/attention.ts"
 import { explainPanel, explainTitle } from "./parts/explain.ts"
+import { listing, listingFilters, listingTitle } from "./parts/listing.ts"
 import { funnelChart } from "./parts/funnel.ts"
 import { filters, orders } from "./parts/orders.ts"
 import { readiness } from "./parts/readiness.ts"
@@ -38,6 +39,9 @@ export const render = (state: State): void => {
   document.body.dataset["known"] = String(state.overview !== undefined)
   byId("main").dataset["stale"] = String(isStale(state, localMs))
   if (state.overview !== undefined) showOverview(state.overview, state, nowMs)
+  byId("h-listing").textContent = listingTitle(state.listing)
+  show(byId("listing-filters"), listingFilters(state.listing))
+  show(byId("listed"), listing(state, nowMs))
   if (state.opened !== undefined) {
     show(byId("explain-title"), explainTitle(state.opened))
     show(byId("explain-body"), explainPanel(state.opened, state.overview?.explorer ?? null, nowMs))

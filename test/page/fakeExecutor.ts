@@ -4,13 +4,15 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net"
 import { type PageFiles, pageHeaders, readPageFiles } from "../../src/api/pageFiles.ts"
 import type { EventJson, StatusJson } from "../../src/operator/reports/status.ts"
-import type { ExplanationJson } from "../../src/operator/reports/tasks.ts"
+import type { ExplanationJson, TaskJson } from "../../src/operator/reports/tasks.ts"
 import { at } from "./sample.ts"
 
 /** What the fake answers from now on. A test changes it while the page looks. */
 export interface Script {
   overview: StatusJson
   explanations: ReadonlyArray<ExplanationJson>
+  /** What `GET /api/tasks` lists, newest first. */
+  tasks: ReadonlyArray<TaskJson>
   /** Who may ask; undefined: everybody. */
   token?: string
   /** Answered to everything that is asked of the API. */
@@ -54,6 +56,28 @@ const sendExplanation = ({ explanations }: Script, path: string, response: Serve
   const found = explanations.find(({ task }) => named !== "" && task.id.startsWith(named))
   if (found === undefined) return sendProblem(response, 404, "Not Found", `There is no order ${named}.`)
   sendJson(response, 200, found)
+}
+
+/** As the executor lists them. Of transactions, the one that funded an order is known. */
+const sendList = ({ tasks }: Script, query: URLSearchParams, response: ServerResponse): void => {
+  const [limit, from, statuses] = [Number(query.get("limit")), Number(query.get("cursor") ?? 0), query.get("status")]
+  const is = (name: string, ...values: ReadonlyArray<string | null>): boolean =>
+    !query.has(name) || values.includes(query.get(name))
+  const found = tasks.filter(
+    (task) =>
+      (statuses === null || statuses.split(",").includes(task.status)) &&
+      is("user", task.userAddress) &&
+      is("token", task.tokenAddress) &&
+      is("wallet", task.userAddress, task.agentAddress) &&
+      is("tx", task.fundingTx) &&
+      (task.createdAt ?? "") >= (query.get("from") ?? "") &&
+      (task.createdAt ?? "") < (query.get("to") ?? "9")
+  )
+  if (query.has("wallet") && found.length === 0 && statuses === null) {
+    return sendProblem(response, 404, "Not Found", `There is no agent wallet "${query.get("wallet")}".`)
+  }
+  const next = from + limit < found.length ? String(from + limit) : null
+  sendJson(response, 200, { tasks: found.slice(from, from + limit), next })
 }
 
 /** Why this request is not let in. */
@@ -102,17 +126,18 @@ const makeListeners = (script: Script) => {
 
 export const startFake = async (given: Partial<Script> & Pick<Script, "overview">, port = 0): Promise<FakeExecutor> => {
   const files = await Effect.runPromise(readPageFiles.pipe(Effect.provide(NodeServices.layer)))
-  const script: Script = { explanations: [], beatMs: 500, ...given }
+  const script: Script = { explanations: [], tasks: [], beatMs: 500, ...given }
   const asked: Array<string> = []
   const listenedFrom: Array<string | undefined> = []
   const listeners = makeListeners(script)
   const server = createServer((request, response) => {
-    const path = new URL(request.url ?? "/", "http://fake").pathname
+    const { pathname: path, searchParams } = new URL(request.url ?? "/", "http://fake")
     asked.push(`${request.method} ${path}`)
     if (!path.startsWith("/api/")) return sendFile(files, path, response)
     const refused = refusal(script, request)
     if (refused !== undefined) return sendProblem(response, refused.status, refused.title, refused.detail)
     if (path === "/api/overview") return sendJson(response, 200, { ...script.overview, now: at(0) })
+    if (path === "/api/tasks") return sendList(script, searchParams, response)
     if (path !== "/api/events") return sendExplanation(script, path, response)
     listenedFrom.push(request.headers["last-event-id"]?.toString())
     return listeners.add(response)

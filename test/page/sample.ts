@@ -69,6 +69,35 @@ const OPEN: ReadonlyArray<TaskJson> = [
   })
 ]
 
+const CLOSED_STATUSES = ["completed", "completed", "cancelled", "completed", "failed", "completed"] as const
+
+/** So many closed orders of twenty people, one every ten minutes, the newest first. */
+export const closed = (count: number): ReadonlyArray<TaskJson> =>
+  Array.from({ length: count }, (_, n) => {
+    const [status, first] = [CLOSED_STATUSES[n % 6] ?? "completed", hex(`closed ${n}`, 8)]
+    const quantity = 1 + (n % 40)
+    return task(first, {
+      status,
+      userAddress: account(`user ${n % 20}`),
+      agentAddress: account(`agent ${n % 20}`),
+      quantity,
+      totalCost: String(quantity * 1_000_000),
+      mintsCompleted: status === "completed" ? quantity : 0,
+      errorMessage:
+        status === "failed"
+          ? "Exceeded retry limit after 3 attempts. Last error: the mint server answers 410: sold out"
+          : status === "cancelled"
+            ? "Payment timeout: No sufficient balance received within 10 minutes"
+            : null,
+      fundingTx: status === "cancelled" ? null : hash(`closed ${n}`),
+      fundedAt: status === "cancelled" ? null : at(-590 - n * 600),
+      createdAt: at(-600 - n * 600),
+      deadline: at(-n * 600),
+      startedAt: status === "cancelled" ? null : at(-590 - n * 600),
+      completedAt: at(-570 - n * 600)
+    })
+  })
+
 const READINESS: StatusJson["readiness"] = {
   ready: true,
   checkedAt: at(-2),

@@ -85,6 +85,7 @@ export const TaskList = Schema.Struct({
   next: orNull(Schema.String)
 })
 export type TaskList = typeof TaskList.Type
+export type TaskListJson = typeof TaskList.Encoded
 
 /** One thing that happened to an order, in words. */
 export const Step = Schema.Struct({

@@ -1,6 +1,7 @@
 import type { ExplanationJson, TaskJson } from "../../operator/reports/tasks.ts"
 import { type Child, el } from "../dom.ts"
 import { count, duration, relative, shortId, usdc } from "../format.ts"
+import { hashOfListing, isFieldValue } from "../listing.ts"
 import type { Opened } from "../state.ts"
 import { ago, clockTime, command, copyButton, heldChip, shortened, stateChip, transaction } from "./components.ts"
 import { batchTable } from "./batches.ts"
@@ -29,7 +30,13 @@ const facts = (task: TaskJson, explorer: string | null, nowMs: number): HTMLElem
       amount(task.totalCost),
       el("span", { class: "muted" }, ` ${usdc(task.pricePerMint)} each`)
     ),
-    fact("User", shortened(task.userAddress, "the user's address")),
+    fact(
+      "User",
+      shortened(task.userAddress, "the user's address"),
+      isFieldValue("find", task.userAddress)
+        ? el("a", { href: hashOfListing({ find: task.userAddress }) }, "all orders")
+        : null
+    ),
     fact("Pays to", task.agentAddress === null ? "?" : shortened(task.agentAddress, "the agent wallet's address")),
     fact("Token", shortened(task.tokenAddress, "the token's address")),
     task.fundingTx === null ? null : fact("Paid by", transaction(task.fundingTx, explorer)),

@@ -38,7 +38,8 @@ const since = (task: TaskJson, nowMs: number): Child => {
   return el("span", { class: "muted" }, text)
 }
 
-const timing = (task: TaskJson, nowMs: number): Child => {
+/** What there is to say about the time of an open order. */
+export const timing = (task: TaskJson, nowMs: number): Child => {
   if (task.held !== null)
     return el("span", { class: "muted" }, `held for ${duration(nowMs - Date.parse(task.held.since))}`)
   if (task.status === "pending_payment" && task.createdAt !== null && task.deadline !== null) {
@@ -52,15 +53,16 @@ const timing = (task: TaskJson, nowMs: number): Child => {
 export const received = ({ received: part }: TaskJson): string | null =>
   part === null || part === "0" ? null : `${usdc(part)} of `
 
-const HEADS = ["Order", "State", "User", "Mints", "Time", "USDC"]
+export const HEADS = ["Order", "State", "User", "Mints", "Time", "USDC"]
 
-const row = (task: TaskJson, nowMs: number): HTMLElement => {
+/** An order in a list of them, with what is to say about its time. */
+export const orderRow = (task: TaskJson, time: Child): HTMLElement => {
   const cells: ReadonlyArray<Child> = [
     orderLink(task.id),
     [stateChip(task.status), task.held === null ? null : heldChip()],
     shortened(task.userAddress, "the user's address"),
     mintProgress(task),
-    timing(task, nowMs),
+    time,
     el("span", { class: "amount" }, received(task), usdc(task.totalCost))
   ]
   return el(
@@ -95,7 +97,7 @@ export const orders = (overview: StatusJson, filter: Filter, nowMs: number): Rea
   const [listed, total] = [overview.open.length, openTotal(overview)]
   return [
     shown.length > 0
-      ? table({ name: "Open orders", heads: HEADS, rows: shown.map((task) => row(task, nowMs)) })
+      ? table({ name: "Open orders", heads: HEADS, rows: shown.map((task) => orderRow(task, timing(task, nowMs))) })
       : el("p", { class: "calm", "data-key": "none" }, filter === "all" ? "No order is open." : "None of these."),
     ...(listed < total
       ? [el("p", { class: "muted", "data-key": "more" }, `The newest ${count(listed)} of ${count(total)}.`)]

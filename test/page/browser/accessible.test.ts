@@ -4,7 +4,7 @@ import type { AxeResults } from "axe-core"
 import { afterAll, afterEach, assert, beforeAll, describe, it } from "vitest"
 import type { Browser, BrowserContextOptions, Page } from "playwright-core"
 import { type FakeExecutor, startFake } from "../fakeExecutor.ts"
-import { explanation, overview } from "../sample.ts"
+import { account, closed, explanation, overview } from "../sample.ts"
 import { launch, open, untilLive } from "./browser.ts"
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8")
@@ -17,7 +17,8 @@ const all = overview({ pauses: [{ scope: "all", reason: "the mint server is move
 
 beforeAll(async () => {
   browser = await launch()
-  fake = await startFake({ overview: all, explanations: all.open.map((one) => explanation(one)) })
+  const tasks = [...all.open, ...closed(60)]
+  fake = await startFake({ overview: all, tasks, explanations: tasks.map((one) => explanation(one)) })
 })
 afterAll(async () => {
   await browser?.close()
@@ -54,6 +55,9 @@ const CASES: ReadonlyArray<readonly [string, string, BrowserContextOptions]> = [
   ["in the dark", "/", { colorScheme: "dark" }],
   ["on a small phone", "/", PHONE],
   ["between phone and desk", "/", { viewport: { width: 800, height: 900 } }],
+  ["with a search, in the light", `/#find=${account("user 4")}`, { colorScheme: "light" }],
+  ["with a search, in the dark", `/#find=${account("user 4")}&status=failed`, { colorScheme: "dark" }],
+  ["with older closed orders, on a small phone", "/#after=25", PHONE],
   ["with an order open, in the light", "/#task=5c2d9e10", { colorScheme: "light" }],
   ["with an order open, in the dark", "/#task=5c2d9e10", { colorScheme: "dark" }],
   ["with an order open, on a small phone", "/#task=5c2d9e10", PHONE]
@@ -64,7 +68,7 @@ describe("the page is for everybody", () => {
     it(where, async () => {
       const page = await pageAt(path, options)
       await untilLive(page)
-      if (path !== "/") await page.waitForSelector("dialog .timeline")
+      await page.waitForSelector(path.includes("task") ? "dialog .timeline" : "#listed tbody tr")
       assert.deepStrictEqual(await offences(page), [])
       assert.strictEqual(await overflow(page), 0)
     })

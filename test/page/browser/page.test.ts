@@ -301,7 +301,7 @@ describe("the dialog of an order", () => {
     assert.strictEqual(await active(), "named")
     await page.keyboard.type("nonsense")
     await page.keyboard.press("Enter")
-    await page.waitForSelector("text=An id, or the first 8 digits of one.")
+    await page.waitForSelector("text=An order's id or its first 8 digits, the address of a user or agent wallet")
     await page.fill("#named", "")
     await page.keyboard.type(FIRST.toUpperCase())
     await page.keyboard.press("Enter")
