@@ -111,7 +111,10 @@ export const control = HttpApiBuilder.group(
             ),
         pauses: () => asking(operator.pauses),
         pause: ({ payload }) => deciding(operator.pause(payload)),
-        resume: ({ payload }) => deciding(operator.resume(payload))
+        resume: ({ payload }) => deciding(operator.resume(payload)),
+        limits: () => asking(operator.limits),
+        setLimit: ({ payload }) => deciding(operator.setLimit(payload)),
+        removeLimit: ({ payload }) => deciding(operator.removeLimit(payload))
       })
       .handleRaw("events", ({ headers, request }) => {
         const lastId = headers["last-event-id"]

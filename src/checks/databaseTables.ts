@@ -155,7 +155,8 @@ const NEEDED: Readonly<Record<string, ReadonlyArray<Right>>> = {
   ai_agent_events: READ,
   ai_agent_pauses: ["canSelect", "canInsert", "canDelete"],
   ai_agent_keys: CHANGE,
-  ai_agent_quotes: ["canSelect", "canInsert", "canUpdate", "canDelete"]
+  ai_agent_quotes: ["canSelect", "canInsert", "canUpdate", "canDelete"],
+  ai_agent_limits: ["canSelect", "canInsert", "canUpdate", "canDelete"]
 }
 
 const SQL_NAMES: Record<Right, string> = {

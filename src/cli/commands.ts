@@ -2,6 +2,7 @@ import * as Command from "effect/cli/Command"
 import { adoptCommand, cancelCommand, resolveCommand, retryCommand } from "./commands/decisions.ts"
 import { doctorCommand, migrateCommand, sandboxCommand } from "./commands/maintenance.ts"
 import { keysCommand } from "./commands/keys.ts"
+import { limitsCommand } from "./commands/limits.ts"
 import { mcpCommand } from "./commands/mcp.ts"
 import { pauseCommand, pausesCommand, resumeCommand } from "./commands/pauses.ts"
 import { proveCommand, verifyCommand } from "./commands/proofs.ts"
@@ -42,6 +43,7 @@ export const aiMint = Command.make("ai-mint").pipe(
     keysCommand,
     mcpCommand,
     webhooksCommand,
+    limitsCommand,
     doctorCommand,
     migrateCommand,
     sandboxCommand

@@ -83,6 +83,11 @@ export interface Batch extends TransferState<BatchStatus> {
   readonly minted: number
   /** When it entered its present status. */
   readonly statusSinceMs: number
+  /**
+   * When the payment was signed that counts against the limits; `undefined` where nothing is signed, or what was is proven
+   * void. Of a payment that only the chain knew, when it was found there.
+   */
+  readonly signedAtMs: number | undefined
 }
 
 /** What makes a nonce: nothing that an attempt, a setting or a new quote could change. */
@@ -190,7 +195,8 @@ const UNTOUCHED = {
   mintTxs: [],
   reference: undefined,
   minted: 0,
-  nextActionAtMs: undefined
+  nextActionAtMs: undefined,
+  signedAtMs: undefined
 } satisfies Partial<Batch>
 
 interface Replacement {
@@ -243,6 +249,7 @@ const newBatch = (
     paymentTx: payment?.tx,
     paymentBlock: payment?.block,
     paidAmount: payment?.value,
+    signedAtMs: payment === undefined ? undefined : nowMs,
     nextActionAtMs: payment === undefined || isUnclear ? undefined : nowMs,
     reason:
       payment && `paid before the ledger was restored${isUnclear ? ", and nobody can tell for how many mints" : ""}`,

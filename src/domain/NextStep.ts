@@ -1,7 +1,10 @@
+import { DateTime } from "effect"
 import { type Batch, isFinal, isInFlight } from "./Batch.ts"
+import { limitName, type LimitReached, limitReached } from "./Limit.ts"
 import type { Refund } from "./Refund.ts"
 import { messages, shortId, type Task } from "./Task.ts"
 import { isAwaited, isBusy, lookDueMs } from "./transferPace.ts"
+import { format } from "./Usdc.ts"
 import type { WalletWork } from "./WalletState.ts"
 
 /** Why nothing new is done for an order that is paid for. */
@@ -11,6 +14,8 @@ export type StepReason =
   | { readonly _tag: "PriceAsked"; readonly batch: Batch }
   /** Two batches of one token to one person could not be distinguished on chain: this one, of another order, comes first. */
   | { readonly _tag: "OtherFirst"; readonly batch: Batch }
+  /** A limit has no room for its next batch. */
+  | { readonly _tag: "Limit"; readonly batch: Batch; readonly reached: LimitReached }
 
 /** A step that changes the order; what is to be done for a payment in flight comes before it. */
 type Move =
@@ -55,7 +60,12 @@ export const nextStep = (work: WalletWork, task: Task, { nowMs, maxRetryCount }:
   if (paused !== undefined) return waitStep({ _tag: "Paused", reason: messages.paused(paused) })
   const other = work.batches.find((batch) => isBusy(batch, nowMs) && batch.token === task.token)
   if (other !== undefined) return waitStep({ _tag: "OtherFirst", batch: other })
-  return { ...moveOf(task, batches, maxRetryCount), atMs: task.nextActionAtMs ?? 0 }
+  const move = moveOf(task, batches, maxRetryCount)
+  const reached = move._tag === "Pay" ? limitReached(work.limits, move.batch) : undefined
+  if (move._tag === "Pay" && reached !== undefined) {
+    return waitStep({ _tag: "Limit", batch: move.batch, reached }, reached.freeAtMs)
+  }
+  return { ...move, atMs: task.nextActionAtMs ?? 0 }
 }
 
 const waitStep = (why: StepReason, untilMs?: number): NextStep => ({ _tag: "Wait", why, untilMs })
@@ -88,9 +98,18 @@ export const waitingFor = (step: NextStep): string | undefined => {
   if (step._tag !== "Wait") return undefined
   const { why } = step
   if (why._tag === "Paused") return why.reason
+  if (why._tag === "Limit") return limitWords(why.reached)
   return why._tag === "OtherFirst"
     ? `order ${shortId(why.batch.taskId)} of the same wallet and token is paid and minted first`
     : undefined
+}
+
+/** Which limit it is, what of it is used, and when enough of it comes free. */
+export const limitWords = ({ scope, perDay, used, amount, freeAtMs }: LimitReached): string => {
+  const limit = `${messages.limited}${format(perDay)} USDC a day for ${limitName(scope)}`
+  const needs = `the next batch may cost ${format(amount)} USDC`
+  if (freeAtMs === undefined) return `${limit} is less than one batch: ${needs}`
+  return `${limit} is used: ${format(used)} USDC were signed in the last 24 hours, ${needs}, there is room at ${DateTime.formatIso(DateTime.makeUnsafe(freeAtMs))}`
 }
 
 interface OrderStep<Step extends NextStep = NextStep> {

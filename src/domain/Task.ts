@@ -46,6 +46,8 @@ export interface Task {
   readonly lastRefusal: string | undefined
   /** Since when the server refuses for reasons that are not the order's; `undefined` where it does not. */
   readonly stalledSinceMs: number | undefined
+  /** Since when a limit keeps it from being paid for; `undefined` where none does. */
+  readonly limitedSinceMs: number | undefined
   readonly createdAtMs: number
   readonly startedAtMs: number | undefined
   readonly updatedAtMs: number
@@ -136,8 +138,8 @@ export const messageAfterWaiting = (task: Task, retriesMax: number): string | nu
     ? messages.retrying(task.retryCount, retriesMax, task.lastRefusal)
     : null
 
-/** Why an order is held, without the words that say that it is held: for where these are said already. */
-export const causeOf = (reason: string): string => reason.replace(/^Held(?: for the operator: |, )/, "")
+/** Why an order is held or waits, without the words that say that it does: for where these are said already. */
+export const causeOf = (reason: string): string => reason.replace(/^(?:Held(?: for the operator: |, )|Waiting: )/, "")
 
 /** How an order ended and why, with the word for it once: a reason of ours may begin with that word. */
 export const endOf = (word: string, reason: string): string => {
@@ -175,6 +177,8 @@ export const messages = {
     [`Held for the operator: batch ${number} is paid and not delivered`, ...why].join("; "),
   stopped: (reason: string): string => `Held for the operator: the agent wallet is stopped: ${reason}`,
   paused: (reason: string): string => `paused: ${reason}`,
+  /** The beginning of what an order says that waits for a limit. */
+  limited: "the limit of ",
   shortOfMoney: (needed: Usdc, balance: Usdc): string =>
     `the agent wallet holds ${format(balance)} USDC and this order needs ${format(needed)}`
 }

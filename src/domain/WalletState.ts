@@ -2,6 +2,7 @@ import type { HeldOrder } from "./Allocation.ts"
 import type { Batch } from "./Batch.ts"
 import type { Block } from "./Block.ts"
 import type { ExpectedBalance } from "./ExpectedBalance.ts"
+import type { LimitUse } from "./Limit.ts"
 import type { Refund } from "./Refund.ts"
 import type { Task, TaskId } from "./Task.ts"
 import type { Usdc } from "./Usdc.ts"
@@ -62,6 +63,8 @@ export interface WalletWork {
   readonly stopped: string | undefined
   /** Tokens for which nothing new is paid, and why. */
   readonly pausedTokens: ReadonlyMap<string, string>
+  /** Limits that may cover its planned batches, and what is used of them. */
+  readonly limits: ReadonlyArray<LimitUse>
   readonly bad: ReadonlyArray<BadTask>
 }
 

@@ -206,7 +206,8 @@ const AT_REST: Readonly<Record<StepReason["_tag"], "wait" | "ask_operator">> = {
   Stopped: "ask_operator",
   Paused: "wait",
   PriceAsked: "wait",
-  OtherFirst: "wait"
+  OtherFirst: "wait",
+  Limit: "wait"
 }
 
 const paid = (order: OrderSeen, { nowMs, blockMs, checkMs }: Pace): Verdict => {

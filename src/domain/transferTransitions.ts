@@ -103,6 +103,7 @@ export const sign = <T extends Transfer>(
     ...(isBatch(transfer)
       ? {
           asked: undefined,
+          signedAtMs: nowMs,
           triedAtMs: nowMs,
           answerByMs,
           claims: 0,
@@ -198,6 +199,7 @@ export const confirm = <T extends Transfer>(transfer: T, used: UsedNonce, nowMs:
   if (!isBatch(transfer)) return step(transfer, nowMs, { status: "paid", ...DONE, ...paidBy(used) })
   return step(transfer, nowMs, {
     ...paidBy(used),
+    signedAtMs: transfer.signedAtMs ?? nowMs,
     ...(transfer.minted === transfer.quantity
       ? { status: "delivered", ...DONE }
       : { status: "paid", nextActionAtMs: nowMs, reason: "paid, waiting for the mints" })
@@ -221,7 +223,7 @@ export const retract = <T extends Transfer>(transfer: T, nowMs: number, reason: 
  * The payment left the chain after a person had decided about the batch, and can never be made again: the decision
  * stands, and the money is the wallet's again.
  */
-export const unpay = (batch: Batch, reason: string): Batch => ({ ...batch, ...UNPAID, reason })
+export const unpay = (batch: Batch, reason: string): Batch => ({ ...batch, ...UNPAID, signedAtMs: undefined, reason })
 
 /**
  * A mint of the batch was on chain and is not any more: all of its mints are looked for anew, and the server may be asked
@@ -257,6 +259,7 @@ export const expire = <T extends Transfer>(
   return step(transfer, nowMs, {
     ...unsigned,
     asked: { since: transfer.window?.block ?? block.number, until: block.number },
+    signedAtMs: undefined,
     triedAtMs: undefined,
     answerByMs: undefined,
     claims: 0,

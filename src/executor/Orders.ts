@@ -4,6 +4,8 @@ import { Settings } from "../config/Settings.ts"
 import type { Address } from "../domain/Address.ts"
 import type { UsedNonce } from "../domain/Authorization.ts"
 import type { Batch } from "../domain/Batch.ts"
+import type { LimitReached } from "../domain/Limit.ts"
+import { limitWords } from "../domain/NextStep.ts"
 import { causeOf, messages, shortId, type Task, type TaskId } from "../domain/Task.ts"
 import { counted } from "../domain/text.ts"
 import { hold } from "../domain/transferTransitions.ts"
@@ -26,6 +28,10 @@ const REFUSED_ALIKE_WITHIN_MS = 300_000
 /** The pause after a refusal that is not the order's is as long as such refusals have lasted, within these. */
 const STALL_PAUSE_MS_MIN = 5_000
 const STALL_PAUSE_MS_MAX = 60_000
+
+/** While an order waits for a limit: how soon it looks again, and how long at the most what was given back lies idle. */
+const LIMIT_LOOK_MS_MIN = 5_000
+const LIMIT_LOOK_MS_MAX = 300_000
 
 const makeHolds = Effect.gen(function* () {
   const repo = yield* TaskRepo
@@ -123,6 +129,23 @@ const makeChanges = Effect.gen(function* () {
 
   return { saveTask, completeTask, failTask, noteWaiting, pauseTask, pauseUnwritable, pauseForOutage }
 })
+
+const makeWaitForLimit = Effect.map(makeChanges, ({ saveTask }) =>
+  /**
+   * A limit has no room for it: nothing is held against it, and its wallet is left alone until there is, or until it is
+   * time to look whether a payment that was void has given some back. Written once for each of these looks.
+   */
+  Effect.fnUntraced(function* (task: Task, reached: LimitReached) {
+    const nowMs = yield* Clock.currentTimeMillis
+    const { limitedSinceMs = nowMs, nextActionAtMs = 0 } = task
+    if (task.limitedSinceMs !== undefined && nextActionAtMs > nowMs) return
+    const words = limitWords(reached)
+    const lookMs = Math.min(reached.freeAtMs ?? Number.POSITIVE_INFINITY, nowMs + LIMIT_LOOK_MS_MAX)
+    const change = { nextActionAtMs: Math.max(lookMs, nowMs + LIMIT_LOOK_MS_MIN, nextActionAtMs), limitedSinceMs }
+    yield* Log.warnOnce(`limit:${reached.scope}`, `⚠️ Orders wait: ${words}. See: ai-mint limits`)
+    yield* wasFirst(saveTask(task, { ...change, ...noteOf(task, words) }))
+  })
+)
 
 /** A row is written only where it would say something else. */
 export const noteOf = (task: Task, why: string): Pick<TaskChange, "waiting"> => {
@@ -240,7 +263,13 @@ const makeUncounted = Effect.gen(function* () {
 })
 
 const make = Effect.gen(function* () {
-  return { ...(yield* makeHolds), ...(yield* makeChanges), ...(yield* makeCounted), ...(yield* makeUncounted) }
+  return {
+    ...(yield* makeHolds),
+    ...(yield* makeChanges),
+    ...(yield* makeCounted),
+    ...(yield* makeUncounted),
+    waitForLimit: yield* makeWaitForLimit
+  }
 })
 
 /** Writes what becomes of an order: completed, failed, left alone for a while, refused, or held for a person. */

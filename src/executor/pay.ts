@@ -143,7 +143,7 @@ const makePayAtPrice = Effect.gen(function* () {
     const { signed, accepted, signature, nowMs } = ready.success
     // The claim: from here on the payment may exist, even if this process dies.
     const note = isWaiting(task) ? { waiting: messageAfterWaiting(task, maxRetryCount) } : {}
-    const change = { nextActionAtMs: null, ...note }
+    const change = { nextActionAtMs: null, ...note, ...(task.limitedSinceMs !== undefined && { limitedSinceMs: null }) }
     const claim = { before: asking, after: signed, onlyFor: task, task: { expected: task, change } }
     const claiming = repo.saveBatch(claim, nowMs)
     yield* Effect.tapErrorTag(claiming, "Outrun", () => unasked)

@@ -4,7 +4,7 @@ import { Settings } from "../config/Settings.ts"
 import type { Address } from "../domain/Address.ts"
 import { type Batch, isInFlight } from "../domain/Batch.ts"
 import { awaitsBlock, isEarly } from "../domain/transferPace.ts"
-import { isMove, stepsOf, waitingFor, type WalletSteps } from "../domain/NextStep.ts"
+import { isMove, type NextStep, stepsOf, waitingFor, type WalletSteps } from "../domain/NextStep.ts"
 import { messages, type Task } from "../domain/Task.ts"
 import { sum, zero } from "../domain/Usdc.ts"
 import { alone } from "../ops/eachAlone.ts"
@@ -52,11 +52,28 @@ interface StepTime {
   readonly isCalled: boolean
 }
 
+const makeNoteWaits = Effect.map(Orders, ({ noteWaiting, waitForLimit }) =>
+  /** Writes into the rows of orders that this turn passes over why it does. */
+  Effect.fnUntraced(function* ({ orders }: WalletSteps) {
+    for (const { task, step, isOurs } of orders) {
+      const note = isOurs ? noteOf(task, step) : undefined
+      if (note !== undefined) yield* alone(task.id, note, () => Effect.void)
+    }
+
+    function noteOf(task: Task, step: NextStep) {
+      if (step._tag === "Wait" && step.why._tag === "Limit") return waitForLimit(task, step.why.reached)
+      const why = waitingFor(step)
+      return why === undefined ? undefined : noteWaiting(task, why)
+    }
+  })
+)
+
 const makeStep = Effect.gen(function* () {
   const { maxRetryCount } = yield* Settings
   const repo = yield* TaskRepo
   const requests = yield* ServerRequests
-  const { holdTask, noteWaiting, pauseUnwritable } = yield* Orders
+  const { holdTask, pauseUnwritable } = yield* Orders
+  const noteWaits = yield* makeNoteWaits
   const carryOut = yield* makeCarryOut
   const payBatch = yield* makePay
   const moveRefund = yield* makeMoveRefund
@@ -75,14 +92,6 @@ const makeStep = Effect.gen(function* () {
     if (step._tag !== "Pay") return done(unknown(carryOut(open, task, step)))
     return requests.withPlace(task.walletId, (place) => done(payBatch(open, task, step.batch, place)))
   }
-
-  /** Writes into the rows of orders that this turn passes over why it does. */
-  const noteWaits = Effect.fnUntraced(function* ({ orders }: WalletSteps) {
-    for (const { task, step, isOurs } of orders) {
-      const why = isOurs ? waitingFor(step) : undefined
-      if (why !== undefined) yield* alone(task.id, noteWaiting(task, why), () => Effect.void)
-    }
-  })
 
   /**
    * First what its payments in flight need, then one step of its oldest task that may move. After a new block payments

@@ -4,6 +4,7 @@ import type { Batch } from "../domain/Batch.ts"
 import type { Block } from "../domain/Block.ts"
 import type { ExpectedBalance } from "../domain/ExpectedBalance.ts"
 import type { Deposit, DepositUse } from "../domain/Deposit.ts"
+import type { Limit, LimitScope, LimitState } from "../domain/Limit.ts"
 import type { PayIn, PayInName } from "../domain/PayIn.ts"
 import type { KeyId } from "../domain/Key.ts"
 import type { Refund } from "../domain/Refund.ts"
@@ -242,6 +243,19 @@ export class DecisionRepo extends Context.Service<
     readonly pause: (pause: Pause, decision: Decision) => Effect.Effect<void, LedgerError | Outrun>
     /** `Outrun` where it is not paused. */
     readonly resume: (scope: PauseScope, decision: Decision, nowMs: number) => Effect.Effect<void, LedgerError | Outrun>
+    /** Each limit, and what of it was signed in the 24 hours until now. That of all payments comes first. */
+    readonly limits: (nowMs: number) => Effect.Effect<ReadonlyArray<LimitState>, LedgerError>
+    /**
+     * No payment is signed beyond it once this is done: it waits for the claims that run at this very moment. Orders that
+     * wait for a limit look again. `Outrun` where the limit is so already.
+     */
+    readonly setLimit: (limit: Limit, decision: Decision) => Effect.Effect<void, LedgerError | Outrun>
+    /** `Outrun` where there is none. Orders that wait for a limit look again. */
+    readonly removeLimit: (
+      scope: LimitScope,
+      decision: Decision,
+      nowMs: number
+    ) => Effect.Effect<void, LedgerError | Outrun>
     /** Accounts of all wallets, page by page. */
     readonly accounts: (page: {
       readonly cursor: WalletId | undefined

@@ -3,6 +3,7 @@ import { DecisionRepo } from "./DecisionRepo.ts"
 import { orderDecisions } from "./sql/decisions/orders.ts"
 import { batchDecisions } from "./sql/decisions/batches.ts"
 import { moneyDecisions } from "./sql/decisions/money.ts"
+import { limitDecisions } from "./sql/decisions/limits.ts"
 import { pauseDecisions } from "./sql/decisions/pauses.ts"
 import { payInDecisions } from "./sql/decisions/payIns.ts"
 import { decisionReads } from "./sql/decisions/reads.ts"
@@ -36,6 +37,7 @@ const decided = {
   ...moneyDecisions,
   ...pauseDecisions,
   ...payInDecisions,
+  ...limitDecisions,
   ...decisionReads
 }
 const told = { ...endpoints, ...deliveries, ...outbox }

@@ -120,6 +120,7 @@ export interface TaskChange {
   /** Why the mint server refused, kept to tell one task's fault from everybody's. */
   readonly refusal?: string
   readonly stalledSinceMs?: number | null
+  readonly limitedSinceMs?: number | null
 }
 
 /** What names a mint among those of one token to one person, for ever: see `Mint` of the chain. */

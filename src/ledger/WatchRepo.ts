@@ -168,7 +168,7 @@ export interface WalletStory {
 
 /** Something that waits for a person, or will if it lasts. */
 export interface AttentionItem {
-  readonly kind: "held" | "undelivered" | "unknown" | "stopped" | "refund"
+  readonly kind: "held" | "undelivered" | "unknown" | "stopped" | "refund" | "limit"
   readonly taskId: TaskId | undefined
   readonly walletId: WalletId | undefined
   readonly agentAddress: string | undefined
@@ -224,8 +224,8 @@ export class WatchRepo extends Context.Service<
     /** The highest number of an event so far; 0 where there is none. */
     readonly lastEvent: Effect.Effect<number, LedgerError>
     /**
-     * Held tasks, undelivered and unknown batches, stopped wallets, refunds that are held or unpaid for ten minutes: the
-     * oldest first, `limit` at most; where many wait for one cause, only the first few of them before those of others.
+     * Held tasks, undelivered and unknown batches, stopped wallets, refunds that are held or unpaid for ten minutes, orders
+     * that wait for a limit: the oldest first, `limit` at most; where many wait for one cause, only the first few of them before those of others.
      */
     readonly attention: (limit: number) => Effect.Effect<ReadonlyArray<AttentionItem>, LedgerError>
   }

@@ -13,6 +13,7 @@ import answers from "./migrations/0008_answers.ts"
 import actors from "./migrations/0009_actors.ts"
 import keysAndQuotes from "./migrations/0010_keys_and_quotes.ts"
 import webhooks from "./migrations/0011_webhooks.ts"
+import limits from "./migrations/0012_limits.ts"
 import payIns from "./migrations/0013_pay_ins.ts"
 import findByTransaction from "./migrations/0016_find_by_transaction.ts"
 import { bounded, isConflict } from "./sql/failure.ts"
@@ -37,6 +38,7 @@ const MIGRATIONS = {
   "0009_actors": actors,
   "0010_keys_and_quotes": keysAndQuotes,
   "0011_webhooks": webhooks,
+  "0012_limits": limits,
   "0013_pay_ins": payIns,
   "0016_find_by_transaction": findByTransaction
 }

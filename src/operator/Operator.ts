@@ -2,6 +2,7 @@ import { Context, Effect, Runtime, Schema } from "effect"
 import type { Proof } from "../proof/Proof.ts"
 import type * as Decision from "./reports/decisions.ts"
 import type { KeyList, KeyMade, KeyRevoked } from "./reports/keys.ts"
+import type { Limits } from "./reports/limits.ts"
 import type { StatusReport } from "./reports/status.ts"
 import type { Explanation, TaskList, TaskReport } from "./reports/tasks.ts"
 import type { Paused, WalletReport } from "./reports/wallets.ts"
@@ -57,6 +58,7 @@ export class Operator extends Context.Service<
     readonly prove: (task: string) => Answer<Proof>
     readonly showWallet: (wallet: string) => Answer<WalletReport>
     readonly pauses: Answer<Paused>
+    readonly limits: Answer<Limits>
     /** Compares the whole ledger with the chain. */
     readonly reconcile: Answer<Decision.Reconciled>
     readonly create: (order: Request.NewTask) => Answer<Decision.Created>
@@ -82,5 +84,7 @@ export class Operator extends Context.Service<
     readonly removeWebhook: (webhook: string) => Answer<Webhook.WebhookRemoved>
     readonly listDeliveries: (query: Request.DeliveryQuery) => Answer<Webhook.DeliveryList>
     readonly redeliver: (delivery: string) => Answer<Webhook.Sent>
+    readonly setLimit: (decision: Request.LimitBody) => Answer<Limits>
+    readonly removeLimit: (decision: Request.LimitTarget) => Answer<Limits>
   }
 >()("ai-mint-executor/operator/Operator") {}

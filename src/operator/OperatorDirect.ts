@@ -7,6 +7,7 @@ import { cancel } from "./cancel.ts"
 import { create } from "./create.ts"
 import { explain } from "./explain.ts"
 import { createKey, listKeys, revokeKey } from "./keys.ts"
+import { limits, removeLimit, setLimit } from "./limits.ts"
 import { Operator, type OperatorError, type Refused, Unanswered } from "./Operator.ts"
 import { pause, pauses, resume } from "./pause.ts"
 import { prove } from "./prove.ts"
@@ -40,6 +41,7 @@ export const layer = Layer.effect(
       prove: on(prove),
       showWallet: on(showWallet),
       pauses: on(pauses)(),
+      limits: on(limits)(),
       reconcile: on(reconcile)(),
       create: on(create),
       cancel: on(cancel),
@@ -51,6 +53,8 @@ export const layer = Layer.effect(
       withdraw: on(withdraw),
       pause: on(pause),
       resume: on(resume),
+      setLimit: on(setLimit),
+      removeLimit: on(removeLimit),
       keys: on(listKeys)(),
       createKey: on(createKey),
       revokeKey: on(revokeKey),

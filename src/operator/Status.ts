@@ -12,6 +12,7 @@ import { DecisionRepo } from "../ledger/DecisionRepo.ts"
 import type { LedgerError } from "../ledger/TaskRepo.ts"
 import { type AttentionItem, type LedgerFigures, WatchRepo } from "../ledger/WatchRepo.ts"
 import { eventReport } from "./events.ts"
+import { limitsNow } from "./limits.ts"
 import { pausesNow } from "./pause.ts"
 import type { Attention, StatusReport } from "./reports/status.ts"
 import { paymentTimeoutMs, taskRecord } from "./tasks.ts"
@@ -101,7 +102,8 @@ const gather = Effect.fnUntraced(function* (sources: Given, figuresNow: Effect.E
     attentionCount: incidents.length + countOf(attention, figures),
     lately: yield* latelyOf(watch),
     readiness: yield* sources.readiness.now,
-    pauses: yield* pausesNow(sources)
+    pauses: yield* pausesNow(sources),
+    limits: yield* limitsNow(sources)
   } satisfies StatusReport as StatusReport
 })
 
@@ -119,7 +121,8 @@ const ABOUT = {
   undelivered: "Paid, and not delivered",
   unknown: "Sent, and the outcome is not proven yet",
   stopped: "The wallet is stopped",
-  refund: "A refund is not sent"
+  refund: "A refund is not sent",
+  limit: "It waits for a limit"
 }
 
 /** Where a name is none that may be typed, the way to all that waits. */

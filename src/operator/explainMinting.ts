@@ -1,5 +1,6 @@
 import type { Batch } from "../domain/Batch.ts"
-import type { NextStep } from "../domain/NextStep.ts"
+import { limitFlags } from "../domain/Limit.ts"
+import { limitWords, type NextStep } from "../domain/NextStep.ts"
 import { shortId, type Task, V1_AUTHORIZATION_MS } from "../domain/Task.ts"
 import { type Facts, next, type Next, whenDue } from "./explainFacts.ts"
 import { resolveBatch } from "./explainHeld.ts"
@@ -38,6 +39,11 @@ const waits = (facts: Facts, { why, untilMs }: Extract<NextStep, { readonly _tag
       return next(`Batch ${why.batch.number}: the mint server is asked what it costs.`, untilMs)
     case "OtherFirst":
       return behind(facts, why.batch)
+    case "Limit":
+      return next(`Batch ${why.batch.number} is not paid yet: ${limitWords(why.reached)}.`, untilMs, [
+        "limits",
+        `limits set --per-day n${limitFlags(why.reached.scope)} --why "…"`
+      ])
   }
 }
 

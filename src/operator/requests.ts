@@ -120,6 +120,24 @@ export const WithdrawBody = Schema.Struct({
 })
 export type WithdrawBody = typeof WithdrawBody.Type
 
+/** Neither token nor user: all payments. */
+export const LimitTarget = Schema.Struct({
+  why: Why,
+  token: Schema.optionalKey(AnyAddress),
+  user: Schema.optionalKey(AnyAddress)
+})
+export type LimitTarget = typeof LimitTarget.Type
+
+/** The most that a column of the database holds is more USDC than there is. */
+const PER_DAY_MAX = 1_000_000_000_000_000_000n
+
+export const LimitBody = Schema.Struct({
+  ...LimitTarget.fields,
+  /** The most that may be signed for in any 24 hours. */
+  perDay: Amount.check(Schema.isLessThanOrEqualToBigInt(PER_DAY_MAX))
+})
+export type LimitBody = typeof LimitBody.Type
+
 /** Neither token nor wallet: everything. */
 export const PauseBody = Schema.Struct({
   why: Why,

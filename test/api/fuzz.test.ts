@@ -51,6 +51,7 @@ const TABLES = [
   "ai_agent_refunds",
   "ai_agent_pay_ins",
   "ai_agent_decisions",
+  "ai_agent_limits",
   "ai_agent_pauses",
   "ai_agent_keys",
   "ai_agent_quotes",

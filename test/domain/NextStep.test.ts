@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import type { Batch } from "../../src/domain/Batch.ts"
 import { type NextStep, nextStep, stepsOf, waitingFor } from "../../src/domain/NextStep.ts"
 import { messages, type Task } from "../../src/domain/Task.ts"
-import { zero } from "../../src/domain/Usdc.ts"
+import { usdc, zero } from "../../src/domain/Usdc.ts"
 import type { WalletWork } from "../../src/domain/WalletState.ts"
 import { account, NOW_MS, plannedBatch, taskOf, uuid, wallet } from "./given.ts"
 
@@ -11,6 +11,9 @@ const TERMS = { nowMs: NOW_MS, maxRetryCount: 3 }
 const order = taskOf({ id: uuid(1), status: "processing" })
 const funded = taskOf({ id: uuid(1), status: "funded", reserved: true })
 const planned = plannedBatch()
+
+/** For a batch of 6 USDC. */
+const dayLimit = { scope: "all", perDay: usdc(10_000_000n), used: zero, frees: [] } as const
 
 const workOf = (
   tasks: ReadonlyArray<Task>,
@@ -28,6 +31,7 @@ const workOf = (
   refunds: [],
   stopped: undefined,
   pausedTokens: new Map(),
+  limits: [],
   bad: [],
   ...more
 })
@@ -54,7 +58,11 @@ describe("the next step of an order", () => {
     ["Wait: Paused", order, [planned], { pausedTokens: new Map([[order.token, "sold out"]]) }],
     ["Wait: PriceAsked", order, [asked], {}],
     ["Wait: OtherFirst", order, [planned, other], {}],
-    ["Pay", order, [planned, { ...other, token: account("9") }], {}]
+    ["Pay", order, [planned, { ...other, token: account("9") }], {}],
+    ["Wait: Limit", order, [planned], { limits: [{ ...dayLimit, used: usdc(4_000_001n) }] }],
+    ["Pay", order, [planned], { limits: [{ ...dayLimit, used: usdc(4_000_000n) }] }],
+    ["Pay", order, [planned], { limits: [{ ...dayLimit, scope: `token:${account("9")}`, used: dayLimit.perDay }] }],
+    ["GiveUp", { ...order, retryCount: 3 }, [planned], { limits: [{ ...dayLimit, used: dayLimit.perDay }] }]
   ])("is %s", (name, task, batches, more) => {
     assert.strictEqual(nameOf(nextStep(workOf([task], batches, more), task, TERMS)), name)
   })

@@ -45,6 +45,7 @@ const sound: Task = {
   reserved: false,
   adopted: false,
   stalledSinceMs: undefined,
+  limitedSinceMs: undefined,
   nextActionAtMs: undefined
 }
 

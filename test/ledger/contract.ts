@@ -13,6 +13,7 @@ import { endPromises } from "./contract/ends.ts"
 import { fundingPromises } from "./contract/funding.ts"
 import type { Promises } from "./contract/given.ts"
 import { holdingPromises } from "./contract/holding.ts"
+import { limitPromises } from "./contract/limits.ts"
 import { moneyPromises } from "./contract/money.ts"
 import { pausingPromises } from "./contract/pausing.ts"
 import { payInPromises } from "./contract/payIns.ts"
@@ -41,7 +42,8 @@ const rooms: ReadonlyArray<readonly [string, (promises: Promises) => void]> = [
   ["a person's decision about a batch", decidingBatchPromises],
   ["a person's decision about money", decidingMoneyPromises],
   ["pauses and new orders", pausingPromises],
-  ["orders that are paid in", payInPromises]
+  ["orders that are paid in", payInPromises],
+  ["limits", limitPromises]
 ]
 
 /** Everything that `TaskRepo` and `DecisionRepo` promise, proven on any ledger. */

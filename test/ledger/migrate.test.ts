@@ -33,6 +33,7 @@ const ALL_TABLES = [
   "ai_agent_deposits",
   "ai_agent_events",
   "ai_agent_keys",
+  "ai_agent_limits",
   "ai_agent_migrations",
   "ai_agent_mint_records",
   "ai_agent_network",

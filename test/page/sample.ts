@@ -167,6 +167,7 @@ export const overview = (change: Partial<StatusJson> = {}): StatusJson => ({
   lately: [],
   readiness: READINESS,
   pauses: [],
+  limits: [],
   ...change
 })
 

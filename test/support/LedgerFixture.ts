@@ -218,6 +218,7 @@ function overSql(sql: SqlClient.SqlClient): LedgerFixture["Service"] {
 
 const TABLES = [
   "ai_agent_pauses",
+  "ai_agent_limits",
   "ai_agent_batch_mints",
   "ai_agent_stray_mints",
   "ai_agent_deposits",

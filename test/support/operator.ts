@@ -4,6 +4,7 @@ import { ChainClient } from "../../src/chain/ChainClient.ts"
 import { KeyCustody } from "../../src/chain/KeyCustody.ts"
 import { SecretBox } from "../../src/chain/SecretBox.ts"
 import { Settings } from "../../src/config/Settings.ts"
+import type { Usdc } from "../../src/domain/Usdc.ts"
 import { DecisionRepo } from "../../src/ledger/DecisionRepo.ts"
 import { KeyRepo } from "../../src/ledger/KeyRepo.ts"
 import { TaskRepo } from "../../src/ledger/TaskRepo.ts"
@@ -14,6 +15,7 @@ import * as Adopt from "../../src/operator/adopt.ts"
 import * as Cancel from "../../src/operator/cancel.ts"
 import * as Create from "../../src/operator/create.ts"
 import * as Explain from "../../src/operator/explain.ts"
+import * as Limits from "../../src/operator/limits.ts"
 import * as Pause from "../../src/operator/pause.ts"
 import * as Prove from "../../src/operator/prove.ts"
 import { makeRecentBalances } from "../../src/operator/recentBalances.ts"
@@ -64,6 +66,15 @@ interface Target {
 
 export const pause = (target: Target, why: string) => onGiven(Pause.pause)({ ...target, why } as Request.PauseBody)
 export const prove = onGiven(Prove.prove)
+interface LimitTarget {
+  readonly token?: string
+  readonly user?: string
+}
+
+export const limits = onGiven(Limits.limits)()
+export const setLimit = (perDay: Usdc, target: LimitTarget, why: string) =>
+  onGiven(Limits.setLimit)({ perDay, ...target, why })
+export const removeLimit = (target: LimitTarget, why: string) => onGiven(Limits.removeLimit)({ ...target, why })
 export const reconcile = onGiven(Reconcile.reconcile)
 export const refund = (wallet: string, options: Omit<Request.RefundBody, "why">, why: string) =>
   onGiven(Refund.refund)(wallet, { ...options, why })

@@ -25,6 +25,7 @@ import {
 } from "./problems.ts"
 import { EventReport, StatusReport, Version } from "../../operator/reports/status.ts"
 import * as Tasks from "../../operator/reports/tasks.ts"
+import { Limits } from "../../operator/reports/limits.ts"
 import * as V1 from "./v1.ts"
 import { Name } from "../../operator/reports/values.ts"
 import * as Wallets from "../../operator/reports/wallets.ts"
@@ -187,6 +188,19 @@ const control = HttpApiGroup.make("control")
     HttpApiEndpoint.post("resume", "/resume", {
       payload: Request.PauseBody,
       success: Wallets.Paused,
+      error: deciding
+    }).annotateMerge(needsForEveryone("operate")),
+    HttpApiEndpoint.get("limits", "/limits", { success: Limits, error: asking }).annotateMerge(
+      needsForEveryone("operate")
+    ),
+    HttpApiEndpoint.post("setLimit", "/limits", {
+      payload: Request.LimitBody,
+      success: Limits,
+      error: deciding
+    }).annotateMerge(needsForEveryone("operate")),
+    HttpApiEndpoint.post("removeLimit", "/limits/remove", {
+      payload: Request.LimitTarget,
+      success: Limits,
       error: deciding
     }).annotateMerge(needsForEveryone("operate")),
     HttpApiEndpoint.get("events", "/events", {

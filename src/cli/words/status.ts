@@ -3,6 +3,7 @@ import { shortId } from "../../domain/Task.ts"
 import { duration } from "../../domain/time.ts"
 import { format } from "../../domain/Usdc.ts"
 import { type Look, type Paint, section } from "./paint.ts"
+import { limitTable } from "./limits.ts"
 import { pauseTable } from "./pauses.ts"
 import { readinessWords } from "./readiness.ts"
 import { type Cell, table } from "./table.ts"
@@ -37,6 +38,7 @@ const figuresWords = (overview: StatusReport, look: Look): ReadonlyArray<string>
   ...moneyLines(overview),
   ...attentionLines(overview, look),
   ...section(look.paint, `Paused (${overview.pauses.length})`, pauseTable(overview.pauses, look)),
+  ...section(look.paint, `Limits (${overview.limits.length})`, limitTable(overview.limits, look)),
   ...openLines(overview, look)
 ]
 

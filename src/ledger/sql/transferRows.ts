@@ -54,7 +54,8 @@ export const BatchFields = {
   minted: Schema.Number,
   next_action_ms: Ms,
   reason: Schema.NullOr(Schema.String),
-  status_since_ms: Schema.Number
+  status_since_ms: Schema.Number,
+  signed_ms: Ms
 }
 const BatchRecord = Schema.Struct(BatchFields)
 type BatchRecord = typeof BatchRecord.Type
@@ -69,7 +70,8 @@ export const batchColumns = (sql: SqlClient.SqlClient) => sql`
   (extract(epoch FROM b.tried_at) * 1000)::float8 AS tried_ms,
   (extract(epoch FROM b.answer_by) * 1000)::float8 AS answer_by_ms,
   (extract(epoch FROM b.next_action_at) * 1000)::float8 AS next_action_ms,
-  (extract(epoch FROM b.status_since) * 1000)::float8 AS status_since_ms`
+  (extract(epoch FROM b.status_since) * 1000)::float8 AS status_since_ms,
+  (extract(epoch FROM b.signed_at) * 1000)::float8 AS signed_ms`
 
 export const batchOf = (row: BatchRecord): Batch => ({
   taskId: row.task_id,
@@ -102,7 +104,8 @@ export const batchOf = (row: BatchRecord): Batch => ({
   minted: row.minted,
   nextActionAtMs: row.next_action_ms ?? undefined,
   reason: row.reason ?? undefined,
-  statusSinceMs: row.status_since_ms
+  statusSinceMs: row.status_since_ms,
+  signedAtMs: row.signed_ms ?? undefined
 })
 
 /** What was signed for this amount and payee; `undefined` where nothing is. */

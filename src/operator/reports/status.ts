@@ -1,5 +1,6 @@
 import { Schema, SchemaTransformation } from "effect"
 import { eventSentence } from "../events.ts"
+import { LimitReport } from "./limits.ts"
 import { PauseReport } from "./wallets.ts"
 import { Status, TaskRecord } from "./tasks.ts"
 import { Amount, Instant, orNull, Whole } from "./values.ts"
@@ -101,7 +102,7 @@ export type EventJson = typeof EventReport.Encoded
 
 /** Something that waits for a person, or might soon. */
 export const Attention = Schema.Struct({
-  kind: Schema.Literals(["held", "undelivered", "unknown", "stopped", "refund", "incident"]),
+  kind: Schema.Literals(["held", "undelivered", "unknown", "stopped", "refund", "limit", "incident"]),
   taskId: orNull(Schema.String),
   wallet: orNull(Schema.String),
   batch: orNull(Schema.Int),
@@ -146,7 +147,8 @@ export const StatusReport = Schema.Struct({
   /** The newest events, newest first, at most 12. */
   lately: Schema.Array(EventReport),
   readiness: Readiness,
-  pauses: Schema.Array(PauseReport)
+  pauses: Schema.Array(PauseReport),
+  limits: Schema.Array(LimitReport)
 })
 export type StatusReport = typeof StatusReport.Type
 export type StatusJson = typeof StatusReport.Encoded

@@ -9,6 +9,7 @@ const NAMES: Readonly<Record<string, string>> = {
   undelivered: "Paid, not delivered",
   unknown: "Outcome unknown",
   stopped: "Wallet stopped",
+  limit: "Limit reached",
   incident: "Environment"
 }
 

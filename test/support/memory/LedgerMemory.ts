@@ -8,6 +8,7 @@ import { decisionReads } from "./decisionReads.ts"
 import { decisions } from "./decisions.ts"
 import { deposits } from "./deposits.ts"
 import { holds } from "./holds.ts"
+import { limitDecisions } from "./limitDecisions.ts"
 import { pages } from "./pages.ts"
 import { steps } from "./steps.ts"
 import { sweep } from "./sweep.ts"
@@ -15,7 +16,7 @@ import { wallets } from "./wallets.ts"
 import { work } from "./work.ts"
 
 const tasks = { ...pages, ...deposits, ...wallets, ...sweep, ...holds, ...work, ...steps, ...chain }
-const decided = { ...decisions, ...decisionReads }
+const decided = { ...decisions, ...limitDecisions, ...decisionReads }
 
 /**
  * The repos over a `MemoryLedger`, with every promise of those in PostgreSQL: the contract suite runs on both. Built

@@ -4,6 +4,7 @@ import type { KeptAnchor } from "../../../src/domain/Anchor.ts"
 import type { Batch } from "../../../src/domain/Batch.ts"
 import type { DepositUse, UnspentDeposit } from "../../../src/domain/Deposit.ts"
 import type { KeyId } from "../../../src/domain/Key.ts"
+import type { Limit, LimitScope } from "../../../src/domain/Limit.ts"
 import type { Refund, RefundId } from "../../../src/domain/Refund.ts"
 import type { TaskId, TaskRow } from "../../../src/domain/Task.ts"
 import type { WalletId } from "../../../src/domain/Wallet.ts"
@@ -15,7 +16,7 @@ import { type AnyId, anyId } from "../anyId.ts"
 /** A row of `ai_agent_tasks`: the columns that v1.1 has, with times in milliseconds since 1970. */
 export interface StoredTask extends Omit<
   TaskRow,
-  "reserved" | "adopted" | "nextActionAtMs" | "lastRefusal" | "stalledSinceMs"
+  "reserved" | "adopted" | "nextActionAtMs" | "lastRefusal" | "stalledSinceMs" | "limitedSinceMs"
 > {
   readonly mintsFailed: number
   readonly fundingTx: string | undefined
@@ -66,6 +67,7 @@ export interface StoredTaskState {
   readonly refusal: string | undefined
   readonly refusedAtMs: number | undefined
   readonly stalledSinceMs: number | undefined
+  readonly limitedSinceMs: number | undefined
   readonly adoptedAtMs: number | undefined
   readonly keyId: KeyId | undefined
 }
@@ -112,6 +114,7 @@ export interface Tables {
   readonly refundUses: Map<RefundId, ReadonlyArray<DepositUse>>
   readonly decisions: Array<StoredDecision>
   readonly pauses: Map<PauseScope, Pause>
+  readonly limits: Map<LimitScope, Limit>
   /** What is noted of the chain once for all, by column. */
   readonly network: Map<string, string>
   readonly mintRecords: Array<StoredMintRecord>
@@ -136,6 +139,7 @@ const emptyTables = (): Tables => ({
   refundUses: new Map(),
   decisions: [],
   pauses: new Map(),
+  limits: new Map(),
   network: new Map(),
   mintRecords: [],
   anchors: new Map()
@@ -156,6 +160,7 @@ const copy = (tables: Tables): Tables => ({
   refundUses: new Map(tables.refundUses),
   decisions: [...tables.decisions],
   pauses: new Map(tables.pauses),
+  limits: new Map(tables.limits),
   network: new Map(tables.network),
   mintRecords: [...tables.mintRecords],
   anchors: new Map(tables.anchors)

@@ -23,7 +23,7 @@ import {
 import { attributeMints, countMints, writeRefund } from "./steps.ts"
 import { type Evidence, cancelTasks, isUnchanged } from "./sweep.ts"
 
-const note = (
+export const note = (
   draft: Tables,
   decision: Decision,
   about: { readonly taskId?: TaskId; readonly walletId?: WalletId },

@@ -24,6 +24,7 @@ const UNTOUCHED_TASK: StoredTaskState = {
   refusal: undefined,
   refusedAtMs: undefined,
   stalledSinceMs: undefined,
+  limitedSinceMs: undefined,
   adoptedAtMs: undefined,
   keyId: undefined
 }
@@ -56,6 +57,7 @@ export const taskRow = (tables: Tables, task: StoredTask): TaskRow => {
     ...task,
     lastRefusal: state.refusal,
     stalledSinceMs: state.stalledSinceMs,
+    limitedSinceMs: state.limitedSinceMs,
     reserved: state.reservedAtBlock !== undefined,
     adopted: state.adoptedAtMs !== undefined,
     nextActionAtMs: state.nextActionAtMs

@@ -3,6 +3,7 @@ import type { Refund } from "../../../src/domain/Refund.ts"
 import { movesMoney, paymentIn } from "../../../src/domain/transferTransitions.ts"
 import { type Task, type TaskId, mayMove } from "../../../src/domain/Task.ts"
 import { type DeliveredMint, type TaskChange, type TaskRepo, mintRowKey } from "../../../src/ledger/TaskRepo.ts"
+import { exceedsLimit } from "./limits.ts"
 import { type Methods, type StoredTask, type Tables, type TaskEdit, batchKey } from "./MemoryLedger.ts"
 import { batchesOf, isHeld, isStopped, pausedBy, setState, setTask, taskState, touchWallet } from "./state.ts"
 
@@ -85,7 +86,8 @@ const changeTask = (draft: Tables, expected: Task, change: TaskChange, nowMs: nu
     ...(change.status === "failed" ? { reservedAtBlock: undefined } : {}),
     ...(change.nextActionAtMs === undefined ? {} : { nextActionAtMs: change.nextActionAtMs ?? undefined }),
     ...(change.refusal === undefined ? {} : { refusal: change.refusal, refusedAtMs: nowMs }),
-    ...(change.stalledSinceMs === undefined ? {} : { stalledSinceMs: change.stalledSinceMs ?? undefined })
+    ...(change.stalledSinceMs === undefined ? {} : { stalledSinceMs: change.stalledSinceMs ?? undefined }),
+    ...(change.limitedSinceMs === undefined ? {} : { limitedSinceMs: change.limitedSinceMs ?? undefined })
   })
   return true
 }
@@ -162,7 +164,8 @@ export const steps = {
       const isBarred =
         isStopped(draft, before.walletId) ||
         pausedBy(draft, before.walletId, before.token) !== undefined ||
-        isAnotherInFlight(draft, before)
+        isAnotherInFlight(draft, before) ||
+        exceedsLimit(draft, after)
       if (isClaim && isBarred) return false
       draft.batches.set(batchKey(before), { ...after, version: before.version + 1 })
       if (withdrawsMints) withdrawMints(draft, before, nowMs)

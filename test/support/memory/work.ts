@@ -1,11 +1,13 @@
-import { Result } from "effect"
+import { Clock, Effect, Result } from "effect"
 import { type Address, parse } from "../../../src/domain/Address.ts"
 import { isInFlight } from "../../../src/domain/Batch.ts"
 import { EVERY_WALLET } from "../../../src/domain/Part.ts"
 import { messages } from "../../../src/domain/Task.ts"
 import type { WalletId } from "../../../src/domain/Wallet.ts"
+import type { WalletWork } from "../../../src/domain/WalletState.ts"
 import { isBusy, lookDueMs } from "../../../src/domain/transferPace.ts"
 import { type TaskRepo, mintKey, mintRowKey } from "../../../src/ledger/TaskRepo.ts"
+import { limitUses } from "./limits.ts"
 import type { Methods, StoredTask } from "./MemoryLedger.ts"
 import { isIn } from "./pages.ts"
 import { reservations } from "./reservations.ts"
@@ -47,8 +49,8 @@ export const work = {
         .map(([walletId]) => walletId)
     }),
 
-  walletWork: ({ read }) =>
-    read((tables, walletId) => {
+  walletWork: ({ read }) => {
+    const readAt = read((tables, walletId: WalletId, nowMs: number): WalletWork => {
       const wallet = walletOf(tables, walletId)
       const paused = pausedBy(tables, walletId)
       const { reserved, maybeSpent } = reservations(tables, walletId, true)
@@ -70,6 +72,7 @@ export const work = {
             .filter(({ scope }) => scope.startsWith("token:"))
             .map(({ scope, reason }) => [scope.slice("token:".length), reason])
         ),
+        limits: limitUses(tables, batches, nowMs),
         refunds: [...tables.refunds.values()]
           .filter(
             (refund) => refund.walletId === walletId && (refund.status === "planned" || refund.status === "signed")
@@ -87,7 +90,9 @@ export const work = {
             .map(({ taskId }) => taskId)
         )
       }
-    }),
+    })
+    return (walletId) => Effect.flatMap(Clock.currentTimeMillis, (nowMs) => readAt(walletId, nowMs))
+  },
 
   attributedMints: ({ read }) =>
     read((tables, of, mints) => {

@@ -42,7 +42,7 @@ export const batchDecisions = {
       if (evidence === undefined) yield* touchWallet(on, walletId)
       else yield* orOutrun(claimWallet(on, { walletId, version: evidence.version }, evidence.block))
       yield* lockTask(on, taskId)
-      yield* orOutrun(updateBatches(on, [{ before, after }], false))
+      yield* orOutrun(updateBatches(on, [{ before, after }], { notesWallets: false }))
       if (mints.length > 0) {
         const [owned] = yield* attributeMints(on, [{ batch: after, mints, nowMs }])
         if (owned?.mints !== before.minted + mints.length) return yield* new Outrun()

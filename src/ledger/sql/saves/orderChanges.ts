@@ -90,22 +90,22 @@ const inTasks = ({ sql, time }: Statements, changes: ReadonlyArray<OrderChange>)
 
 /** Our own columns beside the order. All that writes them has locked the order. */
 const inState = ({ sql }: Statements, changes: ReadonlyArray<OrderChange>): Fragment => {
-  if (!someHave(changes, "status", "nextActionAtMs", "refusal", "stalledSinceMs")) return sql``
+  if (!someHave(changes, "status", "nextActionAtMs", "refusal", "stalledSinceMs", "limitedSinceMs")) return sql``
   const instant = (key: string, column: string) => sql`CASE WHEN x.change ? ${key}::text
     THEN to_timestamp((x.change->>${key}::text)::float8 / 1000) ELSE ${sql(column)} END`
   return sql`
     , state AS (
       INSERT INTO ai_agent_task_state
-        (task_id, reserved_at_block, next_action_at, refusal, refused_at, stalled_since)
+        (task_id, reserved_at_block, next_action_at, refusal, refused_at, stalled_since, limited_since)
       SELECT x.task_id, CASE WHEN x.change->>'status' = 'failed' THEN NULL ELSE s.reserved_at_block END,
         ${instant("nextActionAtMs", "s.next_action_at")}, coalesce(x.change->>'refusal', s.refusal),
         CASE WHEN x.change ? 'refusal' THEN to_timestamp(x.now_ms / 1000) ELSE s.refused_at END,
-        ${instant("stalledSinceMs", "s.stalled_since")}
+        ${instant("stalledSinceMs", "s.stalled_since")}, ${instant("limitedSinceMs", "s.limited_since")}
       FROM x LEFT JOIN ai_agent_task_state s ON s.task_id = x.task_id
-      WHERE x.change ?| '{nextActionAtMs,refusal,stalledSinceMs}'
+      WHERE x.change ?| '{nextActionAtMs,refusal,stalledSinceMs,limitedSinceMs}'
         OR (x.change->>'status' = 'failed' AND s.task_id IS NOT NULL)
       ON CONFLICT (task_id) DO UPDATE SET reserved_at_block = excluded.reserved_at_block,
         next_action_at = excluded.next_action_at, refusal = excluded.refusal, refused_at = excluded.refused_at,
-        stalled_since = excluded.stalled_since
+        stalled_since = excluded.stalled_since, limited_since = excluded.limited_since
     )`
 }

@@ -1,13 +1,15 @@
 import { Effect } from "effect"
 import type { Batch } from "../../../domain/Batch.ts"
+import type { LimitScope } from "../../../domain/Limit.ts"
 import { movesMoney } from "../../../domain/transferTransitions.ts"
 import type { TaskId } from "../../../domain/Task.ts"
 import { gather } from "../../../ops/gather.ts"
-import { type LedgerError, Outrun, type TaskRepo } from "../../TaskRepo.ts"
+import { type BatchSave, type LedgerError, Outrun, type TaskRepo } from "../../TaskRepo.ts"
 import { keepPauses, lockTask, lockWallet } from "../locks.ts"
+import { lockLimits } from "../limits.ts"
 import type { SqlLedger, Statements } from "../statements.ts"
 import { attributeMints, countMints, isClaim, type Minted } from "../transferWrites.ts"
-import { lockFree, type Step, touchesTask, updateBatches } from "./batchRows.ts"
+import { limitScopes, lockFree, type Step, touchesTask, updateBatches } from "./batchRows.ts"
 import { changeOrders } from "./orderChanges.ts"
 
 /**
@@ -60,14 +62,25 @@ function* makeAlone(on: Statements, step: Step) {
   const { before, after } = step.save
   if (movesMoney(before, after)) yield* lockWallet(on, before.walletId)
   if (touchesTask(step.save)) yield* lockTask(on, before.taskId)
-  if (isClaim(before, after)) yield* keepPauses(on.sql)
-  if ((yield* write(on, [step])).size === 0) return yield* new Outrun()
+  const limits = isClaim(before, after) ? yield* lockClaim(on, step.save) : []
+  if ((yield* write(on, [step], limits)).size === 0) return yield* new Outrun()
 }
+
+/** What a claim locks behind wallet and order, and the batch before the limits: one who has a limit waits for nothing. */
+const lockClaim = Effect.fnUntraced(function* ({ sql }: Statements, save: BatchSave) {
+  const { taskId, number } = save.before
+  yield* keepPauses(sql)
+  yield* sql`
+    SELECT 1 FROM ai_agent_batches WHERE task_id = ${taskId}::uuid AND number = ${number}::int FOR NO KEY UPDATE`
+  const rows = yield* sql<{ readonly scope: LimitScope }>`${lockLimits(sql, limitScopes([save]))}`
+  return rows.map(({ scope }) => scope)
+})
 
 function* makeTogether(on: Statements, steps: ReadonlyArray<Step>) {
   const firsts = firstOfEach(steps)
-  const free = chosen(firsts, yield* lockFree(on, firsts))
-  const written = yield* write(on, free)
+  const locked = yield* lockFree(on, firsts)
+  const free = chosen(firsts, locked)
+  const written = yield* write(on, free, locked[0]?.limits)
   const ends = new Map(free.map((step) => [step, written.has(step) ? "saved" : "outrun"] as const))
   return steps.map((step): End => ends.get(step) ?? "crowded")
 }
@@ -88,11 +101,16 @@ const chosen = (steps: ReadonlyArray<Step>, rows: ReadonlyArray<{ readonly i: nu
 }
 
 /** Gives the steps that were made, their rows locked before. */
-const write = Effect.fnUntraced(function* (on: Statements, steps: ReadonlyArray<Step>) {
+const write = Effect.fnUntraced(function* (
+  on: Statements,
+  steps: ReadonlyArray<Step>,
+  limits: ReadonlyArray<LimitScope> = []
+) {
   if (steps.length === 0) return new Set<Step>()
   const rows = yield* updateBatches(
     on,
-    steps.map(({ save }) => save)
+    steps.map(({ save }) => save),
+    { limits }
   )
   const made = chosen(steps, rows)
   for (const { save, nowMs } of made) if (save.withdrawsMints === true) yield* withdrawMints(on, save.before, nowMs)

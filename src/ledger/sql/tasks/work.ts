@@ -1,4 +1,4 @@
-import { Effect, HashMap, Result, Schema } from "effect"
+import { Clock, Effect, HashMap, Result, Schema } from "effect"
 import type { SqlClient } from "effect/sql"
 import type { Fragment } from "effect/sql/Statement"
 import { type Address, Bytes32, parse } from "../../../domain/Address.ts"
@@ -15,6 +15,7 @@ import { isOfAll } from "../failure.ts"
 import { joinIdentity, pinWallets } from "../identities.ts"
 import { pausesOf } from "../locks.ts"
 import { inRanges } from "../ranges.ts"
+import { limitUseOf, LimitUseRecords, limitUses } from "../limits.ts"
 import { reservations } from "../reservations.ts"
 import {
   IdentityFields,
@@ -50,7 +51,8 @@ const WorkHead = Schema.Struct({
   reserved_sum: Schema.BigInt,
   maybe_spent: Schema.BigInt,
   tasks: Schema.Array(Schema.Struct(TaskFields)),
-  refunds: RefundRecords
+  refunds: RefundRecords,
+  limits: LimitUseRecords
 })
 const WorkBatch = Schema.Struct({
   is_head: Schema.Literal(false),
@@ -80,7 +82,7 @@ const asJson = (sql: SqlClient.SqlClient, query: Fragment): Fragment =>
  * wallet has everything but the batches, which are a row each: there may be thousands, and as JSON they take twice as
  * long.
  */
-const selectWork = ({ sql, time }: Statements, walletIds: ReadonlyArray<WalletId>) => {
+const selectWork = ({ sql, time }: Statements, walletIds: ReadonlyArray<WalletId>, nowMs: number) => {
   const ids = sql`SELECT unnest(${walletIds}::uuid[])`
   const tasks = sql`
     SELECT ${taskColumns(sql, time)}
@@ -97,7 +99,13 @@ const selectWork = ({ sql, time }: Statements, walletIds: ReadonlyArray<WalletId
     WHERE t.agent_wallet_id IN (${ids}) AND t.status IN ('funded', 'processing')
     UNION
     SELECT b.task_id FROM ai_agent_batches b WHERE b.wallet_id IN (${ids}) AND b.status <> 'delivered'`
+  // The limits are read once for all wallets, and without one nothing is summed up.
+  const planned = sql`ai_agent_batches b WHERE b.wallet_id IN (${ids}) AND b.status = 'planned'`
+  const scopes = sql`
+    SELECT 'all' UNION ALL SELECT 'token:' || b.token FROM ${planned} UNION ALL SELECT 'user:' || b.recipient FROM ${planned}`
+  const uses = limitUses(sql, { nowMs, scopes, amount: sql`(SELECT max(b.amount) FROM ${planned})` })
   return sql`
+    WITH uses AS MATERIALIZED (${uses})
     SELECT head.*, b.*, coalesce(head.has_head, false) AS is_head, coalesce(head.asked_id, b.wallet_id) AS of_wallet,
       coalesce(head.wallet_id, b.wallet_id) AS wallet_id
     FROM (
@@ -107,7 +115,8 @@ const selectWork = ({ sql, time }: Statements, walletIds: ReadonlyArray<WalletId
         (SELECT coalesce(jsonb_object_agg(substr(p.scope, 7), p.reason), '{}') FROM ai_agent_pauses p
           WHERE starts_with(p.scope, 'token:')) AS paused_tokens,
         coalesce(m.reserved_sum, 0) AS reserved_sum, coalesce(m.maybe_spent, 0) AS maybe_spent,
-        ${asJson(sql, tasks)} AS tasks, ${asJson(sql, refunds)} AS refunds
+        ${asJson(sql, tasks)} AS tasks, ${asJson(sql, refunds)} AS refunds,
+        ${asJson(sql, sql`SELECT u.scope, u.per_day::text, u.used::text, u.frees FROM uses u ORDER BY u.scope`)} AS limits
       FROM (SELECT unnest(${walletIds}::uuid[]) AS id) asked
       LEFT JOIN ai_agent_wallets w ON w.id = asked.id
       LEFT JOIN ai_agent_wallet_state ws ON ws.wallet_id = asked.id
@@ -137,7 +146,7 @@ interface Found {
 }
 
 const readWorks = Effect.fnUntraced(function* (on: Statements, walletIds: ReadonlyArray<WalletId>) {
-  const rows = yield* rowsOf(WorkRows)(selectWork(on, walletIds))
+  const rows = yield* rowsOf(WorkRows)(selectWork(on, walletIds, yield* Clock.currentTimeMillis))
   const batches = Map.groupBy(
     rows.filter((row): row is WorkBatch => !row.is_head),
     (batch) => batch.of_wallet
@@ -160,7 +169,8 @@ const workOf = (head: WorkHead, batches: ReadonlyArray<WorkBatch>): Found => {
     batches: batches.map(batchOf),
     held: new Set(batches.filter((batch) => batch.is_held).map((batch) => batch.task_id)),
     completed: new Set(batches.filter((batch) => batch.is_completed).map((batch) => batch.task_id)),
-    refunds: head.refunds.map(refundOf)
+    refunds: head.refunds.map(refundOf),
+    limits: head.limits.map(limitUseOf)
   }
   return { work, isNew: Result.isSuccess(wallet) && head.pinned_user === null }
 }

@@ -6,12 +6,12 @@ import { type AttentionItem, type WatchRepo } from "../../WatchRepo.ts"
 import { instantOf } from "../TimeColumns.ts"
 import { agentAddress } from "../rows.ts"
 import { type Methods, rowsOf } from "../statements.ts"
-import { TaskId } from "../../../domain/Task.ts"
+import { messages, TaskId } from "../../../domain/Task.ts"
 import { WalletId } from "../../../domain/Wallet.ts"
 
 const Items = Schema.Array(
   Schema.Struct({
-    kind: Schema.Literals(["held", "undelivered", "unknown", "stopped", "refund"]),
+    kind: Schema.Literals(["held", "undelivered", "unknown", "stopped", "refund", "limit"]),
     task_id: Schema.NullOr(TaskId),
     wallet_id: Schema.NullOr(WalletId),
     agent_address: Schema.NullOr(Schema.String),
@@ -27,6 +27,9 @@ const REFUND_MS = 10 * 60_000
 
 /** A payment is proven and its mints are found within seconds: what takes longer may need a person. */
 const BATCH_MS = 60_000
+
+/** An order that waits for a limit looks again now and then, and has its turn within seconds: it is one wait all the same. */
+const LOOK_MS = 60_000
 
 /** So many of one cause come before those of others: an outage of one thing must not hide everything else. */
 const ALIKE_FIRST = 5
@@ -64,7 +67,13 @@ export const attentionNow = (sql: SqlClient.SqlClient, nowMs: number): Fragment 
   SELECT 'refund', NULL, r.wallet_id, NULL, r.updated_at, r.reason, r.id
   FROM ai_agent_refunds r
   WHERE r.status = 'held' AND (r.keeps_money OR NOT EXISTS (SELECT 1 FROM ai_agent_refunds newer
-    WHERE newer.wallet_id = r.wallet_id AND newer.created_at > r.created_at))`
+    WHERE newer.wallet_id = r.wallet_id AND newer.created_at > r.created_at))
+  UNION ALL
+  SELECT 'limit', t.id, t.agent_wallet_id, NULL, s.limited_since, t.error_message, NULL
+  FROM ai_agent_task_state s JOIN ai_agent_tasks t ON t.id = s.task_id
+  WHERE s.limited_since IS NOT NULL AND s.held_at IS NULL AND t.status IN ('funded', 'processing')
+    AND s.next_action_at > ${instantOf(sql, nowMs - LOOK_MS)}
+    AND starts_with(t.error_message, ${messages.waiting(messages.limited)}::text)`
 
 export const attention = {
   attention: ({ once, sql }) =>
