@@ -1,11 +1,24 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { execFile } from "node:child_process"
 import { join } from "node:path"
 import { askSandbox } from "../../src/sandbox/askSandbox.ts"
 import * as DevChain from "../../src/sandbox/DevChain.ts"
 import { findSandbox } from "../../src/sandbox/sandboxFile.ts"
 import { overHttp, overStdio } from "../api/mcp/client.ts"
-import { closedPort, mintsTo, startExecutor, temporaryDirectory, TIMEOUT_MS } from "./support.ts"
+import { closedPort, mintsTo, ROOT, startExecutor, temporaryDirectory, TIMEOUT_MS } from "./support.ts"
+
+const AI_MINT_MCP = ["--import", join(ROOT, "src/guard.js"), join(ROOT, "src/cli/main.ts"), "mcp"]
+
+const META = {
+  _meta: {
+    "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+    "io.modelcontextprotocol/clientInfo": { name: "a-test", version: "1.0.0" },
+    "io.modelcontextprotocol/clientCapabilities": {}
+  }
+}
+
+const LAST = "the-last-one"
 
 /** A local network whose sample order is completed, and the agents that work on it. */
 const network = Effect.gen(function* () {
@@ -51,6 +64,61 @@ const orderAndFollow = Effect.fnUntraced(function* (
   assert.deepInclude(followed, { status: "completed", mintsCompleted: quantity })
   assert.strictEqual((yield* mintedTo(user)) - before, quantity)
   return order.id as string
+})
+
+/** `ai-mint mcp` that is written to as it comes, to its end; there is no executor. */
+const spoken = Effect.fnUntraced(function* (lines: ReadonlyArray<string>) {
+  const cwd = yield* temporaryDirectory
+  const env = { PATH: process.env["PATH"], OPS_PORT: String(yield* closedPort) }
+  return yield* Effect.promise(
+    () =>
+      new Promise<{ code: number | null; answers: ReadonlyArray<string>; log: string }>((resolve) => {
+        const said = { out: "", log: "" }
+        const child = execFile(process.execPath, AI_MINT_MCP, { cwd, env }, () => undefined)
+        child.stdout?.on("data", (text: string) => {
+          said.out += text
+          // The last line is answered last: what is still unanswered then never is.
+          if (said.out.includes(LAST)) child.stdin?.end()
+        })
+        child.stderr?.on("data", (text: string) => (said.log += text))
+        child.once("close", (code) => resolve({ code, answers: said.out.trim().split("\n"), log: said.log }))
+        for (const line of lines) child.stdin?.write(`${line}\n`)
+      })
+  )
+})
+
+describe("ai-mint mcp", () => {
+  it.live(
+    "writes nothing but the protocol, survives what is none, and ends with its input",
+    () =>
+      Effect.gen(function* () {
+        const { code, answers, log } = yield* spoken([
+          JSON.stringify({ a: 1 }),
+          "5",
+          JSON.stringify([{ jsonrpc: "2.0", id: 1, method: "tools/list" }]),
+          JSON.stringify({ jsonrpc: "2.0", id: 2, method: "nope", params: META }),
+          JSON.stringify({ jsonrpc: "2.0", id: 3, method: "tools/list" }),
+          JSON.stringify({
+            jsonrpc: "2.0",
+            id: LAST,
+            method: "tools/call",
+            params: { name: "get_order", arguments: { order: "00000000" }, ...META }
+          })
+        ])
+        const parsed = answers.map((line) => JSON.parse(line) as Record<string, unknown>)
+        const byId = new Map(parsed.map((answer) => [answer["id"], JSON.stringify(answer)]))
+        assert.include(byId.get(null), "batches are not supported")
+        assert.include(byId.get(2), "Method not found: nope")
+        assert.include(byId.get(3), "Invalid request metadata")
+        assert.include(byId.get(LAST), '"isError":true')
+        assert.match(
+          byId.get(LAST) ?? "",
+          /No executor answers at \S+ \(ECONNREFUSED\)\. No money has moved by this call/
+        )
+        assert.strictEqual(code, 0, log)
+      }),
+    TIMEOUT_MS
+  )
 })
 
 describe("an agent on the local network", () => {
