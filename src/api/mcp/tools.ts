@@ -44,8 +44,8 @@ const token = NewTask.fields.tokenAddress.annotate({
 
 const placeOrder = Tool.make("place_order", {
   description:
-    "Orders mints of a token for a person. Nothing is paid by this call: the answer says how many USDC (order.totalCost, " +
-    "base units of 6 decimals) have to be sent to which address (order.agentAddress) until when (order.deadline). " +
+    "Orders mints of a token for a person. Nothing is paid by this call: the answer says how many USDC (order.amountDue, " +
+    "base units of 6 decimals) have to be sent to which address (order.payTo) before when (order.payBy). " +
     "Send exactly that amount of USDC on the same chain, in one transfer; then call wait_for_order until the order is completed. " +
     "Make up one UUID as `id` for each order and give the same one when you repeat the call: the same id never makes a second order.",
   parameters: Schema.Struct({
@@ -85,8 +85,7 @@ const getOrder = Tool.make("get_order", {
 const waitForOrder = Tool.make("wait_for_order", {
   description:
     `Waits until something changes about an order, ${WAIT_SECONDS_MAX} seconds at most, and says how it stands then. ` +
-    "Returns at once when the order has ended or waits for an operator. Call it again until order.status is completed, " +
-    "failed or cancelled. An order that is paid is usually completed within 30 seconds.",
+    "Returns at once when the order has ended. Call it again while order.nextAction is wait. An order that is paid is usually completed within 30 seconds.",
   parameters: Schema.Struct({
     order,
     seconds: Schema.optionalKey(

@@ -2,11 +2,11 @@ import { Clock, Effect, Semaphore } from "effect"
 import type { Operator, OperatorError } from "../../operator/Operator.ts"
 import type { TaskReport } from "../../operator/reports/tasks.ts"
 
-/** How often an order that is waited for is looked at: one row by its key. */
+/** How often an order that is waited for is looked at: a few rows by their keys. */
 const LOOK_EVERY_MS = 1_000
 
 /** Calls that wait at once. One more is answered at once with the order as it is: each costs a look in a second. */
-const WAITS_MAX = 200
+const WAITS_MAX = 100
 
 /** An order, and whether it changed meanwhile. */
 interface Waited {
@@ -14,7 +14,7 @@ interface Waited {
   readonly changed: boolean
 }
 
-/** Looks at an order until it changes, for `forMs` at most. Does not wait for one that has ended, or that a person has to decide about. */
+/** Looks at an order until it changes, for `forMs` at most. Does not wait for one that has ended. */
 export const makeWait = Effect.fnUntraced(function* ({ showTask }: Pick<Operator["Service"], "showTask">) {
   const places = yield* Semaphore.make(WAITS_MAX)
 
@@ -33,16 +33,17 @@ export const makeWait = Effect.fnUntraced(function* ({ showTask }: Pick<Operator
   return Effect.fnUntraced(function* (name: string, forMs: number): Effect.fn.Return<Waited, OperatorError> {
     const order = yield* showTask(name)
     const asItIs: Waited = { order, changed: false }
-    if (isSettled(order)) return asItIs
+    if (hasEnded(order)) return asItIs
     const waited = yield* places.withPermitsIfAvailable(1)(untilChanged(order, forMs))
     return waited._tag === "Some" ? waited.value : asItIs
   })
 })
 
-/** Nothing more happens to it by itself. */
-const isSettled = ({ status, held }: TaskReport): boolean =>
-  held !== undefined || status === "completed" || status === "failed" || status === "cancelled"
+/** Nothing more happens to it. One that waits for an operator is waited for: answered at once, it would be asked for at once again. */
+const hasEnded = ({ nextAction }: TaskReport): boolean => nextAction === "none" || nextAction === "new_order"
 
 /** What a change of is worth an answer. */
-const stateOf = ({ status, held, received, mintsCompleted, errorMessage }: TaskReport): string =>
-  [status, held?.reason, received, mintsCompleted, errorMessage].join("\n")
+const stateOf = (order: TaskReport): string => {
+  const { status, held, mintsCompleted, errorMessage, paymentState, nextAction, amountDue } = order
+  return [status, held?.reason, mintsCompleted, errorMessage, paymentState, nextAction, amountDue].join("\n")
+}

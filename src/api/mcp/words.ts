@@ -1,59 +1,72 @@
 import { DateTime } from "effect"
 import { duration } from "../../domain/time.ts"
-import { format } from "../../domain/Usdc.ts"
+import { format, zero } from "../../domain/Usdc.ts"
 import type { OperatorError } from "../../operator/Operator.ts"
 import type { Created } from "../../operator/reports/decisions.ts"
 import type { TaskReport } from "../../operator/reports/tasks.ts"
 import { ToolProblem } from "./tools.ts"
 
-/** How an order stands and what its agent does next, for a model to read. */
+/** How an order stands and what its agent does next, for a model to read: the words of its `nextAction`. */
 export const orderWords = (order: TaskReport, nowMs: number): string => {
-  if (order.held !== undefined) {
-    return (
-      `Order ${order.id} is ${order.status} and waits for an operator: ${order.held.reason}. ` +
-      "Do not pay again and do not order again: its money is kept. Tell the person, and give the operator the order's id."
-    )
-  }
-  const mints = `${order.mintsCompleted} of ${order.quantity} mints`
-  switch (order.status) {
-    case "pending_payment":
+  const { id, status, nextAction } = order
+  switch (nextAction) {
+    case "pay":
       return payWords(order, nowMs)
-    case "funded":
-      return `Order ${order.id} is paid and its minting begins. Next: call wait_for_order.`
-    case "processing":
-      return `Order ${order.id} is being minted: ${mints} are delivered to ${order.userAddress}. Next: call wait_for_order.`
-    case "completed":
-      return `Order ${order.id} is completed: ${mints} are delivered to ${order.userAddress}. There is nothing left to do.`
-    case "failed":
+    case "ask_operator":
       return (
-        `Order ${order.id} failed with ${mints} delivered: ${order.errorMessage ?? "the reason is not known"}. ` +
-        "The rest of its money stays the wallet's credit. Next: place a new order, which uses that credit, or tell the person to ask the operator."
+        `Order ${id} is ${status} and waits for an operator${order.held === undefined ? "" : `: ${order.held.reason}`}. ` +
+        "Its money is safe: do not pay again, and do not order again. Next: tell the person, and give the operator the order's id."
       )
-    case "cancelled":
-      return (
-        `Order ${order.id} is cancelled: ${order.errorMessage ?? "the reason is not known"}. Do not pay for it. ` +
-        "Next: place a new order if the person still wants the mints."
-      )
+    case "wait":
+      return `${stateWords(order)} Next: call wait_for_order.`
+    case "retry_same_request":
+      return `${stateWords(order)} Next: send the same request again.`
+    case "new_order":
+      return `${stateWords(order)}${creditWords(order)} Next: place a new order if the person still wants the mints.`
+    case "none":
+      return `${stateWords(order)}${creditWords(order)} There is nothing left to do.`
   }
 }
 
-const payWords = (order: TaskReport, nowMs: number): string => {
-  const { received = 0n, deadline, agentAddress } = order
-  if (agentAddress === undefined) return `Order ${order.id} has no agent wallet to pay to: tell the operator.`
-  const left = order.totalCost - received
-  const part = received > 0n ? ` (${format(received)} of ${format(order.totalCost)} USDC came already)` : ""
-  if (left <= 0n) return `Order ${order.id} has its money, which is being confirmed. Next: call wait_for_order.`
-  const over = "Its time to pay is over: do not pay. It is cancelled at the next check. Next: call wait_for_order."
-  if (deadline !== undefined && deadline <= nowMs) return `Order ${order.id} is not paid${part}. ${over}`
+const payWords = ({ id, amountDue = zero, totalCost, payTo, payBy }: TaskReport, nowMs: number): string => {
+  const came = totalCost - amountDue
+  const part = came > 0n ? ` (${format(came)} of ${format(totalCost)} USDC came already)` : ""
   const until =
-    deadline === undefined
+    payBy === undefined
       ? ""
-      : ` until ${DateTime.formatIso(DateTime.makeUnsafe(deadline))} (${duration(deadline - nowMs)} left)`
+      : ` before ${DateTime.formatIso(DateTime.makeUnsafe(payBy))}, which is in ${duration(payBy - nowMs)}`
   return (
-    `Order ${order.id} waits for its money. Next: send exactly ${format(left)} USDC (${left} base units) to ${agentAddress}` +
-    `${until}${part}, then call wait_for_order.`
+    `Order ${id} waits for its money. Next: send exactly ${format(amountDue)} USDC (${amountDue} base units) to ${payTo}` +
+    `${until}${part}, in one transfer. Then call wait_for_order. If you have sent it already, do not send it again: it is seen within seconds.`
   )
 }
+
+/** What became of an order so far. */
+const stateWords = (order: TaskReport): string => {
+  const { id, quantity, mintsCompleted, userAddress, errorMessage = "the reason is not known" } = order
+  const delivered = `${mintsCompleted} of ${quantity} mints are delivered to ${userAddress}`
+  switch (order.status) {
+    case "pending_payment":
+      return order.paymentState === "partial"
+        ? `Order ${id} has money, which is being confirmed: do not pay again.`
+        : `Order ${id} is not paid, and cannot be paid now: do not pay.`
+    case "funded":
+      return `Order ${id} is paid, and its minting begins.`
+    case "processing":
+      return `Order ${id} is being minted: ${delivered}.`
+    case "completed":
+      return `Order ${id} is completed: ${delivered}.`
+    case "failed":
+      return `Order ${id} failed: ${errorMessage}. ${delivered}. Do not pay for it.`
+    case "cancelled":
+      return `Order ${id} is cancelled: ${errorMessage}. Do not pay for it.`
+  }
+}
+
+const creditWords = ({ paymentState }: TaskReport): string =>
+  paymentState === "refundable"
+    ? " USDC is left in the person's agent wallet: a new order uses it, and the operator can send it back."
+    : ""
 
 /** An order that was placed, by what its placing tells. */
 export const placedWords = ({ taskId, totalCost, agentAddress }: Created): string =>

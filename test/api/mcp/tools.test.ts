@@ -72,7 +72,7 @@ describe("the tools of an agent", () => {
             asked.push(wish)
             return placed
           }),
-        showTask: () => Effect.succeed({ ...unpaid, received: 2_000_000n })
+        showTask: () => Effect.succeed({ ...unpaid, amountDue: usdc(3_000_000n), paymentState: "partial" })
       })
       const { userAddress: user, tokenAddress: token } = unpaid
       const { isError, structured, text } = yield* call("place_order", { user, token, quantity: 5, id: unpaid.id })
@@ -82,9 +82,14 @@ describe("the tools of an agent", () => {
       assert.strictEqual(
         structured.summary,
         `Order ${unpaid.id} waits for its money. Next: send exactly 3.00 USDC (3000000 base units) to ${unpaid.agentAddress} ` +
-          "until 1970-01-01T00:10:00.000Z (10m left) (2.00 of 5.00 USDC came already), then call wait_for_order."
+          "before 1970-01-01T00:10:00.000Z, which is in 10m (2.00 of 5.00 USDC came already), in one transfer. Then call " +
+          "wait_for_order. If you have sent it already, do not send it again: it is seen within seconds."
       )
-      assert.deepInclude(structured.order, { totalCost: "5000000", deadline: "1970-01-01T00:10:00.000Z" })
+      assert.deepInclude(structured.order, {
+        nextAction: "pay",
+        amountDue: "3000000",
+        payBy: "1970-01-01T00:10:00.000Z"
+      })
     })
   )
 
@@ -156,7 +161,7 @@ describe("the tools of an agent", () => {
   it.effect("cancel an order once: the same again finds it done", () =>
     Effect.gen(function* () {
       const { call } = yield* agentOf({
-        showTask: () => Effect.succeed({ ...unpaid, status: "cancelled", errorMessage: "Cancelled: a mistake" })
+        showTask: () => Effect.succeed({ ...completed, status: "cancelled", errorMessage: "Cancelled: a mistake" })
       })
       const { isError, structured } = yield* call("cancel_order", { order: unpaid.id, why: "a mistake" })
       assert.isFalse(isError)

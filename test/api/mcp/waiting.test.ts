@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Queue } from "effect"
 import { TestClock } from "effect/testing"
 import { makeWait } from "../../../src/api/mcp/waiting.ts"
+import { zero } from "../../../src/domain/Usdc.ts"
 import { Unanswered } from "../../../src/operator/Operator.ts"
 import type { TaskReport } from "../../../src/operator/reports/tasks.ts"
 import { completed, unpaid } from "./given.ts"
@@ -20,14 +21,10 @@ const looks = Effect.gen(function* () {
 const aSecond = TestClock.adjust("1 second")
 
 describe("waiting for an order", () => {
-  it.effect("ends at once where it has ended, or waits for a person", () =>
+  it.effect("ends at once where it has ended", () =>
     Effect.gen(function* () {
       const { wait, find } = yield* looks
-      for (const order of [
-        completed,
-        { ...unpaid, status: "cancelled" as const },
-        { ...unpaid, held: { reason: "a look first", since: 0 } }
-      ]) {
+      for (const order of [completed, { ...completed, status: "failed", nextAction: "new_order" } as const]) {
         yield* find(order)
         assert.deepStrictEqual(yield* wait(order.id, 25_000), { order, changed: false })
       }
@@ -41,7 +38,7 @@ describe("waiting for an order", () => {
       yield* find(unpaid)
       yield* find({ ...unpaid, nextActionAt: 5 })
       yield* aSecond
-      const paid = { ...unpaid, received: 5_000_000n }
+      const paid = { ...unpaid, nextAction: "wait", amountDue: zero } as const
       yield* find(paid)
       yield* aSecond
       assert.deepStrictEqual(yield* Fiber.join(waiting), { order: paid, changed: true })
@@ -75,7 +72,7 @@ describe("waiting for an order", () => {
     })
   )
 
-  it.effect("has 200 places: who finds none is answered at once, and one that is left is free again", () =>
+  it.effect("has 100 places: who finds none is answered at once, and one that is left is free again", () =>
     Effect.gen(function* () {
       const looked = { times: 0 }
       const wait = yield* makeWait({
@@ -85,9 +82,9 @@ describe("waiting for an order", () => {
         Effect.forkChild(wait(unpaid.id, 25_000), { startImmediately: true })
       )
       const answered = waiting.filter((fiber) => fiber.pollUnsafe() !== undefined)
-      assert.lengthOf(answered, 800)
+      assert.lengthOf(answered, 900)
       yield* aSecond
-      assert.strictEqual(looked.times, 1_000 + 200)
+      assert.strictEqual(looked.times, 1_000 + 100)
       yield* Fiber.interruptAll(waiting)
       const next = yield* Effect.forkChild(wait(unpaid.id, 1_000), { startImmediately: true })
       assert.isUndefined(next.pollUnsafe())
