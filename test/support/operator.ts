@@ -49,7 +49,8 @@ const given = Effect.all({
   random: orNone(SecureRandom.SecureRandom)
 })
 
-const onGiven =
+/** Any command, with the services that the test has. */
+export const onGiven =
   <A extends ReadonlyArray<unknown>, B, E, R>(command: (services: Services, ...args: A) => Effect.Effect<B, E, R>) =>
   (...args: A) =>
     Effect.flatMap(given, (services) => command(services, ...args))

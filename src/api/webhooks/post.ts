@@ -99,15 +99,14 @@ const pinnedTo =
 /** Reads what is left of an answer, and drops it. */
 const rest = (response: IncomingMessage) =>
   Effect.callback<void>((resume) => {
-    const end = () => resume(Effect.void)
     let size = 0
     response.on("data", (chunk: Buffer) => {
       size += chunk.length
       if (size > ANSWER_MAX) response.destroy()
     })
-    response.on("close", end)
-    response.on("end", end)
-    response.on("error", end)
+    // One that is broken off ends in an error first.
+    response.on("error", () => undefined)
+    response.on("close", () => resume(Effect.void))
     return Effect.sync(() => response.destroy())
   })
 
