@@ -62,6 +62,8 @@ export interface Balances {
   readonly usdc: ReadonlyMap<Address, Usdc>
   /** Whether USDC was paused in that block. */
   readonly isPaused: boolean
+  /** What became by then of the payments that were asked about, in that order. */
+  readonly outcomes: ReadonlyArray<AuthorizationOutcome>
 }
 
 /** The events of tokens that are mints: `mintEvents.ts`. */
@@ -164,8 +166,14 @@ export const AfterRpcCall = Context.Reference<Effect.Effect<void>>("ai-mint-exec
 export interface Reads {
   /** Hashes of blocks, in the order asked. */
   readonly readHashes: (blocks: ReadonlyArray<bigint>) => Effect.Effect<ReadonlyArray<Bytes32>, ChainError>
-  /** USDC of many wallets, all in the same block. */
-  readonly readBalances: (wallets: ReadonlyArray<Address>) => Effect.Effect<Balances, ChainError>
+  /**
+   * USDC of many wallets, and what became of payments into them, all in the same block. One of which the logs cannot be
+   * read now is `Unexplained`.
+   */
+  readonly readBalances: (
+    wallets: ReadonlyArray<Address>,
+    payments?: ReadonlyArray<AuthorizationQuery>
+  ) => Effect.Effect<Balances, ChainError>
   /** What became of nonces, in the order asked, and whether USDC moves and `parties` may move it, all in one block. */
   readonly readAuthorizations: (
     queries: ReadonlyArray<AuthorizationQuery>,

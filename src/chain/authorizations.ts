@@ -24,7 +24,7 @@ import {
   type Transfer,
   usdcAbi
 } from "./usdc.ts"
-import { stateOf, stateReads } from "./balances.ts"
+import { stateOf, stateReads } from "./usdcState.ts"
 
 const OPERATION = "look up authorizations"
 
@@ -38,27 +38,45 @@ export const makeReadAuthorizations = (
   confirmed: Confirmed,
   usdc: UsdcContract
 ): ChainClient["Service"]["readAuthorizations"] => {
-  const findOutcomesOfAll = makeFindOutcomes(rpc, usdc)
+  const explain = makeExplainNonces(rpc, usdc)
   const readInBlock = Effect.fnUntraced(function* (
     queries: ReadonlyArray<AuthorizationQuery>,
     parties: ReadonlyArray<Address>,
     number: bigint
   ) {
-    const reads = queries.map(({ payer, nonce }) => read(usdc.address, usdcAbi, "authorizationState", [payer, nonce]))
+    const reads = nonceReads(usdc, queries)
     const { block, answers, beside } = yield* readAllAt(rpc, OPERATION, reads, number, stateReads(usdc, parties))
-    const spent = queries.filter((_, index) => answers[index])
-    const explained = spent.length === 0 ? NO_OUTCOMES : yield* findOutcomesOfAll(OPERATION, { spent, toBlock: number })
-    const outcomes = queries.map((query, index): AuthorizationOutcome => {
-      if (!answers[index]) return { _tag: "Unused" }
-      return explained.get(nonceKey(query)) ?? { _tag: "Unexplained" }
-    })
-    yield* Effect.forEach(Arr.zip(queries, outcomes), noteUnexplained, { discard: true })
+    const outcomes = yield* explain(OPERATION, queries, answers, number)
     return { block, outcomes, usdc: stateOf(parties, beside) }
   })
 
   return Effect.fn("ChainClient.readAuthorizations")((queries, parties = []) =>
     confirmed.at(OPERATION, (number) => readInBlock(queries, Arr.dedupe(parties), number))
   )
+}
+
+/** Whether each nonce is spent. */
+export const nonceReads = ({ address }: UsdcContract, queries: ReadonlyArray<AuthorizationQuery>) =>
+  queries.map(({ payer, nonce }) => read(address, usdcAbi, "authorizationState", [payer, nonce]))
+
+/** What became of nonces of which the state in a block says whether they are spent, in the order asked. */
+export const makeExplainNonces = (rpc: Rpc, usdc: UsdcContract) => {
+  const findOutcomesOfAll = makeFindOutcomes(rpc, usdc)
+  return Effect.fnUntraced(function* (
+    operation: string,
+    queries: ReadonlyArray<AuthorizationQuery>,
+    isSpent: ReadonlyArray<boolean>,
+    number: bigint
+  ) {
+    const spent = queries.filter((_, index) => isSpent[index])
+    const explained = spent.length === 0 ? NO_OUTCOMES : yield* findOutcomesOfAll(operation, { spent, toBlock: number })
+    const outcomes = queries.map((query, index): AuthorizationOutcome => {
+      if (!isSpent[index]) return { _tag: "Unused" }
+      return explained.get(nonceKey(query)) ?? { _tag: "Unexplained" }
+    })
+    yield* Effect.forEach(Arr.zip(queries, outcomes), noteUnexplained, { discard: true })
+    return outcomes
+  })
 }
 
 /** How nonces were spent, by `keyOf`. */

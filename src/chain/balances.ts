@@ -3,33 +3,51 @@ import { toFunctionSelector } from "viem"
 import type { UsdcContract } from "../config/Network.ts"
 import type { Address } from "../domain/Address.ts"
 import { usdc } from "../domain/Usdc.ts"
-import type { UsdcState } from "../domain/UsdcState.ts"
-import type { ChainClient } from "./ChainClient.ts"
+import * as Log from "../ops/Log.ts"
+import { makeExplainNonces, nonceReads } from "./authorizations.ts"
+import type { AuthorizationQuery, ChainClient } from "./ChainClient.ts"
 import type { Confirmed } from "./confirmed.ts"
-import { aggregate, type Read, read, readAllAt } from "./multicall.ts"
+import { type Read, readAllAt } from "./multicall.ts"
 import type { Rpc } from "./rpc.ts"
-import { usdcAbi } from "./usdc.ts"
+import { stateOf, stateReads } from "./usdcState.ts"
 
-/** 1,000 wallets are one question for the head and three calls of 400 reads. */
+/**
+ * 1,000 wallets are one question for the head and three calls of 400 reads. Payments are asked about in the same calls:
+ * what is unused in that block has brought nothing that its balances hold.
+ */
 export const makeReadBalances = (
   rpc: Rpc,
   confirmed: Confirmed,
   contract: UsdcContract
 ): ChainClient["Service"]["readBalances"] => {
   const operation = "read balances"
-  return Effect.fn("ChainClient.readBalances")((wallets) => {
-    const distinct = Arr.dedupe(wallets)
-    const reads = distinct.map((wallet) => balanceRead(contract, wallet))
-    return confirmed
-      .at(operation, (number) => readAllAt(rpc, operation, reads, number, stateReads(contract, [])))
-      .pipe(
-        Effect.map(({ block, answers, beside }) => ({
-          block,
-          usdc: new Map(Arr.zip(distinct, answers.map(usdc))),
-          isPaused: stateOf([], beside).isPaused
-        }))
+  const explain = makeExplainNonces(rpc, contract)
+  const readInBlock = Effect.fnUntraced(function* (
+    wallets: ReadonlyArray<Address>,
+    payments: ReadonlyArray<AuthorizationQuery>,
+    number: bigint
+  ) {
+    const reads = wallets.map((wallet) => balanceRead(contract, wallet))
+    // What has no answer may be spent: it is looked for in the logs, and else not known.
+    const nonces = nonceReads(contract, payments).map((one) => ({ ...one, orElse: true }))
+    const others: ReadonlyArray<Read<boolean>> = [...stateReads(contract, []), ...nonces]
+    const { block, answers, beside } = yield* readAllAt(rpc, operation, reads, number, others)
+    const isSpent = beside.slice(others.length - nonces.length)
+    // A search of logs that fails leaves the payments open, and hinders nothing else.
+    const outcomes = yield* explain(operation, payments, isSpent, number).pipe(
+      Effect.catch((error) =>
+        Effect.as(
+          Log.warnOnce("payments", `⚠️ How payments for orders were used is not known: ${error.message}`),
+          isSpent.map((spent) => (spent ? ({ _tag: "Unexplained" } as const) : ({ _tag: "Unused" } as const)))
+        )
       )
+    )
+    const usdcOf = new Map(Arr.zip(wallets, answers.map(usdc)))
+    return { block, usdc: usdcOf, isPaused: stateOf([], beside).isPaused, outcomes }
   })
+  return Effect.fn("ChainClient.readBalances")((wallets, payments = []) =>
+    confirmed.at(operation, (number) => readInBlock(Arr.dedupe(wallets), payments, number))
+  )
 }
 
 /** `balanceOf(address)`, by its selector. */
@@ -51,28 +69,3 @@ const balanceRead = ({ address }: UsdcContract, wallet: Address): Read<bigint> =
 
 /** 32 bytes in hex. */
 const WORD_DIGITS = 64
-
-/**
- * Whether USDC moves, and whether these accounts may move it: reads to add to a call that is made anyway. A contract
- * without these functions stops no transfer.
- */
-export const stateReads = ({ address }: UsdcContract, accounts: ReadonlyArray<Address>): ReadonlyArray<Read<boolean>> =>
-  [
-    read(address, usdcAbi, "paused"),
-    ...accounts.map((account) => read(address, usdcAbi, "isBlacklisted", [account]))
-  ].map((one) => ({ ...one, orElse: false }))
-
-export const stateOf = (accounts: ReadonlyArray<Address>, answers: ReadonlyArray<boolean>): UsdcState => ({
-  isPaused: answers[0] === true,
-  blacklisted: new Set(accounts.filter((_, index) => answers[index + 1] === true))
-})
-
-/** In the newest block of the node, which the mint server sees as well: it can only make work wait. */
-export const makeUsdcState = (rpc: Rpc, contract: UsdcContract): ChainClient["Service"]["usdcState"] =>
-  Effect.fn("ChainClient.usdcState")(function* (accounts) {
-    const { answers } = yield* rpc.ask("ask whether USDC moves", aggregate(stateReads(contract, accounts)))
-    return stateOf(
-      accounts,
-      answers.map((answer) => answer === true)
-    )
-  })

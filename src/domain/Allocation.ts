@@ -1,6 +1,6 @@
 import type { Deposit, DepositUse, UnspentDeposit } from "./Deposit.ts"
 import type { Task, TaskId } from "./Task.ts"
-import { minus, type Usdc, usdc } from "./Usdc.ts"
+import { minus, sum, type Usdc, usdc } from "./Usdc.ts"
 
 /** The money side of a wallet. Reservations are read before the chain, so that a payment in between is never missed. */
 export interface WalletMoney {
@@ -41,7 +41,12 @@ export interface Candidate extends Pick<Task, "totalCost" | "createdAtMs"> {
    * then: it was paid in time, and a person decides about it. What came later is for others.
    */
   readonly keepsUntilMs?: number | undefined
+  /** The deposit that was signed for this order: it is for no other one while this one is open. */
+  readonly ownDeposit?: OwnDeposit | undefined
 }
+
+/** What tells the deposit of a pay-in from all others. */
+export type OwnDeposit = Pick<Deposit, "tx" | "from" | "amount">
 
 /** An order that is held, and waits for its money: it is neither funded nor cancelled. */
 export interface HeldOrder extends Candidate {
@@ -71,10 +76,11 @@ export interface PaidWith {
 const CLOCKS_DIFFER_MS = 10_000
 
 /**
- * Which pending tasks `free` pays for, and with which deposits. A deposit of which exactly the cost of one task is left
- * was meant for that task; else the oldest first, passing over those that do not fit. While an older one waits, a task
- * takes nothing that was there before it was placed: that was paid towards the older one. No task is funded in part. An
- * order that is held competes like any other, and what it is given is kept for it.
+ * Which pending tasks `free` pays for, and with which deposits. A deposit that was signed for one task pays for that one
+ * before all others. A deposit of which exactly the cost of one task is left was meant for that task; else the oldest
+ * first, passing over those that do not fit. While an older one waits, a task takes nothing that was there before it was
+ * placed: that was paid towards the older one. No task is funded in part. An order that is held competes like any other,
+ * and what it is given is kept for it.
  */
 export const allocate = (
   free: Usdc,
@@ -90,11 +96,17 @@ const UNRECORDED: PaidWith = { uses: [], last: undefined }
 
 /** Where the deposits cannot be read. */
 const byBalance = (free: Usdc, oldestFirst: ReadonlyArray<Candidate>): ReadonlyMap<string, PaidWith> => {
-  const exact = oldestFirst.find((task) => task.totalCost === free)
-  if (exact !== undefined) return new Map([[exact.id, UNRECORDED]])
   const funded = new Map<string, PaidWith>()
   let left: bigint = free
-  for (const task of oldestFirst) {
+  const isPaidIn = (task: Candidate): boolean => task.ownDeposit !== undefined
+  for (const task of oldestFirst.filter(isPaidIn)) {
+    if (task.totalCost <= left) funded.set(task.id, UNRECORDED)
+    left = less(left, task.totalCost)
+  }
+  const others = oldestFirst.filter((task) => !isPaidIn(task))
+  const exact = others.find((task) => task.totalCost === left)
+  if (exact !== undefined) return funded.set(exact.id, UNRECORDED)
+  for (const task of others) {
     if (task.totalCost > left) continue
     left -= task.totalCost
     funded.set(task.id, UNRECORDED)
@@ -102,19 +114,50 @@ const byBalance = (free: Usdc, oldestFirst: ReadonlyArray<Candidate>): ReadonlyM
   return funded
 }
 
+/** What is there beyond `amount`; nothing where there is less than that. */
+const less = (free: bigint, amount: bigint): bigint => (free > amount ? free - amount : 0n)
+
+/**
+ * Gives each deposit that was signed for one order to that order. Where less than that is free, others get nothing of it
+ * all the same. What it brought beyond the cost of its order is for others. Where no log shows it, it is in what the logs
+ * do not explain; where that is too little, it was spent, and its order is one like any other.
+ */
+const takeOwn = (free: bigint, oldestFirst: ReadonlyArray<Candidate>, deposits: ReadonlyArray<UnspentDeposit>) => {
+  const funded = new Map<string, PaidWith>()
+  const others = [...deposits]
+  let rest = free
+  for (const { id, totalCost, ownDeposit } of oldestFirst) {
+    if (ownDeposit === undefined) continue
+    const index = others.findIndex((one) => isOf(one, ownDeposit) && one.left >= totalCost)
+    const own = others[index]
+    if (own === undefined && rest - sum(others.map(({ left }) => left)) < totalCost) continue
+    const paidWith = own ? take([{ deposit: own, atMs: 0, left: own.left }], totalCost, []) : UNRECORDED
+    if (totalCost <= rest) funded.set(id, paidWith)
+    rest = less(rest, totalCost)
+    if (own === undefined) continue
+    const left = minus(own.left, totalCost)
+    others.splice(index, 1, ...(left > 0n ? [{ ...own, left }] : []))
+  }
+  return { funded, rest, others }
+}
+
+const isOf = ({ tx, from, amount }: Deposit, own: OwnDeposit): boolean =>
+  tx === own.tx && from === own.from && amount === own.amount
+
 const byArrival = (
   free: Usdc,
   oldestFirst: ReadonlyArray<Candidate>,
   { deposits, ledgerAheadMs, isOverdue }: Arrivals
 ): ReadonlyMap<string, PaidWith> => {
-  const funded = new Map<string, PaidWith>()
+  const own = takeOwn(free, oldestFirst, deposits)
+  const { funded } = own
   const isPlacedBy = (atMs: number, task: Candidate): boolean => task.createdAtMs <= atMs + CLOCKS_DIFFER_MS
   const mayTake = (atMs: number, { keepsUntilMs }: Candidate): boolean =>
     keepsUntilMs === undefined || atMs <= keepsUntilMs
   const others: Array<Portion> = []
-  let rest: bigint = free
+  let { rest } = own
   // The newest first: the older a deposit is, the more likely it is spent.
-  for (const deposit of deposits.toReversed()) {
+  for (const deposit of own.others.toReversed()) {
     const { left } = deposit
     const atMs = deposit.block.timeMs + ledgerAheadMs
     const isFor = (task: Candidate): boolean =>

@@ -1,7 +1,7 @@
 import { encodeAbiParameters, keccak256 } from "viem"
 import type { Address, Bytes32 } from "./Address.ts"
 import type { Authorization, AuthorizationOutcome } from "./Authorization.ts"
-import type { Block } from "./Block.ts"
+import { type Block, blockBefore } from "./Block.ts"
 import { TaskId } from "./Task.ts"
 import type { Usdc } from "./Usdc.ts"
 import type { Wallet, WalletId } from "./Wallet.ts"
@@ -103,6 +103,36 @@ export const judgePayIn = (payIn: PayIn, outcome: AuthorizationOutcome, block: B
 
 /** USDC accepts it in blocks before `validBefore` only: one at or after it is proof that none can. */
 const isOver = ({ validBefore }: PayIn, block: Block): boolean => block.timeMs >= validBefore * 1000
+
+/** A pay-in as a look at the chain shows it. */
+export interface SeenPayIn extends PayIn {
+  /** Live, and certainly unused in the block of the look: no balance of that block holds its money. */
+  readonly isUnused: boolean
+}
+
+/**
+ * What a look at the chain shows of a pay-in. One that was settled in a later block than that of the look is still unused
+ * in it: a node that lags shows no deposit of it.
+ */
+export const lookAtPayIn = (payIn: PayIn, outcome: AuthorizationOutcome | undefined, block: Block): SeenPayIn => {
+  if (payIn.status === "live") {
+    const judged = outcome && judgePayIn(payIn, outcome, block)
+    return judged === undefined ? { ...payIn, isUnused: outcome?._tag === "Unused" } : { ...judged, isUnused: false }
+  }
+  const isAhead = payIn.block !== undefined && payIn.block > block.number
+  return isAhead ? { ...revivePayIn(payIn), isUnused: payIn.status === "settled" } : { ...payIn, isUnused: false }
+}
+
+/** The order is there before its payment is submitted: only another use of its nonce is older, by so much at most. */
+const USED_BEFORE_MAX_MS = 24 * 60 * 60_000
+
+/** What the chain is asked about it. `at`: the newest block that counts. */
+export const payInQuery = (payIn: PayIn, at: Block, blockSeconds: number) => {
+  const { payer, nonce, payTo, amount, validAfter, createdAtMs } = payIn
+  // USDC takes it in no block that is older than its window.
+  const sinceMs = Math.max(validAfter * 1000, createdAtMs - USED_BEFORE_MAX_MS)
+  return { payer, nonce, fromBlock: blockBefore(at, sinceMs, blockSeconds), expected: { to: payTo, value: amount } }
+}
 
 /** What proved it is not on the chain any more: it may be used as before. */
 export const revivePayIn = (payIn: PayIn): PayIn => ({

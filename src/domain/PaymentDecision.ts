@@ -3,6 +3,8 @@ import { type Block, notAheadOf } from "./Block.ts"
 import type { UnspentDeposit } from "./Deposit.ts"
 import type { Task, TaskId } from "./Task.ts"
 import { standingOf } from "./ExpectedBalance.ts"
+import { besidePayIns, payInUnderWay, withOwnDeposits } from "./OwnMoney.ts"
+import type { SeenPayIn } from "./PayIn.ts"
 import { format, sum, type Usdc, usdc, zero } from "./Usdc.ts"
 import { isOutdated, type WalletOrders } from "./WalletState.ts"
 
@@ -32,6 +34,8 @@ export const NO_HISTORY: DepositHistory = {
 /** All that is decided by about the waiting orders of one wallet: reservations first, the chain second. */
 export interface Evidence extends DepositHistory {
   readonly orders: WalletOrders
+  /** The pay-ins of those orders, as `block` shows them. */
+  readonly payIns: ReadonlyArray<SeenPayIn>
   /** USDC of the wallet on chain, in `block`. */
   readonly balance: Usdc
   /** A confirmed block, with its time on the chain's clock. */
@@ -56,6 +60,7 @@ export interface Evidence extends DepositHistory {
  * - `UsdcPaused`: the person cannot pay.
  * - `ForeignOrder`: what is free depends on an order that another program funded.
  * - `Unproven`: what is free depends on a payment that is not proven.
+ * - `PayInUnderWay`: its client has signed a payment for it, which may still come until `validBeforeMs` on the chain's clock.
  * - `Short`: money is missing, or is for other orders of the wallet.
  */
 export type WaitReason =
@@ -70,6 +75,7 @@ export type WaitReason =
         | "ForeignOrder"
         | "Unproven"
     }
+  | { readonly _tag: "PayInUnderWay"; readonly validBeforeMs: number }
   | { readonly _tag: "Short"; readonly isOverdue: boolean }
 
 /** What becomes of an order that waits for its money. */
@@ -111,11 +117,14 @@ export interface Shares {
 /**
  * Divides the money of a wallet among its orders. While a payment of the wallet is unproven, an order is certainly the
  * one that the money is for only where that is so by every outcome: else a deposit that is too small by a payment on its
- * way would go to an older order. Orders that are held keep their place and the money that was paid for them.
+ * way would go to an older order. Orders that are held keep their place and the money that was paid for them. Orders that
+ * wait for their pay-in have no part in it.
  */
-export const shareOut = (evidence: Evidence): Shares => {
+export const shareOut = (all: Evidence): Shares => {
+  const evidence = besidePayIns(all)
   const { orders, deposits, ledgerAheadMs, paymentTimeoutMs } = evidence
-  const { pending, held } = orders
+  const pending = withOwnDeposits(orders.pending, evidence)
+  const held = withOwnDeposits(orders.held, evidence)
   const money = moneyOf(evidence)
   const keeping = held.map((one) => ({ ...one, keepsUntilMs: deadlineMs(one, paymentTimeoutMs) }))
   const arrivals = deposits && {
@@ -160,13 +169,16 @@ export const asWaiting = (evidence: Evidence, task: Task): Evidence => {
   }
 }
 
-const decisionsOn = (evidence: Evidence): ((task: Task) => PaymentDecision) => {
-  const standing = standsStill(evidence)
+const decisionsOn = (all: Evidence): ((task: Task) => PaymentDecision) => {
+  const standing = standsStill(all)
   if (standing !== undefined) return () => ({ _tag: "Wait", why: standing })
+  const evidence = besidePayIns(all)
   const shares = evidence.spentOn.size > 0 ? sharesOfRestored(evidence) : shareOut(evidence)
   const mayCancel = evidence.spentOn.size === 0 && shares.funded.size === 0
   const isUnread = isDepositsUnread(evidence)
   return (task) => {
+    const payIn = payInUnderWay(all, task.id)
+    if (payIn !== undefined) return awaitPayIn(payIn)
     const paidWith = shares.funded.get(task.id)
     const isThere = !isCertainlyUnpaid(evidence, task)
     const isUnpaid = (evidence.orders.maybeSpent === 0n || !isThere) && !shares.fundedAlone.has(task.id)
@@ -179,6 +191,11 @@ const decisionsOn = (evidence: Evidence): ((task: Task) => PaymentDecision) => {
     return { _tag: "Wait", why: whyUnpaid(evidence, task) }
   }
 }
+
+const awaitPayIn = ({ validBefore }: SeenPayIn): PaymentDecision => ({
+  _tag: "Wait",
+  why: { _tag: "PayInUnderWay", validBeforeMs: validBefore * 1000 }
+})
 
 /**
  * Deposits would pay for the order, and with what is reserved they come to more than there is: after a restored backup a
@@ -220,7 +237,7 @@ const sharesOfRestored = (evidence: Evidence): Shares => {
   const { kept } = shareOut(evidence)
   const keeping = orders.held.filter(({ id }) => kept.has(id))
   const spent = orders.pending.filter(({ id }) => spentOn.has(id))
-  const paidWith = paidFromDeposits([...keeping, ...spent], deposits)
+  const paidWith = paidFromDeposits(withOwnDeposits<Candidate>([...keeping, ...spent], evidence), deposits)
   const isSpent = new Set<string>(spentOn)
   return { funded: new Map([...paidWith].filter(([id]) => isSpent.has(id))), kept, fundedAlone: isSpent }
 }
@@ -233,12 +250,17 @@ const whyUnpaid = (evidence: Evidence, task: Task): WaitReason => {
 
 /** The deposits that these were or are to be paid from, the first first, whether or not their money is still there. */
 export const paidFromDeposits = (
-  orders: ReadonlyArray<Pick<Candidate, "id" | "totalCost">>,
+  orders: ReadonlyArray<Pick<Candidate, "id" | "totalCost" | "ownDeposit">>,
   deposits: ReadonlyArray<UnspentDeposit>
 ): ReadonlyMap<string, PaidWith> => {
   const left = sum(deposits.map((deposit) => deposit.left))
   const cost = sum(orders.map(({ totalCost }) => totalCost))
-  const asPlaced = orders.map(({ id, totalCost }, place) => ({ id, totalCost, createdAtMs: place }))
+  const asPlaced = orders.map(({ id, totalCost, ownDeposit }, place) => ({
+    id,
+    totalCost,
+    ownDeposit,
+    createdAtMs: place
+  }))
   const free = usdc(left > cost ? left : cost)
   return allocate(free, asPlaced, { deposits, ledgerAheadMs: 0, isOverdue: () => false })
 }

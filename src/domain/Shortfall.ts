@@ -2,6 +2,7 @@ import { ZERO } from "./Address.ts"
 import { freeAtLeast } from "./Allocation.ts"
 import type { UnspentDeposit } from "./Deposit.ts"
 import { notAheadOf } from "./Block.ts"
+import { besidePayIns } from "./OwnMoney.ts"
 import { type Evidence, isOverdue, moneyOf, shareOut } from "./PaymentDecision.ts"
 import type { Task } from "./Task.ts"
 import { minus, sum, type Usdc, usdc, zero } from "./Usdc.ts"
@@ -27,7 +28,8 @@ export interface Shortfall {
   readonly forHeld: Usdc
 }
 
-export const shortfallOf = (evidence: Evidence, task: Task): Shortfall => {
+export const shortfallOf = (all: Evidence, task: Task): Shortfall => {
+  const evidence = besidePayIns(all)
   // Either every payment in flight was made, or none was.
   const paid = withReserved(evidence, minus(evidence.orders.reserved, evidence.orders.maybeSpent))
   const unpaid = withReserved(evidence, evidence.orders.reserved)
@@ -48,13 +50,15 @@ export const shortfallOf = (evidence: Evidence, task: Task): Shortfall => {
 }
 
 /** The least that, paid in now, makes the next look fund the order; all that it costs where older orders come first. */
-export const missingFor = (evidence: Evidence, task: Task): Usdc => enoughFor(evidence, task) ?? task.totalCost
+export const missingFor = (evidence: Evidence, task: Task): Usdc =>
+  enoughFor(besidePayIns(evidence), task) ?? task.totalCost
 
 /**
  * What, paid in now, certainly funds the order, by every outcome of the wallet's unproven payments; `undefined` where
  * no payment would, as older orders of the wallet come first.
  */
-export const dueFor = (evidence: Evidence, task: Task): Usdc | undefined => {
+export const dueFor = (all: Evidence, task: Task): Usdc | undefined => {
+  const evidence = besidePayIns(all)
   const { reserved, maybeSpent } = evidence.orders
   const least = enoughFor(withReserved(evidence, minus(reserved, maybeSpent)), task)
   if (least === undefined || maybeSpent === 0n) return least

@@ -3,6 +3,7 @@ import type { Batch } from "./Batch.ts"
 import type { Block } from "./Block.ts"
 import type { ExpectedBalance } from "./ExpectedBalance.ts"
 import type { LimitUse } from "./Limit.ts"
+import type { PayIn } from "./PayIn.ts"
 import type { Refund } from "./Refund.ts"
 import type { Task, TaskId } from "./Task.ts"
 import type { Usdc } from "./Usdc.ts"
@@ -38,6 +39,8 @@ export interface WalletOrders {
   readonly pending: ReadonlyArray<Task>
   /** Those that are held: they are neither funded nor cancelled, and keep what was paid for them. */
   readonly held: ReadonlyArray<HeldOrder>
+  /** Of those orders that their client pays for, while that says something about the order: live and settled ones. */
+  readonly payIns: ReadonlyArray<PayIn>
 }
 
 /** Everything that is to be done for one wallet. */

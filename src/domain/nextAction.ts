@@ -155,7 +155,8 @@ const WHILE: Readonly<Record<Exclude<WaitReason["_tag"], "Short">, "wait" | "ask
   DepositsUnread: "wait",
   UsdcPaused: "wait",
   ForeignOrder: "wait",
-  Unproven: "wait"
+  Unproven: "wait",
+  PayInUnderWay: "wait"
 }
 
 const whileWaiting = (

@@ -3,9 +3,11 @@ import { AfterRpcCall, ChainClient, type ChainError } from "../chain/ChainClient
 import { KeyCustody } from "../chain/KeyCustody.ts"
 import { Settings } from "../config/Settings.ts"
 import type { Address } from "../domain/Address.ts"
+import type { WalletOrders } from "../domain/WalletState.ts"
 import { type LedgerError, TaskRepo } from "../ledger/TaskRepo.ts"
 import * as Progress from "../ops/Progress.ts"
 import { Ownership } from "../runners/Ownership.ts"
+import { makeSettlePayIns, readWallets } from "./payIns.ts"
 import { missingIsTheSweeps } from "./missingFunds.ts"
 import { makeIsChainSeen } from "./reorganisation.ts"
 import { logDeposits, makeSweepLog } from "./sweepLog.ts"
@@ -93,6 +95,7 @@ export class Blocks extends Context.Service<
  * are no interval apart: orders whose deposits cannot be read, money that is missing, and a chain that was reorganised.
  */
 const makeFundPaidAt = Effect.gen(function* () {
+  const { blockSeconds } = (yield* Settings).network
   const chain = yield* ChainClient
   const custody = yield* KeyCustody
   const repo = yield* TaskRepo
@@ -101,14 +104,15 @@ const makeFundPaidAt = Effect.gen(function* () {
   const logSweep = yield* makeSweepLog
   const syncDeposits = yield* makeSyncDeposits(missingIsTheSweeps)
   const isChainSeen = yield* makeIsChainSeen
+  const settlePayIns = yield* makeSettlePayIns
   const { fundPaid } = yield* makeWrites
 
   /** Several questions one after another are what makes a distant node late: those that can are asked at once. */
-  const readPaid = Effect.fnUntraced(function* (wallets: ReadonlyArray<Address>, confirmed: bigint) {
-    const questions = [chain.readBalances(wallets), isChainSeen(confirmed)] as const
-    const [balances, isSeen] = yield* Effect.all(questions, { concurrency: "unbounded" })
-    const { number } = balances.block
-    return isSeen && (number === confirmed || (yield* isChainSeen(number))) ? balances : undefined
+  const readPaid = Effect.fnUntraced(function* (orders: ReadonlyArray<WalletOrders>, confirmed: bigint) {
+    const questions = [readWallets({ chain, blockSeconds }, orders), isChainSeen(confirmed)] as const
+    const [seen, isSeen] = yield* Effect.all(questions, { concurrency: "unbounded" })
+    const { number } = seen.balances.block
+    return isSeen && (number === confirmed || (yield* isChainSeen(number))) ? seen : undefined
   })
 
   /** Says whether all orders that it would fund are funded. */
@@ -116,13 +120,14 @@ const makeFundPaidAt = Effect.gen(function* () {
     const orders = yield* repo.pendingAt(paid, yield* ranges)
     const opening = yield* Effect.filter(orders, ({ wallet }) => Effect.isSuccess(custody.check(wallet)))
     if (opening.length === 0) return true
-    const addresses = opening.map(({ wallet }) => wallet.agentAddress)
-    const balances = yield* readPaid(addresses, confirmed)
-    if (balances === undefined) return true
+    const seen = yield* readPaid(opening, confirmed)
+    if (seen === undefined) return true
+    const { balances } = seen
     // While the chain answered, a wallet may have got another owner: nothing is written for it any more.
     const usable = opening.filter(({ wallet }) => owns(wallet.id))
+    const payIns = yield* settlePayIns(usable, seen)
     const { known, arrived } = yield* syncDeposits(usable, balances)
-    const decided = (yield* decide(usable, balances, known)).filter(({ decision, evidence }) => {
+    const decided = (yield* decide(usable, balances, { known, payIns })).filter(({ decision, evidence }) => {
       return decision._tag === "Fund" && evidence.deposits !== undefined && owns(evidence.orders.wallet.id)
     })
     const funded = yield* fundPaid(decided, balances.block)

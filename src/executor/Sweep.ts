@@ -17,6 +17,7 @@ import { type LedgerError, type PendingPage, TaskRepo } from "../ledger/TaskRepo
 import { Ownership } from "../runners/Ownership.ts"
 import { Orders } from "./Orders.ts"
 import { headMs } from "./pace.ts"
+import { makeSettlePayIns, readWallets } from "./payIns.ts"
 import { makeMissingFunds } from "./missingFunds.ts"
 import { UsdcCode } from "./UsdcCode.ts"
 import { logDeposits, makeSweepLog, makeUndoneWarning } from "./sweepLog.ts"
@@ -47,6 +48,7 @@ export interface SweepResult {
  * once. Wallets whose orders are closed are checked in turn: what arrives late is their credit.
  */
 const makeTick = Effect.gen(function* () {
+  const { blockSeconds } = (yield* Settings).network
   const chain = yield* ChainClient
   const repo = yield* TaskRepo
   const usdcCode = yield* UsdcCode
@@ -61,6 +63,7 @@ const makeTick = Effect.gen(function* () {
   const syncDeposits = yield* makeSyncDeposits(yield* makeMissingFunds)
   const holdBlacklisted = yield* makeHoldBlacklisted
   const watchChain = yield* makeWatchChain
+  const settlePayIns = yield* makeSettlePayIns
   const warnOfUndone = yield* makeUndoneWarning
   const checkWallets = yield* makeCheckWallets
   const decide = yield* makeDecide
@@ -79,7 +82,8 @@ const makeTick = Effect.gen(function* () {
     yield* ended("read")
     // Also where no wallet is watched: clocks, the code of USDC and whether it moves are checked all the same, and what
     // is recorded may leave the chain while no order waits.
-    const balances = yield* chain.readBalances(watched.map(({ wallet }) => wallet.agentAddress))
+    const seen = yield* readWallets({ chain, blockSeconds }, watched)
+    const { balances } = seen
     yield* ended("balances")
     yield* noteClocks(balances.block)
     yield* warnIfStale(balances.block)
@@ -89,11 +93,14 @@ const makeTick = Effect.gen(function* () {
     // While the chain is not the one that was seen, money that moved to another block would look stolen.
     if (!(yield* watchChain(balances.block))) return nothing
     if (watched.length === 0) return nothing
+    const payIns = yield* settlePayIns(watched.filter(isOwn), seen)
     const payable = yield* holdBlacklisted(usable.filter(isOwn))
     const syncing = syncDeposits(watched.filter(isOwn), balances)
     const { known, arrived } = yield* Effect.provideService(syncing, AfterRpcCall, noteStep)
     yield* ended("deposits")
-    const decided = (yield* decide(payable, balances, known)).filter(({ evidence }) => isOwn(evidence.orders))
+    const decided = (yield* decide(payable, balances, { known, payIns })).filter(({ evidence }) =>
+      isOwn(evidence.orders)
+    )
     yield* ended("decide")
     const funded = yield* fundPaid(decided, balances.block)
     const cancelled = yield* cancelOverdue(decided, balances.block)

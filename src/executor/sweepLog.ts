@@ -151,6 +151,8 @@ const reasonToWait = (why: WaitReason, evidence: Evidence, { totalCost }: Task):
       return "The deposits of this wallet are not read yet"
     case "UsdcPaused":
       return USDC_PAUSED
+    case "PayInUnderWay":
+      return "A payment that its client signed for this order is under way"
     case "ForeignOrder":
       return "What another program's order may have spent of this wallet is not certain until it is taken over"
     case "Unproven":

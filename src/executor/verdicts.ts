@@ -12,6 +12,7 @@ import { type Funding, TaskRepo } from "../ledger/TaskRepo.ts"
 import * as Clocks from "../ops/Clocks.ts"
 import { eachAlone } from "../ops/eachAlone.ts"
 import type { DecidedOrder } from "./sweepLog.ts"
+import type { SeenPayIns } from "./payIns.ts"
 import { Wallets } from "./Wallets.ts"
 
 /** So many sweeps in a row without the deposits are no hiccup: orders are then paid by the balance alone. */
@@ -33,6 +34,12 @@ const countUnread = (
   return counts
 }
 
+/** What is known of where the money of wallets comes from. */
+interface KnownMoney {
+  readonly known: ReadonlyMap<WalletId, DepositHistory>
+  readonly payIns: SeenPayIns
+}
+
 /** Decides by what one block shows. */
 export const makeDecide = Effect.gen(function* () {
   const { paymentTimeout } = yield* Settings
@@ -42,7 +49,7 @@ export const makeDecide = Effect.gen(function* () {
   return Effect.fnUntraced(function* (
     orders: ReadonlyArray<WalletOrders>,
     { block, usdc, isPaused }: Balances,
-    known: ReadonlyMap<WalletId, DepositHistory>
+    { known, payIns }: KnownMoney
   ) {
     const ledgerAheadMs = yield* Clocks.ledgerAheadMs
     const sweepsUnread = yield* Ref.updateAndGet(unread, (before) => countUnread(before, orders, known))
@@ -52,6 +59,8 @@ export const makeDecide = Effect.gen(function* () {
       const evidence: Evidence = {
         ...history,
         orders: ofWallet,
+        // Of a wallet whose pay-ins nobody has looked at, nothing is known of them.
+        payIns: payIns.get(wallet.id) ?? ofWallet.payIns.map((one) => ({ ...one, isUnused: false })),
         balance: usdc.get(wallet.agentAddress) ?? zero,
         block,
         isUsdcPaused: isPaused,

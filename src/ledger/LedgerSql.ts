@@ -13,6 +13,7 @@ import { chain } from "./sql/tasks/chain.ts"
 import { deposits } from "./sql/tasks/deposits.ts"
 import { holds } from "./sql/tasks/holds.ts"
 import { pages } from "./sql/tasks/pages.ts"
+import { payIns } from "./sql/tasks/payIns.ts"
 import { steps } from "./sql/tasks/steps.ts"
 import { sweep } from "./sql/tasks/sweep.ts"
 import { wallets } from "./sql/tasks/wallets.ts"
@@ -30,7 +31,7 @@ import { TaskRepo } from "./TaskRepo.ts"
 import { WatchRepo } from "./WatchRepo.ts"
 import { WebhookRepo } from "./WebhookRepo.ts"
 
-const tasks = { ...pages, ...deposits, ...wallets, ...sweep, ...holds, ...work, ...steps, ...chain }
+const tasks = { ...pages, ...payIns, ...deposits, ...wallets, ...sweep, ...holds, ...work, ...steps, ...chain }
 const decided = {
   ...orderDecisions,
   ...batchDecisions,

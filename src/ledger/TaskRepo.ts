@@ -5,6 +5,7 @@ import type { Batch } from "../domain/Batch.ts"
 import type { Block } from "../domain/Block.ts"
 import type { Deposit, DepositUse, UnspentDeposit } from "../domain/Deposit.ts"
 import type { WalletRange } from "../domain/Part.ts"
+import type { PayIn } from "../domain/PayIn.ts"
 import type { Refund } from "../domain/Refund.ts"
 import type { Status, Task, TaskId } from "../domain/Task.ts"
 import type { Usdc } from "../domain/Usdc.ts"
@@ -218,6 +219,8 @@ export class TaskRepo extends Context.Service<
     readonly unspentDeposits: (
       walletIds: ReadonlyArray<WalletId>
     ) => Effect.Effect<ReadonlyArray<UnspentDeposit & { readonly walletId: WalletId }>, LedgerError>
+    /** Writes down what became of pay-ins that are still live. Gives the orders of those that were. */
+    readonly savePayIns: (payIns: ReadonlyArray<PayIn>) => Effect.Effect<ReadonlyArray<TaskId>, LedgerError>
     /** Stops a wallet whose sums do not add up, if nothing moved its money since it was read. */
     readonly stopWallet: (
       stop: { readonly walletId: WalletId; readonly version: bigint; readonly reason: string },
@@ -335,7 +338,7 @@ export class TaskRepo extends Context.Service<
     readonly recordedAbove: (fork: bigint) => Effect.Effect<RecordedAbove, LedgerError>
     /**
      * What was looked at above the fork is looked at anew: cursors and the starts of searches go back to it, and books
-     * that were opened above it are opened again. No decision is written that was made from what was read before.
+     * that were opened above it are opened again. Pay-ins of waiting orders that were proven above it are live again. No decision is written that was made from what was read before.
      */
     readonly rewind: (fork: bigint) => Effect.Effect<void, LedgerError>
     /**

@@ -8,6 +8,7 @@ import type { TaskFile } from "../ledger/DecisionRepo.ts"
 import { findTask } from "./find.ts"
 import { readMoney } from "./money.ts"
 import { commit } from "./commit.ts"
+import { howLongYet } from "./payIn.ts"
 import { refuse, Refused } from "./Operator.ts"
 import type { Cancelled } from "./reports/decisions.ts"
 import type { WhyBody } from "./requests.ts"
@@ -44,6 +45,8 @@ const withoutWallet = ({ chain }: Services) =>
 /** What proves that the order is not paid; else the refusal that says what it may be. */
 const unpaid = Effect.fnUntraced(function* (services: Services, { row, task }: TaskFile, wallet: Wallet) {
   const { orders, block, money, evidence } = yield* readMoney(services, wallet)
+  const payIn = orders.payIns.find((one) => one.taskId === row.id && one.status === "live")
+  if (payIn !== undefined) return yield* refuse(underWay(row, payIn.validBefore * 1000, block.timeMs))
   const proof = { block, version: orders.version, credit: freeAtLeast(money) }
   // Where more was paid than the ledger knows of, a part of what is reserved may be free.
   const isProof = !evidence.mayBeRestored && isCertainlyUnpaid(evidence, row)
@@ -56,6 +59,11 @@ const unpaid = Effect.fnUntraced(function* (services: Services, { row, task }: T
   if (decision._tag === "Fund" || decision.why._tag === "DepositsUnread") return yield* alreadyPaid(task, wallet, free)
   return yield* mayBePaid(task, wallet, doubts(decision.why))
 })
+
+/** Also where the chain shows by now that it does not come: the executor writes that down first, at its next check. */
+const underWay = ({ id }: Pick<Task, "id">, validBeforeMs: number, chainMs: number): string =>
+  `A payment is under way: its client signed it for task ${shortId(id)}, and it comes${howLongYet(validBeforeMs, chainMs)}. ` +
+  "When it has arrived, the order is paid; when it cannot come any more, the order can be cancelled. Try again then."
 
 /** The order is not paid: whether to wait for its money is for a person to say. */
 const ASKS_NOTHING: ReadonlySet<WaitReason["_tag"]> = new Set(["Short", "UsdcPaused"])

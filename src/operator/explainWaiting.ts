@@ -10,6 +10,7 @@ import { shortId, type Task } from "../domain/Task.ts"
 import { duration } from "../domain/time.ts"
 import { format, zero } from "../domain/Usdc.ts"
 import { USDC_PAUSED } from "../domain/UsdcState.ts"
+import { howLongYet } from "./payIn.ts"
 import { type Facts, next, type Next } from "./explainFacts.ts"
 
 /** An order that waits for its money: what the next check makes of it, and what is still to be paid. */
@@ -52,6 +53,13 @@ export const waiting = (facts: Facts, task: Task): Next => {
         undefined,
         show
       )
+    case "PayInUnderWay": {
+      const within = howLongYet(why.validBeforeMs, evidence.block.timeMs)
+      return next(
+        `It waits for a payment that its client signed for it, and that comes${within}. Until it is known what becomes of ` +
+          "that, the order is not cancelled and takes no other money of its wallet."
+      )
+    }
     case "DepositsUnread":
       return next(unread(evidence, task), nowMs, show)
     case "Unproven":

@@ -3,6 +3,7 @@ import type { Balances } from "../chain/ChainClient.ts"
 import type { Address } from "../domain/Address.ts"
 import type { UnspentDeposit } from "../domain/Deposit.ts"
 import { type Evidence, moneyOf, recordedHistory } from "../domain/PaymentDecision.ts"
+import { lookAtPayIn, type PayIn, payInQuery } from "../domain/PayIn.ts"
 import { zero } from "../domain/Usdc.ts"
 import type { Wallet } from "../domain/Wallet.ts"
 import { isOutdated, type WalletOrders } from "../domain/WalletState.ts"
@@ -22,9 +23,9 @@ export interface MoneyRead {
 
 /** Reservations first, the chain second, as for every decision. An explanation without the chain is better than none. */
 export const tryReadMoney = Effect.fnUntraced(function* (services: Services, wallet: Wallet) {
-  const { chain, decisions, tasks } = services
+  const { decisions, tasks } = services
   const orders = yield* decisions.walletOrders(wallet.id)
-  const read = yield* Effect.result(chain.readBalances([wallet.agentAddress]))
+  const read = yield* Effect.result(lookAt(services, wallet, orders?.payIns ?? []))
   if (Result.isFailure(read)) return { orders, chain: undefined, evidence: undefined } satisfies MoneyRead as MoneyRead
   const deposits = yield* tasks.unspentDeposits([wallet.id])
   const evidence = orders && (yield* evidenceOf(services, orders, read.success, deposits))
@@ -34,7 +35,7 @@ export const tryReadMoney = Effect.fnUntraced(function* (services: Services, wal
 
 /** The same for a decision: refused where the orders cannot be read, or the balance is from before the last payment. */
 export const readMoney = Effect.fnUntraced(function* (services: Services, wallet: Wallet) {
-  const { chain, decisions, tasks } = services
+  const { decisions, tasks } = services
   const orders = yield* decisions.walletOrders(wallet.id)
   if (orders === undefined) {
     return yield* refuse(
@@ -42,7 +43,7 @@ export const readMoney = Effect.fnUntraced(function* (services: Services, wallet
         "The executor does that at its next check: try again then."
     )
   }
-  const balances = yield* chain.readBalances([wallet.agentAddress])
+  const balances = yield* lookAt(services, wallet, orders.payIns)
   if (isOutdated(balances.block, orders)) {
     return yield* refuse(
       `The node is behind the last payment of ${wallet.agentAddress} (block ${orders.provenBlock}): try again.`
@@ -58,17 +59,32 @@ export type DecidedMoney = Effect.Success<ReturnType<typeof readMoney>>
 export const refuseStopped = (wallet: Address, reason: string) =>
   refuse(`Its wallet is stopped: ${reason}. When that is clear: ai-mint resolve --wallet ${wallet} --why "…"`)
 
-/** What is known of the money of a wallet. Nothing is searched for: deposits that are not recorded are awaited, as the sweep finds them. */
+/** The wallet on the chain, with what became of the payments that are under way into it, in the order of its pay-ins. */
+const lookAt = Effect.fnUntraced(function* (
+  { chain, settings }: Services,
+  { agentAddress }: Wallet,
+  payIns: ReadonlyArray<PayIn>
+) {
+  const { blockSeconds } = settings.network
+  const at = payIns.length === 0 ? undefined : yield* chain.confirmedBlock
+  return yield* chain.readBalances([agentAddress], at && payIns.map((one) => payInQuery(one, at, blockSeconds)))
+})
+
+/**
+ * What is known of the money of a wallet. Nothing is searched for: deposits that are not recorded are awaited, as the sweep
+ * finds them. Of balances that were read without asking about its pay-ins, nothing is known of those.
+ */
 export const evidenceOf = Effect.fnUntraced(function* (
   { settings }: Services,
   orders: WalletOrders,
-  { block, usdc, isPaused }: Balances,
+  { block, usdc, isPaused, outcomes }: Balances,
   deposits: ReadonlyArray<UnspentDeposit>
 ) {
   const balance = usdc.get(orders.wallet.agentAddress) ?? zero
   return {
     ...recordedHistory(orders, balance, deposits),
     orders,
+    payIns: orders.payIns.map((one, index) => lookAtPayIn(one, outcomes[index], block)),
     balance,
     block,
     isUsdcPaused: isPaused,

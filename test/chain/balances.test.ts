@@ -1,6 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { account, fakeChain, Refusal, timeMs } from "./fakeChain.ts"
+import { AUTHORIZATION_USED, topicOf } from "../../src/chain/usdc.ts"
+import { base } from "../../src/config/Network.ts"
+import { account, bytes32, fakeChain, Refusal, timeMs, transfer } from "./fakeChain.ts"
 import { type Behaviour, fakeNodes, healthy, on, URL } from "./fakeNodes.ts"
 import { effects } from "../support/stories.ts"
 
@@ -27,6 +29,46 @@ describe("readBalances", () => {
     assert.strictEqual(none.answer.usdc.size, 0)
     const twice = yield* on(chain, (client) => client.readBalances([account(1), account(1)]))
     assert.strictEqual(twice.answer.usdc.size, 1)
+  })
+
+  test("asks in the same call what became of payments, and for the logs of those that are used", function* () {
+    const chain = fakeChain()
+    const [payer, wallet] = [account(1), account(2)]
+    const query = (number: number) => ({ payer, nonce: bytes32(number), fromBlock: 100n })
+    chain.balances.set(wallet, 7n)
+    chain.spent.add(`${payer}${bytes32(2)}`)
+    chain.logs.push(
+      {
+        address: base.usdc.address,
+        topics: [AUTHORIZATION_USED, topicOf(payer), bytes32(2)],
+        block: 500n,
+        tx: bytes32(0xaa),
+        index: 7
+      },
+      transfer({ from: payer, to: wallet, value: 7n, block: 500n, tx: 0xaa, index: 8 })
+    )
+    const { answer, sent } = yield* on(chain, (client) => client.readBalances([wallet], [query(1), query(2)]))
+    assert.strictEqual(sent.filter((methods) => methods.includes("eth_call")).length, 1)
+    assert.strictEqual(sent.filter((methods) => methods.includes("eth_getLogs")).length, 1)
+    assert.deepStrictEqual(answer.usdc, new Map([[wallet, 7n]]) as never)
+    assert.deepStrictEqual(answer.outcomes, [
+      { _tag: "Unused" },
+      { _tag: "Used", tx: bytes32(0xaa), block: 500n, to: wallet, value: 7n } as never
+    ])
+  })
+
+  test("knows balances where the logs of a payment cannot be read: how that was used is open", function* () {
+    const chain = fakeChain()
+    const [payer, wallet] = [account(1), account(2)]
+    chain.balances.set(wallet, 7n)
+    chain.spent.add(`${payer}${bytes32(2)}`)
+    const withoutLogs: Behaviour = (request, signal) =>
+      request.method === "eth_getLogs" ? new Refusal(-32000, "no logs here") : healthy(chain)(request, signal)
+    const nodes = fakeNodes({ [URL]: withoutLogs })
+    const answer = yield* nodes.run((client) =>
+      client.readBalances([wallet], [{ payer, nonce: bytes32(2), fromBlock: 100n }])
+    )
+    assert.deepStrictEqual([answer.usdc.get(wallet), answer.outcomes], [7n, [{ _tag: "Unexplained" }]] as never)
   })
 
   test("stays in the block whatever is mined meanwhile", function* () {

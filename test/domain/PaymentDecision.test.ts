@@ -82,8 +82,10 @@ const seenOf = ({ money, pending, held = [], ...more }: Seen): Evidence => ({
     stopped: undefined,
     twin: undefined,
     pending,
-    held
+    held,
+    payIns: []
   },
+  payIns: [],
   balance: money.balance,
   block: { number: 100n, timeMs: NOW_MS },
   isUsdcPaused: false,

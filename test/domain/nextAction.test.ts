@@ -40,8 +40,10 @@ const evidence = (changes: Partial<Evidence> = {}): Evidence => ({
     stopped: undefined,
     twin: undefined,
     pending: [task],
-    held: []
+    held: [],
+    payIns: []
   },
+  payIns: [],
   balance: zero,
   block: { number: 100n, timeMs: NOW_MS },
   isUsdcPaused: false,

@@ -8,6 +8,7 @@ import { anyId } from "../support/anyId.ts"
 import { pass, start } from "../support/executor.ts"
 import * as Postgres from "../support/Postgres.ts"
 import { editTask, heldReason, order, person, readTask } from "../support/orders.ts"
+import { payInOrder, readPayIn } from "../support/payIns.ts"
 import { World } from "../support/World.ts"
 import { assertDecided, assertUndecided, interrupted, refusal, stories, STRANGER, units, WHY } from "./given.ts"
 
@@ -29,6 +30,21 @@ layer(Postgres.session())("cancelling an order", (it) => {
     world.deposit(ann.agentAddress, units(3))
     yield* pass(60)
     assert.strictEqual((yield* readTask(task)).status, "cancelled")
+  })
+
+  inMemory("that its client pays for is refused while that payment may come", function* () {
+    const ann = yield* person("ann")
+    const { task, payment } = yield* payInOrder(ann, 5, { windowSeconds: 120 })
+    yield* pass(10)
+    assert.include(yield* refusal(cancel(task, WHY)), "A payment is under way")
+    assert.include(yield* refusal(cancel(task, WHY)), "it comes within 1m 5")
+    yield* pass(130)
+    assert.include(yield* refusal(cancel(task, WHY)), "if it was submitted in time", "the sweep writes that down first")
+    assert.strictEqual((yield* readTask(task)).status, "pending_payment")
+    yield* start
+    yield* pass(20)
+    assert.strictEqual((yield* readPayIn(payment)).status, "void")
+    assert.strictEqual((yield* cancel(task, WHY)).taskId, task)
   })
 
   inMemory("that is paid, and not seen yet, is refused", function* () {

@@ -5,6 +5,7 @@ import { TestClock } from "effect/testing"
 import { ChainError } from "../../src/chain/ChainClient.ts"
 import { explain } from "../support/operator.ts"
 import { pass, start } from "../support/executor.ts"
+import { payInOrder } from "../support/payIns.ts"
 import * as Postgres from "../support/Postgres.ts"
 import { order, paidOrder, person, readTask } from "../support/orders.ts"
 import { World } from "../support/World.ts"
@@ -98,6 +99,19 @@ layer(Postgres.session())("why an order waits for its money", (it) => {
     assert.strictEqual((yield* nextOf(first)).text.includes("not looked up yet"), true)
     yield* pass(6)
     assert.include((yield* nextOf(second)).text, "It waits for 5.00 USDC more")
+  })
+
+  onSql("its client pays for it: it waits for that, and then it is funded", function* () {
+    const ann = yield* person("ann")
+    const { task, submit } = yield* payInOrder(ann, 5, { windowSeconds: 120 })
+    yield* start
+    yield* pass(15)
+    const { text, commands } = yield* nextOf(task)
+    assert.include(text, "It waits for a payment that its client signed for it, and that comes within 1m")
+    assert.deepStrictEqual(commands, [])
+    submit()
+    yield* pass(4)
+    assert.include((yield* nextOf(task)).text, "The money is there")
   })
 
   onSql("a payment of its wallet is not proven: that is waited for, and nothing more is to be paid", function* () {

@@ -20,9 +20,9 @@ export const MUTATIONS_OF_SEVERAL: ReadonlyArray<Mutation> = [
     patches: [
       {
         file: "src/executor/Sweep.ts",
-        find: "const balances = yield* chain.readBalances(watched.map(({ wallet }) => wallet.agentAddress))",
+        find: "const seen = yield* readWallets({ chain, blockSeconds }, watched)",
         replace:
-          "const balances = yield* chain.readBalances(watched.map(({ wallet }) => wallet.agentAddress))\n" +
+          "const seen = yield* readWallets({ chain, blockSeconds }, watched)\n" +
           "    const anew = new Map((yield* readOrders).orders.map((one) => [one.wallet.id, one]))\n" +
           "    for (const list of [usable, watched]) list.forEach((one, at) => { list[at] = anew.get(one.wallet.id) ?? one })"
       },

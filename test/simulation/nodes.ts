@@ -2,6 +2,7 @@ import { Effect, Layer } from "effect"
 import { keccak256, toHex } from "viem"
 import { type Log, logsFor } from "../../src/chain/answers.ts"
 import {
+  type AuthorizationQuery,
   ChainClient,
   ChainError,
   type ChainErrorReason,
@@ -146,6 +147,14 @@ export const nodes = (world: World, process: Process): Layer.Layer<ChainClient> 
   const withHash = (outcome: AuthorizationOutcome): AuthorizationOutcome =>
     outcome._tag === "Used" ? { ...outcome, blockHash: chain.hashAt(Number(outcome.block)) } : outcome
 
+  const outcomeAt =
+    (block: number) =>
+    ({ payer, nonce }: AuthorizationQuery): AuthorizationOutcome => {
+      const outcome = withHash(chain.outcome(payer, nonce, block))
+      const isExplained = !("block" in outcome) || (hasLogsOf(Number(outcome.block)) && !hasNoLogs())
+      return isExplained ? outcome : { _tag: "Unexplained" }
+    }
+
   /** What went into wallets or out of them. */
   const transfersOf = <A>(
     operation: string,
@@ -180,21 +189,18 @@ export const nodes = (world: World, process: Process): Layer.Layer<ChainClient> 
           ? fail("Lagging", "read block hashes", `the node is at block ${chain.head}`)
           : Effect.succeed(blocks.map((block) => chain.hashAt(Number(block))))
       ),
-    readBalances: (wallets) =>
+    readBalances: (wallets, payments = []) =>
       at("read balances", (block) => ({
         block: chain.blockAt(block),
         usdc: new Map(wallets.map((wallet) => [wallet, usdc(chain.balance(wallet, block))])),
-        isPaused: chain.isPaused
+        isPaused: chain.isPaused,
+        outcomes: payments.map(outcomeAt(block))
       })),
     readAuthorizations: (queries, parties = []) =>
       at("look up authorizations", (block) => ({
         block: chain.blockAt(block),
         usdc: chain.usdcState(parties),
-        outcomes: queries.map(({ payer, nonce }) => {
-          const outcome = withHash(chain.outcome(payer, nonce, block))
-          const isExplained = !("block" in outcome) || (hasLogsOf(Number(outcome.block)) && !hasNoLogs())
-          return isExplained ? outcome : ({ _tag: "Unexplained" } as const)
-        })
+        outcomes: queries.map(outcomeAt(block))
       })),
     findMints: ({ token, recipient, fromBlock, everywhere = false }) =>
       at("find mints", (block) => {

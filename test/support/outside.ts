@@ -25,13 +25,14 @@ const readsOf = (world: WorldState, host: string, at: () => Block): Reads => {
   return {
     readHashes: (blocks) =>
       read("readHashes", () => blocks.map((block) => world.onHash?.(block, host) ?? world.hashAt(block))),
-    readBalances: (wallets) =>
+    readBalances: (wallets, payments = []) =>
       read("readBalances", (block) => {
         world.walletsLookedAt.push(...wallets)
         return {
           block,
           usdc: new Map(wallets.map((wallet) => [wallet, world.balance(wallet, block.number)])),
-          isPaused: world.isPaused
+          isPaused: world.isPaused,
+          outcomes: payments.map(({ payer, nonce }) => withHash(world, world.outcome(payer, nonce, block.number)))
         }
       }),
     readAuthorizations: (queries, parties = []) =>

@@ -1,14 +1,30 @@
 import { assert } from "@effect/vitest"
 import { Effect } from "effect"
 import type { Bytes32 } from "../../../src/domain/Address.ts"
-import { type PayIn, payInTaskId, placePayIn } from "../../../src/domain/PayIn.ts"
+import { judgePayIn, type PayIn, payInTaskId, placePayIn } from "../../../src/domain/PayIn.ts"
+import type { TaskId } from "../../../src/domain/Task.ts"
 import type { Wallet } from "../../../src/domain/Wallet.ts"
 import { DecisionRepo } from "../../../src/ledger/DecisionRepo.ts"
-import { wasFirst } from "../../../src/ledger/TaskRepo.ts"
+import { TaskRepo, wasFirst } from "../../../src/ledger/TaskRepo.ts"
 import { LedgerFixture } from "../../support/LedgerFixture.ts"
 import { CHAIN } from "../../support/LedgerSql.ts"
-import { assertNoted, DECISION } from "./deciding.ts"
-import { cost, givenWallet, hash, NOW_MS, OTHER_TOKEN, PRICE, type Promises, TOKEN, uuid } from "./given.ts"
+import { assertNoted, DECISION, holdTask } from "./deciding.ts"
+import {
+  cost,
+  evidence,
+  funding,
+  givenOrder,
+  givenWallet,
+  hash,
+  NOW_MS,
+  ordersOf,
+  OTHER_TOKEN,
+  PRICE,
+  type Promises,
+  TIP,
+  TOKEN,
+  uuid
+} from "./given.ts"
 
 const PAYER = OTHER_TOKEN
 
@@ -84,6 +100,97 @@ const placingPromises = (promises: Promises): void => {
   })
 }
 
+const used = (payIn: PayIn, inBlock = 10n): PayIn => {
+  const outcome = { _tag: "Used", tx: hash(1), block: inBlock, to: payIn.payTo, value: payIn.amount } as const
+  return judgePayIn(payIn, outcome, TIP) ?? payIn
+}
+
+const lapsed = (payIn: PayIn): PayIn =>
+  judgePayIn(payIn, { _tag: "Unused" }, { number: 10n, timeMs: payIn.validBefore * 1000 }) ?? payIn
+
+const stored = Effect.map(
+  Effect.flatMap(DecisionRepo, (repo) => repo.findPayIn({ payer: PAYER, nonce: NONCE })),
+  (found) => found?.payIn
+)
+
+const fundedOrCancelled = Effect.fnUntraced(function* (wallet: Wallet, id: TaskId) {
+  const repo = yield* TaskRepo
+  const orders = yield* ordersOf(wallet)
+  const cancellation = { ...evidence(orders, id), message: "too late" }
+  const byPerson = (yield* DecisionRepo).cancel(cancellation, TIP, DECISION, NOW_MS)
+  return {
+    funded: yield* repo.fund([funding(orders, id)], TIP, NOW_MS),
+    cancelled: yield* repo.cancel([cancellation], TIP, NOW_MS),
+    byPerson: yield* wasFirst(byPerson)
+  }
+})
+
+const livePromises = (promises: Promises): void => {
+  promises("a pay-in is read with the orders of its wallet while it says something about one of them", function* () {
+    const wallet = yield* givenWallet()
+    const repo = yield* TaskRepo
+    yield* givenOrder(wallet)
+    assert.deepStrictEqual((yield* ordersOf(wallet)).payIns, [])
+    yield* place(wallet, 3)
+    yield* place(yield* givenWallet(2), 3, hash(0xcd))
+    const payIn = payInFor(wallet, 3)
+    assert.deepStrictEqual((yield* ordersOf(wallet)).payIns, [payIn])
+    assert.deepStrictEqual((yield* (yield* DecisionRepo).walletOrders(wallet.id))?.payIns, [payIn])
+    yield* holdTask(payIn.taskId)
+    assert.deepStrictEqual((yield* ordersOf(wallet)).payIns, [payIn], "of an order that is held too")
+    assert.deepStrictEqual(yield* repo.savePayIns([used(payIn)]), [payIn.taskId])
+    assert.deepStrictEqual((yield* ordersOf(wallet)).payIns, [used(payIn)])
+    yield* (yield* LedgerFixture).editTask(payIn.taskId, { status: "funded" })
+    assert.deepStrictEqual((yield* ordersOf(wallet)).payIns, [], "of one that does not wait any more, nothing follows")
+  })
+
+  promises(
+    "an order whose pay-in may still come is neither funded nor cancelled, by the sweep or a person",
+    function* () {
+      const wallet = yield* givenWallet()
+      yield* place(wallet, 3)
+      const { id } = orderOf(wallet, 3)
+      assert.deepStrictEqual(yield* fundedOrCancelled(wallet, id), { funded: [], cancelled: [], byPerson: false })
+      yield* (yield* TaskRepo).savePayIns([lapsed(payInFor(wallet, 3))])
+      assert.deepStrictEqual((yield* ordersOf(wallet)).payIns, [])
+      const { cancelled } = yield* fundedOrCancelled(wallet, yield* givenOrder(wallet))
+      assert.lengthOf(cancelled, 0, "of the wallet as it was before the other one was funded")
+      const orders = yield* ordersOf(wallet)
+      assert.deepStrictEqual(yield* (yield* TaskRepo).fund([funding(orders, id)], TIP, NOW_MS), [id])
+    }
+  )
+
+  promises("what became of a pay-in is written once", function* () {
+    const wallet = yield* givenWallet()
+    const repo = yield* TaskRepo
+    yield* place(wallet, 3)
+    const payIn = payInFor(wallet, 3)
+    assert.deepStrictEqual(yield* repo.savePayIns([]), [])
+    assert.deepStrictEqual(yield* repo.savePayIns([used(payIn)]), [payIn.taskId])
+    assert.deepStrictEqual(yield* repo.savePayIns([lapsed(payIn)]), [])
+    assert.deepStrictEqual(yield* stored, used(payIn))
+  })
+
+  promises("what the chain takes back of a waiting order is live again, and of another one stays", function* () {
+    const wallet = yield* givenWallet()
+    const repo = yield* TaskRepo
+    yield* place(wallet, 3)
+    const payIn = payInFor(wallet, 3)
+    for (const proven of [used(payIn), lapsed(payIn)]) {
+      yield* repo.savePayIns([proven])
+      yield* repo.rewind(10n)
+      assert.deepStrictEqual(yield* stored, proven, "it was proven in the block of the fork")
+      yield* repo.rewind(9n)
+      assert.deepStrictEqual(yield* stored, payIn)
+    }
+    yield* repo.savePayIns([used(payIn)])
+    yield* (yield* LedgerFixture).editTask(payIn.taskId, { status: "funded" })
+    yield* repo.rewind(9n)
+    assert.deepStrictEqual(yield* stored, used(payIn))
+  })
+}
+
 export const payInPromises = (promises: Promises): void => {
   placingPromises(promises)
+  livePromises(promises)
 }

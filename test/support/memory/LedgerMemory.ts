@@ -10,12 +10,13 @@ import { deposits } from "./deposits.ts"
 import { holds } from "./holds.ts"
 import { limitDecisions } from "./limitDecisions.ts"
 import { pages } from "./pages.ts"
+import { payIns } from "./payIns.ts"
 import { steps } from "./steps.ts"
 import { sweep } from "./sweep.ts"
 import { wallets } from "./wallets.ts"
 import { work } from "./work.ts"
 
-const tasks = { ...pages, ...deposits, ...wallets, ...sweep, ...holds, ...work, ...steps, ...chain }
+const tasks = { ...pages, ...payIns, ...deposits, ...wallets, ...sweep, ...holds, ...work, ...steps, ...chain }
 const decided = { ...decisions, ...limitDecisions, ...decisionReads }
 
 /**

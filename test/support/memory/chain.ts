@@ -1,3 +1,4 @@
+import { revivePayIns } from "./payIns.ts"
 import { sum } from "../../../src/domain/Usdc.ts"
 import { CODE_DECISION, type CodeLook, type TaskRepo, codeChanged, placeKey } from "../../../src/ledger/TaskRepo.ts"
 import { type Methods, type Tables, batchKey } from "./MemoryLedger.ts"
@@ -89,6 +90,7 @@ export const chain = {
         const window = { ...refund.window, block: fork }
         draft.refunds.set(refund.id, { ...refund, version: refund.version + 1, window })
       }
+      revivePayIns(draft, fork)
     }),
 
   withdrawDeposits: ({ transact }) =>

@@ -1,5 +1,6 @@
 import { Result } from "effect"
 import { parse } from "../../../src/domain/Address.ts"
+import type { PayIn } from "../../../src/domain/PayIn.ts"
 import type { WalletId } from "../../../src/domain/Wallet.ts"
 import type { WalletOrders } from "../../../src/domain/WalletState.ts"
 import { EVERY_WALLET, type WalletRange } from "../../../src/domain/Part.ts"
@@ -38,9 +39,22 @@ export const ordersOf = (
         .toSorted((a, b) => a.createdAtMs - b.createdAtMs || byText(a.id, b.id))
         .map((task) => taskRow(tables, task)),
       wallet
-    )
+    ),
+    payIns: payInsOf(tables, id)
   }
   return { orders, bad: read.bad }
+}
+
+/** Of the wallet's orders that wait for money, held or not, by their age. */
+const payInsOf = (tables: Tables, id: WalletId): ReadonlyArray<PayIn> => {
+  const waiting = [...tables.tasks.values()]
+    .filter((task) => task.walletId === id && task.status === "pending_payment")
+    .toSorted((a, b) => a.createdAtMs - b.createdAtMs || byText(a.id, b.id))
+  const ofTask = new Map([...tables.payIns.values()].map(({ payIn }) => [payIn.taskId, payIn]))
+  return waiting.flatMap((task) => {
+    const payIn = ofTask.get(task.id)
+    return payIn?.status === "live" || payIn?.status === "settled" ? [payIn] : []
+  })
 }
 
 export const waitingTasks = (tables: Tables): ReadonlyArray<StoredTask> =>

@@ -3,6 +3,7 @@ import type { TaskId } from "../../../src/domain/Task.ts"
 import { type Cancellation, type Funding, type TaskRepo } from "../../../src/ledger/TaskRepo.ts"
 import type { Methods, Tables } from "./MemoryLedger.ts"
 import { useDeposits } from "./deposits.ts"
+import { hasLivePayIn } from "./payIns.ts"
 import { isHeld, setState, setTask, setWallet, touchWallet, walletState } from "./state.ts"
 
 export type Evidence = Pick<Funding, "walletId" | "version">
@@ -12,7 +13,8 @@ export const isUnchanged = (draft: Tables, { walletId, version }: Evidence, bloc
   return state.version === version && state.provenBlock <= block.number
 }
 
-const isWaiting = (draft: Tables, taskId: TaskId): boolean => draft.tasks.get(taskId)?.status === "pending_payment"
+const isWaiting = (draft: Tables, taskId: TaskId): boolean =>
+  draft.tasks.get(taskId)?.status === "pending_payment" && !hasLivePayIn(draft, taskId)
 
 export const cancelTasks = (
   draft: Tables,

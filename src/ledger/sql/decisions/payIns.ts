@@ -19,10 +19,11 @@ export const payInDecisions = {
       yield* placeOrder(on, order, decision, nowMs)
       yield* orOutrun(sql`
         INSERT INTO ai_agent_pay_ins (task_id, payer, nonce, amount, pay_to, valid_after, valid_before, wallet_id, token,
-          quantity, recipient, status, created_at)
+          quantity, recipient, status, created_at, key_id)
         VALUES (${order.id}::uuid, ${payIn.payer}, ${payIn.nonce}, ${payIn.amount}::bigint, ${payIn.payTo},
           ${payIn.validAfter}::bigint, ${payIn.validBefore}::bigint, ${order.wallet.id}::uuid, ${order.token},
-          ${order.quantity}::int, ${order.wallet.userAddress}, 'live', ${instantOf(sql, nowMs)})
+          ${order.quantity}::int, ${order.wallet.userAddress}, 'live', ${instantOf(sql, nowMs)},
+          ${decision.keyId ?? null}::uuid)
         ON CONFLICT DO NOTHING RETURNING task_id`)
     }),
 

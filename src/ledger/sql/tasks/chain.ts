@@ -116,6 +116,11 @@ export const chain = {
         WHERE signed_block > ${at} OR asked_since > ${at}`
       yield* sql`
         UPDATE ai_agent_refunds SET version = version + 1, signed_block = ${at} WHERE signed_block > ${at}`
+      // Of an order that is paid for or has ended nothing more follows from its pay-in.
+      yield* sql`
+        UPDATE ai_agent_pay_ins p SET status = 'live', tx_hash = NULL, block = NULL, reason = NULL
+        WHERE p.block > ${at}
+          AND EXISTS (SELECT 1 FROM ai_agent_tasks t WHERE t.id = p.task_id AND t.status = 'pending_payment')`
     }),
 
   /**

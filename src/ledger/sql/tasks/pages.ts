@@ -7,6 +7,7 @@ import type { BadTask, WalletOrders } from "../../../domain/WalletState.ts"
 import { EVERY_WALLET } from "../../../domain/Part.ts"
 import type { PageAsked, PendingPage, TaskRepo } from "../../TaskRepo.ts"
 import { ADDRESS_FORM, joinIdentity, pinWallets, plainAddress } from "../identities.ts"
+import { PayInRecord, payInColumns, payInOf } from "../payInRows.ts"
 import { inRanges, rangesAfter, walkRanges } from "../ranges.ts"
 import { reservations } from "../reservations.ts"
 import {
@@ -29,7 +30,9 @@ const WalletRecords = Schema.Array(
 )
 type WalletRecord = (typeof WalletRecords.Type)[number]
 
-const TaskRecords = Schema.Array(Schema.Struct({ ...TaskFields, is_held: Schema.Boolean }))
+const TaskRecords = Schema.Array(
+  Schema.Struct({ ...TaskFields, is_held: Schema.Boolean, pay_in: Schema.NullOr(PayInRecord) })
+)
 
 /** The wallets of a query that gives `wallet_id`, with those of their tasks that wait for money. */
 const readOrders = Effect.fnUntraced(function* (on: Statements, walletsMax: number, wallets: Fragment) {
@@ -49,6 +52,8 @@ const readPage = Effect.fnUntraced(function* ({ sql, time }: Statements, wallets
   const raw = yield* sql<{ readonly id: string | null }>`
     WITH page AS (${wallets}), money AS (${reservations(sql, sql`SELECT wallet_id FROM page`, false)})
     SELECT p.wallet_id AS page_wallet, ${taskColumns(sql, time)}, s.held_at IS NOT NULL AS is_held,
+      CASE WHEN p_in.task_id IS NOT NULL THEN (SELECT to_jsonb(x) FROM (SELECT ${payInColumns(sql)}
+        FROM ai_agent_pay_ins p WHERE p.task_id = p_in.task_id) x) END AS pay_in,
       ${walletColumns(sql)}, pins.pinned_user, pins.pinned_agent, pins.twin,
       coalesce(ws.version, 0) AS version, coalesce(ws.proven_block, 0) AS proven_block,
       ws.counted_block, ws.book_balance, ws.stopped_reason,
@@ -59,6 +64,7 @@ const readPage = Effect.fnUntraced(function* ({ sql, time }: Statements, wallets
     FROM page p
     LEFT JOIN (ai_agent_tasks t LEFT JOIN ai_agent_task_state s ON s.task_id = t.id)
       ON t.agent_wallet_id = p.wallet_id AND t.status = 'pending_payment'
+    LEFT JOIN ai_agent_pay_ins p_in ON p_in.task_id = t.id AND p_in.status IN ('live', 'settled')
     LEFT JOIN ai_agent_wallets w ON w.id = p.wallet_id
     LEFT JOIN ai_agent_wallet_state ws ON ws.wallet_id = p.wallet_id
     LEFT JOIN money m ON m.wallet_id = p.wallet_id
@@ -90,12 +96,13 @@ const toPage = (rows: ReadonlyArray<WalletRecord>, tasks: typeof TaskRecords.Typ
     bad.push(...read.bad)
     // Whose every order is bad has nothing to be paid.
     if (Result.isFailure(wallet) || read.tasks.length < Math.min(1, waiting.length)) continue
-    wallets.push({ wallet: wallet.success, ...moneyOf(row), pending: read.tasks, held })
+    const payIns = ofThis.flatMap(({ pay_in }) => (pay_in === null ? [] : [payInOf(pay_in)]))
+    wallets.push({ wallet: wallet.success, ...moneyOf(row), pending: read.tasks, held, payIns })
   }
   return { wallets, bad, cursor: ofWallet.size < walletsMax ? undefined : rows.at(-1)?.page_wallet }
 }
 
-const moneyOf = (row: WalletRecord): Omit<WalletOrders, "wallet" | "pending" | "held"> => ({
+const moneyOf = (row: WalletRecord): Omit<WalletOrders, "wallet" | "pending" | "held" | "payIns"> => ({
   version: row.version,
   provenBlock: row.proven_block,
   reserved: usdc(row.reserved_sum),

@@ -8,7 +8,7 @@ import type { Methods, Statements } from "../statements.ts"
 /**
  * The tasks that still wait for money, locked, of wallets that are still as they were read: of one that is stopped since,
  * or of which money moved, none. With `bump` those wallets get a new version. A task that another program holds is left
- * out, as the others are not to wait for it.
+ * out, as the others are not to wait for it; and so is one whose pay-in may still come, whatever was decided about it.
  */
 const lockWaiting = Effect.fnUntraced(function* (
   { sql }: Statements,
@@ -32,6 +32,7 @@ const lockWaiting = Effect.fnUntraced(function* (
     )
     SELECT t.id FROM ai_agent_tasks t JOIN want ON want.task_id = t.id JOIN unchanged USING (wallet_id)
     WHERE t.status = 'pending_payment'
+      AND NOT EXISTS (SELECT 1 FROM ai_agent_pay_ins p WHERE p.task_id = t.id AND p.status = 'live')
     ORDER BY t.id FOR NO KEY UPDATE OF t SKIP LOCKED`)
   return new Set(ids)
 })
