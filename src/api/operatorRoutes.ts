@@ -41,12 +41,22 @@ export const tasks = HttpApiBuilder.group(
   })
 )
 
+export const quotes = HttpApiBuilder.group(
+  Api,
+  "quotes",
+  Effect.fnUntraced(function* (handlers) {
+    const operator = yield* Operator
+    return handlers.handleAll({ ask: ({ payload }) => deciding(operator.quote(payload)) })
+  })
+)
+
 export const wallets = HttpApiBuilder.group(
   Api,
   "wallets",
   Effect.fnUntraced(function* (handlers) {
     const operator = yield* Operator
     return handlers.handleAll({
+      open: ({ payload }) => deciding(operator.openWallet(payload)),
       show: ({ params }) => asking(operator.showWallet(params.wallet)),
       resolve: ({ params, payload }) => deciding(operator.reopen(params.wallet, payload)),
       refund: ({ params, payload }) => deciding(operator.refund(params.wallet, payload)),

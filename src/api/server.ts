@@ -24,6 +24,7 @@ const groups = Layer.mergeAll(
   SystemRoutes.layer,
   OperatorRoutes.tasks,
   ExchangeRoutes.layer,
+  OperatorRoutes.quotes,
   OperatorRoutes.wallets,
   OperatorRoutes.control,
   OperatorRoutes.keys,

@@ -14,10 +14,12 @@ export class KeyError extends Schema.TaggedError<KeyError>()("KeyError", {
   message: Schema.String
 }) {}
 
-/** Opens the encrypted keys of agent wallets, for the length of one signature. */
+/** Makes the keys of agent wallets, and opens them for the length of one signature. */
 export class KeyCustody extends Context.Service<
   KeyCustody,
   {
+    /** A new account, with its key as it is stored. `Locked` where there is nothing to seal it with. */
+    readonly make: Effect.Effect<Pick<Wallet, "agentAddress" | "encryptedPrivateKey">, KeyError>
     /** Fails unless the wallet's key decrypts and belongs to its address. */
     readonly check: (wallet: Wallet) => Effect.Effect<void, KeyError>
     /** The EIP-712 signature over an authorization, for the USDC contract of the network. */

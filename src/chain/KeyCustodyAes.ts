@@ -1,7 +1,7 @@
-import { createDecipheriv, hash } from "node:crypto"
+import { createCipheriv, createDecipheriv, hash, randomBytes } from "node:crypto"
 import { Effect, Layer, Redacted, Result } from "effect"
 import type { Hex } from "viem"
-import { privateKeyToAccount, signTypedData } from "viem/accounts"
+import { generatePrivateKey, privateKeyToAccount, signTypedData } from "viem/accounts"
 import { Settings } from "../config/Settings.ts"
 import { address } from "../domain/Address.ts"
 import { KEY_OF_WALLET, type Wallet } from "../domain/Wallet.ts"
@@ -53,7 +53,20 @@ const make = Effect.gen(function* () {
     })
   })
 
-  return KeyCustody.of({ check, sign })
+  const makeAccount: KeyCustody["Service"]["make"] = Effect.suspend(() => {
+    if (agentEncryptionKey === undefined) {
+      const message = "No agent wallet can be made: set AGENT_ENCRYPTION_KEY, which its key is sealed with"
+      return Effect.fail(new KeyError({ reason: "Locked", message }))
+    }
+    // viem draws it from the secure random of the system.
+    const key = generatePrivateKey()
+    return Effect.succeed({
+      agentAddress: address(privateKeyToAccount(key).address),
+      encryptedPrivateKey: Redacted.make(encrypt(key.slice(2), Redacted.value(agentEncryptionKey)))
+    })
+  })
+
+  return KeyCustody.of({ check, sign, make: makeAccount })
 })
 
 /**
@@ -126,6 +139,13 @@ const checkKey = (custody: Custody, key: Hex) =>
       return yield* Result.fail(keyError(custody, "Broken", words))
     }
   })
+
+const encrypt = (plain: string, secret: string): string => {
+  const iv = randomBytes(16)
+  const cipher = createCipheriv("aes-256-gcm", Buffer.from(secret, "hex"), iv, { authTagLength: 16 })
+  const sealed = Buffer.concat([cipher.update(plain, "latin1"), cipher.final()])
+  return [iv, cipher.getAuthTag(), sealed].map((part) => part.toString("hex")).join(":")
+}
 
 /** Throws where the tag does not fit: another key, or a text that was altered. */
 const decrypt = ([, iv = "", tag = "", cipher = ""]: RegExpExecArray, secret: string): string => {

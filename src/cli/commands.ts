@@ -7,7 +7,7 @@ import { mcpCommand } from "./commands/mcp.ts"
 import { pauseCommand, pausesCommand, resumeCommand } from "./commands/pauses.ts"
 import { proveCommand, verifyCommand } from "./commands/proofs.ts"
 import { statusCommand, watchCommand } from "./commands/status.ts"
-import { explainCommand, tasksCommand } from "./commands/tasks.ts"
+import { explainCommand, quoteCommand, tasksCommand } from "./commands/tasks.ts"
 import { reconcileCommand, refundCommand, walletsCommand } from "./commands/wallets.ts"
 import { webhooksCommand } from "./commands/webhooks.ts"
 
@@ -28,6 +28,7 @@ export const aiMint = Command.make("ai-mint").pipe(
     watchCommand,
     tasksCommand,
     explainCommand,
+    quoteCommand,
     walletsCommand,
     cancelCommand,
     retryCommand,

@@ -7,6 +7,7 @@ import type { Deposit, DepositUse } from "../domain/Deposit.ts"
 import type { Limit, LimitScope, LimitState } from "../domain/Limit.ts"
 import type { PayIn, PayInName } from "../domain/PayIn.ts"
 import type { KeyId } from "../domain/Key.ts"
+import type { Quote, QuoteId } from "../domain/Quote.ts"
 import type { Refund } from "../domain/Refund.ts"
 import type { Task, TaskId, TaskRow } from "../domain/Task.ts"
 import type { Usdc } from "../domain/Usdc.ts"
@@ -121,6 +122,8 @@ export interface NewOrder {
   readonly token: Address
   readonly quantity: number
   readonly pricePerMint: Usdc
+  /** The quote that it is placed with. */
+  readonly quoteId?: QuoteId | undefined
 }
 
 /** An order that its client pays for, and what the payer signed it for: a request for anything else is another one. */
@@ -216,7 +219,19 @@ export class DecisionRepo extends Context.Service<
       decision: Decision,
       nowMs: number
     ) => Effect.Effect<void, LedgerError | Outrun>
-    /** Writes an order down. `Outrun` where there is one with this id already. */
+    /** Writes down what was asked for an order. `false` where the key has too many quotes that it did not use. */
+    readonly saveQuote: (quote: Quote) => Effect.Effect<boolean, LedgerError>
+    readonly findQuote: (id: QuoteId) => Effect.Effect<Quote | undefined, LedgerError>
+    /** Writes a new agent wallet down. `Outrun` where its user has one, or is one. */
+    readonly createWallet: (
+      wallet: Wallet,
+      decision: Decision,
+      nowMs: number
+    ) => Effect.Effect<void, LedgerError | Outrun>
+    /**
+     * Writes an order down. `Outrun` where there is one with this id already, or its quote was used or has expired
+     * meanwhile.
+     */
     readonly createTask: (
       order: NewOrder,
       decision: Decision,

@@ -6,6 +6,7 @@ import { moneyDecisions } from "./sql/decisions/money.ts"
 import { limitDecisions } from "./sql/decisions/limits.ts"
 import { pauseDecisions } from "./sql/decisions/pauses.ts"
 import { payInDecisions } from "./sql/decisions/payIns.ts"
+import { quotes } from "./sql/decisions/quotes.ts"
 import { decisionReads } from "./sql/decisions/reads.ts"
 import { keys } from "./sql/keys.ts"
 import { methodsOn, openLedger } from "./sql/statements.ts"
@@ -39,6 +40,7 @@ const decided = {
   ...pauseDecisions,
   ...payInDecisions,
   ...limitDecisions,
+  ...quotes,
   ...decisionReads
 }
 const told = { ...endpoints, ...deliveries, ...outbox }

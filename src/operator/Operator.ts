@@ -5,7 +5,7 @@ import type { KeyList, KeyMade, KeyRevoked } from "./reports/keys.ts"
 import type { Limits } from "./reports/limits.ts"
 import type { StatusReport } from "./reports/status.ts"
 import type { Explanation, TaskList, TaskReport } from "./reports/tasks.ts"
-import type { Paused, WalletReport } from "./reports/wallets.ts"
+import type { Paused, WalletOpened, WalletReport } from "./reports/wallets.ts"
 import type * as Webhook from "./reports/webhooks.ts"
 import type * as Request from "./requests.ts"
 
@@ -61,6 +61,9 @@ export class Operator extends Context.Service<
     readonly limits: Answer<Limits>
     /** Compares the whole ledger with the chain. */
     readonly reconcile: Answer<Decision.Reconciled>
+    /** The agent wallet of a person, made if there is none. */
+    readonly openWallet: (wallet: Request.NewWallet) => Answer<WalletOpened>
+    readonly quote: (wish: Request.NewQuote) => Answer<Decision.Quoted>
     readonly create: (order: Request.NewTask) => Answer<Decision.Created>
     readonly cancel: (task: string, decision: Request.WhyBody) => Answer<Decision.Cancelled>
     readonly retry: (task: string, decision: Request.WhyBody) => Answer<Decision.Retried>

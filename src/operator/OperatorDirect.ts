@@ -9,8 +9,10 @@ import { explain } from "./explain.ts"
 import { createKey, listKeys, revokeKey } from "./keys.ts"
 import { limits, removeLimit, setLimit } from "./limits.ts"
 import { Operator, type OperatorError, type Refused, Unanswered } from "./Operator.ts"
+import { openWallet } from "./openWallet.ts"
 import { pause, pauses, resume } from "./pause.ts"
 import { prove } from "./prove.ts"
+import { quote } from "./quote.ts"
 import { reconcile } from "./reconcile.ts"
 import { refund } from "./refund.ts"
 import { resolve } from "./resolve.ts"
@@ -43,6 +45,8 @@ export const layer = Layer.effect(
       pauses: on(pauses)(),
       limits: on(limits)(),
       reconcile: on(reconcile)(),
+      openWallet: on(openWallet),
+      quote: on(quote),
       create: on(create),
       cancel: on(cancel),
       retry: on(retry),

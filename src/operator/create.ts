@@ -1,49 +1,56 @@
-import { Effect, Result } from "effect"
+import { Clock, Effect } from "effect"
+import { type Address, parse } from "../domain/Address.ts"
+import { PRICE_MAX, quoteFault, QuoteId } from "../domain/Quote.ts"
 import { shortId, TaskId } from "../domain/Task.ts"
-import { type Address, parse, ZERO } from "../domain/Address.ts"
-import { chooseOffer } from "../domain/Offer.ts"
 import { times, type Usdc, usdc } from "../domain/Usdc.ts"
-import { NoOffer } from "../mint/Minter.ts"
 import type { Wallet } from "../domain/Wallet.ts"
 import { wasFirst } from "../ledger/TaskRepo.ts"
+import { NoOffer } from "../mint/Minter.ts"
+import { CurrentCaller } from "./Caller.ts"
 import { decide } from "./commit.ts"
-import { findWallet } from "./find.ts"
 import { nextWordsOfOne, ofFile } from "./nextStep.ts"
 import { refuse, Refused } from "./Operator.ts"
-import { PRICE_MAX } from "./paymentTerms.ts"
+import { askedPrice, personsWallet, tokenOf } from "./quote.ts"
 import type { Created } from "./reports/decisions.ts"
 import type { NewTask } from "./requests.ts"
 import type { Services } from "./services.ts"
 
 /**
  * Places an order for a person who has an agent wallet. The same id twice makes one order: one that is there already is
- * reported as it is, even if the mint server asks another price by now.
+ * reported as it is, even if the mint server asks another price by now. An order with a quote has the quote's id where it
+ * is given none, so that the same request finds the same order.
  */
 export const create = Effect.fn("operator.create")(function* (services: Services, wish: NewTask) {
-  const token = parse(wish.tokenAddress)
-  if (token === undefined || token === ZERO) return yield* refuse(`"${wish.tokenAddress}" is no token contract.`)
-  const id = TaskId.make(wish.id?.toLowerCase() ?? (yield* services.random.uuidV4()))
-  const wallet = yield* walletOf(services, wish.userAddress)
-  const asked: Asked = { ...wish, id, wallet, token }
+  const token = yield* tokenOf(wish.tokenAddress)
+  const quoteId = wish.quoteId === undefined ? undefined : QuoteId.make(wish.quoteId.toLowerCase())
+  const id = TaskId.make(wish.id?.toLowerCase() ?? quoteId ?? (yield* services.random.uuidV4()))
+  const wallet = yield* personsWallet(services, wish.userAddress)
+  const { quantity, pricePerMint: given } = wish
+  const asked: Asked = { id, wallet, token, quantity, pricePerMint: given, quoteId }
   const before = yield* existing(services, asked)
   if (before !== undefined) return before
-  const pricePerMint = wish.pricePerMint ?? (yield* quotedPrice(services, token, wallet.userAddress))
+  const pricePerMint = yield* priceOf(services, asked)
   if (pricePerMint <= 0n || pricePerMint > PRICE_MAX) {
     return yield* refuse("The price of a mint must be more than 0 and at most 1,000,000 USDC.")
   }
-  const order = { id, wallet, token, quantity: wish.quantity, pricePerMint }
+  const order = { id, wallet, token, quantity, pricePerMint, quoteId }
   const decision = { command: "create", said: `task ${id} is ordered`, why: "asked for through the API" }
   const isNew = yield* wasFirst(decide(decision, (made, nowMs) => services.decisions.createTask(order, made, nowMs)))
-  // The same request may have come twice at once.
-  const other = isNew ? undefined : yield* existing(services, asked)
-  return other ?? (yield* created(services, asked, pricePerMint, isNew))
+  if (isNew) return yield* created(services, asked, pricePerMint, true)
+  // The same request may have come twice at once, or another one with the same quote.
+  return (
+    (yield* existing(services, asked)) ?? (yield* refuse("The quote was used for another order: ask for another one."))
+  )
 })
 
 /** A wish whose person and token are known. */
-interface Asked extends Pick<NewTask, "quantity" | "pricePerMint"> {
+interface Asked {
   readonly id: TaskId
   readonly wallet: Wallet
   readonly token: Address
+  readonly quantity: number
+  readonly pricePerMint: Usdc | undefined
+  readonly quoteId: QuoteId | undefined
 }
 
 const created = Effect.fnUntraced(function* (
@@ -66,55 +73,49 @@ const created = Effect.fnUntraced(function* (
   } satisfies Created as Created
 })
 
-/** The wallet of a person, named by the person's own address: with another address, the mints would go to the wrong account. */
-const walletOf = Effect.fnUntraced(function* (services: Services, userAddress: string) {
-  const user = parse(userAddress)
-  if (user === undefined) return yield* refuse(`"${userAddress}" is no address of a person.`)
-  const wallet = yield* findWallet(services, user)
-  if (wallet.userAddress === user) return wallet
-  return yield* refuse(`${user} is the agent wallet of ${wallet.userAddress}: give the person's own address.`)
-})
-
 /** The order of this id, if there is one; refused where it is another one. */
 const existing = Effect.fnUntraced(function* (services: Services, asked: Asked) {
   const row = (yield* services.decisions.findTask(asked.id))?.row
   if (row === undefined) return undefined
-  const { wallet, token, quantity, pricePerMint = row.pricePerMint } = asked
+  const { wallet, token, quantity, quoteId, pricePerMint = row.pricePerMint } = asked
   const isSame =
     row.walletId === wallet.id &&
     parse(row.token) === token &&
     row.quantity === quantity &&
     row.pricePerMint === pricePerMint &&
-    row.pricePerMint > 0n
+    row.pricePerMint > 0n &&
+    (quoteId === undefined || (yield* services.decisions.findQuote(quoteId))?.taskId === row.id)
   if (isSame) return yield* created(services, asked, usdc(row.pricePerMint), false)
   return yield* refuse(`There is another order with the id ${asked.id}.`)
 })
 
-/** What the server asks for one mint, if a batch could be paid at that. */
-export const quotedPrice = Effect.fnUntraced(function* (
-  { settings, minter }: Services,
-  token: Address,
-  recipient: Address
-) {
-  const { network, mintPayTo, mintProtocol } = settings
-  if (mintProtocol === "v1") return yield* refuse("A v1 mint server names no price: give one.")
-  const quote = yield* minter
-    .quote({ token, recipient, quantity: 1, amount: PRICE_MAX })
-    .pipe(Effect.mapError(unpriced))
-  const terms = {
-    chainId: network.chainId,
-    asset: network.usdc.address,
-    domain: network.usdc,
-    quantity: 1,
-    maxAmount: PRICE_MAX
-  }
-  const offer = chooseOffer(quote.offers, { ...terms, payees: [token, ...mintPayTo] })
-  if (Result.isSuccess(offer)) return offer.success.amount
-  return yield* refuse(`The mint server's price cannot be paid: ${offer.failure}. Give one.`)
+/** As it was quoted, as it is given, or what the mint server asks now. */
+const priceOf = Effect.fnUntraced(function* (services: Services, asked: Asked) {
+  const { quoteId, pricePerMint, token, wallet } = asked
+  if (quoteId !== undefined) return yield* quotedPrice(services, { ...asked, quoteId })
+  return pricePerMint ?? (yield* askedPrice(services, token, wallet.userAddress).pipe(Effect.mapError(orGivePrice)))
 })
 
-/** A server that will not sell is a refusal; one that gives no answer to go by is away, and the same may be asked again. */
-const unpriced = ({ reason, message }: NoOffer): Refused | NoOffer =>
-  reason === "Refused"
-    ? new Refused({ message: `The mint server names no price: ${message}. Give one.` })
-    : new NoOffer({ reason, message: `The mint server names no price now: ${message}. Try again, or give one.` })
+const quotedPrice = Effect.fnUntraced(function* (
+  { decisions }: Services,
+  { quoteId, wallet, token, quantity, pricePerMint }: Asked & { readonly quoteId: QuoteId }
+) {
+  const { keyId } = yield* CurrentCaller
+  const quote = yield* decisions.findQuote(quoteId)
+  // That of another key is not even confirmed to exist.
+  if (quote === undefined || quote.keyId !== keyId) return yield* refuse(`There is no quote ${quoteId}.`)
+  const fault = quoteFault(quote, { walletId: wallet.id, token, quantity }, yield* Clock.currentTimeMillis)
+  if (fault !== undefined) return yield* refuse(`The quote ${fault}.`)
+  if (pricePerMint !== undefined && pricePerMint !== quote.pricePerMint) {
+    return yield* refuse("The quote names another price: leave the price out.")
+  }
+  return quote.pricePerMint
+})
+
+/** Who places an order may name a price where the mint server names none. */
+const orGivePrice = <E extends { readonly _tag: string }>(error: E | Refused | NoOffer): E | Refused | NoOffer => {
+  if (error instanceof Refused) return new Refused({ message: `${error.message} Give one.` })
+  return error instanceof NoOffer
+    ? new NoOffer({ reason: error.reason, message: error.message.replace(/\.$/, ", or give one.") })
+    : error
+}

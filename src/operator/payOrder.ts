@@ -1,16 +1,15 @@
 import { Clock, Effect } from "effect"
-import { type Address, parse, ZERO } from "../domain/Address.ts"
+import type { Address } from "../domain/Address.ts"
 import { payInTaskId, placePayIn } from "../domain/PayIn.ts"
 import { times } from "../domain/Usdc.ts"
 import type { PaidOrder } from "../ledger/DecisionRepo.ts"
 import { wasFirst } from "../ledger/TaskRepo.ts"
 import { decide } from "./commit.ts"
-import { quotedPrice } from "./create.ts"
 import { BadPayment, type ExchangeRequest, PaymentRequired } from "./Exchange.ts"
-import { findWallet } from "./find.ts"
 import { refuse, type Refused } from "./Operator.ts"
 import { type Presented, readPayment } from "./payment.ts"
 import { misfitOf, paymentRequired, type PaymentTerms, priceOf } from "./paymentTerms.ts"
+import { askedPrice, personsWallet, tokenOf } from "./quote.ts"
 import { type ExchangeServices, paymentResponse, pending, settlePayIn } from "./settlePayIn.ts"
 import { showTask } from "./tasks.ts"
 
@@ -31,7 +30,6 @@ export const payOrder = Effect.fn("operator.payOrder")(function* (on: ExchangeSe
 
 /** A wish whose person and token are known. */
 interface Asked {
-  readonly user: Address
   readonly wallet: PaymentTerms["wallet"]
   readonly token: Address
   readonly quantity: number
@@ -39,19 +37,14 @@ interface Asked {
 }
 
 const askedOf = Effect.fnUntraced(function* (on: ExchangeServices, { order, url }: ExchangeRequest) {
-  const [user, token] = [parse(order.user), parse(order.token)]
-  if (token === undefined || token === ZERO) return yield* refuse(`"${order.token}" is no token contract.`)
-  if (user === undefined) return yield* refuse(`"${order.user}" is no address of a person.`)
-  const wallet = yield* findWallet(on, user).pipe(
+  const token = yield* tokenOf(order.token)
+  const wallet = yield* personsWallet(on, order.user).pipe(
     Effect.catchIf(
       (error): error is Refused => error._tag === "Refused" && error.isMissing === true,
-      () => refuse(`${user} has no agent wallet: open one with POST /api/wallets {"user":"${user}"}.`)
+      () => refuse(`${order.user} has no agent wallet: open one with POST /api/wallets {"user":"${order.user}"}.`)
     )
   )
-  if (wallet.userAddress !== user) {
-    return yield* refuse(`${user} is the agent wallet of ${wallet.userAddress}: give the person's own address.`)
-  }
-  return { user, wallet, token, quantity: order.quantity, url } satisfies Asked
+  return { wallet, token, quantity: order.quantity, url } satisfies Asked
 })
 
 const read = (header: string) =>
@@ -69,7 +62,7 @@ const termsOf = Effect.fnUntraced(function* (on: ExchangeServices, { wallet, tok
   if (left !== undefined && left < BigInt(quantity)) {
     return yield* refuse(`${token} has ${left} mints left, and ${quantity} are asked for.`)
   }
-  const pricePerMint = yield* quotedPrice(on, token, wallet.userAddress)
+  const pricePerMint = yield* askedPrice(on, token, wallet.userAddress)
   return { wallet, token, quantity, pricePerMint } satisfies PaymentTerms
 })
 
@@ -119,7 +112,7 @@ const place = Effect.fnUntraced(function* (on: ExchangeServices, asked: Asked, p
   const payIn = placePayIn({ authorization: payment, wallet, taskId: id, nowMs })
   const decision = { command: "create", said: `task ${id} is ordered`, why: "asked for and paid by x402" }
   const isNew = yield* wasFirst(decide(decision, (made, atMs) => decisions.placePaidOrder(order, payIn, made, atMs)))
-  if (isNew) return { payIn, token, quantity, recipient: asked.user } satisfies PaidOrder
+  if (isNew) return { payIn, token, quantity, recipient: wallet.userAddress } satisfies PaidOrder
   // The same request may have come twice at once.
   return (yield* decisions.findPayIn(nameOf(presented))) ?? (yield* refuse(`There is another order with the id ${id}.`))
 })
@@ -147,7 +140,7 @@ const isSame = (
   asked: Asked,
   { to, value, validAfter, validBefore }: Presented["payment"]
 ): boolean =>
-  recipient === asked.user &&
+  recipient === asked.wallet.userAddress &&
   token === asked.token &&
   quantity === asked.quantity &&
   payIn.payTo === to &&

@@ -2,6 +2,7 @@ import { encodePaymentRequiredHeader } from "@x402/core/http"
 import { Duration } from "effect"
 import type { SettingsShape } from "../config/Settings.ts"
 import type { Address } from "../domain/Address.ts"
+import { PRICE_MAX } from "../domain/Quote.ts"
 import { format, times, type Usdc, usdc } from "../domain/Usdc.ts"
 import type { Wallet } from "../domain/Wallet.ts"
 import type { Presented } from "./payment.ts"
@@ -101,9 +102,6 @@ export const misfitOf = (
   const fault = faults.find((words) => words !== false)
   return fault === undefined ? undefined : { code: "payment_refused", reason: fault }
 }
-
-/** The most that a mint may cost. A `bigint` column holds far more. */
-export const PRICE_MAX = usdc(1_000_000_000_000n)
 
 /** The price of one mint in a payment; `undefined` where it is no whole number of base units, or nothing. */
 export const priceOf = (amount: Usdc, quantity: number): Usdc | undefined =>

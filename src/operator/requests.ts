@@ -65,7 +65,9 @@ export const NewTask = Schema.Struct({
   tokenAddress: AnyAddress,
   quantity: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: QUANTITY_MAX })),
   /** Default: what the mint server asks now. */
-  pricePerMint: Schema.optionalKey(Amount)
+  pricePerMint: Schema.optionalKey(Amount),
+  /** The price of this quote, which is good for one order of the key that asked for it. */
+  quoteId: Schema.optionalKey(Schema.String.check(Schema.isUUID()))
 })
 export type NewTask = typeof NewTask.Type
 
@@ -77,6 +79,20 @@ export const NewPaidOrder = Schema.Struct({
   quantity: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: QUANTITY_MAX }))
 })
 export type NewPaidOrder = typeof NewPaidOrder.Type
+
+export const NewWallet = Schema.Struct({
+  /** The person, by their own address. */
+  user: AnyAddress
+})
+export type NewWallet = typeof NewWallet.Type
+
+export const NewQuote = Schema.Struct({
+  /** The person, who must have an agent wallet. */
+  user: AnyAddress,
+  token: AnyAddress,
+  quantity: NewTask.fields.quantity
+})
+export type NewQuote = typeof NewQuote.Type
 
 /** What a person decides about a task. */
 export const WhyBody = Schema.Struct({ why: Why })

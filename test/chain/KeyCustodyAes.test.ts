@@ -166,3 +166,27 @@ describe("remembering", () => {
     assert.deepStrictEqual(asked, ["a", "b", "c", "d", "e", "f", "a", "b"])
   })
 })
+
+describe("a new account", () => {
+  effects(it, custody())(
+    "has its key sealed as v1.1 seals keys, opens with it, and is another one each time",
+    function* () {
+      const { make, check, sign } = yield* KeyCustody
+      const [one, two] = [yield* make, yield* make]
+      assert.notStrictEqual(one.agentAddress, two.agentAddress)
+      const sealed = Redacted.value(one.encryptedPrivateKey)
+      assert.match(sealed, /^[0-9a-f]{32}:[0-9a-f]{32}:[0-9a-f]{128}$/)
+      const wallet = walletOf(sealed, one.agentAddress)
+      yield* check(wallet)
+      const signature = yield* sign(wallet, { ...authorization, from: one.agentAddress })
+      assert.notStrictEqual(signature, yield* sign(walletOf(encrypt(PRIVATE_KEY)), authorization))
+    }
+  )
+
+  it.effect("is not made without a key to seal it with", () =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip((yield* KeyCustody).make)
+      assert.deepStrictEqual([error.reason, error.message.includes("AGENT_ENCRYPTION_KEY")], ["Locked", true])
+    }).pipe(Effect.provide(custody("")))
+  )
+})

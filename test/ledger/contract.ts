@@ -19,6 +19,7 @@ import { pausingPromises } from "./contract/pausing.ts"
 import { payInPromises } from "./contract/payIns.ts"
 import { pinPromises } from "./contract/pins.ts"
 import { planningPromises } from "./contract/planning.ts"
+import { preparingPromises } from "./contract/preparing.ts"
 import { questionPromises } from "./contract/questions.ts"
 import { readingPromises } from "./contract/reading.ts"
 import { stepPromises } from "./contract/steps.ts"
@@ -38,6 +39,7 @@ const rooms: ReadonlyArray<readonly [string, (promises: Promises) => void]> = [
   ["steps that are made at once", togetherPromises],
   ["ends of an order", endPromises],
   ["questions", questionPromises],
+  ["what is prepared for an order", preparingPromises],
   ["a person's decision about an order", decidingPromises],
   ["a person's decision about a batch", decidingBatchPromises],
   ["a person's decision about money", decidingMoneyPromises],

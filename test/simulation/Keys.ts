@@ -38,6 +38,7 @@ export class Keys {
 export const custody = ({ keys }: { readonly keys: Keys }, process: Process): Layer.Layer<KeyCustody> => {
   const service = KeyCustody.of({
     check: () => Effect.void,
+    make: Effect.die("people have their wallets here"),
     sign: (_wallet, authorization) =>
       Effect.sync(() => {
         const signature = keys.signatureOf(authorization)

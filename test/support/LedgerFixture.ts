@@ -2,6 +2,7 @@ import { Context, Effect, Layer, Schema } from "effect"
 import { SqlClient } from "effect/sql"
 import type { SqlError } from "effect/sql/SqlError"
 import type { Batch } from "../../src/domain/Batch.ts"
+import { KeyId } from "../../src/domain/Key.ts"
 import { TaskId } from "../../src/domain/Task.ts"
 import { WalletId } from "../../src/domain/Wallet.ts"
 import {
@@ -15,7 +16,7 @@ import {
   type WalletEdit,
   type WalletInsert
 } from "./memory/MemoryLedger.ts"
-import { batchesOf, walletState } from "./memory/state.ts"
+import { batchesOf, taskState, walletState } from "./memory/state.ts"
 import { batchesFrom } from "../../src/ledger/sql/transferRows.ts"
 
 type Fails = SqlError | Schema.SchemaError
@@ -38,6 +39,8 @@ export class LedgerFixture extends Context.Service<
     readonly readMintRecords: (id: TaskId) => Effect.Effect<ReadonlyArray<StoredMintRecord>, Fails>
     /** What people decided, oldest first. */
     readonly readDecisions: Effect.Effect<ReadonlyArray<StoredDecision>, Fails>
+    /** The key that an order was placed with. */
+    readonly readKeyOf: (id: TaskId) => Effect.Effect<KeyId | undefined, Fails>
     readonly readWalletState: (id: WalletId) => Effect.Effect<Pick<StoredWalletState, "version" | "provenBlock">, Fails>
   }
 >()("test/support/LedgerFixture") {
@@ -56,6 +59,7 @@ export class LedgerFixture extends Context.Service<
         readBatches: (id) => ledger.read((tables) => batchesOf(tables, id)),
         readMintRecords: (id) => ledger.read(({ mintRecords }) => mintRecords.filter(({ taskId }) => taskId === id)),
         readDecisions: ledger.read(({ decisions }) => decisions),
+        readKeyOf: (id) => ledger.read((tables) => taskState(tables, id).keyId),
         readWalletState: (id) =>
           ledger.read((tables) => {
             const { version, provenBlock } = walletState(tables, id)
@@ -111,11 +115,14 @@ const Decisions = Schema.Array(
     said: Schema.String,
     why: Schema.String,
     by: Schema.String,
+    keyId: Schema.NullOr(KeyId),
     taskId: Schema.NullOr(TaskId),
     walletId: Schema.NullOr(WalletId),
     decidedAtMs: Schema.Number
   })
 )
+
+const KeysOf = Schema.Array(Schema.Struct({ keyId: Schema.NullOr(KeyId) }))
 
 const WalletStates = Schema.Array(Schema.Struct({ version: Schema.BigInt, provenBlock: Schema.BigInt }))
 
@@ -198,15 +205,20 @@ function overSql(sql: SqlClient.SqlClient): LedgerFixture["Service"] {
     }),
     readDecisions: Effect.gen(function* () {
       const rows = yield* sql`
-        SELECT command, said, why, made_by AS by, task_id AS "taskId", wallet_id AS "walletId",
+        SELECT command, said, why, made_by AS by, key_id AS "keyId", task_id AS "taskId", wallet_id AS "walletId",
           ${millis("decided_at")} AS "decidedAtMs"
         FROM ai_agent_decisions ORDER BY id`
       const decisions = yield* Schema.decodeUnknownEffect(Decisions)(rows)
       return decisions.map((row) => ({
         ...row,
+        keyId: row.keyId ?? undefined,
         taskId: row.taskId ?? undefined,
         walletId: row.walletId ?? undefined
       }))
+    }),
+    readKeyOf: Effect.fnUntraced(function* (id) {
+      const rows = yield* sql`SELECT key_id AS "keyId" FROM ai_agent_task_state WHERE task_id = ${id}::uuid`
+      return (yield* Schema.decodeUnknownEffect(KeysOf)(rows))[0]?.keyId ?? undefined
     }),
     readWalletState: Effect.fnUntraced(function* (id) {
       const rows = yield* sql`

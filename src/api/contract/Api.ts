@@ -140,8 +140,24 @@ const orders = HttpApiGroup.make("orders")
   .prefix("/api/orders")
   .middleware(Authorization)
 
+const quotes = HttpApiGroup.make("quotes")
+  .add(
+    HttpApiEndpoint.post("ask", "/", {
+      payload: Request.NewQuote,
+      success: Decision.Quoted.pipe(HttpApiSchema.status(201)),
+      error: deciding
+    }).annotateMerge(needs("orders:create"))
+  )
+  .prefix("/api/quotes")
+  .middleware(Authorization)
+
 const wallets = HttpApiGroup.make("wallets")
   .add(
+    HttpApiEndpoint.post("open", "/", {
+      payload: Request.NewWallet,
+      success: Wallets.WalletOpened,
+      error: deciding
+    }).annotateMerge(needs("orders:create")),
     HttpApiEndpoint.get("show", "/:wallet", {
       params: walletParam,
       success: Wallets.WalletReport,
@@ -305,6 +321,7 @@ export class Api extends HttpApi.make("ai-mint-executor")
   .add(system)
   .add(tasks)
   .add(orders)
+  .add(quotes)
   .add(wallets)
   .add(control)
   .add(keys)

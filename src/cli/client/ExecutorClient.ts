@@ -114,6 +114,8 @@ export const operatorLayer = Layer.effect(
       pauses: ask(({ control }) => control.pauses(), LOOK),
       limits: ask(({ control }) => control.limits(), LOOK),
       reconcile: ask(({ control }) => control.reconcile(), AUDIT),
+      openWallet: (payload) => ask(({ wallets }) => wallets.open({ payload }), CHANGE),
+      quote: (payload) => ask(({ quotes }) => quotes.ask({ payload }), CHANGE),
       create: (payload) => ask(({ tasks }) => tasks.create({ payload }), CHANGE),
       cancel: (task, payload) => ask(({ tasks }) => tasks.cancel({ params: { task }, payload }), DECIDE),
       retry: (task, payload) => ask(({ tasks }) => tasks.retry({ params: { task }, payload }), DECIDE),

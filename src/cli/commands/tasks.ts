@@ -3,14 +3,14 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import { QUANTITY_MAX, STATUSES } from "../../domain/Task.ts"
 import { Operator, type OperatorError } from "../../operator/Operator.ts"
-import { Created } from "../../operator/reports/decisions.ts"
+import { Created, Quoted } from "../../operator/reports/decisions.ts"
 import { Explanation, TaskList, TaskReport } from "../../operator/reports/tasks.ts"
 import { PAGE_MAX, type TaskQuery } from "../../operator/requests.ts"
 import * as Input from "../flags.ts"
 import { Io } from "../io.ts"
 import { onExecutor, onOperator } from "../layers.ts"
 import { printer, reporting } from "../print.ts"
-import { createdWords } from "../words/decisions.ts"
+import { createdWords, quotedWords } from "../words/decisions.ts"
 import { explanationWords } from "../words/explain.ts"
 import { taskListWords, taskWords } from "../words/tasks.ts"
 import { adoptCommand, cancelCommand, resolveCommand, retryCommand } from "./decisions.ts"
@@ -35,6 +35,17 @@ export const explainCommand = Command.make(
   Command.withExamples([{ command: "ai-mint explain abc12345" }])
 )
 
+export const quoteCommand = Command.make(
+  "quote",
+  {
+    user: Input.addressFlag("user").pipe(Flag.withDescription("The person, who must have an agent wallet: 0x…")),
+    token: Input.addressFlag("token").pipe(Flag.withDescription("The contract of the token: 0x…")),
+    quantity: Input.upTo("quantity", QUANTITY_MAX).pipe(Flag.withDescription(`How many mints: 1 to ${QUANTITY_MAX}`)),
+    json: Input.json
+  },
+  reporting(Quoted, quotedWords, ({ quote }, { user, token, quantity }) => quote({ user, token, quantity }))
+).pipe(onExecutor, Command.withDescription("What an order would cost now. Nothing is ordered or paid."))
+
 const isUuid = Schema.is(Schema.String.check(Schema.isUUID()))
 
 const createCommand = Command.make(
@@ -47,6 +58,11 @@ const createCommand = Command.make(
       Flag.optional,
       Flag.withDescription("The most that a mint may cost, in USDC like 2.5. Default: what the mint server asks now")
     ),
+    quoteId: Flag.String("quote").pipe(
+      Flag.filter(isUuid, () => "the id of a quote"),
+      Flag.optional,
+      Flag.withDescription("At the price of this quote: see ai-mint quote")
+    ),
     id: Flag.String("id").pipe(
       Flag.filter(isUuid, () => "a UUID"),
       Flag.optional,
@@ -54,8 +70,8 @@ const createCommand = Command.make(
     ),
     json: Input.json
   },
-  reporting(Created, createdWords, ({ create }, { id, pricePerMint, userAddress, tokenAddress, quantity }) =>
-    create({ userAddress, tokenAddress, quantity, ...Input.given({ id, pricePerMint }) })
+  reporting(Created, createdWords, ({ create }, { id, pricePerMint, quoteId, userAddress, tokenAddress, quantity }) =>
+    create({ userAddress, tokenAddress, quantity, ...Input.given({ id, pricePerMint, quoteId }) })
   )
 ).pipe(
   onExecutor,

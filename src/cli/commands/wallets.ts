@@ -1,14 +1,15 @@
 import { Effect, Option } from "effect"
 import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
 import { Operator } from "../../operator/Operator.ts"
 import { Reconciled, RefundReport, Withdrawn } from "../../operator/reports/decisions.ts"
-import { WalletReport } from "../../operator/reports/wallets.ts"
+import { WalletOpened, WalletReport } from "../../operator/reports/wallets.ts"
 import * as Input from "../flags.ts"
 import { badUsage, Ended, EXIT } from "../io.ts"
-import { onOperator } from "../layers.ts"
+import { onExecutor, onOperator } from "../layers.ts"
 import { printer, reporting } from "../print.ts"
 import { reconciledWords, refundedWords, withdrawnWords } from "../words/decisions.ts"
-import { walletWords } from "../words/wallet.ts"
+import { walletOpenedWords, walletWords } from "../words/wallet.ts"
 
 const how = { direct: Input.direct, json: Input.json }
 
@@ -22,9 +23,21 @@ const showCommand = Command.make(
   Command.withExamples([{ command: "ai-mint wallets show 0x…", description: "By its own or its user's address" }])
 )
 
+const createCommand = Command.make(
+  "create",
+  {
+    user: Input.addressFlag("user").pipe(Flag.withDescription("The person, by their own address: 0x…")),
+    json: Input.json
+  },
+  reporting(WalletOpened, walletOpenedWords, ({ openWallet }, { user }) => openWallet({ user }))
+).pipe(
+  onExecutor,
+  Command.withDescription("The agent wallet of a person, made if there is none: where that person pays to.")
+)
+
 export const walletsCommand = Command.make("wallets").pipe(
   Command.withDescription("Agent wallets: one for each user, where they pay to."),
-  Command.withSubcommands([showCommand])
+  Command.withSubcommands([createCommand, showCommand])
 )
 
 const refundInput = {

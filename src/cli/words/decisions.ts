@@ -5,6 +5,7 @@ import type {
   Adopted,
   Cancelled,
   Created,
+  Quoted,
   Reconciled,
   RefundReport,
   Reopened,
@@ -12,7 +13,7 @@ import type {
   Retried,
   Withdrawn
 } from "../../operator/reports/decisions.ts"
-import { usdcOf } from "./text.ts"
+import { usdcOf, utc } from "./text.ts"
 
 export const createdWords = ({
   taskId,
@@ -25,6 +26,20 @@ export const createdWords = ({
   isNew ? `✅ Task ${taskId} is ordered` : `✅ Task ${taskId} was ordered before: this is the same order`,
   `   ${counted(quantity, "mint")} at ${usdcOf(pricePerMint)}, ${usdcOf(totalCost)} in all`,
   `   To be paid to ${agentAddress}`
+]
+
+export const quotedWords = ({
+  quoteId,
+  quantity,
+  pricePerMint,
+  totalCost,
+  payTo,
+  supplyLeft,
+  expiresAt
+}: Quoted): ReadonlyArray<string> => [
+  `💬 ${counted(quantity, "mint")} at ${usdcOf(pricePerMint)}, ${usdcOf(totalCost)} in all${supplyLeft === undefined ? "" : `; ${supplyLeft} left`}`,
+  `   To be paid to ${payTo} once it is ordered`,
+  `   Until ${utc(expiresAt)}: ai-mint tasks create … --quote ${quoteId}`
 ]
 
 export const cancelledWords = ({ taskId, message, credit }: Cancelled): ReadonlyArray<string> => [

@@ -1,5 +1,5 @@
 import { decisionSentence } from "../../operator/events.ts"
-import type { WalletReport } from "../../operator/reports/wallets.ts"
+import type { WalletOpened, WalletReport } from "../../operator/reports/wallets.ts"
 import { shortId } from "../../domain/Task.ts"
 import { format } from "../../domain/Usdc.ts"
 import { type Look, type Paint, section } from "./paint.ts"
@@ -67,3 +67,8 @@ const refundLines = ({ refunds }: WalletReport, paint: Paint): ReadonlyArray<str
 
 const decisionLines = ({ decisions }: WalletReport): ReadonlyArray<string> =>
   decisions.flatMap(({ at, ...decided }) => hang("   ", `${utc(at)}: ${decisionSentence(decided)}`))
+
+export const walletOpenedWords = ({ userAddress, agentAddress, isNew }: WalletOpened): ReadonlyArray<string> => [
+  isNew ? `✅ ${userAddress} has an agent wallet now` : `✅ ${userAddress} has an agent wallet`,
+  `   To be paid into: ${agentAddress}`
+]

@@ -1,7 +1,7 @@
 import { Schema } from "effect"
 import { Address } from "../../domain/Address.ts"
 import { NextFields } from "./tasks.ts"
-import { Amount, orNull, Whole } from "./values.ts"
+import { Amount, Instant, orNull, Whole } from "./values.ts"
 
 /** An order that was placed. */
 export const Created = Schema.Struct({
@@ -17,6 +17,24 @@ export const Created = Schema.Struct({
   ...NextFields
 })
 export type Created = typeof Created.Type
+
+/** What an order would cost. */
+export const Quoted = Schema.Struct({
+  command: Schema.Literal("quote"),
+  /** To be given with the order, as long as it holds: once, and with the same key, person, token and quantity. */
+  quoteId: Schema.String,
+  userAddress: Address,
+  tokenAddress: Address,
+  quantity: Schema.Int,
+  pricePerMint: Amount,
+  totalCost: Amount,
+  /** The person's agent wallet: where an order is paid to. */
+  payTo: Address,
+  /** How many mints the token still allows; `null` where it states no limit. */
+  supplyLeft: orNull(Whole),
+  expiresAt: Instant
+})
+export type Quoted = typeof Quoted.Type
 
 export const Cancelled = Schema.Struct({
   command: Schema.Literal("cancel"),

@@ -3,6 +3,17 @@ import { Address } from "../../domain/Address.ts"
 import { TaskReport } from "./tasks.ts"
 import { Amount, Instant, orNull, Whole } from "./values.ts"
 
+/** The agent wallet of a person: where they pay to. */
+export const WalletOpened = Schema.Struct({
+  command: Schema.Literal("wallets create"),
+  id: Schema.String,
+  userAddress: Address,
+  agentAddress: Address,
+  /** `false` where the person had one already. */
+  isNew: Schema.Boolean
+})
+export type WalletOpened = typeof WalletOpened.Type
+
 /** One agent wallet: what the chain shows beside what the ledger says. */
 export const WalletReport = Schema.Struct({
   command: Schema.Literal("wallet"),

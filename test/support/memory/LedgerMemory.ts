@@ -11,13 +11,14 @@ import { holds } from "./holds.ts"
 import { limitDecisions } from "./limitDecisions.ts"
 import { pages } from "./pages.ts"
 import { payIns } from "./payIns.ts"
+import { quotes } from "./quotes.ts"
 import { steps } from "./steps.ts"
 import { sweep } from "./sweep.ts"
 import { wallets } from "./wallets.ts"
 import { work } from "./work.ts"
 
 const tasks = { ...pages, ...payIns, ...deposits, ...wallets, ...sweep, ...holds, ...work, ...steps, ...chain }
-const decided = { ...decisions, ...limitDecisions, ...decisionReads }
+const decided = { ...decisions, ...limitDecisions, ...decisionReads, ...quotes }
 
 /**
  * The repos over a `MemoryLedger`, with every promise of those in PostgreSQL: the contract suite runs on both. Built

@@ -5,6 +5,7 @@ import type { Batch } from "../../../src/domain/Batch.ts"
 import type { DepositUse, UnspentDeposit } from "../../../src/domain/Deposit.ts"
 import type { KeyId } from "../../../src/domain/Key.ts"
 import type { Limit, LimitScope } from "../../../src/domain/Limit.ts"
+import type { Quote, QuoteId } from "../../../src/domain/Quote.ts"
 import type { Refund, RefundId } from "../../../src/domain/Refund.ts"
 import type { TaskId, TaskRow } from "../../../src/domain/Task.ts"
 import type { WalletId } from "../../../src/domain/Wallet.ts"
@@ -115,6 +116,7 @@ export interface Tables {
   readonly decisions: Array<StoredDecision>
   readonly pauses: Map<PauseScope, Pause>
   readonly limits: Map<LimitScope, Limit>
+  readonly quotes: Map<QuoteId, Quote>
   /** What is noted of the chain once for all, by column. */
   readonly network: Map<string, string>
   readonly mintRecords: Array<StoredMintRecord>
@@ -140,6 +142,7 @@ const emptyTables = (): Tables => ({
   decisions: [],
   pauses: new Map(),
   limits: new Map(),
+  quotes: new Map(),
   network: new Map(),
   mintRecords: [],
   anchors: new Map()
@@ -161,6 +164,7 @@ const copy = (tables: Tables): Tables => ({
   decisions: [...tables.decisions],
   pauses: new Map(tables.pauses),
   limits: new Map(tables.limits),
+  quotes: new Map(tables.quotes),
   network: new Map(tables.network),
   mintRecords: [...tables.mintRecords],
   anchors: new Map(tables.anchors)

@@ -3,12 +3,13 @@ import type { Block } from "../../../src/domain/Block.ts"
 import { payInKey } from "../../../src/domain/PayIn.ts"
 import { type TaskId, messages } from "../../../src/domain/Task.ts"
 import { times, usdc } from "../../../src/domain/Usdc.ts"
-import type { WalletId } from "../../../src/domain/Wallet.ts"
 import { type Decision, type DecisionRepo, type NewOrder } from "../../../src/ledger/DecisionRepo.ts"
 import { mintRowKey, placeKey } from "../../../src/ledger/TaskRepo.ts"
 import { type Methods, type StoredTask, type Tables, batchKey, newTask } from "./MemoryLedger.ts"
 import { useDeposits } from "./deposits.ts"
+import { note } from "./notes.ts"
 import { ordersOf } from "./pages.ts"
+import { useQuote } from "./quotes.ts"
 import {
   batchesOf,
   byText,
@@ -22,15 +23,6 @@ import {
 } from "./state.ts"
 import { attributeMints, countMints, writeRefund } from "./steps.ts"
 import { type Evidence, cancelTasks, isUnchanged } from "./sweep.ts"
-
-export const note = (
-  draft: Tables,
-  decision: Decision,
-  about: { readonly taskId?: TaskId; readonly walletId?: WalletId },
-  decidedAtMs: number
-): void => {
-  draft.decisions.push({ ...decision, decidedAtMs, taskId: about.taskId, walletId: about.walletId })
-}
 
 const claimWallet = (draft: Tables, evidence: Evidence, block: Block): boolean => {
   const isStopped = walletState(draft, evidence.walletId).stoppedReason !== undefined
@@ -76,7 +68,7 @@ const REFUNDS_MAX = 100
 
 const placeOrder = (draft: Tables, order: NewOrder, decision: Decision, nowMs: number): boolean => {
   const { id, wallet, token, quantity, pricePerMint } = order
-  if (draft.tasks.has(id)) return false
+  if (draft.tasks.has(id) || !useQuote(draft, order, nowMs)) return false
   const price = { quantity, pricePerMint, totalCost: times(pricePerMint, quantity) }
   const row = { id, walletId: wallet.id, userAddress: wallet.userAddress, token, ...price, createdAtMs: nowMs }
   draft.tasks.set(id, newTask(row))

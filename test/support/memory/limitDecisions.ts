@@ -1,5 +1,5 @@
 import type { DecisionRepo } from "../../../src/ledger/DecisionRepo.ts"
-import { note } from "./decisions.ts"
+import { note } from "./notes.ts"
 import { usedOf } from "./limits.ts"
 import type { Methods, Tables } from "./MemoryLedger.ts"
 import { byText, setState } from "./state.ts"

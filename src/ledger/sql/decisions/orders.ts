@@ -55,6 +55,14 @@ const noteKey = ({ sql }: Statements, taskId: TaskId, { keyId }: Decision) =>
     : sql`INSERT INTO ai_agent_task_state (task_id, key_id) VALUES (${taskId}::uuid, ${keyId}::uuid)
         ON CONFLICT (task_id) DO UPDATE SET key_id = excluded.key_id`
 
+/** A quote is good for one order, in its time. */
+const useQuote = ({ sql }: Statements, { id, quoteId }: NewOrder, nowMs: number) =>
+  quoteId === undefined
+    ? Effect.void
+    : orOutrun(sql`
+        UPDATE ai_agent_quotes SET task_id = ${id}::uuid
+        WHERE id = ${quoteId}::uuid AND task_id IS NULL AND expires_at > ${instantOf(sql, nowMs)} RETURNING id`)
+
 /**
  * Writes an order down, with the columns that every writer of orders fills and the times of this one's clock. `Outrun`
  * where there is one with this id.
@@ -71,6 +79,7 @@ export const placeOrder = function* (on: Statements, order: NewOrder, decision: 
       ${pricePerMint}::bigint, ${pricePerMint * BigInt(quantity)}::bigint, 'pending_payment',
       ${time.write("ai_agent_tasks", "created_at", nowMs)}, ${time.write("ai_agent_tasks", "updated_at", nowMs)})
     ON CONFLICT (id) DO NOTHING RETURNING id`)
+  yield* useQuote(on, order, nowMs)
   yield* noteKey(on, id, decision)
   yield* noteDecision(on, decision, { taskId: id, walletId: wallet.id }, nowMs)
 }
