@@ -135,11 +135,14 @@ const makeDeliver = Effect.gen(function* () {
   const box = yield* SecretBox
   const post = yield* makePost
 
-  const secretsOf = (endpoint: Endpoint, nowMs: number) => {
+  /** The old one was sealed with another `AGENT_ENCRYPTION_KEY`, perhaps: then the new one signs alone. */
+  const secretsOf = Effect.fnUntraced(function* (endpoint: Endpoint, nowMs: number) {
     const { id, sealedSecret, oldSealedSecret, oldSecretUntilMs = 0 } = endpoint
-    const sealed = oldSealedSecret === undefined || oldSecretUntilMs <= nowMs ? [] : [oldSealedSecret]
-    return Effect.forEach([sealedSecret, ...sealed], (secret) => box.open(secret, id))
-  }
+    const secret = yield* box.open(sealedSecret, id)
+    const isOver = oldSealedSecret === undefined || oldSecretUntilMs <= nowMs
+    const old = isOver ? Option.none() : yield* Effect.option(box.open(oldSealedSecret, id))
+    return [secret, ...Option.toArray(old)]
+  })
 
   const send = Effect.fnUntraced(function* (endpoint: Endpoint, { id, body }: Attempt) {
     const nowMs = yield* Clock.currentTimeMillis

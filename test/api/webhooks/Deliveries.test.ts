@@ -136,6 +136,22 @@ describe("deliveries of webhooks", () => {
     })
   )
 
+  it.effect(
+    "are signed by the new secret alone, where the old one does not open: the key that sealed it was rotated",
+    () =>
+      Effect.gen(function* () {
+        const there = yield* endpoint(status(200))
+        const { addEndpoint, deliver, start, outcome, nowMs } = yield* delivering()
+        const id = yield* addEndpoint(1, there.url, { oldSealedSecret: "AAAA", oldSecretUntilMs: nowMs + DAY_MS })
+        deliver(1, id, nowMs)
+        yield* start
+        const received = yield* there.next
+        assert.deepStrictEqual(verified(SECRET, received), { type: "order.completed", n: 1 })
+        assert.lengthOf(String(received.headers["webhook-signature"]).split(" "), 1)
+        assert.deepInclude(yield* outcome, { state: "delivered" })
+      })
+  )
+
   it.effect("come again under the same id after each pause, and are given up after the tenth", () =>
     Effect.gen(function* () {
       const there = yield* endpoint(status(500))
