@@ -1,6 +1,7 @@
 import { encodeAbiParameters, keccak256, type Hex } from "viem"
 import type { Address, Bytes32 } from "./Address.ts"
 import { isLive, type TransferState } from "./Authorization.ts"
+import type { KeyId } from "./Key.ts"
 import type { Task, TaskId } from "./Task.ts"
 import { times, type Usdc } from "./Usdc.ts"
 import type { Wallet } from "./Wallet.ts"
@@ -88,6 +89,8 @@ export interface Batch extends TransferState<BatchStatus> {
    * void. Of a payment that only the chain knew, when it was found there.
    */
   readonly signedAtMs: number | undefined
+  /** The key that placed its order. */
+  readonly keyId: KeyId | undefined
 }
 
 /** What makes a nonce: nothing that an attempt, a setting or a new quote could change. */
@@ -250,6 +253,7 @@ const newBatch = (
     paymentBlock: payment?.block,
     paidAmount: payment?.value,
     signedAtMs: payment === undefined ? undefined : nowMs,
+    keyId: task.keyId,
     nextActionAtMs: payment === undefined || isUnclear ? undefined : nowMs,
     reason:
       payment && `paid before the ledger was restored${isUnclear ? ", and nobody can tell for how many mints" : ""}`,

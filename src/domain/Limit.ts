@@ -1,12 +1,13 @@
 import type { Address } from "./Address.ts"
 import type { Batch } from "./Batch.ts"
+import type { KeyId } from "./Key.ts"
 import { minus, type Usdc, zero } from "./Usdc.ts"
 
 /** A limit is for any 24 hours: what was signed counts for so long, and not until midnight. */
 export const LIMIT_WINDOW_MS = 86_400_000
 
-/** Which payments a limit covers: all, those to one token, or those for the orders of one person. */
-export type LimitScope = "all" | `token:${Address}` | `user:${Address}`
+/** Which payments a limit covers: all, those to one token, those for orders of one person, or those for orders of one key. */
+export type LimitScope = "all" | `token:${Address}` | `user:${Address}` | `key:${KeyId}`
 
 /** The most USDC that may be signed for payments in any 24 hours. Refunds send a person's own money back, and do not count. */
 export interface Limit {
@@ -35,13 +36,18 @@ export interface LimitUse extends Pick<Limit, "scope" | "perDay"> {
 export type LimitState = Limit & Pick<LimitUse, "used">
 
 /** The limits that a payment of this batch counts against, where they are set. */
-export const limitScopesOf = ({ token, recipient }: Pick<Batch, "token" | "recipient">): ReadonlyArray<LimitScope> => [
+export const limitScopesOf = ({
+  token,
+  recipient,
+  keyId
+}: Pick<Batch, "token" | "recipient" | "keyId">): ReadonlyArray<LimitScope> => [
   "all",
   `token:${token}`,
-  `user:${recipient}`
+  `user:${recipient}`,
+  ...(keyId === undefined ? [] : [`key:${keyId}` as const])
 ]
 
-/** `all payments`, `token 0x…`, `user 0x…`. */
+/** `all payments`, `token 0x…`, `user 0x…`, `key …`. */
 export const limitName = (scope: LimitScope): string => (scope === "all" ? "all payments" : scope.replace(":", " "))
 
 /** The same as it is typed behind `limits set`: ` --token 0x…`, or nothing for all payments. */

@@ -1,6 +1,7 @@
 import { Option, Result, Schema } from "effect"
 import { type Address, parse, Uuid, ZERO } from "./Address.ts"
 import { format, times, usdc, type Usdc } from "./Usdc.ts"
+import type { KeyId } from "./Key.ts"
 import { KEY_OF_WALLET, type Wallet, type WalletId } from "./Wallet.ts"
 
 /** `ai_agent_tasks.id`. */
@@ -46,6 +47,8 @@ export interface Task {
   readonly lastRefusal: string | undefined
   /** Since when the server refuses for reasons that are not the order's; `undefined` where it does not. */
   readonly stalledSinceMs: number | undefined
+  /** The key that placed it; `undefined` where none did, or it is not known. */
+  readonly keyId: KeyId | undefined
   /** Since when a limit keeps it from being paid for; `undefined` where none does. */
   readonly limitedSinceMs: number | undefined
   readonly createdAtMs: number

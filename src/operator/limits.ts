@@ -4,18 +4,34 @@ import { limitName, type LimitScope } from "../domain/Limit.ts"
 import { format, minus } from "../domain/Usdc.ts"
 import { wasFirst } from "../ledger/TaskRepo.ts"
 import { decide } from "./commit.ts"
-import { refuse } from "./Operator.ts"
+import { missing, refuse } from "./Operator.ts"
 import type { Limits } from "./reports/limits.ts"
 import type { LimitBody, LimitTarget } from "./requests.ts"
 import type { Services } from "./services.ts"
 
-const scopeOf = Effect.fnUntraced(function* ({ token, user }: LimitTarget) {
-  if (token !== undefined && user !== undefined) return yield* refuse("Give a token or a user, not both.")
+/** The limit that is meant, and what people call it. */
+interface Target {
+  readonly scope: LimitScope
+  readonly name: string
+}
+
+const targetOf = Effect.fnUntraced(function* (services: Services, { token, user, key }: LimitTarget) {
+  const given = [token, user, key].filter((one) => one !== undefined)
+  if (given.length > 1) return yield* refuse("Give a token, a user or a key, and only one of them.")
+  if (key !== undefined) return yield* keyTarget(services, key.trim())
   const text = token ?? user
-  if (text === undefined) return "all" satisfies LimitScope
+  if (text === undefined) return { scope: "all", name: limitName("all") } satisfies Target as Target
   const address = parse(text)
   if (address === undefined) return yield* refuse(`"${text}" is no address.`)
-  return token === undefined ? (`user:${address}` as const) : (`token:${address}` as const)
+  const scope: LimitScope = token === undefined ? `user:${address}` : `token:${address}`
+  return { scope, name: limitName(scope) } satisfies Target as Target
+})
+
+/** A key that is revoked too: what it ordered may wait still. */
+const keyTarget = Effect.fnUntraced(function* ({ keys }: Services, text: string) {
+  const key = (yield* keys.list).find(({ id, name }) => name === text || id === text)
+  if (key === undefined) return yield* missing(`There is no key "${text}": see ai-mint keys list.`)
+  return { scope: `key:${key.id}`, name: `key ${key.name}` } satisfies Target as Target
 })
 
 /**
@@ -25,8 +41,8 @@ const scopeOf = Effect.fnUntraced(function* ({ token, user }: LimitTarget) {
 export const setLimit = Effect.fn("operator.setLimit")(function* (services: Services, body: LimitBody) {
   const { perDay, why } = body
   if (perDay === 0n) return yield* refuse("A limit is more than 0 USDC. To sign nothing: ai-mint pause.")
-  const scope = yield* scopeOf(body)
-  const said = `the limit of ${limitName(scope)} is ${format(perDay)} USDC a day`
+  const { scope, name } = yield* targetOf(services, body)
+  const said = `the limit of ${name} is ${format(perDay)} USDC a day`
   const decision = { command: "limits set", said, why }
   const did = yield* wasFirst(
     decide(decision, (made, sinceMs) => services.decisions.setLimit({ scope, perDay, reason: why, sinceMs }, made))
@@ -36,8 +52,8 @@ export const setLimit = Effect.fn("operator.setLimit")(function* (services: Serv
 
 export const removeLimit = Effect.fn("operator.removeLimit")(function* (services: Services, target: LimitTarget) {
   const { why } = target
-  const scope = yield* scopeOf(target)
-  const decision = { command: "limits remove", said: `${limitName(scope)} has no limit`, why }
+  const { scope, name } = yield* targetOf(services, target)
+  const decision = { command: "limits remove", said: `${name} has no limit`, why }
   const did = yield* wasFirst(decide(decision, (made, nowMs) => services.decisions.removeLimit(scope, made, nowMs)))
   return { command: "limits remove", scope, did, limits: yield* limitsNow(services) } satisfies Limits as Limits
 })

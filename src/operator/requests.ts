@@ -136,11 +136,13 @@ export const WithdrawBody = Schema.Struct({
 })
 export type WithdrawBody = typeof WithdrawBody.Type
 
-/** Neither token nor user: all payments. */
+/** None of them: all payments. */
 export const LimitTarget = Schema.Struct({
   why: Why,
   token: Schema.optionalKey(AnyAddress),
-  user: Schema.optionalKey(AnyAddress)
+  user: Schema.optionalKey(AnyAddress),
+  /** The key that placed the orders: its name or its id. */
+  key: Schema.optionalKey(Name)
 })
 export type LimitTarget = typeof LimitTarget.Type
 

@@ -40,6 +40,61 @@ export const SQL_MUTATIONS: ReadonlyArray<SqlMutation> = [
     ]
   },
   {
+    name: "a limit is not in the claim",
+    noticedBy: "test/ledger/limits.test.ts",
+    patches: [
+      {
+        file: "src/ledger/sql/saves/batchRows.ts",
+        find: "        AND NOT (x.is_claim AND ${exceedsLimit(on, limits)})\n",
+        replace: ""
+      }
+    ]
+  },
+  {
+    name: "two executors claim under one limit at once",
+    noticedBy: "test/ledger/limits.test.ts",
+    patches: [
+      { file: "src/ledger/sql/limits.ts", find: " ORDER BY l.scope FOR NO KEY UPDATE`", replace: " ORDER BY l.scope`" }
+    ]
+  },
+  {
+    name: "the claims of one statement do not count against each other",
+    noticedBy: "test/ledger/limits.test.ts",
+    patches: [{ file: "src/ledger/sql/saves/batchRows.ts", find: "y.is_claim AND y.i <= x.i", replace: "y.i = x.i" }]
+  },
+  {
+    name: "a limit that is set beside claims under way is not in force",
+    noticedBy: "test/ledger/limits.test.ts",
+    patches: [
+      {
+        file: "src/ledger/sql/decisions/limits.ts",
+        find: "reason, sinceMs }, decision) {\n      yield* changePauses(on.sql)",
+        replace: "reason, sinceMs }, decision) {"
+      },
+      {
+        file: "src/ledger/sql/saves/batchRows.ts",
+        find: "l.scope <> ALL(${locked}::text[])",
+        replace: "cardinality(${locked}::text[]) < 0"
+      }
+    ]
+  },
+  {
+    name: "a payment that is void still counts against its limit",
+    noticedBy: "test/ledger/TaskRepo.postgres.test.ts",
+    patches: [
+      {
+        file: "src/ledger/sql/saves/batchRows.ts",
+        find: "signed_at = to_timestamp(x.signed_ms / 1000)",
+        replace: "signed_at = coalesce(to_timestamp(x.signed_ms / 1000), b.signed_at)"
+      },
+      {
+        file: "src/ledger/sql/limits.ts",
+        find: "coalesce(b.signed_amount, b.paid_amount, 0)",
+        replace: "coalesce(b.signed_amount, b.paid_amount, b.amount)"
+      }
+    ]
+  },
+  {
     name: "an order is funded though its wallet has changed",
     patches: [
       {

@@ -46,6 +46,7 @@ const sound: Task = {
   adopted: false,
   stalledSinceMs: undefined,
   limitedSinceMs: undefined,
+  keyId: undefined,
   nextActionAtMs: undefined
 }
 

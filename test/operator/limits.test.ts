@@ -159,6 +159,6 @@ layer(Postgres.session())("a limit", (it) => {
   inMemory("of nothing, or of two things at once, is refused", function* () {
     assert.include(yield* refusal(setLimit(units(0), {}, WHY)), "ai-mint pause")
     assert.include(yield* refusal(setLimit(units(1), { token: "0x1" }, WHY)), "is no address")
-    assert.include(yield* refusal(removeLimit({ token: TOKEN, user: TOKEN }, WHY)), "not both")
+    assert.include(yield* refusal(removeLimit({ token: TOKEN, user: TOKEN }, WHY)), "only one of them")
   })
 })

@@ -11,12 +11,24 @@ import { limitsWords } from "../words/limits.ts"
 const target = {
   token: Input.addressFlag("token").pipe(Flag.optional, Flag.withDescription("Only payments to this token: 0x…")),
   user: Input.addressFlag("user").pipe(Flag.optional, Flag.withDescription("Only payments for this person: 0x…")),
+  key: Flag.String("key").pipe(
+    Flag.optional,
+    Flag.withDescription("Only payments for orders of this key: its name or its id")
+  ),
   why: Input.why,
   json: Input.json
 }
 
-const oneTarget = ({ token, user }: { readonly token: Option.Option<string>; readonly user: Option.Option<string> }) =>
-  Option.isSome(token) && Option.isSome(user) ? badUsage("Give --token or --user, not both.") : Effect.void
+interface Target {
+  readonly token: Option.Option<string>
+  readonly user: Option.Option<string>
+  readonly key: Option.Option<string>
+}
+
+const oneTarget = ({ token, user, key }: Target) =>
+  [token, user, key].filter(Option.isSome).length > 1
+    ? badUsage("Give --token, --user or --key, and only one of them.")
+    : Effect.void
 
 const setCommand = Command.make(
   "set",
@@ -24,8 +36,8 @@ const setCommand = Command.make(
     perDay: Input.amountFlag("per-day").pipe(Flag.withDescription("The most USDC in any 24 hours, like 5000 or 2.5")),
     ...target
   },
-  reporting(Limits, limitsWords, ({ setLimit }, { perDay, token, user, why }) =>
-    setLimit({ perDay, why, ...Input.given({ token, user }) })
+  reporting(Limits, limitsWords, ({ setLimit }, { perDay, token, user, key, why }) =>
+    setLimit({ perDay, why, ...Input.given({ token, user, key }) })
   )
 ).pipe(
   onExecutor,
@@ -42,13 +54,13 @@ const setCommand = Command.make(
 const removeCommand = Command.make(
   "remove",
   target,
-  reporting(Limits, limitsWords, ({ removeLimit }, { token, user, why }) =>
-    removeLimit({ why, ...Input.given({ token, user }) })
+  reporting(Limits, limitsWords, ({ removeLimit }, { token, user, key, why }) =>
+    removeLimit({ why, ...Input.given({ token, user, key }) })
   )
 ).pipe(
   onExecutor,
   Command.provideEffectDiscard((input) => oneTarget(input)),
-  Command.withDescription("Ends the limit with the same --token, --user or neither.")
+  Command.withDescription("Ends the limit with the same --token, --user, --key or none.")
 )
 
 export const limitsCommand = Command.make(

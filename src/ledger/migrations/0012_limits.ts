@@ -18,12 +18,12 @@ export default Effect.gen(function* () {
 })
 
 /**
- * When a payment was signed that still counts; null where nothing is signed or what was is void. Payments of the last day
- * are given the time of their status, which is a little later: a limit that is set at once counts them too.
+ * When a payment was signed that still counts; null where nothing is signed or what was is void. And the key that placed its
+ * order. Payments of the last day are given the time of their status, which is a little later: a limit that is set at once counts them too.
  */
 const signedTimes = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
-  yield* sql`ALTER TABLE ai_agent_batches ADD COLUMN signed_at timestamptz`
+  yield* sql`ALTER TABLE ai_agent_batches ADD COLUMN signed_at timestamptz, ADD COLUMN key_id uuid`
   yield* sql`
     UPDATE ai_agent_batches SET signed_at = status_since
     WHERE (signed_amount IS NOT NULL OR paid_amount IS NOT NULL) AND status_since > now() - interval '1 day'`
@@ -33,4 +33,7 @@ const signedTimes = Effect.gen(function* () {
     CREATE INDEX ai_agent_batches_signed_for_token ON ai_agent_batches (token, signed_at) WHERE signed_at IS NOT NULL`
   yield* sql`
     CREATE INDEX ai_agent_batches_signed_for_user ON ai_agent_batches (recipient, signed_at) WHERE signed_at IS NOT NULL`
+  yield* sql`
+    CREATE INDEX ai_agent_batches_signed_for_key ON ai_agent_batches (key_id, signed_at)
+    WHERE signed_at IS NOT NULL AND key_id IS NOT NULL`
 })

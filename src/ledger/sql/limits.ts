@@ -24,7 +24,11 @@ const signedUnder = (sql: SqlClient.SqlClient, nowMs: number): Fragment => {
   return sql`
     ${branch(sql`l.scope = 'all'`, sql`true`)}
     UNION ALL ${branch(sql`starts_with(l.scope, 'token:')`, sql`b.token = substr(l.scope, 7)`)}
-    UNION ALL ${branch(sql`starts_with(l.scope, 'user:')`, sql`b.recipient = substr(l.scope, 6)`)}`
+    UNION ALL ${branch(sql`starts_with(l.scope, 'user:')`, sql`b.recipient = substr(l.scope, 6)`)}
+    UNION ALL ${branch(
+      sql`starts_with(l.scope, 'key:')`,
+      sql`b.key_id = CASE WHEN starts_with(l.scope, 'key:') THEN substr(l.scope, 5)::uuid END`
+    )}`
 }
 
 /** What is used of the limit `l`. */

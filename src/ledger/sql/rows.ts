@@ -3,6 +3,7 @@ import type { SqlClient } from "effect/sql"
 import type { SqlError } from "effect/sql/SqlError"
 import { parse } from "../../domain/Address.ts"
 import type { HeldOrder } from "../../domain/Allocation.ts"
+import { KeyId } from "../../domain/Key.ts"
 import { STATUSES, type Task, TaskId, type TaskRow, isOfAnother, messages, readTask } from "../../domain/Task.ts"
 import { usdc } from "../../domain/Usdc.ts"
 import { type Wallet, WalletId, type WalletIdentity } from "../../domain/Wallet.ts"
@@ -29,6 +30,7 @@ export const TaskFields = {
   refusal: Schema.NullOr(Schema.String),
   stalled_ms: Ms,
   limited_ms: Ms,
+  key_id: Schema.NullOr(KeyId),
   created_ms: Ms,
   started_ms: Ms,
   updated_ms: Ms,
@@ -55,7 +57,7 @@ export const taskColumns = (sql: SqlClient.SqlClient, time: TimeColumns) => sql`
   coalesce(t.mints_completed, 0) AS mints_completed, coalesce(t.retry_count, 0) AS retry_count,
   ${leftOf(sql, "t.error_message", MESSAGE_CHARS)} AS error_message,
   s.refusal, (extract(epoch FROM s.stalled_since) * 1000)::float8 AS stalled_ms,
-  (extract(epoch FROM s.limited_since) * 1000)::float8 AS limited_ms,
+  (extract(epoch FROM s.limited_since) * 1000)::float8 AS limited_ms, s.key_id,
   ${time.read("ai_agent_tasks", "created_at", "t")} AS created_ms,
   ${time.read("ai_agent_tasks", "started_at", "t")} AS started_ms,
   ${time.read("ai_agent_tasks", "updated_at", "t")} AS updated_ms,
@@ -136,6 +138,7 @@ export const taskRow = (row: TaskRecord): TaskRow => ({
   lastRefusal: row.refusal ?? undefined,
   stalledSinceMs: row.stalled_ms ?? undefined,
   limitedSinceMs: row.limited_ms ?? undefined,
+  keyId: row.key_id ?? undefined,
   createdAtMs: row.created_ms ?? Number.NaN,
   startedAtMs: row.started_ms ?? undefined,
   updatedAtMs: row.updated_ms ?? row.created_ms ?? Number.NaN,

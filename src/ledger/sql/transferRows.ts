@@ -4,6 +4,7 @@ import type { Fragment } from "effect/sql/Statement"
 import { type Address, Bytes32, parse, StoredAddress } from "../../domain/Address.ts"
 import { BATCH_STATUSES, type Batch } from "../../domain/Batch.ts"
 import type { UnspentDeposit } from "../../domain/Deposit.ts"
+import { KeyId } from "../../domain/Key.ts"
 import { type Refund, RefundId } from "../../domain/Refund.ts"
 import { usdc } from "../../domain/Usdc.ts"
 import { WalletId } from "../../domain/Wallet.ts"
@@ -55,7 +56,8 @@ export const BatchFields = {
   next_action_ms: Ms,
   reason: Schema.NullOr(Schema.String),
   status_since_ms: Schema.Number,
-  signed_ms: Ms
+  signed_ms: Ms,
+  key_id: Schema.NullOr(KeyId)
 }
 const BatchRecord = Schema.Struct(BatchFields)
 type BatchRecord = typeof BatchRecord.Type
@@ -71,7 +73,7 @@ export const batchColumns = (sql: SqlClient.SqlClient) => sql`
   (extract(epoch FROM b.answer_by) * 1000)::float8 AS answer_by_ms,
   (extract(epoch FROM b.next_action_at) * 1000)::float8 AS next_action_ms,
   (extract(epoch FROM b.status_since) * 1000)::float8 AS status_since_ms,
-  (extract(epoch FROM b.signed_at) * 1000)::float8 AS signed_ms`
+  (extract(epoch FROM b.signed_at) * 1000)::float8 AS signed_ms, b.key_id`
 
 export const batchOf = (row: BatchRecord): Batch => ({
   taskId: row.task_id,
@@ -105,7 +107,8 @@ export const batchOf = (row: BatchRecord): Batch => ({
   nextActionAtMs: row.next_action_ms ?? undefined,
   reason: row.reason ?? undefined,
   statusSinceMs: row.status_since_ms,
-  signedAtMs: row.signed_ms ?? undefined
+  signedAtMs: row.signed_ms ?? undefined,
+  keyId: row.key_id ?? undefined
 })
 
 /** What was signed for this amount and payee; `undefined` where nothing is. */

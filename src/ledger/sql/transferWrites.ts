@@ -33,20 +33,21 @@ export const insertBatches = ({ sql }: Statements, batches: ReadonlyArray<Batch>
     reason: batch.reason ?? null,
     next_ms: batch.nextActionAtMs ?? null,
     since_ms: batch.statusSinceMs,
-    signed_ms: batch.signedAtMs ?? null
+    signed_ms: batch.signedAtMs ?? null,
+    key_id: batch.keyId ?? null
   }))
   return sql`
     INSERT INTO ai_agent_batches (task_id, number, wallet_id, first_mint, quantity, amount, token, payer, pay_to,
       recipient, portion, nonce, status, payment_tx, payment_block, paid_amount, reason, next_action_at, status_since,
-      signed_at)
+      signed_at, key_id)
     SELECT task_id, number, wallet_id, first_mint, quantity, amount, token, payer, pay_to,
       recipient, portion, nonce, status, payment_tx, payment_block, paid_amount, reason,
-      to_timestamp(next_ms / 1000), to_timestamp(since_ms / 1000), to_timestamp(signed_ms / 1000)
+      to_timestamp(next_ms / 1000), to_timestamp(since_ms / 1000), to_timestamp(signed_ms / 1000), key_id
     FROM jsonb_to_recordset(${jsonOf(rows)}::text::jsonb) AS x(task_id uuid, number int, wallet_id uuid,
       first_mint int, quantity int, amount bigint, token text, payer text, pay_to text, recipient text,
       portion numeric, nonce text,
       status text, payment_tx text, payment_block bigint, paid_amount bigint, reason text, next_ms float8,
-      since_ms float8, signed_ms float8)
+      since_ms float8, signed_ms float8, key_id uuid)
     WHERE ${condition}
     RETURNING number`
 }

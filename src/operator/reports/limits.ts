@@ -2,7 +2,7 @@ import { Schema } from "effect"
 import { Amount, Instant, orNull } from "./values.ts"
 
 export const LimitReport = Schema.Struct({
-  /** `all`, `token:0x…` or `user:0x…`. */
+  /** `all`, `token:0x…`, `user:0x…` or `key:<id>`. */
   scope: Schema.String,
   /** The most that may be signed for payments in any 24 hours. */
   perDay: Amount,

@@ -4,6 +4,7 @@ import * as TestClock from "effect/testing/TestClock"
 import type { Batch } from "../../../src/domain/Batch.ts"
 import { LIMIT_WINDOW_MS, type LimitScope } from "../../../src/domain/Limit.ts"
 import { expire, sign } from "../../../src/domain/transferTransitions.ts"
+import { KeyId } from "../../../src/domain/Key.ts"
 import { usdc } from "../../../src/domain/Usdc.ts"
 import { DecisionRepo } from "../../../src/ledger/DecisionRepo.ts"
 import { TaskRepo, wasFirst } from "../../../src/ledger/TaskRepo.ts"
@@ -11,11 +12,15 @@ import { assertNoted, DECISION } from "./deciding.ts"
 import {
   advance,
   batchOf,
+  cut,
+  funding,
   givenFoundPaid,
   givenPlanned,
   givenWallet,
   NOW_MS,
+  ordersOf,
   OTHER_TOKEN,
+  PRICE,
   type Promises,
   saveTask,
   signed,
@@ -23,6 +28,7 @@ import {
   taskOf,
   TIP,
   TOKEN,
+  uuid,
   workOf
 } from "./given.ts"
 
@@ -119,6 +125,28 @@ export const limitPromises = (promises: Promises): void => {
     assert.isTrue(yield* claimAt(second))
     yield* remove(`user:${first.recipient}`)
     assert.isTrue(yield* claimAt(first))
+  })
+
+  promises("a limit of a key covers the orders that it placed, and no others", function* () {
+    const [wallet, repo] = [yield* givenWallet(1), yield* TaskRepo]
+    const [keyId, id] = [KeyId.make(uuid(0xe)), uuid(7)]
+    const order = { id, wallet, token: TOKEN, quantity: 4, pricePerMint: PRICE }
+    yield* (yield* DecisionRepo).createTask(order, { ...DECISION, keyId }, NOW_MS)
+    yield* repo.fund([funding(yield* ordersOf(wallet), id)], TIP, NOW_MS)
+    const funded = yield* taskOf(wallet, id)
+    yield* repo.plan(funded, cut(funded, wallet, 2), NOW_MS)
+    const other = yield* batchOf(yield* givenPlanned(yield* givenWallet(2)), 1)
+    yield* set(`key:${keyId}`, SIGNED)
+    assert.isTrue(yield* claimAt(other))
+    assert.deepStrictEqual(yield* used(), [[`key:${keyId}`, 0n]])
+    const batch = yield* batchOf(funded, 1)
+    assert.strictEqual(batch.keyId, keyId)
+    assert.strictEqual((yield* workOf(wallet)).limits[0]?.scope, `key:${keyId}`)
+    assert.isTrue(yield* claimAt(batch))
+    assert.deepStrictEqual(yield* used(), [[`key:${keyId}`, SIGNED]])
+    yield* set(`key:${keyId}`, SIGNED - 1n)
+    const paid = yield* advance(yield* batchOf(funded, 1), lapse)
+    assert.isFalse(yield* claimAt(paid))
   })
 
   promises("claims that are made at once keep a limit together", function* () {

@@ -17,7 +17,7 @@ import { type AnyId, anyId } from "../anyId.ts"
 /** A row of `ai_agent_tasks`: the columns that v1.1 has, with times in milliseconds since 1970. */
 export interface StoredTask extends Omit<
   TaskRow,
-  "reserved" | "adopted" | "nextActionAtMs" | "lastRefusal" | "stalledSinceMs" | "limitedSinceMs"
+  "reserved" | "adopted" | "nextActionAtMs" | "lastRefusal" | "stalledSinceMs" | "limitedSinceMs" | "keyId"
 > {
   readonly mintsFailed: number
   readonly fundingTx: string | undefined

@@ -58,6 +58,7 @@ export const taskRow = (tables: Tables, task: StoredTask): TaskRow => {
     lastRefusal: state.refusal,
     stalledSinceMs: state.stalledSinceMs,
     limitedSinceMs: state.limitedSinceMs,
+    keyId: state.keyId,
     reserved: state.reservedAtBlock !== undefined,
     adopted: state.adoptedAtMs !== undefined,
     nextActionAtMs: state.nextActionAtMs

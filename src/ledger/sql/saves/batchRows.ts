@@ -76,6 +76,7 @@ const rowOf = ({ before, after, onlyFor }: BatchSave, index: number) => {
     is_claim: isClaim(before, after),
     token: before.token,
     recipient: before.recipient,
+    key_id: before.keyId ?? null,
     only_task: onlyFor?.id ?? null,
     only_status: onlyFor?.status ?? null,
     moves_money: movesMoney(before, after),
@@ -131,7 +132,8 @@ const limitsOf = ({ sql }: Statements, saves: ReadonlyArray<BatchSave>): Fragmen
 
 /** Whether `x` counts against the limit `l`. */
 const isUnder = (sql: Statements["sql"], x: string): Fragment =>
-  sql`l.scope IN ('all', 'token:' || ${sql(`${x}.token`)}, 'user:' || ${sql(`${x}.recipient`)})`
+  sql`l.scope IN ('all', 'token:' || ${sql(`${x}.token`)}, 'user:' || ${sql(`${x}.recipient`)},
+    'key:' || ${sql(`${x}.key_id`)})`
 
 /**
  * Whether the claim `x` has no room in a limit, with those of the same statement before it; whether or not these are made,
@@ -164,7 +166,7 @@ export const updateBatches = (
   return sql<{ readonly i: number }>`
     WITH x AS MATERIALIZED (
       SELECT * FROM jsonb_to_recordset(${jsonOf(saves.map(rowOf))}::text::jsonb) AS x(i int, task_id uuid, number int,
-        was text, version int, is_claim boolean, token text, recipient text, only_task uuid, only_status text,
+        was text, version int, is_claim boolean, token text, recipient text, key_id uuid, only_task uuid, only_status text,
         moves_money boolean, spent_amount bigint, spent_block bigint, status text, signed_amount bigint,
         signed_pay_to text, valid_after bigint, valid_before bigint, signed_block bigint, sends int, looks int,
         asked_since bigint, asked_until bigint, tried_ms float8, answer_by_ms float8, claims int, said text[],

@@ -102,7 +102,8 @@ const selectWork = ({ sql, time }: Statements, walletIds: ReadonlyArray<WalletId
   // The limits are read once for all wallets, and without one nothing is summed up.
   const planned = sql`ai_agent_batches b WHERE b.wallet_id IN (${ids}) AND b.status = 'planned'`
   const scopes = sql`
-    SELECT 'all' UNION ALL SELECT 'token:' || b.token FROM ${planned} UNION ALL SELECT 'user:' || b.recipient FROM ${planned}`
+    SELECT 'all' UNION ALL SELECT 'token:' || b.token FROM ${planned}
+    UNION ALL SELECT 'user:' || b.recipient FROM ${planned} UNION ALL SELECT 'key:' || b.key_id FROM ${planned}`
   const uses = limitUses(sql, { nowMs, scopes, amount: sql`(SELECT max(b.amount) FROM ${planned})` })
   return sql`
     WITH uses AS MATERIALIZED (${uses})
