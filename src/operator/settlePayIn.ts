@@ -2,7 +2,7 @@ import { encodePaymentResponseHeader } from "@x402/core/http"
 import { Duration, Effect } from "effect"
 import type { Facilitator, PresentedPayment } from "../chain/Facilitator.ts"
 import type { Bytes32 } from "../domain/Address.ts"
-import { judgePayIn, type PayIn } from "../domain/PayIn.ts"
+import { judgePayIn, type PayIn, payInQuery } from "../domain/PayIn.ts"
 import * as Log from "../ops/Log.ts"
 import { BadPayment, SettlementPending } from "./Exchange.ts"
 import type { Services } from "./services.ts"
@@ -47,20 +47,13 @@ export const settlePayIn = Effect.fn("operator.settlePayIn")(function* (
 /** What a confirmed block says; `undefined` where it says nothing yet, or no node answers. */
 const look = Effect.fnUntraced(function* ({ chain, settings }: ExchangeServices, payIn: PayIn) {
   if (payIn.status !== "live") return followed(payIn)
-  const { payer, nonce, payTo: to, amount: value } = payIn
   const judged = yield* Effect.gen(function* () {
-    const { number, timeMs } = yield* chain.confirmedBlockNow
-    const age = Math.max(0, timeMs - payIn.createdAtMs) / 1000 / settings.network.blockSeconds
-    const fromBlock = number - BigInt(Math.ceil(age)) - BLOCKS_BEFORE
-    const query = { payer, nonce, fromBlock: fromBlock > 0n ? fromBlock : 0n, expected: { to, value } }
-    const { outcomes, block } = yield* chain.readAuthorizations([query])
+    const at = yield* chain.confirmedBlockNow
+    const { outcomes, block } = yield* chain.readAuthorizations([payInQuery(payIn, at, settings.network.blockSeconds)])
     return outcomes[0] && judgePayIn(payIn, outcomes[0], block)
   }).pipe(Effect.orElseSucceed(() => undefined))
   return judged && followed(judged)
 })
-
-/** An hour on Base. Clocks differ, and anyone who has the payment may have submitted it before it came here. */
-const BLOCKS_BEFORE = 1_800n
 
 const followed = ({ status, tx, reason = "" }: PayIn): Followed | undefined =>
   status === "settled" && tx !== undefined ? { _tag: "Paid", tx } : { _tag: "Lapsed", reason }

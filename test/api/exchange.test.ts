@@ -127,6 +127,7 @@ layer(Postgres.session())("an order that is paid by x402", (it) => {
     assert.deepInclude(response, { success: true, network: "eip155:31337", payer: PAYER })
     assert.strictEqual(response.transaction, world.paidBy(PAYER)[0]?.tx)
     assert.deepInclude(answer.json, { userAddress: ann.userAddress, quantity: 5, totalCost: "5000000" })
+    assert.deepInclude(answer.json, { nextAction: "wait", amountDue: null }, "it is not to be paid a second time")
     yield* pass(60)
     assert.strictEqual((yield* readTask(anyId(answer.json.id))).status, "completed")
     assert.strictEqual(world.mintsTo(ann.userAddress), 5)

@@ -1,6 +1,6 @@
 import { assert, describe, layer } from "@effect/vitest"
-import { Effect, Layer } from "effect"
-import { concat, encodeAbiParameters, type Hex } from "viem"
+import { Effect, Fiber, Layer } from "effect"
+import { concat, encodeAbiParameters, erc20Abi, type Hex } from "viem"
 import type { PrivateKeyAccount } from "viem/accounts"
 import { ChainClient } from "../../src/chain/ChainClient.ts"
 import { Facilitator, type PresentedPayment } from "../../src/chain/Facilitator.ts"
@@ -21,15 +21,10 @@ const withGas = Layer.unwrap(Effect.map(Chain, ({ rpcUrl }) => clientOf(local, [
 )
 
 /** A payment of 3 USDC by an account, which another one may sign for. */
-const payment = Effect.fnUntraced(function* (
-  from: Address,
-  signer: PrivateKeyAccount,
-  nonce: number,
-  changes: Partial<PresentedPayment> = {}
-) {
+const payment = Effect.fnUntraced(function* (from: Address, signer: PrivateKeyAccount, nonce: number, to = PAYEE) {
   const now = yield* (yield* Chain).ask("read the time", (client) => client.getBlock())
   const validBefore = Math.max(Number(now.timestamp), Math.floor(Date.now() / 1000)) + 300
-  const authorization = { from, to: PAYEE, value: usdc(3_000_000n), validAfter: 0, validBefore, nonce: bytes32(nonce) }
+  const authorization = { from, to, value: usdc(3_000_000n), validAfter: 0, validBefore, nonce: bytes32(nonce) }
   const message = { ...authorization, validAfter: 0n, validBefore: BigInt(validBefore) }
   const signature = yield* Effect.promise(() =>
     signer.signTypedData({
@@ -39,7 +34,7 @@ const payment = Effect.fnUntraced(function* (
       message
     })
   )
-  return { ...authorization, signature, ...changes } satisfies PresentedPayment
+  return { ...authorization, signature } satisfies PresentedPayment
 })
 
 const outcomeOf = Effect.fnUntraced(function* ({ from, nonce }: PresentedPayment) {
@@ -119,6 +114,36 @@ layer(withGas, { timeout: "60 seconds", excludeTestServices: true })("the facili
         many.map(() => "Settled")
       )
       for (const one of [...many, refund]) assert.deepInclude(yield* outcomeOf(one), { _tag: "Used" })
+    })
+
+    test("settles though the payee spends its last USDC meanwhile, which makes the transfer dearer", function* () {
+      const { from, signer } = yield* funded(920)
+      const payee = person(921)
+      yield* pay(addressOf(payee), 1_000_000n)
+      const chain = yield* Chain
+      const pendingOf = (account: Address) =>
+        chain.ask("count", (client) => client.getTransactionCount({ address: account, blockTag: "pending" }))
+      yield* chain.ask("hold back blocks", (client) => client.setAutomine(false))
+      yield* chain.ask("give gas", (client) => client.setBalance({ address: payee.address, value: 10n ** 18n }))
+      const before = yield* pendingOf(addressOf(roles.mintServer))
+      const one = yield* payment(from, signer, 20, addressOf(payee))
+      const settling = yield* Effect.forkChild(settle(one))
+      yield* Effect.repeat(pendingOf(addressOf(roles.mintServer)), { until: (count) => count > before })
+      yield* chain.ask("spend", (client) =>
+        client.writeContract({
+          account: payee,
+          address: local.usdc.address,
+          abi: erc20Abi,
+          functionName: "transfer",
+          args: [from, 1_000_000n],
+          gas: 200_000n,
+          maxPriorityFeePerGas: 10n ** 11n,
+          maxFeePerGas: 10n ** 12n
+        })
+      )
+      yield* chain.mine(1)
+      yield* chain.ask("make blocks at once", (client) => client.setAutomine(true))
+      assert.strictEqual((yield* Fiber.join(settling))._tag, "Settled")
     })
 
     test("submits a payment that comes twice at once once", function* () {
