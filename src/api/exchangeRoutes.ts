@@ -24,21 +24,13 @@ export const layer = HttpApiBuilder.group(
             PaymentRequired: ({ header, code, message: detail, amountDue, payTo }) =>
               Effect.andThen(
                 withHeader("payment-required", header),
-                Effect.fail(new Problem.PaymentRequired({ code, detail, amountDue, payTo, nextAction: "pay" }))
+                Effect.fail(new Problem.PaymentRequired({ code, detail, amountDue, payTo }))
               ),
-            BadPayment: ({ message: detail }) =>
-              Effect.fail(new Problem.BadPayment({ code: "payment_unreadable", detail })),
+            BadPayment: ({ message: detail }) => Effect.fail(new Problem.BadPayment({ detail })),
             SettlementPending: ({ taskId: orderId, message: detail }) =>
               Effect.andThen(
                 withHeader("retry-after", String(RETRY_AFTER_SECONDS)),
-                Effect.fail(
-                  new Problem.SettlementPending({
-                    code: "settlement_pending",
-                    nextAction: "retry_same_request",
-                    orderId,
-                    detail
-                  })
-                )
+                Effect.fail(new Problem.SettlementPending({ orderId, detail }))
               ),
             Refused: (error) => deciding(Effect.fail(error)),
             Unanswered: (error) => deciding(Effect.fail(error))

@@ -1,6 +1,7 @@
 import { ProblemDetails } from "effect/http"
 import type { IncomingMessage, Server, ServerResponse } from "node:http"
 import type { Socket } from "node:net"
+import { problemBody } from "./problemBodies.ts"
 
 /** The whole of a request must be there by then, in milliseconds: it is small. */
 export const REQUEST_MS_MAX = 15_000
@@ -39,7 +40,7 @@ const NOT_READY: Refusal = {
   detail: "The executor is starting or stopping."
 }
 
-const problemText = (refusal: Refusal): string => JSON.stringify({ type: "about:blank", ...refusal })
+const problemText = (refusal: Refusal): string => JSON.stringify(problemBody(refusal))
 
 /** Answers a request that Node's parser does not take, unless the connection is gone. */
 export const refuse = (error: NodeJS.ErrnoException, socket: Socket): void => {

@@ -1,5 +1,5 @@
 import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
-import { ByteSize, Cause, Effect } from "effect"
+import { ByteSize, Cause, Effect, Option, Schema } from "effect"
 import {
   HttpIncomingMessage,
   HttpRouter,
@@ -9,6 +9,7 @@ import {
   ProblemDetails
 } from "effect/http"
 import * as Log from "../ops/Log.ts"
+import { problemBody } from "./problemBodies.ts"
 import { makeRateLimit } from "./rates.ts"
 import { isPlainTarget } from "./rawPath.ts"
 
@@ -26,7 +27,9 @@ export const layer = HttpRouter.middleware(
       Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) => requestFault(request) ?? route).pipe(
         rateLimit,
         Effect.catchCause(answerTo),
-        Effect.map(withProblem),
+        Effect.flatMap((response) =>
+          Effect.map(HttpServerRequest.HttpServerRequest, ({ method }) => withProblem(response, method))
+        ),
         Effect.map(withHeaders),
         Effect.provideService(HttpIncomingMessage.MaxBodySize, BODY_MAX)
       )
@@ -51,9 +54,7 @@ const requestFault = (request: HttpServerRequest.HttpServerRequest) => {
 }
 
 const badRequest = (detail: string) =>
-  Effect.succeed(
-    ProblemDetails.toResponse({ type: ProblemDetails.blankType, status: 400, title: "Bad Request", detail })
-  )
+  Effect.succeed(ProblemDetails.toResponse(problemBody({ status: 400, title: "Bad Request", detail })))
 
 const HOSTLESS = badRequest("HTTP/1.1 needs the header Host.")
 
@@ -69,19 +70,32 @@ const answerTo = Effect.fnUntraced(function* <E>(cause: Cause.Cause<E>) {
   return response
 })
 
-/** The framework's own refusals are empty, or plain text: they become problems of RFC 9457. */
-const withProblem = (response: HttpServerResponse.HttpServerResponse): HttpServerResponse.HttpServerResponse => {
+/**
+ * The framework's own refusals are empty, or plain text: they become problems of RFC 9457. Those that are problems already
+ * get what every problem says to a program.
+ */
+const withProblem = (
+  response: HttpServerResponse.HttpServerResponse,
+  method: string
+): HttpServerResponse.HttpServerResponse => {
   const { status, body } = response
-  if (status < 400 || !(body._tag === "Empty" || body.contentType?.startsWith("text/plain") === true)) return response
-  const problem = ProblemDetails.toResponse({
-    type: ProblemDetails.blankType,
-    status,
-    title: TITLES[status] ?? "Error"
-  })
+  const said = status < 400 ? undefined : saidBy(body)
+  if (said === undefined) return response
+  const problem = ProblemDetails.toResponse(problemBody({ title: TITLES[status] ?? "Error", ...said, status }, method))
   // RFC 9110, section 15.5.6: a 405 names the methods that there are.
   const { allow } = response.headers
   return allow === undefined ? problem : HttpServerResponse.setHeader(problem, "allow", allow)
 }
+
+/** What a refusal says so far; `undefined` where that is all there is to say. */
+const saidBy = (body: HttpServerResponse.HttpServerResponse["body"]) => {
+  if (body._tag === "Empty" || body.contentType?.startsWith("text/plain") === true) return {}
+  if (body._tag !== "Uint8Array" || body.contentType !== ProblemDetails.contentType) return undefined
+  const problem = Option.getOrUndefined(readProblem(new TextDecoder().decode(body.body)))
+  return problem?.["code"] === undefined ? problem : undefined
+}
+
+const readProblem = Schema.decodeOption(Schema.fromJsonString(Schema.Record(Schema.String, Schema.Json)))
 
 const TITLES: Readonly<Record<number, string>> = {
   400: "Bad Request",

@@ -2,7 +2,8 @@ import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequ
 import { Effect, Schedule, Semaphore, Stream } from "effect"
 import { HttpServerResponse } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
-import { Operator, type OperatorError } from "../operator/Operator.ts"
+import { problemWords } from "../domain/ProblemCode.ts"
+import { Operator, type OperatorError, type Unanswered } from "../operator/Operator.ts"
 import { Api } from "./contract/Api.ts"
 import { Conflict, NotFound, TooMany, Unavailable } from "./contract/problems.ts"
 import { EventFeed, type FeedEvent } from "./feed.ts"
@@ -10,16 +11,21 @@ import { EventFeed, type FeedEvent } from "./feed.ts"
 /** A decision's errors as problems. */
 export const deciding = <A>(decision: Effect.Effect<A, OperatorError>) =>
   Effect.catchTags(decision, {
-    Refused: ({ message: detail, isMissing }) =>
-      Effect.fail<NotFound | Conflict>(isMissing === true ? new NotFound({ detail }) : new Conflict({ detail })),
-    Unanswered: ({ message: detail }) => Effect.fail(new Unavailable({ detail }))
+    Refused: ({ message: detail, isMissing, code = "refused" }) =>
+      Effect.fail<NotFound | Conflict>(
+        isMissing === true ? new NotFound({ detail }) : new Conflict({ detail, ...problemWords(code) })
+      ),
+    Unanswered: (error) => Effect.fail(unavailable(error))
   })
+
+const unavailable = ({ message: detail, isInDoubt }: Unanswered): Unavailable =>
+  new Unavailable({ detail, ...problemWords(isInDoubt === true ? "in_doubt" : "unavailable") })
 
 /** A question's errors as problems: it is refused only where nothing has the name that was given. */
 export const asking = <A>(question: Effect.Effect<A, OperatorError>) =>
   Effect.catchTags(question, {
     Refused: ({ message: detail }) => Effect.fail(new NotFound({ detail })),
-    Unanswered: ({ message: detail }) => Effect.fail(new Unavailable({ detail }))
+    Unanswered: (error) => Effect.fail(unavailable(error))
   })
 
 export const tasks = HttpApiBuilder.group(

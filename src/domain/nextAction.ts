@@ -11,7 +11,8 @@ import { isOutdated } from "./WalletState.ts"
  * How far the payment of an order is.
  *
  * - `unpaid`: nothing is counted for it. `partial`: some of its money came, or all of it, and none is reserved yet.
- * - `paid`: its money is reserved. `in_flight`: a payment of it is signed, and its outcome is not proven.
+ * - `paid`: its money is reserved. `in_flight`: a payment of it, or for it (a pay-in), is signed, and its outcome is not
+ *   proven.
  * - `settled`: every payment of it is proven. `refundable`: it ended, and its wallet has credit that can be sent back.
  */
 export const PAYMENT_STATES = ["unpaid", "partial", "paid", "in_flight", "settled", "refundable"] as const
@@ -163,7 +164,11 @@ const whileWaiting = (
   state: PaymentState,
   { _tag }: Exclude<WaitReason, { readonly _tag: "Short" }>,
   { checkMs }: Pace
-): Verdict => ({ state, action: WHILE[_tag], inMs: WHILE[_tag] === "wait" ? checkMs : PERSON_MS })
+): Verdict => ({
+  state: _tag === "PayInUnderWay" ? "in_flight" : state,
+  action: WHILE[_tag],
+  inMs: WHILE[_tag] === "wait" ? checkMs : PERSON_MS
+})
 
 /**
  * A transfer that is only begun so shortly before the deadline may be in a block that comes too late: it is not asked for

@@ -1,4 +1,5 @@
 import { Context, Effect, Runtime, Schema } from "effect"
+import { type ProblemCode, PROBLEM_CODES } from "../domain/ProblemCode.ts"
 import type { Proof } from "../proof/Proof.ts"
 import type * as Decision from "./reports/decisions.ts"
 import type { KeyList, KeyMade, KeyRevoked } from "./reports/keys.ts"
@@ -13,24 +14,29 @@ import type * as Request from "./requests.ts"
 export class Refused extends Schema.TaggedError<Refused>()("Refused", {
   message: Schema.String,
   /** What was named is not there. */
-  isMissing: Schema.optionalKey(Schema.Boolean)
+  isMissing: Schema.optionalKey(Schema.Boolean),
+  /** The reason for programs; left out, a person has to see it. */
+  code: Schema.optionalKey(Schema.Literals(PROBLEM_CODES))
 }) {}
 
 /** Fails with the reason why a command is not carried out. */
-export const refuse = (message: string) => Effect.fail(new Refused({ message }))
+export const refuse = (message: string, code: ProblemCode = "refused") => Effect.fail(new Refused({ message, code }))
 
 export const missing = (message: string) => Effect.fail(new Refused({ message, isMissing: true }))
 
 /**
  * There is no report.
  *
- * - `Unavailable`: database, chain or mint server did not answer, and nothing has changed. `Busy`: not now.
+ * - `Unavailable`: database, chain or mint server did not answer, and nothing has changed, unless it is in doubt. `Busy`:
+ *   not now.
  * - `Away`, `Late`: the executor cannot be reached, or did not answer in time. It may have done what was asked.
  * - `BadRequest`: it does not understand the question. `Broken`: its answer cannot be read.
  */
 export class Unanswered extends Schema.TaggedError<Unanswered>()("Unanswered", {
   reason: Schema.Literals(["Unavailable", "Busy", "Away", "Late", "BadRequest", "Broken"]),
-  message: Schema.String
+  message: Schema.String,
+  /** What was asked for moves money, and may have been done. */
+  isInDoubt: Schema.optionalKey(Schema.Boolean)
 }) {
   override get [Runtime.errorExitCode](): number {
     return this.reason === "BadRequest" ? 2 : 1

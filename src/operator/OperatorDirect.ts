@@ -35,6 +35,11 @@ export const layer = Layer.effect(
       <A extends ReadonlyArray<unknown>, B>(work: (services: Services, ...args: A) => Effect.Effect<B, Failure>) =>
       (...args: A) =>
         answered(work(all, ...args))
+    /** What moves money, or lets money move. */
+    const onMoney =
+      <A extends ReadonlyArray<unknown>, B>(work: (services: Services, ...args: A) => Effect.Effect<B, Failure>) =>
+      (...args: A) =>
+        answered(Effect.catchIf(work(all, ...args), mayBeDone, ({ message }) => inDoubt(message)))
     return Operator.of({
       status: answered(now),
       listTasks: on(listTasks),
@@ -49,12 +54,12 @@ export const layer = Layer.effect(
       quote: on(quote),
       create: on(create),
       cancel: on(cancel),
-      retry: on(retry),
-      adopt: on(adopt),
-      resolve: on(resolve),
-      reopen: on(resolveWallet),
-      refund: on(refund),
-      withdraw: on(withdraw),
+      retry: onMoney(retry),
+      adopt: onMoney(adopt),
+      resolve: onMoney(resolve),
+      reopen: onMoney(resolveWallet),
+      refund: onMoney(refund),
+      withdraw: onMoney(withdraw),
       pause: on(pause),
       resume: on(resume),
       setLimit: on(setLimit),
@@ -73,7 +78,20 @@ export const layer = Layer.effect(
   })
 )
 
-type Failure = Refused | LedgerError | ChainError | NoOffer
+type Failure = Refused | LedgerError | ChainError | NoOffer | Unanswered
+
+/** The answer to a commit may be what was lost. A question that got no answer looks the same, and is in doubt too. */
+const mayBeDone = (error: Failure): error is LedgerError =>
+  error._tag === "LedgerError" && (error.reason === "Timeout" || error.reason === "Unavailable")
+
+const inDoubt = (message: string) =>
+  Effect.fail(
+    new Unanswered({
+      reason: "Unavailable",
+      message: `${message}. Whether it was done is not known: look before you repeat it.`,
+      isInDoubt: true
+    })
+  )
 
 const answered = <A>(work: Effect.Effect<A, Failure>): Effect.Effect<A, OperatorError> =>
   Effect.catchTags(work, { LedgerError: unavailable, ChainError: unavailable, NoOffer: unavailable })

@@ -1,5 +1,6 @@
 import { Effect } from "effect"
 import { freeAtLeast } from "../domain/Allocation.ts"
+import { isLive } from "../domain/Authorization.ts"
 import { shortId, type Task } from "../domain/Task.ts"
 import { format } from "../domain/Usdc.ts"
 import { decidePayment, isCertainlyUnpaid, type WaitReason } from "../domain/PaymentDecision.ts"
@@ -18,7 +19,7 @@ import type { Services } from "./services.ts"
 export const cancel = Effect.fn("operator.cancel")(function* (services: Services, name: string, { why }: WhyBody) {
   const file = yield* findTask(services, name)
   const { row, wallet } = file
-  if (row.status !== "pending_payment") return yield* refuse(notWaiting(file))
+  if (row.status !== "pending_payment") return yield* notWaiting(file)
   const message = `Cancelled: ${why}`
   const evidence = wallet === undefined ? yield* withoutWallet(services) : yield* unpaid(services, file, wallet)
   const cancellation = { taskId: row.id, walletId: row.walletId, version: evidence.version, message }
@@ -29,12 +30,14 @@ export const cancel = Effect.fn("operator.cancel")(function* (services: Services
   return { command: "cancel", taskId: row.id, message, credit: evidence.credit } satisfies Cancelled as Cancelled
 })
 
-const notWaiting = ({ row }: TaskFile): string => {
+const notWaiting = ({ row, batches }: TaskFile) => {
   const task = `Task ${shortId(row.id)}`
-  if (row.status !== "funded" && row.status !== "processing") return `${task} has ended already: it is ${row.status}.`
-  return (
+  const isOver = row.status !== "funded" && row.status !== "processing"
+  if (isOver) return refuse(`${task} has ended already: it is ${row.status}.`, "already_ended")
+  return refuse(
     `${task} is already paid (${row.status}) and is not cancelled. To give it up: ` +
-    `ai-mint resolve ${shortId(row.id)} --as failed --why "…"; the rest of its money is then the wallet's credit.`
+      `ai-mint resolve ${shortId(row.id)} --as failed --why "…"; the rest of its money is then the wallet's credit.`,
+    batches.some(isLive) ? "payment_in_flight" : "already_paid"
   )
 }
 
@@ -46,7 +49,9 @@ const withoutWallet = ({ chain }: Services) =>
 const unpaid = Effect.fnUntraced(function* (services: Services, { row, task }: TaskFile, wallet: Wallet) {
   const { orders, block, money, evidence } = yield* readMoney(services, wallet)
   const payIn = orders.payIns.find((one) => one.taskId === row.id && one.status === "live")
-  if (payIn !== undefined) return yield* refuse(underWay(row, payIn.validBefore * 1000, block.timeMs))
+  if (payIn !== undefined) {
+    return yield* refuse(underWay(row, payIn.validBefore * 1000, block.timeMs), "payment_in_flight")
+  }
   const proof = { block, version: orders.version, credit: freeAtLeast(money) }
   // Where more was paid than the ledger knows of, a part of what is reserved may be free.
   const isProof = !evidence.mayBeRestored && isCertainlyUnpaid(evidence, row)
@@ -87,12 +92,13 @@ const doubts = (why: WaitReason): string => {
 }
 
 const mayBePaid = (task: Task, { agentAddress }: Wallet, why: string) =>
-  refuse(`Task ${shortId(task.id)} may be paid, and is not cancelled. Wallet ${agentAddress}: ${why}`)
+  refuse(`Task ${shortId(task.id)} may be paid, and is not cancelled. Wallet ${agentAddress}: ${why}`, "may_be_paid")
 
 const alreadyPaid = (task: Task, { agentAddress }: Wallet, free: string) =>
   new Refused({
     message:
       `Task ${shortId(task.id)} is already paid, and is not cancelled. Its wallet ${agentAddress} holds ${free} USDC ` +
       `that nothing else has reserved, and it costs ${format(task.totalCost)}. ` +
-      "The executor funds it at its next check."
+      "The executor funds it at its next check.",
+    code: "already_paid"
   })

@@ -26,5 +26,5 @@ export const commit = <E, R>(
   write: (decision: Decision, nowMs: number) => Effect.Effect<void, E | Outrun, R>
 ): Effect.Effect<void, Exclude<E, Outrun> | Refused, R> =>
   Effect.flatMap(wasFirst(decide(decided, write)), (isDone) =>
-    isDone ? Effect.void : refuse(`${what} changed meanwhile, and nothing was done: try again.`)
+    isDone ? Effect.void : refuse(`${what} changed meanwhile, and nothing was done: try again.`, "changed_meanwhile")
   )

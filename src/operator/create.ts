@@ -31,7 +31,7 @@ export const create = Effect.fn("operator.create")(function* (services: Services
   if (before !== undefined) return before
   const pricePerMint = yield* priceOf(services, asked)
   if (pricePerMint <= 0n || pricePerMint > PRICE_MAX) {
-    return yield* refuse("The price of a mint must be more than 0 and at most 1,000,000 USDC.")
+    return yield* refuse("The price of a mint must be more than 0 and at most 1,000,000 USDC.", "invalid_order")
   }
   const order = { id, wallet, token, quantity, pricePerMint, quoteId }
   const decision = { command: "create", said: `task ${id} is ordered`, why: "asked for through the API" }
@@ -39,7 +39,8 @@ export const create = Effect.fn("operator.create")(function* (services: Services
   if (isNew) return yield* created(services, asked, pricePerMint, true)
   // The same request may have come twice at once, or another one with the same quote.
   return (
-    (yield* existing(services, asked)) ?? (yield* refuse("The quote was used for another order: ask for another one."))
+    (yield* existing(services, asked)) ??
+    (yield* refuse("The quote was used for another order: ask for another one.", "quote_unusable"))
   )
 })
 
@@ -86,7 +87,7 @@ const existing = Effect.fnUntraced(function* (services: Services, asked: Asked) 
     row.pricePerMint > 0n &&
     (quoteId === undefined || (yield* services.decisions.findQuote(quoteId))?.taskId === row.id)
   if (isSame) return yield* created(services, asked, usdc(row.pricePerMint), false)
-  return yield* refuse(`There is another order with the id ${asked.id}.`)
+  return yield* refuse(`There is another order with the id ${asked.id}.`, "id_taken")
 })
 
 /** As it was quoted, as it is given, or what the mint server asks now. */
@@ -103,18 +104,19 @@ const quotedPrice = Effect.fnUntraced(function* (
   const { keyId } = yield* CurrentCaller
   const quote = yield* decisions.findQuote(quoteId)
   // That of another key is not even confirmed to exist.
-  if (quote === undefined || quote.keyId !== keyId) return yield* refuse(`There is no quote ${quoteId}.`)
+  if (quote === undefined || quote.keyId !== keyId)
+    return yield* refuse(`There is no quote ${quoteId}.`, "quote_unusable")
   const fault = quoteFault(quote, { walletId: wallet.id, token, quantity }, yield* Clock.currentTimeMillis)
-  if (fault !== undefined) return yield* refuse(`The quote ${fault}.`)
+  if (fault !== undefined) return yield* refuse(`The quote ${fault}.`, "quote_unusable")
   if (pricePerMint !== undefined && pricePerMint !== quote.pricePerMint) {
-    return yield* refuse("The quote names another price: leave the price out.")
+    return yield* refuse("The quote names another price: leave the price out.", "invalid_order")
   }
   return quote.pricePerMint
 })
 
 /** Who places an order may name a price where the mint server names none. */
 const orGivePrice = <E extends { readonly _tag: string }>(error: E | Refused | NoOffer): E | Refused | NoOffer => {
-  if (error instanceof Refused) return new Refused({ message: `${error.message} Give one.` })
+  if (error instanceof Refused) return new Refused({ message: `${error.message} Give one.`, code: "no_price" })
   return error instanceof NoOffer
     ? new NoOffer({ reason: error.reason, message: error.message.replace(/\.$/, ", or give one.") })
     : error

@@ -23,7 +23,7 @@ export const findTaskId = Effect.fnUntraced(function* ({ decisions }: Services, 
   }
   const ids = id === undefined ? yield* decisions.taskIdsLike(wanted) : [id]
   if (ids.length > 1) {
-    return yield* refuse(`Several tasks begin with ${wanted}: ${ids.join(", ")}. Give the whole id.`)
+    return yield* refuse(`Several tasks begin with ${wanted}: ${ids.join(", ")}. Give the whole id.`, "ambiguous_name")
   }
   return ids[0]
 })

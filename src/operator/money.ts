@@ -40,13 +40,15 @@ export const readMoney = Effect.fnUntraced(function* (services: Services, wallet
   if (orders === undefined) {
     return yield* refuse(
       `An order of agent wallet ${wallet.agentAddress} is in no state to be read, and is not set aside yet. ` +
-        "The executor does that at its next check: try again then."
+        "The executor does that at its next check: try again then.",
+      "not_now"
     )
   }
   const balances = yield* lookAt(services, wallet, orders.payIns)
   if (isOutdated(balances.block, orders)) {
     return yield* refuse(
-      `The node is behind the last payment of ${wallet.agentAddress} (block ${orders.provenBlock}): try again.`
+      `The node is behind the last payment of ${wallet.agentAddress} (block ${orders.provenBlock}): try again.`,
+      "not_now"
     )
   }
   const unspent = yield* tasks.unspentDeposits([wallet.id])
@@ -57,7 +59,10 @@ export const readMoney = Effect.fnUntraced(function* (services: Services, wallet
 export type DecidedMoney = Effect.Success<ReturnType<typeof readMoney>>
 
 export const refuseStopped = (wallet: Address, reason: string) =>
-  refuse(`Its wallet is stopped: ${reason}. When that is clear: ai-mint resolve --wallet ${wallet} --why "…"`)
+  refuse(
+    `Its wallet is stopped: ${reason}. When that is clear: ai-mint resolve --wallet ${wallet} --why "…"`,
+    "wallet_stopped"
+  )
 
 /** The wallet on the chain, with what became of the payments that are under way into it, in the order of its pay-ins. */
 const lookAt = Effect.fnUntraced(function* (

@@ -17,9 +17,9 @@ export const openWallet = Effect.fn("operator.openWallet")(function* (services: 
   const { settings, decisions, custody, random } = services
   const user = parse(text)
   if (user === undefined || user === ZERO || user === settings.network.usdc.address) {
-    return yield* refuse(`"${text}" is no address of a person.`)
+    return yield* refuse(`"${text}" is no address of a person.`, "invalid_order")
   }
-  if (!(yield* isForCaller(user))) return yield* refuse("This key is bound to another person.")
+  if (!(yield* isForCaller(user))) return yield* refuse("This key is bound to another person.", "forbidden")
   const before = yield* walletOf(services, user)
   if (before !== undefined) return before
   const made = yield* custody.make.pipe(Effect.catchTag("KeyError", ({ message }) => refuse(message)))
@@ -32,7 +32,9 @@ export const openWallet = Effect.fn("operator.openWallet")(function* (services: 
   const isNew = yield* wasFirst(decide(decision, (noted, nowMs) => decisions.createWallet(wallet, noted, nowMs)))
   if (isNew) return opened(wallet, true)
   // Another request for the same person was first.
-  return (yield* walletOf(services, user)) ?? (yield* refuse(`${user} is an agent wallet, and no person.`))
+  return (
+    (yield* walletOf(services, user)) ?? (yield* refuse(`${user} is an agent wallet, and no person.`, "invalid_order"))
+  )
 })
 
 /** What is there under this address already. Where that is a wallet's own, it is no person's. */
@@ -40,7 +42,7 @@ const walletOf = Effect.fnUntraced(function* ({ decisions }: Services, user: str
   const named = yield* decisions.findWallets(user)
   const wallet = named.find((one) => one.wallet?.userAddress === user)?.wallet
   if (wallet !== undefined) return opened(wallet, false)
-  return named.length === 0 ? undefined : yield* refuse(`${user} is an agent wallet, and no person.`)
+  return named.length === 0 ? undefined : yield* refuse(`${user} is an agent wallet, and no person.`, "invalid_order")
 })
 
 const opened = (

@@ -41,7 +41,11 @@ const askedOf = Effect.fnUntraced(function* (on: ExchangeServices, { order, url 
   const wallet = yield* personsWallet(on, order.user).pipe(
     Effect.catchIf(
       (error): error is Refused => error._tag === "Refused" && error.isMissing === true,
-      () => refuse(`${order.user} has no agent wallet: open one with POST /api/wallets {"user":"${order.user}"}.`)
+      () =>
+        refuse(
+          `${order.user} has no agent wallet: open one with POST /api/wallets {"user":"${order.user}"}.`,
+          "no_wallet"
+        )
     )
   )
   return { wallet, token, quantity: order.quantity, url } satisfies Asked
@@ -60,7 +64,7 @@ const termsOf = Effect.fnUntraced(function* (on: ExchangeServices, { wallet, tok
   if (!on.facilitator.canSettle) return yield* refuse(NO_FACILITATOR)
   const left = yield* on.chain.readRemainingSupply(token)
   if (left !== undefined && left < BigInt(quantity)) {
-    return yield* refuse(`${token} has ${left} mints left, and ${quantity} are asked for.`)
+    return yield* refuse(`${token} has ${left} mints left, and ${quantity} are asked for.`, "sold_out")
   }
   const pricePerMint = yield* askedPrice(on, token, wallet.userAddress)
   return { wallet, token, quantity, pricePerMint } satisfies PaymentTerms
@@ -114,7 +118,10 @@ const place = Effect.fnUntraced(function* (on: ExchangeServices, asked: Asked, p
   const isNew = yield* wasFirst(decide(decision, (made, atMs) => decisions.placePaidOrder(order, payIn, made, atMs)))
   if (isNew) return { payIn, token, quantity, recipient: wallet.userAddress } satisfies PaidOrder
   // The same request may have come twice at once.
-  return (yield* decisions.findPayIn(nameOf(presented))) ?? (yield* refuse(`There is another order with the id ${id}.`))
+  return (
+    (yield* decisions.findPayIn(nameOf(presented))) ??
+    (yield* refuse(`There is another order with the id ${id}.`, "id_taken"))
+  )
 })
 
 /** The answer to a payment whose order is placed, by this request or an earlier one. */
@@ -125,7 +132,8 @@ const conclude = Effect.fnUntraced(function* (
   placed: PaidOrder
 ) {
   const { payIn } = placed
-  if (!isSame(placed, asked, payment)) return yield* refuse("This payment is for another order: sign a new one.")
+  if (!isSame(placed, asked, payment))
+    return yield* refuse("This payment is for another order: sign a new one.", "id_taken")
   const followed = yield* settlePayIn(on, payIn, payment)
   if (followed._tag === "Lapsed") {
     const message = `The payment has lapsed and moved nothing: ${followed.reason}. Sign a new one.`

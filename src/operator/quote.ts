@@ -18,7 +18,7 @@ export const quote = Effect.fn("operator.quote")(function* (services: Services, 
   const wallet = yield* personsWallet(services, wish.user)
   const supplyLeft = yield* services.chain.readRemainingSupply(token)
   if (supplyLeft !== undefined && supplyLeft < BigInt(wish.quantity)) {
-    return yield* refuse(`Only ${supplyLeft} mints of ${token} are left.`)
+    return yield* refuse(`Only ${supplyLeft} mints of ${token} are left.`, "sold_out")
   }
   const pricePerMint = yield* askedPrice(services, token, wallet.userAddress)
   const createdAtMs = yield* Clock.currentTimeMillis
@@ -34,7 +34,7 @@ export const quote = Effect.fn("operator.quote")(function* (services: Services, 
     taskId: undefined
   }
   if (!(yield* decisions.saveQuote(quoted))) {
-    return yield* refuse(`${QUOTES_MAX} quotes are open: place orders with them, or wait until they expire.`)
+    return yield* refuse(`${QUOTES_MAX} quotes are open: place orders with them, or wait until they expire.`, "not_now")
   }
   return {
     command: "quote",
@@ -52,16 +52,21 @@ export const quote = Effect.fn("operator.quote")(function* (services: Services, 
 
 export const tokenOf = (text: string): Effect.Effect<Address, Refused> => {
   const token = parse(text)
-  return token === undefined || token === ZERO ? refuse(`"${text}" is no token contract.`) : Effect.succeed(token)
+  return token === undefined || token === ZERO
+    ? refuse(`"${text}" is no token contract.`, "invalid_order")
+    : Effect.succeed(token)
 }
 
 /** The wallet of a person, named by the person's own address: with another address, the mints would go to the wrong account. */
 export const personsWallet = Effect.fnUntraced(function* (services: Services, userAddress: string) {
   const user = parse(userAddress)
-  if (user === undefined) return yield* refuse(`"${userAddress}" is no address of a person.`)
+  if (user === undefined) return yield* refuse(`"${userAddress}" is no address of a person.`, "invalid_order")
   const wallet = yield* findWallet(services, user)
   if (wallet.userAddress === user) return wallet
-  return yield* refuse(`${user} is the agent wallet of ${wallet.userAddress}: give the person's own address.`)
+  return yield* refuse(
+    `${user} is the agent wallet of ${wallet.userAddress}: give the person's own address.`,
+    "invalid_order"
+  )
 })
 
 /** What the server asks for one mint now, if a batch could be paid at that. */
@@ -71,7 +76,7 @@ export const askedPrice = Effect.fnUntraced(function* (
   recipient: Address
 ) {
   const { network, mintPayTo, mintProtocol } = settings
-  if (mintProtocol === "v1") return yield* refuse("A v1 mint server names no price.")
+  if (mintProtocol === "v1") return yield* refuse("A v1 mint server names no price.", "no_price")
   const { offers } = yield* minter
     .quote({ token, recipient, quantity: 1, amount: PRICE_MAX })
     .pipe(Effect.mapError(unpriced))
@@ -84,11 +89,11 @@ export const askedPrice = Effect.fnUntraced(function* (
   }
   const offer = chooseOffer(offers, { ...terms, payees: [token, ...mintPayTo] })
   if (Result.isSuccess(offer)) return offer.success.amount
-  return yield* refuse(`The mint server's price cannot be paid: ${offer.failure}.`)
+  return yield* refuse(`The mint server's price cannot be paid: ${offer.failure}.`, "no_price")
 })
 
 /** A server that will not sell is a refusal; one that gives no answer to go by is away, and the same may be asked again. */
 const unpriced = ({ reason, message }: NoOffer): Refused | NoOffer =>
   reason === "Refused"
-    ? new Refused({ message: `The mint server names no price: ${message}.` })
+    ? new Refused({ message: `The mint server names no price: ${message}.`, code: "no_price" })
     : new NoOffer({ reason, message: `The mint server names no price now: ${message}. Try again.` })

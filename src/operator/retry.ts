@@ -1,5 +1,6 @@
 import { Clock, Effect } from "effect"
 import { cover, freeAtLeast } from "../domain/Allocation.ts"
+import { isLive } from "../domain/Authorization.ts"
 import type { Batch } from "../domain/Batch.ts"
 import { decideRepayment, decideRetry } from "../domain/RetryDecision.ts"
 import { causeOf, remainingCost, shortId, type Task } from "../domain/Task.ts"
@@ -34,15 +35,19 @@ export const retry = Effect.fn("operator.retry")(function* (services: Services, 
       return report(task, "released")
     }
     case "Blocked":
-      return yield* refuse(blockedBy(task, decision.batch))
+      return yield* refuse(blockedBy(task, decision.batch), isLive(decision.batch) ? "payment_in_flight" : "refused")
     case "NothingLeft":
       return yield* refuse(
-        `Nothing of task ${shortId(task.id)} is left to be minted: every batch of it is delivered or resolved.`
+        `Nothing of task ${shortId(task.id)} is left to be minted: every batch of it is delivered or resolved.`,
+        "nothing_to_do"
       )
     case "GoesOn":
-      return yield* refuse(`${named} is ${task.status} and not held: it goes on by itself. Nothing is to be retried.`)
+      return yield* refuse(
+        `${named} is ${task.status} and not held: it goes on by itself. Nothing is to be retried.`,
+        "nothing_to_do"
+      )
     case "Over":
-      return yield* refuse(`${named} is ${task.status}. Nothing is to be retried.`)
+      return yield* refuse(`${named} is ${task.status}. Nothing is to be retried.`, "already_ended")
   }
 })
 
@@ -65,14 +70,18 @@ const paidFor = Effect.fnUntraced(function* ({ orders, evidence, money }: Decide
   const why = decision._tag === "Wait" ? decision.why : undefined
   if (why?._tag === "Stopped") return yield* refuseStopped(agentAddress, why.reason)
   if (why?._tag === "FundsMissing") {
-    return yield* refuse(`The sums of wallet ${agentAddress} are not clear: ${why.reason}. Try again when they are.`)
+    return yield* refuse(
+      `The sums of wallet ${agentAddress} are not clear: ${why.reason}. Try again when they are.`,
+      "not_now"
+    )
   }
   const cost = remainingCost(task)
   const free = freeAtLeast(money)
   switch (cover(money, cost)) {
     case "unclear":
       return yield* refuse(
-        `A payment of wallet ${agentAddress} is not proven yet, and ${format(free)} USDC are free for sure: try again.`
+        `A payment of wallet ${agentAddress} is not proven yet, and ${format(free)} USDC are free for sure: try again.`,
+        "payment_in_flight"
       )
     case "short":
       return yield* refuse(

@@ -1,7 +1,9 @@
 import { Arbitrary, Effect, Schema } from "effect"
 import { HttpApi } from "effect/http-api"
 import { request } from "node:http"
+import { isDeepStrictEqual } from "node:util"
 import { Api, Authorization } from "../../src/api/contract/Api.ts"
+import { PROBLEM_CODES, PROBLEMS } from "../../src/domain/ProblemCode.ts"
 import { makeRandom, type Random } from "../simulation/random.ts"
 
 /** All chance of these tests. What fails names the number of the case under it: the same seed sends the same again. */
@@ -312,6 +314,14 @@ const jsonOf = (text: string): Record<string, unknown> => {
   }
 }
 
+/** Every problem says to a program what it is, what to do next, and whether money may have moved. */
+const wordsFault = (problem: Record<string, unknown>): string | undefined => {
+  const code = PROBLEM_CODES.find((one) => one === problem["code"])
+  const said = { nextAction: problem["nextAction"], moneyMayHaveMoved: problem["moneyMayHaveMoved"] }
+  if (code !== undefined && isDeepStrictEqual(said, PROBLEMS[code]) && !said.moneyMayHaveMoved) return undefined
+  return `a problem that says ${JSON.stringify({ code: problem["code"], ...said })}`
+}
+
 /** What is wrong with an answer, whatever it was an answer to. */
 export const faultOf = (
   { status, type, text }: Reply,
@@ -323,6 +333,6 @@ export const faultOf = (
   if (status < 200 || status >= 500) return `status ${status}`
   if (status < 400) return undefined
   if (isV1 && (status === 400 || status === 404) && typeof json["error"] === "string") return undefined
-  if (type.startsWith("application/problem+json") && json["status"] === status) return undefined
+  if (type.startsWith("application/problem+json") && json["status"] === status) return wordsFault(json)
   return `an error of type "${type}": ${text.slice(0, 200)}`
 }

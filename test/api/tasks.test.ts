@@ -195,6 +195,53 @@ layer(Postgres.session())("orders over the API", (it) => {
     })
   })
 
+  served(
+    "refuse in words for programs: what is the matter, what to do, and whether money may have moved",
+    function* () {
+      const { ask } = yield* serving(withToken)
+      const world = yield* World
+      const ann = yield* person("ann")
+      const task = yield* order(ann, 5)
+      const wish = {
+        userAddress: ann.userAddress,
+        tokenAddress: `0x${"7e".repeat(20)}`,
+        quantity: 1,
+        pricePerMint: "1"
+      }
+      const said = function* (path: string, options?: Parameters<typeof ask>[1]) {
+        const { status, json } = yield* ask(path, options)
+        return [status, json.code, json.nextAction, json.moneyMayHaveMoved]
+      }
+      const cancelled = { body: WHY }
+      assert.deepStrictEqual(yield* said("/api/tasks/ffffffff"), [404, "not_found", "none", false])
+      assert.deepStrictEqual(yield* said("/nowhere"), [404, "not_found", "none", false])
+      assert.deepStrictEqual(yield* said("/api/tasks", { body: {} }), [400, "bad_request", "none", false])
+      assert.deepStrictEqual(yield* said("/api//tasks"), [400, "bad_request", "none", false])
+      const taken = { ...wish, id: anyId("44444444-4444-4444-8444-444444444444") }
+      assert.strictEqual((yield* ask("/api/tasks", { body: taken })).status, 201)
+      const again = { body: { ...taken, quantity: 2 } }
+      assert.deepStrictEqual(yield* said("/api/tasks", again), [409, "id_taken", "none", false])
+      assert.strictEqual((yield* ask(`/api/tasks/${taken.id}/cancel`, cancelled)).status, 200)
+      const noPrice = { ...wish, pricePerMint: "0" }
+      assert.deepStrictEqual(yield* said("/api/tasks", { body: noPrice }), [409, "invalid_order", "none", false])
+      world.chainFault = new ChainError({ reason: "Unavailable", operation: "ask", detail: "down" })
+      const later = [503, "unavailable", "retry_same_request", false]
+      assert.deepStrictEqual(yield* said(`/api/tasks/${task}/cancel`, cancelled), later)
+      world.chainFault = undefined
+      yield* start
+      world.manners.pay = () => lost
+      world.deposit(ann.agentAddress, units(5))
+      yield* pass(20)
+      const inFlight = [409, "payment_in_flight", "wait", true]
+      assert.deepStrictEqual(yield* said(`/api/tasks/${task}/cancel`, cancelled), inFlight)
+      const goesOn = [409, "nothing_to_do", "none", false]
+      assert.deepStrictEqual(yield* said(`/api/tasks/${task}/retry`, cancelled), goesOn)
+      delete world.manners.pay
+      yield* pass(120)
+      assert.deepStrictEqual(yield* said(`/api/tasks/${task}/cancel`, cancelled), [409, "already_ended", "none", false])
+    }
+  )
+
   served("say so where nobody paid, and what came too late can be sent back", function* () {
     const { ask } = yield* serving(withToken)
     const world = yield* World

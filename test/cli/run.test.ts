@@ -93,7 +93,13 @@ describe("ai-mint", () => {
           agentAddress: ADDRESS,
           totalCost: usdc(3n),
           pricePerMint: usdc(1n),
-          quantity: 3
+          quantity: 3,
+          paymentState: "unpaid",
+          nextAction: "pay",
+          amountDue: usdc(3n),
+          payTo: ADDRESS,
+          payBy: 0,
+          checkAgainAfterSeconds: 6
         },
         {
           payload: { userAddress: ADDRESS, tokenAddress: ADDRESS, quantity: 3, pricePerMint: usdc(1_500_000n), id: ID }

@@ -1,52 +1,108 @@
-import { Schema } from "effect"
+import { Effect, Schema } from "effect"
 import { HttpApiError } from "effect/http-api"
 import { Address } from "../../domain/Address.ts"
+import { NEXT_ACTIONS } from "../../domain/nextAction.ts"
+import { type ProblemCode, PROBLEM_CODES, problemWords } from "../../domain/ProblemCode.ts"
 import { PAYMENT_CODES } from "../../operator/Exchange.ts"
 import { Amount } from "../../operator/reports/values.ts"
 
 const TYPE = "about:blank"
 
+/**
+ * What every problem says to a program. `of` is its code unless it is made with another one. An executor before 3.0.0 sends
+ * none of it.
+ */
+const forPrograms = (of: ProblemCode) => {
+  const { nextAction, moneyMayHaveMoved } = problemWords(of)
+  return {
+    code: Schema.Literals(PROBLEM_CODES)
+      .annotate({ description: "What is the matter, for programs: a code never changes its meaning" })
+      .pipe(Schema.withConstructorDefault(Effect.succeed(of)), Schema.withDecodingDefaultKey(Effect.succeed(of))),
+    nextAction: Schema.Literals(NEXT_ACTIONS)
+      .annotate({
+        description:
+          "What the program does next. retry_same_request: send the same request again, after a moment. none: the request " +
+          "has to become another one, or is not needed. The others as of an order"
+      })
+      .pipe(
+        Schema.withConstructorDefault(Effect.succeed(nextAction)),
+        Schema.withDecodingDefaultKey(Effect.succeed(nextAction))
+      ),
+    moneyMayHaveMoved: Schema.Boolean.annotate({
+      description:
+        "true only where a payment is signed and its outcome is not proven, or where what was asked for may have been done"
+    }).pipe(
+      Schema.withConstructorDefault(Effect.succeed(moneyMayHaveMoved)),
+      Schema.withDecodingDefaultKey(Effect.succeed(moneyMayHaveMoved))
+    )
+  }
+}
+
 /** There is no such task, wallet or path. */
-export class NotFound extends HttpApiError.Problem<NotFound>()("NotFound", {
-  type: TYPE,
-  status: 404,
-  title: "Not Found"
-}) {}
+export class NotFound extends HttpApiError.Problem<NotFound>()(
+  "NotFound",
+  {
+    type: TYPE,
+    status: 404,
+    title: "Not Found"
+  },
+  forPrograms("not_found")
+) {}
 
 /** Understood, and not done: the detail says why, and what to do. Nothing has changed. */
-export class Conflict extends HttpApiError.Problem<Conflict>()("Conflict", {
-  type: TYPE,
-  status: 409,
-  title: "Refused"
-}) {}
+export class Conflict extends HttpApiError.Problem<Conflict>()(
+  "Conflict",
+  {
+    type: TYPE,
+    status: 409,
+    title: "Refused"
+  },
+  forPrograms("refused")
+) {}
 
 /** No token, or a wrong one. */
-export class Unauthorized extends HttpApiError.Problem<Unauthorized>()("Unauthorized", {
-  type: TYPE,
-  status: 401,
-  title: "Unauthorized"
-}) {}
+export class Unauthorized extends HttpApiError.Problem<Unauthorized>()(
+  "Unauthorized",
+  {
+    type: TYPE,
+    status: 401,
+    title: "Unauthorized"
+  },
+  forPrograms("unauthorized")
+) {}
 
 /** What is protected is off: there is no token that would open it, or the request comes from another site. */
-export class Forbidden extends HttpApiError.Problem<Forbidden>()("Forbidden", {
-  type: TYPE,
-  status: 403,
-  title: "Forbidden"
-}) {}
+export class Forbidden extends HttpApiError.Problem<Forbidden>()(
+  "Forbidden",
+  {
+    type: TYPE,
+    status: 403,
+    title: "Forbidden"
+  },
+  forPrograms("forbidden")
+) {}
 
 /** Too many requests in a second, or too many listeners. */
-export class TooMany extends HttpApiError.Problem<TooMany>()("TooMany", {
-  type: TYPE,
-  status: 429,
-  title: "Too Many Requests"
-}) {}
+export class TooMany extends HttpApiError.Problem<TooMany>()(
+  "TooMany",
+  {
+    type: TYPE,
+    status: 429,
+    title: "Too Many Requests"
+  },
+  forPrograms("too_many_requests")
+) {}
 
 /** Database, chain or mint server did not answer. Nothing has changed; the same request may be sent again. */
-export class Unavailable extends HttpApiError.Problem<Unavailable>()("Unavailable", {
-  type: TYPE,
-  status: 503,
-  title: "Service Unavailable"
-}) {}
+export class Unavailable extends HttpApiError.Problem<Unavailable>()(
+  "Unavailable",
+  {
+    type: TYPE,
+    status: 503,
+    title: "Service Unavailable"
+  },
+  forPrograms("unavailable")
+) {}
 
 /** Of what shares its status with another problem, RFC 9457, section 3.1.1. */
 const typeOf = <const Code extends string>(code: Code) => `urn:ai-mint:${code}` as const
@@ -56,8 +112,8 @@ export class PaymentRequired extends HttpApiError.Problem<PaymentRequired>()(
   "PaymentRequired",
   { type: typeOf("payment_required"), status: 402, title: "Payment Required" },
   {
+    ...forPrograms("payment_required"),
     code: Schema.Literals(PAYMENT_CODES),
-    nextAction: Schema.Literal("pay"),
     amountDue: Amount,
     /** The person's agent wallet. */
     payTo: Address
@@ -68,7 +124,7 @@ export class PaymentRequired extends HttpApiError.Problem<PaymentRequired>()(
 export class BadPayment extends HttpApiError.Problem<BadPayment>()(
   "BadPayment",
   { type: typeOf("payment_unreadable"), status: 400, title: "Bad Payment" },
-  { code: Schema.Literal("payment_unreadable") }
+  forPrograms("payment_unreadable")
 ) {}
 
 /**
@@ -78,9 +134,5 @@ export class BadPayment extends HttpApiError.Problem<BadPayment>()(
 export class SettlementPending extends HttpApiError.Problem<SettlementPending>()(
   "SettlementPending",
   { type: typeOf("settlement_pending"), status: 503, title: "Settlement Pending" },
-  {
-    code: Schema.Literal("settlement_pending"),
-    nextAction: Schema.Literal("retry_same_request"),
-    orderId: Schema.String
-  }
+  { ...forPrograms("settlement_pending"), orderId: Schema.String }
 ) {}

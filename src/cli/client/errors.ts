@@ -37,11 +37,15 @@ export const operatorErrorOf = (error: AskError, place: Place, advice: Advice): 
     case "NotFound":
       return new Refused({ message: error.detail ?? untold(url, error.title), isMissing: true })
     case "Conflict":
-      return new Refused({ message: error.detail ?? untold(url, error.title) })
+      return new Refused({ message: error.detail ?? untold(url, error.title), code: error.code })
     case "TooMany":
       return unanswered("Busy", error.detail ?? untold(url, error.title))
     case "Unavailable":
-      return unanswered("Unavailable", error.detail ?? untold(url, error.title))
+      return new Unanswered({
+        reason: "Unavailable",
+        message: error.detail ?? untold(url, error.title),
+        ...(error.moneyMayHaveMoved ? { isInDoubt: true } : {})
+      })
     case "Unauthorized":
       return new Refused({ message: unauthorized(place, url) })
     case "Forbidden":

@@ -11,7 +11,7 @@ export const NextFields = {
   paymentState: Schema.Literals(PAYMENT_STATES).annotate({
     description:
       "unpaid: nothing is counted for it. partial: some of its money came, or all of it, and none is reserved yet. " +
-      "paid: its money is reserved. in_flight: a payment of it is signed, and its outcome is not proven. settled: every " +
+      "paid: its money is reserved. in_flight: a payment of it, or for it, is signed, and its outcome is not proven. settled: every " +
       "payment of it is proven. refundable: it ended, and its wallet has credit that can be sent back"
   }),
   nextAction: Schema.Literals(NEXT_ACTIONS).annotate({
