@@ -102,16 +102,19 @@ const arrived = (deposit: TaskStory["deposits"][number] | WalletStory["deposits"
 const stepOf = (event: LedgerEvent, story: TaskStory): ReadonlyArray<Step> => {
   const { kind, atMs } = event
   const [entity, state = ""] = kind.split(".")
+  if (entity === "pay_in") return [step(atMs, kind, eventSentence(event), { txs: txsIn(event) })]
   if (kind === "task.created" || (entity !== "task" && entity !== "batch")) return []
   return [step(atMs, state, eventSentence(event), entity === "batch" ? ofBatch(event, story) : {})]
 }
+
+const txsIn = ({ detail }: LedgerEvent): ReadonlyArray<string> => [String(detail["tx"] ?? "")].filter((tx) => tx !== "")
 
 const ofBatch = (event: LedgerEvent, { mints }: TaskStory): Partial<Step> => {
   const minted = event.kind === "batch.minted" || event.kind === "batch.delivered"
   const txs = minted
     ? [...new Set(mints.filter(({ batch }) => batch === event.batch).map(({ tx }) => tx))]
     : event.kind === "batch.paid"
-      ? [String(event.detail["tx"] ?? "")].filter((tx) => tx !== "")
+      ? txsIn(event)
       : []
   return { batch: event.batch, txs }
 }

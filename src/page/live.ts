@@ -1,6 +1,7 @@
 import type { EventJson, StatusJson } from "../operator/reports/status.ts"
 import type { ExplanationJson, TaskListJson } from "../operator/reports/tasks.ts"
 import { getJson, ApiProblem, token } from "./api.ts"
+import { startCards } from "./askCards.ts"
 import { hashOfListing, type Listing, pathOfListing } from "./listing.ts"
 import { attentionNews } from "./parts/attention.ts"
 import { listingNews } from "./parts/listing.ts"
@@ -99,6 +100,7 @@ export const startLive = (store: Store, announce: (text: string) => void): Live 
   const refreshOrder = throttled(explanationWork(store), GAP_MS)
 
   const refreshListing = throttled(listingWork(store, announce), LISTING_GAP_MS)
+  const refreshCards = startCards(store)
   const listChanged = throttled(async () => refreshListing(), CHANGED_GAP_MS)
 
   const arrived = (overview: StatusJson): void => {
@@ -109,6 +111,7 @@ export const startLive = (store: Store, announce: (text: string) => void): Live 
     if (before.access.kind !== "open" || before.overview === undefined) {
       refreshOrder()
       refreshListing()
+      refreshCards()
     }
     if (!isListening) follow()
   }

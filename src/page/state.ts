@@ -1,5 +1,6 @@
 import type { EventJson, StatusJson } from "../operator/reports/status.ts"
 import type { ExplanationJson, TaskJson } from "../operator/reports/tasks.ts"
+import type { Cards } from "./cards.ts"
 import type { Listing } from "./listing.ts"
 
 export type AttentionJson = StatusJson["attention"][number]
@@ -39,6 +40,8 @@ export interface State {
   readonly listing: Listing
   /** The last answer to that: for another page of the list as long as the new one is on its way. */
   readonly listed: Listed | undefined
+  /** What other permissions are needed for than for orders. */
+  readonly cards: Cards
 }
 
 export interface Listed {
@@ -59,7 +62,8 @@ export const initial: State = {
   filter: "all",
   opened: undefined,
   listing: {},
-  listed: undefined
+  listed: undefined,
+  cards: { keys: {}, webhooks: {} }
 }
 
 export interface Store {
@@ -115,7 +119,9 @@ export const withOverview = (state: State, overview: StatusJson, nowMs: number):
 
 /** A request for the overview failed. A status of 0 is no answer. */
 export const withProblem = (state: State, status: number, detail: string, hadToken: boolean): State => {
-  if (status === 401) return { ...state, access: { kind: "token", wasWrong: hadToken }, problem: undefined }
+  // Who comes with another token may see what was refused.
+  const { cards } = initial
+  if (status === 401) return { ...state, access: { kind: "token", wasWrong: hadToken }, problem: undefined, cards }
   if (status === 403) return { ...state, access: { kind: "closed", detail }, problem: undefined }
   return { ...state, problem: { detail, isAnswer: status !== 0 } }
 }

@@ -6,6 +6,8 @@ import { showTokenForm } from "./tokenForm.ts"
 import { show } from "./morph.ts"
 import { attention } from "./parts/attention.ts"
 import { explainPanel, explainTitle } from "./parts/explain.ts"
+import { keys } from "./parts/keys.ts"
+import { limits } from "./parts/limits.ts"
 import { listing, listingFilters, listingTitle } from "./parts/listing.ts"
 import { funnelChart } from "./parts/funnel.ts"
 import { filters, orders } from "./parts/orders.ts"
@@ -13,6 +15,7 @@ import { readiness } from "./parts/readiness.ts"
 import { eventList } from "./parts/timeline.ts"
 import { banners, liveIndicator, title, versionLine } from "./parts/status.ts"
 import { moneyTiles, orderTotals, paymentTotals } from "./parts/totals.ts"
+import { webhooks } from "./parts/webhooks.ts"
 import { isStale, type State, attentionTotal } from "./state.ts"
 
 const showOverview = (overview: StatusJson, { filter, recentEvents: events }: State, nowMs: number): void => {
@@ -26,6 +29,7 @@ const showOverview = (overview: StatusJson, { filter, recentEvents: events }: St
   show(byId("payment-totals"), paymentTotals(overview))
   show(byId("filters"), filters(overview, filter))
   show(byId("open"), orders(overview, filter, nowMs))
+  show(byId("limits"), limits(overview, nowMs))
   show(byId("recent-events"), eventList(events))
 }
 
@@ -42,6 +46,8 @@ export const render = (state: State): void => {
   byId("h-listing").textContent = listingTitle(state.listing)
   show(byId("listing-filters"), listingFilters(state.listing))
   show(byId("listed"), listing(state, nowMs))
+  show(byId("webhooks"), webhooks(state.cards.webhooks, nowMs))
+  show(byId("keys"), keys(state.cards.keys, nowMs))
   if (state.opened !== undefined) {
     show(byId("explain-title"), explainTitle(state.opened))
     show(byId("explain-body"), explainPanel(state.opened, state.overview?.explorer ?? null, nowMs))

@@ -57,6 +57,27 @@ layer(Postgres.session())("why an order is where it is", (it) => {
       }
     )
 
+  onSql("the payment that its client signed with it: under way, arrived", function* () {
+    const ann = yield* person("ann")
+    const task = yield* order(ann, 5)
+    const sql = yield* SqlClient.SqlClient
+    const payer = `0x${"ab".repeat(20)}`
+    const tx = `0x${"7".repeat(64)}`
+    yield* sql`
+      INSERT INTO ai_agent_pay_ins (task_id, payer, nonce, amount, pay_to, valid_after, valid_before, wallet_id, token,
+        quantity, recipient, created_at)
+      SELECT id, ${payer}, ${`0x${"1".repeat(64)}`}, 5000000, ${ann.agentAddress}, 0, 1, agent_wallet_id, token_address, 5, user_address, now()
+      FROM ai_agent_tasks WHERE id = ${task}::uuid`
+    assert.include(yield* said(task), `The payment of 5.00 USDC that ${payer} signed for this order is under way`)
+    yield* sql`UPDATE ai_agent_pay_ins SET status = 'settled', tx_hash = ${tx}, block = 12 WHERE task_id = ${task}::uuid`
+    const { steps } = yield* explain(task)
+    const { text, txs } = steps.find(({ kind }) => kind === "pay_in.settled") ?? {}
+    assert.deepStrictEqual(
+      [text, txs],
+      [`The payment of 5.00 USDC that ${payer} signed for this order arrived in block 12`, [tx]]
+    )
+  })
+
   onSql("credit from before it that is not enough: it is listed, and counts", function* () {
     const world = yield* World
     yield* start

@@ -3,6 +3,7 @@ import { Effect } from "effect"
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
 import { type PageFiles, pageHeaders, readPageFiles } from "../../src/api/pageFiles.ts"
+import type { DeliveryJson, KeyJson, WebhookJson } from "../../src/page/cards.ts"
 import type { EventJson, StatusJson } from "../../src/operator/reports/status.ts"
 import type { ExplanationJson, TaskJson } from "../../src/operator/reports/tasks.ts"
 import { at } from "./sample.ts"
@@ -13,6 +14,11 @@ export interface Script {
   explanations: ReadonlyArray<ExplanationJson>
   /** What `GET /api/tasks` lists, newest first. */
   tasks: ReadonlyArray<TaskJson>
+  keys: ReadonlyArray<KeyJson>
+  webhooks: ReadonlyArray<WebhookJson>
+  deliveries: ReadonlyArray<DeliveryJson>
+  /** What lacks a scope: answered to keys and webhooks. */
+  lacks?: string
   /** Who may ask; undefined: everybody. */
   token?: string
   /** Answered to everything that is asked of the API. */
@@ -80,6 +86,18 @@ const sendList = ({ tasks }: Script, query: URLSearchParams, response: ServerRes
   sendJson(response, 200, { tasks: found.slice(from, from + limit), next })
 }
 
+const isCard = (path: string): boolean => path === "/api/keys" || path.startsWith("/api/webhooks")
+
+/** What keys may lack a scope for. */
+const sendCard = (script: Script, path: string, query: URLSearchParams, response: ServerResponse): void => {
+  const { keys, webhooks, deliveries, lacks } = script
+  if (lacks !== undefined) return sendProblem(response, 403, "Forbidden", lacks)
+  if (path === "/api/keys") return sendJson(response, 200, { keys })
+  if (path === "/api/webhooks") return sendJson(response, 200, { command: "webhooks", webhooks })
+  const found = deliveries.filter(({ state }) => state === query.get("state"))
+  sendJson(response, 200, { command: "deliveries", deliveries: found })
+}
+
 /** Why this request is not let in. */
 const refusal = ({ token, problem }: Script, request: IncomingMessage): Script["problem"] => {
   if (problem !== undefined) return problem
@@ -126,7 +144,7 @@ const makeListeners = (script: Script) => {
 
 export const startFake = async (given: Partial<Script> & Pick<Script, "overview">, port = 0): Promise<FakeExecutor> => {
   const files = await Effect.runPromise(readPageFiles.pipe(Effect.provide(NodeServices.layer)))
-  const script: Script = { explanations: [], tasks: [], beatMs: 500, ...given }
+  const script: Script = { explanations: [], tasks: [], keys: [], webhooks: [], deliveries: [], beatMs: 500, ...given }
   const asked: Array<string> = []
   const listenedFrom: Array<string | undefined> = []
   const listeners = makeListeners(script)
@@ -137,6 +155,7 @@ export const startFake = async (given: Partial<Script> & Pick<Script, "overview"
     const refused = refusal(script, request)
     if (refused !== undefined) return sendProblem(response, refused.status, refused.title, refused.detail)
     if (path === "/api/overview") return sendJson(response, 200, { ...script.overview, now: at(0) })
+    if (isCard(path)) return sendCard(script, path, searchParams, response)
     if (path === "/api/tasks") return sendList(script, searchParams, response)
     if (path !== "/api/events") return sendExplanation(script, path, response)
     listenedFrom.push(request.headers["last-event-id"]?.toString())

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto"
+import type { DeliveryJson, KeyJson, WebhookJson } from "../../src/page/cards.ts"
 import type { StatusJson } from "../../src/operator/reports/status.ts"
 import type { ExplanationJson, TaskJson, TaskReportJson } from "../../src/operator/reports/tasks.ts"
 
@@ -97,6 +98,124 @@ export const closed = (count: number): ReadonlyArray<TaskJson> =>
       completedAt: at(-570 - n * 600)
     })
   })
+
+/** Keys of a shop and of an agent, one of them bound to a person and one revoked. */
+export const KEYS: ReadonlyArray<KeyJson> = [
+  {
+    id: taskId("0cabba6e"),
+    name: "old-shop",
+    scopes: ["orders:read"],
+    user: null,
+    state: "revoked",
+    createdAt: at(-9_000_000),
+    createdBy: "alice with OPS_TOKEN from 10.0.0.7",
+    expiresAt: null,
+    revokedAt: at(-400_000)
+  },
+  {
+    id: taskId("7e11a9d0"),
+    name: "shop",
+    scopes: ["orders:create", "orders:read", "orders:cancel"],
+    user: null,
+    state: "active",
+    createdAt: at(-900_000),
+    createdBy: "alice with OPS_TOKEN from 10.0.0.7",
+    expiresAt: at(6_000_000),
+    revokedAt: null
+  },
+  {
+    id: taskId("5a9e47b1"),
+    name: "agent-of-ann",
+    scopes: ["orders:create", "orders:read"],
+    user: account("user 3") as `0x${string}`,
+    state: "active",
+    createdAt: at(-3600),
+    createdBy: "OPS_TOKEN from 127.0.0.1",
+    expiresAt: null,
+    revokedAt: null
+  }
+]
+
+/** One that works, one that fails, one that has ended. */
+export const WEBHOOKS: ReadonlyArray<WebhookJson> = [
+  {
+    id: taskId("aa10f2c4"),
+    url: "https://shop.example.org/hooks/mint",
+    events: ["order.completed", "order.failed", "order.cancelled"],
+    user: null,
+    createdAt: at(-800_000),
+    oldSecretUntil: null,
+    ended: null,
+    waiting: 0,
+    givenUp: 0,
+    deliveredAt: at(-42)
+  },
+  {
+    id: taskId("bb20f2c4"),
+    url: "https://pager.example.net/v2/enqueue/d1b8f0b06a7b4f0cb4a9c6b7e4d7a2c1",
+    events: ["attention.opened"],
+    user: null,
+    createdAt: at(-800_000),
+    oldSecretUntil: null,
+    ended: null,
+    waiting: 2,
+    givenUp: 1,
+    deliveredAt: at(-90_000)
+  },
+  {
+    id: taskId("cc30f2c4"),
+    url: "https://gone.example.com/",
+    events: ["order.completed"],
+    user: account("user 3"),
+    createdAt: at(-800_000),
+    oldSecretUntil: null,
+    ended: { at: at(-7200), reason: "it answered 410 Gone" },
+    waiting: 0,
+    givenUp: 0,
+    deliveredAt: null
+  }
+]
+
+const delivery = (first: string, change: Partial<DeliveryJson>): DeliveryJson => ({
+  id: taskId(first),
+  webhookId: taskId("bb20f2c4"),
+  type: "attention.opened",
+  state: "waiting",
+  attempts: 3,
+  createdAt: at(-2000),
+  attemptedAt: at(-200),
+  nextAt: at(1600),
+  deliveredAt: null,
+  lastStatus: 503,
+  lastError: "it answered 503",
+  ...change
+})
+
+export const DELIVERIES: ReadonlyArray<DeliveryJson> = [
+  delivery("d1000001", {}),
+  delivery("d1000002", { attempts: 0, attemptedAt: null, lastStatus: null, lastError: null, nextAt: at(1) }),
+  delivery("d1000003", { state: "given_up", attempts: 10, nextAt: null, createdAt: at(-300_000) })
+]
+
+/** Limits of which little and much is left. */
+export const LIMITS: StatusJson["limits"] = [
+  {
+    scope: "all",
+    perDay: "5000000000",
+    used: "1250500000",
+    left: "3749500000",
+    reason: "launch week",
+    since: at(-90_000)
+  },
+  {
+    scope: `token:${account("token")}`,
+    perDay: "500000000",
+    used: "487000000",
+    left: "13000000",
+    reason: "a new token",
+    since: at(-9000)
+  }
+]
 
 const READINESS: StatusJson["readiness"] = {
   ready: true,

@@ -73,6 +73,21 @@ const next = ({ next: { text, at, commands } }: ExplanationJson, nowMs: number):
         )
   )
 
+/** The same for programs, word for word as the API has it. */
+const nextWords = ({ task }: ExplanationJson): HTMLElement =>
+  el(
+    "dl",
+    { class: "facts words" },
+    fact("paymentState", el("code", {}, task.paymentState)),
+    fact("nextAction", el("code", {}, task.nextAction)),
+    task.amountDue === null || task.amountDue === "0" ? null : fact("amountDue", amount(task.amountDue)),
+    task.payTo === null ? null : fact("payTo", shortened(task.payTo, "the address to pay to")),
+    task.payBy === null ? null : fact("payBy", clockTime(task.payBy)),
+    task.checkAgainAfterSeconds === null
+      ? null
+      : fact("checkAgainAfterSeconds", el("code", {}, String(task.checkAgainAfterSeconds)))
+  )
+
 const section = (title: string, ...content: ReadonlyArray<Child>): HTMLElement =>
   el("section", { "data-key": title }, el("h3", {}, title), ...content)
 
@@ -81,6 +96,7 @@ const sections = (explanation: ExplanationJson, explorer: string | null, nowMs: 
   section("What happens next", next(explanation, nowMs)),
   section("Order", facts(explanation.task, explorer, nowMs)),
   section("Money of its wallet", wallet(explanation)),
+  section("What the API says to programs", nextWords(explanation)),
   section("What happened", timeline(explanation.steps, explorer)),
   ...(explanation.batches.length === 0 ? [] : [section("Payments", batchTable(explanation.batches, explorer))])
 ]

@@ -8,10 +8,10 @@ type TimelineStep = ExplanationJson["steps"][number]
 
 /** Kinds that are coloured alike. What is in none of them is a plain step. */
 const TONES: ReadonlyArray<readonly [string, RegExp]> = [
-  ["bad", /held|refused|failed|cancelled|unknown|stopped/],
+  ["bad", /held|refused|failed|cancelled|unknown|stopped|void|elsewhere/],
   ["person", /decision|resolved|released/],
   ["mint", /mint|delivered|completed/],
-  ["money", /deposit|funded|paid|refund/]
+  ["money", /deposit|funded|paid|refund|pay_in/]
 ]
 
 const toneOf = (kind: string): string => TONES.find(([, kinds]) => kinds.test(kind))?.[0] ?? "plain"

@@ -4,7 +4,7 @@ import type { AxeResults } from "axe-core"
 import { afterAll, afterEach, assert, beforeAll, describe, it } from "vitest"
 import type { Browser, BrowserContextOptions, Page } from "playwright-core"
 import { type FakeExecutor, startFake } from "../fakeExecutor.ts"
-import { account, closed, explanation, overview } from "../sample.ts"
+import { account, closed, DELIVERIES, explanation, KEYS, LIMITS, overview, WEBHOOKS } from "../sample.ts"
 import { launch, open, untilLive } from "./browser.ts"
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8")
@@ -13,12 +13,16 @@ let browser: Browser
 let fake: FakeExecutor
 let ends: Array<() => Promise<unknown>> = []
 
-const all = overview({ pauses: [{ scope: "all", reason: "the mint server is moved", since: overview().now }] })
+const all = overview({
+  limits: LIMITS,
+  pauses: [{ scope: "all", reason: "the mint server is moved", since: overview().now }]
+})
 
 beforeAll(async () => {
   browser = await launch()
   const tasks = [...all.open, ...closed(60)]
-  fake = await startFake({ overview: all, tasks, explanations: tasks.map((one) => explanation(one)) })
+  const cards = { keys: KEYS, webhooks: WEBHOOKS, deliveries: DELIVERIES }
+  fake = await startFake({ overview: all, tasks, explanations: tasks.map((one) => explanation(one)), ...cards })
 })
 afterAll(async () => {
   await browser?.close()
@@ -69,6 +73,8 @@ describe("the page is for everybody", () => {
       const page = await pageAt(path, options)
       await untilLive(page)
       await page.waitForSelector(path.includes("task") ? "dialog .timeline" : "#listed tbody tr")
+      await page.waitForSelector("#webhooks .failures", { state: "attached" })
+      await page.waitForSelector("#keys tbody", { state: "attached" })
       assert.deepStrictEqual(await offences(page), [])
       assert.strictEqual(await overflow(page), 0)
     })
