@@ -125,6 +125,7 @@ export const control = HttpApiBuilder.group(
               Effect.flatMap(Effect.fromOption),
               Effect.catchTags({ NoSuchElementError: () => Effect.fail(BUSY), NotFound: Effect.die })
             ),
+        export: ({ query }) => Effect.map(deciding(operator.journal(query)), Stream.encodeText),
         pauses: () => asking(operator.pauses),
         pause: ({ payload }) => deciding(operator.pause(payload)),
         resume: ({ payload }) => deciding(operator.resume(payload)),

@@ -1,5 +1,6 @@
 import * as Command from "effect/cli/Command"
 import { adoptCommand, cancelCommand, resolveCommand, retryCommand } from "./commands/decisions.ts"
+import { exportCommand } from "./commands/export.ts"
 import { doctorCommand, migrateCommand, sandboxCommand } from "./commands/maintenance.ts"
 import { keysCommand } from "./commands/keys.ts"
 import { limitsCommand } from "./commands/limits.ts"
@@ -36,6 +37,7 @@ export const aiMint = Command.make("ai-mint").pipe(
     resolveCommand,
     refundCommand,
     reconcileCommand,
+    exportCommand,
     proveCommand,
     verifyCommand,
     pauseCommand,

@@ -8,6 +8,8 @@ export class Io extends Context.Service<
   Io,
   {
     readonly out: (text: string) => void
+    /** A part of a document that programs read: as it is, with its own line ends. */
+    readonly document: (part: string) => void
     readonly err: (text: string) => void
     /** Whether the report goes to a terminal, and may have colours. */
     readonly colour: boolean

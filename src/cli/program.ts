@@ -10,6 +10,7 @@ let isInterruptionExpected = false
 
 const io: Io["Service"] = {
   out: (text) => void process.stdout.write(`${text}\n`),
+  document: (part) => void process.stdout.write(part),
   err: (text) => void process.stderr.write(`${text}\n`),
   // Node knows NO_COLOR, FORCE_COLOR and terminals that have none.
   colour: process.stdout.isTTY && process.stdout.hasColors(),

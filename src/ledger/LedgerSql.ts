@@ -22,6 +22,7 @@ import { work } from "./sql/tasks/work.ts"
 import { attention } from "./sql/watch/attention.ts"
 import { events } from "./sql/watch/events.ts"
 import { figures } from "./sql/watch/figures.ts"
+import { journal } from "./sql/watch/journal.ts"
 import { lists } from "./sql/watch/lists.ts"
 import { stories } from "./sql/watch/stories.ts"
 import { KeyRepo } from "./KeyRepo.ts"
@@ -44,7 +45,7 @@ const decided = {
   ...decisionReads
 }
 const told = { ...endpoints, ...deliveries, ...outbox }
-const watched = { ...figures, ...lists, ...stories, ...events, ...attention }
+const watched = { ...figures, ...lists, ...stories, ...events, ...attention, ...journal }
 
 /** The repos in PostgreSQL. They need the tables: run `migrate` first. */
 export const layer = Layer.effectContext(

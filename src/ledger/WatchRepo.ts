@@ -2,7 +2,7 @@ import { Context, type Effect } from "effect"
 import type { Address, Bytes32 } from "../domain/Address.ts"
 import type { Batch, BatchStatus } from "../domain/Batch.ts"
 import type { Deposit } from "../domain/Deposit.ts"
-import type { Refund } from "../domain/Refund.ts"
+import type { Refund, RefundId } from "../domain/Refund.ts"
 import type { Status, TaskId, TaskRow } from "../domain/Task.ts"
 import type { Usdc } from "../domain/Usdc.ts"
 import type { Wallet, WalletId } from "../domain/Wallet.ts"
@@ -189,6 +189,56 @@ export interface Funnel {
   readonly cancelled: number
 }
 
+/**
+ * - `opened`, `closed`: the books of a wallet, with the balance that they began with; `closed` where the chain was
+ *   reorganised below that.
+ * - `deposit`, `payment`, `refund`: USDC that moved; each of them `… withdrawn` where the chain took it back.
+ * - `reserved`, `released`: for an order or a refund; nothing moved.
+ */
+export const JOURNAL_KINDS = [
+  "opened",
+  "closed",
+  "deposit",
+  "deposit withdrawn",
+  "payment",
+  "payment withdrawn",
+  "refund",
+  "refund withdrawn",
+  "reserved",
+  "released"
+] as const
+
+/** What changed of the books of a wallet, or of what is reserved of them. Never changed, and never deleted. */
+export interface JournalEntry {
+  readonly id: number
+  /** When the ledger recorded it. */
+  readonly atMs: number
+  readonly kind: (typeof JOURNAL_KINDS)[number]
+  readonly walletId: WalletId
+  /** As they are stored: another program's texts. */
+  readonly agentAddress: string | undefined
+  readonly userAddress: string | undefined
+  readonly taskId: TaskId | undefined
+  readonly batch: number | undefined
+  readonly refundId: RefundId | undefined
+  readonly token: string | undefined
+  readonly tx: Bytes32 | undefined
+  readonly logIndex: number | undefined
+  readonly block: bigint | undefined
+  /** USDC that came in, or, below zero, went out. */
+  readonly amount: bigint
+  /** What the balance of the books changed by: zero where they were not open, or began with it. */
+  readonly books: bigint
+  /** What is reserved changed by. */
+  readonly reserved: bigint
+}
+
+/** From the first moment to before the last. */
+export interface Period {
+  readonly fromMs: number
+  readonly toMs: number
+}
+
 /** The ledger as operators look at it. Changes nothing, waits for no writes, and decides nothing about money. */
 export class WatchRepo extends Context.Service<
   WatchRepo,
@@ -223,6 +273,22 @@ export class WatchRepo extends Context.Service<
     ) => Effect.Effect<ReadonlyArray<LedgerEvent>, LedgerError>
     /** The highest number of an event so far; 0 where there is none. */
     readonly lastEvent: Effect.Effect<number, LedgerError>
+    /** Entries of a period by time and number, `limit` at most, from behind the entry `after` on. */
+    readonly journalPage: (
+      period: Period,
+      page: { readonly after: number | undefined; readonly limit: number }
+    ) => Effect.Effect<ReadonlyArray<JournalEntry>, LedgerError>
+    /** Sums of all entries before a moment: the balance of all books then, and what was reserved of it. */
+    readonly journalSums: (
+      beforeMs: number
+    ) => Effect.Effect<{ readonly books: bigint; readonly reserved: bigint }, LedgerError>
+    /** Wallets whose entries do not come to the balance of their books, `limit` at most. */
+    readonly journalGaps: (
+      limit: number
+    ) => Effect.Effect<
+      ReadonlyArray<{ readonly walletId: WalletId; readonly journal: bigint; readonly books: bigint }>,
+      LedgerError
+    >
     /**
      * Held tasks, undelivered and unknown batches, stopped wallets, refunds that are held or unpaid for ten minutes, orders
      * that wait for a limit: the oldest first, `limit` at most; where many wait for one cause, only the first few of them before those of others.

@@ -1,4 +1,4 @@
-import { Context, Effect, Runtime, Schema } from "effect"
+import { Context, Effect, Runtime, Schema, type Stream } from "effect"
 import { type ProblemCode, PROBLEM_CODES } from "../domain/ProblemCode.ts"
 import type { Proof } from "../proof/Proof.ts"
 import type * as Decision from "./reports/decisions.ts"
@@ -70,6 +70,8 @@ export class Operator extends Context.Service<
     /** The agent wallet of a person, made if there is none. */
     readonly openWallet: (wallet: Request.NewWallet) => Answer<WalletOpened>
     readonly quote: (wish: Request.NewQuote) => Answer<Decision.Quoted>
+    /** What changed in the books in a period, as CSV: `journal.ts`. */
+    readonly journal: (period: Request.JournalQuery) => Answer<Stream.Stream<string, OperatorError>>
     readonly create: (order: Request.NewTask) => Answer<Decision.Created>
     readonly cancel: (task: string, decision: Request.WhyBody) => Answer<Decision.Cancelled>
     readonly retry: (task: string, decision: Request.WhyBody) => Answer<Decision.Retried>

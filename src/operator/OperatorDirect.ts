@@ -1,4 +1,4 @@
-import { Effect, Layer } from "effect"
+import { Effect, Layer, Stream } from "effect"
 import type { ChainError } from "../chain/ChainClient.ts"
 import type { LedgerError } from "../ledger/TaskRepo.ts"
 import type { NoOffer } from "../mint/Minter.ts"
@@ -11,6 +11,7 @@ import { limits, removeLimit, setLimit } from "./limits.ts"
 import { Operator, type OperatorError, type Refused, Unanswered } from "./Operator.ts"
 import { openWallet } from "./openWallet.ts"
 import { pause, pauses, resume } from "./pause.ts"
+import { journal } from "./journal.ts"
 import { prove } from "./prove.ts"
 import { quote } from "./quote.ts"
 import { reconcile } from "./reconcile.ts"
@@ -46,6 +47,11 @@ export const layer = Layer.effect(
       showTask: on(showTask),
       explainTask: on(explain),
       prove: on(prove),
+      journal: (period) =>
+        Effect.map(
+          answered(journal(all, period)),
+          Stream.catchTag("LedgerError", ({ message }) => Stream.fail(notNow(message)))
+        ),
       showWallet: on(showWallet),
       pauses: on(pauses)(),
       limits: on(limits)(),
@@ -97,5 +103,6 @@ const answered = <A>(work: Effect.Effect<A, Failure>): Effect.Effect<A, Operator
   Effect.catchTags(work, { LedgerError: unavailable, ChainError: unavailable, NoOffer: unavailable })
 
 /** A part that did not answer, as a problem of the moment. */
-export const unavailable = ({ message }: { readonly message: string }) =>
-  Effect.fail(new Unanswered({ reason: "Unavailable", message }))
+export const unavailable = ({ message }: { readonly message: string }) => Effect.fail(notNow(message))
+
+const notNow = (message: string): Unanswered => new Unanswered({ reason: "Unavailable", message })

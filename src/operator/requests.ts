@@ -57,6 +57,17 @@ export const TaskQuery = Schema.Struct({
 })
 export type TaskQuery = typeof TaskQuery.Type
 
+/** A day, or a moment in UTC. */
+const Bound = Moment.check(
+  Schema.isPattern(
+    /^(19[7-9]\d|[2-9]\d{3})-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])(T([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,3})?Z)?$/
+  )
+)
+
+/** A period of the journal: from the first moment to before the last. */
+export const JournalQuery = Schema.Struct({ from: Bound, to: Bound })
+export type JournalQuery = typeof JournalQuery.Type
+
 export const NewTask = Schema.Struct({
   /** A UUID of the caller's own: the same request twice makes one order. */
   id: Schema.optionalKey(Schema.String.check(Schema.isUUID())),

@@ -56,6 +56,7 @@ export const typed = (
     const terms: Array<Terms> = []
     const io: Io["Service"] = {
       out: (text) => void stdout.push(text),
+      document: (part) => void stdout.push(part),
       err: (text) => void stderr.push(text),
       colour: false,
       expectInterruption: () => undefined,

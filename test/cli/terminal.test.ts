@@ -11,6 +11,7 @@ const written = (colour: boolean, text: string) => {
     out: (line) => void lines.push(line),
     err: (line) => void lines.push(line),
     colour,
+    document: () => {},
     expectInterruption: () => {}
   })
   io.out(text)

@@ -40,6 +40,7 @@ const NEEDS: Readonly<Record<string, ReadonlyArray<string>>> = {
   refund: ["<wallet>"],
   reconcile: [],
   prove: ["<task>"],
+  export: ["--from", "2026-01-01", "--to", "2026-02-01"],
   verify: ["proof.json", "--rpc", "http://127.0.0.1:8545"],
   pause: ["--why", '"…"'],
   resume: ["--why", '"…"'],
@@ -57,7 +58,7 @@ const GROUPS = new Set(["tasks", "wallets", "sandbox"])
 
 /** Flags that a value follows. */
 const VALUED =
-  /^--(why|as|batch|mints|wallet|token|to|user|amount|price|quantity|status|limit|cursor|id|completions|log-level)$/
+  /^--(why|as|batch|mints|wallet|token|to|user|amount|price|quantity|status|from|limit|cursor|id|completions|log-level)$/
 
 /** Commands that are started and ended, and those that are not carried out. */
 export const isEndless = ([first]: ReadonlyArray<string>): boolean => first === "watch"

@@ -112,6 +112,7 @@ export const runCommand = Effect.fnUntraced(function* (argv: ReadonlyArray<strin
     out: (text: string) => void (said.out += `${text}\n`),
     err: (text: string) => void (said.err += `${text}\n`),
     colour: false,
+    document: (part: string) => void (said.out += part),
     expectInterruption: () => {}
   }
   const code = yield* run(argv, { io, layers: commandLayers, maintenance }).pipe(Effect.provide(NodeServices.layer))

@@ -20,6 +20,16 @@ describe("a proof on the local network", () => {
         const made = yield* aiMint(["prove", task], { cwd, env })
         assert.deepStrictEqual([made.code, made.stderr], [0, ""])
 
+        const period = ["--from", "2020-01-01", "--to", "2100-01-01"]
+        const journal = yield* aiMint(["export", ...period], { cwd, env })
+        assert.deepStrictEqual([journal.code, journal.stderr], [0, ""])
+        const lines = journal.stdout.split("\r\n")
+        assert.match(lines[0] ?? "", /^entry,time,block,/)
+        assert.match(
+          journal.stdout,
+          /,deposit,[^]*,reserved,[^]*,payment,[^]*\r\n,2100-01-01T00:00:00\.000Z,,,,closing,[^\n]*\r\n$/
+        )
+
         const elsewhere = yield* temporaryDirectory
         const file = join(elsewhere, "proof.json")
         const verify = (text: string, ...more: ReadonlyArray<string>) => {

@@ -32,6 +32,7 @@ const ALL_TABLES = [
   "ai_agent_deposit_uses",
   "ai_agent_deposits",
   "ai_agent_events",
+  "ai_agent_journal",
   "ai_agent_keys",
   "ai_agent_limits",
   "ai_agent_migrations",

@@ -248,6 +248,7 @@ const TABLES = [
   "ai_agent_tasks",
   "ai_agent_wallets",
   "ai_agent_events",
+  "ai_agent_journal",
   "ai_agent_anchors",
   "ai_agent_reorganisations"
 ]

@@ -84,7 +84,7 @@ export const describeV11 = Effect.gen(function* () {
   const triggers = yield* sql<Described>`
     SELECT pg_get_triggerdef(oid) AS line FROM pg_trigger
     WHERE tgrelid::regclass::text = ANY(${tables}::text[]) AND NOT tgisinternal
-      AND NOT starts_with(tgname, 'ai_agent_events_') ORDER BY 1`
+      AND NOT starts_with(tgname, 'ai_agent_events_') AND NOT starts_with(tgname, 'ai_agent_journal_') ORDER BY 1`
   const rows = yield* sql<Described>`
     SELECT to_jsonb(t)::text AS line FROM ai_agent_tasks t
     UNION ALL SELECT to_jsonb(w)::text FROM ai_agent_wallets w

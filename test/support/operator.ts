@@ -16,6 +16,7 @@ import * as Cancel from "../../src/operator/cancel.ts"
 import * as Create from "../../src/operator/create.ts"
 import * as Explain from "../../src/operator/explain.ts"
 import * as Limits from "../../src/operator/limits.ts"
+import * as Journal from "../../src/operator/journal.ts"
 import * as Pause from "../../src/operator/pause.ts"
 import * as Prove from "../../src/operator/prove.ts"
 import { makeRecentBalances } from "../../src/operator/recentBalances.ts"
@@ -66,6 +67,7 @@ interface Target {
 }
 
 export const pause = (target: Target, why: string) => onGiven(Pause.pause)({ ...target, why } as Request.PauseBody)
+export const journal = onGiven(Journal.journal)
 export const prove = onGiven(Prove.prove)
 interface LimitTarget {
   readonly token?: string

@@ -193,6 +193,11 @@ const control = HttpApiGroup.make("control")
       success: Decision.Reconciled,
       error: [Conflict, TooMany, Unavailable]
     }).annotateMerge(needsForEveryone("audit")),
+    HttpApiEndpoint.get("export", "/export", {
+      query: Request.JournalQuery.fields,
+      success: HttpApiSchema.StreamUint8Array({ contentType: "text/csv; charset=utf-8" }),
+      error: deciding
+    }).annotateMerge(needsForEveryone("audit")),
     HttpApiEndpoint.get("pauses", "/pauses", { success: Wallets.Paused, error: asking }).annotateMerge(
       needsForEveryone("orders:read")
     ),

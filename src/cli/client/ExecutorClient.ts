@@ -1,4 +1,4 @@
-import { Context, Duration, Effect, Layer, Redacted } from "effect"
+import { Context, Duration, Effect, Layer, Redacted, Stream } from "effect"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as HttpApiClient from "effect/http-api/HttpApiClient"
@@ -100,6 +100,15 @@ const late = (place: Place, { within, changes }: Terms): Unanswered => {
   return new Unanswered({ reason: "Late", message: `No answer from ${opsUrl(place)} in ${patience}. ${rest}` })
 }
 
+/** An answer that goes on for as long as it is read. */
+const textOf = <E>(bytes: Stream.Stream<Uint8Array, E>): Stream.Stream<string, Unanswered> =>
+  bytes.pipe(
+    Stream.decodeText(),
+    Stream.mapError(
+      () => new Unanswered({ reason: "Broken", message: "The answer was cut off: the executor's log may say why." })
+    )
+  )
+
 /** Asks and decides through the running executor. */
 export const operatorLayer = Layer.effect(
   Operator,
@@ -113,6 +122,11 @@ export const operatorLayer = Layer.effect(
       showWallet: (wallet) => ask(({ wallets }) => wallets.show({ params: { wallet } }), LOOK_OR_DIRECT),
       pauses: ask(({ control }) => control.pauses(), LOOK),
       limits: ask(({ control }) => control.limits(), LOOK),
+      journal: (query) =>
+        Effect.map(
+          ask(({ control }) => control.export({ query }), AUDIT),
+          textOf
+        ),
       reconcile: ask(({ control }) => control.reconcile(), AUDIT),
       openWallet: (payload) => ask(({ wallets }) => wallets.open({ payload }), CHANGE),
       quote: (payload) => ask(({ quotes }) => quotes.ask({ payload }), CHANGE),
