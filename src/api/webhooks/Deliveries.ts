@@ -14,6 +14,9 @@ import { signedHeaders } from "./sign.ts"
 /** How soon an event is seen. */
 const POLL = Duration.millis(250)
 
+/** The same behind another one: events seldom come alone. */
+const POLL_WHILE_BUSY = Duration.millis(25)
+
 /** How soon the first endpoint is seen. Until then nothing else is asked. */
 const POLL_FOR_ENDPOINTS = Duration.seconds(2)
 
@@ -72,7 +75,7 @@ const makeDelivering = Effect.gen(function* () {
 
   const take = Effect.fnUntraced(function* (endpoints: ReadonlyArray<Endpoint>) {
     const places = placesFor(endpoints, yield* Ref.get(doings))
-    if (places.length === 0) return
+    if (places.length === 0) return 0
     const attempts = yield* repo.claim(places, yield* Clock.currentTimeMillis, LEASE_MS)
     yield* Ref.update(doings, (all) => begun(all, attempts))
     const byId = new Map(endpoints.map((endpoint) => [endpoint.id, endpoint]))
@@ -84,6 +87,7 @@ const makeDelivering = Effect.gen(function* () {
         Effect.flatMap(deliver(endpoint, attempt), (end) => Queue.offer(ended, end))
       )
     }
+    return attempts.length
   })
 
   const settle = Effect.fnUntraced(function* (ends: ReadonlyArray<Ended>) {
@@ -94,15 +98,20 @@ const makeDelivering = Effect.gen(function* () {
     yield* Ref.update(doings, (all) => over(all, ends))
   })
 
+  /** Gives the endpoints what has happened, and begins what is due. Says how long to wait for more. */
+  const begin = Effect.gen(function* () {
+    const nowMs = yield* Clock.currentTimeMillis
+    const endpoints = yield* repo.endpoints(nowMs)
+    if (endpoints.length === 0) return POLL_FOR_ENDPOINTS
+    yield* Effect.repeat(repo.fanOut(EVENTS, nowMs), { while: (events) => events >= EVENTS })
+    return (yield* take(endpoints)) > 0 ? POLL_WHILE_BUSY : POLL
+  })
+
   return Effect.gen(function* () {
-    const endpoints = yield* repo.endpoints(yield* Clock.currentTimeMillis)
-    if (endpoints.length > 0) {
-      const nowMs = yield* Clock.currentTimeMillis
-      yield* Effect.repeat(repo.fanOut(EVENTS, nowMs), { while: (events) => events >= EVENTS })
-      yield* take(endpoints)
-    }
-    const wait = endpoints.length > 0 ? POLL : POLL_FOR_ENDPOINTS
-    const ends = Option.getOrElse(yield* Effect.timeoutOption(Queue.takeAll(ended), wait), () => [])
+    const wait = yield* begin
+    // Taken only now, so that an end of the wait at the same moment loses none.
+    yield* Effect.timeoutOption(Queue.peek(ended), wait)
+    const ends = yield* Queue.clear(ended)
     // What became of them is not lost where it cannot be written now.
     if (ends.length > 0) yield* Effect.onError(settle(ends), () => Queue.offerAll(ended, ends))
   })

@@ -108,6 +108,7 @@ export const deliveries = {
       }))
     }),
 
+  /** Not `state = 'waiting'`: planned while nothing waits, it would read all that waits later, and not the rows by their ids. */
   settle: (on) =>
     on.once("write what became of deliveries", function* (outcomes, nowMs) {
       const { sql } = on
@@ -118,7 +119,7 @@ export const deliveries = {
           delivered_at = CASE WHEN o.state = 'delivered' THEN ${now} ELSE d.delivered_at END
         FROM jsonb_to_recordset(${jsonOf(outcomes)}::jsonb)
           AS o(id uuid, attempt int, state text, status int, error text, "nextAtMs" float8)
-        WHERE d.id = o.id AND d.state = 'waiting' AND (d.attempts = o.attempt OR o.state = 'delivered')`
+        WHERE d.id = o.id AND d.state NOT IN ('delivered', 'given_up') AND (d.attempts = o.attempt OR o.state = 'delivered')`
     }),
 
   deliveries: (on) =>
@@ -163,11 +164,13 @@ export const deliveries = {
     on.once("tidy the deliveries", function* (nowMs) {
       const { sql } = on
       yield* sql`
-        WITH over AS (
-          UPDATE ai_agent_webhooks w SET ended_at = ${instantOf(sql, nowMs)}, ended_reason = ${KEY_ENDED}
-          WHERE w.ended_at IS NULL AND NOT (${isTold(on, nowMs)}) RETURNING w.id)
-        UPDATE ai_agent_webhook_deliveries SET state = 'given_up', last_error = ${KEY_ENDED}
-        WHERE state = 'waiting' AND webhook_id IN (SELECT id FROM over)`
+        UPDATE ai_agent_webhooks w SET ended_at = ${instantOf(sql, nowMs)}, ended_reason = ${KEY_ENDED}
+        WHERE w.ended_at IS NULL AND NOT (${isTold(on, nowMs)})`
+      // Those too that were made while their endpoint ended.
+      yield* sql`
+        UPDATE ai_agent_webhook_deliveries d SET state = 'given_up',
+          last_error = 'the endpoint has ended: ' || w.ended_reason
+        FROM ai_agent_webhooks w WHERE w.ended_at IS NOT NULL AND d.webhook_id = w.id AND d.state = 'waiting'`
       yield* sql`
         DELETE FROM ai_agent_webhook_deliveries WHERE id IN (
           SELECT id FROM ai_agent_webhook_deliveries

@@ -38,19 +38,23 @@ const isFor = ({ events, user_address, after_event }: Listener, id: bigint, mess
 
 /**
  * Takes events out of the outbox, oldest first. Those that another executor is about to take are left to it. The person is
- * the one whose wallet it is: an order's own user is only a column that another program wrote.
+ * the one whose wallet it is: an order's own user is only a column that another program wrote. Each row is looked up by its
+ * key, however large the tables are: joins would be planned for `limit` rows, and there are mostly few.
  */
 const takeEvents = ({ sql }: Statements, limit: number) => sql`
   WITH taken AS (
-    DELETE FROM ai_agent_webhook_outbox WHERE event_id IN (
-      SELECT event_id FROM ai_agent_webhook_outbox ORDER BY event_id LIMIT ${limit}::int FOR UPDATE SKIP LOCKED)
+    DELETE FROM ai_agent_webhook_outbox WHERE event_id = ANY(ARRAY(
+      SELECT event_id FROM ai_agent_webhook_outbox ORDER BY event_id LIMIT ${limit}::int FOR UPDATE SKIP LOCKED))
     RETURNING event_id
   )
   SELECT e.id, (extract(epoch FROM e.at) * 1000)::float8 AS at_ms, e.kind, e.task_id, e.wallet_id, e.batch,
-    e.detail::text AS detail, left(w.user_address, 100) AS wallet_user, left(t.user_address, 100) AS task_user
-  FROM taken JOIN ai_agent_events e ON e.id = taken.event_id
-  LEFT JOIN ai_agent_tasks t ON t.id = e.task_id
-  LEFT JOIN ai_agent_wallets w ON w.id = coalesce(e.wallet_id, t.agent_wallet_id)
+    e.detail::text AS detail, t.user_address AS task_user,
+    (SELECT left(w.user_address, 100) FROM ai_agent_wallets w
+      WHERE w.id = coalesce(e.wallet_id, t.agent_wallet_id)) AS wallet_user
+  FROM taken
+  CROSS JOIN LATERAL (SELECT * FROM ai_agent_events WHERE id = taken.event_id LIMIT 1) e
+  LEFT JOIN LATERAL (SELECT left(user_address, 100) AS user_address, agent_wallet_id FROM ai_agent_tasks
+    WHERE id = e.task_id LIMIT 1) t ON true
   ORDER BY e.id`
 
 const userOf = (row: (typeof Events.Type)[number]): Address | undefined => parse(row.wallet_user ?? row.task_user ?? "")
@@ -70,7 +74,7 @@ export const outbox = {
       if (events.length === 0) return 0
       const listeners = yield* rowsOf(Listeners)(sql`
         SELECT w.id, w.events, w.user_address, w.after_event FROM ai_agent_webhooks w
-        WHERE ${isTold(on, nowMs)} FOR SHARE OF w`)
+        WHERE ${isTold(on, nowMs)}`)
       const made = events.flatMap((row) => {
         const { id, kind, detail } = row
         const message = messageOf({
