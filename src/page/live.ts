@@ -44,7 +44,7 @@ const concerns = (event: EventJson, { named, explanation }: Opened): boolean =>
 
 const failed = (store: Store, { status, message }: ApiProblem): void => {
   const hadToken = token.read() !== null
-  if (status === 401) token.forget()
+  if (status === 401 || status === 403) token.forget()
   store.update((state) => withProblem(state, status, message, hadToken))
 }
 

@@ -5,10 +5,10 @@ import type { Listing } from "./listing.ts"
 
 export type AttentionJson = StatusJson["attention"][number]
 
-/** Whether the reader has access: yes, with a token, or not at all as the API is closed. */
+/** Whether the reader has access: yes, with a token (other than one that lacks a scope), or not at all as the API is closed. */
 export type Access =
   | { readonly kind: "open" }
-  | { readonly kind: "token"; readonly wasWrong: boolean }
+  | { readonly kind: "token"; readonly wasWrong: boolean; readonly lacks?: string }
   | { readonly kind: "closed"; readonly detail: string }
 
 /** The open order: the name that it was opened by, and what is known of it. */
@@ -122,6 +122,9 @@ export const withProblem = (state: State, status: number, detail: string, hadTok
   // Who comes with another token may see what was refused.
   const { cards } = initial
   if (status === 401) return { ...state, access: { kind: "token", wasWrong: hadToken }, problem: undefined, cards }
+  if (status === 403 && hadToken) {
+    return { ...state, access: { kind: "token", wasWrong: true, lacks: detail }, problem: undefined, cards }
+  }
   if (status === 403) return { ...state, access: { kind: "closed", detail }, problem: undefined }
   return { ...state, problem: { detail, isAnswer: status !== 0 } }
 }

@@ -18,7 +18,7 @@ export const showTokenForm = (access: Access): void => {
     access.kind === "closed"
       ? access.detail
       : access.kind === "token" && access.wasWrong
-        ? "This token is not the right one."
+        ? (access.lacks ?? "This token is not the right one.")
         : ""
   field.setAttribute("aria-invalid", String(access.kind === "token" && access.wasWrong))
   if (access.kind === "token" && wasHidden) field.focus()

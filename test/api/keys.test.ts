@@ -137,6 +137,10 @@ layer(Postgres.session())("keys", (it) => {
       [hers]
     )
     assert.deepStrictEqual((yield* ask(`/api/tasks?user=${bob.userAddress}`, { token })).json.tasks, [])
+    const [sql, tx] = [yield* SqlClient.SqlClient, `0x${"7".repeat(64)}`]
+    yield* sql`UPDATE ai_agent_tasks SET funding_tx_hash = ${tx} WHERE id = ${his}::uuid`
+    assert.lengthOf((yield* ask(`/api/tasks?tx=${tx}`)).json.tasks, 1)
+    assert.deepStrictEqual((yield* ask(`/api/tasks?tx=${tx}`, { token })).json.tasks, [])
     assert.strictEqual((yield* ask(`/api/tasks/${hers}`, { token })).status, 200)
     const none = "00000000-0000-4000-8000-000000000001"
     const shown = (answer: { readonly status: number; readonly text: string }, id: string) => [

@@ -27,6 +27,8 @@ describe("what is known of the connection", () => {
     assert.deepStrictEqual(state.withProblem(live, 401, "", true).access, { kind: "token", wasWrong: true })
     assert.deepStrictEqual(state.withProblem(live, 403, "off", false).access, { kind: "closed", detail: "off" })
     assert.strictEqual(state.connection(state.withProblem(live, 403, "off", false), NOW), "locked")
+    const lacking = { kind: "token", wasWrong: true, lacks: "it lacks orders:read" }
+    assert.deepStrictEqual(state.withProblem(live, 403, "it lacks orders:read", true).access, lacking as state.Access)
   })
 
   it("keeps what the server's clock is ahead", () => {

@@ -83,7 +83,7 @@ const shown = ({ webhooks: all, failures }: Webhooks, nowMs: number): ReadonlyAr
         "p",
         { class: "calm", "data-key": "none" },
         "No program is told of events. ",
-        command("webhooks add https://… --events order.completed,order.failed,attention.opened")
+        el("code", {}, "ai-mint webhooks add <url> --events order.completed,order.failed,attention.opened")
       )
     ]
   }

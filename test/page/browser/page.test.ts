@@ -281,6 +281,22 @@ describe("the way in", () => {
     await page.waitForSelector("dialog[open] .timeline")
   })
 
+  it("asks for another token where a key lacks the scope", async () => {
+    const detail = "This key may not do that: it lacks the scope orders:read."
+    const fake = await fakeOf({ token: "a-key" })
+    const { page } = await tabAt(fake.url)
+    await page.waitForSelector("#token:focus")
+    fake.script.problem = { status: 403, title: "Forbidden", detail }
+    await page.keyboard.type("a-key")
+    await page.keyboard.press("Enter")
+    await page.waitForSelector(`text=${detail}`)
+    assert.isFalse(await page.isHidden("#access-fields"))
+    delete fake.script.problem
+    await page.keyboard.type("a-key")
+    await page.keyboard.press("Enter")
+    await untilLive(page)
+  })
+
   it("says why nobody is let in", async () => {
     const detail = "OPS_TOKEN is not set: nobody is let in from outside."
     const fake = await fakeOf({ problem: { status: 403, title: "Forbidden", detail } })

@@ -81,6 +81,18 @@ describe("the page of a running executor", () => {
           for (const words of STORY) assert.include(story, words)
           assert.isAtLeast(await page.locator("dialog .timeline [data-copy^='0x']").count(), 2)
           await page.keyboard.press("Escape")
+          const txs = await page
+            .locator("dialog .timeline [data-copy^='0x']")
+            .evaluateAll((all) => all.map((one) => one.getAttribute("data-copy") ?? ""))
+          for (const tx of new Set(txs)) {
+            await page.fill("#named", tx)
+            await page.keyboard.press("Enter")
+            await page.waitForSelector(`#h-listing:has-text("${tx.slice(0, 6)}")`)
+            await page.waitForSelector(`#listed tr[data-key="${id}"]`)
+          }
+          await page.click("text=Back to closed orders")
+          await page.waitForSelector(`#listed tr[data-key="${id}"]`)
+          await page.waitForSelector("#keys:has-text('There is no key.')")
           await page.waitForSelector('#order-totals tr[data-key="completed"] td >> text=2', { timeout: 20_000 })
         })
         assert.deepStrictEqual(errors, [])
