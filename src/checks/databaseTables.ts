@@ -154,6 +154,8 @@ const NEEDED: Readonly<Record<string, ReadonlyArray<Right>>> = {
   ai_agent_decisions: ADD,
   ai_agent_events: READ,
   ai_agent_pauses: ["canSelect", "canInsert", "canDelete"],
+  // Triggers write it, with the rights of its owner.
+  ai_agent_journal: READ,
   ai_agent_keys: CHANGE,
   ai_agent_quotes: ["canSelect", "canInsert", "canUpdate", "canDelete"],
   ai_agent_limits: ["canSelect", "canInsert", "canUpdate", "canDelete"]

@@ -143,6 +143,16 @@ export interface TaskStory {
     readonly block: bigint | undefined
   }>
   readonly deposits: ReadonlyArray<UsedDeposit>
+  /** The offer that it was placed with. */
+  readonly quote:
+    | {
+        readonly id: string
+        readonly quantity: number
+        readonly pricePerMint: Usdc
+        readonly quotedAtMs: number
+        readonly expiresAtMs: number
+      }
+    | undefined
   /** Paid refunds that took a part of the same deposits. Oldest first. */
   readonly refunds: ReadonlyArray<Refund>
   readonly decisions: ReadonlyArray<DecidedEvent>

@@ -31,7 +31,7 @@ export const prove = Effect.fn("operator.prove")(function* (services: Services, 
     chainId: settings.network.chainId,
     usdc: settings.network.usdc.address,
     order: { ...orderOf(task, story.task), agentWallet: wallet.agentAddress },
-    quote: null,
+    quote: story.quote === undefined ? null : quoteOf(story.quote),
     deposits: deposits.map(({ tx, logIndex, block, from, amount, used }) => ({
       tx,
       logIndex,
@@ -70,6 +70,12 @@ const orderOf = ({ id, userAddress: user, token, quantity, pricePerMint, totalCo
   createdAt: instantOrNull(row.createdAtMs),
   fundedAt: instantOrNull(row.fundingReceivedAtMs),
   completedAt: instantOrNull(row.completedAtMs)
+})
+
+const quoteOf = ({ quotedAtMs, expiresAtMs, ...quote }: NonNullable<TaskStory["quote"]>) => ({
+  ...quote,
+  quotedAt: instant(quotedAtMs),
+  expiresAt: instant(expiresAtMs)
 })
 
 /** What moved, where the chain has shown it. */

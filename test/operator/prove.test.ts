@@ -14,6 +14,8 @@ import { order, paidOrder, person } from "../support/orders.ts"
 import { World } from "../support/World.ts"
 import { atWork, casesIn, givenHeld, refusal, units, WHY } from "./given.ts"
 
+const QUOTE = "1b671a64-40d5-491e-99b0-da01ff1f3341"
+
 layer(Postgres.session())("proving an order", (it) => {
   const proving = casesIn(it, atWork({ aiAgentPrivateKey: KEY }))
   const unsigned = casesIn(it, atWork())
@@ -29,6 +31,7 @@ layer(Postgres.session())("proving an order", (it) => {
     yield* refund(who.agentAddress, { confirm: true, to: who.userAddress, amount: units(2) }, WHY)
     yield* pass(60)
     const proof = yield* prove(task.slice(0, 8))
+    assert.isNull(proof.proof.quote)
     const { chainId, order: claimed, deposits, payments, mints, refunds, blocks } = proof.proof
     assert.deepInclude(claimed, { id: task, status: "completed", user: who.userAddress, mintsCompleted: 12 })
     assert.deepStrictEqual(
@@ -70,6 +73,30 @@ layer(Postgres.session())("proving an order", (it) => {
     const { proof, signature } = yield* prove(task)
     assert.isNull(signature)
     assert.deepStrictEqual([proof.deposits.length, proof.payments, proof.mints], [1, [], []])
+  })
+
+  unsigned("names the quote that the order was placed with", function* () {
+    const { task, who } = yield* paidOrder("ann", 2)
+    yield* start
+    yield* pass(60)
+    const sql = yield* SqlClient.SqlClient
+    yield* sql`
+      INSERT INTO ai_agent_quotes (id, wallet_id, token, quantity, price_per_mint, created_at, expires_at, task_id)
+      SELECT ${QUOTE}::uuid, w.id, '0xcc', 2, 1000000, '2026-01-31T09:00:00Z', '2026-01-31T09:10:00Z', ${task}::uuid
+      FROM ai_agent_wallets w WHERE w.agent_address = ${who.agentAddress}`
+    const proof = yield* prove(task)
+    assert.deepStrictEqual(proof.proof.quote, {
+      id: QUOTE,
+      quantity: 2,
+      pricePerMint: units(1),
+      quotedAt: "2026-01-31T09:00:00.000Z",
+      expiresAt: "2026-01-31T09:10:00.000Z"
+    })
+    const { checks } = yield* checkContent(proof, undefined)
+    assert.deepStrictEqual(
+      checks.filter(({ result }) => result !== "holds"),
+      []
+    )
   })
 
   unsigned("leaves out a deposit that the chain took back", function* () {

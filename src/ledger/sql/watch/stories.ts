@@ -27,6 +27,15 @@ const Mints = Schema.Array(
     block: Schema.NullOr(Schema.BigInt)
   })
 )
+const Quotes = Schema.Array(
+  Schema.Struct({
+    id: Schema.String,
+    quantity: Schema.Number,
+    price_per_mint: Schema.BigInt,
+    created_ms: Schema.Number,
+    expires_ms: Schema.Number
+  })
+)
 const Uses = Schema.Array(Schema.Struct({ ...DepositFields, used: Schema.BigInt, is_withdrawn: Schema.Boolean }))
 const Decisions = Schema.Array(
   Schema.Struct({
@@ -65,6 +74,7 @@ const readStory = function* (on: Statements, id: TaskId) {
       block: row.block ?? undefined
     })),
     deposits: uses.map((row) => ({ ...depositOf(row), used: usdc(row.used), isWithdrawn: row.is_withdrawn })),
+    quote: yield* quoteOf(on, id),
     refunds: yield* refundsFrom(
       on,
       sql`
@@ -77,6 +87,21 @@ const readStory = function* (on: Statements, id: TaskId) {
     events: yield* eventsWhere(on, sql`WHERE e.task_id = ${taskId} ORDER BY e.id LIMIT ${EVENTS_MAX}::int`)
   } satisfies TaskStory as TaskStory
 }
+
+const quoteOf = Effect.fnUntraced(function* ({ sql }: Statements, id: TaskId) {
+  const [row] = yield* rowsOf(Quotes)(sql`
+    SELECT id, quantity, price_per_mint, (extract(epoch FROM created_at) * 1000)::float8 AS created_ms,
+      (extract(epoch FROM expires_at) * 1000)::float8 AS expires_ms
+    FROM ai_agent_quotes WHERE task_id = ${id}::uuid`)
+  if (row === undefined) return undefined
+  return {
+    id: row.id,
+    quantity: row.quantity,
+    pricePerMint: usdc(row.price_per_mint),
+    quotedAtMs: row.created_ms,
+    expiresAtMs: row.expires_ms
+  } satisfies TaskStory["quote"]
+})
 
 /** Newest first. */
 const decisionsWhere = Effect.fnUntraced(function* (
