@@ -3,7 +3,7 @@ import * as Tool from "effect/ai/Tool"
 import * as Toolkit from "effect/ai/Toolkit"
 import { STATUSES } from "../../domain/Task.ts"
 import { TaskList, TaskReport } from "../../operator/reports/tasks.ts"
-import { Amount, orNull } from "../../operator/reports/values.ts"
+import { Amount, described, orNull } from "../../operator/reports/values.ts"
 import { NewTask, TaskQuery, WhyBody } from "../../operator/requests.ts"
 import { NeedsScope } from "../contract/permissions.ts"
 
@@ -121,9 +121,7 @@ const cancelOrder = Tool.make("cancel_order", {
   }),
   success: Schema.Struct({
     ...OrderAnswer.fields,
-    credit: orNull(Amount).annotate({
-      description: "USDC in base units that the wallet keeps; null where that is not known."
-    })
+    credit: orNull(Amount).pipe(described("USDC in base units that the wallet keeps; null where that is not known."))
   }),
   failure: ToolProblem
 })

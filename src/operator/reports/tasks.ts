@@ -2,7 +2,7 @@ import { Schema } from "effect"
 import { BATCH_STATUSES } from "../../domain/Batch.ts"
 import { NEXT_ACTIONS, PAYMENT_STATES } from "../../domain/nextAction.ts"
 import { STATUSES } from "../../domain/Task.ts"
-import { Amount, Instant, orNull, Whole } from "./values.ts"
+import { Amount, described, Instant, orNull, Whole } from "./values.ts"
 
 export const Status = Schema.Literals(STATUSES)
 
@@ -20,55 +20,55 @@ export const NextFields = {
       "checkAgainAfterSeconds. new_order: it has ended; place another one if the tokens are still wanted. ask_operator: a " +
       "person decides. none: nothing"
   }),
-  amountDue: orNull(Amount).annotate({
-    description:
+  amountDue: orNull(Amount).pipe(
+    described(
       "USDC to pay now, in base units as text: more than zero with nextAction pay only. null while it cannot be said"
-  }),
-  payTo: orNull(Schema.String).annotate({
-    description: "The agent wallet that the person pays to; null once the order does not wait for its money"
-  }),
-  payBy: orNull(Instant).annotate({
-    description: "The payment deadline, in UTC; null once the order does not wait for its money"
-  }),
-  checkAgainAfterSeconds: orNull(Schema.Int).annotate({
-    description: "When to ask again, 1 to 60; null where nothing will change by itself"
-  })
+    )
+  ),
+  payTo: orNull(Schema.String).pipe(
+    described("The agent wallet that the person pays to; null once the order does not wait for its money")
+  ),
+  payBy: orNull(Instant).pipe(
+    described("The payment deadline, in UTC; null once the order does not wait for its money")
+  ),
+  checkAgainAfterSeconds: orNull(Schema.Int).pipe(
+    described("When to ask again, 1 to 60; null where nothing will change by itself")
+  )
 }
 
 /** A row of `ai_agent_tasks` and what the executor knows beside it. Sound or not: texts are as they are stored. */
 export const TaskRecord = Schema.Struct({
   id: Schema.String,
   status: Status,
-  /** Why it waits for a person, and since when. */
-  held: orNull(Schema.Struct({ reason: Schema.String, since: Instant })),
-  userAddress: Schema.String,
+  held: orNull(Schema.Struct({ reason: Schema.String, since: Instant })).pipe(
+    described("Why it waits for a person, and since when")
+  ),
+  userAddress: Schema.String.pipe(described("The person: the mints go to this address")),
   agentWalletId: Schema.String,
-  /** Where the person pays to. */
-  agentAddress: orNull(Schema.String),
+  agentAddress: orNull(Schema.String).pipe(described("The person's agent wallet, which pays for the order")),
   tokenAddress: Schema.String,
-  quantity: Schema.Int,
-  pricePerMint: Whole,
-  totalCost: Whole,
-  /**
-   * Of an order that waits for its money: what came into its wallet and is not used yet, at most its cost. Where several
-   * orders of the wallet wait, it may be for another of them.
-   */
-  received: orNull(Whole),
-  mintsCompleted: Schema.Int,
+  quantity: Schema.Int.pipe(described("How many mints")),
+  pricePerMint: Whole.pipe(described("The most that one mint may cost: USDC in base units (6 decimals), as text")),
+  totalCost: Whole.pipe(described("USDC in base units (6 decimals), as text")),
+  received: orNull(Whole).pipe(
+    described(
+      "Of an order that waits for its money: what came into its wallet and is not used yet, at most its cost. Where " +
+        "several orders of the wallet wait, it may be for another of them"
+    )
+  ),
+  mintsCompleted: Schema.Int.pipe(described("Mints that the person has")),
   mintsFailed: Schema.Int,
-  /** Refusals in a row since the last progress. */
-  retryCount: Schema.Int,
+  retryCount: Schema.Int.pipe(described("Refusals in a row since the last progress")),
   errorMessage: orNull(Schema.String),
-  /** The transfer that paid, or `auto_funded` where only the balance was known. */
-  fundingTx: orNull(Schema.String),
+  fundingTx: orNull(Schema.String).pipe(
+    described("The transfer that paid, or auto_funded where only the balance was known")
+  ),
   createdAt: orNull(Instant),
-  /** When the payment timeout is over, by the chain's clock. */
-  deadline: orNull(Instant),
+  deadline: orNull(Instant).pipe(described("When the payment timeout is over, by the chain's clock")),
   fundedAt: orNull(Instant),
   startedAt: orNull(Instant),
-  completedAt: orNull(Instant),
-  /** Nothing is done for it before this time. */
-  nextActionAt: orNull(Instant)
+  completedAt: orNull(Instant).pipe(described("When it was completed, failed or was cancelled")),
+  nextActionAt: orNull(Instant).pipe(described("Nothing is done for it before this time"))
 })
 export type TaskRecord = typeof TaskRecord.Type
 export type TaskJson = typeof TaskRecord.Encoded

@@ -1,13 +1,20 @@
 import { DateTime, Option, Schema, SchemaTransformation } from "effect"
 import { Usdc } from "../../domain/Usdc.ts"
 
+/** Describes a value as it is sent, which is what OpenAPI and MCP show of it. */
+export const described =
+  (description: string) =>
+  <S extends Schema.Top>(schema: S): S["Rebuild"] =>
+    Schema.annotateEncoded<S>({ description })(schema)
+
 /** USDC in base units (6 decimals), as decimal text: JSON has no integers of that size. */
-export const Amount = Schema.BigIntFromString.pipe(Schema.decodeTo(Usdc)).pipe(
-  Schema.annotateEncoded({ description: "USDC in base units (6 decimals), as text: 1 USDC is 1000000" })
+export const Amount = Schema.BigIntFromString.pipe(
+  Schema.decodeTo(Usdc),
+  described("USDC in base units (6 decimals), as text: 1 USDC is 1000000")
 )
 
 /** A number that may be larger than JSON's, and less than nothing. */
-export const Whole = Schema.BigIntFromString.pipe(Schema.annotateEncoded({ description: "A whole number, as text" }))
+export const Whole = Schema.BigIntFromString.pipe(described("A whole number, as text"))
 
 /** A moment: ISO 8601 in UTC outside, milliseconds since 1970 inside. */
 export const Instant = Schema.String.annotate({ description: "A moment: ISO 8601, in UTC" }).pipe(
