@@ -3,7 +3,7 @@ import { Operator, type OperatorError } from "../../operator/Operator.ts"
 import type { TaskReport } from "../../operator/reports/tasks.ts"
 import { guarded } from "./permissions.ts"
 import { OrderTools, ToolProblem, WAIT_SECONDS_MAX } from "./tools.ts"
-import { type Effects, orderWords, placedWords, problemOf } from "./words.ts"
+import { type Effects, orderWords, placedWords, problemOf, quoteWords } from "./words.ts"
 import { makeWait } from "./waiting.ts"
 
 const LIST_DEFAULT = 10
@@ -29,21 +29,22 @@ export const layer = OrderTools.toLayer(
     const show = (order: string) => Effect.flatMap(saying(operator.showTask(order), LOOK), answerFor)
     return guarded(
       OrderTools.of({
-        place_order: Effect.fnUntraced(function* ({ user, token, quantity, id }) {
-          const created = yield* saying(
-            operator.create({
-              userAddress: user,
-              tokenAddress: token,
-              quantity,
-              ...(id === undefined ? {} : { id })
-            }),
-            {
-              afterSilence:
-                id === undefined
-                  ? "call list_orders for this user first: the order may be there. Only if it is not, call place_order again."
-                  : "call place_order again with the same arguments and the same id: it makes no second order."
-            }
-          )
+        quote_mint: Effect.fnUntraced(function* ({ user, token, quantity }) {
+          yield* saying(operator.openWallet({ user }), LOOK)
+          const quote = yield* saying(operator.quote({ user, token, quantity }), LOOK)
+          return { summary: quoteWords(quote), quote }
+        }),
+        place_order: Effect.fnUntraced(function* ({ user, token, quantity, quoteId, id }) {
+          const order = {
+            userAddress: user,
+            tokenAddress: token,
+            quantity,
+            quoteId,
+            ...(id === undefined ? {} : { id })
+          }
+          const created = yield* saying(operator.create(order), {
+            afterSilence: "call place_order again with the same arguments: it makes no second order."
+          })
           const placed = yield* orElseSay(show(created.taskId), placedWords(created))
           return { ...placed, isNew: created.isNew }
         }),

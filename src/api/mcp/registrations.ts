@@ -13,11 +13,11 @@ export const SERVER = {
   name: "ai-mint-executor",
   version,
   instructions:
-    "Orders mints of tokens on Base and follows them. 1. place_order: it answers with an amount of USDC, an address and a deadline. " +
-    "2. Send exactly that amount of USDC to that address before the deadline, with your own wallet: this server does not pay for you. " +
-    "3. wait_for_order, again and again, until the order is completed: the tokens are then in the person's wallet. " +
-    "Each payment happens exactly once. After an error or a timeout, repeat the same call with the same arguments; never pay twice. " +
-    'Amounts are USDC in base units as text: "1000000" is 1 USDC.'
+    "Orders mints of tokens on Base and follows them. 1. quote_mint: the price, and a quoteId. 2. place_order with it: the " +
+    "answer has an amount of USDC, an address and a deadline. 3. Send exactly that amount of USDC to that address before the " +
+    "deadline, with your own wallet: this server does not pay for you. 4. wait_for_order, again and again, until the order is " +
+    "completed: the tokens are then in the person's wallet. Each payment happens exactly once. After an error or a timeout, " +
+    'repeat the same call with the same arguments; never pay twice. Amounts are USDC in base units as text: "1000000" is 1 USDC.'
 } as const
 
 const encode = Schema.encodeEffect(Schema.fromJsonString(Explanation))

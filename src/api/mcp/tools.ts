@@ -2,6 +2,7 @@ import { Schema } from "effect"
 import * as Tool from "effect/ai/Tool"
 import * as Toolkit from "effect/ai/Toolkit"
 import { STATUSES } from "../../domain/Task.ts"
+import { Quoted } from "../../operator/reports/decisions.ts"
 import { TaskList, TaskReport } from "../../operator/reports/tasks.ts"
 import { Amount, described, orNull } from "../../operator/reports/values.ts"
 import { NewTask, TaskQuery, WhyBody } from "../../operator/requests.ts"
@@ -42,19 +43,37 @@ const token = NewTask.fields.tokenAddress.annotate({
   examples: [EXAMPLE_TOKEN]
 })
 
+const quantity = NewTask.fields.quantity.annotate({ description: "How many mints.", examples: [5] })
+
+const quoteMint = Tool.make("quote_mint", {
+  description:
+    "What mints of a token cost a person now, how many are left, and the quoteId to order them with. Nothing is ordered or " +
+    "paid. Opens the person's agent wallet, which orders are paid to, where there is none yet. Then call place_order " +
+    "before quote.expiresAt.",
+  parameters: Schema.Struct({ user, token, quantity }),
+  success: Schema.Struct({ summary: Summary, quote: Quoted }),
+  failure: ToolProblem
+})
+  .annotate(Tool.Title, "Ask for a price")
+  .annotate(NeedsScope, "orders:create")
+  .annotate(Tool.Destructive, false)
+
 const placeOrder = Tool.make("place_order", {
   description:
-    "Orders mints of a token for a person. Nothing is paid by this call: the answer says how many USDC (order.amountDue, " +
-    "base units of 6 decimals) have to be sent to which address (order.payTo) before when (order.payBy). " +
-    "Send exactly that amount of USDC on the same chain, in one transfer; then call wait_for_order until the order is completed. " +
-    "Make up one UUID as `id` for each order and give the same one when you repeat the call: the same id never makes a second order.",
+    "Orders mints of a token for a person, at the price of a quote. Nothing is paid by this call: the answer says how many " +
+    "USDC (order.amountDue, base units of 6 decimals) have to be sent to which address (order.payTo) before when " +
+    "(order.payBy). Send exactly that amount of USDC on the same chain, in one transfer; then call wait_for_order until the " +
+    "order is completed. The same call again, after an error or a timeout, finds the same order and never makes a second one.",
   parameters: Schema.Struct({
     user,
     token,
-    quantity: NewTask.fields.quantity.annotate({ description: "How many mints.", examples: [5] }),
+    quantity,
+    quoteId: Schema.String.check(Schema.isUUID()).annotate({
+      description: "quote.quoteId of quote_mint, which was asked with the same user, token and quantity.",
+      examples: [EXAMPLE_ID]
+    }),
     id: NewTask.fields.id.annotate({
-      description:
-        "A random UUID of your own for this order. Repeat the call with the same one after an error or a timeout.",
+      description: "A random UUID of your own to name the order by. Default: the quoteId.",
       examples: [EXAMPLE_ID]
     })
   }),
@@ -159,4 +178,4 @@ const listOrders = Tool.make("list_orders", {
   .annotate(Tool.OpenWorld, false)
 
 /** What an agent can do, each with the scope that its key needs: order, follow and cancel. Nothing that refunds, resolves or pauses is here. */
-export const OrderTools = Toolkit.make(placeOrder, getOrder, waitForOrder, cancelOrder, listOrders)
+export const OrderTools = Toolkit.make(quoteMint, placeOrder, getOrder, waitForOrder, cancelOrder, listOrders)

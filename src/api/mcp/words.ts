@@ -1,8 +1,10 @@
 import { DateTime } from "effect"
+import type { NextAction } from "../../domain/nextAction.ts"
+import { type ProblemCode, problemWords } from "../../domain/ProblemCode.ts"
 import { duration } from "../../domain/time.ts"
 import { format, zero } from "../../domain/Usdc.ts"
-import type { OperatorError } from "../../operator/Operator.ts"
-import type { Created } from "../../operator/reports/decisions.ts"
+import type { OperatorError, Refused, Unanswered } from "../../operator/Operator.ts"
+import type { Created, Quoted } from "../../operator/reports/decisions.ts"
 import type { TaskReport } from "../../operator/reports/tasks.ts"
 import { ToolProblem } from "./tools.ts"
 
@@ -72,35 +74,67 @@ const creditWords = ({ paymentState }: TaskReport): string =>
 export const placedWords = ({ taskId, totalCost, agentAddress }: Created): string =>
   `Order ${taskId} is placed: it costs ${format(totalCost)} USDC (${totalCost} base units), to be sent to ${agentAddress}.`
 
+/** What an order would cost. */
+export const quoteWords = ({ quoteId, quantity, totalCost, pricePerMint, supplyLeft, expiresAt }: Quoted): string => {
+  const left = supplyLeft === undefined ? "" : ` ${supplyLeft} mints of the token are left.`
+  return (
+    `${quantity} mints cost ${format(totalCost)} USDC (${totalCost} base units), ${format(pricePerMint)} USDC each.${left} ` +
+    `Nothing is ordered or paid yet. Next: call place_order with quoteId ${quoteId} and the same user, token and quantity ` +
+    `before ${DateTime.formatIso(DateTime.makeUnsafe(expiresAt))}.`
+  )
+}
+
 /** What a call may have done where no answer came. */
 export interface Effects {
   /** What to do then: the call that shows whether it was done. */
   readonly afterSilence: string
 }
 
+const NOTHING = "Nothing has changed, and no money has moved."
+const AGAIN = "call the same again with the same arguments in 5 seconds."
+
 /** A failure in words for a model: why, whether money may have moved, and what to do next. */
-export const problemOf = (error: OperatorError, { afterSilence }: Effects): ToolProblem => {
-  if (error._tag === "Refused") {
-    return new ToolProblem({ message: `Refused: ${error.message} Nothing has changed, and no money has moved.` })
-  }
+export const problemOf = (error: OperatorError, effects: Effects): ToolProblem =>
+  new ToolProblem({ message: error._tag === "Refused" ? refusalWords(error) : silenceWords(error, effects) })
+
+const refusalWords = ({ message, code = "refused", isMissing }: Refused): string => {
+  const { nextAction, moneyMayHaveMoved } = problemWords(isMissing === true ? "not_found" : code)
+  const money = moneyMayHaveMoved ? "A payment is on its way, so money may have moved: do not pay again." : NOTHING
+  const next = BY_CODE[code] ?? BY_ACTION[nextAction]
+  return `Refused: ${message} ${money}${isMissing === true || next === undefined ? "" : ` Next: ${next}`}`
+}
+
+/** Where a code says more than its next action. */
+const BY_CODE: Partial<Readonly<Record<ProblemCode, string>>> = {
+  quote_unusable: "call quote_mint, and place_order with its quoteId.",
+  no_wallet: "call quote_mint, which opens the wallet.",
+  id_taken: "call place_order with another id, or look at that order with get_order.",
+  invalid_order: "correct the arguments.",
+  bad_request: "correct the arguments.",
+  ambiguous_name: "give the whole id."
+}
+
+const BY_ACTION: Partial<Readonly<Record<NextAction, string>>> = {
+  wait: "call wait_for_order.",
+  retry_same_request: AGAIN,
+  ask_operator: "tell the person, who can ask the operator. The same call again does not help."
+}
+
+const silenceWords = ({ reason, message, isInDoubt }: Unanswered, { afterSilence }: Effects): string => {
   // What follows the first line is for a person at a shell.
-  const [said = ""] = error.message.split("\n", 1)
-  switch (error.reason) {
+  const [said = ""] = message.split("\n", 1)
+  switch (reason) {
     case "Away":
     case "Late":
-      return new ToolProblem({ message: `No answer: ${said} No money has moved by this call. Next: ${afterSilence}` })
+      return `No answer: ${said} No money has moved by this call. Next: ${afterSilence}`
     case "Busy":
     case "Unavailable":
-      return new ToolProblem({
-        message: `Not now: ${said} Nothing has changed, and no money has moved. Next: call the same again with the same arguments in 5 seconds.`
-      })
+      return isInDoubt === true
+        ? `Not now: ${said} It may have been done, and money may have moved. Next: ${afterSilence}`
+        : `Not now: ${said} ${NOTHING} Next: ${AGAIN}`
     case "BadRequest":
-      return new ToolProblem({
-        message: `Not understood: ${error.message} Nothing has changed, and no money has moved. Next: correct the arguments.`
-      })
+      return `Not understood: ${message} ${NOTHING} Next: correct the arguments.`
     case "Broken":
-      return new ToolProblem({
-        message: `${said} No money has moved by this call. Next: ${afterSilence} If that fails too, tell the operator.`
-      })
+      return `${said} No money has moved by this call. Next: ${afterSilence} If that fails too, tell the operator.`
   }
 }

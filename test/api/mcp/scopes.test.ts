@@ -26,7 +26,8 @@ layer(Postgres.session())("an agent with a key", (it) => {
     const task = yield* order(ann, 5)
     const wish = { user: ann.userAddress, token: `0x${"7e".repeat(20)}`, quantity: 1 }
     const calls = [
-      ["place_order", wish, "orders:create"],
+      ["quote_mint", wish, "orders:create"],
+      ["place_order", { ...wish, quoteId: task }, "orders:create"],
       ["get_order", { order: task }, "orders:read"],
       ["wait_for_order", { order: task, seconds: 1 }, "orders:read"],
       ["cancel_order", { order: task, why: "a mistake" }, "orders:cancel"],

@@ -3,8 +3,9 @@ import { Deferred, Effect, Fiber } from "effect"
 import { address } from "../../../src/domain/Address.ts"
 import { usdc } from "../../../src/domain/Usdc.ts"
 import { CurrentCaller } from "../../../src/operator/Caller.ts"
-import { Refused, Unanswered } from "../../../src/operator/Operator.ts"
+import { refuse, Refused, Unanswered } from "../../../src/operator/Operator.ts"
 import type { Created } from "../../../src/operator/reports/decisions.ts"
+import type { WalletOpened } from "../../../src/operator/reports/wallets.ts"
 import type { NewTask } from "../../../src/operator/requests.ts"
 import { TOKEN } from "../served.ts"
 import { overHttp } from "./client.ts"
@@ -26,6 +27,14 @@ const placed: Created = {
   checkAgainAfterSeconds: 6
 }
 
+const opened: WalletOpened = {
+  command: "wallets create",
+  id: unpaid.agentWalletId,
+  userAddress: address(unpaid.userAddress),
+  agentAddress: placed.agentAddress,
+  isNew: true
+}
+
 const agentOf = Effect.fnUntraced(function* (operator: Parameters<typeof servingMcp>[0]) {
   return yield* overHttp(yield* servingMcp(operator), TOKEN)
 })
@@ -41,6 +50,7 @@ describe("the tools of an agent", () => {
         annotations?.idempotentHint
       ])
       assert.deepStrictEqual(hints, [
+        ["quote_mint", "adds", false],
         ["place_order", "adds", true],
         ["get_order", "reads", true],
         ["wait_for_order", "reads", true],
@@ -75,9 +85,9 @@ describe("the tools of an agent", () => {
         showTask: () => Effect.succeed({ ...unpaid, amountDue: usdc(3_000_000n), paymentState: "partial" })
       })
       const { userAddress: user, tokenAddress: token } = unpaid
-      const { isError, structured, text } = yield* call("place_order", { user, token, quantity: 5, id: unpaid.id })
+      const { isError, structured, text } = yield* call("place_order", { user, token, quantity: 5, quoteId: unpaid.id })
       assert.isFalse(isError)
-      assert.deepStrictEqual(asked, [{ id: unpaid.id, userAddress: user, tokenAddress: token, quantity: 5 }])
+      assert.deepStrictEqual(asked, [{ quoteId: unpaid.id, userAddress: user, tokenAddress: token, quantity: 5 }])
       assert.deepStrictEqual(JSON.parse(text), structured)
       assert.strictEqual(
         structured.summary,
@@ -100,7 +110,7 @@ describe("the tools of an agent", () => {
         showTask: () => Effect.fail(new Refused({ message: "This key may not do that." }))
       })
       const { userAddress: user, tokenAddress: token } = unpaid
-      const { isError, text } = yield* call("place_order", { user, token, quantity: 5, id: unpaid.id })
+      const { isError, text } = yield* call("place_order", { user, token, quantity: 5, quoteId: unpaid.id })
       assert.isTrue(isError)
       assert.match(
         text,
@@ -129,6 +139,8 @@ describe("the tools of an agent", () => {
       const late = new Unanswered({ reason: "Late", message: "No answer in 2 minutes." })
       const { call } = yield* agentOf({
         create: () => Effect.fail(late),
+        openWallet: () => Effect.succeed(opened),
+        quote: () => refuse("Only 3 mints are left.", "sold_out"),
         showTask: (order) =>
           order === "00000000"
             ? Effect.fail(new Refused({ message: "There is no task 00000000.", isMissing: true }))
@@ -140,17 +152,17 @@ describe("the tools of an agent", () => {
       const answers = [
         yield* call("get_order", { order: "00000000" }),
         yield* call("list_orders"),
-        yield* call("place_order", { user, token, quantity: 5, id: unpaid.id }),
-        yield* call("place_order", { user, token, quantity: 5 }),
+        yield* call("place_order", { user, token, quantity: 5, quoteId: unpaid.id }),
+        yield* call("quote_mint", { user, token, quantity: 5 }),
         yield* call("cancel_order", { order: unpaid.id, why: "too late" }),
-        yield* call("place_order", { user, token, quantity: 0 })
+        yield* call("quote_mint", { user, token, quantity: 0 })
       ]
       assert.isTrue(answers.every(({ isError }) => isError))
       const words = [
         "There is no task 00000000. Nothing has changed, and no money has moved.",
         "Nothing has changed, and no money has moved. Next: call the same again with the same arguments in 5 seconds.",
-        "No money has moved by this call. Next: call place_order again with the same arguments and the same id",
-        "Next: call list_orders for this user first",
+        "No money has moved by this call. Next: call place_order again with the same arguments: it makes no second order.",
+        "Refused: Only 3 mints are left. Nothing has changed, and no money has moved.",
         "is paid already (processing), and a paid order is not cancelled",
         'at ["quantity"]'
       ]
