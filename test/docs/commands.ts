@@ -45,6 +45,13 @@ const NEEDS: Readonly<Record<string, ReadonlyArray<string>>> = {
   pause: ["--why", '"…"'],
   resume: ["--why", '"…"'],
   pauses: [],
+  "webhooks add": ["https://example.com/hooks", "--events", "order.completed"],
+  "webhooks list": [],
+  "webhooks test": ["5b1c02de"],
+  "webhooks deliveries": [],
+  "webhooks redeliver": ["57bf3a69"],
+  "webhooks rotate": ["5b1c02de"],
+  "webhooks remove": ["5b1c02de"],
   doctor: [],
   migrate: [],
   "sandbox pay": ["<task>"],
@@ -54,11 +61,11 @@ const NEEDS: Readonly<Record<string, ReadonlyArray<string>>> = {
 /** What ends a command in a sentence, or in the literal around it. */
 const END = /[.,;:`")\]}]+$/
 
-const GROUPS = new Set(["tasks", "wallets", "sandbox"])
+const GROUPS = new Set(["tasks", "wallets", "webhooks", "sandbox"])
 
 /** Flags that a value follows. */
 const VALUED =
-  /^--(why|as|batch|mints|wallet|token|to|user|amount|price|quantity|status|from|limit|cursor|id|completions|log-level)$/
+  /^--(why|as|batch|mints|wallet|token|to|user|amount|price|quantity|status|state|events|from|limit|cursor|id|completions|log-level)$/
 
 /** Commands that are started and ended, and those that are not carried out. */
 export const isEndless = ([first]: ReadonlyArray<string>): boolean => first === "watch"

@@ -26,7 +26,7 @@ const AFTER_FAILURE = Duration.seconds(5)
 const EVENTS = 500
 
 /** Requests under way to all endpoints. */
-const IN_FLIGHT_MAX = 128
+const IN_FLIGHT_MAX = 256
 
 /** Longer than an exchange takes, and clocks of executors differ: no other one takes a delivery that is being made. */
 const LEASE_MS = 90_000

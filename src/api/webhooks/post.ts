@@ -23,7 +23,7 @@ const ANSWER_MAX = 16_384
 const IDLE_MS = 30_000
 
 /** Requests to one address at once. */
-export const AT_ONCE_MAX = 16
+export const AT_ONCE_MAX = 32
 
 const POOL = { keepAlive: true, timeout: IDLE_MS, maxSockets: AT_ONCE_MAX, maxFreeSockets: AT_ONCE_MAX } as const
 
