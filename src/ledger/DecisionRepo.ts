@@ -126,6 +126,18 @@ export interface NewOrder {
   readonly quoteId?: QuoteId | undefined
 }
 
+/** An order that is placed together with its client's payment. */
+export interface NewPaidOrder extends NewOrder {
+  /** The client's own name of the payment (extension `payment-identifier` of x402): a key has one payment of each name. */
+  readonly paymentIdentifier?: string | undefined
+}
+
+/** What a client of this key called a payment. Those without a key count as one. */
+export interface PaymentIdentifier {
+  readonly keyId: KeyId | undefined
+  readonly identifier: string
+}
+
 /** An order that its client pays for, and what the payer signed it for: a request for anything else is another one. */
 export interface PaidOrder {
   readonly payIn: PayIn
@@ -239,16 +251,17 @@ export class DecisionRepo extends Context.Service<
     ) => Effect.Effect<void, LedgerError | Outrun>
     /**
      * Writes an order down together with the pay-in that pays for it. `Outrun` where there is one with this id already, or
-     * a pay-in of this payer and nonce, whichever order it is for: then nothing is written.
+     * a pay-in of this payer and nonce or of this key and identifier, whichever order it is for: then nothing is written.
      */
     readonly placePaidOrder: (
-      order: NewOrder,
+      order: NewPaidOrder,
       payIn: PayIn,
       decision: Decision,
       nowMs: number
     ) => Effect.Effect<void, LedgerError | Outrun>
     /** By the nonce in any case. */
     readonly findPayIn: (name: PayInName) => Effect.Effect<PaidOrder | undefined, LedgerError>
+    readonly findPayInCalled: (name: PaymentIdentifier) => Effect.Effect<PaidOrder | undefined, LedgerError>
     /** Longest first. */
     readonly pauses: Effect.Effect<ReadonlyArray<Pause>, LedgerError>
     /**

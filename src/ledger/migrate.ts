@@ -15,6 +15,7 @@ import keysAndQuotes from "./migrations/0010_keys_and_quotes.ts"
 import webhooks from "./migrations/0011_webhooks.ts"
 import limits from "./migrations/0012_limits.ts"
 import payIns from "./migrations/0013_pay_ins.ts"
+import paymentIdentifiers from "./migrations/0014_payment_identifiers.ts"
 import journal from "./migrations/0015_journal.ts"
 import findByTransaction from "./migrations/0016_find_by_transaction.ts"
 import { bounded, isConflict } from "./sql/failure.ts"
@@ -41,6 +42,7 @@ const MIGRATIONS = {
   "0011_webhooks": webhooks,
   "0012_limits": limits,
   "0013_pay_ins": payIns,
+  "0014_payment_identifiers": paymentIdentifiers,
   "0015_journal": journal,
   "0016_find_by_transaction": findByTransaction
 }

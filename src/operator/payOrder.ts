@@ -4,6 +4,7 @@ import { payInTaskId, placePayIn } from "../domain/PayIn.ts"
 import { times } from "../domain/Usdc.ts"
 import type { PaidOrder } from "../ledger/DecisionRepo.ts"
 import { wasFirst } from "../ledger/TaskRepo.ts"
+import { CurrentCaller } from "./Caller.ts"
 import { decide } from "./commit.ts"
 import { BadPayment, type ExchangeRequest, PaymentRequired } from "./Exchange.ts"
 import { refuse, type Refused } from "./Operator.ts"
@@ -24,7 +25,7 @@ export const payOrder = Effect.fn("operator.payOrder")(function* (on: ExchangeSe
     return yield* ask(on, asked, { code: "payment_required", message: "Pay for the order by x402." })
   }
   const presented = yield* read(request.signature)
-  const known = yield* on.decisions.findPayIn(nameOf(presented))
+  const known = yield* knownTo(on, presented)
   return yield* conclude(on, asked, presented, known ?? (yield* place(on, asked, presented)))
 })
 
@@ -56,6 +57,17 @@ const read = (header: string) =>
     Effect.fromResult(readPayment(header)),
     (reason) => new BadPayment({ message: `The header PAYMENT-SIGNATURE cannot be read: ${reason}.` })
   )
+
+/** The order that is there for the payment already. Refused where the client has called another payment so. */
+const knownTo = Effect.fnUntraced(function* ({ decisions }: ExchangeServices, presented: Presented) {
+  const known = yield* decisions.findPayIn(nameOf(presented))
+  const { identifier } = presented
+  if (identifier === undefined) return known
+  const { keyId } = yield* CurrentCaller
+  const called = yield* decisions.findPayInCalled({ keyId, identifier })
+  if (called === undefined || called.payIn.taskId === known?.payIn.taskId) return known
+  return yield* refuse(`The payment identifier ${identifier} is that of another payment.`, "id_taken")
+})
 
 const nameOf = ({ payment: { from, nonce } }: Presented) => ({ payer: from, nonce })
 
@@ -112,16 +124,13 @@ const place = Effect.fnUntraced(function* (on: ExchangeServices, asked: Asked, p
   const { chainId, usdc } = settings.network
   const id = payInTaskId({ chainId, usdc: usdc.address, ...nameOf(presented) })
   const pricePerMint = priceOf(payment.value, quantity) ?? terms.pricePerMint
-  const order = { id, wallet, token, quantity, pricePerMint }
+  const order = { id, wallet, token, quantity, pricePerMint, paymentIdentifier: presented.identifier }
   const payIn = placePayIn({ authorization: payment, wallet, taskId: id, nowMs })
   const decision = { command: "create", said: `task ${id} is ordered`, why: "asked for and paid by x402" }
   const isNew = yield* wasFirst(decide(decision, (made, atMs) => decisions.placePaidOrder(order, payIn, made, atMs)))
   if (isNew) return { payIn, token, quantity, recipient: wallet.userAddress } satisfies PaidOrder
   // The same request may have come twice at once.
-  return (
-    (yield* decisions.findPayIn(nameOf(presented))) ??
-    (yield* refuse(`There is another order with the id ${id}.`, "id_taken"))
-  )
+  return (yield* knownTo(on, presented)) ?? (yield* refuse(`There is another order with the id ${id}.`, "id_taken"))
 })
 
 /** The answer to a payment whose order is placed, by this request or an earlier one. */

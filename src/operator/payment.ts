@@ -40,9 +40,38 @@ const Payload = Schema.Struct({
 
 const decode = Schema.decodeUnknownResult(Payload)
 
+/** The extension in which a client gives its payment a name of its own. */
+export const PAYMENT_IDENTIFIER = "payment-identifier"
+
+/** Source: `@x402/extensions`, `payment-identifier`. */
+export const IDENTIFIER = { minLength: 16, maxLength: 128, pattern: "^[a-zA-Z0-9_-]+$" } as const
+
+const Identifier = Schema.String.check(
+  Schema.isPattern(/^[a-zA-Z0-9_-]{16,128}$/, {
+    message: "expected a payment identifier: 16 to 128 letters, digits, hyphens and underscores"
+  })
+)
+
+/** Clients send back what the 402 declares, with or without a name in it. */
+const Extensions = Schema.Struct({
+  extensions: Schema.optional(
+    Schema.NullOr(
+      Schema.Struct({
+        [PAYMENT_IDENTIFIER]: Schema.optional(
+          Schema.Struct({ info: Schema.Struct({ id: Schema.optional(Identifier) }) })
+        )
+      })
+    )
+  )
+})
+
+const decodeExtensions = Schema.decodeUnknownResult(Extensions)
+
 /** A payment, and the offer that its client says that it takes. */
 export interface Presented {
   readonly payment: PresentedPayment
+  /** The client's own name of it. */
+  readonly identifier: string | undefined
   readonly accepted: {
     readonly scheme: string
     readonly network: string
@@ -59,23 +88,37 @@ export const readPayment = (header: string): Result.Result<Presented, string> =>
     try: (): unknown => decodePaymentSignatureHeader(header),
     catch: () => "it is no base64 of JSON"
   }).pipe(
-    Result.flatMap((value) => Result.mapError(decode(value), ({ message }) => message.slice(0, 300))),
-    Result.map(({ accepted, payload: { signature, authorization } }) => ({
-      payment: {
-        from: authorization.from,
-        to: authorization.to,
-        value: usdc(BigInt(authorization.value)),
-        validAfter: Number(authorization.validAfter),
-        validBefore: Number(authorization.validBefore),
-        nonce: authorization.nonce.toLowerCase() as Bytes32,
-        signature: signature.toLowerCase() as `0x${string}`
-      },
-      accepted: {
-        scheme: accepted.scheme,
-        network: accepted.network,
-        asset: parse(accepted.asset),
-        payTo: parse(accepted.payTo),
-        amount: BigInt(accepted.amount)
-      }
-    }))
+    Result.flatMap((value) => Result.mapError(bothOf(value), ({ message }) => message.slice(0, 300))),
+    Result.map(
+      ([
+        {
+          accepted,
+          payload: { signature, authorization }
+        },
+        { extensions }
+      ]) => ({
+        identifier: extensions?.[PAYMENT_IDENTIFIER]?.info.id,
+        payment: {
+          from: authorization.from,
+          to: authorization.to,
+          value: usdc(BigInt(authorization.value)),
+          validAfter: Number(authorization.validAfter),
+          validBefore: Number(authorization.validBefore),
+          nonce: authorization.nonce.toLowerCase() as Bytes32,
+          signature: signature.toLowerCase() as `0x${string}`
+        },
+        accepted: {
+          scheme: accepted.scheme,
+          network: accepted.network,
+          asset: parse(accepted.asset),
+          payTo: parse(accepted.payTo),
+          amount: BigInt(accepted.amount)
+        }
+      })
+    )
+  )
+
+const bothOf = (value: unknown) =>
+  Result.flatMap(decode(value), (payload) =>
+    Result.map(decodeExtensions(value), (declared) => [payload, declared] as const)
   )

@@ -5,7 +5,7 @@ import type { Address } from "../domain/Address.ts"
 import { PRICE_MAX } from "../domain/Quote.ts"
 import { format, times, type Usdc, usdc } from "../domain/Usdc.ts"
 import type { Wallet } from "../domain/Wallet.ts"
-import type { Presented } from "./payment.ts"
+import { IDENTIFIER, PAYMENT_IDENTIFIER, type Presented } from "./payment.ts"
 
 /** What an order of a person costs now, and where it is paid. */
 export interface PaymentTerms {
@@ -65,8 +65,17 @@ export const paymentRequired = (
           paymentFlow: "upfront"
         }
       }
-    ]
+    ],
+    extensions: { [PAYMENT_IDENTIFIER]: { info: { required: false }, schema: IDENTIFIER_SCHEMA } }
   })
+
+/** What a client may add to `info`. Source: `@x402/extensions`, `paymentIdentifierSchema`. */
+const IDENTIFIER_SCHEMA = {
+  $schema: "https://json-schema.org/draft/2020-12/schema",
+  type: "object",
+  properties: { required: { type: "boolean" }, id: { type: "string", ...IDENTIFIER } },
+  required: ["required"]
+}
 
 /** Why a payment is not taken: the price has risen, or it is not what was asked for. */
 export interface Misfit {

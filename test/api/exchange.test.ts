@@ -258,6 +258,50 @@ layer(Postgres.session())("an order that is paid by x402", (it) => {
     assert.lengthOf(world.paidBy(PAYER), 1)
   })
 
+  served("has one payment of each identifier that its client gives", function* () {
+    const { order, ann, world } = yield* opened()
+    const challenge = challengeOf(yield* order(wishOf(ann)))
+    const declared = challenge.extensions?.["payment-identifier"] as { readonly info: object }
+    assert.deepInclude(declared, { info: { required: false } })
+    const called = (payload: Payload, id: string) => ({
+      ...payload,
+      extensions: { ...challenge.extensions, "payment-identifier": { ...declared, info: { required: false, id } } }
+    })
+    const payment = yield* payloadFor(challenge)
+    const id = "pay_0123456789abcdef"
+    for (const bad of ["short", "x".repeat(129), "pay 0123456789abcdef"]) {
+      assertProblem(yield* order(wishOf(ann), called(payment, bad)), 400, "16 to 128 letters")
+    }
+    const first = yield* order(wishOf(ann), called(payment, id))
+    assert.strictEqual(first.status, 200, first.text)
+    yield* pass(10)
+    const again = yield* order(wishOf(ann), called(payment, id))
+    assert.deepStrictEqual([again.status, again.json.id], [200, first.json.id])
+    const other = yield* payloadFor(challenge, 2)
+    assertProblem(yield* order(wishOf(ann), called(other, id)), 409, "that of another payment")
+    assert.strictEqual((yield* order(wishOf(ann), { ...other, extensions: challenge.extensions })).status, 200)
+    assertProblem(yield* order(wishOf(ann), called(other, id)), 409, "that of another payment")
+    assert.lengthOf(world.paidBy(PAYER), 2)
+  })
+
+  served("is for its own person where the key is bound to one", function* () {
+    const { ask, ann, order } = yield* opened()
+    const bob = yield* person("bob")
+    const made = yield* ask("/api/keys", {
+      body: { name: "bob", scopes: ["orders:create", "orders:read"], user: bob.userAddress }
+    })
+    assert.strictEqual(made.status, 201, made.text)
+    const withKey = (body: unknown, headers: Record<string, string> = {}) =>
+      ask("/api/orders", { body, headers, token: made.json.secret })
+    const own = yield* withKey(wishOf(bob))
+    assert.strictEqual(own.status, 402, own.text)
+    const payment = yield* payloadFor(challengeOf(yield* order(wishOf(ann))))
+    const refused = yield* withKey(wishOf(ann), { "payment-signature": base64(payment) })
+    assertProblem(refused, 409, "has no agent wallet")
+    const orders = (yield* decisions).filter(({ command }) => command === "create")
+    assert.deepStrictEqual(orders, [])
+  })
+
   served("is no second 402 while it is not known whether it is paid", function* () {
     const { order, ann, world } = yield* opened()
     const payment = yield* payloadFor(challengeOf(yield* order(wishOf(ann))))

@@ -2,6 +2,7 @@ import { assert } from "@effect/vitest"
 import { Effect } from "effect"
 import type { Bytes32 } from "../../../src/domain/Address.ts"
 import { judgePayIn, type PayIn, payInTaskId, placePayIn } from "../../../src/domain/PayIn.ts"
+import { KeyId } from "../../../src/domain/Key.ts"
 import type { TaskId } from "../../../src/domain/Task.ts"
 import type { Wallet } from "../../../src/domain/Wallet.ts"
 import { DecisionRepo } from "../../../src/ledger/DecisionRepo.ts"
@@ -100,6 +101,34 @@ const placingPromises = (promises: Promises): void => {
   })
 }
 
+const identifierPromises = (promises: Promises): void => {
+  promises("one payment of a key has an identifier, and another key may use the same", function* () {
+    const wallet = yield* givenWallet()
+    const repo = yield* DecisionRepo
+    const identifier = "pay_0123456789abcdef"
+    const placeAs = (nonce: Bytes32, keyId?: KeyId) => {
+      const order = { ...orderOf(wallet, 3, nonce), paymentIdentifier: identifier }
+      return wasFirst(repo.placePaidOrder(order, payInFor(wallet, 3, nonce), { ...DECISION, keyId }, NOW_MS))
+    }
+    const [one, other] = [KeyId.make(uuid(8)), KeyId.make(uuid(9))]
+    assert.isUndefined(yield* repo.findPayInCalled({ keyId: undefined, identifier }))
+    assert.isTrue(yield* placeAs(hash(1)))
+    assert.isFalse(yield* placeAs(hash(2)))
+    assert.isUndefined(yield* repo.findPayIn({ payer: PAYER, nonce: hash(2) }))
+    assert.isTrue(yield* placeAs(hash(2), one))
+    assert.isFalse(yield* placeAs(hash(3), one))
+    assert.isTrue(yield* placeAs(hash(3), other))
+    for (const [keyId, nonce] of [
+      [undefined, hash(1)],
+      [one, hash(2)],
+      [other, hash(3)]
+    ] as const) {
+      assert.strictEqual((yield* repo.findPayInCalled({ keyId, identifier }))?.payIn.nonce, nonce)
+    }
+    assert.isUndefined(yield* repo.findPayInCalled({ keyId: one, identifier: "pay_fedcba9876543210" }))
+  })
+}
+
 const used = (payIn: PayIn, inBlock = 10n): PayIn => {
   const outcome = { _tag: "Used", tx: hash(1), block: inBlock, to: payIn.payTo, value: payIn.amount } as const
   return judgePayIn(payIn, outcome, TIP) ?? payIn
@@ -192,5 +221,6 @@ const livePromises = (promises: Promises): void => {
 
 export const payInPromises = (promises: Promises): void => {
   placingPromises(promises)
+  identifierPromises(promises)
   livePromises(promises)
 }

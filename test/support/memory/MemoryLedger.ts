@@ -111,6 +111,8 @@ export interface Tables {
   readonly refunds: Map<RefundId, Refund>
   /** By `payInKey`. */
   readonly payIns: Map<string, PaidOrder>
+  /** The keys in `payIns` of those that their clients called something, by `identifierKey`. */
+  readonly payInIdentifiers: Map<string, string>
   /** What each refund took from the deposits. */
   readonly refundUses: Map<RefundId, ReadonlyArray<DepositUse>>
   readonly decisions: Array<StoredDecision>
@@ -138,6 +140,7 @@ const emptyTables = (): Tables => ({
   deposits: new Map(),
   refunds: new Map(),
   payIns: new Map(),
+  payInIdentifiers: new Map(),
   refundUses: new Map(),
   decisions: [],
   pauses: new Map(),
@@ -160,6 +163,7 @@ const copy = (tables: Tables): Tables => ({
   deposits: new Map(tables.deposits),
   refunds: new Map(tables.refunds),
   payIns: new Map(tables.payIns),
+  payInIdentifiers: new Map(tables.payInIdentifiers),
   refundUses: new Map(tables.refundUses),
   decisions: [...tables.decisions],
   pauses: new Map(tables.pauses),

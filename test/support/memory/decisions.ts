@@ -3,7 +3,7 @@ import type { Block } from "../../../src/domain/Block.ts"
 import { payInKey } from "../../../src/domain/PayIn.ts"
 import { type TaskId, messages } from "../../../src/domain/Task.ts"
 import { times, usdc } from "../../../src/domain/Usdc.ts"
-import { type Decision, type DecisionRepo, type NewOrder } from "../../../src/ledger/DecisionRepo.ts"
+import type { Decision, DecisionRepo, NewOrder, PaymentIdentifier } from "../../../src/ledger/DecisionRepo.ts"
 import { mintRowKey, placeKey } from "../../../src/ledger/TaskRepo.ts"
 import { type Methods, type StoredTask, type Tables, batchKey, newTask } from "./MemoryLedger.ts"
 import { useDeposits } from "./deposits.ts"
@@ -77,19 +77,27 @@ const placeOrder = (draft: Tables, order: NewOrder, decision: Decision, nowMs: n
   return true
 }
 
+const identifierKey = ({ keyId, identifier }: PaymentIdentifier): string => `${keyId ?? ""}/${identifier}`
+
 export const decisions = {
   createTask: ({ attempt }) => attempt(placeOrder),
 
   placePaidOrder: ({ attempt }) =>
     attempt((draft, order, payIn, decision, nowMs) => {
-      const { id, wallet, token, quantity } = order
+      const { id, wallet, token, quantity, paymentIdentifier: identifier } = order
+      const called = identifier === undefined ? undefined : identifierKey({ keyId: decision.keyId, identifier })
+      if (called !== undefined && draft.payInIdentifiers.has(called)) return false
       if (draft.payIns.has(payInKey(payIn)) || !placeOrder(draft, order, decision, nowMs)) return false
       const placed = { ...payIn, taskId: id, walletId: wallet.id, createdAtMs: nowMs }
       draft.payIns.set(payInKey(payIn), { payIn: placed, token, quantity, recipient: wallet.userAddress })
+      if (called !== undefined) draft.payInIdentifiers.set(called, payInKey(payIn))
       return true
     }),
 
   findPayIn: ({ read }) => read((tables, name) => tables.payIns.get(payInKey(name))),
+
+  findPayInCalled: ({ read }) =>
+    read((tables, name) => tables.payIns.get(tables.payInIdentifiers.get(identifierKey(name)) ?? "")),
 
   cancel: ({ attempt }) =>
     attempt((draft, cancellation, block, decision, nowMs) => {
