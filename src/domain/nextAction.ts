@@ -72,6 +72,8 @@ export interface OrderSeen {
 /** How soon something can have changed, and until when an order can be paid. */
 export interface Pace {
   readonly nowMs: number
+  /** The same moment on the chain's clock. */
+  readonly chainMs: number
   readonly paymentTimeoutMs: number
   /** How soon money that came is seen. */
   readonly checkMs: number
@@ -176,12 +178,17 @@ const whileWaiting = (
  */
 const LAST_MOMENT_MS = 15_000
 
+/** In a block that is older, a transfer that was made long ago is not seen: it must not be asked for a second time. */
+const BLOCK_MS_MAX = 120_000
+
 /** Money is missing. It is asked for where it would be taken for this order: not too late, and not while it cannot move. */
 const short = (order: OrderSeen, { task, evidence }: NonNullable<OrderSeen["payment"]>, pace: Pace): Verdict => {
   const due = dueFor(evidence, task)
   const came = due === undefined ? (order.received ?? 0n) : task.totalCost - due
   const state = came > 0n ? "partial" : "unpaid"
-  const isPayable = order.agentAddress !== undefined && !evidence.isUsdcPaused && !isLate(task, evidence, pace)
+  const isSeen = pace.chainMs - evidence.block.timeMs <= BLOCK_MS_MAX
+  const mayMove = !evidence.isUsdcPaused && !isLate(task, evidence, pace)
+  const isPayable = order.agentAddress !== undefined && isSeen && mayMove
   const action = due !== undefined && due > 0n && isPayable ? "pay" : "wait"
   return { state, action, due: action === "pay" ? due : undefined, inMs: pace.checkMs }
 }

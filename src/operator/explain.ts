@@ -44,11 +44,14 @@ export const explain = Effect.fn("operator.explain")(function* (services: Servic
 })
 
 /** The same facts in words for programs. */
-const wordsOf = ({ settings }: Services, { story, file, money, payment, step, nowMs }: Facts): NextWords => {
+const wordsOf = (
+  { settings }: Services,
+  { story, file, money, payment, step, nowMs, oursAheadMs }: Facts
+): NextWords => {
   const isEnded = story.task.status === "failed" || story.task.status === "cancelled"
   const ended = isEnded && money?.orders !== undefined ? endedOf({ ...money, orders: money.orders }) : undefined
   const waits = payment && file.task && { ...payment, task: file.task }
-  return nextWords({ ...ofView(story.task), payment: waits, step, ended }, paceOf(settings, nowMs))
+  return nextWords({ ...ofView(story.task), payment: waits, step, ended }, paceOf(settings, { nowMs, oursAheadMs }))
 }
 
 const gather = Effect.fnUntraced(function* (services: Services, name: string) {
@@ -69,6 +72,7 @@ const gather = Effect.fnUntraced(function* (services: Services, name: string) {
     money,
     payment,
     ledgerAheadMs: yield* Clocks.ledgerAheadMs,
+    oursAheadMs: yield* Clocks.oursAheadMs,
     pauses: pauses.filter(covers(story.task)),
     ...(yield* readStep(services, task)),
     paymentTimeoutMs: Duration.toMillis(settings.paymentTimeout),

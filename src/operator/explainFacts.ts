@@ -23,6 +23,8 @@ export interface Facts {
   readonly payment: { readonly evidence: Evidence; readonly decision: PaymentDecision } | undefined
   /** How far the ledger's clock is ahead of the chain's, in milliseconds. */
   readonly ledgerAheadMs: number
+  /** The same of this machine's clock. */
+  readonly oursAheadMs: number
   /** Pauses that hold this order back. */
   readonly pauses: ReadonlyArray<{ readonly scope: string; readonly reason: string }>
   /** A batch of any order that is paid and undelivered for so long that payments to its token are stopped. */

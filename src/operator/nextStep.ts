@@ -8,6 +8,7 @@ import type { WalletId } from "../domain/Wallet.ts"
 import type { WalletOrders } from "../domain/WalletState.ts"
 import type { TaskFile } from "../ledger/DecisionRepo.ts"
 import type { TaskView } from "../ledger/WatchRepo.ts"
+import * as Clocks from "../ops/Clocks.ts"
 import { evidenceOf } from "./money.ts"
 import type { Services } from "./services.ts"
 
@@ -29,12 +30,13 @@ export const ofFile = ({ row, wallet, held, batches }: TaskFile): LedgerOrder =>
 
 export const paceOf = (
   { checkTrigger, checkInterval, confirmations, network, paymentTimeout }: SettingsShape,
-  nowMs: number
+  { nowMs, oursAheadMs }: { readonly nowMs: number; readonly oursAheadMs: number }
 ): Pace => {
   const blockMs = network.blockSeconds * 1000
   const everyMs = Duration.toMillis(checkInterval)
   return {
     nowMs,
+    chainMs: nowMs - oursAheadMs,
     paymentTimeoutMs: Duration.toMillis(paymentTimeout),
     checkMs: checkTrigger === "block" ? Math.min(everyMs, (confirmations + 1) * blockMs) : everyMs,
     blockMs
@@ -52,7 +54,8 @@ export const nextWordsOf = Effect.fnUntraced(function* (services: Services, orde
   ]
   const wallets = yield* readWallets(services, walletsOf(BY_MONEY))
   const steps = yield* readSteps(services, walletsOf(BY_WORK))
-  const pace = paceOf(services.settings, yield* Clock.currentTimeMillis)
+  const nowMs = yield* Clock.currentTimeMillis
+  const pace = paceOf(services.settings, { nowMs, oursAheadMs: yield* Clocks.oursAheadMs })
   return (order: LedgerOrder): NextWords => {
     const wallet = wallets.get(order.walletId)
     const decided = { payment: paymentOf(wallet, order.id), step: steps.get(order.id), ended: endedOf(wallet) }

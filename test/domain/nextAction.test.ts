@@ -22,7 +22,7 @@ import {
 
 const TIMEOUT_MS = 600_000
 
-const PACE: Pace = { nowMs: NOW_MS, paymentTimeoutMs: TIMEOUT_MS, checkMs: 10_000, blockMs: 2_000 }
+const PACE: Pace = { nowMs: NOW_MS, chainMs: NOW_MS, paymentTimeoutMs: TIMEOUT_MS, checkMs: 10_000, blockMs: 2_000 }
 
 const task = taskOf()
 
@@ -135,6 +135,8 @@ describe("an order that waits for its money", () => {
     notPaid(waitingFor(short, evidence({ ledgerAheadMs: TIMEOUT_MS })))
     notPaid(waitingFor(short), { ...PACE, nowMs: deadlineMs - 14_999 })
     assert.strictEqual(nextWords(waitingFor(short), { ...PACE, nowMs: deadlineMs - 15_000 }).nextAction, "pay")
+    // A payment that was made meanwhile would not be seen.
+    notPaid(waitingFor(short), { ...PACE, chainMs: NOW_MS + 120_001 })
     // An older one of the same cost takes each deposit that would be exactly for this one.
     const older = taskOf({ id: uuid(2), createdAtMs: task.createdAtMs - 1 })
     const { orders } = evidence()

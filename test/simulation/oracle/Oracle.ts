@@ -11,6 +11,7 @@ import { watchBooks } from "./books.ts"
 import { checkPayment } from "./payments.ts"
 import { type AskedRefund, checkRefundSent, watchRefunds } from "./refunds.ts"
 import { watchTasks } from "./tasks.ts"
+import { watchWords } from "./words.ts"
 
 export type Invariant =
   | "I1"
@@ -26,6 +27,7 @@ export type Invariant =
   | "I11"
   | "I12"
   | "rows"
+  | "words"
   | "defect"
 
 export interface Violation {
@@ -85,6 +87,7 @@ export class Oracle {
     watchRefunds(this, before, after)
     watchTasks(this, before, after, by)
     watchBooks(this, before, after)
+    watchWords(this, before, after, by)
   }
 
   takeStep(arrow: string): void {
