@@ -59,8 +59,9 @@ export const journal = {
   journalPage: (on) =>
     on.once("read the journal", function* ({ fromMs, toMs }, { after, limit }) {
       const { sql } = on
-      const behind = sql`
-        (${after ?? null}::bigint IS NULL OR (j.at, j.id) > (SELECT p.at, p.id FROM ai_agent_journal p WHERE p.id = ${after ?? null}::bigint))`
+      // As one comparison of rows, which the index answers: a million entries are read once and not once for each page.
+      const place = sql`(SELECT p.at FROM ai_agent_journal p WHERE p.id = ${after ?? null}::bigint)`
+      const behind = after === undefined ? sql`true` : sql`(j.at, j.id) > (${place}, ${after}::bigint)`
       const rows = yield* rowsOf(Entries)(sql`
         SELECT j.id::float8 AS id, (extract(epoch FROM j.at) * 1000)::float8 AS at_ms, j.kind, j.wallet_id,
           ${agentAddress(sql)} AS agent_address, left(w.user_address, 100) AS user_address, j.task_id, j.batch,
