@@ -71,7 +71,8 @@ const VALUED =
 export const isEndless = ([first]: ReadonlyArray<string>): boolean => first === "watch"
 export const isNotRun = (argv: ReadonlyArray<string>): boolean =>
   // A proof is a file of somebody's.
-  argv[0] === "verify" || argv.join(" ").startsWith("sandbox reset")
+  // An agent speaks with `mcp` on standard input, and ends it.
+  argv[0] === "verify" || argv[0] === "mcp" || argv.join(" ").startsWith("sandbox reset")
 
 /** What comes before the command itself. */
 const START = /(?:npm run (?:-s )?ai-mint --|node dist\/cli\/main\.js|(?<![\w./-])ai-mint)\s+(?=\S)/
