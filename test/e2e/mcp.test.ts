@@ -54,6 +54,8 @@ const orderAndFollow = Effect.fnUntraced(function* (
   const wish = { user, token, quantity, quoteId: quote.quoteId }
   const { order, isNew, summary } = (yield* call("place_order", wish)).structured
   assert.isTrue(isNew)
+  const due = { amountDue: `${quantity}000000`, payTo: order.agentAddress, payBy: order.deadline }
+  assert.deepInclude(order, { paymentState: "unpaid", nextAction: "pay", ...due })
   assert.include(summary, `send exactly ${quantity}.00 USDC (${quantity}000000 base units) to ${quote.payTo}`)
   const again = (yield* call("place_order", wish)).structured
   assert.deepStrictEqual([again.isNew, again.order.id], [false, order.id])
@@ -63,6 +65,7 @@ const orderAndFollow = Effect.fnUntraced(function* (
     followed = (yield* call("wait_for_order", { order: order.id })).structured.order
   }
   assert.deepInclude(followed, { status: "completed", mintsCompleted: quantity })
+  assert.deepInclude(followed, { paymentState: "settled", nextAction: "none", amountDue: "0", payTo: null })
   assert.strictEqual(yield* mintedTo(user), quantity)
   return order.id as string
 })
