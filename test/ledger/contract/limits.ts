@@ -1,6 +1,5 @@
 import { assert } from "@effect/vitest"
-import { Effect } from "effect"
-import * as TestClock from "effect/testing/TestClock"
+import { Clock, Effect } from "effect"
 import type { Batch } from "../../../src/domain/Batch.ts"
 import { LIMIT_WINDOW_MS, type LimitScope } from "../../../src/domain/Limit.ts"
 import { expire, sign } from "../../../src/domain/transferTransitions.ts"
@@ -47,6 +46,13 @@ const used = (nowMs = NOW_MS) =>
   Effect.flatMap(DecisionRepo, (repo) =>
     Effect.map(repo.limits(nowMs), (all) => all.map((limit): readonly [string, bigint] => [limit.scope, limit.used]))
   )
+
+/** The limits of the wallet of a batch, a moment later. The clock of the connections stands still meanwhile. */
+const limitsOf = ({ walletId }: Pick<Batch, "walletId">) =>
+  Effect.clockWith((clock) => {
+    const later = Object.assign(Object.create(clock), { currentTimeMillis: Effect.succeed(NOW_MS + 20) })
+    return Effect.map(Effect.provideService(workOf({ id: walletId }), Clock.Clock, later), ({ limits }) => limits)
+  })
 
 /** Signed at this time, for half of the quote. */
 const signedAt = (batch: Batch, nowMs: number): Batch =>
@@ -191,8 +197,7 @@ export const limitPromises = (promises: Promises): void => {
     assert.isDefined(first)
     assert.isDefined(second)
     assert.isDefined(third)
-    assert.deepStrictEqual((yield* workOf({ id: third.walletId })).limits, [])
-    yield* TestClock.setTime(NOW_MS + 20)
+    assert.deepStrictEqual(yield* limitsOf(third), [])
     yield* claimAt(first, NOW_MS)
     yield* claimAt(second, NOW_MS + 10)
     yield* set(`token:${OTHER_TOKEN}`, 1n)
@@ -200,13 +205,13 @@ export const limitPromises = (promises: Promises): void => {
     const limit = { scope: ofToken, perDay: usdc(6_000_000n), used: usdc(2n * SIGNED) }
     const free = (ms: number) => ({ atMs: NOW_MS + ms + LIMIT_WINDOW_MS, amount: SIGNED })
     // The batch may cost three dollars: there is just room for it.
-    assert.deepStrictEqual((yield* workOf({ id: third.walletId })).limits, [{ ...limit, frees: [] }])
+    assert.deepStrictEqual(yield* limitsOf(third), [{ ...limit, frees: [] }])
     yield* set(ofToken, 5_999_999n)
     const less = { ...limit, perDay: usdc(5_999_999n) }
-    assert.deepStrictEqual((yield* workOf({ id: third.walletId })).limits, [{ ...less, frees: [free(0)] }])
+    assert.deepStrictEqual(yield* limitsOf(third), [{ ...less, frees: [free(0)] }])
     yield* set(ofToken, 4_000_000n)
     const least = { ...limit, perDay: usdc(4_000_000n), frees: [free(0), free(10)] }
-    assert.deepStrictEqual((yield* workOf({ id: third.walletId })).limits, [least])
+    assert.deepStrictEqual(yield* limitsOf(third), [least])
   })
 
   promises("an order that waits for a limit is due again once a limit was changed", function* () {
