@@ -52,6 +52,7 @@ const NEEDS: Readonly<Record<string, ReadonlyArray<string>>> = {
   "webhooks redeliver": ["57bf3a69"],
   "webhooks rotate": ["5b1c02de"],
   "webhooks remove": ["5b1c02de"],
+  mcp: [],
   doctor: [],
   migrate: [],
   "sandbox pay": ["<task>"],
