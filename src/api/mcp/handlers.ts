@@ -14,9 +14,9 @@ const LOOK: Effects = { afterSilence: "call the same again in 5 seconds." }
 const saying = <A>(answer: Effect.Effect<A, OperatorError>, effects: Effects) =>
   Effect.mapError(answer, (error) => problemOf(error, effects))
 
-/** What was done stays done where the order cannot be shown then: the agent hears of both. */
+/** What was done stays done where the order cannot be shown then. */
 const orElseSay = <A>(shown: Effect.Effect<A, ToolProblem>, done: string) =>
-  Effect.mapError(shown, ({ message }) => new ToolProblem({ message: `${done} It cannot be shown. ${message}` }))
+  Effect.mapError(shown, () => new ToolProblem({ message: done }))
 
 const answerFor = (order: TaskReport) =>
   Effect.map(Clock.currentTimeMillis, (nowMs) => ({ summary: orderWords(order, nowMs), order }))
@@ -61,7 +61,13 @@ export const layer = OrderTools.toLayer(
           const { credit } = yield* saying(operator.cancel(before.id, { why }), {
             afterSilence: "call get_order: it says whether the order is cancelled."
           })
-          return { ...(yield* orElseSay(show(before.id), `Order ${before.id} is cancelled.`)), credit }
+          return {
+            ...(yield* orElseSay(
+              show(before.id),
+              `Order ${before.id} is cancelled. It cannot be shown now. Next: nothing; do not pay for it.`
+            )),
+            credit
+          }
         }),
         list_orders: Effect.fnUntraced(function* ({ status = [], user, token, cursor, limit = LIST_DEFAULT }) {
           const list = yield* saying(

@@ -70,9 +70,10 @@ const creditWords = ({ paymentState }: TaskReport): string =>
     ? " USDC is left in the person's agent wallet: a new order uses it, and the operator can send it back."
     : ""
 
-/** An order that was placed, by what its placing tells. */
-export const placedWords = ({ taskId, totalCost, agentAddress }: Created): string =>
-  `Order ${taskId} is placed: it costs ${format(totalCost)} USDC (${totalCost} base units), to be sent to ${agentAddress}.`
+/** An order that was placed and cannot be shown. */
+export const placedWords = ({ taskId, totalCost, amountDue = totalCost, agentAddress }: Created): string =>
+  `Order ${taskId} is placed. It cannot be shown now. Next: send ${format(amountDue)} USDC (${amountDue} base units) to ` +
+  `${agentAddress} in one transfer, once, and call wait_for_order.`
 
 /** What an order would cost. */
 export const quoteWords = ({ quoteId, quantity, totalCost, pricePerMint, supplyLeft, expiresAt }: Quoted): string => {
