@@ -252,6 +252,8 @@ export class DecisionRepo extends Context.Service<
     /**
      * Writes an order down together with the pay-in that pays for it. `Outrun` where there is one with this id already, or
      * a pay-in of this payer and nonce or of this key and identifier, whichever order it is for: then nothing is written.
+     * No decision about the wallet is written that was made from a look before it: the money that was seen since may be
+     * this order's.
      */
     readonly placePaidOrder: (
       order: NewPaidOrder,

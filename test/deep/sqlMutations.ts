@@ -20,6 +20,26 @@ export const SQL_MUTATIONS: ReadonlyArray<SqlMutation> = [
     ]
   },
   {
+    name: "an order is funded or cancelled while its pay-in may come",
+    patches: [
+      {
+        file: "src/ledger/sql/tasks/sweep.ts",
+        find: "AND NOT EXISTS (SELECT 1 FROM ai_agent_pay_ins p WHERE p.task_id = t.id AND p.status = 'live')",
+        replace: ""
+      }
+    ]
+  },
+  {
+    name: "what became of a pay-in is written twice",
+    patches: [
+      {
+        file: "src/ledger/sql/tasks/payIns.ts",
+        find: "WHERE p.task_id = x.task_id AND p.status = 'live'",
+        replace: "WHERE p.task_id = x.task_id"
+      }
+    ]
+  },
+  {
     name: "a pause is not in the claim",
     patches: [
       {

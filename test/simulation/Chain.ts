@@ -208,9 +208,9 @@ export class Chain {
       list.splice(0, list.length, ...left.map((mint) => ({ ...mint, block: move(mint.block) })))
     }
     for (const transfer of lost) {
-      const { to, amount, nonce, tx } = transfer
+      const { to, amount, tx } = transfer
       this.gone.set(tx, transfer)
-      if (nonce === undefined) this.lost.set(to, (this.lost.get(to) ?? 0n) + amount)
+      this.lost.set(to, (this.lost.get(to) ?? 0n) + amount)
     }
     this.reorganisations++
   }

@@ -1,12 +1,16 @@
 import { Effect } from "effect"
+import { address } from "../../src/domain/Address.ts"
+import { type PayIn, payInKey } from "../../src/domain/PayIn.ts"
 import type { TaskId } from "../../src/domain/Task.ts"
 import {
   MemoryLedger,
+  newTask,
   type OrderInsert,
   type Tables,
   type TaskEdit,
   type WalletInsert
 } from "../support/memory/MemoryLedger.ts"
+import { touchWallet } from "../support/memory/state.ts"
 import type { Process } from "./Process.ts"
 
 type Watch = (before: Tables, after: Tables, by: Process) => void
@@ -45,6 +49,19 @@ export class Ledger {
 
   insertOrder(order: OrderInsert): void {
     Effect.runSync(this.#real.insertOrder(order))
+  }
+
+  /** An order with the pay-in that its client has signed, in one transaction. */
+  insertPaidOrder(order: Required<OrderInsert>, payIn: PayIn): void {
+    const row = newTask(order)
+    const { token, quantity, userAddress } = order
+    Effect.runSync(
+      this.#real.transact((draft) => {
+        touchWallet(draft, row.walletId)
+        draft.tasks.set(row.id, row)
+        draft.payIns.set(payInKey(payIn), { payIn, token: address(token), quantity, recipient: address(userAddress) })
+      })
+    )
   }
 
   /** Another program, or a person with SQL, changes a row. */

@@ -4,12 +4,13 @@ import type { WalletId } from "../../src/domain/Wallet.ts"
 import { type AnyId, anyId } from "../support/anyId.ts"
 import { digest } from "./Chain.ts"
 import { PAYMENT_TIMEOUT_MS } from "./oracle/money.ts"
+import { PayIns } from "./PayIns.ts"
 import type { Random } from "./random.ts"
 import { leaveBehind } from "./Version1.ts"
 import type { World } from "./World.ts"
 
 /** A person with an agent wallet. */
-interface Person {
+export interface Person {
   readonly walletId: WalletId
   readonly userAddress: Address
   readonly agentAddress: Address
@@ -24,12 +25,16 @@ export class People {
   readonly #world: World
   readonly #random: Random
   readonly #people: ReadonlyArray<Person>
+  readonly #payIns: PayIns
   #orders = 0
   #mints = 0
 
   constructor(world: World) {
     this.#world = world
     this.#random = world.random.fork("people")
+    this.#payIns = new PayIns(world, (person, { token, quantity, price }) =>
+      this.#insert(person, token, quantity, price)
+    )
     this.#people = Array.from({ length: this.#random.int(1, 4) }, (_, index) => this.#register(index + 1))
   }
 
@@ -61,6 +66,7 @@ export class People {
 
   #placeAt(person: Person, atMs: number): void {
     const { faults, timeline, tokens } = this.#world
+    if (faults.strikes("paid in by its client")) return this.#payIns.placeAt(person, atMs)
     const together = faults.strikes("paid for several at once") ? this.#random.int(2, 3) : 1
     const costs = Array.from({ length: together }, () => {
       const token = this.#random.pick(tokens)

@@ -126,7 +126,17 @@ export const FAULTS = {
   "executors divide the wallets": often(0.5),
   "wallets change hands": often(0.1),
   // Asked at every payment, and at every price.
-  "server has too much to do": often(0.06)
+  "server has too much to do": often(0.06),
+  // Asked for every order.
+  "paid in by its client": often(0.3),
+  // Asked for every pay-in.
+  "order of the same cost beside a pay-in": usual(0.4),
+  "payer without money": usual(0.1),
+  "pay-in is never submitted": usual(0.2),
+  "pay-in at the edge of its window": usual(0.3),
+  "pay-in is submitted twice": usual(0.3),
+  "pay-in cancelled by its payer": usual(0.1),
+  "nonce of a pay-in used for another transfer": usual(0.1)
 } as const satisfies Record<string, Kind>
 
 export type Fault = keyof typeof FAULTS

@@ -1,4 +1,5 @@
 import type { Fault } from "./faults.ts"
+import { MUTATIONS_OF_PAY_INS } from "./mutationsOfPayIns.ts"
 import { MUTATIONS_OF_SEVERAL } from "./mutationsOfSeveral.ts"
 
 /** Other words in one place of production code. */
@@ -360,5 +361,6 @@ export const MUTATIONS: ReadonlyArray<Mutation> = [
     ],
     withinSeeds: 200
   },
-  ...MUTATIONS_OF_SEVERAL
+  ...MUTATIONS_OF_SEVERAL,
+  ...MUTATIONS_OF_PAY_INS
 ]

@@ -9,7 +9,9 @@ const SEEDS = 200
 const HOURS = 0.08
 
 /** Seeds in which happens what seldom does, and so long that it can. Found by search; others will do as well. */
-const TELLING: ReadonlyArray<number> = [118, 124, 140, 142, 211, 232, 283, 428, 482, 526, 639, 665, 944, 945, 968]
+const TELLING: ReadonlyArray<number> = [
+  118, 124, 140, 142, 211, 232, 283, 318, 332, 428, 482, 526, 639, 665, 944, 945, 968
+]
 const TELLING_HOURS = 0.2
 
 const hoursOf = (seed: number): number => (TELLING.includes(seed) ? TELLING_HOURS : HOURS)
@@ -27,6 +29,7 @@ const SELDOM_TAKEN: ReadonlyArray<string> = [
   "accepted → held",
   "delivered → paid",
   "delivered → held",
+  "delivered → unknown",
   "unknown → delivered",
   "held → unknown"
 ]

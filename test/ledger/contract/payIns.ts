@@ -189,6 +189,15 @@ const livePromises = (promises: Promises): void => {
     }
   )
 
+  promises("what was decided without an order whose pay-in may have come since is not written", function* () {
+    const wallet = yield* givenWallet()
+    const id = yield* givenOrder(wallet)
+    const orders = yield* ordersOf(wallet)
+    yield* place(wallet, 3)
+    assert.deepStrictEqual(yield* (yield* TaskRepo).fund([funding(orders, id)], TIP, NOW_MS), [])
+    assert.deepStrictEqual(yield* (yield* TaskRepo).fund([funding(yield* ordersOf(wallet), id)], TIP, NOW_MS), [id])
+  })
+
   promises("what became of a pay-in is written once", function* () {
     const wallet = yield* givenWallet()
     const repo = yield* TaskRepo

@@ -8,6 +8,7 @@ import type { Process } from "../Process.ts"
 import type { World } from "../World.ts"
 import { watchBatches } from "./batches.ts"
 import { watchBooks } from "./books.ts"
+import { watchPayIns } from "./payIns.ts"
 import { checkPayment } from "./payments.ts"
 import { type AskedRefund, checkRefundSent, watchRefunds } from "./refunds.ts"
 import { watchTasks } from "./tasks.ts"
@@ -26,6 +27,7 @@ export type Invariant =
   | "I10"
   | "I11"
   | "I12"
+  | "I13"
   | "rows"
   | "words"
   | "defect"
@@ -87,6 +89,7 @@ export class Oracle {
     watchRefunds(this, before, after)
     watchTasks(this, before, after, by)
     watchBooks(this, before, after)
+    watchPayIns(this, before, after)
     watchWords(this, before, after, by)
   }
 

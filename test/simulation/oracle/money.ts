@@ -5,6 +5,7 @@ import type { StoredTask, Tables } from "../../support/memory/MemoryLedger.ts"
 import type { Transfer } from "../Chain.ts"
 import type { Process } from "../Process.ts"
 import type { World } from "../World.ts"
+import { broughtForWaiting } from "./paidIn.ts"
 import type { Oracle } from "./Oracle.ts"
 
 /** `PAYMENT_TIMEOUT` of a run, in milliseconds. */
@@ -66,7 +67,10 @@ const isUnreserved = ({ taskStates }: Tables, { id, status }: StoredTask): boole
 export const isReorganised = ({ chain }: World, { anchors }: Tables): boolean =>
   [...anchors.values()].some(({ block, hash }) => chain.hashAt(Number(block)) !== hash)
 
-/** I5: what all funded tasks of a wallet still need is there, and what it refunds beside that. */
+/**
+ * I5: what all funded tasks of a wallet still need is there, and what it refunds beside that. I13: and what pay-ins brought
+ * for orders that still wait is left to those.
+ */
 export const checkOwed = (oracle: Oracle, what: string, walletId: WalletId, tables: Tables): void => {
   const { chain } = oracle.world
   const payer = payerOf(tables, { walletId })
@@ -85,6 +89,15 @@ export const checkOwed = (oracle: Oracle, what: string, walletId: WalletId, tabl
   if (owed > balance + excused && !isReorganised(oracle.world, tables)) {
     const toUser = refunds === 0n ? "" : `, ${refunds} of it to its user`
     oracle.report("I5", `with ${what} its wallet owes ${owed}${toUser}, and holds ${balance}`)
+    return
+  }
+  const brought = broughtForWaiting(oracle.world, tables, payer)
+  if (brought === 0n || oracle.restores > 0 || isReorganised(oracle.world, tables)) return
+  if (owed + brought > balance + excused) {
+    oracle.report(
+      "I13",
+      `with ${what} its wallet owes ${owed}, and holds ${balance}, of which pay-ins brought ${brought}`
+    )
   }
 }
 
@@ -161,7 +174,11 @@ const isMeantFor = (
     ({ id, walletId, totalCost, status }) =>
       walletId === task.walletId && totalCost === task.totalCost && (status !== "cancelled" || oracle.funded.has(id))
   )
-  if (exactly(task).length > alike.length) return true
+  // What an older order keeps that is held, a newer one may have taken out of the deposit that was meant for this one.
+  const isKept = others.some(
+    ({ id, createdAtMs }) => createdAtMs < task.createdAtMs && tables.taskStates.get(id)?.heldAtMs !== undefined
+  )
+  if (!isKept && exactly(task).length > alike.length) return true
   const claimed = others
     .filter((other) => exactly(other).length > 0)
     .reduce((sum, { totalCost }) => sum + totalCost, 0n)

@@ -26,7 +26,7 @@ const evidenceOf = ({ chain }: World, tables: Tables, walletId: WalletId, by: Pr
   return {
     ...recordedHistory(orders, balance, deposits),
     orders,
-    payIns: orders.payIns.map((one) => lookAtPayIn(one, undefined, block)),
+    payIns: orders.payIns.map((one) => lookAtPayIn(one, chain.outcome(one.payer, one.nonce, by.served), block)),
     balance,
     block,
     isUsdcPaused: chain.isPaused,

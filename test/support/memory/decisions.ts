@@ -88,6 +88,7 @@ export const decisions = {
       const called = identifier === undefined ? undefined : identifierKey({ keyId: decision.keyId, identifier })
       if (called !== undefined && draft.payInIdentifiers.has(called)) return false
       if (draft.payIns.has(payInKey(payIn)) || !placeOrder(draft, order, decision, nowMs)) return false
+      touchWallet(draft, wallet.id)
       const placed = { ...payIn, taskId: id, walletId: wallet.id, createdAtMs: nowMs }
       draft.payIns.set(payInKey(payIn), { payIn: placed, token, quantity, recipient: wallet.userAddress })
       if (called !== undefined) draft.payInIdentifiers.set(called, payInKey(payIn))

@@ -2,7 +2,7 @@ import { Schema } from "effect"
 import { Address } from "../../../domain/Address.ts"
 import type { DecisionRepo, PaidOrder } from "../../DecisionRepo.ts"
 import { instantOf } from "../TimeColumns.ts"
-import { orOutrun } from "../locks.ts"
+import { orOutrun, touchWallet } from "../locks.ts"
 import { PayInFields, payInColumns, payInOf } from "../payInRows.ts"
 import { type Methods, rowsOf } from "../statements.ts"
 import { placeOrder } from "./orders.ts"
@@ -21,6 +21,8 @@ export const payInDecisions = {
   placePaidOrder: (on) =>
     on.transact("place a paid order", function* (order, payIn, decision, nowMs) {
       const { sql } = on
+      // What was decided from a look before this order is not written: the money that was seen since may be its own.
+      yield* touchWallet(on, order.wallet.id)
       yield* placeOrder(on, order, decision, nowMs)
       yield* orOutrun(sql`
         INSERT INTO ai_agent_pay_ins (task_id, payer, nonce, amount, pay_to, valid_after, valid_before, wallet_id, token,
