@@ -34,6 +34,8 @@ export interface LedgerFigures {
   /** Open tasks that wait for a person. */
   readonly held: Waiting
   readonly stoppedWallets: Waiting
+  /** Orders that wait for a limit. */
+  readonly limited: Waiting
   /** USDC that came in, was paid for mints, went back, and is left of what came in. */
   readonly money: {
     readonly deposited: Usdc

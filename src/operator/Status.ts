@@ -111,8 +111,8 @@ const gather = Effect.fnUntraced(function* (sources: Given, figuresNow: Effect.E
 const countOf = (attention: ReadonlyArray<AttentionItem>, figures: LedgerFigures): number => {
   if (attention.length < ATTENTION_MAX) return attention.length
   const { count: unknown } = figures.batches.find(({ status }) => status === "unknown") ?? { count: 0 }
-  const { held, undelivered, stoppedWallets } = figures
-  return Math.max(attention.length, held.count + undelivered.count + unknown + stoppedWallets.count)
+  const { held, undelivered, stoppedWallets, limited } = figures
+  return Math.max(attention.length, held.count + undelivered.count + unknown + stoppedWallets.count + limited.count)
 }
 
 /** What is said where no reason is noted. */

@@ -35,6 +35,7 @@ const unknown = waiting("ai_mint_unknown_payments", "Payments whose outcome the 
 const undelivered = waiting("ai_mint_undelivered", "Payments that are made and not delivered")
 const held = waiting("ai_mint_held_tasks", "Open orders that wait for a person")
 const stopped = waiting("ai_mint_stopped_wallets", "Wallets that are stopped")
+const limited = Metric.gauge("ai_mint_limited_tasks", { description: "Orders that wait for a limit now" })
 
 const BASE_UNITS = 1_000_000
 
@@ -100,6 +101,7 @@ export const showFigures = (figures: LedgerFigures, nowMs: number): Effect.Effec
     yield* showWaiting(undelivered, figures.undelivered, nowMs)
     yield* showWaiting(held, figures.held, nowMs)
     yield* showWaiting(stopped, figures.stoppedWallets, nowMs)
+    yield* Metric.update(limited, figures.limited.count)
     yield* showMoney(figures.money)
     yield* Metric.update(dueAge, ageSeconds(figures.dueSinceMs, nowMs))
     yield* Metric.update(readAt, (yield* Clock.currentTimeMillis) / 1000)

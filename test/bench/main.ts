@@ -5,6 +5,7 @@ import { cpus } from "node:os"
 import { join } from "node:path"
 import { ROOT } from "../e2e/support.ts"
 import { openServer } from "./database.ts"
+import { limits } from "./limits.ts"
 import { type Bench, type Options, optionsOf } from "./options.ts"
 import { payment } from "./payment.ts"
 import { perBatch } from "./perBatch.ts"
@@ -17,7 +18,7 @@ import { throughput } from "./throughput.ts"
 /** What can be measured, by the name that the command line takes. */
 const MEASUREMENTS: Readonly<
   Record<string, (bench: Bench) => Effect.Effect<void, { readonly message: string }, Scope.Scope>>
-> = { start, sweeps, finished, payment, batch: perBatch, memory, throughput, runners, division }
+> = { start, sweeps, finished, payment, batch: perBatch, memory, throughput, runners, division, limits }
 
 const chosen = ({ names }: Options) => {
   const unknown = names.find((name) => !(name in MEASUREMENTS))

@@ -101,6 +101,14 @@ export const ALERT_CASES: ReadonlyArray<AlertCase> = [
     summary: "Orders that wait for a person: 1"
   },
   {
+    alert: "AiMintLimitReached",
+    series: { [`ai_mint_limited_tasks{${at}}`]: "0x2 3x9" },
+    quietAt: 3,
+    firesAt: 5,
+    labels: JOB,
+    summary: "Orders that wait for a limit: 3"
+  },
+  {
     alert: "AiMintWalletStopped",
     series: { [`ai_mint_stopped_wallets{${at}}`]: "0x2 1x9" },
     quietAt: 2,

@@ -35,6 +35,7 @@ export const emptyFigures: LedgerFigures = {
   undelivered: none,
   held: none,
   stoppedWallets: none,
+  limited: none,
   money: { deposited: usdc(0n), paid: usdc(0n), refunded: usdc(0n), credit: usdc(0n) },
   dueSinceMs: undefined
 }

@@ -296,6 +296,7 @@ describe("the figures of the ledger", () => {
         undelivered: { count: 1, sinceMs: 99_500 },
         held: { count: 1, sinceMs: 10_000 },
         stoppedWallets: { count: 1, sinceMs: undefined },
+        limited: { count: 2, sinceMs: 40_000 },
         money: { deposited: usdc(9_000_001n), paid: usdc(4_000_000n), refunded: usdc(1n), credit: usdc(250_000n) },
         dueSinceMs: 98_000
       },
@@ -316,6 +317,7 @@ describe("the figures of the ledger", () => {
       "ai_mint_held_tasks_oldest_age_seconds 90",
       "ai_mint_stopped_wallets 1",
       "ai_mint_stopped_wallets_oldest_age_seconds 0",
+      "ai_mint_limited_tasks 2",
       "ai_mint_usdc_deposited 9.000001",
       "ai_mint_usdc_paid 4",
       "ai_mint_usdc_refunded 0.000001",

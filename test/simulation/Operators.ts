@@ -1,9 +1,21 @@
 import { Effect } from "effect"
 import type { Batch } from "../../src/domain/Batch.ts"
+import type { LimitScope } from "../../src/domain/Limit.ts"
 import type { Refund } from "../../src/domain/Refund.ts"
 import { usdc } from "../../src/domain/Usdc.ts"
 import type { WalletId } from "../../src/domain/Wallet.ts"
-import { cancel, pause, refund, resolve, resolveWallet, resume, retry, withdraw } from "../support/operator.ts"
+import {
+  cancel,
+  pause,
+  refund,
+  removeLimit,
+  resolve,
+  resolveWallet,
+  resume,
+  retry,
+  setLimit,
+  withdraw
+} from "../support/operator.ts"
 import type { ResolveBody } from "../../src/operator/requests.ts"
 import type { PauseScope } from "../../src/ledger/DecisionRepo.ts"
 import type { StoredTask, Tables } from "../support/memory/MemoryLedger.ts"
@@ -30,10 +42,14 @@ export class Operators {
   readonly #random: Random
   readonly #processes = new Set<Process>()
   #commands = 0
+  /** Limits have chance and numbers of their own: the other commands of a seed are what they are without them. */
+  readonly #limits: Random
+  #limitCommands = 0
 
   constructor(world: World) {
     this.#world = world
     this.#random = world.random.fork("operators")
+    this.#limits = world.random.fork("limits of operators")
   }
 
   /** Once a minute. */
@@ -49,6 +65,8 @@ export class Operators {
     this.#try("operator reopens a wallet", () => this.#reopen())
     this.#try("operator pauses", () => this.#pause())
     this.#try("operator resumes", () => this.#resume())
+    this.#tryLimit("operator limits payments", () => this.#limit())
+    this.#tryLimit("operator ends a limit", () => this.#endLimit())
   }
 
   /** By the operator's rule for a restore. */
@@ -63,9 +81,19 @@ export class Operators {
     if (act !== undefined) this.#type(name, act)
   }
 
-  #type(name: Fault, act: Act): void {
+  #tryLimit(name: Fault, choose: () => Act | undefined): void {
+    if (!this.#world.faults.draws(name)) return
+    const act = choose()
+    if (act !== undefined) this.#typeLimit(name, act)
+  }
+
+  #typeLimit(name: Fault, act: Act): void {
+    this.#type(name, act, { random: this.#limits, by: `limit ${++this.#limitCommands}` })
+  }
+
+  #type(name: Fault, act: Act, { random = this.#random, by = `oper ${++this.#commands}` } = {}): void {
     const { faults, timeline, trace } = this.#world
-    const process = new Process(`oper ${++this.#commands}`, this.#random.pick([0, 0, -1_500, 2_500]), {
+    const process = new Process(by, random.pick([0, 0, -1_500, 2_500]), {
       timeline,
       faults,
       trace,
@@ -74,7 +102,7 @@ export class Operators {
     process.isOperator = true
     this.#processes.add(process)
     // People do not type at the full minute.
-    process.at(timeline.nowMs + this.#random.int(0, 50_000), () => {
+    process.at(timeline.nowMs + random.int(0, 50_000), () => {
       trace.say(process.name, act.typed)
       command(this.#world, process, act.operation, () => faults.count(name))
     })
@@ -180,9 +208,32 @@ export class Operators {
     return scope && resumeOf(scope)
   }
 
+  /** For all, a token or a person; a limit that is set already gets another amount. */
+  #limit(): Act | undefined {
+    const { ledger, tokens } = this.#world
+    const random = this.#limits
+    const [tasks, wallets] = [tasksOf(ledger.tables), [...ledger.tables.wallets.values()]]
+    if (tasks.length === 0 || wallets.length === 0) return undefined
+    const user = random.pick(wallets).userAddress
+    const target = random.pick([{}, {}, { token: random.pick(tokens) }, { user }])
+    const half = random.pick(tasks).totalCost / 2n
+    const perDay = usdc(1n + (half > 0n ? half : 0n) * random.pick([1n, 2n, 5n, 20n]))
+    return {
+      typed: `limits set ${perDay} ${JSON.stringify(target)}`,
+      operation: setLimit(perDay, target, "be careful")
+    }
+  }
+
+  #endLimit(): Act | undefined {
+    const scopes = [...this.#world.ledger.tables.limits.keys()]
+    return scopes.length === 0 ? undefined : unlimitedOf(this.#limits.pick(scopes))
+  }
+
   /** The trouble is over. */
   resumeAll(): void {
     for (const scope of this.#world.ledger.tables.pauses.keys()) this.#type("operator resumes", resumeOf(scope))
+    for (const scope of this.#world.ledger.tables.limits.keys())
+      this.#typeLimit("operator ends a limit", unlimitedOf(scope))
   }
 
   #oneOf<A>(choices: ReadonlyArray<A>): A | undefined {
@@ -194,6 +245,14 @@ const resumeOf = (scope: PauseScope): Act => {
   const [kind, name] = scope.split(":")
   const target = kind === "token" ? { token: name } : kind === "wallet" ? { wallet: name } : {}
   return { typed: `resume ${scope}`, operation: resume(target, "it works again") }
+}
+
+const unlimitedOf = (scope: LimitScope): Act => {
+  const [kind = "", name = ""] = scope.split(":")
+  return {
+    typed: `limits remove ${scope}`,
+    operation: removeLimit(scope === "all" ? {} : { [kind]: name }, "it goes well")
+  }
 }
 
 const tasksOf = (tables: Tables): ReadonlyArray<StoredTask> => [...tables.tasks.values()]

@@ -136,7 +136,10 @@ export const FAULTS = {
   "pay-in at the edge of its window": usual(0.3),
   "pay-in is submitted twice": usual(0.3),
   "pay-in cancelled by its payer": usual(0.1),
-  "nonce of a pay-in used for another transfer": usual(0.1)
+  "nonce of a pay-in used for another transfer": usual(0.1),
+  // Drawn once a minute, and counted where the command was carried out.
+  "operator limits payments": seldom(0.2),
+  "operator ends a limit": usual(0.3)
 } as const satisfies Record<string, Kind>
 
 export type Fault = keyof typeof FAULTS

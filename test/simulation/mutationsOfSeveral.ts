@@ -3,6 +3,41 @@ import type { Mutation } from "./mutations.ts"
 /** Mistakes about refunds, and those that production code has more than one guard against. */
 export const MUTATIONS_OF_SEVERAL: ReadonlyArray<Mutation> = [
   {
+    name: "a limit is looked at before the price is asked, and not in the claim",
+    patches: [
+      {
+        file: "test/support/memory/steps.ts",
+        find: " ||\n        exceedsLimit(draft, after)",
+        replace: ""
+      }
+    ],
+    frequent: ["operator limits payments"],
+    withinSeeds: 100
+  },
+  {
+    name: "what is signed counts against a limit once it is proven",
+    patches: [
+      {
+        file: "src/domain/transferTransitions.ts",
+        find: "          signedAtMs: nowMs,\n          triedAtMs: nowMs,",
+        replace: "          triedAtMs: nowMs,"
+      },
+      {
+        file: "test/support/memory/limits.ts",
+        find: "const { signedAtMs: nowMs = 0 } = signed",
+        replace: "const nowMs = signed.statusSinceMs"
+      }
+    ],
+    frequent: ["operator limits payments"],
+    withinSeeds: 50
+  },
+  {
+    name: "a limit of all payments covers none",
+    patches: [{ file: "src/domain/Limit.ts", find: '  "all",\n  `token:', replace: "  `token:" }],
+    frequent: ["operator limits payments"],
+    withinSeeds: 50
+  },
+  {
     name: "a wallet is stopped at its first unexplained look",
     patches: [
       { file: "src/executor/missingFunds.ts", find: "const CHECKS_MAX = 3", replace: "const CHECKS_MAX = 1" },

@@ -2,6 +2,7 @@ import type { Batch } from "../../../src/domain/Batch.ts"
 import type { Tables } from "../../support/memory/MemoryLedger.ts"
 import { arrowOf, mayBatchMove } from "./arrows.ts"
 import type { Oracle } from "./Oracle.ts"
+import { checkLimits } from "./limits.ts"
 import { checkMayPay } from "./pauses.ts"
 import { checkVoid, checkWaits, onWindow } from "./transfers.ts"
 
@@ -20,6 +21,7 @@ export const watchBatches = (oracle: Oracle, before: Tables, after: Tables): voi
       onStep(oracle, old, batch)
       if (old.status === "planned" && batch.status === "signed") {
         checkMayPay(oracle, nameOf(batch), before, batch.walletId, batch.token)
+        checkLimits(oracle, nameOf(batch), before, after, batch)
       }
     }
     checkRow(oracle, batch)

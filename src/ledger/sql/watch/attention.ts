@@ -71,7 +71,11 @@ export const attentionNow = (sql: SqlClient.SqlClient, nowMs: number): Fragment 
   UNION ALL
   SELECT 'limit', t.id, t.agent_wallet_id, NULL, s.limited_since, t.error_message, NULL
   FROM ai_agent_task_state s JOIN ai_agent_tasks t ON t.id = s.task_id
-  WHERE s.limited_since IS NOT NULL AND s.held_at IS NULL AND t.status IN ('funded', 'processing')
+  WHERE ${isLimited(sql, nowMs)}`
+
+/** Whether the order `t` with its state `s` waits for a limit. */
+export const isLimited = (sql: SqlClient.SqlClient, nowMs: number): Fragment => sql`
+  s.limited_since IS NOT NULL AND s.held_at IS NULL AND t.status IN ('funded', 'processing')
     AND s.next_action_at > ${instantOf(sql, nowMs - LOOK_MS)}
     AND starts_with(t.error_message, ${messages.waiting(messages.limited)}::text)`
 

@@ -3,6 +3,7 @@ import { usdc } from "../../../domain/Usdc.ts"
 import { type Funnel, type LedgerFigures, type Waiting, type WatchRepo } from "../../WatchRepo.ts"
 import { oldestDueMs } from "../due.ts"
 import { capped } from "../reservations.ts"
+import { isLimited } from "./attention.ts"
 import { StatusText, hasStatus, placedAt } from "../rows.ts"
 import { type Methods, type Statements, rowsOf } from "../statements.ts"
 import { BatchStatusText } from "../transferRows.ts"
@@ -33,7 +34,9 @@ const Sums = Schema.Tuple([
     credit: Schema.BigInt,
     refunded: Schema.BigInt,
     stopped: Schema.Number,
-    stopped_ms: Ms
+    stopped_ms: Ms,
+    limited: Schema.Number,
+    limited_ms: Ms
   })
 ])
 
@@ -64,15 +67,18 @@ const creditOf = ({ sql }: Statements) => sql`
     WHERE remaining > 0 AND withdrawn_at IS NULL GROUP BY wallet_id
   ) u LEFT JOIN ai_agent_wallet_state ws ON ws.wallet_id = u.wallet_id`
 
-const sumsOf = (on: Statements) => {
+const sumsOf = (on: Statements, nowMs: number) => {
   const { sql } = on
   return sql`
     SELECT d.deposited, (${creditOf(on)}) AS credit,
       (SELECT ${capped(sql, sql`coalesce(sum(amount), 0)`)} FROM ai_agent_refunds WHERE status = 'paid') AS refunded,
       (SELECT count(*)::int FROM ai_agent_wallet_state WHERE stopped_at IS NOT NULL) AS stopped,
-      (SELECT (extract(epoch FROM min(stopped_at)) * 1000)::float8 FROM ai_agent_wallet_state) AS stopped_ms
+      (SELECT (extract(epoch FROM min(stopped_at)) * 1000)::float8 FROM ai_agent_wallet_state) AS stopped_ms,
+      limited.count AS limited, limited.since_ms AS limited_ms
     FROM (SELECT ${capped(sql, sql`coalesce(sum(amount), 0)`)} AS deposited FROM ai_agent_deposits
-      WHERE withdrawn_at IS NULL) d`
+      WHERE withdrawn_at IS NULL) d, (
+      SELECT count(*)::int AS count, (extract(epoch FROM min(s.limited_since)) * 1000)::float8 AS since_ms
+      FROM ai_agent_task_state s JOIN ai_agent_tasks t ON t.id = s.task_id WHERE ${isLimited(sql, nowMs)}) limited`
 }
 
 const Began = Schema.Tuple([Schema.Struct({ began_ms: Ms })])
@@ -118,7 +124,7 @@ export const figures = {
           ${capped(sql, sql`coalesce(sum(paid_amount), 0)`)} AS paid,
           (extract(epoch FROM min(status_since)) * 1000)::float8 AS since_ms
         FROM ai_agent_batches GROUP BY status`)
-      const [sums] = yield* rowsOf(Sums)(sumsOf(on))
+      const [sums] = yield* rowsOf(Sums)(sumsOf(on, nowMs))
       const openHeld = tasks.filter(({ status, held }) => held && OPEN.has(status))
       const waiting = (statuses: ReadonlyArray<string>): Waiting =>
         all(batches.filter(({ status }) => statuses.includes(status)))
@@ -129,6 +135,7 @@ export const figures = {
         undelivered: waiting(["paid"]),
         held: all(openHeld),
         stoppedWallets: { count: sums.stopped, sinceMs: sums.stopped_ms ?? undefined },
+        limited: { count: sums.limited, sinceMs: sums.limited_ms ?? undefined },
         money: {
           deposited: sound(sums.deposited),
           paid: sound(batches.reduce((total, { paid }) => total + paid, 0n)),
