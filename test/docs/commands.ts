@@ -32,7 +32,15 @@ const NEEDS: Readonly<Record<string, ReadonlyArray<string>>> = {
   "tasks adopt": ["<task>", "--why", '"…"'],
   "tasks resolve": ["<task>", "--as", "failed", "--why", '"…"'],
   explain: ["<task>"],
+  "wallets create": ["--user", "0x…"],
   "wallets show": ["<wallet>"],
+  quote: ["--user", "0x…", "--token", "0x…", "--quantity", "1"],
+  "keys create": ["--name", "docs-check", "--scope", "orders:read"],
+  "keys list": [],
+  "keys revoke": ["shop"],
+  limits: [],
+  "limits set": ["--per-day", "5000", "--why", '"…"'],
+  "limits remove": ["--why", '"…"'],
   cancel: ["<task>", "--why", '"…"'],
   retry: ["<task>", "--why", '"…"'],
   adopt: ["<task>", "--why", '"…"'],
@@ -62,11 +70,11 @@ const NEEDS: Readonly<Record<string, ReadonlyArray<string>>> = {
 /** What ends a command in a sentence, or in the literal around it. */
 const END = /[.,;:`")\]}]+$/
 
-const GROUPS = new Set(["tasks", "wallets", "webhooks", "sandbox"])
+const GROUPS = new Set(["tasks", "wallets", "webhooks", "keys", "limits", "sandbox"])
 
 /** Flags that a value follows. */
 const VALUED =
-  /^--(why|as|batch|mints|wallet|token|to|user|amount|price|quantity|status|state|events|from|limit|cursor|id|completions|log-level)$/
+  /^--(why|as|batch|mints|wallet|token|to|user|amount|price|quantity|status|state|events|from|limit|cursor|id|tx|quote|name|scope|expires|per-day|key|rpc|signer|completions|log-level)$/
 
 /** Commands that are started and ended, and those that are not carried out. */
 export const isEndless = ([first]: ReadonlyArray<string>): boolean => first === "watch"
@@ -212,6 +220,7 @@ const substitute = (tokens: ReadonlyArray<string>, given: Given): ReadonlyArray<
     if (/^["'].*["']$/.test(token)) return token.includes("…") ? "docs:check" : token.slice(1, -1)
     if (/^(abc12345|<task>)$/.test(token)) return task
     if (/^(0x(…|\.\.\.)|<wallet>|<token>|<user>)$/.test(token)) {
+      if (flag === "--tx") return `0x${"ab".repeat(32)}`
       if (flag === "--token" || token === "<token>") return given.token
       return flag === "--user" || token === "<user>" ? given.user : given.wallet
     }
