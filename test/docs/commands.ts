@@ -165,7 +165,8 @@ const unique = (all: ReadonlyArray<ReadonlyArray<string>>): ReadonlyArray<Readon
 /** A sentence's command: as far as it goes, and with what it leaves out. */
 const complete = (tokens: ReadonlyArray<string>): ReadonlyArray<string> => {
   const [first = "", second = ""] = tokens.map((token) => token.replace(END, ""))
-  const path = GROUPS.has(first) ? [first, second] : [first]
+  const isGroup = GROUPS.has(first) && (!(first in NEEDS) || `${first} ${second}` in NEEDS)
+  const path = isGroup ? [first, second] : [first]
   const needs = NEEDS[path.join(" ")]
   if (needs === undefined) return path
   const { said, flags } = argumentsIn(tokens.slice(path.length))
