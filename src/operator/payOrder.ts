@@ -1,6 +1,6 @@
 import { Clock, Effect } from "effect"
 import type { Address } from "../domain/Address.ts"
-import { payInTaskId, placePayIn } from "../domain/PayIn.ts"
+import { payInQuery, payInTaskId, placePayIn } from "../domain/PayIn.ts"
 import { times } from "../domain/Usdc.ts"
 import type { PaidOrder } from "../ledger/DecisionRepo.ts"
 import { wasFirst } from "../ledger/TaskRepo.ts"
@@ -11,7 +11,7 @@ import { refuse, type Refused } from "./Operator.ts"
 import { type Presented, readPayment } from "./payment.ts"
 import { misfitOf, paymentRequired, type PaymentTerms, priceOf } from "./paymentTerms.ts"
 import { askedPrice, personsWallet, tokenOf } from "./quote.ts"
-import { type ExchangeServices, paymentResponse, pending, settlePayIn } from "./settlePayIn.ts"
+import { type ExchangeServices, paymentResponse, pending, settlePayIn, USED } from "./settlePayIn.ts"
 import { showTask } from "./tasks.ts"
 
 /**
@@ -104,24 +104,76 @@ const required = ({ settings }: ExchangeServices, terms: PaymentTerms, { url }: 
 
 /** Checks the payment and writes order and pay-in. Gives what another request wrote, where that was first. */
 const place = Effect.fnUntraced(function* (on: ExchangeServices, asked: Asked, presented: Presented) {
-  const { decisions, facilitator, settings } = on
-  const { payment } = presented
   const terms = yield* termsOf(on, asked)
-  const nowMs = yield* Clock.currentTimeMillis
-  const misfit = misfitOf(settings, presented, terms, nowMs)
+  const fault = yield* faultOf(on, presented, terms)
+  if (fault === undefined) return yield* write(on, terms, presented)
+  // What another request has placed meanwhile may be paid by now.
+  const known = yield* knownTo(on, presented)
+  if (known !== undefined) return known
+  if (yield* hasPaid(on, presented, terms, fault)) return yield* write(on, terms, presented)
+  return yield* required(on, terms, asked, fault)
+})
+
+/** Why a payment is not taken. */
+interface Fault extends Why {
+  /** USDC has taken a payment with its nonce. */
+  readonly isSpent: boolean
+}
+
+/** What keeps a payment from being taken for an order on these terms; `undefined` where nothing does. */
+const faultOf = Effect.fnUntraced(function* (
+  { facilitator, settings }: ExchangeServices,
+  presented: Presented,
+  terms: PaymentTerms
+) {
+  const misfit = misfitOf(settings, presented, terms, yield* Clock.currentTimeMillis)
   if (misfit !== undefined) {
-    return yield* required(on, terms, asked, {
-      code: misfit.code,
-      message: `The payment is not taken: ${misfit.reason}.`
-    })
+    const message = `The payment is not taken: ${misfit.reason}.`
+    return { code: misfit.code, message, isSpent: false } satisfies Fault as Fault
   }
-  const verdict = yield* facilitator.verify(payment)
-  if (verdict._tag === "Unsound") {
-    const message = `USDC would not take the payment: ${verdict.reason}.`
-    return yield* required(on, terms, asked, { code: "payment_refused", message })
+  const verdict = yield* facilitator.verify(presented.payment)
+  if (verdict._tag === "Sound") return undefined
+  const message = `USDC would not take the payment: ${verdict.reason}.`
+  return { code: "payment_refused", message, isSpent: verdict.reason === USED } satisfies Fault as Fault
+})
+
+/**
+ * Whether this very payment has moved already, though no order is there for it: the ledger was restored from a backup that
+ * is older. Then it is not asked for a second time. The order has the id that it had, so that what it bought is found.
+ */
+const hasPaid = Effect.fnUntraced(function* (
+  { chain, settings }: ExchangeServices,
+  { payment }: Presented,
+  { wallet, quantity }: PaymentTerms,
+  { isSpent }: Fault
+) {
+  if (payment.to !== wallet.agentAddress || priceOf(payment.value, quantity) === undefined) return false
+  const { chainId, usdc } = settings.network
+  const taskId = payInTaskId({ chainId, usdc: usdc.address, payer: payment.from, nonce: payment.nonce })
+  const nowMs = yield* Clock.currentTimeMillis
+  const payIn = placePayIn({ authorization: payment, wallet, taskId, nowMs })
+  const at = yield* chain.confirmedBlockNow
+  const { outcomes } = yield* chain.readAuthorizations([payInQuery(payIn, at, settings.network.blockSeconds)])
+  const outcome = outcomes[0] ?? { _tag: "Unexplained" }
+  switch (outcome._tag) {
+    case "Used":
+      return outcome.to === payment.to && outcome.value === payment.value
+    case "Canceled":
+      return false
+    case "Unused":
+      if (!isSpent) return false
+      return yield* pending({ taskId }, "no confirmed block shows it yet", "There is no order of this payment yet")
+    case "Unexplained":
+      return yield* refuse("USDC has taken this payment before, and no node says where it went.", "in_doubt")
   }
+})
+
+const write = Effect.fnUntraced(function* (on: ExchangeServices, terms: PaymentTerms, presented: Presented) {
+  const { decisions, settings } = on
+  const { payment } = presented
   const { wallet, token, quantity } = terms
   const { chainId, usdc } = settings.network
+  const nowMs = yield* Clock.currentTimeMillis
   const id = payInTaskId({ chainId, usdc: usdc.address, ...nameOf(presented) })
   const pricePerMint = priceOf(payment.value, quantity) ?? terms.pricePerMint
   const order = { id, wallet, token, quantity, pricePerMint, paymentIdentifier: presented.identifier }

@@ -76,7 +76,7 @@ const mayBeSubmitted = Effect.fnUntraced(function* (
 })
 
 /** Words of `@x402/evm`. */
-const USED = "invalid_exact_evm_nonce_already_used"
+export const USED = "invalid_exact_evm_nonce_already_used"
 export const NOT_SIGNED = "invalid_exact_evm_signature"
 
 const lookUntilKnown = (on: ExchangeServices, payIn: PayIn) =>
@@ -93,11 +93,11 @@ const lookUntilKnown = (on: ExchangeServices, payIn: PayIn) =>
     })
   )
 
-export const pending = ({ taskId }: Pick<PayIn, "taskId">, why: string) =>
+export const pending = ({ taskId }: Pick<PayIn, "taskId">, why: string, order = `Order ${taskId} is placed`) =>
   new SettlementPending({
     taskId,
     message:
-      `Order ${taskId} is placed, and whether its payment is made is not known yet: ${why}. ` +
+      `${order}, and whether its payment is made is not known yet: ${why}. ` +
       "Send the same request again, with the same payment: it pays nothing twice."
   })
 

@@ -1,75 +1,26 @@
 import { assert, layer } from "@effect/vitest"
-import { decodePaymentRequiredHeader, decodePaymentResponseHeader } from "@x402/core/http"
-import type { PaymentPayload, PaymentRequired } from "@x402/core/types"
-import { Clock, Duration, Effect, Fiber } from "effect"
-import type { SettingsShape } from "../../src/config/Settings.ts"
+import { decodePaymentResponseHeader } from "@x402/core/http"
+import { Duration, Effect, Fiber } from "effect"
 import { type Address, address } from "../../src/domain/Address.ts"
 import { decisions, units } from "../operator/given.ts"
-import { pass, start } from "../support/executor.ts"
-import { type Person, person, readTask, TOKEN } from "../support/orders.ts"
-import * as Postgres from "../support/Postgres.ts"
-import { silence } from "../support/outside.ts"
-import { World } from "../support/World.ts"
 import { anyId } from "../support/anyId.ts"
-import { type Answer, serving, stories, withToken } from "./served.ts"
-
-const PAYER = address(`0x${"ba".repeat(20)}`)
-
-const base64 = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString("base64")
-
-/** The API, a person with a wallet, and a client with money. */
-const opened = Effect.fnUntraced(function* (changes: Partial<SettingsShape> = {}) {
-  const { ask } = yield* serving({ ...withToken, ...changes })
-  const ann = yield* person("ann")
-  const world = yield* World
-  world.deposit(PAYER, units(100))
-  const order = (body: unknown, payment?: unknown) =>
-    ask("/api/orders", {
-      body,
-      ...(payment === undefined
-        ? {}
-        : { headers: { "payment-signature": typeof payment === "string" ? payment : base64(payment) } })
-    })
-  return { ask, ann, world, order }
-})
-
-const wishOf = (who: Person, quantity = 5) => ({ user: who.userAddress, token: TOKEN, quantity })
-
-const challengeOf = ({ headers }: Answer): PaymentRequired =>
-  decodePaymentRequiredHeader(headers.get("payment-required") ?? assert.fail("no PAYMENT-REQUIRED"))
-
-type Payload = PaymentPayload & {
-  readonly payload: { readonly authorization: Record<string, string>; readonly signature: string }
-}
-
-/** What a client signs for a challenge. The world's USDC takes any signature. */
-const payloadFor = Effect.fnUntraced(function* ({ accepts, resource }: PaymentRequired, nonce = 1) {
-  const accepted = accepts[0] ?? assert.fail("no offer")
-  const nowSeconds = Math.floor((yield* Clock.currentTimeMillis) / 1000)
-  const authorization = {
-    from: PAYER as string,
-    to: accepted.payTo,
-    value: accepted.amount,
-    validAfter: "0",
-    validBefore: String(nowSeconds + accepted.maxTimeoutSeconds),
-    nonce: `0x${nonce.toString(16).padStart(64, "0")}`
-  }
-  const payload = { signature: `0x${"11".repeat(65)}`, authorization }
-  return { x402Version: 2, resource, accepted, payload } satisfies Payload
-})
-
-const changed = (payload: Payload, authorization: Record<string, string>): Payload => ({
-  ...payload,
-  payload: { ...payload.payload, authorization: { ...payload.payload.authorization, ...authorization } }
-})
-
-const assertProblem = ({ status, json, headers }: Answer, code: number, words: string) => {
-  assert.deepStrictEqual([status, json.status], [code, code], json.detail)
-  assert.include(json.detail, words)
-  assert.isNull(headers.get("payment-response"))
-}
-
-const assertNothingWritten = Effect.map(decisions, (made) => assert.deepStrictEqual(made, []))
+import { pass, start } from "../support/executor.ts"
+import { person, readTask } from "../support/orders.ts"
+import { silence } from "../support/outside.ts"
+import * as Postgres from "../support/Postgres.ts"
+import {
+  assertNothingWritten,
+  assertProblem,
+  base64,
+  challengeOf,
+  changed,
+  opened,
+  PAYER,
+  type Payload,
+  payloadFor,
+  wishOf
+} from "./paying.ts"
+import { serving, stories, withToken } from "./served.ts"
 
 layer(Postgres.session())("an order that is paid by x402", (it) => {
   const { served } = stories(it)
