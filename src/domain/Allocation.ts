@@ -119,21 +119,26 @@ const less = (free: bigint, amount: bigint): bigint => (free > amount ? free - a
 
 /**
  * Gives each deposit that was signed for one order to that order. Where less than that is free, others get nothing of it
- * all the same. What it brought beyond the cost of its order is for others. Where no log shows it, it is in what the logs
+ * all the same until the order is overdue. What it brought beyond the cost of its order is for others. Where no log shows it, it is in what the logs
  * do not explain; where that is too little, it was spent, and its order is one like any other.
  */
-const takeOwn = (free: bigint, oldestFirst: ReadonlyArray<Candidate>, deposits: ReadonlyArray<UnspentDeposit>) => {
+const takeOwn = (
+  free: bigint,
+  oldestFirst: ReadonlyArray<Candidate>,
+  { deposits, isOverdue }: Pick<Arrivals, "deposits" | "isOverdue">
+) => {
   const funded = new Map<string, PaidWith>()
   const others = [...deposits]
   let rest = free
-  for (const { id, totalCost, ownDeposit } of oldestFirst) {
+  for (const task of oldestFirst) {
+    const { id, totalCost, ownDeposit } = task
     if (ownDeposit === undefined) continue
     const index = others.findIndex((one) => isOf(one, ownDeposit) && one.left >= totalCost)
     const own = others[index]
     if (own === undefined && rest - sum(others.map(({ left }) => left)) < totalCost) continue
     const paidWith = own ? take([{ deposit: own, atMs: 0, left: own.left }], totalCost, []) : UNRECORDED
     if (totalCost <= rest) funded.set(id, paidWith)
-    rest = less(rest, totalCost)
+    if (funded.has(id) || !isOverdue(task)) rest = less(rest, totalCost)
     if (own === undefined) continue
     const left = minus(own.left, totalCost)
     others.splice(index, 1, ...(left > 0n ? [{ ...own, left }] : []))
@@ -149,7 +154,7 @@ const byArrival = (
   oldestFirst: ReadonlyArray<Candidate>,
   { deposits, ledgerAheadMs, isOverdue }: Arrivals
 ): ReadonlyMap<string, PaidWith> => {
-  const own = takeOwn(free, oldestFirst, deposits)
+  const own = takeOwn(free, oldestFirst, { deposits, isOverdue })
   const { funded } = own
   const isPlacedBy = (atMs: number, task: Candidate): boolean => task.createdAtMs <= atMs + CLOCKS_DIFFER_MS
   const mayTake = (atMs: number, { keepsUntilMs }: Candidate): boolean =>

@@ -148,6 +148,14 @@ describe("a deposit that was signed for one order", () => {
     assert.sameMembers(ids(7n, [order(1, 2), order(2, 5, signedFor(1, 7))], [deposit(1, 7)]), [uuid(1), uuid(2)])
   })
 
+  it("whose money is gone keeps nothing from others once its order is overdue", () => {
+    const young = order(2, 5, signedFor(1, 5))
+    const overdue = { ...young, createdAtMs: NOW_MS - 50_000 }
+    assert.deepStrictEqual(ids(3n, [order(1, 3), young], [deposit(1, 5)]), [])
+    assert.deepStrictEqual(ids(3n, [order(1, 3), overdue], [deposit(1, 5)]), [uuid(1)])
+    assert.deepStrictEqual(ids(5n, [order(1, 3), overdue], [deposit(1, 5)]), [overdue.id])
+  })
+
   it("is for its order also where that is held and the deposit came after its deadline", () => {
     const held = order(1, 5, { ...signedFor(1, 5), keepsUntilMs: NOW_MS - 1 })
     assert.deepStrictEqual(ids(5n, [held, order(2, 5)], [deposit(1, 5)]), [held.id])
