@@ -1,6 +1,6 @@
 import { Schema } from "effect"
-import { HttpApiSchema } from "effect/http-api"
-import { readinessWhere } from "../../operator/reports/status.ts"
+import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema } from "effect/http-api"
+import { readinessWhere, Version } from "../../operator/reports/status.ts"
 import { Instant, orNull } from "../../operator/reports/values.ts"
 
 /** Whether the loops go round. */
@@ -28,3 +28,14 @@ export type Health = typeof Alive.Type | typeof Dead.Type
 /** 200 or 503. */
 export const Ready = readinessWhere(Schema.Literal(true))
 export const Unready = readinessWhere(Schema.Literal(false)).pipe(HttpApiSchema.status(503))
+
+/** What needs no token: whether it lives, whether it is ready, and which version it is. */
+export const system = HttpApiGroup.make("system", { topLevel: true }).add(
+  HttpApiEndpoint.get("healthz", "/healthz", {
+    success: [Alive, Dead]
+  }),
+  HttpApiEndpoint.get("readyz", "/readyz", {
+    success: [Ready, Unready]
+  }),
+  HttpApiEndpoint.get("version", "/version", { success: Version })
+)

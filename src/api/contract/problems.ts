@@ -136,3 +136,9 @@ export class SettlementPending extends HttpApiError.Problem<SettlementPending>()
   { type: typeOf("settlement_pending"), status: 503, title: "Settlement Pending" },
   { ...forPrograms("settlement_pending"), orderId: Schema.String }
 ) {}
+
+/** The problems of a route that only asks the ledger or the chain. */
+export const asking = [NotFound, Unavailable] as const
+
+/** The problems of a route that decides or changes something. */
+export const deciding = [NotFound, Conflict, Unavailable] as const

@@ -3,7 +3,7 @@ import { HttpRouter, HttpServerRequest, ProblemDetails } from "effect/http"
 import { actorWords, CurrentCaller } from "../../operator/Caller.ts"
 import { Operator } from "../../operator/Operator.ts"
 import { Admission } from "../admission.ts"
-import { OPERATOR_HEADER } from "../contract/Api.ts"
+import { OPERATOR_HEADER } from "../contract/Authorization.ts"
 
 const PATH = "/mcp"
 
