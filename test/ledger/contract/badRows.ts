@@ -1,8 +1,9 @@
 import { assert } from "@effect/vitest"
 import type { Wallet } from "../../../src/domain/Wallet.ts"
 import type { OrderInsert } from "../../support/memory/MemoryLedger.ts"
+import { TaskRepo } from "../../../src/ledger/TaskRepo.ts"
 import { LedgerFixture } from "../../support/LedgerFixture.ts"
-import { cost, firstPage, givenOrder, givenWallet, ordersOf, type Promises, uuid, workOf } from "./given.ts"
+import { cost, firstPage, givenOrder, givenWallet, NOW_MS, ordersOf, type Promises, uuid, workOf } from "./given.ts"
 
 const HELD = "Held, this order cannot be carried out: "
 
@@ -63,6 +64,19 @@ export const badRowPromises = (promises: Promises): void => {
       )
     })
   }
+
+  promises("a bad order keeps its money from the look on that finds it, as it does when it is held", function* () {
+    const wallet = yield* givenWallet()
+    const bad = yield* givenOrder(wallet, { totalCost: cost(4) + 1n })
+    yield* givenOrder(wallet)
+    const { held } = yield* ordersOf(wallet)
+    assert.deepStrictEqual(
+      held.map(({ id, totalCost }) => [id, totalCost]),
+      [[bad, cost(4) + 1n]]
+    )
+    yield* (yield* TaskRepo).hold([{ taskId: bad, reason: HELD }], NOW_MS)
+    assert.deepStrictEqual((yield* ordersOf(wallet)).held, held)
+  })
 
   promises("an order with several faults tells all of them at once", function* () {
     yield* givenOrder(yield* givenWallet(), { token: "?", quantity: 0, pricePerMint: -2n, totalCost: 7n })

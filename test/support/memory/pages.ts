@@ -20,6 +20,8 @@ export const ordersOf = (
   const waiting = waitingTasks(tables).filter((task) => task.walletId === id)
   const read = sorted(tables, waiting, wallet)
   if (Result.isFailure(wallet) || read.tasks.length < Math.min(1, waiting.length)) return { bad: read.bad }
+  const isBad = new Set(read.bad.map(({ taskId }) => taskId))
+  const keepsMoney = (task: StoredTask): boolean => isHeld(tables, task.id) || isBad.has(task.id)
   const { version, provenBlock, countedBlock, bookBalance, stoppedReason } = walletState(tables, id)
   const orders: WalletOrders = {
     wallet: wallet.success,
@@ -35,7 +37,7 @@ export const ordersOf = (
     pending: read.tasks,
     held: heldOrders(
       [...tables.tasks.values()]
-        .filter((task) => task.walletId === id && task.status === "pending_payment" && isHeld(tables, task.id))
+        .filter((task) => task.walletId === id && task.status === "pending_payment" && keepsMoney(task))
         .toSorted((a, b) => a.createdAtMs - b.createdAtMs || byText(a.id, b.id))
         .map((task) => taskRow(tables, task)),
       wallet

@@ -91,9 +91,11 @@ const toPage = (rows: ReadonlyArray<WalletRecord>, tasks: typeof TaskRecords.Typ
     const wallet = readWallet(walletId, row)
     const ofThis = tasksOf.get(walletId) ?? []
     const waiting = ofThis.filter(({ is_held }) => !is_held)
-    const held = heldOrders(ofThis.filter(({ is_held }) => is_held).map(taskRow), wallet)
     const read = readTasks(waiting, wallet)
     bad.push(...read.bad)
+    // What is about to be held keeps its money from this look on.
+    const isBad = new Set(read.bad.map(({ taskId }) => taskId))
+    const held = heldOrders(ofThis.filter(({ id, is_held }) => is_held || isBad.has(id)).map(taskRow), wallet)
     // Whose every order is bad has nothing to be paid.
     if (Result.isFailure(wallet) || read.tasks.length < Math.min(1, waiting.length)) continue
     const payIns = ofThis.flatMap(({ pay_in }) => (pay_in === null ? [] : [payInOf(pay_in)]))
