@@ -207,7 +207,7 @@ layer(services, { timeout: "30 seconds", excludeTestServices: true })("on a real
       // Each mint logs a Transfer first and then TokensMinted.
       assert.deepStrictEqual(
         mints,
-        [1, 3, 5].map((logIndex, part) => ({ tx, part, logIndex, block, blockHash }))
+        [1, 3, 5].map((logIndex, part) => ({ tx, part, logIndex, block, blockHash, event: "TokensMinted" as const }))
       )
       assert.deepStrictEqual(yield* findMints({ token: Contracts.TOKEN, recipient, fromBlock: block + 1n }), [])
     })
