@@ -11,7 +11,7 @@ import { refuse, type Refused } from "./Operator.ts"
 import { type Presented, readPayment } from "./payment.ts"
 import { misfitOf, paymentRequired, type PaymentTerms, priceOf } from "./paymentTerms.ts"
 import { askedPrice, personsWallet, tokenOf } from "./quote.ts"
-import { type ExchangeServices, paymentResponse, pending, settlePayIn, USED } from "./settlePayIn.ts"
+import { type ExchangeServices, NOT_SIGNED, paymentResponse, pending, settlePayIn, USED } from "./settlePayIn.ts"
 import { showTask } from "./tasks.ts"
 
 /**
@@ -110,15 +110,9 @@ const place = Effect.fnUntraced(function* (on: ExchangeServices, asked: Asked, p
   // What another request has placed meanwhile may be paid by now.
   const known = yield* knownTo(on, presented)
   if (known !== undefined) return known
-  if (yield* hasPaid(on, presented, terms, fault)) return yield* write(on, terms, presented)
+  if (yield* hasPaid(on, presented, terms)) return yield* write(on, terms, presented)
   return yield* required(on, terms, asked, fault)
 })
-
-/** Why a payment is not taken. */
-interface Fault extends Why {
-  /** USDC has taken a payment with its nonce. */
-  readonly isSpent: boolean
-}
 
 /** What keeps a payment from being taken for an order on these terms; `undefined` where nothing does. */
 const faultOf = Effect.fnUntraced(function* (
@@ -129,12 +123,12 @@ const faultOf = Effect.fnUntraced(function* (
   const misfit = misfitOf(settings, presented, terms, yield* Clock.currentTimeMillis)
   if (misfit !== undefined) {
     const message = `The payment is not taken: ${misfit.reason}.`
-    return { code: misfit.code, message, isSpent: false } satisfies Fault as Fault
+    return { code: misfit.code, message } satisfies Why as Why
   }
   const verdict = yield* facilitator.verify(presented.payment)
   if (verdict._tag === "Sound") return undefined
   const message = `USDC would not take the payment: ${verdict.reason}.`
-  return { code: "payment_refused", message, isSpent: verdict.reason === USED } satisfies Fault as Fault
+  return { code: "payment_refused", message } satisfies Why as Why
 })
 
 /**
@@ -142,12 +136,14 @@ const faultOf = Effect.fnUntraced(function* (
  * is older. Then it is not asked for a second time. The order has the id that it had, so that what it bought is found.
  */
 const hasPaid = Effect.fnUntraced(function* (
-  { chain, settings }: ExchangeServices,
+  { chain, facilitator, settings }: ExchangeServices,
   { payment }: Presented,
-  { wallet, quantity }: PaymentTerms,
-  { isSpent }: Fault
+  { wallet, quantity }: PaymentTerms
 ) {
   if (payment.to !== wallet.agentAddress || priceOf(payment.value, quantity) === undefined) return false
+  const verdict = yield* facilitator.verify(payment)
+  // What was submitted is for all to see: only its payer's signature makes it the payment of an order.
+  if (verdict._tag === "Unsound" && verdict.reason === NOT_SIGNED) return false
   const { chainId, usdc } = settings.network
   const taskId = payInTaskId({ chainId, usdc: usdc.address, payer: payment.from, nonce: payment.nonce })
   const nowMs = yield* Clock.currentTimeMillis
@@ -161,7 +157,7 @@ const hasPaid = Effect.fnUntraced(function* (
     case "Canceled":
       return false
     case "Unused":
-      if (!isSpent) return false
+      if (verdict._tag === "Sound" || verdict.reason !== USED) return false
       return yield* pending({ taskId }, "no confirmed block shows it yet", "There is no order of this payment yet")
     case "Unexplained":
       return yield* refuse("USDC has taken this payment before, and no node says where it went.", "in_doubt")

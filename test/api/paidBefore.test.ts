@@ -47,6 +47,10 @@ layer(Postgres.session())("an order whose payment USDC has taken already", (it) 
     assertProblem(early, 503, "no confirmed block shows it yet")
     yield* assertNothingWritten
     yield* pass(10)
+    world.verdict = () => ({ _tag: "Unsound", reason: "invalid_exact_evm_signature" })
+    assertProblem(yield* order(wishOf(ann), payment), 402, "invalid_exact_evm_signature")
+    yield* assertNothingWritten
+    world.verdict = () => ({ _tag: "Sound" })
     world.pricePerMint = units(2)
     const answer = yield* order(wishOf(ann), payment)
     assert.strictEqual(answer.status, 200, answer.text)

@@ -199,7 +199,10 @@ const facilitator = Layer.effect(
       verify: (payment) =>
         Effect.gen(function* () {
           if (world.chainFault !== undefined) return yield* world.chainFault
-          return world.isSpent(payment) ? SPENT : world.verdict(payment)
+          const verdict = world.verdict(payment)
+          // As the official scheme: the signature first, the nonce last.
+          if (verdict._tag === "Unsound" && verdict.reason === "invalid_exact_evm_signature") return verdict
+          return world.isSpent(payment) ? SPENT : verdict
         }),
       settle: (payment) => Effect.suspend(() => world.settlement(payment))
     })
