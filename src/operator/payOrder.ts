@@ -7,6 +7,7 @@ import { wasFirst } from "../ledger/TaskRepo.ts"
 import { CurrentCaller } from "./Caller.ts"
 import { decide } from "./commit.ts"
 import { BadPayment, type ExchangeRequest, PaymentRequired } from "./Exchange.ts"
+import { isForCaller } from "./find.ts"
 import { refuse, type Refused } from "./Operator.ts"
 import { type Presented, readPayment } from "./payment.ts"
 import { misfitOf, paymentRequired, type PaymentTerms, priceOf } from "./paymentTerms.ts"
@@ -58,9 +59,13 @@ const read = (header: string) =>
     (reason) => new BadPayment({ message: `The header PAYMENT-SIGNATURE cannot be read: ${reason}.` })
   )
 
-/** The order that is there for the payment already. Refused where the client has called another payment so. */
+/**
+ * The order that is there for the payment already. Refused where the client has called another payment so. Payer and nonce
+ * are on chain for everyone to read: who is bound to a person learns by them of no other person's order.
+ */
 const knownTo = Effect.fnUntraced(function* ({ decisions }: ExchangeServices, presented: Presented) {
-  const known = yield* decisions.findPayIn(nameOf(presented))
+  const found = yield* decisions.findPayIn(nameOf(presented))
+  const known = found !== undefined && (yield* isForCaller(found.recipient)) ? found : undefined
   const { identifier } = presented
   if (identifier === undefined) return known
   const { keyId } = yield* CurrentCaller

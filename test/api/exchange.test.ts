@@ -253,6 +253,24 @@ layer(Postgres.session())("an order that is paid by x402", (it) => {
     assert.deepStrictEqual(orders, [])
   })
 
+  served("is not shown by its payment to who is bound to another person", function* () {
+    const { ask, ann, order } = yield* opened()
+    yield* start
+    const bob = yield* person("bob")
+    const key = { name: "bob", scopes: ["orders:create", "orders:read"], user: bob.userAddress }
+    const { secret: token } = (yield* ask("/api/keys", { body: key })).json
+    const hers = yield* payloadFor(challengeOf(yield* order(wishOf(ann))))
+    assert.strictEqual((yield* order(wishOf(ann), hers)).status, 200)
+    const never = changed(hers, { nonce: `0x${"9".repeat(64)}` })
+    const answers = yield* Effect.forEach([hers, never], (payment) =>
+      ask("/api/orders", { body: wishOf(bob), headers: { "payment-signature": base64(payment) }, token })
+    )
+    assert.deepStrictEqual(
+      answers.map(({ status, text }) => [status, text]),
+      [...Array(2)].map(() => [402, answers[1]?.text])
+    )
+  })
+
   served("is no second 402 while it is not known whether it is paid", function* () {
     const { order, ann, world } = yield* opened()
     const payment = yield* payloadFor(challengeOf(yield* order(wishOf(ann))))
