@@ -24,7 +24,7 @@ const WRONG = new Unauthorized({
   detail: "Send the token of OPS_TOKEN, or a key that was made with it: `Authorization: Bearer <token>`."
 })
 const GUESSING = new TooMany({
-  detail: `${GUESSES_MAX} wrong tokens came from this address within a minute: no token of it is looked at until that minute is over.`
+  detail: `${GUESSES_MAX} wrong tokens came from this address within a minute: no token of it is looked at until that minute is over. Keys are.`
 })
 
 const ENDED = {
@@ -59,8 +59,10 @@ export class Admission extends Context.Service<
         const door = doors[routes]
         if (door._tag === "Closed") return yield* CLOSED
         const key = readKeyText(given)
-        if (key !== undefined) return yield* unlessGuessing(given, holderOf(key))
-        if (door._tag === "Token") return yield* unlessGuessing(given, Effect.succeed(ownerOf(given, door.tokens)))
+        if (key !== undefined) return yield* unlessGuessing(given, holderOf(key), { isGuessable: false })
+        if (door._tag === "Token") {
+          return yield* unlessGuessing(given, Effect.succeed(ownerOf(given, door.tokens)), { isGuessable: true })
+        }
         const { headers } = yield* HttpServerRequest.HttpServerRequest
         return isForeign(headers) ? yield* FOREIGN : OPEN
       })
@@ -118,13 +120,21 @@ const heldBy = (key: StoredKey): Admitted => ({
   user: key.user
 })
 
-/** Refuses a wrong token or key; notes it in metrics and log, and looks at no further one of an address that guesses. */
+/**
+ * Refuses a wrong token or key; notes it in metrics and log, and looks at no further token of an address that guesses. A
+ * key is looked at all the same: its 256 random bits are not to be guessed, and behind a proxy, where all have one address,
+ * twenty wrong tokens of a stranger would shut out everyone who has a key.
+ */
 const makeUnlessGuessing = Effect.map(makeGuesses, (guesses) =>
-  Effect.fnUntraced(function* <E>(given: string, match: Effect.Effect<Admitted | undefined, E>) {
+  Effect.fnUntraced(function* <E>(
+    given: string,
+    match: Effect.Effect<Admitted | undefined, E>,
+    { isGuessable }: { readonly isGuessable: boolean }
+  ) {
     if (given === "") return yield* WRONG
     const who = yield* clientAddress
     const mayTry = yield* guesses.mayTry(who)
-    const admitted = mayTry ? yield* match : undefined
+    const admitted = mayTry || !isGuessable ? yield* match : undefined
     if (admitted !== undefined) return admitted
     yield* tokenRefused
     if (!mayTry) return yield* GUESSING
@@ -132,7 +142,7 @@ const makeUnlessGuessing = Effect.map(makeGuesses, (guesses) =>
     if (yield* guesses.wrong(who, given))
       yield* Log.errorOnce(
         `guess ${who}`,
-        `🚨 ${GUESSES_MAX} wrong tokens came from ${who} within a minute: it may be guessing. No token of it is looked at until that minute is over`
+        `🚨 ${GUESSES_MAX} wrong tokens came from ${who} within a minute: it may be guessing. No token of it is looked at until that minute is over, and keys alone are`
       )
     return yield* WRONG
   })

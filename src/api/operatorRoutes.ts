@@ -3,10 +3,12 @@ import { Effect, Schedule, Semaphore, Stream } from "effect"
 import { HttpServerResponse } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
 import { problemWords } from "../domain/ProblemCode.ts"
+import { CurrentCaller } from "../operator/Caller.ts"
 import { Operator, type OperatorError, type Unanswered } from "../operator/Operator.ts"
 import { Api } from "./contract/Api.ts"
 import { Conflict, NotFound, TooMany, Unavailable } from "./contract/problems.ts"
 import { EventFeed, type FeedEvent } from "./feed.ts"
+import { makeKeyEnd } from "./keyEnd.ts"
 
 /** A decision's errors as problems. */
 export const deciding = <A>(decision: Effect.Effect<A, OperatorError>) =>
@@ -114,6 +116,7 @@ export const control = HttpApiBuilder.group(
   Effect.fnUntraced(function* (handlers) {
     const operator = yield* Operator
     const feed = yield* EventFeed
+    const keyEnd = yield* makeKeyEnd
     const oneAtATime = yield* Semaphore.make(1)
     return handlers
       .handleAll({
@@ -133,14 +136,19 @@ export const control = HttpApiBuilder.group(
         setLimit: ({ payload }) => deciding(operator.setLimit(payload)),
         removeLimit: ({ payload }) => deciding(operator.removeLimit(payload))
       })
-      .handleRaw("events", ({ headers, request }) => {
-        const lastId = headers["last-event-id"]
-        const { socket } = NodeHttpServerRequest.toIncomingMessage(request)
-        return feed.listen(lastId, socket).pipe(
-          Effect.map((events) => HttpServerResponse.stream(streamed(events, lastId), STREAM)),
-          Effect.catchTag("LedgerError", ({ message }) => Effect.fail(new Unavailable({ detail: message })))
-        )
-      })
+      .handleRaw(
+        "events",
+        Effect.fnUntraced(function* ({ headers, request }) {
+          const lastId = headers["last-event-id"]
+          const { socket } = NodeHttpServerRequest.toIncomingMessage(request)
+          const { keyId } = yield* CurrentCaller
+          const events = yield* Effect.catchTag(feed.listen(lastId, socket), "LedgerError", ({ message }) =>
+            Effect.fail(new Unavailable({ detail: message }))
+          )
+          const whileOpen = Stream.interruptWhen(events, keyEnd(keyId))
+          return HttpServerResponse.stream(streamed(whileOpen, lastId), STREAM)
+        })
+      )
   })
 )
 

@@ -50,16 +50,17 @@ const readInto = (queue: Queue.Queue<Told, Cause.Done>, response: IncomingMessag
 interface Listening {
   readonly lastEventId?: string
   readonly method?: string
+  readonly token?: string
 }
 
 /** Listens from when the server has answered until the scope closes. A refusal is an answer like any other. */
-export const listen = (url: string, { lastEventId, method = "GET" }: Listening = {}) =>
+export const listen = (url: string, { lastEventId, method = "GET", token = TOKEN }: Listening = {}) =>
   Effect.acquireRelease(
     Effect.gen(function* () {
       const told = yield* Queue.unbounded<Told, Cause.Done>()
       const from = lastEventId === undefined ? {} : { "last-event-id": lastEventId }
       return yield* Effect.callback<Listener>((resume) => {
-        const headers = { authorization: `Bearer ${TOKEN}`, ...from }
+        const headers = { authorization: `Bearer ${token}`, ...from }
         const asked = request(`${url}/api/events`, { method, agent: false, headers }, (response) => {
           readInto(told, response)
           const step = (act: () => unknown) => Effect.sync(() => void act())
