@@ -5,7 +5,7 @@ import { actorWords, type Caller, CurrentCaller } from "../operator/Caller.ts"
 import { Admission } from "./admission.ts"
 import type { Api } from "./contract/Api.ts"
 import { Authorization, OPERATOR_HEADER } from "./contract/Authorization.ts"
-import { NeedsScope, OfEveryone } from "./contract/permissions.ts"
+import { OfEveryone, permissionOf } from "./contract/permissions.ts"
 import { Forbidden } from "./contract/problems.ts"
 
 /** The one group that `V1_TOKEN` opens. */
@@ -28,7 +28,7 @@ export const layer = Layer.effect(
 )
 
 const mayUse = (caller: Caller, annotations: Context.Context<never>): Effect.Effect<void, Forbidden> => {
-  const needed = Option.getOrElse(Context.getOption(annotations, NeedsScope), (): Permission => "root")
+  const needed = permissionOf(annotations)
   if (!caller.may.has(needed)) return Effect.fail(new Forbidden({ detail: LACKS(needed) }))
   return caller.user !== undefined && Option.isSome(Context.getOption(annotations, OfEveryone))
     ? Effect.fail(BOUND)

@@ -19,6 +19,9 @@ export const WEBHOOK_EVENTS = [
 ] as const
 export type WebhookEvent = (typeof WEBHOOK_EVENTS)[number]
 
+/** A secret is shown and kept as this and base64. Source: Standard Webhooks, "Signature scheme". */
+export const SECRET_PREFIX = "whsec_"
+
 /** The type of the message that `ai-mint webhooks test` sends. */
 export const TEST_EVENT = "webhook.test"
 

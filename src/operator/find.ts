@@ -7,7 +7,8 @@ import { CurrentCaller } from "./Caller.ts"
 import { missing, refuse } from "./Operator.ts"
 import type { Services } from "./services.ts"
 
-const START_OF_ID = /^[0-9a-f]{8}[0-9a-f-]*$/i
+/** What may be the beginning of an id, from eight digits on: as the log names one. */
+export const START_OF_ID = /^[0-9a-f]{8}[0-9a-f-]*$/i
 
 /**
  * The id that is meant by an id or, as the log names it, by the first eight digits of one; `undefined` where none is. Who

@@ -46,14 +46,20 @@ export const createKey = Effect.fn("operator.createKey")(function* (services: Se
   } satisfies KeyMade as KeyMade
 })
 
+/** The key of an id or a name, one that is revoked too: what it ordered may still wait. */
+export const findKey = Effect.fnUntraced(function* ({ keys }: Services, text: string) {
+  const wanted = text.trim()
+  const key = (yield* keys.list).find(({ id, name }) => name === wanted || id === wanted)
+  return key ?? (yield* missing(`There is no key "${wanted}": see ai-mint keys list.`))
+})
+
 export const revokeKey = Effect.fn("operator.revokeKey")(function* (
   services: Services,
   name: string,
   { why = "asked for" }: MaybeWhyBody
 ) {
   const { keys } = services
-  const key = (yield* keys.list).find(({ id, name: called }) => called === name.trim() || id === name.trim())
-  if (key === undefined) return yield* missing(`There is no key "${name.trim()}": see ai-mint keys list.`)
+  const key = yield* findKey(services, name)
   const decision = { command: "keys revoke", said: `key ${key.name} is revoked`, why }
   const did = yield* wasFirst(decide(decision, (made, nowMs) => keys.revoke(key.id, made, nowMs)))
   const nowMs = yield* Clock.currentTimeMillis

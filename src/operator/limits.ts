@@ -4,7 +4,8 @@ import { limitName, type LimitScope } from "../domain/Limit.ts"
 import { format, minus } from "../domain/Usdc.ts"
 import { wasFirst } from "../ledger/TaskRepo.ts"
 import { decide } from "./commit.ts"
-import { missing, refuse } from "./Operator.ts"
+import { findKey } from "./keys.ts"
+import { refuse } from "./Operator.ts"
 import type { Limits } from "./reports/limits.ts"
 import type { LimitBody, LimitTarget } from "./requests.ts"
 import type { Services } from "./services.ts"
@@ -18,20 +19,16 @@ interface Target {
 const targetOf = Effect.fnUntraced(function* (services: Services, { token, user, key }: LimitTarget) {
   const given = [token, user, key].filter((one) => one !== undefined)
   if (given.length > 1) return yield* refuse("Give a token, a user or a key, and only one of them.")
-  if (key !== undefined) return yield* keyTarget(services, key.trim())
+  if (key !== undefined) {
+    const { id, name } = yield* findKey(services, key)
+    return { scope: `key:${id}`, name: `key ${name}` } satisfies Target as Target
+  }
   const text = token ?? user
   if (text === undefined) return { scope: "all", name: limitName("all") } satisfies Target as Target
   const address = parse(text)
   if (address === undefined) return yield* refuse(`"${text}" is no address.`)
   const scope: LimitScope = token === undefined ? `user:${address}` : `token:${address}`
   return { scope, name: limitName(scope) } satisfies Target as Target
-})
-
-/** A key that is revoked too: what it ordered may wait still. */
-const keyTarget = Effect.fnUntraced(function* ({ keys }: Services, text: string) {
-  const key = (yield* keys.list).find(({ id, name }) => name === text || id === text)
-  if (key === undefined) return yield* missing(`There is no key "${text}": see ai-mint keys list.`)
-  return { scope: `key:${key.id}`, name: `key ${key.name}` } satisfies Target as Target
 })
 
 /**

@@ -11,7 +11,7 @@ import { isForCaller } from "./find.ts"
 import { refuse, type Refused } from "./Operator.ts"
 import { type Presented, readPayment } from "./payment.ts"
 import { misfitOf, paymentRequired, type PaymentTerms, priceOf } from "./paymentTerms.ts"
-import { askedPrice, personsWallet, tokenOf } from "./quote.ts"
+import { askedPrice, personsWallet, supplyFor, tokenOf } from "./quote.ts"
 import { type ExchangeServices, NOT_SIGNED, paymentResponse, pending, settlePayIn, USED } from "./settlePayIn.ts"
 import { showTask } from "./tasks.ts"
 
@@ -79,10 +79,7 @@ const nameOf = ({ payment: { from, nonce } }: Presented) => ({ payer: from, nonc
 /** What the order costs now, where it can be sold. */
 const termsOf = Effect.fnUntraced(function* (on: ExchangeServices, { wallet, token, quantity }: Asked) {
   if (!on.facilitator.canSettle) return yield* refuse(NO_FACILITATOR)
-  const left = yield* on.chain.readRemainingSupply(token)
-  if (left !== undefined && left < BigInt(quantity)) {
-    return yield* refuse(`${token} has ${left} mints left, and ${quantity} are asked for.`, "sold_out")
-  }
+  yield* supplyFor(on, token, quantity)
   const pricePerMint = yield* askedPrice(on, token, wallet.userAddress)
   return { wallet, token, quantity, pricePerMint } satisfies PaymentTerms
 })

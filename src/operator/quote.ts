@@ -16,10 +16,7 @@ export const quote = Effect.fn("operator.quote")(function* (services: Services, 
   const { decisions, random } = services
   const token = yield* tokenOf(wish.token)
   const wallet = yield* personsWallet(services, wish.user)
-  const supplyLeft = yield* services.chain.readRemainingSupply(token)
-  if (supplyLeft !== undefined && supplyLeft < BigInt(wish.quantity)) {
-    return yield* refuse(`Only ${supplyLeft} mints of ${token} are left.`, "sold_out")
-  }
+  const supplyLeft = yield* supplyFor(services, token, wish.quantity)
   const pricePerMint = yield* askedPrice(services, token, wallet.userAddress)
   const createdAtMs = yield* Clock.currentTimeMillis
   const quoted: Quote = {
@@ -67,6 +64,13 @@ export const personsWallet = Effect.fnUntraced(function* (services: Services, us
     `${user} is the agent wallet of ${wallet.userAddress}: give the person's own address.`,
     "invalid_order"
   )
+})
+
+/** How many mints of the token are left; `undefined` where it sets no limit. Refused where they are fewer than are asked for. */
+export const supplyFor = Effect.fnUntraced(function* ({ chain }: Services, token: Address, quantity: number) {
+  const left = yield* chain.readRemainingSupply(token)
+  if (left === undefined || left >= BigInt(quantity)) return left
+  return yield* refuse(`${token} has ${left} mints left, and ${quantity} are asked for.`, "sold_out")
 })
 
 /** What the server asks for one mint now, if a batch could be paid at that. */

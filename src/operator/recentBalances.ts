@@ -35,5 +35,3 @@ export const makeRecentBalances = Effect.fnUntraced(function* ({ readBalances }:
 
   return gather({ inTurn: true, askAll, isShared: () => true })
 })
-
-export type RecentBalances = Effect.Success<ReturnType<typeof makeRecentBalances>>

@@ -1,9 +1,10 @@
 import { Clock, Effect, Redacted, Schedule } from "effect"
-import { isWebhookEvent, TEST_EVENT, testMessage, WEBHOOK_EVENTS } from "../domain/webhooks.ts"
+import { isWebhookEvent, SECRET_PREFIX, TEST_EVENT, testMessage, WEBHOOK_EVENTS } from "../domain/webhooks.ts"
 import { type Delivery, type Webhook, WebhookId, WEBHOOKS_MAX, type Whose } from "../ledger/WebhookRepo.ts"
 import { resolveTarget } from "../ops/webhookTarget.ts"
 import { CurrentCaller } from "./Caller.ts"
 import { decide, type Decided } from "./commit.ts"
+import { START_OF_ID } from "./find.ts"
 import { missing, refuse } from "./Operator.ts"
 import type {
   DeliveryList,
@@ -61,7 +62,7 @@ const checkedTarget = ({ settings }: Services, url: string) =>
 
 const newSecret = Effect.fnUntraced(function* ({ random, box }: Services, id: WebhookId) {
   const bytes = yield* random.randomBytes(SECRET_BYTES)
-  const secret = `whsec_${Buffer.from(bytes).toString("base64")}`
+  const secret = `${SECRET_PREFIX}${Buffer.from(bytes).toString("base64")}`
   const sealed = yield* Effect.catchTag(box.seal(Redacted.make(secret), id), "SecretError", ({ message }) =>
     refuse(message)
   )
@@ -85,8 +86,6 @@ const webhookReport = (webhook: Webhook): WebhookReport => ({
   givenUp: webhook.givenUp,
   deliveredAt: webhook.deliveredAtMs
 })
-
-const START_OF_ID = /^[0-9a-f]{8}[0-9a-f-]*$/i
 
 /** The webhook of an id, or of the first eight digits of one. Another person's is answered as one that is not there. */
 const findWebhook = Effect.fnUntraced(function* ({ webhooks }: Services, name: string) {

@@ -1,6 +1,6 @@
 import { Effect, Redacted, Schema } from "effect"
 import * as Json from "ox/Json"
-import { type Hex, hashTypedData, keccak256, recoverTypedDataAddress, stringToBytes } from "viem"
+import { type Hex, keccak256, recoverTypedDataAddress, stringToBytes } from "viem"
 import { privateKeyToAccount } from "viem/accounts"
 import { address, type Address } from "../domain/Address.ts"
 import { Claims, type ClaimsJson, type Proof } from "./Proof.ts"
@@ -30,9 +30,6 @@ const typedData = (claims: ClaimsJson) =>
       digest: keccak256(stringToBytes(canonicalForm(claims)))
     }
   }) as const
-
-/** The 32 bytes that are signed. Source: EIP-712. */
-export const signedHash = (claims: ClaimsJson): Hex => hashTypedData(typedData(claims))
 
 const encode = Schema.encodeSync(Claims)
 

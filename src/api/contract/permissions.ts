@@ -1,10 +1,14 @@
-import { Context } from "effect"
+import { Context, Option } from "effect"
 import type { Permission } from "../../domain/Scope.ts"
 
-/** What a caller needs for a route. A route that does not say so is for `root`. */
+/** What a caller needs for a route or a tool. One that does not say so is for `root`. */
 export class NeedsScope extends Context.Service<NeedsScope, Permission>()(
   "ai-mint-executor/api/contract/permissions/NeedsScope"
 ) {}
+
+/** What a caller needs for the route or tool with these annotations. */
+export const permissionOf = (annotations: Context.Context<never>): Permission =>
+  Option.getOrElse(Context.getOption(annotations, NeedsScope), () => "root")
 
 /** A route that shows or changes what is of all people: a key that is bound to one of them is refused. */
 export class OfEveryone extends Context.Service<OfEveryone, boolean>()(

@@ -1,7 +1,7 @@
-import { Context, Effect, Option } from "effect"
+import { Effect } from "effect"
 import type { Permission } from "../../domain/Scope.ts"
 import { CurrentCaller } from "../../operator/Caller.ts"
-import { NeedsScope } from "../contract/permissions.ts"
+import { permissionOf } from "../contract/permissions.ts"
 import { OrderTools, ToolProblem } from "./tools.ts"
 
 /** Refuses a caller whose key lacks the scope. */
@@ -22,7 +22,7 @@ export const guarded = <H extends Handlers>(handlers: H): H =>
   Object.fromEntries(
     Object.entries(handlers).map(([name, handler]) => {
       const { annotations } = OrderTools.tools[name as keyof typeof OrderTools.tools]
-      const needed = Option.getOrElse(Context.getOption(annotations, NeedsScope), (): Permission => "root")
+      const needed = permissionOf(annotations)
       return [name, (...args: ReadonlyArray<never>) => Effect.andThen(mayUse(needed), handler(...args))]
     })
   ) as unknown as H

@@ -1,18 +1,17 @@
 import { createHmac } from "node:crypto"
 import { Redacted } from "effect"
+import { SECRET_PREFIX } from "../../domain/webhooks.ts"
 
-const PREFIX = "whsec_"
-
-/** A secret as it is shown and kept: `whsec_` and base64. Source: Standard Webhooks, "Signature scheme". */
+/** What is signed of a message. Source: Standard Webhooks, "Signature scheme". */
 export interface Signed {
-  /** The same for all attempts. */
+  /** `webhook-id`: the same for all attempts. */
   readonly id: string
   /** Of the attempt, in seconds since 1970. */
   readonly timestamp: number
   readonly body: string
 }
 
-/** The headers of a message. Each secret gives a signature: whoever checks needs only one that fits. */
+/** The headers of a message. Each secret gives a signature, and a receiver needs only one that fits. */
 export const signedHeaders = (
   { id, timestamp, body }: Signed,
   secrets: ReadonlyArray<Redacted.Redacted>
@@ -23,6 +22,6 @@ export const signedHeaders = (
 })
 
 const signature = (content: string, secret: Redacted.Redacted): string =>
-  createHmac("sha256", Buffer.from(Redacted.value(secret).slice(PREFIX.length), "base64"))
+  createHmac("sha256", Buffer.from(Redacted.value(secret).slice(SECRET_PREFIX.length), "base64"))
     .update(content)
     .digest("base64")
