@@ -158,7 +158,12 @@ const NEEDED: Readonly<Record<string, ReadonlyArray<Right>>> = {
   ai_agent_journal: READ,
   ai_agent_keys: CHANGE,
   ai_agent_quotes: ["canSelect", "canInsert", "canUpdate", "canDelete"],
-  ai_agent_limits: ["canSelect", "canInsert", "canUpdate", "canDelete"]
+  ai_agent_limits: ["canSelect", "canInsert", "canUpdate", "canDelete"],
+  ai_agent_webhooks: CHANGE,
+  // Triggers fill it, with the rights of its owner.
+  ai_agent_webhook_outbox: ["canSelect", "canDelete"],
+  ai_agent_webhook_deliveries: ["canSelect", "canInsert", "canUpdate", "canDelete"],
+  ai_agent_attention: ["canSelect", "canInsert", "canDelete"]
 }
 
 const SQL_NAMES: Record<Right, string> = {

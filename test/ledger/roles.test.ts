@@ -54,6 +54,9 @@ describe("the roles of the documents", () => {
         const statements = documented()
         assert.isAbove(statements.length, 6)
         for (const statement of statements) yield* sql.unsafe(statement)
+        const unseen = yield* sql`SELECT relname FROM pg_class
+          WHERE relkind = 'r' AND relname LIKE 'ai\\_agent\\_%' AND NOT has_table_privilege('mint_executor', oid, 'SELECT')`
+        assert.deepStrictEqual(unseen, [], "a table that the documents grant nothing on")
       }).pipe(Effect.provide(clientAt(url, 1), { local: true }))
       const platform = clientAt(as(url, "mint_platform"), 1)
       const executor = yield* ledgerAt(as(url, "mint_executor"))
