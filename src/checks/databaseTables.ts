@@ -135,17 +135,18 @@ const READ = ["canSelect"] as const
 const ADD = ["canSelect", "canInsert"] as const
 const CHANGE = ["canSelect", "canInsert", "canUpdate"] as const
 
-/** What the statements in `ledger/sql` do with each table. Events are written with the rights of the owner. */
-const NEEDED: Readonly<Record<string, ReadonlyArray<Right>>> = {
-  ai_agent_wallets: READ,
+/** What the statements in `ledger/sql` do with each table. Triggers write events with the rights of the owner. */
+export const NEEDED: Readonly<Record<string, ReadonlyArray<Right>>> = {
+  ai_agent_wallets: ADD,
   ai_agent_tasks: CHANGE,
-  ai_agent_mint_records: ["canInsert"],
-  ai_agent_migrations: CHANGE,
+  ai_agent_mint_records: ["canSelect", "canInsert", "canDelete"],
+  // A start reads it; only `ai-mint migrate` writes it.
+  ai_agent_migrations: READ,
   ai_agent_network: CHANGE,
   ai_agent_wallet_state: CHANGE,
   ai_agent_task_state: CHANGE,
   ai_agent_batches: CHANGE,
-  ai_agent_batch_mints: ADD,
+  ai_agent_batch_mints: ["canSelect", "canInsert", "canDelete"],
   ai_agent_stray_mints: ADD,
   ai_agent_deposits: CHANGE,
   ai_agent_deposit_uses: ADD,
@@ -159,9 +160,12 @@ const NEEDED: Readonly<Record<string, ReadonlyArray<Right>>> = {
   ai_agent_keys: CHANGE,
   ai_agent_quotes: ["canSelect", "canInsert", "canUpdate", "canDelete"],
   ai_agent_limits: ["canSelect", "canInsert", "canUpdate", "canDelete"],
+  ai_agent_anchors: ["canSelect", "canInsert", "canUpdate", "canDelete"],
+  ai_agent_reorganisations: ADD,
+  ai_agent_wallet_pins: CHANGE,
   ai_agent_webhooks: CHANGE,
-  // Triggers fill it, with the rights of its owner.
-  ai_agent_webhook_outbox: ["canSelect", "canDelete"],
+  // Triggers fill it, with the rights of its owner; rows are locked before they are taken.
+  ai_agent_webhook_outbox: ["canSelect", "canUpdate", "canDelete"],
   ai_agent_webhook_deliveries: ["canSelect", "canInsert", "canUpdate", "canDelete"],
   ai_agent_attention: ["canSelect", "canInsert", "canDelete"]
 }

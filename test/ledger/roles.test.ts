@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { SqlClient } from "effect/sql"
 import { readFileSync } from "node:fs"
+import { NEEDED, readTables, shapeFindings } from "../../src/checks/databaseTables.ts"
 import type { Wallet } from "../../src/domain/Wallet.ts"
 import { migrate } from "../../src/ledger/migrate.ts"
 import { TaskRepo, wasFirst } from "../../src/ledger/TaskRepo.ts"
@@ -58,6 +59,10 @@ describe("the roles of the documents", () => {
           WHERE relkind = 'r' AND relname LIKE 'ai\\_agent\\_%' AND NOT has_table_privilege('mint_executor', oid, 'SELECT')`
         assert.deepStrictEqual(unseen, [], "a table that the documents grant nothing on")
       }).pipe(Effect.provide(clientAt(url, 1), { local: true }))
+      const tables = yield* Effect.provide(readTables, clientAt(as(url, "mint_executor"), 1), { local: true })
+      assert.sameMembers([...tables.tables.keys()], Object.keys(NEEDED))
+      const troubles = shapeFindings(tables).filter(({ level }) => level !== "ok")
+      assert.deepStrictEqual(troubles, [])
       const platform = clientAt(as(url, "mint_platform"), 1)
       const executor = yield* ledgerAt(as(url, "mint_executor"))
       yield* Effect.gen(function* () {
