@@ -130,7 +130,7 @@ const sayEnd = (exit: Exit.Exit<unknown, { readonly message: string }>): Effect.
     failure === undefined
       ? Log.error("🚨 AI Mint Executor ended in a defect", { cause: exit.cause })
       : Log.error(`❌ ${fatalMessage(failure)}`)
-  // Whatever is silenced: nobody must have to guess why it is gone.
+  // At every log level: the reason why a process ended is always shown.
   return Effect.provideService(end, References.MinimumLogLevel, "All")
 }
 

@@ -86,7 +86,7 @@ const digest = (text: string): Buffer => createHash("sha256").update(text).diges
 /** Takes the same time for all texts: digests have one length. */
 const isSame = (a: string, b: string): boolean => timingSafeEqual(digest(a), digest(b))
 
-/** Which of the tokens it is. All of them are compared, so that the time tells nothing. */
+/** Which of the tokens it is. All of them are compared, so that the time reveals nothing. */
 const ownerOf = (given: string, tokens: ReadonlyArray<Token>): Admitted | undefined => {
   const compared = tokens.map((token) => ({ ...token, isSame: isSame(given, Redacted.value(token.value)) }))
   const match = compared.find((token) => token.isSame)

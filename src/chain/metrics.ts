@@ -11,7 +11,7 @@ const requests = Metric.counter("ai_mint_rpc_requests_total", {
 })
 
 const durations = Metric.histogram("ai_mint_rpc_duration_seconds", {
-  description: "How long an RPC endpoint took for a question, whatever it answered",
+  description: "How long an RPC endpoint took for a question, answered or not",
   boundaries: BOUNDARIES
 })
 

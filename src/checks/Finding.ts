@@ -21,7 +21,7 @@ export interface Finding {
 /** The report of `ai-mint doctor`. */
 export interface Diagnosis {
   readonly command: "doctor"
-  /** Always in the same order, whichever check was the quickest. */
+  /** Always in the same order, not in that in which the checks ended. */
   readonly findings: ReadonlyArray<Finding>
 }
 

@@ -44,7 +44,7 @@ const encryption = ({ databaseUrl }: SettingsShape, tls: string | null): Finding
   if (tls !== null) return report.ok({ what, detail: tls })
   const host = databaseUrl === undefined ? "" : (URL.parse(Redacted.value(databaseUrl))?.hostname ?? "")
   if (host === "" || isLoopback(host)) return report.ok({ what, detail: "none, on this machine" })
-  const remedy = "Add ?sslmode=require to DATABASE_URL, unless nobody else is on that network."
+  const remedy = "Add ?sslmode=require to DATABASE_URL, unless no other machine is on that network."
   return report.warn({ what, detail: "none: orders and encrypted keys travel in the clear", remedy })
 }
 

@@ -111,7 +111,7 @@ const certificate: SettingsCheck = ({ production, databaseSslVerify }) =>
     ? undefined
     : report.warn({
         what: "certificate",
-        detail: "DATABASE_SSL_VERIFY=false: anybody between here and the database can pass for it",
+        detail: "DATABASE_SSL_VERIFY=false: any machine between here and the database can pass for it",
         remedy: "Give the database a certificate that can be verified, and take DATABASE_SSL_VERIFY out."
       })
 

@@ -38,6 +38,6 @@ function checkReach({ network, databaseUrl, rpcUrls }: SettingsShape) {
 const sandboxOwns = (key: string, what: string): NotHere =>
   new NotHere({
     message:
-      `${key} is not set: ${what} belongs to the sandbox that runs, and nobody else can use it. ` +
+      `${key} is not set: ${what} belongs to the sandbox that runs, and no other program can use it. ` +
       "Leave --direct out, with the sandbox running (npm start)."
   })

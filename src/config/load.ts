@@ -147,7 +147,7 @@ const readOps = Effect.fnUntraced(function* (reader: Reader) {
 
 /**
  * Network and settings of this process, from its environment and `.env`. What is wrong with them is printed here, once,
- * on stderr, whichever entry asked; see `BadSettings`.
+ * on stderr, for every entry point; see `BadSettings`.
  */
 export const layer = (
   surroundings: Surroundings

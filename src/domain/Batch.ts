@@ -256,7 +256,7 @@ const newBatch = (
     keyId: task.keyId,
     nextActionAtMs: payment === undefined || isUnclear ? undefined : nowMs,
     reason:
-      payment && `paid before the ledger was restored${isUnclear ? ", and nobody can tell for how many mints" : ""}`,
+      payment && `paid before the ledger was restored${isUnclear ? ", and it is not known for how many mints" : ""}`,
     statusSinceMs: nowMs
   }
 }

@@ -17,7 +17,7 @@ export const payInUnderWay = ({ payIns }: Pick<PaidInto, "payIns">, taskId: stri
 
 /**
  * The wallet without the orders whose pay-in may still come: they take no other money, and keep none from others. A
- * pay-in whose nonce is spent, and nobody can say how, may have brought its money already: so much is for no other order.
+ * pay-in whose nonce is spent in a way that is not known may have brought its money already: so much is for no other order.
  */
 export const besidePayIns = <A extends PaidInto>(evidence: A): A => {
   const live = evidence.payIns.filter(({ status }) => status === "live")

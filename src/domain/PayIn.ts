@@ -47,7 +47,7 @@ export interface PayIn {
 /** What names a pay-in: USDC accepts a nonce of a payer once. */
 export type PayInName = Pick<PayIn, "payer" | "nonce">
 
-/** As USDC's events spell it: a nonce has one spelling here, whichever the client chose. */
+/** As USDC's events spell it: a nonce has one spelling here, and clients may choose another. */
 export const payInKey = ({ payer, nonce }: PayInName): string => `${payer}/${nonce.toLowerCase()}`
 
 /** A pay-in as it is written down with its order. `authorization` must pay the wallet what the order costs. */

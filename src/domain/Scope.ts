@@ -10,9 +10,9 @@ export const SCOPES = [
   "operate",
   /** Sends money back to the person it came from. */
   "refunds",
-  /** Says who is told what happens. */
+  /** Adds and removes webhooks, and sees their deliveries. */
   "webhooks",
-  /** Compares the books with the chain, and takes them away. */
+  /** Compares the books with the chain, exports them, and proves orders. */
   "audit"
 ] as const
 export type Scope = (typeof SCOPES)[number]

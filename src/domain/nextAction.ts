@@ -234,7 +234,7 @@ const paid = (order: OrderSeen, { nowMs, blockMs, checkMs }: Pace): Verdict => {
   return { state, action, inMs: atMs === undefined ? checkMs : Math.max(blockMs, atMs - nowMs) }
 }
 
-/** Of what v1.1 paid for an order that it left no ledger tells: a payment of it may be on its way. */
+/** No ledger says what v1.1 paid for an order that it left: a payment of it may be on its way. */
 const paidState = (order: OrderSeen): PaymentState => {
   if (isUnproven(order) || order.step?._tag === "TakeOver") return "in_flight"
   const { batches } = order

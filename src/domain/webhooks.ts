@@ -1,6 +1,6 @@
 import { DateTime } from "effect"
 
-/** The events that endpoints can be told of. Names that programs rely on: one is never renamed or given another meaning. */
+/** The events that are sent to endpoints. Programs rely on the names: one is never renamed or given another meaning. */
 export const WEBHOOK_EVENTS = [
   "order.created",
   "order.funded",
@@ -27,7 +27,7 @@ export const TEST_EVENT = "webhook.test"
 
 export const isWebhookEvent = (name: string): name is WebhookEvent => WEBHOOK_EVENTS.some((event) => event === name)
 
-/** Which of the ledger's own kinds of event are told, and under which name. All others stay inside. */
+/** The ledger's own kinds of event that are sent, and their public names. All others stay inside. */
 const EVENT_OF_KIND: ReadonlyMap<string, WebhookEvent> = new Map([
   ["task.created", "order.created"],
   ["task.funded", "order.funded"],
@@ -47,7 +47,7 @@ const EVENT_OF_KIND: ReadonlyMap<string, WebhookEvent> = new Map([
 
 export const webhookEventOf = (kind: string): WebhookEvent | undefined => EVENT_OF_KIND.get(kind)
 
-/** What an event of the ledger tells, and of whom. */
+/** An event of the ledger. */
 export interface Happened {
   readonly id: number
   readonly atMs: number
@@ -68,8 +68,8 @@ export interface WebhookMessage {
   readonly body: string
 }
 
-/** Details that are told, by the part of the kind before its dot. Reasons are not: they may name what is not the order's. */
-const TOLD: Readonly<Record<string, ReadonlyArray<string>>> = {
+/** Details that are sent, by the part of the kind before its dot. Reasons are not: they may name what is not the order's. */
+const DETAILS: Readonly<Record<string, ReadonlyArray<string>>> = {
   batch: ["amount", "quantity", "tx"],
   deposit: ["amount", "tx"],
   refund: ["refund", "amount", "tx"],
@@ -77,14 +77,14 @@ const TOLD: Readonly<Record<string, ReadonlyArray<string>>> = {
 }
 
 /**
- * The message of an event; `undefined` where none is told. Thin: it says what happened to which order, and the API says the
+ * The message of an event; `undefined` where none is sent. Thin: it says what happened to which order, and the API says the
  * rest. `sequence` rises with time, as messages may arrive in another order. Source: Standard Webhooks, "Payload structure".
  */
 export const messageOf = (event: Happened): WebhookMessage | undefined => {
   const type = webhookEventOf(event.kind)
   if (type === undefined) return undefined
   const [entity = "", state = ""] = event.kind.split(".")
-  const told = (TOLD[entity] ?? []).flatMap((name) => {
+  const details = (DETAILS[entity] ?? []).flatMap((name) => {
     const value = event.detail[name] ?? null
     return value === null ? [] : [[name, value] as const]
   })
@@ -95,7 +95,7 @@ export const messageOf = (event: Happened): WebhookMessage | undefined => {
     user: event.user ?? null,
     ...(entity === "task" ? { status: state === "created" ? (event.detail["status"] ?? null) : state } : {}),
     ...(event.batch === undefined ? {} : { batch: event.batch }),
-    ...Object.fromEntries(told)
+    ...Object.fromEntries(details)
   }
   return { type, user: event.user, body: bodyOf(type, event.atMs, data) }
 }

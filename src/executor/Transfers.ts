@@ -227,7 +227,7 @@ const otherTransfer = (transfer: Transfer, { to, value }: UsedNonce, payees: Rea
     return "its nonce was used for another transfer than it is for"
   }
   const paid = `it was paid ${format(value)} USDC before the ledger was restored, and is worth ${format(amount)}`
-  return `${paid}: nobody can tell for how many mints`
+  return `${paid}: it is not known for how many mints`
 }
 
 /** What keeps this very payment from being made, by what the chain showed of it. */

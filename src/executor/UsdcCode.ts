@@ -64,7 +64,7 @@ const make = Effect.gen(function* () {
     const { isSame, suspect } = yield* Ref.get(known)
     if (isSame) return undefined
     if (suspect === undefined) return "the code of USDC could not be looked at since the start"
-    return `a node says that USDC runs other code (${suspect.code}), and nobody else has said so yet`
+    return `a node says that USDC runs other code (${suspect.code}), and no other answer has confirmed it yet`
   })
 
   return UsdcCode.of({ look, lookIfPossible, reasonToWait })

@@ -169,7 +169,7 @@ const makeWithoutOffer = Effect.gen(function* () {
   const waitForOffer = Effect.fnUntraced(function* (task: Task, { reason, message, did }: NoOffer) {
     if (did === "claims") {
       // Its mints, which it says are made without having been paid, get time to come before it is asked again.
-      const said = `⚠️ Mints that nobody paid for are looked for: ${message}`
+      const said = `⚠️ Mints without a payment are looked for: ${message}`
       yield* Log.warnOnce(`claims:${task.id}`, said, { task: task.id })
       return yield* pauseTask(task, Duration.toMillis(mintTimeout), message)
     }

@@ -59,7 +59,7 @@ export const makeDecide = Effect.gen(function* () {
       const evidence: Evidence = {
         ...history,
         orders: ofWallet,
-        // Of a wallet whose pay-ins nobody has looked at, nothing is known of them.
+        // Nothing is known of the pay-ins of a wallet that this sweep has not looked at.
         payIns: payIns.get(wallet.id) ?? ofWallet.payIns.map((one) => ({ ...one, isUnused: false })),
         balance: usdc.get(wallet.agentAddress) ?? zero,
         block,

@@ -251,7 +251,7 @@ export class DecisionRepo extends Context.Service<
     ) => Effect.Effect<void, LedgerError | Outrun>
     /**
      * Writes an order down together with the pay-in that pays for it. `Outrun` where there is one with this id already, or
-     * a pay-in of this payer and nonce or of this key and identifier, whichever order it is for: then nothing is written.
+     * a pay-in of this payer and nonce or of this key and identifier, for this order or another one: then nothing is written.
      * No decision about the wallet is written that was made from a look before it: the money that was seen since may be
      * this order's.
      */

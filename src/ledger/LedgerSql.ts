@@ -44,7 +44,7 @@ const decided = {
   ...quotes,
   ...decisionReads
 }
-const told = { ...endpoints, ...deliveries, ...outbox }
+const webhooks = { ...endpoints, ...deliveries, ...outbox }
 const watched = { ...figures, ...lists, ...stories, ...events, ...attention, ...journal }
 
 /** The repos in PostgreSQL. They need the tables: run `migrate` first. */
@@ -54,7 +54,7 @@ export const layer = Layer.effectContext(
       Context.add(DecisionRepo, methodsOn(on, decided)),
       Context.add(WatchRepo, methodsOn(on, watched)),
       Context.add(KeyRepo, methodsOn(on, keys)),
-      Context.add(WebhookRepo, methodsOn(on, told))
+      Context.add(WebhookRepo, methodsOn(on, webhooks))
     )
   )
 )

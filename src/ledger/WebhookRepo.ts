@@ -11,15 +11,15 @@ export type WebhookId = typeof WebhookId.Type
 export const DeliveryId = Uuid.pipe(Schema.brand("DeliveryId"))
 export type DeliveryId = typeof DeliveryId.Type
 
-/** Endpoints that are told at once, at most: each may have several requests under way. */
+/** Endpoints at a time, at most: each may have several requests under way. */
 export const WEBHOOKS_MAX = 50
 
-/** An endpoint that is told of events. */
+/** An endpoint: a URL that events are posted to. */
 export interface Webhook {
   readonly id: WebhookId
   readonly url: string
   readonly events: ReadonlyArray<string>
-  /** It hears only of this person's orders; `undefined`: of all. */
+  /** Only events of this person's orders are sent to it; `undefined`: those of all. */
   readonly user: Address | undefined
   readonly createdAtMs: number
   /** Until when the secret before the last rotation signs too. */
@@ -95,7 +95,7 @@ export interface Whose {
 export class WebhookRepo extends Context.Service<
   WebhookRepo,
   {
-    /** `false`: there are `WEBHOOKS_MAX` already. It hears of what begins after this. */
+    /** `false`: there are `WEBHOOKS_MAX` already. It gets the events that are written after this. */
     readonly add: (webhook: NewWebhook, decision: Decision, nowMs: number) => Effect.Effect<boolean, LedgerError>
     /** Newest first; those that have ended for thirty days at most. */
     readonly list: (whose: Whose, nowMs: number) => Effect.Effect<ReadonlyArray<Webhook>, LedgerError>
@@ -137,7 +137,7 @@ export class WebhookRepo extends Context.Service<
     ) => Effect.Effect<ReadonlyArray<Delivery>, LedgerError>
     /** The deliveries whose id begins so, two at most. */
     readonly findDeliveries: (start: string, whose: Whose) => Effect.Effect<ReadonlyArray<Delivery>, LedgerError>
-    /** Sends it again now, whatever became of it. `undefined`: its endpoint has ended. */
+    /** Sends it again now, delivered or not. `undefined`: its endpoint has ended. */
     readonly redeliver: (id: DeliveryId, nowMs: number) => Effect.Effect<Delivery | undefined, LedgerError>
     /** A delivery of a message of no event. `undefined`: the endpoint has ended. */
     readonly send: (

@@ -11,7 +11,7 @@ const requests = Metric.counter("ai_mint_mint_server_requests_total", {
 })
 
 const durations = Metric.histogram("ai_mint_mint_server_duration_seconds", {
-  description: "How long the mint server took for a request, whatever it answered",
+  description: "How long the mint server took for a request, with any answer or none",
   boundaries: BOUNDARIES
 })
 

@@ -66,7 +66,7 @@ const spendingText = ({ amount, to, tx, block }: Spending): string =>
   `${format(amount)} USDC went to ${to} in ${tx} (block ${block})`
 
 const stray = (spent: Spending): ReadonlyArray<string> => [
-  `${spendingText(spent)}, and no order or refund explains it: somebody else has the key of this wallet`
+  `${spendingText(spent)}, and no order or refund explains it: another party has the key of this wallet`
 ]
 
 const disagreement = ({ name, status, isLive, signed, paid }: Claim, spent: Spending): ReadonlyArray<string> => {
@@ -80,7 +80,7 @@ const disagreement = ({ name, status, isLive, signed, paid }: Claim, spent: Spen
   }
   // What was sent and is not proven yet is the executor's next look.
   if (signed?.amount === spent.amount && signed.to === spent.to) return []
-  return [`${spendingText(spent)} with the nonce of ${name}, and something else was signed: somebody else has the key`]
+  return [`${spendingText(spent)} with the nonce of ${name}, and something else was signed: another party has the key`]
 }
 
 /** What the ledger says was paid, and the chain does not show. Another transfer of the same transaction does not stand for it. */

@@ -13,7 +13,7 @@ import { refuse } from "./Operator.ts"
 import type { Services } from "./services.ts"
 
 /**
- * All that the ledger has of an order's money and mints, as a document that anybody can check against the chain, signed
+ * All that the ledger has of an order's money and mints, as a document that can be checked against the chain without this program, signed
  * by the AI Agent Account where there is one. It changes nothing.
  */
 export const prove = Effect.fn("operator.prove")(function* (services: Services, name: string) {
@@ -154,7 +154,7 @@ const findMints = Effect.fnUntraced(function* ({ chain }: Services, batches: Rea
 
 type Places = Pick<Claims, "deposits" | "payments" | "mints" | "refunds">
 
-/** Tells this chain from another fork of it. */
+/** Block hashes distinguish this chain from another fork of it. */
 const hashesOf = Effect.fnUntraced(function* ({ chain }: Services, places: Places) {
   const { deposits, payments, mints, refunds } = places
   const numbers = Arr.dedupe([...deposits, ...payments, ...mints, ...refunds].flatMap(({ block }) => block ?? []))

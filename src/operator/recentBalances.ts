@@ -3,7 +3,7 @@ import type { Balances, ChainClient } from "../chain/ChainClient.ts"
 import type { Address } from "../domain/Address.ts"
 import { gather } from "../ops/gather.ts"
 
-/** What programs are told of an order's money may be so old: however many ask, the nodes are needed for payments. */
+/** Balances in answers to programs may be this old: the nodes are needed for payments, and many programs may ask. */
 const KEPT_NANOS = Duration.toNanosUnsafe(Duration.seconds(1))
 
 interface Kept {

@@ -99,7 +99,7 @@ const auditLive = Effect.fnUntraced(function* ({ chain }: Services, accounts: Re
   const differences = live.flatMap(({ batch }, index) => {
     const evidence = classifyEvidence(batch, outcomes[index] ?? { _tag: "Unexplained" }, block)
     if (evidence !== "cancelled") return []
-    const what = `the nonce of batch ${batch.number} of task ${shortId(batch.taskId)} was cancelled on chain: somebody else has the key of this wallet`
+    const what = `the nonce of batch ${batch.number} of task ${shortId(batch.taskId)} was cancelled on chain: another party has the key of this wallet`
     return [{ wallet: batch.payer, what }]
   })
   return { totals: {}, differences } satisfies AuditFinding as AuditFinding

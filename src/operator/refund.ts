@@ -80,7 +80,7 @@ const obstacles = ({ orders, missing }: Evidence, money: WalletMoney, amount: Us
     ...(isShared ? ["v1.1 may still pay from this wallet: take its order over, or wait until it is done."] : []),
     ...(orderly.length === 0 ? [] : [`The wallet has an order that waits for its money: ${waiting}. Cancel it first.`]),
     ...(missing === undefined ? [] : ["Money left the wallet that no order explains: see ai-mint reconcile."]),
-    ...(wallet.userAddress === ZERO ? ["The wallet's user is the zero address: nobody would get the money."] : []),
+    ...(wallet.userAddress === ZERO ? ["The wallet's user is the zero address: the money would be lost."] : []),
     ...(wallet.userAddress === wallet.agentAddress ? ["The wallet's user is the wallet itself."] : []),
     ...amountObstacle(money, amount)
   ]

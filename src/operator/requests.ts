@@ -84,7 +84,7 @@ export type NewTask = typeof NewTask.Type
 
 /** An order that is paid by x402 in the same exchange. */
 export const NewPaidOrder = Schema.Struct({
-  /** The person, who gets the tokens whoever pays. They must have an agent wallet. */
+  /** The person who gets the tokens; the payer may be another account. They must have an agent wallet. */
   user: AnyAddress,
   token: AnyAddress,
   quantity: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: QUANTITY_MAX }))
@@ -194,7 +194,7 @@ export type NewKey = typeof NewKey.Type
 export const MaybeWhyBody = Schema.Struct({ why: Schema.optionalKey(Why) })
 export type MaybeWhyBody = typeof MaybeWhyBody.Type
 
-/** What a webhook is: where it leads, and which events it hears of. */
+/** A webhook: its URL, and the events that are sent to it. */
 export const NewWebhook = Schema.Struct({
   url: Schema.String.check(Schema.isMaxLength(2_000)),
   events: Schema.Array(Name).check(Schema.isMinLength(1), Schema.isMaxLength(50))

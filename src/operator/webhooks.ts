@@ -28,7 +28,7 @@ const DELIVERIES_MAX = 100
 
 const ASKED = "asked for through the API"
 
-/** Who is bound to a person knows of that person's webhooks only. */
+/** A key that is bound to a person sees that person's webhooks only. */
 const whose: Effect.Effect<Whose> = Effect.map(CurrentCaller, ({ user }) => ({ user }))
 
 /** Adds an endpoint. The report holds its secret, which is shown this once. */
@@ -42,7 +42,7 @@ export const addWebhook = Effect.fn("operator.addWebhook")(function* (services: 
   const { url } = yield* checkedTarget(services, wish.url)
   const id = WebhookId.make(yield* services.random.uuidV4())
   const { secret, sealed } = yield* newSecret(services, id)
-  const decided = decisionOf("webhooks add", `webhook ${id} to ${url.host} hears of ${events.join(", ")}`)
+  const decided = decisionOf("webhooks add", `webhook ${id} to ${url.host} gets ${events.join(", ")}`)
   const webhook = { id, url: url.href, events, user, keyId, sealedSecret: sealed }
   yield* decide(decided, (made, nowMs) =>
     Effect.flatMap(services.webhooks.add(webhook, made, nowMs), (isAdded) =>

@@ -22,7 +22,7 @@ const wholeLines = (text: string): { readonly lines: ReadonlyArray<string>; read
 }
 
 /**
- * Reads `text/event-stream` in whatever pieces it arrives (WHATWG HTML, 9.2.6), and gives the messages that each piece
+ * Reads `text/event-stream` in the pieces in which it arrives (WHATWG HTML, 9.2.6), and gives the messages that each piece
  * completes. A message that the end of the stream cuts off is never given: the server sends it again.
  */
 export const sseParser = (): ((piece: string) => ReadonlyArray<ServerEvent>) => {

@@ -1,7 +1,7 @@
 /**
  * - `holds`: what the proof says is so.
  * - `false`: it is not so.
- * - `unknown`: no node gave what it takes to tell.
+ * - `unknown`: no node gave what is needed to decide it.
  */
 export type Result = "holds" | "false" | "unknown"
 
@@ -9,7 +9,7 @@ export type Result = "holds" | "false" | "unknown"
 export interface Check {
   readonly what: string
   readonly result: Result
-  /** Why it does not hold, or cannot be told. */
+  /** Why it does not hold, or is not known. */
   readonly why?: string
 }
 

@@ -72,7 +72,7 @@ const Quote = Schema.Struct({
 /** USDC that came into the agent wallet. */
 const PaidIn = Schema.Struct({
   tx: Hash,
-  /** As the node counted that told of it: others may count differently, so it only names the log. */
+  /** As counted by the node that gave the log: others may count differently, so it only names the log. */
   logIndex: LogIndex,
   block: BlockNumber,
   sender: Address,

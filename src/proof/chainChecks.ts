@@ -67,7 +67,7 @@ const withoutReceipt = (what: string, { tx, block }: Place, claims: Claims, evid
 
 const isReceipt = (found: Receipt | Check): found is Receipt => "logs" in found
 
-/** Anybody may deploy a contract whose events look like those of USDC. */
+/** Any account may deploy a contract whose events look like those of USDC. */
 const logsOf = (receipt: Receipt, contract: string): ReadonlyArray<Log> =>
   receipt.logs.filter(({ address }) => address === contract)
 

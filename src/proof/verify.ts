@@ -31,7 +31,7 @@ export interface Verdict {
 interface Options {
   /** Nodes of the chain of the proof. */
   readonly urls: ReadonlyArray<string>
-  /** Who must have signed; `undefined`: anybody, or nobody. */
+  /** Who must have signed; `undefined`: any account, or none. */
   readonly signer: Address | undefined
 }
 

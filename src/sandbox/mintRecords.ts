@@ -35,7 +35,7 @@ export const recordOf = (
  * What each payment was made for, written down before it is settled: a file for each.
  *
  * An x402 payment names neither recipient nor quantity, and once it is settled its bytes are public: without a record
- * anybody could resend them with an address of their own. And the record must be in a file: a server that dies between
+ * any client could resend them with an address of their own. And the record must be in a file: a server that dies between
  * payment and mint has only this to tell whom the mints of a resend belong to.
  */
 export const open = Effect.fn("MintRecords.open")(

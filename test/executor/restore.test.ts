@@ -186,7 +186,7 @@ layer(Postgres.session())("a restored backup", (it) => {
     assert.deepInclude((yield* readBatches(ann.task))[0], { status: "held", number: 1 })
     const { status, error_message } = yield* readTask(ann.task)
     assert.strictEqual(status, "processing")
-    assert.include(error_message, "nobody can tell for how many mints")
+    assert.include(error_message, "it is not known for how many mints")
     assert.strictEqual(world.paidBy(ann.who.agentAddress).length, 1)
   })
 
@@ -199,7 +199,7 @@ layer(Postgres.session())("a restored backup", (it) => {
     delete world.manners.pay
     yield* restore
     yield* runs(60)
-    assert.include((yield* readTask(ann.task)).error_message, "nobody can tell for how many mints")
+    assert.include((yield* readTask(ann.task)).error_message, "it is not known for how many mints")
     assert.strictEqual(world.paidBy(ann.who.agentAddress).length, 1, "the other 16 are not bought beside it")
   })
 

@@ -9,7 +9,7 @@ import { asking, deciding } from "./problems.ts"
 /** A webhook: its id, or the first eight digits of it. */
 const webhookParam = { webhook: Name }
 
-/** Programs that are told of events: where they are, and what was sent to them. */
+/** Endpoints that events are sent to, and the deliveries to them. */
 export const webhooks = HttpApiGroup.make("webhooks")
   .add(
     HttpApiEndpoint.get("list", "/", { success: Webhook.WebhookList, error: asking }).annotateMerge(needs("webhooks")),

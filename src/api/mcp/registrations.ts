@@ -8,7 +8,7 @@ import * as Handlers from "./handlers.ts"
 import { mayUse } from "./permissions.ts"
 import { OrderTools } from "./tools.ts"
 
-/** What a client is told at the beginning. */
+/** How the server introduces itself to a client. */
 export const SERVER = {
   name: "ai-mint-executor",
   version,

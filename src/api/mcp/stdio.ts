@@ -4,7 +4,7 @@ import * as McpProtocol from "effect/ai/McpProtocol"
 import * as McpServer from "effect/ai/McpServer"
 import { registrations, SERVER } from "./registrations.ts"
 
-/** Speaks MCP over stdin and stdout, in whichever version the client begins with: the process is the session. */
+/** Speaks MCP over stdin and stdout, in the version that the client begins with: one process is one session. */
 export const layer = McpServer.layerStdio({
   ...SERVER,
   protocols: [

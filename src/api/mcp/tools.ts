@@ -34,7 +34,8 @@ const order = Schema.String.check(Schema.isMaxLength(64)).annotate({
 })
 
 const user = NewTask.fields.userAddress.annotate({
-  description: "The person's own address on Base. The tokens are minted to it, and only its wallet pays for the order.",
+  description:
+    "The person's own address on Base. The tokens are minted to it, and the order is paid from the agent wallet that is kept for it.",
   examples: [EXAMPLE_USER]
 })
 

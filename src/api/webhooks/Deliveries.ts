@@ -49,7 +49,7 @@ const IDLE: Doing = { inFlight: 0, isFailing: false }
 
 interface Ended extends Outcome {
   readonly webhookId: WebhookId
-  /** The endpoint is to be told nothing more. */
+  /** The endpoint answered 410: nothing more is sent to it. */
   readonly isGone: boolean
 }
 
@@ -137,7 +137,7 @@ const over = (doings: Doings, ends: ReadonlyArray<Ended>): Doings => {
   return all
 }
 
-/** Makes one attempt, whatever comes of it. */
+/** Makes one attempt, and says how it ended. */
 const makeDeliver = Effect.gen(function* () {
   const { network } = yield* Settings
   const repo = yield* WebhookRepo
@@ -241,7 +241,7 @@ const makeTidying = Effect.gen(function* () {
 const spared = (work: Effect.Effect<void, { readonly message: string }>) =>
   Effect.catch(work, (error) => Log.warnOnce("webhooks", `⚠️ Webhooks are not served: ${error.message}`))
 
-/** Tells the endpoints what happens, beside everything else: nothing waits for it. */
+/** Delivers events to the endpoints, beside everything else: nothing waits for it. */
 export const layer = Layer.effectDiscard(
   Effect.gen(function* () {
     yield* Metrics.attemptsBegan

@@ -74,7 +74,7 @@ const unauthorized = ({ opsToken }: Place, url: string): string =>
   opsToken === undefined
     ? `The executor at ${url} asks for a token: set OPS_TOKEN here to what it is where the executor runs.`
     : `The executor at ${url} does not take this token: OPS_TOKEN here is not what it is where the executor runs. ` +
-      "Under pm2 that may be the one of its first start, whatever .env says by now: pm2 env 0 shows it."
+      "Under pm2 that may be the one of its first start, not the one that .env has now: pm2 env 0 shows it."
 
 const badRequest = ({ errors = [], detail }: BadRequestProblem): string =>
   errors.length === 0 ? (detail ?? "The executor does not understand this command.") : cannotBeAsked(errors)

@@ -26,7 +26,7 @@ export const proveCommand = Command.make(
 ).pipe(
   onOperator,
   Command.withDescription(
-    "The deposits, payments and mints of an order as a document that anybody can check on chain with ai-mint verify."
+    "The deposits, payments and mints of an order as a document that ai-mint verify checks on chain, without settings."
   ),
   Command.withExamples([{ command: "ai-mint prove abc12345 > proof.json" }])
 )

@@ -28,7 +28,7 @@ const addCommand = Command.make(
   {
     url: Argument.String("url").pipe(Argument.withDescription("Where messages are posted: https://…")),
     events: Flag.String("events").pipe(
-      Flag.withDescription(`What it hears of, with commas between: ${WEBHOOK_EVENTS.join(", ")}`)
+      Flag.withDescription(`The events that are sent to it, with commas between: ${WEBHOOK_EVENTS.join(", ")}`)
     ),
     ...json
   },
@@ -37,7 +37,7 @@ const addCommand = Command.make(
   )
 ).pipe(
   onExecutor,
-  Command.withDescription("Adds an endpoint that is told of events from now on. Shows its secret, this once."),
+  Command.withDescription("Adds an endpoint that gets events from now on. Shows its secret, this once."),
   Command.withExamples([
     {
       command: "ai-mint webhooks add https://example.com/hooks --events order.completed,order.failed",
@@ -91,7 +91,7 @@ const redeliverCommand = Command.make(
     ...json
   },
   reporting(Sent, sentWords, ({ redeliver }, { delivery }) => redeliver(delivery))
-).pipe(onExecutor, Command.withDescription("Sends a message again, under the same id, whatever became of it."))
+).pipe(onExecutor, Command.withDescription("Sends a message again, under the same id, delivered or not."))
 
 const rotateCommand = Command.make(
   "rotate",
@@ -106,7 +106,7 @@ const removeCommand = Command.make(
 ).pipe(onExecutor, Command.withDescription("Sends nothing more to an endpoint."))
 
 export const webhooksCommand = Command.make("webhooks").pipe(
-  Command.withDescription("Programs that are told of events, by signed messages (Standard Webhooks)."),
+  Command.withDescription("Sends events to other programs, as signed messages (Standard Webhooks)."),
   Command.withSubcommands([
     addCommand,
     listCommand,

@@ -90,7 +90,7 @@ export const taskWords = (task: TaskReport, look: Look): ReadonlyArray<string> =
 
 const field = (name: string, value: string): ReadonlyArray<string> => hang(`   ${`${name}:`.padEnd(15)}`, value)
 
-/** `pay 5.00 USDC`: what the program that placed the order is told. */
+/** `pay 5.00 USDC`: what the program that placed the order does next. */
 const nextActionWords = ({ nextAction, paymentState, amountDue, checkAgainAfterSeconds }: TaskReport): string => {
   const action = nextAction.replaceAll("_", " ")
   const due = amountDue === undefined || amountDue === 0n ? "" : ` ${usdcOf(amountDue)}`

@@ -3,7 +3,7 @@ import { SqlClient } from "effect/sql"
 import { noting, qualified } from "./0004_events_and_pauses.ts"
 
 /**
- * Endpoints that are told of events, what was sent to them, and what needs attention now.
+ * Endpoints that events are sent to, the deliveries to them, and what needs attention now.
  *
  * The outbox has the numbers of events that no endpoint has been given yet, written in the transaction of the event. A row
  * that is deleted when it was given on is found whenever its transaction ends. A cursor would miss those that end late; one

@@ -4,7 +4,7 @@ import { noting, qualified } from "./0004_events_and_pauses.ts"
 
 /**
  * Payments for orders that clients signed for from accounts of their own. A row is there before anything is submitted, and
- * tells for what the payer signed: a repeated request with other content is another request.
+ * says what the payer signed for: a repeated request with other content is another request.
  */
 export default Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient

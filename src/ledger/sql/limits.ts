@@ -7,7 +7,7 @@ import { instantOf } from "./TimeColumns.ts"
 
 /**
  * Locks the rows of these limits until the transaction ends, and gives the scopes of those that are set. Two claims under
- * one limit go one after the other, in whichever executors: this comes last of all locks, and in the order of the scopes.
+ * one limit go one after the other, in all executors: this comes last of all locks, and in the order of the scopes.
  */
 export const lockLimits = (sql: SqlClient.SqlClient, scopes: ReadonlyArray<LimitScope>): Fragment => sql`
   SELECT l.scope FROM ai_agent_limits l WHERE l.scope = ANY(${scopes}::text[]) ORDER BY l.scope FOR NO KEY UPDATE`

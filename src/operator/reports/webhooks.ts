@@ -1,12 +1,12 @@
 import { Schema } from "effect"
 import { Instant, orNull } from "./values.ts"
 
-/** An endpoint that is told of events. Its secret is in no report but that of its making. */
+/** An endpoint that events are sent to. Its secret is only in the reports of `add` and `rotate`. */
 export const WebhookReport = Schema.Struct({
   id: Schema.String,
   url: Schema.String,
   events: Schema.Array(Schema.String),
-  /** It hears only of this person's orders; `null`: of all. */
+  /** Only events of this person's orders are sent to it; `null`: those of all. */
   user: orNull(Schema.String),
   createdAt: Instant,
   /** Until when the secret before the last rotation signs too. */

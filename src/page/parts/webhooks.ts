@@ -82,7 +82,7 @@ const shown = ({ webhooks: all, failures }: Webhooks, nowMs: number): ReadonlyAr
       el(
         "p",
         { class: "calm", "data-key": "none" },
-        "No program is told of events. ",
+        "No webhook is set up. ",
         el("code", {}, "ai-mint webhooks add <url> --events order.completed,order.failed,attention.opened")
       )
     ]
@@ -94,6 +94,6 @@ const shown = ({ webhooks: all, failures }: Webhooks, nowMs: number): ReadonlyAr
   return [table({ name: "Webhooks", style: "card", heads: HEADS, rows })]
 }
 
-/** Who is told of events, and what did not arrive. */
+/** The endpoints that events are sent to, and what did not arrive. */
 export const webhooks = (of: Card<Webhooks>, nowMs: number): ReadonlyArray<Child> =>
   card(of, (value) => shown(value, nowMs))

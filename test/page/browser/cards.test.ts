@@ -49,7 +49,7 @@ describe("what programs may do and are told, on the page", () => {
     const { page } = await opened({ overview: overview(), keys: [], webhooks: [], deliveries: [] })
     await untilLive(page)
     await page.waitForSelector("text=There is no key.")
-    await page.waitForSelector("text=No program is told of events.")
+    await page.waitForSelector("text=No webhook is set up.")
     assert.include(await page.innerText("#limits"), "No limit is set.")
   })
 

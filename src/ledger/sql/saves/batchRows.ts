@@ -38,7 +38,7 @@ const lockOf = ({ save }: Step, index: number) => ({
 /**
  * Locks what these steps need, wallets before tasks before batches, and waits for none of it: a step is left out of which
  * another program has a row, or a row is not there yet. Gives the indices of the others. For the limits of payments that
- * would be signed it waits, as whoever has them waits for nothing; each row names those that are locked.
+ * would be signed it waits, as the holder of them waits for nothing; each row names those that are locked.
  */
 export const lockFree = ({ sql }: Statements, steps: ReadonlyArray<Step>) => {
   const rows = steps.map(lockOf)

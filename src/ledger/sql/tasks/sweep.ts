@@ -8,7 +8,7 @@ import type { Methods, Statements } from "../statements.ts"
 /**
  * The tasks that still wait for money, locked, of wallets that are still as they were read: of one that is stopped since,
  * or of which money moved, none. With `bump` those wallets get a new version. A task that another program holds is left
- * out, as the others are not to wait for it; and so is one whose pay-in may still come, whatever was decided about it.
+ * out, as the others are not to wait for it; and so is one whose pay-in may still come, even where something was decided about it.
  */
 const lockWaiting = Effect.fnUntraced(function* (
   { sql }: Statements,

@@ -55,7 +55,7 @@ const entryOf = (row: (typeof Entries.Type)[number]): JournalEntry => ({
 })
 
 export const journal = {
-  /** By time and number, from the place of the last entry on: equal times are told apart by the number. */
+  /** By time and number, from the place of the last entry on: entries of one moment are in the order of their numbers. */
   journalPage: (on) =>
     on.once("read the journal", function* ({ fromMs, toMs }, { after, limit }) {
       const { sql } = on

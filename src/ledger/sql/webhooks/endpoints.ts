@@ -50,7 +50,7 @@ const SHOWN_MS = 30 * 86_400_000
 export const isSeenBy = ({ sql }: Statements, { user }: Whose) =>
   sql`(${user ?? null}::text IS NULL OR w.user_address = ${user ?? null}::text)`
 
-/** Whether the endpoint `w` may be told anything: a key that is revoked or expired opens nothing, and nothing is told in its name. */
+/** Whether anything may be sent to the endpoint `w`: not where the key that added it is revoked or has expired. */
 export const isTold = ({ sql }: Statements, nowMs: number) => sql`
   w.ended_at IS NULL AND NOT EXISTS (SELECT 1 FROM ai_agent_keys k WHERE k.id = w.key_id
     AND (k.revoked_at IS NOT NULL OR k.expires_at <= ${instantOf(sql, nowMs)}))`

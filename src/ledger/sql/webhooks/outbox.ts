@@ -62,7 +62,7 @@ const userOf = (row: (typeof Events.Type)[number]): Address | undefined => parse
 /** Any number that no other program uses as an advisory lock. */
 const ATTENTION_LOCK = 4_021_600_617n
 
-/** As many of those that began or ended are told at once; the others follow. */
+/** As many that began or ended become events in one round; the others follow. */
 const CHANGES_MAX = 1_000
 
 export const outbox = {
@@ -88,8 +88,8 @@ export const outbox = {
           detail
         })
         if (message === undefined) return []
-        const told = listeners.filter((listener) => isFor(listener, id, message))
-        return told.map((listener) => ({
+        const receivers = listeners.filter((listener) => isFor(listener, id, message))
+        return receivers.map((listener) => ({
           webhook: listener.id,
           event: String(id),
           type: message.type,
