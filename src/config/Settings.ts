@@ -32,7 +32,7 @@ export interface SettingsShape {
   readonly mintProtocol: MintProtocol
   /** Settles the x402 payments of people. Without it the AI Agent Account does. Without a trailing slash. */
   readonly x402FacilitatorUrl: string | undefined
-  /** Secret, `0x` and 64 hex digits. Without it refunds are off. */
+  /** Secret, `0x` and 64 hex digits. Without it refunds are off, and so are pay-ins where no facilitator is set. */
   readonly aiAgentPrivateKey: Redacted.Redacted<`0x${string}`> | undefined
   /** Secret, 64 hex digits. Not set only where a sandbox brings one. */
   readonly agentEncryptionKey: Redacted.Redacted | undefined
