@@ -105,8 +105,12 @@ const makeObstacleTo = Effect.gen(function* () {
     const stuck = yield* repo.undelivered(token, nowMs - Duration.toMillis(mintTimeout))
     if (stuck !== undefined) {
       const where = `task ${shortId(stuck.taskId)}, batch ${stuck.number}`
-      const reason = `payments to token ${token} are stopped: ${where} is paid and not delivered`
-      yield* Log.warnOnce(`undelivered:${token}`, `⚠️ P${reason.slice(1)}`, { token })
+      const stopped = `payments to token ${token} are stopped`
+      yield* Log.warnOnce(`undelivered:${token}`, `⚠️ P${stopped.slice(1)}: ${where} is paid and not delivered`, {
+        token
+      })
+      // The reason is shown to the order's person, who is told of no other person's order.
+      const reason = `${stopped}: a batch of another order is paid and not delivered`
       return { _tag: "Undelivered", reason } as const
     }
     const left = yield* chain.readRemainingSupply(token)

@@ -15,7 +15,7 @@ import type { Facts } from "./explainFacts.ts"
 import { endedOf, ofView, paceOf } from "./nextStep.ts"
 import { nextOf, summaryOf } from "./explainNext.ts"
 import { stepsOf } from "./explainSteps.ts"
-import { findTask, isOpen } from "./find.ts"
+import { findTask, isForCaller, isOpen } from "./find.ts"
 import { tryReadMoney } from "./money.ts"
 import { missing } from "./Operator.ts"
 import type { Explanation } from "./reports/tasks.ts"
@@ -109,9 +109,10 @@ const readStep = Effect.fnUntraced(function* ({ settings, tasks }: Services, tas
   if (task === undefined || (task.status !== "funded" && task.status !== "processing")) return NO_STEP
   const { mintTimeout, maxRetryCount } = settings
   const nowMs = yield* Clock.currentTimeMillis
+  const batch = yield* tasks.undelivered(task.token, nowMs - Duration.toMillis(mintTimeout))
   return {
     step: nextStep(yield* tasks.walletWork(task.walletId), task, { nowMs, maxRetryCount }),
-    stuck: yield* tasks.undelivered(task.token, nowMs - Duration.toMillis(mintTimeout))
+    stuck: batch && { batch, mayBeNamed: yield* isForCaller(batch.recipient) }
   } satisfies Pick<Facts, "step" | "stuck">
 })
 

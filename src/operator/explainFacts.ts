@@ -28,7 +28,7 @@ export interface Facts {
   /** Pauses that hold this order back. */
   readonly pauses: ReadonlyArray<{ readonly scope: string; readonly reason: string }>
   /** A batch of any order that is paid and undelivered for so long that payments to its token are stopped. */
-  readonly stuck: Batch | undefined
+  readonly stuck: Stuck | undefined
   /** What the next turn of its wallet does for an order that is paid for; `undefined` of every other order. */
   readonly step: NextStep | undefined
   readonly paymentTimeoutMs: number
@@ -36,6 +36,12 @@ export interface Facts {
   readonly needed: Usdc
   /** Of an order that waits: the part of its cost that is there for it. `undefined` where that is not known. */
   readonly received: Usdc | undefined
+}
+
+interface Stuck {
+  readonly batch: Batch
+  /** Not to a caller who is bound to another person. */
+  readonly mayBeNamed: boolean
 }
 
 /** What happens next and when, or why nothing does, and what a person can do. */

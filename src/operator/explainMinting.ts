@@ -84,13 +84,18 @@ const behind = ({ nowMs }: Facts, { taskId, number, status, nextActionAtMs, answ
 }
 
 /** A payment that is undelivered for so long stops all further ones to its token. */
-const stopped = ({ story: { task } }: Facts, planned: Batch, { taskId, number }: Batch): Next =>
-  next(
-    `Batch ${planned.number} is not paid yet: payments to token ${task.token} are stopped, as batch ${number} of order ` +
-      `${shortId(taskId)} is paid and not delivered.`,
+const stopped = (
+  { story: { task } }: Facts,
+  planned: Batch,
+  { batch: { taskId, number }, mayBeNamed }: NonNullable<Facts["stuck"]>
+): Next => {
+  const which = mayBeNamed ? `batch ${number} of order ${shortId(taskId)}` : "a batch of another order"
+  return next(
+    `Batch ${planned.number} is not paid yet: payments to token ${task.token} are stopped, as ${which} is paid and not delivered.`,
     undefined,
-    [`tasks explain ${shortId(taskId)}`]
+    mayBeNamed ? [`tasks explain ${shortId(taskId)}`] : []
   )
+}
 
 const leftByV1 = ({ nowMs }: Facts, { id, nextActionAtMs, updatedAtMs }: Task): Next => {
   const { atMs, late } = whenDue(latest([nextActionAtMs, updatedAtMs + V1_AUTHORIZATION_MS]), nowMs)

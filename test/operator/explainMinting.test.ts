@@ -1,7 +1,9 @@
 import { assert, layer } from "@effect/vitest"
 import { Clock, Duration, Effect } from "effect"
 import { TestClock } from "effect/testing"
+import { SCOPES } from "../../src/domain/Scope.ts"
 import { NoOffer } from "../../src/mint/Minter.ts"
+import { CurrentCaller } from "../../src/operator/Caller.ts"
 import { explain, pause } from "../support/operator.ts"
 import { launch, pass, start } from "../support/executor.ts"
 import * as Postgres from "../support/Postgres.ts"
@@ -18,12 +20,19 @@ layer(Postgres.session())("why a paid order is not minted", (it) => {
   onSql("another order is paid and not delivered: which one stops payments to the token", function* () {
     const { task: stuck } = yield* givenUndelivered()
     yield* pass(90)
-    const { task } = yield* paidOrder("bob", 5)
+    const { task, who } = yield* paidOrder("bob", 5)
     yield* pass(40)
     const { text, at, commands } = yield* nextOf(task)
     assert.include(text, `payments to token ${TOKEN} are stopped, as batch 1 of order ${short(stuck)}`)
     assert.notInclude(text, "paid next")
     assert.deepStrictEqual([at, commands], [undefined, [`tasks explain ${short(stuck)}`]])
+    const caller = { words: "a key", may: new Set(SCOPES), user: who.userAddress }
+    const seen = yield* Effect.provideService(explain(task), CurrentCaller, caller)
+    assert.include(seen.next.text, `payments to token ${TOKEN} are stopped, as a batch of another order is paid`)
+    assert.notInclude(
+      JSON.stringify(seen, (_, value) => (typeof value === "bigint" ? String(value) : value)),
+      short(stuck)
+    )
   })
 
   onSql("another order of the wallet is in flight for the same token: which one it waits for", function* () {
