@@ -14,6 +14,9 @@ export type DeliveryId = typeof DeliveryId.Type
 /** Endpoints at a time, at most: each may have several requests under way. */
 export const WEBHOOKS_MAX = 50
 
+/** So many of them with one key: a key leaves places to the others. */
+export const WEBHOOKS_OF_KEY_MAX = 10
+
 /** An endpoint: a URL that events are posted to. */
 export interface Webhook {
   readonly id: WebhookId
@@ -95,7 +98,7 @@ export interface Whose {
 export class WebhookRepo extends Context.Service<
   WebhookRepo,
   {
-    /** `false`: there are `WEBHOOKS_MAX` already. It gets the events that are written after this. */
+    /** `false`: there are `WEBHOOKS_MAX` already, or `WEBHOOKS_OF_KEY_MAX` of its key. It gets the events that are written after this. */
     readonly add: (webhook: NewWebhook, decision: Decision, nowMs: number) => Effect.Effect<boolean, LedgerError>
     /** Newest first; those that have ended for thirty days at most. */
     readonly list: (whose: Whose, nowMs: number) => Effect.Effect<ReadonlyArray<Webhook>, LedgerError>

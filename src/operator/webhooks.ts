@@ -1,6 +1,13 @@
 import { Clock, Effect, Redacted, Schedule } from "effect"
 import { isWebhookEvent, SECRET_PREFIX, TEST_EVENT, testMessage, WEBHOOK_EVENTS } from "../domain/webhooks.ts"
-import { type Delivery, type Webhook, WebhookId, WEBHOOKS_MAX, type Whose } from "../ledger/WebhookRepo.ts"
+import {
+  type Delivery,
+  type Webhook,
+  WebhookId,
+  WEBHOOKS_MAX,
+  WEBHOOKS_OF_KEY_MAX,
+  type Whose
+} from "../ledger/WebhookRepo.ts"
 import { resolveTarget } from "../ops/webhookTarget.ts"
 import { CurrentCaller } from "./Caller.ts"
 import { decide, type Decided } from "./commit.ts"
@@ -45,13 +52,13 @@ export const addWebhook = Effect.fn("operator.addWebhook")(function* (services: 
   const decided = decisionOf("webhooks add", `webhook ${id} to ${url.host} gets ${events.join(", ")}`)
   const webhook = { id, url: url.href, events, user, keyId, sealedSecret: sealed }
   yield* decide(decided, (made, nowMs) =>
-    Effect.flatMap(services.webhooks.add(webhook, made, nowMs), (isAdded) =>
-      isAdded ? Effect.void : refuse(`There are ${WEBHOOKS_MAX} webhooks already: remove one first.`)
-    )
+    Effect.flatMap(services.webhooks.add(webhook, made, nowMs), (isAdded) => (isAdded ? Effect.void : refuse(TOO_MANY)))
   )
   const report = { id, url: url.href, events, secret, oldSecretUntil: undefined }
   return { command: "add", ...report } satisfies WebhookSecret as WebhookSecret
 })
+
+const TOO_MANY = `There are ${WEBHOOKS_MAX} webhooks already, or ${WEBHOOKS_OF_KEY_MAX} of this key: remove one first.`
 
 const decisionOf = (command: string, said: string): Decided => ({ command, said, why: ASKED })
 

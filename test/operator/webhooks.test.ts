@@ -96,6 +96,16 @@ layer(Postgres.session())("webhooks by command", (it) => {
     assert.lengthOf((yield* asAnn(deliveries({}))).deliveries, 1)
   })
 
+  onSql("leave places to others, however many a key asks for", function* () {
+    yield* emptied
+    const hook = { url: URL, events: ["order.completed"] }
+    const asAnn = Effect.provideService(CurrentCaller, bound(ANN, 1))
+    yield* Effect.forEach(Array.from({ length: 10 }), () => asAnn(add(hook)))
+    assert.include(yield* refusal(asAnn(add(hook))), "10 of this key")
+    yield* Effect.provideService(add(hook), CurrentCaller, bound(BOB, 2))
+    yield* Effect.forEach(Array.from({ length: 11 }), () => add(hook))
+  })
+
   onSql("end with the key that made them", function* () {
     const sql = yield* emptied
     const caller = bound(ANN, 1)

@@ -6,6 +6,7 @@ import {
   WebhookId,
   type WebhookRepo,
   WEBHOOKS_MAX,
+  WEBHOOKS_OF_KEY_MAX,
   type Whose
 } from "../../WebhookRepo.ts"
 import { instantOf } from "../TimeColumns.ts"
@@ -67,6 +68,8 @@ export const endpoints = {
           ${webhook.keyId ?? null}::uuid, ${webhook.user ?? null},
           (SELECT coalesce(max(id), 0) FROM ai_agent_events), ${instantOf(sql, nowMs)}
         WHERE (SELECT count(*) FROM ai_agent_webhooks WHERE ended_at IS NULL) < ${WEBHOOKS_MAX}::int
+          AND (SELECT count(*) FROM ai_agent_webhooks WHERE ended_at IS NULL AND key_id = ${webhook.keyId ?? null}::uuid)
+            < ${WEBHOOKS_OF_KEY_MAX}::int
         RETURNING id`
       if (added.length > 0) yield* noteDecision(on, decision, {}, nowMs)
       return added.length > 0
