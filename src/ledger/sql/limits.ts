@@ -38,20 +38,25 @@ export const usedOf = (sql: SqlClient.SqlClient, nowMs: number): Fragment =>
 /** So many payments at the most are looked through for the moment at which enough is free. */
 const FREES_MAX = 1_000
 
-/** These limits with their use, as rows of `scope, per_day, used, frees`: the oldest payments first, up to `amount`. */
+/**
+ * These limits with their use, as rows of `scope, per_day, used, frees`: where one has no room for `amount`, the oldest
+ * payments first, up to that. `OFFSET 0` keeps what is used from being summed up again for each mention of it.
+ */
 export const limitUses = (
   sql: SqlClient.SqlClient,
   { nowMs, scopes, amount }: { readonly nowMs: number; readonly scopes: Fragment; readonly amount: Fragment }
 ): Fragment => sql`
-  SELECT l.scope, l.per_day, l.used, (
+  SELECT l.scope, l.per_day, l.used, CASE WHEN l.used + ${amount} > l.per_day THEN (
     SELECT coalesce(json_agg(json_build_object('at_ms', extract(epoch FROM f.at) * 1000, 'amount', f.amount::text)
       ORDER BY f.at), '[]')
     FROM (
       SELECT u.at, u.amount, sum(u.amount) OVER (ORDER BY u.at ROWS UNBOUNDED PRECEDING) - u.amount AS before
       FROM (${signedUnder(sql, nowMs)} ORDER BY at LIMIT ${FREES_MAX}::int) u
     ) f WHERE f.before < l.used + ${amount} - l.per_day
-  ) AS frees
-  FROM (SELECT l.scope, l.per_day, ${usedOf(sql, nowMs)} AS used FROM ai_agent_limits l WHERE l.scope IN (${scopes})) l`
+  ) ELSE '[]' END AS frees
+  FROM (
+    SELECT l.scope, l.per_day, ${usedOf(sql, nowMs)} AS used FROM ai_agent_limits l WHERE l.scope IN (${scopes}) OFFSET 0
+  ) l`
 
 const FreedRecord = Schema.Struct({ at_ms: Schema.Number, amount: Schema.BigIntFromString })
 
