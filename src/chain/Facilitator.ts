@@ -8,8 +8,19 @@ export interface PresentedPayment extends Authorization {
   readonly signature: `0x${string}`
 }
 
-/** Whether USDC would carry the payment out in the newest block. `reason` is a word of x402 (`invalid_exact_evm_signature`). */
+/** Whether USDC would carry the payment out in the newest block. `reason` is a code of `@x402/evm`. */
 export type Verdict = { readonly _tag: "Sound" } | { readonly _tag: "Unsound"; readonly reason: string }
+
+const saying =
+  (reason: string) =>
+  (verdict: Verdict): boolean =>
+    verdict._tag === "Unsound" && verdict.reason === reason
+
+/** USDC has taken the nonce of the payment before: by this payment, by another transfer, or by its cancellation. */
+export const isNonceUsed = saying("invalid_exact_evm_nonce_already_used")
+
+/** The signature is not the payer's, so that USDC can never carry the payment out. */
+export const isNotSigned = saying("invalid_exact_evm_signature")
 
 /**
  * What the facilitator says that it did. It decides nothing about money: whether the payment was made, the chain says.

@@ -104,7 +104,7 @@ const verify = Effect.fnUntraced(function* (options: Options, payment: Presented
   const { scheme, faults } = yield* makeScheme(options)
   const { payload, requirements } = messageOf(options.settings.network, payment)
   const judged = yield* promised("check a payment", () => scheme.verify(payload, requirements))
-  // The package takes a node that does not answer for a signature that is wrong.
+  // The package reports a node that does not answer as a wrong signature.
   const [fault] = yield* Ref.get(faults)
   if (fault !== undefined && !judged.isValid) return yield* fault
   const verdict: Verdict = judged.isValid

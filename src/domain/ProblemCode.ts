@@ -10,7 +10,7 @@ const kind = (nextAction: NextAction, moneyMayHaveMoved = false): ProblemKind =>
 
 /**
  * Every problem that a program can be answered with, what it does next, and whether money may have moved. A code never
- * changes its meaning. With `none` the request has to become another one, or is not needed.
+ * changes its meaning. With `none` the request has to be corrected, or there is nothing left to do.
  */
 export const PROBLEMS = {
   /** The request cannot be read, or is about nothing that is there. */

@@ -1,4 +1,5 @@
 import { Clock, Effect } from "effect"
+import { isNonceUsed, isNotSigned } from "../chain/Facilitator.ts"
 import type { Address } from "../domain/Address.ts"
 import { payInQuery, payInTaskId, placePayIn } from "../domain/PayIn.ts"
 import { times } from "../domain/Usdc.ts"
@@ -12,7 +13,7 @@ import { refuse, type Refused } from "./Operator.ts"
 import { type Presented, readPayment } from "./payment.ts"
 import { misfitOf, paymentRequired, type PaymentTerms, priceOf } from "./paymentTerms.ts"
 import { askedPrice, personsWallet, supplyFor, tokenOf } from "./quote.ts"
-import { type ExchangeServices, NOT_SIGNED, paymentResponse, pending, settlePayIn, USED } from "./settlePayIn.ts"
+import { type ExchangeServices, paymentResponse, pending, settlePayIn } from "./settlePayIn.ts"
 import { showTask } from "./tasks.ts"
 
 /**
@@ -145,7 +146,7 @@ const hasPaid = Effect.fnUntraced(function* (
   if (payment.to !== wallet.agentAddress || priceOf(payment.value, quantity) === undefined) return false
   const verdict = yield* facilitator.verify(payment)
   // What was submitted is for all to see: only its payer's signature makes it the payment of an order.
-  if (verdict._tag === "Unsound" && verdict.reason === NOT_SIGNED) return false
+  if (isNotSigned(verdict)) return false
   const { chainId, usdc } = settings.network
   const taskId = payInTaskId({ chainId, usdc: usdc.address, payer: payment.from, nonce: payment.nonce })
   const nowMs = yield* Clock.currentTimeMillis
@@ -159,7 +160,7 @@ const hasPaid = Effect.fnUntraced(function* (
     case "Canceled":
       return false
     case "Unused":
-      if (verdict._tag === "Sound" || verdict.reason !== USED) return false
+      if (!isNonceUsed(verdict)) return false
       return yield* pending({ taskId }, "no confirmed block shows it yet", "There is no order of this payment yet")
     case "Unexplained":
       return yield* refuse("USDC has taken this payment before, and no node says where it went.", "in_doubt")

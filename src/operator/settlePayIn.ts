@@ -1,6 +1,6 @@
 import { encodePaymentResponseHeader } from "@x402/core/http"
 import { Duration, Effect } from "effect"
-import type { Facilitator, PresentedPayment } from "../chain/Facilitator.ts"
+import { type Facilitator, isNonceUsed, isNotSigned, type PresentedPayment } from "../chain/Facilitator.ts"
 import type { Bytes32 } from "../domain/Address.ts"
 import { judgePayIn, type PayIn, payInQuery } from "../domain/PayIn.ts"
 import * as Log from "../ops/Log.ts"
@@ -69,15 +69,11 @@ const mayBeSubmitted = Effect.fnUntraced(function* (
 ) {
   const verdict = yield* Effect.mapError(facilitator.verify(payment), ({ message }) => pending(payIn, message))
   if (verdict._tag === "Sound") return false
-  if (verdict.reason === USED) return true
-  if (verdict.reason === NOT_SIGNED)
+  if (isNonceUsed(verdict)) return true
+  if (isNotSigned(verdict))
     return yield* new BadPayment({ message: "The signature of the payment is not its payer's." })
   return yield* pending(payIn, verdict.reason)
 })
-
-/** Words of `@x402/evm`. */
-export const USED = "invalid_exact_evm_nonce_already_used"
-export const NOT_SIGNED = "invalid_exact_evm_signature"
 
 const lookUntilKnown = (on: ExchangeServices, payIn: PayIn) =>
   Effect.gen(function* () {

@@ -21,8 +21,8 @@ const forPrograms = (of: ProblemCode) => {
     nextAction: Schema.Literals(NEXT_ACTIONS)
       .annotate({
         description:
-          "What the program does next. retry_same_request: send the same request again, after a moment. none: the request " +
-          "has to become another one, or is not needed. The others as of an order"
+          "What the program does next. retry_same_request: send the same request again, after a moment. none: correct the " +
+          "request, or there is nothing left to do. The others as for an order"
       })
       .pipe(
         Schema.withConstructorDefault(Effect.succeed(nextAction)),

@@ -17,7 +17,7 @@ export const orderWords = (order: TaskReport, nowMs: number): string => {
     case "ask_operator":
       return (
         `Order ${id} is ${status} and waits for an operator${order.held === undefined ? "" : `: ${order.held.reason}`}. ` +
-        "Its money is safe: do not pay again, and do not order again. Next: tell the person, and give the operator the order's id."
+        "Money that was paid is safe: do not pay for it now, and do not order again. Next: tell the person, and give the operator the order's id."
       )
     case "wait":
       return `${stateWords(order)} Next: call wait_for_order.`

@@ -76,9 +76,9 @@ const isNarrowed = ({ status, user, token, from, to }: Listing): boolean =>
 
 /** What is said in place of a list without orders. */
 const nothing = (listing: Listing): string => {
-  if (isNarrowed(listing)) return "No order is like this."
+  if (isNarrowed(listing)) return "No order matches."
   if (listing.find === undefined) return "No order is closed yet."
-  return isTransaction(listing.find) ? "No order has to do with this transaction." : "This account has no orders."
+  return isTransaction(listing.find) ? "No order belongs to this transaction." : "This account has no orders."
 }
 
 /** The orders of the page that was asked for; while they come, those of the one before. */

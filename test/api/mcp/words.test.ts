@@ -37,7 +37,7 @@ const cases: ReadonlyArray<readonly [string, TaskReport, string]> = [
   [
     "is held",
     { ...paid, nextAction: "ask_operator", held: { reason: "the nonce is cancelled", since: 0 } },
-    "is processing and waits for an operator: the nonce is cancelled. Its money is safe: do not pay again, and do not order again. " +
+    "is processing and waits for an operator: the nonce is cancelled. Money that was paid is safe: do not pay for it now, and do not order again. " +
       "Next: tell the person, and give the operator the order's id."
   ],
   [

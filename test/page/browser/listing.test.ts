@@ -58,7 +58,7 @@ describe("lists of orders on the page", () => {
     assert.strictEqual(await page.locator("#listed tbody tr:not(.reason)").count(), 1)
     assert.match(await page.innerText("#listed .reason"), /sold out/)
     await find(`0x${"1".repeat(64)}`)
-    assert.include(await page.innerText("#listed"), "No order has to do with this transaction.")
+    assert.include(await page.innerText("#listed"), "No order belongs to this transaction.")
     await find(`0x${"1".repeat(40)}`)
     assert.include(await page.innerText("#listed"), "There is no agent wallet")
     await page.goBack()
