@@ -104,12 +104,16 @@ export const waitingFor = (step: NextStep): string | undefined => {
     : undefined
 }
 
-/** Which limit it is, what of it is used, and when enough of it comes free. */
+/**
+ * Which limit it is, and when enough of it comes free. The order's person reads it: what was signed for is said of that
+ * person's own limit only, as of others it is what other people buy.
+ */
 export const limitWords = ({ scope, perDay, used, amount, freeAtMs }: LimitReached): string => {
   const limit = `${messages.limited}${format(perDay)} USDC a day for ${limitName(scope)}`
   const needs = `the next batch may cost ${format(amount)} USDC`
   if (freeAtMs === undefined) return `${limit} is less than one batch: ${needs}`
-  return `${limit} is used: ${format(used)} USDC were signed in the last 24 hours, ${needs}, there is room at ${DateTime.formatIso(DateTime.makeUnsafe(freeAtMs))}`
+  const signed = scope.startsWith("user:") ? `${format(used)} USDC were signed in the last 24 hours, ` : ""
+  return `${limit} is used: ${signed}${needs}, there is room at ${DateTime.formatIso(DateTime.makeUnsafe(freeAtMs))}`
 }
 
 interface OrderStep<Step extends NextStep = NextStep> {

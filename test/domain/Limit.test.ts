@@ -49,15 +49,17 @@ describe("a limit of a day", () => {
     assert.strictEqual(countsFor(sign(lapsed, window, NOW_MS + 5), NOW_MS + 5), dollars(2))
   })
 
-  it("says which it is, what is used and when there is room", () => {
+  it("says which it is and when there is room, and nothing of what other people buy", () => {
     const frees = [{ atMs: NOW_MS, amount: dollars(10) }]
     const reached = limitReached([limit({ scope: `token:${batch.token}`, frees })], batch)
     assert.isDefined(reached)
     assert.strictEqual(
       limitWords(reached),
-      `the limit of 10.00 USDC a day for token ${batch.token} is used: 10.00 USDC were signed in the last 24 hours, ` +
+      `the limit of 10.00 USDC a day for token ${batch.token} is used: ` +
         `the next batch may cost 6.00 USDC, there is room at ${new Date(NOW_MS).toISOString()}`
     )
+    const own = limitWords({ ...reached, scope: `user:${batch.recipient}` })
+    assert.include(own, "is used: 10.00 USDC were signed in the last 24 hours, the next batch", "the person's own")
     assert.include(limitWords({ ...reached, freeAtMs: undefined }), "is less than one batch")
   })
 })
