@@ -3,9 +3,11 @@ import { Effect, Fiber } from "effect"
 import { type Address, address, type Bytes32 } from "../../src/domain/Address.ts"
 import { usdc } from "../../src/domain/Usdc.ts"
 import { units } from "../operator/given.ts"
+import { backup } from "../support/backup.ts"
 import { anyId } from "../support/anyId.ts"
 import { pass, start } from "../support/executor.ts"
 import { readTask } from "../support/orders.ts"
+
 import * as Postgres from "../support/Postgres.ts"
 import type { WorldState } from "../support/World.ts"
 import {
@@ -59,6 +61,28 @@ layer(Postgres.session())("an order whose payment USDC has taken already", (it) 
     yield* pass(60)
     assert.strictEqual((yield* readTask(anyId(answer.json.id))).status, "completed")
     assert.lengthOf(world.paidBy(PAYER), 1)
+  })
+
+  served("finds what it bought where the ledger has lost an order that was completed", function* () {
+    const { order, ann, world } = yield* opened()
+    yield* start
+    const challenge = challengeOf(yield* order(wishOf(ann)))
+    yield* order(wishOf(ann), yield* payloadFor(challenge, 2))
+    yield* pass(60)
+    const restore = yield* backup
+    const payment = yield* payloadFor(challenge)
+    const first = yield* order(wishOf(ann), payment)
+    yield* pass(60)
+    assert.strictEqual((yield* readTask(anyId(first.json.id))).status, "completed")
+    yield* restore
+    const again = yield* order(wishOf(ann), payment)
+    assert.deepStrictEqual([again.status, again.json.id], [200, first.json.id], again.text)
+    // What came and went since is even: it is searched for when the order is due to be cancelled.
+    yield* pass(800)
+    assert.deepInclude(yield* readTask(anyId(first.json.id)), { status: "completed", mints_completed: 5 })
+    assert.strictEqual(world.mintsTo(ann.userAddress), 10)
+    assert.lengthOf(world.paidBy(PAYER), 2)
+    assert.lengthOf(world.paidBy(ann.agentAddress), 2)
   })
 
   served("is asked for anew where its nonce was used for another transfer, or cancelled", function* () {

@@ -8,42 +8,12 @@ import { usdc } from "../../src/domain/Usdc.ts"
 import * as Postgres from "../support/Postgres.ts"
 import { launch, onWorld, pass } from "../support/executor.ts"
 import { order, paidOrder, person, type Person, readBatches, readTask, unpaidOrder } from "../support/orders.ts"
+import { backup } from "../support/backup.ts"
 import { stories } from "../support/stories.ts"
 import { World } from "../support/World.ts"
 import { logged, lost, settles, settlesAndMints } from "./given.ts"
 
 const NOW = { drainTimeout: Duration.zero }
-
-const TABLES = [
-  "ai_agent_tasks",
-  "ai_agent_mint_records",
-  "ai_agent_wallet_state",
-  "ai_agent_task_state",
-  "ai_agent_batches",
-  "ai_agent_batch_mints",
-  "ai_agent_stray_mints",
-  "ai_agent_deposits",
-  "ai_agent_deposit_uses",
-  "ai_agent_refunds",
-  "ai_agent_pay_ins"
-] as const
-
-/** What `pg_dump` would have kept now. */
-const backup = Effect.gen(function* () {
-  const sql = yield* SqlClient.SqlClient
-  const kept = yield* Effect.forEach(TABLES, (table) =>
-    Effect.map(
-      sql<{ rows: string }>`SELECT coalesce(json_agg(t), '[]')::text AS rows FROM ${sql(table)} t`,
-      ([found]) => [table, found!.rows] as const
-    )
-  )
-  return Effect.forEach(kept, ([table, rows]) =>
-    Effect.andThen(
-      sql`TRUNCATE ${sql(table)}`,
-      sql`INSERT INTO ${sql(table)} SELECT * FROM json_populate_recordset(null::${sql(table)}, ${rows}::text::json)`
-    )
-  )
-})
 
 const isDoneOnce = Effect.fnUntraced(function* ({ who, task }: { who: Person; task: TaskId }, quantity: number) {
   const world = yield* World
