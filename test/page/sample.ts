@@ -194,7 +194,8 @@ const delivery = (first: string, change: Partial<DeliveryJson>): DeliveryJson =>
 export const DELIVERIES: ReadonlyArray<DeliveryJson> = [
   delivery("d1000001", {}),
   delivery("d1000002", { attempts: 0, attemptedAt: null, lastStatus: null, lastError: null, nextAt: at(1) }),
-  delivery("d1000003", { state: "given_up", attempts: 10, nextAt: null, createdAt: at(-300_000) })
+  delivery("d1000003", { state: "given_up", attempts: 10, nextAt: null, createdAt: at(-300_000) }),
+  delivery("d1000004", { webhookId: taskId("cc30f2c4"), state: "given_up", attempts: 1, nextAt: null })
 ]
 
 /** Limits of which little and much is left. */

@@ -12,13 +12,20 @@ const FAILURES_MAX = 3
 const stateOf = ({ ended }: WebhookJson, failures: ReadonlyArray<DeliveryJson>): string =>
   ended !== null ? "ended" : failures.some(({ state }) => state === "waiting") ? "failing" : "delivering"
 
-const failure = ({ id, type, state, attempts, lastError, nextAt }: DeliveryJson, nowMs: number): HTMLElement =>
+/** To an endpoint that has ended nothing is sent again: a new one is added in its place. */
+const failure = (
+  { id, type, state, attempts, lastError, nextAt }: DeliveryJson,
+  hasEnded: boolean,
+  nowMs: number
+): HTMLElement =>
   el(
     "li",
     { "data-key": id },
     `${type}: ${lastError ?? "not delivered"}. ${plural(attempts, "attempt")}, `,
     state === "given_up"
-      ? ["given up ", command(`webhooks redeliver ${shortId(id)}`)]
+      ? hasEnded
+        ? "given up"
+        : ["given up ", command(`webhooks redeliver ${shortId(id)}`)]
       : nextAt === null
         ? "one is under way"
         : ["the next ", ago(nextAt, nowMs)]
@@ -42,7 +49,7 @@ const trouble = (
         el(
           "ul",
           { class: "failures" },
-          failures.slice(0, FAILURES_MAX).map((one) => failure(one, nowMs)),
+          failures.slice(0, FAILURES_MAX).map((one) => failure(one, ended !== null, nowMs)),
           more > 0
             ? el(
                 "li",

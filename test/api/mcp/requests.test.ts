@@ -110,6 +110,18 @@ describe("what is no MCP request", () => {
     })
   )
 
+  it.effect("says to a client of an older protocol what it uses instead", () =>
+    Effect.gen(function* () {
+      const ask = yield* asking
+      const params = { protocolVersion: "2025-06-18", capabilities: {}, clientInfo: { name: "older", version: "1" } }
+      const body = { jsonrpc: "2.0", id: 7, method: "initialize", params }
+      const { json } = yield* ask({ body, headers: OLDER })
+      assert.deepInclude(json, { jsonrpc: "2.0", id: 7 })
+      assert.deepInclude(json.error, { code: -32_022, data: { supported: ["2026-07-28"], requested: "2025-06-18" } })
+      assert.include(json.error.message, "ai-mint mcp")
+    })
+  )
+
   it.effect("has an error of JSON-RPC where it is no JSON, or more than 16 KiB", () =>
     Effect.gen(function* () {
       const ask = yield* asking
