@@ -15,7 +15,7 @@ import type { Facts } from "./explainFacts.ts"
 import { endedOf, ofView, paceOf } from "./nextStep.ts"
 import { nextOf, summaryOf } from "./explainNext.ts"
 import { stepsOf } from "./explainSteps.ts"
-import { findTask, isForCaller, isOpen } from "./find.ts"
+import { decisionsForCaller, findTask, isForCaller, isOpen } from "./find.ts"
 import { tryReadMoney } from "./money.ts"
 import { missing } from "./Operator.ts"
 import type { Explanation } from "./reports/tasks.ts"
@@ -65,7 +65,7 @@ const gather = Effect.fnUntraced(function* (services: Services, name: string) {
   const payment = waits && money?.evidence && decided(money.evidence, waits)
   const lacking = waits && payment && lackingBy(payment, waits)
   return {
-    story,
+    story: { ...story, decisions: yield* decisionsForCaller(story.decisions) },
     file: { task, faults },
     retry: task && decideRetry({ task, batches: story.batches, held: story.task.held?.reason }, retryTerms(settings)),
     wallet: wallet === undefined ? undefined : yield* watch.walletStory(wallet.id),

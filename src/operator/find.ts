@@ -3,6 +3,7 @@ import { parse } from "../domain/Address.ts"
 import { parseTaskId, shortId, type Status, type Task } from "../domain/Task.ts"
 import type { Wallet } from "../domain/Wallet.ts"
 import type { TaskFile } from "../ledger/DecisionRepo.ts"
+import type { DecidedEvent } from "../ledger/WatchRepo.ts"
 import { CurrentCaller } from "./Caller.ts"
 import { missing, refuse } from "./Operator.ts"
 import type { Services } from "./services.ts"
@@ -34,6 +35,18 @@ export const missingTask = (name: string) => missing(`There is no task ${name.tr
 /** An order of another person is none for who is bound to one: in answer and time as if there were no such order. */
 export const isForCaller = (userAddress: string) =>
   Effect.map(CurrentCaller, ({ user }) => user === undefined || parse(userAddress) === user)
+
+/**
+ * Decisions as the caller may read them: a key that is bound to a person is told what was decided and why, and not which
+ * operator, from which address, or which other key it was.
+ */
+export const decisionsForCaller = (decisions: ReadonlyArray<DecidedEvent>) =>
+  Effect.map(CurrentCaller, ({ user, keyId }) => {
+    const isOwn = ({ by = "" }: DecidedEvent) => keyId !== undefined && by.includes(`(${keyId.slice(0, 8)})`)
+    return user === undefined
+      ? decisions
+      : decisions.map((decided) => (isOwn(decided) ? decided : { ...decided, by: undefined }))
+  })
 
 /** All that the ledger has of the task that is meant. */
 export const findTask = Effect.fnUntraced(function* (services: Services, name: string) {

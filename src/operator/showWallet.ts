@@ -1,6 +1,6 @@
 import { Effect, Result } from "effect"
 import { minus, zero } from "../domain/Usdc.ts"
-import { findWallet } from "./find.ts"
+import { decisionsForCaller, findWallet } from "./find.ts"
 import { missing } from "./Operator.ts"
 import type { WalletReport } from "./reports/wallets.ts"
 import type { Services } from "./services.ts"
@@ -45,6 +45,6 @@ export const showWallet = Effect.fn("operator.showWallet")(function* (services: 
       tx,
       createdAt
     })),
-    decisions: story.decisions.map(({ atMs: at, ...decided }) => ({ at, ...decided }))
+    decisions: (yield* decisionsForCaller(story.decisions)).map(({ atMs: at, ...decided }) => ({ at, ...decided }))
   } satisfies WalletReport as WalletReport
 })

@@ -198,6 +198,27 @@ layer(Postgres.session())("keys", (it) => {
     }
   })
 
+  served("that are bound to a person are told what was decided, and not by which operator or other key", function* () {
+    const { ask } = yield* serving(withToken)
+    const ann = yield* person("ann")
+    const [first, second] = [yield* order(ann, 5), yield* order(ann, 5)]
+    const { secret: token, key } = yield* madeKey(ask, { scopes: SCOPES, user: ann.userAddress })
+    const cancel = (task: string, by = {}) => ask(`/api/tasks/${task}/cancel`, { body: { why: "so it is" }, ...by })
+    assert.strictEqual((yield* cancel(first, { headers: { "x-operator": "alice" } })).status, 200)
+    assert.strictEqual((yield* cancel(second, { token })).status, 200)
+    for (const path of [
+      `/api/tasks/${first}/explain`,
+      `/api/tasks/${second}/explain`,
+      `/api/wallets/${ann.userAddress}`
+    ]) {
+      const [all, seen] = [yield* ask(path), yield* ask(path, { token })]
+      assert.include(seen.text, "so it is")
+      assert.notMatch(seen.text, /alice|OPS_TOKEN/)
+      if (!path.includes(second)) assert.include(all.text, "alice with OPS_TOKEN from 127.0.0.1")
+      if (path.includes(second)) assert.include(seen.text, `by key shop (${key.id.slice(0, 8)})`)
+    }
+  })
+
   served("are written down with what was decided with them", function* () {
     const { ask } = yield* serving(withToken)
     const { secret: token, key } = yield* madeKey(ask, { scopes: ["orders:cancel"] })
