@@ -172,11 +172,12 @@ const mintChecks = (claims: Claims, evidence: Evidence): ReadonlyArray<Check> =>
     return [
       falseIf(
         what,
-        mints
-          .filter(({ part }) => part >= found.length)
-          .map(
-            ({ mintNumber }) => `mint ${mintNumber} is not there: its events come to ${counted(found.length, "mint")}`
-          )
+        mints.flatMap(({ part, mintNumber, event }) => {
+          const mint = found[part]
+          if (mint === undefined)
+            return [`mint ${mintNumber} is not there: its events come to ${counted(found.length, "mint")}`]
+          return event === null || event === mint.event ? [] : [`no ${event} tells mint ${mintNumber}`]
+        })
       )
     ]
   })

@@ -124,11 +124,11 @@ const refundCheck = ({ chainId, usdc, order, refunds }: Claims): Check =>
 
 const blockCheck = ({ deposits, payments, mints, refunds, blocks }: Claims): Check => {
   const named = new Set(blocks.map(({ number }) => number))
-  const missing = [...deposits, ...payments, ...mints, ...refunds].flatMap(({ block }) =>
-    block === null || named.has(block) ? [] : [`block ${block} has no hash`]
-  )
+  const needed = new Set([...deposits, ...payments, ...mints, ...refunds].flatMap(({ block }) => block ?? []))
   return falseIf(`it names the hash of ${counted(named.size, "block")}`, [
-    ...new Set(missing),
+    ...[...needed].filter((block) => !named.has(block)).map((block) => `block ${block} has no hash`),
+    // A hash that no transaction stands behind would be believed for the company that it is in.
+    ...[...named].filter((block) => !needed.has(block)).map((block) => `nothing is in block ${block}`),
     ...repeated(blocks.map(({ number }) => String(number))).map((number) => `block ${number} has two hashes`)
   ])
 }

@@ -218,6 +218,18 @@ describe("a proof without a signature", () => {
       ({ blocks }) => ({ blocks: [...blocks.slice(1), { number: "900", hash: bytes32(1) }] }),
       /another chain, or another fork/
     ],
+    [
+      "of a mint that another event tells",
+      ({ mints }) => ({
+        mints: mints.map((mint) => ({ ...mint, event: mint.event === "Transfer" ? "TokensMinted" : "Transfer" }))
+      }),
+      /no \S+ tells mint 1/
+    ],
+    [
+      "with a block in which nothing is",
+      ({ blocks }) => ({ blocks: [...blocks, { number: "999", hash: bytes32(1) }] }),
+      /nothing is in block 999/
+    ],
     ["with a block left out", ({ blocks }) => ({ blocks: blocks.slice(1) }), /block 900 has no hash/],
     ["of a dearer quote", ({ quote }) => ({ quote: { ...quote, pricePerMint: "2000001" } }), /the quote was for/]
   ]
@@ -236,7 +248,7 @@ describe("a proof without a signature", () => {
       const few = yield* verified(unsigned(({ mints }) => ({ mints: mints.slice(1) })))
       assert.deepStrictEqual(failing(few), ["1 of them are known to the ledger by word alone"])
       assert.strictEqual(few.result, "unknown")
-      const free = yield* verified(unsigned(() => ({ deposits: [] })))
+      const free = yield* verified(unsigned(({ blocks }) => ({ deposits: [], blocks: blocks.slice(1) })))
       assert.strictEqual(free.result, "unknown")
     })
   )
