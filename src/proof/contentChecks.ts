@@ -146,7 +146,7 @@ export const limitsOf = (
   const inUnits = portions.flatMap((portion) => portion ?? [])
   return [
     trust.signer === undefined
-      ? "Who vouches for it: it is not signed. Times, status, price and quote of the order are then the word of its author alone."
+      ? "Who vouches for it: it is not signed as it is here. Times, status, price and quote of the order are then the word of its author alone."
       : "Times, status, price and quote of the order: they are the signer's word, and no chain shows them.",
     ...(trust.signer === undefined || trust.isExpected
       ? []

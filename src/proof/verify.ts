@@ -21,7 +21,7 @@ export interface Verdict {
   readonly taskId: string
   /** `unknown`: nothing is false, and not everything could be looked at. */
   readonly result: "holds" | "false" | "unknown"
-  /** Who signed, where the signature is one. */
+  /** Who signed this content; `undefined` where it is not signed, or was changed. */
   readonly signer: Address | undefined
   readonly checks: ReadonlyArray<Check>
   /** What no node can show. */
@@ -71,7 +71,7 @@ export const verifyBy = Effect.fn("proof.verify")(function* (text: string, { url
     )
   )
   const checks = [...inside, ...outside]
-  const trust = { signer: signed, isExpected: signed !== undefined && signed === signer }
+  const trust = { signer: signed, isExpected: signer !== undefined }
   return {
     command: "verify",
     taskId: claims.order.id,
@@ -87,7 +87,9 @@ export const checkContent = Effect.fn("proof.checkContent")(function* (
   { proof: claims, signature }: Proof,
   expected: Address | undefined
 ) {
-  const signed = signature === null ? undefined : yield* signerOf(encode(claims), signature.value)
+  const recovered = signature === null ? undefined : yield* signerOf(encode(claims), signature.value)
+  // Of other content a signature gives the address of an account that no one has.
+  const signed = recovered === signature?.signer ? recovered : undefined
   const signatures = signatureChecks({ claimed: signature?.signer, signed, expected })
   return { signed, checks: [...signatures, ...contentChecks(claims)] }
 })

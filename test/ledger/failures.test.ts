@@ -220,6 +220,7 @@ describe("what the ledger says when it cannot", () => {
           )
           assert.strictEqual(failure.reason, reason)
           assert.include(failure.message, `${code} so it is`)
+          assert.strictEqual(failure.message.includes("ai-mint doctor names the rights"), code === "42501")
           assert.strictEqual((yield* fixture.readTask(id)).status, "pending_payment")
         })
       )

@@ -84,6 +84,16 @@ describe("a proof of an order", () => {
     })
   )
 
+  it.effect("names no signer where something was changed: the signature gives the address of no account", () =>
+    Effect.gen(function* () {
+      const changed = changedAt((yield* signedJson) as unknown as Json, ["proof", "order", "totalCost"], otherThan)
+      const verdict = yield* verified(changed as object)
+      assert.deepStrictEqual([verdict.result, verdict.signer], ["false", undefined])
+      assert.include(verdict.notChecked[0], "it is not signed as it is here")
+      assert.notInclude(verdict.notChecked.join(), "the platform's account")
+    })
+  )
+
   it.effect("reads nothing that has more, less, or other than a proof", () =>
     Effect.gen(function* () {
       const signed = (yield* signedJson) as unknown as Json
@@ -124,6 +134,7 @@ describe("a proof of an order", () => {
       assert.strictEqual((yield* verified(unsigned(), undefined, SIGNER)).result, "false")
       const other = yield* verified(yield* signedJson, undefined, account(1))
       assert.deepStrictEqual(failing(other), [`it is ${SIGNER}`])
+      assert.notInclude(other.notChecked.join(), "--signer", "it is given")
     })
   )
 })

@@ -91,10 +91,13 @@ const serverSays = (error: SqlError): { readonly code?: unknown; readonly messag
 
 const sqlStateOf = (error: SqlError): string => String(serverSays(error).code ?? "")
 
+/** SQLSTATE insufficient_privilege: after an upgrade, a table that nothing was granted on. */
+const LACKS_RIGHT = "42501"
+
 const detailOf = (error: SqlError): string => {
   const { code, message } = serverSays(error)
   const said = [error.reason._tag, code, message].filter((part) => part !== undefined && part !== "").join(" ")
-  const hint = poolerHint(said)
+  const hint = code === LACKS_RIGHT ? "ai-mint doctor names the rights that its user lacks" : poolerHint(said)
   return hint === undefined ? said : `${said}. ${hint}`
 }
 
