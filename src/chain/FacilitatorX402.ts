@@ -6,6 +6,7 @@ import { getCode, getTransactionReceipt, readContract } from "viem/actions"
 import type { NetworkShape } from "../config/Network.ts"
 import type { Settings } from "../config/Settings.ts"
 import { address, type Bytes32 } from "../domain/Address.ts"
+import { chainName } from "../domain/Offer.ts"
 import { ChainError } from "./ChainClient.ts"
 import type { Facilitator, PresentedPayment, Settlement, Verdict } from "./Facilitator.ts"
 import { askFacilitator, type Message } from "./facilitatorServer.ts"
@@ -79,7 +80,7 @@ const messageOf = ({ chainId, usdc }: NetworkShape, { signature, ...signed }: Pr
   const { from, to, value, validAfter, validBefore, nonce } = signed
   const requirements: PaymentRequirements = {
     scheme: "exact",
-    network: `eip155:${chainId}`,
+    network: chainName(chainId),
     asset: usdc.address,
     amount: String(value),
     payTo: to,

@@ -21,6 +21,14 @@ export interface Key {
   readonly revokedAtMs: number | undefined
 }
 
+const UNIT_MS: Readonly<Record<string, number>> = { d: 86_400_000, h: 3_600_000, m: 60_000 }
+
+/** Whether the text is a lifetime of a key: `90d`, `12h` or `30m`, up to four digits. */
+export const isLifetime = (text: string): boolean => /^[1-9]\d{0,3}[dhm]$/.test(text)
+
+/** Milliseconds of a lifetime. */
+export const lifetimeMs = (text: string): number => Number(text.slice(0, -1)) * (UNIT_MS[text.slice(-1)] ?? 0)
+
 /** Why a key opens nothing any more; `undefined` where it does. */
 export const endOfKey = ({ revokedAtMs, expiresAtMs }: Key, nowMs: number): "revoked" | "expired" | undefined => {
   if (revokedAtMs !== undefined) return "revoked"

@@ -2,6 +2,9 @@ import { Result } from "effect"
 import { type Address, address, parse } from "./Address.ts"
 import { format, type Usdc, usdc } from "./Usdc.ts"
 
+/** The name of a chain in x402. Source: CAIP-2, namespace `eip155`. */
+export const chainName = (chainId: number) => `eip155:${chainId}` as const
+
 /** What a mint server asks for in its 402 challenge (one entry of `accepts`), in either x402 version. */
 export interface Offer {
   /** `exact`, where an EIP-3009 authorization pays it; a variant of it is named in full: `exact (permit2)`. */
@@ -48,14 +51,14 @@ const mintsWords = (mints: number): string => (mints === 1 ? "1 mint" : `${mints
 
 /**
  * What an offer must pass to be signed, from what makes it another thing altogether to what makes it too dear: the
- * further an offer comes, the more its failure tells.
+ * further an offer comes, the more useful is the reason why it fails.
  */
 const rules: ReadonlyArray<Rule> = [
   ({ scheme }) => (scheme === "exact" ? undefined : `asks for the payment scheme ${scheme}, only exact can be paid`),
   ({ network }, { chainId }) =>
-    network === `eip155:${chainId}`
+    network === chainName(chainId)
       ? undefined
-      : `wants to be paid on chain ${network}, the task is on eip155:${chainId}`,
+      : `wants to be paid on chain ${network}, the task is on ${chainName(chainId)}`,
   (offer, { asset }) =>
     parse(offer.asset) === asset ? undefined : `asks for another asset ${offer.asset}, USDC is ${asset}`,
   ({ domain: { verifyingContract } = {} }, { asset }) =>

@@ -106,6 +106,10 @@ export const testMessage = (atMs: number, webhookId: string): string => bodyOf(T
 const bodyOf = (type: string, atMs: number, data: object): string =>
   JSON.stringify({ type, timestamp: DateTime.formatIso(DateTime.makeUnsafe(atMs)), data })
 
+/** `waiting`: the next attempt is due at its time. `given_up`: the last one failed, or its webhook has ended. */
+export const DELIVERY_STATES = ["waiting", "delivered", "given_up"] as const
+export type DeliveryState = (typeof DELIVERY_STATES)[number]
+
 const SECOND = 1_000
 const MINUTE = 60 * SECOND
 const HOUR = 60 * MINUTE

@@ -1,6 +1,6 @@
 import { Context, type Effect, Schema } from "effect"
 import { type Address, Uuid } from "../domain/Address.ts"
-import type { WebhookEvent } from "../domain/webhooks.ts"
+import type { DeliveryState, WebhookEvent } from "../domain/webhooks.ts"
 import type { Decision } from "./DecisionRepo.ts"
 import type { LedgerError } from "./TaskRepo.ts"
 
@@ -46,8 +46,6 @@ export interface Endpoint extends Pick<Webhook, "id" | "url" | "events"> {
   readonly oldSealedSecret: string | undefined
   readonly oldSecretUntilMs: number | undefined
 }
-
-export type DeliveryState = "waiting" | "delivered" | "given_up"
 
 /** One message to one endpoint. */
 export interface Delivery {

@@ -4,7 +4,7 @@ import { Equal, Result, Schema } from "effect"
 import { base, baseSepolia, local } from "../config/Network.ts"
 import { ZERO } from "../domain/Address.ts"
 import type { SignedAuthorization } from "../domain/Authorization.ts"
-import type { Offer } from "../domain/Offer.ts"
+import { chainName, type Offer } from "../domain/Offer.ts"
 import { usdc } from "../domain/Usdc.ts"
 import type { MintQuote } from "./Minter.ts"
 import { mayBeOwn } from "./ownAnswer.ts"
@@ -193,7 +193,7 @@ const EIP_3009 = ["eip3009", "TransferWithAuthorization"]
 /** Version 1 calls networks by name. One that is not ours keeps its name, and no rule will take it for ours. */
 const caip2 = (network: string): string => {
   const known = [local, baseSepolia, base].find(({ name }) => name === network)
-  return known === undefined ? network : `eip155:${known.chainId}`
+  return known === undefined ? network : chainName(known.chainId)
 }
 
 /** One header of a request. */

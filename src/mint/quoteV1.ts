@@ -1,6 +1,7 @@
 import { Result } from "effect"
 import type { NetworkShape } from "../config/Network.ts"
 import { V1_QUANTITY_MAX } from "../config/Settings.ts"
+import { chainName } from "../domain/Offer.ts"
 import { format, times, type Usdc, usdc } from "../domain/Usdc.ts"
 import { type MintQuote, NoOffer, type PricedOrder } from "./Minter.ts"
 
@@ -34,7 +35,7 @@ export const offerV1 = (
     return refuse(`${format(amount)} USDC is no price for ${quantity} mints that cost the same`)
   const offer = {
     scheme: "exact",
-    network: `eip155:${chainId}`,
+    network: chainName(chainId),
     asset,
     payTo: token,
     amount: times(demandedPrice(usdc(amount / count)), quantity),

@@ -1,6 +1,6 @@
 import { Clock, Effect } from "effect"
 import { parse } from "../domain/Address.ts"
-import { endOfKey, type Key, KeyId } from "../domain/Key.ts"
+import { endOfKey, type Key, KeyId, lifetimeMs } from "../domain/Key.ts"
 import { SCOPES } from "../domain/Scope.ts"
 import { wasFirst } from "../ledger/TaskRepo.ts"
 import { CurrentCaller } from "./Caller.ts"
@@ -29,7 +29,7 @@ export const createKey = Effect.fn("operator.createKey")(function* (services: Se
     user,
     createdAtMs,
     createdBy: (yield* CurrentCaller).words,
-    expiresAtMs: wish.expires === undefined ? undefined : createdAtMs + lengthMs(wish.expires),
+    expiresAtMs: wish.expires === undefined ? undefined : createdAtMs + lifetimeMs(wish.expires),
     revokedAtMs: undefined
   }
   const decision = {
@@ -66,11 +66,6 @@ export const revokeKey = Effect.fn("operator.revokeKey")(function* (
   const revoked = { ...key, revokedAtMs: key.revokedAtMs ?? nowMs }
   return { command: "keys revoke", key: keyReport(revoked, nowMs), did } satisfies KeyRevoked as KeyRevoked
 })
-
-const UNIT_MS: Readonly<Record<string, number>> = { d: 86_400_000, h: 3_600_000, m: 60_000 }
-
-/** Of `90d`, `12h` or `30m`. */
-const lengthMs = (text: string): number => Number(text.slice(0, -1)) * (UNIT_MS[text.slice(-1)] ?? 0)
 
 const keyReport = (key: Key, nowMs: number): KeyReport => ({
   id: key.id,

@@ -2,6 +2,7 @@ import { encodePaymentRequiredHeader } from "@x402/core/http"
 import { Duration } from "effect"
 import type { SettingsShape } from "../config/Settings.ts"
 import type { Address } from "../domain/Address.ts"
+import { chainName } from "../domain/Offer.ts"
 import { PRICE_MAX } from "../domain/Quote.ts"
 import { format, times, type Usdc, usdc } from "../domain/Usdc.ts"
 import type { Wallet } from "../domain/Wallet.ts"
@@ -31,7 +32,7 @@ const windowSeconds = ({ paymentTimeout }: SettingsShape): number => {
 /** The clocks of clients are not ours. */
 const CLOCK_SECONDS = 60
 
-const networkOf = ({ network }: SettingsShape) => `eip155:${network.chainId}` as const
+const networkOf = ({ network }: SettingsShape) => chainName(network.chainId)
 
 /**
  * The value of a `PAYMENT-REQUIRED` header. `error` is what was wrong with the payment that is answered. The flow `upfront`

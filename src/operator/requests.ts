@@ -1,6 +1,8 @@
 import { DateTime, Option, Schema } from "effect"
 import { QUANTITY_MAX, STATUSES } from "../domain/Task.ts"
+import { isLifetime } from "../domain/Key.ts"
 import { SCOPES } from "../domain/Scope.ts"
+import { DELIVERY_STATES } from "../domain/webhooks.ts"
 import { Amount, Name, Why } from "./reports/values.ts"
 
 export const PAGE_MAX = 200
@@ -185,7 +187,7 @@ export const NewKey = Schema.Struct({
   user: Schema.optionalKey(AnyAddress),
   /** For how long it opens anything: `90d`, `12h`, `30m`. Left out: until it is revoked. */
   expires: Schema.optionalKey(
-    Schema.String.check(Schema.isPattern(/^[1-9]\d{0,3}[dhm]$/, { message: "expected a time such as 90d, 12h or 30m" }))
+    Schema.String.check(Schema.makeFilter((text) => isLifetime(text) || "expected a time such as 90d, 12h or 30m"))
   )
 })
 export type NewKey = typeof NewKey.Type
@@ -204,6 +206,6 @@ export type NewWebhook = typeof NewWebhook.Type
 export const DeliveryQuery = Schema.Struct({
   /** The id of a webhook, or the first eight digits of it. Default: all. */
   webhook: Schema.optionalKey(Name),
-  state: Schema.optionalKey(Schema.Literals(["waiting", "delivered", "given_up"]))
+  state: Schema.optionalKey(Schema.Literals(DELIVERY_STATES))
 })
 export type DeliveryQuery = typeof DeliveryQuery.Type

@@ -23,7 +23,7 @@ export const contentChecks = (claims: Claims): ReadonlyArray<Check> => [
   blockCheck(claims)
 ]
 
-/** A contract of another's making could log any payment: only Circle's own USDC counts. */
+/** Any other contract could log any payment: only Circle's own USDC counts. */
 const chainCheck = ({ chainId, usdc }: Claims): Check => {
   const network = NETWORKS.find((one) => one.chainId === chainId)
   const what = `the money is Circle's USDC on ${network?.name ?? "a known chain"} (chain ${chainId})`

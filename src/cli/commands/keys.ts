@@ -2,6 +2,7 @@ import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import { Option } from "effect"
+import { isLifetime } from "../../domain/Key.ts"
 import { type Scope, SCOPES } from "../../domain/Scope.ts"
 import { KeyList, KeyMade, KeyRevoked } from "../../operator/reports/keys.ts"
 import * as Input from "../flags.ts"
@@ -32,10 +33,7 @@ const createCommand = Command.make(
       Flag.withDescription("Binds it to this person: it sees and orders for 0x… only")
     ),
     expires: Flag.String("expires").pipe(
-      Flag.filter(
-        (text) => /^[1-9]\d{0,3}[dhm]$/.test(text),
-        () => "a time such as 90d, 12h or 30m"
-      ),
+      Flag.filter(isLifetime, () => "a time such as 90d, 12h or 30m"),
       Flag.optional,
       Flag.withDescription("For how long it opens anything: 90d, 12h, 30m. Default: until it is revoked")
     ),

@@ -2,7 +2,7 @@ import { Effect } from "effect"
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
-import { WEBHOOK_EVENTS } from "../../domain/webhooks.ts"
+import { DELIVERY_STATES, WEBHOOK_EVENTS } from "../../domain/webhooks.ts"
 import { Operator } from "../../operator/Operator.ts"
 import { DeliveryList, Sent, WebhookList, WebhookRemoved, WebhookSecret } from "../../operator/reports/webhooks.ts"
 import * as Input from "../flags.ts"
@@ -71,10 +71,7 @@ const deliveriesCommand = Command.make(
   "deliveries",
   {
     webhook: Argument.optional(webhook),
-    state: Flag.Literals("state", ["waiting", "delivered", "given_up"]).pipe(
-      Flag.optional,
-      Flag.withDescription("Only these")
-    ),
+    state: Flag.Literals("state", DELIVERY_STATES).pipe(Flag.optional, Flag.withDescription("Only these")),
     ...json
   },
   reporting(DeliveryList, deliveriesWords, ({ listDeliveries }, { webhook: name, state }) =>

@@ -1,4 +1,5 @@
 import { Schema } from "effect"
+import { DELIVERY_STATES } from "../../domain/webhooks.ts"
 import { Instant, orNull } from "./values.ts"
 
 /** An endpoint that events are sent to. Its secret is only in the reports of `add` and `rotate`. */
@@ -53,7 +54,7 @@ export const DeliveryReport = Schema.Struct({
   id: Schema.String,
   webhookId: Schema.String,
   type: Schema.String,
-  state: Schema.Literals(["waiting", "delivered", "given_up"]),
+  state: Schema.Literals(DELIVERY_STATES),
   attempts: Schema.Int,
   createdAt: Instant,
   attemptedAt: orNull(Instant),

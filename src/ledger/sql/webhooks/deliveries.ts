@@ -1,5 +1,6 @@
 import { Effect, Schema } from "effect"
 import type { Fragment } from "effect/sql/Statement"
+import { DELIVERY_STATES } from "../../../domain/webhooks.ts"
 import {
   type Attempt,
   type Backlog,
@@ -10,7 +11,7 @@ import {
 } from "../../WebhookRepo.ts"
 import { instantOf } from "../TimeColumns.ts"
 import { jsonOf, type Methods, type Statements, rowsOf } from "../statements.ts"
-import { isSeenBy, isTold } from "./endpoints.ts"
+import { isSeenBy, maySendTo } from "./endpoints.ts"
 
 const Ms = Schema.NullOr(Schema.Number)
 
@@ -19,7 +20,7 @@ const Deliveries = Schema.Array(
     id: DeliveryId,
     webhook_id: WebhookId,
     type: Schema.String,
-    state: Schema.Literals(["waiting", "delivered", "given_up"]),
+    state: Schema.Literals(DELIVERY_STATES),
     attempts: Schema.Number,
     next_ms: Schema.Number,
     last_status: Schema.NullOr(Schema.Number),
@@ -165,7 +166,7 @@ export const deliveries = {
       const { sql } = on
       yield* sql`
         UPDATE ai_agent_webhooks w SET ended_at = ${instantOf(sql, nowMs)}, ended_reason = ${KEY_ENDED}
-        WHERE w.ended_at IS NULL AND NOT (${isTold(on, nowMs)})`
+        WHERE w.ended_at IS NULL AND NOT (${maySendTo(on, nowMs)})`
       // Those too that were made while their endpoint ended.
       yield* sql`
         UPDATE ai_agent_webhook_deliveries d SET state = 'given_up',

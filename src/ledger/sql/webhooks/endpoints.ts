@@ -52,7 +52,7 @@ export const isSeenBy = ({ sql }: Statements, { user }: Whose) =>
   sql`(${user ?? null}::text IS NULL OR w.user_address = ${user ?? null}::text)`
 
 /** Whether anything may be sent to the endpoint `w`: not where the key that added it is revoked or has expired. */
-export const isTold = ({ sql }: Statements, nowMs: number) => sql`
+export const maySendTo = ({ sql }: Statements, nowMs: number) => sql`
   w.ended_at IS NULL AND NOT EXISTS (SELECT 1 FROM ai_agent_keys k WHERE k.id = w.key_id
     AND (k.revoked_at IS NOT NULL OR k.expires_at <= ${instantOf(sql, nowMs)}))`
 
@@ -141,7 +141,7 @@ export const endpoints = {
     on.once("read where webhooks lead", function* (nowMs) {
       const rows = yield* rowsOf(Endpoints)(on.sql`
         SELECT w.id, w.url, w.events, w.secret, w.old_secret, ${ms(on, "w.old_secret_until")} AS old_until_ms
-        FROM ai_agent_webhooks w WHERE ${isTold(on, nowMs)} ORDER BY w.id`)
+        FROM ai_agent_webhooks w WHERE ${maySendTo(on, nowMs)} ORDER BY w.id`)
       return rows.map((row): Endpoint => ({
         id: row.id,
         url: row.url,

@@ -5,7 +5,7 @@ import { type WebhookRepo } from "../../WebhookRepo.ts"
 import { attentionNow } from "../watch/attention.ts"
 import { Detail } from "../watch/events.ts"
 import { instantOf } from "../TimeColumns.ts"
-import { isTold } from "./endpoints.ts"
+import { maySendTo } from "./endpoints.ts"
 import { jsonOf, type Methods, type Statements, rowsOf } from "../statements.ts"
 
 const Events = Schema.Array(
@@ -74,7 +74,7 @@ export const outbox = {
       if (events.length === 0) return 0
       const listeners = yield* rowsOf(Listeners)(sql`
         SELECT w.id, w.events, w.user_address, w.after_event FROM ai_agent_webhooks w
-        WHERE ${isTold(on, nowMs)}`)
+        WHERE ${maySendTo(on, nowMs)}`)
       const made = events.flatMap((row) => {
         const { id, kind, detail } = row
         const message = messageOf({
