@@ -55,14 +55,17 @@ export const missingFor = (evidence: Evidence, task: Task): Usdc =>
 
 /**
  * What, paid in now, certainly funds the order, by every outcome of the wallet's unproven payments; `undefined` where
- * no payment would, as older orders of the wallet come first.
+ * no payment would, as older orders of the wallet come first, or by some outcome deposits that were signed for others.
  */
 export const dueFor = (all: Evidence, task: Task): Usdc | undefined => {
   const evidence = besidePayIns(all)
   const { reserved, maybeSpent } = evidence.orders
   const least = enoughFor(withReserved(evidence, minus(reserved, maybeSpent)), task)
   if (least === undefined || maybeSpent === 0n) return least
-  return enoughFor(withReserved(evidence, reserved), task) ?? task.totalCost
+  const most = enoughFor(withReserved(evidence, reserved), task)
+  // Deposits that were signed for others come first, and by that outcome a part of them is not there.
+  const isBehind = evidence.payIns.some(({ status }) => status === "settled")
+  return most ?? (isBehind ? undefined : task.totalCost)
 }
 
 const withReserved = (evidence: Evidence, reserved: Usdc): Evidence => ({

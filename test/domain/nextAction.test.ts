@@ -4,11 +4,13 @@ import type { BatchStatus } from "../../src/domain/Batch.ts"
 import type { UnspentDeposit } from "../../src/domain/Deposit.ts"
 import type { NextStep } from "../../src/domain/NextStep.ts"
 import { type NextWords, nextWords, type OrderSeen, type Pace, refundableOf } from "../../src/domain/nextAction.ts"
+import type { SeenPayIn } from "../../src/domain/PayIn.ts"
 import { decidePayment, type Evidence, NO_HISTORY, type PaymentDecision } from "../../src/domain/PaymentDecision.ts"
 import { messages, STATUSES, type Task } from "../../src/domain/Task.ts"
 import { type Usdc, usdc, zero } from "../../src/domain/Usdc.ts"
 import {
   between,
+  hash,
   MANY,
   NOW_MS,
   pendingTasks,
@@ -141,6 +143,31 @@ describe("an order that waits for its money", () => {
     const older = taskOf({ id: uuid(2), createdAtMs: task.createdAtMs - 1 })
     const { orders } = evidence()
     notPaid(waitingFor(short, evidence({ orders: { ...orders, pending: [older, task] }, deposits: [] })))
+  })
+
+  it("is not to be paid while it is open whether the money of a pay-in for another is there", () => {
+    const other = taskOf({ id: uuid(2) })
+    const amount = other.totalCost
+    const payIn = {
+      payer: wallet.userAddress,
+      nonce: hash(7),
+      amount,
+      payTo: wallet.agentAddress,
+      validAfter: 0,
+      validBefore: 1,
+      walletId: wallet.id,
+      taskId: other.id,
+      status: "settled" as const,
+      tx: hash(8),
+      block: 99n,
+      reason: undefined,
+      createdAtMs: NOW_MS,
+      isUnused: false
+    }
+    const orders = { ...evidence().orders, pending: [other, task], reserved: amount, maybeSpent: amount }
+    const words = (payIns: ReadonlyArray<SeenPayIn>) =>
+      nextWords(waitingFor(short, evidence({ orders, payIns, balance: amount })), PACE).nextAction
+    assert.deepStrictEqual([words([]), words([payIn])], ["pay", "wait"])
   })
 })
 
