@@ -4,6 +4,8 @@ import * as Log from "../ops/Log.ts"
 import { countEvent } from "../ops/metrics.ts"
 import type { LedgerError } from "../ledger/TaskRepo.ts"
 import { type LedgerEvent, WatchRepo } from "../ledger/WatchRepo.ts"
+import type { KeyId } from "../domain/Key.ts"
+import { CurrentCaller } from "../operator/Caller.ts"
 import { TooMany } from "./contract/problems.ts"
 import { EventReport } from "../operator/reports/status.ts"
 import { eventReport } from "../operator/events.ts"
@@ -28,6 +30,9 @@ const LATE_MAX = 1_000
 
 const LISTENERS_MAX = 500
 
+/** So many of them with one key: no key keeps the page of an operator from listening. */
+const LISTENERS_OF_KEY_MAX = 50
+
 /** Events that wait for a listener who does not read. Then it is let go: it comes back and asks for what it missed. */
 const BACKLOG_MAX = 500
 
@@ -45,6 +50,8 @@ export interface FeedEvent {
 }
 
 interface Listener {
+  /** The key that it came with. */
+  readonly keyId: KeyId | undefined
   readonly queue: Queue.Queue<FeedEvent, Cause.Done>
   readonly connection: Connection
   /** Before that, nothing is taken out of the queue. */
@@ -93,8 +100,13 @@ export class EventFeed extends Context.Service<
         if (listeners.size >= LISTENERS_MAX) {
           return yield* new TooMany({ detail: `${LISTENERS_MAX} listeners are there already: try again later.` })
         }
+        const { keyId } = yield* CurrentCaller
+        const ofKey = [...listeners].filter((one) => keyId !== undefined && one.keyId === keyId)
+        if (ofKey.length >= LISTENERS_OF_KEY_MAX) {
+          return yield* new TooMany({ detail: `${LISTENERS_OF_KEY_MAX} listeners have this key already: let one go.` })
+        }
         const queue = yield* Queue.dropping<FeedEvent, Cause.Done>(BACKLOG_MAX)
-        const listener: Listener = { queue, connection, isAnswered: false }
+        const listener: Listener = { keyId, queue, connection, isAnswered: false }
         listeners.add(listener)
         return listener
       })

@@ -145,7 +145,7 @@ export const control = HttpApiBuilder.group(
           const events = yield* Effect.catchTag(feed.listen(lastId, socket), "LedgerError", ({ message }) =>
             Effect.fail(new Unavailable({ detail: message }))
           )
-          const whileOpen = Stream.interruptWhen(events, keyEnd(keyId))
+          const whileOpen = keyId === undefined ? events : Stream.interruptWhen(events, keyEnd(keyId))
           return HttpServerResponse.stream(streamed(whileOpen, lastId), STREAM)
         })
       )

@@ -129,6 +129,15 @@ layer(Postgres.session())("keys", (it) => {
     assert.isFalse(heardOf(yield* toldToTheEnd(other), his))
   })
 
+  served("leave places to others who hear of events", function* () {
+    const { ask, url } = yield* serving(withToken)
+    const { secret: token } = yield* madeKey(ask, { scopes: ["orders:read"] })
+    const statuses: Array<number> = []
+    for (let n = 0; n < 52; n++) statuses.push((yield* listen(url, { token })).status)
+    assert.deepStrictEqual(statuses, [...Array(50).fill(200), 429, 429])
+    assert.strictEqual((yield* listen(url)).status, 200)
+  })
+
   served("that are wrong count as guesses, and slow down who guesses, and no one else", function* () {
     const { ask } = yield* serving(withToken)
     const { secret } = yield* madeKey(ask, { scopes: ["orders:read"] })
