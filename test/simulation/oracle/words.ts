@@ -76,11 +76,15 @@ export const watchWords = (oracle: Oracle, before: Tables, after: Tables, by: Pr
 const checkEnded = (oracle: Oracle, tables: Tables, { id }: StoredTask, { nextAction }: NextWords): void => {
   if (nextAction !== "new_order" && nextAction !== "none") return
   const { chain } = oracle.world
-  const isOpen = ({ from, nonce, validBefore }: Oracle["sent"][number]["payment"]) =>
+  type Sent = Oracle["sent"][number]["payment"]
+  const isOpen = ({ from, nonce, validBefore }: Sent) =>
     chain.outcome(from, nonce)._tag === "Unused" && chain.timeOf(chain.head) < validBefore * 1000
-  const isOurs = (nonce: Oracle["sent"][number]["payment"]["nonce"]) =>
+  const isOurs = (nonce: Sent["nonce"]) =>
     oracle.owners.get(nonce)?.taskId === id && !oracle.forgotten.has(nonce) && tables.batches.size > 0
-  if (oracle.sent.some(({ payment }) => isOurs(payment.nonce) && isOpen(payment))) {
+  // One that was proven is open again only by a reorganisation, into which no sweep has looked yet.
+  const proven = new Set([...tables.batches.values()].flatMap((batch) => (batch.paymentTx ? [batch.nonce] : [])))
+  const isBackAgain = (nonce: Sent["nonce"]) => chain.reorganisations > 0 && proven.has(nonce)
+  if (oracle.sent.some(({ payment }) => isOurs(payment.nonce) && isOpen(payment) && !isBackAgain(payment.nonce))) {
     oracle.report("words", `${nameOf(id)} is told ${nextAction}, and a payment of it may still be made`)
   }
 }
