@@ -1,7 +1,7 @@
 import { Effect } from "effect"
 import { HttpEffect, type HttpServerRequest, HttpServerResponse } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
-import { Exchange } from "../operator/Exchange.ts"
+import { Exchange } from "../operator/exchange/Exchange.ts"
 import { Api } from "./contract/Api.ts"
 import * as Problem from "./contract/problems.ts"
 import { deciding } from "./operatorRoutes.ts"

@@ -16,7 +16,7 @@ import { Readiness } from "../checks/Readiness.ts"
 import * as SystemRoutes from "./systemRoutes.ts"
 import * as OperatorRoutes from "./operatorRoutes.ts"
 import { Status } from "../operator/Status.ts"
-import * as ExchangeDirect from "../operator/ExchangeDirect.ts"
+import * as ExchangeDirect from "../operator/exchange/ExchangeDirect.ts"
 import * as OperatorDirect from "../operator/OperatorDirect.ts"
 import * as V1Routes from "./v1Routes.ts"
 

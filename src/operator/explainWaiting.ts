@@ -10,7 +10,7 @@ import { shortId, type Task } from "../domain/Task.ts"
 import { duration } from "../domain/time.ts"
 import { format, zero } from "../domain/Usdc.ts"
 import { USDC_PAUSED } from "../domain/UsdcState.ts"
-import { howLongYet } from "./payIn.ts"
+import { howLongYet } from "./payInWords.ts"
 import { type Facts, next, type Next } from "./explainFacts.ts"
 
 /** An order that waits for its money: what the next check makes of it, and what is still to be paid. */

@@ -6,11 +6,15 @@ export const MUTATIONS_OF_PAY_INS: ReadonlyArray<Mutation> = [
     name: "an order does not wait for its pay-in",
     patches: [
       {
-        file: "src/domain/OwnMoney.ts",
+        file: "src/domain/payInEvidence.ts",
         find: 'payIns.find((one) => one.taskId === taskId && one.status === "live")',
         replace: "undefined"
       },
-      { file: "src/domain/OwnMoney.ts", find: "if (live.length === 0) return evidence", replace: "return evidence" },
+      {
+        file: "src/domain/payInEvidence.ts",
+        find: "if (live.length === 0) return evidence",
+        replace: "return evidence"
+      },
       {
         file: "test/support/memory/payIns.ts",
         find: 'payIn.taskId === taskId && payIn.status === "live"',
@@ -24,7 +28,7 @@ export const MUTATIONS_OF_PAY_INS: ReadonlyArray<Mutation> = [
     name: "what a pay-in brought pays for any order",
     patches: [
       {
-        file: "src/domain/OwnMoney.ts",
+        file: "src/domain/payInEvidence.ts",
         find: "return own.size === 0 ? candidates",
         replace: "return own.size >= 0 ? candidates"
       }
@@ -60,7 +64,7 @@ export const MUTATIONS_OF_PAY_INS: ReadonlyArray<Mutation> = [
     name: "what a pay-in may have brought is free while no log shows it",
     patches: [
       {
-        file: "src/domain/OwnMoney.ts",
+        file: "src/domain/payInEvidence.ts",
         find: "const doubtful = live.filter(({ isUnused }) => !isUnused)",
         replace: "const doubtful = live.filter(() => false)"
       }

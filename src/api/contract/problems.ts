@@ -3,7 +3,7 @@ import { HttpApiError } from "effect/http-api"
 import { Address } from "../../domain/Address.ts"
 import { NEXT_ACTIONS } from "../../domain/nextAction.ts"
 import { type ProblemCode, PROBLEM_CODES, problemWords } from "../../domain/ProblemCode.ts"
-import { PAYMENT_CODES } from "../../operator/Exchange.ts"
+import { PAYMENT_CODES } from "../../operator/exchange/Exchange.ts"
 import { Amount } from "../../operator/reports/values.ts"
 
 const TYPE = "about:blank"

@@ -1,13 +1,13 @@
 import { encodePaymentResponseHeader } from "@x402/core/http"
 import { Duration, Effect } from "effect"
-import { type Facilitator, isNonceUsed, isNotSigned, type PresentedPayment } from "../chain/Facilitator.ts"
-import type { Bytes32 } from "../domain/Address.ts"
-import { chainName } from "../domain/Offer.ts"
-import { judgePayIn, type PayIn, payInQuery } from "../domain/PayIn.ts"
-import { shortId } from "../domain/Task.ts"
-import * as Log from "../ops/Log.ts"
+import { type Facilitator, isNonceUsed, isNotSigned, type PresentedPayment } from "../../chain/Facilitator.ts"
+import type { Bytes32 } from "../../domain/Address.ts"
+import { chainName } from "../../domain/Offer.ts"
+import { judgePayIn, type PayIn, payInQuery } from "../../domain/PayIn.ts"
+import { shortId } from "../../domain/Task.ts"
+import * as Log from "../../ops/Log.ts"
 import { BadPayment, SettlementPending } from "./Exchange.ts"
-import type { Services } from "./services.ts"
+import type { Services } from "../services.ts"
 
 export interface ExchangeServices extends Services {
   readonly facilitator: Facilitator["Service"]

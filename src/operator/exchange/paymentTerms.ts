@@ -1,11 +1,11 @@
 import { encodePaymentRequiredHeader } from "@x402/core/http"
 import { Duration } from "effect"
-import type { SettingsShape } from "../config/Settings.ts"
-import type { Address } from "../domain/Address.ts"
-import { chainName } from "../domain/Offer.ts"
-import { PRICE_MAX } from "../domain/Quote.ts"
-import { format, times, type Usdc, usdc } from "../domain/Usdc.ts"
-import type { Wallet } from "../domain/Wallet.ts"
+import type { SettingsShape } from "../../config/Settings.ts"
+import type { Address } from "../../domain/Address.ts"
+import { chainName } from "../../domain/Offer.ts"
+import { PRICE_MAX } from "../../domain/Quote.ts"
+import { format, times, type Usdc, usdc } from "../../domain/Usdc.ts"
+import type { Wallet } from "../../domain/Wallet.ts"
 import { IDENTIFIER, PAYMENT_IDENTIFIER, type Presented } from "./payment.ts"
 
 /** What an order of a person costs now, and where it is paid. */

@@ -1,10 +1,10 @@
 import { Context, type Effect, Schema } from "effect"
-import { Address } from "../domain/Address.ts"
-import { TaskId } from "../domain/Task.ts"
-import type { OperatorError } from "./Operator.ts"
-import type { TaskReport } from "./reports/tasks.ts"
-import { Amount } from "./reports/values.ts"
-import type { NewPaidOrder } from "./requests.ts"
+import { Address } from "../../domain/Address.ts"
+import { TaskId } from "../../domain/Task.ts"
+import type { OperatorError } from "../Operator.ts"
+import type { TaskReport } from "../reports/tasks.ts"
+import { Amount } from "../reports/values.ts"
+import type { NewPaidOrder } from "../requests.ts"
 
 /**
  * Why an order has to be paid (anew). Nothing is written, and no payment is under way.

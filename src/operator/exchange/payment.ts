@@ -1,8 +1,8 @@
 import { decodePaymentSignatureHeader } from "@x402/core/http"
 import { Result, Schema } from "effect"
-import type { PresentedPayment } from "../chain/Facilitator.ts"
-import { type Address, type Bytes32, parse, StoredAddress } from "../domain/Address.ts"
-import { usdc } from "../domain/Usdc.ts"
+import type { PresentedPayment } from "../../chain/Facilitator.ts"
+import { type Address, type Bytes32, parse, StoredAddress } from "../../domain/Address.ts"
+import { usdc } from "../../domain/Usdc.ts"
 
 /** Base units: 78 digits hold every uint256. */
 const Digits = Schema.String.check(Schema.isPattern(/^\d{1,78}$/))

@@ -1,9 +1,9 @@
 import { Effect, Layer } from "effect"
-import { Facilitator } from "../chain/Facilitator.ts"
+import { Facilitator } from "../../chain/Facilitator.ts"
 import { Exchange } from "./Exchange.ts"
-import { unavailable } from "./OperatorDirect.ts"
+import { unavailable } from "../OperatorDirect.ts"
 import { payOrder } from "./payOrder.ts"
-import { services } from "./services.ts"
+import { services } from "../services.ts"
 
 /** On the database and the chain, inside an executor. */
 export const layer = Layer.effect(
