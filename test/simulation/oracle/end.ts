@@ -92,7 +92,10 @@ const isBesideRobbedRefund = (
       chain.transfersOf(refund.payer).some((one) => thefts.has(one))
   )
 
-/** After a restore its wallet holds less than a held order needs: whether that was spent on this one, a person decides. */
+/**
+ * After a restore its wallet holds less than its books say, or than a held order needs. Whether that was spent on the held
+ * order, which is not followed, or on this one, is known once a person has decided about the held one.
+ */
 const isBesideShort = ({ chain, oracle }: World, tables: Tables, { walletId, status }: StoredTask): boolean => {
   const wallet = tables.wallets.get(walletId)
   if (oracle.restores === 0 || wallet === undefined || status !== "pending_payment") return false
@@ -100,7 +103,9 @@ const isBesideShort = ({ chain, oracle }: World, tables: Tables, { walletId, sta
     .filter((batch) => batch.walletId === walletId && batch.status === "planned")
     .filter(({ taskId }) => isHeld(tables, tables.tasks.get(taskId)!))
     .reduce((sum, { amount }) => sum + amount, 0n)
-  return chain.balance(wallet.agentAddress as Address) < owed
+  const balance = chain.balance(wallet.agentAddress as Address)
+  const { bookBalance = 0n } = tables.walletStates.get(walletId) ?? {}
+  return balance < owed || (owed > 0n && balance < bookBalance)
 }
 
 /** Whether only a person can bring it to its end. */

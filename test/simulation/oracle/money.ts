@@ -5,7 +5,7 @@ import type { StoredTask, Tables } from "../../support/memory/MemoryLedger.ts"
 import type { Transfer } from "../Chain.ts"
 import type { Process } from "../Process.ts"
 import type { World } from "../World.ts"
-import { broughtForWaiting } from "./paidIn.ts"
+import { broughtForWaiting, hasForeignOrder } from "./paidIn.ts"
 import type { Oracle } from "./Oracle.ts"
 
 /** `PAYMENT_TIMEOUT` of a run, in milliseconds. */
@@ -93,6 +93,7 @@ export const checkOwed = (oracle: Oracle, what: string, walletId: WalletId, tabl
   }
   const brought = broughtForWaiting(oracle.world, tables, payer)
   if (brought === 0n || oracle.restores > 0 || isReorganised(oracle.world, tables)) return
+  if (hasForeignOrder(tables, walletId)) return
   if (owed + brought > balance + excused) {
     oracle.report(
       "I13",

@@ -1,6 +1,7 @@
 import type { AuthorizationOutcome } from "../../../src/domain/Authorization.ts"
 import type { PayIn } from "../../../src/domain/PayIn.ts"
 import type { Tables } from "../../support/memory/MemoryLedger.ts"
+import type { WalletId } from "../../../src/domain/Wallet.ts"
 import type { World } from "../World.ts"
 
 /** What became of a pay-in on the chain, whether or not that counts already. */
@@ -19,3 +20,12 @@ export const broughtForWaiting = (world: World, { payIns, tasks }: Tables, agent
     .filter(({ payIn }) => payIn.payTo === agent && tasks.get(payIn.taskId)?.status === "pending_payment")
     .filter(({ payIn }) => paidBy(world, payIn) !== undefined)
     .reduce((sum, { payIn }) => sum + payIn.amount, 0n)
+
+/** Whether another program has set an order of the wallet to funded, or taken it further, whether or not money was there for it. */
+export const hasForeignOrder = ({ tasks, taskStates }: Tables, walletId: WalletId): boolean =>
+  [...tasks.values()].some(
+    (task) =>
+      task.walletId === walletId &&
+      ["funded", "processing", "completed"].includes(task.status) &&
+      taskStates.get(task.id)?.reservedAtBlock === undefined
+  )

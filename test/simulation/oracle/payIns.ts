@@ -2,7 +2,7 @@ import type { PayIn } from "../../../src/domain/PayIn.ts"
 import type { StoredTask, Tables } from "../../support/memory/MemoryLedger.ts"
 import type { World } from "../World.ts"
 import { isReorganised } from "./money.ts"
-import { outcomeOf, paidBy } from "./paidIn.ts"
+import { hasForeignOrder, outcomeOf, paidBy } from "./paidIn.ts"
 import type { Oracle } from "./Oracle.ts"
 
 /**
@@ -54,12 +54,7 @@ const mayBeGone = (
   restores > 0 ||
   chain.lost.has(payTo) ||
   chain.transfersOf(payTo).some((one) => thefts.has(one)) ||
-  [...tables.tasks.values()].some(
-    (task) =>
-      task.walletId === walletId &&
-      ["funded", "processing", "completed"].includes(task.status) &&
-      tables.taskStates.get(task.id)?.reservedAtBlock === undefined
-  )
+  hasForeignOrder(tables, walletId)
 
 /** What it brought is not taken while its order waits: neither by name nor out of the balance. */
 const checkUntouched = (oracle: Oracle, payIn: PayIn, before: Tables, after: Tables): void => {
