@@ -27,7 +27,7 @@ layer(Postgres.session())("an agent with a key", (it) => {
     const wish = { user: ann.userAddress, token: `0x${"7e".repeat(20)}`, quantity: 1 }
     const calls = [
       ["quote_mint", wish, "orders:create"],
-      ["place_order", { ...wish, quoteId: task }, "orders:create"],
+      ["place_order", { ...wish, quoteId: "33333333-3333-4333-8333-333333333333" }, "orders:create"],
       ["get_order", { order: task }, "orders:read"],
       ["wait_for_order", { order: task, seconds: 1 }, "orders:read"],
       ["cancel_order", { order: task, why: "a mistake" }, "orders:cancel"],
