@@ -76,22 +76,5 @@ export const MUTATIONS_OF_PAY_INS: ReadonlyArray<Mutation> = [
       "rpc without logs"
     ],
     withinSeeds: 400
-  },
-  {
-    name: "a pay-in that a reorganisation takes back stays settled",
-    patches: [
-      {
-        file: "test/support/memory/payIns.ts",
-        find: "if (isTaken) draft.payIns.set(key, { ...one, payIn: revivePayIn(one.payIn) })",
-        replace: "if (isTaken) continue"
-      }
-    ],
-    frequent: [
-      "paid in by its client",
-      "chain is reorganised",
-      "payment does not come again",
-      "rpc with logs behind the state"
-    ],
-    withinSeeds: 600
   }
 ]
