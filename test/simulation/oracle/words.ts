@@ -9,7 +9,7 @@ import { ordersOf } from "../../support/memory/pages.ts"
 import { batchesOf, isHeld, taskRow } from "../../support/memory/state.ts"
 import type { Process } from "../Process.ts"
 import type { World } from "../World.ts"
-import { PAYMENT_TIMEOUT_MS } from "./money.ts"
+import { isReorganised, PAYMENT_TIMEOUT_MS } from "./money.ts"
 import type { Oracle } from "./Oracle.ts"
 
 const PACE = { paymentTimeoutMs: PAYMENT_TIMEOUT_MS, checkMs: 10_000, blockMs: 2_000 }
@@ -59,6 +59,8 @@ const nameOf = (id: TaskId): string => `task ${id.slice(0, 8)}`
 /** What programs are told agrees with what the executor does, at every step of an order that waits or ends. */
 export const watchWords = (oracle: Oracle, before: Tables, after: Tables, by: Process): void => {
   const { world } = oracle
+  // Until a sweep has looked into a reorganisation, what is said and done is by the chain that was.
+  if (isReorganised(world, after)) return
   for (const [id, task] of after.tasks) {
     const old = before.tasks.get(id)
     if (old === undefined || old.status === task.status || by.served === 0) continue
@@ -81,10 +83,7 @@ const checkEnded = (oracle: Oracle, tables: Tables, { id }: StoredTask, { nextAc
     chain.outcome(from, nonce)._tag === "Unused" && chain.timeOf(chain.head) < validBefore * 1000
   const isOurs = (nonce: Sent["nonce"]) =>
     oracle.owners.get(nonce)?.taskId === id && !oracle.forgotten.has(nonce) && tables.batches.size > 0
-  // One that was proven is open again only by a reorganisation, into which no sweep has looked yet.
-  const proven = new Set([...tables.batches.values()].flatMap((batch) => (batch.paymentTx ? [batch.nonce] : [])))
-  const isBackAgain = (nonce: Sent["nonce"]) => chain.reorganisations > 0 && proven.has(nonce)
-  if (oracle.sent.some(({ payment }) => isOurs(payment.nonce) && isOpen(payment) && !isBackAgain(payment.nonce))) {
+  if (oracle.sent.some(({ payment }) => isOurs(payment.nonce) && isOpen(payment))) {
     oracle.report("words", `${nameOf(id)} is told ${nextAction}, and a payment of it may still be made`)
   }
 }
