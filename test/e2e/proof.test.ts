@@ -59,7 +59,8 @@ describe("a proof on the local network", () => {
           chainId: 8453,
           usdc: "0x833589fcd6edb6e08f4c7c32d4f71b54bda02913",
           payments: [],
-          mints: []
+          mints: [],
+          blocks: proof.blocks.filter(({ number }: { number: string }) => number === proof.deposits[0].block)
         }
         const elsewhereMade = { ...base, order: { ...proof.order, status: "funded", mintsCompleted: 0 } }
         const wrong = yield* verify(JSON.stringify({ proof: elsewhereMade, signature: null }))
