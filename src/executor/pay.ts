@@ -109,7 +109,7 @@ const makeObstacleTo = Effect.gen(function* () {
       yield* Log.warnOnce(`undelivered:${token}`, `⚠️ P${stopped.slice(1)}: ${where} is paid and not delivered`, {
         token
       })
-      // The reason is shown to the order's person, who is told of no other person's order.
+      // The reason is shown to the order's person, who must not learn of another person's order.
       const reason = `${stopped}: a batch of another order is paid and not delivered`
       return { _tag: "Undelivered", reason } as const
     }

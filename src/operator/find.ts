@@ -37,7 +37,7 @@ export const isForCaller = (userAddress: string) =>
   Effect.map(CurrentCaller, ({ user }) => user === undefined || parse(userAddress) === user)
 
 /**
- * Decisions as the caller may read them: a key that is bound to a person is told what was decided and why, and not which
+ * Decisions as the caller may read them: a key that is bound to a person reads what was decided and why, and not which
  * operator, from which address, or which other key it was.
  */
 export const decisionsForCaller = (decisions: ReadonlyArray<DecidedEvent>) =>

@@ -1,6 +1,7 @@
 import { assert, layer } from "@effect/vitest"
 import { decodePaymentResponseHeader } from "@x402/core/http"
 import { Duration, Effect, Fiber } from "effect"
+import { SqlClient } from "effect/sql"
 import { type Address, address } from "../../src/domain/Address.ts"
 import { decisions, units } from "../operator/given.ts"
 import { anyId } from "../support/anyId.ts"
@@ -309,6 +310,12 @@ layer(Postgres.session())("an order that is paid by x402", (it) => {
     assertProblem(lapsed, 402, "has lapsed and moved nothing")
     assert.strictEqual(lapsed.json.code, "payment_lapsed")
     assert.strictEqual(challengeOf(lapsed).accepts[0]?.amount, "5000000")
+    // Another transfer has paid for the order meanwhile: a client that follows a 402 would pay a second time.
+    const sql = yield* SqlClient.SqlClient
+    yield* sql`UPDATE ai_agent_tasks SET status = 'completed'`
+    const paid = yield* order(wishOf(ann), payment)
+    assertProblem(paid, 409, "was paid by another transfer")
+    assert.deepStrictEqual([paid.json.code, paid.headers.get("payment-required")], ["already_paid", null])
   })
 
   served("is no longer live where its payer cancels the payment", function* () {

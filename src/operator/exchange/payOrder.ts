@@ -2,6 +2,7 @@ import { Clock, Effect } from "effect"
 import { isNonceUsed, isNotSigned } from "../../chain/Facilitator.ts"
 import type { Address } from "../../domain/Address.ts"
 import { payInQuery, payInTaskId, placePayIn } from "../../domain/PayIn.ts"
+import type { TaskId } from "../../domain/Task.ts"
 import { times } from "../../domain/Usdc.ts"
 import type { PaidOrder } from "../../ledger/DecisionRepo.ts"
 import { wasFirst } from "../../ledger/TaskRepo.ts"
@@ -196,11 +197,22 @@ const conclude = Effect.fnUntraced(function* (
     return yield* refuse("This payment is for another order: sign a new one.", "id_taken")
   const followed = yield* settlePayIn(on, payIn, payment)
   if (followed._tag === "Lapsed") {
+    yield* refusePaidOtherwise(on, payIn.taskId)
     const message = `The payment has lapsed and moved nothing: ${followed.reason}. Sign a new one.`
     return yield* ask(on, asked, { code: "payment_lapsed", message })
   }
   const order = yield* Effect.mapError(showTask(on, payIn.taskId), ({ message }) => pending(payIn, message))
   return { order, header: paymentResponse(on, payIn, followed.tx) }
+})
+
+/** Another transfer may have paid for the order of a payment that lapsed: it is not asked to be paid a second time. */
+const refusePaidOtherwise = Effect.fnUntraced(function* (on: ExchangeServices, taskId: TaskId) {
+  const { status } = yield* showTask(on, taskId)
+  if (status === "pending_payment" || status === "cancelled") return
+  yield* refuse(
+    `Order ${taskId} was paid by another transfer: it is ${status}. Do not pay for it again.`,
+    "already_paid"
+  )
 })
 
 const isSame = (
